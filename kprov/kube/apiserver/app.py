@@ -30,7 +30,7 @@ from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.handlers.verbs import Verbs
 from kprov.kube.apiserver.interfaces import Authenticator
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.kinds import hooks_for, strategy_for
+from kprov.kube.apiserver.registry.kinds import find_strategy, make_hooks
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.server import workers
 from kprov.kube.apiserver.server.health import Health
@@ -158,7 +158,7 @@ async def _run_flow_control(flow: FlowControl, registry: Registry) -> None:
 def _build_registry(storage: Storage, event_seconds: int = 3600) -> Registry:
     prepared = []
     for resource in list_stored_resources():
-        strategy = strategy_for(resource)
+        strategy = find_strategy(resource)
         prepared.append(
             (resource, strategy, ResourceCache(resource, strategy.selectable_fields, strategy.default))
         )
@@ -189,7 +189,7 @@ def _build_server(
     chain = admission.build(options, registry, authorizer)
     for store in registry.stores.values():
         store.admission = chain
-        store.hooks = hooks_for(store.resource, options, registry, authorizer)
+        store.hooks = make_hooks(store.resource, options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
     verbs = Verbs(registry, chain, handlers)
     served = [resource for resource in RESOURCES if verbs.has_handler(resource)]

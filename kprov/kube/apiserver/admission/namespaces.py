@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 
@@ -22,7 +22,7 @@ class NamespaceAutoProvision(AdmissionPlugin):
         name = attributes.namespace
         if not name or attributes.context.dry_run or self._namespaces.lister.get("", name) is not None:
             return
-        context = system_context("create", self._namespaces.resource, "", name)
+        context = make_system_context("create", self._namespaces.resource, "", name)
         try:
             await self._namespaces.create(context, "", {"metadata": {"name": name}})
         except status.StatusError as error:

@@ -20,7 +20,7 @@ from kprov.kube.apiserver.admission.configuration import (
 )
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.admission.quota_charge import Limited, TrackedQuota, charge
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.component_helpers.pod_resources import Amounts
 from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object
@@ -185,7 +185,7 @@ class ResourceQuota(WantsConfiguration):
     async def _write(self, namespace: str, tracked: TrackedQuota) -> bool:
         """False: it was changed meanwhile. A quota that is gone bounds nothing any more."""
         name = tracked.name
-        context = system_context("update", self._store.resource, namespace, name)
+        context = make_system_context("update", self._store.resource, namespace, name)
         wanted = _format_used(tracked.used)
         version = tracked.quota["metadata"]["resourceVersion"]
 

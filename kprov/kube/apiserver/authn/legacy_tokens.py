@@ -16,7 +16,7 @@ from typing import Final
 from kprov.kube.apiserver.authn import token_objects
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
 from kprov.kube.apiserver.authn.token_objects import Dependency, find_deletion_time
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import Remarks
 from kprov.kube.machinery import status
@@ -104,7 +104,7 @@ class LegacyTokens:
             }
 
         store = self._registry.store("", "secrets")
-        context = system_context("patch", store.resource, meta["namespace"], meta["name"])
+        context = make_system_context("patch", store.resource, meta["namespace"], meta["name"])
         try:
             await store.update(context, meta["namespace"], meta["name"], labelled)
         except status.StatusError as error:

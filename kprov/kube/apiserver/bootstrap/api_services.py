@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kprov.kube.apiserver.bootstrap.system import ensure
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
@@ -90,7 +90,7 @@ async def _available(registry: Registry, name: str) -> None:
             held["status"] = {"conditions": [condition]}
         return held
 
-    context = system_context("update", store.resource, "", name)
+    context = make_system_context("update", store.resource, "", name)
     try:
         await store.update(context, "", name, change, subresource="status")
     except StatusError as error:

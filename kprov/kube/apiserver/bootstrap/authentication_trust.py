@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kprov.kube.apiserver.authn.authorities import SECONDS, AuthorityFile
 from kprov.kube.apiserver.bootstrap import system
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -77,7 +77,7 @@ async def _sync(registry: Registry, current: JsonObject | None, wanted: Mapping[
         obj["data"] = combined(obj.get("data") or {}, wanted)
         return obj
 
-    context = system_context("update", store.resource, _NAMESPACE, _NAME)
+    context = make_system_context("update", store.resource, _NAMESPACE, _NAME)
     await store.update(context, _NAMESPACE, _NAME, change, create=True)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.registry.core.service.allocators.events import Recorder
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
@@ -42,7 +42,7 @@ async def service_cidr(options: Namespace, registry: Registry, done: Callable[[]
         else:
             await _follow_flags(registry, current, cidrs, recorder)
         if current is None or (current["spec"].get("cidrs") == cidrs and _lacks_ready(current)):
-            context = system_context("update", store.resource, "", _CIDR)
+            context = make_system_context("update", store.resource, "", _CIDR)
             await store.update(context, "", _CIDR, _ready, subresource="status")
         done()
         await asyncio.sleep(_CIDR_SECONDS)
@@ -68,7 +68,7 @@ async def _follow_flags(
         obj["spec"]["cidrs"] = cidrs
         return obj
 
-    await store.update(system_context("update", store.resource, "", _CIDR), "", _CIDR, change)
+    await store.update(make_system_context("update", store.resource, "", _CIDR), "", _CIDR, change)
 
 
 def _lacks_ready(obj: JsonObject) -> bool:
@@ -102,7 +102,7 @@ async def token_tracking(registry: Registry, done: Callable[[], None]) -> None:
             wanted = {"metadata": {"name": _TRACKING}, "data": {"since": _today()}}
             await system.ensure(registry, "", "configmaps", _NAMESPACE, wanted)
         elif not _is_day((current.get("data") or {}).get("since", "")):
-            context = system_context("update", store.resource, _NAMESPACE, _TRACKING)
+            context = make_system_context("update", store.resource, _NAMESPACE, _TRACKING)
             await store.update(context, _NAMESPACE, _TRACKING, _since_today)
         done()
         await asyncio.sleep(_TRACKING_SECONDS)

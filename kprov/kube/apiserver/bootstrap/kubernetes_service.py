@@ -19,7 +19,7 @@ import orjson
 
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.registry.core.service.allocators.address_range import AddressRange
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import (
     KeyChangedError,
@@ -170,7 +170,9 @@ async def _ensure_service(options: Namespace, registry: Registry) -> None:
         },
     }
     try:
-        await store.create(system_context("create", store.resource, _NAMESPACE, _NAME), _NAMESPACE, service)
+        await store.create(
+            make_system_context("create", store.resource, _NAMESPACE, _NAME), _NAMESPACE, service
+        )
     except StatusError as error:
         if error.reason != "AlreadyExists":
             raise
@@ -192,7 +194,7 @@ async def _change(registry: Registry, group: str, plural: str, write: Callable[[
         write(obj)
         return obj
 
-    context = system_context("update", store.resource, _NAMESPACE, _NAME)
+    context = make_system_context("update", store.resource, _NAMESPACE, _NAME)
     await store.update(context, _NAMESPACE, _NAME, change, create=True)
 
 

@@ -24,7 +24,7 @@ from kprov.kube.apiserver.registry.flowcontrol.bootstrap_objects import (
 )
 from kprov.kube.apiserver.registry.generic import reset_fields
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions, Store
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
@@ -180,7 +180,7 @@ async def _tell(store: Store, obj: JsonObject, levels: set[str]) -> None:
             manager=_STATUS_MANAGER,
             force=True,
             subresource="status",
-            ignored=reset_fields.of(store.resource, "status"),
+            ignored=reset_fields.find_reset_fields(store.resource, "status"),
         )
 
     name = obj["metadata"]["name"]
@@ -189,6 +189,6 @@ async def _tell(store: Store, obj: JsonObject, levels: set[str]) -> None:
 
 
 def _context(verb: str, store: Store, name: str) -> RequestContext:
-    context = system_context(verb, store.resource, "", name)
+    context = make_system_context(verb, store.resource, "", name)
     context.field_manager = _MANAGER
     return context

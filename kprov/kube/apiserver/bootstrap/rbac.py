@@ -15,7 +15,7 @@ from kprov.kube.apiserver.authz import bootstrap_policy
 from kprov.kube.apiserver.authz import rules as rule_sets
 from kprov.kube.apiserver.authz.bootstrap_policy import GROUP
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
@@ -41,17 +41,17 @@ async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Js
             if current is not None and _binds_another(current, wanted):
                 # The role of a binding cannot be changed.
                 options = DeleteOptions(uid=current["metadata"]["uid"])
-                context = system_context("delete", store.resource, namespace, name)
+                context = make_system_context("delete", store.resource, namespace, name)
                 await store.delete(context, namespace, name, options)
                 current = None
             if current is None:
                 await store.create(
-                    system_context("create", store.resource, namespace, name),
+                    make_system_context("create", store.resource, namespace, name),
                     namespace,
                     copy.deepcopy(wanted),
                 )
             elif merge(current, wanted):
-                context = system_context("update", store.resource, namespace, name)
+                context = make_system_context("update", store.resource, namespace, name)
                 await store.update(context, namespace, name, lambda _, merged=current: merged)  # type: ignore[misc]
         except StatusError as error:
             # Another API server was faster, or changed it at this moment: look again.

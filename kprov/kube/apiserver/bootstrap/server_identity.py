@@ -19,7 +19,7 @@ from typing import Final
 
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.bootstrap.kubernetes_service import advertised_address
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery import timestamps
@@ -76,7 +76,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
         while True:
             try:
                 await system.ensure_namespace(registry, _NAMESPACE)
-                context = system_context("update", store.resource, _NAMESPACE, name)
+                context = make_system_context("update", store.resource, _NAMESPACE, name)
                 await store.update(context, _NAMESPACE, name, renewed, create=True)
             except (StatusError, StorageError) as error:
                 log.warning("the lease %s of this server was not renewed: %s", name, error)
@@ -111,7 +111,7 @@ def _over(spec: JsonObject) -> bool:
 async def _remove(registry: Registry, name: str) -> None:
     store = registry.store("coordination.k8s.io", "leases")
     try:
-        await store.delete(system_context("delete", store.resource, _NAMESPACE, name), _NAMESPACE, name)
+        await store.delete(make_system_context("delete", store.resource, _NAMESPACE, name), _NAMESPACE, name)
     except (StatusError, StorageError) as error:
         if not isinstance(error, StatusError) or error.reason != "NotFound":
             log.warning("the lease %s was not removed: %s", name, error)

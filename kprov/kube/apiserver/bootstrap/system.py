@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
@@ -63,7 +63,7 @@ async def ensure(registry: Registry, group: str, plural: str, namespace: str, wa
     store = registry.store(group, plural)
     name = wanted["metadata"]["name"]
     try:
-        await store.create(system_context("create", store.resource, namespace, name), namespace, wanted)
+        await store.create(make_system_context("create", store.resource, namespace, name), namespace, wanted)
     except StatusError as error:
         if error.reason != "AlreadyExists":
             raise

@@ -12,7 +12,7 @@ from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.handlers.continuation import Token
 from kprov.kube.apiserver.handlers.parameters import ListOptions
-from kprov.kube.apiserver.registry.generic.read_store import initializing, unavailable
+from kprov.kube.apiserver.registry.generic.read_store import make_initializing_error, make_unavailable_error
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.storage.interface import (
     CompactedError,
@@ -84,7 +84,7 @@ async def catch_up(store: Store, revision: int | None) -> None:
         await store.cacher.wait_for(revision)
     except NotFreshError:
         if not store.cacher.loaded.is_set():
-            raise initializing() from None
+            raise make_initializing_error() from None
         text = f"Too large resource version: {revision}, current: {store.cacher.revision}"
         failure = status.timeout(text, 1)
         failure.status["details"]["causes"] = [
@@ -150,7 +150,7 @@ async def _read_from_storage(
     except FutureRevisionError:
         raise status.timeout(f"Too large resource version: {revision}", 1) from None
     except UnavailableError as error:
-        raise unavailable(error) from error
+        raise make_unavailable_error(error) from error
     last_seen = found[-1].key if found else ""
     is_full = bool(options.limit) and len(found) >= options.limit
     more = is_full and (page.remaining > 0 or page.items[-1].key != last_seen)

@@ -133,7 +133,7 @@ def parse_write_options(context: RequestContext, query: Mapping[str, str], kind:
     """DryRun and fieldManager of create, update and patch, into the context. Raises StatusError 422."""
     dry_run, manager = list_values(query, "dryRun"), query.get("fieldManager", "")
     validation = query.get("fieldValidation", "")
-    errors = [*field_managers.name(manager, "fieldManager"), *check_dry_run(dry_run)]
+    errors = [*field_managers.check_manager_name(manager, "fieldManager"), *check_dry_run(dry_run)]
     if validation not in _VALIDATION:
         errors.append(field.not_supported("fieldValidation", validation, _VALIDATION))
     if errors:

@@ -129,7 +129,7 @@ def _build_apply(
     annotation = last_applied.text_of(document, manager)
     applied = _decode_applied(context, gvk, document, data, validation)
     resource = find(context.info.api_group, context.info.api_version, context.info.resource)
-    ignored = reset_fields.of(resource, subresource) if resource is not None else ()
+    ignored = reset_fields.find_reset_fields(resource, subresource) if resource is not None else ()
     force = is_true(query.get("force"))
     context.applied = True
 

@@ -61,7 +61,7 @@ def check_method(method: str, info: RequestInfo, resource: Resource, tail: str =
     if info.subresource and not info.name:
         raise status.bad_request("name must be provided")
     if has_name and resource.namespaced and not info.namespace:
-        raise metadata.no_namespace()
+        raise metadata.make_missing_namespace_error()
 
 
 def answer_unknown_path(path: str) -> Response:

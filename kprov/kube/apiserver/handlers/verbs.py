@@ -26,7 +26,7 @@ from kprov.kube.apiserver.handlers.versioned_view import VersionedView
 from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.interfaces import Admission, Attributes
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.generic.metadata import no_namespace
+from kprov.kube.apiserver.registry.generic.metadata import make_missing_namespace_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, body, negotiation
 from kprov.kube.apiserver.request.http_request import Request
@@ -254,7 +254,7 @@ class Verbs:
         options, context.dry_run = await _read_delete_options(request, query)
         listed = await listing.read_list(store, selected)
         if listed.entries and context.info.in_namespace and not context.info.namespace:
-            raise no_namespace()
+            raise make_missing_namespace_error()
         for entry in listed.entries:
             try:
                 await store.delete(context, entry.namespace, entry.name, options)

@@ -142,14 +142,14 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
 }
 
 
-def strategy_for(resource: Resource) -> Strategy:
+def find_strategy(resource: Resource) -> Strategy:
     """The strategy of a resource: its own, or ResourceStrategy."""
     return STRATEGIES.get((resource.group, resource.plural), ResourceStrategy)(resource)
 
 
-def hooks_for(resource: Resource, options: Namespace, registry: Registry, authorizer: Authorizer) -> Hooks:
+def make_hooks(resource: Resource, options: Namespace, registry: Registry, authorizer: Authorizer) -> Hooks:
     """The hooks that run before and after writes of a resource."""
-    capabilities.setup(allow_privileged=getattr(options, "allow_privileged", True))
+    capabilities.set_up(allow_privileged=getattr(options, "allow_privileged", True))
     if (resource.group, resource.plural) == ("", "services"):
         return ServiceHooks(*allocators.build(options, registry))
     if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaims"):

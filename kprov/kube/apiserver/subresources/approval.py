@@ -14,7 +14,7 @@ from kprov.kube.apiserver.registry.certificates.certificate_signing_request.cond
 from kprov.kube.apiserver.registry.certificates.certificate_signing_request.strategy import (
     CertificateSigningRequestStrategy,
 )
-from kprov.kube.apiserver.registry.generic.resource_strategy import keep
+from kprov.kube.apiserver.registry.generic.resource_strategy import keep_field
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery.field import FieldError
@@ -28,7 +28,7 @@ class ApprovalStrategy(CertificateSigningRequestStrategy):
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         set_condition_times(obj, old)
         written = list_conditions(obj)
-        keep(obj, old, "spec")
+        keep_field(obj, old, "spec")
         obj["status"] = {
             name: value for name, value in (old.get("status") or {}).items() if name != "conditions"
         }

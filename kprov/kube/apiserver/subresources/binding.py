@@ -10,7 +10,7 @@ from dataclasses import replace
 from kprov.kube.apiserver.interfaces import Attributes
 from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
 from kprov.kube.apiserver.registry.generic import metadata
-from kprov.kube.apiserver.registry.generic.metadata import precondition_failed
+from kprov.kube.apiserver.registry.generic.metadata import describe_failed_precondition
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.apiserver.subresources.conditions import set_condition
@@ -46,7 +46,7 @@ async def bind(call: Call) -> Reply:
     await call.admission.admit(attributes)
     await call.admission.validate(attributes)
     if not call.namespace:
-        raise metadata.no_namespace()
+        raise metadata.make_missing_namespace_error()
     if not name:
         raise status.bad_request("Name parameter required.")
     # Upstream binds below the field manager: spec.nodeName has no owner.
@@ -84,8 +84,8 @@ def assign(pod: JsonObject, binding: JsonObject, *, dry_run: bool = False) -> Js
     name = held["name"]
     for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(key) and wanted[key] != held.get(key):
-            place = metadata.told_key(f"/registry/pods/{held.get('namespace', '')}/{name}", dry_run=dry_run)
-            text = precondition_failed(place, label, wanted[key], held.get(key, ""))
+            place = metadata.format_key(f"/registry/pods/{held.get('namespace', '')}/{name}", dry_run=dry_run)
+            text = describe_failed_precondition(place, label, wanted[key], held.get(key, ""))
             raise status.conflict("pods", name, text)
     if held.get("deletionTimestamp"):
         raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")

@@ -12,7 +12,7 @@ from kprov.kube.apiserver.interfaces import Attributes
 from kprov.kube.apiserver.registry.generic import delete_options
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import check_namespace
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.subresources import disruption
 from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.apiserver.subresources.conditions import set_condition
@@ -97,7 +97,7 @@ async def _protected(call: Call, pod: JsonObject, options: DeleteOptions) -> Non
         return
     budget = budgets[0]["metadata"]["name"]
     if not disruption.lets_unhealthy_go(pod, budgets[0]):
-        context = system_context("update", store.resource, call.namespace, budget)
+        context = make_system_context("update", store.resource, call.namespace, budget)
         context.dry_run = call.context.dry_run
         await store.update(
             context,

@@ -11,7 +11,7 @@ from typing import Final
 from kprov.kube.apiserver.registry.core.pod import resize as pod_resize
 from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
 from kprov.kube.apiserver.registry.generic import metadata_update
-from kprov.kube.apiserver.registry.generic.resource_strategy import keep
+from kprov.kube.apiserver.registry.generic.resource_strategy import keep_field
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.apiserver.request import RequestContext
@@ -78,9 +78,9 @@ class EphemeralContainers(PodStrategy):
             return [field.forbidden("[]", "static pods do not support ephemeral containers")]
         path = "spec.ephemeralContainers"
         errors = [
-            *metadata_update.as_change_again(obj, old),
-            *podspec_validation.pod(obj),
-            *pod_annotations.kept_annotations(obj, old),
+            *metadata_update.validate_change(obj, old),
+            *podspec_validation.validate_pod(obj),
+            *pod_annotations.validate_unchanged_annotations(obj, old),
         ]
         new = {container.get("name"): container for container in obj["spec"].get("ephemeralContainers") or ()}
         for container in old["spec"].get("ephemeralContainers") or ():
@@ -117,7 +117,7 @@ class Resize(PodStrategy):
         _raise_generation(obj, old)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return pod_resize.pod_resize(obj, old)
+        return pod_resize.validate_pod_resize(obj, old)
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return []
@@ -133,15 +133,15 @@ def _all_resized(before: list[JsonObject], new: list[JsonObject]) -> list[JsonOb
 def _resized(before: JsonObject, new: JsonObject) -> JsonObject:
     merged = copy.deepcopy(before)
     for name in _RESIZED:
-        keep(merged, new, name)
+        keep_field(merged, new, name)
     return merged
 
 
 def _restore(obj: JsonObject, old: JsonObject) -> None:
     obj["spec"] = copy.deepcopy(old["spec"])
-    keep(obj, old, "status")
+    keep_field(obj, old, "status")
     for name in _METADATA:
-        keep(obj["metadata"], old["metadata"], name)
+        keep_field(obj["metadata"], old["metadata"], name)
 
 
 def _raise_generation(obj: JsonObject, old: JsonObject) -> None:

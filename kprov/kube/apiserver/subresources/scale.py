@@ -9,7 +9,7 @@ from typing import Final
 
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.registry.generic import checks, metadata_update
-from kprov.kube.apiserver.registry.generic.metadata import precondition_failed, told_key
+from kprov.kube.apiserver.registry.generic.metadata import describe_failed_precondition, format_key
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources import scale_owners
 from kprov.kube.apiserver.subresources.call import Call, Reply
@@ -86,12 +86,12 @@ def moved(parent: JsonObject, new: JsonObject, resource: Resource, context: Requ
     is_other = wanted.get("uid") and wanted["uid"] != metadata["uid"]
     if is_other and not is_patch:
         key = keys.key(resource, metadata.get("namespace", ""), metadata["name"])
-        key = told_key(key, dry_run=context.dry_run)
-        text = precondition_failed(key, "UID", wanted["uid"], metadata["uid"])
+        key = format_key(key, dry_run=context.dry_run)
+        text = describe_failed_precondition(key, "UID", wanted["uid"], metadata["uid"])
         raise status.conflict(resource, metadata["name"], text)
     replicas = (new.get("spec") or {}).get("replicas") or 0
-    errors = [*checks.not_negative(wanted, "metadata", "generation")]
-    errors += metadata_update.as_new_again({"metadata": wanted})
+    errors = [*checks.check_not_negative(wanted, "metadata", "generation")]
+    errors += metadata_update.validate_as_new({"metadata": wanted})
     if replicas < 0:
         errors.append(field.invalid("spec.replicas", replicas, "must be greater than or equal to 0"))
     if errors:

@@ -15,8 +15,8 @@ from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.resources import find
@@ -66,13 +66,13 @@ async def config_maps(make_store: StoreMaker) -> Store:
 
 @pytest.fixture
 def context(config_maps: Store) -> RequestContext:
-    return system_context("create", config_maps.resource, "default")
+    return make_system_context("create", config_maps.resource, "default")
 
 
 @pytest.fixture
 async def registry(storage: Any) -> AsyncIterator[Registry]:
     """Stores of all kinds with their own rules, without admission and hooks; the cache is filled and follows."""
-    prepared = [(resource, strategy_for(resource)) for resource in list_stored_resources()]
+    prepared = [(resource, find_strategy(resource)) for resource in list_stored_resources()]
     caches = [ResourceCache(resource, rules.selectable_fields) for resource, rules in prepared]
     cacher = Cacher(storage, caches)
     stores = [
@@ -96,7 +96,7 @@ def put(registry: Registry) -> Put:
     async def put_object(group: str, plural: str, obj: dict[str, Any]) -> dict[str, Any]:
         store = registry.store(group, plural)
         namespace = obj["metadata"].get("namespace", "")
-        made = await store.create(system_context("create", store.resource, namespace), namespace, obj)
+        made = await store.create(make_system_context("create", store.resource, namespace), namespace, obj)
         await store.fresh()
         return made
 

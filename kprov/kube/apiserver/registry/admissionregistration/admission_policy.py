@@ -19,7 +19,7 @@ from kprov.kube.apiserver.registry.admissionregistration.rules import FAILURE_PO
 from kprov.kube.apiserver.registry.admissionregistration.validating_admission_policy import (
     validate_validations,
 )
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, one_of, required
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_enum, enumerate_items, require_fields
 from kprov.kube.apiserver.registry.generic.conditions import validate_conditions
 from kprov.kube.apiserver.registry.generic.defaulting import set_defaults
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
@@ -66,7 +66,7 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         yield from _validate_match_constraints(spec, is_mutating=is_mutating)
         if not keeps_conditions:
             yield from validate_match_conditions(spec.get("matchConditions"), "spec.matchConditions")
-        for path, variable in each(spec.get("variables"), "spec.variables"):
+        for path, variable in enumerate_items(spec.get("variables"), "spec.variables"):
             yield from _validate_variable(variable, path)
         yield from validate_mutations(spec) if is_mutating else validate_validations(spec, name)
 
@@ -76,15 +76,15 @@ class AdmissionPolicyStrategy(ResourceStrategy):
 
 def _validate_status(status: JsonObject) -> Errors:
     warnings = (status.get("typeChecking") or {}).get("expressionWarnings")
-    for where, warning in each(warnings, "status.typeChecking.expressionWarnings"):
-        yield from required(warning, where, "warning")
+    for where, warning in enumerate_items(warnings, "status.typeChecking.expressionWarnings"):
+        yield from require_fields(warning, where, "warning")
         if not (warning.get("fieldRef") or "").strip():
             yield field.required(f"{where}.fieldRef")
     yield from validate_conditions(status.get("conditions"), "status.conditions")
 
 
 def _validate_match_constraints(spec: JsonObject, *, is_mutating: bool) -> Errors:
-    yield from one_of(spec["failurePolicy"], "spec.failurePolicy", FAILURE_POLICIES)
+    yield from check_enum(spec["failurePolicy"], "spec.failurePolicy", FAILURE_POLICIES)
     kind = spec.get("paramKind")
     if kind is not None:
         yield from _validate_param_kind(kind)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -21,10 +21,10 @@ def validate_match_conditions(conditions: Sequence[JsonObject] | None, path: str
     if len(conditions or ()) > _CONDITIONS_MAX:
         yield field.too_many(path, len(conditions or ()), _CONDITIONS_MAX)
     seen: set[str] = set()
-    for where, condition in each(conditions, path):
+    for where, condition in enumerate_items(conditions, path):
         if not condition.get("expression", "").strip():
             yield field.required(f"{where}.expression")
-        yield from checks.needed(condition, where, "name", names.is_qualified_name)
+        yield from checks.check_required_field(condition, where, "name", names.is_qualified_name)
         name = condition.get("name")
         if name and name in seen:
             yield field.duplicate(f"{where}.name", name)

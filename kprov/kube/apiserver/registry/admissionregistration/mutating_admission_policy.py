@@ -5,7 +5,12 @@ Source: upstream pkg/apis/admissionregistration/validation/validation.go.
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, one_of, one_of_required
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_required_enum,
+    enumerate_items,
+)
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -13,11 +18,11 @@ from kprov.kube.machinery.json_object import JsonObject
 def validate_mutations(spec: JsonObject) -> Errors:
     if not spec.get("mutations"):
         yield field.required("spec.mutations", "mutations must contain at least one item")
-    for path, mutation in each(spec.get("mutations"), "spec.mutations"):
+    for path, mutation in enumerate_items(spec.get("mutations"), "spec.mutations"):
         kind = mutation.get("patchType", "")
         part = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}.get(kind)
         if part is None:
-            yield from one_of_required(kind, f"{path}.patchType", ["ApplyConfiguration", "JSONPatch"])
+            yield from check_required_enum(kind, f"{path}.patchType", ["ApplyConfiguration", "JSONPatch"])
         elif mutation.get(part) is None:
             yield field.required(f"{path}.{part}", f"must be specified when patchType is {kind}")
         elif not (mutation[part].get("expression") or "").strip():
@@ -30,4 +35,4 @@ def validate_mutations(spec: JsonObject) -> Errors:
         yield field.required("spec.reinvocationPolicy")
     else:
         policies = ["IfNeeded", "Never"]
-        yield from one_of(spec["reinvocationPolicy"], "spec.reinvocationPolicy", policies)
+        yield from check_enum(spec["reinvocationPolicy"], "spec.reinvocationPolicy", policies)

@@ -14,11 +14,11 @@ from kprov.kube.apiserver.registry.admissionregistration.match_resources import 
 )
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    each,
-    label_selector,
-    named,
-    one_of,
-    one_of_required,
+    check_enum,
+    check_label_selector,
+    check_required_enum,
+    check_value,
+    enumerate_items,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
@@ -50,7 +50,7 @@ def _validate_binding(spec: JsonObject, *, is_mutating: bool) -> Errors:
     if not name:
         yield field.required("spec.policyName")
     else:
-        yield from named(name, "spec.policyName", names.is_dns1123_subdomain)
+        yield from check_value(name, "spec.policyName", names.is_dns1123_subdomain)
     reference = spec.get("paramRef")
     if reference is not None:
         yield from _validate_param_reference(reference)
@@ -62,8 +62,8 @@ def _validate_binding(spec: JsonObject, *, is_mutating: bool) -> Errors:
         return
     actions = spec.get("validationActions") or []
     seen: set[str] = set()
-    for where, action in each(actions, "spec.validationActions"):
-        yield from one_of(action, where, _ACTIONS)
+    for where, action in enumerate_items(actions, "spec.validationActions"):
+        yield from check_enum(action, where, _ACTIONS)
         if action in seen:
             yield field.duplicate(where, action)
         seen.add(action)
@@ -82,14 +82,14 @@ def _validate_param_reference(reference: JsonObject) -> Errors:
     both = "name and selector are mutually exclusive"
     name, selector = reference.get("name"), reference.get("selector")
     if name:
-        yield from named(name, f"{path}.name", names.is_path_segment_name)
+        yield from check_value(name, f"{path}.name", names.is_path_segment_name)
         if selector is not None:
             yield field.forbidden(f"{path}.name", both)
     if selector is not None:
-        yield from label_selector(selector, f"{path}.selector")
+        yield from check_label_selector(selector, f"{path}.selector")
         if name:
             yield field.forbidden(f"{path}.selector", both)
     elif not name:
         yield field.required(path, "one of name or selector must be specified")
     action = reference.get("parameterNotFoundAction")
-    yield from one_of_required(action, f"{path}.parameterNotFoundAction", ["Deny", "Allow"])
+    yield from check_required_enum(action, f"{path}.parameterNotFoundAction", ["Deny", "Allow"])

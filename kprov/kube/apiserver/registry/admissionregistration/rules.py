@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, check_lone_wildcard, each, one_of
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_lone_wildcard,
+    enumerate_items,
+)
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -25,19 +30,19 @@ def validate_rule(held: JsonObject, path: str) -> Errors:
     if not operations:
         yield field.required(where)
     yield from check_lone_wildcard(operations, where, "operations")
-    for place, operation in each(operations, where):
-        yield from one_of(operation, place, _OPERATIONS)
+    for place, operation in enumerate_items(operations, where):
+        yield from check_enum(operation, place, _OPERATIONS)
     for part, what in (("apiGroups", "API groups"), ("apiVersions", "API versions")):
         values = held.get(part) or []
         if not values:
             yield field.required(f"{path}.{part}")
         yield from check_lone_wildcard(values, f"{path}.{part}", what)
         if part == "apiVersions":
-            for place, value in each(values, f"{path}.{part}"):
+            for place, value in enumerate_items(values, f"{path}.{part}"):
                 if not value:
                     yield field.required(place)
     yield from _validate_resources(held.get("resources") or [], f"{path}.resources")
-    yield from one_of(held["scope"], f"{path}.scope", _SCOPES)
+    yield from check_enum(held["scope"], f"{path}.scope", _SCOPES)
 
 
 def _validate_resources(resources: Sequence[str], path: str) -> Errors:
@@ -46,7 +51,7 @@ def _validate_resources(resources: Sequence[str], path: str) -> Errors:
     whole: set[str] = set()
     parts: set[str] = set()
     has_plain = False
-    for place, resource in each(resources, path):
+    for place, resource in enumerate_items(resources, path):
         name, slash, part = resource.partition("/")
         if not resource:
             yield field.required(place)

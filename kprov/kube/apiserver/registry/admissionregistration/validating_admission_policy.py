@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.admissionregistration.cel import NO_EXPRESSION
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, named, one_of
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_enum, check_value, enumerate_items
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -24,7 +24,7 @@ def validate_validations(spec: JsonObject, name: str) -> Errors:
         text = "validations or auditAnnotations must contain at least one item"
         yield field.required("spec.validations", text)
         yield field.required("spec.auditAnnotations", text)
-    for path, validation in each(spec.get("validations"), "spec.validations"):
+    for path, validation in enumerate_items(spec.get("validations"), "spec.validations"):
         yield from _validate_validation(validation, path)
     yield from _validate_audit_annotations(spec.get("auditAnnotations") or [], name)
 
@@ -39,7 +39,7 @@ def _validate_validation(validation: JsonObject, path: str) -> Errors:
     message = validation.get("message") or ""
     if re.search("[\n\r]", message.strip()):
         yield field.invalid(f"{path}.message", message, "must not contain line breaks")
-    yield from one_of(validation.get("reason"), f"{path}.reason", _REASONS)
+    yield from check_enum(validation.get("reason"), f"{path}.reason", _REASONS)
 
 
 def _validate_audit_annotations(annotations: Sequence[JsonObject], name: str) -> Errors:
@@ -49,10 +49,10 @@ def _validate_audit_annotations(annotations: Sequence[JsonObject], name: str) ->
         text = f"must not have more than {_AUDIT_ANNOTATIONS_MAX} auditAnnotations"
         yield field.invalid(path, annotations, text)
     seen: set[str] = set()
-    for where, annotation in each(annotations, path):
+    for where, annotation in enumerate_items(annotations, path):
         key, expression = annotation.get("key", ""), annotation.get("valueExpression", "").strip()
         if name:
-            yield from named(f"{name}/{key}", f"{where}.key", names.is_qualified_name)
+            yield from check_value(f"{name}/{key}", f"{where}.key", names.is_qualified_name)
         else:
             yield field.invalid(f"{where}.key", key, "requires metadata.name be non-empty")
         if not expression:

@@ -17,7 +17,13 @@ from kprov.kube.apiserver.registry.admissionregistration.rules import (
 )
 from kprov.kube.apiserver.registry.admissionregistration.webhook_client import validate_client_config
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, label_selector, named, one_of
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_label_selector,
+    check_value,
+    enumerate_items,
+)
 from kprov.kube.apiserver.registry.generic.defaulting import set_defaults
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
@@ -85,7 +91,7 @@ def _find_old_faults(new: Sequence[JsonObject], old: Sequence[JsonObject]) -> _O
             for hook in old
         ),
         same_names=len(known) > len(set(known)),
-        label_values=any(checks.is_wrong(hook.get(part)) for hook in old for part in _SELECTORS),
+        label_values=any(checks.is_invalid_selector(hook.get(part)) for hook in old for part in _SELECTORS),
         conditions=len(new) == len(old)
         and all(
             hook.get("matchConditions") == before.get("matchConditions")
@@ -96,7 +102,7 @@ def _find_old_faults(new: Sequence[JsonObject], old: Sequence[JsonObject]) -> _O
 
 def _validate_webhooks(obj: JsonObject, leave: _OldFaults) -> Errors:
     seen: set[str] = set()
-    for path, hook in each(obj.get("webhooks"), "webhooks"):
+    for path, hook in enumerate_items(obj.get("webhooks"), "webhooks"):
         yield from _validate_webhook(hook, path, leave)
         name = hook.get("name", "")
         if name and name in seen and not leave.same_names:
@@ -106,22 +112,22 @@ def _validate_webhooks(obj: JsonObject, leave: _OldFaults) -> Errors:
 
 def _validate_webhook(hook: JsonObject, path: str, leave: _OldFaults) -> Errors:
     yield from _validate_webhook_name(hook.get("name", ""), f"{path}.name")
-    for where, each_rule in each(hook.get("rules"), f"{path}.rules"):
+    for where, each_rule in enumerate_items(hook.get("rules"), f"{path}.rules"):
         yield from validate_rule(each_rule, where)
-    yield from one_of(hook["failurePolicy"], f"{path}.failurePolicy", FAILURE_POLICIES)
-    yield from one_of(hook["matchPolicy"], f"{path}.matchPolicy", MATCH_POLICIES)
+    yield from check_enum(hook["failurePolicy"], f"{path}.failurePolicy", FAILURE_POLICIES)
+    yield from check_enum(hook["matchPolicy"], f"{path}.matchPolicy", MATCH_POLICIES)
     supported = [*_SIDE_EFFECTS, "Some", "Unknown"] if leave.side_effects else _SIDE_EFFECTS
     if hook.get("sideEffects") is None:
         yield field.required(f"{path}.sideEffects", f"must specify one of {', '.join(supported)}")
-    yield from one_of(hook.get("sideEffects"), f"{path}.sideEffects", supported)
+    yield from check_enum(hook.get("sideEffects"), f"{path}.sideEffects", supported)
     if not 1 <= hook["timeoutSeconds"] <= 30:
         text = "the timeout value must be between 1 and 30 seconds"
         yield field.invalid(f"{path}.timeoutSeconds", hook["timeoutSeconds"], text)
     for part in _SELECTORS:
-        yield from label_selector(hook[part], f"{path}.{part}", any_values=leave.label_values)
+        yield from check_label_selector(hook[part], f"{path}.{part}", any_values=leave.label_values)
     if "reinvocationPolicy" in hook:
         policies = ["IfNeeded", "Never"]
-        yield from one_of(hook["reinvocationPolicy"], f"{path}.reinvocationPolicy", policies)
+        yield from check_enum(hook["reinvocationPolicy"], f"{path}.reinvocationPolicy", policies)
     yield from validate_client_config(hook.get("clientConfig") or {}, f"{path}.clientConfig")
     if not leave.conditions:
         yield from validate_match_conditions(hook.get("matchConditions"), f"{path}.matchConditions")
@@ -135,12 +141,12 @@ def _validate_review_versions(versions: Sequence[str], path: str, *, is_any: boo
         yield field.required(path, "must specify one of v1, v1beta1")
         return
     seen: set[str] = set()
-    for where, version in each(versions, path):
+    for where, version in enumerate_items(versions, path):
         if version in seen:
             yield field.invalid(where, version, "duplicate version")
             continue
         seen.add(version)
-        yield from named(version, where, names.is_dns1035_label)
+        yield from check_value(version, where, names.is_dns1035_label)
     if not is_any and not _REVIEW_VERSIONS & seen:
         yield field.invalid(path, versions, "must include at least one of v1, v1beta1")
 

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, named, one_of_required, required
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_required_enum,
+    check_value,
+    require_fields,
+)
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
@@ -80,12 +85,12 @@ def _validate_definition(obj: JsonObject) -> Errors:
     if not group:
         yield field.required("spec.group")
     else:
-        yield from named(group, "spec.group", names.is_dns1123_subdomain)
+        yield from check_value(group, "spec.group", names.is_dns1123_subdomain)
         if "." not in group:
             yield field.invalid("spec.group", group, "should be a domain with at least one dot")
-    yield from one_of_required(spec.get("scope"), "spec.scope", ["Cluster", "Namespaced"])
+    yield from check_required_enum(spec.get("scope"), "spec.scope", ["Cluster", "Namespaced"])
     yield from _validate_versions(spec)
-    yield from required(held, "spec.names", "plural", "singular", "kind", "listKind")
+    yield from require_fields(held, "spec.names", "plural", "singular", "kind", "listKind")
     yield from _validate_names(held, "spec.names")
     if "status" in obj and not obj["status"].get("storedVersions"):
         text = "must have at least one stored version"

@@ -9,7 +9,13 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, named, one_of, required
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_value,
+    enumerate_items,
+    require_fields,
+)
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -41,8 +47,8 @@ class ApiServiceStrategy(ResourceStrategy):
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         found: list[FieldError] = []
-        for where, condition in each(obj["status"].get("conditions"), "status.conditions"):
-            found += one_of(condition.get("status") or "", f"{where}.status", _STATUSES)
+        for where, condition in enumerate_items(obj["status"].get("conditions"), "status.conditions"):
+            found += check_enum(condition.get("status") or "", f"{where}.status", _STATUSES)
         return found
 
 
@@ -53,10 +59,10 @@ def _validate_api_service(name: str, spec: JsonObject) -> Errors:
         text = f'must be `spec.version+"."+spec.group`: "{wanted}"'
         yield field.invalid("metadata.name", name, text)
     if group:
-        yield from named(group, "spec.group", names.is_dns1123_subdomain)
+        yield from check_value(group, "spec.group", names.is_dns1123_subdomain)
     elif version != "v1":
         yield field.required("spec.group", "only v1 may have an empty group and it better be legacy kube")
-    yield from named(version, "spec.version", names.is_dns1035_label)
+    yield from check_value(version, "spec.version", names.is_dns1035_label)
     for part, limit in (
         ("groupPriorityMinimum", _GROUP_PRIORITY_MAX),
         ("versionPriority", _VERSION_PRIORITY_MAX),
@@ -73,7 +79,7 @@ def _validate_api_service(name: str, spec: JsonObject) -> Errors:
             text = "local APIServices may not have insecureSkipTLSVerify"
             yield field.invalid("spec.insecureSkipTLSVerify", True, text)
         return
-    yield from required(service, "spec.service", "namespace", "name")
+    yield from require_fields(service, "spec.service", "namespace", "name")
     port = service["port"]
     if not 1 <= port <= 65535:
         text = "port is not valid: must be between 1 and 65535, inclusive"

@@ -17,7 +17,7 @@ from kprov.kube.apiserver.registry.apps.rolling_update import (
     is_zero_amount,
 )
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
@@ -91,30 +91,32 @@ class DaemonSetStrategy(WorkloadStrategy):
 def validate_daemon_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes; what its selector compares with may stay."""
     spec, path = obj["spec"], "spec.updateStrategy"
-    any_values = checks.has_wrong_values(((old or {}).get("spec") or {}).get("selector"))
-    yield from checks.label_selector(spec.get("selector"), "spec.selector", any_values=any_values)
-    if template_validation.matches(spec) is False:
-        yield template_validation.no_match(spec)
+    any_values = checks.has_invalid_selector_values(((old or {}).get("spec") or {}).get("selector"))
+    yield from checks.check_label_selector(spec.get("selector"), "spec.selector", any_values=any_values)
+    if template_validation.is_selector_matching(spec) is False:
+        yield template_validation.make_mismatch_error(spec)
     given = spec.get("selector")
     if given is not None and not given.get("matchLabels") and not given.get("matchExpressions"):
         yield field.invalid("spec.selector", given, "empty selector is invalid for daemonset")
-    yield from template_validation.template(spec["template"], "spec.template", find_old_template(old))
-    yield from template_validation.runs_for_ever(spec["template"], "DaemonSet", "spec.template")
-    yield from not_negative(spec, "spec", "minReadySeconds")
+    yield from template_validation.validate_template(
+        spec["template"], "spec.template", find_old_template(old)
+    )
+    yield from template_validation.validate_restart_always(spec["template"], "DaemonSet", "spec.template")
+    yield from check_not_negative(spec, "spec", "minReadySeconds")
     strategy: JsonObject = spec["updateStrategy"]
     if strategy["type"] == ROLLING_UPDATE:
         yield from _validate_rolling_update(strategy["rollingUpdate"], f"{path}.rollingUpdate")
     elif strategy["type"] != "OnDelete":
         yield field.not_supported(path, strategy, [ROLLING_UPDATE, "OnDelete"])
-    yield from not_negative(spec, "spec", "revisionHistoryLimit")
+    yield from check_not_negative(spec, "spec", "revisionHistoryLimit")
 
 
 def _validate_rolling_update(rolling: JsonObject, path: str) -> Errors:
     unavailable, surge = rolling["maxUnavailable"], rolling["maxSurge"]
     yield from check_count_or_percent(unavailable, f"{path}.maxUnavailable")
     yield from check_count_or_percent(surge, f"{path}.maxSurge")
-    yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
-    yield from checks.at_most_whole(surge, f"{path}.maxSurge")
+    yield from checks.check_at_most_100_percent(unavailable, f"{path}.maxUnavailable")
+    yield from checks.check_at_most_100_percent(surge, f"{path}.maxSurge")
     if not is_zero_amount(unavailable) and not is_zero_amount(surge):
         yield field.invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
     elif is_zero_amount(unavailable) and is_zero_amount(surge):
@@ -123,7 +125,7 @@ def _validate_rolling_update(rolling: JsonObject, path: str) -> Errors:
 
 def validate_daemon_set_status(obj: JsonObject, old: JsonObject) -> Errors:
     status = obj.get("status") or {}
-    yield from not_negative(
+    yield from check_not_negative(
         status,
         "status",
         "currentNumberScheduled",

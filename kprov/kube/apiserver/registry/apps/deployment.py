@@ -17,9 +17,9 @@ from kprov.kube.apiserver.registry.apps.rolling_update import (
     is_zero_amount,
 )
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
-from kprov.kube.apiserver.registry.generic.resource_strategy import differs
+from kprov.kube.apiserver.registry.generic.resource_strategy import is_metadata_changed
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.registry.podspec.workload_validation import (
@@ -55,7 +55,7 @@ class DeploymentStrategy(WorkloadStrategy):
 
     def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """Replica sets have a deployment's annotations, too."""
-        return super().is_new_generation(obj, old) or differs(obj, old, "annotations")
+        return super().is_new_generation(obj, old) or is_metadata_changed(obj, old, "annotations")
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_deployment_status(obj, old))
@@ -63,11 +63,11 @@ class DeploymentStrategy(WorkloadStrategy):
 
 def validate_deployment(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
-    yield from not_negative(spec, "spec", "replicas")
-    yield from template_validation.selector(spec, "deployment")
+    yield from check_not_negative(spec, "spec", "replicas")
+    yield from template_validation.validate_selector(spec, "deployment")
     yield from validate_replicated_template(spec, find_old_template(old))
     yield from _validate_strategy(spec["strategy"])
-    yield from not_negative(
+    yield from check_not_negative(
         spec, "spec", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"
     )
     if spec["progressDeadlineSeconds"] <= (spec.get("minReadySeconds") or 0):
@@ -88,14 +88,14 @@ def _validate_strategy(strategy: JsonObject) -> Errors:
         yield from check_count_or_percent(surge, f"{path}.maxSurge")
         if is_zero_amount(unavailable) and is_zero_amount(surge):
             yield field.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
-        yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
+        yield from checks.check_at_most_100_percent(unavailable, f"{path}.maxUnavailable")
     else:
         yield field.not_supported("spec.strategy", strategy, ["Recreate", ROLLING_UPDATE])
 
 
 def validate_deployment_status(obj: JsonObject, old: JsonObject) -> Errors:
     status = obj.get("status") or {}
-    yield from not_negative(
+    yield from check_not_negative(
         status,
         "status",
         "observedGeneration",

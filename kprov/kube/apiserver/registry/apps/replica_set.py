@@ -13,7 +13,7 @@ from kprov.kube.apiserver.registry.apps.replica_counts import (
     check_at_most_replicas,
     check_available_are_ready,
 )
-from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
@@ -48,16 +48,16 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
 def validate_replica_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
-    yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
+    yield from check_not_negative(spec, "spec", "replicas", "minReadySeconds")
     # Upstream's text says deployment here, too.
-    yield from template_validation.selector(spec, "deployment")
+    yield from template_validation.validate_selector(spec, "deployment")
     yield from validate_replicated_template(spec, find_old_template(old))
 
 
 def validate_replica_set_status(obj: JsonObject) -> Errors:
     """Of replica sets and replication controllers."""
     status = obj.get("status") or {}
-    yield from not_negative(
+    yield from check_not_negative(
         status,
         "status",
         "replicas",

@@ -18,7 +18,7 @@ ROLLING_UPDATE: Final = "RollingUpdate"
 def check_count_or_percent(value: Any, path: str) -> Errors:
     """ValidatePositiveIntOrPercent: a percentage in upstream's words, or a number that is not negative."""
     if isinstance(value, str):
-        yield from checks.named(value, path, names.is_percent)
+        yield from checks.check_value(value, path, names.is_percent)
     elif value < 0:
         yield field.invalid(path, value, checks.NOT_NEGATIVE)
 

@@ -10,9 +10,13 @@ import uuid
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items, parse_nanos
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.podspec.resources import container_resource_name, is_native, resource_name
+from kprov.kube.apiserver.registry.podspec.resources import (
+    check_container_resource_name,
+    check_resource_name,
+    is_native,
+)
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -57,9 +61,9 @@ class LimitRangeStrategy(ResourceStrategy):
 
 def validate_limit_range(obj: JsonObject) -> Errors:
     seen: set[str] = set()
-    for where, limit in each(obj["spec"].get("limits"), "spec.limits"):
+    for where, limit in enumerate_items(obj["spec"].get("limits"), "spec.limits"):
         kind = limit.get("type", "")
-        wrong = list(checks.named(kind, f"{where}.type", names.is_qualified_name))
+        wrong = list(checks.check_value(kind, f"{where}.type", names.is_qualified_name))
         yield from wrong
         if not wrong and "/" not in kind and kind not in _LIMIT_TYPES:
             yield field.invalid(f"{where}.type", kind, "must be a standard limit type or fully qualified")
@@ -70,7 +74,7 @@ def validate_limit_range(obj: JsonObject) -> Errors:
 
 
 def _validate_limit(limit: JsonObject, kind: str, path: str) -> Errors:
-    check = container_resource_name if kind in {"Pod", "Container"} else resource_name
+    check = check_container_resource_name if kind in {"Pod", "Container"} else check_resource_name
     known: set[str] = set()
     bounded = any("storage" in (limit.get(name) or {}) for name in ("min", "max"))
     lacks_storage = kind == "PersistentVolumeClaim" and not bounded
@@ -107,10 +111,10 @@ def _validate_order(limit: JsonObject, kind: str, name: str, path: str) -> Error
         (least, default, "default", least, "min value {} is greater than default value {}"),
         (default, most, "default", most, "default value {} is greater than max value {}"),
     ):
-        if low is not None and high is not None and nanos(low) > nanos(high):
+        if low is not None and high is not None and parse_nanos(low) > parse_nanos(high):
             yield field.invalid(f"{path}.{part}[{name}]", shown, text.format(low, high))
     ratio, where = (limit.get("maxLimitRequestRatio") or {}).get(name), f"{path}.maxLimitRequestRatio[{name}]"
-    if ratio is not None and nanos(ratio) < 10**9:
+    if ratio is not None and parse_nanos(ratio) < 10**9:
         yield field.invalid(where, ratio, f"ratio {ratio} is less than 1")
     if ratio is not None and least is not None and most is not None:
         divisor = Quantity.parse(least).milli_value
@@ -118,6 +122,11 @@ def _validate_order(limit: JsonObject, kind: str, name: str, path: str) -> Error
         if Quantity.parse(ratio).milli_value / 1000 > bound:
             yield field.invalid(where, ratio, f"ratio {ratio} is greater than max/min = {bound:f}")
     overcommit = is_native(name) and not name.startswith("hugepages-")
-    if not overcommit and default is not None and request is not None and nanos(default) != nanos(request):
+    if (
+        not overcommit
+        and default is not None
+        and request is not None
+        and parse_nanos(default) != parse_nanos(request)
+    ):
         text = f"default value {default} must equal to defaultRequest value {request} in {name}"
         yield field.invalid(f"{path}.defaultRequest[{name}]", request, text)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.checks import Errors
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep_field
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -34,9 +34,9 @@ class NamespaceStrategy(ResourceStrategy):
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """Finalizers go by /finalize only, so that nobody ends a namespace by mistake."""
-        keep(obj, old, "status")
+        keep_field(obj, old, "status")
         if context.info.subresource != "finalize":
-            keep(obj, old, "spec")
+            keep_field(obj, old, "spec")
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         """Of a new one: an update cannot change them."""
@@ -70,7 +70,7 @@ def validate_finalizers(obj: JsonObject, *, changed: bool = False) -> Iterator[F
         path = f"spec.finalizers[{index}]" if changed else "spec.finalizers"
         for text in names.is_qualified_name(value):
             yield field.invalid(path, value, text)
-        yield from metadata.own_finalizer(value, path)
+        yield from metadata.validate_known_finalizer(value, path)
 
 
 def validate_phase(obj: JsonObject) -> Errors:

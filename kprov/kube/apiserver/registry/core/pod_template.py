@@ -28,10 +28,12 @@ class PodTemplateStrategy(TemplateStrategy):
         if old is not None and obj["metadata"].get("generation") == old["metadata"].get("generation"):
             return []
         template = obj["template"]
-        return podspec_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "template")
+        return podspec_warnings.find_pod_warnings(
+            template.get("metadata") or {}, template["spec"], "template"
+        )
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(template_validation.template(obj["template"], "template"))
+        return list(template_validation.validate_template(obj["template"], "template"))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(template_validation.template(obj["template"], "template", old["template"]))
+        return list(template_validation.validate_template(obj["template"], "template", old["template"]))

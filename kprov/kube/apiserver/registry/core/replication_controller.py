@@ -6,7 +6,7 @@ Source: upstream pkg/registry/core/replicationcontroller/strategy.go, pkg/apis/c
 from __future__ import annotations
 
 from kprov.kube.apiserver.registry.apps.replica_set import ReplicaSetStrategy
-from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_validation import find_old_template
@@ -49,15 +49,19 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
 
 def validate_replication_controller(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
-    yield from not_negative(spec, "spec", "minReadySeconds")
-    wanted, labels = spec.get("selector") or {}, template_validation.labels(spec)
+    yield from check_not_negative(spec, "spec", "minReadySeconds")
+    wanted, labels = spec.get("selector") or {}, template_validation.read_template_labels(spec)
     if not wanted:
         yield field.required("spec.selector")
-    yield from not_negative(spec, "spec", "replicas")
+    yield from check_not_negative(spec, "spec", "replicas")
     if spec.get("template") is None:
         yield field.required("spec.template")
         return
     if any(labels.get(key) != value for key, value in wanted.items()):
-        yield template_validation.no_match(spec)
-    yield from template_validation.template(spec["template"], "spec.template", find_old_template(old))
-    yield from template_validation.runs_for_ever(spec["template"], "ReplicationController", "spec.template")
+        yield template_validation.make_mismatch_error(spec)
+    yield from template_validation.validate_template(
+        spec["template"], "spec.template", find_old_template(old)
+    )
+    yield from template_validation.validate_restart_always(
+        spec["template"], "ReplicationController", "spec.template"
+    )

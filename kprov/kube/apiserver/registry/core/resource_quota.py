@@ -12,7 +12,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.podspec.resources import is_standard, quantity_value, resource_name
+from kprov.kube.apiserver.registry.podspec.resources import check_quantity, check_resource_name, is_standard
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -56,11 +56,11 @@ def validate_quota(obj: JsonObject) -> Errors:
 
 
 def _validate_amount(name: str, amount: str, path: str) -> Errors:
-    yield from resource_name(name, path)
+    yield from check_resource_name(name, path)
     # What claims ask for together is requests.storage.
     if "/" not in name and (name == "storage" or not is_standard(name)):
         yield field.invalid(path, name, "must be a standard resource for quota")
-    yield from quantity_value(name, amount, path)
+    yield from check_quantity(name, amount, path)
 
 
 def _is_scope_for(scope: str, name: str) -> bool:

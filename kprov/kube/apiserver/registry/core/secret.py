@@ -17,7 +17,7 @@ from kprov.kube.apiserver.registry.core.config_data import (
     validate_data_keys,
     validate_immutable_data,
 )
-from kprov.kube.apiserver.registry.generic.checks import immutable_error
+from kprov.kube.apiserver.registry.generic.checks import make_immutable_error
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field
@@ -113,5 +113,5 @@ def _validate_json_object(path: str, text: str) -> list[FieldError]:
 
 
 def validate_secret_update(obj: JsonObject, old: JsonObject) -> list[FieldError]:
-    errors = [] if obj["type"] == old["type"] else [immutable_error("type", obj["type"])]
+    errors = [] if obj["type"] == old["type"] else [make_immutable_error("type", obj["type"])]
     return errors + validate_immutable_data(obj, old, "data")

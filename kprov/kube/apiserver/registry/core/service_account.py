@@ -27,14 +27,14 @@ class ServiceAccountStrategy(ResourceStrategy):
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Of an annotation that is new."""
-        has, had = (_MOUNTABLE_SECRETS in _annotations(one) for one in (obj, old or {}))
+        has, had = (_MOUNTABLE_SECRETS in _read_annotations(one) for one in (obj, old or {}))
         if had or not has:
             return []
         text = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"
         return [f"metadata.annotations[{_MOUNTABLE_SECRETS}]: {text}"]
 
 
-def _annotations(obj: JsonObject) -> JsonObject:
+def _read_annotations(obj: JsonObject) -> JsonObject:
     return (obj.get("metadata") or {}).get("annotations") or {}
 
 

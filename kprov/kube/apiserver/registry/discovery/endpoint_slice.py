@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, immutable_error
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items, make_immutable_error
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.generic.endpoint_address import check_endpoint_ip
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, differs
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, is_metadata_changed
 from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
@@ -45,7 +45,7 @@ class EndpointSliceStrategy(ResourceStrategy):
         _drop_deprecated_topology(obj)
 
     def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
-        return super().is_new_generation(obj, old) or differs(obj, old, "labels")
+        return super().is_new_generation(obj, old) or is_metadata_changed(obj, old, "labels")
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         fqdn = old is None and obj.get("addressType") == "FQDN"
@@ -58,7 +58,7 @@ class EndpointSliceStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         errors = list(validate_endpoint_slice(obj, old))
         if obj.get("addressType") != old.get("addressType"):
-            errors.append(immutable_error("addressType", obj.get("addressType")))
+            errors.append(make_immutable_error("addressType", obj.get("addressType")))
         return errors
 
 
@@ -71,7 +71,7 @@ def _drop_deprecated_topology(obj: JsonObject) -> None:
 def validate_endpoint_slice(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """Endpoints that stay as they are, are let be."""
     family = obj.get("addressType") or ""
-    yield from checks.one_of_required(family, "addressType", _FAMILIES)
+    yield from checks.check_required_enum(family, "addressType", _FAMILIES)
     yield from _validate_slice_ports(obj.get("ports") or ())
     values = obj.get("endpoints") or []
     if old is not None and values == (old.get("endpoints") or []):
@@ -79,7 +79,7 @@ def validate_endpoint_slice(obj: JsonObject, old: JsonObject | None = None) -> E
     if len(values) > _ENDPOINTS_MAX:
         yield field.too_many("endpoints", len(values), _ENDPOINTS_MAX)
         return
-    for where, endpoint in each(values, "endpoints"):
+    for where, endpoint in enumerate_items(values, "endpoints"):
         yield from _validate_endpoint(endpoint, family, where)
 
 
@@ -88,16 +88,18 @@ def _validate_slice_ports(ports: Sequence[JsonObject]) -> Errors:
         yield field.too_many("ports", len(ports), _PORTS_MAX)
         return
     seen: set[str] = set()
-    for where, port in each(ports, "ports"):
+    for where, port in enumerate_items(ports, "ports"):
         name = port.get("name") or ""
         if name:
-            yield from checks.named(name, f"{where}.name", names.is_dns1123_label)
+            yield from checks.check_value(name, f"{where}.name", names.is_dns1123_label)
         if name in seen:
             yield field.duplicate(f"{where}.name", name)
         seen.add(name)
-        yield from checks.one_of(port["protocol"], f"{where}.protocol", PROTOCOLS)
+        yield from checks.check_enum(port["protocol"], f"{where}.protocol", PROTOCOLS)
         if port.get("appProtocol") is not None:
-            yield from checks.named(port["appProtocol"], f"{where}.appProtocol", names.is_qualified_name)
+            yield from checks.check_value(
+                port["appProtocol"], f"{where}.appProtocol", names.is_qualified_name
+            )
 
 
 def _validate_endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
@@ -106,11 +108,11 @@ def _validate_endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
         yield field.required(where, "must contain at least 1 address")
     elif len(given) > _ADDRESSES_MAX:
         yield field.too_many(where, len(given), _ADDRESSES_MAX)
-    for place, text in each(given, where):
+    for place, text in enumerate_items(given, where):
         if family == "FQDN":
             yield from _validate_domain(text, place)
         elif family in _FAMILIES:
-            judge = addresses.canonical_address if family == "IPv6" else addresses.ip_address
+            judge = addresses.check_canonical_ip_address if family == "IPv6" else addresses.check_ip_address
             wrong = list(judge(text, place))
             yield from wrong
             if not wrong:
@@ -118,13 +120,13 @@ def _validate_endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
                     yield field.invalid(where, text, f"must be an {family} address")
                 yield from check_endpoint_ip(text, place)
     if endpoint.get("nodeName") is not None:
-        yield from checks.named(endpoint["nodeName"], f"{path}.nodeName", names.is_dns1123_subdomain)
+        yield from checks.check_value(endpoint["nodeName"], f"{path}.nodeName", names.is_dns1123_subdomain)
     topology = endpoint.get("deprecatedTopology") or {}
     if len(topology) > 16:
         yield field.too_many(f"{path}.deprecatedTopology", len(topology), 16)
-    yield from checks.labels(topology, f"{path}.deprecatedTopology")
+    yield from checks.check_labels(topology, f"{path}.deprecatedTopology")
     if endpoint.get("hostname") is not None:
-        yield from checks.named(endpoint["hostname"], f"{path}.hostname", names.is_dns1123_label)
+        yield from checks.check_value(endpoint["hostname"], f"{path}.hostname", names.is_dns1123_label)
     hints = endpoint.get("hints") or {}
     yield from _validate_hints(hints.get("forZones") or (), f"{path}.hints.forZones", names.is_label_value)
     yield from _validate_hints(
@@ -137,19 +139,19 @@ def _validate_hints(values: Sequence[JsonObject], path: str, check: checks.Check
         yield field.too_many(path, len(values), _HINTS_MAX)
         return
     seen: set[str] = set()
-    for where, value in each(values, path):
+    for where, value in enumerate_items(values, path):
         name = value.get("name", "")
         if name in seen:
             yield field.duplicate(f"{where}.name", name)
         seen.add(name)
-        yield from checks.named(name, f"{where}.name", check)
+        yield from checks.check_value(name, f"{where}.name", check)
 
 
 def _validate_domain(text: str, path: str) -> Errors:
     if not text:
         yield field.required(path)
         return
-    wrong = list(checks.named(text.removesuffix("."), path, names.is_dns1123_subdomain))
+    wrong = list(checks.check_value(text.removesuffix("."), path, names.is_dns1123_subdomain))
     yield from wrong
     if not wrong and "." not in text:
         yield field.invalid(path, text, "should be a domain with at least two segments separated by dots")
@@ -159,6 +161,6 @@ def find_endpoint_slice_warnings(obj: JsonObject) -> Iterator[str]:
     """Of addresses that people wrote; the controllers' own are right."""
     if ((obj["metadata"].get("labels") or {}).get(_MANAGED_BY)) in _CONTROLLERS:
         return
-    for path, endpoint in each(obj.get("endpoints"), "endpoints"):
-        for where, text in each(endpoint.get("addresses"), f"{path}.addresses"):
-            yield from addresses.ip_warnings(text, where)
+    for path, endpoint in enumerate_items(obj.get("endpoints"), "endpoints"):
+        for where, text in enumerate_items(endpoint.get("addresses"), f"{path}.addresses"):
+            yield from addresses.find_ip_warnings(text, where)

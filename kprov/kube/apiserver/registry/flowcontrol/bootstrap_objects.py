@@ -34,16 +34,17 @@ def _read() -> list[tuple[str, JsonObject]]:
     text = (resources.files(__package__) / "bootstrap_objects.yaml").read_text()
     table = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
     found = [
-        (LEVELS, _object("PriorityLevelConfiguration", name, _level(level)))
+        (LEVELS, _make_object("PriorityLevelConfiguration", name, _make_level_spec(level)))
         for name, level in table["levels"].items()
     ]
     found += [
-        (SCHEMAS, _object("FlowSchema", name, _schema(schema))) for name, schema in table["schemas"].items()
+        (SCHEMAS, _make_object("FlowSchema", name, _make_schema_spec(schema)))
+        for name, schema in table["schemas"].items()
     ]
     return found
 
 
-def _object(kind: str, name: str, spec: JsonObject) -> JsonObject:
+def _make_object(kind: str, name: str, spec: JsonObject) -> JsonObject:
     return {
         "apiVersion": f"{GROUP}/v1",
         "kind": kind,
@@ -52,7 +53,7 @@ def _object(kind: str, name: str, spec: JsonObject) -> JsonObject:
     }
 
 
-def _level(level: JsonObject) -> JsonObject:
+def _make_level_spec(level: JsonObject) -> JsonObject:
     shares = {
         "nominalConcurrencyShares": level["shares"],
         "lendablePercent": level["lendable"],
@@ -67,8 +68,8 @@ def _level(level: JsonObject) -> JsonObject:
     return {"type": "Limited", "limited": {**shares, "limitResponse": response}}
 
 
-def _schema(schema: JsonObject) -> JsonObject:
-    rule: JsonObject = {"subjects": [_subject(text) for text in schema["subjects"]]}
+def _make_schema_spec(schema: JsonObject) -> JsonObject:
+    rule: JsonObject = {"subjects": [_parse_subject(text) for text in schema["subjects"]]}
     if "resources" in schema:
         rule["resourceRules"] = [
             {
@@ -92,7 +93,7 @@ def _schema(schema: JsonObject) -> JsonObject:
     return spec | {"rules": [rule]}
 
 
-def _subject(text: str) -> JsonObject:
+def _parse_subject(text: str) -> JsonObject:
     kind, name = text.split(" ", 1)
     if kind == "ServiceAccount":
         namespace, _, account = name.partition("/")

@@ -9,7 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.flowcontrol.mandatory import find_mandatory_spec, validate_status
-from kprov.kube.apiserver.registry.generic.checks import Errors, check_lone_wildcard, each, named
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_lone_wildcard,
+    check_value,
+    enumerate_items,
+)
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -65,24 +70,24 @@ def _validate_flow_schema(name: str, spec: JsonObject) -> Errors:
     path = "spec.priorityLevelConfiguration.name"
     level = (spec.get("priorityLevelConfiguration") or {}).get("name", "")
     if level:
-        yield from named(level, path, names.is_dns1123_subdomain)
+        yield from check_value(level, path, names.is_dns1123_subdomain)
     else:
         yield field.required(path, "must reference a priority level")
-    for where, rule in each(spec.get("rules"), "spec.rules"):
+    for where, rule in enumerate_items(spec.get("rules"), "spec.rules"):
         yield from _validate_rule(rule, where)
 
 
 def _validate_rule(rule: JsonObject, path: str) -> Errors:
     if not rule.get("subjects"):
         yield field.required(f"{path}.subjects", "subjects must contain at least one value")
-    for where, subject in each(rule.get("subjects"), f"{path}.subjects"):
+    for where, subject in enumerate_items(rule.get("subjects"), f"{path}.subjects"):
         yield from _validate_subject(subject, where)
     if not rule.get("resourceRules") and not rule.get("nonResourceRules"):
         text = "at least one of resourceRules and nonResourceRules has to be non-empty"
         yield field.required(path, text)
-    for where, each_rule in each(rule.get("resourceRules"), f"{path}.resourceRules"):
+    for where, each_rule in enumerate_items(rule.get("resourceRules"), f"{path}.resourceRules"):
         yield from _validate_resource_rule(each_rule, where)
-    for where, each_rule in each(rule.get("nonResourceRules"), f"{path}.nonResourceRules"):
+    for where, each_rule in enumerate_items(rule.get("nonResourceRules"), f"{path}.nonResourceRules"):
         yield from _validate_verbs(each_rule, where)
         yield from _validate_urls(each_rule.get("nonResourceURLs") or [], f"{where}.nonResourceURLs")
 
@@ -108,10 +113,10 @@ def _validate_subject(subject: JsonObject, path: str) -> Errors:
     if kind != "ServiceAccount":
         return
     if name and name != "*":
-        yield from named(name, f"{path}.{part}.name", names.is_dns1123_subdomain)
+        yield from check_value(name, f"{path}.{part}.name", names.is_dns1123_subdomain)
     namespace = held.get("namespace", "")
     if namespace:
-        yield from named(namespace, f"{path}.{part}.namespace", names.is_dns1123_label)
+        yield from check_value(namespace, f"{path}.{part}.namespace", names.is_dns1123_label)
     else:
         yield field.required(f"{path}.{part}.namespace", "must specify namespace for service account")
 
@@ -143,7 +148,7 @@ def _validate_resource_rule(rule: JsonObject, path: str) -> Errors:
     elif "*" in namespaces:
         yield from check_lone_wildcard(namespaces, f"{path}.namespaces", "namespaces")
     else:
-        for where, namespace in each(namespaces, f"{path}.namespaces"):
+        for where, namespace in enumerate_items(namespaces, f"{path}.namespaces"):
             for text in names.is_dns1123_label(namespace):
                 yield field.invalid(where, namespace, f"{_NAMESPACES}; {text}")
 
@@ -156,7 +161,7 @@ def _validate_urls(urls: Sequence[str], path: str) -> Errors:
             text = "if '*' is present, must not specify other non-resource URLs"
             yield field.invalid(path, list(urls), text)
         return
-    for where, url in each(urls, path):
+    for where, url in enumerate_items(urls, path):
         if not url:
             yield field.invalid(where, url, "must not be empty")
         elif not url.startswith("/"):

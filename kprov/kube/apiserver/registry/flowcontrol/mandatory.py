@@ -6,7 +6,7 @@ Source: upstream pkg/apis/flowcontrol/v1/defaults.go, pkg/apis/flowcontrol/valid
 from __future__ import annotations
 
 from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
@@ -28,7 +28,7 @@ def find_mandatory_spec(
 
 def validate_status(obj: JsonObject) -> Errors:
     seen: set[str] = set()
-    for where, condition in each((obj.get("status") or {}).get("conditions"), "status.conditions"):
+    for where, condition in enumerate_items((obj.get("status") or {}).get("conditions"), "status.conditions"):
         kind = condition.get("type", "")
         if kind in seen:
             yield field.duplicate(f"{where}.type", kind)

@@ -21,51 +21,51 @@ _NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8:
 _ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=[0-9])")
 
 
-def family_as_written(text: str) -> str:
+def find_written_family(text: str) -> str:
     """IPv4 or IPv6 of an address by its spelling, also of one that was wrong before and may stay."""
     return "IPv6" if ":" in text else "IPv4"
 
 
-def ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
+def check_ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
     """Any spelling of an address without leading zeros; `kept`: what the object had before stays valid."""
     if text in kept:
         return
-    address = parsed(text)
+    address = parse_address(text)
     if address is None:
         yield field.invalid(path, text, _NOT_AN_ADDRESS)
-    elif _parsed_strictly(text) is None:
+    elif _parse_strictly(text) is None:
         yield field.invalid(path, text, "must not have leading 0s")
     elif _is_mapped(text):
         yield field.invalid(path, text, "must not be an IPv4-mapped IPv6 address")
 
 
-def canonical_address(text: str, path: str) -> Iterator[FieldError]:
+def check_canonical_ip_address(text: str, path: str) -> Iterator[FieldError]:
     """An address in the one spelling that Go writes."""
-    wrong = list(ip_address(text, path))
+    wrong = list(check_ip_address(text, path))
     yield from wrong
-    if not wrong and str(address := parsed(text)) != text:
+    if not wrong and str(address := parse_address(text)) != text:
         yield field.invalid(path, text, f"must be in canonical form ({quoted(str(address))})")
 
 
-def network(text: str) -> _Network | None:
+def parse_network(text: str) -> _Network | None:
     """The range of a CIDR, however it is written; None when it is none."""
-    if any(error.detail.endswith(_NOT_A_CIDR) for error in cidr(text, "")):
+    if any(error.detail.endswith(_NOT_A_CIDR) for error in check_cidr(text, "")):
         return None
     head, _, length = text.partition("/")
-    return ipaddress.ip_network(f"{parsed(head)}/{int(length)}", strict=False)
+    return ipaddress.ip_network(f"{parse_address(head)}/{int(length)}", strict=False)
 
 
-def cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
+def check_cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
     """A range, whose address has no bits behind the prefix; `kept` as above."""
     if text in kept:
         return
     head, _, length = text.partition("/")
-    address = parsed(head)
+    address = parse_address(head)
     if address is None or not (
         length.isascii() and length.isdecimal() and int(length) <= address.max_prefixlen
     ):
         yield field.invalid(path, text, _NOT_A_CIDR)
-    elif _parsed_strictly(head) is None or str(int(length)) != length:
+    elif _parse_strictly(head) is None or str(int(length)) != length:
         yield field.invalid(path, text, "must not have leading 0s in IP or prefix length")
     elif _is_mapped(head):
         yield field.invalid(path, text, "must not have an IPv4-mapped IPv6 address")
@@ -73,22 +73,23 @@ def cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldErro
         yield field.invalid(path, text, "must not have bits set beyond the prefix length")
 
 
-def ip_warnings(text: str, path: str) -> Iterator[str]:
+def find_ip_warnings(text: str, path: str) -> Iterator[str]:
     """Of an address that was not refused: spellings that programs read in different ways."""
-    address = parsed(text)
+    address = parse_address(text)
     if address is None:
         return
-    if _parsed_strictly(text) is None or _is_mapped(text):
-        yield f"{path}: non-standard IP address {quoted(text)} is invalid: use {quoted(_shown(address))}"
+    if _parse_strictly(text) is None or _is_mapped(text):
+        shown = quoted(_format_address(address))
+        yield f"{path}: non-standard IP address {quoted(text)} is invalid: use {shown}"
     elif address.version == 6 and str(address) != text:
         shown = quoted(str(address))
         yield f"{path}: IPv6 address {quoted(text)} should be in RFC 5952 canonical format ({shown})"
 
 
-def cidr_warnings(text: str, path: str) -> Iterator[str]:
+def find_cidr_warnings(text: str, path: str) -> Iterator[str]:
     """Of a range that was not refused."""
     head, _, length = text.partition("/")
-    address = parsed(head)
+    address = parse_address(head)
     if address is None or not length.isdecimal():
         return
     network = ipaddress.ip_network(f"{address}/{int(length)}", strict=False)
@@ -101,18 +102,18 @@ def cidr_warnings(text: str, path: str) -> Iterator[str]:
         yield f"{path}: IPv6 CIDR value {quoted(text)} should be in RFC 5952 canonical format ({shown})"
 
 
-def parsed(text: str) -> _Address | None:
+def parse_address(text: str) -> _Address | None:
     """As Go's old parser, which passes over leading zeros."""
-    return _parsed_strictly(_ZEROS.sub("", text) if ":" not in text else text)
+    return _parse_strictly(_ZEROS.sub("", text) if ":" not in text else text)
 
 
-def family(text: str) -> int | None:
+def find_family(text: str) -> int | None:
     """4 or 6, as Go tells them: an IPv4-mapped address is one of IPv4. None of what is no address."""
-    address = parsed(text)
+    address = parse_address(text)
     return None if address is None else 4 if _is_mapped(text) else address.version
 
 
-def _parsed_strictly(text: str) -> _Address | None:
+def _parse_strictly(text: str) -> _Address | None:
     try:
         return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
@@ -120,10 +121,10 @@ def _parsed_strictly(text: str) -> _Address | None:
 
 
 def _is_mapped(text: str) -> bool:
-    address = _parsed_strictly(text)
+    address = _parse_strictly(text)
     return isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None
 
 
-def _shown(address: _Address) -> str:
+def _format_address(address: _Address) -> str:
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)

@@ -24,47 +24,47 @@ IMMUTABLE: Final = "field is immutable"
 _SELECTOR_OPERATORS: Final = {"In", "NotIn", "Exists", "DoesNotExist"}
 
 
-def each(items: Iterable[Any] | None, path: str) -> Iterator[tuple[str, Any]]:
+def enumerate_items(items: Iterable[Any] | None, path: str) -> Iterator[tuple[str, Any]]:
     """(path, item) of a list that may be absent."""
     for index, item in enumerate(items or ()):
         yield f"{path}[{index}]", item
 
 
-def required(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:
+def require_fields(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:
     """Fields that may not be absent or empty."""
     for part in parts:
         if not owner.get(part):
             yield field.required(f"{path}.{part}" if path else part)
 
 
-def named(value: Any, path: str, check: Callable[[Any], list[str]]) -> Errors:
+def check_value(value: Any, path: str, check: Callable[[Any], list[str]]) -> Errors:
     """Each broken rule of a check in machinery.names."""
     for text in check(value):
         yield field.invalid(path, value, text)
 
 
-def given(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
+def check_optional_field(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
     """A name that may be absent."""
     if owner.get(part):
-        yield from named(owner[part], f"{path}.{part}", check)
+        yield from check_value(owner[part], f"{path}.{part}", check)
 
 
-def needed(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
+def check_required_field(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
     """A name that has to be there."""
     value, where = owner.get(part) or "", f"{path}.{part}" if path else part
     if value:
-        yield from named(value, where, check)
+        yield from check_value(value, where, check)
     else:
         yield field.required(where)
 
 
-def one_of(value: Any, path: str, supported: Sequence[str]) -> Errors:
+def check_enum(value: Any, path: str, supported: Sequence[str]) -> Errors:
     """One of the supported words; None is for the caller."""
     if value is not None and value not in supported:
         yield field.not_supported(path, value, supported)
 
 
-def one_of_required(value: str | None, path: str, supported: Sequence[str]) -> Errors:
+def check_required_enum(value: str | None, path: str, supported: Sequence[str]) -> Errors:
     """One of the supported words, said to be required where it is empty."""
     if not value:
         yield field.required(path)
@@ -72,31 +72,31 @@ def one_of_required(value: str | None, path: str, supported: Sequence[str]) -> E
         yield field.not_supported(path, value, supported)
 
 
-def not_negative(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:
+def check_not_negative(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:
     for part in parts:
         if (owner.get(part) or 0) < 0:
             yield field.invalid(f"{path}.{part}", owner[part], NOT_NEGATIVE)
 
 
-def in_range(value: int | None, path: str, low: int, high: int, text: str = "") -> Errors:
+def check_range(value: int | None, path: str, low: int, high: int, text: str = "") -> Errors:
     if value is not None and not low <= value <= high:
         yield field.invalid(path, value, text or names.range_error(low, high))
 
 
-def immutable(new: Mapping[str, Any], old: Mapping[str, Any], path: str, *parts: str) -> Errors:
+def check_immutable(new: Mapping[str, Any], old: Mapping[str, Any], path: str, *parts: str) -> Errors:
     """Fields that keep the value they were made with; absent and empty are the same."""
     for part in parts:
         if (new.get(part) or None) != (old.get(part) or None):
             yield field.invalid(f"{path}.{part}" if path else part, new.get(part), IMMUTABLE)
 
 
-def labels(values: Mapping[str, str] | None, path: str) -> Errors:
+def check_labels(values: Mapping[str, str] | None, path: str) -> Errors:
     for key, value in (values or {}).items():
-        yield from named(key, path, names.is_qualified_name)
-        yield from named(value, path, names.is_label_value)
+        yield from check_value(key, path, names.is_qualified_name)
+        yield from check_value(value, path, names.is_label_value)
 
 
-def annotation_map(values: Mapping[str, str] | None, path: str) -> Errors:
+def check_annotations(values: Mapping[str, str] | None, path: str) -> Errors:
     size = 0
     for key, value in (values or {}).items():
         for text in names.is_qualified_name(key.lower()):
@@ -106,12 +106,12 @@ def annotation_map(values: Mapping[str, str] | None, path: str) -> Errors:
         yield field.too_long(path, 256 * 1024)
 
 
-def label_selector(selector: JsonObject | None, path: str, *, any_values: bool = False) -> Errors:
+def check_label_selector(selector: JsonObject | None, path: str, *, any_values: bool = False) -> Errors:
     """any_values: what expressions compare with may be no values of labels, as an old selector's were."""
     if selector is None:
         return
-    yield from labels(selector.get("matchLabels"), f"{path}.matchLabels")
-    for where, term in each(selector.get("matchExpressions"), f"{path}.matchExpressions"):
+    yield from check_labels(selector.get("matchLabels"), f"{path}.matchLabels")
+    for where, term in enumerate_items(selector.get("matchExpressions"), f"{path}.matchExpressions"):
         operator, values = term.get("operator", ""), term.get("values") or ()
         if operator in {"In", "NotIn"} and not values:
             yield field.required(f"{where}.values", "must be specified when `operator` is 'In' or 'NotIn'")
@@ -120,17 +120,17 @@ def label_selector(selector: JsonObject | None, path: str, *, any_values: bool =
             yield field.forbidden(f"{where}.values", text)
         if operator not in _SELECTOR_OPERATORS:
             yield field.invalid(f"{where}.operator", operator, "not a valid selector operator")
-        yield from named(term.get("key", ""), f"{where}.key", names.is_qualified_name)
-        for place, value in each(() if any_values else values, f"{where}.values"):
-            yield from named(value, place, names.is_label_value)
+        yield from check_value(term.get("key", ""), f"{where}.key", names.is_qualified_name)
+        for place, value in enumerate_items(() if any_values else values, f"{where}.values"):
+            yield from check_value(value, place, names.is_label_value)
 
 
-def is_wrong(selector: JsonObject | None) -> bool:
+def is_invalid_selector(selector: JsonObject | None) -> bool:
     """Whether a label selector would be refused today."""
-    return any(True for _ in label_selector(selector, ""))
+    return any(True for _ in check_label_selector(selector, ""))
 
 
-def has_wrong_values(selector: JsonObject | None) -> bool:
+def has_invalid_selector_values(selector: JsonObject | None) -> bool:
     """Whether expressions compare with what no label can be: an update may keep those of old."""
     return any(
         names.is_label_value(value)
@@ -139,11 +139,11 @@ def has_wrong_values(selector: JsonObject | None) -> bool:
     )
 
 
-def port_number_or_name(port: Any, path: str) -> Errors:
-    yield from named(port, path, names.is_port_name if isinstance(port, str) else names.is_port_number)
+def check_port_number_or_name(port: Any, path: str) -> Errors:
+    yield from check_value(port, path, names.is_port_name if isinstance(port, str) else names.is_port_number)
 
 
-def int_or_percent(value: Any, path: str) -> Errors:
+def check_int_or_percent(value: Any, path: str) -> Errors:
     """A number that is not negative, or a percentage."""
     if isinstance(value, str):
         if not re.fullmatch("[0-9]+%", value):
@@ -152,32 +152,32 @@ def int_or_percent(value: Any, path: str) -> Errors:
         yield field.invalid(path, value, NOT_NEGATIVE)
 
 
-def at_most_whole(value: Any, path: str) -> Errors:
+def check_at_most_100_percent(value: Any, path: str) -> Errors:
     """A percentage is not more than all."""
     if isinstance(value, str) and re.fullmatch("[0-9]+%", value) and int(value[:-1]) > 100:
         yield field.invalid(path, value, "must not be greater than 100%")
 
 
-def local_path(text: str, path: str) -> Errors:
+def check_local_path(text: str, path: str) -> Errors:
     """A path that stays below where it starts."""
     if text.startswith("/"):
         yield field.invalid(path, text, "must be a relative path")
-    yield from no_backsteps(text, path)
+    yield from check_no_backsteps(text, path)
 
 
-def no_backsteps(text: str, path: str) -> Errors:
+def check_no_backsteps(text: str, path: str) -> Errors:
     if ".." in text.split("/"):
         yield field.invalid(path, text, "must not contain '..'")
 
 
-def local_file(text: str, path: str) -> Errors:
+def check_local_file(text: str, path: str) -> Errors:
     """A local path whose name is none of those that atomic writers use."""
-    yield from local_path(text, path)
+    yield from check_local_path(text, path)
     if text.startswith("..") and not text.startswith("../"):
         yield field.invalid(path, text, "must not start with '..'")
 
 
-def nanos(amount: Any) -> int:
+def parse_nanos(amount: Any) -> int:
     """Billionths of a quantity; what is none (the schema refuses it) counts as nothing."""
     try:
         return Quantity.parse(str(amount)).nanos
@@ -185,7 +185,7 @@ def nanos(amount: Any) -> int:
         return 0
 
 
-def immutable_error(path: str, value: Any) -> FieldError:
+def make_immutable_error(path: str, value: Any) -> FieldError:
     return field.invalid(path, value, "field is immutable")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -27,19 +27,19 @@ _MESSAGE_MAX: Final = 32 * 1024
 def validate_conditions(values: Sequence[JsonObject] | None, path: str) -> Errors:
     """Conditions of the shared form (metav1.Condition): each type once, each of them whole."""
     seen: set[str] = set()
-    for where, condition in each(values, path):
+    for where, condition in enumerate_items(values, path):
         kind = condition.get("type", "")
         if kind in seen:
             yield field.duplicate(f"{where}.type", kind)
         seen.add(kind)
-        yield from checks.named(kind, f"{where}.type", names.is_qualified_name)
-        yield from checks.one_of(condition.get("status", ""), f"{where}.status", _STATUSES)
+        yield from checks.check_value(kind, f"{where}.type", names.is_qualified_name)
+        yield from checks.check_enum(condition.get("status", ""), f"{where}.status", _STATUSES)
         generation = condition.get("observedGeneration") or 0
         if generation < 0:
             text = "must be greater than or equal to zero"
             yield field.invalid(f"{where}.observedGeneration", generation, text)
-        yield from checks.required(condition, where, "lastTransitionTime")
-        yield from checks.needed(condition, where, "reason", _is_reason)
+        yield from checks.require_fields(condition, where, "lastTransitionTime")
+        yield from checks.check_required_field(condition, where, "reason", _is_reason)
         if len(condition.get("reason", "").encode()) > _REASON_MAX:
             yield field.too_long(f"{where}.reason", _REASON_MAX)
         if len(condition.get("message", "").encode()) > _MESSAGE_MAX:

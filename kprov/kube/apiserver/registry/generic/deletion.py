@@ -65,7 +65,7 @@ class Outcome(Enum):
     REMOVED = auto()
 
 
-def mark(strategy: Strategy, obj: JsonObject, options: DeleteOptions) -> Outcome:
+def mark_deleted(strategy: Strategy, obj: JsonObject, options: DeleteOptions) -> Outcome:
     """Write down the wish to delete in the object."""
     metadata = obj["metadata"]
     if not metadata.get("deletionTimestamp") and strategy.terminate(obj):

@@ -15,7 +15,7 @@ _NAME_MAX: Final = 128
 _SUBRESOURCE_MAX: Final = 256
 
 
-def name(manager: str, path: str) -> Iterator[FieldError]:
+def check_manager_name(manager: str, path: str) -> Iterator[FieldError]:
     """Of a request's parameter or of an entry; "" is none given."""
     if manager.isascii() and manager.isprintable() and len(manager) <= _NAME_MAX:
         return
@@ -29,7 +29,7 @@ def name(manager: str, path: str) -> Iterator[FieldError]:
         place += len(character.encode())
 
 
-def entries(found: Sequence[dict[str, Any]] | None) -> Iterator[FieldError]:
+def validate_managed_fields(found: Sequence[dict[str, Any]] | None) -> Iterator[FieldError]:
     """Of metadata.managedFields."""
     for index, entry in enumerate(found or ()):
         path = f"metadata.managedFields[{index}]"
@@ -39,6 +39,6 @@ def entries(found: Sequence[dict[str, Any]] | None) -> Iterator[FieldError]:
             )
         if entry.get("fieldsType", "") not in {"", "FieldsV1"}:
             yield field.invalid(f"{path}.fieldsType", entry["fieldsType"], "must be `FieldsV1`")
-        yield from name(entry.get("manager", ""), f"{path}.manager")
+        yield from check_manager_name(entry.get("manager", ""), f"{path}.manager")
         if len(entry.get("subresource", "").encode()) > _SUBRESOURCE_MAX:
             yield field.too_long(f"{path}.subresource", _SUBRESOURCE_MAX)

@@ -12,7 +12,7 @@ from kprov.kube.machinery.json_object import JsonObject
 Finish = Callable[[bool], Awaitable[None]]
 
 
-async def nothing(stored: bool) -> None:
+async def do_nothing(stored: bool) -> None:
     """The Finish of a hook that has nothing to undo."""
 
 
@@ -24,10 +24,10 @@ class Hooks:
     """
 
     async def begin_create(self, context: RequestContext, obj: JsonObject) -> Finish:
-        return nothing
+        return do_nothing
 
     async def begin_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> Finish:
-        return nothing
+        return do_nothing
 
     async def judge(
         self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str

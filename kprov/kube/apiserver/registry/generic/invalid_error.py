@@ -12,7 +12,9 @@ from kprov.kube.machinery.schema import zero_values
 Judge = Callable[[], Sequence[FieldError]]
 
 
-def of_invalid(resource: Resource, name: str, judge: Judge, emptied: Sequence[zero_values.Emptied]) -> None:
+def raise_if_invalid(
+    resource: Resource, name: str, judge: Judge, emptied: Sequence[zero_values.Emptied]
+) -> None:
     """Invalid, where `judge` finds errors. emptied: what normalizing took from the object."""
     errors = judge()
     if not errors:
@@ -21,10 +23,10 @@ def of_invalid(resource: Resource, name: str, judge: Judge, emptied: Sequence[ze
         # What was given as empty is shown so.
         zero_values.put_back(emptied)
         again = judge()
-        if _places(again) == _places(errors):
+        if _list_places(again) == _list_places(errors):
             errors = again
     raise status.invalid(resource.group, resource.kind, name, errors)
 
 
-def _places(errors: Sequence[FieldError]) -> list[tuple[str, str]]:
+def _list_places(errors: Sequence[FieldError]) -> list[tuple[str, str]]:
     return [(each.reason, each.field) for each in errors]

@@ -20,11 +20,11 @@ def list_load_balancers(obj: JsonObject) -> list[JsonObject]:
 def check_load_balancer_ip(one: JsonObject, known: Collection[str], path: str) -> Errors:
     """An address that was there before is let be."""
     if one.get("ip") and one["ip"] not in known:
-        yield from addresses.ip_address(one["ip"], f"{path}.ip")
+        yield from addresses.check_ip_address(one["ip"], f"{path}.ip")
 
 
 def check_load_balancer_hostname(one: JsonObject, path: str) -> Errors:
-    yield from checks.given(one, path, "hostname", names.is_dns1123_subdomain)
-    if addresses.parsed(one.get("hostname") or "") is not None:
+    yield from checks.check_optional_field(one, path, "hostname", names.is_dns1123_subdomain)
+    if addresses.parse_address(one.get("hostname") or "") is not None:
         text = "must be a DNS name, not an IP address"
         yield field.invalid(f"{path}.hostname", one["hostname"], text)

@@ -22,7 +22,7 @@ _SUFFIX: Final = 5
 _NAME_MAX: Final = 63
 _ANY_FINALIZERS: Final = {("coordination.k8s.io", "leases"), ("node.k8s.io", "runtimeclasses")}
 _STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
-_KEPT: Final = ("uid", "creationTimestamp", "generation")
+_FIXED_FIELDS: Final = ("uid", "creationTimestamp", "generation")
 
 #: Kinds that no rule of names was ever made for.
 _ANY_NAMES: Final = {"apiservices", "events", "poddisruptionbudgets"}
@@ -33,7 +33,7 @@ _PATH_NAMES: Final = {
 }
 
 
-def generated_name(prefix: str) -> str:
+def generate_name(prefix: str) -> str:
     """A name that starts with the prefix, with five letters that spell nothing."""
     suffix = "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
     return prefix[: _NAME_MAX - _SUFFIX] + suffix
@@ -61,18 +61,18 @@ def prepare_for_create(resource: Resource, namespace: str, obj: JsonObject, *, p
     metadata["creationTimestamp"] = timestamps.now()
 
 
-def name_it(metadata: JsonObject) -> None:
+def set_generated_name(metadata: JsonObject) -> None:
     """Make a name where only the start of one is given."""
     if not metadata.get("name") and metadata.get("generateName"):
-        metadata["name"] = generated_name(metadata["generateName"])
+        metadata["name"] = generate_name(metadata["generateName"])
 
 
-def told_key(key: str, *, dry_run: bool) -> str:
+def format_key(key: str, *, dry_run: bool) -> str:
     """A key as refusals show it: where nothing is to be stored, without what stands before all keys."""
     return key.removeprefix("/registry") if dry_run else key
 
 
-def precondition_failed(key: str, label: str, wanted: str, found: str) -> str:
+def describe_failed_precondition(key: str, label: str, wanted: str, found: str) -> str:
     """Upstream's words for a write to an object that is another one (label: UID or ResourceVersion)."""
     return (
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
@@ -84,7 +84,7 @@ def check_uid(resource: Resource, obj: JsonObject, old: JsonObject, key: str) ->
     """Conflict, which shows the object's key in etcd: the uid of an object that is sent is a precondition."""
     wanted, found = obj["metadata"].get("uid") or "", old["metadata"].get("uid", "")
     if wanted and wanted != found:
-        text = precondition_failed(key, "UID", wanted, found)
+        text = describe_failed_precondition(key, "UID", wanted, found)
         raise status.conflict(resource, old["metadata"]["name"], text)
 
 
@@ -93,7 +93,7 @@ def prepare_for_update(resource: Resource, obj: JsonObject, old: JsonObject) -> 
     metadata, before = obj["metadata"], old["metadata"]
     name = before["name"]
     wanted = metadata.get("uid") or ""
-    for kept in _KEPT:
+    for kept in _FIXED_FIELDS:
         if kept in before:
             metadata[kept] = before[kept]
         else:
@@ -117,7 +117,7 @@ def keep_deletion(obj: JsonObject, old: JsonObject) -> None:
         metadata["deletionGracePeriodSeconds"] = grace
 
 
-def no_namespace() -> status.StatusError:
+def make_missing_namespace_error() -> status.StatusError:
     """Of a path that has nothing where the namespace stands, and means one object."""
     return status.bad_request("Namespace parameter required.")
 
@@ -130,7 +130,7 @@ def check_namespace(given: str | None, namespace: str) -> None:
         )
 
 
-def single_owners(metadata: JsonObject, *, is_patch: bool = False) -> list[str]:
+def drop_duplicate_owners(metadata: JsonObject, *, is_patch: bool = False) -> list[str]:
     """Leave out owners that are named twice; a warning if there were such.
 
     Source: upstream apiserver/pkg/endpoints/handlers/rest.go, which looks at patches after admission.
@@ -150,34 +150,34 @@ def single_owners(metadata: JsonObject, *, is_patch: bool = False) -> list[str]:
     return [text]
 
 
-def name_check(resource: Resource) -> Callable[[str], list[str]]:
+def find_name_check(resource: Resource) -> Callable[[str], list[str]]:
     """What a name of that resource must look like."""
     if resource.plural in _ANY_NAMES:
-        return _path_segment
+        return _check_path_segment
     if (resource.group, resource.plural) == ("apps", "statefulsets"):
         return names.is_dns1123_label
     if (resource.group, resource.plural) == ("networking.k8s.io", "ipaddresses"):
         # Addresses, IPv6 too; its strategy looks at them.
-        return _any_name
+        return _accept_any_name
     if resource.group in _PATH_NAMES and resource.group.startswith("rbac"):
-        return _path_segment
+        return _check_path_segment
     if resource.plural in _LABEL_NAMES and not resource.group:
         return names.is_dns1123_label
     return names.is_dns1123_subdomain
 
 
-def _any_name(name: str) -> list[str]:
+def _accept_any_name(name: str) -> list[str]:
     del name
     return []
 
 
-def _path_segment(name: str) -> list[str]:
+def _check_path_segment(name: str) -> list[str]:
     if name in {".", ".."}:
         return [f"may not be '{name}'"]
     return [f"may not contain '{illegal}'" for illegal in ("/", "%") if illegal in name]
 
 
-def judges_finalizers(resource: Resource) -> bool:
+def requires_known_finalizers(resource: Resource) -> bool:
     """Whether a finalizer without a domain has to be one of Kubernetes' own."""
     return (
         resource.group not in {"apiextensions.k8s.io", "apiregistration.k8s.io"}
@@ -194,32 +194,35 @@ def validate(resource: Resource, obj: JsonObject) -> list[FieldError]:
         # What is made of it does not end with the hyphen.
         tried = prefix[:-1] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
         errors += [
-            field.invalid("metadata.generateName", prefix, text) for text in name_check(resource)(tried)
+            field.invalid("metadata.generateName", prefix, text) for text in find_name_check(resource)(tried)
         ]
     if not name:
         errors.append(field.required("metadata.name", "name or generateName is required"))
     else:
-        errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
+        errors += [field.invalid("metadata.name", name, text) for text in find_name_check(resource)(name)]
     if resource.namespaced and not metadata.get("namespace"):
         errors.append(field.required("metadata.namespace"))
     generation = metadata.get("generation") or 0
     if generation < 0:
         errors.append(field.invalid("metadata.generation", generation, checks.NOT_NEGATIVE))
-    own = judges_finalizers(resource)
-    errors += [*common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
-    return [*errors, *field_managers.entries(metadata.get("managedFields"))]
+    own = requires_known_finalizers(resource)
+    errors += [
+        *validate_common_metadata(metadata),
+        *validate_finalizers(metadata.get("finalizers") or (), own=own),
+    ]
+    return [*errors, *field_managers.validate_managed_fields(metadata.get("managedFields"))]
 
 
-def common(metadata: JsonObject) -> list[FieldError]:
+def validate_common_metadata(metadata: JsonObject) -> list[FieldError]:
     """What new and changed objects have in common."""
     return [
-        *checks.labels(metadata.get("labels"), "metadata.labels"),
-        *checks.annotation_map(metadata.get("annotations"), "metadata.annotations"),
-        *_owner_references(metadata.get("ownerReferences") or ()),
+        *checks.check_labels(metadata.get("labels"), "metadata.labels"),
+        *checks.check_annotations(metadata.get("annotations"), "metadata.annotations"),
+        *_validate_owner_references(metadata.get("ownerReferences") or ()),
     ]
 
 
-def _owner_references(owners: Sequence[JsonObject]) -> Iterator[FieldError]:
+def _validate_owner_references(owners: Sequence[JsonObject]) -> Iterator[FieldError]:
     path, controller = "metadata.ownerReferences", ""
     for owner in owners:
         parts = owner.get("apiVersion", "").split("/")
@@ -242,25 +245,25 @@ def _owner_references(owners: Sequence[JsonObject]) -> Iterator[FieldError]:
             controller = controller or shown
 
 
-def finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
+def validate_finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
     """`own`: own_finalizers as well."""
     path = "metadata.finalizers"
     for value in values:
-        yield from checks.named(value, path, names.is_qualified_name)
+        yield from checks.check_value(value, path, names.is_qualified_name)
     if {"orphan", "foregroundDeletion"} <= set(values):
         text = "finalizer orphan and foregroundDeletion cannot be both set"
         yield field.invalid(path, values, text)
     if own:
-        yield from own_finalizers(values)
+        yield from validate_known_finalizers(values)
 
 
-def own_finalizers(values: Sequence[str]) -> Iterator[FieldError]:
+def validate_known_finalizers(values: Sequence[str]) -> Iterator[FieldError]:
     path = "metadata.finalizers"
     for index, value in enumerate(values):
-        yield from own_finalizer(value, f"{path}[{index}]")
+        yield from validate_known_finalizer(value, f"{path}[{index}]")
 
 
-def own_finalizer(value: str, path: str) -> Iterator[FieldError]:
+def validate_known_finalizer(value: str, path: str) -> Iterator[FieldError]:
     """A name without a domain is one of Kubernetes' own."""
     if "/" not in value and value not in _STANDARD_FINALIZERS:
         yield field.invalid(

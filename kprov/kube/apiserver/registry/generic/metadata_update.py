@@ -76,33 +76,42 @@ _PART_AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {("", "pods"): _NEV
 
 def validate(resource: Resource, obj: JsonObject, old: JsonObject, subresource: str = "") -> list[FieldError]:
     """Metadata of a changed object; subresource: what of it was written."""
-    whole, change = _whole(obj["metadata"], own=False), _change(obj["metadata"], old["metadata"])
+    whole, change = (
+        _validate_new_metadata(obj["metadata"], own=False),
+        _validate_changed_metadata(obj["metadata"], old["metadata"]),
+    )
     table = _STATUS_AGAIN if subresource == "status" else _AGAIN if not subresource else _PART_AGAIN
     as_new, as_change = table.get((resource.group, resource.plural), _CHANGE)
-    own = metadata.judges_finalizers(resource)
-    new = _whole(obj["metadata"], own=own) * as_new
-    changed = (as_change_again(obj, old) if own else _change(obj["metadata"], old["metadata"])) * as_change
+    own = metadata.requires_known_finalizers(resource)
+    new = _validate_new_metadata(obj["metadata"], own=own) * as_new
+    changed = (
+        validate_change(obj, old) if own else _validate_changed_metadata(obj["metadata"], old["metadata"])
+    ) * as_change
     if (resource.group, resource.plural) in _NEW_FIRST:
         return [*whole, *change, *new, *changed]
     return [*whole, *change, *changed, *new]
 
 
-def as_new_again(obj: JsonObject) -> list[FieldError]:
+def validate_as_new(obj: JsonObject) -> list[FieldError]:
     """For kinds whose own rules stand between the two."""
-    return _whole(obj["metadata"], own=True)
+    return _validate_new_metadata(obj["metadata"], own=True)
 
 
-def as_change_again(obj: JsonObject, old: JsonObject) -> list[FieldError]:
-    own = metadata.own_finalizers(obj["metadata"].get("finalizers") or ())
-    return [*_change(obj["metadata"], old["metadata"]), *own]
+def validate_change(obj: JsonObject, old: JsonObject) -> list[FieldError]:
+    own = metadata.validate_known_finalizers(obj["metadata"].get("finalizers") or ())
+    return [*_validate_changed_metadata(obj["metadata"], old["metadata"]), *own]
 
 
-def _whole(new: JsonObject, *, own: bool) -> list[FieldError]:
-    finalizers = metadata.finalizers(new.get("finalizers") or (), own=own)
-    return [*metadata.common(new), *finalizers, *field_managers.entries(new.get("managedFields"))]
+def _validate_new_metadata(new: JsonObject, *, own: bool) -> list[FieldError]:
+    finalizers = metadata.validate_finalizers(new.get("finalizers") or (), own=own)
+    return [
+        *metadata.validate_common_metadata(new),
+        *finalizers,
+        *field_managers.validate_managed_fields(new.get("managedFields")),
+    ]
 
 
-def _change(new: JsonObject, before: JsonObject) -> list[FieldError]:
+def _validate_changed_metadata(new: JsonObject, before: JsonObject) -> list[FieldError]:
     errors: list[FieldError] = []
     if before.get("deletionTimestamp"):
         added = sorted(set(new.get("finalizers") or ()) - set(before.get("finalizers") or ()))
@@ -115,4 +124,8 @@ def _change(new: JsonObject, before: JsonObject) -> list[FieldError]:
         for name in ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
         if new.get(name) != before.get(name)
     ]
-    return [*errors, *metadata.common(new), *field_managers.entries(new.get("managedFields"))]
+    return [
+        *errors,
+        *metadata.validate_common_metadata(new),
+        *field_managers.validate_managed_fields(new.get("managedFields")),
+    ]

@@ -21,7 +21,7 @@ class Ownership:
         #: By group and version: what clients may use instead of the stored version.
         self._others = {(other.group, other.version): other for other in conversions.others(resource)}
         paths = ("", *(each.name for each in resource.subresources))
-        self._ignored = {each: reset_fields.of(resource, each) for each in paths}
+        self._ignored = {each: reset_fields.find_reset_fields(resource, each) for each in paths}
 
     def note(
         self,

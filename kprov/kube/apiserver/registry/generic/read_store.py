@@ -25,12 +25,12 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
 
-def unavailable(error: StorageError) -> status.StatusError:
+def make_unavailable_error(error: StorageError) -> status.StatusError:
     """The database did not answer: upstream passes on what it says, as an error of no kind."""
     return status.failure(500, "", str(error))
 
 
-def initializing() -> status.StatusError:
+def make_initializing_error() -> status.StatusError:
     """The watch cache has not been filled yet, as upstream says it."""
     return status.too_many_requests("storage is (re)initializing", 1)
 
@@ -63,10 +63,10 @@ class ReadStore:
             return await self.cacher.fresh()
         except NotFreshError as error:
             if not self.cacher.loaded.is_set():
-                raise initializing() from error
+                raise make_initializing_error() from error
             raise status.timeout(f"the watch cache is behind: {error}", 1) from error
         except UnavailableError as error:
-            raise unavailable(error) from error
+            raise make_unavailable_error(error) from error
 
     async def get(self, context: RequestContext, namespace: str, name: str) -> JsonObject:
         """The newest state. NotFound if missing."""
@@ -116,7 +116,7 @@ class ReadStore:
         try:
             return await self.storage.get(key)
         except UnavailableError as error:
-            raise unavailable(error) from error
+            raise make_unavailable_error(error) from error
         except UnreadableError as error:
             raise status.internal_error(str(error)) from error
 

@@ -39,7 +39,7 @@ _FIELDS: Final[dict[tuple[str, str, str], tuple[Path, ...]]] = {
 }
 
 
-def of(resource: Resource, subresource: str) -> tuple[Path, ...]:
+def find_reset_fields(resource: Resource, subresource: str) -> tuple[Path, ...]:
     """For managed_fields' `ignored`. subresource: "" for the resource itself."""
     found = _FIELDS.get((resource.group, resource.plural, subresource))
     if found is not None:

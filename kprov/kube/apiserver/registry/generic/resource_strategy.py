@@ -43,32 +43,32 @@ class ResourceStrategy(Strategy):
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         if self.has_status:
-            keep(obj, old, "status")
+            keep_field(obj, old, "status")
         if self.has_generation and self.is_new_generation(obj, old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
     def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """Whether a change raises metadata.generation."""
-        return content(obj) != content(old)
+        return select_desired_fields(obj) != select_desired_fields(old)
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         for part in (obj.keys() | old.keys()) - _NOT_SPEC:
-            keep(obj, old, part)
+            keep_field(obj, old, part)
         for name in self.status_keeps:
-            keep(obj["metadata"], old["metadata"], name)
+            keep_field(obj["metadata"], old["metadata"], name)
 
 
-def content(obj: JsonObject) -> JsonObject:
+def select_desired_fields(obj: JsonObject) -> JsonObject:
     """What a user wishes for: everything but identity, metadata and status."""
     return {name: value for name, value in obj.items() if name not in _NOT_SPEC}
 
 
-def differs(obj: JsonObject, old: JsonObject, part: str) -> bool:
+def is_metadata_changed(obj: JsonObject, old: JsonObject, part: str) -> bool:
     """Whether that part of the metadata is another; none and empty are the same."""
     return (obj["metadata"].get(part) or None) != (old["metadata"].get(part) or None)
 
 
-def keep(obj: JsonObject, old: JsonObject, part: str) -> None:
+def keep_field(obj: JsonObject, old: JsonObject, part: str) -> None:
     """That part as it was, present or not."""
     if part in old:
         obj[part] = old[part]

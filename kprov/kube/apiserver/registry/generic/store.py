@@ -23,10 +23,10 @@ from kprov.kube.apiserver.registry.generic import (
     unenforced,
 )
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.generic.hooks import nothing
+from kprov.kube.apiserver.registry.generic.hooks import do_nothing
 from kprov.kube.apiserver.registry.generic.lister import Lister, OnChange
 from kprov.kube.apiserver.registry.generic.ownership import Ownership
-from kprov.kube.apiserver.registry.generic.read_store import ReadStore, unavailable
+from kprov.kube.apiserver.registry.generic.read_store import ReadStore, make_unavailable_error
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import (
@@ -113,11 +113,11 @@ class Store(ReadStore):
         emptied = zero_values.normalize(obj, self._node)
         metadata.prepare_for_create(self.resource, namespace, obj, posted=posted)
         strategy.default(obj)
-        context.warnings += metadata.single_owners(obj["metadata"])
+        context.warnings += metadata.drop_duplicate_owners(obj["metadata"])
         if not context.applied:
             self._ownership.note(context, None, obj, "", emptied)
         if generated:
-            metadata.name_it(obj["metadata"])
+            metadata.set_generated_name(obj["metadata"])
             strategy.default(obj)  # what is made of a name that nobody gave has no owner
         name = obj["metadata"].get("name", "")
         attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
@@ -132,7 +132,7 @@ class Store(ReadStore):
         try:
             strategy.prepare_for_create(context, obj)
             first = await self.hooks.judge(context, obj, None, "")
-            invalid_error.of_invalid(
+            invalid_error.raise_if_invalid(
                 self.resource,
                 name,
                 lambda: [*first, *metadata.validate(self.resource, obj), *strategy.validate(obj)],
@@ -163,7 +163,7 @@ class Store(ReadStore):
         try:
             return await self.storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
         except UnavailableError as error:
-            raise unavailable(error) from error
+            raise make_unavailable_error(error) from error
 
     async def update(
         self,
@@ -200,8 +200,8 @@ class Store(ReadStore):
                     raise status.conflict(
                         self._asked,
                         name,
-                        metadata.precondition_failed(
-                            metadata.told_key(key, dry_run=context.dry_run), "UID", sent["uid"], ""
+                        metadata.describe_failed_precondition(
+                            metadata.format_key(key, dry_run=context.dry_run), "UID", sent["uid"], ""
                         ),
                     )
                 try:
@@ -249,14 +249,14 @@ class Store(ReadStore):
         is_patch = context.info.verb == "patch"
         obj.setdefault("metadata", {})
         if not is_patch:
-            key = metadata.told_key(current.key, dry_run=context.dry_run)
+            key = metadata.format_key(current.key, dry_run=context.dry_run)
             metadata.check_uid(self._asked, obj, old, key)
         wanted = obj["metadata"].get("resourceVersion") or ""
         metadata.prepare_for_update(self.resource, obj, old)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         strategy.default(obj)
         strategy.default(old)
-        warned = metadata.single_owners(obj["metadata"], is_patch=is_patch)
+        warned = metadata.drop_duplicate_owners(obj["metadata"], is_patch=is_patch)
         context.warnings += [text for text in warned if text not in context.warnings]
         if not context.applied:
             if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
@@ -274,7 +274,7 @@ class Store(ReadStore):
             await self.admission.admit(attributes)
             strategy.default(obj)
         self._check_version(wanted, old, name)
-        finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
+        finish = await self.hooks.begin_update(context, obj, old) if not subresource else do_nothing
         stored = False
         try:
             if subresource == "status":
@@ -289,7 +289,7 @@ class Store(ReadStore):
                 await self._remove(context, current, obj)
                 obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
                 return obj
-            if _same(obj, old) and not self.storage.is_stale(current.key):
+            if _is_unchanged(obj, old) and not self.storage.is_stale(current.key):
                 self.hooks.decorate(old)
                 return old
             await self._put(context, current, obj)
@@ -319,7 +319,7 @@ class Store(ReadStore):
                 return [*first, *found]
             return [*first, *metadata_update.validate(self.resource, obj, old, subresource), *found]
 
-        invalid_error.of_invalid(self.resource, old["metadata"]["name"], judge, emptied)
+        invalid_error.raise_if_invalid(self.resource, old["metadata"]["name"], judge, emptied)
         if is_status:
             context.warnings += strategy.status_warnings(obj)
         else:
@@ -334,7 +334,7 @@ class Store(ReadStore):
                 current.key, wire.encode(self.cache.head, obj), expected=current.revision, ttl=self._ttl
             )
         except UnavailableError as error:
-            raise unavailable(error) from error
+            raise make_unavailable_error(error) from error
         obj["metadata"]["resourceVersion"] = str(revision)
 
     async def delete(
@@ -364,7 +364,7 @@ class Store(ReadStore):
                 await self.admission.validate(attributes)
             before = self._decode(current)
             try:
-                outcome = deletion.mark(self.strategy, obj, options)
+                outcome = deletion.mark_deleted(self.strategy, obj, options)
                 if outcome is deletion.Outcome.REMOVED:
                     await self._remove(context, current, before)
                     return before, True
@@ -391,7 +391,7 @@ class Store(ReadStore):
         try:
             revision = await self.storage.delete(current.key, expected=current.revision)
         except UnavailableError as error:
-            raise unavailable(error) from error
+            raise make_unavailable_error(error) from error
         obj["metadata"]["resourceVersion"] = str(revision)
         await self.hooks.after_delete(context, obj)
 
@@ -437,16 +437,16 @@ class Store(ReadStore):
         )
 
 
-def _same(obj: JsonObject, old: JsonObject) -> bool:
+def _is_unchanged(obj: JsonObject, old: JsonObject) -> bool:
     """Whether nothing is to be written; a manager's time alone is nothing."""
     if obj == old:
         return True
     if field_ownership.without_managed_fields(obj) != field_ownership.without_managed_fields(old):
         return False
-    return _owners(obj) == _owners(old)
+    return _list_owners(obj) == _list_owners(old)
 
 
-def _owners(obj: JsonObject) -> Sequence[JsonObject]:
+def _list_owners(obj: JsonObject) -> Sequence[JsonObject]:
     return [
         {name: value for name, value in entry.items() if name != "time"}
         for entry in obj["metadata"].get("managedFields") or ()

@@ -10,7 +10,7 @@ from kprov.kube.machinery.resources import Resource
 _SYSTEM: Final = UserInfo(name="system:apiserver", groups=("system:masters", "system:authenticated"))
 
 
-def system_context(verb: str, resource: Resource, namespace: str = "", name: str = "") -> RequestContext:
+def make_system_context(verb: str, resource: Resource, namespace: str = "", name: str = "") -> RequestContext:
     """A context for writes of the server itself: user system:apiserver in system:masters."""
     info = RequestInfo(
         path=resource.api_path,

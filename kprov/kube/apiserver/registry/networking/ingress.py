@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.load_balancer_status import (
     check_load_balancer_hostname,
     check_load_balancer_ip,
@@ -60,15 +60,15 @@ def validate_ingress(obj: JsonObject, old: JsonObject | None = None) -> Errors:
         yield field.invalid("spec", None, "either `defaultBackend` or `rules` must be specified")
     if spec.get("defaultBackend") is not None:
         yield from _validate_backend(spec["defaultBackend"], "spec.defaultBackend")
-    for where, rule in each(spec.get("rules"), "spec.rules"):
+    for where, rule in enumerate_items(spec.get("rules"), "spec.rules"):
         yield from _validate_rule(rule, where)
-    for where, tls in each(spec.get("tls"), "spec.tls"):
-        for place, host in each(tls.get("hosts"), f"{where}.hosts"):
-            yield from checks.named(host, place, _select_host_check(host))
-        yield from checks.given(tls, where, "secretName", names.is_dns1123_subdomain)
+    for where, tls in enumerate_items(spec.get("tls"), "spec.tls"):
+        for place, host in enumerate_items(tls.get("hosts"), f"{where}.hosts"):
+            yield from checks.check_value(host, place, _select_host_check(host))
+        yield from checks.check_optional_field(tls, where, "secretName", names.is_dns1123_subdomain)
     name = spec.get("ingressClassName")
     if name is not None:
-        yield from checks.named(name, "spec.ingressClassName", names.is_dns1123_subdomain)
+        yield from checks.check_value(name, "spec.ingressClassName", names.is_dns1123_subdomain)
     annotation = (obj["metadata"].get("annotations") or {}).get(_CLASS_ANNOTATION)
     if old is None and annotation is not None and name is not None and annotation != name:
         text = "must match `ingressClassName` when both are specified"
@@ -82,14 +82,14 @@ def _select_host_check(host: str) -> checks.Check:
 def _validate_rule(rule: JsonObject, path: str) -> Errors:
     host = rule.get("host", "")
     if host:
-        if addresses.parsed(host) is not None:
+        if addresses.parse_address(host) is not None:
             yield field.invalid(f"{path}.host", host, "must be a DNS name, not an IP address")
-        yield from checks.named(host, f"{path}.host", _select_host_check(host))
+        yield from checks.check_value(host, f"{path}.host", _select_host_check(host))
     if rule.get("http") is None:
         return
     if not rule["http"].get("paths"):
         yield field.required(f"{path}.http.paths")
-    for where, each_path in each(rule["http"].get("paths"), f"{path}.http.paths"):
+    for where, each_path in enumerate_items(rule["http"].get("paths"), f"{path}.http.paths"):
         yield from _validate_http_path(each_path, where)
 
 
@@ -98,7 +98,7 @@ def _validate_http_path(value: JsonObject, path: str) -> Errors:
     if kind is None:
         yield field.required(f"{path}.pathType", "pathType must be specified")
         return
-    yield from checks.one_of(kind, f"{path}.pathType", _PATH_TYPES)
+    yield from checks.check_enum(kind, f"{path}.pathType", _PATH_TYPES)
     if kind in _PATH_TYPES and not text.startswith("/") and (text or kind != "ImplementationSpecific"):
         yield field.invalid(f"{path}.path", text, "must be an absolute path")
     if kind in {"Exact", "Prefix"}:
@@ -120,25 +120,25 @@ def _validate_backend(backend: JsonObject, path: str) -> Errors:
     elif service is None:
         yield field.invalid(path, "", "resource or service backend is required")
     else:
-        yield from checks.needed(service, f"{path}.service", "name", names.is_dns1123_label)
+        yield from checks.check_required_field(service, f"{path}.service", "name", names.is_dns1123_label)
         port = service.get("port") or {}
         if port.get("name") and port.get("number"):
             yield field.invalid(path, "", "cannot set both port name & port number")
         elif port.get("name"):
-            yield from checks.named(port["name"], f"{path}.service.port.name", names.is_port_name)
+            yield from checks.check_value(port["name"], f"{path}.service.port.name", names.is_port_name)
         elif port.get("number"):
-            yield from checks.named(port["number"], f"{path}.service.port.number", names.is_port_number)
+            yield from checks.check_value(port["number"], f"{path}.service.port.number", names.is_port_number)
         else:
             yield field.required(path, "port name or number is required")
 
 
 def validate_ingress_status(obj: JsonObject, old: JsonObject) -> Errors:
     known = {one["ip"] for one in list_load_balancers(old) if one.get("ip")}
-    for where, one in each(list_load_balancers(obj), "status.loadBalancer.ingress"):
+    for where, one in enumerate_items(list_load_balancers(obj), "status.loadBalancer.ingress"):
         yield from check_load_balancer_ip(one, known, where)
         yield from check_load_balancer_hostname(one, where)
 
 
 def find_ingress_status_warnings(obj: JsonObject) -> Iterator[str]:
-    for where, one in each(list_load_balancers(obj), "status.loadBalancer.ingress"):
-        yield from addresses.ip_warnings(one.get("ip", ""), where)
+    for where, one in enumerate_items(list_load_balancers(obj), "status.loadBalancer.ingress"):
+        yield from addresses.find_ip_warnings(one.get("ip", ""), where)

@@ -45,12 +45,12 @@ def validate_ingress_class(obj: JsonObject) -> Errors:
         return
     yield from validate_typed_reference(parameters, path)
     scope, namespace = parameters.get("scope") or "", parameters.get("namespace")
-    yield from checks.one_of(scope, f"{path}.scope", ["Cluster", "Namespace"])
+    yield from checks.check_enum(scope, f"{path}.scope", ["Cluster", "Namespace"])
     if scope == "Namespace":
         if namespace is None:
             yield field.required(f"{path}.namespace", "`parameters.scope` is set to 'Namespace'")
         else:
-            yield from checks.named(namespace, f"{path}.namespace", names.is_dns1123_label)
+            yield from checks.check_value(namespace, f"{path}.namespace", names.is_dns1123_label)
     elif scope == "Cluster" and namespace is not None:
         yield field.forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'")
 

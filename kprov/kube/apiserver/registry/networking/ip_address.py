@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, immutable_error
+from kprov.kube.apiserver.registry.generic.checks import Errors, make_immutable_error
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -22,7 +22,7 @@ class IpAddressStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         wanted, had = obj["spec"].get("parentRef"), old["spec"].get("parentRef")
         errors = list(validate_ip_address(obj))
-        return errors if wanted == had else [*errors, immutable_error("spec.parentRef", wanted)]
+        return errors if wanted == had else [*errors, make_immutable_error("spec.parentRef", wanted)]
 
 
 def validate_ip_address(obj: JsonObject) -> Errors:
@@ -42,7 +42,7 @@ def validate_ip_address(obj: JsonObject) -> Errors:
         yield field.required("spec.parentRef")
         return
     if parent.get("group"):
-        yield from checks.named(parent["group"], "spec.parentRef.group", names.is_dns1123_subdomain)
-    yield from checks.needed(parent, "spec.parentRef", "resource", names.is_path_segment_name)
-    yield from checks.needed(parent, "spec.parentRef", "name", names.is_path_segment_name)
-    yield from checks.given(parent, "spec.parentRef", "namespace", names.is_path_segment_name)
+        yield from checks.check_value(parent["group"], "spec.parentRef.group", names.is_dns1123_subdomain)
+    yield from checks.check_required_field(parent, "spec.parentRef", "resource", names.is_path_segment_name)
+    yield from checks.check_required_field(parent, "spec.parentRef", "name", names.is_path_segment_name)
+    yield from checks.check_optional_field(parent, "spec.parentRef", "namespace", names.is_path_segment_name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
@@ -54,8 +54,8 @@ class _OldValues:
 def _list_ip_blocks(obj: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """(path, ipBlock) of all peers."""
     for kind, peers in (("ingress", "from"), ("egress", "to")):
-        for where, rule in each(obj["spec"].get(kind), f"spec.{kind}"):
-            for place, peer in each(rule.get(peers), f"{where}.{peers}"):
+        for where, rule in enumerate_items(obj["spec"].get(kind), f"spec.{kind}"):
+            for place, peer in enumerate_items(rule.get(peers), f"{where}.{peers}"):
                 if peer.get("ipBlock") is not None:
                     yield f"{place}.ipBlock", peer["ipBlock"]
 
@@ -71,36 +71,36 @@ def _collect_cidrs(obj: JsonObject) -> set[str]:
 
 def find_network_policy_warnings(obj: JsonObject) -> Iterator[str]:
     for path, block in _list_ip_blocks(obj):
-        yield from addresses.cidr_warnings(block.get("cidr", ""), f"{path}.cidr")
-        for where, text in each(block.get("except"), f"{path}.except"):
-            yield from addresses.cidr_warnings(text, where)
+        yield from addresses.find_cidr_warnings(block.get("cidr", ""), f"{path}.cidr")
+        for where, text in enumerate_items(block.get("except"), f"{path}.except"):
+            yield from addresses.find_cidr_warnings(text, where)
 
 
 def validate_network_policy(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes; its CIDRs and what its selectors compare with may stay."""
     spec, before = obj["spec"], (old or {}).get("spec") or {}
     kept = _OldValues(
-        _collect_cidrs(old) if old else (), any_values=checks.is_wrong(before.get("podSelector"))
+        _collect_cidrs(old) if old else (), any_values=checks.is_invalid_selector(before.get("podSelector"))
     )
     selector = spec.get("podSelector") or {}
-    yield from checks.label_selector(selector, "spec.podSelector", any_values=kept.any_values)
+    yield from checks.check_label_selector(selector, "spec.podSelector", any_values=kept.any_values)
     for kind, peers in (("ingress", "from"), ("egress", "to")):
-        for where, rule in each(spec.get(kind), f"spec.{kind}"):
-            for place, port in each(rule.get("ports"), f"{where}.ports"):
+        for where, rule in enumerate_items(spec.get(kind), f"spec.{kind}"):
+            for place, port in enumerate_items(rule.get("ports"), f"{where}.ports"):
                 yield from _validate_policy_port(port, place)
-            for place, peer in each(rule.get(peers), f"{where}.{peers}"):
+            for place, peer in enumerate_items(rule.get(peers), f"{where}.{peers}"):
                 yield from _validate_peer(peer, place, kept)
     types = spec.get("policyTypes") or []
     if len(types) > len(_TYPES):
         yield field.invalid("spec.policyTypes", types, "may not specify more than two policyTypes")
         return
-    for where, kind in each(types, "spec.policyTypes"):
-        yield from checks.one_of(kind, where, _TYPES)
+    for where, kind in enumerate_items(types, "spec.policyTypes"):
+        yield from checks.check_enum(kind, where, _TYPES)
 
 
 def _validate_policy_port(port: JsonObject, path: str) -> Errors:
     number, end = port.get("port"), port.get("endPort")
-    yield from checks.one_of(port.get("protocol"), f"{path}.protocol", ["TCP", "UDP", "SCTP"])
+    yield from checks.check_enum(port.get("protocol"), f"{path}.protocol", ["TCP", "UDP", "SCTP"])
     if number is None:
         if end is not None:
             text = "may not be specified when `port` is not specified"
@@ -109,13 +109,13 @@ def _validate_policy_port(port: JsonObject, path: str) -> Errors:
         if end is not None:
             text = "may not be specified when `port` is non-numeric"
             yield field.invalid(f"{path}.endPort", end, text)
-        yield from checks.named(number, f"{path}.port", names.is_port_name)
+        yield from checks.check_value(number, f"{path}.port", names.is_port_name)
     else:
-        yield from checks.named(number, f"{path}.port", names.is_port_number)
+        yield from checks.check_value(number, f"{path}.port", names.is_port_number)
         if end is not None:
             if end < number:
                 yield field.invalid(f"{path}.endPort", number, "must be greater than or equal to `port`")
-            yield from checks.named(end, f"{path}.endPort", names.is_port_number)
+            yield from checks.check_value(end, f"{path}.endPort", names.is_port_number)
 
 
 def _validate_peer(peer: JsonObject, path: str, kept: _OldValues) -> Errors:
@@ -124,7 +124,7 @@ def _validate_peer(peer: JsonObject, path: str, kept: _OldValues) -> Errors:
         if part == "ipBlock":
             yield from _validate_block(peer[part], f"{path}.ipBlock", kept.cidrs)
         else:
-            yield from checks.label_selector(peer[part], f"{path}.{part}", any_values=kept.any_values)
+            yield from checks.check_label_selector(peer[part], f"{path}.{part}", any_values=kept.any_values)
     if not given:
         yield field.required(path, "must specify a peer")
     elif len(given) > 1 and "ipBlock" in given:
@@ -136,13 +136,13 @@ def _validate_block(block: JsonObject, path: str, kept: Collection[str]) -> Erro
     if not whole:
         yield field.required(f"{path}.cidr")
         return
-    yield from addresses.cidr(whole, f"{path}.cidr", kept)
-    outer = addresses.network(whole)
+    yield from addresses.check_cidr(whole, f"{path}.cidr", kept)
+    outer = addresses.parse_network(whole)
     if outer is None:
         return
-    for where, text in each(block.get("except"), f"{path}.except"):
-        yield from addresses.cidr(text, where, kept)
-        inner: Any = addresses.network(text)
+    for where, text in enumerate_items(block.get("except"), f"{path}.except"):
+        yield from addresses.check_cidr(text, where, kept)
+        inner: Any = addresses.parse_network(text)
         if inner is None:
             continue
         if inner.version != outer.version or not inner.subnet_of(outer) or inner == outer:

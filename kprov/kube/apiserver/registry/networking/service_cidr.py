@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -34,16 +34,16 @@ def validate_service_cidr(obj: JsonObject) -> Errors:
     if len(ranges) > 2:
         yield field.invalid("spec.cidrs", ranges, "may only hold up to 2 values")
         return
-    for where, text in each(ranges, "spec.cidrs"):
+    for where, text in enumerate_items(ranges, "spec.cidrs"):
         yield from _validate_canonical_cidr(text, where)
-    networks = [addresses.network(text) for text in ranges]
+    networks = [addresses.parse_network(text) for text in ranges]
     if len({network and network.version for network in networks}) < len(ranges) and all(networks):
         text = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
         yield field.invalid("spec.cidrs", ranges, text)
 
 
 def _validate_canonical_cidr(text: str, path: str) -> Errors:
-    wrong = list(addresses.cidr(text, path))
+    wrong = list(addresses.check_cidr(text, path))
     yield from wrong
     if not wrong:
         network = ipaddress.ip_network(text, strict=False)

@@ -13,6 +13,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 def validate_typed_reference(reference: JsonObject, path: str) -> Errors:
     if reference.get("apiGroup") is not None:
-        yield from checks.named(reference["apiGroup"], f"{path}.apiGroup", names.is_dns1123_subdomain)
+        yield from checks.check_value(reference["apiGroup"], f"{path}.apiGroup", names.is_dns1123_subdomain)
     for part in ("kind", "name"):
-        yield from checks.needed(reference, path, part, names.is_path_segment_name)
+        yield from checks.check_required_field(reference, path, part, names.is_path_segment_name)

@@ -9,9 +9,9 @@ import json
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, local_path
-from kprov.kube.apiserver.registry.podspec.scheduling import tolerations
-from kprov.kube.apiserver.registry.podspec.windows import visit
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_local_path
+from kprov.kube.apiserver.registry.podspec.scheduling import validate_tolerations
+from kprov.kube.apiserver.registry.podspec.windows import enumerate_containers
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -25,7 +25,7 @@ _PATH: Final = "metadata.annotations"
 _INT32: Final = 2**31
 
 
-def pod_annotations(
+def validate_pod_annotations(
     metadata: JsonObject, spec: JsonObject, path: str = _PATH, old: JsonObject | None = None
 ) -> Errors:
     """`old`: the metadata that an update changes; a cost that is none may stay."""
@@ -35,13 +35,13 @@ def pod_annotations(
         text = "must set spec.nodeName if mirror pod annotation is set"
         yield field.invalid(f"{path}[{_MIRROR}]", values[_MIRROR], text)
     if values.get(_TOLERATIONS):
-        yield from _tolerations(values[_TOLERATIONS], path)
+        yield from _validate_tolerations(values[_TOLERATIONS], path)
     if _COST in values and not _is_cost(values[_COST]) and _is_cost(had):
         yield field.invalid(f"{path}[{_COST}]", values[_COST], "must be a 32bit integer")
     for key, profile in values.items():
         if key == SECCOMP or key.startswith(SECCOMP_CONTAINER):
-            yield from _seccomp(profile, f"{path}.{key}")
-    known = {container.get("name", "") for _, container in visit(spec, "")}
+            yield from _validate_seccomp(profile, f"{path}.{key}")
+    known = {container.get("name", "") for _, container in enumerate_containers(spec, "")}
     for key, profile in values.items():
         if key.startswith(APPARMOR):
             name = key.removeprefix(APPARMOR)
@@ -57,48 +57,54 @@ def _is_cost(text: str) -> bool:
     return bool(re.fullmatch("0|-?[1-9][0-9]*", text)) and -_INT32 <= int(text) < _INT32
 
 
-def _tolerations(text: str, path: str) -> Errors:
+def _validate_tolerations(text: str, path: str) -> Errors:
     try:
         values = json.loads(text)
     except ValueError as error:
         yield field.invalid(path, _TOLERATIONS, str(error))
         return
     if isinstance(values, list):
-        yield from tolerations(values, f"{path}.{_TOLERATIONS}")
+        yield from validate_tolerations(values, f"{path}.{_TOLERATIONS}")
 
 
-def _seccomp(profile: str, path: str) -> Errors:
+def _validate_seccomp(profile: str, path: str) -> Errors:
     if profile in {"runtime/default", "docker/default", "unconfined"}:
         return
     if profile.startswith("localhost/"):
-        yield from local_path(profile.removeprefix("localhost/"), path)
+        yield from check_local_path(profile.removeprefix("localhost/"), path)
     else:
         yield field.invalid(path, profile, "must be a valid seccomp profile")
 
 
-def profiles_agree(metadata: JsonObject, spec: JsonObject, path: str = "spec") -> Errors:
+def validate_matching_profiles(metadata: JsonObject, spec: JsonObject, path: str = "spec") -> Errors:
     """An annotation and the field that came after it say the same."""
     values, context = metadata.get("annotations") or {}, spec.get("securityContext") or {}
     whole = context.get("seccompProfile")
     if whole is not None and SECCOMP in values:
-        yield from _agree("seccomp", values[SECCOMP], whole, f"{path}.securityContext.seccompProfile")
-    for where, container in visit(spec, path):
+        yield from _validate_matching_profile(
+            "seccomp", values[SECCOMP], whole, f"{path}.securityContext.seccompProfile"
+        )
+    for where, container in enumerate_containers(spec, path):
         own = (container.get("securityContext") or {}).get("seccompProfile")
         key = SECCOMP_CONTAINER + container.get("name", "")
         if own is not None and key in values:
-            yield from _agree("seccomp", values[key], own, f"{where}.securityContext.seccompProfile")
+            yield from _validate_matching_profile(
+                "seccomp", values[key], own, f"{where}.securityContext.seccompProfile"
+            )
     if (spec.get("os") or {}).get("name") == "windows":
         return
-    for where, container in visit(spec, path):
+    for where, container in enumerate_containers(spec, path):
         own = (container.get("securityContext") or {}).get("appArmorProfile") or context.get(
             "appArmorProfile"
         )
         key = APPARMOR + container.get("name", "")
         if own is not None and key in values:
-            yield from _agree("apparmor", values[key], own, f"{where}.securityContext.appArmorProfile")
+            yield from _validate_matching_profile(
+                "apparmor", values[key], own, f"{where}.securityContext.appArmorProfile"
+            )
 
 
-def _agree(kind: str, annotation: str, profile: JsonObject, path: str) -> Errors:
+def _validate_matching_profile(kind: str, annotation: str, profile: JsonObject, path: str) -> Errors:
     defaults = {"runtime/default", "docker/default"} if kind == "seccomp" else {"runtime/default"}
     fits = {
         "Unconfined": annotation == "unconfined",
@@ -114,7 +120,7 @@ def _agree(kind: str, annotation: str, profile: JsonObject, path: str) -> Errors
         yield field.forbidden(f"{path}.localhostProfile", text)
 
 
-def kept_annotations(obj: JsonObject, old: JsonObject) -> Errors:
+def validate_unchanged_annotations(obj: JsonObject, old: JsonObject) -> Errors:
     """Of a pod: what was said of its profiles and its mirror stays; a profile is not added either."""
     new, before = obj["metadata"].get("annotations") or {}, old["metadata"].get("annotations") or {}
     text = "may not remove or update AppArmor annotations"
@@ -128,4 +134,4 @@ def kept_annotations(obj: JsonObject, old: JsonObject) -> Errors:
     for key in new:
         if key.startswith(APPARMOR) and key not in before:
             yield field.forbidden(f"{_PATH}[{key}]", "may not add AppArmor annotations")
-    yield from pod_annotations(obj["metadata"], obj["spec"], old=old["metadata"])
+    yield from validate_pod_annotations(obj["metadata"], obj["spec"], old=old["metadata"])

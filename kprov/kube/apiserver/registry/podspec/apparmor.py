@@ -15,7 +15,7 @@ DEPRECATED: Final = 'deprecated since v1.30; use the "appArmorProfile" field ins
 _LOCAL: Final = "localhost/"
 
 
-def take_over(pod: JsonObject) -> list[str]:
+def sync_profiles(pod: JsonObject) -> list[str]:
     """Copy them to the fields of the containers that have none; the warnings of that."""
     spec, annotations = pod["spec"], pod["metadata"].get("annotations") or {}
     if not annotations or (spec.get("os") or {}).get("name") == "windows":
@@ -28,7 +28,7 @@ def take_over(pod: JsonObject) -> list[str]:
             context = container.get("securityContext") or {}
             if key not in annotations or context.get("appArmorProfile") is not None:
                 continue
-            wanted = profile(annotations[key])
+            wanted = parse_profile(annotations[key])
             if wanted is None or wanted != of_pod:
                 warnings.append(f"metadata.annotations[{key}]: {DEPRECATED}")
             if wanted is not None and wanted != of_pod:
@@ -36,7 +36,7 @@ def take_over(pod: JsonObject) -> list[str]:
     return warnings
 
 
-def profile(annotation: str) -> JsonObject | None:
+def parse_profile(annotation: str) -> JsonObject | None:
     """The field of an annotation, None for one that says nothing valid."""
     if annotation == "unconfined":
         return {"type": "Unconfined"}
@@ -45,4 +45,4 @@ def profile(annotation: str) -> JsonObject | None:
     if not annotation.startswith(_LOCAL):
         return None
     local = {"type": "Localhost", "localhostProfile": annotation.removeprefix(_LOCAL)}
-    return None if any(security.apparmor(local, "")) else local
+    return None if any(security.validate_apparmor(local, "")) else local

@@ -5,7 +5,7 @@ from __future__ import annotations
 _allowed = {"privileged": True}
 
 
-def setup(*, allow_privileged: bool) -> None:
+def set_up(*, allow_privileged: bool) -> None:
     _allowed["privileged"] = allow_privileged
 
 

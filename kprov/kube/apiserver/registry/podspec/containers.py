@@ -9,12 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, named, needed, one_of, one_of_required
-from kprov.kube.apiserver.registry.podspec.environment import environment, environment_from
-from kprov.kube.apiserver.registry.podspec.mounts import devices, mounts
-from kprov.kube.apiserver.registry.podspec.probes import PROBES, hooks_and_probes
-from kprov.kube.apiserver.registry.podspec.resources import container_resources
-from kprov.kube.apiserver.registry.podspec.security import container_security_context
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_required_enum,
+    check_required_field,
+    check_value,
+    enumerate_items,
+)
+from kprov.kube.apiserver.registry.podspec.environment import validate_environment, validate_environment_from
+from kprov.kube.apiserver.registry.podspec.mounts import validate_devices, validate_mounts
+from kprov.kube.apiserver.registry.podspec.probes import PROBES, validate_hooks_and_probes
+from kprov.kube.apiserver.registry.podspec.resources import validate_container_resources
+from kprov.kube.apiserver.registry.podspec.security import validate_container_security_context
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -43,56 +50,56 @@ class PodFacts:
     privileged: bool
 
 
-def containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
+def validate_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
     """`path` is the pod spec's."""
     regular = spec.get("containers") or []
     if not regular:
         yield field.required(f"{path}.containers")
     seen: set[str] = set()
-    for where, container in each(regular, f"{path}.containers"):
-        yield from _common(container, pod, where)
+    for where, container in enumerate_items(regular, f"{path}.containers"):
+        yield from _validate_container(container, pod, where)
         if container.get("name", "") in seen:
             yield field.duplicate(f"{where}.name", container.get("name", ""))
         seen.add(container.get("name", ""))
-        yield from hooks_and_probes(container, pod.grace, pod.os, where)
-        yield from _restart(container, where)
-    yield from _host_ports(regular, f"{path}.containers")
-    yield from _init_containers(
+        yield from validate_hooks_and_probes(container, pod.grace, pod.os, where)
+        yield from _validate_restart(container, where)
+    yield from _validate_host_ports(regular, f"{path}.containers")
+    yield from _validate_init_containers(
         spec, pod, {each.get("name", "") for each in regular}, f"{path}.initContainers"
     )
-    yield from ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
+    yield from validate_ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
 
 
-def _init_containers(spec: JsonObject, pod: PodFacts, seen: set[str], path: str) -> Errors:
-    for where, container in each(spec.get("initContainers"), path):
-        yield from _common(container, pod, where)
-        yield from _restart(container, where)
+def _validate_init_containers(spec: JsonObject, pod: PodFacts, seen: set[str], path: str) -> Errors:
+    for where, container in enumerate_items(spec.get("initContainers"), path):
+        yield from _validate_container(container, pod, where)
+        yield from _validate_restart(container, where)
         name = container.get("name", "")
         if name in seen:
             yield field.duplicate(f"{where}.name", name)
         elif name:
             seen.add(name)
-        yield from _host_ports([container], path)
+        yield from _validate_host_ports([container], path)
         if container.get("restartPolicy") == "Always":
-            yield from hooks_and_probes(container, pod.grace, pod.os, where)
+            yield from validate_hooks_and_probes(container, pod.grace, pod.os, where)
             continue
         for part in ("lifecycle", *PROBES):
             if container.get(part) is not None:
                 yield field.forbidden(f"{where}.{part}", _SIDECAR_ONLY)
-        for place, policy in each(container.get("resizePolicy"), f"{where}.resizePolicy"):
+        for place, policy in enumerate_items(container.get("resizePolicy"), f"{where}.resizePolicy"):
             if policy.get("restartPolicy") == "RestartContainer":
                 text = "must not be set to 'RestartContainer' for non-sidecar initContainers"
                 yield field.invalid(f"{place}.restartPolicy", "RestartContainer", text)
 
 
-def ephemeral_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
+def validate_ephemeral_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
     others = {
         each.get("name", "") for kind in ("containers", "initContainers") for each in spec.get(kind) or ()
     }
     seen = set(others)
-    for where, container in each(spec.get("ephemeralContainers"), path):
-        yield from _common(container, pod, where)
-        yield from image_spaces([container], where, indexed=False)
+    for where, container in enumerate_items(spec.get("ephemeralContainers"), path):
+        yield from _validate_container(container, pod, where)
+        yield from validate_image_spaces([container], where, indexed=False)
         name, target = container.get("name", ""), container.get("targetContainerName", "")
         if name in seen:
             yield field.duplicate(f"{where}.name", name)
@@ -102,7 +109,7 @@ def ephemeral_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
         for part in _ORDER:
             if part not in _EPHEMERAL and container.get(part):
                 yield field.forbidden(f"{where}.{part}", _NOT_EPHEMERAL)
-        for place, mount in each(container.get("volumeMounts"), f"{where}.volumeMounts"):
+        for place, mount in enumerate_items(container.get("volumeMounts"), f"{where}.volumeMounts"):
             for part in ("subPath", "subPathExpr"):
                 if mount.get(part):
                     yield field.forbidden(f"{place}.{part}", _NOT_EPHEMERAL)
@@ -115,42 +122,46 @@ _ORDER: Final = (
 )
 
 
-def _common(container: JsonObject, pod: PodFacts, path: str) -> Errors:
-    yield from needed(container, path, "name", names.is_dns1123_label)
+def _validate_container(container: JsonObject, pod: PodFacts, path: str) -> Errors:
+    yield from check_required_field(container, path, "name", names.is_dns1123_label)
     if not container.get("image"):
         yield field.required(f"{path}.image")
     policy = container.get("terminationMessagePolicy")
-    yield from one_of_required(policy, f"{path}.terminationMessagePolicy", ["File", "FallbackToLogsOnError"])
-    yield from _ports(container.get("ports"), f"{path}.ports")
-    yield from environment(container.get("env"), f"{path}.env")
-    yield from environment_from(container.get("envFrom"), f"{path}.envFrom")
-    yield from mounts(container, pod.volumes, f"{path}.volumeMounts")
-    yield from devices(container, pod.volumes, f"{path}.volumeDevices")
-    yield from one_of_required(container.get("imagePullPolicy"), f"{path}.imagePullPolicy", _PULL_POLICIES)
-    yield from container_resources(container.get("resources") or {}, pod.claims, f"{path}.resources")
-    yield from _resize(container.get("resizePolicy"), pod.restart_policy, f"{path}.resizePolicy")
+    yield from check_required_enum(
+        policy, f"{path}.terminationMessagePolicy", ["File", "FallbackToLogsOnError"]
+    )
+    yield from _validate_ports(container.get("ports"), f"{path}.ports")
+    yield from validate_environment(container.get("env"), f"{path}.env")
+    yield from validate_environment_from(container.get("envFrom"), f"{path}.envFrom")
+    yield from validate_mounts(container, pod.volumes, f"{path}.volumeMounts")
+    yield from validate_devices(container, pod.volumes, f"{path}.volumeDevices")
+    yield from check_required_enum(
+        container.get("imagePullPolicy"), f"{path}.imagePullPolicy", _PULL_POLICIES
+    )
+    yield from validate_container_resources(container.get("resources") or {}, pod.claims, f"{path}.resources")
+    yield from _validate_resize(container.get("resizePolicy"), pod.restart_policy, f"{path}.resizePolicy")
     context, where = container.get("securityContext"), f"{path}.securityContext"
-    yield from container_security_context(
+    yield from validate_container_security_context(
         context, where, host_users=pod.host_users, privileged=pod.privileged
     )
 
 
-def image_spaces(values: Sequence[JsonObject] | None, path: str, *, indexed: bool = True) -> Errors:
+def validate_image_spaces(values: Sequence[JsonObject] | None, path: str, *, indexed: bool = True) -> Errors:
     """Images of pods (a template may have what its pods may not)."""
-    for where, container in each(values, path):
+    for where, container in enumerate_items(values, path):
         image = container.get("image", "")
         if image.strip() != image:
             text = "must not have leading or trailing whitespace"
             yield field.invalid(f"{where if indexed else path}.image", image, text)
 
 
-def _ports(ports: Sequence[JsonObject] | None, path: str) -> Errors:
+def _validate_ports(ports: Sequence[JsonObject] | None, path: str) -> Errors:
     seen: set[str] = set()
-    for where, port in each(ports, path):
+    for where, port in enumerate_items(ports, path):
         name = port.get("name", "")
         if name:
             problems = names.is_port_name(name)
-            yield from named(name, f"{where}.name", lambda _: problems)  # noqa: B023  used at once
+            yield from check_value(name, f"{where}.name", lambda _: problems)  # noqa: B023  used at once
             if not problems and name in seen:
                 yield field.duplicate(f"{where}.name", name)
             seen.add(name)
@@ -158,14 +169,14 @@ def _ports(ports: Sequence[JsonObject] | None, path: str) -> Errors:
             yield field.required(f"{where}.containerPort")
         for part in ("containerPort", "hostPort"):
             if port.get(part):
-                yield from named(port[part], f"{where}.{part}", names.is_port_number)
-        yield from one_of_required(port.get("protocol"), f"{where}.protocol", PROTOCOLS)
+                yield from check_value(port[part], f"{where}.{part}", names.is_port_number)
+        yield from check_required_enum(port.get("protocol"), f"{where}.protocol", PROTOCOLS)
 
 
-def _host_ports(values: Sequence[JsonObject], path: str) -> Errors:
+def _validate_host_ports(values: Sequence[JsonObject], path: str) -> Errors:
     seen: set[str] = set()
-    for where, container in each(values, path):
-        for place, port in each(container.get("ports"), f"{where}.ports"):
+    for where, container in enumerate_items(values, path):
+        for place, port in enumerate_items(container.get("ports"), f"{where}.ports"):
             if not port.get("hostPort"):
                 continue
             shown = f"{port.get('protocol', '')}/{port.get('hostIP', '')}/{port['hostPort']}"
@@ -174,22 +185,22 @@ def _host_ports(values: Sequence[JsonObject], path: str) -> Errors:
             seen.add(shown)
 
 
-def _resize(policies: Sequence[JsonObject] | None, restart_policy: str, path: str) -> Errors:
+def _validate_resize(policies: Sequence[JsonObject] | None, restart_policy: str, path: str) -> Errors:
     """Upstream names the list, not the item, in most of these."""
     seen: set[str] = set()
-    for where, policy in each(policies, path):
+    for where, policy in enumerate_items(policies, path):
         name, restart = policy.get("resourceName", ""), policy.get("restartPolicy", "")
         if name in seen:
             yield field.duplicate(where, name)
         seen.add(name)
-        yield from one_of_required(name, path, ["cpu", "memory"])
-        yield from one_of_required(restart, path, ["NotRequired", "RestartContainer"])
+        yield from check_required_enum(name, path, ["cpu", "memory"])
+        yield from check_required_enum(restart, path, ["NotRequired", "RestartContainer"])
         if restart_policy == "Never" and restart != "NotRequired":
             text = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             yield field.invalid(path, restart, text)
 
 
-def _restart(container: JsonObject, path: str) -> Errors:
+def _validate_restart(container: JsonObject, path: str) -> Errors:
     policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
     if policy is None:
         if rules:
@@ -198,16 +209,16 @@ def _restart(container: JsonObject, path: str) -> Errors:
             if "initContainers" in path:
                 return
     else:
-        yield from one_of(policy, f"{path}.restartPolicy", _RESTARTS)
+        yield from check_enum(policy, f"{path}.restartPolicy", _RESTARTS)
     if len(rules) > 20:
         yield field.too_many(f"{path}.restartPolicyRules", len(rules), 20)
-    for where, rule in each(rules, f"{path}.restartPolicyRules"):
+    for where, rule in enumerate_items(rules, f"{path}.restartPolicyRules"):
         actions = ["Restart", "RestartAllContainers"]
-        yield from one_of(rule.get("action", ""), f"{where}.action", actions)
+        yield from check_enum(rule.get("action", ""), f"{where}.action", actions)
         codes = rule.get("exitCodes")
         if codes is None:
             yield field.required(f"{where}.exitCodes", "must be specified")
             continue
-        yield from one_of(codes.get("operator", ""), f"{where}.exitCodes.operator", ["In", "NotIn"])
+        yield from check_enum(codes.get("operator", ""), f"{where}.exitCodes.operator", ["In", "NotIn"])
         if len(codes.get("values") or ()) > 255:
             yield field.too_many(f"{where}.exitCodes.values", len(codes["values"]), 255)

@@ -45,20 +45,20 @@ def default_spec(spec: JsonObject) -> None:
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
     for volume in spec.get("volumes") or ():
-        _volume(volume)
-    for container in containers(spec):
-        _container(container)
+        _default_volume(volume)
+    for container in list_containers(spec):
+        _default_container(container)
 
 
-def containers(spec: JsonObject) -> Iterator[JsonObject]:
+def list_containers(spec: JsonObject) -> Iterator[JsonObject]:
     """Init containers, containers and ephemeral containers."""
     for kind in CONTAINER_LISTS:
         yield from spec.get(kind) or ()
 
 
-def _container(container: JsonObject) -> None:
+def _default_container(container: JsonObject) -> None:
     if not container.get("imagePullPolicy"):
-        container["imagePullPolicy"] = pull_policy(container.get("image", ""))
+        container["imagePullPolicy"] = choose_pull_policy(container.get("image", ""))
     container["terminationMessagePath"] = container.get("terminationMessagePath") or "/dev/termination-log"
     container["terminationMessagePolicy"] = container.get("terminationMessagePolicy") or "File"
     if container.get("resources") is None:
@@ -68,18 +68,18 @@ def _container(container: JsonObject) -> None:
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
         if source.get("fieldRef") is not None:
-            _field_ref(source["fieldRef"])
+            _default_field_ref(source["fieldRef"])
         if source.get("fileKeyRef"):
             source["fileKeyRef"].setdefault("optional", False)
     for name in _PROBES:
         if container.get(name) is not None:
-            _probe(container[name])
+            _default_probe(container[name])
     lifecycle = container.get("lifecycle") or {}
     for name in ("postStart", "preStop"):
-        _http_get((lifecycle.get(name) or {}).get("httpGet"))
+        _default_http_get((lifecycle.get(name) or {}).get("httpGet"))
 
 
-def pull_policy(image: str) -> str:
+def choose_pull_policy(image: str) -> str:
     """Always for the tag latest, also when neither tag nor digest is named; else IfNotPresent."""
     named, at, digest = image.partition("@")
     is_wrong = not _DIGEST.fullmatch(digest) if at else re.fullmatch("[a-f0-9]{64}", image)
@@ -89,7 +89,7 @@ def pull_policy(image: str) -> str:
     return "Always" if tag == "latest" or not (tag or at) else "IfNotPresent"
 
 
-def _probe(probe: JsonObject) -> None:
+def _default_probe(probe: JsonObject) -> None:
     for name, value in (
         ("timeoutSeconds", 1),
         ("periodSeconds", 10),
@@ -97,22 +97,22 @@ def _probe(probe: JsonObject) -> None:
         ("failureThreshold", 3),
     ):
         probe[name] = probe.get(name) or value
-    _http_get(probe.get("httpGet"))
+    _default_http_get(probe.get("httpGet"))
     if probe.get("grpc"):
         probe["grpc"]["service"] = probe["grpc"].get("service") or ""
 
 
-def _http_get(action: JsonObject | None) -> None:
+def _default_http_get(action: JsonObject | None) -> None:
     if action is not None:
         action["path"] = action.get("path") or "/"
         action["scheme"] = action.get("scheme") or "HTTP"
 
 
-def _field_ref(reference: JsonObject) -> None:
+def _default_field_ref(reference: JsonObject) -> None:
     reference["apiVersion"] = reference.get("apiVersion") or "v1"
 
 
-def _volume(volume: JsonObject) -> None:
+def _default_volume(volume: JsonObject) -> None:
     sources = [name for name, source in volume.items() if name != "name" and source is not None]
     if not sources:
         volume["emptyDir"] = {}
@@ -123,21 +123,21 @@ def _volume(volume: JsonObject) -> None:
         source["defaultMode"] = _FILE_MODE
     default_source(name, source)
     if name == "downwardAPI":
-        _items(source)
+        _default_items(source)
     elif name == "projected":
         for part in source.get("sources") or ():
             if part.get("serviceAccountToken") is not None:
                 part["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)
-            _items(part.get("downwardAPI") or {})
+            _default_items(part.get("downwardAPI") or {})
     elif name == "image" and not source.get("pullPolicy"):
-        source["pullPolicy"] = pull_policy(source.get("reference", ""))
+        source["pullPolicy"] = choose_pull_policy(source.get("reference", ""))
     elif name == "ephemeral":
         template = (source.get("volumeClaimTemplate") or {}).get("spec")
         if template is not None and template.get("volumeMode") is None:
             template["volumeMode"] = "Filesystem"
 
 
-def _items(source: JsonObject) -> None:
+def _default_items(source: JsonObject) -> None:
     for item in source.get("items") or ():
         if item.get("fieldRef") is not None:
-            _field_ref(item["fieldRef"])
+            _default_field_ref(item["fieldRef"])

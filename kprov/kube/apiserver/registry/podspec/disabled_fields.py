@@ -15,23 +15,23 @@ _PROJECTIONS: Final = ("clusterTrustBundle", "podCertificate")
 _STOP_SIGNAL: Final = "stopSignal"
 
 
-def drop_disabled(spec: JsonObject, before: JsonObject | None = None) -> None:
+def drop_disabled_fields(spec: JsonObject, before: JsonObject | None = None) -> None:
     """Leave them out of a spec, in place, but for those that the stored one (`before`) already has."""
     before = before or {}
     if before.get("schedulingGroup") is None:
         spec.pop("schedulingGroup", None)
     for name in _PROJECTIONS:
-        if not any(source.get(name) is not None for source in _sources(before)):
-            for source in _sources(spec):
+        if not any(source.get(name) is not None for source in _list_projected_sources(before)):
+            for source in _list_projected_sources(spec):
                 source.pop(name, None)
     if not any(
-        (each.get("lifecycle") or {}).get(_STOP_SIGNAL) for each in podspec_defaults.containers(before)
+        (each.get("lifecycle") or {}).get(_STOP_SIGNAL) for each in podspec_defaults.list_containers(before)
     ):
-        for container in podspec_defaults.containers(spec):
+        for container in podspec_defaults.list_containers(spec):
             _drop_stop_signal(container)
 
 
-def _sources(spec: JsonObject) -> Iterator[JsonObject]:
+def _list_projected_sources(spec: JsonObject) -> Iterator[JsonObject]:
     for volume in spec.get("volumes") or ():
         yield from (volume.get("projected") or {}).get("sources") or ()
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, named, needed, no_backsteps
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_no_backsteps,
+    check_required_field,
+    check_value,
+    enumerate_items,
+)
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import canonical
@@ -30,14 +36,14 @@ _BYTES: Final = ["1", *(f"1{unit}" for unit in "kMGTPE"), *(f"1{unit}i" for unit
 _SOURCES: Final = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 
 
-def environment(variables: Sequence[JsonObject] | None, path: str) -> Errors:
-    for where, variable in each(variables, path):
-        yield from needed(variable, where, "name", names.is_relaxed_env_var_name)
+def validate_environment(variables: Sequence[JsonObject] | None, path: str) -> Errors:
+    for where, variable in enumerate_items(variables, path):
+        yield from check_required_field(variable, where, "name", names.is_relaxed_env_var_name)
         if variable.get("valueFrom") is not None:
-            yield from _source(variable, f"{where}.valueFrom")
+            yield from _validate_source(variable, f"{where}.valueFrom")
 
 
-def _source(variable: JsonObject, path: str) -> Errors:
+def _validate_source(variable: JsonObject, path: str) -> Errors:
     source = variable["valueFrom"]
     kinds = [kind for kind in _CHECKS if source.get(kind) is not None]
     for kind in kinds:
@@ -50,7 +56,7 @@ def _source(variable: JsonObject, path: str) -> Errors:
         yield field.invalid(path, "", "may not have more than one field specified at a time")
 
 
-def field_ref(reference: JsonObject, path: str, known: Sequence[str]) -> Errors:
+def validate_field_ref(reference: JsonObject, path: str, known: Sequence[str]) -> Errors:
     """A field of the pod itself; `known` may be named without a key in brackets."""
     wanted, where = reference.get("fieldPath", ""), f"{path}.fieldPath"
     if not wanted:
@@ -68,16 +74,18 @@ def field_ref(reference: JsonObject, path: str, known: Sequence[str]) -> Errors:
         yield field.invalid(where, wanted, text)
     elif subscript:
         key = key.removesuffix("']")
-        yield from named(key.lower() if base.endswith("annotations") else key, path, names.is_qualified_name)
+        yield from check_value(
+            key.lower() if base.endswith("annotations") else key, path, names.is_qualified_name
+        )
     elif base not in known:
         yield field.not_supported(where, base, sorted(known))
 
 
-def _own_field(reference: JsonObject, path: str) -> Errors:
-    yield from field_ref(reference, path, _FIELDS)
+def _validate_own_field(reference: JsonObject, path: str) -> Errors:
+    yield from validate_field_ref(reference, path, _FIELDS)
 
 
-def resource_field_ref(reference: JsonObject, path: str, *, volume: bool = False) -> Errors:
+def validate_resource_field_ref(reference: JsonObject, path: str, *, volume: bool = False) -> Errors:
     wanted = reference.get("resource", "")
     if volume and not reference.get("containerName"):
         yield field.required(f"{path}.containerName")
@@ -85,10 +93,10 @@ def resource_field_ref(reference: JsonObject, path: str, *, volume: bool = False
         yield field.required(f"{path}.resource")
     elif wanted not in _RESOURCES and not wanted.startswith(_HUGE):
         yield field.not_supported(f"{path}.resource", wanted, _RESOURCES)
-    yield from _divisor(wanted, reference.get("divisor"), f"{path}.divisor")
+    yield from _validate_divisor(wanted, reference.get("divisor"), f"{path}.divisor")
 
 
-def _divisor(wanted: str, divisor: str | None, path: str) -> Errors:
+def _validate_divisor(wanted: str, divisor: str | None, path: str) -> Errors:
     shown = canonical(divisor) if divisor is not None else "0"
     if shown == "0":
         return
@@ -105,46 +113,48 @@ def _divisor(wanted: str, divisor: str | None, path: str) -> Errors:
         yield field.invalid(path, wanted, text)
 
 
-def _key_ref(reference: JsonObject, path: str) -> Errors:
-    yield from named(reference.get("name", ""), f"{path}.name", names.is_dns1123_subdomain)
-    yield from needed(reference, path, "key", names.is_config_map_key)
+def _validate_key_ref(reference: JsonObject, path: str) -> Errors:
+    yield from check_value(reference.get("name", ""), f"{path}.name", names.is_dns1123_subdomain)
+    yield from check_required_field(reference, path, "key", names.is_config_map_key)
 
 
-def _file_key_ref(reference: JsonObject, path: str) -> Errors:
-    yield from needed(reference, path, "key", names.is_relaxed_env_var_name)
-    yield from needed(reference, path, "volumeName", names.is_dns1123_label)
+def _validate_file_key_ref(reference: JsonObject, path: str) -> Errors:
+    yield from check_required_field(reference, path, "key", names.is_relaxed_env_var_name)
+    yield from check_required_field(reference, path, "volumeName", names.is_dns1123_label)
     if not reference.get("path"):
         yield field.required(f"{path}.path")
     else:
-        yield from no_backsteps(reference["path"], f"{path}.path")
+        yield from check_no_backsteps(reference["path"], f"{path}.path")
 
 
 _CHECKS: Final = {
-    "fieldRef": _own_field,
-    "resourceFieldRef": resource_field_ref,
-    "configMapKeyRef": _key_ref,
-    "secretKeyRef": _key_ref,
-    "fileKeyRef": _file_key_ref,
+    "fieldRef": _validate_own_field,
+    "resourceFieldRef": validate_resource_field_ref,
+    "configMapKeyRef": _validate_key_ref,
+    "secretKeyRef": _validate_key_ref,
+    "fileKeyRef": _validate_file_key_ref,
 }
 
 
-def environment_from(sources: Sequence[JsonObject] | None, path: str) -> Errors:
-    for where, source in each(sources, path):
+def validate_environment_from(sources: Sequence[JsonObject] | None, path: str) -> Errors:
+    for where, source in enumerate_items(sources, path):
         if source.get("prefix"):
-            yield from named(source["prefix"], f"{where}.prefix", names.is_relaxed_env_var_name)
+            yield from check_value(source["prefix"], f"{where}.prefix", names.is_relaxed_env_var_name)
         kinds = [kind for kind in ("configMapRef", "secretRef") if source.get(kind) is not None]
         for kind in kinds:
-            yield from needed(source[kind], f"{where}.{kind}", "name", names.is_dns1123_subdomain)
+            yield from check_required_field(
+                source[kind], f"{where}.{kind}", "name", names.is_dns1123_subdomain
+            )
         if not kinds:
             yield field.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
         elif len(kinds) > 1:
             yield field.invalid(path, "", "may not have more than one field specified at a time")
 
 
-def file_volumes(container: JsonObject, volumes: Sequence[JsonObject], path: str) -> Errors:
+def validate_file_volumes(container: JsonObject, volumes: Sequence[JsonObject], path: str) -> Errors:
     """Variables that come from a file need a volume the container can have written to."""
     by_name = {volume.get("name", ""): volume for volume in volumes}
-    for where, variable in each(container.get("env"), f"{path}.env"):
+    for where, variable in enumerate_items(container.get("env"), f"{path}.env"):
         reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
         if reference is None:
             continue

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, local_path, one_of
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_enum, check_local_path, enumerate_items
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
 
-def mounts(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
+def validate_mounts(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
     used = {each.get("name", ""): each.get("devicePath", "") for each in container.get("volumeDevices") or ()}
     seen: set[str] = set()
-    for where, mount in each(container.get("volumeMounts"), path):
+    for where, mount in enumerate_items(container.get("volumeMounts"), path):
         name, place = mount.get("name", ""), mount.get("mountPath", "")
         if not name:
             yield field.required(f"{where}.name")
@@ -31,24 +31,24 @@ def mounts(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) 
         if place in used.values():
             text = "must not already exist as a path in volumeDevices"
             yield field.invalid(f"{where}.mountPath", place, text)
-        yield from _inside(mount, where, path)
-        yield from _propagation(mount, container, path)
+        yield from _validate_sub_path(mount, where, path)
+        yield from _validate_propagation(mount, container, path)
 
 
-def _inside(mount: JsonObject, where: str, path: str) -> Errors:
+def _validate_sub_path(mount: JsonObject, where: str, path: str) -> Errors:
     """SubPath and subPathExpr; upstream's paths of their errors leave the index out."""
     if mount.get("subPath"):
-        yield from local_path(mount["subPath"], f"{path}.subPath")
+        yield from check_local_path(mount["subPath"], f"{path}.subPath")
     if mount.get("subPathExpr"):
         if mount.get("subPath"):
             text = "subPathExpr and subPath are mutually exclusive"
             yield field.invalid(f"{where}.subPathExpr", mount["subPathExpr"], text)
-        yield from local_path(mount["subPathExpr"], f"{path}.subPathExpr")
+        yield from check_local_path(mount["subPathExpr"], f"{path}.subPathExpr")
 
 
-def _propagation(mount: JsonObject, container: JsonObject, path: str) -> Errors:
+def _validate_propagation(mount: JsonObject, container: JsonObject, path: str) -> Errors:
     mode, where = mount.get("mountPropagation"), f"{path}.mountPropagation"
-    yield from one_of(mode, where, ["Bidirectional", "HostToContainer", "None"])
+    yield from check_enum(mode, where, ["Bidirectional", "HostToContainer", "None"])
     if mode == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
         text = "Bidirectional mount propagation is available only to privileged containers"
         yield field.forbidden(where, text)
@@ -60,16 +60,16 @@ def _propagation(mount: JsonObject, container: JsonObject, path: str) -> Errors:
             text = "may only be specified when mountPropagation is None or not specified"
             yield field.forbidden(where, text)
     else:
-        yield from one_of(recursive, where, ["Disabled", "Enabled", "IfPossible"])
+        yield from check_enum(recursive, where, ["Disabled", "Enabled", "IfPossible"])
 
 
-def devices(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
+def validate_devices(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
     mounted = {
         each.get("name", ""): each.get("mountPath", "") for each in container.get("volumeMounts") or ()
     }
     seen_names: set[str] = set()
     seen_paths: set[str] = set()
-    for where, device in each(container.get("volumeDevices"), path):
+    for where, device in enumerate_items(container.get("volumeDevices"), path):
         name, place = device.get("name", ""), device.get("devicePath", "")
         if not name:
             yield field.required(f"{where}.name")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import each
+from kprov.kube.apiserver.registry.generic.checks import enumerate_items
 from kprov.kube.machinery import names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -45,32 +45,32 @@ _SOURCES: Final = (
 )
 
 
-def term(selector_term: JsonObject, path: str, *, values: bool = False) -> Iterator[str]:
+def find_term_warnings(selector_term: JsonObject, path: str, *, values: bool = False) -> Iterator[str]:
     """Of a node selector's term, or of a label selector. values: whether they have to be those of labels."""
-    for where, need in each(selector_term.get("matchExpressions"), f"{path}.matchExpressions"):
+    for where, need in enumerate_items(selector_term.get("matchExpressions"), f"{path}.matchExpressions"):
         key = need.get("key", "")
         if key in DEPRECATED_LABELS:
             yield f"{where}.key: {key} is {DEPRECATED_LABELS[key]}"
-        for place, value in each(need.get("values") if values else (), f"{where}.values"):
+        for place, value in enumerate_items(need.get("values") if values else (), f"{where}.values"):
             for text in names.is_label_value(value):
                 yield f"{place}: {value} is invalid, {text}"
 
 
-def node_topology(selector: JsonObject | None) -> Iterator[str]:
+def find_node_topology_warnings(selector: JsonObject | None) -> Iterator[str]:
     """Of a storage capacity's nodeTopology."""
-    yield from term(selector or {}, "nodeTopology")
+    yield from find_term_warnings(selector or {}, "nodeTopology")
     for key in (selector or {}).get("matchLabels") or ():
         if key in DEPRECATED_LABELS:
             yield f"nodeTopology.matchLabels.{key}: {DEPRECATED_LABELS[key]}"
 
 
-def runtime_class(obj: JsonObject) -> Iterator[str]:
+def find_runtime_class_warnings(obj: JsonObject) -> Iterator[str]:
     for key in (obj.get("scheduling") or {}).get("nodeSelector") or ():
         if key in DEPRECATED_LABELS:
             yield f"scheduling.nodeSelector: {DEPRECATED_LABELS[key]}"
 
 
-def persistent_volume(obj: JsonObject) -> Iterator[str]:
+def find_persistent_volume_warnings(obj: JsonObject) -> Iterator[str]:
     """All that is said of a volume."""
     spec = obj["spec"]
     for key, text in _ANNOTATIONS.items():
@@ -83,8 +83,8 @@ def persistent_volume(obj: JsonObject) -> Iterator[str]:
         )
     required = (spec.get("nodeAffinity") or {}).get("required") or {}
     path = "spec.nodeAffinity.required.nodeSelectorTerms"
-    for where, each_term in each(required.get("nodeSelectorTerms"), path):
-        yield from term(each_term, where)
+    for where, each_term in enumerate_items(required.get("nodeSelectorTerms"), path):
+        yield from find_term_warnings(each_term, where)
     for name, shown, text in _SOURCES:
         if spec.get(name) is not None:
             yield f"spec.{shown}: {text}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, nanos
-from kprov.kube.apiserver.registry.podspec.resources import HUGE, pod_resources
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items, parse_nanos
+from kprov.kube.apiserver.registry.podspec.resources import HUGE, validate_pod_resources
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
@@ -18,7 +18,7 @@ from kprov.kube.machinery.quantity import Quantity
 Part = Literal["requests", "limits"]
 
 
-def pod_level(spec: JsonObject, claims: Collection[str], path: str) -> Errors:
+def validate_pod_level_resources(spec: JsonObject, claims: Collection[str], path: str) -> Errors:
     resources, where = spec.get("resources"), f"{path}.resources"
     if resources is None:
         return
@@ -27,36 +27,36 @@ def pod_level(spec: JsonObject, claims: Collection[str], path: str) -> Errors:
         return
     if resources.get("claims"):
         yield field.forbidden(f"{where}.claims", "claims may not be set for Resources at pod-level")
-    yield from pod_resources(resources, claims, where)
+    yield from validate_pod_resources(resources, claims, where)
     yield from _fits(spec, resources, where)
 
 
 def _fits(spec: JsonObject, resources: JsonObject, path: str) -> Errors:
     requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
-    for name, total in sorted(aggregate(spec, "requests").items()):
-        if name in requests and total.nanos > nanos(requests[name]):
+    for name, total in sorted(sum_container_resources(spec, "requests").items()):
+        if name in requests and total.nanos > parse_nanos(requests[name]):
             text = f"must be greater than or equal to aggregate container requests of {total}"
             yield field.invalid(f"{path}.requests[{name}]", requests[name], text)
-    for name, total in sorted(aggregate(spec, "limits").items()):
-        if name.startswith(HUGE) and name in limits and total.nanos > nanos(limits[name]):
+    for name, total in sorted(sum_container_resources(spec, "limits").items()):
+        if name.startswith(HUGE) and name in limits and total.nanos > parse_nanos(limits[name]):
             text = f"must be greater than or equal to aggregate container limits of {total}"
             yield field.invalid(f"{path}.limits[{name}]", limits[name], text)
-    for where, container in each(spec.get("containers"), f"{path}.containers"):
+    for where, container in enumerate_items(spec.get("containers"), f"{path}.containers"):
         for name, amount in ((container.get("resources") or {}).get("limits") or {}).items():
-            if name in limits and nanos(amount) > nanos(limits[name]):
+            if name in limits and parse_nanos(amount) > parse_nanos(limits[name]):
                 text = f"must be less than or equal to pod limits of {limits[name]}"
                 yield field.invalid(f"{where}[{name}].limits", amount, text)
 
 
-def aggregate(spec: JsonObject, part: Part) -> dict[str, Quantity]:
+def sum_container_resources(spec: JsonObject, part: Part) -> dict[str, Quantity]:
     """What the containers need together: running ones and sidecars at once, or the largest start-up step."""
     total: dict[str, Quantity] = {}
     for container in spec.get("containers") or ():
-        _add(total, _amounts(container, part))
+        _add(total, _parse_amounts(container, part))
     sidecars: dict[str, Quantity] = {}
     largest: dict[str, Quantity] = {}
     for container in spec.get("initContainers") or ():
-        amounts = _amounts(container, part)
+        amounts = _parse_amounts(container, part)
         if container.get("restartPolicy") == "Always":
             _add(total, amounts)
             _add(sidecars, amounts)
@@ -68,7 +68,7 @@ def aggregate(spec: JsonObject, part: Part) -> dict[str, Quantity]:
     return total | {name: max(total.get(name, amount), amount) for name, amount in largest.items()}
 
 
-def _amounts(container: JsonObject, part: Part) -> dict[str, Quantity]:
+def _parse_amounts(container: JsonObject, part: Part) -> dict[str, Quantity]:
     amounts = (container.get("resources") or {}).get(part) or {}
     return {name: Quantity.parse(str(amount)) for name, amount in amounts.items()}
 

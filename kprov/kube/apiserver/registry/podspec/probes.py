@@ -9,10 +9,10 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    named,
-    not_negative,
-    port_number_or_name,
-    required,
+    check_not_negative,
+    check_port_number_or_name,
+    check_value,
+    require_fields,
 )
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
@@ -73,20 +73,20 @@ _SIGNALS: Final = sorted(
 )
 
 
-def hooks_and_probes(container: JsonObject, grace: int | None, os: str | None, path: str) -> Errors:
+def validate_hooks_and_probes(container: JsonObject, grace: int | None, os: str | None, path: str) -> Errors:
     """`grace`: the pod's grace period, `os`: its spec.os.name."""
     lifecycle = container.get("lifecycle") or {}
     for name in ("postStart", "preStop"):
         if lifecycle.get(name) is not None:
-            yield from _handler(lifecycle[name], grace, f"{path}.lifecycle.{name}", _HOOK_HANDLERS)
+            yield from _validate_handler(lifecycle[name], grace, f"{path}.lifecycle.{name}", _HOOK_HANDLERS)
     if lifecycle.get("stopSignal") is not None:
-        yield from _stop_signal(lifecycle["stopSignal"], os, f"{path}.lifecycle.stopSignal")
+        yield from _validate_stop_signal(lifecycle["stopSignal"], os, f"{path}.lifecycle.stopSignal")
     for name in PROBES:
         if container.get(name) is not None:
-            yield from _probe(name, container[name], grace, f"{path}.{name}")
+            yield from _validate_probe(name, container[name], grace, f"{path}.{name}")
 
 
-def _stop_signal(signal: str, os: str | None, path: str) -> Errors:
+def _validate_stop_signal(signal: str, os: str | None, path: str) -> Errors:
     known = {"windows": ["SIGKILL", "SIGTERM"], "linux": _SIGNALS}
     if os is None:
         yield field.forbidden(path, "may not be set for containers with empty `spec.os.name`")
@@ -94,9 +94,9 @@ def _stop_signal(signal: str, os: str | None, path: str) -> Errors:
         yield field.not_supported(path, signal, known[os])
 
 
-def _probe(name: str, probe: JsonObject, grace: int | None, path: str) -> Errors:
-    yield from _handler(probe, grace, path, _PROBE_HANDLERS)
-    yield from not_negative(probe, path, *_COUNTS)
+def _validate_probe(name: str, probe: JsonObject, grace: int | None, path: str) -> Errors:
+    yield from _validate_handler(probe, grace, path, _PROBE_HANDLERS)
+    yield from check_not_negative(probe, path, *_COUNTS)
     own = probe.get(_GRACE)
     if own is not None and own <= 0:
         yield field.invalid(f"{path}.{_GRACE}", own, "must be greater than 0")
@@ -107,28 +107,28 @@ def _probe(name: str, probe: JsonObject, grace: int | None, path: str) -> Errors
         yield field.invalid(f"{path}.successThreshold", probe["successThreshold"], "must be 1")
 
 
-def _handler(handler: JsonObject, grace: int | None, path: str, kinds: tuple[str, ...]) -> Errors:
+def _validate_handler(handler: JsonObject, grace: int | None, path: str, kinds: tuple[str, ...]) -> Errors:
     given = [kind for kind in kinds if handler.get(kind) is not None]
     if not given:
         yield field.required(path, "must specify a handler type")
         return
-    yield from _action(given[0], handler[given[0]], grace, f"{path}.{given[0]}")
+    yield from _validate_action(given[0], handler[given[0]], grace, f"{path}.{given[0]}")
     for kind in given[1:]:
         yield field.forbidden(f"{path}.{kind}", "may not specify more than 1 handler type")
 
 
-def _action(kind: str, action: JsonObject, grace: int | None, path: str) -> Errors:
+def _validate_action(kind: str, action: JsonObject, grace: int | None, path: str) -> Errors:
     if kind == "exec":
-        yield from required(action, path, "command")
+        yield from require_fields(action, path, "command")
     elif kind == "sleep":
         seconds = action.get("seconds", 0)
         if grace is not None and not 0 <= seconds <= grace:
             text = f"must be non-negative and less than terminationGracePeriodSeconds ({grace})"
             yield field.invalid(path, seconds, text)
     else:
-        yield from port_number_or_name(action.get("port", 0), f"{path}.port")
+        yield from check_port_number_or_name(action.get("port", 0), f"{path}.port")
     if kind == "httpGet":
         if action["scheme"] not in {"HTTP", "HTTPS"}:
             yield field.not_supported(f"{path}.scheme", action["scheme"], ["HTTP", "HTTPS"])
         for header in action.get("httpHeaders") or ():
-            yield from named(header.get("name", ""), f"{path}.httpHeaders", names.is_http_header_name)
+            yield from check_value(header.get("name", ""), f"{path}.httpHeaders", names.is_http_header_name)

@@ -10,12 +10,12 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    annotation_map,
-    each,
-    in_range,
-    label_selector,
-    local_file,
-    required,
+    check_annotations,
+    check_label_selector,
+    check_local_file,
+    check_range,
+    enumerate_items,
+    require_fields,
 )
 from kprov.kube.apiserver.registry.generic.signer_name import check_signer_name
 from kprov.kube.apiserver.registry.podspec import environment
@@ -35,58 +35,58 @@ _CONFLICT: Final = "conflicting duplicate paths"
 _DAY: Final = 86400
 
 
-def mode(source: JsonObject, path: str, part: str = "defaultMode") -> Errors:
-    yield from in_range(source.get(part), f"{path}.{part}", 0, 0o777, _MODE)
+def validate_mode(source: JsonObject, path: str, part: str = "defaultMode") -> Errors:
+    yield from check_range(source.get(part), f"{path}.{part}", 0, 0o777, _MODE)
 
 
-def files(name: str) -> Callable[[JsonObject, str], Errors]:
+def make_files_validator(name: str) -> Callable[[JsonObject, str], Errors]:
     """A secret or config map as files; `name` is the field that names it."""
 
     def check(source: JsonObject, path: str) -> Errors:
-        yield from required(source, path, name)
-        yield from mode(source, path)
-        for where, item in each(source.get("items"), f"{path}.items"):
-            yield from _key_to_path(item, where)
+        yield from require_fields(source, path, name)
+        yield from validate_mode(source, path)
+        for where, item in enumerate_items(source.get("items"), f"{path}.items"):
+            yield from _validate_key_to_path(item, where)
 
     return check
 
 
-def _key_to_path(item: JsonObject, path: str) -> Errors:
-    yield from required(item, path, "key", "path")
-    yield from local_file(item.get("path", ""), f"{path}.path")
-    yield from mode(item, path, "mode")
+def _validate_key_to_path(item: JsonObject, path: str) -> Errors:
+    yield from require_fields(item, path, "key", "path")
+    yield from check_local_file(item.get("path", ""), f"{path}.path")
+    yield from validate_mode(item, path, "mode")
 
 
-def downward_api(source: JsonObject, path: str) -> Errors:
-    yield from mode(source, path)
+def validate_downward_api(source: JsonObject, path: str) -> Errors:
+    yield from validate_mode(source, path)
     for item in source.get("items") or ():
-        yield from _downward_file(item, path)
+        yield from _validate_downward_file(item, path)
 
 
-def _downward_file(item: JsonObject, path: str) -> Errors:
-    yield from required(item, path, "path")
-    yield from local_file(item.get("path", ""), f"{path}.path")
+def _validate_downward_file(item: JsonObject, path: str) -> Errors:
+    yield from require_fields(item, path, "path")
+    yield from check_local_file(item.get("path", ""), f"{path}.path")
     own, resource = item.get("fieldRef"), item.get("resourceFieldRef")
     if own is not None:
-        yield from environment.field_ref(own, f"{path}.fieldRef", _FIELDS)
+        yield from environment.validate_field_ref(own, f"{path}.fieldRef", _FIELDS)
         if resource is not None:
             text = "fieldRef and resourceFieldRef can not be specified simultaneously"
             yield field.invalid(path, "resource", text)
     elif resource is not None:
-        yield from environment.resource_field_ref(resource, f"{path}.resourceFieldRef", volume=True)
+        yield from environment.validate_resource_field_ref(resource, f"{path}.resourceFieldRef", volume=True)
     else:
         yield field.required(path, "one of fieldRef and resourceFieldRef is required")
-    yield from mode(item, path, "mode")
+    yield from validate_mode(item, path, "mode")
 
 
-def projected(source: JsonObject, path: str) -> Errors:
-    yield from mode(source, path)
+def validate_projected(source: JsonObject, path: str) -> Errors:
+    yield from validate_mode(source, path)
     taken: set[str] = set()
-    for where, part in each(source.get("sources"), f"{path}.sources"):
+    for where, part in enumerate_items(source.get("sources"), f"{path}.sources"):
         kinds = [kind for kind in _PROJECTIONS if part.get(kind) is not None]
         for kind in kinds:
             yield from _PROJECTIONS[kind](part[kind], f"{where}.{kind}", path)
-            for place, owner in _paths(kind, part[kind]):
+            for place, owner in _list_paths(kind, part[kind]):
                 if place in taken:
                     yield field.invalid(path, owner, _CONFLICT)
                 taken.add(place)
@@ -94,7 +94,7 @@ def projected(source: JsonObject, path: str) -> Errors:
             yield field.forbidden(where, "may not specify more than 1 volume type per source")
 
 
-def _paths(kind: str, part: JsonObject) -> list[tuple[str, str]]:
+def _list_paths(kind: str, part: JsonObject) -> list[tuple[str, str]]:
     """Files of a projection, each with what its conflict is told by."""
     if kind in {"secret", "configMap"}:
         return [(item["path"], part.get("name", "")) for item in part.get("items") or () if item.get("path")]
@@ -110,20 +110,20 @@ def _paths(kind: str, part: JsonObject) -> list[tuple[str, str]]:
 _CERTIFICATE_PATHS: Final = ("credentialBundlePath", "keyPath", "certificateChainPath")
 
 
-def _named_files(part: JsonObject, path: str, whole: str) -> Errors:
+def _validate_named_files(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
-    yield from required(part, path, "name")
-    for where, item in each(part.get("items"), f"{path}.items"):
-        yield from _key_to_path(item, where)
+    yield from require_fields(part, path, "name")
+    for where, item in enumerate_items(part.get("items"), f"{path}.items"):
+        yield from _validate_key_to_path(item, where)
 
 
-def _downward(part: JsonObject, path: str, whole: str) -> Errors:
+def _validate_downward(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     for item in part.get("items") or ():
-        yield from _downward_file(item, path)
+        yield from _validate_downward_file(item, path)
 
 
-def _token(part: JsonObject, path: str, whole: str) -> Errors:
+def _validate_token(part: JsonObject, path: str, whole: str) -> Errors:
     seconds, where = part.get("expirationSeconds", 0), f"{path}.expirationSeconds"
     if seconds < 600:
         yield field.invalid(where, seconds, "may not specify a duration less than 10 minutes")
@@ -132,10 +132,10 @@ def _token(part: JsonObject, path: str, whole: str) -> Errors:
     if not part.get("path"):
         yield field.required(f"{whole}.path")
     else:
-        yield from local_file(part["path"], f"{whole}.path")
+        yield from check_local_file(part["path"], f"{whole}.path")
 
 
-def _trust_bundle(part: JsonObject, path: str, whole: str) -> Errors:
+def _validate_trust_bundle(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     name, signer = part.get("name"), part.get("signerName")
     if name is not None and signer is not None:
@@ -152,18 +152,18 @@ def _trust_bundle(part: JsonObject, path: str, whole: str) -> Errors:
         if not signer:
             yield field.required(f"{path}.signerName", "must be a valid signer name")
         yield from check_signer_name(signer, f"{path}.signerName")
-        yield from label_selector(part.get("labelSelector"), f"{path}.labelSelector")
+        yield from check_label_selector(part.get("labelSelector"), f"{path}.labelSelector")
     else:
         yield field.required(path, "either name or signerName must be specified")
-    yield from required(part, path, "path")
-    yield from local_file(part.get("path", ""), f"{path}.path")
+    yield from require_fields(part, path, "path")
+    yield from check_local_file(part.get("path", ""), f"{path}.path")
 
 
-def _certificate(part: JsonObject, path: str, whole: str) -> Errors:
+def _validate_certificate(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     signer = part.get("signerName", "")
     yield from check_signer_name(signer, f"{path}.signerName")
-    yield from annotation_map(part.get("userAnnotations"), f"{path}.userAnnotations")
+    yield from check_annotations(part.get("userAnnotations"), f"{path}.userAnnotations")
     if part.get("keyType", "") not in _KEY_TYPES:
         yield field.not_supported(f"{path}.keyType", part.get("keyType", ""), _KEY_TYPES)
     seconds, where = part.get("maxExpirationSeconds"), f"{path}.maxExpirationSeconds"
@@ -175,17 +175,17 @@ def _certificate(part: JsonObject, path: str, whole: str) -> Errors:
         yield field.invalid(where, seconds, f"if provided, maxExpirationSeconds must be <= {most}")
     given = [name for name in _CERTIFICATE_PATHS if part.get(name)]
     for name in given:
-        yield from local_file(part[name], f"{path}.{name}")
+        yield from check_local_file(part[name], f"{path}.{name}")
     if not given:
         text = "specify at least one of credentialBundlePath, keyPath, and certificateChainPath"
         yield field.required(path, text)
 
 
 _PROJECTIONS: Final = {
-    "secret": _named_files,
-    "configMap": _named_files,
-    "downwardAPI": _downward,
-    "serviceAccountToken": _token,
-    "clusterTrustBundle": _trust_bundle,
-    "podCertificate": _certificate,
+    "secret": _validate_named_files,
+    "configMap": _validate_named_files,
+    "downwardAPI": _validate_downward,
+    "serviceAccountToken": _validate_token,
+    "clusterTrustBundle": _validate_trust_bundle,
+    "podCertificate": _validate_certificate,
 }

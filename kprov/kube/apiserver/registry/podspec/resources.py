@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import NOT_NEGATIVE, Errors, each, named, nanos
+from kprov.kube.apiserver.registry.generic.checks import (
+    NOT_NEGATIVE,
+    Errors,
+    check_value,
+    enumerate_items,
+    parse_nanos,
+)
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -34,9 +40,9 @@ _INTEGER: Final = "must be an integer"
 _UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
-def resource_name(name: str, path: str) -> Errors:
+def check_resource_name(name: str, path: str) -> Errors:
     """A qualified name, and one of Kubernetes' own where it has no prefix."""
-    wrong = list(named(name, path, names.is_qualified_name))
+    wrong = list(check_value(name, path, names.is_qualified_name))
     yield from wrong
     if not wrong and "/" not in name and not is_standard(name):
         yield field.invalid(path, name, _NOT_A_NAME)
@@ -46,8 +52,8 @@ def is_standard(name: str) -> bool:
     return name in _QUOTA or name.startswith((HUGE, "requests." + HUGE))
 
 
-def container_resource_name(name: str, path: str) -> Errors:
-    yield from resource_name(name, path)
+def check_container_resource_name(name: str, path: str) -> Errors:
+    yield from check_resource_name(name, path)
     if "/" not in name:
         if name not in CONTAINER and not name.startswith(HUGE):
             yield field.invalid(path, name, "must be a standard resource for containers")
@@ -55,8 +61,8 @@ def container_resource_name(name: str, path: str) -> Errors:
         yield field.invalid(path, name, "doesn't follow extended resource name standard")
 
 
-def pod_resource_name(name: str, path: str) -> Errors:
-    wrong = list(resource_name(name, path))
+def check_pod_resource_name(name: str, path: str) -> Errors:
+    wrong = list(check_resource_name(name, path))
     yield from wrong
     if not wrong and name not in _COMPUTE and not name.startswith(HUGE):
         yield field.not_supported(path, name, ["cpu", "hugepages-", "memory"])
@@ -75,11 +81,11 @@ def is_extended(name: str) -> bool:
     )
 
 
-def quantity_value(name: str, amount: str, path: str) -> Errors:
+def check_quantity(name: str, amount: str, path: str) -> Errors:
     """Not negative, and whole where parts make no sense."""
-    if nanos(amount) < 0:
+    if parse_nanos(amount) < 0:
         yield field.invalid(path, str(amount), NOT_NEGATIVE)
-    if is_whole(name) and nanos(amount) % _NANO:
+    if is_whole(name) and parse_nanos(amount) % _NANO:
         yield field.invalid(path, amount, _INTEGER)
 
 
@@ -89,59 +95,59 @@ def is_whole(name: str) -> bool:
     return name in counted | more or is_extended(name)
 
 
-def container_resources(resources: JsonObject, claims: Collection[str], path: str) -> Errors:
-    yield from _requirements(resources, claims, path, container_resource_name)
+def validate_container_resources(resources: JsonObject, claims: Collection[str], path: str) -> Errors:
+    yield from _validate_requirements(resources, claims, path, check_container_resource_name)
 
 
-def pod_resources(resources: JsonObject, claims: Collection[str], path: str) -> Errors:
-    yield from _requirements(resources, claims, path, pod_resource_name)
+def validate_pod_resources(resources: JsonObject, claims: Collection[str], path: str) -> Errors:
+    yield from _validate_requirements(resources, claims, path, check_pod_resource_name)
 
 
-def _requirements(
+def _validate_requirements(
     resources: JsonObject, claims: Collection[str], path: str, check: Callable[[str, str], Errors]
 ) -> Errors:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     for name, amount in limits.items():
-        yield from _amount(name, amount, f"{path}.limits[{name}]", check)
-        yield from _huge_pages(name, amount, f"{path}.limits[{name}]")
+        yield from _check_amount(name, amount, f"{path}.limits[{name}]", check)
+        yield from _validate_huge_pages(name, amount, f"{path}.limits[{name}]")
     for name, amount in requests.items():
-        yield from _amount(name, amount, f"{path}.requests[{name}]", check)
-        yield from _against_limit(name, amount, limits, path)
-        yield from _huge_pages(name, amount, f"{path}.requests[{name}]")
+        yield from _check_amount(name, amount, f"{path}.requests[{name}]", check)
+        yield from _check_request_within_limit(name, amount, limits, path)
+        yield from _validate_huge_pages(name, amount, f"{path}.requests[{name}]")
     used = limits.keys() | requests.keys()
     if not used & _COMPUTE and any(name.startswith(HUGE) for name in used):
         yield field.forbidden(path, "HugePages require cpu or memory")
-    yield from _claims(resources, claims, f"{path}.claims")
+    yield from _validate_claims(resources, claims, f"{path}.claims")
 
 
-def _amount(name: str, amount: str, path: str, check: Callable[[str, str], Errors]) -> Errors:
+def _check_amount(name: str, amount: str, path: str, check: Callable[[str, str], Errors]) -> Errors:
     yield from check(name, path)
-    yield from quantity_value(name, amount, path)
+    yield from check_quantity(name, amount, path)
 
 
-def _against_limit(name: str, amount: str, limits: Mapping[str, str], path: str) -> Errors:
+def _check_request_within_limit(name: str, amount: str, limits: Mapping[str, str], path: str) -> Errors:
     limit, overcommit = limits.get(name), is_native(name) and not name.startswith(HUGE)
     if limit is None:
         if not overcommit:
             yield field.required(f"{path}.limits", "Limit must be set for non overcommitable resources")
-    elif not overcommit and nanos(amount) != nanos(limit):
+    elif not overcommit and parse_nanos(amount) != parse_nanos(limit):
         yield field.invalid(f"{path}.requests", str(amount), f"must be equal to {name} limit of {limit}")
-    elif nanos(amount) > nanos(limit):
+    elif parse_nanos(amount) > parse_nanos(limit):
         text = f"must be less than or equal to {name} limit of {limit}"
         yield field.invalid(f"{path}.requests", str(amount), text)
 
 
-def _huge_pages(name: str, amount: str, path: str) -> Errors:
+def _validate_huge_pages(name: str, amount: str, path: str) -> Errors:
     if not name.startswith(HUGE):
         return
-    size = nanos(name.removeprefix(HUGE))
-    if not size or nanos(amount) % size or nanos(amount) < 0:
+    size = parse_nanos(name.removeprefix(HUGE))
+    if not size or parse_nanos(amount) % size or parse_nanos(amount) < 0:
         yield field.invalid(path, str(amount), f"{amount} is not positive integer multiple of {name}")
 
 
-def _claims(resources: JsonObject, known: Collection[str], path: str) -> Errors:
+def _validate_claims(resources: JsonObject, known: Collection[str], path: str) -> Errors:
     seen: set[str] = set()
-    for where, claim in each(resources.get("claims"), path):
+    for where, claim in enumerate_items(resources.get("claims"), path):
         name, request = claim.get("name", ""), claim.get("request", "")
         if not name:
             yield field.required(where)
@@ -151,7 +157,7 @@ def _claims(resources: JsonObject, known: Collection[str], path: str) -> Errors:
             yield field.duplicate(where, name)
         else:
             if request:
-                yield from named(request, f"{where}.request", names.is_dns1123_label)
+                yield from check_value(request, f"{where}.request", names.is_dns1123_label)
             if key in seen:
                 yield field.duplicate(where, key)
             elif not request and any(each.startswith(f"{name}/") for each in seen):

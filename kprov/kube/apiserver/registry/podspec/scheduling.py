@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, in_range, label_selector, named, one_of
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_label_selector,
+    check_range,
+    check_value,
+    enumerate_items,
+)
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -21,7 +28,7 @@ _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 _POSITIVE: Final = "must be greater than zero"
 
 
-def affinity(value: JsonObject | None, path: str, old: JsonObject | None = None) -> Errors:
+def validate_affinity(value: JsonObject | None, path: str, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes; values that no label has may stay."""
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         part = (value or {}).get(kind)
@@ -29,15 +36,15 @@ def affinity(value: JsonObject | None, path: str, old: JsonObject | None = None)
             continue
         if kind == "nodeAffinity":
             any_values = has_wrong_values(((old or {}).get(kind) or {}).get(_REQUIRED))
-            yield from _node_affinity(part, f"{path}.{kind}", any_values=any_values)
+            yield from _validate_node_affinity(part, f"{path}.{kind}", any_values=any_values)
         else:
-            yield from _pod_affinity(part, f"{path}.{kind}", any_values=_has_wrong_selector(old))
+            yield from _validate_pod_affinity(part, f"{path}.{kind}", any_values=_has_wrong_selector(old))
 
 
 def has_wrong_values(selector: JsonObject | None) -> bool:
     """Whether a selector of nodes compares with what no label can be."""
     terms = (selector or {}).get("nodeSelectorTerms") or ()
-    return any(checks.has_wrong_values(term) for term in terms)
+    return any(checks.has_invalid_selector_values(term) for term in terms)
 
 
 def _has_wrong_selector(value: JsonObject | None) -> bool:
@@ -45,36 +52,36 @@ def _has_wrong_selector(value: JsonObject | None) -> bool:
     terms = [term for part in parts for term in part.get(_REQUIRED) or ()]
     terms += [each.get("podAffinityTerm") or {} for part in parts for each in part.get(_PREFERRED) or ()]
     selectors = ("labelSelector", "namespaceSelector")
-    return any(checks.is_wrong(term.get(part)) for term in terms for part in selectors)
+    return any(checks.is_invalid_selector(term.get(part)) for term in terms for part in selectors)
 
 
-def _node_affinity(value: JsonObject, path: str, *, any_values: bool) -> Errors:
+def _validate_node_affinity(value: JsonObject, path: str, *, any_values: bool) -> Errors:
     if value.get(_REQUIRED) is not None:
-        yield from node_selector(value[_REQUIRED], f"{path}.{_REQUIRED}", any_values=any_values)
-    for where, term in each(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
-        yield from in_range(term.get("weight", 0), f"{where}.weight", 1, 100, _WEIGHT)
-        yield from _node_term(term.get("preference") or {}, f"{where}.preference", values=False)
+        yield from validate_node_selector(value[_REQUIRED], f"{path}.{_REQUIRED}", any_values=any_values)
+    for where, term in enumerate_items(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
+        yield from check_range(term.get("weight", 0), f"{where}.weight", 1, 100, _WEIGHT)
+        yield from _validate_node_term(term.get("preference") or {}, f"{where}.preference", values=False)
 
 
-def node_selector(selector: JsonObject, path: str, *, any_values: bool = False) -> Errors:
+def validate_node_selector(selector: JsonObject, path: str, *, any_values: bool = False) -> Errors:
     terms = selector.get("nodeSelectorTerms")
     if not terms:
         yield field.required(f"{path}.nodeSelectorTerms", "must have at least one node selector term")
-    for where, term in each(terms, f"{path}.nodeSelectorTerms"):
-        yield from _node_term(term, where, values=not any_values)
+    for where, term in enumerate_items(terms, f"{path}.nodeSelectorTerms"):
+        yield from _validate_node_term(term, where, values=not any_values)
 
 
-def _node_term(term: JsonObject, path: str, *, values: bool = True) -> Errors:
+def _validate_node_term(term: JsonObject, path: str, *, values: bool = True) -> Errors:
     """`values`: whether values have to be those of labels."""
-    for where, need in each(term.get("matchExpressions"), f"{path}.matchExpressions"):
-        yield from _node_requirement(need, where)
-        for place, value in each(need.get("values") if values else (), f"{where}.values"):
-            yield from named(value, place, names.is_label_value)
-    for where, need in each(term.get("matchFields"), f"{path}.matchFields"):
-        yield from _field_requirement(need, where)
+    for where, need in enumerate_items(term.get("matchExpressions"), f"{path}.matchExpressions"):
+        yield from _validate_node_requirement(need, where)
+        for place, value in enumerate_items(need.get("values") if values else (), f"{where}.values"):
+            yield from check_value(value, place, names.is_label_value)
+    for where, need in enumerate_items(term.get("matchFields"), f"{path}.matchFields"):
+        yield from _validate_field_requirement(need, where)
 
 
-def _node_requirement(need: JsonObject, path: str) -> Errors:
+def _validate_node_requirement(need: JsonObject, path: str) -> Errors:
     operator, values = need.get("operator", ""), need.get("values") or ()
     if operator in {"In", "NotIn"}:
         if not values:
@@ -89,10 +96,10 @@ def _node_requirement(need: JsonObject, path: str) -> Errors:
             yield field.required(f"{path}.values", text)
     else:
         yield field.invalid(f"{path}.operator", operator, "not a valid selector operator")
-    yield from named(need.get("key", ""), f"{path}.key", names.is_qualified_name)
+    yield from check_value(need.get("key", ""), f"{path}.key", names.is_qualified_name)
 
 
-def _field_requirement(need: JsonObject, path: str) -> Errors:
+def _validate_field_requirement(need: JsonObject, path: str) -> Errors:
     operator, values = need.get("operator", ""), need.get("values") or ()
     if operator not in {"In", "NotIn"}:
         yield field.invalid(f"{path}.operator", operator, "not a valid selector operator")
@@ -102,31 +109,31 @@ def _field_requirement(need: JsonObject, path: str) -> Errors:
     if need.get("key", "") != "metadata.name":
         yield field.invalid(f"{path}.key", need.get("key", ""), "not a valid field selector key")
     else:
-        for where, value in each(values, f"{path}.values"):
-            yield from named(value, where, names.is_dns1123_subdomain)
+        for where, value in enumerate_items(values, f"{path}.values"):
+            yield from check_value(value, where, names.is_dns1123_subdomain)
 
 
-def _pod_affinity(value: JsonObject, path: str, *, any_values: bool) -> Errors:
-    for where, term in each(value.get(_REQUIRED), f"{path}.{_REQUIRED}"):
-        yield from _pod_term(term, where, any_values=any_values)
-    for where, weighted in each(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
-        yield from in_range(weighted.get("weight", 0), f"{where}.weight", 1, 100, _WEIGHT)
+def _validate_pod_affinity(value: JsonObject, path: str, *, any_values: bool) -> Errors:
+    for where, term in enumerate_items(value.get(_REQUIRED), f"{path}.{_REQUIRED}"):
+        yield from _validate_pod_term(term, where, any_values=any_values)
+    for where, weighted in enumerate_items(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
+        yield from check_range(weighted.get("weight", 0), f"{where}.weight", 1, 100, _WEIGHT)
         term = weighted.get("podAffinityTerm") or {}
-        yield from _pod_term(term, f"{where}.podAffinityTerm", any_values=any_values)
+        yield from _validate_pod_term(term, f"{where}.podAffinityTerm", any_values=any_values)
 
 
-def _pod_term(term: JsonObject, path: str, *, any_values: bool) -> Errors:
+def _validate_pod_term(term: JsonObject, path: str, *, any_values: bool) -> Errors:
     for part in ("labelSelector", "namespaceSelector"):
-        yield from label_selector(term.get(part), f"{path}.{part}", any_values=any_values)
+        yield from check_label_selector(term.get(part), f"{path}.{part}", any_values=any_values)
     for name in term.get("namespaces") or ():
-        yield from named(name, f"{path}.namespace", names.is_dns1123_label)
-    yield from _label_keys(term, path)
+        yield from check_value(name, f"{path}.namespace", names.is_dns1123_label)
+    yield from _validate_label_keys(term, path)
     if not term.get("topologyKey"):
         yield field.required(f"{path}.topologyKey", "can not be empty")
-    yield from named(term.get("topologyKey", ""), f"{path}.topologyKey", names.is_qualified_name)
+    yield from check_value(term.get("topologyKey", ""), f"{path}.topologyKey", names.is_qualified_name)
 
 
-def _label_keys(term: JsonObject, path: str) -> Errors:
+def _validate_label_keys(term: JsonObject, path: str) -> Errors:
     """Keys whose values come from the pod's own labels."""
     selector = term.get("labelSelector")
     for part in ("matchLabelKeys", "mismatchLabelKeys"):
@@ -135,8 +142,8 @@ def _label_keys(term: JsonObject, path: str) -> Errors:
             text = "must not be specified when labelSelector is not set"
             yield field.forbidden(f"{path}.{part}", text)
             continue
-        for where, key in each(keys, f"{path}.{part}"):
-            yield from named(key, where, names.is_qualified_name)
+        for where, key in enumerate_items(keys, f"{path}.{part}"):
+            yield from check_value(key, where, names.is_qualified_name)
     matching: Sequence[str] = term.get("matchLabelKeys") or ()
     seen = set((selector or {}).get("matchLabels") or {})
     for expression in (selector or {}).get("matchExpressions") or ():
@@ -151,9 +158,9 @@ def _label_keys(term: JsonObject, path: str) -> Errors:
             yield field.invalid(f"{path}.matchLabelKeys[{index}]", key, text)
 
 
-def spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObject] = ()) -> Errors:
+def validate_spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObject] = ()) -> Errors:
     """`old`: what an update changes; selectors are not looked at where there was a wrong one."""
-    any_selector = any(checks.is_wrong(constraint.get("labelSelector")) for constraint in old)
+    any_selector = any(checks.is_invalid_selector(constraint.get("labelSelector")) for constraint in old)
     for index, constraint in enumerate(constraints):
         where, action = f"{path}[{index}]", constraint.get("whenUnsatisfiable", "")
         key, domains = constraint.get("topologyKey", ""), constraint.get("minDomains")
@@ -161,7 +168,7 @@ def spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObjec
             yield field.invalid(f"{where}.maxSkew", constraint.get("maxSkew", 0), _POSITIVE)
         if not key:
             yield field.required(f"{where}.topologyKey", "can not be empty")
-        yield from one_of(action, f"{where}.whenUnsatisfiable", ["DoNotSchedule", "ScheduleAnyway"])
+        yield from check_enum(action, f"{where}.whenUnsatisfiable", ["DoNotSchedule", "ScheduleAnyway"])
         rest = {
             (each.get("topologyKey", ""), each.get("whenUnsatisfiable", ""))
             for each in constraints[index + 1 :]
@@ -174,32 +181,32 @@ def spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObjec
             text = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
             yield field.invalid(f"{where}.minDomains", domains, text)
         for part in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
-            yield from one_of(constraint.get(part), f"{where}.{part}", ["Honor", "Ignore"])
-        yield from _label_keys(
+            yield from check_enum(constraint.get(part), f"{where}.{part}", ["Honor", "Ignore"])
+        yield from _validate_label_keys(
             {name: constraint.get(name) for name in ("matchLabelKeys", "labelSelector")}, where
         )
         if not any_selector:
-            yield from label_selector(constraint.get("labelSelector"), f"{where}.labelSelector")
+            yield from check_label_selector(constraint.get("labelSelector"), f"{where}.labelSelector")
 
 
-def tolerations(values: Sequence[JsonObject] | None, path: str) -> Errors:
-    for where, toleration in each(values, path):
+def validate_tolerations(values: Sequence[JsonObject] | None, path: str) -> Errors:
+    for where, toleration in enumerate_items(values, path):
         key, operator = toleration.get("key", ""), toleration.get("operator", "")
         effect = toleration.get("effect", "")
         if key:
-            yield from named(key, f"{where}.key", names.is_qualified_name)
+            yield from check_value(key, f"{where}.key", names.is_qualified_name)
         elif operator != "Exists":
             text = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
             yield field.invalid(f"{where}.operator", operator, text)
         if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
             text = "effect must be 'NoExecute' when `tolerationSeconds` is set"
             yield field.invalid(f"{where}.effect", effect, text)
-        yield from _toleration_value(operator, toleration.get("value", ""), where)
+        yield from _validate_toleration_value(operator, toleration.get("value", ""), where)
         if effect and effect not in EFFECTS:
             yield field.not_supported(f"{where}.effect", effect, EFFECTS)
 
 
-def _toleration_value(operator: str, value: str, path: str) -> Errors:
+def _validate_toleration_value(operator: str, value: str, path: str) -> Errors:
     if operator in {"", "Equal"}:
         problems = names.is_label_value(value)
         if problems:
@@ -213,11 +220,11 @@ def _toleration_value(operator: str, value: str, path: str) -> Errors:
         yield field.not_supported(f"{path}.operator", operator, known)
 
 
-def gates(values: Sequence[JsonObject] | None, path: str) -> Errors:
+def validate_gates(values: Sequence[JsonObject] | None, path: str) -> Errors:
     seen: set[str] = set()
-    for where, gate in each(values, path):
+    for where, gate in enumerate_items(values, path):
         name = gate.get("name", "")
-        yield from named(name, where, names.is_qualified_name)
+        yield from check_value(name, where, names.is_qualified_name)
         if name in seen:
             yield field.duplicate(where, name)
         seen.add(name)

@@ -10,8 +10,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, local_path, named, one_of
-from kprov.kube.apiserver.registry.podspec.windows import windows_options
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_local_path,
+    check_value,
+    enumerate_items,
+)
+from kprov.kube.apiserver.registry.podspec.windows import validate_windows_options
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -23,41 +29,41 @@ _APPARMOR_MAX: Final = 4095
 _IPC_SYSCTLS: Final = {"kernel.sem"}
 
 
-def _ids(context: JsonObject, path: str, *parts: str) -> Errors:
+def _validate_ids(context: JsonObject, path: str, *parts: str) -> Errors:
     for part in parts:
         if context.get(part) is not None:
-            yield from named(context[part], f"{path}.{part}", is_id)
+            yield from check_value(context[part], f"{path}.{part}", is_id)
 
 
 def is_id(value: int) -> list[str]:
     return names.is_in_range(value, 0, _ID_MAX)
 
 
-def pod_security_context(spec: JsonObject, path: str, before: JsonObject | None = None) -> Errors:
+def validate_pod_security_context(spec: JsonObject, path: str, before: JsonObject | None = None) -> Errors:
     """before: the spec that is changed to this one; what it uses of new features stays usable."""
     context = spec.get("securityContext") or {}
-    yield from _ids(context, path, "fsGroup", "runAsUser", "runAsGroup")
-    for where, group in each(context.get("supplementalGroups"), f"{path}.supplementalGroups"):
-        yield from named(group, where, is_id)
+    yield from _validate_ids(context, path, "fsGroup", "runAsUser", "runAsGroup")
+    for where, group in enumerate_items(context.get("supplementalGroups"), f"{path}.supplementalGroups"):
+        yield from check_value(group, where, is_id)
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         text = "ShareProcessNamespace and HostPID cannot both be enabled"
         yield field.invalid(f"{path}.shareProcessNamespace", True, text)
     of_old = ((before or {}).get("securityContext") or {}).get("sysctls") or ()
-    kept = any(_shared_namespace(each.get("name", ""), before or {}) for each in of_old)
-    yield from _sysctls(context.get("sysctls") or (), spec, f"{path}.sysctls", of_host=kept)
+    kept = any(_find_shared_namespace(each.get("name", ""), before or {}) for each in of_old)
+    yield from _validate_sysctls(context.get("sysctls") or (), spec, f"{path}.sysctls", of_host=kept)
     change = ["Always", "OnRootMismatch"]
-    yield from one_of(context.get("fsGroupChangePolicy"), f"{path}.fsGroupChangePolicy", change)
-    yield from seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
-    yield from windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
-    yield from apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
+    yield from check_enum(context.get("fsGroupChangePolicy"), f"{path}.fsGroupChangePolicy", change)
+    yield from validate_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
+    yield from validate_windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
+    yield from validate_apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
     policy = context.get("supplementalGroupsPolicy")
-    yield from one_of(policy, f"{path}.supplementalGroupsPolicy", ["Merge", "Strict"])
+    yield from check_enum(policy, f"{path}.supplementalGroupsPolicy", ["Merge", "Strict"])
     had = ((before or {}).get("securityContext") or {}).get("seLinuxChangePolicy")
     policies = ["Recursive"] if had is None else ["MountOption", "Recursive"]
-    yield from one_of(context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", policies)
+    yield from check_enum(context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", policies)
 
 
-def _shared_namespace(name: str, spec: JsonObject) -> str:
+def _find_shared_namespace(name: str, spec: JsonObject) -> str:
     """The field by which a pod shares the host's namespace that the sysctl would change; "" where none."""
     plain = name.replace("/", ".")
     if spec.get("hostNetwork") and plain.startswith("net."):
@@ -66,10 +72,10 @@ def _shared_namespace(name: str, spec: JsonObject) -> str:
     return "hostIPC" if shared and spec.get("hostIPC") else ""
 
 
-def _sysctls(sysctls: Sequence[JsonObject], spec: JsonObject, path: str, *, of_host: bool) -> Errors:
+def _validate_sysctls(sysctls: Sequence[JsonObject], spec: JsonObject, path: str, *, of_host: bool) -> Errors:
     """`of_host`: whether those of namespaces that the host shares are allowed."""
     seen: set[str] = set()
-    for where, sysctl in each(sysctls, path):
+    for where, sysctl in enumerate_items(sysctls, path):
         name = sysctl.get("name", "")
         if not name:
             yield field.required(f"{where}.name")
@@ -78,13 +84,13 @@ def _sysctls(sysctls: Sequence[JsonObject], spec: JsonObject, path: str, *, of_h
             yield field.invalid(f"{where}.name", name, text)
         elif name in seen:
             yield field.duplicate(f"{where}.name", name)
-        shared = _shared_namespace(name, spec)
+        shared = _find_shared_namespace(name, spec)
         if shared and not of_host:
             yield field.invalid(f"{where}.name", name, f"may not be specified when '{shared}' is true")
         seen.add(name)
 
 
-def container_security_context(
+def validate_container_security_context(
     context: JsonObject | None, path: str, *, host_users: bool, privileged: bool
 ) -> Errors:
     """`privileged`: whether the server allows it at all."""
@@ -92,12 +98,12 @@ def container_security_context(
         return
     if context.get("privileged") and not privileged:
         yield field.forbidden(f"{path}.privileged", "disallowed by cluster policy")
-    yield from _ids(context, path, "runAsUser", "runAsGroup")
+    yield from _validate_ids(context, path, "runAsUser", "runAsGroup")
     mount = context.get("procMount")
-    yield from one_of(mount, f"{path}.procMount", ["Default", "Unmasked"])
+    yield from check_enum(mount, f"{path}.procMount", ["Default", "Unmasked"])
     if host_users and mount == "Unmasked":
         yield field.invalid(f"{path}.procMount", mount, "`hostUsers` must be false to use `Unmasked`")
-    yield from seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
+    yield from validate_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
             text = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
@@ -106,18 +112,18 @@ def container_security_context(
             if capability == "CAP_SYS_ADMIN":
                 text = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
                 yield field.invalid(path, context, text)
-    yield from windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
-    yield from apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
+    yield from validate_windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
+    yield from validate_apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
 
 
-def seccomp(profile: JsonObject | None, path: str) -> Errors:
+def validate_seccomp(profile: JsonObject | None, path: str) -> Errors:
     if profile is None:
         return
     kind, local = profile.get("type", ""), profile.get("localhostProfile")
     if not kind:
         yield field.required(f"{path}.type", "type is required when seccompProfile is set")
     else:
-        yield from one_of(kind, f"{path}.type", _PROFILES)
+        yield from check_enum(kind, f"{path}.type", _PROFILES)
     where = f"{path}.localhostProfile"
     if kind != "Localhost":
         if local is not None:
@@ -125,10 +131,10 @@ def seccomp(profile: JsonObject | None, path: str) -> Errors:
     elif local is None:
         yield field.required(where, "must be set when seccomp type is Localhost")
     else:
-        yield from local_path(local, where)
+        yield from check_local_path(local, where)
 
 
-def apparmor(profile: JsonObject | None, path: str) -> Errors:
+def validate_apparmor(profile: JsonObject | None, path: str) -> Errors:
     if profile is None:
         return
     kind, local, where = profile.get("type", ""), profile.get("localhostProfile"), f"{path}.localhostProfile"

@@ -6,7 +6,7 @@ Source: upstream pkg/registry/{apps,batch,core}/*/strategy.go (PrepareForCreate,
 from __future__ import annotations
 
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled
+from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled_fields
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -23,10 +23,10 @@ class TemplateStrategy(ResourceStrategy):
         super().prepare_for_create(context, obj)
         template = self.template(obj)
         if template is not None:
-            drop_disabled(template["spec"])
+            drop_disabled_fields(template["spec"])
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         template, before = self.template(obj), self.template(old)
         if template is not None:
-            drop_disabled(template["spec"], (before or {}).get("spec"))
+            drop_disabled_fields(template["spec"], (before or {}).get("spec"))
         super().prepare_for_update(context, obj, old)

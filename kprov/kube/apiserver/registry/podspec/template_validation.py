@@ -18,22 +18,22 @@ from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
-def template(value: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
+def validate_template(value: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
     """`old`: the template that an update changes; some of what is refused today may stay."""
     metadata, spec = value.get("metadata") or {}, value["spec"]
     before: JsonObject = old or {}
-    yield from checks.labels(metadata.get("labels"), f"{path}.labels")
-    yield from checks.annotation_map(metadata.get("annotations"), f"{path}.annotations")
+    yield from checks.check_labels(metadata.get("labels"), f"{path}.labels")
+    yield from checks.check_annotations(metadata.get("annotations"), f"{path}.annotations")
     where = f"{path}.annotations"
-    yield from pod_annotations.pod_annotations(metadata, spec, where, before.get("metadata"))
-    yield from podspec_validation.pod_spec(spec, f"{path}.spec", before=before.get("spec"))
-    yield from pod_annotations.profiles_agree(metadata, spec, f"{path}.spec")
+    yield from pod_annotations.validate_pod_annotations(metadata, spec, where, before.get("metadata"))
+    yield from podspec_validation.validate_pod_spec(spec, f"{path}.spec", before=before.get("spec"))
+    yield from pod_annotations.validate_matching_profiles(metadata, spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         text = "ephemeral containers not allowed in pod template"
         yield field.forbidden(f"{path}.spec.ephemeralContainers", text)
 
 
-def runs_for_ever(value: JsonObject, kind: str, path: str) -> Errors:
+def validate_restart_always(value: JsonObject, kind: str, path: str) -> Errors:
     """What a controller that replaces its pods cannot have."""
     spec = value["spec"]
     if spec["restartPolicy"] != "Always":
@@ -43,19 +43,19 @@ def runs_for_ever(value: JsonObject, kind: str, path: str) -> Errors:
         yield field.forbidden(f"{path}.spec.activeDeadlineSeconds", text)
 
 
-def selector(spec: JsonObject, kind: str, *, required: bool = True) -> Errors:
+def validate_selector(spec: JsonObject, kind: str, *, required: bool = True) -> Errors:
     """spec.selector of the apps group: there and not empty."""
     given = spec.get("selector")
     if given is None:
         if required:
             yield field.required("spec.selector")
         return
-    yield from checks.label_selector(given, "spec.selector")
+    yield from checks.check_label_selector(given, "spec.selector")
     if not given.get("matchLabels") and not given.get("matchExpressions"):
         yield field.invalid("spec.selector", given, f"empty selector is invalid for {kind}")
 
 
-def matches(spec: JsonObject) -> bool | None:
+def is_selector_matching(spec: JsonObject) -> bool | None:
     """Whether the selector matches the template's labels; None for one that is none.
 
     A missing selector matches nothing, an empty one all.
@@ -64,16 +64,16 @@ def matches(spec: JsonObject) -> bool | None:
     if given is None:
         return False
     try:
-        return LabelSelector.from_object(given).matches(labels(spec))
+        return LabelSelector.from_object(given).matches(read_template_labels(spec))
     except SelectorError:
         return None
 
 
-def labels(spec: JsonObject) -> dict[str, str]:
+def read_template_labels(spec: JsonObject) -> dict[str, str]:
     found: dict[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     return found
 
 
-def no_match(spec: JsonObject) -> field.FieldError:
+def make_mismatch_error(spec: JsonObject) -> field.FieldError:
     shown = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
     return field.invalid("spec.template.metadata.labels", shown, NO_MATCH)

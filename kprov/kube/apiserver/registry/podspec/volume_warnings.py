@@ -22,33 +22,35 @@ _CERTIFICATES: Final = (
 )
 
 
-def overlaps(volumes: Iterable[JsonObject]) -> Iterator[str]:
+def find_overlaps(volumes: Iterable[JsonObject]) -> Iterator[str]:
     """In the volumes' order."""
     for volume in volumes:
         start = f"volume {status.quoted(volume.get('name', ''))}"
         for kind, shown, name in _KINDS:
             source = volume.get(kind) or {}
             what = f"{start} ({shown} {status.quoted(source.get(name, ''))})"
-            yield from _collisions(what, _items(source, ""))
-        yield from _collisions(f"{start} (DownwardAPI)", _items(volume.get("downwardAPI") or {}, ""))
+            yield from _find_collisions(what, _list_files(source, ""))
+        yield from _find_collisions(
+            f"{start} (DownwardAPI)", _list_files(volume.get("downwardAPI") or {}, "")
+        )
         sources = (volume.get("projected") or {}).get("sources") or []
         yield from (f"{start} (Projected) has no sources provided" for source in sources if not source)
-        files = [file for source in sources for file in _projected(source)]
-        yield from _collisions(f"{start} (Projected)", files)
+        files = [file for source in sources for file in _list_projected_files(source)]
+        yield from _find_collisions(f"{start} (Projected)", files)
 
 
-def _items(source: JsonObject, origin: str) -> list[_File]:
+def _list_files(source: JsonObject, origin: str) -> list[_File]:
     return [(item.get("path", ""), origin) for item in source.get("items") or ()]
 
 
-def _projected(source: JsonObject) -> list[_File]:
+def _list_projected_files(source: JsonObject) -> list[_File]:
     """Files of the first kind that the source has."""
     for kind, shown in (("configMap", "ConfigMap"), ("secret", "Secret")):
         held = source.get(kind)
         if held is not None and held.get("items") is not None:
-            return _items(held, f"{shown} {status.quoted(held.get('name', ''))}")
+            return _list_files(held, f"{shown} {status.quoted(held.get('name', ''))}")
     if (source.get("downwardAPI") or {}).get("items") is not None:
-        return _items(source["downwardAPI"], "DownwardAPI")
+        return _list_files(source["downwardAPI"], "DownwardAPI")
     if source.get("serviceAccountToken") is not None:
         return [(source["serviceAccountToken"].get("path", ""), "ServiceAccountToken")]
     bundle = source.get("clusterTrustBundle")
@@ -60,22 +62,22 @@ def _projected(source: JsonObject) -> list[_File]:
     return [(path, origin) for path, origin in found if path]
 
 
-def _collisions(what: str, files: Iterable[_File]) -> Iterator[str]:
+def _find_collisions(what: str, files: Iterable[_File]) -> Iterator[str]:
     before: list[_File] = []
     for path, origin in files:
         file = path.rstrip("/"), origin
         for other in before:
-            if _overlap(file[0], other[0]):
-                yield f"{what}: overlapping paths: {_shown(file)} with {_shown(other)}"
+            if _is_overlapping(file[0], other[0]):
+                yield f"{what}: overlapping paths: {_format_file(file)} with {_format_file(other)}"
         before.append(file)
 
 
-def _overlap(path: str, other: str) -> bool:
+def _is_overlapping(path: str, other: str) -> bool:
     if not path or not other:
         return False
     return f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/")
 
 
-def _shown(file: _File) -> str:
+def _format_file(file: _File) -> str:
     path, origin = file
     return f"{status.quoted(path)} ({origin})" if origin else status.quoted(path)

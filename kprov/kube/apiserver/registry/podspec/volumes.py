@@ -13,18 +13,18 @@ from typing import Final
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    annotation_map,
-    each,
-    in_range,
-    labels,
-    local_path,
-    named,
-    nanos,
-    needed,
-    no_backsteps,
-    one_of,
-    one_of_required,
-    required,
+    check_annotations,
+    check_enum,
+    check_labels,
+    check_local_path,
+    check_no_backsteps,
+    check_range,
+    check_required_enum,
+    check_required_field,
+    check_value,
+    enumerate_items,
+    parse_nanos,
+    require_fields,
 )
 from kprov.kube.apiserver.registry.podspec import projected_volumes
 from kprov.kube.machinery import field, names
@@ -45,7 +45,7 @@ _ISCSI_NAME: Final = {
 }
 
 
-def volumes(
+def validate_volumes(
     values: Sequence[JsonObject], pod_name: str, path: str, *, is_pod: bool
 ) -> tuple[list[field.FieldError], dict[str, JsonObject]]:
     """The errors, and the good volumes by their name."""
@@ -56,12 +56,12 @@ def volumes(
         if pod_name
         else set()
     )
-    for where, volume in each(values, path):
+    for where, volume in enumerate_items(values, path):
         name = volume.get("name", "")
-        found = [*_sources(volume, pod_name, where)]
+        found = [*_validate_sources(volume, pod_name, where)]
         if is_pod and volume.get("image") is not None and not volume["image"].get("reference"):
             found.insert(0, field.required(f"{where}.image.reference"))
-        found += [*needed(volume, where, "name", names.is_dns1123_label)]
+        found += [*check_required_field(volume, where, "name", names.is_dns1123_label)]
         if name in good:
             found.append(field.duplicate(f"{where}.name", name))
         errors += found
@@ -74,7 +74,7 @@ def volumes(
     return errors, good
 
 
-def _sources(volume: JsonObject, pod_name: str, path: str) -> Errors:
+def _validate_sources(volume: JsonObject, pod_name: str, path: str) -> Errors:
     found = 0
     for kind, check in SOURCES.items():
         source = volume.get(kind)
@@ -86,7 +86,7 @@ def _sources(volume: JsonObject, pod_name: str, path: str) -> Errors:
             continue
         yield from check(source, f"{path}.{_CHECKED_NAMES.get(kind, kind)}")
         if kind == "iscsi":
-            yield from _initiator_length(volume, path)
+            yield from _validate_initiator_length(volume, path)
         elif kind == "ephemeral" and pod_name and volume.get("name"):
             claim = f"{pod_name}-{volume['name']}"
             for text in names.is_dns1123_subdomain(claim):
@@ -95,59 +95,59 @@ def _sources(volume: JsonObject, pod_name: str, path: str) -> Errors:
         yield field.required(path, "must specify a volume type")
 
 
-def _empty_dir(source: JsonObject, path: str) -> Errors:
-    if source.get("sizeLimit") is not None and nanos(source["sizeLimit"]) < 0:
+def _validate_empty_dir(source: JsonObject, path: str) -> Errors:
+    if source.get("sizeLimit") is not None and parse_nanos(source["sizeLimit"]) < 0:
         yield field.forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")
 
 
-def host_path(source: JsonObject, path: str) -> Errors:
-    yield from required(source, path, "path")
-    yield from no_backsteps(source.get("path", ""), f"{path}.path")
-    yield from one_of(source.get("type"), f"{path}.type", HOST_PATH_TYPES)
+def validate_host_path(source: JsonObject, path: str) -> Errors:
+    yield from require_fields(source, path, "path")
+    yield from check_no_backsteps(source.get("path", ""), f"{path}.path")
+    yield from check_enum(source.get("type"), f"{path}.type", HOST_PATH_TYPES)
 
 
-def _git_repo(source: JsonObject, path: str) -> Errors:
-    yield from required(source, path, "repository")
-    yield from local_path(source.get("directory", ""), f"{path}.directory")
+def _validate_git_repo(source: JsonObject, path: str) -> Errors:
+    yield from require_fields(source, path, "repository")
+    yield from check_local_path(source.get("directory", ""), f"{path}.directory")
 
 
-def disk(identity: str) -> Source:
+def make_disk_validator(identity: str) -> Source:
     """A cloud's disk with a partition."""
 
     def check(source: JsonObject, path: str) -> Errors:
-        yield from required(source, path, identity)
-        yield from in_range(source.get("partition"), f"{path}.partition", 0, 255, _PARTITION)
+        yield from require_fields(source, path, identity)
+        yield from check_range(source.get("partition"), f"{path}.partition", 0, 255, _PARTITION)
 
     return check
 
 
-def parts(*needed_parts: str) -> Source:
+def make_required_validator(*needed_parts: str) -> Source:
     """A source of which these parts may not be absent."""
 
     def check(source: JsonObject, path: str) -> Errors:
-        yield from required(source, path, *needed_parts)
+        yield from require_fields(source, path, *needed_parts)
 
     return check
 
 
-def nfs(source: JsonObject, path: str) -> Errors:
-    yield from required(source, path, "server", "path")
+def validate_nfs(source: JsonObject, path: str) -> Errors:
+    yield from require_fields(source, path, "server", "path")
     if not source.get("path", "").startswith("/"):
         yield field.invalid(f"{path}.path", source.get("path", ""), "must be an absolute path")
 
 
-def iscsi(source: JsonObject, path: str) -> Errors:
-    yield from required(source, path, "targetPortal", "iqn")
+def validate_iscsi(source: JsonObject, path: str) -> Errors:
+    yield from require_fields(source, path, "targetPortal", "iqn")
     if source.get("iqn"):
-        yield from iscsi_name(source["iqn"], f"{path}.iqn")
-    yield from in_range(source.get("lun", 0), f"{path}.lun", 0, 255)
+        yield from check_iscsi_name(source["iqn"], f"{path}.iqn")
+    yield from check_range(source.get("lun", 0), f"{path}.lun", 0, 255)
     if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and source.get("secretRef") is None:
         yield field.required(f"{path}.secretRef")
     if source.get("initiatorName") is not None:
-        yield from iscsi_name(source["initiatorName"], f"{path}.initiatorname")
+        yield from check_iscsi_name(source["initiatorName"], f"{path}.initiatorname")
 
 
-def iscsi_name(
+def check_iscsi_name(
     name: str, path: str, unknown: str = "must be valid format starting with iqn, eui, or naa"
 ) -> Errors:
     pattern = _ISCSI_NAME.get(name[:3])
@@ -157,7 +157,7 @@ def iscsi_name(
         yield field.invalid(path, name, "must be valid format")
 
 
-def _initiator_length(volume: JsonObject, path: str) -> Errors:
+def _validate_initiator_length(volume: JsonObject, path: str) -> Errors:
     source, name = volume["iscsi"], volume.get("name", "")
     if source.get("initiatorName") is not None and len(f"{name}:{source.get('targetPortal', '')}") > 64:
         yield field.invalid(f"{path}.name", name, TOO_LONG_TARGET)
@@ -169,7 +169,7 @@ TOO_LONG_TARGET: Final = (
 )
 
 
-def flocker(source: JsonObject, path: str) -> Errors:
+def validate_flocker(source: JsonObject, path: str) -> Errors:
     name, uuid = source.get("datasetName", ""), source.get("datasetUUID", "")
     if not name and not uuid:
         yield field.required(path, "one of datasetName and datasetUUID is required")
@@ -181,7 +181,7 @@ def flocker(source: JsonObject, path: str) -> Errors:
         yield field.invalid(f"{path}.datasetName", name, "must not contain '/'")
 
 
-def quobyte(source: JsonObject, path: str) -> Errors:
+def validate_quobyte(source: JsonObject, path: str) -> Errors:
     registry, text = (
         source.get("registry", ""),
         "must be a host:port pair or multiple pairs separated by commas",
@@ -194,10 +194,10 @@ def quobyte(source: JsonObject, path: str) -> Errors:
         for pair in registry.split(","):
             if not re.fullmatch(r"([^:\[\]]*|\[[^\[\]]*\]):[^:\[\]]*", pair):
                 yield field.invalid(f"{path}.registry", registry, text)
-    yield from required(source, path, "volume")
+    yield from require_fields(source, path, "volume")
 
 
-def fibre_channel(source: JsonObject, path: str) -> Errors:
+def validate_fibre_channel(source: JsonObject, path: str) -> Errors:
     targets, ids = source.get("targetWWNs") or [], source.get("wwids") or []
     where = f"{path}.targetWWNs"
     if not targets and not ids:
@@ -207,40 +207,40 @@ def fibre_channel(source: JsonObject, path: str) -> Errors:
     if targets and source.get("lun") is None:
         yield field.required(f"{path}.lun", "lun is required if targetWWNs is specified")
     elif targets:
-        yield from in_range(source["lun"], f"{path}.lun", 0, 255)
+        yield from check_range(source["lun"], f"{path}.lun", 0, 255)
 
 
-def flex(source: JsonObject, path: str) -> Errors:
-    yield from required(source, path, "driver")
+def validate_flex(source: JsonObject, path: str) -> Errors:
+    yield from require_fields(source, path, "driver")
     for key in source.get("options") or ():
         if f".{key.split('/', 1)[0].lower()}".endswith((".kubernetes.io", ".k8s.io")):
             text = "kubernetes.io and k8s.io namespaces are reserved"
             yield field.invalid(f"{path}.options[{key}]", key, text)
 
 
-def cinder(source: JsonObject, path: str) -> Errors:
-    yield from required(source, path, "volumeID")
-    yield from _secret(source, path)
+def validate_cinder(source: JsonObject, path: str) -> Errors:
+    yield from require_fields(source, path, "volumeID")
+    yield from _validate_secret(source, path)
 
 
-def _secret(source: JsonObject, path: str, *, namespace: bool = False) -> Errors:
+def _validate_secret(source: JsonObject, path: str, *, namespace: bool = False) -> Errors:
     if source.get("secretRef") is not None:
         wanted = ("name", "namespace") if namespace else ("name",)
-        yield from required(source["secretRef"], f"{path}.secretRef", *wanted)
+        yield from require_fields(source["secretRef"], f"{path}.secretRef", *wanted)
 
 
-def storage_os(source: JsonObject, path: str, *, namespace: bool = False) -> Errors:
-    yield from needed(source, path, "volumeName", names.is_dns1123_label)
+def validate_storage_os(source: JsonObject, path: str, *, namespace: bool = False) -> Errors:
+    yield from check_required_field(source, path, "volumeName", names.is_dns1123_label)
     if source.get("volumeNamespace"):
-        yield from named(source["volumeNamespace"], f"{path}.volumeNamespace", names.is_dns1123_label)
-    yield from _secret(source, path, namespace=namespace)
+        yield from check_value(source["volumeNamespace"], f"{path}.volumeNamespace", names.is_dns1123_label)
+    yield from _validate_secret(source, path, namespace=namespace)
 
 
-def azure_disk(source: JsonObject, path: str) -> Errors:
-    yield from required(source, path, "diskName", "diskURI")
-    yield from one_of(source.get("cachingMode"), f"{path}.cachingMode", ["None", "ReadOnly", "ReadWrite"])
+def validate_azure_disk(source: JsonObject, path: str) -> Errors:
+    yield from require_fields(source, path, "diskName", "diskURI")
+    yield from check_enum(source.get("cachingMode"), f"{path}.cachingMode", ["None", "ReadOnly", "ReadWrite"])
     kind, uri = source.get("kind"), source.get("diskURI", "")
-    yield from one_of(kind, f"{path}.kind", ["Dedicated", "Managed", "Shared"])
+    yield from check_enum(kind, f"{path}.kind", ["Dedicated", "Managed", "Shared"])
     if kind == "Managed" and not uri.startswith("/subscriptions/"):
         text = (
             "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"
@@ -251,7 +251,7 @@ def azure_disk(source: JsonObject, path: str) -> Errors:
         yield field.not_supported(f"{path}.diskURI", uri, [text])
 
 
-def csi_driver_name(name: str, path: str) -> Errors:
+def check_csi_driver_name(name: str, path: str) -> Errors:
     if not name:
         yield field.required(path)
     if len(name.encode()) > 63:
@@ -260,65 +260,65 @@ def csi_driver_name(name: str, path: str) -> Errors:
         yield field.invalid(path, name, text)
 
 
-def _csi(source: JsonObject, path: str) -> Errors:
-    yield from csi_driver_name(source.get("driver", ""), f"{path}.driver")
+def _validate_csi(source: JsonObject, path: str) -> Errors:
+    yield from check_csi_driver_name(source.get("driver", ""), f"{path}.driver")
     secret = source.get("nodePublishSecretRef")
     if secret is not None:
         if not secret.get("name"):
             yield field.required(f"{path}.nodePublishSecretRef.name")
         else:
-            yield from named(secret["name"], f"{path}.name", names.is_dns1123_subdomain)
+            yield from check_value(secret["name"], f"{path}.name", names.is_dns1123_subdomain)
 
 
-def _ephemeral(source: JsonObject, path: str) -> Errors:
+def _validate_ephemeral(source: JsonObject, path: str) -> Errors:
     template, where = source.get("volumeClaimTemplate"), f"{path}.volumeClaimTemplate"
     if template is None:
         yield field.required(where)
         return
     metadata = template.get("metadata") or {}
-    yield from annotation_map(metadata.get("annotations"), f"{where}.metadata.annotations")
-    yield from labels(metadata.get("labels"), f"{where}.metadata.labels")
+    yield from check_annotations(metadata.get("annotations"), f"{where}.metadata.annotations")
+    yield from check_labels(metadata.get("labels"), f"{where}.metadata.labels")
     for part in sorted(metadata.keys() - {"annotations", "labels"}):
         yield field.forbidden(f"{where}.metadata.{part}", "cannot be set")
-    yield from claim_validation.claim_spec(template.get("spec") or {}, f"{where}.spec")
+    yield from claim_validation.validate_claim_spec(template.get("spec") or {}, f"{where}.spec")
 
 
-def _image(source: JsonObject, path: str) -> Errors:
-    yield from one_of_required(source.get("pullPolicy"), f"{path}.pullPolicy", PULL_POLICIES)
+def _validate_image(source: JsonObject, path: str) -> Errors:
+    yield from check_required_enum(source.get("pullPolicy"), f"{path}.pullPolicy", PULL_POLICIES)
 
 
 #: In upstream's order, which is the order of the errors.
 SOURCES: Final[dict[str, Source]] = {
-    "emptyDir": _empty_dir,
-    "hostPath": host_path,
-    "gitRepo": _git_repo,
-    "gcePersistentDisk": disk("pdName"),
-    "awsElasticBlockStore": disk("volumeID"),
-    "secret": projected_volumes.files("secretName"),
-    "nfs": nfs,
-    "iscsi": iscsi,
-    "glusterfs": parts("endpoints", "path"),
-    "flocker": flocker,
-    "persistentVolumeClaim": parts("claimName"),
-    "rbd": parts("monitors", "image"),
-    "cinder": cinder,
-    "cephfs": parts("monitors"),
-    "quobyte": quobyte,
-    "downwardAPI": projected_volumes.downward_api,
-    "fc": fibre_channel,
-    "flexVolume": flex,
-    "configMap": projected_volumes.files("name"),
-    "azureFile": parts("secretName", "shareName"),
-    "vsphereVolume": parts("volumePath"),
-    "photonPersistentDisk": parts("pdID"),
-    "portworxVolume": parts("volumeID"),
-    "azureDisk": azure_disk,
-    "storageos": storage_os,
-    "projected": projected_volumes.projected,
-    "scaleIO": parts("gateway", "system", "volumeName"),
-    "csi": _csi,
-    "ephemeral": _ephemeral,
-    "image": _image,
+    "emptyDir": _validate_empty_dir,
+    "hostPath": validate_host_path,
+    "gitRepo": _validate_git_repo,
+    "gcePersistentDisk": make_disk_validator("pdName"),
+    "awsElasticBlockStore": make_disk_validator("volumeID"),
+    "secret": projected_volumes.make_files_validator("secretName"),
+    "nfs": validate_nfs,
+    "iscsi": validate_iscsi,
+    "glusterfs": make_required_validator("endpoints", "path"),
+    "flocker": validate_flocker,
+    "persistentVolumeClaim": make_required_validator("claimName"),
+    "rbd": make_required_validator("monitors", "image"),
+    "cinder": validate_cinder,
+    "cephfs": make_required_validator("monitors"),
+    "quobyte": validate_quobyte,
+    "downwardAPI": projected_volumes.validate_downward_api,
+    "fc": validate_fibre_channel,
+    "flexVolume": validate_flex,
+    "configMap": projected_volumes.make_files_validator("name"),
+    "azureFile": make_required_validator("secretName", "shareName"),
+    "vsphereVolume": make_required_validator("volumePath"),
+    "photonPersistentDisk": make_required_validator("pdID"),
+    "portworxVolume": make_required_validator("volumeID"),
+    "azureDisk": validate_azure_disk,
+    "storageos": validate_storage_os,
+    "projected": projected_volumes.validate_projected,
+    "scaleIO": make_required_validator("gateway", "system", "volumeName"),
+    "csi": _validate_csi,
+    "ephemeral": _validate_ephemeral,
+    "image": _validate_image,
 }
 #: Upstream names these fields otherwise in its errors.
 _CHECKED_NAMES: Final = {"gcePersistentDisk": "persistentDisk"}

@@ -10,11 +10,11 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import addresses
-from kprov.kube.apiserver.registry.generic.checks import each, nanos
+from kprov.kube.apiserver.registry.generic.checks import enumerate_items, parse_nanos
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import apparmor, node_label_warnings, volume_warnings
 from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
-from kprov.kube.apiserver.registry.podspec.windows import visit
+from kprov.kube.apiserver.registry.podspec.windows import enumerate_containers
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -43,31 +43,31 @@ _ANNOTATIONS: Final = {
 }
 
 
-def pod_warnings(metadata: JsonObject, spec: JsonObject, path: str = "") -> list[str]:
+def find_pod_warnings(metadata: JsonObject, spec: JsonObject, path: str = "") -> list[str]:
     """`path`: of the template, "" for pods."""
     prefix = f"{path}." if path else ""
     return [
-        *_whole(metadata, spec, prefix),
-        *_containers(metadata, spec, prefix),
-        *_affinity(spec, f"{prefix}spec"),
-        *_addresses(spec, f"{prefix}spec"),
+        *_find_pod_level_warnings(metadata, spec, prefix),
+        *_find_container_warnings(metadata, spec, prefix),
+        *_find_affinity_warnings(spec, f"{prefix}spec"),
+        *_find_address_warnings(spec, f"{prefix}spec"),
     ]
 
 
-def _whole(metadata: JsonObject, spec: JsonObject, prefix: str) -> Iterator[str]:
+def _find_pod_level_warnings(metadata: JsonObject, spec: JsonObject, prefix: str) -> Iterator[str]:
     for key in spec.get("nodeSelector") or ():
         if key in DEPRECATED_LABELS:
             yield f"{prefix}spec.nodeSelector[{key}]: {DEPRECATED_LABELS[key]}"
     near = (spec.get("affinity") or {}).get("nodeAffinity") or {}
     path = f"{prefix}spec.affinity.nodeAffinity"
     terms = (near.get(_REQUIRED) or {}).get("nodeSelectorTerms")
-    for where, term in each(terms, f"{path}.{_REQUIRED}.nodeSelectorTerms"):
-        yield from node_label_warnings.term(term, where)
-    for where, preferred in each(near.get(_PREFERRED), f"{path}.{_PREFERRED}"):
-        yield from node_label_warnings.term(
+    for where, term in enumerate_items(terms, f"{path}.{_REQUIRED}.nodeSelectorTerms"):
+        yield from node_label_warnings.find_term_warnings(term, where)
+    for where, preferred in enumerate_items(near.get(_PREFERRED), f"{path}.{_PREFERRED}"):
+        yield from node_label_warnings.find_term_warnings(
             preferred.get("preference") or {}, f"{where}.preference", values=True
         )
-    for where, constraint in each(
+    for where, constraint in enumerate_items(
         spec.get("topologySpreadConstraints"), f"{prefix}spec.topologySpreadConstraints"
     ):
         key = constraint.get("topologyKey", "")
@@ -78,52 +78,54 @@ def _whole(metadata: JsonObject, spec: JsonObject, prefix: str) -> Iterator[str]
     for key, text in _ANNOTATIONS.items():
         if key in (metadata.get("annotations") or {}):
             yield f"{prefix}metadata.annotations[{key}]: {text}"
-    for where, volume in each(spec.get("volumes"), f"{prefix}spec.volumes"):
+    for where, volume in enumerate_items(spec.get("volumes"), f"{prefix}spec.volumes"):
         for kind, text in _VOLUMES.items():
             if volume.get(kind) is not None:
                 yield f"{where}.{'storageOS' if kind == 'storageos' else kind}: {text}"
         template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
         if template is not None:
             claim = f"{where}.ephemeral.volumeClaimTemplate.spec"
-            yield from claim_validation.warnings(template.get("spec") or {}, claim)
-    yield from volume_warnings.overlaps(spec.get("volumes") or ())
-    yield from _twice(spec, prefix)
+            yield from claim_validation.find_claim_spec_warnings(template.get("spec") or {}, claim)
+    yield from volume_warnings.find_overlaps(spec.get("volumes") or ())
+    yield from _find_duplicate_warnings(spec, prefix)
     for name in ("memory", "ephemeral-storage"):
-        yield from _fraction(spec.get("overhead"), name, f"{prefix}spec.overhead")
+        yield from _find_fraction_warnings(spec.get("overhead"), name, f"{prefix}spec.overhead")
     profile = (spec.get("securityContext") or {}).get("seccompProfile")
     if profile is None and pod_annotations.SECCOMP in (metadata.get("annotations") or {}):
         yield f"{prefix}metadata.annotations[{pod_annotations.SECCOMP}]: {_NO_SECCOMP}"
 
 
-def _addresses(spec: JsonObject, path: str) -> Iterator[str]:
-    for where, text in each(
+def _find_address_warnings(spec: JsonObject, path: str) -> Iterator[str]:
+    for where, text in enumerate_items(
         (spec.get("dnsConfig") or {}).get("nameservers"), f"{path}.dnsConfig.nameservers"
     ):
-        yield from addresses.ip_warnings(text, where)
-    for where, alias in each(spec.get("hostAliases"), f"{path}.hostAliases"):
-        yield from addresses.ip_warnings(alias.get("ip", ""), f"{where}.ip")
+        yield from addresses.find_ip_warnings(text, where)
+    for where, alias in enumerate_items(spec.get("hostAliases"), f"{path}.hostAliases"):
+        yield from addresses.find_ip_warnings(alias.get("ip", ""), f"{where}.ip")
 
 
-def _twice(spec: JsonObject, prefix: str) -> Iterator[str]:
+def _find_duplicate_warnings(spec: JsonObject, prefix: str) -> Iterator[str]:
     for kind, part, shown in (("hostAliases", "ip", "ip"), ("imagePullSecrets", "name", "name")):
         seen: set[str] = set()
-        for where, item in each(spec.get(kind), f"{prefix}spec.{kind}"):
+        for where, item in enumerate_items(spec.get(kind), f"{prefix}spec.{kind}"):
             value = item.get(part) or ""
             if value in seen:
                 yield f"{where}.{part}: duplicate {shown} {status.quoted(value)}"
             seen.add(value)
-    for where, secret in each(spec.get("imagePullSecrets"), f"{prefix}spec.imagePullSecrets"):
+    for where, secret in enumerate_items(spec.get("imagePullSecrets"), f"{prefix}spec.imagePullSecrets"):
         if not secret.get("name"):
             yield f'{where}.name: invalid empty name ""'
 
 
-def _fraction(amounts: JsonObject | None, name: str, path: str) -> Iterator[str]:
+def _find_fraction_warnings(amounts: JsonObject | None, name: str, path: str) -> Iterator[str]:
     amount = (amounts or {}).get(name)
-    if amount is not None and nanos(amount) % 10**9:
+    if amount is not None and parse_nanos(amount) % 10**9:
         yield f'{path}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
 
 
-def _profiles(metadata: JsonObject, spec: JsonObject, container: JsonObject, prefix: str) -> Iterator[str]:
+def _find_profile_warnings(
+    metadata: JsonObject, spec: JsonObject, container: JsonObject, prefix: str
+) -> Iterator[str]:
     """Annotations that fields have replaced; of a pod those of AppArmor are told of where they are copied."""
     annotations, name = metadata.get("annotations") or {}, container.get("name", "")
     own = container.get("securityContext") or {}
@@ -133,39 +135,39 @@ def _profiles(metadata: JsonObject, spec: JsonObject, container: JsonObject, pre
     key = f"{pod_annotations.APPARMOR}{name}"
     if prefix and key in annotations and own.get("appArmorProfile") is None:
         of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
-        if of_pod is None or of_pod != apparmor.profile(annotations[key]):
+        if of_pod is None or of_pod != apparmor.parse_profile(annotations[key]):
             yield f"{prefix}metadata.annotations[{key}]: {apparmor.DEPRECATED}"
 
 
-def _containers(metadata: JsonObject, spec: JsonObject, prefix: str) -> Iterator[str]:
+def _find_container_warnings(metadata: JsonObject, spec: JsonObject, prefix: str) -> Iterator[str]:
     path = f"{prefix}spec"
-    for where, container in visit(spec, path):
-        yield from _profiles(metadata, spec, container, prefix)
+    for where, container in enumerate_containers(spec, path):
+        yield from _find_profile_warnings(metadata, spec, container, prefix)
         resources = container.get("resources") or {}
         for name in ("memory", "ephemeral-storage"):
             for part in ("limits", "requests"):
-                yield from _fraction(resources.get(part), name, f"{where}.resources.{part}")
+                yield from _find_fraction_warnings(resources.get(part), name, f"{where}.resources.{part}")
         seen: set[str] = set()
-        for place, variable in each(container.get("env"), f"{where}.env"):
+        for place, variable in enumerate_items(container.get("env"), f"{where}.env"):
             name, value = variable.get("name", ""), variable.get("value", "")
             used = f"$({name})"
             if name in seen and (variable.get("valueFrom") is not None or value == used or used not in value):
                 shown = status.quoted(name)
                 yield f"{place}: hides previous definition of {shown}, which may be dropped when using apply"
             seen.add(name)
-    yield from _ports(spec, path)
+    yield from _find_port_warnings(spec, path)
 
 
-def _ports(spec: JsonObject, path: str) -> Iterator[str]:
+def _find_port_warnings(spec: JsonObject, path: str) -> Iterator[str]:
     ports = [
         (place, port)
-        for where, container in visit(spec, path)
-        for place, port in each(container.get("ports"), f"{where}.ports")
+        for where, container in enumerate_containers(spec, path)
+        for place, port in enumerate_items(container.get("ports"), f"{where}.ports")
     ]
     before: dict[tuple[int, str], list[tuple[str, JsonObject]]] = {}
     for place, port in ports:
         if port.get("hostIP") and not port.get("hostPort"):
-            yield f"{place}: hostIP set without hostPort: {_go_port(port)}"
+            yield f"{place}: hostIP set without hostPort: {_format_go_port(port)}"
         others = before.setdefault((port.get("containerPort", 0), port.get("protocol", "")), [])
         for where, other in others:
             same_ip = port.get("hostIP", "") == other.get("hostIP", "")
@@ -190,7 +192,7 @@ def _ports(spec: JsonObject, path: str) -> Iterator[str]:
             named[name] = place
 
 
-def _go_port(port: JsonObject) -> str:
+def _format_go_port(port: JsonObject) -> str:
     shown = (
         *(("Name", "name"), ("HostPort", "hostPort"), ("ContainerPort", "containerPort")),
         *(("Protocol", "protocol"), ("HostIP", "hostIP")),
@@ -199,16 +201,18 @@ def _go_port(port: JsonObject) -> str:
     return "{" + " ".join(f"{go}:{port.get(name) or zero.get(name, '')}" for go, name in shown) + "}"
 
 
-def _affinity(spec: JsonObject, path: str) -> Iterator[str]:
+def _find_affinity_warnings(spec: JsonObject, path: str) -> Iterator[str]:
     seconds = spec.get("terminationGracePeriodSeconds")
     if seconds is not None and seconds < 0:
         text = "must be >= 0; negative values are invalid and will be treated as 1"
         yield f"{path}.terminationGracePeriodSeconds: {text}"
     for kind in ("podAffinity", "podAntiAffinity"):
         affinity = (spec.get("affinity") or {}).get(kind) or {}
-        for where, term in each(affinity.get(_REQUIRED), f"{path}.affinity.{kind}.{_REQUIRED}"):
+        for where, term in enumerate_items(affinity.get(_REQUIRED), f"{path}.affinity.{kind}.{_REQUIRED}"):
             if term.get("labelSelector") is None:
                 yield f"{where}.labelSelector: {_NULL_SELECTOR}"
-        for where, weighted in each(affinity.get(_PREFERRED), f"{path}.affinity.{kind}.{_PREFERRED}"):
+        for where, weighted in enumerate_items(
+            affinity.get(_PREFERRED), f"{path}.affinity.{kind}.{_PREFERRED}"
+        ):
             if (weighted.get("podAffinityTerm") or {}).get("labelSelector") is None:
                 yield f"{where}.podAffinityTerm.labelSelector: {_NULL_SELECTOR}"

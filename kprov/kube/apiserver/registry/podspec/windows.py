@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, named
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_value
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -40,19 +40,19 @@ _NET_BIOS: Final = re.compile(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}')
 _CREDENTIAL_MAX: Final = 64 * 1024
 
 
-def visit(spec: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
+def enumerate_containers(spec: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
     """All containers of a pod with their paths: init, regular, ephemeral."""
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(kind) or ()):
             yield f"{path}.{kind}[{index}]", container
 
 
-def windows_options(options: JsonObject | None, path: str) -> Errors:
+def validate_windows_options(options: JsonObject | None, path: str) -> Errors:
     if options is None:
         return
     if options.get("gmsaCredentialSpecName") is not None:
         where = f"{path}.gmsaCredentialSpecName"
-        yield from named(options["gmsaCredentialSpecName"], where, names.is_dns1123_subdomain)
+        yield from check_value(options["gmsaCredentialSpecName"], where, names.is_dns1123_subdomain)
     credential = options.get("gmsaCredentialSpec")
     if credential == "":
         text = "gmsaCredentialSpec cannot be an empty string"
@@ -62,11 +62,11 @@ def windows_options(options: JsonObject | None, path: str) -> Errors:
         yield field.invalid(f"{path}.gmsaCredentialSpec", credential, text)
     name = options.get("runAsUserName")
     if name is not None:
-        for text in _user_name(name):
+        for text in _find_user_name_problems(name):
             yield field.invalid(f"{path}.runAsUserName", name, text)
 
 
-def _user_name(name: str) -> Iterator[str]:
+def _find_user_name_problems(name: str) -> Iterator[str]:
     """A user, or a domain, a backslash and a user."""
     domain, backslash, user = name.rpartition("\\")
     if not name:
@@ -92,12 +92,12 @@ def _user_name(name: str) -> Iterator[str]:
             yield "runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]"
 
 
-def host_process(spec: JsonObject, path: str, *, privileged: bool) -> Errors:
+def validate_host_process(spec: JsonObject, path: str, *, privileged: bool) -> Errors:
     """All containers are host processes, or none is."""
-    whole = _host_process(spec)
+    whole = _read_host_process(spec)
     found = []
-    for where, container in visit(spec, path):
-        own = _host_process(container)
+    for where, container in enumerate_containers(spec, path):
+        own = _read_host_process(container)
         if whole is not None and own is not None and whole != own:
             shown = "true" if whole else "false"
             text = f"pod hostProcess value must be identical if both are specified, was {shown}"
@@ -115,33 +115,37 @@ def host_process(spec: JsonObject, path: str, *, privileged: bool) -> Errors:
         yield field.forbidden(path, "hostProcess containers are disallowed by cluster policy")
 
 
-def _host_process(owner: JsonObject) -> bool | None:
+def _read_host_process(owner: JsonObject) -> bool | None:
     found: bool | None = ((owner.get("securityContext") or {}).get("windowsOptions") or {}).get("hostProcess")
     return found
 
 
-def operating_system(spec: JsonObject, path: str) -> Errors:
+def validate_operating_system(spec: JsonObject, path: str) -> Errors:
     if spec.get("os") is None:
         return
     name = spec["os"].get("name", "")
     if not name:
         yield field.required(f"{path}.os.name")
     elif name == "linux":
-        yield from _forbid(spec, path, ["securityContext.windowsOptions"], ["windowsOptions"], _NOT_ON_LINUX)
+        yield from _forbid_fields(
+            spec, path, ["securityContext.windowsOptions"], ["windowsOptions"], _NOT_ON_LINUX
+        )
     elif name == "windows":
-        yield from _forbid(spec, path, _POD_PARTS, _CONTAINER_PARTS, _NOT_ON_WINDOWS)
+        yield from _forbid_fields(spec, path, _POD_PARTS, _CONTAINER_PARTS, _NOT_ON_WINDOWS)
     else:
         yield field.not_supported(f"{path}.os", name, ["linux", "windows"])
 
 
-def _forbid(spec: JsonObject, path: str, parts: Sequence[str], own: Sequence[str], text: str) -> Errors:
+def _forbid_fields(
+    spec: JsonObject, path: str, parts: Sequence[str], own: Sequence[str], text: str
+) -> Errors:
     for part in parts:
         name, _, inner = part.partition(".")
         value = (spec.get(name) or {}).get(inner) if inner else spec.get(name)
         ignored = part in {"hostPID", "hostIPC", "securityContext.sysctls"} and not value
         if value is not None and not ignored:
             yield field.forbidden(f"{path}.{part}", text)
-    for where, container in visit(spec, path):
+    for where, container in enumerate_containers(spec, path):
         context = container.get("securityContext") or {}
         for part in own:
             if context.get(part) is not None:

@@ -32,7 +32,7 @@ class WorkloadStrategy(TemplateStrategy):
         template = obj["spec"].get("template")
         if template is None or (old is not None and not self.warns_again(obj, old)):
             return []
-        return podspec_warnings.pod_warnings(
+        return podspec_warnings.find_pod_warnings(
             template.get("metadata") or {}, template["spec"], "spec.template"
         )
 

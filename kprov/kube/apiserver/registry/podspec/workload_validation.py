@@ -20,14 +20,14 @@ def find_old_template(old: JsonObject | None) -> JsonObject | None:
 
 def validate_replicated_template(spec: JsonObject, old: JsonObject | None) -> Errors:
     """A template that a replica set makes pods of, `old` the one of before."""
-    matching = template_validation.matches(spec)
+    matching = template_validation.is_selector_matching(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "invalid label selector")
         return
     if not matching:
-        yield template_validation.no_match(spec)
-    yield from template_validation.template(spec["template"], "spec.template", old)
-    yield from template_validation.runs_for_ever(spec["template"], "ReplicaSet", "spec.template")
+        yield template_validation.make_mismatch_error(spec)
+    yield from template_validation.validate_template(spec["template"], "spec.template", old)
+    yield from template_validation.validate_restart_always(spec["template"], "ReplicaSet", "spec.template")
 
 
 def check_immutable_selector(obj: JsonObject, old: JsonObject) -> Errors:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.conditions import validate_conditions
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
@@ -52,8 +52,8 @@ def validate_disruption_budget(obj: JsonObject, old: JsonObject | None = None) -
     if policy is not None and policy not in {"AlwaysAllow", "IfHealthyBudget"}:
         supported = ["AlwaysAllow", "IfHealthyBudget"]
         errors.append(field.not_supported("spec.unhealthyPodEvictionPolicy", policy, supported))
-    keeps = checks.is_wrong(((old or {}).get("spec") or {}).get("selector"))
-    return [*errors, *checks.label_selector(spec.get("selector"), "spec.selector", any_values=keeps)]
+    keeps = checks.is_invalid_selector(((old or {}).get("spec") or {}).get("selector"))
+    return [*errors, *checks.check_label_selector(spec.get("selector"), "spec.selector", any_values=keeps)]
 
 
 def _validate_int_or_percent(path: str, value: Any) -> list[FieldError]:
@@ -75,4 +75,4 @@ def validate_disruption_budget_status(obj: JsonObject) -> Errors:
     status = obj.get("status") or {}
     yield from validate_conditions(status.get("conditions"), "status.conditions")
     counts = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
-    yield from not_negative(status, "status", *counts)
+    yield from check_not_negative(status, "status", *counts)

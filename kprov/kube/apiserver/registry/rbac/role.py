@@ -54,10 +54,10 @@ def validate_role(obj: JsonObject, old: JsonObject | None = None) -> list[FieldE
         errors.append(field.required("aggregationRule.clusterRoleSelectors", text))
     selectors = (aggregation or {}).get("clusterRoleSelectors")
     before = ((old or {}).get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
-    keeps = any(checks.is_wrong(selector) for selector in before)
-    for path, selector in checks.each(selectors, "aggregationRule.clusterRoleSelectors"):
-        errors += checks.label_selector(selector, path, any_values=keeps)
-        if checks.is_wrong(selector):
+    keeps = any(checks.is_invalid_selector(selector) for selector in before)
+    for path, selector in checks.enumerate_items(selectors, "aggregationRule.clusterRoleSelectors"):
+        errors += checks.check_label_selector(selector, path, any_values=keeps)
+        if checks.is_invalid_selector(selector):
             # Upstream shows what it could not make of it.
             errors.append(field.invalid(path, None, "invalid label selector."))
     return errors

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.resource.device_lists import check_limited_list
 from kprov.kube.apiserver.registry.resource.device_names import check_label_key
 from kprov.kube.machinery import field
@@ -35,7 +35,7 @@ def validate_binding_conditions(owner: JsonObject, path: str) -> Errors:
 
 def _validate_repeated_conditions(conditions: Iterable[str], path: str, others: Sequence[str]) -> Errors:
     seen: set[str] = set()
-    for where, condition in each(conditions, path):
+    for where, condition in enumerate_items(conditions, path):
         if condition in seen:
             yield field.duplicate(where, condition)
         seen.add(condition)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, needed
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_required_field, enumerate_items
 from kprov.kube.apiserver.registry.resource.device_lists import (
     REQUESTS_MAX,
     check_distinct_list,
@@ -117,7 +117,7 @@ def _validate_alternative(wanted: JsonObject, path: str) -> Errors:
 
 
 def _validate_exact_request(wanted: JsonObject, path: str) -> Errors:
-    yield from needed(wanted, path, "deviceClassName", names.is_dns1123_subdomain)
+    yield from check_required_field(wanted, path, "deviceClassName", names.is_dns1123_subdomain)
     yield from check_limited_list(
         wanted.get("selectors"), f"{path}.selectors", SELECTORS_MAX, validate_selector
     )
@@ -129,7 +129,7 @@ def _validate_exact_request(wanted: JsonObject, path: str) -> Errors:
         yield field.invalid(f"{path}.count", count, text)
     elif mode == "ExactCount" and count <= 0:
         yield field.invalid(f"{path}.count", count, "must be greater than zero")
-    for where, one in each(wanted.get("tolerations"), f"{path}.tolerations"):
+    for where, one in enumerate_items(wanted.get("tolerations"), f"{path}.tolerations"):
         yield from validate_toleration(one, where)
 
 

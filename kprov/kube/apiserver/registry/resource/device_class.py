@@ -22,10 +22,10 @@ class DeviceClassStrategy(ResourceStrategy):
     returns_deleted = True
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return [*validate_device_class(_spec(obj), None)]
+        return [*validate_device_class(_read_spec(obj), None)]
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*validate_device_class(_spec(obj), _spec(old))]
+        return [*validate_device_class(_read_spec(obj), _read_spec(old))]
 
 
 def validate_device_class(spec: JsonObject, before: JsonObject | None) -> Errors:
@@ -43,5 +43,5 @@ def validate_device_class(spec: JsonObject, before: JsonObject | None) -> Errors
         yield field.invalid("spec.extendedResourceName", name, "must be a valid extended resource name")
 
 
-def _spec(obj: JsonObject) -> JsonObject:
+def _read_spec(obj: JsonObject) -> JsonObject:
     return obj.get("spec") or {}

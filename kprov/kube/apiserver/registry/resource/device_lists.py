@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.machinery import field
 
 Rule = Callable[[Any, str], Errors]
@@ -21,7 +21,7 @@ def check_limited_list(items: Sequence[Any] | None, path: str, limit: int, rule:
     if items is not None and len(items) > limit:
         yield field.too_many(path, len(items), limit)
         return
-    for where, item in each(items, path):
+    for where, item in enumerate_items(items, path):
         yield from rule(item, where)
 
 
@@ -37,7 +37,7 @@ def check_distinct_list(
     if limit is not None and len(items or ()) > limit:
         return
     seen: set[Hashable] = set()
-    for where, item in each(items, path):
+    for where, item in enumerate_items(items, path):
         known = key(item)
         if known in seen:
             yield field.duplicate(where, known)

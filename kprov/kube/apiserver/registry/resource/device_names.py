@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, named
-from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_value
+from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -24,11 +24,11 @@ _NORMAL_UUID: Final = (
 
 
 def check_label(name: str, path: str) -> Errors:
-    yield from named(name, path, names.is_dns1123_label)
+    yield from check_value(name, path, names.is_dns1123_label)
 
 
 def check_label_key(name: str, path: str) -> Errors:
-    yield from named(name, path, names.is_qualified_name)
+    yield from check_value(name, path, names.is_qualified_name)
 
 
 def check_required_label(name: str, path: str) -> Errors:
@@ -46,7 +46,7 @@ def check_pool_name(name: str, path: str) -> Errors:
     if len(name.encode()) > names.SUBDOMAIN_MAX:
         yield field.too_long(path, names.SUBDOMAIN_MAX)
     for part in name.split("/"):
-        yield from named(part, path, names.is_dns1123_subdomain)
+        yield from check_value(part, path, names.is_dns1123_subdomain)
 
 
 def check_uid(value: str, path: str) -> Errors:
@@ -83,7 +83,7 @@ def check_qualified_name(name: str, path: str) -> Errors:
     elif len(parts) == 2:
         domain, identifier = parts
         if domain:
-            yield from csi_driver_name(domain, path)
+            yield from check_csi_driver_name(domain, path)
         else:
             yield field.invalid(path, "", "the domain must not be empty")
         if identifier:
@@ -102,7 +102,7 @@ def check_fully_qualified_name(name: str, path: str) -> Errors:
 def _validate_identifier(name: str, path: str) -> Errors:
     if len(name.encode()) > _IDENTIFIER_MAX:
         yield field.too_long(path, _IDENTIFIER_MAX)
-    yield from named(name, path, names.is_c_identifier)
+    yield from check_value(name, path, names.is_c_identifier)
 
 
 def get_name(owner: JsonObject) -> str:

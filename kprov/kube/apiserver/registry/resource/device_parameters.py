@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic.checks import Errors
-from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -24,7 +24,7 @@ def validate_configuration(config: JsonObject, path: str, *, stored: bool = Fals
     if opaque is None:
         yield field.required(f"{path}.opaque")
         return
-    yield from csi_driver_name(opaque.get("driver", ""), f"{path}.opaque.driver")
+    yield from check_csi_driver_name(opaque.get("driver", ""), f"{path}.opaque.driver")
     limit = None if stored else _PARAMETERS_MAX
     yield from check_raw_object(opaque.get("parameters"), f"{path}.opaque.parameters", limit)
 

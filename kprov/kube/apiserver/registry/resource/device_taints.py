@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, named
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_value
 from kprov.kube.apiserver.registry.resource.device_names import check_label_key
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
@@ -19,7 +19,7 @@ _EFFECTS: Final = ["NoExecute", "NoSchedule", "None"]
 def validate_taint(value: JsonObject, path: str) -> Errors:
     yield from check_label_key(value.get("key", ""), f"{path}.key")
     if value.get("value"):
-        yield from named(value["value"], f"{path}.value", names.is_label_value)
+        yield from check_value(value["value"], f"{path}.value", names.is_label_value)
     effect = value.get("effect", "")
     if not effect:
         yield field.required(f"{path}.effect")
@@ -35,7 +35,7 @@ def validate_toleration(value: JsonObject, path: str) -> Errors:
         if compared:
             yield field.invalid(f"{path}.value", compared, "must be empty for operator `Exists`")
     elif operator == "Equal":
-        yield from named(compared, f"{path}.value", names.is_label_value)
+        yield from check_value(compared, f"{path}.value", names.is_label_value)
     else:
         yield field.not_supported(f"{path}.operator", operator, ["Equal", "Exists"])
     effect = value.get("effect", "")

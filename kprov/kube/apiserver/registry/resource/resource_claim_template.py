@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, immutable
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_immutable
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.resource.claim_spec import default_claim_spec, validate_claim_spec
 from kprov.kube.machinery import field
@@ -28,13 +28,13 @@ class ResourceClaimTemplateStrategy(ResourceStrategy):
         return [*validate_claim_template(obj["spec"])]
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*self.validate(obj), *immutable(obj, old, "", "spec")]
+        return [*self.validate(obj), *check_immutable(obj, old, "", "spec")]
 
 
 def validate_claim_template(spec: JsonObject) -> Errors:
     metadata, path = spec.get("metadata") or {}, "spec.metadata"
-    yield from checks.annotation_map(metadata.get("annotations"), f"{path}.annotations")
-    yield from checks.labels(metadata.get("labels"), f"{path}.labels")
+    yield from checks.check_annotations(metadata.get("annotations"), f"{path}.annotations")
+    yield from checks.check_labels(metadata.get("labels"), f"{path}.labels")
     for part in metadata.keys() - set(_TEMPLATE_METADATA):
         yield field.forbidden(f"{path}.{part}", "cannot be set")
     yield from validate_claim_spec(spec.get("spec") or {}, "spec.spec")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import immutable_error
+from kprov.kube.apiserver.registry.generic.checks import make_immutable_error
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field
@@ -57,7 +57,7 @@ def validate_priority_class(obj: JsonObject) -> list[FieldError]:
         text = f"maximum allowed value of a user defined priority is {_USER_PRIORITY_MAX}"
         errors.append(field.forbidden("value", text))
     supported = ["PreemptLowerPriority", "Never"]
-    return [*errors, *checks.one_of_required(obj["preemptionPolicy"], "preemptionPolicy", supported)]
+    return [*errors, *checks.check_required_enum(obj["preemptionPolicy"], "preemptionPolicy", supported)]
 
 
 def validate_priority_class_update(obj: JsonObject, old: JsonObject) -> list[FieldError]:
@@ -65,5 +65,5 @@ def validate_priority_class_update(obj: JsonObject, old: JsonObject) -> list[Fie
     if obj["value"] != old["value"]:
         errors.append(field.forbidden("value", "may not be changed in an update."))
     if obj["preemptionPolicy"] != old["preemptionPolicy"]:
-        errors.append(immutable_error("preemptionPolicy", obj["preemptionPolicy"]))
+        errors.append(make_immutable_error("preemptionPolicy", obj["preemptionPolicy"]))
     return errors

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field
@@ -64,9 +64,9 @@ class CsiDriverStrategy(ResourceStrategy):
 
 def validate_csi_driver(obj: JsonObject) -> Errors:
     spec = obj["spec"]
-    yield from checks.one_of(spec.get("fsGroupPolicy"), "spec.fsGroupPolicy", _FS_GROUP)
+    yield from checks.check_enum(spec.get("fsGroupPolicy"), "spec.fsGroupPolicy", _FS_GROUP)
     seen: set[str] = set()
-    for where, request in each(spec.get("tokenRequests"), "spec.tokenRequests"):
+    for where, request in enumerate_items(spec.get("tokenRequests"), "spec.tokenRequests"):
         audience, seconds = request.get("audience") or "", request.get("expirationSeconds")
         if audience in seen:
             yield field.duplicate(f"{where}.audience", audience)
@@ -79,7 +79,7 @@ def validate_csi_driver(obj: JsonObject) -> Errors:
             text = "may not specify a duration larger than 2^32 seconds"
             yield field.invalid(f"{where}.expirationSeconds", seconds, text)
     for mode in spec.get("volumeLifecycleModes") or ():
-        yield from checks.one_of(mode, "spec.volumeLifecycleModes", ["Persistent", "Ephemeral"])
+        yield from checks.check_enum(mode, "spec.volumeLifecycleModes", ["Persistent", "Ephemeral"])
     period = spec.get("nodeAllocatableUpdatePeriodSeconds")
     if period is not None and period < 10:
         text = "must be greater than or equal to 10 seconds"
@@ -95,4 +95,4 @@ def validate_csi_driver_update(obj: JsonObject, old: JsonObject) -> Errors:
     spec, before = obj["spec"], old["spec"]
     if spec.get("attachRequired") != before.get("attachRequired"):
         yield field.invalid("spec.attachedRequired", spec.get("attachRequired"), checks.IMMUTABLE)
-    yield from checks.immutable(spec, before, "spec", "volumeLifecycleModes")
+    yield from checks.check_immutable(spec, before, "spec", "volumeLifecycleModes")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -31,14 +31,14 @@ class CsiNodeStrategy(ResourceStrategy):
 
 def validate_csi_node(obj: JsonObject) -> Errors:
     seen: set[str] = set()
-    for where, driver in each((obj.get("spec") or {}).get("drivers"), "spec.drivers"):
+    for where, driver in enumerate_items((obj.get("spec") or {}).get("drivers"), "spec.drivers"):
         name, node = driver.get("name", ""), driver.get("nodeID", "")
-        yield from csi_driver_name(name, f"{where}.name")
+        yield from check_csi_driver_name(name, f"{where}.name")
         if not node:
             yield field.required(f"{where}.nodeID")
         if len(node) > _NODE_ID_MAX:
             yield field.invalid(f"{where}.nodeID", node, f"must be {_NODE_ID_MAX} characters or less")
-        yield from checks.not_negative(driver.get("allocatable") or {}, f"{where}.allocatable", "count")
+        yield from checks.check_not_negative(driver.get("allocatable") or {}, f"{where}.allocatable", "count")
         if name in seen:
             yield field.duplicate(f"{where}.name", name)
         seen.add(name)
@@ -48,7 +48,7 @@ def validate_csi_node(obj: JsonObject) -> Errors:
                 yield field.required(where)
             if key in keys[:index]:
                 yield field.duplicate(where, key)
-            yield from checks.named(key, where, names.is_qualified_name)
+            yield from checks.check_value(key, where, names.is_qualified_name)
 
 
 def validate_csi_node_update(obj: JsonObject, old: JsonObject) -> Errors:

@@ -16,7 +16,7 @@ def validate_provisioner(name: str, path: str) -> Errors:
     if not name:
         yield field.required(path)
     else:
-        yield from checks.named(name.lower(), path, names.is_qualified_name)
+        yield from checks.check_value(name.lower(), path, names.is_qualified_name)
 
 
 def validate_parameters(values: dict[str, str]) -> Errors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.registry.storage.parameters import validate_parameters, validate_provisioner
@@ -34,8 +34,10 @@ class StorageClassStrategy(ResourceStrategy):
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return [
             f"{where}.key: {DEPRECATED_LABELS[term.get('key', '')]}"
-            for path, topology in each(obj.get("allowedTopologies"), "allowedTopologies")
-            for where, term in each(topology.get("matchLabelExpressions"), f"{path}.matchLabelExpressions")
+            for path, topology in enumerate_items(obj.get("allowedTopologies"), "allowedTopologies")
+            for where, term in enumerate_items(
+                topology.get("matchLabelExpressions"), f"{path}.matchLabelExpressions"
+            )
             if term.get("key", "") in DEPRECATED_LABELS
         ]
 
@@ -44,25 +46,27 @@ def validate_storage_class(obj: JsonObject) -> Errors:
     yield from validate_provisioner(obj.get("provisioner", ""), "provisioner")
     yield from validate_parameters(obj.get("parameters") or {})
     if obj["reclaimPolicy"]:
-        yield from checks.one_of(obj["reclaimPolicy"], "reclaimPolicy", ["Delete", "Retain"])
+        yield from checks.check_enum(obj["reclaimPolicy"], "reclaimPolicy", ["Delete", "Retain"])
     modes = ["Immediate", "WaitForFirstConsumer"]
-    yield from checks.one_of(obj["volumeBindingMode"], "volumeBindingMode", modes)
+    yield from checks.check_enum(obj["volumeBindingMode"], "volumeBindingMode", modes)
     yield from _validate_topologies(obj.get("allowedTopologies") or ())
 
 
 def _validate_topologies(terms: Sequence[JsonObject]) -> Errors:
     # Upstream compares a term with as many empty ones, too, so that an empty term is a double of nothing.
     before: list[dict[str, set[str]]] = [{} for _ in terms]
-    for where, term in each(terms, "allowedTopologies"):
+    for where, term in enumerate_items(terms, "allowedTopologies"):
         values: dict[str, set[str]] = {}
-        for place, need in each(term.get("matchLabelExpressions"), f"{where}.matchLabelExpressions"):
+        for place, need in enumerate_items(
+            term.get("matchLabelExpressions"), f"{where}.matchLabelExpressions"
+        ):
             key, given = need.get("key", ""), need.get("values") or []
             if not given:
                 yield field.required(f"{place}.values")
-            for index, (spot, value) in enumerate(each(given, f"{place}.values")):
+            for index, (spot, value) in enumerate(enumerate_items(given, f"{place}.values")):
                 if value in given[:index]:
                     yield field.duplicate(spot, value)
-            yield from checks.named(key, f"{place}.key", names.is_qualified_name)
+            yield from checks.check_value(key, f"{place}.key", names.is_qualified_name)
             if key in values:
                 yield field.duplicate(f"{place}.key", key)
             values[key] = set(given)
@@ -74,4 +78,4 @@ def _validate_topologies(terms: Sequence[JsonObject]) -> Errors:
 def validate_storage_class_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from validate_storage_class(obj)
     parts = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
-    yield from checks.immutable(obj, old, "", *parts)
+    yield from checks.check_immutable(obj, old, "", *parts)

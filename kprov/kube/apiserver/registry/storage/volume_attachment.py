@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.core.persistent_volume.validation import volume_spec
+from kprov.kube.apiserver.registry.core.persistent_volume.validation import validate_volume_spec
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
-from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -40,7 +40,7 @@ class VolumeAttachmentStrategy(ResourceStrategy):
 def validate_volume_attachment(obj: JsonObject) -> Errors:
     spec = obj["spec"]
     source = spec.get("source") or {}
-    yield from csi_driver_name(spec.get("attacher", ""), "spec.attacher")
+    yield from check_csi_driver_name(spec.get("attacher", ""), "spec.attacher")
     name, inline = source.get("persistentVolumeName"), source.get("inlineVolumeSpec")
     if name is None and inline is None:
         yield field.required("spec.source", _ONE_SOURCE)
@@ -50,10 +50,10 @@ def validate_volume_attachment(obj: JsonObject) -> Errors:
         text = "must specify non empty persistentVolumeName"
         yield field.required("spec.source.persistentVolumeName", text)
     elif inline is not None:
-        yield from volume_spec(inline, "spec.source.inlineVolumeSpec", inline=True)
-    yield from checks.named(spec.get("nodeName", ""), "spec.nodeName", names.is_dns1123_subdomain)
+        yield from validate_volume_spec(inline, "spec.source.inlineVolumeSpec", inline=True)
+    yield from checks.check_value(spec.get("nodeName", ""), "spec.nodeName", names.is_dns1123_subdomain)
     if name is not None:
-        yield from checks.named(name, "spec.source.persistentVolumeName", names.is_dns1123_subdomain)
+        yield from checks.check_value(name, "spec.source.persistentVolumeName", names.is_dns1123_subdomain)
 
 
 def validate_attachment_status(obj: JsonObject) -> Errors:
@@ -67,9 +67,9 @@ def validate_attachment_status(obj: JsonObject) -> Errors:
             # Upstream tells the other limit here.
             yield field.too_long(f"status.{part}.message", _METADATA_BYTES)
         code = error.get("errorCode")
-        yield from checks.in_range(code, f"status.{part}.errorCode", 0, checks.INT32_MAX)
+        yield from checks.check_range(code, f"status.{part}.errorCode", 0, checks.INT32_MAX)
 
 
 def validate_volume_attachment_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from validate_volume_attachment(obj)
-    yield from checks.immutable(obj, old, "", "spec")
+    yield from checks.check_immutable(obj, old, "", "spec")

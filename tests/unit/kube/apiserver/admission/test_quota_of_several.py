@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.admission.resource_quota import ResourceQuota
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.status import StatusError
 
@@ -18,7 +18,7 @@ Put = Callable[..., Awaitable[dict[str, Any]]]
 def attributes(registry: Registry, name: str) -> Attributes:
     resource = registry.store("", "configmaps").resource
     return Attributes(
-        context=system_context("create", resource, "default", name),
+        context=make_system_context("create", resource, "default", name),
         operation="CREATE",
         resource=resource,
         subresource="",
@@ -40,14 +40,14 @@ async def quota(registry: Registry, put: Put, name: str, hard: int, used: int = 
         status = {"hard": {"configmaps": str(hard)}, "used": {"configmaps": str(used)}}
         return obj | {"status": status}
 
-    context = system_context("update", store.resource, "default", name)
+    context = make_system_context("update", store.resource, "default", name)
     await store.update(context, "default", name, counted, subresource="status")
     await store.fresh()
 
 
 async def used(registry: Registry, name: str) -> str:
     store = registry.store("", "resourcequotas")
-    obj = await store.get(system_context("get", store.resource), "default", name)
+    obj = await store.get(make_system_context("get", store.resource), "default", name)
     return str(obj["status"]["used"]["configmaps"])
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.authn.service_accounts import ServiceAccountAuthenticator, TokenSigner, build_claims
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.status import StatusError
 
@@ -117,7 +117,7 @@ async def test_a_token_ends_with_its_pod(
     assert found is not None
     assert found[0].extra["authentication.kubernetes.io/pod-name"] == ("p",)
     store = registry.store("", "pods")
-    context = system_context("delete", store.resource, "default", "p")
+    context = make_system_context("delete", store.resource, "default", "p")
     await store.delete(context, "default", "p", DeleteOptions(grace_period_seconds=0))
     await store.fresh()
     with pytest.raises(StatusError):
@@ -134,7 +134,7 @@ async def test_a_token_ends_with_its_account_even_when_the_name_comes_back(
     token = signer.sign(claims(account))
     assert await authenticator.authenticate(token)
     store = registry.store("", "serviceaccounts")
-    await store.delete(system_context("delete", store.resource, "default", "web"), "default", "web")
+    await store.delete(make_system_context("delete", store.resource, "default", "web"), "default", "web")
     await put("", "serviceaccounts", {"metadata": {"name": "web", "namespace": "default"}})
     with pytest.raises(StatusError):
         await authenticator.authenticate(token)

@@ -9,7 +9,7 @@ import pytest
 
 from kprov.kube.apiserver.authz.node import NodeAuthorizer
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
@@ -73,7 +73,7 @@ async def test_a_pod_that_only_another_server_has_heard_of_yet(
     """A kubelet is told of its pod by one server and asks the next, whose cache comes after."""
     assert not await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
     pods = registry.store("", "pods")
-    await pods.create(system_context("create", pods.resource, "default"), "default", pod())
+    await pods.create(make_system_context("create", pods.resource, "default"), "default", pod())
     assert await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
 
 
@@ -108,7 +108,7 @@ async def test_rights_end_with_the_pod(authorizer: NodeAuthorizer, put: Put, reg
     await put("", "pods", pod(volumes=VOLUMES))
     assert await allowed(authorizer, N1, ask("get", "secrets", "of-volume"))
     store = registry.store("", "pods")
-    gone = system_context("delete", store.resource, "default", "p")
+    gone = make_system_context("delete", store.resource, "default", "p")
     from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 
     await store.delete(gone, "default", "p", DeleteOptions(grace_period_seconds=0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from kprov.kube.apiserver.bootstrap import api_services
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.resources import group_versions
 
@@ -21,7 +21,7 @@ async def test_they_are_made_and_are_available(registry: Registry) -> None:
         await done.wait()
     task.cancel()
     store = registry.store("apiregistration.k8s.io", "apiservices")
-    found = await store.get(system_context("get", store.resource), "", "v2.autoscaling")
+    found = await store.get(make_system_context("get", store.resource), "", "v2.autoscaling")
     assert found["spec"] == {
         "group": "autoscaling",
         "version": "v2",
@@ -30,4 +30,4 @@ async def test_they_are_made_and_are_available(registry: Registry) -> None:
     }
     (condition,) = found["status"]["conditions"]
     assert (condition["type"], condition["status"], condition["reason"]) == ("Available", "True", "Local")
-    assert await store.get(system_context("get", store.resource), "", "v1.")
+    assert await store.get(make_system_context("get", store.resource), "", "v1.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.kube.apiserver.bootstrap import kubernetes_service, system
 from kprov.kube.apiserver.bootstrap.kubernetes_service import ServerLeases, publish
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 
 
@@ -22,7 +22,7 @@ class Clock:
 
 async def endpoints(registry: Registry) -> list[str]:
     store = registry.store("", "endpoints")
-    obj = await store.get(system_context("get", store.resource), "default", "kubernetes")
+    obj = await store.get(make_system_context("get", store.resource), "default", "kubernetes")
     return [address["ip"] for subset in obj.get("subsets", []) for address in subset["addresses"]]
 
 
@@ -43,11 +43,11 @@ async def test_the_service_has_the_first_address_and_this_server_behind_it(
 ) -> None:
     task = await run_until_done(options, registry)
     store = registry.store("", "services")
-    made = await store.get(system_context("get", store.resource), "default", "kubernetes")
+    made = await store.get(make_system_context("get", store.resource), "default", "kubernetes")
     assert made["spec"]["clusterIP"] == "10.96.0.1"
     assert await endpoints(registry) == ["192.0.2.1"]
     slices = registry.store("discovery.k8s.io", "endpointslices")
-    found = await slices.get(system_context("get", slices.resource), "default", "kubernetes")
+    found = await slices.get(make_system_context("get", slices.resource), "default", "kubernetes")
     assert found["endpoints"] == [{"addresses": ["192.0.2.1"], "conditions": {"ready": True}}]
     await stop(task)
 
@@ -91,7 +91,7 @@ async def test_system_objects_are_made_once_by_servers_that_start_together(make_
     done = asyncio.Event()
     await asyncio.gather(*(system.priority_classes(each, done.set) for each in servers))
     store = servers[0].store("scheduling.k8s.io", "priorityclasses")
-    found = await store.list(system_context("list", store.resource))
+    found = await store.list(make_system_context("list", store.resource))
     assert {obj["metadata"]["name"]: obj["value"] for obj in found} == {
         "system-node-critical": 2000001000,
         "system-cluster-critical": 2000000000,

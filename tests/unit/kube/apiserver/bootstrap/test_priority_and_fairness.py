@@ -11,7 +11,7 @@ import pytest
 from kprov.kube.apiserver.bootstrap import priority_and_fairness
 from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.status import StatusError
 
@@ -48,7 +48,7 @@ async def change(registry: Registry, name: str, shares: int, annotation: str | N
         old["metadata"]["annotations"] = annotations
         return old
 
-    await store.update(system_context("update", store.resource, "", name), "", name, changed)
+    await store.update(make_system_context("update", store.resource, "", name), "", name, changed)
     await store.fresh()
 
 
@@ -105,6 +105,6 @@ async def test_a_suggested_one_is_its_owners_once_the_owner_says_so_or_has_chang
 
 async def test_a_deleted_one_comes_back(made: Registry) -> None:
     store = levels(made)
-    await store.delete(system_context("delete", store.resource, "", "system"), "", "system")
+    await store.delete(make_system_context("delete", store.resource, "", "system"), "", "system")
     await store.fresh()
     assert await shares(made, "system") == (30, "true")

@@ -13,7 +13,7 @@ from kprov.kube.apiserver import authz
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.kinds import hooks_for, strategy_for
+from kprov.kube.apiserver.registry.kinds import find_strategy, make_hooks
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.resources import find
 
@@ -69,7 +69,7 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
         for group, plural in RESOURCES:
             resource = find(group, "v1", plural)
             assert resource is not None
-            strategy = strategy_for(resource)
+            strategy = find_strategy(resource)
             prepared.append((resource, strategy, ResourceCache(resource, strategy.selectable_fields)))
         cacher = Cacher(storage, [cache for _, _, cache in prepared])
         stores = [
@@ -79,7 +79,7 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
         registry = Registry(stores, storage, cacher)
         authorizer = authz.build(options, registry)
         for store in stores:
-            store.hooks = hooks_for(store.resource, options, registry, authorizer)
+            store.hooks = make_hooks(store.resource, options, registry, authorizer)
         tasks.append(asyncio.create_task(cacher.run()))
         await cacher.loaded.wait()
         return registry

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.generic import metadata
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.subresources import binding, containers, pod_spec, scale
 from kprov.kube.machinery.resources import RESOURCES, find
 from kprov.kube.machinery.status import StatusError
@@ -50,7 +50,7 @@ def test_binding_sets_node_condition_labels_and_annotations() -> None:
         (
             {},
             {"uid": "u2"},
-            metadata.precondition_failed("/registry/pods//p", "UID", "u2", "u1"),
+            metadata.describe_failed_precondition("/registry/pods//p", "UID", "u2", "u1"),
         ),
     ],
 )
@@ -102,7 +102,7 @@ def changed(strategy: type[Any], new: dict[str, Any], old: dict[str, Any]) -> li
     assert PODS is not None
     for each in (new, old):
         rules.default(each)
-    rules.prepare_for_update(system_context("update", PODS), new, old)
+    rules.prepare_for_update(make_system_context("update", PODS), new, old)
     return [f"{error.field}: {error.message}" for error in rules.validate_update(new, old)]
 
 
@@ -237,7 +237,7 @@ def test_scaling_moves_replicas_and_the_precondition() -> None:
         workload(),
         {"metadata": {}, "spec": {"replicas": 9}},
         DEPLOYMENTS,
-        system_context("update", DEPLOYMENTS),
+        make_system_context("update", DEPLOYMENTS),
     )
     assert found["spec"]["replicas"] == 9
     assert found["metadata"]["resourceVersion"] == ""
@@ -248,14 +248,14 @@ def test_scaling_moves_replicas_and_the_precondition() -> None:
 )
 def test_scales_that_are_refused(wanted: dict[str, Any], code: int) -> None:
     with pytest.raises(StatusError) as caught:
-        scale.moved(workload(), wanted, DEPLOYMENTS, system_context("update", DEPLOYMENTS))
+        scale.moved(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
     assert caught.value.code == code
 
 
 def test_a_scale_of_another_workload_is_refused_before_its_replicas() -> None:
     wanted = {"metadata": {"uid": "other"}, "spec": {"replicas": -1}}
     with pytest.raises(StatusError) as caught:
-        scale.moved(workload(), wanted, DEPLOYMENTS, system_context("update", DEPLOYMENTS))
+        scale.moved(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
     assert caught.value.message.startswith(
         'Operation cannot be fulfilled on deployments.apps "w": StorageError: invalid object, Code: 4, '
         "Key: /registry/deployments/"

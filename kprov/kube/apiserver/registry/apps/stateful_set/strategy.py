@@ -28,8 +28,10 @@ class StatefulSetStrategy(WorkloadStrategy):
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         found = super().warnings(obj, old)
-        for where, claim in checks.each(obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"):
-            found += claim_validation.warnings(claim["spec"], where)
+        for where, claim in checks.enumerate_items(
+            obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"
+        ):
+            found += claim_validation.find_claim_spec_warnings(claim["spec"], where)
         if (obj["spec"].get("revisionHistoryLimit") or 0) < 0:
             text = "a negative value retains all historical revisions; a value >= 0 is recommended"
             found.append(f"spec.revisionHistoryLimit: {text}")

@@ -19,7 +19,7 @@ from kprov.kube.apiserver.registry.apps.rolling_update import (
 )
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_validation import find_old_template
@@ -51,32 +51,34 @@ def _validate_spec(spec: JsonObject, old: JsonObject | None, *, looks_at_pods: b
         yield field.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
     yield from _validate_update_strategy(spec["updateStrategy"], "spec.updateStrategy")
     for part, value in spec["persistentVolumeClaimRetentionPolicy"].items():
-        yield from checks.one_of(value, f"spec.persistentVolumeClaimRetentionPolicy.{part}", _POLICIES)
+        yield from checks.check_enum(value, f"spec.persistentVolumeClaimRetentionPolicy.{part}", _POLICIES)
     claims = spec.get("volumeClaimTemplates") if is_new else ()
-    for where, claim in checks.each(claims, "spec.volumeClaimTemplates"):
-        yield from claim_validation.claim_spec(claim["spec"], f"{where}.spec")
-    yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
-    yield from not_negative(spec.get("ordinals") or {}, "spec.ordinals", "start")
+    for where, claim in checks.enumerate_items(claims, "spec.volumeClaimTemplates"):
+        yield from claim_validation.validate_claim_spec(claim["spec"], f"{where}.spec")
+    yield from check_not_negative(spec, "spec", "replicas", "minReadySeconds")
+    yield from check_not_negative(spec.get("ordinals") or {}, "spec.ordinals", "start")
     if is_new:
-        yield from checks.given(spec, "spec", "serviceName", names.is_dns1123_label)
-    yield from template_validation.selector(spec, "statefulset")
-    matching = template_validation.matches(spec)
+        yield from checks.check_optional_field(spec, "spec", "serviceName", names.is_dns1123_label)
+    yield from template_validation.validate_selector(spec, "statefulset")
+    matching = template_validation.is_selector_matching(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "")
     else:
         if not matching:
-            yield template_validation.no_match(spec)
+            yield template_validation.make_mismatch_error(spec)
         if looks_at_pods:
-            yield from template_validation.template(
+            yield from template_validation.validate_template(
                 _add_claim_volumes(spec), "spec.template", find_old_template(old)
             )
         metadata = spec["template"].get("metadata") or {}
-        yield from checks.labels(metadata.get("labels"), "spec.template.labels")
+        yield from checks.check_labels(metadata.get("labels"), "spec.template.labels")
         annotations = "spec.template.annotations"
-        yield from checks.annotation_map(metadata.get("annotations"), annotations)
+        yield from checks.check_annotations(metadata.get("annotations"), annotations)
         before = (find_old_template(old) or {}).get("metadata")
-        yield from pod_annotations.pod_annotations(metadata, spec["template"]["spec"], annotations, before)
-    yield from template_validation.runs_for_ever(spec["template"], "StatefulSet", "spec.template")
+        yield from pod_annotations.validate_pod_annotations(
+            metadata, spec["template"]["spec"], annotations, before
+        )
+    yield from template_validation.validate_restart_always(spec["template"], "StatefulSet", "spec.template")
 
 
 def _validate_update_strategy(strategy: JsonObject, path: str) -> Errors:
@@ -88,13 +90,13 @@ def _validate_update_strategy(strategy: JsonObject, path: str) -> Errors:
     elif strategy["type"] != ROLLING_UPDATE:
         yield field.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")
     elif rolling is not None:
-        yield from not_negative(rolling, f"{path}.rollingUpdate", "partition")
+        yield from check_not_negative(rolling, f"{path}.rollingUpdate", "partition")
         unavailable, where = rolling.get("maxUnavailable"), f"{path}.rollingUpdate.maxUnavailable"
         if unavailable is not None:
             yield from check_count_or_percent(unavailable, where)
             if is_zero_amount(unavailable):
                 yield field.invalid(where, unavailable, "cannot be 0")
-            yield from checks.at_most_whole(unavailable, where)
+            yield from checks.check_at_most_100_percent(unavailable, where)
 
 
 def _add_claim_volumes(spec: JsonObject) -> JsonObject:
@@ -127,7 +129,9 @@ def validate_stateful_set_update(obj: JsonObject, old: JsonObject) -> Errors:
 def validate_stateful_set_status(obj: JsonObject, old: JsonObject) -> Errors:
     status = obj.get("status") or {}
     counts = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
-    yield from not_negative(status, "status", "replicas", *counts, "observedGeneration", "collisionCount")
+    yield from check_not_negative(
+        status, "status", "replicas", *counts, "observedGeneration", "collisionCount"
+    )
     yield from check_at_most_replicas(status, *counts)
     yield from check_available_are_ready(status, "status.readyReplicas")
     yield from check_collision_count(status, old)

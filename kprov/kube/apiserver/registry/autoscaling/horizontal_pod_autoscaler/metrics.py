@@ -12,8 +12,8 @@ from kprov.kube.apiserver.registry.autoscaling.horizontal_pod_autoscaler.referen
     validate_reference_version,
 )
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, nanos
-from kprov.kube.apiserver.registry.podspec.resources import container_resource_name
+from kprov.kube.apiserver.registry.generic.checks import Errors, parse_nanos
+from kprov.kube.apiserver.registry.podspec.resources import check_container_resource_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -68,17 +68,19 @@ def _validate_source(part: str, source: JsonObject, path: str, *, any_version: b
         if not metric.get("name"):
             yield field.required(f"{path}.metric.name", "must specify a metric name")
         else:
-            yield from checks.named(metric["name"], f"{path}.metric.name", names.is_path_segment_name)
+            yield from checks.check_value(metric["name"], f"{path}.metric.name", names.is_path_segment_name)
     else:
         if not source.get("name"):
             yield field.required(f"{path}.name", "must specify a resource name")
         elif part == "containerResource":
-            yield from container_resource_name(source["name"], f"{path}.name")
+            yield from check_container_resource_name(source["name"], f"{path}.name")
         if part == "containerResource":
             if not source.get("container"):
                 yield field.required(f"{path}.container", "must specify a container")
             else:
-                yield from checks.named(source["container"], f"{path}.container", names.is_dns1123_label)
+                yield from checks.check_value(
+                    source["container"], f"{path}.container", names.is_dns1123_label
+                )
     yield from _validate_target(target, f"{path}.target")
     yield from _validate_required_target(part, target, f"{path}.target")
 
@@ -114,7 +116,7 @@ def _validate_target(target: JsonObject, path: str) -> Errors:
         text = "must be either Utilization, Value, or AverageValue"
         yield field.invalid(f"{path}.type", kind, text)
     for part in ("value", "averageValue"):
-        if target.get(part) is not None and nanos(target[part]) <= 0:
+        if target.get(part) is not None and parse_nanos(target[part]) <= 0:
             yield field.invalid(f"{path}.{part}", target[part], "must be positive")
     utilization = target.get("averageUtilization")
     if utilization is not None and utilization < 1:

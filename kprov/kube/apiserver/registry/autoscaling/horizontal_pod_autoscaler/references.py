@@ -13,7 +13,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 def validate_reference(reference: JsonObject, path: str) -> Errors:
     for part in ("kind", "name"):
-        yield from checks.needed(reference, path, part, names.is_path_segment_name)
+        yield from checks.check_required_field(reference, path, part, names.is_path_segment_name)
 
 
 def validate_reference_version(reference: JsonObject, path: str, *, core: bool) -> Errors:

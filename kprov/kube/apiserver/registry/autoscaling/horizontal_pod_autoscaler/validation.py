@@ -16,7 +16,12 @@ from kprov.kube.apiserver.registry.autoscaling.horizontal_pod_autoscaler.referen
     validate_reference_version,
 )
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, nanos, not_negative
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_not_negative,
+    enumerate_items,
+    parse_nanos,
+)
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -45,7 +50,7 @@ def validate_autoscaler(obj: JsonObject, old: JsonObject | None = None) -> Error
     had_wrong = any(
         True for metric in before.get("metrics") or () for _ in validate_described_version(metric, "")
     )
-    for where, metric in each(spec.get("metrics"), "spec.metrics"):
+    for where, metric in enumerate_items(spec.get("metrics"), "spec.metrics"):
         yield from validate_metric(metric, where, any_version=had_wrong)
     kinds = {metric.get("type") for metric in spec.get("metrics") or ()}
     if least == 0 and not kinds & {"Object", "External"}:
@@ -67,11 +72,13 @@ def _validate_scaling_rules(rules: JsonObject, path: str) -> Errors:
         yield field.invalid(where, window, "must be greater than or equal to zero")
     if window is not None and window > _WINDOW_MAX:
         yield field.invalid(where, window, f"must be less than or equal to {_WINDOW_MAX}")
-    yield from checks.one_of(rules.get("selectPolicy"), f"{path}.selectPolicy", ["Disabled", "Max", "Min"])
+    yield from checks.check_enum(
+        rules.get("selectPolicy"), f"{path}.selectPolicy", ["Disabled", "Max", "Min"]
+    )
     if not rules.get("policies"):
         yield field.required(f"{path}.policies", "must specify at least one Policy")
-    for place, policy in each(rules.get("policies"), f"{path}.policies"):
-        yield from checks.one_of(policy.get("type", ""), f"{place}.type", ["Percent", "Pods"])
+    for place, policy in enumerate_items(rules.get("policies"), f"{path}.policies"):
+        yield from checks.check_enum(policy.get("type", ""), f"{place}.type", ["Percent", "Pods"])
         for part in ("value", "periodSeconds"):
             if (policy.get(part) or 0) <= 0:
                 yield field.invalid(f"{place}.{part}", policy.get(part) or 0, "must be greater than zero")
@@ -80,9 +87,9 @@ def _validate_scaling_rules(rules: JsonObject, path: str) -> Errors:
             text = f"must be less than or equal to {_PERIOD_MAX}"
             yield field.invalid(f"{place}.periodSeconds", seconds, text)
     tolerance = rules.get("tolerance")
-    if tolerance is not None and nanos(tolerance) < 0:
+    if tolerance is not None and parse_nanos(tolerance) < 0:
         yield field.invalid(f"{path}.tolerance", tolerance, checks.NOT_NEGATIVE)
 
 
 def validate_autoscaler_status(obj: JsonObject) -> Errors:
-    yield from not_negative(obj.get("status") or {}, "status", "currentReplicas", "desiredReplicas")
+    yield from check_not_negative(obj.get("status") or {}, "status", "currentReplicas", "desiredReplicas")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from kprov.kube.apiserver.registry.batch.cron_job.schedule import find_schedule_problem, validate_time_zone
 from kprov.kube.apiserver.registry.batch.job.validation import validate_job_spec
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -24,11 +24,11 @@ def validate_cron_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     else:
         had = "TZ" in (old or {"spec": {}})["spec"].get("schedule", "")
         yield from _validate_schedule(schedule, zone, had=had)
-    yield from not_negative(spec, "spec", "startingDeadlineSeconds")
+    yield from check_not_negative(spec, "spec", "startingDeadlineSeconds")
     if zone is not None and (old is None or old["spec"].get("timeZone") != zone):
         yield from validate_time_zone(zone, "spec.timeZone")
     supported = ["Allow", "Forbid", "Replace"]
-    yield from checks.one_of(spec["concurrencyPolicy"], "spec.concurrencyPolicy", supported)
+    yield from checks.check_enum(spec["concurrencyPolicy"], "spec.concurrencyPolicy", supported)
     template = spec["jobTemplate"]["spec"]
     before = old["spec"]["jobTemplate"]["spec"] if old else None
     yield from validate_job_spec(template, "spec.jobTemplate.spec", before)
@@ -37,7 +37,7 @@ def validate_cron_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
         yield field.invalid(path, template["selector"], "`selector` will be auto-generated")
     if template.get("manualSelector"):
         yield field.not_supported("spec.jobTemplate.spec.manualSelector", True, ["nil", "false"])
-    yield from not_negative(spec, "spec", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
+    yield from check_not_negative(spec, "spec", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
 
 
 def _validate_schedule(schedule: str, zone: str | None, *, had: bool) -> Errors:

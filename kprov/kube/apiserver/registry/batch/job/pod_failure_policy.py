@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -27,7 +27,7 @@ def validate_pod_failure_policy(spec: JsonObject, path: str) -> Errors:
     }
     if len(rules) > 20:
         yield field.too_many(path, len(rules), 20)
-    for where, rule in each(rules, path):
+    for where, rule in enumerate_items(rules, path):
         action, codes = rule.get("action", ""), rule.get("onExitCodes")
         conditions = rule.get("onPodConditions") or ()
         if not action:
@@ -36,14 +36,16 @@ def validate_pod_failure_policy(spec: JsonObject, path: str) -> Errors:
             if spec.get("backoffLimitPerIndex") is None:
                 yield field.invalid(f"{where}.action", action, "requires the backoffLimitPerIndex to be set")
         else:
-            yield from checks.one_of(action, f"{where}.action", _ACTIONS)
+            yield from checks.check_enum(action, f"{where}.action", _ACTIONS)
         if codes is not None:
             yield from _validate_exit_codes(codes, known, f"{where}.onExitCodes")
         if len(conditions) > 20:
             yield field.too_many(f"{where}.onPodConditions", len(conditions), 20)
-        for place, condition in each(conditions, f"{where}.onPodConditions"):
-            yield from checks.named(condition.get("type", ""), f"{place}.type", names.is_qualified_name)
-            yield from checks.one_of(condition.get("status"), f"{place}.status", ["False", "True", "Unknown"])
+        for place, condition in enumerate_items(conditions, f"{where}.onPodConditions"):
+            yield from checks.check_value(condition.get("type", ""), f"{place}.type", names.is_qualified_name)
+            yield from checks.check_enum(
+                condition.get("status"), f"{place}.status", ["False", "True", "Unknown"]
+            )
         if codes is not None and conditions:
             text = "specifying both OnExitCodes and OnPodConditions is not supported"
             yield field.invalid(where, field.OMITTED, text)
@@ -57,7 +59,7 @@ def _validate_exit_codes(codes: JsonObject, known: set[str], path: str) -> Error
     if not operator:
         yield field.required(f"{path}.operator", f"valid values: {_format_words(['In', 'NotIn'])}")
     else:
-        yield from checks.one_of(operator, f"{path}.operator", ["In", "NotIn"])
+        yield from checks.check_enum(operator, f"{path}.operator", ["In", "NotIn"])
     name = codes.get("containerName")
     if name is not None and name not in known:
         text = "must be one of the container or initContainer names in the pod template"
@@ -66,7 +68,7 @@ def _validate_exit_codes(codes: JsonObject, known: set[str], path: str) -> Error
         yield field.invalid(f"{path}.values", codes.get("values"), "at least one value is required")
     elif len(values) > 255:
         yield field.too_many(f"{path}.values", len(values), 255)
-    for index, (where, value) in enumerate(each(values, f"{path}.values")):
+    for index, (where, value) in enumerate(enumerate_items(values, f"{path}.values")):
         if operator == "In" and value == 0:
             yield field.invalid(where, value, "must not be 0 for the In operator")
         if value in values[:index]:

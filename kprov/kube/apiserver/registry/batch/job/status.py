@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative, enumerate_items
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -59,7 +59,9 @@ def validate_job_status(obj: JsonObject, old: JsonObject) -> Errors:
     """Upstream's order: counts, then conditions, times, indexes, then what may not be taken back."""
     new, before = _State(obj), _State(old)
     changes = _Changes(new, before)
-    yield from not_negative(new.status, "status", "active", "succeeded", "failed", "ready", "terminating")
+    yield from check_not_negative(
+        new.status, "status", "active", "succeeded", "failed", "ready", "terminating"
+    )
     yield from _validate_uncounted(new.status)
     yield from _validate_finish(obj["spec"], new, changes)
     yield from _validate_indexes(obj["spec"], new.status, changes)
@@ -72,7 +74,7 @@ def _validate_uncounted(status: JsonObject) -> Errors:
     seen: set[str] = set()
     for kind in ("succeeded", "failed"):
         pods = status.get("uncountedTerminatedPods") or {}
-        for where, uid in each(pods.get(kind), f"status.uncountedTerminatedPods.{kind}"):
+        for where, uid in enumerate_items(pods.get(kind), f"status.uncountedTerminatedPods.{kind}"):
             if not uid:
                 yield field.invalid(where, uid, "must not be empty")
             elif uid in seen:
@@ -80,7 +82,7 @@ def _validate_uncounted(status: JsonObject) -> Errors:
             seen.add(uid)
 
 
-def _condition_error(text: str) -> field.FieldError:
+def _make_condition_error(text: str) -> field.FieldError:
     return field.invalid(_CONDITIONS, field.OMITTED, text)
 
 
@@ -89,10 +91,10 @@ def _validate_finish(spec: JsonObject, new: _State, changes: _Changes) -> Errors
     start, end = status.get("startTime"), status.get("completionTime")
     path = "status.completionTime"
     if (changes.complete or changes.failed) and complete and failed:
-        yield _condition_error("cannot set Complete=True and Failed=true conditions")
+        yield _make_condition_error("cannot set Complete=True and Failed=true conditions")
     target = "FailureTarget" in new.true
     if (changes.complete or changes.condition("FailureTarget")) and complete and target:
-        yield _condition_error("cannot set Complete=True and FailureTarget=true conditions")
+        yield _make_condition_error("cannot set Complete=True and FailureTarget=true conditions")
     if changes.complete or changes.of("completionTime"):
         if end is not None and not complete:
             yield field.invalid(
@@ -104,10 +106,12 @@ def _validate_finish(spec: JsonObject, new: _State, changes: _Changes) -> Errors
     if moved and start is not None and end is not None and end < start:
         yield field.invalid(path, end, "must be equal to or after `startTime`")
     if (changes.failed or changes.of("failedIndexes")) and failed and not target:
-        yield _condition_error("cannot set Failed=True condition without the FailureTarget=true condition")
+        yield _make_condition_error(
+            "cannot set Failed=True condition without the FailureTarget=true condition"
+        )
     met = "SuccessCriteriaMet" in new.true
     if (changes.complete or changes.condition("SuccessCriteriaMet")) and complete and not met:
-        yield _condition_error(
+        yield _make_condition_error(
             "cannot set Complete=True condition without the SuccessCriteriaMet=true condition"
         )
     if not new.finished:
@@ -219,11 +223,11 @@ def _validate_pods(new: _State, changes: _Changes) -> Errors:
 def _validate_success(spec: JsonObject, new: _State) -> Errors:
     met = "SuccessCriteriaMet" in new.true
     if met and new.failed:
-        yield _condition_error("cannot set SuccessCriteriaMet=True and Failed=true conditions")
+        yield _make_condition_error("cannot set SuccessCriteriaMet=True and Failed=true conditions")
     if met and "FailureTarget" in new.true:
-        yield _condition_error("cannot set SuccessCriteriaMet=True and FailureTarget=true conditions")
+        yield _make_condition_error("cannot set SuccessCriteriaMet=True and FailureTarget=true conditions")
     if spec.get("successPolicy") is not None and not met and new.complete:
-        yield _condition_error(
+        yield _make_condition_error(
             "cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True"
         )
 
@@ -231,7 +235,7 @@ def _validate_success(spec: JsonObject, new: _State) -> Errors:
 def _validate_no_regression(spec: JsonObject, new: _State, old: _State, changes: _Changes) -> Errors:
     for kind in ("Failed", "Complete", "FailureTarget"):
         if kind in old.true and kind not in new.true:
-            yield _condition_error(f"cannot disable the terminal {kind}=True condition")
+            yield _make_condition_error(f"cannot disable the terminal {kind}=True condition")
     counters = ["failed"]
     # Jobs with an index for each of their pods can be scaled down.
     indexed = spec.get("completionMode", "NonIndexed") == "Indexed"
@@ -250,9 +254,9 @@ def _validate_no_regression(spec: JsonObject, new: _State, old: _State, changes:
         yield field.invalid("status.startTime", start, text)
     met, was_met = "SuccessCriteriaMet" in new.true, "SuccessCriteriaMet" in old.true
     if was_met and not met:
-        yield _condition_error("cannot disable the SuccessCriteriaMet=True condition")
+        yield _make_condition_error("cannot disable the SuccessCriteriaMet=True condition")
     if old.complete and not was_met and met:
-        yield _condition_error(
+        yield _make_condition_error(
             "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions"
         )
 

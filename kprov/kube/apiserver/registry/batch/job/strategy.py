@@ -61,9 +61,9 @@ class JobStrategy(WorkloadStrategy):
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [
-            *metadata_update.as_new_again(obj),
+            *metadata_update.validate_as_new(obj),
             *validate_job(obj, old),
-            *metadata_update.as_change_again(obj, old),
+            *metadata_update.validate_change(obj, old),
             *validate_job_update(obj, old),
         ]
 

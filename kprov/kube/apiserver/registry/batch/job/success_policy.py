@@ -6,7 +6,7 @@ Source: upstream pkg/apis/batch/validation/validation.go.
 from __future__ import annotations
 
 from kprov.kube.apiserver.registry.batch.job.indexes import count_indexes
-from kprov.kube.apiserver.registry.generic.checks import Errors, each, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative, enumerate_items
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -18,7 +18,7 @@ def validate_success_policy(spec: JsonObject, path: str) -> Errors:
         yield field.required(path, text)
     if len(rules) > 20:
         yield field.too_many(path, len(rules), 20)
-    for where, rule in each(rules, path):
+    for where, rule in enumerate_items(rules, path):
         count, indexes = rule.get("succeededCount"), rule.get("succeededIndexes")
         if count is None and indexes is None:
             text = "at least one of succeededCount or succeededIndexes must be specified"
@@ -33,7 +33,7 @@ def validate_success_policy(spec: JsonObject, path: str) -> Errors:
                 yield field.invalid(f"{where}.succeededIndexes", indexes, text)
         if count is None:
             continue
-        yield from not_negative(rule, where, "succeededCount")
+        yield from check_not_negative(rule, where, "succeededCount")
         if count > completions:
             text = f"must be less than or equal to {completions} (the number of specified completions)"
             yield field.invalid(f"{where}.succeededCount", count, text)

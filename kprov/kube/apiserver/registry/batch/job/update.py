@@ -27,13 +27,13 @@ def validate_job_update(obj: JsonObject, old: JsonObject) -> Errors:
         elif wanted is not None and wanted != spec.get("parallelism"):
             text = "can only be modified in tandem with spec.parallelism"
             yield field.invalid("spec.completions", wanted, text)
-    yield from checks.immutable(spec, before, "spec", "selector")
+    yield from checks.check_immutable(spec, before, "spec", "selector")
     if not _may_change_placement(old):
-        yield from checks.immutable(spec, before, "spec", "template")
+        yield from checks.check_immutable(spec, before, "spec", "template")
     elif _drop_placement(spec["template"]["spec"]) != _drop_placement(before["template"]["spec"]):
         yield field.invalid("spec.template.spec", spec["template"]["spec"], checks.IMMUTABLE)
     parts = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
-    yield from checks.immutable(spec, before, "spec", *parts)
+    yield from checks.check_immutable(spec, before, "spec", *parts)
 
 
 def _may_change_placement(job: JsonObject) -> bool:

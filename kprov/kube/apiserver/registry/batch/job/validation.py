@@ -10,7 +10,7 @@ from typing import Final
 from kprov.kube.apiserver.registry.batch.job.pod_failure_policy import validate_pod_failure_policy
 from kprov.kube.apiserver.registry.batch.job.success_policy import validate_success_policy
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, check_domain_path, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_domain_path, check_not_negative
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
@@ -26,7 +26,7 @@ def validate_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """A new job's rules, which one that changes (`old`) has, too."""
     spec = obj["spec"]
     if not spec.get("manualSelector") and spec.get("selector") is not None:
-        had = template_validation.labels(old["spec"]) if old else None
+        had = template_validation.read_template_labels(old["spec"]) if old else None
         prefixed = had is None or {f"{_PREFIX}job-name", f"{_PREFIX}controller-uid"} <= had.keys()
         yield from _validate_generated_labels(obj, prefixed=prefixed)
     yield from validate_spec_and_selector(spec, old["spec"] if old else None)
@@ -40,7 +40,7 @@ def validate_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
 
 def _validate_generated_labels(obj: JsonObject, *, prefixed: bool) -> Errors:
     """Labels that the server made for the job's pods; `prefixed`: those of newer servers as well."""
-    labels, uid = template_validation.labels(obj["spec"]), obj["metadata"].get("uid", "")
+    labels, uid = template_validation.read_template_labels(obj["spec"]), obj["metadata"].get("uid", "")
     wanted = {"controller-uid": uid, "job-name": obj["metadata"].get("name", "")}
     if prefixed:
         wanted |= {f"{_PREFIX}{key}": value for key, value in wanted.items()}
@@ -60,19 +60,19 @@ def _validate_generated_labels(obj: JsonObject, *, prefixed: bool) -> Errors:
 
 def validate_spec_and_selector(spec: JsonObject, old: JsonObject | None = None) -> Errors:
     """Of a job; a cron job's template has no selector. `old`: the spec that an update changes."""
-    any_values = checks.has_wrong_values((old or {}).get("selector"))
+    any_values = checks.has_invalid_selector_values((old or {}).get("selector"))
     yield from validate_job_spec(spec, "spec", old)
     if spec.get("selector") is None:
         yield field.required("spec.selector")
     else:
-        yield from checks.label_selector(spec["selector"], "spec.selector", any_values=any_values)
-    if template_validation.matches(spec) is False:
-        yield template_validation.no_match(spec)
+        yield from checks.check_label_selector(spec["selector"], "spec.selector", any_values=any_values)
+    if template_validation.is_selector_matching(spec) is False:
+        yield template_validation.make_mismatch_error(spec)
 
 
 def validate_job_spec(spec: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
     """`old`: the spec that an update changes."""
-    yield from not_negative(
+    yield from check_not_negative(
         spec,
         path,
         *("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"),
@@ -94,8 +94,10 @@ def validate_job_spec(spec: JsonObject, path: str, old: JsonObject | None = None
         else:
             yield from validate_success_policy(spec, f"{where}.rules")
     supported = ["Failed"] if spec.get("podFailurePolicy") is not None else ["Failed", "TerminatingOrFailed"]
-    yield from checks.one_of(spec.get("podReplacementPolicy"), f"{path}.podReplacementPolicy", supported)
-    yield from template_validation.template(spec["template"], f"{path}.template", (old or {}).get("template"))
+    yield from checks.check_enum(spec.get("podReplacementPolicy"), f"{path}.podReplacementPolicy", supported)
+    yield from template_validation.validate_template(
+        spec["template"], f"{path}.template", (old or {}).get("template")
+    )
     yield from _validate_restart_policy(spec, f"{path}.template.spec.restartPolicy")
 
 
@@ -112,7 +114,7 @@ def _validate_restart_policy(spec: JsonObject, path: str) -> Errors:
 def _validate_completion_mode(spec: JsonObject, path: str) -> Errors:
     mode, completions = spec.get("completionMode"), spec.get("completions")
     failed, parallelism = spec.get("maxFailedIndexes"), spec.get("parallelism") or 0
-    yield from checks.one_of(mode, f"{path}.completionMode", ["NonIndexed", "Indexed"])
+    yield from checks.check_enum(mode, f"{path}.completionMode", ["NonIndexed", "Indexed"])
     if mode == "NonIndexed" or mode is None:
         for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
             if spec.get(name) is not None:

@@ -18,7 +18,7 @@ from kprov.kube.apiserver.registry.certificates.certificate_signing_request.vali
     find_certificate_problem,
     validate_spec,
 )
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep_field
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -40,11 +40,11 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
         spec.update(context.user.to_document())
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        keep(obj, old, "spec")
-        keep(obj, old, "status")
+        keep_field(obj, old, "spec")
+        keep_field(obj, old, "status")
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        keep(obj, old, "spec")
+        keep_field(obj, old, "spec")
         keep_decisions(obj, old)
         set_condition_times(obj, old)
 

@@ -51,26 +51,31 @@ class EventStrategy(ResourceStrategy):
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         if context.info.api_group == _GROUP:
-            self._refuse(obj, _legacy(obj, is_new=True) + _series(obj) + _strict(obj))
+            self._refuse(
+                obj,
+                _validate_legacy_event(obj, is_new=True) + _validate_series(obj) + _validate_new_event(obj),
+            )
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_update(context, obj, old)
         if context.info.api_group == _GROUP:
-            errors = metadata_update.validate(self.resource, obj, old) + _legacy(obj, is_new=True)
-            errors += metadata_update.as_change_again(obj, old)
+            errors = metadata_update.validate(self.resource, obj, old) + _validate_legacy_event(
+                obj, is_new=True
+            )
+            errors += metadata_update.validate_change(obj, old)
             if obj.get("series") != old.get("series"):
-                errors += _series(obj)
-            self._refuse(obj, errors + _changed(obj, old))
+                errors += _validate_series(obj)
+            self._refuse(obj, errors + _validate_fixed_fields(obj, old))
 
     def _refuse(self, obj: JsonObject, errors: list[FieldError]) -> None:
         if errors:
             raise status.invalid(self.resource.group, "Event", obj["metadata"].get("name", ""), errors)
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return _legacy(obj, is_new=False)
+        return _validate_legacy_event(obj, is_new=False)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return _legacy(obj, is_new=False)
+        return _validate_legacy_event(obj, is_new=False)
 
     def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         involved, source = obj.get("involvedObject") or {}, obj.get("source") or {}
@@ -84,7 +89,7 @@ class EventStrategy(ResourceStrategy):
         }
 
 
-def _legacy(obj: JsonObject, *, is_new: bool) -> list[FieldError]:
+def _validate_legacy_event(obj: JsonObject, *, is_new: bool) -> list[FieldError]:
     """The rules of every event, by either version."""
     namespace = obj["metadata"].get("namespace", "")
     involved = (obj.get("involvedObject") or {}).get("namespace", "")
@@ -109,7 +114,7 @@ def _legacy(obj: JsonObject, *, is_new: bool) -> list[FieldError]:
     return errors
 
 
-def _series(obj: JsonObject) -> list[FieldError]:
+def _validate_series(obj: JsonObject) -> list[FieldError]:
     series = obj.get("series")
     if series is None:
         return []
@@ -121,7 +126,7 @@ def _series(obj: JsonObject) -> list[FieldError]:
     return errors
 
 
-def _strict(obj: JsonObject) -> list[FieldError]:
+def _validate_new_event(obj: JsonObject) -> list[FieldError]:
     """What a new-style event must have, and what it must not."""
     errors = []
     if not obj.get("eventTime"):
@@ -141,7 +146,7 @@ def _strict(obj: JsonObject) -> list[FieldError]:
     return errors
 
 
-def _changed(obj: JsonObject, old: JsonObject) -> list[FieldError]:
+def _validate_fixed_fields(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     errors = []
     for name, shown in _FIXED:
         new, before = obj.get(name), old.get(name)

@@ -44,13 +44,13 @@ class NodeStrategy(ResourceStrategy):
         return {"spec.unschedulable": "true" if spec.get("unschedulable") else "false"}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(node_validation.node(obj))
+        return list(node_validation.validate_node(obj))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*node_validation.node(obj), *node_validation.node_update(obj, old)]
+        return [*node_validation.validate_node(obj), *node_validation.validate_node_update(obj, old)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(node_validation.node_update(obj, old))
+        return list(node_validation.validate_node_update(obj, old))
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         if not (obj.get("spec") or {}).get("externalID"):

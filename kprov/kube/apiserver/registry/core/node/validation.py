@@ -11,8 +11,8 @@ import re
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
-from kprov.kube.apiserver.registry.podspec.resources import quantity_value
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
+from kprov.kube.apiserver.registry.podspec.resources import check_quantity
 from kprov.kube.apiserver.registry.podspec.scheduling import EFFECTS
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -26,13 +26,17 @@ _FEATURE_TEXT: Final = (
 )
 
 
-def node(obj: JsonObject) -> Errors:
+def validate_node(obj: JsonObject) -> Errors:
     spec, status = obj["spec"], obj.get("status") or {}
-    yield from _taints(spec)
-    yield from _resources(status)
-    yield from _features(status)
+    yield from _validate_taints(spec)
+    yield from _validate_resources(status)
+    yield from _validate_features(status)
     ranges = spec.get("podCIDRs") or []
-    wrong = [error for path, text in each(ranges, "spec.podCIDRs") for error in addresses.cidr(text, path)]
+    wrong = [
+        error
+        for path, text in enumerate_items(ranges, "spec.podCIDRs")
+        for error in addresses.check_cidr(text, path)
+    ]
     yield from wrong
     if len(ranges) > 1 and not wrong:
         versions = {ipaddress.ip_network(text, strict=False).version for text in ranges}
@@ -41,12 +45,12 @@ def node(obj: JsonObject) -> Errors:
             yield field.invalid("spec.podCIDRs", ranges, text)
 
 
-def node_update(obj: JsonObject, old: JsonObject) -> Errors:
+def validate_node_update(obj: JsonObject, old: JsonObject) -> Errors:
     """Of the node as of its status; an update of the node is validated as a new node, too."""
     spec, before, status = obj["spec"], old["spec"], obj.get("status") or {}
-    yield from _resources(status)
-    yield from _features(status)
-    yield from _addresses(status)
+    yield from _validate_resources(status)
+    yield from _validate_features(status)
+    yield from _validate_addresses(status)
     had, has = before.get("podCIDRs") or [], spec.get("podCIDRs") or []
     changed = 1 if len(had) != len(has) else sum(one != other for one, other in zip(had, has, strict=True))
     for _ in range(changed if had else 0):
@@ -55,21 +59,21 @@ def node_update(obj: JsonObject, old: JsonObject) -> Errors:
     if before.get("providerID") and spec.get("providerID") != before["providerID"]:
         text = 'node updates may not change providerID except from "" to valid'
         yield field.forbidden("spec.providerID", text)
-    yield from _taints(spec)
+    yield from _validate_taints(spec)
     if (spec.get("externalID") or "") != (before.get("externalID") or ""):
         yield field.forbidden("spec.externalID", "may not be updated")
 
 
-def _taints(spec: JsonObject) -> Errors:
+def _validate_taints(spec: JsonObject) -> Errors:
     seen: set[tuple[str, str]] = set()
     # Upstream's paths of taints start at the metadata.
-    for path, taint in each(spec.get("taints"), "metadata.taints"):
+    for path, taint in enumerate_items(spec.get("taints"), "metadata.taints"):
         key, effect, value = taint.get("key", ""), taint.get("effect", ""), taint.get("value", "")
-        yield from checks.named(key, f"{path}.key", names.is_qualified_name)
+        yield from checks.check_value(key, f"{path}.key", names.is_qualified_name)
         problems = names.is_label_value(value)
         if problems:
             yield field.invalid(f"{path}.value", value, ";".join(problems))
-        yield from checks.one_of_required(effect, f"{path}.effect", EFFECTS)
+        yield from checks.check_required_enum(effect, f"{path}.effect", EFFECTS)
         if (key, effect) in seen:
             shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
             double = field.duplicate(path, shown)
@@ -78,15 +82,15 @@ def _taints(spec: JsonObject) -> Errors:
         seen.add((key, effect))
 
 
-def _resources(status: JsonObject) -> Errors:
+def _validate_resources(status: JsonObject) -> Errors:
     for part in ("capacity", "allocatable"):
         for name, amount in (status.get(part) or {}).items():
-            yield from quantity_value(name, amount, f"status.{part}.{name}")
+            yield from check_quantity(name, amount, f"status.{part}.{name}")
 
 
-def _features(status: JsonObject) -> Errors:
+def _validate_features(status: JsonObject) -> Errors:
     features = status.get("declaredFeatures") or []
-    for index, (path, name) in enumerate(each(features, "status.declaredFeatures")):
+    for index, (path, name) in enumerate(enumerate_items(features, "status.declaredFeatures")):
         before = features[index - 1] if index else ""
         if index and name == before:
             yield field.duplicate(path, name)
@@ -96,9 +100,9 @@ def _features(status: JsonObject) -> Errors:
             yield field.invalid(path, name, f"invalid feature name {json.dumps(name)}: {text}")
 
 
-def _addresses(status: JsonObject) -> Errors:
+def _validate_addresses(status: JsonObject) -> Errors:
     seen: list[JsonObject] = []
-    for path, address in each(status.get("addresses"), "status.addresses"):
+    for path, address in enumerate_items(status.get("addresses"), "status.addresses"):
         if address in seen:
             yield field.duplicate(path, address)
         seen.append(address)

@@ -38,7 +38,7 @@ class PersistentVolumeStrategy(ResourceStrategy):
         obj["status"]["lastPhaseTransitionTime"] = timestamps.now()
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        return list(node_label_warnings.persistent_volume(obj))
+        return list(node_label_warnings.find_persistent_volume_warnings(obj))
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """When a volume came into the phase it is in."""
@@ -53,7 +53,7 @@ class PersistentVolumeStrategy(ResourceStrategy):
             status["lastPhaseTransitionTime"] = timestamps.now()
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(persistent_volume_validation.persistent_volume(obj))
+        return list(persistent_volume_validation.validate_persistent_volume(obj))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(persistent_volume_validation.persistent_volume_update(obj, old))
+        return list(persistent_volume_validation.validate_persistent_volume_update(obj, old))

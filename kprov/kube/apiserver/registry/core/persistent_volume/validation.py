@@ -9,7 +9,7 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, parse_nanos
 from kprov.kube.apiserver.registry.podspec import scheduling
 from kprov.kube.apiserver.registry.podspec import volumes as sources
 from kprov.kube.machinery import field, names
@@ -43,25 +43,27 @@ _MOUNTED: Final = {
 }
 
 
-def persistent_volume(obj: JsonObject, old: JsonObject | None = None) -> Errors:
-    yield from _whole(obj, old)
-    yield from _mount_options(obj)
+def validate_persistent_volume(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+    yield from _validate_whole_volume(obj, old)
+    yield from _validate_mount_options(obj)
 
 
-def _mount_options(obj: JsonObject) -> Errors:
+def _validate_mount_options(obj: JsonObject) -> Errors:
     """The annotation of old, for kinds that are mounted by name."""
     if _OPTIONS in (obj["metadata"].get("annotations") or {}) and not _MOUNTED & obj["spec"].keys():
         text = "may not specify mount options for this volume type"
         yield field.forbidden(f"metadata.annotations.{_OPTIONS}", text)
 
 
-def _whole(obj: JsonObject, old: JsonObject | None) -> Errors:
+def _validate_whole_volume(obj: JsonObject, old: JsonObject | None) -> Errors:
     near = ((old or {}).get("spec") or {}).get("nodeAffinity") or {}
     any_values = scheduling.has_wrong_values(near.get("required"))
-    yield from volume_spec(obj["spec"], "spec", obj["metadata"].get("name", ""), any_values=any_values)
+    yield from validate_volume_spec(
+        obj["spec"], "spec", obj["metadata"].get("name", ""), any_values=any_values
+    )
 
 
-def volume_spec(
+def validate_volume_spec(
     spec: JsonObject, path: str, name: str = "", *, inline: bool = False, any_values: bool = False
 ) -> Errors:
     """Of a volume with that name, or of one that an attachment describes itself.
@@ -69,37 +71,39 @@ def volume_spec(
     any_values: nodes may be selected by what no label can be, as they were before.
     """
     if inline:
-        yield from _inline(spec, path)
-    yield from claim_validation.access_modes(spec, path)
+        yield from _validate_inline(spec, path)
+    yield from claim_validation.validate_access_modes(spec, path)
     policy, mode = spec.get(_POLICY) or "", spec.get("volumeMode")
     if inline:
-        yield from _only(policy or None, f"{path}.{_POLICY}", "may only be Retain", "Retain")
+        yield from _check_allowed_value(policy or None, f"{path}.{_POLICY}", "may only be Retain", "Retain")
         if spec.get("nodeAffinity") is not None:
             yield field.forbidden(f"{path}.nodeAffinity", f"may not be specified {_INLINE}")
     else:
-        yield from _capacity(spec.get("capacity"))
-        yield from checks.one_of(policy or None, f"{path}.{_POLICY}", _RECLAIM)
-        yield from _node_affinity(spec.get("nodeAffinity"), f"{path}.nodeAffinity", any_values=any_values)
-    yield from _sources(spec, path, name)
+        yield from _validate_capacity(spec.get("capacity"))
+        yield from checks.check_enum(policy or None, f"{path}.{_POLICY}", _RECLAIM)
+        yield from _validate_node_affinity(
+            spec.get("nodeAffinity"), f"{path}.nodeAffinity", any_values=any_values
+        )
+    yield from _validate_sources(spec, path, name)
     root = set((spec.get("hostPath") or {}).get("path") or "-") == {"/"}
     if root and policy == "Recycle":
         yield field.forbidden(f"{path}.{_POLICY}", "may not be 'recycle' for a hostPath mount of '/'")
-    yield from checks.given(spec, path, "storageClassName", names.is_dns1123_subdomain)
+    yield from checks.check_optional_field(spec, path, "storageClassName", names.is_dns1123_subdomain)
     if inline:
         only = "may not specify volumeMode other than Filesystem"
-        yield from _only(mode, f"{path}.volumeMode", only, "Filesystem")
+        yield from _check_allowed_value(mode, f"{path}.volumeMode", only, "Filesystem")
         # Classes of attributes are not looked at there.
         return
-    yield from checks.one_of(mode, f"{path}.volumeMode", claim_validation.VOLUME_MODES)
+    yield from checks.check_enum(mode, f"{path}.volumeMode", claim_validation.VOLUME_MODES)
     if spec.get(_CLASS) is not None:
         if not spec[_CLASS]:
             yield field.required(f"{path}.{_CLASS}", "an empty string is disallowed")
-        yield from checks.given(spec, path, _CLASS, names.is_dns1123_subdomain)
+        yield from checks.check_optional_field(spec, path, _CLASS, names.is_dns1123_subdomain)
         if spec.get("csi") is None:
             yield field.required(f"{path}.csi", "has to be specified when using volumeAttributesClassName")
 
 
-def _inline(spec: JsonObject, path: str) -> Errors:
+def _validate_inline(spec: JsonObject, path: str) -> Errors:
     for part in ("claimRef", "capacity"):
         if spec.get(part) if part == "capacity" else spec.get(part) is not None:
             yield field.forbidden(f"{path}.{part}", f"may not be specified {_INLINE}")
@@ -107,35 +111,37 @@ def _inline(spec: JsonObject, path: str) -> Errors:
         yield field.required(f"{path}.csi", f"has to be specified {_INLINE}")
 
 
-def _only(value: str | None, path: str, text: str, allowed: str) -> Errors:
+def _check_allowed_value(value: str | None, path: str, text: str, allowed: str) -> Errors:
     if value is not None and value != allowed:
         yield field.forbidden(path, f"{text} {_INLINE}")
 
 
-def _node_affinity(affinity: JsonObject | None, path: str, *, any_values: bool) -> Errors:
+def _validate_node_affinity(affinity: JsonObject | None, path: str, *, any_values: bool) -> Errors:
     if affinity is None:
         return
     if affinity.get("required") is None:
         yield field.required(f"{path}.required", "must specify required node constraints")
     else:
-        yield from scheduling.node_selector(affinity["required"], f"{path}.required", any_values=any_values)
+        yield from scheduling.validate_node_selector(
+            affinity["required"], f"{path}.required", any_values=any_values
+        )
 
 
-def _capacity(given: JsonObject | None) -> Errors:
+def _validate_capacity(given: JsonObject | None) -> Errors:
     capacity = given or {}
     if not capacity:
         yield field.required("spec.capacity")
     if "storage" not in capacity or len(capacity) > 1:
         yield field.not_supported("spec.capacity", given, ["storage"])
     for name, amount in capacity.items():
-        if nanos(amount) < 0:
-            whole = -(-nanos(amount) // 10**9)
+        if parse_nanos(amount) < 0:
+            whole = -(-parse_nanos(amount) // 10**9)
             yield field.invalid(f"spec.capacity[{name}]", whole, "must be a valid resource quantity")
-        if nanos(amount) <= 0:
+        if parse_nanos(amount) <= 0:
             yield field.invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
 
 
-def _sources(spec: JsonObject, path: str, volume: str) -> Errors:
+def _validate_sources(spec: JsonObject, path: str, volume: str) -> Errors:
     found = 0
     for kind, check in _SOURCES.items():
         source = spec.get(kind)
@@ -158,87 +164,91 @@ def _sources(spec: JsonObject, path: str, volume: str) -> Errors:
         yield field.required(path, "must specify a volume type")
 
 
-def _azure_file(source: JsonObject, path: str) -> Errors:
-    yield from checks.required(source, path, "secretName", "shareName")
+def _validate_azure_file(source: JsonObject, path: str) -> Errors:
+    yield from checks.require_fields(source, path, "secretName", "shareName")
     if source.get("secretNamespace") == "":
         yield field.required(f"{path}.secretNamespace")
 
 
-def _cinder(source: JsonObject, path: str) -> Errors:
-    yield from checks.required(source, path, "volumeID")
+def _validate_cinder(source: JsonObject, path: str) -> Errors:
+    yield from checks.require_fields(source, path, "volumeID")
     if source.get("secretRef") is not None:
-        yield from checks.required(source["secretRef"], f"{path}.secretRef", "name", "namespace")
+        yield from checks.require_fields(source["secretRef"], f"{path}.secretRef", "name", "namespace")
 
 
-def _glusterfs(source: JsonObject, path: str) -> Errors:
-    yield from checks.required(source, path, "endpoints", "path")
+def _validate_glusterfs(source: JsonObject, path: str) -> Errors:
+    yield from checks.require_fields(source, path, "endpoints", "path")
     namespace, where = source.get("endpointsNamespace"), f"{path}.endpointsNamespace"
     if namespace == "":
         text = "if the endpointnamespace is set, it must be a valid namespace name"
         yield field.invalid(where, namespace, text)
     elif namespace is not None:
-        yield from checks.named(namespace, where, names.is_dns1123_label)
+        yield from checks.check_value(namespace, where, names.is_dns1123_label)
 
 
-def _iscsi(source: JsonObject, path: str) -> Errors:
-    yield from checks.required(source, path, "targetPortal", "iqn")
+def _validate_iscsi(source: JsonObject, path: str) -> Errors:
+    yield from checks.require_fields(source, path, "targetPortal", "iqn")
     if source.get("iqn"):
-        yield from sources.iscsi_name(source["iqn"], f"{path}.iqn", "must be valid format")
-    yield from checks.in_range(source.get("lun", 0), f"{path}.lun", 0, 255)
+        yield from sources.check_iscsi_name(source["iqn"], f"{path}.iqn", "must be valid format")
+    yield from checks.check_range(source.get("lun", 0), f"{path}.lun", 0, 255)
     secret = source.get("secretRef")
     if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and secret is None:
         yield field.required(f"{path}.secretRef")
     if secret is not None:
-        yield from checks.required(secret, f"{path}.secretRef", "name")
+        yield from checks.require_fields(secret, f"{path}.secretRef", "name")
     if source.get("initiatorName") is not None:
-        yield from sources.iscsi_name(
+        yield from sources.check_iscsi_name(
             source["initiatorName"], f"{path}.initiatorname", "must be valid format"
         )
 
 
-def _local(source: JsonObject, path: str) -> Errors:
-    yield from checks.required(source, path, "path")
-    yield from checks.no_backsteps(source.get("path", ""), f"{path}.path")
+def _validate_local(source: JsonObject, path: str) -> Errors:
+    yield from checks.require_fields(source, path, "path")
+    yield from checks.check_no_backsteps(source.get("path", ""), f"{path}.path")
 
 
-def _storage_os(source: JsonObject, path: str) -> Errors:
-    yield from sources.storage_os(source, path, namespace=True)
+def _validate_storage_os(source: JsonObject, path: str) -> Errors:
+    yield from sources.validate_storage_os(source, path, namespace=True)
 
 
-def _csi(source: JsonObject, path: str) -> Errors:
-    yield from sources.csi_driver_name(source.get("driver", ""), f"{path}.driver")
-    yield from checks.required(source, path, "volumeHandle")
+def _validate_csi(source: JsonObject, path: str) -> Errors:
+    yield from sources.check_csi_driver_name(source.get("driver", ""), f"{path}.driver")
+    yield from checks.require_fields(source, path, "volumeHandle")
     for part in _CSI_SECRETS:
         secret = source.get(part)
         if secret is not None:
-            yield from checks.needed(secret, f"{path}.{part}", "name", names.is_dns1123_subdomain)
-            yield from checks.needed(secret, f"{path}.{part}", "namespace", names.is_dns1123_label)
+            yield from checks.check_required_field(
+                secret, f"{path}.{part}", "name", names.is_dns1123_subdomain
+            )
+            yield from checks.check_required_field(
+                secret, f"{path}.{part}", "namespace", names.is_dns1123_label
+            )
 
 
 #: In upstream's order, which is the order of the errors.
 _SOURCES: Final[dict[str, sources.Source]] = {
-    "hostPath": sources.host_path,
-    "gcePersistentDisk": sources.disk("pdName"),
-    "awsElasticBlockStore": sources.disk("volumeID"),
-    "glusterfs": _glusterfs,
-    "flocker": sources.flocker,
-    "nfs": sources.nfs,
-    "rbd": sources.parts("monitors", "image"),
-    "quobyte": sources.quobyte,
-    "cephfs": sources.parts("monitors"),
-    "iscsi": _iscsi,
-    "cinder": _cinder,
-    "fc": sources.fibre_channel,
-    "flexVolume": sources.flex,
-    "azureFile": _azure_file,
-    "vsphereVolume": sources.parts("volumePath"),
-    "photonPersistentDisk": sources.parts("pdID"),
-    "portworxVolume": sources.parts("volumeID"),
-    "azureDisk": sources.azure_disk,
-    "scaleIO": sources.parts("gateway", "system", "volumeName"),
-    "local": _local,
-    "storageos": _storage_os,
-    "csi": _csi,
+    "hostPath": sources.validate_host_path,
+    "gcePersistentDisk": sources.make_disk_validator("pdName"),
+    "awsElasticBlockStore": sources.make_disk_validator("volumeID"),
+    "glusterfs": _validate_glusterfs,
+    "flocker": sources.validate_flocker,
+    "nfs": sources.validate_nfs,
+    "rbd": sources.make_required_validator("monitors", "image"),
+    "quobyte": sources.validate_quobyte,
+    "cephfs": sources.make_required_validator("monitors"),
+    "iscsi": _validate_iscsi,
+    "cinder": _validate_cinder,
+    "fc": sources.validate_fibre_channel,
+    "flexVolume": sources.validate_flex,
+    "azureFile": _validate_azure_file,
+    "vsphereVolume": sources.make_required_validator("volumePath"),
+    "photonPersistentDisk": sources.make_required_validator("pdID"),
+    "portworxVolume": sources.make_required_validator("volumeID"),
+    "azureDisk": sources.validate_azure_disk,
+    "scaleIO": sources.make_required_validator("gateway", "system", "volumeName"),
+    "local": _validate_local,
+    "storageos": _validate_storage_os,
+    "csi": _validate_csi,
 }
 
 
@@ -271,17 +281,17 @@ def _is_renamed(need: JsonObject, before: JsonObject) -> bool:
     return need == before
 
 
-def persistent_volume_update(obj: JsonObject, old: JsonObject) -> Errors:
+def validate_persistent_volume_update(obj: JsonObject, old: JsonObject) -> Errors:
     """Upstream judges the whole twice, and clients see both."""
-    yield from persistent_volume(obj, old)
-    yield from _whole(obj, old)
+    yield from validate_persistent_volume(obj, old)
+    yield from _validate_whole_volume(obj, old)
     spec, before = obj["spec"], old["spec"]
-    source, had = _source(spec, before), _source(before, before)
+    source, had = _select_source(spec, before), _select_source(before, before)
     if source != had:
         difference = describe_difference(had, source)
         text = f"spec.persistentvolumesource is immutable after creation\n{difference}"
         yield field.forbidden("spec.persistentvolumesource", text)
-    yield from checks.immutable(spec, before, "", "volumeMode")
+    yield from checks.check_immutable(spec, before, "", "volumeMode")
     near, was_near = spec.get("nodeAffinity"), before.get("nodeAffinity")
     if was_near is not None and not _is_same(near, was_near):
         text = f"{checks.IMMUTABLE}, except for updating from beta label to GA"
@@ -290,7 +300,7 @@ def persistent_volume_update(obj: JsonObject, old: JsonObject) -> Errors:
         yield field.forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")
 
 
-def _source(spec: JsonObject, before: JsonObject) -> JsonObject:
+def _select_source(spec: JsonObject, before: JsonObject) -> JsonObject:
     """The volume's source; a secret for expansion may come later."""
     found: JsonObject = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
     if "csi" in found and "controllerExpandSecretRef" not in (

@@ -27,7 +27,7 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         status["phase"] = status.get("phase") or "Pending"
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        return claim_validation.claim_warnings(obj)
+        return claim_validation.find_claim_warnings(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         """A source that no controller would fill a volume from is left out, as upstream does."""
@@ -48,13 +48,13 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         _copy_source(before)
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(claim_validation.claim_status(obj))
+        return list(claim_validation.validate_claim_status(obj))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(claim_validation.claim_spec(obj["spec"], "spec"))
+        return list(claim_validation.validate_claim_spec(obj["spec"], "spec"))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(claim_validation.claim_update(obj, old))
+        return list(claim_validation.validate_claim_update(obj, old))
 
 
 def _drop_cross_namespace_source(spec: JsonObject) -> None:

@@ -6,7 +6,7 @@ pkg/registry/core/pod/strategy.go (mutatePodAffinity).
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.registry.podspec.pod_resources import aggregate
+from kprov.kube.apiserver.registry.podspec.pod_resources import sum_container_resources
 from kprov.kube.apiserver.registry.podspec.resources import HUGE
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -22,10 +22,10 @@ def default_pod_resources(spec: JsonObject) -> None:
         return
     limits: JsonObject = dict(resources["limits"])
     requests: JsonObject = dict(resources.get("requests") or {})
-    for name, amount in aggregate(spec, "limits").items():
+    for name, amount in sum_container_resources(spec, "limits").items():
         if name.startswith(HUGE):
             limits.setdefault(name, str(amount))
-    for name, amount in aggregate(spec, "requests").items():
+    for name, amount in sum_container_resources(spec, "requests").items():
         if name in _POD_LEVEL:
             requests.setdefault(name, str(amount))
     for name, amount in limits.items():

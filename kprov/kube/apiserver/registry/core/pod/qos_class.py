@@ -11,34 +11,34 @@ from kprov.kube.machinery.quantity import Quantity, QuantityError
 _COUNTED = ("cpu", "memory")
 
 
-def qos_class(spec: JsonObject) -> str:
+def compute_qos_class(spec: JsonObject) -> str:
     """Guaranteed, Burstable or BestEffort."""
     whole = spec.get("resources")
     if whole is not None:
         parts = [whole]
-        guaranteed = not whole.get("limits") or len(_amounts(whole, "limits")) == len(_COUNTED)
+        guaranteed = not whole.get("limits") or len(_read_amounts(whole, "limits")) == len(_COUNTED)
     else:
         parts = [
             container.get("resources") or {}
             for kind in ("containers", "initContainers")
             for container in spec.get(kind) or ()
         ]
-        guaranteed = all(len(_amounts(part, "limits")) == len(_COUNTED) for part in parts)
-    requests, limits = _sum(parts, "requests"), _sum(parts, "limits")
+        guaranteed = all(len(_read_amounts(part, "limits")) == len(_COUNTED) for part in parts)
+    requests, limits = _sum_amounts(parts, "requests"), _sum_amounts(parts, "limits")
     if not requests and not limits:
         return "BestEffort"
     return "Guaranteed" if guaranteed and requests == limits else "Burstable"
 
 
-def _sum(parts: list[JsonObject], kind: str) -> dict[str, int]:
+def _sum_amounts(parts: list[JsonObject], kind: str) -> dict[str, int]:
     total: dict[str, int] = {}
     for part in parts:
-        for name, amount in _amounts(part, kind).items():
+        for name, amount in _read_amounts(part, kind).items():
             total[name] = total.get(name, 0) + amount
     return total
 
 
-def _amounts(resources: JsonObject, kind: str) -> dict[str, int]:
+def _read_amounts(resources: JsonObject, kind: str) -> dict[str, int]:
     """Amounts of cpu and memory that are more than zero, in billionths."""
     found: dict[str, int] = {}
     for name in _COUNTED:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.core.pod.qos_class import qos_class
+from kprov.kube.apiserver.registry.core.pod.qos_class import compute_qos_class
 from kprov.kube.apiserver.registry.generic import metadata_update
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -23,7 +23,7 @@ _KINDS: Final = ("containers", "initContainers")
 _ONLY: Final = "only cpu and memory resources are mutable"
 
 
-def pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
+def validate_pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     """`obj` has the old pod's spec, but for the resources and resize policies asked for."""
     before = old["spec"]
     if _MIRROR in (old["metadata"].get("annotations") or {}):
@@ -31,19 +31,23 @@ def pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     if (before.get("os") or {}).get("name") == "windows":
         return [field.forbidden("[]", "windows pods cannot be resized")]
     errors = [
-        *metadata_update.as_change_again(obj, old),
-        *podspec_validation.pod(obj, old["spec"]),
-        *_whole(obj, old),
+        *metadata_update.validate_change(obj, old),
+        *podspec_validation.validate_pod(obj, old["spec"]),
+        *_validate_resized_pod(obj, old),
     ]
-    wrong = list(_order(obj["spec"], before))
+    wrong = list(_validate_container_order(obj["spec"], before))
     if wrong:
         return errors + wrong
-    return [*errors, *_removed(obj["spec"], before), *_containers(obj["spec"], before)]
+    return [
+        *errors,
+        *_validate_removed_resources(obj["spec"], before),
+        *_validate_containers(obj["spec"], before),
+    ]
 
 
-def _whole(obj: JsonObject, old: JsonObject) -> Errors:
+def _validate_resized_pod(obj: JsonObject, old: JsonObject) -> Errors:
     status, spec, before = old.get("status") or {}, obj["spec"], old["spec"]
-    if (status.get("qosClass") or qos_class(before)) != qos_class(spec):
+    if (status.get("qosClass") or compute_qos_class(before)) != compute_qos_class(spec):
         shown = (obj.get("status") or {}).get("qosClass", "")
         yield field.invalid("spec", shown, "Pod QOS Class may not change as a result of resizing")
     running = (
@@ -62,49 +66,49 @@ def _whole(obj: JsonObject, old: JsonObject) -> Errors:
         return
     if own_before is not None:
         for part in _PARTS:
-            if _lost(own or {}, own_before, part):
+            if _is_resource_removed(own or {}, own_before, part):
                 text = f"pod-level resource {part} cannot be removed"
                 yield field.forbidden(f"spec.resources.{part}", text)
-    if _fixed(own or {}, own_before or {}) != _bare(own_before or {}):
+    if _restore_sizes(own or {}, own_before or {}) != _drop_empty_parts(own_before or {}):
         yield field.forbidden("spec", f"{_ONLY} at pod-level")
 
 
-def _order(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_container_order(spec: JsonObject, before: JsonObject) -> Errors:
     for kind in _KINDS:
         new, old = spec.get(kind) or (), before.get(kind) or ()
         if len(new) != len(old):
             yield field.forbidden(f"spec.{kind}", f"{kind} may not be added or removed on resize")
             continue
-        for (path, one), other in zip(each(new, f"spec.{kind}"), old, strict=True):
+        for (path, one), other in zip(enumerate_items(new, f"spec.{kind}"), old, strict=True):
             if one.get("name") != other.get("name"):
                 text = f"{kind} may not be renamed or reordered on resize"
                 yield field.forbidden(f"{path}.name", text)
 
 
-def _removed(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_removed_resources(spec: JsonObject, before: JsonObject) -> Errors:
     for kind in reversed(_KINDS):
         for (path, one), other in zip(
-            each(spec.get(kind), f"spec.{kind}"), before.get(kind) or (), strict=True
+            enumerate_items(spec.get(kind), f"spec.{kind}"), before.get(kind) or (), strict=True
         ):
             for part in _PARTS:
-                if _lost(one.get("resources") or {}, other.get("resources") or {}, part):
+                if _is_resource_removed(one.get("resources") or {}, other.get("resources") or {}, part):
                     yield field.forbidden(f"{path}.resources.{part}", f"resource {part} cannot be removed")
 
 
-def _lost(new: JsonObject, old: JsonObject, part: str) -> bool:
+def _is_resource_removed(new: JsonObject, old: JsonObject, part: str) -> bool:
     return not (old.get(part) or {}).keys() <= (new.get(part) or {}).keys()
 
 
-def _containers(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_containers(spec: JsonObject, before: JsonObject) -> Errors:
     for one, other in zip(spec.get("containers") or (), before.get("containers") or (), strict=True):
-        if not _same_but_for_sizes(one, other):
+        if not _is_same_except_sizes(one, other):
             yield field.forbidden("spec", _ONLY)
     for (path, one), other in zip(
-        each(spec.get("initContainers"), "spec.initContainers"),
+        enumerate_items(spec.get("initContainers"), "spec.initContainers"),
         before.get("initContainers") or (),
         strict=True,
     ):
-        if not _same_but_for_sizes(one, other):
+        if not _is_same_except_sizes(one, other):
             text = "only cpu and memory resources for init or sidecar containers are mutable"
             yield field.forbidden(path, text)
         if one == other or one.get("restartPolicy") == "Always":
@@ -117,26 +121,26 @@ def _containers(spec: JsonObject, before: JsonObject) -> Errors:
                 yield field.forbidden(path, text)
 
 
-def _same_but_for_sizes(new: JsonObject, old: JsonObject) -> bool:
+def _is_same_except_sizes(new: JsonObject, old: JsonObject) -> bool:
     """Claims are no part of what may be resized: a container that has some is never the same."""
-    sizes = _fixed(new.get("resources") or {}, old.get("resources") or {})
-    fixed = _full(new) | {"resources": {part: sizes[part] for part in _PARTS if part in sizes}}
-    return fixed == _full(old) | {"resources": _bare(old.get("resources") or {})}
+    sizes = _restore_sizes(new.get("resources") or {}, old.get("resources") or {})
+    fixed = _drop_empty_fields(new) | {"resources": {part: sizes[part] for part in _PARTS if part in sizes}}
+    return fixed == _drop_empty_fields(old) | {"resources": _drop_empty_parts(old.get("resources") or {})}
 
 
-def _fixed(new: JsonObject, old: JsonObject) -> dict[str, Any]:
+def _restore_sizes(new: JsonObject, old: JsonObject) -> dict[str, Any]:
     """The resources asked for with the old CPU and memory."""
     fixed = dict(new)
     for part in _PARTS:
         amounts, had = new.get(part) or {}, old.get(part) or {}
         kept = {name: amount for name, amount in amounts.items() if name not in _RESIZABLE}
         fixed[part] = kept | {name: had[name] for name in _RESIZABLE if name in had}
-    return _bare(fixed)
+    return _drop_empty_parts(fixed)
 
 
-def _bare(resources: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_empty_parts(resources: Mapping[str, Any]) -> dict[str, Any]:
     return {part: value for part, value in resources.items() if value}
 
 
-def _full(container: JsonObject) -> dict[str, Any]:
+def _drop_empty_fields(container: JsonObject) -> dict[str, Any]:
     return {name: value for name, value in container.items() if value not in (None, [], {})}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import security
 from kprov.kube.machinery import field, names
@@ -24,61 +24,63 @@ _HEALTH: Final = ["Healthy", "Unhealthy", "Unknown"]
 _RESTARTED: Final = "may not be transitioned to non-terminated state"
 
 
-def pod_status(obj: JsonObject, old: JsonObject) -> Errors:
+def validate_pod_status(obj: JsonObject, old: JsonObject) -> Errors:
     """The spec is the old pod's."""
     status, before, spec = obj.get("status") or {}, old.get("status") or {}, old["spec"]
-    yield from pod_annotations.kept_annotations(obj, old)
-    yield from _conditions(status.get("conditions"))
-    yield from _nomination(status, before, spec)
+    yield from pod_annotations.validate_unchanged_annotations(obj, old)
+    yield from _validate_conditions(status.get("conditions"))
+    yield from _validate_nominated_node(status, before, spec)
     if (status.get("observedGeneration") or 0) < 0:
         yield field.invalid("status.observedGeneration", status["observedGeneration"], _NOT_NEGATIVE)
-    yield from checks.immutable(status, before, "status", "qosClass")
+    yield from checks.check_immutable(status, before, "status", "qosClass")
     for kind, containers in _KINDS:
-        if not _all_may_restart(spec):
-            yield from _states(status, before, kind, spec, spec.get(containers) or ())
-    yield from _states(status, before, _EPHEMERAL, spec, None)
-    yield from _claims(status.get("resourceClaimStatuses"), spec)
-    yield from _extended_claim(status.get("extendedResourceClaimStatus"), spec)
-    yield from _addresses(status, before, "podIPs")
+        if not _may_restart_all_containers(spec):
+            yield from _validate_container_states(status, before, kind, spec, spec.get(containers) or ())
+    yield from _validate_container_states(status, before, _EPHEMERAL, spec, None)
+    yield from _validate_claims(status.get("resourceClaimStatuses"), spec)
+    yield from _validate_extended_claim(status.get("extendedResourceClaimStatus"), spec)
+    yield from _validate_addresses(status, before, "podIPs")
     if status.get("hostIPs"):
         if status.get("hostIP", "") != status["hostIPs"][0].get("ip", ""):
             first = status["hostIPs"][0].get("ip", "")
             yield field.invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`")
-        yield from _addresses(status, before, "hostIPs")
+        yield from _validate_addresses(status, before, "hostIPs")
     system = (spec.get("os") or {}).get("name", "linux")
     for kind in (*(kind for kind, _ in _KINDS), _EPHEMERAL):
-        for where, container in each(status.get(kind), f"status.{kind}"):
-            yield from _user((container.get("user") or {}).get("linux"), system, f"{where}.user.linux")
+        for where, container in enumerate_items(status.get(kind), f"status.{kind}"):
+            yield from _validate_user(
+                (container.get("user") or {}).get("linux"), system, f"{where}.user.linux"
+            )
     for kind, containers in _KINDS:
-        for where, container in each(status.get(kind), f"status.{kind}"):
+        for where, container in enumerate_items(status.get(kind), f"status.{kind}"):
             named = [one for one in spec.get(containers) or () if one["name"] == container.get("name", "")]
-            yield from _allocated(container, named[0] if named else None, where)
-    for where, container in each(status.get(_EPHEMERAL), f"status.{_EPHEMERAL}"):
+            yield from _validate_allocated_devices(container, named[0] if named else None, where)
+    for where, container in enumerate_items(status.get(_EPHEMERAL), f"status.{_EPHEMERAL}"):
         if container.get("allocatedResourcesStatus"):
             path = f"{where}.allocatedResourcesStatus"
             yield field.forbidden(path, "must not be specified in container status")
 
 
-def _conditions(conditions: Sequence[JsonObject] | None) -> Errors:
-    for where, condition in each(conditions, "status.conditions"):
+def _validate_conditions(conditions: Sequence[JsonObject] | None) -> Errors:
+    for where, condition in enumerate_items(conditions, "status.conditions"):
         generation = condition.get("observedGeneration") or 0
         if generation < 0:
             yield field.invalid(f"{where}.observedGeneration", generation, _NOT_NEGATIVE)
         kind = condition.get("type", "")
         if kind not in _OWN_CONDITIONS:
-            yield from checks.named(kind, f"{where}.Type", names.is_qualified_name)
+            yield from checks.check_value(kind, f"{where}.Type", names.is_qualified_name)
 
 
-def _nomination(status: JsonObject, before: JsonObject, spec: JsonObject) -> Errors:
+def _validate_nominated_node(status: JsonObject, before: JsonObject, spec: JsonObject) -> Errors:
     path, name = "status.nominatedNodeName", status.get("nominatedNodeName") or ""
     if not name or name == (before.get("nominatedNodeName") or ""):
         return
-    yield from checks.named(name, path, names.is_dns1123_subdomain)
+    yield from checks.check_value(name, path, names.is_dns1123_subdomain)
     if spec.get("nodeName"):
         yield field.forbidden(path, "may not be set on pods that are already bound to a node")
 
 
-def _all_may_restart(spec: JsonObject) -> bool:
+def _may_restart_all_containers(spec: JsonObject) -> bool:
     """Some container's end starts all of them again."""
     return any(
         rule.get("action") == "RestartAllContainers"
@@ -88,7 +90,7 @@ def _all_may_restart(spec: JsonObject) -> bool:
     )
 
 
-def _states(
+def _validate_container_states(
     status: JsonObject,
     before: JsonObject,
     kind: str,
@@ -96,7 +98,7 @@ def _states(
     containers: Sequence[JsonObject] | None,
 ) -> Errors:
     """What has ended for good stays so. `containers`: those of the spec, None for ephemeral ones."""
-    for where, old in each(before.get(kind), f"status.{kind}"):
+    for where, old in enumerate_items(before.get(kind), f"status.{kind}"):
         ended = (old.get("state") or {}).get("terminated")
         if ended is None:
             continue
@@ -104,11 +106,11 @@ def _states(
         if new is None or (new.get("state") or {}).get("terminated") is not None:
             continue
         own = next((one for one in containers or () if one["name"] == old.get("name")), None)
-        if own is None or not _restarts(own, spec, ended.get("exitCode") or 0):
+        if own is None or not _is_restarted(own, spec, ended.get("exitCode") or 0):
             yield field.forbidden(f"{where}.state", _RESTARTED)
 
 
-def _restarts(container: JsonObject, spec: JsonObject, code: int) -> bool:
+def _is_restarted(container: JsonObject, spec: JsonObject, code: int) -> bool:
     policy = container.get("restartPolicy")
     if policy is not None:
         for rule in container.get("restartPolicyRules") or ():
@@ -122,9 +124,9 @@ def _restarts(container: JsonObject, spec: JsonObject, code: int) -> bool:
     return policy == "Always" or (policy == "OnFailure" and code != 0)
 
 
-def _claims(claims: Sequence[JsonObject] | None, spec: JsonObject) -> Errors:
+def _validate_claims(claims: Sequence[JsonObject] | None, spec: JsonObject) -> Errors:
     known, seen = {claim.get("name") for claim in spec.get("resourceClaims") or ()}, set()
-    for where, claim in each(claims, "status.resourceClaimStatuses"):
+    for where, claim in enumerate_items(claims, "status.resourceClaimStatuses"):
         name = claim.get("name", "")
         if name not in known:
             text = "must match the name of an entry in `spec.resourceClaims`"
@@ -134,10 +136,10 @@ def _claims(claims: Sequence[JsonObject] | None, spec: JsonObject) -> Errors:
         seen.add(name)
         if claim.get("resourceClaimName") is not None:
             path = f"{where}.resourceClaimName"
-            yield from checks.named(claim["resourceClaimName"], path, names.is_dns1123_subdomain)
+            yield from checks.check_value(claim["resourceClaimName"], path, names.is_dns1123_subdomain)
 
 
-def _extended_claim(claim: JsonObject | None, spec: JsonObject) -> Errors:
+def _validate_extended_claim(claim: JsonObject | None, spec: JsonObject) -> Errors:
     if claim is None:
         return
     path = "status.extendedResourceClaimStatus"
@@ -148,7 +150,7 @@ def _extended_claim(claim: JsonObject | None, spec: JsonObject) -> Errors:
     if not mappings:
         yield field.required(f"{path}.requestMappings", "at least one request mapping is required")
     seen: set[tuple[str, str, str]] = set()
-    for where, mapping in each(mappings, f"{path}.requestMappings"):
+    for where, mapping in enumerate_items(mappings, f"{path}.requestMappings"):
         parts = ("containerName", "resourceName", "requestName")
         key = container, resource, request = tuple(mapping.get(part, "") for part in parts)
         if container not in containers:
@@ -160,24 +162,24 @@ def _extended_claim(claim: JsonObject | None, spec: JsonObject) -> Errors:
                 "spec.initContainers.resources.requests or spec.containers.resources.requests"
             )
             yield field.invalid(f"{where}.resourceName", resource, text)
-        yield from checks.named(request, f"{path}.requestName", names.is_dns1123_label)
+        yield from checks.check_value(request, f"{path}.requestName", names.is_dns1123_label)
         if key in seen:
             for part, value in zip(parts, key, strict=True):
                 yield field.duplicate(f"{where}.{part}", value)
         seen.add((container, resource, request))
-    yield from checks.needed(claim, path, "resourceClaimName", names.is_dns1123_subdomain)
+    yield from checks.check_required_field(claim, path, "resourceClaimName", names.is_dns1123_subdomain)
 
 
-def _addresses(status: JsonObject, before: JsonObject, part: str) -> Errors:
+def _validate_addresses(status: JsonObject, before: JsonObject, part: str) -> Errors:
     """At most one of each family; addresses that were there before are let be."""
     path, known = f"status.{part}", {one.get("ip", "") for one in before.get(part) or ()}
     texts = [one.get("ip", "") for one in status.get(part) or ()]
-    for where, text in each(texts, path):
+    for where, text in enumerate_items(texts, path):
         if text not in known:
-            yield from addresses.ip_address(text, where)
+            yield from addresses.check_ip_address(text, where)
     if len(texts) < 2:
         return
-    families = [addresses.family(text) for text in texts]
+    families = [addresses.find_family(text) for text in texts]
     if None in families:
         index = families.index(None)
         problem = f"invalid IP[{index}]: {texts[index]}"
@@ -186,34 +188,36 @@ def _addresses(status: JsonObject, before: JsonObject, part: str) -> Errors:
         yield field.invalid(path, status[part], "may specify no more than one IP for each IP family")
 
 
-def _user(user: JsonObject | None, system: str, path: str) -> Errors:
+def _validate_user(user: JsonObject | None, system: str, path: str) -> Errors:
     if user is None:
         return
     if system == "windows":
         yield field.forbidden(path, "cannot be set for a windows pod")
     elif system == "linux":
         for part in ("uid", "gid"):
-            yield from checks.named(user.get(part) or 0, f"{path}.{part}", security.is_id)
-        for where, group in each(user.get("supplementalGroups"), f"{path}.supplementalGroups"):
-            yield from checks.named(group, where, security.is_id)
+            yield from checks.check_value(user.get(part) or 0, f"{path}.{part}", security.is_id)
+        for where, group in enumerate_items(user.get("supplementalGroups"), f"{path}.supplementalGroups"):
+            yield from checks.check_value(group, where, security.is_id)
 
 
-def _allocated(container: JsonObject, own: JsonObject | None, path: str) -> Errors:
+def _validate_allocated_devices(container: JsonObject, own: JsonObject | None, path: str) -> Errors:
     """Devices that a container got; one that is not in the spec may be of a pod that was changed."""
-    for where, resource in each(
+    for where, resource in enumerate_items(
         container.get("allocatedResourcesStatus"), f"{path}.allocatedResourcesStatus"
     ):
         if own is not None:
-            yield from _asked_for(resource.get("name", ""), own.get("resources") or {}, f"{where}.name")
+            yield from _validate_requested_resource(
+                resource.get("name", ""), own.get("resources") or {}, f"{where}.name"
+            )
         seen = set()
-        for place, device in each(resource.get("resources"), f"{where}.resources"):
-            yield from checks.one_of(device.get("health", ""), f"{place}.health", _HEALTH)
+        for place, device in enumerate_items(resource.get("resources"), f"{where}.resources"):
+            yield from checks.check_enum(device.get("health", ""), f"{place}.health", _HEALTH)
             if device.get("resourceID", "") in seen:
                 yield field.duplicate(f"{place}.resourceID", device.get("resourceID", ""))
             seen.add(device.get("resourceID", ""))
 
 
-def _asked_for(name: str, resources: Mapping[str, JsonObject], path: str) -> Errors:
+def _validate_requested_resource(name: str, resources: Mapping[str, JsonObject], path: str) -> Errors:
     if name.startswith("claim:"):
         claims: Sequence[JsonObject] = resources.get("claims") or ()  # type: ignore[assignment]
         known = {

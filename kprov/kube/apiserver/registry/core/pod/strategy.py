@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from kprov.kube.apiserver.registry.core.pod import defaults as pod_defaults
 from kprov.kube.apiserver.registry.core.pod import status as pod_status
 from kprov.kube.apiserver.registry.core.pod import update as pod_update
-from kprov.kube.apiserver.registry.core.pod.qos_class import qos_class
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.core.pod.qos_class import compute_qos_class
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep_field
 from kprov.kube.apiserver.registry.podspec import apparmor
 from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.apiserver.registry.podspec import warnings as podspec_warnings
-from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled
+from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled_fields
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
@@ -36,32 +36,32 @@ class PodStrategy(ResourceStrategy):
             spec["enableServiceLinks"] = True
         for kind in ("initContainers", "containers"):
             for container in spec.get(kind) or ():
-                _requests_from_limits(container["resources"])
+                _default_requests_from_limits(container["resources"])
                 if spec.get("hostNetwork"):
-                    _host_ports(container)
+                    _default_host_ports(container)
         if spec.get("resources") is not None:
             pod_defaults.default_pod_resources(spec)
-        _one_address(obj.get("status") or {})
+        _align_pod_ips(obj.get("status") or {})
         seconds = spec.get("terminationGracePeriodSeconds")
         if seconds is not None and seconds < 0:
             spec["terminationGracePeriodSeconds"] = 1
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         obj["metadata"]["generation"] = 1
-        obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
+        obj["status"] = {"phase": "Pending", "qosClass": compute_qos_class(obj["spec"])}
         if obj["spec"].get("schedulingGates"):
             obj["status"]["conditions"] = [_GATED | {"lastTransitionTime": timestamps.now()}]
         pod_defaults.merge_label_keys(obj)
-        drop_disabled(obj["spec"])
-        context.warnings += apparmor.take_over(obj)
+        drop_disabled_fields(obj["spec"])
+        context.warnings += apparmor.sync_profiles(obj)
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        drop_disabled(obj["spec"], old["spec"])
+        drop_disabled_fields(obj["spec"], old["spec"])
         super().prepare_for_update(context, obj, old)
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
-        keep(obj["metadata"], old["metadata"], "deletionTimestamp")
+        keep_field(obj["metadata"], old["metadata"], "deletionTimestamp")
         status: JsonObject = obj.setdefault("status", {})
         before = old.get("status") or {}
         if not status.get("qosClass") and before.get("qosClass"):
@@ -97,16 +97,16 @@ class PodStrategy(ResourceStrategy):
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         # People seldom change pods themselves.
-        return podspec_warnings.pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
+        return podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(podspec_validation.new_pod(obj))
+        return list(podspec_validation.validate_new_pod(obj))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(pod_update.pod_update(obj, old))
+        return list(pod_update.validate_pod_update(obj, old))
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(pod_status.pod_status(obj, old))
+        return list(pod_status.validate_pod_status(obj, old))
 
 
 _GATED: JsonObject = {
@@ -135,7 +135,7 @@ def _keep_generation(new: JsonObject, old: JsonObject) -> None:
         new["observedGeneration"] = old["observedGeneration"]
 
 
-def _one_address(status: JsonObject) -> None:
+def _align_pod_ips(status: JsonObject) -> None:
     """The one address that older kubelets know of goes before the list, and is its first."""
     address, listed = status.get("podIP") or "", status.get("podIPs") or []
     if address and (not listed or listed[0].get("ip", "") != address):
@@ -144,14 +144,14 @@ def _one_address(status: JsonObject) -> None:
         status["podIP"] = listed[0]["ip"]
 
 
-def _host_ports(container: JsonObject) -> None:
+def _default_host_ports(container: JsonObject) -> None:
     """On the host's network a port is the host's port; only pods say so, templates do not."""
     for port in container.get("ports") or ():
         if not port.get("hostPort"):
             port["hostPort"] = port.get("containerPort", 0)
 
 
-def _requests_from_limits(resources: JsonObject) -> None:
+def _default_requests_from_limits(resources: JsonObject) -> None:
     limits = resources.get("limits")
     if limits:
         requests: JsonObject = resources.setdefault("requests", {})

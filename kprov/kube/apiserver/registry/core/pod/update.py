@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks, resource_strategy
-from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, each
+from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, enumerate_items
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import scheduling as scheduling_rules
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
@@ -28,30 +28,32 @@ _GRACE: Final = "terminationGracePeriodSeconds"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-def pod_update(obj: JsonObject, old: JsonObject) -> Errors:
-    yield from podspec_validation.pod(obj, old["spec"])
-    yield from pod_annotations.kept_annotations(obj, old)
+def validate_pod_update(obj: JsonObject, old: JsonObject) -> Errors:
+    yield from podspec_validation.validate_pod(obj, old["spec"])
+    yield from pod_annotations.validate_unchanged_annotations(obj, old)
     spec, before = obj["spec"], old["spec"]
     for kind in ("containers", "initContainers"):
         if len(spec.get(kind) or ()) != len(before.get(kind) or ()):
             yield field.forbidden(f"spec.{kind}", "pod updates may not add or remove containers")
             return
-        yield from _images(spec.get(kind) or (), f"spec.{kind}")
-    yield from _deadline(spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"))
-    yield from _only_added_tolerations(spec, before)
-    yield from _only_removed_gates(spec, before)
+        yield from _validate_images(spec.get(kind) or (), f"spec.{kind}")
+    yield from _validate_active_deadline(
+        spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds")
+    )
+    yield from _validate_added_tolerations(spec, before)
+    yield from _validate_removed_gates(spec, before)
     if spec == before:
         return
     if before.get("schedulingGates"):
-        yield from _placement(spec, before)
-    allowed = _as_allowed(spec, before)
-    if _filled(allowed) != _filled(before):
+        yield from _validate_placement(spec, before)
+    allowed = _undo_allowed_changes(spec, before)
+    if _drop_empty_fields(allowed) != _drop_empty_fields(before):
         text = f"pod updates may not change fields other than {_CHANGEABLE}\n"
         yield field.forbidden("spec", text + describe_difference(before, allowed))
 
 
-def _images(containers: Sequence[JsonObject], path: str) -> Errors:
-    for where, container in each(containers, path):
+def _validate_images(containers: Sequence[JsonObject], path: str) -> Errors:
+    for where, container in enumerate_items(containers, path):
         image = container.get("image", "")
         if not image:
             yield field.required(f"{where}.image")
@@ -59,18 +61,18 @@ def _images(containers: Sequence[JsonObject], path: str) -> Errors:
             yield field.invalid(f"{where}.image", image, "must not have leading or trailing whitespace")
 
 
-def _deadline(wanted: int | None, had: int | None) -> Errors:
+def _validate_active_deadline(wanted: int | None, had: int | None) -> Errors:
     path = "spec.activeDeadlineSeconds"
     if wanted is None:
         if had is not None:
             yield field.invalid(path, None, "must not update from a positive integer to nil value")
         return
-    yield from checks.in_range(wanted, path, 0, INT32_MAX)
+    yield from checks.check_range(wanted, path, 0, INT32_MAX)
     if had is not None and had < wanted:
         yield field.invalid(path, wanted, "must be less than or equal to previous value")
 
 
-def _only_added_tolerations(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_added_tolerations(spec: JsonObject, before: JsonObject) -> Errors:
     def identity(toleration: JsonObject) -> JsonObject:
         return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
 
@@ -80,19 +82,19 @@ def _only_added_tolerations(spec: JsonObject, before: JsonObject) -> Errors:
             text = "existing toleration can not be modified except its tolerationSeconds"
             yield field.forbidden("spec.tolerations", text)
             return
-    yield from scheduling_rules.tolerations(spec.get("tolerations"), "spec.tolerations")
+    yield from scheduling_rules.validate_tolerations(spec.get("tolerations"), "spec.tolerations")
 
 
-def _only_removed_gates(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_removed_gates(spec: JsonObject, before: JsonObject) -> Errors:
     had = {gate["name"] for gate in before.get("schedulingGates") or ()}
-    for where, gate in each(spec.get("schedulingGates"), "spec.schedulingGates"):
+    for where, gate in enumerate_items(spec.get("schedulingGates"), "spec.schedulingGates"):
         name = gate.get("name", "")
         if name not in had:
             text = f"only deletion is allowed, but found new scheduling gate '{name}'"
             yield field.forbidden(f"{where}.name", text)
 
 
-def _placement(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_placement(spec: JsonObject, before: JsonObject) -> Errors:
     """Where a gated pod may go can still be narrowed."""
     wanted, had = spec.get("nodeSelector") or {}, before.get("nodeSelector") or {}
     for key, value in had.items():
@@ -100,35 +102,35 @@ def _placement(spec: JsonObject, before: JsonObject) -> Errors:
             text = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
             yield field.invalid("spec.nodeSelector", spec.get("nodeSelector"), text)
     path = f"spec.affinity.nodeAffinity.{_REQUIRED}.nodeSelectorTerms"
-    terms, terms_before = _terms(spec), _terms(before)
+    terms, terms_before = _list_node_terms(spec), _list_node_terms(before)
     if terms_before and len(terms) != len(terms_before):
         text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        yield field.invalid(path, _given_terms(spec), text)
+        yield field.invalid(path, _read_node_terms(spec), text)
         return
     for index, (new, old) in enumerate(zip(terms, terms_before, strict=False)):
-        if not _only_adds(new, old):
+        if not _is_only_added(new, old):
             text = "only additions are allowed (no mutations or deletions)"
             yield field.invalid(f"{path}[{index}]", new, text)
 
 
-def _terms(spec: JsonObject) -> list[JsonObject]:
-    return list(_given_terms(spec) or ())
+def _list_node_terms(spec: JsonObject) -> list[JsonObject]:
+    return list(_read_node_terms(spec) or ())
 
 
-def _given_terms(spec: JsonObject) -> list[JsonObject] | None:
+def _read_node_terms(spec: JsonObject) -> list[JsonObject] | None:
     required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED) or {}
     found: list[JsonObject] | None = required.get("nodeSelectorTerms")
     return found
 
 
-def _only_adds(new: JsonObject, old: JsonObject) -> bool:
+def _is_only_added(new: JsonObject, old: JsonObject) -> bool:
     kinds = ("matchExpressions", "matchFields")
     if not any(old.get(kind) for kind in kinds):
         return not any(new.get(kind) for kind in kinds)
     return all((new.get(kind) or [])[: len(old[kind])] == old[kind] for kind in kinds if old.get(kind))
 
 
-def _as_allowed(spec: JsonObject, before: JsonObject) -> JsonObject:
+def _undo_allowed_changes(spec: JsonObject, before: JsonObject) -> JsonObject:
     """The new spec with what an update may change, as it was before."""
     fixed = dict(spec)
     for kind in ("containers", "initContainers"):
@@ -136,12 +138,12 @@ def _as_allowed(spec: JsonObject, before: JsonObject) -> JsonObject:
             pairs = zip(fixed[kind], before[kind], strict=True)
             fixed[kind] = [new | {"image": old.get("image", "")} for new, old in pairs]
     for name in _CHANGING:
-        resource_strategy.keep(fixed, before, name)
+        resource_strategy.keep_field(fixed, before, name)
     seconds = before.get(_GRACE)
     if seconds is not None and seconds < 0 and fixed.get(_GRACE) == 1:
         fixed[_GRACE] = seconds
     if before.get("schedulingGates"):
-        resource_strategy.keep(fixed, before, "nodeSelector")
+        resource_strategy.keep_field(fixed, before, "nodeSelector")
         _keep_node_affinity(fixed, before)
     return fixed
 
@@ -158,8 +160,8 @@ def _keep_node_affinity(fixed: JsonObject, before: JsonObject) -> None:
         del fixed["affinity"]
     else:
         fixed["affinity"] = dict(affinity)
-        resource_strategy.keep(fixed["affinity"], had or {}, "nodeAffinity")
+        resource_strategy.keep_field(fixed["affinity"], had or {}, "nodeAffinity")
 
 
-def _filled(spec: JsonObject) -> JsonObject:
+def _drop_empty_fields(spec: JsonObject) -> JsonObject:
     return {name: value for name, value in spec.items() if value not in (None, [])}

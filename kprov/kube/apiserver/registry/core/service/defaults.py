@@ -37,7 +37,7 @@ def is_externally_accessible(spec: JsonObject) -> bool:
     return may_have_node_port(spec) or (spec.get("type") == "ClusterIP" and bool(spec.get("externalIPs")))
 
 
-def default(obj: JsonObject) -> None:
+def default_service(obj: JsonObject) -> None:
     """SetDefaults_Service."""
     spec: JsonObject = obj.setdefault("spec", {})
     spec["sessionAffinity"] = spec.get("sessionAffinity") or "None"
@@ -98,7 +98,7 @@ def keep_allocated(spec: JsonObject, old: JsonObject) -> None:
 def _keep_node_ports(spec: JsonObject, old: JsonObject) -> None:
     """By the ports' names; a number that the client gave to another port is not given twice."""
     before = {port.get("name", ""): port.get("nodePort", 0) for port in old.get("ports") or ()}
-    used = _node_ports(old) & _node_ports(spec)
+    used = _collect_node_ports(old) & _collect_node_ports(spec)
     for port in spec.get("ports") or ():
         known = before.get(port.get("name", ""), 0)
         if known and not port.get("nodePort") and known not in used:
@@ -115,7 +115,11 @@ def drop_type_dependent(spec: JsonObject, old: JsonObject) -> None:
         for name in ("ipFamilies", "ipFamilyPolicy"):
             if spec.get(name) == old.get(name):
                 spec.pop(name, None)
-    if may_have_node_port(old) and not may_have_node_port(spec) and _node_ports(spec) <= _node_ports(old):
+    if (
+        may_have_node_port(old)
+        and not may_have_node_port(spec)
+        and _collect_node_ports(spec) <= _collect_node_ports(old)
+    ):
         for port in spec.get("ports") or ():
             port.pop("nodePort", None)
     if needs_health_check_port(old) and not needs_health_check_port(spec):
@@ -133,7 +137,7 @@ def drop_hidden(spec: JsonObject) -> None:
         del spec["internalTrafficPolicy"]
 
 
-def _node_ports(spec: JsonObject) -> set[int]:
+def _collect_node_ports(spec: JsonObject) -> set[int]:
     return {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
 
 

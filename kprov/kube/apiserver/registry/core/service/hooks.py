@@ -14,10 +14,14 @@ from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
     ClusterIpAllocator,
     RangeFullError,
 )
-from kprov.kube.apiserver.registry.core.service.allocators.held import HEADLESS, held_addresses, held_ports
+from kprov.kube.apiserver.registry.core.service.allocators.held import (
+    HEADLESS,
+    list_cluster_ips,
+    list_node_ports,
+)
 from kprov.kube.apiserver.registry.core.service.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.generic.hooks import Finish, Hooks
-from kprov.kube.apiserver.registry.generic.read_store import unavailable
+from kprov.kube.apiserver.registry.generic.read_store import make_unavailable_error
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery import field, status
@@ -46,27 +50,29 @@ class ServiceHooks(Hooks):
 
     async def after_delete(self, context: RequestContext, obj: JsonObject) -> None:
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
-        for address in held_addresses(obj):
+        for address in list_cluster_ips(obj):
             await self._addresses.release(namespace, name, address)
-        for port in held_ports(obj):
+        for port in list_node_ports(obj):
             await self._ports.release(namespace, name, port)
 
     async def _begin(self, context: RequestContext, obj: JsonObject, old: JsonObject | None) -> Finish:
         known, default = self._addresses.ranges, self._addresses.default_family
-        _refuse(obj, ip_families.fill(obj["spec"], (old or {}).get("spec"), known, default))
+        _raise_if_invalid(
+            obj, ip_families.fill_ip_families(obj["spec"], (old or {}).get("spec"), known, default)
+        )
         taking = _Taking(self._addresses, self._ports, obj, old, dry_run=context.dry_run)
         try:
             await taking.addresses()
             await taking.ports()
         except StorageError as error:
-            await _all(taking.taken)
-            raise unavailable(error) from error
+            await _run_all(taking.taken)
+            raise make_unavailable_error(error) from error
         except StatusError:
-            await _all(taking.taken)
+            await _run_all(taking.taken)
             raise
 
         async def finish(stored: bool) -> None:
-            await _all(self._freed(obj, old) if stored else taking.taken)
+            await _run_all(self._freed(obj, old) if stored else taking.taken)
 
         return finish
 
@@ -74,10 +80,10 @@ class ServiceHooks(Hooks):
         if old is None:
             return []
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
-        addresses = set(held_addresses(old)) - set(held_addresses(obj))
-        ports = set(held_ports(old)) - set(held_ports(obj))
-        return [_releasing(self._addresses.release, namespace, name, each) for each in addresses] + [
-            _releasing(self._ports.release, namespace, name, each) for each in ports
+        addresses = set(list_cluster_ips(old)) - set(list_cluster_ips(obj))
+        ports = set(list_node_ports(old)) - set(list_node_ports(obj))
+        return [_make_release(self._addresses.release, namespace, name, each) for each in addresses] + [
+            _make_release(self._ports.release, namespace, name, each) for each in ports
         ]
 
 
@@ -102,7 +108,7 @@ class _Taking:
         self._dry_run = dry_run
         #: The ports that a dry run was told.
         self._pretended: set[int] | None = set() if dry_run else None
-        self._had = set(held_ports(old)) if old else set()
+        self._had = set(list_node_ports(old)) if old else set()
 
     async def addresses(self) -> None:
         """All of a new service or of one that was an ExternalName; later only a second one that is added."""
@@ -114,7 +120,11 @@ class _Taking:
         first = 0
         if old is not None and defaults.needs_cluster_ip(old):
             is_upgrade = len(old.get("ipFamilies") or ()) == 1 and len(wanted) == 2
-            if old.get("clusterIP") == HEADLESS or not is_upgrade or ip_families.stays_preferred(spec, old):
+            if (
+                old.get("clusterIP") == HEADLESS
+                or not is_upgrade
+                or ip_families.keeps_preferred_families(spec, old)
+            ):
                 return
             first = 1
         for index in range(first, len(wanted)):
@@ -129,11 +139,11 @@ class _Taking:
             )
         except AllocationError as error:
             text = f"failed to allocate IP {asked}: {error}" if asked else f"failed to allocate IP: {error}"
-            _refuse(self._obj, [field.invalid("spec.clusterIPs", shown, text)])
+            _raise_if_invalid(self._obj, [field.invalid("spec.clusterIPs", shown, text)])
             raise AssertionError from error
         if given.is_new:
             release = self._addresses.release
-            self.taken.append(_releasing(release, self._namespace, self._name, given.address))
+            self.taken.append(_make_release(release, self._namespace, self._name, given.address))
         return given.address
 
     async def ports(self) -> None:
@@ -190,28 +200,28 @@ class _Taking:
         except RangeFullError as error:
             raise status.internal_error(f"failed to allocate a nodePort: {error}") from error
         except AllocationError as error:
-            _refuse(self._obj, [field.invalid(f"spec.ports[{index}].nodePort", asked, str(error))])
+            _raise_if_invalid(self._obj, [field.invalid(f"spec.ports[{index}].nodePort", asked, str(error))])
             raise AssertionError from error
 
     async def _take_port(self, asked: int) -> int:
         given = await self._ports.take(self._namespace, self._name, asked, self._pretended)
         if not self._dry_run:
-            self.taken.append(_releasing(self._ports.release, self._namespace, self._name, given))
+            self.taken.append(_make_release(self._ports.release, self._namespace, self._name, given))
         return given
 
 
-def _releasing(release: Callable[[str, str, Any], Awaitable[None]], *arguments: Any) -> _Release:
+def _make_release(release: Callable[[str, str, Any], Awaitable[None]], *arguments: Any) -> _Release:
     async def call() -> None:
         await release(*arguments)
 
     return call
 
 
-async def _all(releases: list[_Release]) -> None:
+async def _run_all(releases: list[_Release]) -> None:
     for release in releases:
         await release()
 
 
-def _refuse(obj: JsonObject, errors: list[FieldError]) -> None:
+def _raise_if_invalid(obj: JsonObject, errors: list[FieldError]) -> None:
     if errors:
         raise status.invalid("", "Service", obj["metadata"].get("name", ""), errors)

@@ -10,7 +10,7 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.service import validation as service_validation
 from kprov.kube.apiserver.registry.core.service.defaults import needs_cluster_ip
-from kprov.kube.apiserver.registry.generic.addresses import family_as_written
+from kprov.kube.apiserver.registry.generic.addresses import find_written_family
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -20,7 +20,7 @@ _POLICY: Final = "spec.ipFamilyPolicy"
 _OTHER: Final = {"IPv4": "IPv6", "IPv6": "IPv4"}
 
 
-def stays_preferred(spec: JsonObject, old: JsonObject | None) -> bool:
+def keeps_preferred_families(spec: JsonObject, old: JsonObject | None) -> bool:
     """A service that prefers two families keeps those it has; nothing is to be filled in or taken."""
     if old is None or spec.get("ipFamilyPolicy") != _PREFER or old["type"] != spec["type"]:
         return False
@@ -28,28 +28,34 @@ def stays_preferred(spec: JsonObject, old: JsonObject | None) -> bool:
         return False
     if old.get("ipFamilyPolicy", _PREFER) != _PREFER:
         return False
-    return not _changed(spec, old, "clusterIPs") and not _changed(spec, old, "ipFamilies")
+    return not _is_changed(spec, old, "clusterIPs") and not _is_changed(spec, old, "ipFamilies")
 
 
-def fill(spec: JsonObject, old: JsonObject | None, known: Collection[str], default: str) -> list[FieldError]:
+def fill_ip_families(
+    spec: JsonObject, old: JsonObject | None, known: Collection[str], default: str
+) -> list[FieldError]:
     """Give the spec its ipFamilyPolicy and ipFamilies; what is wrong with those that it has.
 
     `old`: the spec before, None for a new service. `known`: the families of the cluster.
     """
-    if not needs_cluster_ip(spec) or stays_preferred(spec, old):
+    if not needs_cluster_ip(spec) or keeps_preferred_families(spec, old):
         return []
     unselected_headless = spec.get("clusterIP") == "None" and not spec.get("selector")
     if spec.get("ipFamilyPolicy") is None:
         before = (old or {}).get("ipFamilyPolicy")
         spec["ipFamilyPolicy"] = before or (_REQUIRE if unselected_headless else _SINGLE)
-    errors = list(service_validation.cluster_ips(spec, (old or {}).get("clusterIPs") or ()))
+    errors = list(service_validation.validate_cluster_ips(spec, (old or {}).get("clusterIPs") or ()))
     if not errors:
-        errors = [*_released(spec, old), *_too_many(spec), *_from_addresses(spec, known)]
+        errors = [
+            *_release_second_family(spec, old),
+            *_validate_count(spec),
+            *_fill_from_addresses(spec, known),
+        ]
     if errors:
         return errors
     families: list[str] = spec.setdefault("ipFamilies", [])
     if not unselected_headless:
-        errors = list(_unknown(spec, known))
+        errors = list(_validate_known_families(spec, known))
         if errors:
             return errors
     if not families:
@@ -60,17 +66,17 @@ def fill(spec: JsonObject, old: JsonObject | None, known: Collection[str], defau
     return []
 
 
-def _changed(spec: JsonObject, old: JsonObject, part: str) -> bool:
+def _is_changed(spec: JsonObject, old: JsonObject, part: str) -> bool:
     return (spec.get(part) or []) != (old.get(part) or [])
 
 
-def _released(spec: JsonObject, old: JsonObject | None) -> list[FieldError]:
+def _release_second_family(spec: JsonObject, old: JsonObject | None) -> list[FieldError]:
     """The second address and family go when the policy says so, and only then."""
     if old is None:
         return []
     if spec["ipFamilyPolicy"] == _SINGLE:
         for part in ("clusterIPs", "ipFamilies"):
-            if not _changed(spec, old, part) and spec.get(part):
+            if not _is_changed(spec, old, part) and spec.get(part):
                 spec[part] = spec[part][:1]
         return []
     return [
@@ -82,7 +88,7 @@ def _released(spec: JsonObject, old: JsonObject | None) -> list[FieldError]:
     ]
 
 
-def _too_many(spec: JsonObject) -> list[FieldError]:
+def _validate_count(spec: JsonObject) -> list[FieldError]:
     if spec["ipFamilyPolicy"] != _SINGLE:
         return []
     text = "must be 'RequireDualStack' or 'PreferDualStack' when multiple {} are specified"
@@ -93,7 +99,7 @@ def _too_many(spec: JsonObject) -> list[FieldError]:
     ]
 
 
-def _from_addresses(spec: JsonObject, known: Collection[str]) -> list[FieldError]:
+def _fill_from_addresses(spec: JsonObject, known: Collection[str]) -> list[FieldError]:
     """Addresses that were asked for without their families tell them."""
     addresses: list[str] = spec.get("clusterIPs") or []
     families: list[str] = spec.setdefault("ipFamilies", [])
@@ -101,7 +107,7 @@ def _from_addresses(spec: JsonObject, known: Collection[str]) -> list[FieldError
     for index, address in enumerate(addresses):
         if address == "None":
             break
-        family = family_as_written(address)
+        family = find_written_family(address)
         if index < len(families):
             continue
         if family in known:
@@ -112,7 +118,7 @@ def _from_addresses(spec: JsonObject, known: Collection[str]) -> list[FieldError
     return errors
 
 
-def _unknown(spec: JsonObject, known: Collection[str]) -> list[FieldError]:
+def _validate_known_families(spec: JsonObject, known: Collection[str]) -> list[FieldError]:
     errors = []
     if spec["ipFamilyPolicy"] == _REQUIRE and len(known) < 2:
         text = "this cluster is not configured for dual-stack services"

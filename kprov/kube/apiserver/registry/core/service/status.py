@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.load_balancer_status import (
     check_load_balancer_hostname,
     check_load_balancer_ip,
@@ -27,7 +27,7 @@ def validate_service_status(obj: JsonObject, old: JsonObject) -> Errors:
         yield field.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")
         return
     known = {one["ip"] for one in list_load_balancers(old) if one.get("ip")}
-    for where, one in each(found, path):
+    for where, one in enumerate_items(found, path):
         yield from check_load_balancer_ip(one, known, where)
         address, mode = one.get("ip"), one.get("ipMode")
         if mode is None:
@@ -36,5 +36,5 @@ def validate_service_status(obj: JsonObject, old: JsonObject) -> Errors:
         elif not address:
             yield field.forbidden(f"{where}.ipMode", "may not be specified when `ip` is not set")
         else:
-            yield from checks.one_of(mode, f"{where}.ipMode", _IP_MODES)
+            yield from checks.check_enum(mode, f"{where}.ipMode", _IP_MODES)
         yield from check_load_balancer_hostname(one, where)

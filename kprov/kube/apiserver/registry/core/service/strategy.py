@@ -21,7 +21,7 @@ class ServiceStrategy(ResourceStrategy):
     allow_create_on_update = True
 
     def default(self, obj: JsonObject) -> None:
-        defaults.default(obj)
+        defaults.default_service(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
@@ -40,13 +40,13 @@ class ServiceStrategy(ResourceStrategy):
         return {"spec.clusterIP": spec.get("clusterIP", ""), "spec.type": spec.get("type", "")}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(rules.service(obj))
+        return list(rules.validate_service(obj))
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        return rules.warnings(obj)
+        return rules.find_service_warnings(obj)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(rules.service_update(obj, old))
+        return list(rules.validate_service_update(obj, old))
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_service_status(obj, old))

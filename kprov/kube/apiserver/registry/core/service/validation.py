@@ -10,7 +10,7 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.service import defaults
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.endpoint_address import check_endpoint_ip
 from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
 from kprov.kube.machinery import field, names, status
@@ -32,7 +32,7 @@ def is_headless(spec: JsonObject) -> bool:
     return (spec.get("clusterIPs") or []) == ["None"]
 
 
-def service(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+def validate_service(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
     kind, ports = spec["type"], spec.get("ports") or []
     if _MODE in annotations and annotations.get(_HINTS, annotations[_MODE]) != annotations[_MODE]:
@@ -43,58 +43,58 @@ def service(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     if is_headless(spec) and kind in {"LoadBalancer", "NodePort"}:
         yield field.invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services")
     if kind == "ExternalName":
-        yield from _external_name(spec)
-    yield from _each_port(ports)
-    yield from checks.labels(spec.get("selector"), "spec.selector")
-    yield from _affinity(spec)
+        yield from _validate_external_name(spec)
+    yield from _validate_each_port(ports)
+    yield from checks.check_labels(spec.get("selector"), "spec.selector")
+    yield from _validate_affinity(spec)
     if kind != "ExternalName":
-        yield from cluster_ips(spec, ((old or {}).get("spec") or {}).get("clusterIPs") or ())
+        yield from validate_cluster_ips(spec, ((old or {}).get("spec") or {}).get("clusterIPs") or ())
     before = (old or {}).get("spec") or {}
-    for where, address in each(spec.get("externalIPs"), "spec.externalIPs"):
+    for where, address in enumerate_items(spec.get("externalIPs"), "spec.externalIPs"):
         kept = before.get("externalIPs") or ()
-        yield from list(addresses.ip_address(address, where, kept)) or check_endpoint_ip(address, where)
-    yield from checks.one_of(kind, "spec.type", _TYPES)
-    yield from _all_ports(ports, kind)
-    yield from _balancer(obj, old or {})
-    yield from _traffic(spec)
+        yield from list(addresses.check_ip_address(address, where, kept)) or check_endpoint_ip(address, where)
+    yield from checks.check_enum(kind, "spec.type", _TYPES)
+    yield from _validate_ports(ports, kind)
+    yield from _validate_load_balancer_fields(obj, old or {})
+    yield from _validate_traffic_policies(spec)
 
 
-def _external_name(spec: JsonObject) -> Errors:
+def _validate_external_name(spec: JsonObject) -> Errors:
     for part in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
         if spec.get(part) or (part == "ipFamilyPolicy" and spec.get(part) is not None):
             yield field.forbidden(f"spec.{part}", "may not be set for ExternalName services")
     name = (spec.get("externalName") or "").removesuffix(".")
     if name:
-        yield from checks.named(name, "spec.externalName", names.is_dns1123_subdomain)
+        yield from checks.check_value(name, "spec.externalName", names.is_dns1123_subdomain)
     else:
         yield field.required("spec.externalName")
 
 
-def _each_port(ports: Sequence[JsonObject]) -> Errors:
+def _validate_each_port(ports: Sequence[JsonObject]) -> Errors:
     seen: set[str] = set()
-    for path, port in each(ports, "spec.ports"):
+    for path, port in enumerate_items(ports, "spec.ports"):
         name = port.get("name") or ""
         if name:
-            yield from checks.named(name, f"{path}.name", names.is_dns1123_label)
+            yield from checks.check_value(name, f"{path}.name", names.is_dns1123_label)
             if name in seen:
                 yield field.duplicate(f"{path}.name", name)
             seen.add(name)
         elif len(ports) > 1:
             yield field.required(f"{path}.name")
-        yield from checks.named(port.get("port") or 0, f"{path}.port", names.is_port_number)
-        yield from checks.one_of_required(port.get("protocol"), f"{path}.protocol", PROTOCOLS)
-        yield from checks.port_number_or_name(port["targetPort"], f"{path}.targetPort")
+        yield from checks.check_value(port.get("port") or 0, f"{path}.port", names.is_port_number)
+        yield from checks.check_required_enum(port.get("protocol"), f"{path}.protocol", PROTOCOLS)
+        yield from checks.check_port_number_or_name(port["targetPort"], f"{path}.targetPort")
         if port.get("appProtocol") is not None:
-            yield from checks.named(port["appProtocol"], f"{path}.appProtocol", names.is_qualified_name)
+            yield from checks.check_value(port["appProtocol"], f"{path}.appProtocol", names.is_qualified_name)
 
 
-def _all_ports(ports: Sequence[JsonObject], kind: str) -> Errors:
-    for path, port in each(ports, "spec.ports"):
+def _validate_ports(ports: Sequence[JsonObject], kind: str) -> Errors:
+    for path, port in enumerate_items(ports, "spec.ports"):
         if kind == "ClusterIP" and port.get("nodePort"):
             yield field.forbidden(f"{path}.nodePort", "may not be used when `type` is 'ClusterIP'")
     for part in ("nodePort", "port"):
         seen: set[tuple[str, int]] = set()
-        for path, port in each(ports, "spec.ports"):
+        for path, port in enumerate_items(ports, "spec.ports"):
             number, protocol = port.get(part) or 0, port.get("protocol", "")
             if part == "nodePort" and not number:
                 continue
@@ -108,24 +108,24 @@ def _all_ports(ports: Sequence[JsonObject], kind: str) -> Errors:
             seen.add((protocol, number))
 
 
-def _affinity(spec: JsonObject) -> Errors:
+def _validate_affinity(spec: JsonObject) -> Errors:
     kind, config, path = (
         spec.get("sessionAffinity"),
         spec.get("sessionAffinityConfig"),
         "spec.sessionAffinityConfig",
     )
-    yield from checks.one_of_required(kind, "spec.sessionAffinity", ["ClientIP", "None"])
+    yield from checks.check_required_enum(kind, "spec.sessionAffinity", ["ClientIP", "None"])
     if kind == "None" and config is not None:
         yield field.forbidden(path, "must not be set when session affinity is None")
     elif kind == "ClientIP":
         seconds = ((config or {}).get("clientIP") or {}).get("timeoutSeconds")
         text = f"must be greater than 0 and less than {_CLIENT_IP_SECONDS_MAX}"
-        yield from checks.in_range(
+        yield from checks.check_range(
             seconds, f"{path}.clientIP.timeoutSeconds", 1, _CLIENT_IP_SECONDS_MAX, text
         )
 
 
-def cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
+def validate_cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
     """The addresses, their families and the policy, beside each other (a service that is no ExternalName).
 
     kept: the addresses before.
@@ -139,23 +139,23 @@ def cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
         yield field.invalid(path, given, "first value must match `clusterIP`")
     elif given and not address:
         yield field.invalid(path, given, "must be empty when `clusterIP` is not specified")
-    for index, (where, family) in enumerate(each(families, "spec.ipFamilies")):
-        yield from checks.one_of(family, where, _FAMILIES)
+    for index, (where, family) in enumerate(enumerate_items(families, "spec.ipFamilies")):
+        yield from checks.check_enum(family, where, _FAMILIES)
         if family in families[:index]:
             yield field.duplicate(where, family)
-    yield from checks.one_of(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
+    yield from checks.check_enum(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
     wrong: list[field.FieldError] = []
     if given[:1] == ["None"] and len(given) > 1:
         wrong.append(field.invalid(path, given, "'None' must be the first and only value"))
-    for index, (where, text) in enumerate(each(given, path)):
+    for index, (where, text) in enumerate(enumerate_items(given, path)):
         if index or text != "None":
-            wrong += addresses.ip_address(text, where, kept)
+            wrong += addresses.check_ip_address(text, where, kept)
     yield from wrong
     if len(given) > 2:
         yield field.invalid(path, given, "may only hold up to 2 values")
     if wrong or is_headless(spec):
         return
-    versions = [addresses.family_as_written(text) for text in given]
+    versions = [addresses.find_written_family(text) for text in given]
     if len(versions) > 1 and len(set(versions)) < 2:
         yield field.invalid(path, given, "may specify no more than one IP for each IP family")
     for index, (version, family) in enumerate(zip(versions, families, strict=False)):
@@ -164,7 +164,7 @@ def cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
             yield field.invalid(f"{path}[{index}]", given[index], text)
 
 
-def _balancer(obj: JsonObject, old: JsonObject) -> Errors:
+def _validate_load_balancer_fields(obj: JsonObject, old: JsonObject) -> Errors:
     """What only load balancers have; upstream's name of the ranges has a capital letter."""
     spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
     before = (old.get("metadata") or {}).get("annotations") or {}
@@ -173,28 +173,28 @@ def _balancer(obj: JsonObject, old: JsonObject) -> Errors:
         if not is_balancer:
             yield field.forbidden(path, _ONLY_BALANCERS)
         kept = [text.strip() for text in (old.get("spec") or {}).get("loadBalancerSourceRanges") or ()]
-        for where, text in each(spec["loadBalancerSourceRanges"], path):
-            yield from addresses.cidr(text.strip(), where, kept)
+        for where, text in enumerate_items(spec["loadBalancerSourceRanges"], path):
+            yield from addresses.check_cidr(text.strip(), where, kept)
     elif _RANGES in annotations:
         path = f"metadata.annotations[{_RANGES}]"
         if not is_balancer:
             yield field.forbidden(path, _ONLY_BALANCERS)
         value = annotations[_RANGES].strip()
         for text in value.split(",") if value and before.get(_RANGES) != annotations[_RANGES] else ():
-            yield from addresses.cidr(text.strip(), path)
+            yield from addresses.check_cidr(text.strip(), path)
     if spec.get("allocateLoadBalancerNodePorts") is not None and not is_balancer:
         yield field.forbidden("spec.allocateLoadBalancerNodePorts", _ONLY_BALANCERS)
     own, path = spec.get("loadBalancerClass"), "spec.loadBalancerClass"
     if own is not None and is_balancer:
-        yield from checks.named(own, path, names.is_qualified_name)
+        yield from checks.check_value(own, path, names.is_qualified_name)
     elif own is not None:
         yield field.forbidden(path, _ONLY_BALANCERS)
 
 
-def _traffic(spec: JsonObject) -> Errors:
+def _validate_traffic_policies(spec: JsonObject) -> Errors:
     policy = spec.get("externalTrafficPolicy") or ""
     if defaults.is_externally_accessible(spec):
-        yield from checks.one_of_required(policy, "spec.externalTrafficPolicy", _LOCAL)
+        yield from checks.check_required_enum(policy, "spec.externalTrafficPolicy", _LOCAL)
     elif policy:
         text = "may only be set for externally-accessible services"
         yield field.invalid("spec.externalTrafficPolicy", policy, text)
@@ -203,32 +203,34 @@ def _traffic(spec: JsonObject) -> Errors:
         text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
         yield field.invalid(path, port, text)
     elif port:
-        yield from checks.named(port, path, names.is_port_number)
-    yield from checks.one_of(spec.get("internalTrafficPolicy"), "spec.internalTrafficPolicy", _LOCAL)
-    yield from checks.one_of(spec.get("trafficDistribution"), "spec.trafficDistribution", _DISTRIBUTIONS)
+        yield from checks.check_value(port, path, names.is_port_number)
+    yield from checks.check_enum(spec.get("internalTrafficPolicy"), "spec.internalTrafficPolicy", _LOCAL)
+    yield from checks.check_enum(spec.get("trafficDistribution"), "spec.trafficDistribution", _DISTRIBUTIONS)
 
 
-def service_update(obj: JsonObject, old: JsonObject) -> Errors:
+def validate_service_update(obj: JsonObject, old: JsonObject) -> Errors:
     """Addresses stay once they are given, until the service becomes an ExternalName."""
     spec, before = obj["spec"], old["spec"]
     if "ExternalName" not in {spec["type"], before["type"]}:
-        yield from _kept_addresses(spec, before)
-        yield from _kept_families(spec, before)
+        yield from _validate_unchanged_addresses(spec, before)
+        yield from _validate_unchanged_families(spec, before)
     if before["type"] == spec["type"] == "LoadBalancer":
         wanted = spec.get("loadBalancerClass")
         if wanted != before.get("loadBalancerClass"):
             yield field.invalid("spec.loadBalancerClass", wanted, _KEPT)
     if spec["type"] == "LoadBalancer" and spec.get("loadBalancerClass") is not None:
-        yield from checks.named(spec["loadBalancerClass"], "spec.loadBalancerClass", names.is_qualified_name)
+        yield from checks.check_value(
+            spec["loadBalancerClass"], "spec.loadBalancerClass", names.is_qualified_name
+        )
     elif spec.get("loadBalancerClass") is not None:
         yield field.forbidden("spec.loadBalancerClass", _ONLY_BALANCERS)
     both = defaults.needs_health_check_port(spec) and defaults.needs_health_check_port(before)
     if both and spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
         yield field.forbidden("spec.healthCheckNodePort", checks.IMMUTABLE)
-    yield from service(obj, old)
+    yield from validate_service(obj, old)
 
 
-def _kept_addresses(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_unchanged_addresses(spec: JsonObject, before: JsonObject) -> Errors:
     now, had, path = spec.get("clusterIPs") or [], before.get("clusterIPs") or [], "spec.clusterIPs"
     if is_headless(spec) and is_headless(before):
         return
@@ -246,7 +248,7 @@ def _kept_addresses(spec: JsonObject, before: JsonObject) -> Errors:
         yield field.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), text)
 
 
-def _kept_families(spec: JsonObject, before: JsonObject) -> Errors:
+def _validate_unchanged_families(spec: JsonObject, before: JsonObject) -> Errors:
     now, had, path = spec.get("ipFamilies") or [], before.get("ipFamilies") or [], "spec.ipFamilies[0]"
     if is_headless(spec) or is_headless(before):
         return
@@ -264,17 +266,17 @@ def _kept_families(spec: JsonObject, before: JsonObject) -> Errors:
         yield field.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), text)
 
 
-def warnings(obj: JsonObject) -> list[str]:
-    return list(_warnings(obj["spec"], obj["metadata"].get("annotations") or {}))
+def find_service_warnings(obj: JsonObject) -> list[str]:
+    return list(_find_warnings(obj["spec"], obj["metadata"].get("annotations") or {}))
 
 
-def _warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
+def _find_warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
     kind, external = spec["type"], spec.get("externalIPs") or []
     headless = kind == "ClusterIP" and spec.get("clusterIP") == "None"
     if _HINTS in annotations:
         yield f"annotation {_HINTS} is deprecated, please use {_MODE} instead"
-    for where, text in each(spec.get("clusterIPs"), "spec.clusterIPs"):
-        yield from addresses.ip_warnings(text, where)
+    for where, text in enumerate_items(spec.get("clusterIPs"), "spec.clusterIPs"):
+        yield from addresses.find_ip_warnings(text, where)
     if headless:
         if spec.get("loadBalancerIP"):
             yield "spec.loadBalancerIP is ignored for headless services"
@@ -282,13 +284,13 @@ def _warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
             yield "spec.externalIPs is ignored for headless services"
         if spec.get("sessionAffinity") != "None":
             yield "spec.SessionAffinity is ignored for headless services"
-    for where, text in each(external, "spec.externalIPs"):
-        yield from addresses.ip_warnings(text, where)
+    for where, text in enumerate_items(external, "spec.externalIPs"):
+        yield from addresses.find_ip_warnings(text, where)
     if external and not headless and kind != "ExternalName":
         yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
-    yield from addresses.ip_warnings(spec.get("loadBalancerIP") or "", "spec.loadBalancerIP")
-    for where, text in each(spec.get("loadBalancerSourceRanges"), "spec.loadBalancerSourceRanges"):
-        yield from addresses.cidr_warnings(text, where)
+    yield from addresses.find_ip_warnings(spec.get("loadBalancerIP") or "", "spec.loadBalancerIP")
+    for where, text in enumerate_items(spec.get("loadBalancerSourceRanges"), "spec.loadBalancerSourceRanges"):
+        yield from addresses.find_cidr_warnings(text, where)
     if external and kind == "ExternalName":
         yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
     if kind != "ExternalName" and spec.get("externalName"):

@@ -11,10 +11,15 @@ import json
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, immutable, one_of_required, required
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_immutable,
+    check_required_enum,
+    require_fields,
+)
 from kprov.kube.apiserver.registry.generic.conditions import validate_conditions
 from kprov.kube.apiserver.registry.podspec import scheduling
-from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.apiserver.registry.resource.binding_conditions import validate_binding_conditions
 from kprov.kube.apiserver.registry.resource.claim_spec import (
     Requests,
@@ -72,7 +77,7 @@ def validate_claim_status(obj: JsonObject, old: JsonObject) -> Errors:
             text = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
             yield field.forbidden(f"{path}.reservedFor", text)
     if allocation is not None and before.get("allocation") is not None:
-        yield from immutable(new, before, path, "allocation")
+        yield from check_immutable(new, before, path, "allocation")
     elif allocation is not None:
         yield from _validate_allocation(allocation, f"{path}.allocation", collect_request_names(obj["spec"]))
 
@@ -109,7 +114,7 @@ def _format_device_id(device: DeviceId) -> Verbatim:
 
 
 def _validate_consumer(reference: JsonObject, path: str) -> Errors:
-    yield from required(reference, path, "resource", "name", "uid")
+    yield from require_fields(reference, path, "resource", "name", "uid")
 
 
 def _validate_allocation(allocation: JsonObject, path: str, known: Requests) -> Errors:
@@ -124,7 +129,7 @@ def _validate_allocation(allocation: JsonObject, path: str, known: Requests) -> 
 
     def config(one: JsonObject, place: str) -> Errors:
         sources = ["FromClaim", "FromClass"]
-        yield from one_of_required(one.get("source"), f"{place}.source", sources)
+        yield from check_required_enum(one.get("source"), f"{place}.source", sources)
         yield from validate_request_references(one, place, known)
         yield from validate_configuration(one, place)
 
@@ -132,11 +137,11 @@ def _validate_allocation(allocation: JsonObject, path: str, known: Requests) -> 
     # Of the class and of the claim.
     yield from check_limited_list(devices.get("config"), f"{where}.config", 2 * CONFIG_MAX, config)
     if allocation.get("nodeSelector") is not None:
-        yield from scheduling.node_selector(allocation["nodeSelector"], f"{path}.nodeSelector")
+        yield from scheduling.validate_node_selector(allocation["nodeSelector"], f"{path}.nodeSelector")
 
 
 def _validate_device_name(device: JsonObject, path: str) -> Errors:
-    yield from csi_driver_name(device.get("driver", ""), f"{path}.driver")
+    yield from check_csi_driver_name(device.get("driver", ""), f"{path}.driver")
     yield from check_pool_name(device.get("pool", ""), f"{path}.pool")
     yield from check_label(device.get("device", ""), f"{path}.device")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.apiserver.registry.generic.checks import immutable
+from kprov.kube.apiserver.registry.generic.checks import check_immutable
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.apiserver.registry.resource.claim_spec import default_claim_spec, validate_claim_spec
 from kprov.kube.apiserver.registry.resource.device_taints import default_tolerations
@@ -36,7 +36,7 @@ class ResourceClaimStrategy(ResourceStrategy):
         return [*validate_claim_spec(obj["spec"], "spec")]
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*immutable(obj, old, "", "spec")]
+        return [*check_immutable(obj, old, "", "spec")]
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.resource.device_lists import check_map
 from kprov.kube.apiserver.registry.resource.device_names import check_qualified_name
 from kprov.kube.machinery import field
@@ -52,9 +52,9 @@ def _validate_attribute(attribute: JsonObject, path: str) -> Errors:
     for part in LIST_TYPES:
         if part in given and not attribute[part]:
             yield field.invalid(f"{path}.{part}", attribute[part], "must not be empty if specified")
-    for where, text in each(attribute.get("strings"), f"{path}.strings"):
+    for where, text in enumerate_items(attribute.get("strings"), f"{path}.strings"):
         yield from _validate_text(text, where)
-    for where, text in each(attribute.get("versions"), f"{path}.versions"):
+    for where, text in enumerate_items(attribute.get("versions"), f"{path}.versions"):
         yield from _validate_version(text, where)
     if len(given) != 1:
         yield field.invalid(path, attribute if given else "", _ONE_VALUE)

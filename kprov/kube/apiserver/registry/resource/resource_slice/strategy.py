@@ -28,7 +28,7 @@ class ResourceSliceStrategy(ResourceStrategy):
         return {"spec.nodeName": spec.get("nodeName") or "", "spec.driver": spec.get("driver", "")}
 
     def default(self, obj: JsonObject) -> None:
-        for device in _spec(obj).get("devices") or ():
+        for device in _read_spec(obj).get("devices") or ():
             for mapping in (device.get("nodeAllocatableResourceMappings") or {}).values():
                 if mapping.get("allocationMultiplier") is None:
                     mapping["allocationMultiplier"] = "1"
@@ -38,20 +38,20 @@ class ResourceSliceStrategy(ResourceStrategy):
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
-        drop_disabled_fields(_spec(obj), {})
+        drop_disabled_fields(_read_spec(obj), {})
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_update(context, obj, old)
-        drop_disabled_fields(_spec(obj), _spec(old))
+        drop_disabled_fields(_read_spec(obj), _read_spec(old))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return [*validate_slice_spec(_spec(obj), None)]
+        return [*validate_slice_spec(_read_spec(obj), None)]
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*validate_slice_spec(_spec(obj), _spec(old))]
+        return [*validate_slice_spec(_read_spec(obj), _read_spec(old))]
 
     def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        driver = _spec(obj).get("driver", "")
+        driver = _read_spec(obj).get("driver", "")
         if driver == driver.lower():
             return []
         shown = quoted(driver)
@@ -59,5 +59,5 @@ class ResourceSliceStrategy(ResourceStrategy):
         return [f"spec.driver: {text}"]
 
 
-def _spec(obj: JsonObject) -> JsonObject:
+def _read_spec(obj: JsonObject) -> JsonObject:
     return obj.get("spec") or {}

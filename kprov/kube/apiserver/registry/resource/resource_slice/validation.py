@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, immutable, named
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_immutable, check_value
 from kprov.kube.apiserver.registry.podspec import scheduling
 from kprov.kube.apiserver.registry.podspec.resources import is_native
-from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.apiserver.registry.resource.binding_conditions import validate_binding_conditions
 from kprov.kube.apiserver.registry.resource.device_lists import (
     check_distinct_list,
@@ -80,11 +80,11 @@ def _has_list_attributes(device: JsonObject) -> bool:
 def validate_slice_spec(new: JsonObject, before: JsonObject | None) -> Errors:
     """before: that of the object that is changed."""
     path, pool = "spec", new.get("pool") or {}
-    yield from csi_driver_name(new.get("driver", ""), f"{path}.driver")
+    yield from check_csi_driver_name(new.get("driver", ""), f"{path}.driver")
     yield from _validate_pool(pool, f"{path}.pool")
     if before is not None:
-        yield from immutable(pool, before.get("pool") or {}, f"{path}.pool", "name")
-        yield from immutable(new, before, path, "driver", "nodeName")
+        yield from check_immutable(pool, before.get("pool") or {}, f"{path}.pool", "name")
+        yield from check_immutable(new, before, path, "driver", "nodeName")
     yield from _validate_place(new, path)
     devices, counters = new.get("devices"), new.get("sharedCounters")
     if devices is not None and counters is not None:
@@ -153,14 +153,14 @@ def _validate_node_name(owner: JsonObject, path: str, given: list[str], text: st
     name = owner.get("nodeName")
     if name:
         given.append("nodeName")
-        yield from named(name, f"{path}.nodeName", names.is_dns1123_subdomain)
+        yield from check_value(name, f"{path}.nodeName", names.is_dns1123_subdomain)
     elif name is not None:
         yield field.invalid(f"{path}.nodeName", name, text)
 
 
 def _validate_node_selector(owner: JsonObject, path: str, given: list[str]) -> Errors:
     given.append("nodeSelector")
-    yield from scheduling.node_selector(owner["nodeSelector"], f"{path}.nodeSelector")
+    yield from scheduling.validate_node_selector(owner["nodeSelector"], f"{path}.nodeSelector")
 
 
 def _validate_only_true(owner: JsonObject, path: str, part: str, given: list[str]) -> Errors:

@@ -21,10 +21,10 @@ CANONICAL = "should be in RFC 5952 canonical format"
     ],
 )
 def test_an_address_has_one_reading(text: str, words: str) -> None:
-    assert [error.message for error in addresses.ip_address(text, "x")] == (
+    assert [error.message for error in addresses.check_ip_address(text, "x")] == (
         [f'Invalid value: "{text}": {words}'] if words else []
     )
-    assert list(addresses.ip_address(text, "x", [text])) == []
+    assert list(addresses.check_ip_address(text, "x", [text])) == []
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_an_address_has_one_reading(text: str, words: str) -> None:
     ],
 )
 def test_a_range_has_one_reading(text: str, words: str) -> None:
-    assert [error.message for error in addresses.cidr(text, "x")] == (
+    assert [error.message for error in addresses.check_cidr(text, "x")] == (
         [f'Invalid value: "{text}": {words}'] if words else []
     )
-    assert list(addresses.cidr(text, "x", [text])) == []
+    assert list(addresses.check_cidr(text, "x", [text])) == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_range_has_one_reading(text: str, words: str) -> None:
     ],
 )
 def test_odd_addresses_are_warned_of(text: str, warning: str) -> None:
-    assert list(addresses.ip_warnings(text, "x")) == ([warning] if warning else [])
+    assert list(addresses.find_ip_warnings(text, "x")) == ([warning] if warning else [])
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,4 @@ def test_odd_addresses_are_warned_of(text: str, warning: str) -> None:
     ],
 )
 def test_odd_ranges_are_warned_of(text: str, warning: str) -> None:
-    assert list(addresses.cidr_warnings(text, "x")) == ([warning] if warning else [])
+    assert list(addresses.find_cidr_warnings(text, "x")) == ([warning] if warning else [])

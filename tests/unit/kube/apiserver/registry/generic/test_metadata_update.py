@@ -102,8 +102,8 @@ def test_a_generated_name_is_what_the_last_write_says() -> None:
 def test_an_owner_named_twice_counts_once_and_is_warned_of(is_patch: bool, words: str) -> None:
     one, two = {"name": "q", "uid": "u1"}, {"name": "q", "uid": "u2"}
     owned: JsonObject = {"ownerReferences": [one, two, dict(one)]}
-    (warning,) = metadata.single_owners(owned, is_patch=is_patch)
+    (warning,) = metadata.drop_duplicate_owners(owned, is_patch=is_patch)
     assert owned["ownerReferences"] == [one, two]
     assert words in warning
     assert warning.endswith("duplicate UID(s) observed: u1")
-    assert metadata.single_owners(owned) == []
+    assert metadata.drop_duplicate_owners(owned) == []

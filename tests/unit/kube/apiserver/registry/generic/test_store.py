@@ -33,9 +33,7 @@ async def test_a_name_is_generated_again_when_it_is_taken(
     config_maps: Store, context: RequestContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = iter(["w-1", "w-1", "w-2"])
-    monkeypatch.setattr(
-        "kprov.kube.apiserver.registry.generic.metadata.generated_name", lambda _: next(names)
-    )
+    monkeypatch.setattr("kprov.kube.apiserver.registry.generic.metadata.generate_name", lambda _: next(names))
     for expected in ("w-1", "w-2"):
         obj = {"metadata": {"generateName": "w-"}}
         made = await config_maps.create(context, "default", obj)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
@@ -29,7 +29,7 @@ async def create(registry: Registry, group: str, plural: str, obj: JsonObject) -
     store = registry.store(group, plural)
     namespace = "default" if store.resource.namespaced else ""
     obj = {"metadata": {"name": "a"}} | obj
-    return await store.create(system_context("create", store.resource), namespace, obj)
+    return await store.create(make_system_context("create", store.resource), namespace, obj)
 
 
 async def causes(registry: Registry, group: str, plural: str, obj: JsonObject) -> set[str]:
@@ -316,7 +316,7 @@ def test_who_mutates_does_not_delete() -> None:
         "policyName": "p",
         "matchResources": {"resourceRules": [DEPLOYMENTS | {"operations": ["DELETE"]}]},
     }
-    rules, obj = strategy_for(resource), {"metadata": {"name": "a"}, "spec": spec}
+    rules, obj = find_strategy(resource), {"metadata": {"name": "a"}, "spec": spec}
     rules.default(obj)
     (error,) = rules.validate(obj)
     assert (error.field, error.message) == (

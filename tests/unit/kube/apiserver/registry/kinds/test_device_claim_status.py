@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, find
 
@@ -33,7 +33,7 @@ def claim(status: JsonObject, **metadata: Any) -> JsonObject:
 
 def causes(status: JsonObject, before: JsonObject | None = None, **metadata: Any) -> list[str]:
     old, new = claim(before or {}, **metadata), claim(status, **metadata)
-    found = strategy_for(resource()).validate_status_update(new, old)
+    found = find_strategy(resource()).validate_status_update(new, old)
     return [f"{each.field}: {each.message}" for each in found]
 
 
@@ -157,7 +157,7 @@ def test_a_share_is_a_uuid(share: str, text: str) -> None:
 
 def test_a_device_that_is_given_back_has_no_status() -> None:
     before = claim({"allocation": ALLOCATION, "devices": [DEVICE]})
-    strategy, context = strategy_for(resource()), system_context("update", resource())
+    strategy, context = find_strategy(resource()), make_system_context("update", resource())
     freed = claim({"devices": [DEVICE]})
     strategy.prepare_for_status_update(context, freed, before)
     assert freed["status"] == {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
@@ -22,7 +22,7 @@ NO_REQUEST = (
 async def create(registry: Registry, plural: str, spec: JsonObject) -> JsonObject:
     store = registry.store(GROUP, plural)
     namespace = "default" if store.resource.namespaced else ""
-    context = system_context("create", store.resource)
+    context = make_system_context("create", store.resource)
     return await store.create(context, namespace, {"metadata": {"name": "a"}, "spec": spec})
 
 

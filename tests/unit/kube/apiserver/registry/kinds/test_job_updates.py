@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 
 RESOURCE = find("batch", "v1", "jobs")
 assert RESOURCE is not None
-JOBS = strategy_for(RESOURCE)
+JOBS = find_strategy(RESOURCE)
 LABELS = {"controller-uid": "u", "job-name": "j"}
 
 

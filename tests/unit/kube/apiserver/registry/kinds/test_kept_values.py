@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 
@@ -45,7 +45,7 @@ TWICE = PODS | {"spec": {"containers": [{"name": "c", "image": "i"}] * 2}}
 def strategy(group: str, version: str, plural: str) -> Strategy:
     resource = find(group, version, plural)
     assert resource is not None
-    return strategy_for(resource)
+    return find_strategy(resource)
 
 
 def named(rules: Strategy, body: JsonObject) -> JsonObject:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import STRATEGIES, strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import STRATEGIES, find_strategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES, find
@@ -19,7 +19,7 @@ from kprov.kube.machinery.status import StatusError
 def strategy(group: str, plural: str, version: str = "v1") -> Strategy:
     resource = find(group, version, plural)
     assert resource is not None
-    return strategy_for(resource)
+    return find_strategy(resource)
 
 
 def workload(**spec: Any) -> JsonObject:
@@ -41,7 +41,7 @@ def test_every_kind_of_the_table_exists() -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.group_resource)
 def test_defaults_are_idempotent_even_on_an_empty_object(resource: Any) -> None:
-    rules = strategy_for(resource)
+    rules = find_strategy(resource)
     obj: JsonObject = {"metadata": {"name": "a"}}
     rules.default(obj)
     again = copy.deepcopy(obj)
@@ -52,12 +52,12 @@ def test_defaults_are_idempotent_even_on_an_empty_object(resource: Any) -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.group_resource)
 def test_an_object_that_lacks_everything_is_judged_not_tripped_over(resource: Any) -> None:
-    rules = strategy_for(resource)
+    rules = find_strategy(resource)
     obj: JsonObject = {"kind": resource.kind, "metadata": {"name": "a", "namespace": "b", "uid": "u"}}
     if resource.group != "rbac.authorization.k8s.io":
         obj["spec"] = {}
     rules.default(obj)
-    rules.prepare_for_create(system_context("create", resource), obj)
+    rules.prepare_for_create(make_system_context("create", resource), obj)
     rules.validate(obj)
     rules.validate_update(obj, copy.deepcopy(obj))
     rules.grace_period(obj, None)
@@ -146,7 +146,7 @@ def test_a_job_selects_its_own_pods() -> None:
     rules.default(obj)
     resource = find("batch", "v1", "jobs")
     assert resource is not None
-    rules.prepare_for_create(system_context("create", resource), obj)
+    rules.prepare_for_create(make_system_context("create", resource), obj)
     assert obj["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": "u1"}}
     assert obj["spec"]["template"]["metadata"]["labels"]["job-name"] == "web"
     assert rules.validate(obj) == []
@@ -163,7 +163,7 @@ def test_pods_of_jobs_end() -> None:
 
 async def test_a_namespace_is_active_labelled_and_held_by_its_finalizer(registry: Registry) -> None:
     store = registry.store("", "namespaces")
-    context = system_context("create", store.resource)
+    context = make_system_context("create", store.resource)
     made = await store.create(context, "", {"metadata": {"name": "team"}})
     assert made["metadata"]["labels"] == {"kubernetes.io/metadata.name": "team"}
     assert made["spec"] == {"finalizers": ["kubernetes"]}
@@ -189,7 +189,7 @@ async def test_a_namespace_is_active_labelled_and_held_by_its_finalizer(registry
 
 async def test_plain_text_of_a_secret_becomes_data(registry: Registry) -> None:
     store = registry.store("", "secrets")
-    context = system_context("create", store.resource)
+    context = make_system_context("create", store.resource)
     made = await store.create(context, "default", {"metadata": {"name": "s"}, "stringData": {"a": "b"}})
     assert made["data"] == {"a": "Yg=="}
     assert made["type"] == "Opaque"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, find
 
@@ -23,7 +23,7 @@ def kind(group: str, plural: str) -> Resource:
 
 
 def strategy(group: str, plural: str) -> Strategy:
-    return strategy_for(kind(group, plural))
+    return find_strategy(kind(group, plural))
 
 
 def told(group: str, plural: str, obj: JsonObject, old: JsonObject | None = None) -> list[str]:
@@ -89,7 +89,7 @@ def test_a_node_may_have_a_long_id_with_a_driver() -> None:
 
 def test_generations_of_a_csi_driver_begin_with_its_first_change() -> None:
     rules = strategy(STORAGE, "csidrivers")
-    context = system_context("update", kind(STORAGE, "csidrivers"))
+    context = make_system_context("update", kind(STORAGE, "csidrivers"))
     old: JsonObject = {"metadata": {"name": "d"}, "spec": {"storageCapacity": False}}
     for wanted, generation in ((False, None), (True, 1)):
         new: JsonObject = {"metadata": {"name": "d"}, "spec": {"storageCapacity": wanted}}

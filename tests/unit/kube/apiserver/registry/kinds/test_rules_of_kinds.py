@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.schema import object_schema, zero_values
@@ -100,7 +100,7 @@ def made(plural: str, *path: Any, value: Any = None) -> list[tuple[str, str]]:
             place = place[step] if isinstance(step, int) else place.setdefault(step, {})
         place[path[-1]] = value
     zero_values.normalize(obj, object_schema.builtin().node(resource.gvk))
-    rules = strategy_for(resource)
+    rules = find_strategy(resource)
     rules.default(obj)
     return [(error.field, error.message) for error in rules.validate(obj)]
 
@@ -110,7 +110,7 @@ def test_an_empty_behavior_of_an_autoscaler_is_filled_in() -> None:
     assert resource is not None
     obj: JsonObject = {"metadata": {"name": "x"}, "spec": {"behavior": {}}}
     zero_values.normalize(obj, object_schema.builtin().node(resource.gvk))
-    strategy_for(resource).default(obj)
+    find_strategy(resource).default(obj)
     assert obj["spec"]["behavior"].keys() == {"scaleUp", "scaleDown"}
 
 
@@ -119,7 +119,7 @@ def test_topologies_by_labels_of_old_are_warned_of() -> None:
     assert resource is not None
     terms = [{"key": "failure-domain.beta.kubernetes.io/zone", "values": ["z"]}, {"key": "other"}]
     obj = {"allowedTopologies": [{"matchLabelExpressions": terms}]}
-    (warning,) = strategy_for(resource).warnings(obj, None)
+    (warning,) = find_strategy(resource).warnings(obj, None)
     assert warning.startswith(
         "allowedTopologies[0].matchLabelExpressions[0].key: deprecated since v1.17; use "
     )
@@ -128,7 +128,7 @@ def test_topologies_by_labels_of_old_are_warned_of() -> None:
 def test_a_changed_volume_is_judged_twice() -> None:
     resource = find("", "v1", "persistentvolumes")
     assert resource is not None
-    rules = strategy_for(resource)
+    rules = find_strategy(resource)
     old: JsonObject = copy.deepcopy({"metadata": {"name": "x"}, **GOOD["persistentvolumes"]})
     rules.default(old)
     new = copy.deepcopy(old)
@@ -325,7 +325,7 @@ def test_conditions_of_failed_pods_are_true_in_templates_of_jobs() -> None:
 def test_new_objects_are_warned_of(plural: str, obj: JsonObject, wanted: str) -> None:
     resource = find(*GROUPS[plural], plural)
     assert resource is not None
-    (warning,) = strategy_for(resource).warnings({"metadata": {}} | obj, None)
+    (warning,) = find_strategy(resource).warnings({"metadata": {}} | obj, None)
     assert warning.startswith(wanted)
 
 
@@ -334,7 +334,7 @@ def test_the_first_range_of_a_node_wins() -> None:
     assert resource is not None
     ranges = ["10.2.0.0/24", "fd00::/64"]
     obj: JsonObject = {"metadata": {}, "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ranges}}
-    strategy_for(resource).default(obj)
+    find_strategy(resource).default(obj)
     assert obj["spec"]["podCIDRs"] == ["10.1.0.0/24"]
 
 
@@ -344,7 +344,7 @@ def test_a_daemon_set_without_rolling_updates_shows_their_zeros() -> None:
     strategy: JsonObject = {"type": "OnDelete", "rollingUpdate": {}}
     spec = copy.deepcopy({"selector": SELECTOR, "template": TEMPLATE, "updateStrategy": strategy})
     obj: JsonObject = {"metadata": {}, "spec": spec}
-    strategy_for(resource).default(obj)
+    find_strategy(resource).default(obj)
     assert obj["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 0}
 
 
@@ -355,6 +355,6 @@ def test_accounts_name_secrets_only() -> None:
         "metadata": {},
         "secrets": [{"name": "a", "namespace": "b", "kind": "Secret"}, {"uid": "x"}],
     }
-    rules = strategy_for(resource)
-    rules.prepare_for_create(system_context("create", resource), obj)
+    rules = find_strategy(resource)
+    rules.prepare_for_create(make_system_context("create", resource), obj)
     assert obj["secrets"] == [{"name": "a"}, {}]

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, UserInfo
 from kprov.kube.apiserver.subresources.approval import ApprovalStrategy
@@ -40,7 +40,7 @@ def store(registry: Registry) -> Store:
 
 @pytest.fixture
 def context(store: Store) -> RequestContext:
-    context = system_context("create", store.resource)
+    context = make_system_context("create", store.resource)
     context.user = UserInfo("system:node:n1", ("system:nodes",))
     return context
 

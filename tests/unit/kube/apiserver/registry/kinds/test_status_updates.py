@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
@@ -21,7 +21,7 @@ _END = "2024-01-01T00:01:00Z"
 def strategy(group: str, plural: str, version: str = "v1") -> Strategy:
     resource = find(group, version, plural)
     assert resource is not None
-    return strategy_for(resource)
+    return find_strategy(resource)
 
 
 def found(group: str, plural: str, new: JsonObject, old: JsonObject | None = None, **spec: Any) -> list[str]:
@@ -30,15 +30,15 @@ def found(group: str, plural: str, new: JsonObject, old: JsonObject | None = Non
     objects = [{"metadata": {"name": "a"}, "spec": spec, "status": each} for each in (new, old or {})]
     resource = find(group, version, plural)
     assert resource is not None
-    judged = strategy_for(resource).validate_status_update(*objects)
+    judged = find_strategy(resource).validate_status_update(*objects)
     return [f"{error.field}: {error.detail}" for error in judged]
 
 
 def write_status(group: str, plural: str, new: JsonObject, old: JsonObject) -> None:
     resource = find(group, "v1", plural)
     assert resource is not None
-    context = system_context("update", resource)
-    strategy_for(resource).prepare_for_status_update(context, new, old)
+    context = make_system_context("update", resource)
+    find_strategy(resource).prepare_for_status_update(context, new, old)
 
 
 def condition(kind: str, status: str = "True") -> JsonObject:
@@ -282,7 +282,7 @@ def test_some_metadata_is_a_new_generation(group: str, plural: str, part: str) -
     for changed, generation in ((part, 2), ("finalizers", 1)):
         new = copy.deepcopy(old)
         new["metadata"][changed] = {"a": "b"}
-        strategy_for(resource).prepare_for_update(system_context("update", resource), new, old)
+        find_strategy(resource).prepare_for_update(make_system_context("update", resource), new, old)
         assert new["metadata"]["generation"] == generation
 
 
@@ -291,7 +291,7 @@ def test_a_priority_class_is_of_its_first_generation_for_ever() -> None:
     assert resource is not None
     old: JsonObject = {"metadata": {"generation": 1}, "value": 1, "globalDefault": True}
     new = {"metadata": {"generation": 1}, "value": 1}
-    strategy_for(resource).prepare_for_update(system_context("update", resource), new, old)
+    find_strategy(resource).prepare_for_update(make_system_context("update", resource), new, old)
     assert new["metadata"] == {"generation": 1}
 
 
@@ -309,11 +309,11 @@ def test_a_daemon_sets_count_of_templates_goes_on_from_what_it_is_made_with() ->
     name = "deprecated.daemonset.template.generation"
     for given, shown in (("7", "7"), ("0", "1"), ("-3", "1"), ("+08", "8")):
         obj: JsonObject = {"metadata": {"annotations": {name: given}}, "spec": {"template": {"spec": {}}}}
-        strategy_for(resource).prepare_for_create(system_context("create", resource), obj)
+        find_strategy(resource).prepare_for_create(make_system_context("create", resource), obj)
         assert obj["metadata"]["annotations"][name] == shown
     with pytest.raises(StatusError, match='parsing "x": invalid syntax'):
-        strategy_for(resource).prepare_for_create(
-            system_context("create", resource),
+        find_strategy(resource).prepare_for_create(
+            make_system_context("create", resource),
             {"metadata": {"annotations": {name: "x"}}, "spec": {"template": {"spec": {}}}},
         )
 

@@ -7,8 +7,8 @@ import base64
 import pytest
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 
@@ -16,7 +16,7 @@ from kprov.kube.machinery.resources import find
 def strategy(group: str, plural: str) -> Strategy:
     resource = find(group, "v1", plural)
     assert resource is not None
-    return strategy_for(resource)
+    return find_strategy(resource)
 
 
 def told(group: str, plural: str, new: JsonObject, old: JsonObject) -> list[str]:
@@ -66,7 +66,7 @@ def test_a_topology_that_is_dropped_counts_as_a_change_of_a_slice() -> None:
         "metadata": {"name": "a", "generation": 1},
         "endpoints": [{"addresses": ["1.2.3.4"], "deprecatedTopology": {"a": "b"}}],
     }
-    slices.prepare_for_update(system_context("update", resource), new, old)
+    slices.prepare_for_update(make_system_context("update", resource), new, old)
     assert (new["metadata"]["generation"], new["endpoints"]) == (2, old["endpoints"])
 
 

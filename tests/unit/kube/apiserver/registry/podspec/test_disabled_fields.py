@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES
 
@@ -55,18 +55,18 @@ def spec_of(obj: JsonObject, path: tuple[str, ...]) -> JsonObject:
 @pytest.mark.parametrize("kind", HOLDERS)
 def test_they_are_left_out_of_what_is_new_and_stay_where_they_were(kind: str) -> None:
     resource = next(one for one in RESOURCES if one.group_resource == kind)
-    path, rules = HOLDERS[kind], strategy_for(resource)
+    path, rules = HOLDERS[kind], find_strategy(resource)
     made, changed, old, again = (holder(path) for _ in range(4))
     for obj in (made, changed, old, again):
         rules.default(obj)
-    rules.prepare_for_create(system_context("create", resource), made)
+    rules.prepare_for_create(make_system_context("create", resource), made)
     spec = spec_of(made, path)
     assert "schedulingGroup" not in spec
     assert "lifecycle" not in spec["containers"][0]
     assert spec["containers"][1]["lifecycle"] == {"preStop": {"sleep": {"seconds": 1}}}
     assert spec["volumes"][0]["projected"]["sources"] == [{}]
-    rules.prepare_for_update(system_context("update", resource), changed, copy.deepcopy(made))
+    rules.prepare_for_update(make_system_context("update", resource), changed, copy.deepcopy(made))
     assert spec_of(changed, path)["containers"] == spec["containers"]
     kept = copy.deepcopy(spec_of(again, path))
-    rules.prepare_for_update(system_context("update", resource), again, old)
+    rules.prepare_for_update(make_system_context("update", resource), again, old)
     assert spec_of(again, path) == kept

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.podspec import volume_warnings
-from kprov.kube.apiserver.registry.podspec.warnings import pod_warnings
+from kprov.kube.apiserver.registry.podspec.warnings import find_pod_warnings
 
 ITEM = {"key": "k", "path": "p"}
 
@@ -46,13 +46,13 @@ ITEM = {"key": "k", "path": "p"}
     ],
 )
 def test_overlapping_files(source: dict[str, Any], expected: list[str]) -> None:
-    assert list(volume_warnings.overlaps([{"name": "v", **source}])) == expected
+    assert list(volume_warnings.find_overlaps([{"name": "v", **source}])) == expected
 
 
 def test_an_ephemeral_claim_of_parts_of_bytes() -> None:
     claim = {"spec": {"resources": {"requests": {"storage": "1500m"}}}}
     spec = {"containers": [], "volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": claim}}]}
     place = "spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]"
-    assert pod_warnings({}, spec) == [
+    assert find_pod_warnings({}, spec) == [
         f'{place}: fractional byte value "1500m" is invalid, must be an integer'
     ]

@@ -14,7 +14,7 @@ from typing import Final
 
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.core.service.allocators.address_range import Address, AddressRange
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
@@ -81,7 +81,7 @@ class ClusterIpAllocator:
         """Give the service that address, or a free one. AllocationError: it cannot be given."""
         ranges = self.known(family, ready=True)
         if dry_run:
-            return _pretended(ranges, address)
+            return _choose_without_allocating(ranges, address)
         if address:
             return await self._take_this(namespace, name, ipaddress.ip_address(address), ranges)
         store = self._registry.store(GROUP, "ipaddresses")
@@ -113,7 +113,9 @@ class ClusterIpAllocator:
     async def _owner(self, address: str) -> tuple[str, str]:
         store = self._registry.store(GROUP, "ipaddresses")
         try:
-            return owner(await store.get(system_context("get", store.resource, "", address), "", address))
+            return find_owner(
+                await store.get(make_system_context("get", store.resource, "", address), "", address)
+            )
         except StatusError as error:
             if error.reason != "NotFound":
                 raise
@@ -125,14 +127,14 @@ class ClusterIpAllocator:
         obj = {
             "metadata": {
                 "name": str(address),
-                "labels": labels_of(address),
+                "labels": make_labels(address),
             },
             "spec": {
                 "parentRef": {"group": "", "resource": "services", "namespace": namespace, "name": name}
             },
         }
         try:
-            await store.create(system_context("create", store.resource, "", str(address)), "", obj)
+            await store.create(make_system_context("create", store.resource, "", str(address)), "", obj)
         except StatusError as error:
             if error.reason != "AlreadyExists":
                 raise
@@ -144,13 +146,13 @@ class ClusterIpAllocator:
         store = self._registry.store(GROUP, "ipaddresses")
         try:
             if await self._owner(address) == (namespace, name):
-                await store.delete(system_context("delete", store.resource, "", address), "", address)
+                await store.delete(make_system_context("delete", store.resource, "", address), "", address)
         except StatusError as error:
             if error.reason != "NotFound":
                 log.warning("ClusterIP %s of %s/%s was not released: %s", address, namespace, name, error)
 
 
-def _pretended(ranges: Sequence[AddressRange], address: str) -> Given:
+def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> Given:
     """What a dry run is told: nobody looks whether the address is free, and a range's own stands for any."""
     if not ranges:
         raise RangeFullError("range is full")
@@ -163,7 +165,7 @@ def _pretended(ranges: Sequence[AddressRange], address: str) -> Given:
     return Given(address or str(chosen.network.network_address), is_new=False)
 
 
-def labels_of(address: Address) -> dict[str, str]:
+def make_labels(address: Address) -> dict[str, str]:
     """What every IPAddress of the allocator carries."""
     return {_FAMILY: f"IPv{address.version}", MANAGED_BY: MANAGER}
 
@@ -177,7 +179,7 @@ def _is_ready(obj: JsonObject) -> bool:
     return told[0] if told else bool(obj["metadata"]["name"] == DEFAULT_CIDR)
 
 
-def owner(obj: JsonObject) -> tuple[str, str]:
+def find_owner(obj: JsonObject) -> tuple[str, str]:
     """(namespace, name) of the service that an IPAddress belongs to."""
     parent = obj.get("spec", {}).get("parentRef") or {}
     return parent.get("namespace", ""), parent.get("name", "")

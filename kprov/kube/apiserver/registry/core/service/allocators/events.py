@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
@@ -34,7 +34,7 @@ class Recorder:
         namespace = metadata.get("namespace") or "default"
         event = self._event(about, namespace, reason, text)
         try:
-            await store.create(system_context("create", store.resource, namespace), namespace, event)
+            await store.create(make_system_context("create", store.resource, namespace), namespace, event)
         except StatusError as error:
             log.warning("the event %s was not written: %s", reason, error)
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.addresses import parsed
+from kprov.kube.apiserver.registry.generic.addresses import parse_address
 from kprov.kube.machinery.json_object import JsonObject
 
 HEADLESS: Final = "None"
 
 
-def held_addresses(service: JsonObject) -> list[str]:
+def list_cluster_ips(service: JsonObject) -> list[str]:
     """ClusterIPs, the first one first, as reservations name them; one that is no address as it is."""
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return []
     found = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
-    return [str(parsed(address) or address) for address in found if address and address != HEADLESS]
+    return [str(parse_address(address) or address) for address in found if address and address != HEADLESS]
 
 
-def held_ports(service: JsonObject) -> list[int]:
+def list_node_ports(service: JsonObject) -> list[int]:
     """Node ports, that of health checks among them; each once."""
     spec = service.get("spec") or {}
     found = [port.get("nodePort", 0) for port in spec.get("ports") or ()]

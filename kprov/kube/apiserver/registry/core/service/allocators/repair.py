@@ -16,14 +16,14 @@ from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
     MANAGER,
     AllocationError,
     ClusterIpAllocator,
-    labels_of,
-    owner,
+    find_owner,
+    make_labels,
 )
 from kprov.kube.apiserver.registry.core.service.allocators.events import Recorder
-from kprov.kube.apiserver.registry.core.service.allocators.held import held_addresses, held_ports
+from kprov.kube.apiserver.registry.core.service.allocators.held import list_cluster_ips, list_node_ports
 from kprov.kube.apiserver.registry.core.service.allocators.node_port import NodePortAllocator
-from kprov.kube.apiserver.registry.generic.addresses import parsed as parsed_address
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.addresses import parse_address
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery.json_object import JsonObject
@@ -71,17 +71,21 @@ class Repair:
         reserved_ports = dict(await self._ports.reservations())
         reserved_addresses = await self._reserved_addresses()
         store = self._registry.store("", "services")
-        services = await store.list(system_context("list", store.resource))
-        holders = {(address, _who(service)) for service in services for address in held_addresses(service)}
+        services = await store.list(make_system_context("list", store.resource))
+        holders = {
+            (address, _format_service_name(service))
+            for service in services
+            for address in list_cluster_ips(service)
+        }
         holding: set[_Leak] = set(holders)
         for service in services:
-            for address in held_addresses(service):
+            for address in list_cluster_ips(service):
                 await self._check_address(address, service, reserved_addresses.get(address), holders)
-            for port in held_ports(service):
-                holding.add((port, _who(service)))
+            for port in list_node_ports(service):
+                holding.add((port, _format_service_name(service)))
                 await self._check_port(port, service, reserved_ports.get(port))
         managed = {
-            (address, "/".join(owner(obj)))
+            (address, "/".join(find_owner(obj)))
             for address, obj in reserved_addresses.items()
             if (obj["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER
         }
@@ -94,13 +98,14 @@ class Repair:
     async def _reserved_addresses(self) -> dict[str, JsonObject]:
         store = self._registry.store(GROUP, "ipaddresses")
         return {
-            obj["metadata"]["name"]: obj for obj in await store.list(system_context("list", store.resource))
+            obj["metadata"]["name"]: obj
+            for obj in await store.list(make_system_context("list", store.resource))
         }
 
     async def _check_address(
         self, address: str, service: JsonObject, reserved: JsonObject | None, holders: set[tuple[str, str]]
     ) -> None:
-        parsed, who = parsed_address(address), _who(service)
+        parsed, who = parse_address(address), _format_service_name(service)
         warn = self._address_events.warn
         if parsed is None:
             text = f"Cluster IP {address} is not a valid IP; please recreate Service"
@@ -117,7 +122,7 @@ class Repair:
                 text = f"Cluster IP [{family}]: {address} is not allocated; repairing"
                 await warn(service, "ClusterIPNotAllocated", text)
             return
-        reserved_by = "/".join(owner(reserved))
+        reserved_by = "/".join(find_owner(reserved))
         if reserved_by != who:
             if (address, reserved_by) in holders:
                 text = f"Cluster IP [{family}]:{address} was assigned to multiple services"
@@ -125,10 +130,10 @@ class Repair:
                 return
             text = f"the ClusterIP [{family}]: {address} for Service {who} has a wrong reference; repairing"
             await warn(service, "ClusterIPNotAllocated", text)
-        elif labels_of(parsed).items() <= (reserved["metadata"].get("labels") or {}).items():
+        elif make_labels(parsed).items() <= (reserved["metadata"].get("labels") or {}).items():
             return
         store = self._registry.store(GROUP, "ipaddresses")
-        await store.delete(system_context("delete", store.resource, "", address), "", address)
+        await store.delete(make_system_context("delete", store.resource, "", address), "", address)
         await self._reserve(address, service)
 
     async def _reserve(self, address: str, service: JsonObject) -> bool:
@@ -138,12 +143,12 @@ class Repair:
             await self._addresses.reserve(metadata["namespace"], metadata["name"], address)
         except AllocationError as error:
             # Another server repairs at the same moment.
-            log.info("ClusterIP %s of service %s: %s", address, _who(service), error)
+            log.info("ClusterIP %s of service %s: %s", address, _format_service_name(service), error)
             return False
         return True
 
     async def _check_port(self, port: int, service: JsonObject, reserved_by: str | None) -> None:
-        who, warn = _who(service), self._port_events.warn
+        who, warn = _format_service_name(service), self._port_events.warn
         if reserved_by == who:
             return
         if reserved_by is not None:
@@ -177,5 +182,5 @@ class Repair:
         await self._addresses.release(namespace, name, what)
 
 
-def _who(service: JsonObject) -> str:
+def _format_service_name(service: JsonObject) -> str:
     return f"{service['metadata']['namespace']}/{service['metadata']['name']}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.resources import RESOURCES
 
 CLAIMS = next(one for one in RESOURCES if one.group_resource == "persistentvolumeclaims")
@@ -21,34 +21,34 @@ def claim(**spec: Any) -> dict[str, Any]:
 
 
 def rules() -> Strategy:
-    return strategy_for(CLAIMS)
+    return find_strategy(CLAIMS)
 
 
 def test_a_claim_may_be_sent_again_as_it_was_made() -> None:
     old, new = claim(dataSource=dict(UNKNOWN)), claim(dataSource=dict(UNKNOWN))
-    rules().prepare_for_create(system_context("create", CLAIMS), old)
+    rules().prepare_for_create(make_system_context("create", CLAIMS), old)
     assert "dataSource" not in old["spec"]
-    rules().prepare_for_update(system_context("update", CLAIMS), new, old)
+    rules().prepare_for_update(make_system_context("update", CLAIMS), new, old)
     assert rules().validate_update(new, old) == []
     assert new["spec"] == old["spec"]
 
 
 def test_a_source_that_is_there_in_one_form_is_given_in_both() -> None:
     made = claim(dataSourceRef=dict(UNKNOWN))
-    rules().prepare_for_create(system_context("create", CLAIMS), made)
+    rules().prepare_for_create(make_system_context("create", CLAIMS), made)
     assert made["spec"]["dataSource"] == UNKNOWN
     again = claim(dataSourceRef=dict(UNKNOWN))
-    rules().prepare_for_update(system_context("update", CLAIMS), again, made)
+    rules().prepare_for_update(make_system_context("update", CLAIMS), again, made)
     assert again["spec"] == made["spec"]
 
 
 def test_a_source_in_another_namespace_is_a_feature_that_is_off() -> None:
     foreign = UNKNOWN | {"namespace": "other"}
     made = claim(dataSourceRef=dict(foreign))
-    rules().prepare_for_create(system_context("create", CLAIMS), made)
+    rules().prepare_for_create(make_system_context("create", CLAIMS), made)
     assert not {"dataSource", "dataSourceRef"} & made["spec"].keys()
     old, again = claim(dataSourceRef=dict(foreign)), claim(dataSourceRef=dict(foreign))
-    rules().prepare_for_update(system_context("update", CLAIMS), again, old)
+    rules().prepare_for_update(make_system_context("update", CLAIMS), again, old)
     assert again["spec"]["dataSourceRef"] == foreign
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.kinds import strategy_for
-from kprov.kube.apiserver.registry.podspec.defaults import pull_policy
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.registry.kinds import find_strategy
+from kprov.kube.apiserver.registry.podspec.defaults import choose_pull_policy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
@@ -17,7 +17,7 @@ from kprov.kube.machinery.status import StatusError
 
 _RESOURCE = find("", "v1", "pods")
 assert _RESOURCE is not None
-PODS = strategy_for(_RESOURCE)
+PODS = find_strategy(_RESOURCE)
 
 
 def pod(**spec: Any) -> JsonObject:
@@ -91,7 +91,7 @@ def test_on_the_hosts_network_a_port_is_the_hosts_port() -> None:
     ],
 )
 def test_images_that_may_change_are_pulled_each_time(image: str, policy: str) -> None:
-    assert pull_policy(image) == policy
+    assert choose_pull_policy(image) == policy
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_images_that_may_change_are_pulled_each_time(image: str, policy: str) ->
 def test_a_new_pod_is_pending_and_has_its_class(resources: JsonObject, expected: str) -> None:
     obj = defaulted(containers=[{"name": "a", "image": "b", "resources": resources}])
     obj["status"] = {"phase": "Running"}
-    PODS.prepare_for_create(system_context("create", _RESOURCE), obj)  # type: ignore[arg-type]
+    PODS.prepare_for_create(make_system_context("create", _RESOURCE), obj)  # type: ignore[arg-type]
     assert obj["status"] == {"phase": "Pending", "qosClass": expected}
     assert obj["metadata"]["generation"] == 1
 
@@ -188,7 +188,7 @@ def test_an_update_changes_nothing_else() -> None:
 
 async def test_a_change_of_the_image_raises_the_generation(registry: Registry) -> None:
     store = registry.store("", "pods")
-    context = system_context("update", store.resource)
+    context = make_system_context("update", store.resource)
     await store.create(context, "default", pod())
 
     def change(obj: JsonObject | None) -> JsonObject:
@@ -204,7 +204,7 @@ async def test_a_change_of_the_image_raises_the_generation(registry: Registry) -
 
 async def test_status_changes_only_by_its_subresource(registry: Registry) -> None:
     store = registry.store("", "pods")
-    context = system_context("update", store.resource)
+    context = make_system_context("update", store.resource)
     await store.create(context, "default", pod())
 
     def change(obj: JsonObject | None) -> JsonObject:
@@ -222,7 +222,7 @@ async def test_status_changes_only_by_its_subresource(registry: Registry) -> Non
 async def test_an_invalid_pod_is_not_stored(registry: Registry) -> None:
     store = registry.store("", "pods")
     with pytest.raises(StatusError, match='Pod "web" is invalid'):
-        await store.create(system_context("create", store.resource), "default", pod(containers=[]))
+        await store.create(make_system_context("create", store.resource), "default", pod(containers=[]))
 
 
 @pytest.mark.parametrize("kind", ["clusterTrustBundle", "podCertificate"])
@@ -230,6 +230,6 @@ def test_projections_of_features_that_are_off_are_left_out(kind: str) -> None:
     sources = [{kind: {"path": "p"}}, {"secret": {"name": "s"}}]
     obj = defaulted(volumes=[{"name": "v", "projected": {"sources": sources}}])
     assert _RESOURCE is not None
-    PODS.prepare_for_create(system_context("create", _RESOURCE), obj)
+    PODS.prepare_for_create(make_system_context("create", _RESOURCE), obj)
     (volume,) = obj["spec"]["volumes"]
     assert [list(source) for source in volume["projected"]["sources"]] == [[], ["secret"]]

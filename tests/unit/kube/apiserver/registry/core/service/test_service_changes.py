@@ -72,7 +72,7 @@ def test_families_are_filled_in(
     spec: JsonObject, old: JsonObject | None, policy: str, wanted: list[str]
 ) -> None:
     given = dict(spec)
-    assert ip_families.fill(given, old, ["IPv4", "IPv6"], "IPv4") == []
+    assert ip_families.fill_ip_families(given, old, ["IPv4", "IPv6"], "IPv4") == []
     assert (given["ipFamilyPolicy"], given["ipFamilies"]) == (policy, wanted)
 
 
@@ -87,7 +87,7 @@ TWO: JsonObject = {
 
 def test_the_second_family_goes_with_the_policy() -> None:
     spec = {**TWO, "ipFamilyPolicy": "SingleStack"}
-    assert ip_families.fill(spec, TWO, ["IPv4", "IPv6"], "IPv4") == []
+    assert ip_families.fill_ip_families(spec, TWO, ["IPv4", "IPv6"], "IPv4") == []
     assert (spec["clusterIPs"], spec["ipFamilies"]) == (["10.0.0.9"], ["IPv4"])
 
 
@@ -104,7 +104,7 @@ def test_the_second_family_goes_with_the_policy() -> None:
 def test_wrong_families_are_told_before_anything_is_taken(
     change: JsonObject, known: int, field: str, words: str
 ) -> None:
-    errors = ip_families.fill({**TWO, **change}, TWO, ["IPv4", "IPv6"][:known], "IPv4")
+    errors = ip_families.fill_ip_families({**TWO, **change}, TWO, ["IPv4", "IPv6"][:known], "IPv4")
     assert errors[0].field == field
     assert words in errors[0].message
 
@@ -112,7 +112,7 @@ def test_wrong_families_are_told_before_anything_is_taken(
 def test_an_address_given_to_a_headless_service_is_refused_as_a_change() -> None:
     old = {"metadata": {}, "spec": {**HEADLESS, "ports": [port("a", 80)]}}
     new = {"metadata": {}, "spec": {**ONE, "sessionAffinity": "None", "ports": []}}
-    first = next(iter(rules.service_update(new, old)))
+    first = next(iter(rules.validate_service_update(new, old)))
     assert (first.field, first.message) == (
         "spec.clusterIPs[0]",
         'Invalid value: ["10.0.0.9"]: may not change once set',

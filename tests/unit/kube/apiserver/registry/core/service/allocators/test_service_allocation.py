@@ -11,7 +11,7 @@ from kprov.kube.apiserver.registry.core.service import allocators
 from kprov.kube.apiserver.registry.core.service.allocators.address_range import AddressRange
 from kprov.kube.apiserver.registry.core.service.allocators.node_port import PREFIX, PortRange
 from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
-from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
@@ -23,7 +23,7 @@ def service(name: str, **spec: Any) -> JsonObject:
 
 async def create(registry: Registry, obj: JsonObject, *, dry_run: bool = False) -> JsonObject:
     store = registry.store("", "services")
-    context = system_context("create", store.resource)
+    context = make_system_context("create", store.resource)
     context.dry_run = dry_run
     return await store.create(context, "default", obj)
 
@@ -36,12 +36,12 @@ async def change(registry: Registry, name: str, **spec: Any) -> JsonObject:
         obj["spec"].update(spec)
         return obj
 
-    return (await store.update(system_context("update", store.resource), "default", name, write))[0]
+    return (await store.update(make_system_context("update", store.resource), "default", name, write))[0]
 
 
 async def addresses(registry: Registry) -> set[str]:
     store = registry.store("networking.k8s.io", "ipaddresses")
-    return {obj["metadata"]["name"] for obj in await store.list(system_context("list", store.resource))}
+    return {obj["metadata"]["name"] for obj in await store.list(make_system_context("list", store.resource))}
 
 
 async def node_ports(registry: Registry) -> set[int]:
@@ -114,7 +114,7 @@ async def test_a_dry_run_takes_nothing(registry: Registry) -> None:
 async def test_deletion_frees_address_and_ports(registry: Registry) -> None:
     await create(registry, service("web", type="NodePort"))
     store = registry.store("", "services")
-    await store.delete(system_context("delete", store.resource), "default", "web")
+    await store.delete(make_system_context("delete", store.resource), "default", "web")
     assert await addresses(registry) == set()
     assert await node_ports(registry) == set()
 
