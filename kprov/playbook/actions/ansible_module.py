@@ -6,7 +6,7 @@ from typing import Any
 
 from kprov.playbook.actions.call import Call, Remote
 from kprov.playbook.ansible_modules import payloads
-from kprov.playbook.ansible_modules.finder import Foreign
+from kprov.playbook.model.ansible_module import AnsibleModule
 
 #: What ansible-core tells every module beside its arguments; the agent adds modes and folders.
 _TOLD: dict[str, Any] = {
@@ -23,7 +23,7 @@ _TOLD: dict[str, Any] = {
 }
 
 
-def prepare(call: Call, found: Foreign) -> Remote:
+def prepare(call: Call, found: AnsibleModule) -> Remote:
     """The module, which travels as a content, and its arguments. Raises InputError."""
     packed = payloads.pack(found)
     told = {

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 import functools
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
 from kprov.playbook.ansible_modules import ansible_core
-from kprov.playbook.model.search_paths import SearchPaths
+from kprov.playbook.ansible_modules.search import ModuleSearch
+from kprov.playbook.model.ansible_module import AnsibleModule
 
 #: Files of a folder of modules that are none.
 _NO_MODULES = frozenset(
@@ -23,58 +22,33 @@ _BUILTIN = ("ansible.builtin", "ansible.legacy")
 _LONGEST_WAY = 10
 
 
-@dataclass(frozen=True)
-class Foreign:
-    """A module's file; `folders` are those whose module_utils/ it may import."""
-
-    name: str
-    path: Path
-    folders: tuple[Path, ...]
-    collections: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Where a task stands: folders of its play and roles, the nearest first, and its `collections:`."""
-
-    folders: tuple[Path, ...]
-    paths: SearchPaths
-    named: tuple[str, ...] = ()
-
-    @property
-    def collections(self) -> tuple[Path, ...]:
-        """Folders with ansible_collections/ in them."""
-        found = [*(folder / "collections" for folder in self.folders), *self.paths.collections]
-        return tuple(dict.fromkeys([*found, *(Path(path) for path in sys.path if path)]))
-
-
-def overriding(word: str, around: Surroundings) -> Foreign | None:
+def overriding(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """A module of library/ or a configured folder, which wins over kprov's of the same short name."""
     if "." in word:
         return None
-    folders = [*(folder / "library" for folder in around.folders), *around.paths.modules]
+    folders = [*(folder / "library" for folder in search.folders), *search.paths.modules]
     for folder in dict.fromkeys(folders):
         path = _in_folder(folder, word)
         if path is not None:
-            return _module(word, path, around)
+            return _module(word, path, search)
     return None
 
 
-def find(word: str, around: Surroundings) -> Foreign | None:
+def find(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """The module that a task names; None when there is none. InputError for one that cannot be run."""
-    found = overriding(word, around)
+    found = overriding(word, search)
     if found is not None:
         return found
     parts = word.split(".")
     if len(parts) >= 3:
         collection, name = ".".join(parts[:2]), ".".join(parts[2:])
-        return _builtin(name, around) if collection in _BUILTIN else _of_collection(collection, name, around)
-    for collection in around.named:
+        return _builtin(name, search) if collection in _BUILTIN else _of_collection(collection, name, search)
+    for collection in search.named:
         if collection not in _BUILTIN:
-            found = _of_collection(collection, word, around)
+            found = _of_collection(collection, word, search)
             if found is not None:
                 return found
-    return _builtin(word, around)
+    return _builtin(word, search)
 
 
 def _in_folder(folder: Path, name: str) -> Path | None:
@@ -89,14 +63,14 @@ def _in_folder(folder: Path, name: str) -> Path | None:
     return next((path for path in others if path.is_file()), None)
 
 
-def _builtin(name: str, around: Surroundings) -> Foreign | None:
+def _builtin(name: str, search: ModuleSearch) -> AnsibleModule | None:
     path = ansible_core.module(name) if name.isidentifier() else None
-    return None if path is None or name == "async_wrapper" else _module(name, path, around)
+    return None if path is None or name == "async_wrapper" else _module(name, path, search)
 
 
-def _of_collection(collection: str, name: str, around: Surroundings) -> Foreign | None:
+def _of_collection(collection: str, name: str, search: ModuleSearch) -> AnsibleModule | None:
     for _ in range(_LONGEST_WAY):
-        folder = collection_folder(collection, around.collections)
+        folder = collection_folder(collection, search.collections)
         if folder is None:
             return None
         route = _routes(folder).get(name) or {}
@@ -106,11 +80,11 @@ def _of_collection(collection: str, name: str, around: Surroundings) -> Foreign 
         if "redirect" not in route:
             *below, last = name.split(".")
             path = _in_folder((folder / "plugins" / "modules").joinpath(*below), last)
-            return None if path is None else _module(f"{collection}.{name}", path, around, folder)
+            return None if path is None else _module(f"{collection}.{name}", path, search, folder)
         first, second, *rest = str(route["redirect"]).split(".")
         collection, name = f"{first}.{second}", ".".join(rest)
         if collection in _BUILTIN:
-            return _builtin(name, around)
+            return _builtin(name, search)
     raise InputError(f"the module {collection}.{name} redirects in a circle")
 
 
@@ -130,22 +104,22 @@ def _routes(folder: Path) -> dict[str, Any]:
     return (routing or {}).get("modules") or {}
 
 
-def _module(name: str, path: Path, around: Surroundings, collection: Path | None = None) -> Foreign:
+def _module(name: str, path: Path, search: ModuleSearch, collection: Path | None = None) -> AnsibleModule:
     """InputError for a module that works on the operator's side, too, which is not done here."""
     short = path.name.removesuffix(".py")
     actions = [collection / "plugins" / "action"] if collection else []
     if collection is None and ansible_core.module(short) != path:
-        actions = [folder / "action_plugins" for folder in around.folders]
+        actions = [folder / "action_plugins" for folder in search.folders]
     for folder in actions:
         if (folder / f"{short}.py").is_file():
             raise InputError(
                 f"the module {name} has a part that runs on the operator's machine "
                 f"({folder / short}.py); such action plugins are not supported"
             )
-    return Foreign(name, path, around.folders, around.collections)
+    return AnsibleModule(name, path, search.folders, search.collections)
 
 
-def missing(word: str, around: Surroundings) -> str:
+def missing(word: str, search: ModuleSearch) -> str:
     """What to do about a module that was not found; empty when nothing is known to help."""
     parts = word.split(".")
     if not ansible_core.installed():
@@ -153,7 +127,7 @@ def missing(word: str, around: Surroundings) -> str:
         return f"{what}: {ansible_core.INSTALL}"
     if len(parts) >= 3 and ".".join(parts[:2]) not in _BUILTIN:
         collection = ".".join(parts[:2])
-        folder = collection_folder(collection, around.collections)
+        folder = collection_folder(collection, search.collections)
         if folder is None:
             how = f"ansible-galaxy collection install {collection}"
             return f"the collection {collection} is not installed: {how}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kprov.errors import InputError
 from kprov.playbook.ansible_modules import ansible_core
-from kprov.playbook.ansible_modules.finder import Foreign
+from kprov.playbook.model.ansible_module import AnsibleModule
 
 _NEW_STYLE = re.compile(
     rb"^\s*(?:from\s+(?:ansible(?:_collections\.\w+\.\w+\.plugins)?\.module_utils|ansible_collections\.)"
@@ -48,10 +48,10 @@ def kind_of(data: bytes) -> str:
 
 
 _lock = threading.Lock()
-_packed: dict[Foreign, Packed] = {}
+_packed: dict[AnsibleModule, Packed] = {}
 
 
-def pack(found: Foreign) -> Packed:
+def pack(found: AnsibleModule) -> Packed:
     """The module's payload, made once. InputError when it cannot be made, or not without ansible-core."""
     with _lock:
         if found not in _packed:
@@ -59,7 +59,7 @@ def pack(found: Foreign) -> Packed:
         return _packed[found]
 
 
-def _pack(found: Foreign) -> Packed:
+def _pack(found: AnsibleModule) -> Packed:
     data = found.path.read_bytes()
     kind = kind_of(data)
     check(found, kind)
@@ -70,7 +70,7 @@ def _pack(found: Foreign) -> Packed:
     return Packed(kind, zipped, hashlib.sha256(zipped).hexdigest(), module, profile)
 
 
-def check(found: Foreign, kind: str | None = None) -> None:
+def check(found: AnsibleModule, kind: str | None = None) -> None:
     """InputError for a module that cannot be run, as it is for Windows or needs ansible-core."""
     kind = kind or kind_of(found.path.read_bytes())
     if kind == "powershell":

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from kprov.playbook.ansible_modules.finder import Surroundings
 from kprov.playbook.model.plays import Node, Play
+from kprov.playbook.model.search_paths import SearchPaths
 
 
-def around(node: Node, keywords: Any = None) -> Surroundings:
-    """Folders of the roles around a node and of its play, and the collections it names.
+@dataclass(frozen=True)
+class ModuleSearch:
+    """Where a task finds modules: folders of its roles (the innermost first) and its play, and collections.
 
-    `keywords` are those of a task below the node that is not made yet.
+    `named` are the collections of the keyword `collections`.
+    """
+
+    folders: tuple[Path, ...]
+    paths: SearchPaths
+    named: tuple[str, ...] = ()
+
+    @property
+    def collections(self) -> tuple[Path, ...]:
+        """Folders that may have a folder ansible_collections."""
+        found = [*(folder / "collections" for folder in self.folders), *self.paths.collections]
+        return tuple(dict.fromkeys([*found, *(Path(path) for path in sys.path if path)]))
+
+
+def module_search(node: Node, keywords: Any = None) -> ModuleSearch:
+    """Where a node finds modules.
+
+    `keywords` are those of a task below the node that does not exist yet.
     """
     chain = list(node.chain())
     play = next(one for one in chain if isinstance(one, Play))
@@ -20,4 +41,4 @@ def around(node: Node, keywords: Any = None) -> Surroundings:
     if named is None:
         named = node.get("collections")
     names = named if isinstance(named, list) else [named] if named else []
-    return Surroundings(tuple(dict.fromkeys([*roles, play.directory])), play.paths, tuple(map(str, names)))
+    return ModuleSearch(tuple(dict.fromkeys([*roles, play.directory])), play.paths, tuple(map(str, names)))

@@ -9,8 +9,9 @@ from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
 from kprov.playbook.ansible_modules import finder, payloads
-from kprov.playbook.ansible_modules.finder import Foreign, Surroundings
+from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.loading import play_checks, playbook_keywords
+from kprov.playbook.model.ansible_module import AnsibleModule
 
 
 def as_list(value: Any) -> list[Any]:
@@ -66,7 +67,7 @@ def _name_and_arguments(text: str) -> tuple[str, str]:
 
 
 def module_word(
-    entry: Any, keywords: set[str], file: Path, around: Surroundings, *, templates: bool = False
+    entry: Any, keywords: set[str], file: Path, search: ModuleSearch, *, templates: bool = False
 ) -> str:
     """The word of a task that names its module; with `templates` it may be one.
 
@@ -75,7 +76,7 @@ def module_word(
     refuse(entry, "task", file)
     words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
     modules = [word for word in words if playbook_keywords.short(word) in playbook_keywords.known()]
-    if not modules and len(words) == 1 and _is_foreign(words[0], around, entry, file):
+    if not modules and len(words) == 1 and _is_ansible_module(words[0], search, entry, file):
         return words[0]
     if len(words) == 1 and (modules or (templates and "{{" in words[0])):
         return words[0]
@@ -96,26 +97,26 @@ def module_word(
     if modules:
         text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
     else:
-        text = unsupported(word, keywords, around)
+        text = unsupported(word, keywords, search)
     raise InputError(text, file=file, line=yaml_file.line_of(entry, word))
 
 
-def foreign(word: str, around: Surroundings) -> Foreign | None:
+def find_ansible_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """The file of a task's module; None for one of kprov's, unless a library has one of its name."""
     short = playbook_keywords.short(word)
     if short not in playbook_keywords.known():
-        return finder.find(word, around)
+        return finder.find(word, search)
     # Actions run on the operator's side: a module of their name does not replace them, as in Ansible.
     own = (playbook_keywords.LOCAL, playbook_keywords.ACTION_FILES, playbook_keywords.FREE_FORM)
     if any(short in names for names in own):
         return None
-    return finder.overriding(word, around)
+    return finder.overriding(word, search)
 
 
-def _is_foreign(word: str, around: Surroundings, entry: Any, file: Path) -> bool:
+def _is_ansible_module(word: str, search: ModuleSearch, entry: Any, file: Path) -> bool:
     """Whether a word names a module of a library, a collection or ansible-core that can be run."""
     try:
-        found = finder.find(word, around)
+        found = finder.find(word, search)
         if found is not None:
             payloads.check(found)
     except InputError as error:
@@ -124,9 +125,9 @@ def _is_foreign(word: str, around: Surroundings, entry: Any, file: Path) -> bool
     return found is not None
 
 
-def unsupported(word: str, keywords: set[str], around: Surroundings) -> str:
+def unsupported(word: str, keywords: set[str], search: ModuleSearch) -> str:
     """The error text for an unknown module."""
-    missing = finder.missing(word, around)
+    missing = finder.missing(word, search)
     if missing and "." in word:
         return f"the module {word!r} was not found; {missing}"
     close = suggestions.closest(playbook_keywords.short(word), playbook_keywords.known() | keywords)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
-from kprov.playbook.ansible_modules.search import around
+from kprov.playbook.ansible_modules.search import module_search
 from kprov.playbook.loading import (
     arguments,
     keyword_checks,
@@ -340,15 +340,15 @@ class Loader:
         """A task, or what an import puts in its place."""
         allowed = playbook_keywords.HANDLER if handler else playbook_keywords.TASK
         given, entry = entry, keyword_checks.action(entry, file)
-        here = around(parent, entry)
-        word = keyword_checks.module_word(entry, allowed, file, here, templates=entry is not given)
+        search = module_search(parent, entry)
+        word = keyword_checks.module_word(entry, allowed, file, search, templates=entry is not given)
         module = playbook_keywords.short(word)
-        foreign = None if "{{" in word else keyword_checks.foreign(word, here)
+        ansible_module = None if "{{" in word else keyword_checks.find_ansible_module(word, search)
         if "{{" in word:
             args = templated_action.written(entry[word], entry.get("args"))
         else:
             args = arguments.parse(module, entry[word], entry.get("args"), file, entry.lines.get(word))
-            if foreign is None:
+            if ansible_module is None:
                 arguments.check(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
         keyword_checks.loop_control(entry, file)
@@ -364,7 +364,7 @@ class Loader:
             args,
             [str(topic) for topic in keyword_checks.as_list(entry.get("listen"))],
             action=word,
-            foreign=foreign,
+            ansible_module=ansible_module,
         )
         if module == "meta":
             play_checks.meta(task)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook.ansible_modules.search import around
+from kprov.playbook.ansible_modules.search import module_search
 from kprov.playbook.loading import arguments, keyword_checks, play_checks, playbook_keywords
 from kprov.playbook.model.plays import Task
 from kprov.playbook.templating.scope import Scope
@@ -38,14 +38,14 @@ def resolve(task: Task, scope: Scope) -> Task:
     if module in _STATIC:
         text = f"the action {name!r} must be written as it is, not as a template"
         raise InputError(text, file=file, line=task.line, field="action")
-    here = around(task)
-    foreign = keyword_checks.foreign(str(name), here)
-    if foreign is None and module not in playbook_keywords.known():
-        text = keyword_checks.unsupported(str(name), set(), here)
+    search = module_search(task)
+    ansible_module = keyword_checks.find_ansible_module(str(name), search)
+    if ansible_module is None and module not in playbook_keywords.known():
+        text = keyword_checks.unsupported(str(name), set(), search)
         raise InputError(text, file=file, line=task.line, field="action")
     args = arguments.parse(module, task.args[VALUE], task.args[MORE], file, task.line)
-    if foreign is None:
+    if ansible_module is None:
         arguments.check("action", module, args, file, task.line, {})
-    found = replace(task, module=module, args=args, action=str(name), foreign=foreign)
+    found = replace(task, module=module, args=args, action=str(name), ansible_module=ansible_module)
     play_checks.timeout(found)
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.ansible_modules.finder import Foreign
+from kprov.playbook.model.ansible_module import AnsibleModule
 from kprov.playbook.model.search_paths import SearchPaths
 
 
@@ -105,10 +105,18 @@ class Task(Node):
     listen: list[str] = field(default_factory=list)
     #: The module as it is written.
     action: str = ""
-    #: The file of a module that is not one of kprov's.
-    foreign: Foreign | None = None
+    #: The file of a module that is written for Ansible; None for a module of kprov.
+    ansible_module: AnsibleModule | None = None
     #: Made by the journal, once.
     digest: str = ""
+
+    @property
+    def has_loop(self) -> bool:
+        return any(key == "loop" or key.startswith("with_") for key in self.keywords)
+
+    def item_results(self, result: dict[str, Any]) -> list[dict[str, Any]]:
+        """The results of the items of a loop; without a loop the only result."""
+        return result["results"] if self.has_loop and "results" in result else [result]
 
 
 @dataclass(eq=False)

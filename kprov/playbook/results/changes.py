@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kprov.playbook.model.plays import Task
-from kprov.playbook.running.loops import each
 
 Result = dict[str, Any]
 
@@ -55,7 +54,7 @@ class Change:
 def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
     """Changes that a result tells of: one an item that changed something, or would run a program."""
     found = []
-    for one in each(task, result):
+    for one in task.item_results(result):
         looks = task.keywords.get("changed_when") in (False, "false", [False])
         would_run = (
             not looks

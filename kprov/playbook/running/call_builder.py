@@ -28,7 +28,7 @@ _LONGEST = 100_000_000
 
 def is_local(task: Task) -> bool:
     """Whether a task concerns the run itself and no host."""
-    return task.foreign is None and task.module in run_actions.ACTIONS
+    return task.ansible_module is None and task.module in run_actions.ACTIONS
 
 
 class Calls:
@@ -111,7 +111,7 @@ class Calls:
             return (0, 0)
         if check:
             raise ActionError('"check mode" and "async" cannot be used on same task.')
-        known = task.foreign is not None or task.module in agent_modules.names()
+        known = task.ansible_module is not None or task.module in agent_modules.names()
         if not known and task.module not in ("shell", "raw"):
             raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
@@ -165,8 +165,8 @@ class Calls:
     def prepared(self, call: Call) -> tuple[Result | None, list[Remote]]:
         """A result of the operator's side, or else what the agent has to do."""
         name = call.task.module
-        if call.task.foreign is not None:
-            return None, [ansible_module.prepare(call, call.task.foreign)]
+        if call.task.ansible_module is not None:
+            return None, [ansible_module.prepare(call, call.task.ansible_module)]
         if is_local(call.task):
             done = run_actions.ACTIONS[name](call)
             return self._delegated(call, done) if call.target else done, []
@@ -197,7 +197,7 @@ class Calls:
 
     def finished(self, call: Call, result: Result) -> Result:
         """A result after the operator's part of the action."""
-        if call.task.foreign is not None:
+        if call.task.ansible_module is not None:
             result = ansible_module.finish(result)
         elif call.task.module in playbook_keywords.ACTION_FILES:
             action = importlib.import_module(f"kprov.playbook.actions.modules.{call.task.module}")

@@ -90,7 +90,7 @@ class Includes:
 
     def _items(self, task: Task, host: str) -> list[tuple[Scope, dict[str, Any]]]:
         scope = self._scope(task, host)
-        if not loops.is_looped(task):
+        if not task.has_loop:
             return [(scope, {})]
         try:
             found = loops.items(task, scope) or []

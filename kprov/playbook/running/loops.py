@@ -45,16 +45,6 @@ class Control:
 _PLAIN = Control()
 
 
-def each(task: Task, result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The results of a loop's items, or the one of a task without a loop."""
-    return result["results"] if is_looped(task) and "results" in result else [result]
-
-
-def is_looped(task: Task) -> bool:
-    """Whether a task has a loop."""
-    return any(key == "loop" or key.startswith("with_") for key in task.keywords)
-
-
 def items(task: Task, scope: Scope) -> list[Any] | None:
     """What a task loops over; None when it does not."""
     for key, value in task.keywords.items():

@@ -10,7 +10,6 @@ from kprov.playbook.model.plays import Task
 from kprov.playbook.results import changes
 from kprov.playbook.results.journal import DONE, keepable
 from kprov.playbook.running.handlers import Handlers
-from kprov.playbook.running.loops import each, is_looped
 from kprov.playbook.running.run_state import RunState
 from kprov.playbook.running.task_executor import Executor
 from kprov.playbook.running.task_selection import shown
@@ -41,7 +40,9 @@ class Recorder:
         self, task: Task, host: str, result: Result, seconds: float, *, key: str, others: list[str]
     ) -> str:
         """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
-        hidden = self._hidden(task, host) or any(one.get("_ansible_no_log") for one in each(task, result))
+        hidden = self._hidden(task, host) or any(
+            one.get("_ansible_no_log") for one in task.item_results(result)
+        )
         name = self.titled(task, host)
         if self.state.options.plan and result.get("failed") and self._changes_before(host):
             result = _unforeseen(result, hidden=hidden)
@@ -129,7 +130,7 @@ class Recorder:
             if register:
                 self.variables.registered.setdefault(one, {})[register] = _public(task, result)
         self._inventory(task, host, result, others)
-        for item in each(task, result):
+        for item in task.item_results(result):
             if "ansible_stats" in item:
                 self._stats(host, item["ansible_stats"])
 
@@ -137,7 +138,7 @@ class Recorder:
         delegated = result.get("_ansible_delegated_vars")
         if delegated and truth(task.get("delegate_facts", False)):
             host = delegated["ansible_delegated_host"]
-        for one in each(task, result):
+        for one in task.item_results(result):
             facts = one.get("ansible_facts")
             if not isinstance(facts, dict) or one.get("failed"):
                 continue
@@ -152,7 +153,7 @@ class Recorder:
 
     def _inventory(self, task: Task, host: str, result: Result, others: list[str]) -> None:
         inventory = self.variables.inventory
-        for one in each(task, result):
+        for one in task.item_results(result):
             added = one.get("add_host")
             if added:
                 new = inventory.add_host(str(added["host_name"]))
@@ -190,7 +191,7 @@ class Recorder:
         if not task.collected("notify"):
             return
         scopes: list[Scope] | None = None
-        if is_looped(task) and "results" in result:
+        if task.has_loop and "results" in result:
             base = self.scope(task, host)
             scopes = [
                 base.above({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
@@ -200,7 +201,7 @@ class Recorder:
         self.handlers.notify(task, [host, *others], scopes)
 
     def _changed_files(self, task: Task, host: str, result: Result) -> None:
-        for one in each(task, result):
+        for one in task.item_results(result):
             about = one.get("_about") or {}
             path = one.get("dest") or one.get("path") or about.get("dest") or about.get("path")
             if one.get("changed") and isinstance(path, str):
@@ -210,7 +211,9 @@ class Recorder:
         self, task: Task, host: str, result: Result, outcome: str, seconds: float, key: str, *, hidden: bool
     ) -> None:
         kept: dict[str, Any] = {}
-        needed = task.keywords.get("register") or any("ansible_facts" in one for one in each(task, result))
+        needed = task.keywords.get("register") or any(
+            "ansible_facts" in one for one in task.item_results(result)
+        )
         if needed and outcome in DONE and task.module not in run_actions.ACTIONS:
             if hidden or not keepable(result):
                 self.state.journal.write("done", host=host, key=key)
@@ -248,7 +251,7 @@ class Recorder:
 def _public(task: Task, result: Result) -> Result:
     """A result as it is registered: without what the engine keeps for itself."""
     found = {key: value for key, value in result.items() if not key.startswith("_")}
-    if is_looped(task) and "results" in found:
+    if task.has_loop and "results" in found:
         found["results"] = [
             {key: value for key, value in one.items() if not key.startswith("_")} for one in found["results"]
         ]
@@ -280,7 +283,7 @@ def _count(stats: Any, outcome: str, result: Result) -> None:
 def censored(task: Task, result: Result) -> Result:
     """What may be seen of a no_log task's result."""
     shown: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
-    if is_looped(task) and "results" in result:
+    if task.has_loop and "results" in result:
         shown["results"] = [
             {**{key: one[key] for key in _KEPT if key in one}, "censored": HIDDEN}
             for one in result["results"]

@@ -49,7 +49,7 @@ class Executor:
             return _failure(task, error)
 
     def _run(self, task: Task, host: str, scope: Scope) -> Result:
-        if not loops.is_looped(task):
+        if not task.has_loop:
             return self._batch(task, host, [scope])[0]
         try:
             found = loops.items(task, scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import jinja2
 from jinja2 import nodes
@@ -19,11 +19,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
 from kprov.playbook.templating.lazy_containers import templated
+from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
 from kprov.playbook.templating.values import listed, omitted, plain
-
-if TYPE_CHECKING:
-    from kprov.playbook.templating.scope import Scope
 
 #: A backslash that Python's texts do not know, after any that are doubled.
 _NO_ESCAPE = re.compile(r"""((?<!\\)(?:\\\\)*)\\(?![\\'"abfnrtv0-7xNuU\n])""")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import Any, Protocol, SupportsIndex
 
-if TYPE_CHECKING:
-    from kprov.playbook.templating.scope import Scope
+
+class _Templar(Protocol):
+    def lazy(self, value: Any, scope: Any) -> Any: ...
+
+
+class _Scope(Protocol):
+    @property
+    def templar(self) -> _Templar: ...
 
 
 def templated(text: str) -> bool:
@@ -21,7 +27,7 @@ def protected(value: Any) -> Any:
     return LazyList(value, None) if isinstance(value, list) else value
 
 
-def _read(value: Any, scope: Scope | None) -> Any:
+def _read(value: Any, scope: _Scope | None) -> Any:
     if scope is not None:
         return scope.templar.lazy(value, scope)
     return protected(value) if isinstance(value, (dict, list)) else value
@@ -32,7 +38,7 @@ class LazyDict(dict[Any, Any]):
 
     __slots__ = ("_ready", "_scope")
 
-    def __init__(self, raw: dict[Any, Any], scope: Scope | None) -> None:
+    def __init__(self, raw: dict[Any, Any], scope: _Scope | None) -> None:
         super().__init__(raw)
         self._scope = scope
         self._ready: set[Any] = set()
@@ -103,7 +109,7 @@ class LazyList(list[Any]):
 
     __slots__ = ("_ready", "_scope")
 
-    def __init__(self, raw: Iterable[Any], scope: Scope | None) -> None:
+    def __init__(self, raw: Iterable[Any], scope: _Scope | None) -> None:
         super().__init__(raw)
         self._scope = scope
         self._ready: set[int] = set()

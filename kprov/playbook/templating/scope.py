@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import jinja2
 
 from kprov.playbook.templating.lazy_containers import protected
 from kprov.playbook.templating.undefined import Marker
 
-if TYPE_CHECKING:
-    from kprov.playbook.templating.templar import Templar
+
+class Renderer(Protocol):
+    """What users of a scope need of its Templar, which is above the scope, the lookups and the conditions."""
+
+    def text(self, text: str, scope: Scope) -> Any: ...
+
+    def lazy(self, value: Any, scope: Scope) -> Any: ...
+
+    def value(self, value: Any, scope: Scope, what: str = "") -> Any: ...
+
+    def test(self, condition: Any, scope: Scope, what: str = "when") -> bool: ...
+
+    def loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]: ...
+
+    def file_value(
+        self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
+    ) -> Any: ...
 
 
 class Layer:
@@ -29,7 +45,7 @@ class Scope(Mapping[str, Any]):
 
     __slots__ = ("_cache", "_making", "layers", "templar")
 
-    def __init__(self, templar: Templar, layers: list[Layer]) -> None:
+    def __init__(self, templar: Renderer, layers: list[Layer]) -> None:
         self.templar = templar
         self.layers = layers
         self._cache: dict[str, Any] = {}

@@ -10,6 +10,7 @@ import pytest
 
 from kprov.errors import InputError
 from kprov.playbook.ansible_modules import ansible_core, finder, payloads
+from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.model.search_paths import SearchPaths
 
 HEAD = "- hosts: a\n  gather_facts: false\n  tasks:\n"
@@ -282,6 +283,6 @@ def test_a_circle_of_redirections_is_refused(bench: Any) -> None:
     top = collection(bench)
     (top / "meta").mkdir()
     (top / "meta/runtime.yml").write_text("plugin_routing: {modules: {a: {redirect: own.things.a}}}\n")
-    around = finder.Surroundings((bench.folder,), SearchPaths())
+    search = ModuleSearch((bench.folder,), SearchPaths())
     with pytest.raises(InputError, match="redirects in a circle"):
-        finder.find("own.things.a", around)
+        finder.find("own.things.a", search)
