@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab bench format proto lock clean
+.PHONY: help up down test check lint unit servers fuzz lab bench format proto lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ unit: $(VENV)/.dev $(VENV)/.programs ## unit tests
 
 servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
 	$(BIN)/pytest tests/apiserver -p no:randomly
+
+compare: $(VENV)/.dev ## our API server beside upstream's, whose program KPROV_TEST_UPSTREAM_APISERVER names
+	$(BIN)/pytest tests/upstream -p no:randomly
 
 fuzz: $(VENV)/.dev ## ten thousand requests that no client should send (minutes; KPROV_FUZZ_SEED=n for others)
 	KPROV_FUZZ_CASES=10000 $(BIN)/pytest tests/apiserver/fuzz -p no:randomly

@@ -1,0 +1,1 @@
+"""Cases that are computed: each module has `steps()`, and `FLAGS` where the servers need some."""
