@@ -12,7 +12,7 @@ import ssl
 from typing import Final
 from urllib.parse import SplitResult
 
-from kprov.kube.apiserver.streaming import headers, splice, websocket_channels
+from kprov.kube.apiserver.streaming import headers, upgrade, websocket_channels
 from kprov.kube.component_base.both_ways import until_one_ends
 from kprov.kube.component_base.http11.answer import REASONS, Answer, Response
 from kprov.kube.component_base.http11.request import Request
@@ -49,11 +49,11 @@ async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -
     sent.popall(_VERSION, None)
     for protocol in _tunnelled(request):
         sent.add(_VERSION, protocol)
-    head, reader, writer = await splice.opened(request, "POST", url, sent, context)
+    head, connection = await upgrade.open_upgrade(request, "POST", url, sent, context)
     try:
-        if head.code != 101:
-            return await splice.refusal(request, head, reader)
-        if not splice.is_spdy(head):
+        if head.status != 101:
+            return await upgrade.forward_refusal(request, head, connection)
+        if not upgrade.is_spdy(head):
             return Response(text="unable to upgrade: missing upgrade headers in response\n", status=500)
         chosen = _PREFIX + head.headers.get(_VERSION, "").strip()
         if not _is_key(request.headers.get("Sec-WebSocket-Key", "")):
@@ -64,10 +64,10 @@ async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -
             )
         except HandshakeError as error:
             return _refused(error.answer.status)
-        await _copy(socket, reader, writer)
+        await _copy(socket, connection.reader, connection.writer)
         return socket.stream
     finally:
-        writer.close()
+        connection.close()
 
 
 def _is_key(text: str) -> bool:

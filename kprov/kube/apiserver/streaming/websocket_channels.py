@@ -14,7 +14,7 @@ from urllib.parse import SplitResult
 
 import orjson
 
-from kprov.kube.apiserver.streaming import dial_errors, exit_status, headers, splice
+from kprov.kube.apiserver.streaming import dial_errors, exit_status, headers, upgrade
 from kprov.kube.component_base import spdy
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.request import Request
@@ -28,7 +28,6 @@ V5: Final = "v5.channel.k8s.io"
 _KUBELETS: Final = (*(f"v{number}.channel.k8s.io" for number in (5, 4, 3, 2)), "channel.k8s.io")
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE = range(5)
 _CLOSE: Final = 255
-_CONNECT_SECONDS: Final = 30.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: Of a terminal.
 _LARGEST: Final = 65535
@@ -209,24 +208,23 @@ async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection
     }
     lines = [*sent.items(), *(("X-Stream-Protocol-Version", each) for each in _KUBELETS)]
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            reader, writer = await splice.dial(url, context)
-            head = await splice.ask("POST", url, url.netloc, lines, reader, writer)
+        head, opened = await upgrade.send_upgrade("POST", url, url.netloc, lines, context)
     except EOFError as error:
         raise _RefusedError(f'error sending request: Post "{url.geturl()}": unexpected EOF') from error
-    except (OSError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
+    except (OSError, TimeoutError, ValueError) as error:
         text = f'error sending request: Post "{url.geturl()}": {dial_errors.problem(error, url)}'
         raise _RefusedError(text) from error
-    if head.code in _REDIRECTS and "Location" in head.headers:
-        writer.close()
+    if head.status in _REDIRECTS and "Location" in head.headers:
+        opened.close()
         place = head.headers["Location"]
         raise _RefusedError(f'error sending request: Post "{place}": redirect not allowed')
-    if head.code != 101 or not splice.is_spdy(head):
+    if head.status != 101 or not upgrade.is_spdy(head):
         try:
-            raise _RefusedError(f"unable to upgrade connection: {_message(await splice.body(head, reader))}")
+            text = _message(await opened.read_error_body(head))
+            raise _RefusedError(f"unable to upgrade connection: {text}")
         finally:
-            writer.close()
-    return spdy.Connection(reader, writer, head.headers.get("X-Stream-Protocol-Version", ""))
+            opened.close()
+    return spdy.Connection(opened.reader, opened.writer, head.headers.get("X-Stream-Protocol-Version", ""))
 
 
 def _message(body: bytes) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request.query import is_true
-from kprov.kube.apiserver.streaming import headers, splice
+from kprov.kube.apiserver.streaming import headers, upgrade
 from kprov.kube.apiserver.streaming.kubelet import Address, Kubelets
 from kprov.kube.apiserver.subresources import containers
 from kprov.kube.apiserver.subresources.call import Call
@@ -92,7 +92,7 @@ class Streams:
             if kind != "portForward" and websocket_channels.wanted(request):
                 asked = {ours: is_true(call.query.get(ours)) for ours, _ in _STREAMS}
                 return await websocket_channels.translate(request, url, context, asked)
-        return await splice.through(request, url, headers.for_upgrade(request), context)
+        return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), context)
 
 
 def _container(call: Call) -> str:

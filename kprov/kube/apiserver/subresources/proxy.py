@@ -13,7 +13,7 @@ import ssl
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from kprov.kube.apiserver.streaming import dial_errors, headers, paths, splice
+from kprov.kube.apiserver.streaming import dial_errors, headers, paths, upgrade
 from kprov.kube.apiserver.streaming.kubelet import Kubelets, unverified
 from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.answer import Answer, Response
@@ -91,7 +91,7 @@ class Proxies:
         if nowhere := dial_errors.port_problem(url):
             raise status.service_unavailable(f"error trying to reach service: {nowhere}")
         if request.upgrade:
-            return await splice.through(request, url, headers.for_upgrade(request), context)
+            return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), context)
         prefix = paths.escaped(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
         # Its HTTP client is a tenth of the memory of a server that is never asked for this.
         from kprov.kube.apiserver.streaming import forward

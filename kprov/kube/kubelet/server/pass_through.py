@@ -14,7 +14,8 @@ from multidict import CIMultiDict
 
 from kprov.kube.component_base.both_ways import until_one_ends
 from kprov.kube.component_base.http11.body import Body
-from kprov.kube.kubelet.server import runtime_upgrade
+from kprov.kube.component_base.http11.client import ClientConnection, ResponseHead
+from kprov.kube.kubelet.server.runtime_upgrade import request_upgrade
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +35,19 @@ async def pass_through(request: web.BaseRequest, url: str) -> web.StreamResponse
         if name.lower() in _FORWARDED or name.lower().startswith(_FORWARDED_PREFIX)
     ]
     try:
-        answer = await runtime_upgrade.ask(url, request.method, headers)
+        head, connection = await request_upgrade(url, request.method, headers)
     except OSError as error:
         return web.Response(status=500, text=f"{error}\n")
     try:
-        if answer.head.status != 101:
-            return await _refuse(answer)
-        return await _switch(request, answer)
+        if head.status != 101:
+            return await _refuse(head, connection)
+        return await _switch(request, head, connection)
     finally:
-        answer.writer.close()
+        connection.close()
 
 
-async def _refuse(answer: runtime_upgrade.Answer) -> web.Response:
-    head = answer.head
-    body = await answer.read_refusal()
+async def _refuse(head: ResponseHead, connection: ClientConnection) -> web.Response:
+    body = await connection.read_error_body(head)
     response = web.Response(
         status=head.status, reason=head.reason, headers=_end_to_end(head.headers), body=body
     )
@@ -63,8 +63,10 @@ def _end_to_end(headers: CIMultiDict[str]) -> CIMultiDict[str]:
     return kept
 
 
-async def _switch(request: web.BaseRequest, answer: runtime_upgrade.Answer) -> web.StreamResponse:
-    headers = answer.head.headers.copy()
+async def _switch(
+    request: web.BaseRequest, head: ResponseHead, connection: ClientConnection
+) -> web.StreamResponse:
+    headers = head.headers.copy()
     for name in _OWN:
         headers.popall(name, None)
     response = web.StreamResponse(status=101, headers=headers)
@@ -74,7 +76,7 @@ async def _switch(request: web.BaseRequest, answer: runtime_upgrade.Answer) -> w
         transport = request.transport
         # None: the client left in between.
         if transport is not None:
-            await _splice(request, transport, answer.reader, answer.writer)
+            await _copy_raw(request, transport, connection.reader, connection.writer)
     except ConnectionError as error:
         log.info("a stream was not opened: %s", error)
     return result(response)
@@ -140,7 +142,7 @@ class _Raw:
             self._transport.resume_reading()
 
 
-async def _splice(
+async def _copy_raw(
     request: web.BaseRequest,
     transport: asyncio.Transport,
     reader: asyncio.StreamReader,

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from kprov.kube.component_base.spdy import Connection, SpdyError, Stream
-from kprov.kube.kubelet.server import runtime_upgrade
+from kprov.kube.kubelet.server.runtime_upgrade import request_upgrade
 
 __all__ = ["Connection", "SpdyError", "Stream", "connect", "dial"]
 
@@ -12,20 +12,19 @@ _VERSION: Final = "X-Stream-Protocol-Version"
 
 
 async def dial(url: str, protocol: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
-    """Upgrade a connection to SPDY/3.1: (reader, writer, chosen subprotocol). Raises SpdyError."""
+    """Upgrade a connection to SPDY/3.1: (reader, writer, subprotocol of the runtime's choice). SpdyError."""
     headers = [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), (_VERSION, protocol)]
     try:
-        answer = await runtime_upgrade.ask(url, "POST", headers)
+        head, connection = await request_upgrade(url, "POST", headers)
     except OSError as error:
         raise SpdyError(str(error)) from error
-    if answer.head.status != 101:
-        body = (await answer.read_refusal()).decode(errors="replace")
-        answer.writer.close()
-        status = f"{answer.head.status} {answer.head.reason}"
-        raise SpdyError(f"unable to upgrade connection: {status}: {body.strip()}")
-    return answer.reader, answer.writer, answer.head.headers.get(_VERSION, "")
+    if head.status != 101:
+        body = (await connection.read_error_body(head)).decode(errors="replace")
+        connection.close()
+        raise SpdyError(f"unable to upgrade connection: {head.status} {head.reason}: {body.strip()}")
+    return connection.reader, connection.writer, head.headers.get(_VERSION, "")
 
 
 async def connect(url: str, protocol: str) -> Connection:
-    """Streams at the runtime's URL. Raises SpdyError."""
+    """Open a connection for streams at the runtime's URL. SpdyError."""
     return Connection(*await dial(url, protocol))

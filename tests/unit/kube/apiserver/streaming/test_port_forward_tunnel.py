@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from kprov.kube.apiserver.streaming import dial_errors, forward, headers, kubelet, splice
+from kprov.kube.apiserver.streaming import dial_errors, forward, headers, kubelet, upgrade
 from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.client import ClientConnection
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
@@ -68,7 +69,7 @@ async def front() -> AsyncIterator[Front]:
 def tunnel_to(port: int) -> Own:
     async def handle(request: Request) -> Answer:
         url = urlsplit(f"http://127.0.0.1:{port}{request.raw_path}")
-        return await splice.through(request, url, headers.for_upgrade(request), None)
+        return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), None)
 
     return handle
 
@@ -289,7 +290,7 @@ async def test_a_host_without_an_address_is_told_as_go_tells_it(front: Front, wa
         url = urlsplit("http://no-such-host.invalid:80/")
         try:
             if way == "upgraded":
-                return await splice.through(request, url, headers.for_upgrade(request), None)
+                return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), None)
             return await forward.send(request, url, "/proxy", kubelet.unverified())
         except status.StatusError as error:
             return Response(str(error).encode(), status=error.code)
@@ -318,7 +319,7 @@ async def test_a_certificate_of_an_unknown_authority_is_told_as_go_tells_it(tmp_
     url = urlsplit(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     async with server:
         with pytest.raises(ssl.SSLCertVerificationError) as caught:
-            await splice.dial(url, ssl.create_default_context())
+            await ClientConnection.open(url, ssl.create_default_context())
     text = "tls: failed to verify certificate: x509: certificate signed by unknown authority"
     assert dial_errors.problem(caught.value, url) == text
 

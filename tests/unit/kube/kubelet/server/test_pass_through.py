@@ -100,6 +100,29 @@ async def test_what_the_runtime_refuses_is_refused_in_its_words(handle: Handle) 
 
 
 @both
+async def test_a_refusal_in_chunks_is_passed_on_without_them(handle: Handle) -> None:
+    async def runtime(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"3\r\nno \r\n3\r\nway\r\n0\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(runtime, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/exec/token"
+        async with (
+            served(lambda request: handle(request, url)) as port,
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"http://127.0.0.1:{port}/", headers={"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+            ) as answer,
+        ):
+            assert (answer.status, await answer.text()) == (500, "no way")
+
+
+@both
 async def test_credentials_stay_with_the_kubelet(handle: Handle) -> None:
     runtime = Runtime()
     async with (
