@@ -79,7 +79,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         log.error("%s", error)  # noqa: TRY400  the text is enough for a wrong flag or file
         return 1
     etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
-    storage = encryption.wrap(options, etcd, keys.finder(list_stored_resources()))
+    storage = encryption.wrap(options, etcd, keys.build_finder(list_stored_resources()))
     registry = _build_registry(storage, int(options.event_ttl))
     health = Health()
     health.add("etcd", StorageCheck(storage, options.etcd_healthcheck_timeout))
@@ -92,7 +92,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     options.authorization_mode = authorization_configuration.read_modes(options)
     authorizer = authz.build(options, registry)
     server = _build_server(options, registry, authorizer, health, auditor, flow)
-    asked = ScrapeMetrics(etcd.size)
+    asked = ScrapeMetrics(etcd.read_size)
     asked.register()
     server.before_scrape = asked.refresh
     await server.start(
@@ -123,7 +123,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         health.stopping = True
         await asyncio.sleep(options.shutdown_delay_duration)
         for cache in registry.cacher.caches:
-            for watcher in cache.watchers():
+            for watcher in cache.list_watchers():
                 watcher.sink.end("")
         await server.stop()
         for task in tasks:

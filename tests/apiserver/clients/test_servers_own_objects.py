@@ -6,7 +6,7 @@ import datetime as dt
 import socket
 from typing import Any
 
-from kprov.kube.apiserver.bootstrap.server_identity import identity
+from kprov.kube.apiserver.bootstrap.server_identity import build_identity
 from tests.apiserver.conformance.calls import eventually
 from tests.apiserver.servers import ApiServer, another
 
@@ -15,7 +15,7 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 
 def test_a_server_has_a_lease(servers: list[ApiServer]) -> None:
     """Renewed by it; several on one host share it."""
-    name = identity(socket.gethostname())
+    name = build_identity(socket.gethostname())
 
     def lease() -> Any:
         answer = servers[0].get(f"{LEASES}/{name}")

@@ -39,7 +39,7 @@ async def find_object(
         found = store.lister.get(namespace, name)
     if found is None:
         return None
-    key = keys.key(store.resource, namespace, name)
+    key = keys.build_key(store.resource, namespace, name)
     entry = store.cache.get(key)
     # An entry that is newer already than what was looked at is no ground to remember anything.
     same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]

@@ -18,7 +18,7 @@ from kprov.kube.apiserver.bootstrap import (
     server_identity,
     system,
 )
-from kprov.kube.apiserver.bootstrap.authentication_trust import authentication_trust
+from kprov.kube.apiserver.bootstrap.authentication_trust import run
 from kprov.kube.apiserver.bootstrap.post_start_hook import PostStartHook
 from kprov.kube.apiserver.registry.core.service import allocators
 from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
@@ -31,22 +31,22 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
     """Upstream's post-start hooks that this server has, under upstream's names and in its order."""
     return [
         PostStartHook(
-            "priority-and-fairness-config-consumer", partial(priority_and_fairness.follow_schemas, registry)
+            "priority-and-fairness-config-consumer", partial(priority_and_fairness.run_consumer, registry)
         ),
-        PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
+        PostStartHook("start-system-namespaces-controller", partial(system.run_namespaces, registry)),
         PostStartHook(
             "start-cluster-authentication-info-controller",
-            partial(authentication_trust, options, registry),
+            partial(run, options, registry),
         ),
         PostStartHook(
             "start-kube-apiserver-identity-lease-controller", partial(server_identity.run, options, registry)
         ),
         PostStartHook(
             "start-kube-apiserver-identity-lease-garbage-collector",
-            partial(server_identity.collect, registry),
+            partial(server_identity.run_garbage_collector, registry),
         ),
         PostStartHook(
-            "start-legacy-token-tracking-controller", partial(cluster_facts.token_tracking, registry)
+            "start-legacy-token-tracking-controller", partial(cluster_facts.run_token_tracking, registry)
         ),
         PostStartHook(
             "start-service-ip-repair-controllers",
@@ -54,12 +54,15 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
         ),
         PostStartHook("rbac/bootstrap-roles", partial(rbac.run, registry)),
         PostStartHook(
-            "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)
+            "scheduling/bootstrap-system-priority-classes", partial(system.create_priority_classes, registry)
         ),
-        PostStartHook("priority-and-fairness-config-producer", partial(priority_and_fairness.run, registry)),
+        PostStartHook(
+            "priority-and-fairness-config-producer", partial(priority_and_fairness.run_producer, registry)
+        ),
         PostStartHook("bootstrap-controller", partial(kubernetes_service.run, options, registry)),
         PostStartHook(
-            "start-kubernetes-service-cidr-controller", partial(cluster_facts.service_cidr, options, registry)
+            "start-kubernetes-service-cidr-controller",
+            partial(cluster_facts.run_service_cidr, options, registry),
         ),
         PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
     ]

@@ -60,12 +60,12 @@ async def _ensure(registry: Registry, group: str, version: str) -> None:
     store, name = registry.store(_GROUP, _PLURAL), f"{version}.{group}"
     held = store.lister.get("", name)
     if held is None:
-        await ensure(registry, _GROUP, _PLURAL, "", _wanted(group, version))
+        await ensure(registry, _GROUP, _PLURAL, "", _build_api_service(group, version))
     if held is None or not (held.get("status") or {}).get("conditions"):
-        await _available(registry, name)
+        await _set_available(registry, name)
 
 
-def _wanted(group: str, version: str) -> JsonObject:
+def _build_api_service(group: str, version: str) -> JsonObject:
     minimum, priority = PRIORITIES[group, version]
     spec: JsonObject = {"version": version, "groupPriorityMinimum": minimum, "versionPriority": priority}
     if group:
@@ -73,7 +73,7 @@ def _wanted(group: str, version: str) -> JsonObject:
     return {"metadata": {"name": f"{version}.{group}", "labels": {_LABEL: "onstart"}}, "spec": spec}
 
 
-async def _available(registry: Registry, name: str) -> None:
+async def _set_available(registry: Registry, name: str) -> None:
     """What this server has itself is there while it is."""
     store = registry.store(_GROUP, _PLURAL)
     condition = {

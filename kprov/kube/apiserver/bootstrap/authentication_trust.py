@@ -43,7 +43,7 @@ _LISTS: Final = (
 _SLACK: Final = timedelta(minutes=5)
 
 
-async def authentication_trust(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
+async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-cluster-authentication-info-controller.
 
     Looks at once when the config map or an authority is another, and each minute at what others changed.
@@ -55,7 +55,7 @@ async def authentication_trust(options: Namespace, registry: Registry, done: Cal
         current = store.lister.get(_NAMESPACE, _NAME)
         changed = [file.reload() for file in files]
         if current is None or any(changed) or time.monotonic() - synced_at >= _SYNC_SECONDS:
-            await _sync(registry, current, required(options, *files))
+            await _sync(registry, current, build_data(options, *files))
             synced_at = time.monotonic()
         done()
         await asyncio.sleep(SECONDS)
@@ -63,7 +63,7 @@ async def authentication_trust(options: Namespace, registry: Registry, done: Cal
 
 async def _sync(registry: Registry, current: JsonObject | None, wanted: Mapping[str, str]) -> None:
     try:
-        data = combined((current or {}).get("data") or {}, wanted)
+        data = merge_data((current or {}).get("data") or {}, wanted)
     except ValueError as error:
         log.warning("config map %s/%s is left as it is: %s", _NAMESPACE, _NAME, error)
         return
@@ -74,33 +74,36 @@ async def _sync(registry: Registry, current: JsonObject | None, wanted: Mapping[
 
     def change(obj: JsonObject | None) -> JsonObject:
         obj = obj or {"metadata": {"name": _NAME}}
-        obj["data"] = combined(obj.get("data") or {}, wanted)
+        obj["data"] = merge_data(obj.get("data") or {}, wanted)
         return obj
 
     context = make_system_context("update", store.resource, _NAMESPACE, _NAME)
     await store.update(context, _NAMESPACE, _NAME, change, create=True)
 
 
-def required(options: Namespace, clients: AuthorityFile, proxies: AuthorityFile) -> dict[str, str]:
+def build_data(options: Namespace, clients: AuthorityFile, proxies: AuthorityFile) -> dict[str, str]:
     """What this API server has to tell: PEM bundles, and lists as JSON."""
     data = {_CLIENTS: clients.pem.decode(), _PROXIES: proxies.pem.decode()}
     for name in _LISTS:
-        data[name] = _written(getattr(options, name.replace("-", "_")))
+        data[name] = _encode_list(getattr(options, name.replace("-", "_")))
     return data
 
 
-def combined(existing: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+def merge_data(existing: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
     """The config map's data. ValueError: what stands there can be read by nobody."""
-    clients, proxies = (_bundle(existing.get(name, ""), wanted[name]) for name in (_CLIENTS, _PROXIES))
-    lists = {name: [*dict.fromkeys(_read(existing.get(name, "")) + _read(wanted[name]))] for name in _LISTS}
+    clients, proxies = (_merge_bundles(existing.get(name, ""), wanted[name]) for name in (_CLIENTS, _PROXIES))
+    lists = {
+        name: [*dict.fromkeys(_decode_list(existing.get(name, "")) + _decode_list(wanted[name]))]
+        for name in _LISTS
+    }
     data = {_CLIENTS: clients} if clients else {}
     if proxies:
         data[_PROXIES] = proxies
-        data |= {name: _written(values) for name, values in lists.items() if values or name != _UIDS}
+        data |= {name: _encode_list(values) for name, values in lists.items() if values or name != _UIDS}
     return data
 
 
-def _bundle(*bundles: str) -> str:
+def _merge_bundles(*bundles: str) -> str:
     ended = datetime.now(UTC) - _SLACK
     found = [each for text in bundles if text for each in x509.load_pem_x509_certificates(text.encode())]
     kept = dict.fromkeys(
@@ -109,7 +112,7 @@ def _bundle(*bundles: str) -> str:
     return "".join(kept)
 
 
-def _read(text: str) -> list[str]:
+def _decode_list(text: str) -> list[str]:
     values = json.loads(text) if text else []
     if values is None:
         return []
@@ -118,5 +121,5 @@ def _read(text: str) -> list[str]:
     return values
 
 
-def _written(values: Any) -> str:
+def _encode_list(values: Any) -> str:
     return json.dumps(list(values), separators=(",", ":"))

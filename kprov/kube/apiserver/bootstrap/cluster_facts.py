@@ -29,7 +29,7 @@ _TRACKING: Final = "kube-apiserver-legacy-service-account-token-tracking"
 _TRACKING_SECONDS: Final = 60.0
 
 
-async def service_cidr(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
+async def run_service_cidr(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-kubernetes-service-cidr-controller: makes it, and again when it is gone."""
     store = registry.store(_GROUP, "servicecidrs")
     cidrs = [part.strip() for part in options.service_cluster_ip_range.split(",") if part]
@@ -43,7 +43,7 @@ async def service_cidr(options: Namespace, registry: Registry, done: Callable[[]
             await _follow_flags(registry, current, cidrs, recorder)
         if current is None or (current["spec"].get("cidrs") == cidrs and _lacks_ready(current)):
             context = make_system_context("update", store.resource, "", _CIDR)
-            await store.update(context, "", _CIDR, _ready, subresource="status")
+            await store.update(context, "", _CIDR, _add_ready, subresource="status")
         done()
         await asyncio.sleep(_CIDR_SECONDS)
 
@@ -76,7 +76,7 @@ def _lacks_ready(obj: JsonObject) -> bool:
     return not any(each.get("type") == "Ready" and each.get("status") != "Unknown" for each in conditions)
 
 
-def _ready(obj: JsonObject | None) -> JsonObject:
+def _add_ready(obj: JsonObject | None) -> JsonObject:
     assert obj is not None
     conditions = (obj.setdefault("status", {}).get("conditions")) or []
     obj["status"]["conditions"] = [
@@ -92,30 +92,30 @@ def _ready(obj: JsonObject | None) -> JsonObject:
     return obj
 
 
-async def token_tracking(registry: Registry, done: Callable[[], None]) -> None:
+async def run_token_tracking(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-legacy-token-tracking-controller: the day since which, written once."""
     store = registry.store("", "configmaps")
     while True:
         current = store.lister.get(_NAMESPACE, _TRACKING)
         if current is None:
             await system.ensure_namespace(registry, _NAMESPACE)
-            wanted = {"metadata": {"name": _TRACKING}, "data": {"since": _today()}}
+            wanted = {"metadata": {"name": _TRACKING}, "data": {"since": _format_today()}}
             await system.ensure(registry, "", "configmaps", _NAMESPACE, wanted)
         elif not _is_day((current.get("data") or {}).get("since", "")):
             context = make_system_context("update", store.resource, _NAMESPACE, _TRACKING)
-            await store.update(context, _NAMESPACE, _TRACKING, _since_today)
+            await store.update(context, _NAMESPACE, _TRACKING, _build_tracking_object)
         done()
         await asyncio.sleep(_TRACKING_SECONDS)
 
 
-def _since_today(obj: JsonObject | None) -> JsonObject:
+def _build_tracking_object(obj: JsonObject | None) -> JsonObject:
     assert obj is not None
     if not _is_day((obj.get("data") or {}).get("since", "")):
-        obj["data"] = (obj.get("data") or {}) | {"since": _today()}
+        obj["data"] = (obj.get("data") or {}) | {"since": _format_today()}
     return obj
 
 
-def _today() -> str:
+def _format_today() -> str:
     return timestamps.now().partition("T")[0]
 
 

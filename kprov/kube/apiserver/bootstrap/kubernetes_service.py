@@ -86,22 +86,22 @@ class ServerLeases:
             else:
                 return
 
-    async def addresses(self) -> list[str]:
+    async def list_addresses(self) -> list[str]:
         """IPs of the servers that live, sorted."""
         page = await self._storage.list(LEASES)
         now = self._clock()
-        self._seen = {item.key: self._last_change(item, now) for item in page.items}
+        self._seen = {item.key: self._find_last_change(item, now) for item in page.items}
         living = [key for key, (_, since) in self._seen.items() if now - since <= LEASE_SECONDS]
         return sorted(key.removeprefix(LEASES) for key in living)
 
-    def _last_change(self, item: Stored, now: float) -> tuple[int, float]:
+    def _find_last_change(self, item: Stored, now: float) -> tuple[int, float]:
         known = self._seen.get(item.key)
         return known if known is not None and known[0] == item.revision else (item.revision, now)
 
 
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook bootstrap-controller; leaves the endpoints when it is cancelled."""
-    address = advertised_address(options)
+    address = find_advertised_address(options)
     port: int = options.secure_port
     leases = ServerLeases(registry.storage, address)
     shown: list[str] | None = None
@@ -115,10 +115,10 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
                 if options.endpoint_reconciler_type != "none":
                     if renewing:
                         await leases.renew()
-                    living = await leases.addresses()
+                    living = await leases.list_addresses()
                     # Now and then also without news: someone may have changed the endpoints.
                     if renewing or living != shown:
-                        await publish(registry, living, port)
+                        await publish_endpoints(registry, living, port)
                         shown = living
                 if renewing:
                     renew_at = time.monotonic() + REFRESH_SECONDS
@@ -128,21 +128,21 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         if options.endpoint_reconciler_type != "none":
-            await _leave(registry, leases, port)
+            await _remove_endpoint(registry, leases, port)
 
 
-async def _leave(registry: Registry, leases: ServerLeases, port: int) -> None:
+async def _remove_endpoint(registry: Registry, leases: ServerLeases, port: int) -> None:
     try:
         async with asyncio.timeout(_FAREWELL_SECONDS):
             await leases.remove()
-            await publish(registry, await leases.addresses(), port)
+            await publish_endpoints(registry, await leases.list_addresses(), port)
     except (TimeoutError, StatusError, StorageError) as error:
         log.warning(
             "this server stays in the endpoints of default/kubernetes until its lease ends: %s", error
         )
 
 
-def advertised_address(options: Namespace) -> str:
+def find_advertised_address(options: Namespace) -> str:
     """--advertise-address, else --bind-address, else the address that the default route leaves from."""
     for text in (options.advertise_address, options.bind_address):
         if text and not ipaddress.ip_address(text).is_unspecified:
@@ -178,15 +178,17 @@ async def _ensure_service(options: Namespace, registry: Registry) -> None:
             raise
 
 
-async def publish(registry: Registry, addresses: Sequence[str], port: int) -> None:
+async def publish_endpoints(registry: Registry, addresses: Sequence[str], port: int) -> None:
     """Make Endpoints and EndpointSlice say these addresses; nothing is written when they do."""
-    await _change(registry, "", "endpoints", lambda obj: _write_endpoints(obj, addresses, port))
-    await _change(
-        registry, "discovery.k8s.io", "endpointslices", lambda obj: _write_slice(obj, addresses, port)
+    await _change_object(registry, "", "endpoints", lambda obj: _fill_endpoints(obj, addresses, port))
+    await _change_object(
+        registry, "discovery.k8s.io", "endpointslices", lambda obj: _fill_slice(obj, addresses, port)
     )
 
 
-async def _change(registry: Registry, group: str, plural: str, write: Callable[[JsonObject], None]) -> None:
+async def _change_object(
+    registry: Registry, group: str, plural: str, write: Callable[[JsonObject], None]
+) -> None:
     store = registry.store(group, plural)
 
     def change(current: JsonObject | None) -> JsonObject:
@@ -198,7 +200,7 @@ async def _change(registry: Registry, group: str, plural: str, write: Callable[[
     await store.update(context, _NAMESPACE, _NAME, change, create=True)
 
 
-def _write_endpoints(obj: JsonObject, addresses: Sequence[str], port: int) -> None:
+def _fill_endpoints(obj: JsonObject, addresses: Sequence[str], port: int) -> None:
     obj["metadata"].setdefault("labels", {})["endpointslice.kubernetes.io/skip-mirror"] = "true"
     obj.pop("subsets", None)
     if addresses:
@@ -210,7 +212,7 @@ def _write_endpoints(obj: JsonObject, addresses: Sequence[str], port: int) -> No
         ]
 
 
-def _write_slice(obj: JsonObject, addresses: Sequence[str], port: int) -> None:
+def _fill_slice(obj: JsonObject, addresses: Sequence[str], port: int) -> None:
     obj["metadata"].setdefault("labels", {})["kubernetes.io/service-name"] = _NAME
     is_v6 = bool(addresses) and all(":" in address for address in addresses)
     obj.setdefault("addressType", "IPv6" if is_v6 else "IPv4")

@@ -42,7 +42,7 @@ _TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
 
 
-async def run(registry: Registry, done: Callable[[], None]) -> None:
+async def run_producer(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook priority-and-fairness-config-producer."""
     while True:
         for plural, wanted in load_objects():
@@ -60,11 +60,13 @@ async def ensure(store: Store, wanted: JsonObject) -> None:
     current = store.lister.get("", name)
     try:
         if current is None:
-            await store.create(_context("create", store, name), "", wanted)
+            await store.create(_build_context("create", store, name), "", wanted)
             return
         revised = revise(current, wanted, is_mandatory=name in MANDATORY)
         if revised is not None:
-            await store.update(_context("update", store, name), "", name, lambda _: copy.deepcopy(revised))
+            await store.update(
+                _build_context("update", store, name), "", name, lambda _: copy.deepcopy(revised)
+            )
     except StatusError as error:
         # Another server was faster, or someone changes it now: the next round sees.
         if error.code != 409:
@@ -119,13 +121,13 @@ async def _remove_unwanted(store: Store, plural: str) -> None:
             continue
         options = DeleteOptions(uid=meta["uid"], resource_version=meta["resourceVersion"])
         try:
-            await store.delete(_context("delete", store, meta["name"]), "", meta["name"], options)
+            await store.delete(_build_context("delete", store, meta["name"]), "", meta["name"], options)
         except StatusError as error:
             if error.code not in {404, 409}:
                 raise
 
 
-async def follow_schemas(registry: Registry, done: Callable[[], None]) -> None:
+async def run_consumer(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook priority-and-fairness-config-consumer: schemas say whether their level is there."""
     store, levels = registry.store(GROUP, SCHEMAS), registry.store(GROUP, LEVELS)
     changed = asyncio.Event()
@@ -139,14 +141,14 @@ async def follow_schemas(registry: Registry, done: Callable[[], None]) -> None:
         there = {obj["metadata"]["name"] for obj in levels.lister.list()}
         for obj in store.lister.list():
             try:
-                await _tell(store, obj, there)
+                await _write_status(store, obj, there)
             except StatusError as error:
                 if error.code not in {404, 409}:
                     raise
                 changed.set()
 
 
-async def _tell(store: Store, obj: JsonObject, levels: set[str]) -> None:
+async def _write_status(store: Store, obj: JsonObject, levels: set[str]) -> None:
     level = obj["spec"]["priorityLevelConfiguration"]["name"]
     text = f'This FlowSchema references the PriorityLevelConfiguration object named "{level}"'
     is_there = level in levels
@@ -184,11 +186,11 @@ async def _tell(store: Store, obj: JsonObject, levels: set[str]) -> None:
         )
 
     name = obj["metadata"]["name"]
-    context = replace(_context("update", store, name), applied=True)
+    context = replace(_build_context("update", store, name), applied=True)
     await store.update(context, "", name, change, subresource="status")
 
 
-def _context(verb: str, store: Store, name: str) -> RequestContext:
+def _build_context(verb: str, store: Store, name: str) -> RequestContext:
     context = make_system_context(verb, store.resource, "", name)
     context.field_manager = _MANAGER
     return context

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kprov.kube.apiserver.bootstrap import system
-from kprov.kube.apiserver.bootstrap.kubernetes_service import advertised_address
+from kprov.kube.apiserver.bootstrap.kubernetes_service import find_advertised_address
 from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
@@ -39,7 +39,7 @@ _COLLECT_SECONDS: Final = 3600.0
 _FAREWELL_SECONDS: Final = 5.0
 
 
-def identity(hostname: str) -> str:
+def build_identity(hostname: str) -> str:
     """The server's name, the same after a restart: "apiserver-" and a hash of the host's name."""
     parts = (hostname.encode(), _COMPONENT.encode())
     hashed = hashlib.sha256(b"".join(len(part).to_bytes(2, "big") + part for part in parts)).digest()
@@ -49,9 +49,9 @@ def identity(hostname: str) -> str:
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-kube-apiserver-identity-lease-controller; takes the lease along."""
     hostname = socket.gethostname()
-    name = identity(hostname)
+    name = build_identity(hostname)
     holder = f"{name}_{uuid.uuid4()}"
-    address = advertised_address(options)
+    address = find_advertised_address(options)
     peer = f"[{address}]" if ":" in address else address
 
     def renewed(current: JsonObject | None) -> JsonObject:
@@ -90,19 +90,21 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
             log.warning("the lease %s of this server stays until it is over", name)
 
 
-async def collect(registry: Registry, done: Callable[[], None]) -> None:
+async def run_garbage_collector(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-kube-apiserver-identity-lease-garbage-collector: leases that are over go."""
     done()
     store = registry.store("coordination.k8s.io", "leases")
     while True:
         for lease in store.lister.list(_NAMESPACE):
             metadata = lease["metadata"]
-            if (metadata.get("labels") or {}).get(LABEL) == _COMPONENT and _over(lease.get("spec") or {}):
+            if (metadata.get("labels") or {}).get(LABEL) == _COMPONENT and _has_expired(
+                lease.get("spec") or {}
+            ):
                 await _remove(registry, metadata["name"])
         await asyncio.sleep(_COLLECT_SECONDS)
 
 
-def _over(spec: JsonObject) -> bool:
+def _has_expired(spec: JsonObject) -> bool:
     if not spec.get("renewTime") or spec.get("leaseDurationSeconds") is None:
         return True
     return timestamps.seconds(spec["renewTime"]) + float(spec["leaseDurationSeconds"]) < time.time()

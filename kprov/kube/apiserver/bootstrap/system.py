@@ -35,7 +35,7 @@ _PRIORITY_CLASSES: Final = {
 _LOOK_AGAIN_SECONDS: Final = 60.0
 
 
-async def namespaces(registry: Registry, done: Callable[[], None]) -> None:
+async def run_namespaces(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-system-namespaces-controller: makes them, and again when one is missing."""
     while True:
         for name in NAMESPACES:
@@ -44,7 +44,7 @@ async def namespaces(registry: Registry, done: Callable[[], None]) -> None:
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
-async def priority_classes(registry: Registry, done: Callable[[], None]) -> None:
+async def create_priority_classes(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook scheduling/bootstrap-system-priority-classes."""
     for name, (value, description) in _PRIORITY_CLASSES.items():
         wanted = {"metadata": {"name": name}, "value": value, "description": description}

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from kprov.kube.apiserver.cacher import keys
-from kprov.kube.apiserver.cacher.entry import Entry, Event, Source
+from kprov.kube.apiserver.cacher.entry import Entry, EntryDecoder, Event
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.storage.interface import Change, Stored
 from kprov.kube.machinery.json_object import JsonObject
@@ -39,8 +39,8 @@ class ResourceCache:
     ) -> None:
         """fields_of, default: of its Strategy."""
         self.resource = resource
-        self.prefix = keys.prefix(resource)
-        self.source = Source(resource, fields_of, default)
+        self.prefix = keys.build_prefix(resource)
+        self.source = EntryDecoder(resource, fields_of, default)
         self.head = self.source.head
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []
@@ -63,12 +63,12 @@ class ResourceCache:
     def select(self, selection: Selection) -> Iterator[Entry]:
         """Matching entries in key order."""
         entries = self._entries
-        for key in self._range(selection.namespace):
+        for key in self._list_keys(selection.namespace):
             entry = entries[key]
             if selection.is_everything or selection.matches(entry):
                 yield entry
 
-    def is_last(self, key: str, namespace: str) -> bool:
+    def has_no_more(self, key: str, namespace: str) -> bool:
         """Whether no entry of that namespace ("": of any) stands behind a key."""
         following = bisect_right(self._keys, key)
         if following == len(self._keys):
@@ -79,27 +79,27 @@ class ResourceCache:
     def count(self) -> int:
         return len(self._keys)
 
-    def _range(self, namespace: str) -> Iterator[str]:
+    def _list_keys(self, namespace: str) -> Iterator[str]:
         if not namespace or not self.resource.namespaced:
             return iter(self._keys)
         start = f"{self.prefix}{namespace}/"
         first = bisect_left(self._keys, start)
         return islice(self._keys, first, bisect_left(self._keys, start[:-1] + "0", first))
 
-    def object(self, entry: Entry) -> JsonObject:
+    def decode(self, entry: Entry) -> JsonObject:
         """A fresh dict of an entry."""
         obj: JsonObject = orjson.loads(self.head + entry.tail)
         return obj
 
-    def look(self, entry: Entry) -> Mapping[str, Any]:
+    def get_shared(self, entry: Entry) -> Mapping[str, Any]:
         """An entry's object, the same one for all: for reading only."""
         if entry.shown is None:
-            entry.shown = self.object(entry)
+            entry.shown = self.decode(entry)
         return entry.shown
 
     # watching
 
-    def history_after(self, revision: int) -> list[Event] | None:
+    def find_history(self, revision: int) -> list[Event] | None:
         """Changes newer than the revision, None when they are no longer all known."""
         if revision < self.floor:
             return None
@@ -113,7 +113,7 @@ class ResourceCache:
         if same.pop(watcher, False) is None and not same:
             del self._watchers[watcher.selection]
 
-    def watchers(self) -> list[Watcher]:
+    def list_watchers(self) -> list[Watcher]:
         return [watcher for same in self._watchers.values() for watcher in same]
 
     def add_listener(self, listener: Listener) -> None:
@@ -137,31 +137,31 @@ class ResourceCache:
                 self._entries[item.key] = known
                 continue
             try:
-                self._entries[item.key], _ = self._entry(item)
+                self._entries[item.key], _ = self._decode_entry(item)
             except ValueError as error:
                 log.warning("what etcd holds at %s is no object: %s", item.key, error)
                 self.unreadable[item.key] = str(error)
         self._keys = sorted(self._entries)
         self._history.clear()
         self.floor = revision
-        for watcher in self.watchers():
+        for watcher in self.list_watchers():
             self.remove_watcher(watcher)
             watcher.sink.end("The resourceVersion for the provided watch is too old.")
         if self._listeners:
             for key, entry in old.items():
                 if key not in self._entries:
-                    obj = self._last(entry)
+                    obj = self._find_last_object(entry)
                     if obj is not None:
-                        self._tell("DELETED", obj)
+                        self._notify("DELETED", obj)
             for key, entry in self._entries.items():
                 before = old.get(key)
                 if before is not entry:
-                    self._tell("MODIFIED" if before else "ADDED", self.object(entry))
+                    self._notify("MODIFIED" if before else "ADDED", self.decode(entry))
 
     def apply(self, change: Change) -> None:
         """One change from the feed."""
         if change.error:
-            self._lose(change)
+            self._drop_unreadable(change)
             return
         if self.unreadable:
             self.unreadable.pop(change.key, None)
@@ -171,16 +171,16 @@ class ResourceCache:
                 return
             del self._entries[change.key]
             del self._keys[bisect_left(self._keys, change.key)]
-            event = Event("DELETED", self.head, previous.at(change.revision), previous)
-            obj = self._last(event.entry)
+            event = Event("DELETED", self.head, previous.at_revision(change.revision), previous)
+            obj = self._find_last_object(event.entry)
         else:
             if previous is not None and previous.revision >= change.revision:
                 return
             try:
-                entry, obj = self._entry(Stored(change.key, change.value, change.revision))
+                entry, obj = self._decode_entry(Stored(change.key, change.value, change.revision))
             except ValueError as error:
                 log.warning("what etcd holds at %s is no object: %s", change.key, error)
-                self._lose(replace(change, error=str(error)))
+                self._drop_unreadable(replace(change, error=str(error)))
                 return
             self._entries[change.key] = entry
             if previous is None:
@@ -190,38 +190,38 @@ class ResourceCache:
         if len(self._history) > HISTORY:
             self.floor = self._history.popleft().revision
         for selection, watchers in self._watchers.items():
-            if type_ := selection.told(event):
+            if type_ := selection.find_event_type(event):
                 for watcher in watchers:
                     if event.revision > watcher.after:
-                        watcher.sink.event(event, type_)
+                        watcher.sink.send_event(event, type_)
         if obj is not None:
-            self._tell(event.type, obj)
+            self._notify(event.type, obj)
 
-    def _lose(self, change: Change) -> None:
+    def _drop_unreadable(self, change: Change) -> None:
         """It cannot be read any more: neither its old state nor its end may be told."""
         self.unreadable[change.key] = change.error
         if self._entries.pop(change.key, None) is not None:
             del self._keys[bisect_left(self._keys, change.key)]
 
-    def _entry(self, stored: Stored) -> tuple[Entry, JsonObject | None]:
+    def _decode_entry(self, stored: Stored) -> tuple[Entry, JsonObject | None]:
         """And its object, where there are listeners."""
-        entry = self.source.entry(stored.key, stored.value, stored.revision)
+        entry = self.source.decode_entry(stored.key, stored.value, stored.revision)
         if not self._listeners:
             return entry, None
-        obj = self.object(entry)
-        self.source.know(entry, obj)
+        obj = self.decode(entry)
+        self.source.set_selected(entry, obj)
         return entry, obj
 
-    def _last(self, entry: Entry) -> JsonObject | None:
+    def _find_last_object(self, entry: Entry) -> JsonObject | None:
         """What listeners are told of an end; None without listeners, or of what never could be read."""
         if not self._listeners:
             return None
         try:
-            return self.object(entry)
+            return self.decode(entry)
         except ValueError as error:
             log.warning("what etcd holds at %s is no object: %s", entry.key, error)
             return None
 
-    def _tell(self, type_: str, obj: JsonObject) -> None:
+    def _notify(self, type_: str, obj: JsonObject) -> None:
         for listener in self._listeners:
             listener(type_, obj)

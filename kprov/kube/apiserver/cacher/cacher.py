@@ -61,7 +61,7 @@ class Cacher:
                 await self._load()
                 backoff.reset()
                 async for batch in self._storage.watch("", after=self.revision):
-                    self._take(batch)
+                    self._apply_batch(batch)
             except CompactedError:
                 log.warning("fell behind etcd's compaction, reading everything again")
             except StorageError as error:
@@ -79,7 +79,7 @@ class Cacher:
         except TimeoutError:
             raise NotFreshError(f"at {self.revision}, wanted {revision}") from None
 
-    async def fresh(self) -> int:
+    async def wait_until_fresh(self) -> int:
         """Make reads from the caches consistent; the revision they are at least at.
 
         Raises UnavailableError, NotFreshError.
@@ -98,7 +98,7 @@ class Cacher:
             page = await self._storage.list(keys.ROOT, revision=revision, limit=_PAGE, after=after)
             revision = page.revision
             for item in page.items:
-                cache = self._cache_of(item.key)
+                cache = self._find_cache(item.key)
                 if cache is not None:
                     by_cache[cache.prefix].append(item)
             if not page.remaining:
@@ -108,7 +108,7 @@ class Cacher:
         for prefix, items in by_cache.items():
             self._caches[prefix].replace(items, revision)
         self.loaded.set()
-        self._advance()
+        self._wake_waiters()
 
     async def read_again(self) -> None:
         """Take what could not be decrypted before, now that the keys are others."""
@@ -122,7 +122,7 @@ class Cacher:
                 if found is not None and key in cache.unreadable:
                     cache.apply(Change(key, found.value, found.revision, is_create=False))
 
-    def _cache_of(self, key: str) -> ResourceCache | None:
+    def _find_cache(self, key: str) -> ResourceCache | None:
         parts = key.split("/", 4)
         if len(parts) < 4 or parts[1] != "registry":
             return None
@@ -131,16 +131,16 @@ class Cacher:
             cache = self._caches.get(f"/registry/{parts[2]}/{parts[3]}/")
         return cache
 
-    def _take(self, batch: ChangeBatch) -> None:
+    def _apply_batch(self, batch: ChangeBatch) -> None:
         for change in batch.changes:
-            cache = self._cache_of(change.key)
+            cache = self._find_cache(change.key)
             if cache is not None:
                 cache.received += 1
                 cache.apply(change)
         self.revision = max(self.revision, batch.revision)
-        self._advance()
+        self._wake_waiters()
 
-    def _advance(self) -> None:
+    def _wake_waiters(self) -> None:
         while self._waiting and self._waiting[0][0] <= self.revision:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():

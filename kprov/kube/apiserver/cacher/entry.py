@@ -30,7 +30,7 @@ _METADATA: Final = b'"metadata":{'
 _EMPTY: Final[Mapping[str, str]] = {}
 
 
-class Source:
+class EntryDecoder:
     """What the entries of a resource share. See ResourceCache for `fields_of` and `default`."""
 
     __slots__ = ("_begin", "_default", "_fields_of", "_resource", "head")
@@ -41,60 +41,60 @@ class Source:
         fields_of: Callable[[JsonObject], Mapping[str, str]],
         default: Callable[[JsonObject], None],
     ) -> None:
-        self.head = head(resource)
+        self.head = build_head(resource)
         #: How everything begins that `encode` gave.
         self._begin = self.head + _METADATA + b'"'
         self._resource = resource
         self._fields_of = fields_of
         self._default = default
 
-    def entry(self, key: str, value: bytes, revision: int) -> Entry:
+    def decode_entry(self, key: str, value: bytes, revision: int) -> Entry:
         """Of what etcd holds. What we wrote is only read when somebody selects.
 
         Raises ValueError for what is no object of the resource.
         """
         obj = None
-        if not self._is_ours(value):
-            obj = self._foreign(key, value)
+        if not self._is_our_encoding(value):
+            obj = self._decode_other(key, value)
             value = encode(self.head, obj)
         place, _, name = key.rpartition("/")
         namespace = place.rpartition("/")[2] if self._resource.namespaced else ""
-        found = Entry(key, namespace, name, tail_of(self.head, value, revision), revision, self)
+        found = Entry(key, namespace, name, build_tail(self.head, value, revision), revision, self)
         if obj is not None:
-            self.know(found, obj)
+            self.set_selected(found, obj)
         return found
 
-    def read(self, key: str, value: bytes) -> JsonObject:
+    def decode_object(self, key: str, value: bytes) -> JsonObject:
         """The object that etcd holds. Raises as `entry`."""
-        if not self._is_ours(value):
-            return self._foreign(key, value)
+        if not self._is_our_encoding(value):
+            return self._decode_other(key, value)
         obj: JsonObject = orjson.loads(value)
         return obj
 
-    def _is_ours(self, value: bytes) -> bool:
+    def _is_our_encoding(self, value: bytes) -> bool:
         """Whether one of these API servers wrote it, by what it looks like."""
         if not value.startswith(self._begin) or not value.endswith(b"}"):
             return False
         return b"null" not in value or not _ODD.search(value)
 
-    def _foreign(self, key: str, value: bytes) -> JsonObject:
+    def _decode_other(self, key: str, value: bytes) -> JsonObject:
         from kprov.kube.apiserver.cacher import value_decoding
 
-        return value_decoding.read(key, value, self._resource, self._default)
+        return value_decoding.decode_value(key, value, self._resource, self._default)
 
-    def know(self, entry: Entry, obj: JsonObject) -> None:
+    def set_selected(self, entry: Entry, obj: JsonObject) -> None:
         """Let an entry be selected by its object, which somebody has read. Raises as `entry`."""
-        entry.selected = self._selected(entry, obj)
+        entry.selected = self._build_selected(entry, obj)
 
-    def select(self, entry: Entry) -> Selected:
+    def find_selected(self, entry: Entry) -> Selected:
         """Labels and fields of an entry; none of one that cannot be read."""
         try:
-            return self._selected(entry, orjson.loads(self.head + entry.tail))
+            return self._build_selected(entry, orjson.loads(self.head + entry.tail))
         except ValueError as error:
             log.warning("what etcd holds at %s is no object: %s", entry.key, error)
             return _EMPTY, _EMPTY
 
-    def _selected(self, entry: Entry, obj: JsonObject) -> Selected:
+    def _build_selected(self, entry: Entry, obj: JsonObject) -> Selected:
         names = {"metadata.name": entry.name, "metadata.namespace": entry.namespace}
         try:
             return obj["metadata"].get("labels") or _EMPTY, {**names, **self._fields_of(obj)}
@@ -114,7 +114,7 @@ class Entry:
     name: str
     tail: bytes
     revision: int
-    source: Source
+    source: EntryDecoder
     selected: Selected | None = None
     shown: Mapping[str, Any] | None = None
 
@@ -129,12 +129,12 @@ class Entry:
 
     def _select(self) -> Selected:
         if self.selected is None:
-            self.selected = self.source.select(self)
+            self.selected = self.source.find_selected(self)
         return self.selected
 
-    def at(self, revision: int) -> Entry:
+    def at_revision(self, revision: int) -> Entry:
         """The same with another resourceVersion."""
-        tail = at_revision(self.tail, revision)
+        tail = set_revision(self.tail, revision)
         return Entry(self.key, self.namespace, self.name, tail, revision, self.source, self.selected)
 
 
@@ -151,20 +151,20 @@ class Event:
         self.revision = entry.revision
         self._lines: dict[str, bytes] = {}
 
-    def line(self, type_: str) -> bytes:
+    def encode_line(self, type_: str) -> bytes:
         """`{"type":...,"object":...}` and a newline."""
         line = self._lines.get(type_)
         if line is None:
             tail = self.entry.tail
             if type_ == "DELETED" and self.type != "DELETED" and self.previous is not None:
                 # It fell out of the watcher's selection: its last seen state, at the new revision.
-                tail = at_revision(self.previous.tail, self.revision)
+                tail = set_revision(self.previous.tail, self.revision)
             line = b'{"type":"%b","object":%b%b}\n' % (type_.encode(), self.head, tail)
             self._lines[type_] = line
         return line
 
 
-def head(resource: Resource) -> bytes:
+def build_head(resource: Resource) -> bytes:
     return f'{{"kind":"{resource.kind}","apiVersion":"{resource.api_version}",'.encode()
 
 
@@ -175,12 +175,12 @@ def encode(resource_head: bytes, obj: JsonObject) -> bytes:
     return resource_head + go_json.dumps({"metadata": metadata, **rest})[1:]
 
 
-def tail_of(resource_head: bytes, value: bytes, revision: int) -> bytes:
+def build_tail(resource_head: bytes, value: bytes, revision: int) -> bytes:
     """The tail of what `encode` gave."""
     return b'"metadata":{"resourceVersion":"%d",%b' % (revision, value[len(resource_head) + len(_METADATA) :])
 
 
-def at_revision(tail: bytes, revision: int) -> bytes:
+def set_revision(tail: bytes, revision: int) -> bytes:
     """The same tail with another resourceVersion."""
     start = len(b'"metadata":{"resourceVersion":"')
     return b"%b%d%b" % (tail[:start], revision, tail[tail.index(b'"', start) :])

@@ -30,9 +30,9 @@ _SPECIAL: Final = {
 _UNSERVED: Final = {f"{ROOT}masterleases/": ("", "apiserveripinfo")}
 
 
-def finder(resources: Iterable[Resource]) -> Callable[[str], tuple[str, str] | None]:
+def build_finder(resources: Iterable[Resource]) -> Callable[[str], tuple[str, str] | None]:
     """A function from an etcd key to the (group, plural) of what is kept there, None for other keys."""
-    known = {prefix(resource): (resource.group, resource.plural) for resource in resources} | _UNSERVED
+    known = {build_prefix(resource): (resource.group, resource.plural) for resource in resources} | _UNSERVED
 
     def find(key: str) -> tuple[str, str] | None:
         parts = key.split("/", 4)
@@ -44,12 +44,16 @@ def finder(resources: Iterable[Resource]) -> Callable[[str], tuple[str, str] | N
     return find
 
 
-def prefix(resource: Resource) -> str:
+def build_prefix(resource: Resource) -> str:
     """Key prefix with a slash at the end: "/registry/pods/"."""
     place = _SPECIAL.get((resource.group, resource.plural), resource.plural)
     return f"{ROOT}{place}/"
 
 
-def key(resource: Resource, namespace: str, name: str) -> str:
+def build_key(resource: Resource, namespace: str, name: str) -> str:
     """An object's key."""
-    return f"{prefix(resource)}{namespace}/{name}" if resource.namespaced else f"{prefix(resource)}{name}"
+    return (
+        f"{build_prefix(resource)}{namespace}/{name}"
+        if resource.namespaced
+        else f"{build_prefix(resource)}{name}"
+    )

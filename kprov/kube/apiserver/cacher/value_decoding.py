@@ -16,12 +16,14 @@ from kprov.kube.machinery.schema import object_schema, zero_values
 _PROTOBUF: Final = b"k8s\x00"
 
 
-def read(key: str, value: bytes, resource: Resource, default: Callable[[JsonObject], None]) -> JsonObject:
+def decode_value(
+    key: str, value: bytes, resource: Resource, default: Callable[[JsonObject], None]
+) -> JsonObject:
     """The object, with the defaults of its kind; one without a name has its key's.
 
     Raises ValueError: it is none, or one that its kind cannot be.
     """
-    obj = orjson.loads(_as_json(value))
+    obj = orjson.loads(_convert_to_json(value))
     if obj is None:
         obj = {}  # as Go reads it into any type
     if type(obj) is not dict:
@@ -29,7 +31,7 @@ def read(key: str, value: bytes, resource: Resource, default: Callable[[JsonObje
     if obj.get("kind") not in {None, "", resource.kind}:
         raise ValueError(f"it is no {resource.kind}")
     obj["kind"], obj["apiVersion"] = resource.kind, resource.api_version
-    _plain(obj, resource)
+    _normalize(obj, resource)
     try:
         default(obj)
     except (KeyError, TypeError, AttributeError) as error:
@@ -42,7 +44,7 @@ def read(key: str, value: bytes, resource: Resource, default: Callable[[JsonObje
     return obj
 
 
-def _plain(obj: JsonObject, resource: Resource) -> None:
+def _normalize(obj: JsonObject, resource: Resource) -> None:
     """Change it in place to what decoding into Go's types and encoding again would give, or ValueError."""
     built_in = object_schema.builtin()
     if not built_in.knows(resource.gvk):
@@ -53,7 +55,7 @@ def _plain(obj: JsonObject, resource: Resource) -> None:
     zero_values.normalize(obj, built_in.node(resource.gvk))
 
 
-def _as_json(value: bytes) -> bytes:
+def _convert_to_json(value: bytes) -> bytes:
     """Upstream's API servers write protobuf. ValueError: it cannot be read."""
     if not value.startswith(_PROTOBUF):
         return value

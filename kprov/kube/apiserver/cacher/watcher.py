@@ -29,7 +29,7 @@ class Selection:
             return False
         return self.fields is None or self.fields.matches(entry.fields)
 
-    def told(self, event: Event) -> str:
+    def find_event_type(self, event: Event) -> str:
         """The event's type in these terms, "" for none: an object that begins to match is ADDED."""
         before = event.previous is not None and self.matches(event.previous)
         if event.type != "DELETED" and self.matches(event.entry):
@@ -40,10 +40,10 @@ class Selection:
 class Sink(Protocol):
     """Where a watch's events go. Neither call may block; both come on the event loop, in order."""
 
-    def event(self, event: Event, type_: str) -> None:
+    def send_event(self, event: Event, type_: str) -> None:
         """One event, in the type it has for this watcher."""
 
-    def bookmark(self, revision: int) -> None:
+    def send_bookmark(self, revision: int) -> None:
         """Everything up to that revision has been sent."""
 
     def end(self, expired: str) -> None:
@@ -60,5 +60,5 @@ class Watcher:
 
     def offer(self, event: Event) -> None:
         """Pass the event on in this watcher's terms."""
-        if event.revision > self.after and (type_ := self.selection.told(event)):
-            self.sink.event(event, type_)
+        if event.revision > self.after and (type_ := self.selection.find_event_type(event)):
+            self.sink.send_event(event, type_)

@@ -42,6 +42,6 @@ class Bookmarks:
             self._timer = self._loop.call_at(self._due, self._send)
 
     def _send(self) -> None:
-        self._watcher.sink.bookmark(self._cacher.revision)
+        self._watcher.sink.send_bookmark(self._cacher.revision)
         if self._due < self._last:
             self._schedule()

@@ -72,7 +72,7 @@ def _has_more(store: Store, selection: Selection, last: Entry) -> bool:
     fields = selection.fields
     if selection.is_everything or (fields is not None and fields.exact("metadata.name") is not None):
         return False
-    return not store.cache.is_last(last.key, selection.namespace)
+    return not store.cache.has_no_more(last.key, selection.namespace)
 
 
 async def catch_up(store: Store, revision: int | None) -> None:
@@ -161,4 +161,4 @@ async def _read_from_storage(
 
 
 def _decode_entry(store: Store, item: Stored) -> Entry:
-    return store.cache.source.entry(item.key, item.value, item.revision)
+    return store.cache.source.decode_entry(item.key, item.value, item.revision)

@@ -30,11 +30,11 @@ class VersionedView:
 
     def decode_entry(self, entry: Entry) -> JsonObject:
         """A fresh dict of a cache entry, in the client's version."""
-        return self.to_client(self.store.cache.object(entry))
+        return self.to_client(self.store.cache.decode(entry))
 
     def convert_entry(self, entry: Entry, form: Form) -> JsonObject:
         """What the client's form is made of: tables and metadata come from the object as it is stored."""
-        obj = self.store.cache.object(entry)
+        obj = self.store.cache.decode(entry)
         return obj if form.kind else self.to_client(obj)
 
     def to_stored(self, obj: JsonObject) -> JsonObject:

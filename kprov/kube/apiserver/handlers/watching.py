@@ -54,7 +54,7 @@ class _Encoder:
         return self.encode_object("ADDED", self._view.convert_entry(entry, self._form))
 
     def encode_event(self, event: Event, type_: str) -> bytes:
-        line = event.line(type_)
+        line = event.encode_line(type_)
         if self.is_plain:
             return line
         obj = orjson.loads(line)["object"]
@@ -113,13 +113,13 @@ class _HttpSink:
         self._rounds = rounds
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def event(self, event: Event, type_: str) -> None:
+    def send_event(self, event: Event, type_: str) -> None:
         if self._encoder.is_mute:
             self._finish()
         else:
             self.write_line(self._encoder.encode_event(event, type_))
 
-    def bookmark(self, revision: int) -> None:
+    def send_bookmark(self, revision: int) -> None:
         if self._encoder.is_mute:
             self._finish()
         else:
@@ -159,10 +159,10 @@ class _WebSocketSink:
         self._encoder = encoder
         self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
 
-    def event(self, event: Event, type_: str) -> None:
+    def send_event(self, event: Event, type_: str) -> None:
         self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.encode_event(event, type_))
 
-    def bookmark(self, revision: int) -> None:
+    def send_bookmark(self, revision: int) -> None:
         self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.encode_bookmark(revision))
 
     def end(self, expired: str) -> None:
@@ -210,7 +210,7 @@ def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher:
         if options.bookmarks and options.marks_initial_end:
             lines.append(encoder.encode_bookmark(watcher.after, _INITIAL_END))
     elif options.revision:
-        past = store.cache.history_after(options.revision)
+        past = store.cache.find_history(options.revision)
         if past is None:
             text = f"too old resource version: {options.revision} ({store.cache.floor})"
             raise status.expired(text)

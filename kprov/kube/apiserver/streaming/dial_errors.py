@@ -11,12 +11,12 @@ from urllib.parse import SplitResult
 _UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
 
 
-def problem(error: BaseException, url: SplitResult) -> str:
+def describe_error(error: BaseException, url: SplitResult) -> str:
     """error: of a connection to that URL."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):
-            return f"dial tcp {_place(url)}: connect: connection refused"
+            return f"dial tcp {_format_address(url)}: connect: connection refused"
         if isinstance(cause, socket.gaierror):
             return f"dial tcp: lookup {url.hostname}: no such host"
         if isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _UNKNOWN_AUTHORITY:
@@ -25,7 +25,7 @@ def problem(error: BaseException, url: SplitResult) -> str:
     return str(error) or type(error).__name__
 
 
-def port_problem(url: SplitResult) -> str:
+def find_port_problem(url: SplitResult) -> str:
     """Why nothing can listen there, "" where something may."""
     place, _, port = url.netloc.rpartition(":")
     if not place or not port or port.endswith("]"):
@@ -35,5 +35,5 @@ def port_problem(url: SplitResult) -> str:
     return f"dial tcp: address {port}: invalid port" if int(port) > 65535 else ""
 
 
-def _place(url: SplitResult) -> str:
+def _format_address(url: SplitResult) -> str:
     return url.netloc if url.port is not None else f"{url.netloc}:{443 if url.scheme == 'https' else 80}"

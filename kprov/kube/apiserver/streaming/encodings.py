@@ -14,16 +14,16 @@ _GZIP: Final = 31
 _PIECE: Final = 256 * 1024
 
 
-class BrokenError(ValueError):
+class InvalidGzipError(ValueError):
     """What a backend calls gzip is none, or ends early."""
 
 
-def wanted(method: str, headers: Mapping[str, str]) -> bool:
+def accepts_gzip(method: str, headers: Mapping[str, str]) -> bool:
     """Whether gzip is asked for on the way, since the client has said nothing of encodings and parts."""
     return method != "HEAD" and "Accept-Encoding" not in headers and "Range" not in headers
 
 
-async def unpacked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def decompress(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The bytes within one gzip member or several. BrokenError."""
     reader = zlib.decompressobj(_GZIP)
     try:
@@ -37,6 +37,6 @@ async def unpacked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             while not reader.eof and (rest := reader.decompress(b"", _PIECE)):
                 yield rest
     except zlib.error as error:
-        raise BrokenError(str(error)) from error
+        raise InvalidGzipError(str(error)) from error
     if not reader.eof:
-        raise BrokenError("unexpected EOF")
+        raise InvalidGzipError("unexpected EOF")

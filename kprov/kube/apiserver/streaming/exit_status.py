@@ -15,39 +15,39 @@ from kprov.kube.machinery import status
 _EXITED: Final = "command terminated with exit code"
 
 
-def of(said: bytes, number: int) -> dict[str, Any]:
+def parse_status(said: bytes, number: int) -> dict[str, Any]:
     """said: all that came on the error stream. number: of the kubelet's protocol; older ones are text."""
     if not said:
         return {"metadata": {}, "status": "Success"}
     if number < 4:
         words = "error executing remote command" if number > 1 else "Error executing remote command"
-        return told(status.internal_error(f"{words}: {said.decode(errors='replace')}"))
+        return build_error_status(status.internal_error(f"{words}: {said.decode(errors='replace')}"))
     try:
         found = orjson.loads(said)
     except ValueError as error:
         shown = status.quoted(said.decode(errors="replace"))
-        return told(status.internal_error(f"error stream protocol error: {error} in {shown}"))
+        return build_error_status(status.internal_error(f"error stream protocol error: {error} in {shown}"))
     if not isinstance(found, dict):
         found = {}
     if found.get("status") == "Success":
         return {"metadata": {}, "status": "Success"}
     if found.get("status") != "Failure":
-        return told(status.internal_error("error stream protocol error: unknown error"))
+        return build_error_status(status.internal_error("error stream protocol error: unknown error"))
     if found.get("reason") != "NonZeroExitCode":
-        return told(status.internal_error(str(found.get("message", ""))))
-    return _exited(found)
+        return build_error_status(status.internal_error(str(found.get("message", ""))))
+    return _build_exit_status(found)
 
 
-def _exited(found: Mapping[str, Any]) -> dict[str, Any]:
+def _build_exit_status(found: Mapping[str, Any]) -> dict[str, Any]:
     if not found.get("details"):
-        return told(status.internal_error("error stream protocol error: details must be set"))
+        return build_error_status(status.internal_error("error stream protocol error: details must be set"))
     for cause in found["details"].get("causes") or ():
         if cause.get("reason") != "ExitCode":
             continue
         code = str(cause.get("message", ""))
         if not code.isascii() or not code.isdecimal() or int(code) > 255:
             text = f"error stream protocol error: invalid exit code value {status.quoted(code)}"
-            return told(status.internal_error(text))
+            return build_error_status(status.internal_error(text))
         return {
             "metadata": {},
             "status": "Failure",
@@ -55,9 +55,9 @@ def _exited(found: Mapping[str, Any]) -> dict[str, Any]:
             "reason": "NonZeroExitCode",
             "details": {"causes": [{"reason": "ExitCode", "message": str(int(code))}]},
         }
-    return told(status.internal_error("error stream protocol error: no ExitCode cause given"))
+    return build_error_status(status.internal_error("error stream protocol error: no ExitCode cause given"))
 
 
-def told(error: status.StatusError) -> dict[str, Any]:
+def build_error_status(error: status.StatusError) -> dict[str, Any]:
     """Without its kind, as upstream writes it on the channel."""
     return {name: value for name, value in error.status.items() if name not in {"kind", "apiVersion"}}

@@ -23,13 +23,13 @@ from kprov.kube.machinery import status
 _CONNECT_SECONDS: Final = 30.0
 
 
-async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSLContext) -> Answer:
+async def forward_request(request: Request, url: SplitResult, prefix: str, context: ssl.SSLContext) -> Answer:
     """prefix: the part of the client's path that stands for the backend. ServiceUnavailable without one."""
-    sent = headers.for_request(request)
+    sent = headers.filter_request(request)
     sent["Host"] = request.host or url.netloc
-    sent["X-Forwarded-Uri"] = paths.joined(prefix, url.path)
-    headers.forward_for(request, sent)
-    unpacks = encodings.wanted(request.method, sent)
+    sent["X-Forwarded-Uri"] = paths.join(prefix, url.path)
+    headers.add_forwarded_for(request, sent)
+    unpacks = encodings.accepts_gzip(request.method, sent)
     if unpacks:
         sent["Accept-Encoding"] = "gzip"
     body: Any = request.body.iter_any() if request.has_body else None
@@ -52,7 +52,7 @@ async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSL
         except aiohttp.ServerDisconnectedError as error:
             raise status.service_unavailable("error trying to reach service: EOF") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            text = f"error trying to reach service: {dial_errors.problem(error, url)}"
+            text = f"error trying to reach service: {dial_errors.describe_error(error, url)}"
             raise status.service_unavailable(text) from error
         async with answer:
             if answer.status == 101:
@@ -60,33 +60,33 @@ async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSL
                 other = status.quoted(answer.headers.get("Upgrade", ""))
                 text = f'backend tried to switch protocol {other} when "" was requested'
                 raise status.failure(500, "", text)
-            return await _pass_on(request, answer, url, prefix, unpacks=unpacks)
+            return await _forward_answer(request, answer, url, prefix, unpacks=unpacks)
 
 
-async def _pass_on(
+async def _forward_answer(
     request: Request, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str, *, unpacks: bool
 ) -> Answer:
-    kept = headers.of_answer(CIMultiDict(answer.headers))
+    kept = headers.filter_answer(CIMultiDict(answer.headers))
     pieces: AsyncIterator[bytes] = answer.content.iter_any()
     if unpacks and kept.get("Content-Encoding", "").lower() == "gzip":
         del kept["Content-Encoding"]
         kept.popall("Content-Length", None)
-        pieces = encodings.unpacked(pieces)
+        pieces = encodings.decompress(pieces)
     kept.add("Cache-Control", "no-cache, private")
     if answer.status == 304:
         # What has not changed has no type, either.
         kept.popall("Content-Type", None)
-    link = partial(rewritten, backend=url.netloc, host=request.host, prefix=prefix)
+    link = partial(rewrite_location, backend=url.netloc, host=request.host, prefix=prefix)
     if "Location" in kept:
         kept["Location"] = link(kept["Location"])
     elif request.method != "HEAD" and html_links.is_page(kept):
-        return await _page(answer.status, pieces, kept, link)
+        return await _rewrite_page(answer.status, pieces, kept, link)
     response = Stream(status=answer.status, headers=kept)
     response.start(request)
     try:
         async for piece in pieces:
             await response.write(piece)
-    except (aiohttp.ClientError, encodings.BrokenError) as error:
+    except (aiohttp.ClientError, encodings.InvalidGzipError) as error:
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError(str(error)) from error
@@ -94,19 +94,19 @@ async def _pass_on(
     return response
 
 
-async def _page(
+async def _rewrite_page(
     code: int, pieces: AsyncIterator[bytes], kept: CIMultiDict[str], link: html_links.Link
 ) -> Response:
     try:
         body = b"".join([piece async for piece in pieces])
-        body = html_links.rewrite(body, kept.get("Content-Encoding", ""), link)
+        body = html_links.rewrite_page(body, kept.get("Content-Encoding", ""), link)
     except (aiohttp.ClientError, ValueError) as error:
         raise status.failure(500, "", "unexpected EOF") from error
     kept.popall("Content-Length", None)
     return Response(status=code, headers=kept, body=body)
 
 
-def rewritten(location: str, backend: str, host: str, prefix: str) -> str:
+def rewrite_location(location: str, backend: str, host: str, prefix: str) -> str:
     """A redirect within the backend, led through the proxy; others as they are."""
     target = urlsplit(location)
     if (target.netloc and target.netloc not in {backend, host}) or not target.path.startswith("/"):
@@ -114,5 +114,5 @@ def rewritten(location: str, backend: str, host: str, prefix: str) -> str:
     if target.netloc != host:
         target = target._replace(scheme="", netloc="")
     if not target.path.startswith(prefix):
-        target = target._replace(path=paths.joined(prefix, target.path))
+        target = target._replace(path=paths.join(prefix, target.path))
     return target.geturl()

@@ -34,7 +34,7 @@ GO_CLIENT: Final = "Go-http-client/1.1"
 _CORS: Final = "access-control-"
 
 
-def of_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
+def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
     """A backend's headers as the client sees them: this server says who may read an answer."""
     named = {each.strip().lower() for line in given.getall("Connection", ()) for each in line.split(",")}
     kept: CIMultiDict[str] = CIMultiDict()
@@ -45,10 +45,10 @@ def of_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
     return kept
 
 
-def for_request(request: Request) -> CIMultiDict[str]:
+def filter_request(request: Request) -> CIMultiDict[str]:
     """For a plain HTTP request."""
     named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
-    found = _kept(request, HOP_BY_HOP | named)
+    found = _copy_headers(request, HOP_BY_HOP | named)
     if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
         found["Te"] = "trailers"
     if request.method not in BODY_METHODS and not request.has_body:
@@ -56,9 +56,9 @@ def for_request(request: Request) -> CIMultiDict[str]:
     return found
 
 
-def for_upgrade(request: Request) -> CIMultiDict[str]:
+def filter_upgrade(request: Request) -> CIMultiDict[str]:
     """For a request that switches protocols: all goes on as it came but a token among its protocols."""
-    found = _kept(request, _BODY)
+    found = _copy_headers(request, _BODY)
     offered = [
         each.strip()
         for line in found.popall("Sec-WebSocket-Protocol", [])
@@ -67,20 +67,20 @@ def for_upgrade(request: Request) -> CIMultiDict[str]:
     ]
     if offered:
         found["Sec-Websocket-Protocol"] = ", ".join(offered)
-    forward_for(request, found)
+    add_forwarded_for(request, found)
     found.setdefault("User-Agent", GO_CLIENT)
     if request.method in BODY_METHODS:
         found["Content-Length"] = "0"
     return found
 
 
-def forward_for(request: Request, found: CIMultiDict[str]) -> None:
+def add_forwarded_for(request: Request, found: CIMultiDict[str]) -> None:
     """Say to the backend who asks: `found` are its headers."""
     if request.remote:
         found["X-Forwarded-For"] = ", ".join([*found.getall("X-Forwarded-For", []), request.remote])
 
 
-def _kept(request: Request, left_out: frozenset[str]) -> CIMultiDict[str]:
+def _copy_headers(request: Request, left_out: frozenset[str]) -> CIMultiDict[str]:
     """Names as Go writes them: a backend in another language may look for them just so."""
     found: CIMultiDict[str] = CIMultiDict()
     for name, value in request.headers.items():

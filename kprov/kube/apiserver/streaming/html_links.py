@@ -53,26 +53,26 @@ def is_page(headers: Mapping[str, str]) -> bool:
     return kind == "text/html" and headers.get("Content-Encoding", "") in {"", *_WINDOWS}
 
 
-def rewrite(body: bytes, encoding: str, link: Link) -> bytes:
+def rewrite_page(body: bytes, encoding: str, link: Link) -> bytes:
     """The page with `link` of each link; encoding: its Content-Encoding. ValueError: it is not of that."""
     if not encoding:
-        return _rewrite(body, link)
+        return _rewrite_tags(body, link)
     window = _WINDOWS[encoding]
     try:
         page = zlib.decompress(body, window)
     except zlib.error as error:
         raise ValueError(str(error)) from error
     packer = zlib.compressobj(wbits=window)
-    return packer.compress(_rewrite(page, link)) + packer.flush()
+    return packer.compress(_rewrite_tags(page, link)) + packer.flush()
 
 
-def _rewrite(page: bytes, link: Link) -> bytes:
+def _rewrite_tags(page: bytes, link: Link) -> bytes:
     # Bytes that are no UTF-8 stay what they are.
     text = page.decode(errors="surrogateescape")
-    return _Tags(text, link).result().encode(errors="surrogateescape")
+    return _LinkRewriter(text, link).result().encode(errors="surrogateescape")
 
 
-class _Tags(HTMLParser):
+class _LinkRewriter(HTMLParser):
     """Writes start tags anew, everything else as it stands."""
 
     def __init__(self, text: str, link: Link) -> None:

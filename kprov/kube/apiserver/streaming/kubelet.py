@@ -22,7 +22,7 @@ _WEBSOCKETS: Final = "ExtendWebSocketsToKubelet"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class KubeletAddress:
     """A kubelet's host name or IP address, and its port. websockets: whether it knows them by itself."""
 
     host: str
@@ -40,9 +40,9 @@ class Kubelets:
         self._authority = options.kubelet_certificate_authority
         self._registry = registry
         self._contexts: dict[bool, tuple[tuple[int, ...], ssl.SSLContext]] = {}
-        self.context()
+        self.load_context()
 
-    def address(self, node_name: str, asked: Resource | None = None) -> Address:
+    def find_address(self, node_name: str, asked: Resource | None = None) -> KubeletAddress:
         """Of a node's kubelet, as its node says. InternalError without an address.
 
         NotFound, which speaks of the resource asked for: upstream says so of a pod whose node is missing.
@@ -51,9 +51,9 @@ class Kubelets:
         node = store.lister.get("", node_name)
         if node is None:
             raise status.not_found(asked or store.resource, node_name)
-        return address_of(node, self._types)
+        return parse_address(node, self._types)
 
-    def context(self, *, verify: bool = True) -> ssl.SSLContext:
+    def load_context(self, *, verify: bool = True) -> ssl.SSLContext:
         """TLS towards kubelets; read again when a file has changed. Without an authority all is believed."""
         stamps = tuple(
             Path(name).stat().st_mtime_ns for name in (self._certificate, self._key, self._authority) if name
@@ -74,7 +74,7 @@ class Kubelets:
         return context
 
 
-def address_of(node: JsonObject, types: Sequence[str]) -> Address:
+def parse_address(node: JsonObject, types: Sequence[str]) -> KubeletAddress:
     """The first address of the first of `types` that the node has. InternalError when it has none of them."""
     found = node.get("status") or {}
     addresses = found.get("addresses") or ()
@@ -83,12 +83,12 @@ def address_of(node: JsonObject, types: Sequence[str]) -> Address:
     for wanted in types:
         for each in addresses:
             if each.get("type") == wanted and each.get("address"):
-                return Address(each["address"], port, websockets)
+                return KubeletAddress(each["address"], port, websockets)
     known = " ".join(f"{{{each.get('type', '')} {each.get('address', '')}}}" for each in addresses)
     raise status.failure(500, "", f"no preferred addresses found; known addresses: [{known}]")
 
 
-def unverified() -> ssl.SSLContext:
+def build_unverified_context() -> ssl.SSLContext:
     """TLS towards pods and services: no one vouches for their certificates, as upstream's proxy transport."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -10,7 +10,7 @@ from urllib.parse import quote
 _PLAIN: Final = "/$&+,:;=@~"
 
 
-def plain(path: str) -> str:
+def clean(path: str) -> str:
     """A decoded path, "" or from a slash on. No way leads above its root."""
     if not path:
         return ""
@@ -18,11 +18,11 @@ def plain(path: str) -> str:
     return clean + "/" if path.endswith("/") and clean != "/" else clean
 
 
-def escaped(path: str) -> str:
+def escape(path: str) -> str:
     """A decoded path for a request line; bytes that are no UTF-8 are surrogates."""
     return quote(path, safe=_PLAIN, errors="surrogateescape")
 
 
-def joined(prefix: str, path: str) -> str:
+def join(prefix: str, path: str) -> str:
     """Path behind prefix."""
-    return plain(f"{prefix}/{path}")
+    return clean(f"{prefix}/{path}")

@@ -41,7 +41,7 @@ def _tunnelled(request: Request) -> list[str]:
 
 async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -> Answer:
     """Ask the kubelet for SPDY and pass its bytes on as messages. Its refusal is told as it came."""
-    sent = headers.for_upgrade(request)
+    sent = headers.filter_upgrade(request)
     for name in _WEBSOCKET:
         sent.popall(name, None)
     sent["Upgrade"] = "SPDY/3.1"

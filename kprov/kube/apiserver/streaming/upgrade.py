@@ -56,7 +56,7 @@ async def open_upgrade(
     except EOFError as error:
         raise status.failure(500, "", "unexpected EOF") from error
     except (OSError, TimeoutError, ValueError) as error:
-        text = f"error dialing backend: {dial_errors.problem(error, url)}"
+        text = f"error dialing backend: {dial_errors.describe_error(error, url)}"
         raise status.failure(500, "", text) from error
 
 

@@ -106,11 +106,11 @@ class _Session:
         try:
             connection = await _connect(url, context)
         except _RefusedError as error:
-            return exit_status.told(status.internal_error(str(error)))
+            return exit_status.build_error_status(status.internal_error(str(error)))
         try:
             return await self._ran(connection, incoming)
         except spdy.SpdyError as error:
-            return exit_status.told(status.internal_error(str(error)))
+            return exit_status.build_error_status(status.internal_error(str(error)))
         finally:
             await connection.close()
 
@@ -132,7 +132,7 @@ class _Session:
         ignored = [asyncio.ensure_future(each.read_all()) for each in sinks.values()]
         try:
             await asyncio.gather(*(self._copy(channel, stream) for channel, stream in sources.items()))
-            return exit_status.of(await told, number)
+            return exit_status.parse_status(await told, number)
         finally:
             for task in (told, writing, *ignored):
                 task.cancel()
@@ -212,7 +212,7 @@ async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection
     except EOFError as error:
         raise _RefusedError(f'error sending request: Post "{url.geturl()}": unexpected EOF') from error
     except (OSError, TimeoutError, ValueError) as error:
-        text = f'error sending request: Post "{url.geturl()}": {dial_errors.problem(error, url)}'
+        text = f'error sending request: Post "{url.geturl()}": {dial_errors.describe_error(error, url)}'
         raise _RefusedError(text) from error
     if head.status in _REDIRECTS and "Location" in head.headers:
         opened.close()

@@ -34,16 +34,18 @@ def build(
 ) -> SubresourceHandlers:
     """All handlers. Raises OSError for a kubelet client certificate that cannot be read."""
     kubelets = Kubelets(options, registry)
-    streaming = streams.Streams(kubelets, authorizer)
-    proxies = proxy.Proxies(kubelets)
+    streaming = streams.StreamHandlers(kubelets, authorizer)
+    proxies = proxy.ProxyHandlers(kubelets)
     handlers: dict[tuple[str, str, str], SubresourceHandler] = {
         ("", "bindings", ""): binding.bind,
-        ("", "componentstatuses", ""): component_status.component_statuses,
+        ("", "componentstatuses", ""): component_status.read_component_statuses,
         ("", "pods", "binding"): binding.bind,
         ("", "pods", "eviction"): eviction.evict,
-        ("", "pods", "ephemeralcontainers"): pod_spec.PartOfPod(pod_spec.EphemeralContainers).handle,
-        ("", "pods", "resize"): pod_spec.PartOfPod(pod_spec.Resize).handle,
-        ("", "pods", "log"): log.Logs(kubelets).handle,
+        ("", "pods", "ephemeralcontainers"): pod_spec.PodPartHandler(
+            pod_spec.EphemeralContainersStrategy
+        ).handle,
+        ("", "pods", "resize"): pod_spec.PodPartHandler(pod_spec.ResizeStrategy).handle,
+        ("", "pods", "log"): log.LogHandler(kubelets).handle,
         ("", "pods", "exec"): streaming.exec,
         ("", "pods", "attach"): streaming.attach,
         ("", "pods", "portforward"): streaming.port_forward,
@@ -51,7 +53,9 @@ def build(
         ("", "nodes", "proxy"): proxies.node,
         ("", "services", "proxy"): proxies.service,
     }
-    handlers["certificates.k8s.io", "certificatesigningrequests", "approval"] = approval.Approvals().handle
+    handlers["certificates.k8s.io", "certificatesigningrequests", "approval"] = (
+        approval.ApprovalHandler().handle
+    )
     for group, plural in scale.SCALED:
-        handlers[group, plural, "scale"] = scale.scale
-    return handlers | dict(reviews.handlers(options, registry, authenticator, authorizer))
+        handlers[group, plural, "scale"] = scale.handle_scale
+    return handlers | dict(reviews.build_handlers(options, registry, authenticator, authorizer))

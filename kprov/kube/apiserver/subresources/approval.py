@@ -39,7 +39,7 @@ class ApprovalStrategy(CertificateSigningRequestStrategy):
         return validate_conditions(obj) + validate_condition_changes(obj, old, decides=True)
 
 
-class Approvals:
+class ApprovalHandler:
     """GET, PUT and PATCH."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ async def bind(call: Call) -> Reply:
     errors = validate(binding)
     if errors:
         # Upstream's handler gives back its errors as they are, as a failure of its own.
-        raise status.bad_request(_plain(errors))
+        raise status.bad_request(_join_errors(errors))
     attributes = Attributes(
         context=call.context,
         operation="CREATE",
@@ -55,7 +55,7 @@ async def bind(call: Call) -> Reply:
         context,
         call.namespace,
         name,
-        lambda pod: assign(pod or {}, binding, dry_run=context.dry_run),
+        lambda pod: assign_node(pod or {}, binding, dry_run=context.dry_run),
         subresource="binding",
         admit=False,
         strategy=_Binding(call.registry.store("", "pods").resource),
@@ -73,12 +73,12 @@ def validate(binding: JsonObject) -> list[field.FieldError]:
     return errors
 
 
-def _plain(errors: list[field.FieldError]) -> str:
+def _join_errors(errors: list[field.FieldError]) -> str:
     texts = list(dict.fromkeys(f"{error.field}: {error.message}" for error in errors))
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def assign(pod: JsonObject, binding: JsonObject, *, dry_run: bool = False) -> JsonObject:
+def assign_node(pod: JsonObject, binding: JsonObject, *, dry_run: bool = False) -> JsonObject:
     """The pod on the binding's node. Conflict when it has one, goes away, is gated, or is another pod."""
     held, spec, wanted = pod["metadata"], pod["spec"], binding["metadata"]
     name = held["name"]
@@ -88,11 +88,11 @@ def assign(pod: JsonObject, binding: JsonObject, *, dry_run: bool = False) -> Js
             text = describe_failed_precondition(place, label, wanted[key], held.get(key, ""))
             raise status.conflict("pods", name, text)
     if held.get("deletionTimestamp"):
-        raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
+        raise _conflict(name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):
-        raise _refused(name, f"pod {name} is already assigned to node {status.quoted(spec['nodeName'])}")
+        raise _conflict(name, f"pod {name} is already assigned to node {status.quoted(spec['nodeName'])}")
     if spec.get("schedulingGates"):
-        raise _refused(name, f"pod {name} has non-empty .spec.schedulingGates")
+        raise _conflict(name, f"pod {name} has non-empty .spec.schedulingGates")
     spec["nodeName"] = binding["target"]["name"]
     pod.setdefault("status", {}).pop("nominatedNodeName", None)
     for part in ("annotations", "labels"):
@@ -102,7 +102,7 @@ def assign(pod: JsonObject, binding: JsonObject, *, dry_run: bool = False) -> Js
     return pod
 
 
-def _refused(name: str, text: str) -> status.StatusError:
+def _conflict(name: str, text: str) -> status.StatusError:
     return status.conflict("pods/binding", name, text)
 
 

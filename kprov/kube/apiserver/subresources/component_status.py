@@ -27,17 +27,17 @@ _ETCD: Final = "etcd-0"
 _SECONDS: Final = 5.0
 
 
-async def component_statuses(call: Call) -> Reply:
+async def read_component_statuses(call: Call) -> Reply:
     """GET of one or of all. NotFound for a name that is no component's."""
     call.context.warnings.append(_DEPRECATED)
     names = [*_URLS, _ETCD]
     if call.context.info.verb == "get":
         if call.name not in names:
             raise status.not_found("componentstatus", call.name)
-        found = await _look(call.registry, call.name)
+        found = await _build_status(call.registry, call.name)
         return Reply({"kind": "ComponentStatus", "apiVersion": "v1", **found})
     selected = [name for name in names if _is_selected(call, name)]
-    items = await asyncio.gather(*(_look(call.registry, name) for name in selected))
+    items = await asyncio.gather(*(_build_status(call.registry, name) for name in selected))
     return Reply({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": list(items)})
 
 
@@ -52,8 +52,8 @@ def _is_selected(call: Call, name: str) -> bool:
     return labels.matches({}) and fields.matches({"metadata.name": name})
 
 
-async def _look(registry: Registry, name: str) -> JsonObject:
-    error = await (_ask_etcd(registry) if name == _ETCD else _ask(_URLS[name]))
+async def _build_status(registry: Registry, name: str) -> JsonObject:
+    error = await (_check_etcd(registry) if name == _ETCD else _check_component(_URLS[name]))
     condition = {
         "type": "Healthy",
         "status": "False" if error else "True",
@@ -62,7 +62,7 @@ async def _look(registry: Registry, name: str) -> JsonObject:
     return {"metadata": {"name": name}, "conditions": [condition]}
 
 
-async def _ask_etcd(registry: Registry) -> str:
+async def _check_etcd(registry: Registry) -> str:
     try:
         await registry.storage.current_revision()
     except StorageError as error:
@@ -70,7 +70,7 @@ async def _ask_etcd(registry: Registry) -> str:
     return ""
 
 
-async def _ask(url: str) -> str:
+async def _check_component(url: str) -> str:
     """Why a component is not healthy, "" when it is."""
     import aiohttp
 

@@ -6,18 +6,18 @@ from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
 
-def names(pod: JsonObject) -> list[str]:
+def list_names(pod: JsonObject) -> list[str]:
     """All containers in upstream's order: init, normal, ephemeral."""
     spec = pod.get("spec") or {}
     kinds = ("initContainers", "containers", "ephemeralContainers")
     return [container["name"] for kind in kinds for container in spec.get(kind) or ()]
 
 
-def chosen(pod: JsonObject, wanted: str) -> str:
+def choose_container(pod: JsonObject, wanted: str) -> str:
     """The container named, or the only one. BadRequest when there is none such or a name is needed."""
     name = pod["metadata"]["name"]
     if wanted:
-        if wanted not in names(pod):
+        if wanted not in list_names(pod):
             raise status.bad_request(f"container {wanted} is not valid for pod {name}")
         return wanted
     containers = list((pod.get("spec") or {}).get("containers") or ())
@@ -25,5 +25,5 @@ def chosen(pod: JsonObject, wanted: str) -> str:
         return str(containers[0]["name"])
     text = f"a container name must be specified for pod {name}"
     if containers:
-        text += f", choose one of: [{' '.join(names(pod))}]"
+        text += f", choose one of: [{' '.join(list_names(pod))}]"
     raise status.bad_request(text)

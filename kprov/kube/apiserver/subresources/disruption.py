@@ -30,7 +30,7 @@ def is_terminal(pod: JsonObject) -> bool:
     return phase in {"Succeeded", "Failed"} or bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def of_pod(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonObject]:
+def select_budgets(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonObject]:
     """The budgets (all of the pod's namespace) that select the pod; wrong selectors select nothing."""
     labels = pod["metadata"].get("labels") or {}
     found = []
@@ -44,7 +44,7 @@ def of_pod(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonObject]:
     return found
 
 
-def lets_unhealthy_go(pod: JsonObject, budget: JsonObject) -> bool:
+def allows_unhealthy_eviction(pod: JsonObject, budget: JsonObject) -> bool:
     """Whether an unready pod may go without using up the budget."""
     ready = find_condition(pod.get("status") or {}, "Ready")
     if ready is not None and ready.get("status") == "True":
@@ -56,12 +56,12 @@ def lets_unhealthy_go(pod: JsonObject, budget: JsonObject) -> bool:
     return desired > 0 and (found.get("currentHealthy") or 0) >= desired
 
 
-def spend(budget: JsonObject, pod_name: str) -> JsonObject:
+def decrement_budget(budget: JsonObject, pod_name: str) -> JsonObject:
     """The budget with one disruption less, changed in place. TooManyRequests, Forbidden."""
     metadata, found = budget["metadata"], budget.setdefault("status", {})
     name = metadata["name"]
     if (found.get("observedGeneration") or 0) < (metadata.get("generation") or 0):
-        raise still_processing(name)
+        raise still_processing_error(name)
     allowed = found.get("disruptionsAllowed") or 0
     if allowed < 0:
         raise status.forbidden(_RESOURCE, name, "pdb disruptions allowed is negative")
@@ -69,7 +69,7 @@ def spend(budget: JsonObject, pod_name: str) -> JsonObject:
         text = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
         raise status.forbidden(_RESOURCE, name, text)
     if allowed == 0:
-        raise _too_many(0, _why_not(name, found))
+        raise _too_many_requests(0, _describe_refusal(name, found))
     found["disruptionsAllowed"] = allowed - 1
     if allowed == 1:
         set_condition(
@@ -86,12 +86,12 @@ def spend(budget: JsonObject, pod_name: str) -> JsonObject:
     return budget
 
 
-def still_processing(name: str) -> status.StatusError:
+def still_processing_error(name: str) -> status.StatusError:
     """The budget's numbers are older than its wish, or than the pod: try again in 10 s."""
-    return _too_many(10, f"The disruption budget {name} is still being processed by the server.")
+    return _too_many_requests(10, f"The disruption budget {name} is still being processed by the server.")
 
 
-def _too_many(seconds: int, cause: str) -> status.StatusError:
+def _too_many_requests(seconds: int, cause: str) -> status.StatusError:
     details = {
         "retryAfterSeconds": seconds,
         "causes": [{"reason": "DisruptionBudget", "message": cause}],
@@ -99,7 +99,7 @@ def _too_many(seconds: int, cause: str) -> status.StatusError:
     return status.failure(429, "TooManyRequests", _VIOLATES, details)
 
 
-def _why_not(name: str, found: JsonObject) -> str:
+def _describe_refusal(name: str, found: JsonObject) -> str:
     condition = find_condition(found, "DisruptionAllowed") or {}
     message = condition.get("message") if condition.get("status") == "False" else None
     healthy, desired = found.get("currentHealthy") or 0, found.get("desiredHealthy") or 0

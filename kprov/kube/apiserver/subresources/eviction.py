@@ -56,14 +56,14 @@ async def evict(call: Call) -> Reply:
     if name != call.name:
         raise status.bad_request("name in URL does not match name in Eviction object")
     await call.admission.validate(attributes)
-    pod = await _unprotected(call, options)
+    pod = await _delete_unprotected(call, options)
     if pod is None:
         return Reply(status.success(code=201), 201)
-    await _protected(call, pod, options)
+    await _delete_protected(call, pod, options)
     return Reply(status.success(code=201), 201)
 
 
-async def _unprotected(call: Call, options: DeleteOptions) -> JsonObject | None:
+async def _delete_unprotected(call: Call, options: DeleteOptions) -> JsonObject | None:
     """Delete a pod that no budget counts; otherwise give the pod."""
     pods = call.registry.store("", "pods")
     for attempt in range(_TRIES):
@@ -83,10 +83,10 @@ async def _unprotected(call: Call, options: DeleteOptions) -> JsonObject | None:
     raise AssertionError
 
 
-async def _protected(call: Call, pod: JsonObject, options: DeleteOptions) -> None:
+async def _delete_protected(call: Call, pod: JsonObject, options: DeleteOptions) -> None:
     """Delete a running pod after its budget, if there is one, was asked and has been written."""
     store = call.registry.store("policy", "poddisruptionbudgets")
-    budgets = disruption.of_pod(pod, await store.list(call.context, call.namespace))
+    budgets = disruption.select_budgets(pod, await store.list(call.context, call.namespace))
     if len(budgets) > 1:
         text = (
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
@@ -96,14 +96,14 @@ async def _protected(call: Call, pod: JsonObject, options: DeleteOptions) -> Non
         await _delete(call, options)
         return
     budget = budgets[0]["metadata"]["name"]
-    if not disruption.lets_unhealthy_go(pod, budgets[0]):
+    if not disruption.allows_unhealthy_eviction(pod, budgets[0]):
         context = make_system_context("update", store.resource, call.namespace, budget)
         context.dry_run = call.context.dry_run
         await store.update(
             context,
             call.namespace,
             budget,
-            lambda current: disruption.spend(current or {}, call.name),
+            lambda current: disruption.decrement_budget(current or {}, call.name),
             subresource="status",
             admit=False,
         )
@@ -114,7 +114,7 @@ async def _protected(call: Call, pod: JsonObject, options: DeleteOptions) -> Non
         await _delete(call, replace(options, resource_version=version))
     except status.StatusError as error:
         if error.reason == "Conflict" and options.resource_version is None:
-            raise disruption.still_processing(budget) from None
+            raise disruption.still_processing_error(budget) from None
         raise
 
 

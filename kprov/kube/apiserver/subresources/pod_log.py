@@ -34,7 +34,7 @@ _LAYOUT, _YEAR = '"2006-01-02T15:04:05Z07:00"', '"2006"'
 _CONNECT_SECONDS: Final = 30.0
 
 
-class Logs:
+class LogHandler:
     def __init__(self, kubelets: Kubelets) -> None:
         self._kubelets = kubelets
 
@@ -46,15 +46,17 @@ class Logs:
 
         # As upstream's, which knows the text that it sends among the forms of objects only.
         negotiation.parse_accept(call.request.headers.get("Accept", ""), transforms=False, is_routed=False)
-        query = log_query(call.name, call.query)
+        query = build_query(call.name, call.query)
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
-        container = containers.chosen(pod, call.query.get("container", ""))
+        container = containers.choose_container(pod, call.query.get("container", ""))
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
             return Response(status=204, headers={"Cache-Control": "no-cache, private"})
-        address = self._kubelets.address(node, call.resource)
-        url = streams.location(address, "containerLogs", call.namespace, call.name, container, query)
-        context = self._kubelets.context(verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend")))
+        address = self._kubelets.find_address(node, call.resource)
+        url = streams.build_url(address, "containerLogs", call.namespace, call.name, container, query)
+        context = self._kubelets.load_context(
+            verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend"))
+        )
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context),
@@ -68,16 +70,16 @@ class Logs:
             except aiohttp.ServerDisconnectedError as error:
                 raise status.failure(500, "", f'Get "{url}": EOF') from error
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                text = f'Get "{url}": {dial_errors.problem(error, urlsplit(url))}'
+                text = f'Get "{url}": {dial_errors.describe_error(error, urlsplit(url))}'
                 raise status.failure(500, "", text) from error
             async with answer:
                 if not 200 <= answer.status <= 206:
-                    text = (await _first(_unpacked(answer))).decode(errors="replace")
-                    raise refusal(answer.status, text, call.name)
-                return await _pass_on(call, answer)
+                    text = (await _read_error(_decompress(answer))).decode(errors="replace")
+                    raise convert_error(answer.status, text, call.name)
+                return await _forward(call, answer)
 
 
-async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> Answer:
+async def _forward(call: Call, answer: aiohttp.ClientResponse) -> Answer:
     import aiohttp
 
     try:
@@ -85,9 +87,9 @@ async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> Answer:
             # Its library is loaded only by servers that get such a request.
             from kprov.kube.apiserver.streaming import log_websocket
 
-            return await log_websocket.send_log(call.request, _unpacked(answer))
-        return await _send_chunks(call.request, _unpacked(answer))
-    except (aiohttp.ClientError, encodings.BrokenError) as error:
+            return await log_websocket.send_log(call.request, _decompress(answer))
+        return await _send_chunks(call.request, _decompress(answer))
+    except (aiohttp.ClientError, encodings.InvalidGzipError) as error:
         # The client must see that the log is cut off.
         if call.request.transport is not None:
             call.request.transport.abort()
@@ -103,13 +105,13 @@ async def _send_chunks(request: Request, pieces: AsyncIterator[bytes]) -> Answer
     return response
 
 
-def _unpacked(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+def _decompress(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     pieces = answer.content.iter_any()
     packed = answer.headers.get("Content-Encoding", "").lower() == "gzip"
-    return encodings.unpacked(pieces) if packed else pieces
+    return encodings.decompress(pieces) if packed else pieces
 
 
-async def _first(pieces: AsyncIterator[bytes]) -> bytes:
+async def _read_error(pieces: AsyncIterator[bytes]) -> bytes:
     """As much of an error as is told."""
     found = b""
     async for piece in pieces:
@@ -119,14 +121,14 @@ async def _first(pieces: AsyncIterator[bytes]) -> bytes:
     return found[:_ERROR_BYTES]
 
 
-def _go_time(text: str) -> str:
+def _format_time(text: str) -> str:
     """A time in UTC and whole seconds, as Go writes the one that it has read; "" is its first."""
     if not text:
         return "0001-01-01T00:00:00Z"
     return timestamps.show(timestamps.parse(text).astimezone(UTC))
 
 
-def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
+def build_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     """The kubelet's parameters. Invalid for values that make no sense, BadRequest for no numbers."""
     found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
     errors = []
@@ -153,11 +155,11 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
         raise status.invalid("", "PodLogOptions", name, errors)
     found += [(each, str(value)) for each, value in numbers.items() if value is not None]
     if since_time is not None:
-        found.append(("sinceTime", _go_time(since_time)))
+        found.append(("sinceTime", _format_time(since_time)))
     return found
 
 
-def refusal(code: int, text: str, name: str) -> status.StatusError:
+def convert_error(code: int, text: str, name: str) -> status.StatusError:
     """A kubelet's error as the API shows it."""
     if code < 200:
         # It has switched protocols though nobody asked for it: the client may not be told that it has.

@@ -37,7 +37,7 @@ _RESIZED: Final = ("resources", "resizePolicy")
 _KINDS: Final = ("containers", "initContainers")
 
 
-class PartOfPod:
+class PodPartHandler:
     """GET, PUT and PATCH of a pod of which one part is written."""
 
     def __init__(self, strategy: type[PodStrategy]) -> None:
@@ -61,7 +61,7 @@ class PartOfPod:
         return Reply(pod)
 
 
-class EphemeralContainers(PodStrategy):
+class EphemeralContainersStrategy(PodStrategy):
     """Only spec.ephemeralContainers, and there only more of them."""
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
@@ -97,14 +97,14 @@ class EphemeralContainers(PodStrategy):
         return []
 
 
-class Resize(PodStrategy):
+class ResizeStrategy(PodStrategy):
     """Only CPU and memory of containers and their resize policy."""
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         spec: JsonObject = obj.get("spec") or {}
         if any(len(spec.get(kind) or ()) != len(old["spec"].get(kind) or ()) for kind in _KINDS):
             return  # validation refuses it
-        wanted = {kind: _all_resized(old["spec"].get(kind) or [], spec.get(kind) or []) for kind in _KINDS}
+        wanted = {kind: _resize_all(old["spec"].get(kind) or [], spec.get(kind) or []) for kind in _KINDS}
         resources = spec.get("resources")
         _restore(obj, old)
         for kind, containers in wanted.items():
@@ -123,14 +123,14 @@ class Resize(PodStrategy):
         return []
 
 
-def _all_resized(before: list[JsonObject], new: list[JsonObject]) -> list[JsonObject]:
+def _resize_all(before: list[JsonObject], new: list[JsonObject]) -> list[JsonObject]:
     """The old containers with their new resources; renamed or moved ones are for validation to refuse."""
     if [one.get("name") for one in new] != [one["name"] for one in before]:
         return new
-    return [_resized(one, other) for one, other in zip(before, new, strict=True)]
+    return [_resize(one, other) for one, other in zip(before, new, strict=True)]
 
 
-def _resized(before: JsonObject, new: JsonObject) -> JsonObject:
+def _resize(before: JsonObject, new: JsonObject) -> JsonObject:
     merged = copy.deepcopy(before)
     for name in _RESIZED:
         keep_field(merged, new, name)

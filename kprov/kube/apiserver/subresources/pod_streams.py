@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request.query import is_true
 from kprov.kube.apiserver.streaming import headers, upgrade
-from kprov.kube.apiserver.streaming.kubelet import Address, Kubelets
+from kprov.kube.apiserver.streaming.kubelet import KubeletAddress, Kubelets
 from kprov.kube.apiserver.subresources import containers
 from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.answer import Answer
@@ -26,24 +26,28 @@ _MOST_PORTS: Final = 65535
 _STREAMS: Final = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
 
 
-class Streams:
+class StreamHandlers:
     def __init__(self, kubelets: Kubelets, authorizer: Authorizer) -> None:
         self._kubelets = kubelets
         self._authorizer = authorizer
 
     async def exec(self, call: Call) -> Answer:
         """Run a command in a container."""
-        pod = await self._pod(call)
-        query = stream_query(call.query) + [
+        pod = await self._read_pod(call)
+        query = build_query(call.query) + [
             ("command", word) for word in call.request.query.getall("command", [])
         ]
-        return await self._stream(call, pod, "exec", containers.chosen(pod, _container(call)), query)
+        return await self._stream(
+            call, pod, "exec", containers.choose_container(pod, _choose_container(call)), query
+        )
 
     async def attach(self, call: Call) -> Answer:
         """Take part in a container's first process."""
-        pod = await self._pod(call)
-        query = stream_query(call.query)
-        return await self._stream(call, pod, "attach", containers.chosen(pod, _container(call)), query)
+        pod = await self._read_pod(call)
+        query = build_query(call.query)
+        return await self._stream(
+            call, pod, "attach", containers.choose_container(pod, _choose_container(call)), query
+        )
 
     async def port_forward(self, call: Call) -> Answer:
         """Connections to a pod's ports; which ones, SPDY says itself and WebSocket v4 by ?ports."""
@@ -55,14 +59,14 @@ class Streams:
             if int(port) > _MOST_PORTS:
                 problem = f"strconv.ParseUint: parsing {status.quoted(port)}: value out of range"
                 raise status.bad_request(f"cannot convert to []int32: {problem}")
-        pod = await self._pod(call)
+        pod = await self._read_pod(call)
         return await self._stream(call, pod, "portForward", "", [("port", ",".join(ports))] if ports else [])
 
-    async def _pod(self, call: Call) -> JsonObject:
-        await self._may_create(call)
+    async def _read_pod(self, call: Call) -> JsonObject:
+        await self._check_create(call)
         return await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
 
-    async def _may_create(self, call: Call) -> None:
+    async def _check_create(self, call: Call) -> None:
         """WebSockets are opened with GET; who opens one needs `create` as with POST."""
         info = call.context.info
         if info.verb == "create":
@@ -77,12 +81,12 @@ class Streams:
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
             raise status.bad_request(f"pod {call.name} does not have a host assigned")
-        address = self._kubelets.address(node, call.resource)
+        address = self._kubelets.find_address(node, call.resource)
         if not call.request.upgrade:
             raise status.bad_request("Upgrade request required")
         request = call.request
-        context = self._kubelets.context()
-        url = urlsplit(location(address, kind, call.namespace, call.name, container, query))
+        context = self._kubelets.load_context()
+        url = urlsplit(build_url(address, kind, call.namespace, call.name, container, query))
         if not address.websockets:
             # Asked for seldom: a client by WebSocket of a kubelet that is older.
             from kprov.kube.apiserver.streaming import port_forward_tunnel, websocket_channels
@@ -92,20 +96,20 @@ class Streams:
             if kind != "portForward" and websocket_channels.wanted(request):
                 asked = {ours: is_true(call.query.get(ours)) for ours, _ in _STREAMS}
                 return await websocket_channels.translate(request, url, context, asked)
-        return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), context)
+        return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), context)
 
 
-def _container(call: Call) -> str:
+def _choose_container(call: Call) -> str:
     return call.query.get("container", "")
 
 
-def stream_query(query: Mapping[str, str]) -> list[tuple[str, str]]:
+def build_query(query: Mapping[str, str]) -> list[tuple[str, str]]:
     """The kubelet's parameters for the streams that a request wants."""
     return [(theirs, "1") for ours, theirs in _STREAMS if is_true(query.get(ours))]
 
 
-def location(
-    address: Address,
+def build_url(
+    address: KubeletAddress,
     kind: str,
     namespace: str,
     pod: str,

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from kprov.kube.apiserver.streaming import dial_errors, headers, paths, upgrade
-from kprov.kube.apiserver.streaming.kubelet import Kubelets, unverified
+from kprov.kube.apiserver.streaming.kubelet import Kubelets, build_unverified_context
 from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import status
@@ -24,20 +24,23 @@ _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SCHEMES: Final = {"", "http", "https"}
 
 
-class Proxies:
+class ProxyHandlers:
     def __init__(self, kubelets: Kubelets) -> None:
         self._kubelets = kubelets
-        self._unverified = unverified()
+        self._unverified = build_unverified_context()
 
     async def node(self, call: Call) -> Answer:
         """To the kubelet of a node, or to another port of the node."""
         scheme, name, port = split_name(call.name, "node")
-        address = self._kubelets.address(name)
+        address = self._kubelets.find_address(name)
         await _check_host(address.host)
         if not port or port == str(address.port):
-            base, context = f"https://{_host_port(address.host, str(address.port))}", self._kubelets.context()
+            base, context = (
+                f"https://{_join_host_port(address.host, str(address.port))}",
+                self._kubelets.load_context(),
+            )
         else:
-            base = f"{scheme or 'http'}://{_host_port(address.host, port)}"
+            base = f"{scheme or 'http'}://{_join_host_port(address.host, port)}"
             context = self._unverified
         return await self._send(call, base, context)
 
@@ -45,7 +48,7 @@ class Proxies:
         """To a port of a pod; without one, to the first that its containers name."""
         scheme, name, port = split_name(call.name, "pod")
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, name)
-        return await self._send(call, pod_base(pod, scheme, port), self._unverified)
+        return await self._send(call, build_pod_url(pod, scheme, port), self._unverified)
 
     async def service(self, call: Call) -> Answer:
         """To one of a service's ready pods."""
@@ -53,7 +56,7 @@ class Proxies:
         registry = call.registry
         if port.isdecimal():
             service = await registry.store("", "services").get(call.context, call.namespace, name)
-            port = port_name(service, int(port))
+            port = find_port_name(service, int(port))
         try:
             endpoints = await registry.store("", "endpoints").get(call.context, call.namespace, name)
         except status.StatusError as error:
@@ -67,14 +70,14 @@ class Proxies:
             if target.get("kind") != "Pod" or target.get("namespace") != call.namespace:
                 return False
             pod = pods.get(call.namespace, target.get("name", ""))
-            return pod is not None and address.get("ip") in _ips(pod)
+            return pod is not None and address.get("ip") in _list_ips(pod)
 
-        found = [each for each in candidates(endpoints, port) if is_pod(each[0])]
+        found = [each for each in list_endpoints(endpoints, port) if is_pod(each[0])]
         if not found:
             asked = call.name if endpoints.get("subsets") else name
             raise status.service_unavailable(f"no endpoints available for service {status.quoted(asked)}")
         address, number = random.choice(found)  # noqa: S311  spreads load, keeps no secret
-        base = f"{scheme or 'http'}://{_host_port(address['ip'], str(number))}"
+        base = f"{scheme or 'http'}://{_join_host_port(address['ip'], str(number))}"
         return await self._send(call, base, self._unverified)
 
     async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> Answer:
@@ -82,21 +85,21 @@ class Proxies:
         if request.method not in _METHODS:
             raise status.method_not_allowed()
         query = request.raw_query
-        way = paths.plain(unquote(call.tail, errors="surrogateescape"))
+        way = paths.clean(unquote(call.tail, errors="surrogateescape"))
         if not way and not request.upgrade and request.method in {"GET", "HEAD"}:
             # A page's relative links would miss the proxy's path without the slash.
             target = f"{request.raw_path}/" + (f"?{query}" if query else "")
             return Response(status=301, headers={"Location": target, "Cache-Control": "no-cache, private"})
-        url = urlsplit(f"{base}{paths.escaped(way) or '/'}" + (f"?{query}" if query else ""))
-        if nowhere := dial_errors.port_problem(url):
+        url = urlsplit(f"{base}{paths.escape(way) or '/'}" + (f"?{query}" if query else ""))
+        if nowhere := dial_errors.find_port_problem(url):
             raise status.service_unavailable(f"error trying to reach service: {nowhere}")
         if request.upgrade:
-            return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), context)
-        prefix = paths.escaped(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
+            return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), context)
+        prefix = paths.escape(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
         # Its HTTP client is a tenth of the memory of a server that is never asked for this.
         from kprov.kube.apiserver.streaming import forward
 
-        return await forward.send(request, url, prefix, context)
+        return await forward.forward_request(request, url, prefix, context)
 
 
 def split_name(text: str, kind: str) -> tuple[str, str, str]:
@@ -111,20 +114,20 @@ def split_name(text: str, kind: str) -> tuple[str, str, str]:
     return parts[0], parts[1], parts[2]
 
 
-def pod_base(pod: JsonObject, scheme: str, port: str) -> str:
+def build_pod_url(pod: JsonObject, scheme: str, port: str) -> str:
     """Scheme, address and port of a pod. BadRequest for an address that no one may be sent to."""
     if not port:
         for container in (pod.get("spec") or {}).get("containers") or ():
             if container.get("ports"):
                 port = str(container["ports"][0]["containerPort"])
                 break
-    ip = next(iter(_ips(pod)), "")
+    ip = next(iter(_list_ips(pod)), "")
     if not _is_allowed(ip):
         raise status.bad_request("address not allowed")
-    return f"{scheme or 'http'}://{_host_port(ip, port)}"
+    return f"{scheme or 'http'}://{_join_host_port(ip, port)}"
 
 
-def port_name(service: JsonObject, number: int) -> str:
+def find_port_name(service: JsonObject, number: int) -> str:
     """The name of a service's port. ServiceUnavailable when it has no such port."""
     for port in (service.get("spec") or {}).get("ports") or ():
         if port.get("port") == number:
@@ -133,7 +136,7 @@ def port_name(service: JsonObject, number: int) -> str:
     raise status.service_unavailable(f"no service port {number} found for service {name}")
 
 
-def candidates(endpoints: JsonObject, port: str) -> list[tuple[JsonObject, int]]:
+def list_endpoints(endpoints: JsonObject, port: str) -> list[tuple[JsonObject, int]]:
     """Ready addresses with the number of the port of that name."""
     return [
         (address, each["port"])
@@ -144,7 +147,7 @@ def candidates(endpoints: JsonObject, port: str) -> list[tuple[JsonObject, int]]
     ]
 
 
-def _ips(pod: JsonObject) -> list[str]:
+def _list_ips(pod: JsonObject) -> list[str]:
     found = pod.get("status") or {}
     listed = [each["ip"] for each in found.get("podIPs") or () if each.get("ip")]
     return listed or ([found["podIP"]] if found.get("podIP") else [])
@@ -183,6 +186,6 @@ def _is_allowed(text: str) -> bool:
     )
 
 
-def _host_port(host: str, port: str) -> str:
+def _join_host_port(host: str, port: str) -> str:
     bracketed = f"[{host}]" if ":" in host else host
     return f"{bracketed}:{port}" if port else bracketed

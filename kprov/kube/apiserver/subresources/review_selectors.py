@@ -20,7 +20,7 @@ _WITHOUT_VALUES: Final = {"Exists", "DoesNotExist"}
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class SelectorTerms:
     """The equality terms of a field selector, and what is to be told of those that could not be read."""
 
     fields: tuple[tuple[str, str], ...]
@@ -32,10 +32,10 @@ def validate(attributes: JsonObject | None) -> Iterator[FieldError]:
     for name in ("fieldSelector", "labelSelector"):
         selector = (attributes or {}).get(name)
         if selector is not None:
-            yield from _selector(selector, f"spec.resourceAttributes.{name}", of_labels=name[0] == "l")
+            yield from _check_selector(selector, f"spec.resourceAttributes.{name}", of_labels=name[0] == "l")
 
 
-def _selector(selector: JsonObject, at: str, *, of_labels: bool) -> Iterator[FieldError]:
+def _check_selector(selector: JsonObject, at: str, *, of_labels: bool) -> Iterator[FieldError]:
     raw, requirements = selector.get("rawSelector") or "", selector.get("requirements") or []
     if raw and requirements:
         yield field.invalid(f"{at}.rawSelector", raw, "may not specified at the same time as requirements")
@@ -61,25 +61,25 @@ def _selector(selector: JsonObject, at: str, *, of_labels: bool) -> Iterator[Fie
                     yield field.invalid(f"{place}.values[{number}]", value, text)
 
 
-def selected(attributes: JsonObject) -> Selected:
+def parse_selectors(attributes: JsonObject) -> SelectorTerms:
     """What an authorizer may know of the selectors of valid resourceAttributes."""
     errors = []
-    fields, wrong = _fields(attributes.get("fieldSelector") or {})
+    fields, wrong = _parse_fields(attributes.get("fieldSelector") or {})
     if wrong:
-        errors.append(_ignored("fieldSelector", some=bool(fields)))
-    read, wrong = _labels(attributes.get("labelSelector") or {})
+        errors.append(_describe_ignored("fieldSelector", some=bool(fields)))
+    read, wrong = _parse_labels(attributes.get("labelSelector") or {})
     if wrong:
-        errors.append(_ignored("labelSelector", some=read))
+        errors.append(_describe_ignored("labelSelector", some=read))
     equal = tuple((name, value) for name, value, is_equal in fields if is_equal)
-    return Selected(equal, tuple(errors))
+    return SelectorTerms(equal, tuple(errors))
 
 
-def _ignored(name: str, *, some: bool) -> str:
+def _describe_ignored(name: str, *, some: bool) -> str:
     part = "partially ignored" if some else "ignored"
     return f"spec.resourceAttributes.{name} {part} due to parse error"
 
 
-def _fields(selector: JsonObject) -> tuple[list[tuple[str, str, bool]], bool]:
+def _parse_fields(selector: JsonObject) -> tuple[list[tuple[str, str, bool]], bool]:
     """Field, value and whether it must have it, of all terms that can be read; whether one could not."""
     requirements = selector.get("requirements") or []
     if not requirements:
@@ -96,7 +96,7 @@ def _fields(selector: JsonObject) -> tuple[list[tuple[str, str, bool]], bool]:
     return found, len(found) < len(requirements)
 
 
-def _labels(selector: JsonObject) -> tuple[bool, bool]:
+def _parse_labels(selector: JsonObject) -> tuple[bool, bool]:
     """Whether any term could be read, and whether one could not."""
     requirements = selector.get("requirements") or []
     if not requirements:

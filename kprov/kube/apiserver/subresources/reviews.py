@@ -20,7 +20,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import ANONYMOUS, RequestInfo, UserInfo
 from kprov.kube.apiserver.subresources import review_selectors
 from kprov.kube.apiserver.subresources.call import Call, Reply, SubresourceHandler
-from kprov.kube.apiserver.subresources.token import TokenRequest
+from kprov.kube.apiserver.subresources.token import TokenRequestHandler
 from kprov.kube.machinery import field, status, timestamps
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -35,7 +35,7 @@ _AUTHN: Final = "authentication.k8s.io"
 _AUTHZ: Final = "authorization.k8s.io"
 
 
-def handlers(
+def build_handlers(
     options: Namespace,
     registry: Registry,
     authenticator: authn.Union,
@@ -45,13 +45,13 @@ def handlers(
     access = AccessReviews(authorizer)
     identity = IdentityReviews(authenticator)
     return {
-        (_AUTHZ, "subjectaccessreviews", ""): access.subject,
-        (_AUTHZ, "localsubjectaccessreviews", ""): access.local,
-        (_AUTHZ, "selfsubjectaccessreviews", ""): access.own,
-        (_AUTHZ, "selfsubjectrulesreviews", ""): access.rules,
-        (_AUTHN, "tokenreviews", ""): identity.token,
-        (_AUTHN, "selfsubjectreviews", ""): identity.own,
-        ("", "serviceaccounts", "token"): TokenRequest(options, registry, authenticator.signer).handle,
+        (_AUTHZ, "subjectaccessreviews", ""): access.review_subject,
+        (_AUTHZ, "localsubjectaccessreviews", ""): access.review_local_subject,
+        (_AUTHZ, "selfsubjectaccessreviews", ""): access.review_self,
+        (_AUTHZ, "selfsubjectrulesreviews", ""): access.review_own_rules,
+        (_AUTHN, "tokenreviews", ""): identity.review_token,
+        (_AUTHN, "selfsubjectreviews", ""): identity.review_self,
+        ("", "serviceaccounts", "token"): TokenRequestHandler(options, registry, authenticator.signer).handle,
     }
 
 
@@ -61,13 +61,13 @@ class AccessReviews:
     def __init__(self, authorizer: authz.Union) -> None:
         self._authorizer = authorizer
 
-    async def subject(self, call: Call) -> Reply:
+    async def review_subject(self, call: Call) -> Reply:
         """SubjectAccessReview: about any user."""
         review = await call.read_object()
         spec = review.get("spec") or {}
-        return await self._answer(call, review, _user_of(spec), _subject_errors(spec))
+        return await self._answer(call, review, _build_user(spec), _check_subject(spec))
 
-    async def local(self, call: Call) -> Reply:
+    async def review_local_subject(self, call: Call) -> Reply:
         """LocalSubjectAccessReview: about any user in the request's namespace."""
         review = await call.read_object()
         spec = review.get("spec") or {}
@@ -82,17 +82,17 @@ class AccessReviews:
             later.append(field.invalid("spec.resourceAttributes.namespace", named, text))
         if path is not None:
             text = "disallowed on this kind of request"
-            later.append(field.invalid("spec.nonResourceAttributes", _as_in_go(path), text))
-        errors = _subject_errors(spec)
+            later.append(field.invalid("spec.nonResourceAttributes", _format_nonresource(path), text))
+        errors = _check_subject(spec)
         if not errors and not later and not call.namespace:
             raise status.bad_request("namespace is required on this type: ")
-        return await self._answer(call, review, _user_of(spec), errors, later)
+        return await self._answer(call, review, _build_user(spec), errors, later)
 
-    async def own(self, call: Call) -> Reply:
+    async def review_self(self, call: Call) -> Reply:
         """SelfSubjectAccessReview: about who asks."""
         return await self._answer(call, await call.read_object(), call.context.user, [])
 
-    async def rules(self, call: Call) -> Reply:
+    async def review_own_rules(self, call: Call) -> Reply:
         """SelfSubjectRulesReview: RBAC's rules for who asks."""
         review = await call.read_object()
         namespace = (review.get("spec") or {}).get("namespace", "")
@@ -108,7 +108,7 @@ class AccessReviews:
         # Upstream answers without what it was asked.
         review["metadata"], review["spec"] = {}, {}
         review["status"] = {
-            "resourceRules": [_resource_rule(rule) for rule in rules if rule.get("resources")],
+            "resourceRules": [_build_resource_rule(rule) for rule in rules if rule.get("resources")],
             "nonResourceRules": [
                 {"verbs": rule.get("verbs", []), "nonResourceURLs": rule["nonResourceURLs"]}
                 for rule in rules
@@ -130,32 +130,32 @@ class AccessReviews:
         resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
         if resource is not None and path is not None:
             text = "cannot be specified in combination with resourceAttributes"
-            errors = [field.invalid("spec.nonResourceAttributes", _as_in_go(path), text), *errors]
+            errors = [field.invalid("spec.nonResourceAttributes", _format_nonresource(path), text), *errors]
         if resource is None and path is None:
             text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
             errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
         errors = [*errors, *review_selectors.validate(resource)]
         kept = {"managedFields"} | ({"namespace"} if call.resource.namespaced else set())
-        given = _wiped(call, review)
+        given = _clean_metadata(call, review)
         if any(value for name, value in given.items() if name not in kept):
             text = "must be empty except for namespace" if "namespace" in kept else "must be empty"
-            errors = [*errors, field.invalid("metadata", _as_owned(call, review), text)]
+            errors = [*errors, field.invalid("metadata", _add_managed_fields(call, review), text)]
         errors += later
         if errors:
             # Upstream names no kind here.
             raise status.invalid(call.resource.group, "", "", errors)
-        decision, reason = await ask(self._authorizer, user, resource, path)
+        decision, reason = await authorize(self._authorizer, user, resource, path)
         review["status"] = {"allowed": decision is Decision.ALLOW}
         if decision is Decision.DENY:
             review["status"]["denied"] = True
         if reason:
             review["status"]["reason"] = reason
-        if resource is not None and (unread := review_selectors.selected(resource).errors):
+        if resource is not None and (unread := review_selectors.parse_selectors(resource).errors):
             review["status"]["evaluationError"] = "; ".join(unread)
         return Reply(review, 201)
 
 
-async def ask(
+async def authorize(
     authorizer: Authorizer, user: UserInfo, resource: JsonObject | None, path: JsonObject | None
 ) -> tuple[Decision, str]:
     """The authorizer's word on resourceAttributes or nonResourceAttributes."""
@@ -170,7 +170,7 @@ async def ask(
             resource=resource.get("resource", ""),
             subresource=resource.get("subresource", ""),
             name=resource.get("name", ""),
-            selected_fields=review_selectors.selected(resource).fields,
+            selected_fields=review_selectors.parse_selectors(resource).fields,
         )
     else:
         assert path is not None
@@ -184,15 +184,15 @@ class IdentityReviews:
     def __init__(self, authenticator: authn.Union) -> None:
         self._authenticator = authenticator
 
-    async def token(self, call: Call) -> Reply:
+    async def review_token(self, call: Call) -> Reply:
         """TokenReview: whose token is it."""
         review = await call.read_object()
         spec = review.get("spec") or {}
         if not spec.get("token"):
             raise status.bad_request("token is required for TokenReview in authentication")
-        _wiped(call, review)
+        _clean_metadata(call, review)
         try:
-            user, audiences = await self._whose(spec["token"], spec.get("audiences"))
+            user, audiences = await self._authenticate(spec["token"], spec.get("audiences"))
         except status.StatusError as error:
             if error.code != 401:
                 raise
@@ -206,14 +206,14 @@ class IdentityReviews:
             spec.pop("audiences", None)
         return Reply(review, 201)
 
-    async def _whose(self, token: str, audiences: list[str] | None) -> tuple[UserInfo, list[str]]:
+    async def _authenticate(self, token: str, audiences: list[str] | None) -> tuple[UserInfo, list[str]]:
         """Whose it is in a header, where spaces around it and words behind it are none of it."""
         word = find_bearer_token({"Authorization": f"Bearer {token}"})
         if not word and self._authenticator.takes_nameless:
             return ANONYMOUS, audiences or self._authenticator.audiences
         return await self._authenticator.authenticate_token(word, audiences)
 
-    async def own(self, call: Call) -> Reply:
+    async def review_self(self, call: Call) -> Reply:
         """SelfSubjectReview: `kubectl auth whoami`."""
         review = await call.read_object()
         review["metadata"] = {"creationTimestamp": timestamps.now()}
@@ -221,7 +221,7 @@ class IdentityReviews:
         return Reply(review, 201)
 
 
-def _wiped(call: Call, review: JsonObject) -> JsonObject:
+def _clean_metadata(call: Call, review: JsonObject) -> JsonObject:
     """The review's metadata, which it has from now on, without what the system alone says of objects."""
     given: JsonObject = review.get("metadata") or {}
     review["metadata"] = given
@@ -230,7 +230,7 @@ def _wiped(call: Call, review: JsonObject) -> JsonObject:
     return given
 
 
-def _as_owned(call: Call, review: JsonObject) -> JsonObject:
+def _add_managed_fields(call: Call, review: JsonObject) -> JsonObject:
     """The metadata with who owns the review's fields, in the order of their type."""
     owned = copy.deepcopy(review)
     Ownership(call.resource).note(call.context, None, owned)
@@ -238,7 +238,7 @@ def _as_owned(call: Call, review: JsonObject) -> JsonObject:
     return {name: found[name] for name in (*_METADATA, *found) if name in found}
 
 
-def _user_of(spec: JsonObject) -> UserInfo:
+def _build_user(spec: JsonObject) -> UserInfo:
     return UserInfo(
         name=spec.get("user", ""),
         groups=tuple(spec.get("groups") or ()),
@@ -247,17 +247,17 @@ def _user_of(spec: JsonObject) -> UserInfo:
     )
 
 
-def _resource_rule(rule: JsonObject) -> JsonObject:
+def _build_resource_rule(rule: JsonObject) -> JsonObject:
     fields = ("verbs", "apiGroups", "resources", "resourceNames")
     return {name: rule[name] for name in fields if rule.get(name)}
 
 
-def _as_in_go(path: JsonObject) -> JsonObject:
+def _format_nonresource(path: JsonObject) -> JsonObject:
     """The nonResourceAttributes as upstream's refusals show them: its own type has no names of the wire."""
     return {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
 
 
-def _subject_errors(spec: JsonObject) -> list[field.FieldError]:
+def _check_subject(spec: JsonObject) -> list[field.FieldError]:
     if spec.get("user") or spec.get("groups"):
         return []
     return [field.invalid("spec.user", "", "at least one of user or group must be specified")]

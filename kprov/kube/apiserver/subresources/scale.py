@@ -31,20 +31,22 @@ SCALED: Final = (
 _SCALE: Final = ("autoscaling", "v1", "Scale")
 
 
-async def scale(call: Call) -> Reply:
+async def handle_scale(call: Call) -> Reply:
     """GET, PUT, PATCH."""
     store = call.registry.store(call.resource.group, call.resource.plural)
     if call.context.info.verb == "get":
-        return Reply(of(await store.get(call.context, call.namespace, call.name)))
+        return Reply(build_scale(await store.get(call.context, call.namespace, call.name)))
     wanted = await call.read_change()
 
     def rescale(parent: JsonObject | None) -> JsonObject:
         assert parent is not None
         metadata = parent["metadata"]
-        current = of(parent)
+        current = build_scale(parent)
         owners = metadata.get("managedFields")
         if owners:
-            current["metadata"]["managedFields"] = scale_owners.of_scale(owners, store.resource.api_version)
+            current["metadata"]["managedFields"] = scale_owners.convert_to_scale(
+                owners, store.resource.api_version
+            )
         live = patch_types.copied(current)
         new = wanted(current)
         if not call.context.applied:
@@ -53,18 +55,20 @@ async def scale(call: Call) -> Reply:
             field_ownership.update(live, new, _SCALE, manager=manager, subresource="scale")
         taken = new["metadata"].get("managedFields")
         if owners or taken:
-            metadata["managedFields"] = scale_owners.of_workload(owners, taken, store.resource.api_version)
-        return moved(parent, new, store.resource, call.context)
+            metadata["managedFields"] = scale_owners.convert_to_workload(
+                owners, taken, store.resource.api_version
+            )
+        return apply_scale(parent, new, store.resource, call.context)
 
     obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")
-    return Reply(of(obj))
+    return Reply(build_scale(obj))
 
 
-def of(parent: JsonObject) -> JsonObject:
+def build_scale(parent: JsonObject) -> JsonObject:
     """The Scale of a workload."""
     metadata, spec, found = parent["metadata"], parent.get("spec") or {}, parent.get("status") or {}
     shown: JsonObject = {"replicas": found.get("replicas", 0)}
-    selector = _selector(spec.get("selector"))
+    selector = _format_selector(spec.get("selector"))
     if selector:
         shown["selector"] = selector
     fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
@@ -78,14 +82,16 @@ def of(parent: JsonObject) -> JsonObject:
     }
 
 
-def moved(parent: JsonObject, new: JsonObject, resource: Resource, context: RequestContext) -> JsonObject:
+def apply_scale(
+    parent: JsonObject, new: JsonObject, resource: Resource, context: RequestContext
+) -> JsonObject:
     """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
     metadata = parent["metadata"]
     wanted = new.get("metadata") or {}
     is_patch = context.info.verb == "patch"
     is_other = wanted.get("uid") and wanted["uid"] != metadata["uid"]
     if is_other and not is_patch:
-        key = keys.key(resource, metadata.get("namespace", ""), metadata["name"])
+        key = keys.build_key(resource, metadata.get("namespace", ""), metadata["name"])
         key = format_key(key, dry_run=context.dry_run)
         text = describe_failed_precondition(key, "UID", wanted["uid"], metadata["uid"])
         raise status.conflict(resource, metadata["name"], text)
@@ -106,7 +112,7 @@ def moved(parent: JsonObject, new: JsonObject, resource: Resource, context: Requ
     return parent
 
 
-def _selector(selector: JsonObject | None) -> str:
+def _format_selector(selector: JsonObject | None) -> str:
     """As text; a replication controller's is a plain map of labels."""
     if selector is None:
         return ""

@@ -18,7 +18,7 @@ _VERSION: Final = "autoscaling/v1"
 _OLD_VERSIONS: Final = ("apps/v1beta1", "apps/v1beta2")
 
 
-def of_scale(entries: list[JsonObject] | None, version: str) -> list[JsonObject]:
+def convert_to_scale(entries: list[JsonObject] | None, version: str) -> list[JsonObject]:
     """The managedFields of a Scale: of the workload's those that own its replicas; version: "apps/v1"."""
     return managed_entries.listed(
         [
@@ -29,7 +29,7 @@ def of_scale(entries: list[JsonObject] | None, version: str) -> list[JsonObject]
     )
 
 
-def of_workload(
+def convert_to_workload(
     entries: list[JsonObject] | None, scale: list[JsonObject] | None, version: str
 ) -> list[JsonObject]:
     """The managedFields of a workload after those of its Scale became `scale`; version: "apps/v1".

@@ -27,7 +27,7 @@ _EXTENDED: Final = 365 * 24 * 3600
 _BINDABLE: Final = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 
-class TokenRequest:
+class TokenRequestHandler:
     """Signs with --service-account-signing-key-file; refuses where there is none."""
 
     def __init__(self, options: Namespace, registry: Registry, signer: TokenSigner | None) -> None:
@@ -60,10 +60,10 @@ class TokenRequest:
         )
         _check_uid(given, account["metadata"])
         seconds = spec["expirationSeconds"]
-        self._check(seconds)
+        self._check_seconds(seconds)
         audiences = spec.get("audiences") or self._audiences
         await call.admission.validate(attributes)
-        bound, node = await self._bound(call, spec.get("boundObjectRef"))
+        bound, node = await self._find_bound_object(call, spec.get("boundObjectRef"))
         lifetime = seconds
         extended = (
             seconds == _ASKED_BY_KUBELETS
@@ -89,7 +89,7 @@ class TokenRequest:
         meta["uid"] = account["metadata"]["uid"]
         return Reply(request, 201)
 
-    def _check(self, seconds: int) -> None:
+    def _check_seconds(self, seconds: int) -> None:
         errors = []
         if seconds < _SHORTEST:
             errors.append(
@@ -106,13 +106,13 @@ class TokenRequest:
         if errors:
             raise status.invalid("authentication.k8s.io", "TokenRequest", "", errors)
 
-    async def _bound(
+    async def _find_bound_object(
         self, call: Call, reference: JsonObject | None
     ) -> tuple[JsonObject | None, JsonObject | None]:
         """The object that the token is bound to, and a pod's node."""
         if reference is None:
             return None, None
-        kind, group = reference.get("kind", ""), _group(reference)
+        kind, group = reference.get("kind", ""), _parse_group(reference)
         plural = "" if group else _BINDABLE.get(kind, "")
         if not plural:
             version = reference.get("apiVersion", "").rpartition("/")[2]
@@ -143,7 +143,7 @@ class TokenRequest:
         return bound, node or {"metadata": {"name": node_name, "uid": ""}}
 
 
-def _group(reference: JsonObject) -> str:
+def _parse_group(reference: JsonObject) -> str:
     """API group of a reference's apiVersion, "" for the core group and for what is no apiVersion."""
     parts = str(reference.get("apiVersion") or "").split("/")
     return parts[0] if len(parts) == 2 else ""

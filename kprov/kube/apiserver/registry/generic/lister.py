@@ -32,22 +32,22 @@ class Lister:
 
     def get(self, namespace: str, name: str) -> JsonObject | None:
         """A fresh dict each time: the caller may keep it or change it."""
-        entry = self._cache.get(keys.key(self._cache.resource, namespace, name))
-        return None if entry is None else self._cache.object(entry)
+        entry = self._cache.get(keys.build_key(self._cache.resource, namespace, name))
+        return None if entry is None else self._cache.decode(entry)
 
     def list(self, namespace: str | None = None) -> list[JsonObject]:
         cache = self._cache
-        return [cache.object(entry) for entry in cache.select(Selection(namespace or ""))]
+        return [cache.decode(entry) for entry in cache.select(Selection(namespace or ""))]
 
     def look(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """As `get`, for reading only: everybody gets the same."""
-        entry = self._cache.get(keys.key(self._cache.resource, namespace, name))
-        return None if entry is None else self._cache.look(entry)
+        entry = self._cache.get(keys.build_key(self._cache.resource, namespace, name))
+        return None if entry is None else self._cache.get_shared(entry)
 
     def look_at_all(self, namespace: str | None = None) -> Sequence[Mapping[str, Any]]:
         """As `list`, for reading only: everybody gets the same."""
         cache = self._cache
-        return [cache.look(entry) for entry in cache.select(Selection(namespace or ""))]
+        return [cache.get_shared(entry) for entry in cache.select(Selection(namespace or ""))]
 
     def on_change(self, callback: OnChange) -> None:
         """Call for all that is there (ADDED) and for each change from now on, in order, on the event loop."""

@@ -60,7 +60,7 @@ class ReadStore:
     async def fresh(self) -> int:
         """Let the cache catch up with etcd; its revision. 504, 429 or 500 when that takes too long."""
         try:
-            return await self.cacher.fresh()
+            return await self.cacher.wait_until_fresh()
         except NotFreshError as error:
             if not self.cacher.loaded.is_set():
                 raise make_initializing_error() from error
@@ -75,7 +75,7 @@ class ReadStore:
         found = self.cache.get(self._key(namespace, name))
         if found is None:
             raise self.missing(namespace, name)
-        obj = self.cache.object(found)
+        obj = self.cache.decode(found)
         self.hooks.decorate(obj)
         return obj
 
@@ -103,10 +103,10 @@ class ReadStore:
         del context
         await self.fresh()
         self.check_readable()
-        return [self.cache.object(entry) for entry in self.cache.select(Selection(namespace))]
+        return [self.cache.decode(entry) for entry in self.cache.select(Selection(namespace))]
 
     def _key(self, namespace: str, name: str) -> str:
-        return keys.key(self.resource, namespace, name)
+        return keys.build_key(self.resource, namespace, name)
 
     def _cached(self, key: str) -> Stored | None:
         found = self.cache.get(key)
@@ -122,7 +122,7 @@ class ReadStore:
 
     def _decode(self, stored: Stored) -> JsonObject:
         try:
-            obj = self.cache.source.read(stored.key, stored.value)
+            obj = self.cache.source.decode_object(stored.key, stored.value)
         except ValueError as error:
             raise status.internal_error(str(UnreadableError(stored.key, str(error)))) from error
         obj["metadata"]["resourceVersion"] = str(stored.revision)

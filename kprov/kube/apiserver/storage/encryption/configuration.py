@@ -61,7 +61,7 @@ class Transformers:
     def __init__(self, rules: dict[GroupResource, Transformer]) -> None:
         self._rules = rules
 
-    def of(self, group: str, plural: str) -> Transformer:
+    def find_transformer(self, group: str, plural: str) -> Transformer:
         """Of resource, then of its group, then of everything; PLAIN without a rule."""
         rules = self._rules
         return rules.get((plural, group)) or rules.get(("*", group)) or rules.get(_ANY) or PLAIN
@@ -82,17 +82,17 @@ def build(document: JsonObject, path: str) -> Transformers:
         raise configuration.ConfigError(f"--{FLAG}: {path}: secretbox needs the library PyNaCl")
     rules: dict[GroupResource, list[Provider]] = {}
     for entry in entries:
-        providers = [_provider(provider) for provider in entry["providers"]]
+        providers = [_build_provider(provider) for provider in entry["providers"]]
         # Earlier entries have precedence; an entry does not hide its own wildcards from itself.
         added: dict[GroupResource, list[Provider]] = {}
         for text in entry["resources"]:
-            named = parse(text)
+            named = parse_name(text)
             for mask in (("*", named[1]), _ANY):
                 if mask in rules:
                     error = field.invalid(
                         "resources",
                         text,
-                        f'resource "{shown(named)}" is masked by earlier rule "{shown(mask)}"',
+                        f'resource "{format_name(named)}" is masked by earlier rule "{format_name(mask)}"',
                     )
                     configuration.raise_errors(FILE, path, [error])
             added[named] = providers
@@ -101,13 +101,13 @@ def build(document: JsonObject, path: str) -> Transformers:
     return Transformers({named: Transformer(providers) for named, providers in rules.items()})
 
 
-def parse(text: str) -> GroupResource:
+def parse_name(text: str) -> GroupResource:
     """RESOURCE.GROUP taken apart at the first dot."""
     resource, _, group = text.partition(".")
     return resource, group
 
 
-def shown(named: GroupResource) -> str:
+def format_name(named: GroupResource) -> str:
     """As it is written in the file."""
     resource, group = named
     return f"{resource}.{group}" if group or resource == "*" else resource
@@ -122,9 +122,9 @@ def validate(entries: Sequence[JsonObject]) -> Iterable[FieldError]:
         at = f"resources[{index}].resources"
         if not names:
             yield field.required(at, f"at least one {at} is required")
-        yield from _overlaps(names, at)
+        yield from _check_overlaps(names, at)
         for place, name in enumerate(names):
-            text = _name_problem(name)
+            text = _find_name_problem(name)
             if text:
                 yield field.invalid(f"{at}[{place}]", name, text)
         at = f"resources[{index}].providers"
@@ -134,8 +134,8 @@ def validate(entries: Sequence[JsonObject]) -> Iterable[FieldError]:
             yield from _check_provider(provider or {}, f"{at}[{place}]")
 
 
-def _overlaps(names: Sequence[str], at: str) -> Iterable[FieldError]:
-    parsed = [parse(name) for name in names]
+def _check_overlaps(names: Sequence[str], at: str) -> Iterable[FieldError]:
+    parsed = [parse_name(name) for name in names]
     if len(set(parsed)) < len(parsed):
         yield field.invalid(at, list(names), "the same resource cannot be specified multiple times")
     different = set(parsed)
@@ -150,8 +150,8 @@ def _overlaps(names: Sequence[str], at: str) -> Iterable[FieldError]:
         yield field.invalid(at, list(names), text)
 
 
-def _name_problem(name: str) -> str:
-    resource, group = parse(name)
+def _find_name_problem(name: str) -> str:
+    resource, group = parse_name(name)
     if name.lower() != name:
         return "resource name should not contain capital letters"
     if name == "*":
@@ -199,7 +199,7 @@ def _check_keys(keys: Sequence[JsonObject], at: str, sizes: tuple[int, ...]) -> 
         if not key.get("secret"):
             yield field.required(f"{place}.secret", "secret is a mandatory field for a key")
             continue
-        secret = _decoded(key["secret"])
+        secret = _decode(key["secret"])
         if secret is None:
             yield field.invalid(f"{place}.secret", "REDACTED", "secrets must be base64 encoded")
         elif len(secret) not in sizes:
@@ -208,14 +208,14 @@ def _check_keys(keys: Sequence[JsonObject], at: str, sizes: tuple[int, ...]) -> 
             yield field.invalid(f"{place}.secret", "REDACTED", text)
 
 
-def _decoded(text: str) -> bytes | None:
+def _decode(text: str) -> bytes | None:
     try:
         return b64decode(text.replace("\n", ""), validate=True)
     except (binascii.Error, ValueError):
         return None
 
 
-def _provider(document: JsonObject) -> Provider:
+def _build_provider(document: JsonObject) -> Provider:
     name = next(name for name in _PROVIDERS if document.get(name) is not None)
     if name == "identity":
         return Provider()

@@ -47,9 +47,9 @@ class Reloader:
         """Until cancelled."""
         while True:
             await asyncio.sleep(seconds)
-            await self.look()
+            await self.reload()
 
-    async def look(self) -> None:
+    async def reload(self) -> None:
         """Once."""
         try:
             data = Path(self._path).read_bytes()  # noqa: ASYNC240 - a small local file
@@ -57,7 +57,7 @@ class Reloader:
             if digest == self._seen:
                 return
             document = files.parse(configuration.FILE, self._path, data)
-            self._storage.use(configuration.build(document, self._path))
+            self._storage.set_transformers(configuration.build(document, self._path))
         except (OSError, files.ConfigError) as error:
             log.error("the encryption configuration was not taken anew: %s", error)  # noqa: TRY400  all there is
             self._count("failure")

@@ -47,14 +47,14 @@ class EncryptedStorage:
         #: The header that each key's value has in etcd, shared texts; only of keys with a transformer.
         self._headers: dict[str, bytes] = {}
 
-    def use(self, transformers: Transformers) -> None:
+    def set_transformers(self, transformers: Transformers) -> None:
         """Write with these from now on. What was written before and does not open is told by `list`."""
         self._transformers = transformers
         self._by_prefix.clear()
 
     def is_stale(self, key: str) -> bool:
         """Whether the value would be written in another form now, so that an update must write it anyway."""
-        transformer = self._of(key)
+        transformer = self._find_transformer(key)
         if transformer is None or transformer is PLAIN:
             return False
         return self._headers.get(key, _NOWHERE) != transformer.header
@@ -64,7 +64,7 @@ class EncryptedStorage:
         found = await self._inner.get(key)
         if found is None:
             return None
-        opened = self._opened(found)
+        opened = self._decrypt_stored(found)
         if opened.error:
             raise UnreadableError(key, opened.error)
         return opened
@@ -72,53 +72,53 @@ class EncryptedStorage:
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:
         """See Storage. What does not open has `error` set and an empty value."""
         page = await self._inner.list(prefix, revision=revision, limit=limit, after=after)
-        return Page([self._opened(item) for item in page.items], page.revision, page.remaining)
+        return Page([self._decrypt_stored(item) for item in page.items], page.revision, page.remaining)
 
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        return await self._inner.create(key, self._sealed(key, value), ttl=ttl)
+        return await self._inner.create(key, self._encrypt(key, value), ttl=ttl)
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
         try:
-            return await self._inner.update(key, self._sealed(key, value), expected=expected, ttl=ttl)
+            return await self._inner.update(key, self._encrypt(key, value), expected=expected, ttl=ttl)
         except KeyChangedError as error:
-            raise self._told(key, error) from None
+            raise self._convert_error(key, error) from None
 
     async def delete(self, key: str, *, expected: int) -> int:
         try:
             return await self._inner.delete(key, expected=expected)
         except KeyChangedError as error:
-            raise self._told(key, error) from None
+            raise self._convert_error(key, error) from None
 
     async def current_revision(self) -> int:
         return await self._inner.current_revision()
 
     async def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
         async for batch in self._inner.watch(prefix, after=after):
-            changes = [self._opened_change(change) for change in batch.changes]
+            changes = [self._decrypt_change(change) for change in batch.changes]
             yield ChangeBatch(changes, batch.revision)
 
     async def close(self) -> None:
         await self._inner.close()
 
-    def _of(self, key: str) -> Transformer | None:
+    def _find_transformer(self, key: str) -> Transformer | None:
         cut = key.rfind("/")
         prefix = key[:cut]
         if prefix in self._by_prefix:
             return self._by_prefix[prefix]
         named = self._resource_of(key)
-        found = None if named is None else self._transformers.of(*named)
+        found = None if named is None else self._transformers.find_transformer(*named)
         if len(self._by_prefix) > _PREFIXES:
             self._by_prefix.clear()
         self._by_prefix[prefix] = found
         return found
 
-    def _sealed(self, key: str, value: bytes) -> bytes:
-        transformer = self._of(key)
+    def _encrypt(self, key: str, value: bytes) -> bytes:
+        transformer = self._find_transformer(key)
         return value if transformer is None else transformer.seal(value, key.encode())
 
-    def _open(self, key: str, value: bytes) -> tuple[bytes, str]:
+    def _decrypt(self, key: str, value: bytes) -> tuple[bytes, str]:
         """(value, what is wrong with it)."""
-        transformer = self._of(key)
+        transformer = self._find_transformer(key)
         if transformer is None:
             return value, ""
         try:
@@ -130,23 +130,23 @@ class EncryptedStorage:
             self._headers[key] = header
         return opened, ""
 
-    def _opened(self, stored: Stored) -> Stored:
-        if self._of(stored.key) is None:
+    def _decrypt_stored(self, stored: Stored) -> Stored:
+        if self._find_transformer(stored.key) is None:
             return stored
-        value, error = self._open(stored.key, stored.value)
+        value, error = self._decrypt(stored.key, stored.value)
         return Stored(stored.key, value, stored.revision, error)
 
-    def _opened_change(self, change: Change) -> Change:
+    def _decrypt_change(self, change: Change) -> Change:
         if change.value is None:
             self._headers.pop(change.key, None)
             return change
-        if self._of(change.key) is None:
+        if self._find_transformer(change.key) is None:
             return change
-        value, error = self._open(change.key, change.value)
+        value, error = self._decrypt(change.key, change.value)
         return replace(change, value=value, error=error)
 
-    def _told(self, key: str, error: KeyChangedError) -> Exception:
+    def _convert_error(self, key: str, error: KeyChangedError) -> Exception:
         if error.current is None:
             return error
-        current = self._opened(error.current)
+        current = self._decrypt_stored(error.current)
         return UnreadableError(key, current.error) if current.error else KeyChangedError(key, current)

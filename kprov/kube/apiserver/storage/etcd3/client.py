@@ -90,7 +90,7 @@ class Client:
     """A cluster, by its members' URLs ("https://10.0.0.1:2379")."""
 
     def __init__(self, urls: Sequence[str], tls: TlsFiles) -> None:
-        context = _context(tls) if any(url.startswith("https://") for url in urls) else None
+        context = _build_context(tls) if any(url.startswith("https://") for url in urls) else None
         self._members = [Member(url, context) for url in urls]
         self._current = 0
         self._told = -_TELL_SECONDS
@@ -103,7 +103,7 @@ class Client:
     def member(self) -> Member:
         return self._members[self._current]
 
-    def move_from(self, member: Member, reason: str) -> None:
+    def switch_member(self, member: Member, reason: str) -> None:
         """Use the next member, unless that has happened already."""
         if member is not self.member:
             return
@@ -141,7 +141,7 @@ class Client:
                 if error.code not in _RETRIED:
                     raise
                 attempts += 1
-                self.move_from(member, error.details or error.code.name)
+                self.switch_member(member, error.details or error.code.name)
                 if attempts % len(self._members) == 0:
                     await asyncio.sleep(min(_RETRY_PAUSE * attempts, 0.5))
                 if again is not None and end > time.monotonic():
@@ -156,7 +156,7 @@ class Client:
             await member.channel.close()
 
 
-def _context(tls: TlsFiles) -> ssl.SSLContext:
+def _build_context(tls: TlsFiles) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=tls.ca or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])

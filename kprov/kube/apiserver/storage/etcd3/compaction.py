@@ -24,7 +24,7 @@ async def run(storage: Etcd3, interval: float) -> None:
     while interval > 0:
         await asyncio.sleep(interval)
         try:
-            won, version, current = await storage.claim(_KEY, version, str(revision).encode())
+            won, version, current = await storage.write_if_version(_KEY, version, str(revision).encode())
             if won and revision:
                 await storage.compact(revision)
                 log.info("compacted etcd to revision %d", revision)

@@ -14,7 +14,7 @@ from kprov.kube.apiserver.storage.etcd3.fence import Fence
 from kprov.kube.apiserver.storage.etcd3.leases import Leases
 from kprov.kube.apiserver.storage.etcd3.revisions import Revisions
 from kprov.kube.apiserver.storage.etcd3.watching import Watch, prefix_end
-from kprov.kube.apiserver.storage.etcd3.write_outcome import UnsettledError, settled
+from kprov.kube.apiserver.storage.etcd3.write_outcome import UnknownOutcomeError, find_write_revision
 from kprov.kube.apiserver.storage.interface import (
     ChangeBatch,
     CompactedError,
@@ -42,11 +42,11 @@ class Etcd3:
         self._client = client
         self._leases = Leases(client)
         self._fence = Fence(client, self._leases)
-        self._revisions = Revisions(self._newest)
+        self._revisions = Revisions(self._read_revision)
 
     async def get(self, key: str) -> Stored | None:
         answer, _ = await self._range(pb.RangeRequest(key=key.encode()))
-        return _stored(answer.kvs[0]) if answer.kvs else None
+        return _build_stored(answer.kvs[0]) if answer.kvs else None
 
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:
         start = after.encode() + b"\x00" if after else prefix.encode()
@@ -57,7 +57,7 @@ class Etcd3:
             answer, _ = await self._range(
                 pb.RangeRequest(key=start, range_end=end, limit=size, revision=revision)
             )
-            items.extend(_stored(kv) for kv in answer.kvs)
+            items.extend(_build_stored(kv) for kv in answer.kvs)
             # The pages that follow must show the same instant.
             revision = revision or answer.header.revision
             if not answer.more or (limit and len(items) >= limit):
@@ -65,15 +65,15 @@ class Etcd3:
             start = answer.kvs[-1].key + b"\x00"
 
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        wanted, lease = key.encode(), await self._lease(ttl)
+        wanted, lease = key.encode(), await self._get_lease(ttl)
         seen = self._client.revision
         fence = self._fence
 
         def request() -> pb.TxnRequest:
-            return _creation(wanted, value, lease, fence)
+            return _build_creation(wanted, value, lease, fence)
 
         async def again(seconds: float) -> pb.TxnRequest:
-            await fence.lift(seconds)
+            await fence.raise_version(seconds)
             return request()
 
         repeated = False
@@ -87,17 +87,17 @@ class Etcd3:
                 return int(answer.header.revision)
             found = answer.responses[0].response_range.kvs
             if found:
-                current = _stored(found[0])
-                revision = await self._settle(wanted, value, current, 0, seen) if repeated else 0
+                current = _build_stored(found[0])
+                revision = await self._find_outcome(wanted, value, current, 0, seen) if repeated else 0
                 if revision:
                     return revision
                 raise KeyExistsError(key)
             # Another creation has lifted the fence.
-            fence.seen(answer.responses[1])
+            fence.update(answer.responses[1])
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
-        put = pb.PutRequest(key=key.encode(), value=value, lease=await self._lease(ttl))
-        succeeded, revision, current = await self._txn(
+        put = pb.PutRequest(key=key.encode(), value=value, lease=await self._get_lease(ttl))
+        succeeded, revision, current = await self._run_transaction(
             put.key, expected, pb.RequestOp(request_put=put), value=value
         )
         if not succeeded:
@@ -107,17 +107,17 @@ class Etcd3:
     async def delete(self, key: str, *, expected: int) -> int:
         wanted = key.encode()
         operation = pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=wanted))
-        succeeded, revision, current = await self._txn(wanted, expected, operation, value=None)
+        succeeded, revision, current = await self._run_transaction(wanted, expected, operation, value=None)
         if not succeeded:
             raise KeyChangedError(key, current)
         return revision
 
     async def current_revision(self) -> int:
         """Shared: all who ask while one question is under way get the answer of the next."""
-        return await self._revisions.newest()
+        return await self._revisions.read_newest()
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
-        return Watch(self._client, prefix, after, self.current_revision).batches()
+        return Watch(self._client, prefix, after, self.current_revision).follow()
 
     async def compact(self, revision: int) -> None:
         """Forget what was before `revision`; what has been forgotten already is no error."""
@@ -127,7 +127,7 @@ class Etcd3:
             if "compacted" not in error.details:
                 raise UnavailableError(error.details) from error
 
-    async def claim(self, key: str, version: int, value: bytes) -> tuple[bool, int, int]:
+    async def write_if_version(self, key: str, version: int, value: bytes) -> tuple[bool, int, int]:
         """Write a key if it has been written `version` times; (done, times written now, etcd's revision)."""
         wanted = key.encode()
         request = pb.TxnRequest(
@@ -148,7 +148,7 @@ class Etcd3:
         del key
         return False
 
-    async def size(self) -> int | None:
+    async def read_size(self) -> int | None:
         """Bytes of the database of the member that is asked; None where it says nothing in time."""
         try:
             answer, _ = await self._client.call("status", pb.StatusRequest(), seconds=_STATUS_SECONDS)
@@ -159,7 +159,7 @@ class Etcd3:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _newest(self) -> int:
+    async def _read_revision(self) -> int:
         answer, _ = await self._range(_REVISION_PROBE)
         return int(answer.header.revision)
 
@@ -174,17 +174,17 @@ class Etcd3:
                 raise FutureRevisionError(text) from error
             raise UnavailableError(text) from error
 
-    async def _lease(self, ttl: int) -> int:
+    async def _get_lease(self, ttl: int) -> int:
         try:
             return await self._leases.get(ttl)
         except RpcError as error:
             raise UnavailableError(error.details) from error
 
-    async def _txn(
+    async def _run_transaction(
         self, key: bytes, expected: int, operation: pb.RequestOp, *, value: bytes | None
     ) -> tuple[bool, int, Stored | None]:
         request = pb.TxnRequest(
-            compare=[_unchanged(key, expected)],
+            compare=[_build_comparison(key, expected)],
             success=[operation],
             failure=[pb.RequestOp(request_range=pb.RangeRequest(key=key))],
         )
@@ -196,11 +196,11 @@ class Etcd3:
         if answer.succeeded:
             return True, int(answer.header.revision), None
         found = answer.responses[0].response_range.kvs
-        current = _stored(found[0]) if found else None
-        revision = await self._settle(key, value, current, expected, seen) if repeated else 0
+        current = _build_stored(found[0]) if found else None
+        revision = await self._find_outcome(key, value, current, expected, seen) if repeated else 0
         return bool(revision), revision or int(answer.header.revision), current
 
-    async def _settle(
+    async def _find_outcome(
         self, key: bytes, value: bytes | None, current: Stored | None, expected: int, seen: int
     ) -> int:
         """Where a write was done by a member that could not tell us any more, its revision; else 0."""
@@ -208,29 +208,29 @@ class Etcd3:
             return 0 if current.revision <= seen else current.revision
         until = 0 if current is None or expected else current.revision
         try:
-            return await settled(self._client, key, value, after=max(expected, seen), until=until)
-        except UnsettledError as error:
+            return await find_write_revision(self._client, key, value, after=max(expected, seen), until=until)
+        except UnknownOutcomeError as error:
             raise UnavailableError(str(error), ambiguous=True) from error
 
 
-def _creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.TxnRequest:
+def _build_creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.TxnRequest:
     """Built in place: messages that others are made of are copied."""
     request = pb.TxnRequest()
     request.compare.add(target=pb.Compare.MOD, key=key, mod_revision=0)
-    request.compare.append(fence.stands)
+    request.compare.append(fence.condition)
     put = request.success.add().request_put
     put.key, put.value, put.lease = key, value, lease
     request.failure.add().request_range.key = key
-    request.failure.append(fence.look)
+    request.failure.append(fence.query)
     return request
 
 
-def _unchanged(key: bytes, revision: int) -> pb.Compare:
+def _build_comparison(key: bytes, revision: int) -> pb.Compare:
     """That a key is at that revision; 0: not there."""
     return pb.Compare(target=pb.Compare.MOD, key=key, mod_revision=revision)
 
 
-def _stored(kv: pb.KeyValue) -> Stored:
+def _build_stored(kv: pb.KeyValue) -> Stored:
     return Stored(kv.key.decode(), kv.value, kv.mod_revision)
 
 

@@ -26,23 +26,23 @@ class Fence:
         self._key = f"kprov.io/fences/{uuid.uuid4()}".encode()
         self._version = 0
         #: A condition that holds until the fence is raised; a question after it, whose answer is for `seen`.
-        self.stands = self._stands()
-        self.look = pb.RequestOp(request_range=pb.RangeRequest(key=self._key))
+        self.condition = self._build_condition()
+        self.query = pb.RequestOp(request_range=pb.RangeRequest(key=self._key))
 
-    def _stands(self) -> pb.Compare:
+    def _build_condition(self) -> pb.Compare:
         return pb.Compare(target=pb.Compare.VERSION, key=self._key, version=self._version)
 
-    def seen(self, answer: pb.ResponseOp) -> bool:
+    def update(self, answer: pb.ResponseOp) -> bool:
         """Take note of how the fence stands; whether that was known."""
         found = answer.response_range.kvs
         version = int(found[0].version) if found else 0
         known, self._version = self._version == version, version
-        self.stands = self._stands()
+        self.condition = self._build_condition()
         return known
 
-    async def lift(self, seconds: float) -> None:
+    async def raise_version(self, seconds: float) -> None:
         """Let nothing happen any more that depends on it as it stood. UnavailableError, RpcError."""
         put = pb.PutRequest(key=self._key, lease=await self._leases.get(_SECONDS))
-        request = pb.TxnRequest(success=[pb.RequestOp(request_put=put), self.look])
+        request = pb.TxnRequest(success=[pb.RequestOp(request_put=put), self.query])
         answer, _ = await self._client.call("txn", request, seconds=seconds)
-        self.seen(answer.responses[1])
+        self.update(answer.responses[1])

@@ -14,15 +14,15 @@ class Revisions:
         self._waiting: list[asyncio.Future[int]] = []
         self._asking: asyncio.Task[None] | None = None
 
-    async def newest(self) -> int:
+    async def read_newest(self) -> int:
         """A revision as new as every write that was answered before. Raises what `ask` does."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._asking is None:
-            self._asking = asyncio.create_task(self._answer())
+            self._asking = asyncio.create_task(self._answer_waiters())
         return await future
 
-    async def _answer(self) -> None:
+    async def _answer_waiters(self) -> None:
         try:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []

@@ -39,7 +39,7 @@ class Watch:
         self._position = after
         self._heard = time.monotonic()
 
-    async def batches(self) -> AsyncIterator[ChangeBatch]:
+    async def follow(self) -> AsyncIterator[ChangeBatch]:
         """Without end. Raises CompactedError."""
         # A cluster without a leader refuses watches at once.
         pause = Backoff(initial=0.05, maximum=0.3, reset_after=3.0)
@@ -48,10 +48,10 @@ class Watch:
             call = member.watch(metadata=_NEEDS_LEADER)
             guards = (
                 asyncio.create_task(_cancel_when(moved, call)),
-                asyncio.create_task(self._compare(member, moved)),
+                asyncio.create_task(self._check_progress(member, moved)),
             )
             try:
-                async for batch in self._of(call):
+                async for batch in self._read_call(call):
                     yield batch
                 reason = "watch ended"
             except RpcError as error:
@@ -61,10 +61,10 @@ class Watch:
                     guard.cancel()
                 call.cancel()
             if not moved.is_set():
-                self._client.move_from(member, reason)
+                self._client.switch_member(member, reason)
             await asyncio.sleep(pause.next())
 
-    async def _of(self, call: Any) -> AsyncIterator[ChangeBatch]:
+    async def _read_call(self, call: Any) -> AsyncIterator[ChangeBatch]:
         """What one call gives. A batch of several parts is one: only whole does it have a position."""
         create = pb.WatchCreateRequest(
             key=self._key,
@@ -83,7 +83,7 @@ class Watch:
                 return
             if answer.created:
                 continue
-            changes += [_change(event) for event in answer.events]
+            changes += [_build_change(event) for event in answer.events]
             if answer.fragment:
                 continue
             # Of changes from the past, the header's revision is newer than what has been sent.
@@ -92,7 +92,7 @@ class Watch:
             yield ChangeBatch(changes, revision)
             changes = []
 
-    async def _compare(self, member: Member, moved: asyncio.Event) -> None:
+    async def _check_progress(self, member: Member, moved: asyncio.Event) -> None:
         """Leave a member whose watch does not give what has happened; one that is cut off says nothing."""
         while not moved.is_set():
             await asyncio.sleep(_QUIET_SECONDS)
@@ -104,7 +104,7 @@ class Watch:
                 if behind:
                     await asyncio.sleep(_QUIET_SECONDS)
                 if behind and self._position < revision:
-                    self._client.move_from(member, "its watch is behind")
+                    self._client.switch_member(member, "its watch is behind")
 
 
 async def _cancel_when(moved: asyncio.Event, call: Any) -> None:
@@ -112,7 +112,7 @@ async def _cancel_when(moved: asyncio.Event, call: Any) -> None:
     call.cancel()
 
 
-def _change(event: pb.Event) -> Change:
+def _build_change(event: pb.Event) -> Change:
     kv = event.kv
     gone = event.type == _DELETE
     return Change(

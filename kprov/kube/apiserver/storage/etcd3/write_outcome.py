@@ -12,11 +12,13 @@ from kprov.kube.component_base.rpc.status import RpcError
 _SECONDS: Final = 2.0
 
 
-class UnsettledError(Exception):
+class UnknownOutcomeError(Exception):
     """The history did not tell."""
 
 
-async def settled(client: Client, key: bytes, value: bytes | None, *, after: int, until: int) -> int:
+async def find_write_revision(
+    client: Client, key: bytes, value: bytes | None, *, after: int, until: int
+) -> int:
     """The revision at which the write happened, 0 when it did not.
 
     value: None for a deletion. after: a revision that the database was at before the write was sent, and that
@@ -30,7 +32,7 @@ async def settled(client: Client, key: bytes, value: bytes | None, *, after: int
             await call.write(pb.WatchRequest(create_request=create))
             async for answer in call:
                 if answer.canceled:
-                    raise UnsettledError("etcd: what became of a write has been compacted")
+                    raise UnknownOutcomeError("etcd: what became of a write has been compacted")
                 for event in answer.events:
                     gone = event.type == pb.Event.DELETE
                     if (gone and value is None) or (not gone and event.kv.value == value):
@@ -39,7 +41,7 @@ async def settled(client: Client, key: bytes, value: bytes | None, *, after: int
                     if event.kv.mod_revision >= until:
                         return 0
     except (TimeoutError, RpcError) as error:
-        raise UnsettledError(TIMED_OUT) from error
+        raise UnknownOutcomeError(TIMED_OUT) from error
     finally:
         call.cancel()
-    raise UnsettledError(TIMED_OUT)
+    raise UnknownOutcomeError(TIMED_OUT)

@@ -7,7 +7,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from kprov.kube.apiserver.bootstrap.authentication_trust import combined
+from kprov.kube.apiserver.bootstrap.authentication_trust import merge_data
 from tests.certificates import Issuer
 
 LISTS = ("username-headers", "uid-headers", "group-headers", "extra-headers-prefix", "allowed-names")
@@ -25,7 +25,7 @@ def wanted(clients: str, proxies: str = "", **lists: list[str]) -> dict[str, str
 def test_authorities_and_names_of_all_stay_each_once() -> None:
     one, two = Issuer("one"), Issuer("two")
     there = {"client-ca-file": bundle(one, one), "requestheader-allowed-names": '["a","b"]', "other": "x"}
-    found = combined(there, wanted(bundle(two, one), bundle(two), allowed=["b", "c"]))
+    found = merge_data(there, wanted(bundle(two, one), bundle(two), allowed=["b", "c"]))
     assert found["client-ca-file"] == bundle(one, two)
     assert found["requestheader-allowed-names"] == '["a","b","c"]'
     assert "other" not in found
@@ -34,10 +34,10 @@ def test_authorities_and_names_of_all_stay_each_once() -> None:
 
 def test_without_front_proxies_only_clients_are_told() -> None:
     one = Issuer("one")
-    assert combined({}, wanted(bundle(one), allowed=["a"])) == {"client-ca-file": bundle(one)}
+    assert merge_data({}, wanted(bundle(one), allowed=["a"])) == {"client-ca-file": bundle(one)}
 
 
 @pytest.mark.parametrize("name", ["client-ca-file", "requestheader-allowed-names"])
 def test_what_nobody_can_read_is_left_alone(name: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        combined({name: "junk"}, wanted(bundle(Issuer("one"))))
+        merge_data({name: "junk"}, wanted(bundle(Issuer("one"))))

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from kprov.kube.apiserver.bootstrap import kubernetes_service, system
-from kprov.kube.apiserver.bootstrap.kubernetes_service import ServerLeases, publish
+from kprov.kube.apiserver.bootstrap.kubernetes_service import ServerLeases, publish_endpoints
 from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 
@@ -69,27 +69,27 @@ async def test_a_server_that_is_silent_for_a_lease_does_not_count(storage: Any) 
     dead = ServerLeases(storage, "192.0.2.2", clock=clock)
     await living.renew()
     await dead.renew()
-    assert await living.addresses() == ["192.0.2.1", "192.0.2.2"]
+    assert await living.list_addresses() == ["192.0.2.1", "192.0.2.2"]
     clock.now += 10
     await living.renew()
-    assert await living.addresses() == ["192.0.2.1", "192.0.2.2"]
+    assert await living.list_addresses() == ["192.0.2.1", "192.0.2.2"]
     clock.now += 10
     await living.renew()
-    assert await living.addresses() == ["192.0.2.1"]
+    assert await living.list_addresses() == ["192.0.2.1"]
 
 
 async def test_nothing_is_written_when_the_endpoints_are_right(registry: Registry, storage: Any) -> None:
-    await publish(registry, ["192.0.2.1"], 6443)
+    await publish_endpoints(registry, ["192.0.2.1"], 6443)
     await registry.store("", "endpoints").fresh()
     before = await storage.current_revision()
-    await publish(registry, ["192.0.2.1"], 6443)
+    await publish_endpoints(registry, ["192.0.2.1"], 6443)
     assert await storage.current_revision() == before
 
 
 async def test_system_objects_are_made_once_by_servers_that_start_together(make_server: Any) -> None:
     servers = [await make_server() for _ in range(3)]
     done = asyncio.Event()
-    await asyncio.gather(*(system.priority_classes(each, done.set) for each in servers))
+    await asyncio.gather(*(system.create_priority_classes(each, done.set) for each in servers))
     store = servers[0].store("scheduling.k8s.io", "priorityclasses")
     found = await store.list(make_system_context("list", store.resource))
     assert {obj["metadata"]["name"]: obj["value"] for obj in found} == {

@@ -19,7 +19,7 @@ from kprov.kube.machinery.status import StatusError
 @pytest.fixture
 async def made(registry: Registry) -> AsyncIterator[Registry]:
     done = asyncio.Event()
-    task = asyncio.create_task(priority_and_fairness.run(registry, done.set))
+    task = asyncio.create_task(priority_and_fairness.run_producer(registry, done.set))
     await done.wait()
     yield registry
     task.cancel()

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from kprov.kube.apiserver.cacher.cache import HISTORY, ResourceCache
-from kprov.kube.apiserver.cacher.entry import Event, encode, head, tail_of
+from kprov.kube.apiserver.cacher.entry import Event, build_head, build_tail, encode
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.storage.interface import Change, Stored
 from kprov.kube.machinery.resources import Resource, find
@@ -41,12 +41,12 @@ class Seen:
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.expired: str | None = None
 
-    def event(self, event: Event, type_: str) -> None:
-        line = orjson.loads(event.line(type_))
+    def send_event(self, event: Event, type_: str) -> None:
+        line = orjson.loads(event.encode_line(type_))
         assert line["type"] == type_
         self.events.append((type_, line["object"]))
 
-    def bookmark(self, revision: int) -> None:
+    def send_bookmark(self, revision: int) -> None:
         raise AssertionError
 
     def end(self, expired: str) -> None:
@@ -76,9 +76,9 @@ def watch(cache: ResourceCache, selection: Selection) -> Seen:
 
 def test_the_revision_is_spliced_into_the_stored_bytes() -> None:
     assert isinstance(PODS, Resource)
-    stored = encode(head(PODS), pod("a") | {"metadata": {"name": "a", "resourceVersion": "3"}})
+    stored = encode(build_head(PODS), pod("a") | {"metadata": {"name": "a", "resourceVersion": "3"}})
     assert b"resourceVersion" not in stored
-    wire = head(PODS) + tail_of(head(PODS), stored, 7)
+    wire = build_head(PODS) + build_tail(build_head(PODS), stored, 7)
     assert orjson.loads(wire)["metadata"] == {"resourceVersion": "7", "name": "a"}
 
 
@@ -89,7 +89,7 @@ def test_objects_that_others_wrote_in_another_order_are_served_alike() -> None:
     made.apply(Change("/registry/pods/n/a", foreign, 7, is_create=True))
     found = made.get("/registry/pods/n/a")
     assert found is not None
-    assert made.object(found) == {
+    assert made.decode(found) == {
         "kind": "Pod",
         "apiVersion": "v1",
         "metadata": {"name": "a", "namespace": "n", "resourceVersion": "7"},
@@ -106,7 +106,7 @@ def test_nulls_that_go_would_not_write_are_what_go_makes_of_them(begin: bytes) -
     made.apply(Change("/registry/pods/n/a", value, 7, is_create=True))
     found = made.get("/registry/pods/n/a")
     assert found is not None
-    obj = made.object(found)
+    obj = made.decode(found)
     assert obj["spec"] == {"containers": [{"name": "", "resources": {}}], "nodeSelector": {"a": ""}}
     assert obj["status"] == {}
 
@@ -157,7 +157,7 @@ def test_a_look_shows_what_is_there_now_and_the_same_until_it_changes(cache: Res
     def look() -> Mapping[str, Any]:
         entry = cache.get("/registry/pods/default/a")
         assert entry is not None
-        return cache.look(entry)
+        return cache.get_shared(entry)
 
     cache.apply(put(2, pod("a", node="x"), is_create=True))
     first = look()
@@ -176,7 +176,7 @@ def test_fields_select_too(cache: ResourceCache) -> None:
 
 def as_we_write(revision: int, obj: dict[str, Any], *, broken: bool = False) -> Change:
     assert isinstance(PODS, Resource)
-    value = encode(head(PODS), obj)
+    value = encode(build_head(PODS), obj)
     if broken:
         value = value.replace(b'"spec":', b'"spec"')
     return Change(put(revision, obj).key, value, revision, is_create=True)
@@ -213,7 +213,7 @@ def test_listeners_get_only_what_can_be_read(cache: ResourceCache) -> None:
 
 def test_the_end_of_what_cannot_be_read_reaches_those_who_watch(cache: ResourceCache) -> None:
     class Types(Seen):
-        def event(self, event: Event, type_: str) -> None:
+        def send_event(self, event: Event, type_: str) -> None:
             self.events.append((type_, {}))
 
     cache.apply(as_we_write(2, pod("a"), broken=True))
@@ -236,8 +236,8 @@ def test_a_change_that_was_seen_already_is_not_told_again(cache: ResourceCache) 
 def test_the_past_can_be_watched_as_far_as_it_is_kept(cache: ResourceCache) -> None:
     for revision in range(2, HISTORY + 4):
         cache.apply(put(revision, pod("a"), is_create=revision == 2))
-    assert cache.history_after(2) is None
-    past = cache.history_after(HISTORY + 1)
+    assert cache.find_history(2) is None
+    past = cache.find_history(HISTORY + 1)
     assert past is not None
     assert [event.revision for event in past] == [HISTORY + 2, HISTORY + 3]
 
@@ -246,5 +246,5 @@ def test_watches_end_when_changes_may_have_been_missed(cache: ResourceCache) -> 
     seen = watch(cache, Selection())
     cache.replace([Stored("/registry/pods/default/a", orjson.dumps(pod("a")), 50)], 60)
     assert seen.expired
-    assert cache.history_after(59) is None
+    assert cache.find_history(59) is None
     assert [entry.revision for entry in cache.select(Selection())] == [50]

@@ -21,10 +21,10 @@ class Sink:
         self.seen: list[int] = []
         self._new = asyncio.Event()
 
-    def event(self, event: Event, type_: str) -> None:
+    def send_event(self, event: Event, type_: str) -> None:
         raise AssertionError
 
-    def bookmark(self, revision: int) -> None:
+    def send_bookmark(self, revision: int) -> None:
         self.seen.append(revision)
         self._new.set()
 

@@ -24,7 +24,7 @@ OBJECT = b'{"kind":"Secret","apiVersion":"v1","metadata":{"name":"s","namespace"
 _SECRETS, _MAPS = find("", "v1", "secrets"), find("", "v1", "configmaps")
 assert _SECRETS is not None
 assert _MAPS is not None
-FINDER = keys.finder([_SECRETS, _MAPS])
+FINDER = keys.build_finder([_SECRETS, _MAPS])
 
 
 def document(*names: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ async def test_new_keys_make_old_values_stale_until_they_are_written_again(stora
     revision = await encrypted.create(KEY, OBJECT)
     await encrypted.get(KEY)
     assert not encrypted.is_stale(KEY)
-    encrypted.use(configuration.build(document("k2", "k1"), "f"))
+    encrypted.set_transformers(configuration.build(document("k2", "k1"), "f"))
     assert (await encrypted.get(KEY)) == Stored(KEY, OBJECT, revision)
     assert encrypted.is_stale(KEY)
     await encrypted.update(KEY, OBJECT, expected=revision)
@@ -90,12 +90,12 @@ async def test_a_value_that_no_key_opens_is_told_and_is_read_when_its_key_comes(
     await cacher.loaded.wait()
     assert (cache.count(), list(cache.unreadable)) == (0, [KEY])
     reloader = Reloader(str(path), encrypted, cacher.read_again)
-    await reloader.look()
+    await reloader.reload()
     path.write_text("kind: Nonsense")
-    await reloader.look()
+    await reloader.reload()
     assert list(cache.unreadable) == [KEY]
     path.write_text(json.dumps(document("k2", "k1")))
-    await reloader.look()
+    await reloader.reload()
     assert (cache.count(), cache.unreadable) == (1, {})
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -120,7 +120,7 @@ async def test_what_upstream_wrote_in_protobuf_is_read_and_what_is_nothing_hurts
     await cacher.loaded.wait()
     entry = cache.get(KEY)
     assert entry is not None
-    assert cache.object(entry)["metadata"]["name"] == "s"
+    assert cache.decode(entry)["metadata"]["name"] == "s"
     assert list(cache.unreadable) == ["/registry/secrets/default/broken"]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

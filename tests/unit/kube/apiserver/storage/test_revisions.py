@@ -33,21 +33,21 @@ class Cluster:
 async def test_who_asks_later_gets_a_later_answer() -> None:
     cluster = Cluster()
     revisions = Revisions(cluster.ask)
-    early = [asyncio.create_task(revisions.newest()) for _ in range(3)]
+    early = [asyncio.create_task(revisions.read_newest()) for _ in range(3)]
     await cluster.begun.wait()
     cluster.revision = 7
-    late = [asyncio.create_task(revisions.newest()) for _ in range(3)]
+    late = [asyncio.create_task(revisions.read_newest()) for _ in range(3)]
     cluster.answers.set()
     assert await asyncio.gather(*early) == [0, 0, 0]
     assert await asyncio.gather(*late) == [7, 7, 7]
     assert cluster.asked == 2
-    assert await revisions.newest() == 7
+    assert await revisions.read_newest() == 7
 
 
 async def test_who_goes_away_keeps_no_one_from_the_answer() -> None:
     cluster = Cluster()
     revisions = Revisions(cluster.ask)
-    gone, stays = (asyncio.create_task(revisions.newest()) for _ in range(2))
+    gone, stays = (asyncio.create_task(revisions.read_newest()) for _ in range(2))
     await cluster.begun.wait()
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -60,11 +60,11 @@ async def test_a_failure_is_told_to_all_who_asked_and_to_nobody_else() -> None:
     cluster = Cluster()
     cluster.broken = True
     revisions = Revisions(cluster.ask)
-    asked = [asyncio.create_task(revisions.newest()) for _ in range(2)]
+    asked = [asyncio.create_task(revisions.read_newest()) for _ in range(2)]
     await cluster.begun.wait()
     cluster.answers.set()
     for one in asked:
         with pytest.raises(UnavailableError):
             await one
     cluster.broken = False
-    assert await revisions.newest() == 0
+    assert await revisions.read_newest() == 0

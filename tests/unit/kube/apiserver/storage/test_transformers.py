@@ -100,9 +100,9 @@ def test_earlier_entries_and_exact_names_come_first() -> None:
         },
         "f",
     )
-    assert found.of("", "secrets").header.endswith(b":a:")
-    assert found.of("apps", "deployments").header.endswith(b":a:")
-    assert found.of("apps", "daemonsets").header.endswith(b":b:")
-    assert found.of("", "pods").header.endswith(b":k:")
+    assert found.find_transformer("", "secrets").header.endswith(b":a:")
+    assert found.find_transformer("apps", "deployments").header.endswith(b":a:")
+    assert found.find_transformer("apps", "daemonsets").header.endswith(b":b:")
+    assert found.find_transformer("", "pods").header.endswith(b":k:")
     with pytest.raises(ConfigError, match="masked by earlier rule"):
         configuration.build({"resources": [entry("*.*"), entry("secrets")]}, "f")

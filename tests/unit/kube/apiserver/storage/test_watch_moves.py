@@ -47,7 +47,7 @@ async def test_a_watch_that_waits_for_its_connection_moves_too(answering: str) -
         # The kernel takes the connection; the watch then waits for what HTTP/2 begins with.
         while not await asyncio.to_thread(_asked, silent):
             pass
-        client.move_from(client.member, "no answer in time")
+        client.switch_member(client.member, "no answer in time")
         batch = await asyncio.wait_for(first, 10)
         await storage.close()
     assert [change.revision for change in batch.changes] == [8]

@@ -16,7 +16,7 @@ async def pieces(data: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def unpacked(data: bytes, size: int = 7) -> list[bytes]:
-    return [piece async for piece in encodings.unpacked(pieces(data, size))]
+    return [piece async for piece in encodings.decompress(pieces(data, size))]
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
@@ -34,7 +34,7 @@ async def test_what_is_packed_well_comes_in_pieces() -> None:
 
 @pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"text")[:-4], b""])
 async def test_what_is_none_or_ends_early_is_told(data: bytes) -> None:
-    with pytest.raises(encodings.BrokenError):
+    with pytest.raises(encodings.InvalidGzipError):
         await unpacked(data)
 
 
@@ -47,4 +47,4 @@ async def test_what_is_none_or_ends_early_is_told(data: bytes) -> None:
 def test_it_is_asked_for_where_the_client_says_nothing(
     method: str, headers: dict[str, str], expected: bool
 ) -> None:
-    assert encodings.wanted(method, headers) is expected
+    assert encodings.accepts_gzip(method, headers) is expected

@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from kprov.kube.apiserver.streaming import html_links
-from kprov.kube.apiserver.streaming.forward import rewritten
+from kprov.kube.apiserver.streaming.forward import rewrite_location
 
 PREFIX = "/api/v1/namespaces/x/pods/p:80/proxy"
-link = partial(rewritten, backend="10.0.0.1:80", host="api", prefix=PREFIX)
+link = partial(rewrite_location, backend="10.0.0.1:80", host="api", prefix=PREFIX)
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,16 @@ link = partial(rewritten, backend="10.0.0.1:80", host="api", prefix=PREFIX)
     ],
 )
 def test_the_links_of_a_page(page: str, wanted: str) -> None:
-    assert html_links.rewrite(page.encode(), "", link).decode() == wanted
+    assert html_links.rewrite_page(page.encode(), "", link).decode() == wanted
 
 
 def test_a_page_that_is_packed() -> None:
-    packed = html_links.rewrite(gzip.compress(b'<a href="/a">'), "gzip", link)
+    packed = html_links.rewrite_page(gzip.compress(b'<a href="/a">'), "gzip", link)
     assert gzip.decompress(packed).decode() == f'<a href="{PREFIX}/a">'
 
 
 def test_bytes_that_are_no_text_stay() -> None:
-    assert html_links.rewrite(b"\xff<br>\xfe", "", link) == b"\xff<br>\xfe"
+    assert html_links.rewrite_page(b"\xff<br>\xfe", "", link) == b"\xff<br>\xfe"
 
 
 def test_what_is_a_page() -> None:

@@ -8,7 +8,7 @@ import pytest
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.streaming import forward, headers, paths
-from kprov.kube.apiserver.streaming.kubelet import Address, address_of
+from kprov.kube.apiserver.streaming.kubelet import KubeletAddress, parse_address
 from kprov.kube.apiserver.subresources import pod_log as log
 from kprov.kube.apiserver.subresources import pod_streams as streams
 from kprov.kube.apiserver.subresources import proxy
@@ -23,10 +23,10 @@ def node(port: int | None = 10251) -> dict[str, Any]:
 
 
 def test_a_kubelets_address_is_of_the_preferred_type() -> None:
-    assert address_of(node(), ("InternalIP", "Hostname")) == Address("10.0.0.1", 10251)
-    assert address_of(node(None), ("ExternalIP", "Hostname")) == Address("n1", 10250)
+    assert parse_address(node(), ("InternalIP", "Hostname")) == KubeletAddress("10.0.0.1", 10251)
+    assert parse_address(node(None), ("ExternalIP", "Hostname")) == KubeletAddress("n1", 10250)
     with pytest.raises(StatusError) as caught:
-        address_of(node(), ("ExternalIP",))
+        parse_address(node(), ("ExternalIP",))
     assert caught.value.code == 500
     assert "reason" not in caught.value.status
     known = "[{Hostname n1} {InternalIP 10.0.0.1}]"
@@ -35,26 +35,26 @@ def test_a_kubelets_address_is_of_the_preferred_type() -> None:
 
 def test_a_kubelet_says_whether_it_knows_websockets_by_itself() -> None:
     given = node()
-    assert not address_of(given, ("Hostname",)).websockets
+    assert not parse_address(given, ("Hostname",)).websockets
     given["status"]["declaredFeatures"] = ["A", "ExtendWebSocketsToKubelet"]
-    assert address_of(given, ("Hostname",)).websockets
+    assert parse_address(given, ("Hostname",)).websockets
 
 
 def test_a_kubelets_url() -> None:
-    address = Address("fd00::1", 10250)
-    url = streams.location(address, "exec", "ns", "p", "c", [("output", "1"), ("command", "a b")])
+    address = KubeletAddress("fd00::1", 10250)
+    url = streams.build_url(address, "exec", "ns", "p", "c", [("output", "1"), ("command", "a b")])
     assert url == "https://[fd00::1]:10250/exec/ns/p/c?command=a+b&output=1"
-    assert streams.location(address, "portForward", "ns", "p") == "https://[fd00::1]:10250/portForward/ns/p"
+    assert streams.build_url(address, "portForward", "ns", "p") == "https://[fd00::1]:10250/portForward/ns/p"
 
 
 def test_streams_under_the_kubelets_names() -> None:
     query = {"stdin": "true", "stdout": "1", "stderr": "false", "tty": "true"}
-    assert streams.stream_query(query) == [("input", "1"), ("output", "1"), ("tty", "1")]
+    assert streams.build_query(query) == [("input", "1"), ("output", "1"), ("tty", "1")]
 
 
 def test_log_parameters() -> None:
     query = {"follow": "true", "previous": "false", "tailLines": "0", "container": "c"}
-    assert log.log_query("p", query) == [("follow", "true"), ("tailLines", "0")]
+    assert log.build_query("p", query) == [("follow", "true"), ("tailLines", "0")]
 
 
 @pytest.mark.parametrize(
@@ -73,16 +73,16 @@ def test_log_parameters() -> None:
 )
 def test_log_parameters_that_make_no_sense(query: dict[str, str], code: int) -> None:
     with pytest.raises(StatusError) as caught:
-        log.log_query("p", query)
+        log.build_query("p", query)
     assert caught.value.code == code
 
 
 def test_a_kubelets_refusal_keeps_its_text() -> None:
-    assert log.refusal(400, "is waiting to start", "p").message == "is waiting to start"
-    missing = log.refusal(404, "no such pod", "p")
+    assert log.convert_error(400, "is waiting to start", "p").message == "is waiting to start"
+    missing = log.convert_error(404, "no such pod", "p")
     assert (missing.reason, missing.status["details"]["causes"][0]["message"]) == ("NotFound", "no such pod")
     # Nobody has asked it to switch protocols.
-    assert log.refusal(101, "", "p").code == 500
+    assert log.convert_error(101, "", "p").code == 500
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_a_pods_first_port_is_taken() -> None:
         "spec": {"containers": [{"name": "a"}, {"name": "b", "ports": [{"containerPort": 8080}]}]},
         "status": {"podIPs": [{"ip": "10.1.0.7"}]},
     }
-    assert proxy.pod_base(pod, "", "") == "http://10.1.0.7:8080"
-    assert proxy.pod_base(pod, "https", "443") == "https://10.1.0.7:443"
+    assert proxy.build_pod_url(pod, "", "") == "http://10.1.0.7:8080"
+    assert proxy.build_pod_url(pod, "https", "443") == "https://10.1.0.7:443"
 
 
 @pytest.mark.parametrize("ip", ["127.0.0.1", "169.254.1.1", "0.0.0.0", "", "::1", "224.0.0.1"])
 def test_no_one_is_sent_to_the_servers_own_addresses(ip: str) -> None:
     with pytest.raises(StatusError, match="address not allowed"):
-        proxy.pod_base({"spec": {}, "status": {"podIPs": [{"ip": ip}] if ip else []}}, "", "80")
+        proxy.build_pod_url({"spec": {}, "status": {"podIPs": [{"ip": ip}] if ip else []}}, "", "80")
 
 
 def test_ready_endpoints_of_a_port_by_its_name() -> None:
@@ -129,11 +129,11 @@ def test_ready_endpoints_of_a_port_by_its_name() -> None:
             }
         ]
     }
-    assert proxy.candidates(endpoints, "http") == [({"ip": "10.1.0.1"}, 8080)]
+    assert proxy.list_endpoints(endpoints, "http") == [({"ip": "10.1.0.1"}, 8080)]
     service = {"metadata": {"name": "web"}, "spec": {"ports": [{"name": "http", "port": 80}]}}
-    assert proxy.port_name(service, 80) == "http"
+    assert proxy.find_port_name(service, 80) == "http"
     with pytest.raises(StatusError) as caught:
-        proxy.port_name(service, 81)
+        proxy.find_port_name(service, 81)
     assert caught.value.message == 'no service port 81 found for service "web"'
 
 
@@ -148,7 +148,7 @@ def test_credentials_and_headers_of_the_connection_stay_here() -> None:
         "Transfer-Encoding": "chunked",
         "Accept": "text/html",
     }
-    assert dict(headers.for_request(Request("GET", "/", CIMultiDict(sent)))) == {"Accept": "text/html"}
+    assert dict(headers.filter_request(Request("GET", "/", CIMultiDict(sent)))) == {"Accept": "text/html"}
 
 
 def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None:
@@ -158,7 +158,7 @@ def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None
         "Sec-WebSocket-Key": "k",
         "Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io.dG9rZW4, v5.channel.k8s.io",
     }
-    assert dict(headers.for_upgrade(Request("GET", "/", CIMultiDict(sent)))) == {
+    assert dict(headers.filter_upgrade(Request("GET", "/", CIMultiDict(sent)))) == {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec-Websocket-Key": "k",
@@ -169,7 +169,7 @@ def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None
 
 def test_an_upgrade_by_post_tells_that_it_has_no_body_and_keeps_what_a_neighbour_is_told() -> None:
     sent = {"connection": "upgrade", "UPGRADE": "SPDY/3.1", "Keep-Alive": "5", "User-Agent": "kubectl"}
-    assert dict(headers.for_upgrade(Request("POST", "/", CIMultiDict(sent)))) == {
+    assert dict(headers.filter_upgrade(Request("POST", "/", CIMultiDict(sent)))) == {
         "Connection": "upgrade",
         "Upgrade": "SPDY/3.1",
         "Keep-Alive": "5",
@@ -182,12 +182,12 @@ def test_an_upgrade_by_post_tells_that_it_has_no_body_and_keeps_what_a_neighbour
     ("te", "expected"), [("trailers", "trailers"), ("gzip, Trailers", "trailers"), ("gzip", None)]
 )
 def test_of_codings_only_trailers_go_on(te: str, expected: str | None) -> None:
-    assert headers.for_request(Request("GET", "/", CIMultiDict({"TE": te}))).get("Te") == expected
+    assert headers.filter_request(Request("GET", "/", CIMultiDict({"TE": te}))).get("Te") == expected
 
 
 @pytest.mark.parametrize(("method", "expected"), [("GET", None), ("POST", "0")])
 def test_only_who_may_have_a_body_tells_that_there_is_none(method: str, expected: str | None) -> None:
-    sent = headers.for_request(Request(method, "/", CIMultiDict({"Content-Length": "0"})))
+    sent = headers.filter_request(Request(method, "/", CIMultiDict({"Content-Length": "0"})))
     assert sent.get("Content-Length") == expected
 
 
@@ -198,13 +198,13 @@ def test_only_who_may_have_a_body_tells_that_there_is_none(method: str, expected
     ],
 )  # fmt: skip
 def test_a_path_is_made_plain(path: str, expected: str) -> None:
-    assert paths.plain(path) == expected
+    assert paths.clean(path) == expected
 
 
 def test_a_path_is_escaped_as_go_does() -> None:
-    assert paths.escaped("/a b/$&+,:;=@-_.~") == "/a%20b/$&+,:;=@-_.~"
-    assert paths.escaped("/(a)!*'?#[") == "/%28a%29%21%2A%27%3F%23%5B"
-    assert paths.joined("/api/proxy", "/a/") == "/api/proxy/a/"
+    assert paths.escape("/a b/$&+,:;=@-_.~") == "/a%20b/$&+,:;=@-_.~"
+    assert paths.escape("/(a)!*'?#[") == "/%28a%29%21%2A%27%3F%23%5B"
+    assert paths.join("/api/proxy", "/a/") == "/api/proxy/a/"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_path_is_escaped_as_go_does() -> None:
     ],
 )  # fmt: skip
 def test_a_kubelet_gets_the_time_of_a_log_in_utc(given: str, sent: str) -> None:
-    assert log.log_query("p", {"sinceTime": given}) == [("sinceTime", sent)]
+    assert log.build_query("p", {"sinceTime": given}) == [("sinceTime", sent)]
 
 
 @pytest.mark.parametrize(
@@ -230,4 +230,4 @@ def test_a_kubelet_gets_the_time_of_a_log_in_utc(given: str, sent: str) -> None:
     ],
 )
 def test_redirects_within_the_backend_lead_through_the_proxy(location: str, expected: str) -> None:
-    assert forward.rewritten(location, "10.1.0.7:80", "api:6443", "/proxy") == expected
+    assert forward.rewrite_location(location, "10.1.0.7:80", "api:6443", "/proxy") == expected

@@ -69,7 +69,7 @@ async def front() -> AsyncIterator[Front]:
 def tunnel_to(port: int) -> Own:
     async def handle(request: Request) -> Answer:
         url = urlsplit(f"http://127.0.0.1:{port}{request.raw_path}")
-        return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), None)
+        return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), None)
 
     return handle
 
@@ -198,7 +198,7 @@ def forward_to(port: int) -> Own:
     async def handle(request: Request) -> Answer:
         path = request.target.removeprefix("/proxy")
         url = urlsplit(f"http://127.0.0.1:{port}{path}")
-        return await forward.send(request, url, "/proxy", kubelet.unverified())
+        return await forward.forward_request(request, url, "/proxy", kubelet.build_unverified_context())
 
     return handle
 
@@ -290,8 +290,8 @@ async def test_a_host_without_an_address_is_told_as_go_tells_it(front: Front, wa
         url = urlsplit("http://no-such-host.invalid:80/")
         try:
             if way == "upgraded":
-                return await upgrade.proxy_upgrade(request, url, headers.for_upgrade(request), None)
-            return await forward.send(request, url, "/proxy", kubelet.unverified())
+                return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), None)
+            return await forward.forward_request(request, url, "/proxy", kubelet.build_unverified_context())
         except status.StatusError as error:
             return Response(str(error).encode(), status=error.code)
 
@@ -321,7 +321,7 @@ async def test_a_certificate_of_an_unknown_authority_is_told_as_go_tells_it(tmp_
         with pytest.raises(ssl.SSLCertVerificationError) as caught:
             await ClientConnection.open(url, ssl.create_default_context())
     text = "tls: failed to verify certificate: x509: certificate signed by unknown authority"
-    assert dial_errors.problem(caught.value, url) == text
+    assert dial_errors.describe_error(caught.value, url) == text
 
 
 async def _saying(said: bytes) -> asyncio.Server:
@@ -372,7 +372,7 @@ async def test_a_backend_that_hangs_up_or_leads_elsewhere_switches_nothing(
     ],
 )  # fmt: skip
 def test_ports_that_are_none(place: str, problem: str) -> None:
-    assert dial_errors.port_problem(urlsplit(f"http://{place}/a")) == problem
+    assert dial_errors.find_port_problem(urlsplit(f"http://{place}/a")) == problem
 
 
 async def test_a_backend_that_switches_protocols_unasked_is_refused(front: Front) -> None:

@@ -111,10 +111,10 @@ async def url(machine: Kubelet) -> AsyncIterator[str]:
     async def handle(request: Request) -> Answer:
         place = urlsplit(f"http://127.0.0.1:{port}{request.target}")
         if port_forward_tunnel.wanted(request):
-            return await port_forward_tunnel.through(request, place, kubelet.unverified())
+            return await port_forward_tunnel.through(request, place, kubelet.build_unverified_context())
         assert websocket_channels.wanted(request)
         wanted = {name: name in request.query for name in ("stdin", "stdout", "stderr", "tty")}
-        return await websocket_channels.translate(request, place, kubelet.unverified(), wanted)
+        return await websocket_channels.translate(request, place, kubelet.build_unverified_context(), wanted)
 
     listener = Listener(handle)
     await listener.start("127.0.0.1", 0)

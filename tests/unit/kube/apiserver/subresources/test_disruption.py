@@ -31,14 +31,14 @@ def cause(caught: pytest.ExceptionInfo[StatusError]) -> str:
 
 
 def test_a_disruption_that_is_allowed_is_spent_and_the_pod_is_noted() -> None:
-    spent = disruption.spend(budget(disruptionsAllowed=2), "web-1")
+    spent = disruption.decrement_budget(budget(disruptionsAllowed=2), "web-1")
     assert spent["status"]["disruptionsAllowed"] == 1
     assert "web-1" in spent["status"]["disruptedPods"]
     assert "conditions" not in spent["status"]
 
 
 def test_the_last_disruption_turns_the_condition() -> None:
-    spent = disruption.spend(budget(disruptionsAllowed=1), "web-1")
+    spent = disruption.decrement_budget(budget(disruptionsAllowed=1), "web-1")
     (condition,) = spent["status"]["conditions"]
     assert (condition["type"], condition["status"], condition["reason"]) == (
         "DisruptionAllowed",
@@ -49,7 +49,7 @@ def test_the_last_disruption_turns_the_condition() -> None:
 
 def test_no_disruption_left_is_429_and_says_how_many_pods_are_needed() -> None:
     with pytest.raises(StatusError) as caught:
-        disruption.spend(budget(disruptionsAllowed=0, currentHealthy=2, desiredHealthy=3), "web-1")
+        disruption.decrement_budget(budget(disruptionsAllowed=0, currentHealthy=2, desiredHealthy=3), "web-1")
     assert caught.value.code == 429
     assert caught.value.retry_after_seconds is None
     assert cause(caught) == "The disruption budget guard needs 3 healthy pods and has 2 currently"
@@ -59,7 +59,7 @@ def test_a_budget_whose_numbers_are_old_asks_for_patience() -> None:
     old = budget(disruptionsAllowed=5)
     old["metadata"]["generation"] = 2
     with pytest.raises(StatusError) as caught:
-        disruption.spend(old, "web-1")
+        disruption.decrement_budget(old, "web-1")
     assert (caught.value.code, caught.value.retry_after_seconds) == (429, 10)
     assert cause(caught) == "The disruption budget guard is still being processed by the server."
 
@@ -72,7 +72,7 @@ def test_a_budget_that_failed_to_sync_says_why() -> None:
         "message": "no scale",
     }
     with pytest.raises(StatusError) as caught:
-        disruption.spend(budget(disruptionsAllowed=0, conditions=[condition]), "web-1")
+        disruption.decrement_budget(budget(disruptionsAllowed=0, conditions=[condition]), "web-1")
     assert cause(caught).endswith("because it failed sync: no scale")
 
 
@@ -81,7 +81,7 @@ def test_a_budget_that_failed_to_sync_says_why() -> None:
 )
 def test_broken_budgets_are_403(status: dict[str, Any]) -> None:
     with pytest.raises(StatusError) as caught:
-        disruption.spend(budget(**status), "web-1")
+        disruption.decrement_budget(budget(**status), "web-1")
     assert caught.value.code == 403
 
 
@@ -102,7 +102,7 @@ def test_pods_that_no_budget_counts(phase: str, metadata: dict[str, Any], expect
 def test_only_budgets_that_select_the_pod_are_asked() -> None:
     other = budget({"selector": {"matchLabels": {"app": "db"}}})
     wrong = budget({"selector": {"matchExpressions": [{"key": "app", "operator": "Near"}]}})
-    assert disruption.of_pod(pod(), [other, wrong, budget()]) == [budget()]
+    assert disruption.select_budgets(pod(), [other, wrong, budget()]) == [budget()]
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_only_budgets_that_select_the_pod_are_asked() -> None:
 def test_unready_pods_may_go_without_using_up_the_budget(
     ready: bool, spec: dict[str, Any], status: dict[str, Any], expected: bool
 ) -> None:
-    assert disruption.lets_unhealthy_go(pod(ready=ready), budget(spec, **status)) is expected
+    assert disruption.allows_unhealthy_eviction(pod(ready=ready), budget(spec, **status)) is expected

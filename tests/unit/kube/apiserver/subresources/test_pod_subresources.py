@@ -34,7 +34,7 @@ def bound(**metadata: Any) -> dict[str, Any]:
 
 
 def test_binding_sets_node_condition_labels_and_annotations() -> None:
-    found = binding.assign(pod("a"), bound(annotations={"x": "1"}, labels={"zone": "z"}))
+    found = binding.assign_node(pod("a"), bound(annotations={"x": "1"}, labels={"zone": "z"}))
     assert found["spec"]["nodeName"] == "n1"
     assert found["metadata"]["annotations"] == {"x": "1"}
     assert found["metadata"]["labels"] == {"zone": "z"}
@@ -56,7 +56,7 @@ def test_binding_sets_node_condition_labels_and_annotations() -> None:
 )
 def test_binding_conflicts(spec: dict[str, Any], metadata: dict[str, Any], text: str) -> None:
     with pytest.raises(StatusError, match=text) as caught:
-        binding.assign(pod("a", **spec), bound(**metadata))
+        binding.assign_node(pod("a", **spec), bound(**metadata))
     assert caught.value.code == 409
 
 
@@ -68,7 +68,7 @@ def test_a_binding_needs_a_node() -> None:
 def test_the_time_since_which_a_pod_is_scheduled_stays_even_where_there_is_none() -> None:
     obj = pod("a")
     obj["status"]["conditions"] = [{"type": "PodScheduled", "status": "True", "lastTransitionTime": None}]
-    (condition,) = binding.assign(obj, bound())["status"]["conditions"]
+    (condition,) = binding.assign_node(obj, bound())["status"]["conditions"]
     assert condition["lastTransitionTime"] is None
 
 
@@ -76,20 +76,20 @@ def test_the_time_since_which_a_pod_is_scheduled_stays_even_where_there_is_none(
 
 
 def test_the_only_container_needs_no_name() -> None:
-    assert containers.chosen(pod("a"), "") == "a"
-    assert containers.chosen(pod("a", initContainers=[{"name": "i"}]), "i") == "i"
+    assert containers.choose_container(pod("a"), "") == "a"
+    assert containers.choose_container(pod("a", initContainers=[{"name": "i"}]), "i") == "i"
 
 
 def test_one_of_several_containers_must_be_named() -> None:
     many = pod("a", "b", initContainers=[{"name": "i"}], ephemeralContainers=[{"name": "e"}])
     with pytest.raises(StatusError) as caught:
-        containers.chosen(many, "")
+        containers.choose_container(many, "")
     assert caught.value.message == "a container name must be specified for pod p, choose one of: [i a b e]"
 
 
 def test_a_container_that_is_not_there() -> None:
     with pytest.raises(StatusError) as caught:
-        containers.chosen(pod("a"), "z")
+        containers.choose_container(pod("a"), "z")
     assert (caught.value.code, caught.value.message) == (400, "container z is not valid for pod p")
 
 
@@ -112,7 +112,7 @@ def test_an_ephemeral_container_is_added_and_nothing_else_changes() -> None:
     new["spec"]["ephemeralContainers"] = [{"name": "d", "image": "i", "targetContainerName": "a"}]
     new["spec"]["nodeName"] = "other"
     new["metadata"]["labels"] = {"a": "b"}
-    assert changed(pod_spec.EphemeralContainers, new, old) == []
+    assert changed(pod_spec.EphemeralContainersStrategy, new, old) == []
     assert "nodeName" not in new["spec"]
     assert "labels" not in new["metadata"]
     assert new["metadata"]["generation"] == 2
@@ -135,7 +135,7 @@ def test_ephemeral_containers_that_are_refused(wanted: list[dict[str, Any]], err
     old = pod("a", ephemeralContainers=[{"name": "d", "image": "i"}])
     new = copy.deepcopy(old)
     new["spec"]["ephemeralContainers"] = wanted
-    (text,) = changed(pod_spec.EphemeralContainers, new, old)
+    (text,) = changed(pod_spec.EphemeralContainersStrategy, new, old)
     assert error in text
 
 
@@ -148,7 +148,7 @@ def requests(**amounts: str) -> dict[str, Any]:
 def test_resize_changes_only_resources() -> None:
     old, new = requests(cpu="1"), requests(cpu="2")
     new["spec"]["containers"][0]["image"] = "other"
-    assert changed(pod_spec.Resize, new, old) == []
+    assert changed(pod_spec.ResizeStrategy, new, old) == []
     (container,) = new["spec"]["containers"]
     assert (container["image"], container["resources"]) == ("i", {"requests": {"cpu": "2"}})
     assert new["metadata"]["generation"] == 2
@@ -167,7 +167,7 @@ def test_resize_changes_only_resources() -> None:
     ],
 )
 def test_resizes_that_are_refused(before: dict[str, str], after: dict[str, str], error: str) -> None:
-    errors = changed(pod_spec.Resize, requests(**after), requests(**before))
+    errors = changed(pod_spec.ResizeStrategy, requests(**after), requests(**before))
     assert error in errors[0]
 
 
@@ -181,27 +181,27 @@ def test_pods_that_are_not_resized() -> None:
         (windows, "[]: Forbidden: windows pods cannot be resized"),
         (old_node, "spec: Forbidden: Pod running on node without support for resize"),
     ):
-        assert changed(pod_spec.Resize, requests(cpu="2"), old) == [text]
+        assert changed(pod_spec.ResizeStrategy, requests(cpu="2"), old) == [text]
 
 
 def test_the_sizes_of_a_whole_pod_are_changed_but_not_taken_away() -> None:
     old, new, bare = (requests(cpu="1") for _ in range(3))
     old["spec"]["resources"] = {"requests": {"cpu": "4"}}
     new["spec"]["resources"] = {"requests": {"cpu": "5"}}
-    assert changed(pod_spec.Resize, new, copy.deepcopy(old)) == []
+    assert changed(pod_spec.ResizeStrategy, new, copy.deepcopy(old)) == []
     assert new["spec"]["resources"] == {"requests": {"cpu": "5"}}
-    refused = changed(pod_spec.Resize, bare, old)
+    refused = changed(pod_spec.ResizeStrategy, bare, old)
     assert "spec.resources: Forbidden: pod-level resources cannot be removed" in refused
 
 
 def test_a_renamed_container_is_told_where_it_is() -> None:
-    assert changed(pod_spec.Resize, pod("b"), pod("a")) == [
+    assert changed(pod_spec.ResizeStrategy, pod("b"), pod("a")) == [
         "spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize"
     ]
 
 
 def test_resize_adds_no_container() -> None:
-    (text,) = changed(pod_spec.Resize, pod("a", "b"), pod("a"))
+    (text,) = changed(pod_spec.ResizeStrategy, pod("a", "b"), pod("a"))
     assert "may not be added" in text
 
 
@@ -217,7 +217,7 @@ def workload() -> dict[str, Any]:
 
 
 def test_a_workload_as_scale() -> None:
-    assert scale.of(workload()) == {
+    assert scale.build_scale(workload()) == {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {"name": "w", "namespace": "n", "uid": "u", "resourceVersion": "7"},
@@ -229,11 +229,11 @@ def test_a_workload_as_scale() -> None:
 def test_a_replication_controllers_selector_is_a_plain_map() -> None:
     controller = workload()
     controller["spec"]["selector"] = {"app": "web"}
-    assert scale.of(controller)["status"]["selector"] == "app=web"
+    assert scale.build_scale(controller)["status"]["selector"] == "app=web"
 
 
 def test_scaling_moves_replicas_and_the_precondition() -> None:
-    found = scale.moved(
+    found = scale.apply_scale(
         workload(),
         {"metadata": {}, "spec": {"replicas": 9}},
         DEPLOYMENTS,
@@ -248,14 +248,14 @@ def test_scaling_moves_replicas_and_the_precondition() -> None:
 )
 def test_scales_that_are_refused(wanted: dict[str, Any], code: int) -> None:
     with pytest.raises(StatusError) as caught:
-        scale.moved(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
+        scale.apply_scale(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
     assert caught.value.code == code
 
 
 def test_a_scale_of_another_workload_is_refused_before_its_replicas() -> None:
     wanted = {"metadata": {"uid": "other"}, "spec": {"replicas": -1}}
     with pytest.raises(StatusError) as caught:
-        scale.moved(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
+        scale.apply_scale(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
     assert caught.value.message.startswith(
         'Operation cannot be fulfilled on deployments.apps "w": StorageError: invalid object, Code: 4, '
         "Key: /registry/deployments/"
