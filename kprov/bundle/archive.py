@@ -9,7 +9,7 @@ from pathlib import Path
 LEVEL = 1  # the network to the hosts is faster than better compression
 
 
-def pack(tree: Path, archive: Path) -> None:
+def pack_tree(tree: Path, archive: Path) -> None:
     """Write `tree` as a .tar.gz, in order, without owners and times."""
     with (
         archive.open("wb") as raw,

@@ -20,7 +20,7 @@ from kprov.bundle import (
     sources,
     store,
 )
-from kprov.bundle.lock import locked
+from kprov.bundle.lock import read_lock
 from kprov.debian.packages import RELEASE, debian_architecture
 from kprov.errors import InputError
 
@@ -44,7 +44,7 @@ class Bundle:
         return self.path.stat().st_size
 
 
-def build(
+def build_bundle(
     *,
     python: str,
     arch: str,
@@ -64,30 +64,30 @@ def build(
     if python not in PYTHONS:
         raise InputError(f"components run on Python {', '.join(PYTHONS)}, not on {python}")
     debian_architecture(arch)
-    parts = _Parts(cache, python, arch, say)
-    launchers = {name: components.launcher(name, python) for name in components.COMPONENTS}
-    build_info = sources.build_info()
-    made_from = [FORMAT, sources.digest(), build_info, launchers]
-    with store.lock(cache):
+    parts = _PartCache(cache, python, arch, say)
+    launchers = {name: components.render_launcher(name, python) for name in components.COMPONENTS}
+    build_info = sources.read_build_info()
+    made_from = [FORMAT, sources.sources_digest(), build_info, launchers]
+    with store.lock_cache(cache):
         library_tree, image_tree = parts.libraries(), parts.images()
-        digest = store.key([*made_from, library_tree.digest, image_tree.digest])
+        digest = store.cache_key([*made_from, library_tree.digest, image_tree.digest])
         bundle = Bundle(cache / f"kprov-bundle-{python}-{arch}-{digest}.tar.gz", python, arch, digest)
         if bundle.path.exists():
             return bundle
         say(f"Packing bundle {digest}")
         tree = cache / f".tree-{os.getpid()}"
         try:
-            _assemble(tree, library_tree.path, image_tree.path, launchers, python, build_info)
+            _assemble_tree(tree, library_tree.path, image_tree.path, launchers, python, build_info)
             aside = cache / f".{bundle.path.name}.new"
-            archive.pack(tree, aside)
+            archive.pack_tree(tree, aside)
             aside.rename(bundle.path)
         finally:
             shutil.rmtree(tree, ignore_errors=True)
-        _forget_old(cache, bundle)
+        _remove_old(cache, bundle)
     return bundle
 
 
-def listing(cache: Path = store.DEFAULT) -> list[Bundle]:
+def list_bundles(cache: Path = store.DEFAULT) -> list[Bundle]:
     """All bundles in the cache, the newest first."""
     found = [(path, match) for path in cache.glob("*.tar.gz") if (match := _NAME.match(path.name))]
     found.sort(key=lambda pair: -pair[0].stat().st_mtime)
@@ -95,7 +95,7 @@ def listing(cache: Path = store.DEFAULT) -> list[Bundle]:
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _PartCache:
     """What of a bundle is fetched, each part kept in the cache under a key over its lock."""
 
     cache: Path
@@ -104,28 +104,28 @@ class _Parts:
     say: Callable[[str], None]
 
     def libraries(self) -> content.Tree:
-        wanted = locked(python=self.python, arch=self.arch)
-        key = store.key([libraries.FORMAT, libraries.RELEASE, [one.line() for one in wanted]])
+        wanted = read_lock(python=self.python, arch=self.arch)
+        key = store.cache_key([libraries.FORMAT, libraries.RELEASE, [one.line() for one in wanted]])
 
         def install(target: Path) -> None:
             self.say(f"Fetching the components' libraries for Python {self.python} on {self.arch}")
-            libraries.install(target, python=self.python, arch=self.arch, libraries=wanted)
+            libraries.install_libraries(target, python=self.python, arch=self.arch, libraries=wanted)
             bytecode.compile_tree(target, self.python)
 
         place = self.cache / "libraries" / f"{self.python}-{self.arch}-{key}"
-        return content.kept(place, install)
+        return content.ensure_tree(place, install)
 
     def images(self) -> content.Tree:
-        lock = image_packages.read()
-        key = store.key([images.FORMAT, RELEASE, lock.get(self.arch)])
+        lock = image_packages.read_lock()
+        key = store.cache_key([images.FORMAT, RELEASE, lock.get(self.arch)])
 
         def build_images(target: Path) -> None:
-            images.build(target, self.arch, self.cache, lock=lock, say=self.say)
+            images.build_images(target, self.arch, self.cache, lock=lock, say=self.say)
 
-        return content.kept(self.cache / "images" / f"{self.arch}-{key}", build_images)
+        return content.ensure_tree(self.cache / "images" / f"{self.arch}-{key}", build_images)
 
 
-def _assemble(
+def _assemble_tree(
     tree: Path,
     lib: Path,
     image_folder: Path,
@@ -135,7 +135,7 @@ def _assemble(
 ) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(lib, tree / "lib", copy_function=os.link, symlinks=True)
-    for file in sources.files():
+    for file in sources.list_files():
         target = tree / "lib/kprov" / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sources.PACKAGE / file, target)
@@ -154,8 +154,10 @@ def _assemble(
         file.chmod(0o755)
 
 
-def _forget_old(cache: Path, kept: Bundle) -> None:
-    same = [bundle for bundle in listing(cache) if (bundle.python, bundle.arch) == (kept.python, kept.arch)]
+def _remove_old(cache: Path, kept: Bundle) -> None:
+    same = [
+        bundle for bundle in list_bundles(cache) if (bundle.python, bundle.arch) == (kept.python, kept.arch)
+    ]
     for bundle in same[KEEP:]:
         bundle.path.unlink()
     for remains in cache.glob(".tree-*"):

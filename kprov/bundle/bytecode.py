@@ -17,8 +17,8 @@ MARK = ".compiled"
 
 def compile_tree(lib: Path, python: str) -> bool:
     """Compile all modules below `lib` with Python `python` (3.13) and mark it; False when none is at hand."""
-    for candidate in _candidates(python):
-        if _version(candidate) != python:
+    for candidate in _find_pythons(python):
+        if _python_version(candidate) != python:
             continue
         arguments = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
         arguments += ["-s", str(lib)]  # the files name their sources: without this, by a path of this machine
@@ -35,12 +35,12 @@ def is_compiled(path: Path) -> bool:
     return path.suffix == ".pyc" or "__pycache__" in path.parts or path.name == MARK
 
 
-def _candidates(python: str) -> list[str]:
+def _find_pythons(python: str) -> list[str]:
     names = [shutil.which(name) for name in (f"python{python}", "python3")]
     return [sys.executable, *(name for name in names if name)]
 
 
-def _version(program: str) -> str:
+def _python_version(program: str) -> str:
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         done = subprocess.run(

@@ -19,7 +19,7 @@ class Tree:
     digest: str
 
 
-def kept(place: Path, build: Callable[[Path], None]) -> Tree:
+def ensure_tree(place: Path, build: Callable[[Path], None]) -> Tree:
     """The tree in the cache at `place`, built when it is not there; its digest is kept beside it.
 
     To be called under the cache's lock.
@@ -29,13 +29,13 @@ def kept(place: Path, build: Callable[[Path], None]) -> Tree:
         tree = target / "tree"
         tree.mkdir()
         build(tree)
-        (target / "digest").write_text(digest(tree))
+        (target / "digest").write_text(tree_digest(tree))
 
-    store.folder(place, build_with_digest)
+    store.ensure_folder(place, build_with_digest)
     return Tree(place / "tree", (place / "digest").read_text())
 
 
-def digest(tree: Path) -> str:
+def tree_digest(tree: Path) -> str:
     """SHA-256 over the paths, contents, links and executable bits of a tree, hexadecimal.
 
     Times, owners and other permissions do not count: the archive has none of them. Compiled modules do not

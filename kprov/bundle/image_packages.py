@@ -24,7 +24,7 @@ LOCK = Path(__file__).with_name("image_packages.json")
 _LOCKED_ARCHITECTURES = ("x86_64", "aarch64")
 
 
-def read(lock: Path = LOCK) -> Lock:
+def read_lock(lock: Path = LOCK) -> Lock:
     """The lock file. Raises KprovError when it cannot be read."""
     try:
         content: Lock = json.loads(lock.read_text())
@@ -33,7 +33,7 @@ def read(lock: Path = LOCK) -> Lock:
     return content
 
 
-def fetch(package: str, *, arch: str, cache: Path, lock: Lock, say: Callable[[str], None]) -> Path:
+def fetch_package(package: str, *, arch: str, cache: Path, lock: Lock, say: Callable[[str], None]) -> Path:
     """Download the locked version of a package; the newest one, and say so, when Debian has replaced it.
 
     Raises:
@@ -42,33 +42,33 @@ def fetch(package: str, *, arch: str, cache: Path, lock: Lock, say: Callable[[st
     """
     locked = lock.get(arch, {}).get(package)
     if locked is None:
-        return packages.fetch(package, arch=arch, cache=cache)
+        return packages.fetch_package(package, arch=arch, cache=cache)
     file = packages.fetch_version(package, locked["version"], arch=arch, cache=cache)
     if file is None:
-        newest = packages.fetch(package, arch=arch, cache=cache)
+        newest = packages.fetch_package(package, arch=arch, cache=cache)
         say(
             f"Debian has replaced {package} {locked['version']} ({LOCK.name}) by {newest.name}: "
             "the bundle gets another digest. `make lock` updates the lock file"
         )
         return newest
-    found = _sha256(file)
+    found = _file_sha256(file)
     if found != locked["sha256"]:
         raise KprovError(f"{file}: SHA-256 is {found}, expected {locked['sha256']} ({LOCK.name})")
     return file
 
 
-def newest(cache: Path) -> Lock:
+def find_newest(cache: Path) -> Lock:
     """What the mirrors have now. Raises KprovError: apt could not."""
     found: Lock = {}
     for arch in _LOCKED_ARCHITECTURES:
         found[arch] = {}
         for package in PACKAGES:
-            file = packages.fetch(package, arch=arch, cache=cache, update=True)
-            found[arch][package] = {"version": _version(file), "sha256": _sha256(file)}
+            file = packages.fetch_package(package, arch=arch, cache=cache, update=True)
+            found[arch][package] = {"version": _package_version(file), "sha256": _file_sha256(file)}
     return found
 
 
-def _version(deb: Path) -> str:
+def _package_version(deb: Path) -> str:
     command = ["dpkg-deb", "--field", str(deb), "Version"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -76,10 +76,10 @@ def _version(deb: Path) -> str:
     return done.stdout.strip()
 
 
-def _sha256(file: Path) -> str:
+def _file_sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":
-    with store.lock(store.DEFAULT):
-        LOCK.write_text(json.dumps(newest(store.DEFAULT), indent=2) + "\n")
+    with store.lock_cache(store.DEFAULT):
+        LOCK.write_text(json.dumps(find_newest(store.DEFAULT), indent=2) + "\n")

@@ -49,7 +49,7 @@ class Entry:
     link: str = ""
 
 
-def build(
+def build_images(
     target: Path, arch: str, cache: Path, *, lock: image_packages.Lock, say: Callable[[str], None]
 ) -> None:
     """Write pause.tar and probe.tar into `target`; packages are kept in `cache`.
@@ -60,15 +60,15 @@ def build(
     """
 
     def program(package: str, member: str) -> bytes:
-        file = image_packages.fetch(package, arch=arch, cache=cache, lock=lock, say=say)
-        return packages.contents(file, member)
+        file = image_packages.fetch_package(package, arch=arch, cache=cache, lock=lock, say=say)
+        return packages.read_member(file, member)
 
     catatonit = program("catatonit", "usr/bin/catatonit")
     # Not of bookworm: its wget crashes when it is given a time limit.
     busybox = program("busybox-static", "usr/bin/busybox")
     architecture = packages.debian_architecture(arch)
     (target / "pause.tar").write_bytes(
-        archive(
+        pack_image(
             [PAUSE, PAUSE_ALIAS],
             [Entry("pause", 0o755, catatonit)],
             architecture=architecture,
@@ -76,7 +76,7 @@ def build(
         )
     )
     (target / "probe.tar").write_bytes(
-        archive(
+        pack_image(
             [PROBE],
             probe_entries(busybox),
             architecture=architecture,
@@ -99,11 +99,11 @@ def probe_entries(busybox: bytes) -> list[Entry]:
     ]
 
 
-def archive(tags: list[str], entries: list[Entry], *, architecture: str, config: dict[str, Any]) -> bytes:
+def pack_image(tags: list[str], entries: list[Entry], *, architecture: str, config: dict[str, Any]) -> bytes:
     """An image as the tar that `docker save` writes: manifest.json, the configuration, one layer."""
-    layer = _tar(entries)
+    layer = _pack_tar(entries)
     layer_digest = hashlib.sha256(layer).hexdigest()
-    description = _json(
+    description = _encode_json(
         {
             "architecture": architecture,
             "os": "linux",
@@ -115,16 +115,16 @@ def archive(tags: list[str], entries: list[Entry], *, architecture: str, config:
     )
     name = f"{hashlib.sha256(description).hexdigest()}.json"
     manifest = [{"Config": name, "RepoTags": tags, "Layers": [f"{layer_digest}/layer.tar"]}]
-    return _tar(
+    return _pack_tar(
         [
             Entry(name, 0o644, description),
             Entry(f"{layer_digest}/layer.tar", 0o644, layer),
-            Entry("manifest.json", 0o644, _json(manifest)),
+            Entry("manifest.json", 0o644, _encode_json(manifest)),
         ]
     )
 
 
-def _tar(entries: list[Entry]) -> bytes:
+def _pack_tar(entries: list[Entry]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for entry in entries:
@@ -140,5 +140,5 @@ def _tar(entries: list[Entry]) -> bytes:
     return buffer.getvalue()
 
 
-def _json(document: Any) -> bytes:
+def _encode_json(document: Any) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

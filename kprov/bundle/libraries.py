@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kprov.bundle.lock import Locked
+from kprov.bundle.lock import LockedLibrary
 from kprov.errors import KprovError
 
 FORMAT = 2  # raised when pruning changes: part of the cache's key
@@ -37,7 +37,7 @@ _SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".cpp", ".hpp", ".a", "
 _METADATA_KEPT = {"METADATA"}  # and the licences
 
 
-def install(target: Path, *, python: str, arch: str, libraries: list[Locked]) -> None:
+def install_libraries(target: Path, *, python: str, arch: str, libraries: list[LockedLibrary]) -> None:
     """Fill `target` with the libraries, pruned to what a component can import.
 
     Raises:
@@ -47,11 +47,11 @@ def install(target: Path, *, python: str, arch: str, libraries: list[Locked]) ->
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.writelines(f"{one.line()}\n" for one in libraries)
         file.flush()
-        _pip(target, python, arch, ["--requirement", file.name])
-    prune(target)
+        _run_pip(target, python, arch, ["--requirement", file.name])
+    prune_libraries(target)
 
 
-def prune(target: Path) -> None:
+def prune_libraries(target: Path) -> None:
     """Remove what no component imports: tests, sources of extensions, type stubs, other releases' schemas."""
     _keep_only_definitions(target)
     for place in _PLACES:
@@ -87,7 +87,7 @@ def _is_metadata(path: Path) -> bool:
     return bool(inside) and "licen" not in str(path).lower() and "copying" not in path.name.lower()
 
 
-def _pip(target: Path, python: str, arch: str, arguments: list[str]) -> None:
+def _run_pip(target: Path, python: str, arch: str, arguments: list[str]) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--target", str(target), "--upgrade", "--no-compile", "--only-binary=:all:"]
     # The lock names everything: pip looks for no version of its own, and takes no file whose hash is another.

@@ -20,7 +20,7 @@ _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})(?:\s|$)")
 
 
 @dataclass(frozen=True)
-class Locked:
+class LockedLibrary:
     """A library: its normalized name (PEP 503), its version, and `sha256:...` of each of its files."""
 
     name: str
@@ -32,7 +32,7 @@ class Locked:
         return " ".join([f"{self.name}=={self.version}", *(f"--hash={one}" for one in self.hashes)])
 
 
-def locked(*, python: str, arch: str, lock: Path = LOCK) -> list[Locked]:
+def read_lock(*, python: str, arch: str, lock: Path = LOCK) -> list[LockedLibrary]:
     """The libraries for hosts with this Python (3.13) and architecture (x86_64), in the order of their names.
 
     Raises:
@@ -43,16 +43,16 @@ def locked(*, python: str, arch: str, lock: Path = LOCK) -> list[Locked]:
         text = lock.read_text()
     except OSError as error:
         raise KprovError(f"{lock}: cannot read the lock file: {error.strerror}") from error
-    environment = _environment(python, arch)
+    environment = _marker_environment(python, arch)
     found = []
-    for number, entry in _entries(text):
-        one, applies = _parse(entry, environment, f"{lock}:{number}")
+    for number, entry in _read_entries(text):
+        one, applies = _parse_entry(entry, environment, f"{lock}:{number}")
         if applies:
             found.append(one)
     return sorted(found, key=lambda one: one.name)
 
 
-def _entries(text: str) -> list[tuple[int, str]]:
+def _read_entries(text: str) -> list[tuple[int, str]]:
     """Entries with the numbers of their first lines; comments are left out, continued lines joined."""
     found: list[tuple[int, str]] = []
     continued = False
@@ -70,7 +70,7 @@ def _entries(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def _parse(entry: str, environment: dict[str, str], where: str) -> tuple[Locked, bool]:
+def _parse_entry(entry: str, environment: dict[str, str], where: str) -> tuple[LockedLibrary, bool]:
     requirement_text, _, _ = entry.partition(" --hash=")
     try:
         requirement = Requirement(requirement_text)
@@ -81,10 +81,10 @@ def _parse(entry: str, environment: dict[str, str], where: str) -> tuple[Locked,
     if len(versions) != 1 or not hashes:
         raise KprovError(f"{where}: {requirement.name} needs one exact version (==) and a --hash=sha256:...")
     applies = requirement.marker is None or requirement.marker.evaluate(environment)
-    return Locked(canonicalize_name(requirement.name), versions[0], hashes), applies
+    return LockedLibrary(canonicalize_name(requirement.name), versions[0], hashes), applies
 
 
-def _environment(python: str, arch: str) -> dict[str, str]:
+def _marker_environment(python: str, arch: str) -> dict[str, str]:
     """PEP 508's variables of a Debian host."""
     return {
         "implementation_name": "cpython",

@@ -19,7 +19,7 @@ _SKIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 _SUFFIXES = {".py", ".json", ".yaml", ".yml", ".txt", ".typed"}
 
 
-def files(package: Path = PACKAGE) -> list[Path]:
+def list_files(package: Path = PACKAGE) -> list[Path]:
     """Files of kprov/kube and kprov/__init__.py, relative to the package, in order."""
     found = [Path("__init__.py")]
     for path in (package / "kube").rglob("*"):
@@ -29,17 +29,17 @@ def files(package: Path = PACKAGE) -> list[Path]:
     return sorted(found)
 
 
-def digest(package: Path = PACKAGE) -> str:
+def sources_digest(package: Path = PACKAGE) -> str:
     """SHA-256 over names and contents, hexadecimal."""
     total = hashlib.sha256()
-    for file in files(package):
+    for file in list_files(package):
         content = (package / file).read_bytes()
         total.update(f"{file}\0{len(content)}\0".encode())
         total.update(content)
     return total.hexdigest()
 
 
-def components_version(package: Path = PACKAGE) -> str:
+def read_components_version(package: Path = PACKAGE) -> str:
     """The version that the components report, such as v1.36.0+kprov; read, as kprov.kube is only data here.
 
     Raises:
@@ -58,7 +58,7 @@ def file_digest(path: Path) -> str:
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def build_info() -> str:
+def read_build_info() -> str:
     """What the components say of the sources they are made of (commit, state of the tree, date), as JSON.
 
     Raises:

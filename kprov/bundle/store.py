@@ -18,13 +18,13 @@ from kprov.errors import KprovError
 DEFAULT = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "kprov/bundle"
 
 
-def key(made_from: Any) -> str:
+def cache_key(made_from: Any) -> str:
     """Sixteen hexadecimal digits over a JSON-able value."""
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
-def lock(cache: Path) -> Iterator[None]:
+def lock_cache(cache: Path) -> Iterator[None]:
     """Wait until nobody else builds into this cache.
 
     Raises:
@@ -43,7 +43,7 @@ def lock(cache: Path) -> Iterator[None]:
         yield
 
 
-def folder(place: Path, build: Callable[[Path], None]) -> Path:
+def ensure_folder(place: Path, build: Callable[[Path], None]) -> Path:
     """The folder at `place`; built aside and renamed when it is not there. To be called under the lock."""
     if place.is_dir():
         return place

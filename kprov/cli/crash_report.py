@@ -10,7 +10,7 @@ from pathlib import Path
 from kprov.inventory import secrets
 
 
-def report(error: BaseException) -> Path:
+def write_report(error: BaseException) -> Path:
     """Write the traceback, for its owner only, and say where."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     folder = Path(state) / "kprov"

@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-def build(arguments: Sequence[str]) -> typer.Typer:
+def build_program(arguments: Sequence[str]) -> typer.Typer:
     """The program for these arguments: only the command they name is loaded, others are names in the help."""
     app = typer.Typer(
         no_args_is_help=True,
@@ -57,10 +57,10 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=help_line)
         else:
-            function = module.command if module else _not_loaded
+            function = module.command if module else _placeholder
             # A loaded command describes itself, in more than a line.
             text = None if module else help_line
-            app.command(name, help=text, cls=help_panels.Command)(function)
+            app.command(name, help=text, cls=help_panels.SectionedCommand)(function)
     return app
 
 
@@ -72,11 +72,11 @@ def _words_to_complete() -> list[str]:
     return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
 
 
-def _not_loaded() -> None:
+def _placeholder() -> None:
     """Stands in the help for a command that was not asked for."""
 
 
-def _version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
@@ -86,7 +86,8 @@ def _version(asked: bool) -> None:
 
 def root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Take the options that stand before the command."""
@@ -94,11 +95,11 @@ def root(
 
 def main() -> None:
     """Run the program; an error of kprov ends as one message on stderr and its exit code."""
-    standard_streams.lasting()
+    standard_streams.protect_streams()
     code = _run()
     # The work is over and its outcome known: Ctrl-C has nothing to interrupt any more.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lost = standard_streams.lost()
+    lost = standard_streams.write_error()
     if lost is not None:
         typer.echo(f"error: cannot write the output: {lost.strerror}", err=True)
     sys.exit(code or (1 if lost is not None else 0))
@@ -106,7 +107,7 @@ def main() -> None:
 
 def _run() -> str | int | None:
     try:
-        build(sys.argv[1:])()
+        build_program(sys.argv[1:])()
     except SystemExit as end:
         return end.code
     except KeyboardInterrupt:
@@ -120,10 +121,8 @@ def _run() -> str | int | None:
     except Exception as error:
         from kprov.cli import crash_report
 
-        typer.echo(
-            f"error: internal error in kprov; please report it with the file {crash_report.report(error)}",
-            err=True,
-        )
+        file = crash_report.write_report(error)
+        typer.echo(f"error: internal error in kprov; please report it with the file {file}", err=True)
         return InternalError.exit_code
     return 0
 

@@ -27,7 +27,9 @@ def debian_architecture(arch: str) -> str:
     return ARCHITECTURES[arch]
 
 
-def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE, update: bool = False) -> Path:
+def fetch_package(
+    package: str, *, arch: str, cache: Path, release: str = RELEASE, update: bool = False
+) -> Path:
     """Download a package and return its file; `cache` keeps it and the release's package lists.
 
     `update`: fetch the lists first, so that the version is the newest.
@@ -37,15 +39,15 @@ def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE, updat
 
     """
     place = cache / "apt" / f"{release}-{arch}"
-    options = _prepare(place, release, debian_architecture(arch))
+    options = _prepare_options(place, release, debian_architecture(arch))
     download = ["apt-get", *options, "-q", "download", package]
     done = None
     if _has_lists(place) and not update:
-        done = _apt(download, place)
+        done = _run_apt(download, place)
     if done is None or done.returncode != 0:
         # No lists yet, or they name a version that the mirror has replaced.
-        _update(options, place, release)
-        done = _apt(download, place)
+        _update_lists(options, place, release)
+        done = _run_apt(download, place)
     found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
     if done.returncode != 0 or not found:
         raise KprovError(f"apt-get download {package} of {release} failed: {done.stderr.strip()[-800:]}")
@@ -65,13 +67,13 @@ def fetch_version(
     """
     place = cache / "apt" / f"{release}-{arch}"
     architecture = debian_architecture(arch)
-    options = _prepare(place, release, architecture)
+    options = _prepare_options(place, release, architecture)
     file = place / f"{package}_{version.replace(':', '%3a')}_{architecture}.deb"
     download = ["apt-get", *options, "-q", "download", f"{package}={version}"]
-    if _has_lists(place) and _apt(download, place).returncode == 0:
+    if _has_lists(place) and _run_apt(download, place).returncode == 0:
         return file
-    _update(options, place, release)
-    return file if _apt(download, place).returncode == 0 else None
+    _update_lists(options, place, release)
+    return file if _run_apt(download, place).returncode == 0 else None
 
 
 def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: str = RELEASE) -> list[Path]:
@@ -81,21 +83,23 @@ def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: 
         KprovError: apt could not; the message has what it said.
 
     """
-    fetch(package, arch=arch, cache=cache, release=release)
+    fetch_package(package, arch=arch, cache=cache, release=release)
     place = cache / "apt" / f"{release}-{arch}"
-    options = _prepare(place, release, debian_architecture(arch))
-    planned = _apt(["apt-get", *options, "-q", "-s", "--no-install-recommends", "install", package], place)
+    options = _prepare_options(place, release, debian_architecture(arch))
+    planned = _run_apt(
+        ["apt-get", *options, "-q", "-s", "--no-install-recommends", "install", package], place
+    )
     names = [
         name for name in re.findall(r"^Inst (\S+)", planned.stdout, re.MULTILINE) if re.match(needs, name)
     ]
-    done = _apt(["apt-get", *options, "-q", "download", *names], place) if names else planned
+    done = _run_apt(["apt-get", *options, "-q", "download", *names], place) if names else planned
     if planned.returncode != 0 or done.returncode != 0 or not names:
         said = (planned.stderr + done.stderr).strip()
         raise KprovError(f"apt-get download of {package} and what it needs failed: {said[-800:]}")
     return [max(place.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime) for name in names]
 
 
-def unpack(debs: Sequence[Path], into: Path) -> None:
+def unpack_packages(debs: Sequence[Path], into: Path) -> None:
     """Lay the packages' files under a folder; nothing is configured. KprovError: one is broken."""
     for deb in debs:
         done = subprocess.run(
@@ -105,7 +109,7 @@ def unpack(debs: Sequence[Path], into: Path) -> None:
             raise KprovError(f"{deb.name}: {done.stderr.strip()}")
 
 
-def contents(deb: Path, member: str) -> bytes:
+def read_member(deb: Path, member: str) -> bytes:
     """One file out of a package, named as in the package (`usr/bin/catatonit`).
 
     Raises:
@@ -124,18 +128,18 @@ def _has_lists(place: Path) -> bool:
     return any(place.glob("lists/*_Packages*"))
 
 
-def _update(options: list[str], place: Path, release: str) -> None:
-    updated = _apt(["apt-get", *options, "-q", "update"], place)
+def _update_lists(options: list[str], place: Path, release: str) -> None:
+    updated = _run_apt(["apt-get", *options, "-q", "update"], place)
     if updated.returncode != 0:
         raise KprovError(f"apt-get update for {release} failed: {updated.stderr.strip()[-800:]}")
 
 
-def _prepare(place: Path, release: str, architecture: str) -> list[str]:
+def _prepare_options(place: Path, release: str, architecture: str) -> list[str]:
     """Options that keep this release's lists apart from the machine's own."""
     for name in ("lists/partial", "archives/partial"):
         (place / name).mkdir(parents=True, exist_ok=True)
     listed = place / "sources.list"
-    listed.write_text("".join(f"{source.line()}\n" for source in sources.for_release(release)))
+    listed.write_text("".join(f"{source.line()}\n" for source in sources.sources_for_release(release)))
     values = {
         "APT::Architecture": architecture,
         "APT::Architectures": architecture,
@@ -152,7 +156,7 @@ def _prepare(place: Path, release: str, architecture: str) -> list[str]:
     return [f"-o{name}={value}" for name, value in values.items()]
 
 
-def _apt(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def _run_apt(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     except FileNotFoundError as error:

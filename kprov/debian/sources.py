@@ -36,14 +36,14 @@ class Source:
         return f"deb{options} {self.uri} {self.suite} {' '.join(self.components)}"
 
 
-def for_release(release: str, *, etc: Path = Path("/etc")) -> list[Source]:
+def sources_for_release(release: str, *, etc: Path = Path("/etc")) -> list[Source]:
     """The machine's own Debian archives, with the suites of `release` (such as trixie).
 
     Raises:
         KprovError: the machine has no Debian archive in its sources.
 
     """
-    own = _codename(etc / "os-release")
+    own = _read_codename(etc / "os-release")
     found = []
     for source in _read_all(etc / "apt"):
         pocket = source.suite.removeprefix(own)
@@ -57,7 +57,7 @@ def for_release(release: str, *, etc: Path = Path("/etc")) -> list[Source]:
     return list(dict.fromkeys(found))
 
 
-def acquire_options() -> list[str]:
+def read_acquire_options() -> list[str]:
     """Lines of apt.conf for what the machine says about proxies and checks.
 
     Raises:
@@ -72,7 +72,7 @@ def acquire_options() -> list[str]:
     return [line for line in dump if _KEPT.match(line) and not line.endswith('"";')]
 
 
-def _codename(path: Path) -> str:
+def _read_codename(path: Path) -> str:
     for line in path.read_text().splitlines():
         name, _, value = line.partition("=")
         if name == "VERSION_CODENAME":
@@ -86,12 +86,12 @@ def _read_all(apt: Path) -> Iterator[Source]:
         if not file.is_file():
             continue
         if file.suffix == ".sources":
-            yield from _deb822(file.read_text())
+            yield from _parse_deb822(file.read_text())
         elif file.suffix == ".list":
-            yield from _one_line(file.read_text())
+            yield from _parse_one_line(file.read_text())
 
 
-def _one_line(text: str) -> Iterator[Source]:
+def _parse_one_line(text: str) -> Iterator[Source]:
     for line in text.splitlines():
         match = re.match(r"^\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)", line)
         if match:
@@ -99,7 +99,7 @@ def _one_line(text: str) -> Iterator[Source]:
             yield Source(uri, suite, tuple(components.split()), tuple((options or "").split()))
 
 
-def _deb822(text: str) -> Iterator[Source]:
+def _parse_deb822(text: str) -> Iterator[Source]:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     for paragraph in re.split(r"\n\s*\n", "\n".join(lines)):
         fields: dict[str, str] = {}

@@ -25,7 +25,9 @@ class Export:
         """All variables of a host as JSON. Raises InputError for an unknown one."""
         if name not in self.inventory.hosts:
             raise InputError(f"the inventory has no host {name!r}", file=self.inventory.path)
-        return {key: _json(value) for key, value in self.inventory.variables(name, self.beside).items()}
+        return {
+            key: _plain_value(value) for key, value in self.inventory.variables(name, self.beside).items()
+        }
 
     def nested(self, only: Iterable[str] | None = None) -> dict[str, Any]:
         """A YAML inventory that says the same: each host's variables stand where it is first; raw values."""
@@ -88,11 +90,11 @@ class Export:
 
     def _tree(self, name: str, depth: int, *, variables: bool) -> Iterable[str]:
         group = self.inventory.groups[name]
-        yield _line(f"@{name}:", depth)
+        yield _format_line(f"@{name}:", depth)
         for child in group.children:
             yield from self._tree(child, depth + 1, variables=variables)
         for host in group.hosts if name != "all" else ():
-            yield _line(host, depth + 1)
+            yield _format_line(host, depth + 1)
             if variables:
                 yield from _variables(self.inventory.variables(host, self.beside), depth + 2)
         if variables:
@@ -108,30 +110,30 @@ class Export:
             yield from _variables(merged, depth + 1)
 
 
-def _line(text: str, depth: int) -> str:
+def _format_line(text: str, depth: int) -> str:
     return "  |" * depth + f"--{text}" if depth else text
 
 
 def _variables(values: Mapping[str, Any], depth: int) -> Iterable[str]:
     for name, value in sorted(values.items()):
-        yield _line(f"{{{name} = {_shown(value)}}}", depth)
+        yield _format_line(f"{{{name} = {_format_value(value)}}}", depth)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """A value for people: what was encrypted stays hidden, also inside lists and mappings."""
     return MASK if isinstance(value, (Secret, Undecrypted)) else scrub(str(value))
 
 
-def _json(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     """Plain JSON; vault values stay encrypted, as ansible-inventory leaves them."""
     if isinstance(value, (Secret, Undecrypted)):
         return {"__ansible_vault": value.ciphertext}
     if isinstance(value, Unsafe):
         return {"__ansible_unsafe": str(value)}
     if isinstance(value, dict):
-        return {str(key): _json(entry) for key, entry in value.items()}
+        return {str(key): _plain_value(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json(entry) for entry in value]
+        return [_plain_value(entry) for entry in value]
     if isinstance(value, date):
         return value.isoformat()
     return value

@@ -18,30 +18,30 @@ _EXPRESSION = re.compile(r"[*?\[]|^~")
 _PARTS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 
 
-def match(inventory: Inventory, pattern: str | list[str]) -> list[str]:
+def match_hosts(inventory: Inventory, pattern: str | list[str]) -> list[str]:
     """Hosts in the order of the pattern's parts, & and ! after the others; an unknown name matches nothing.
 
     Raises InputError for a wrong expression and for an index that the hosts do not have.
     """
-    parts = split(pattern)
+    parts = split_pattern(pattern)
     plain = [part for part in parts if part[0] not in "!&"] or ["all"]
     found: dict[str, None] = {}
     for part in plain:
-        found.update(dict.fromkeys(_one(inventory, part)))
+        found.update(dict.fromkeys(_match_part(inventory, part)))
     for part in parts:
         if part.startswith("&"):
-            both = set(_one(inventory, part[1:]))
+            both = set(_match_part(inventory, part[1:]))
             found = {host: None for host in found if host in both}
     for part in parts:
         if part.startswith("!"):
-            for host in _one(inventory, part[1:]):
+            for host in _match_part(inventory, part[1:]):
                 found.pop(host, None)
     return list(found)
 
 
-def limited(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]:
+def apply_limit(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]:
     """Those hosts that --limit leaves; a part @FILE stands for the lines of a file."""
-    left = set(match(inventory, _parts_of_limit(limit)))
+    left = set(match_hosts(inventory, _split_limit(limit)))
     return [host for host in hosts if host in left]
 
 
@@ -53,21 +53,21 @@ def check_limit(inventory: Inventory, limit: str | None) -> None:
     """
     if not limit:
         return
-    parts = _parts_of_limit(limit)
+    parts = _split_limit(limit)
     for part in parts:
         name = part.removeprefix("!").removeprefix("&")
-        if _EXPRESSION.search(name) or name in inventory.groups or _one(inventory, name):
+        if _EXPRESSION.search(name) or name in inventory.groups or _match_part(inventory, name):
             continue
         known = [*(name for name, host in inventory.hosts.items() if not host.implicit), *inventory.groups]
         hint = suggestions.hint(name, known)
         raise InputError(f"there is no host or group {name!r} in the inventory{hint}", field="--limit")
-    if not match(inventory, parts):
+    if not match_hosts(inventory, parts):
         raise InputError(f"{limit!r} leaves no host of the inventory", field="--limit")
 
 
-def _parts_of_limit(limit: str) -> list[str]:
+def _split_limit(limit: str) -> list[str]:
     parts: list[str] = []
-    for part in split(limit):
+    for part in split_pattern(limit):
         if not part.startswith("@"):
             parts.append(part)
             continue
@@ -78,10 +78,10 @@ def _parts_of_limit(limit: str) -> list[str]:
     return parts
 
 
-def split(pattern: str | list[str]) -> list[str]:
+def split_pattern(pattern: str | list[str]) -> list[str]:
     """The parts of a pattern: by commas where there are any, else by colons outside addresses and ranges."""
     if not isinstance(pattern, str):
-        return [part for one in pattern for part in split(str(one))]
+        return [part for one in pattern for part in split_pattern(str(one))]
     if "," in pattern:
         parts = pattern.split(",")
     elif host_ranges.is_address(host_ranges.split_port(pattern)[0]):
@@ -91,18 +91,18 @@ def split(pattern: str | list[str]) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _one(inventory: Inventory, part: str) -> list[str]:
+def _match_part(inventory: Inventory, part: str) -> list[str]:
     """Hosts of one part without its ! or &."""
     if not part:
         return []
     if part in inventory.hosts:
         return [part]
     if part.startswith("~"):
-        return _matching(inventory, part)
+        return _match_names(inventory, part)
     found = _SLICE.fullmatch(part)
     if not found:
-        return _matching(inventory, part)
-    members = _matching(inventory, found[1])
+        return _match_names(inventory, part)
+    members = _match_names(inventory, found[1])
     if not members:
         return []
     if found[2] is not None:
@@ -115,7 +115,7 @@ def _one(inventory: Inventory, part: str) -> list[str]:
     return members[int(found[3]) : end + 1] if end else [members[int(found[3])]]
 
 
-def _matching(inventory: Inventory, name: str) -> list[str]:
+def _match_names(inventory: Inventory, name: str) -> list[str]:
     try:
         expression = re.compile(name[1:] if name.startswith("~") else fnmatch.translate(name))
     except re.error as error:

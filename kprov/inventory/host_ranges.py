@@ -13,10 +13,10 @@ _BOUNDS = re.compile(r"([0-9]*|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([0-9]+))?")
 _NAME = re.compile(r"\w([\w-]*[^\W_])?(\.\w([\w-]*[^\W_])?)*", re.UNICODE)
 
 
-def hosts(name: str, file: str = "", line: int | None = None) -> tuple[list[str], int | None]:
+def expand_entry(name: str, file: str = "", line: int | None = None) -> tuple[list[str], int | None]:
     """The names that an entry stands for, and their port; None when it has none."""
     pattern, port = split_port(name)
-    return expand(pattern, file, line), port
+    return expand_ranges(pattern, file, line), port
 
 
 def split_port(name: str) -> tuple[str, int | None]:
@@ -44,7 +44,7 @@ def is_ip(text: str) -> bool:
     return True
 
 
-def expand(name: str, file: str = "", line: int | None = None) -> list[str]:
+def expand_ranges(name: str, file: str = "", line: int | None = None) -> list[str]:
     """All names that a name with ranges stands for; leading zeros are kept. Raises InputError."""
     found = _RANGE.search(name)
     if not found:
@@ -54,17 +54,17 @@ def expand(name: str, file: str = "", line: int | None = None) -> list[str]:
             )
         return [name]
     try:
-        values = _values(found[1])
+        values = _range_values(found[1])
     except ValueError as error:
         raise InputError(f"{found[0]} {error}", file=file or None, line=line, field=name) from None
     return [
         whole
         for value in values
-        for whole in expand(name[: found.start()] + value + name[found.end() :], file, line)
+        for whole in expand_ranges(name[: found.start()] + value + name[found.end() :], file, line)
     ]
 
 
-def _values(text: str) -> list[str]:
+def _range_values(text: str) -> list[str]:
     bounds = _BOUNDS.fullmatch(text)
     if not bounds:
         raise ValueError("is not a range: [BEGIN:END] or [BEGIN:END:STEP]")

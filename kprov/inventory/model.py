@@ -123,7 +123,7 @@ class Inventory:
             return {**found, "inventory_file": None, "inventory_dir": None}
         if "," in str(known.source) and not known.source.exists():
             return {**found, "inventory_file": str(known.source), "inventory_dir": None}
-        file, folder = _place(known.source)
+        file, folder = _file_and_folder(known.source)
         return {**found, "inventory_file": file, "inventory_dir": folder}
 
     def depth(self, group: str) -> int:
@@ -159,8 +159,8 @@ class Inventory:
         key = (folder / kind, name)
         if key not in self._folders:
             found: dict[str, Any] = {}
-            for path in variable_files.find(folder / kind, name):
-                document = yaml_file.load(path)
+            for path in variable_files.find_files(folder / kind, name):
+                document = yaml_file.load_yaml(path)
                 if document is None:
                     continue
                 if not isinstance(document, dict):
@@ -180,7 +180,7 @@ class Inventory:
             try:
                 group.priority = int(value)
             except (TypeError, ValueError):
-                file, line = variable_files.place(variables, key)
+                file, line = variable_files.variable_place(variables, key)
                 raise InputError(
                     f"{value!r} is not a whole number", file=file, line=line, field=key
                 ) from None
@@ -265,7 +265,7 @@ class Inventory:
 
 
 @functools.cache
-def _place(source: Path) -> tuple[str, str]:
+def _file_and_folder(source: Path) -> tuple[str, str]:
     """A file of the inventory and its folder, for the magic variables of every host of it."""
     file = Path(os.path.normpath(source.absolute()))
     return str(file), str(file.parent)

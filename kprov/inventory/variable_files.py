@@ -11,33 +11,33 @@ from kprov.inventory import yaml_file
 SUFFIXES = ("", ".yml", ".yaml", ".json")
 
 
-def find(folder: Path, name: str) -> list[Path]:
+def find_files(folder: Path, name: str) -> list[Path]:
     """The first of NAME, NAME.yml, NAME.yaml, NAME.json in a folder; all files of it when it is a folder."""
     if name.startswith("/"):
         return []
     for suffix in SUFFIXES:
         path = folder / f"{name}{suffix}"
         if path.is_dir():
-            return _of_folder(path)
+            return _list_folder(path)
         if path.exists():
             return [path]
     return []
 
 
-def _of_folder(folder: Path) -> list[Path]:
+def _list_folder(folder: Path) -> list[Path]:
     """Files with a known suffix or none, by name; folders without a suffix are searched too."""
     found: list[Path] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
         if path.is_dir() and not path.suffix:
-            found += _of_folder(path)
+            found += _list_folder(path)
         elif path.is_file() and path.suffix in SUFFIXES:
             found.append(path)
     return found
 
 
-def place(variables: Mapping[str, Any], name: str) -> tuple[str | None, int | None]:
+def variable_place(variables: Mapping[str, Any], name: str) -> tuple[str | None, int | None]:
     """File and line of a variable of a mapping that was read from a file."""
     if isinstance(variables, yaml_file.Mapping):
         return variables.file or None, variables.lines.get(name)

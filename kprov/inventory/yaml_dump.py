@@ -17,17 +17,17 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _vault(dumper: yaml.SafeDumper, value: Secret | Undecrypted) -> yaml.Node:
+def _represent_vault(dumper: yaml.SafeDumper, value: Secret | Undecrypted) -> yaml.Node:
     return dumper.represent_scalar("!vault", value.ciphertext, style="|")
 
 
-_Dumper.add_representer(Secret, _vault)
-_Dumper.add_representer(Undecrypted, _vault)
+_Dumper.add_representer(Secret, _represent_vault)
+_Dumper.add_representer(Undecrypted, _represent_vault)
 _Dumper.add_representer(Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value)))
 _Dumper.add_representer(Mapping, lambda dumper, value: dumper.represent_dict(value))
 _Dumper.add_representer(Sequence, lambda dumper, value: dumper.represent_list(value))
 
 
-def dump(value: Any) -> str:
+def dump_yaml(value: Any) -> str:
     """The YAML of a value, keys by name."""
     return str(yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True))

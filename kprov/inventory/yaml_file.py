@@ -12,7 +12,16 @@ from kprov.inventory import secrets
 from kprov.inventory.vault import keyring, vault_format
 from kprov.inventory.vault.vault_format import Secret, Undecrypted, Unsafe, VaultError
 
-__all__ = ["Mapping", "Sequence", "Unsafe", "line_of", "load", "parse", "read", "register"]
+__all__ = [
+    "Mapping",
+    "Sequence",
+    "Unsafe",
+    "line_of",
+    "load_yaml",
+    "parse_yaml",
+    "read_text",
+    "register_secrets",
+]
 
 #: Variables whose values every run shows; no secrets, also in an encrypted file.
 _PUBLIC = {
@@ -44,7 +53,7 @@ class _Loader(_Base):  # type: ignore[misc]
     file = ""
 
 
-def _mapping(loader: Any, node: Any) -> Any:
+def _construct_mapping(loader: Any, node: Any) -> Any:
     found = Mapping()
     found.file, found.line, found.lines = loader.file, node.start_mark.line + 1, {}
     yield found
@@ -65,7 +74,7 @@ def _mapping(loader: Any, node: Any) -> Any:
         found[key] = loader.construct_object(value_node, deep=True)
 
 
-def _sequence(loader: Any, node: Any) -> Any:
+def _construct_sequence(loader: Any, node: Any) -> Any:
     found = Sequence()
     found.file, found.line = loader.file, node.start_mark.line + 1
     found.lines = [entry.start_mark.line + 1 for entry in node.value]
@@ -73,17 +82,17 @@ def _sequence(loader: Any, node: Any) -> Any:
     found.extend(loader.construct_object(entry, deep=True) for entry in node.value)
 
 
-def _vault(loader: Any, node: Any) -> Any:
+def _construct_vault(loader: Any, node: Any) -> Any:
     """A decrypted value; one that no password opens fails only where it is looked at, as in Ansible."""
     text = loader.construct_scalar(node)
     line = node.start_mark.line + 1
     try:
-        return _secret(keyring.current().open(text, loader.file, line), text, loader.file, line)
+        return _make_secret(keyring.current_keyring().open(text, loader.file, line), text, loader.file, line)
     except VaultError as error:
         return Undecrypted(text, error)
 
 
-def _secret(plain: bytes, ciphertext: str, file: str, line: int) -> Secret:
+def _make_secret(plain: bytes, ciphertext: str, file: str, line: int) -> Secret:
     try:
         value = Secret(plain.decode("utf-8"))
     except UnicodeDecodeError:
@@ -93,24 +102,24 @@ def _secret(plain: bytes, ciphertext: str, file: str, line: int) -> Secret:
     return value
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:seq", _sequence)
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+_Loader.add_constructor("tag:yaml.org,2002:seq", _construct_sequence)
 _Loader.add_constructor("!unsafe", lambda loader, node: Unsafe(loader.construct_scalar(node)))
-_Loader.add_constructor("!vault", _vault)
-_Loader.add_constructor("!vault-encrypted", _vault)
+_Loader.add_constructor("!vault", _construct_vault)
+_Loader.add_constructor("!vault-encrypted", _construct_vault)
 
 
-def load(path: Path) -> Any:
+def load_yaml(path: Path) -> Any:
     """The document of a file, decrypted when it is a vault; None when it is empty. Raises InputError."""
-    text, encrypted = read(path)
-    document = parse(text, str(path))
+    text, encrypted = read_text(path)
+    document = parse_yaml(text, str(path))
     if encrypted and isinstance(document, dict):
         # Variables were encrypted for their values; the words of encrypted tasks (a list) are no secrets.
-        register(document)
+        register_secrets(document)
     return document
 
 
-def read(path: Path) -> tuple[str, bool]:
+def read_text(path: Path) -> tuple[str, bool]:
     """The text of a file and whether it was a vault. Raises InputError."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -121,27 +130,27 @@ def read(path: Path) -> tuple[str, bool]:
     if not vault_format.is_vault(text):
         return text, False
     try:
-        return keyring.current().open(text, path, 1).decode("utf-8"), True
+        return keyring.current_keyring().open(text, path, 1).decode("utf-8"), True
     except UnicodeDecodeError:
         raise VaultError("the decrypted file is not UTF-8 text", file=path) from None
 
 
-def register(value: Any) -> None:
+def register_secrets(value: Any) -> None:
     """Hide the values of an encrypted file from now on: texts, and numbers of six digits or more."""
     if isinstance(value, str):
         secrets.register(value)
     elif isinstance(value, dict):
         for name, entry in value.items():
             if name not in _PUBLIC:
-                register(entry)
+                register_secrets(entry)
     elif isinstance(value, list):
         for entry in value:
-            register(entry)
+            register_secrets(entry)
     elif isinstance(value, int) and abs(value) >= 100_000:
         secrets.register(str(value))
 
 
-def parse(text: str, file: str) -> Any:
+def parse_yaml(text: str, file: str) -> Any:
     """The document of a text that comes from `file`."""
     loader = _Loader(text)
     loader.file = file

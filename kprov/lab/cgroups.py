@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from kprov.lab.command import run
+from kprov.lab.command import run_program
 from kprov.lab.definition import Host
 
 ROOT = Path("/sys/fs/cgroup")
@@ -23,7 +23,7 @@ def is_v2(root: Path = ROOT) -> bool:
     return (root / "cgroup.controllers").exists()
 
 
-def hierarchies(root: Path = ROOT) -> list[Path]:
+def find_hierarchies(root: Path = ROOT) -> list[Path]:
     """Roots of all hierarchies: one with v2, one a controller with v1."""
     if is_v2(root):
         return [root]
@@ -31,10 +31,10 @@ def hierarchies(root: Path = ROOT) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
 
 
-def create(host: Host, root: Path = ROOT) -> list[Path]:
+def create_groups(host: Host, root: Path = ROOT) -> list[Path]:
     """Make the host's groups and return the files to write a process's id to, so that it is in them."""
     files = []
-    for hierarchy in hierarchies(root):
+    for hierarchy in find_hierarchies(root):
         group = hierarchy
         for part in (_PARENT, host.lab, host.name):
             _enable_controllers(group)
@@ -45,7 +45,7 @@ def create(host: Host, root: Path = ROOT) -> list[Path]:
     return files
 
 
-def make_writable(init: int) -> None:
+def make_controllers_writable(init: int) -> None:
     """Let a booted host with pid `init` write to its v1 controllers."""
     if is_v2():
         return
@@ -57,14 +57,14 @@ def make_writable(init: int) -> None:
             readonly.append(fields[4])
     if readonly:
         script = 'for place; do mount -o remount,rw,bind "$place" || exit 1; done'
-        run(["nsenter", "-t", str(init), "-m", "-p", "--", "sh", "-c", script, "sh", *readonly])
+        run_program(["nsenter", "-t", str(init), "-m", "-p", "--", "sh", "-c", script, "sh", *readonly])
 
 
-def memory(host: Host, root: Path = ROOT) -> int | None:
+def read_memory(host: Host, root: Path = ROOT) -> int | None:
     """Bytes of memory in use by the host, without the page cache that can go at any time."""
     v2 = is_v2(root)
     group = (root if v2 else root / "memory") / _PARENT / host.lab / host.name
-    usage = _number(group / ("memory.current" if v2 else "memory.usage_in_bytes"))
+    usage = _parse_number(group / ("memory.current" if v2 else "memory.usage_in_bytes"))
     if usage is None:
         return None
     cache = "inactive_file" if v2 else "total_inactive_file"
@@ -75,55 +75,55 @@ def memory(host: Host, root: Path = ROOT) -> int | None:
     return usage
 
 
-def kill(lab: str, host: str, root: Path = ROOT, *, timeout: float = 10.0) -> None:
+def kill_processes(lab: str, host: str, root: Path = ROOT, *, timeout: float = 10.0) -> None:
     """SIGKILL everything in the host's groups and remove them."""
-    groups = [hierarchy / _PARENT / lab / host for hierarchy in hierarchies(root)]
+    groups = [hierarchy / _PARENT / lab / host for hierarchy in find_hierarchies(root)]
     ending = time.monotonic() + timeout
-    while (pids := _processes(groups)) and time.monotonic() < ending:
+    while (pids := _list_processes(groups)) and time.monotonic() < ending:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
     while any(group.exists() for group in groups) and time.monotonic() < ending:
         for group in groups:
-            _remove(group)
+            _remove_group(group)
         time.sleep(0.01)
 
 
-def remove_lab(lab: str, root: Path = ROOT) -> list[str]:
+def remove_lab_groups(lab: str, root: Path = ROOT) -> list[str]:
     """Remove all groups of a lab with what runs in them. Returns the hosts there were."""
-    parents = [hierarchy / _PARENT / lab for hierarchy in hierarchies(root)]
+    parents = [hierarchy / _PARENT / lab for hierarchy in find_hierarchies(root)]
     hosts = sorted(
         {group.name for parent in parents if parent.is_dir() for group in parent.iterdir() if group.is_dir()}
     )
     for host in hosts:
-        kill(lab, host, root)
+        kill_processes(lab, host, root)
     for parent in parents:
-        _remove(parent)
+        _remove_group(parent)
         with suppress(OSError):  # other labs are in it, or there never was one
             parent.parent.rmdir()
     return hosts
 
 
-def _processes(groups: list[Path]) -> set[int]:
+def _list_processes(groups: list[Path]) -> set[int]:
     found: set[int] = set()
     for group in groups:
-        for folder in _inside(group):
+        for folder in _walk_groups(group):
             with suppress(OSError):
                 found.update(int(line) for line in (folder / "cgroup.procs").read_text().split())
     return found - {0, os.getpid()}
 
 
-def _remove(group: Path) -> None:
+def _remove_group(group: Path) -> None:
     """Remove a group and those in it; a busy one stays, the caller tries again."""
     if not group.is_dir():
         return
-    for path in sorted(_inside(group), key=lambda path: -len(path.parts)):
+    for path in sorted(_walk_groups(group), key=lambda path: -len(path.parts)):
         with suppress(OSError):
             path.rmdir()
 
 
-def _inside(group: Path) -> list[Path]:
+def _walk_groups(group: Path) -> list[Path]:
     """A group and those in it. Groups come and go meanwhile, on which Path.glob fails."""
     return [Path(folder) for folder, _, _ in os.walk(group)]
 
@@ -146,7 +146,7 @@ def _fill_cpuset(group: Path) -> None:
             file.write_text(above.read_text())
 
 
-def _number(file: Path) -> int | None:
+def _parse_number(file: Path) -> int | None:
     try:
         return int(file.read_text())
     except (OSError, ValueError):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kprov.errors import KprovError
 
 
-def run(
+def run_program(
     arguments: Sequence[str], *, stdin: str | None = None, timeout: float = 120.0, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run a program and return its output.

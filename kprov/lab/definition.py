@@ -108,16 +108,16 @@ class Lab:
 def bridge(lab: str) -> str:
     """Name of the lab's bridge, cut to what the kernel takes."""
     name = f"kprov-{lab}"
-    return name if len(name) <= INTERFACE_NAME_LIMIT else f"kprov-{_short(lab)}"
+    return name if len(name) <= INTERFACE_NAME_LIMIT else f"kprov-{_shorten(lab)}"
 
 
 def veth_prefix(lab: str) -> str:
-    return f"kp{_short(lab)}-"
+    return f"kp{_shorten(lab)}-"
 
 
 def nft_table(lab: str) -> str:
-    return f"kprov_lab_{lab.replace('-', '_')}_{_short(lab)}"
+    return f"kprov_lab_{lab.replace('-', '_')}_{_shorten(lab)}"
 
 
-def _short(lab: str) -> str:
+def _shorten(lab: str) -> str:
     return hashlib.sha256(lab.encode()).hexdigest()[:6]

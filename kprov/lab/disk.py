@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 from kprov.errors import KprovError
-from kprov.lab.command import run
+from kprov.lab.command import run_program
 from kprov.lab.definition import USER, Host, Lab
 
 # Places where a program in the host lays overlayfs itself, or wants a disk that is faster than one.
@@ -17,7 +17,7 @@ PLAIN = (
 )  # fmt: skip
 
 
-def create(host: Host) -> None:
+def create_layer(host: Host) -> None:
     """Make the host's own layer: name, machine id, SSH keys, resolver. An interrupted one is made anew."""
     ready = host.folder / "made"
     if ready.exists():
@@ -28,17 +28,17 @@ def create(host: Host) -> None:
         folder.mkdir(parents=True)
     for place in PLAIN:
         plain_folder(host, place).mkdir(parents=True)
-    _write(upper / "etc/hostname", f"{host.name}\n")
-    _write(upper / "etc/machine-id", f"{uuid.uuid4().hex}\n")
-    _write(upper / "etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{host.address} {host.name}\n")
-    _write(upper / "etc/resolv.conf", resolver(Path("/")))
+    _write_file(upper / "etc/hostname", f"{host.name}\n")
+    _write_file(upper / "etc/machine-id", f"{uuid.uuid4().hex}\n")
+    _write_file(upper / "etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{host.address} {host.name}\n")
+    _write_file(upper / "etc/resolv.conf", render_resolv_conf(Path("/")))
     key = upper / "etc/ssh/ssh_host_ed25519_key"
     key.parent.mkdir(parents=True)
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)])
+    run_program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)])
     ready.write_text("")
 
 
-def authorize(lab: Lab, host: Host, image: Path) -> None:
+def authorize_key(lab: Lab, host: Host, image: Path) -> None:
     """Let the lab's key in, as the image's user."""
     for line in (image / "etc/passwd").read_text().splitlines():
         name, _, uid, gid, *_ = line.split(":")
@@ -55,7 +55,7 @@ def authorize(lab: Lab, host: Host, image: Path) -> None:
         path.chmod(mode)
 
 
-def host_key(host: Host) -> str:
+def read_host_key(host: Host) -> str:
     """The host's public key, `ssh-ed25519 ...`."""
     text = (host.folder / "upper/etc/ssh/ssh_host_ed25519_key.pub").read_text()
     return " ".join(text.split()[:2])
@@ -65,20 +65,20 @@ def plain_folder(host: Host, place: str) -> Path:
     return host.folder / "plain" / place.replace("/", "-")
 
 
-def mount(host: Host, image: Path) -> Path:
+def mount_root(host: Host, image: Path) -> Path:
     """Mount the host's root; whatever was mounted there before is taken away. Returns its path."""
     root = host.folder / "root"
     unmount_below(root)
     layers = f"lowerdir={image},upperdir={host.folder / 'upper'},workdir={host.folder / 'work'}"
-    run(["mount", "-t", "overlay", host.machine, "-o", layers, str(root)])
+    run_program(["mount", "-t", "overlay", host.machine, "-o", layers, str(root)])
     return root
 
 
 def unmount_below(path: Path) -> None:
     """Unmount everything at and below a path, the innermost first."""
-    inside = [place for place in _mount_points() if place == str(path) or place.startswith(f"{path}/")]
+    inside = [place for place in _list_mount_points() if place == str(path) or place.startswith(f"{path}/")]
     for place in reversed(inside):
-        run(["umount", "--lazy", place], check=False)
+        run_program(["umount", "--lazy", place], check=False)
 
 
 def remove_tree(path: Path) -> None:
@@ -86,12 +86,12 @@ def remove_tree(path: Path) -> None:
     if not path.exists():
         return
     unmount_below(path)
-    if any(place.startswith(f"{path}/") or place == str(path) for place in _mount_points()):
+    if any(place.startswith(f"{path}/") or place == str(path) for place in _list_mount_points()):
         raise KprovError(f"{path} has mounts that do not go away: {path} is left as it is")
     shutil.rmtree(path)
 
 
-def resolver(root: Path) -> str:
+def render_resolv_conf(root: Path) -> str:
     """resolv.conf(5) for the hosts: the machine's own, or what stands behind its local stub."""
     for name in ("run/systemd/resolve/resolv.conf", "etc/resolv.conf"):
         file = root / name
@@ -100,12 +100,12 @@ def resolver(root: Path) -> str:
     return ""
 
 
-def _mount_points() -> list[str]:
+def _list_mount_points() -> list[str]:
     """Mount points of this machine, in the order they were mounted."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     return [line.split()[4].encode().decode("unicode_escape") for line in lines]
 
 
-def _write(path: Path, text: str) -> None:
+def _write_file(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kprov.debian import packages, sources
 from kprov.lab import disk, state
-from kprov.lab.command import run
+from kprov.lab.command import run_program
 from kprov.lab.definition import CACHE, USER
 
 RELEASE = packages.RELEASE
@@ -45,33 +45,33 @@ FILES = {
 }
 
 
-def recipe() -> dict[str, object]:
+def image_recipe() -> dict[str, object]:
     """Everything the image depends on, JSON-able."""
     return {
         "format": 1,
         "release": RELEASE,
         "architecture": platform.machine(),
         "packages": PACKAGES,
-        "sources": [source.line() for source in sources.for_release(RELEASE)],
-        "options": sources.acquire_options(),
+        "sources": [source.line() for source in sources.sources_for_release(RELEASE)],
+        "options": sources.read_acquire_options(),
         "masked": MASKED,
         "files": FILES,
     }
 
 
-def ensure(say: Callable[[str], None]) -> Path:
+def ensure_image(say: Callable[[str], None]) -> Path:
     """The image's folder, built first when there is none for the present recipe.
 
     Raises:
         KprovError: mmdebstrap failed; the cache is as it was.
 
     """
-    made_from = recipe()
+    made_from = image_recipe()
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
     image = CACHE / f"{RELEASE}-{key}"
     if image.is_dir():
         return image
-    with _only_builder():
+    with _lock_builder():
         if image.is_dir():
             return image
         say(f"Building the Debian {RELEASE} image (once, some 30 s)")
@@ -79,38 +79,38 @@ def ensure(say: Callable[[str], None]) -> Path:
             disk.remove_tree(remains)
         aside = CACHE / f".building-{os.getpid()}"
         try:
-            _build(aside, made_from)
+            _build_image(aside, made_from)
             aside.rename(image)
         finally:
             disk.remove_tree(aside)
-        _forget_unused(image)
+        _remove_unused(image)
     return image
 
 
 @contextmanager
-def _only_builder() -> Iterator[None]:
+def _lock_builder() -> Iterator[None]:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _forget_unused(current: Path) -> None:
+def _remove_unused(current: Path) -> None:
     """Remove images of older recipes that no lab stands on."""
-    used = {current, *(state.require(name).image for name in state.names())}
+    used = {current, *(state.require_record(name).image for name in state.list_names())}
     for image in CACHE.glob(f"{RELEASE}-*"):
         if image not in used:
             disk.remove_tree(image)
 
 
-def _build(target: Path, made_from: dict[str, object]) -> None:
+def _build_image(target: Path, made_from: dict[str, object]) -> None:
     lines, options = made_from["sources"], made_from["options"]
     assert isinstance(lines, list)
     assert isinstance(options, list)
     mmdebstrap = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=cleanup/apt"]
     mmdebstrap += [f"--include={','.join(PACKAGES)}", *(f"--aptopt={option}" for option in options)]
-    run([*mmdebstrap, RELEASE, str(target), "-"], stdin="\n".join(lines) + "\n", timeout=1800)
-    run(["chroot", str(target), "useradd", "--create-home", "--shell", "/bin/bash", USER])
+    run_program([*mmdebstrap, RELEASE, str(target), "-"], stdin="\n".join(lines) + "\n", timeout=1800)
+    run_program(["chroot", str(target), "useradd", "--create-home", "--shell", "/bin/bash", USER])
     for name, text in FILES.items():
         file = target / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -135,4 +135,4 @@ def _copy_authorities(target: Path) -> None:
     for file in own:
         shutil.copy(file, target / "usr/local/share/ca-certificates" / file.name)
     if own:
-        run(["chroot", str(target), "update-ca-certificates"])
+        run_program(["chroot", str(target), "update-ca-certificates"])

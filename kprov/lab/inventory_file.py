@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from kprov.lab.access import options
+from kprov.lab.access import ssh_options
 from kprov.lab.definition import USER, Lab
 
 _HEAD = "# The hosts of `kprov lab up{arguments}`.\n"
 
 
-def document(lab: Lab) -> dict[str, Any]:
+def make_inventory(lab: Lab) -> dict[str, Any]:
     """The inventory: all hosts are nodes, the first three (or one) the control plane and etcd."""
     names = [host.name for host in lab.hosts]
     control_plane = dict.fromkeys(names[: 3 if len(names) >= 3 else 1])
@@ -21,7 +21,7 @@ def document(lab: Lab) -> dict[str, Any]:
         "ansible_user": USER,
         "ansible_become": True,
         "ansible_ssh_private_key_file": str(lab.key),
-        "ansible_ssh_common_args": " ".join(options(lab.known_hosts)),
+        "ansible_ssh_common_args": " ".join(ssh_options(lab.known_hosts)),
     }
     # Upstream's conformance suite runs pods with this runtime.
     variables["containerd_additional_runtimes"] = [{"name": "test-handler", "type": "io.containerd.runc.v2"}]
@@ -40,7 +40,7 @@ def document(lab: Lab) -> dict[str, Any]:
     }
 
 
-def text(lab: Lab) -> str:
+def render_inventory(lab: Lab) -> str:
     """The inventory as YAML."""
     arguments = "" if lab == Lab() else f" --name {lab.name} --subnet {lab.subnet} --hosts {lab.host_count}"
 
@@ -54,11 +54,11 @@ def text(lab: Lab) -> str:
         type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "")
     )
     return _HEAD.format(arguments=arguments) + yaml.dump(
-        document(lab), Dumper=Dumper, sort_keys=False, width=200
+        make_inventory(lab), Dumper=Dumper, sort_keys=False, width=200
     )
 
 
-def write(lab: Lab, folder: Path) -> None:
+def write_inventory(lab: Lab, folder: Path) -> None:
     """Write FOLDER/hosts.yml."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "hosts.yml").write_text(text(lab))
+    (folder / "hosts.yml").write_text(render_inventory(lab))

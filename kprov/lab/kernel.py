@@ -35,7 +35,7 @@ def raise_limits(*, proc: Path = Path("/proc/sys"), state: Path = STATE) -> list
     return [name.replace("/", ".") for name in changes]
 
 
-def restore(*, proc: Path = Path("/proc/sys"), state: Path = STATE) -> None:
+def restore_limits(*, proc: Path = Path("/proc/sys"), state: Path = STATE) -> None:
     """Put back what `raise_limits` found, where nobody changed it since."""
     record = state / "sysctl.json"
     if not record.exists():

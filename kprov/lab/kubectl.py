@@ -22,10 +22,10 @@ def ensure_kubectl(cache: Path = CACHE) -> Path:
     program = cache / "kubectl" / packages.RELEASE / "kubectl"
     if program.exists():
         return program
-    deb = packages.fetch(PACKAGE, arch=platform.machine(), cache=cache)
+    deb = packages.fetch_package(PACKAGE, arch=platform.machine(), cache=cache)
     program.parent.mkdir(parents=True, exist_ok=True)
     aside = program.with_suffix(f".{os.getpid()}")
-    aside.write_bytes(packages.contents(deb, "usr/bin/kubectl"))
+    aside.write_bytes(packages.read_member(deb, "usr/bin/kubectl"))
     aside.chmod(0o755)
     aside.rename(program)
     return program

@@ -26,7 +26,7 @@ class HostState:
     memory: int | None
 
 
-def up(lab: Lab, say: Say) -> list[str]:
+def create_lab(lab: Lab, say: Say) -> list[str]:
     """Make the lab, or what is missing of it. Returns the hosts that were booted, none if all ran.
 
     Raises:
@@ -34,48 +34,48 @@ def up(lab: Lab, say: Say) -> list[str]:
         KprovError, HostError: something of the machine failed; what was made stays for the next try.
 
     """
-    packages.ensure(say)
-    with state.lock(lab.name):
-        record = state.load(lab.name)
-        lab = _grown(record, lab)
-        base = record.image if record and record.image.is_dir() else image.ensure(say)
+    packages.ensure_packages(say)
+    with state.lock_lab(lab.name):
+        record = state.load_record(lab.name)
+        lab = _extend_lab(record, lab)
+        base = record.image if record and record.image.is_dir() else image.ensure_image(say)
         if record and record.image != base:
             say("The image the lab stood on is gone: its hosts are made anew")
-            _remove(lab.name)
+            _remove_hosts(lab.name)
         kernel.raise_limits()
         access.ensure_key(lab)
-        off = [host for host in lab.hosts if machine.find(host) is None]
+        off = [host for host in lab.hosts if machine.find_process(host) is None]
         if record and record.lab == lab and not off:
             network.ensure_bridge(lab)
             return []
         network.ensure_bridge(lab)
         for host in lab.hosts:
-            disk.create(host)
-            disk.authorize(lab, host, base)
+            disk.create_layer(host)
+            disk.authorize_key(lab, host, base)
         access.write_known_hosts(lab)
-        state.save(state.Record(lab, base))
+        state.save_record(state.Record(lab, base))
         say(f"Booting {', '.join(host.name for host in off)}")
         _boot_all(lab, off, base)
         return [host.name for host in off]
 
 
-def down(name: str) -> list[str]:
+def remove_lab(name: str) -> list[str]:
     """Remove a lab and all it left on the machine, recorded or not. Returns what there was."""
-    with state.lock(name):
-        removed = _remove(name)
-        if not state.names():
-            kernel.restore()
+    with state.lock_lab(name):
+        removed = _remove_hosts(name)
+        if not state.list_names():
+            kernel.restore_limits()
         for folder in (STATE, STATE.parent):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
     return removed
 
 
-def start(name: str, hosts: list[str]) -> list[str]:
+def start_hosts(name: str, hosts: list[str]) -> list[str]:
     """Boot hosts on the disks they have (all when none is named). Returns those that were off."""
-    with state.lock(name):
-        record = state.require(name)
-        off = [host for host in _chosen(record.lab, hosts) if machine.find(host) is None]
+    with state.lock_lab(name):
+        record = state.require_record(name)
+        off = [host for host in _choose_hosts(record.lab, hosts) if machine.find_process(host) is None]
         if off:
             kernel.raise_limits()
             network.ensure_bridge(record.lab)
@@ -83,37 +83,37 @@ def start(name: str, hosts: list[str]) -> list[str]:
         return [host.name for host in off]
 
 
-def kill(name: str, hosts: list[str]) -> list[str]:
+def kill_hosts(name: str, hosts: list[str]) -> list[str]:
     """Pull the plug of hosts. Returns those that were on."""
-    with state.lock(name):
-        record = state.require(name)
-        return [host.name for host in _chosen(record.lab, hosts) if machine.pull_plug(host)]
+    with state.lock_lab(name):
+        record = state.require_record(name)
+        return [host.name for host in _choose_hosts(record.lab, hosts) if machine.kill_host(host)]
 
 
-def listing(names: Iterable[str]) -> list[HostState]:
+def list_hosts(names: Iterable[str]) -> list[HostState]:
     """All hosts of the labs."""
     found = []
     for name in names:
-        for host in state.require(name).lab.hosts:
-            running = machine.find(host) is not None
-            memory = cgroups.memory(host) if running else None
+        for host in state.require_record(name).lab.hosts:
+            running = machine.find_process(host) is not None
+            memory = cgroups.read_memory(host) if running else None
             found.append(HostState(name, host.name, host.address, running, memory))
     return found
 
 
 def find_host(name: str, host: str) -> tuple[Lab, Host]:
     """One host of a lab by its name."""
-    lab = state.require(name).lab
-    return lab, _chosen(lab, [host])[0]
+    lab = state.require_record(name).lab
+    return lab, _choose_hosts(lab, [host])[0]
 
 
 def _boot_all(lab: Lab, hosts: list[Host], base: Path) -> None:
     with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
-        for result in [pool.submit(machine.boot, lab, host, base) for host in hosts]:
+        for result in [pool.submit(machine.boot_host, lab, host, base) for host in hosts]:
             result.result()
 
 
-def _chosen(lab: Lab, names: list[str]) -> list[Host]:
+def _choose_hosts(lab: Lab, names: list[str]) -> list[Host]:
     known = {host.name: host for host in lab.hosts}
     for name in names:
         if name not in known:
@@ -121,10 +121,10 @@ def _chosen(lab: Lab, names: list[str]) -> list[Host]:
     return [known[name] for name in names] or list(known.values())
 
 
-def _grown(record: state.Record | None, wanted: Lab) -> Lab:
+def _extend_lab(record: state.Record | None, wanted: Lab) -> Lab:
     """The wanted lab; one that is there may get more hosts, everything else needs `kprov lab down`."""
-    for name in state.names():
-        other = state.require(name).lab
+    for name in state.list_names():
+        other = state.require_record(name).lab
         if name != wanted.name and other.network.overlaps(ipaddress.IPv4Network(wanted.subnet)):
             raise InputError(f"{wanted.subnet} overlaps {other.subnet} of lab {name}", field="subnet")
     if record is None:
@@ -139,11 +139,11 @@ def _grown(record: state.Record | None, wanted: Lab) -> Lab:
     return wanted
 
 
-def _remove(name: str) -> list[str]:
+def _remove_hosts(name: str) -> list[str]:
     folder = STATE / name
     removed = [f"host {path.parent.name}" for path in sorted(folder.glob("*/root"))]
-    cgroups.remove_lab(name)
-    removed += network.remove(name)
+    cgroups.remove_lab_groups(name)
+    removed += network.remove_network(name)
     if folder.is_dir():
         disk.remove_tree(folder)
         removed.append(f"state {folder}")

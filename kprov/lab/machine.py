@@ -18,7 +18,7 @@ BOOT_TIMEOUT = 60.0  # seconds until sshd must answer; one is usual
 _ENTER = 'for group; do case "$group" in --) shift; break;; esac; echo $$ > "$group"; shift; done; exec "$@"'
 
 
-def find(host: Host) -> int | None:
+def find_process(host: Host) -> int | None:
     """Process id of the host's nspawn, or None when it is off. Needs no record, so none can be wrong."""
     wanted = f"--machine={host.machine}".encode()
     for folder in Path("/proc").iterdir():
@@ -33,25 +33,25 @@ def find(host: Host) -> int | None:
     return None
 
 
-def boot(lab: Lab, host: Host, image: Path) -> None:
+def boot_host(lab: Lab, host: Host, image: Path) -> None:
     """Start the host on its disk and wait until sshd answers. Remains of an earlier run are cleared first.
 
     Raises:
         HostError: it did not come up; the message ends with its console.
 
     """
-    clear(host)
-    root = disk.mount(host, image)
-    namespace = network.connect(lab, host)
-    groups = [str(file) for file in cgroups.create(host)]
+    clear_remains(host)
+    root = disk.mount_root(host, image)
+    namespace = network.connect_host(lab, host)
+    groups = [str(file) for file in cgroups.create_groups(host)]
     console = host.folder / "console.log"
     with console.open("wb") as output:
         process = subprocess.Popen(
-            ["sh", "-c", _ENTER, "sh", *groups, "--", *_nspawn(host, root, namespace)],
+            ["sh", "-c", _ENTER, "sh", *groups, "--", *_nspawn_command(host, root, namespace)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=_nspawn_environment(),
             cwd="/",
             start_new_session=True,  # the host goes on when the command or its terminal ends
         )
@@ -59,31 +59,31 @@ def boot(lab: Lab, host: Host, image: Path) -> None:
     writable = False
     while time.monotonic() < ending:
         if process.poll() is not None:
-            raise HostError(host.name, f"did not boot: {_tail(console)}")
+            raise HostError(host.name, f"did not boot: {_console_tail(console)}")
         if not writable and (init := find_init(process.pid)):
-            cgroups.make_writable(init)
+            cgroups.make_controllers_writable(init)
             writable = True
-        if writable and _answers(host.address):
+        if writable and _answers_ssh(host.address):
             return
         time.sleep(0.02)
-    raise HostError(host.name, f"no sshd after {BOOT_TIMEOUT:.0f} s, see {console}: {_tail(console)}")
+    raise HostError(host.name, f"no sshd after {BOOT_TIMEOUT:.0f} s, see {console}: {_console_tail(console)}")
 
 
-def pull_plug(host: Host) -> bool:
+def kill_host(host: Host) -> bool:
     """End the host at once, as a power cut does; its disk stays. False when it was off."""
-    pid = find(host)
+    pid = find_process(host)
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    clear(host)
+    clear_remains(host)
     return pid is not None
 
 
-def clear(host: Host) -> None:
+def clear_remains(host: Host) -> None:
     """Take away what a host that is off may have left: processes, groups, mounts, network."""
-    cgroups.kill(host.lab, host.name)
+    cgroups.kill_processes(host.lab, host.name)
     disk.unmount_below(host.folder / "root")
-    network.disconnect(host)
+    network.disconnect_host(host)
 
 
 def find_init(nspawn: int) -> int | None:
@@ -92,17 +92,17 @@ def find_init(nspawn: int) -> int | None:
         for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
             for line in Path(f"/proc/{child}/status").read_text().splitlines():
                 if line.startswith("NSpid:") and line.split()[1:] == [child, "1"]:
-                    return _if_init_runs(int(child))
+                    return _confirm_init(int(child))
     return None
 
 
-def _if_init_runs(pid: int) -> int | None:
+def _confirm_init(pid: int) -> int | None:
     """The pid, when nspawn's set-up in it is over and it runs the host's init."""
     name = Path(f"/proc/{pid}/comm").read_text().strip()
     return pid if name in {"systemd", "init"} else None
 
 
-def _nspawn(host: Host, root: Path, namespace: Path) -> list[str]:
+def _nspawn_command(host: Host, root: Path, namespace: Path) -> list[str]:
     binds = [f"--bind={disk.plain_folder(host, place)}:/{place}" for place in disk.PLAIN]
     return [
         # Also nspawn itself is in the host's network: whose network /sys shows is decided when it is mounted.
@@ -114,7 +114,7 @@ def _nspawn(host: Host, root: Path, namespace: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _environment() -> dict[str, str]:
+def _nspawn_environment() -> dict[str, str]:
     variables = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
@@ -127,7 +127,7 @@ def _environment() -> dict[str, str]:
     return variables
 
 
-def _answers(address: str) -> bool:
+def _answers_ssh(address: str) -> bool:
     try:
         with socket.create_connection((address, 22), timeout=1) as connection:
             return connection.recv(4) == b"SSH-"
@@ -135,6 +135,6 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _tail(console: Path) -> str:
+def _console_tail(console: Path) -> str:
     lines = console.read_text(errors="replace").strip().splitlines()
     return "\n".join(lines[-5:]) or "(it wrote nothing)"

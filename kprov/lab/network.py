@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kprov.lab.command import run
+from kprov.lab.command import run_program
 from kprov.lab.definition import Host, Lab, bridge, nft_table, veth_prefix
 
 NETNS = Path("/run/netns")
@@ -14,15 +14,17 @@ NETNS = Path("/run/netns")
 def ensure_bridge(lab: Lab) -> None:
     """Make the bridge and the masquerade rule as they should be; nothing happens to what is right."""
     name = bridge(lab.name)
-    if not _exists(name):
-        run(["ip", "link", "add", name, "mtu", str(_outer_mtu()), "type", "bridge", "forward_delay", "0"])
+    if not _link_exists(name):
+        run_program(
+            ["ip", "link", "add", name, "mtu", str(_find_outer_mtu()), "type", "bridge", "forward_delay", "0"]
+        )
     width = lab.network.prefixlen
-    run(["ip", "address", "replace", f"{lab.gateway}/{width}", "dev", name])
-    run(["ip", "link", "set", name, "up"])
-    run(["nft", "-f", "-"], stdin=masquerade_rules(lab))
+    run_program(["ip", "address", "replace", f"{lab.gateway}/{width}", "dev", name])
+    run_program(["ip", "link", "set", name, "up"])
+    run_program(["nft", "-f", "-"], stdin=render_masquerade_rules(lab))
 
 
-def masquerade_rules(lab: Lab) -> str:
+def render_masquerade_rules(lab: Lab) -> str:
     """The lab's nftables table, in the form `nft -f` takes; replaces an older one."""
     table = nft_table(lab.name)
     return f"""\
@@ -37,44 +39,44 @@ table ip {table} {{
 """
 
 
-def connect(lab: Lab, host: Host) -> Path:
+def connect_host(lab: Lab, host: Host) -> Path:
     """Make the host's network namespace anew, with eth0 up and addressed. Returns the namespace's path."""
-    disconnect(host)
+    disconnect_host(host)
     inside = ["ip", "-n", host.machine]
-    mtu = str(_outer_mtu())
-    run(["ip", "netns", "add", host.machine])
-    run(["ip", "link", "add", host.veth, "mtu", mtu, "type", "veth",
+    mtu = str(_find_outer_mtu())
+    run_program(["ip", "netns", "add", host.machine])
+    run_program(["ip", "link", "add", host.veth, "mtu", mtu, "type", "veth",
          "peer", "name", "eth0", "mtu", mtu, "netns", host.machine])  # fmt: skip
-    run(["ip", "link", "set", host.veth, "master", bridge(lab.name), "up"])
-    run([*inside, "link", "set", "lo", "up"])
-    run([*inside, "address", "add", f"{host.address}/{lab.network.prefixlen}", "dev", "eth0"])
-    run([*inside, "link", "set", "eth0", "up"])
-    run([*inside, "route", "add", "default", "via", lab.gateway])
+    run_program(["ip", "link", "set", host.veth, "master", bridge(lab.name), "up"])
+    run_program([*inside, "link", "set", "lo", "up"])
+    run_program([*inside, "address", "add", f"{host.address}/{lab.network.prefixlen}", "dev", "eth0"])
+    run_program([*inside, "link", "set", "eth0", "up"])
+    run_program([*inside, "route", "add", "default", "via", lab.gateway])
     return NETNS / host.machine
 
 
-def disconnect(host: Host) -> None:
+def disconnect_host(host: Host) -> None:
     """Take the host's namespace and cable away, if they are there."""
     _remove_namespace(host.machine)
     # Gone with the namespace, unless a process still holds that.
-    if _exists(host.veth):
-        run(["ip", "link", "delete", host.veth], check=False)
+    if _link_exists(host.veth):
+        run_program(["ip", "link", "delete", host.veth], check=False)
 
 
-def remove(lab: str) -> list[str]:
+def remove_network(lab: str) -> list[str]:
     """Remove everything of a lab's network, found by name. Returns what there was."""
     removed = []
     for namespace in sorted(NETNS.glob(f"kprov.{lab}.*")):
         _remove_namespace(namespace.name)
         removed.append(f"network namespace {namespace.name}")
-    links = [link["ifname"] for link in json.loads(run(["ip", "-j", "link", "show"]).stdout or "[]")]
+    links = [link["ifname"] for link in json.loads(run_program(["ip", "-j", "link", "show"]).stdout or "[]")]
     for link in links:
         if link == bridge(lab) or link.startswith(veth_prefix(lab)):
-            run(["ip", "link", "delete", link], check=False)
+            run_program(["ip", "link", "delete", link], check=False)
             removed.append(f"link {link}")
     table = nft_table(lab)
-    if run(["nft", "list", "table", "ip", table], check=False).returncode == 0:
-        run(["nft", "delete", "table", "ip", table])
+    if run_program(["nft", "list", "table", "ip", table], check=False).returncode == 0:
+        run_program(["nft", "delete", "table", "ip", table])
         removed.append(f"nftables table {table}")
     return removed
 
@@ -83,18 +85,18 @@ def _remove_namespace(name: str) -> None:
     if not (NETNS / name).exists():
         return
     # After a crash the file may stay without the namespace mounted on it.
-    if run(["ip", "netns", "delete", name], check=False).returncode != 0:
-        run(["umount", "--lazy", str(NETNS / name)], check=False)
+    if run_program(["ip", "netns", "delete", name], check=False).returncode != 0:
+        run_program(["umount", "--lazy", str(NETNS / name)], check=False)
         (NETNS / name).unlink(missing_ok=True)
 
 
-def _exists(link: str) -> bool:
+def _link_exists(link: str) -> bool:
     return Path("/sys/class/net", link).exists()
 
 
-def _outer_mtu() -> int:
+def _find_outer_mtu() -> int:
     """MTU of the way out: larger packets from the hosts would be lost where the path cannot say so."""
-    routes = json.loads(run(["ip", "-j", "route", "show", "default"]).stdout or "[]")
+    routes = json.loads(run_program(["ip", "-j", "route", "show", "default"]).stdout or "[]")
     for route in routes:
         file = Path("/sys/class/net", route.get("dev", ""), "mtu")
         if file.is_file():

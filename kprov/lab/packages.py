@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 
 from kprov.errors import KprovError
-from kprov.lab.command import run
+from kprov.lab.command import run_program
 
 # Package by a program that only it brings.
 NEEDED = {
@@ -22,7 +22,7 @@ NEEDED = {
 }
 
 
-def ensure(say: Callable[[str], None]) -> bool:
+def ensure_packages(say: Callable[[str], None]) -> bool:
     """Install what is missing with apt, saying so; True when something was installed.
 
     Raises:
@@ -38,7 +38,7 @@ def ensure(say: Callable[[str], None]) -> bool:
     say(f"Installing {', '.join(missing)} on this machine with apt")
     install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q"]
     install += ["--no-install-recommends", *missing]
-    if run(install, timeout=900, check=False).returncode != 0:
-        run(["apt-get", "update", "-q"], timeout=600)
-        run(install, timeout=900)
+    if run_program(install, timeout=900, check=False).returncode != 0:
+        run_program(["apt-get", "update", "-q"], timeout=600)
+        run_program(install, timeout=900)
     return True

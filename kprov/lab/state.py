@@ -21,7 +21,7 @@ class Record:
     image: Path
 
 
-def load(name: str) -> Record | None:
+def load_record(name: str) -> Record | None:
     """The lab of that name, or None when there is none."""
     file = STATE / name / "lab.json"
     if not file.exists():
@@ -31,16 +31,16 @@ def load(name: str) -> Record | None:
     return Record(lab, Path(document["image"]))
 
 
-def require(name: str) -> Record:
+def require_record(name: str) -> Record:
     """As `load`, but a lab that is not there is the user's error."""
-    record = load(name)
+    record = load_record(name)
     if record is None:
-        others = ", ".join(names()) or "none"
+        others = ", ".join(list_names()) or "none"
         raise InputError(f"there is no lab {name!r} (labs: {others}); `kprov lab up` creates one")
     return record
 
 
-def save(record: Record) -> None:
+def save_record(record: Record) -> None:
     lab = record.lab
     document = {
         "name": lab.name,
@@ -56,13 +56,13 @@ def save(record: Record) -> None:
     aside.rename(file)
 
 
-def names() -> list[str]:
+def list_names() -> list[str]:
     """Names of all labs that were made, in order."""
     return sorted(file.parent.name for file in STATE.glob("*/lab.json"))
 
 
 @contextmanager
-def lock(name: str) -> Iterator[None]:
+def lock_lab(name: str) -> Iterator[None]:
     """Wait until no other command changes the lab."""
     # Not in the lab's folder: that goes while the lock is held.
     folder = Path("/run/lock")

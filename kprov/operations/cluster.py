@@ -13,7 +13,7 @@ from kprov.errors import HostError, InputError, KprovError, PreflightError
 from kprov.inventory import host_patterns
 from kprov.inventory.cluster import validation
 from kprov.inventory.cluster.variables import ClusterVariables
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.results.journal import Memory, folder, latest, said
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.playbook.running.engine import Engine
@@ -59,7 +59,7 @@ class Cluster:
     def chosen(self) -> list[str]:
         """Hosts of the cluster that --limit leaves."""
         hosts, limit = self.members(*GROUPS), self.engine.options.limit
-        return host_patterns.limited(self.engine.inventory, hosts, limit) if limit else hosts
+        return host_patterns.apply_limit(self.engine.inventory, hosts, limit) if limit else hosts
 
     def address(self, host: str) -> str:
         """The address that the host's components are reached at. InputError when only a name is known."""
@@ -82,11 +82,11 @@ class Cluster:
 
 
 @contextmanager
-def opened(
+def open_cluster(
     inventory: Path, options: RunOptions | None = None, callbacks: Callbacks | None = None
 ) -> Iterator[Cluster]:
     """Load and validate. Raises InputError with every problem, before any host is touched."""
-    loaded = load(inventory)
+    loaded = load_inventory(inventory)
     with Engine(loaded, options, callbacks) as engine:
         host_patterns.check_limit(loaded, engine.options.limit)
         cluster = Cluster(engine, validation.validate(loaded, engine.host_scope, engine.options.extra_vars))
@@ -96,7 +96,7 @@ def opened(
         yield cluster
 
 
-def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
+def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
     """Connect to the hosts; facts by host.
 
     Hosts without a connection are set aside where a cluster that is there can do without them for now;
@@ -105,8 +105,8 @@ def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
     """
     found = cluster.engine.preflight(hosts)
     lost = {one.host: one.error.reason for one in found if one.lost and one.error is not None}
-    needed = indispensable(cluster, lost) if lost else None
-    if begun(folder(cluster.engine.inventory)) and not needed:
+    needed = find_indispensable(cluster, lost) if lost else None
+    if is_installed(folder(cluster.engine.inventory)) and not needed:
         cluster.engine.aside = lost
         found = [one for one in found if one.host not in lost]
     errors: list[KprovError] = [one.error for one in found if one.error is not None]
@@ -114,7 +114,7 @@ def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
         errors.append(needed)
     for one in found:
         if one.error is None:
-            errors += unprivileged(one.host, one.facts) or unsupported(one.host, one.facts)
+            errors += explain_missing_root(one.host, one.facts) or explain_unsupported(one.host, one.facts)
     if len(errors) == 1:
         raise errors[0]
     if errors:
@@ -122,7 +122,7 @@ def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
     return {one.host: one.facts for one in found}
 
 
-def begun(journals: Path) -> bool:
+def is_installed(journals: Path) -> bool:
     """Whether `up` was run here and no `reset` of all hosts ended well since."""
     path = latest(
         journals,
@@ -131,7 +131,7 @@ def begun(journals: Path) -> bool:
     return path is not None and (said(path)["command"] == "up" or not Memory(path).finished)
 
 
-def indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
+def find_indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
     """Why the run cannot go on without these hosts; None when it can."""
     gone = set(lost)
     members = cluster.members("etcd")
@@ -147,7 +147,9 @@ def indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
     return None
 
 
-def ask(cluster: Cluster, host: str, module: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def run_read_only(
+    cluster: Cluster, host: str, module: str, items: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Results of a module that only looks; none from a host whose connection was lost."""
     engine = cluster.engine
     try:
@@ -157,7 +159,7 @@ def ask(cluster: Cluster, host: str, module: str, items: list[dict[str, Any]]) -
         return []
 
 
-def unprivileged(host: str, facts: dict[str, Any]) -> list[KprovError]:
+def explain_missing_root(host: str, facts: dict[str, Any]) -> list[KprovError]:
     """Why a host with these facts cannot be set up: the roles install packages and units as root."""
     if facts["ansible_effective_user_id"] == 0:
         return []
@@ -165,7 +167,7 @@ def unprivileged(host: str, facts: dict[str, Any]) -> list[KprovError]:
     return [PreflightError(host, f"{text}: set ansible_become to true, and ansible_become_user to root")]
 
 
-def unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:
+def explain_unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:
     """Why the roles cannot be run on a host with these facts."""
     name, version = facts["ansible_distribution"], str(facts["ansible_distribution_major_version"])
     if version in SUPPORTED.get(name, ()):

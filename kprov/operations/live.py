@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from kprov.operations.cluster import Cluster, ask
+from kprov.operations.cluster import Cluster, run_read_only
 
 T = TypeVar("T")
 
@@ -64,23 +64,23 @@ class Live:
     members: dict[str, str] | None = None
 
 
-def read(cluster: Cluster, hosts: Iterable[str]) -> Live:
+def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
     """Ask the hosts (those that are reached); nothing is changed."""
     reached = list(hosts)
     control_plane = [host for host in cluster.members("kube_control_plane") if host in reached]
     etcd = [host for host in cluster.members("etcd") if host in reached]
     with ThreadPoolExecutor(max_workers=max(1, min(cluster.engine.options.forks, len(reached)))) as pool:
-        texts = dict(zip(reached, pool.map(lambda host: _texts(cluster, host), reached), strict=True))
-        found = settings(texts)
+        texts = dict(zip(reached, pool.map(lambda host: _read_files(cluster, host), reached), strict=True))
+        found = read_settings(texts)
         if not found:
             return Live()
-        members = pool.submit(lambda: _first(etcd, lambda host: _members(cluster, host)))
-        api = _first(control_plane, lambda host: _objects(cluster, host))
+        members = pool.submit(lambda: _first_answer(etcd, lambda host: _read_members(cluster, host)))
+        api = _first_answer(control_plane, lambda host: _read_api_objects(cluster, host))
         nodes, service_cidr = api if api is not None else (None, None)
         return Live(found, nodes, service_cidr, members.result())
 
 
-def settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
+def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
     """Values by variable, of files' texts by host and path.
 
     Empty unless a host has a controller manager: it is installed when the API has served for the first time,
@@ -98,12 +98,12 @@ def settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]
     return found
 
 
-def _texts(cluster: Cluster, host: str) -> dict[str, str]:
+def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
     groups = cluster.engine.inventory.group_names(host)
     paths = [path for group, files in _FILES.items() if group in groups for path in files]
     if not paths:
         return {}
-    results = ask(cluster, host, "slurp", [{"src": path} for path in paths])
+    results = run_read_only(cluster, host, "slurp", [{"src": path} for path in paths])
     return {
         path: base64.b64decode(result["content"]).decode("utf-8", "replace")
         for path, result in zip(paths, results, strict=False)
@@ -111,20 +111,20 @@ def _texts(cluster: Cluster, host: str) -> dict[str, str]:
     }
 
 
-def _objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] | None:
+def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] | None:
     """Pod networks by node and the service network, from the host's own API server."""
     variables = cluster.variables[host]
-    answer = _output(
+    answer = _run_json(
         cluster,
         host,
         f"kubectl --kubeconfig={shlex.quote(variables.kube_config_dir)}/admin.conf "
         f"--server=https://127.0.0.1:{variables.kube_apiserver_port} --request-timeout=5s "
         "get nodes,servicecidrs -o json",
     )
-    return None if answer is None else api_objects(answer["items"])
+    return None if answer is None else parse_api_objects(answer["items"])
 
 
-def api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], str | None]:
+def parse_api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], str | None]:
     """Pod networks by node, and the network of the ServiceCIDR that the API server makes itself."""
     nodes: dict[str, str] = {}
     service_cidr = None
@@ -137,19 +137,19 @@ def api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], str
     return nodes, service_cidr
 
 
-def _members(cluster: Cluster, host: str) -> dict[str, str] | None:
+def _read_members(cluster: Cluster, host: str) -> dict[str, str] | None:
     """Members of etcd, from the one on this host."""
-    answer = _output(
+    answer = _run_json(
         cluster,
         host,
         "ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/pki/ca.crt "
         "--cert=/etc/etcd/pki/healthcheck-client.crt --key=/etc/etcd/pki/healthcheck-client.key "
         "--dial-timeout=2s --command-timeout=4s --write-out=json member list",
     )
-    return None if answer is None else etcd_members(answer["members"])
+    return None if answer is None else parse_etcd_members(answer["members"])
 
 
-def etcd_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def parse_etcd_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Addresses by name of `etcdctl member list`; a member that never started has its address as its name."""
     found = {}
     for member in members:
@@ -158,14 +158,14 @@ def etcd_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def _first(hosts: Iterable[str], ask: Callable[[str], T | None]) -> T | None:
+def _first_answer(hosts: Iterable[str], ask: Callable[[str], T | None]) -> T | None:
     """The first answer that is one."""
     return next((found for host in hosts if (found := ask(host)) is not None), None)
 
 
-def _output(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:
+def _run_json(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:
     """The JSON document that a command prints; None when it fails."""
-    result = ask(cluster, host, "command", [{"_raw_params": line, "_shell": True}])
+    result = run_read_only(cluster, host, "command", [{"_raw_params": line, "_shell": True}])
     if not result or result[0].get("rc") != 0:
         return None
     try:

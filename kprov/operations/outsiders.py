@@ -40,16 +40,16 @@ class Outsider:
         )
 
 
-def outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
+def find_outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
     """Those that the cluster names and the inventory does not have in the group for it."""
-    return compare(
+    return compare_names(
         live,
         nodes={cluster.node_name(host) for host in cluster.members("kube_node")},
         addresses={cluster.address(host) for host in cluster.members("etcd")},
     )
 
 
-def compare(live: Live, *, nodes: Iterable[str], addresses: Iterable[str]) -> list[Outsider]:
+def compare_names(live: Live, *, nodes: Iterable[str], addresses: Iterable[str]) -> list[Outsider]:
     """Nodes with other names, and members of etcd with other addresses; one that is both is one."""
     unknown_nodes = set(live.nodes or {}) - set(nodes)
     unknown_members = {

@@ -13,7 +13,7 @@ from typing import Any
 
 from kprov.errors import InputError, KprovError
 from kprov.operations.outsiders import Outsider
-from kprov.operations.up import UpResult, up
+from kprov.operations.up import UpResult, install_cluster
 from kprov.playbook.results.changes import Change
 from kprov.playbook.results.run_result import Callbacks, RunOptions, Silent
 
@@ -83,7 +83,7 @@ class Plan:
         }
 
 
-def load(path: Path) -> Plan:
+def load_plan(path: Path) -> Plan:
     """A plan that was saved. InputError names what is wrong with the file."""
     try:
         document = json.loads(path.read_text())
@@ -104,21 +104,21 @@ def load(path: Path) -> Plan:
         raise InputError(f"is not a plan: {error}", file=path, field="--plan") from None
 
 
-def make(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Callable[[str], None]) -> Plan:
+def make_plan(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Callable[[str], None]) -> Plan:
     """Look at every host and say what would change; nothing is changed. Raises KprovError."""
     looking = replace(options, check=True, diff=True, plan=True)
-    result = up(inventory, looking, callbacks, say)
+    result = install_cluster(inventory, looking, callbacks, say)
     order = {host: number for number, host in enumerate(result.run.hosts)}
     changes = sorted(result.run.changes, key=lambda change: order[change.host])
     where = str(inventory.resolve())
-    return Plan(where, changes, _chosen(options), time.time(), result.run.errors, result.outsiders)
+    return Plan(where, changes, _choose_options(options), time.time(), result.run.errors, result.outsiders)
 
 
-def _chosen(options: RunOptions) -> dict[str, Any]:
+def _choose_options(options: RunOptions) -> dict[str, Any]:
     return {"limit": options.limit, "tags": list(options.tags), "skip_tags": list(options.skip_tags)}
 
 
-def apply(
+def apply_plan(
     plan: Plan,
     inventory: Path,
     options: RunOptions,
@@ -138,17 +138,17 @@ def apply(
         skip_tags=tuple(plan.options["skip_tags"]),
     )
     say("Checking that the hosts are unchanged since the plan")
-    differences = drift(plan.changes, make(inventory, options, Silent(), say).changes)
+    differences = find_drift(plan.changes, make_plan(inventory, options, Silent(), say).changes)
     if differences:
         raise DriftError(
             "the hosts or the inventory changed since the plan was made; run `kprov plan` again:\n"
             + "\n".join(f"  {line}" for line in differences)
         )
-    result = up(inventory, options, callbacks, say)
-    return result, beyond(plan.changes, result.run.changes)
+    result = install_cluster(inventory, options, callbacks, say)
+    return result, find_unplanned(plan.changes, result.run.changes)
 
 
-def drift(planned: list[Change], now: list[Change]) -> list[str]:
+def find_drift(planned: list[Change], now: list[Change]) -> list[str]:
     """What differs between two looks at the hosts, a line each."""
     before, after = (Counter(one.fingerprint for one in changes) for changes in (planned, now))
     gone = [_place(one) for one in planned if after[one.fingerprint] < before[one.fingerprint]]
@@ -165,13 +165,13 @@ def _place(change: Change) -> str:
     return f"{change.host}: {change.task}: {change.what}"
 
 
-def beyond(planned: list[Change], made: list[Change]) -> list[Change]:
+def find_unplanned(planned: list[Change], made: list[Change]) -> list[Change]:
     """Changes that were made and that a plan does not have; tasks it could not foresee are in it."""
     known = {(one.host, one.task) for one in planned}
     return [one for one in made if (one.host, one.task) not in known]
 
 
-def quorum(members: list[str], restarting: list[str], lost: list[str]) -> str | None:
+def describe_quorum(members: list[str], restarting: list[str], lost: list[str]) -> str | None:
     """What restarts of etcd do to a quorum, as a sentence; None when no member is restarted."""
     mine = [host for host in members if host in restarting]
     if not mine:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, opened, reach
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts, open_cluster
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 
-def hosts(inventory: Path, options: RunOptions) -> list[str]:
+def find_hosts(inventory: Path, options: RunOptions) -> list[str]:
     """Hosts that a reset with these options would empty."""
-    with opened(inventory, options) as cluster:
+    with open_cluster(inventory, options) as cluster:
         return cluster.chosen()
 
 
-def reset(inventory: Path, options: RunOptions, callbacks: Callbacks) -> RunResult:
+def reset_hosts(inventory: Path, options: RunOptions, callbacks: Callbacks) -> RunResult:
     """Stop and remove all that `up` brought. Raises KprovError."""
-    with opened(inventory, options, callbacks) as cluster:
-        reach(cluster, cluster.members(*GROUPS))
+    with open_cluster(inventory, options, callbacks) as cluster:
+        connect_hosts(cluster, cluster.members(*GROUPS))
         cluster.engine.options = replace(
             options, command="reset", journal=options.journal or cluster.artifacts / "journal"
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory.cluster.validation import place
+from kprov.inventory.cluster.validation import variable_place
 from kprov.operations.cluster import Cluster
 from kprov.operations.live import Live
 
@@ -28,15 +28,15 @@ _ADVICE = (
 )
 
 
-def check(cluster: Cluster, live: Live) -> None:
+def check_unchanged(cluster: Cluster, live: Live) -> None:
     """Raises InputError naming each changed variable with its old and its new value."""
     variables = cluster.any_variables
     wanted = {name: str(getattr(variables, name)) for name in FIELDS}
-    found = differences(wanted, live)
+    found = find_differences(wanted, live)
     if "cluster_name" in found and "dns_domain" not in variables.model_fields_set:
         # It follows from the cluster's name; one message is enough.
         found.pop("dns_domain", None)
-    problems = [_problem(cluster, name, old, wanted[name]) for name, old in found.items()]
+    problems = [_change_error(cluster, name, old, wanted[name]) for name, old in found.items()]
     if len(problems) == 1:
         raise InputError(
             f"{problems[0].reason}. {_ADVICE}",
@@ -51,7 +51,7 @@ def check(cluster: Cluster, live: Live) -> None:
         )
 
 
-def differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
+def find_differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
     """What the cluster has, in words, by variable whose wanted value is another.
 
     The API's objects win over the hosts' files, which an earlier change may have reached, all or some:
@@ -59,8 +59,10 @@ def differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in FIELDS:
-        against = _contradiction(name, wanted[name], live)
-        held = [one for one in live.settings.get(name, []) if _contradiction(name, one.value, live) is None]
+        against = _find_contradiction(name, wanted[name], live)
+        held = [
+            one for one in live.settings.get(name, []) if _find_contradiction(name, one.value, live) is None
+        ]
         if against is None and (not held or wanted[name] in [one.value for one in held]):
             continue
         if held:
@@ -71,7 +73,7 @@ def differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
     return found
 
 
-def _contradiction(name: str, value: str, live: Live) -> str | None:
+def _find_contradiction(name: str, value: str, live: Live) -> str | None:
     """What objects of the API have where it is not what the value makes; None without a contradiction."""
     if name == "kube_service_addresses":
         cidr = live.service_cidr
@@ -89,7 +91,7 @@ def _contradiction(name: str, value: str, live: Live) -> str | None:
     return None
 
 
-def _problem(cluster: Cluster, name: str, old: str, new: str) -> InputError:
-    file, line = place(cluster.engine.inventory, name)
+def _change_error(cluster: Cluster, name: str, old: str, new: str) -> InputError:
+    file, line = variable_place(cluster.engine.inventory, name)
     text = f"the cluster runs with {old}, the inventory has {new}"
     return InputError(text, file=file, line=line, field=name)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kprov.bundle.build import Bundle, build
+from kprov.bundle.build import Bundle, build_bundle
 from kprov.inventory.cluster import variable_effects
 from kprov.operations import live, segment, unchangeable
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, opened, reach
-from kprov.operations.outsiders import Outsider, outsiders
-from kprov.pki.ensure import ensure
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, connect_hosts, open_cluster
+from kprov.operations.outsiders import Outsider, find_outsiders
+from kprov.pki.ensure import ensure_pki
 from kprov.pki.request import PkiHost, PkiRequest, Role
 from kprov.playbook.loading import playbook_loader
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
@@ -50,13 +50,13 @@ class UpResult:
         }
 
 
-def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> UpResult:
+def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> UpResult:
     """Validate, reach, issue certificates, build the bundle, provision. Raises KprovError."""
     started = time.monotonic()
     # A check changes nothing, so what fails without an earlier change cannot be told from what would fail:
     # it looks at the hosts as a plan does.
     options = replace(options, plan=options.check)
-    with opened(inventory, options, callbacks) as cluster:
+    with open_cluster(inventory, options, callbacks) as cluster:
         result = UpResult(cluster.artifacts / "admin.conf")
 
         def step(name: str) -> None:
@@ -64,29 +64,29 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
             result.seconds[name] = round(time.monotonic() - started, 2)
             started = time.monotonic()
 
-        for text in variable_effects.warnings(
-            variable_effects.findings(cluster.engine.inventory, ROOT), str(inventory)
+        for text in variable_effects.list_warnings(
+            variable_effects.find_effects(cluster.engine.inventory, ROOT), str(inventory)
         ):
             callbacks.warning(text)
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.playbook(PLAYBOOK))
-        request = pki_request(cluster)
+        request = make_pki_request(cluster)
         step("inventory")
         hosts = cluster.members(*GROUPS)
         say(f"Connecting to {len(hosts)} hosts")
-        facts = reach(cluster, hosts)
-        segment.check(cluster, facts)
-        running = live.read(cluster, facts)
-        unchangeable.check(cluster, running)
-        result.outsiders = outsiders(cluster, running)
+        facts = connect_hosts(cluster, hosts)
+        segment.check_vip_network(cluster, facts)
+        running = live.read_live(cluster, facts)
+        unchangeable.check_unchanged(cluster, running)
+        result.outsiders = find_outsiders(cluster, running)
         for outsider in result.outsiders:
             callbacks.warning(str(outsider))
         step("reach")
-        result.certificates = ensure(request) if not options.check else []
+        result.certificates = ensure_pki(request) if not options.check else []
         if result.certificates:
             say(f"Issued {len(result.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")
         step("certificates")
-        _bring_bundles(cluster, facts, say)
+        _build_bundles(cluster, facts, say)
         step("bundle")
         cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
         result.run = cluster.engine.run(PLAYBOOK)
@@ -94,7 +94,7 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
         return result
 
 
-def pki_request(cluster: Cluster) -> PkiRequest:
+def make_pki_request(cluster: Cluster) -> PkiRequest:
     """The inventory as far as certificates are concerned."""
     variables = cluster.any_variables
     hosts = tuple(
@@ -119,13 +119,13 @@ def pki_request(cluster: Cluster) -> PkiRequest:
     )
 
 
-def _bring_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
+def _build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
     """The bundle for each host's Python and architecture, as variables of the host."""
     built: dict[tuple[str, str], Bundle] = {}
     for host, known in facts.items():
         kind = ".".join(str(known["ansible_python_version"]).split(".")[:2]), known["ansible_architecture"]
         if kind not in built:
-            built[kind] = build(python=kind[0], arch=kind[1], say=say)
+            built[kind] = build_bundle(python=kind[0], arch=kind[1], say=say)
         bundle = built[kind]
         cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"] = str(bundle.path)
         cluster.engine.inventory.hosts[host].variables["kube_bundle_digest"] = bundle.digest

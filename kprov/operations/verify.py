@@ -9,8 +9,8 @@ from testinfra.host import Host
 
 from kprov.errors import HostError
 from kprov.operations import live
-from kprov.operations.cluster import Cluster, opened
-from kprov.operations.outsiders import outsiders
+from kprov.operations.cluster import Cluster, open_cluster
+from kprov.operations.outsiders import find_outsiders
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.playbook.running.engine import Engine
 from kprov.verify import model
@@ -18,7 +18,7 @@ from kprov.verify.backend import Run, testinfra_host
 from kprov.verify.runner import WAIT_SECONDS, verify
 
 
-def run(
+def verify_cluster(
     inventory: Path,
     options: RunOptions | None = None,
     callbacks: Callbacks | None = None,
@@ -31,23 +31,25 @@ def run(
     wait: seconds to wait at most for components that are starting.
     Of `options` the limit, the variables and the way to hosts count; `callbacks` gets warnings.
     """
-    with opened(inventory, options, callbacks) as cluster:
+    with open_cluster(inventory, options, callbacks) as cluster:
         hosts = cluster.chosen()
         reached = cluster.engine.preflight(hosts)
         unreachable = {one.host: one.error.reason for one in reached if isinstance(one.error, HostError)}
         connections: dict[str, Host] = {
-            host: testinfra_host(host, _runner(cluster.engine, host))
+            host: testinfra_host(host, _make_runner(cluster.engine, host))
             for host in hosts
             if host not in unreachable
         }
-        results = list(verify(_described(cluster, hosts), connections, unreachable, probe=probe, wait=wait))
-        return results + _outsiders(cluster, list(connections))
+        results = list(
+            verify(_describe_cluster(cluster, hosts), connections, unreachable, probe=probe, wait=wait)
+        )
+        return results + _find_outsiders(cluster, list(connections))
 
 
-def _outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
+def _find_outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
     """A failed result for each host of the cluster that the inventory does not have."""
     started = time.monotonic()
-    found = outsiders(cluster, live.read(cluster, hosts))
+    found = find_outsiders(cluster, live.read_live(cluster, hosts))
     seconds = time.monotonic() - started
     return [
         model.CheckResult(
@@ -62,7 +64,7 @@ def _outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
     ]
 
 
-def _runner(engine: Engine, host: str) -> Run:
+def _make_runner(engine: Engine, host: str) -> Run:
     def run_command(line: str) -> tuple[int, str, str]:
         session = engine.connections.get(host).agent(engine.become(host))
         result = session.run("command", [{"args": {"_raw_params": line, "_shell": True}}])[0]
@@ -71,7 +73,7 @@ def _runner(engine: Engine, host: str) -> Run:
     return run_command
 
 
-def _described(cluster: Cluster, hosts: list[str]) -> model.Cluster:
+def _describe_cluster(cluster: Cluster, hosts: list[str]) -> model.Cluster:
     variables = cluster.any_variables
     return model.Cluster(
         hosts=tuple(

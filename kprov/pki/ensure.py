@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from kprov.errors import InputError
 from kprov.pki import files, issue, kubeconfig
 from kprov.pki.request import PkiRequest
-from kprov.pki.table import AUTHORITIES, CertificateSpec, certificates
+from kprov.pki.table import AUTHORITIES, CertificateSpec, list_certificates
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Authority:
     pem: bytes
 
 
-def ensure(request: PkiRequest, *, now: dt.datetime | None = None) -> list[str]:
+def ensure_pki(request: PkiRequest, *, now: dt.datetime | None = None) -> list[str]:
     """Make and renew the cluster's certificates and kubeconfigs; interrupted, it goes on where it was.
 
     Returns what was changed, one line each (`hosts/node1/apiserver.crt: expires 2027-01-31`), or nothing.
@@ -36,28 +36,30 @@ def ensure(request: PkiRequest, *, now: dt.datetime | None = None) -> list[str]:
     """
     moment = now or dt.datetime.now(dt.UTC)
     pki = request.pki
-    files.folder(pki)
+    files.make_folder(pki)
     changed: list[str] = []
     authorities = {
-        name: _authority(pki / name, common, moment, changed) for name, common in AUTHORITIES.items()
+        name: _ensure_authority(pki / name, common, moment, changed) for name, common in AUTHORITIES.items()
     }
-    _service_account_key(pki, changed)
+    _ensure_service_account_key(pki, changed)
     for host in request.hosts:
-        files.folder(pki / "hosts" / host.name)
-    for spec in certificates(request):
-        _certificate(pki, spec, authorities[spec.authority], moment, changed)
+        files.make_folder(pki / "hosts" / host.name)
+    for spec in list_certificates(request):
+        _ensure_certificate(pki, spec, authorities[spec.authority], moment, changed)
     for host in request.hosts:
-        for name, content in kubeconfig.for_host(request, host).items():
+        for name, content in kubeconfig.render_for_host(request, host).items():
             path = pki / "hosts" / host.name / name
-            _note(files.write_if_changed(path, content, files.PRIVATE), path, request.artifacts, changed)
-    admin = kubeconfig.for_admin(
+            _change_note(
+                files.write_if_changed(path, content, files.PRIVATE), path, request.artifacts, changed
+            )
+    admin = kubeconfig.render_for_admin(
         request,
         authority=authorities["ca"].pem,
         certificate=(pki / "admin.crt").read_bytes(),
         key=(pki / "admin.key").read_bytes(),
     )
     path = request.artifacts / "admin.conf"
-    _note(files.write_if_changed(path, admin, files.PRIVATE), path, request.artifacts, changed)
+    _change_note(files.write_if_changed(path, admin, files.PRIVATE), path, request.artifacts, changed)
     return changed
 
 
@@ -74,7 +76,7 @@ def load_certificate(path: Path) -> x509.Certificate:
         raise InputError(f"is not a certificate in PEM: {error}", file=path) from error
 
 
-def _authority(stem: Path, common_name: str, now: dt.datetime, changed: list[str]) -> Authority:
+def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: list[str]) -> Authority:
     crt, key_file = stem.with_suffix(".crt"), stem.with_suffix(".key")
     if crt.exists() != key_file.exists():
         there, missing = (crt, key_file) if crt.exists() else (key_file, crt)
@@ -88,29 +90,37 @@ def _authority(stem: Path, common_name: str, now: dt.datetime, changed: list[str
             raise InputError(
                 f"does not belong to {crt.name}; restore the pair, or remove both", file=key_file
             )
-        _note(files.narrow(key_file, files.PRIVATE), key_file, stem.parent, changed, "permissions taken back")
+        _change_note(
+            files.narrow_mode(key_file, files.PRIVATE),
+            key_file,
+            stem.parent,
+            changed,
+            "permissions taken back",
+        )
         if certificate.not_valid_after_utc > now:
             return Authority(certificate, key, crt.read_bytes())
         changed.append(f"{crt.name}: expired {certificate.not_valid_after_utc:%Y-%m-%d}")
     else:
         key = issue.new_key()
-        files.write(key_file, issue.key_pem(key), files.PRIVATE)
+        files.write_file(key_file, issue.key_pem(key), files.PRIVATE)
         changed.append(f"{crt.name}: new")
     certificate = issue.new_authority(common_name, key, now)
     pem = issue.certificate_pem(certificate)
-    files.write(crt, pem, files.PUBLIC)
+    files.write_file(crt, pem, files.PUBLIC)
     return Authority(certificate, key, pem)
 
 
-def _certificate(
+def _ensure_certificate(
     pki: Path, spec: CertificateSpec, authority: Authority, now: dt.datetime, changed: list[str]
 ) -> None:
     crt, key_file = pki / f"{spec.path}.crt", pki / f"{spec.path}.key"
     reason = "new"
     if crt.exists() and key_file.exists():
-        _note(files.narrow(key_file, files.PRIVATE), key_file, pki, changed, "permissions taken back")
+        _change_note(
+            files.narrow_mode(key_file, files.PRIVATE), key_file, pki, changed, "permissions taken back"
+        )
         try:
-            reason = issue.reason_to_renew(
+            reason = issue.find_reason_to_renew(
                 load_certificate(crt), _load_key(key_file), spec, authority.certificate, now
             )
         except InputError as error:
@@ -118,26 +128,28 @@ def _certificate(
         if not reason:
             return
     key = issue.new_key()
-    certificate = issue.issue(spec, key, authority.certificate, authority.key, now)
+    certificate = issue.issue_certificate(spec, key, authority.certificate, authority.key, now)
     # The key first: a stop in between leaves a pair that does not fit, which the next run sees.
-    files.write(key_file, issue.key_pem(key), files.PRIVATE)
-    files.write(crt, issue.certificate_pem(certificate), files.PUBLIC)
+    files.write_file(key_file, issue.key_pem(key), files.PRIVATE)
+    files.write_file(crt, issue.certificate_pem(certificate), files.PUBLIC)
     changed.append(f"{spec.path}.crt: {reason}")
 
 
-def _service_account_key(pki: Path, changed: list[str]) -> None:
+def _ensure_service_account_key(pki: Path, changed: list[str]) -> None:
     """The key that signs service account tokens, and its public half, always written from it."""
     private, public = pki / "sa.key", pki / "sa.pub"
     if private.exists():
         key = serialization.load_pem_private_key(private.read_bytes(), password=None)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise InputError("is not an RSA key", file=private)
-        _note(files.narrow(private, files.PRIVATE), private, pki, changed, "permissions taken back")
+        _change_note(
+            files.narrow_mode(private, files.PRIVATE), private, pki, changed, "permissions taken back"
+        )
     else:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        files.write(private, issue.key_pem(key), files.PRIVATE)
+        files.write_file(private, issue.key_pem(key), files.PRIVATE)
         changed.append("sa.key: new")
-    _note(files.write_if_changed(public, issue.public_pem(key), files.PUBLIC), public, pki, changed)
+    _change_note(files.write_if_changed(public, issue.public_pem(key), files.PUBLIC), public, pki, changed)
 
 
 def _load_key(path: Path) -> issue.PrivateKey:
@@ -150,6 +162,6 @@ def _load_key(path: Path) -> issue.PrivateKey:
     return key
 
 
-def _note(happened: bool, path: Path, base: Path, changed: list[str], reason: str = "written") -> None:
+def _change_note(happened: bool, path: Path, base: Path, changed: list[str], reason: str = "written") -> None:
     if happened:
         changed.append(f"{path.relative_to(base)}: {reason}")

@@ -10,13 +10,13 @@ PRIVATE = 0o600
 PUBLIC = 0o644
 
 
-def folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
     """Make a folder, and those above it, that only the owner enters."""
     for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
-def write(path: Path, content: bytes, mode: int) -> None:
+def write_file(path: Path, content: bytes, mode: int) -> None:
     """Write aside, fsync and rename; the mode holds from the first byte."""
     aside = path.with_name(f".{path.name}.new")
     aside.unlink(missing_ok=True)
@@ -31,12 +31,12 @@ def write(path: Path, content: bytes, mode: int) -> None:
 def write_if_changed(path: Path, content: bytes, mode: int) -> bool:
     """As `write`, when the content differs; a mode that is too wide is taken back. True if changed."""
     if path.exists() and path.read_bytes() == content:
-        return narrow(path, mode)
-    write(path, content, mode)
+        return narrow_mode(path, mode)
+    write_file(path, content, mode)
     return True
 
 
-def narrow(path: Path, mode: int) -> bool:
+def narrow_mode(path: Path, mode: int) -> bool:
     """Take away permissions beyond `mode`; True when there were some."""
     now = stat.S_IMODE(path.stat().st_mode)
     if now & ~mode:

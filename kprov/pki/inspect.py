@@ -30,7 +30,7 @@ class Expiry:
         return "expires soon" if self.days < RENEW_BEFORE.days else "valid"
 
 
-def listing(pki: Path, *, now: dt.datetime | None = None) -> list[Expiry]:
+def list_certificates(pki: Path, *, now: dt.datetime | None = None) -> list[Expiry]:
     """All certificates below a folder, authorities first, then by name.
 
     Raises:
@@ -41,20 +41,20 @@ def listing(pki: Path, *, now: dt.datetime | None = None) -> list[Expiry]:
     files = sorted(pki.rglob("*.crt"), key=lambda path: (len(path.relative_to(pki).parts), str(path)))
     if not files:
         raise InputError("has no certificates; `kprov up` creates them", file=pki)
-    return [_expiry(pki, path, moment) for path in files]
+    return [_read_expiry(pki, path, moment) for path in files]
 
 
-def _expiry(pki: Path, path: Path, now: dt.datetime) -> Expiry:
+def _read_expiry(pki: Path, path: Path, now: dt.datetime) -> Expiry:
     certificate = load_certificate(path)
     ending = certificate.not_valid_after_utc
     return Expiry(
         name=str(path.relative_to(pki)),
-        subject=_text(certificate.subject),
-        authority=_text(certificate.issuer),
+        subject=_read_text(certificate.subject),
+        authority=_read_text(certificate.issuer),
         expires=ending.strftime("%Y-%m-%dT%H:%M:%SZ"),
         days=(ending - now).days,
     )
 
 
-def _text(name: x509.Name) -> str:
+def _read_text(name: x509.Name) -> str:
     return ", ".join(f"{attribute.rfc4514_attribute_name}={attribute.value!s}" for attribute in name)

@@ -66,7 +66,7 @@ def new_authority(common_name: str, key: PrivateKey, now: dt.datetime) -> x509.C
     )
 
 
-def issue(
+def issue_certificate(
     spec: CertificateSpec,
     key: PrivateKey,
     authority: x509.Certificate,
@@ -95,7 +95,7 @@ def issue(
     return builder.sign(authority_key, hashes.SHA256())
 
 
-def reason_to_renew(
+def find_reason_to_renew(
     certificate: x509.Certificate,
     key: PrivateKey,
     spec: CertificateSpec,

@@ -22,12 +22,12 @@ NODE = {
 }
 
 
-def for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
+def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
     """The host's kubeconfigs, by file name; they go to the API through the host's own load balancer."""
     wanted = (CONTROL_PLANE if "control_plane" in host.roles else {}) | (NODE if "node" in host.roles else {})
     pki = request.cert_dir
     return {
-        f"{name}.conf": _document(
+        f"{name}.conf": _make_document(
             request,
             user=name,
             server=f"https://127.0.0.1:{request.api_port}",
@@ -41,20 +41,23 @@ def for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
     }
 
 
-def for_admin(request: PkiRequest, *, authority: bytes, certificate: bytes, key: bytes) -> bytes:
+def render_for_admin(request: PkiRequest, *, authority: bytes, certificate: bytes, key: bytes) -> bytes:
     """The administrator's kubeconfig with the PEMs inside; whoever has the file is the administrator."""
     address = request.api_address
     host = f"[{address}]" if ":" in address else address
-    return _document(
+    return _make_document(
         request,
         user="kubernetes-admin",
         server=f"https://{host}:{request.api_port}",
-        cluster={"certificate-authority-data": _encoded(authority)},
-        credentials={"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key)},
+        cluster={"certificate-authority-data": _encode_base64(authority)},
+        credentials={
+            "client-certificate-data": _encode_base64(certificate),
+            "client-key-data": _encode_base64(key),
+        },
     )
 
 
-def _document(
+def _make_document(
     request: PkiRequest, *, user: str, server: str, cluster: dict[str, str], credentials: dict[str, str]
 ) -> bytes:
     name = request.cluster_name
@@ -70,5 +73,5 @@ def _document(
     return yaml.safe_dump(document, sort_keys=False, width=1_000_000).encode()
 
 
-def _encoded(pem: bytes) -> str:
+def _encode_base64(pem: bytes) -> str:
     return base64.b64encode(pem).decode()

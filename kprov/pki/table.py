@@ -27,34 +27,36 @@ class CertificateSpec:
     client: bool = True
 
 
-def certificates(request: PkiRequest) -> list[CertificateSpec]:
+def list_certificates(request: PkiRequest) -> list[CertificateSpec]:
     """All certificates of the cluster except the authorities' own, the administrator's first."""
     found = [CertificateSpec("admin", "ca", "kubernetes-admin", "system:masters")]
     for host in request.hosts:
         if "control_plane" in host.roles:
-            found += _control_plane(request, host)
+            found += _control_plane_certificates(request, host)
         if "node" in host.roles:
-            found += _node(host)
+            found += _node_certificates(host)
         if "etcd" in host.roles:
-            found += _etcd(host)
+            found += _etcd_certificates(host)
     return found
 
 
-def _control_plane(request: PkiRequest, host: PkiHost) -> list[CertificateSpec]:
+def _control_plane_certificates(request: PkiRequest, host: PkiHost) -> list[CertificateSpec]:
     at = f"hosts/{host.name}"
     names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
     outside = (request.vip,) if request.vip else ()
     # A host's load balancer leads to any API server: each must be valid under the addresses of all.
-    control_plane = [name for one in request.hosts if "control_plane" in one.roles for name in _self(one)]
+    control_plane = [
+        name for one in request.hosts if "control_plane" in one.roles for name in _own_names(one)
+    ]
     api = (
-        *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_self(host), *control_plane,
+        *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_own_names(host), *control_plane,
         *request.service_addresses, *outside, *request.extra_sans,
     )  # fmt: skip
     # Both serve their health and metrics with the certificate they are clients with.
-    own = _unique("localhost", *_self(host))
+    own = _unique_names("localhost", *_own_names(host))
     return [
         CertificateSpec(
-            f"{at}/apiserver", "ca", "kube-apiserver", sans=_unique(*api), server=True, client=False
+            f"{at}/apiserver", "ca", "kube-apiserver", sans=_unique_names(*api), server=True, client=False
         ),
         CertificateSpec(
             f"{at}/apiserver-kubelet-client", "ca", "kube-apiserver-kubelet-client", "kubeadm:cluster-admins"
@@ -68,9 +70,9 @@ def _control_plane(request: PkiRequest, host: PkiHost) -> list[CertificateSpec]:
     ]
 
 
-def _node(host: PkiHost) -> list[CertificateSpec]:
+def _node_certificates(host: PkiHost) -> list[CertificateSpec]:
     at, name = f"hosts/{host.name}", NODE_PREFIX + host.node
-    serving = _unique(*_self(host))
+    serving = _unique_names(*_own_names(host))
     return [
         CertificateSpec(f"{at}/kubelet-client", "ca", name, "system:nodes"),
         CertificateSpec(f"{at}/kubelet", "ca", name, "system:nodes", sans=serving, server=True, client=False),
@@ -80,10 +82,10 @@ def _node(host: PkiHost) -> list[CertificateSpec]:
     ]
 
 
-def _etcd(host: PkiHost) -> list[CertificateSpec]:
+def _etcd_certificates(host: PkiHost) -> list[CertificateSpec]:
     at = f"hosts/{host.name}"
     # A member is a client of its peers, and its gateway one of itself: both need both usages.
-    sans = _unique("localhost", *_self(host))
+    sans = _unique_names("localhost", *_own_names(host))
     return [
         CertificateSpec(f"{at}/etcd-server", "etcd-ca", host.name, sans=sans, server=True),
         CertificateSpec(f"{at}/etcd-peer", "etcd-ca", host.name, sans=sans, server=True),
@@ -91,16 +93,16 @@ def _etcd(host: PkiHost) -> list[CertificateSpec]:
     ]
 
 
-def _self(host: PkiHost) -> tuple[str, ...]:
+def _own_names(host: PkiHost) -> tuple[str, ...]:
     return (host.node, host.name, *host.addresses, LOOPBACK)
 
 
-def _unique(*sans: str) -> tuple[str, ...]:
+def _unique_names(*sans: str) -> tuple[str, ...]:
     """Each once and in one form: names in lower case, addresses as Python writes them."""
-    return tuple(dict.fromkeys(_plain(san) for san in sans if san))
+    return tuple(dict.fromkeys(_plain_name(san) for san in sans if san))
 
 
-def _plain(san: str) -> str:
+def _plain_name(san: str) -> str:
     try:
         return str(ipaddress.ip_address(san))
     except ValueError:

@@ -107,7 +107,7 @@ def _rules(name: str) -> dict[str, Any]:
     found = arguments.table(name)
     if found is not None:
         return found[1]
-    return agent_modules.rules(name) if name in agent_modules.names() else {}
+    return agent_modules.module_rules(name) if name in agent_modules.module_names() else {}
 
 
 def _refused_arguments() -> str:

@@ -18,12 +18,12 @@ __all__ = [
     "ArgumentError",
     "Table",
     "UnsupportedError",
-    "check",
-    "converted",
+    "check_arguments",
+    "convert_argument",
     "fragments",
-    "names",
-    "rules",
-    "table",
+    "module_names",
+    "module_rules",
+    "module_table",
     "truth",
 ]
 
@@ -35,35 +35,37 @@ Table = tuple[dict[str, dict[str, Any]], dict[str, Any]]
 
 
 @functools.cache
-def names() -> frozenset[str]:
+def module_names() -> frozenset[str]:
     """Modules that run on a host."""
     folder = Path(kprov.agent.modules.__path__[0])
     return frozenset(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
 @functools.cache
-def table(name: str) -> Table | None:
+def module_table(name: str) -> Table | None:
     """The arguments of an agent's module; None while it has no table."""
-    return of(importlib.import_module(f"kprov.agent.modules.{name}"))
+    return table_of(importlib.import_module(f"kprov.agent.modules.{name}"))
 
 
-def of(module: Any) -> Table | None:
+def table_of(module: Any) -> Table | None:
     """The table of anything with ARGUMENTS and perhaps RULES."""
     spec = arguments.spec_of(module)
     return None if spec is None else (spec, getattr(module, "RULES", {}))
 
 
-def rules(name: str) -> dict[str, Any]:
+def module_rules(name: str) -> dict[str, Any]:
     """What an agent's module says of itself, also where its arguments are those of another."""
     found: dict[str, Any] = getattr(importlib.import_module(f"kprov.agent.modules.{name}"), "RULES", {})
     return found
 
 
-def check(what: str, args: dict[str, Any], spec: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
+def check_arguments(
+    what: str, args: dict[str, Any], spec: dict[str, Any], rules: dict[str, Any]
+) -> dict[str, Any]:
     """Arguments checked and converted. Raises ArgumentError."""
     return arguments.checked(what, args, spec, rules)
 
 
-def converted(name: str, value: Any, entry: dict[str, Any]) -> Any:
+def convert_argument(name: str, value: Any, entry: dict[str, Any]) -> Any:
     """One value in the type its entry names. Raises ArgumentError."""
     return arguments.converted(name, value, entry)

@@ -7,7 +7,7 @@ WARNS = 30.0
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
-def skew(host: float, begun: float, now: float) -> float:
+def clock_skew(host: float, begun: float, now: float) -> float:
     """Seconds that a host's clock is ahead of this machine's, at least.
 
     `host` is its time at some moment between `begun` and `now` of this machine, all in seconds since 1970:
@@ -18,18 +18,18 @@ def skew(host: float, begun: float, now: float) -> float:
     return min(0.0, host - begun)
 
 
-def warning(seconds: float) -> str | None:
+def skew_warning(seconds: float) -> str | None:
     """What to tell of a difference (negative: the host is behind); None when it is small."""
     if abs(seconds) < WARNS:
         return None
     which = "ahead of" if seconds > 0 else "behind"
     return (
-        f"its clock is {_span(abs(seconds))} {which} this machine's: certificates and tokens can seem "
+        f"its clock is {_format_span(abs(seconds))} {which} this machine's: certificates and tokens can seem "
         "expired or not yet valid; synchronize its clock (chrony, systemd-timesyncd)"
     )
 
 
-def _span(seconds: float) -> str:
+def _format_span(seconds: float) -> str:
     """Its two largest units, rounded: "2 days 3 hours"."""
     sizes = [size for _, size in _UNITS]
     first = next((index for index, size in enumerate(sizes) if seconds >= size), len(sizes) - 1)

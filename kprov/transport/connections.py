@@ -19,7 +19,7 @@ from kprov.transport.agent import become as become_lines
 from kprov.transport.agent import raw_command, session, streams
 from kprov.transport.agent import start as agent_start
 from kprov.transport.agent.become_dialog import TerminalNeededError
-from kprov.transport.agent.channel import Stream, Wire
+from kprov.transport.agent.channel import AgentChannel, Stream
 from kprov.transport.options.host_options import Become, Options
 from kprov.transport.ssh import connection as ssh_connection
 from kprov.transport.ssh.paramiko_transport import Transport
@@ -57,7 +57,7 @@ class Connection:
             found = self._sessions.get(become)
             if found is None:
 
-                def opener(name: str, lost: Wire | None) -> tuple[Wire, dict[str, Any]]:
+                def opener(name: str, lost: AgentChannel | None) -> tuple[AgentChannel, dict[str, Any]]:
                     return self._open(become, name, lost)
 
                 found = self._sessions[become] = session.Session(self.options.name, opener, self._notice)
@@ -69,7 +69,9 @@ class Connection:
             return become.user == "root" and os.geteuid() == 0
         return self.options.user == become.user
 
-    def _open(self, become: Become | None, name: str, lost: Wire | None) -> tuple[Wire, dict[str, Any]]:
+    def _open(
+        self, become: Become | None, name: str, lost: AgentChannel | None
+    ) -> tuple[AgentChannel, dict[str, Any]]:
         """A new agent; after a lost one, tried until RECONNECT has passed."""
         if lost is not None:
             self._forget(lost)
@@ -82,42 +84,42 @@ class Connection:
                     raise
                 time.sleep(0.5)
 
-    def _started(self, become: Become | None, name: str) -> tuple[Wire, dict[str, Any]]:
+    def _started(self, become: Become | None, name: str) -> tuple[AgentChannel, dict[str, Any]]:
         python = self.options.python
 
         def line(*, terminal: bool) -> str:
-            return become_lines.command(python, become, name, terminal=terminal)
+            return become_lines.agent_command(python, become, name, terminal=terminal)
 
-        def hello(wire: Wire) -> dict[str, Any]:
-            return agent_start.start(wire, self.options.name, become, python)
+        def hello(wire: AgentChannel) -> dict[str, Any]:
+            return agent_start.start_agent(wire, self.options.name, become, python)
 
         wire, found = self._entered(become, line, hello)
         self._compare(found["skew"])
         return wire, found
 
-    def bare(self, become: Become | None, script: str, shell: str) -> raw_command.Ended:
+    def bare(self, become: Become | None, script: str, shell: str) -> raw_command.CommandResult:
         """A script run by a shell of the host, where no agent is. Raises PreflightError, UnreachableError."""
         if become is not None and self._already(become):
             become = None
         mark = f"kprov-{uuid.uuid4().hex}"
 
         def line(*, terminal: bool) -> str:
-            return become_lines.shell(script, shell, become, mark, terminal=terminal)
+            return become_lines.script_command(script, shell, become, mark, terminal=terminal)
 
         wire, ended = self._entered(
-            become, line, lambda wire: raw_command.run(wire, self.options.name, become, mark)
+            become, line, lambda wire: raw_command.run_raw(wire, self.options.name, become, mark)
         )
         wire.stream.close()
         return ended
 
     def _entered(
-        self, become: Become | None, line: Callable[..., str], enter: Callable[[Wire], T]
-    ) -> tuple[Wire, T]:
+        self, become: Become | None, line: Callable[..., str], enter: Callable[[AgentChannel], T]
+    ) -> tuple[AgentChannel, T]:
         """A started program and what `enter` makes of it; on a terminal where the host insists on one.
 
         A connection that ends before that, when nothing is done yet, is made again once.
         """
-        terminal = self._terminal or become_lines.wants_terminal(become)
+        terminal = self._terminal or become_lines.requires_terminal(become)
         cut = False
         while True:
             try:
@@ -131,10 +133,12 @@ class Connection:
                     raise
                 cut = True
 
-    def _once(self, line: str, enter: Callable[[Wire], T], *, terminal: bool) -> tuple[Wire, T]:
+    def _once(
+        self, line: str, enter: Callable[[AgentChannel], T], *, terminal: bool
+    ) -> tuple[AgentChannel, T]:
         options = self.options
         stream = self._stream(line, terminal=terminal)
-        wire = Wire(stream, interval=options.alive_interval, count=options.alive_count)
+        wire = AgentChannel(stream, interval=options.alive_interval, count=options.alive_count)
         try:
             return wire, enter(wire)
         except BaseException:
@@ -143,7 +147,7 @@ class Connection:
 
     def _compare(self, skew: float) -> None:
         """Tell once that a host's clock is wrong."""
-        text = clock.warning(skew)
+        text = clock.skew_warning(skew)
         if text is not None:
             self._warn_once(text, about=self.options.name)
 
@@ -181,10 +185,10 @@ class Connection:
             for chain in self._chains:
                 with contextlib.suppress(paramiko.ChannelException):
                     return chain[-1].open_session(timeout=self.options.timeout)
-            self._chains.append(ssh_connection.connect(self.options, self._warn_once))
+            self._chains.append(ssh_connection.connect_chain(self.options, self._warn_once))
             return self._chains[-1][-1].open_session(timeout=self.options.timeout)
 
-    def _forget(self, lost: Wire) -> None:
+    def _forget(self, lost: AgentChannel) -> None:
         """Close what a lost wire ran on, unless only its program has ended."""
         stream = lost.stream
         with self._lock:
@@ -213,7 +217,7 @@ class Connection:
                 self._close_chain(chain)
 
     def _close_chain(self, chain: list[Transport]) -> None:
-        ssh_connection.close(chain)
+        ssh_connection.close_chain(chain)
         self._chains.remove(chain)
 
 

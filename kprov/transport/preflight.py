@@ -13,7 +13,7 @@ from kprov.transport.options.host_options import Become
 
 
 @dataclass(frozen=True)
-class Result:
+class PreflightResult:
     """One host: `facts` under Ansible's names (ansible_distribution ...) when `error` is None.
 
     Also `kprov_clock_skew`, seconds that the host's clock is ahead of the operator's.
@@ -32,20 +32,22 @@ class Result:
 
 def preflight(
     connections: Connections, hosts: Sequence[str], become: Callable[[str], Become | None], *, forks: int = 20
-) -> list[Result]:
+) -> list[PreflightResult]:
     """Connect to all hosts at once and ask each for basic facts; changes nothing. In the order of `hosts`."""
 
-    def look(host: str) -> Result:
+    def look(host: str) -> PreflightResult:
         try:
             agent = connections.get(host).agent(become(host))
             answer = agent.run("setup", [{"args": {"gather_subset": ["min"]}}])[0]
         except HostError as error:
             lost = isinstance(error, UnreachableError)
-            return Result(host, error=PreflightError(host, error.reason), lost=lost)
+            return PreflightResult(host, error=PreflightError(host, error.reason), lost=lost)
         if answer.get("failed"):
-            return Result(host, error=PreflightError(host, str(answer.get("msg"))))
+            return PreflightResult(host, error=PreflightError(host, str(answer.get("msg"))))
         # Certificates are made here and read there: their times must be meant alike.
-        return Result(host, facts={**answer["ansible_facts"], "kprov_clock_skew": round(agent.clock_skew, 1)})
+        return PreflightResult(
+            host, facts={**answer["ansible_facts"], "kprov_clock_skew": round(agent.clock_skew, 1)}
+        )
 
     with ThreadPoolExecutor(max_workers=max(1, min(forks, len(hosts)))) as pool:
         return list(pool.map(look, hosts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from kprov.verify.startup import Startup
 
 WAIT_SECONDS = 60.0
 EVERYBODY = frozenset({"etcd", "kube_control_plane", "kube_node"})
-UNITS = Area("units", EVERYBODY, units.check)
+UNITS = Area("units", EVERYBODY, units.check_units)
 #: Hosts that look at the same time share one answer of the API.
 _FACTS_SECONDS = 0.5
 
@@ -59,15 +60,15 @@ class NodeFacts:
         return known
 
 
-def areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
+def host_areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
     """The host checks behind that of the units, in the order in which they are shown."""
     nodes = frozenset({"kube_node"})
     return [
-        Area("ports", EVERYBODY, ports.check),
-        Area("certificates", EVERYBODY, certificates.check),
-        Area("versions", EVERYBODY, versions.check),
-        Area("etcd", frozenset({"etcd"}), etcd.check),
-        Area("network", nodes, network.check(facts)),
+        Area("ports", EVERYBODY, ports.check_ports),
+        Area("certificates", EVERYBODY, certificates.check_certificates),
+        Area("versions", EVERYBODY, versions.check_versions),
+        Area("etcd", frozenset({"etcd"}), etcd.check_member),
+        Area("network", nodes, network.make_check(facts)),
     ]
 
 
@@ -96,11 +97,11 @@ def verify(
         (connections[h.name] for h in cluster.in_group("kube_control_plane") if h.name in connections), None
     )
     kubectl = Kubectl(admin, cluster.config_dir) if admin is not None else None
-    todo = areas(NodeFacts(kubectl))
+    todo = host_areas(NodeFacts(kubectl))
     with ThreadPoolExecutor(max_workers=len(hosts) + 1, thread_name_prefix="verify") as pool:
 
         def look_at_units() -> list[CheckResult]:
-            found = pool.map(lambda me: _look(UNITS, me, connections[me.name], cluster), hosts)
+            found = pool.map(lambda me: _check_area(UNITS, me, connections[me.name], cluster), hosts)
             return [result for results in found for result in results]
 
         # Units first: they say whether the rest may be starting, or cannot come up at all.
@@ -108,7 +109,7 @@ def verify(
         jobs = [
             pool.submit(_verify_host, host, connections[host.name], cluster, todo, startup) for host in hosts
         ]
-        probing = probe_check.check(frozenset(unreachable), wait) if probe else None
+        probing = probe_check.make_check(frozenset(unreachable), wait) if probe else None
         jobs.append(pool.submit(_verify_cluster, kubectl, cluster, probing, startup))
         for job in as_completed(jobs):
             yield from job.result()
@@ -120,12 +121,12 @@ def _verify_host(
     results = []
     for area in todo:
         if area.concerns(me):
-            results += startup.settle(lambda area=area: _look(area, me, host, cluster))  # type: ignore[misc]
+            results += startup.settle(functools.partial(_check_area, area, me, host, cluster))
     return results
 
 
-def _look(area: Area, me: VerifyHost, host: Host, cluster: Cluster) -> list[CheckResult]:
-    return _timed(me.name, area.name, lambda: area.check(host, me, cluster))
+def _check_area(area: Area, me: VerifyHost, host: Host, cluster: Cluster) -> list[CheckResult]:
+    return _collect_results(me.name, area.name, lambda: area.check(host, me, cluster))
 
 
 def _verify_cluster(
@@ -136,18 +137,21 @@ def _verify_cluster(
         return [CheckResult("cluster", "api", "reachable", ok=False, detail=detail, seconds=0.0)]
     results = []
     for area, check in (
-        ("nodes", cluster_checks.nodes),
-        ("leaders", cluster_checks.leaders),
-        ("unenforced", unenforced.check),
+        ("nodes", cluster_checks.check_nodes),
+        ("leaders", cluster_checks.check_leaders),
+        ("unenforced", unenforced.check_objects),
     ):
-        results += startup.settle(lambda a=area, c=check: _timed("cluster", a, lambda: c(kubectl, cluster)))  # type: ignore[misc]
+        collect = functools.partial(
+            _collect_results, "cluster", area, functools.partial(check, kubectl, cluster)
+        )
+        results += startup.settle(collect)
     if probe is not None:
         # It waits by itself.
-        results += _timed("cluster", "probe", lambda: probe(kubectl, cluster))
+        results += _collect_results("cluster", "probe", lambda: probe(kubectl, cluster))
     return results
 
 
-def _timed(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list[CheckResult]:
+def _collect_results(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list[CheckResult]:
     """Findings of one area as results; a check that cannot run is a failed result, not a traceback."""
     results = []
     last = time.monotonic()

@@ -26,10 +26,10 @@ def etcdctl() -> Path:
 def _program(name: str, package: str) -> Path:
     program = _CACHE / "etcd" / packages.RELEASE / name
     if not program.exists():
-        deb = packages.fetch(package, arch=platform.machine(), cache=_CACHE)
+        deb = packages.fetch_package(package, arch=platform.machine(), cache=_CACHE)
         program.parent.mkdir(parents=True, exist_ok=True)
         aside = program.with_suffix(f".{os.getpid()}")
-        aside.write_bytes(packages.contents(deb, f"usr/bin/{name}"))
+        aside.write_bytes(packages.read_member(deb, f"usr/bin/{name}"))
         aside.chmod(0o755)
         aside.rename(program)
     return program

@@ -54,7 +54,7 @@ class Hosts:
         """The process id, on this machine, of a host's init."""
         known = self._inits.get(host)
         if known is None or not Path(f"/proc/{known}").exists():
-            nspawn = machine.find(lifecycle.find_host(LAB, host)[1])
+            nspawn = machine.find_process(lifecycle.find_host(LAB, host)[1])
             known = machine.find_init(nspawn) if nspawn else None
             assert known is not None, f"{host} is switched off"
             self._inits[host] = known

@@ -33,7 +33,7 @@ def python39(lab: Lab, tmp_path: Path) -> Iterator[str]:
     """The interpreter's path on node1."""
     tree = tmp_path / "tree"
     for name in PACKAGES:
-        deb = packages.fetch(
+        deb = packages.fetch_package(
             name, arch=platform.machine(), cache=Path("/var/cache/kprov"), release="bullseye"
         )
         subprocess.run(["dpkg-deb", "-x", deb, tree], check=True)

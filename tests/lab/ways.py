@@ -10,7 +10,7 @@ import yaml
 
 from kprov.transport.connections import Connections
 from kprov.transport.options.host_options import Become
-from kprov.transport.options.ssh_config import load
+from kprov.transport.options.ssh_config import load_config
 from kprov.transport.options.variables import read_options
 
 from .conftest import Lab
@@ -44,7 +44,7 @@ def connections(
     values: dict[str, Any], config: Path | None = None, notices: list[str] | None = None
 ) -> Connections:
     heard = notices if notices is not None else []
-    parsed = load(str(config) if config else "none")
+    parsed = load_config(str(config) if config else "none")
     return Connections(
         lambda host: read_options(host, values, config=parsed), lambda _, text: heard.append(text)
     )

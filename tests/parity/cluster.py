@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from kprov.bundle.build import build
-from kprov.operations.cluster import opened, reach
-from kprov.operations.up import pki_request
-from kprov.pki.ensure import ensure
+from kprov.bundle.build import build_bundle
+from kprov.operations.cluster import connect_hosts, open_cluster
+from kprov.operations.up import make_pki_request
+from kprov.pki.ensure import ensure_pki
 from tests.parity.corpus import Case
 from tests.parity.twins import ROOT, Twin
 
@@ -39,16 +39,16 @@ CASES = (_case("cluster", ("first", "again")), _case("reset", ("first",)))
 def prepare(pair: tuple[Twin, Twin]) -> None:
     """What `kprov up` makes before it plays: certificates (of both twins' addresses: only the API's differs in their files), bundle."""
     folders = [twin.folder / "corpus" / "inventories" / "cluster" for twin in pair]
-    with opened(folders[0]) as cluster:
-        facts = reach(cluster, ["one"])["one"]
-        request = pki_request(cluster)
+    with open_cluster(folders[0]) as cluster:
+        facts = connect_hosts(cluster, ["one"])["one"]
+        request = make_pki_request(cluster)
         addresses = tuple(twin.host.address for twin in pair)
         hosts = tuple(dataclasses.replace(host, addresses=addresses) for host in request.hosts)
         vips = tuple(twin.host.vip for twin in pair)
-        ensure(dataclasses.replace(request, hosts=hosts, extra_sans=vips))
+        ensure_pki(dataclasses.replace(request, hosts=hosts, extra_sans=vips))
         artifacts = cluster.artifacts
     python = ".".join(str(facts["ansible_python_version"]).split(".")[:2])
-    bundle = build(python=python, arch=str(facts["ansible_architecture"]))
+    bundle = build_bundle(python=python, arch=str(facts["ansible_architecture"]))
     shutil.copytree(artifacts, folders[1] / "artifacts", symlinks=True)
     admin = folders[1] / "artifacts" / "admin.conf"
     admin.write_text(admin.read_text().replace(vips[0], vips[1]))

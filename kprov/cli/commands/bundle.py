@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from kprov.bundle import store
-from kprov.bundle.build import PYTHONS, build, listing
-from kprov.cli.output.tables import Format, FormatOption, table
+from kprov.bundle.build import PYTHONS, build_bundle, list_bundles
+from kprov.cli.output.tables import Format, FormatOption, print_table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Cache = Annotated[Path, typer.Option(help="Folder that holds the bundles.")]
 
 
 @app.command("build")
-def build_bundle(
+def build(
     python: Annotated[str, typer.Option(help=f"Python version of the hosts: {', '.join(PYTHONS)}.")] = "3.13",
     arch: Annotated[
         str, typer.Option(help="Architecture of the hosts, as `uname -m` prints it.")
@@ -26,14 +26,14 @@ def build_bundle(
     cache: Cache = store.DEFAULT,
 ) -> None:
     """Build the bundle for a Python version and an architecture, unless it exists, and print its path."""
-    bundle = build(python=python, arch=arch, cache=cache, say=lambda text: typer.echo(text, err=True))
+    bundle = build_bundle(python=python, arch=arch, cache=cache, say=lambda text: typer.echo(text, err=True))
     typer.echo(str(bundle.path))
 
 
 @app.command("list")
-def list_bundles(output: FormatOption = Format.TABLE, cache: Cache = store.DEFAULT) -> None:
+def list_all(output: FormatOption = Format.TABLE, cache: Cache = store.DEFAULT) -> None:
     """Show the bundles in the cache."""
-    bundles = listing(cache)
+    bundles = list_bundles(cache)
     if output is Format.JSON:
         documents = [
             {
@@ -50,4 +50,4 @@ def list_bundles(output: FormatOption = Format.TABLE, cache: Cache = store.DEFAU
     rows = [
         (one.digest, one.python, one.arch, f"{one.size / 2**20:.0f} MiB", str(one.path)) for one in bundles
     ]
-    table(("DIGEST", "PYTHON", "ARCH", "SIZE", "PATH"), rows)
+    print_table(("DIGEST", "PYTHON", "ARCH", "SIZE", "PATH"), rows)

@@ -8,9 +8,9 @@ from dataclasses import asdict
 import typer
 
 from kprov.cli.options.run_options import Inventory
-from kprov.cli.output.tables import Format, FormatOption, table
+from kprov.cli.output.tables import Format, FormatOption, print_table
 from kprov.errors import InputError
-from kprov.pki.inspect import listing
+from kprov.pki.inspect import list_certificates
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,7 +21,7 @@ def certificates() -> None:
 
 
 @app.command("list")
-def list_certificates(
+def list_all(
     inventory: Inventory,
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -29,9 +29,9 @@ def list_certificates(
     if not inventory.exists():
         raise InputError("the inventory does not exist", file=inventory)
     folder = inventory if inventory.is_dir() else inventory.parent
-    found = listing(folder / "artifacts" / "pki")
+    found = list_certificates(folder / "artifacts" / "pki")
     if output is Format.JSON:
         typer.echo(json.dumps([{**asdict(one), "state": one.state} for one in found], indent=2))
         return
     rows = [(one.name, one.subject, one.authority, one.expires, str(one.days), one.state) for one in found]
-    table(("CERTIFICATE", "SUBJECT", "SIGNED BY", "EXPIRES", "DAYS", "STATE"), rows)
+    print_table(("CERTIFICATE", "SUBJECT", "SIGNED BY", "EXPIRES", "DAYS", "STATE"), rows)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kprov.cli.commands.new_inventory import Answers, documents, parse_hosts
+from kprov.cli.commands.new_inventory import Answers, parse_hosts, render_files
 from kprov.errors import InputError
 
 
@@ -54,15 +54,15 @@ def command(
     if not answers.hosts:
         if not sys.stdin.isatty():
             raise InputError("at least one host is needed, such as --host node1=192.0.2.11", field="--host")
-        answers = _ask(answers)
-    for name, text in documents(answers).items():
+        answers = _ask_answers(answers)
+    for name, text in render_files(answers).items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(text)
         typer.echo(f"Wrote {directory / name}")
     typer.echo(f"Next: kprov up -i {directory}")
 
 
-def _ask(given: Answers) -> Answers:
+def _ask_answers(given: Answers) -> Answers:
     """The few things that cannot be guessed; the rest is in group_vars, to be changed there."""
     hosts = parse_hosts(typer.prompt("Hosts (NAME=ADDRESS or ADDRESS, separated by spaces)").split())
     names = " ".join(Answers(hosts=hosts).control_plane_names)

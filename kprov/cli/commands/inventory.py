@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 
 from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
-from kprov.cli.output.tables import Format, FormatOption, console, table
+from kprov.cli.output.tables import Format, FormatOption, console, print_table
 from kprov.errors import InputError
 from kprov.inventory import host_patterns
 from kprov.inventory.cluster import variable_effects
 from kprov.inventory.cluster.variable_effects import Finding
 from kprov.inventory.export import Export
 from kprov.inventory.model import Inventory
-from kprov.inventory.sources.load import load
-from kprov.inventory.yaml_dump import dump
+from kprov.inventory.sources.load import load_inventory
+from kprov.inventory.yaml_dump import dump_yaml
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show and check inventories.")
 
@@ -38,11 +38,11 @@ Limit = Annotated[
 ]
 
 
-def _opened(
+def _load_inventory(
     sources: list[str], ids: list[str] | None, files: list[Path] | None, ask: bool, *beside: Path | None
 ) -> Export:
     use_passwords(ids, files, ask=ask)
-    return Export(load(sources), [path for path in beside if path is not None])
+    return Export(load_inventory(sources), [path for path in beside if path is not None])
 
 
 @app.command("list")
@@ -58,11 +58,13 @@ def list_all(
     ask_vault_pass: AskPass = False,
 ) -> None:
     """Show groups and hosts with their variables as JSON, like ansible-inventory --list."""
-    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    export = _load_inventory(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
     host_patterns.check_limit(export.inventory, limit)
-    left = host_patterns.limited(export.inventory, export.inventory.members("all"), limit) if limit else None
+    left = (
+        host_patterns.apply_limit(export.inventory, export.inventory.members("all"), limit) if limit else None
+    )
     if as_yaml:
-        typer.echo(dump(export.nested(left)), nl=False)
+        typer.echo(dump_yaml(export.nested(left)), nl=False)
         return
     typer.echo(json.dumps(export.listing(left), indent=4, sort_keys=True, ensure_ascii=False))
 
@@ -78,7 +80,7 @@ def graph(
     ask_vault_pass: AskPass = False,
 ) -> None:
     """Show groups and hosts as a tree, like ansible-inventory --graph."""
-    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    export = _load_inventory(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
     typer.echo("\n".join(export.graph(group, variables=variables)))
 
 
@@ -92,7 +94,7 @@ def host(
     ask_vault_pass: AskPass = False,
 ) -> None:
     """Show the variables of one host as JSON, like ansible-inventory --host."""
-    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    export = _load_inventory(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
     typer.echo(json.dumps(export.host(name), indent=4, sort_keys=True, ensure_ascii=False))
 
 
@@ -111,14 +113,14 @@ def check(
     from kprov.operations.cluster import ROOT
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
-    loaded = load(inventory)
-    found = variable_effects.findings(loaded, ROOT)
-    problems = _problems(loaded)
+    loaded = load_inventory(inventory)
+    found = variable_effects.find_effects(loaded, ROOT)
+    problems = _find_problems(loaded)
     if output is Format.JSON:
         rows = [{**vars(one), "effect": one.effect.value} for one in found]
         typer.echo(json.dumps({"variables": rows, "problems": problems}, indent=2))
     else:
-        table(("VARIABLE", "EFFECT", "WHAT", "WHERE"), [_row(one) for one in found])
+        print_table(("VARIABLE", "EFFECT", "WHAT", "WHERE"), [_finding_row(one) for one in found])
         for problem in problems:
             console.print(f"error: {problem}", markup=False)
         if not problems:
@@ -126,21 +128,21 @@ def check(
     raise typer.Exit(2 if problems else 0)
 
 
-def _row(one: Finding) -> tuple[str, str, str, str]:
+def _finding_row(one: Finding) -> tuple[str, str, str, str]:
     place = one.file if one.line is None else f"{one.file}:{one.line}"
     return one.name, one.effect.value, one.text, place
 
 
-def _problems(loaded: Inventory) -> list[str]:
+def _find_problems(loaded: Inventory) -> list[str]:
     """What `kprov up` would refuse, with templates resolved."""
     from kprov.inventory.cluster import validation
     from kprov.operations.cluster import Cluster
-    from kprov.operations.up import pki_request
+    from kprov.operations.up import make_pki_request
     from kprov.playbook.running.engine import Engine
 
     try:
         with Engine(loaded) as engine:
-            pki_request(Cluster(engine, validation.validate(loaded, engine.host_scope)))
+            make_pki_request(Cluster(engine, validation.validate(loaded, engine.host_scope)))
     except InputError as error:
         return str(error).splitlines()
     return []

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from kprov.cli.output.tables import Format, FormatOption, table
+from kprov.cli.output.tables import Format, FormatOption, print_table
 from kprov.errors import InputError
 from kprov.lab import access, inventory_file, lifecycle, state
 from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
@@ -37,30 +37,32 @@ def up(
 ) -> None:
     """Create hosts node1..N, boot them and wait for SSH. Changes nothing if they run."""
     began = time.monotonic()
-    record = state.load(name)
+    record = state.load_record(name)
     known = record.lab if record else Lab()
     if record is None and name != DEFAULT_NAME and subnet is None:
-        raise InputError(f"another lab needs its own network, such as {_free_subnet()}", field="--subnet")
+        raise InputError(
+            f"another lab needs its own network, such as {_find_free_subnet()}", field="--subnet"
+        )
     lab = Lab(name, subnet or known.subnet, hosts or known.host_count)
-    booted = lifecycle.up(lab, _say)
+    booted = lifecycle.create_lab(lab, _print_hosts)
     if inventory is not None:
-        inventory_file.write(lab, inventory)
-        _say(f"Wrote {inventory}/hosts.yml")
+        inventory_file.write_inventory(lab, inventory)
+        _print_hosts(f"Wrote {inventory}/hosts.yml")
     if booted:
-        _say(f"{len(booted)} hosts up in {time.monotonic() - began:.1f} s: {', '.join(booted)}")
+        _print_hosts(f"{len(booted)} hosts up in {time.monotonic() - began:.1f} s: {', '.join(booted)}")
     else:
-        _say(f"Lab {name} is already up, nothing changed")
+        _print_hosts(f"Lab {name} is already up, nothing changed")
 
 
 @app.command()
 def down(name: Name = DEFAULT_NAME) -> None:
     """Remove the lab: its hosts, disks and network."""
-    removed = lifecycle.down(name)
+    removed = lifecycle.remove_lab(name)
     if not removed:
-        _say(f"There is no lab {name}; nothing changed")
+        _print_hosts(f"There is no lab {name}; nothing changed")
         return
     hosts = [what.removeprefix("host ") for what in removed if what.startswith("host ")]
-    _say(f"Removed lab {name}: {', '.join(hosts)}" if hosts else f"Removed {', '.join(removed)}")
+    _print_hosts(f"Removed lab {name}: {', '.join(hosts)}" if hosts else f"Removed {', '.join(removed)}")
 
 
 @app.command("list")
@@ -69,7 +71,7 @@ def list_hosts(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Show hosts with their address, state and memory."""
-    hosts = lifecycle.listing([name] if name else state.names())
+    hosts = lifecycle.list_hosts([name] if name else state.list_names())
     if output is Format.JSON:
         import json
 
@@ -88,7 +90,7 @@ def list_hosts(
         )
         for host in hosts
     ]
-    table(("LAB", "HOST", "ADDRESS", "STATE", "MEMORY"), rows)
+    print_table(("LAB", "HOST", "ADDRESS", "STATE", "MEMORY"), rows)
 
 
 @app.command()
@@ -97,15 +99,15 @@ def kill(
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Power hosts off at once, without a shutdown. Their disks stay."""
-    done = lifecycle.kill(name, hosts)
-    _say(f"Powered off {', '.join(done)}" if done else "They are already off, nothing changed")
+    done = lifecycle.kill_hosts(name, hosts)
+    _print_hosts(f"Powered off {', '.join(done)}" if done else "They are already off, nothing changed")
 
 
 @app.command()
 def start(hosts: Hosts = None, name: Name = DEFAULT_NAME) -> None:
     """Boot hosts that are off, with their disks; all of them if none is named."""
-    done = lifecycle.start(name, hosts or [])
-    _say(f"Booted {', '.join(done)}" if done else "They are already running, nothing changed")
+    done = lifecycle.start_hosts(name, hosts or [])
+    _print_hosts(f"Booted {', '.join(done)}" if done else "They are already running, nothing changed")
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
@@ -125,10 +127,10 @@ def ssh(
     os.execvp(arguments[0], arguments)  # noqa: S606
 
 
-def _say(text: str) -> None:
+def _print_hosts(text: str) -> None:
     typer.echo(text)
 
 
-def _free_subnet() -> str:
-    used = {state.require(name).lab.subnet for name in state.names()} | {DEFAULT_SUBNET}
+def _find_free_subnet() -> str:
+    used = {state.require_record(name).lab.subnet for name in state.list_names()} | {DEFAULT_SUBNET}
     return next(subnet for third in range(1, 255) if (subnet := f"10.70.{third}.0/24") not in used)

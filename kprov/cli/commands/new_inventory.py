@@ -43,14 +43,14 @@ class Answers:
                 raise InputError(
                     f"{name} is not one of the hosts: {', '.join(names)}", field="--control-plane"
                 )
-        services = _network(self.service_cidr, "--service-cidr")
-        pods = _network(self.pod_cidr, "--pod-cidr")
+        services = _parse_network(self.service_cidr, "--service-cidr")
+        pods = _parse_network(self.pod_cidr, "--pod-cidr")
         if services.overlaps(pods):
             raise InputError(f"{services} overlaps the pods' {pods}", field="--service-cidr")
         places = [(address, f"--host {address}") for address in addresses]
         for address, flag in [*places, *([(self.vip, "--vip")] if self.vip else [])]:
             for network, whose in ((services, "services"), (pods, "pods")):
-                if _address(address, flag) in network:
+                if _parse_address(address, flag) in network:
                     raise InputError(f"is inside the {whose}' network {network}", field=flag)
         if self.vip in addresses:
             raise InputError(f"{self.vip} is the address of a host; the VIP must be unused", field="--vip")
@@ -79,11 +79,11 @@ def parse_hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
             raise InputError(
                 f"{name!r} is not a valid host name (lower case letters, digits, '-' and '.')", field="--host"
             )
-        found.append((name, str(_address(address, f"--host {word}"))))
+        found.append((name, str(_parse_address(address, f"--host {word}"))))
     return tuple(found)
 
 
-def documents(answers: Answers) -> dict[str, str]:
+def render_files(answers: Answers) -> dict[str, str]:
     """The inventory's files, by their path in its folder."""
     access: dict[str, Any] = {"ansible_user": answers.user, "ansible_become": answers.user != "root"}
     if answers.key:
@@ -103,24 +103,25 @@ def documents(answers: Answers) -> dict[str, str]:
     if answers.vip:
         variables["kube_vip_address"] = answers.vip
     return {
-        "hosts.yml": "# The hosts of this cluster and what each of them is.\n" + _yaml(hosts),
-        "group_vars/all.yml": "# Variables of this cluster, under kubespray's names.\n" + _yaml(variables),
+        "hosts.yml": "# The hosts of this cluster and what each of them is.\n" + _render_yaml(hosts),
+        "group_vars/all.yml": "# Variables of this cluster, under kubespray's names.\n"
+        + _render_yaml(variables),
     }
 
 
-def _yaml(document: Any) -> str:
+def _render_yaml(document: Any) -> str:
     return yaml.safe_dump(document, sort_keys=False, width=200)
 
 
-def _address(text: str, flag: str) -> addresses.Address:
+def _parse_address(text: str, flag: str) -> addresses.Address:
     try:
-        return addresses.address(text)
+        return addresses.parse_address(text)
     except ValueError as error:
         raise InputError(str(error), field=flag) from error
 
 
-def _network(text: str, flag: str) -> addresses.Network:
+def _parse_network(text: str, flag: str) -> addresses.Network:
     try:
-        return addresses.network(text)
+        return addresses.parse_network(text)
     except ValueError as error:
         raise InputError(str(error), field=flag) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kprov.cli.options.output_files import check_writable
-from kprov.cli.options.run_options import Given, takes_run
+from kprov.cli.options.run_options import RunArguments, add_options
 from kprov.cli.output.tables import Format, console, errors
 from kprov.errors import InputError
 from kprov.inventory import secrets
@@ -24,9 +24,9 @@ Line = tuple[str, str]
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-@takes_run
+@add_options
 def command(
-    given: Given,
+    given: RunArguments,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="<table|json>", help="Output format.")
     ] = Format.TABLE.value,
@@ -39,14 +39,14 @@ def command(
     from kprov.cli.output.progress import Progress
     from kprov.operations import plan as plans
 
-    form, out = _outputs(output, out)
+    form, out = _choose_outputs(output, out)
     if given.report is not None:
         raise InputError("plan writes no report; use -o json or --out FILE", field="--report")
     options = given.options(command="up")
     loaded = given.loaded()
     progress = Progress(quiet=True)
     try:
-        plan = plans.make(
+        plan = plans.make_plan(
             given.path, options, progress, lambda text: typer.echo(text, err=form is Format.JSON)
         )
     finally:
@@ -56,7 +56,7 @@ def command(
     if form is Format.JSON:
         typer.echo(secrets.scrub(json.dumps(plan.document(), indent=2)))
     else:
-        _show(plan, loaded.members("etcd"), summary=summary)
+        _print_plan(plan, loaded.members("etcd"), summary=summary)
         if out is not None:
             same = " with the same -e" if given.extra_vars else ""
             apply = shlex.join(["kprov", "up", "-i", str(given.path), "--plan", str(out)])
@@ -67,7 +67,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _outputs(output: str, out: Path | None) -> tuple[Format, Path | None]:
+def _choose_outputs(output: str, out: Path | None) -> tuple[Format, Path | None]:
     """The format and the plan's file. Until 0.1 -o named the file: it does so still, with a warning."""
     if output in tuple(Format):
         form = Format(output)
@@ -81,28 +81,28 @@ def _outputs(output: str, out: Path | None) -> tuple[Format, Path | None]:
     return form, out
 
 
-def _show(plan: Plan, members: list[str], *, summary: bool) -> None:
+def _print_plan(plan: Plan, members: list[str], *, summary: bool) -> None:
     """The changes by host, their effects, and what failed."""
-    for hosts, lines in blocks(plan, summary=summary):
+    for hosts, lines in render_blocks(plan, summary=summary):
         console.print(f"\n{', '.join(hosts)}", style="bold", markup=False)
         for text, style in lines:
             console.print(text, style=style, markup=False)
-    _effects(plan, members)
+    _print_effects(plan, members)
     for error in plan.errors:
         console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
 
 
-def blocks(plan: Plan, *, summary: bool) -> list[tuple[list[str], tuple[Line, ...]]]:
+def render_blocks(plan: Plan, *, summary: bool) -> list[tuple[list[str], tuple[Line, ...]]]:
     """What would change, in lines with their styles; hosts that would change alike stand together."""
     found: dict[tuple[Line, ...], list[str]] = {}
     for host in plan.hosts:
         changes = [one for one in plan.changes if one.host == host]
-        lines = tuple(line for one in changes for line in _lines(one, summary=summary))
+        lines = tuple(line for one in changes for line in _change_lines(one, summary=summary))
         found.setdefault(lines, []).append(host)
     return [(hosts, lines) for lines, hosts in found.items()]
 
 
-def _lines(change: Change, *, summary: bool) -> list[Line]:
+def _change_lines(change: Change, *, summary: bool) -> list[Line]:
     from kprov.cli.output.result_lines import diff_lines
 
     action = f" ({change.action})" if change.action else ""
@@ -118,13 +118,13 @@ def _lines(change: Change, *, summary: bool) -> list[Line]:
     return lines
 
 
-def _effects(plan: Plan, members: list[str]) -> None:
-    from kprov.operations.plan import quorum
+def _print_effects(plan: Plan, members: list[str]) -> None:
+    from kprov.operations.plan import describe_quorum
 
     console.print()
     if not plan.changes:
         console.print("Nothing would change: the hosts match the inventory")
-        _outsiders(plan)
+        _print_outsiders(plan)
         return
     kinds: dict[str, int] = {}
     for change in plan.changes:
@@ -135,13 +135,13 @@ def _effects(plan: Plan, members: list[str]) -> None:
     for service, hosts in restarts.items():
         console.print(f"restarts {service} on {', '.join(hosts)}", markup=False)
     lost = [error["host"] for error in plan.errors if error["outcome"] == "unreachable"]
-    said = quorum(members, restarts.get("etcd", []), lost)
+    said = describe_quorum(members, restarts.get("etcd", []), lost)
     if said:
         console.print(said, style="bold", markup=False)
-    _outsiders(plan)
+    _print_outsiders(plan)
 
 
-def _outsiders(plan: Plan) -> None:
+def _print_outsiders(plan: Plan) -> None:
     for one in plan.outsiders:
         text = f"{one.name} stays {one.kinds} of the cluster, but is not in {one.place}"
         console.print(text, style="bold", markup=False)

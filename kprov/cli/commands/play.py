@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kprov.cli.options.run_options import Given, takes_run
+from kprov.cli.options.run_options import RunArguments, add_options
 
 ListHosts = Annotated[bool, typer.Option("--list-hosts", help="List the hosts of each play and exit.")]
 ListTasks = Annotated[bool, typer.Option("--list-tasks", help="List the tasks that would run and exit.")]
@@ -15,9 +15,9 @@ ListTags = Annotated[bool, typer.Option("--list-tags", help="List the tags and e
 SyntaxCheck = Annotated[bool, typer.Option("--syntax-check", help="Check the files for errors and exit.")]
 
 
-@takes_run
+@add_options
 def command(
-    given: Given,
+    given: RunArguments,
     playbook: Annotated[list[Path], typer.Argument(help="Playbook files, run in this order.")],
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
@@ -34,9 +34,9 @@ def command(
     if list_hosts or list_tasks or list_tags or syntax_check:
         with Engine(loaded, options) as engine:
             shown = {"hosts": list_hosts, "tasks": list_tasks, "tags": list_tags}
-            playbook_listing.show(engine, playbook, **shown, includes=syntax_check)
+            playbook_listing.print_listing(engine, playbook, **shown, includes=syntax_check)
         return
-    with run_output.watched(given) as watch:
+    with run_output.show_run(given) as watch:
         with Engine(loaded, options, watch.callbacks) as engine:
             result = engine.run(*playbook)
         watch.finish(result)

@@ -19,15 +19,15 @@ def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
     from kprov.cli.commands import lab, up, verify
     from kprov.cli.options import run_options
     from kprov.lab.kubectl import ensure_kubectl
-    from kprov.operations.cluster import opened
+    from kprov.operations.cluster import open_cluster
 
-    with opened(inventory) as cluster:
+    with open_cluster(inventory) as cluster:
         kubeconfig = cluster.artifacts / "admin.conf"
     seconds: dict[str, float] = {}
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("lab", lab.up),
-        ("up", lambda: up.make(run_options.Given([str(inventory)]))),
-        ("verify", lambda: verify.check(run_options.HostOptions([str(inventory)]))),
+        ("up", lambda: up.run_up(run_options.RunArguments([str(inventory)]))),
+        ("verify", lambda: verify.run_checks(run_options.HostOptions([str(inventory)]))),
     )
     for name, stage in stages:
         console.print(f"\n== kprov {'lab up' if name == 'lab' else name}", style="bold", markup=False)

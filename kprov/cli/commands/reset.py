@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from kprov.cli.options.run_options import Check, HostOptions, Verbose, takes_run
-from kprov.cli.output.tables import console, table
+from kprov.cli.options.run_options import Check, HostOptions, Verbose, add_options
+from kprov.cli.output.tables import console, print_table
 
 
-@takes_run
+@add_options
 def command(
     given: HostOptions,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
@@ -24,12 +24,12 @@ def command(
 
     given.unlock()
     options = replace(given.host_options(), check=check)
-    names = reset.hosts(given.path, options)
+    names = reset.find_hosts(given.path, options)
     if not yes and not check:
         typer.confirm(f"Remove the cluster and all its data from {', '.join(names)}?", abort=True)
-    result = reset.reset(given.path, options, Progress(verbose=verbose))
+    result = reset.reset_hosts(given.path, options, Progress(verbose=verbose))
     console.print()
-    table(
+    print_table(
         ("HOST", "OK", "CHANGED", "FAILED"),
         [(n, str(s.ok), str(s.changed), str(s.failed + s.unreachable)) for n, s in result.hosts.items()],
     )

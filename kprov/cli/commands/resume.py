@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kprov.cli.options.run_options import Given, takes_run
+from kprov.cli.options.run_options import RunArguments, add_options
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
     from kprov.playbook.results.journal import Memory
 
 
-@takes_run
+@add_options
 def command(
-    given: Given,
+    given: RunArguments,
     journal: Annotated[
         Path | None, typer.Option("--journal", help="Journal of the run to continue. [default: the newest]")
     ] = None,
@@ -37,20 +37,20 @@ def command(
     memory = journals.Memory(path)
     if memory.finished:
         raise InputError("the run was successful; there is nothing to continue", file=path)
-    _say(memory)
+    _print_start(memory)
     if memory.run.get("command") == "up":
         from kprov.cli.commands import up
 
-        up.make(given, path)
+        up.run_up(given, path)
         return
-    with run_output.watched(given) as watch:
+    with run_output.show_run(given) as watch:
         with Engine(loaded, given.options(journal=folder), watch.callbacks) as engine:
             result = engine.resume(path)
         watch.finish(result)
     raise typer.Exit(result.exit_code)
 
 
-def _say(memory: Memory) -> None:
+def _print_start(memory: Memory) -> None:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(memory.run.get("time", 0)))
     what = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
     typer.echo(f"Continuing {what} of {started}: {len(memory)} tasks are done")

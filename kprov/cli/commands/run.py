@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kprov.cli.options.run_options import Given, takes_run
+from kprov.cli.options.run_options import RunArguments, add_options
 from kprov.cli.output import report
-from kprov.cli.output.callback_pair import Both
+from kprov.cli.output.callback_pair import CallbackPair
 from kprov.cli.output.tables import Format, FormatOption, console, errors
 from kprov.inventory import secrets
 from kprov.playbook.results.run_result import Silent
@@ -17,7 +17,7 @@ from kprov.playbook.results.run_result import Silent
 _PROGRAMS = ("command", "shell", "raw", "script")
 
 
-class _Shown(Silent):
+class _ResultPrinter(Silent):
     """A host's result as it comes; with `as_json` only collected."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -45,9 +45,9 @@ class _Shown(Silent):
             console.print(f"{host} | {word} => {text}", style=style, markup=False)
 
 
-@takes_run
+@add_options
 def command(
-    given: Given,
+    given: RunArguments,
     pattern: Annotated[
         str, typer.Argument(help="Hosts: all, a group, a host, or a pattern such as 'web*:!old'.")
     ],
@@ -71,12 +71,12 @@ def command(
             given_arguments = json.loads(arguments)
         except ValueError as error:
             raise InputError(f"is not JSON: {error}", field="--args") from None
-    shown = _Shown(as_json=as_json or output is Format.JSON)
+    shown = _ResultPrinter(as_json=as_json or output is Format.JSON)
     recorder = report.Recorder()
-    with Engine(loaded, options, Both(shown, recorder)) as engine:
+    with Engine(loaded, options, CallbackPair(shown, recorder)) as engine:
         result = engine.module(pattern, module, given_arguments)
     if given.report is not None:
-        report.write(given.report, recorder, result, check=given.check)
+        report.write_report(given.report, recorder, result, check=given.check)
     if shown.as_json:
         typer.echo(secrets.scrub(json.dumps(shown.results, indent=2, default=str)))
     if not result.hosts:

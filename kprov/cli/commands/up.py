@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kprov.cli.commands.play import ListHosts, ListTags, ListTasks, SyntaxCheck
-from kprov.cli.options.run_options import Given, takes_run
+from kprov.cli.options.run_options import RunArguments, add_options
 from kprov.cli.output.tables import console
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ Plan = Annotated[
 ]
 
 
-@takes_run
+@add_options
 def command(
-    given: Given,
+    given: RunArguments,
     plan: Plan = None,
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
@@ -33,52 +33,54 @@ def command(
 ) -> None:
     """Create the cluster that the inventory describes, or update it. Changes nothing that already matches."""
     if list_hosts or list_tasks or list_tags or syntax_check:
-        _list(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
+        _list_playbook(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
     elif plan is not None:
-        _planned(given, plan)
+        _apply_plan(given, plan)
     else:
-        make(given)
+        run_up(given)
 
 
-def make(given: Given, resume: Path | None = None) -> None:
+def run_up(given: RunArguments, resume: Path | None = None) -> None:
     """Run it, and end the program when it did not work."""
     from kprov.cli.output import run_output
-    from kprov.operations.up import up
+    from kprov.operations.up import install_cluster
     from kprov.playbook.running.engine import resumed
 
     given.unlock()
     options = given.options(command="up")
     if resume is not None:
         options = resumed(options, resume)
-    with run_output.watched(given) as watch:
-        result = up(given.path, options, watch.callbacks, typer.echo)
+    with run_output.show_run(given) as watch:
+        result = install_cluster(given.path, options, watch.callbacks, typer.echo)
         watch.finish(result.run)
-    show(result, check=given.check)
+    print_result(result, check=given.check)
     if not result.run.ok:
         raise typer.Exit(result.run.exit_code)
 
 
-def _list(given: Given, *, hosts: bool, tasks: bool, tags: bool, includes: bool) -> None:
+def _list_playbook(given: RunArguments, *, hosts: bool, tasks: bool, tags: bool, includes: bool) -> None:
     from kprov.cli.output import playbook_listing
     from kprov.operations.cluster import PLAYBOOKS
     from kprov.playbook.running.engine import Engine
 
     with Engine(given.loaded(), given.options()) as engine:
-        playbook_listing.show(
+        playbook_listing.print_listing(
             engine, [PLAYBOOKS / "cluster.yml"], hosts=hosts, tasks=tasks, tags=tags, includes=includes
         )
 
 
-def _planned(given: Given, path: Path) -> None:
+def _apply_plan(given: RunArguments, path: Path) -> None:
     from kprov.cli.output import run_output
     from kprov.operations import plan as plans
 
     given.unlock()
-    plan = plans.load(path)
-    with run_output.watched(given) as watch:
-        result, more = plans.apply(plan, given.path, given.options(command="up"), watch.callbacks, typer.echo)
+    plan = plans.load_plan(path)
+    with run_output.show_run(given) as watch:
+        result, more = plans.apply_plan(
+            plan, given.path, given.options(command="up"), watch.callbacks, typer.echo
+        )
         watch.finish(result.run)
-    show(result, check=False)
+    print_result(result, check=False)
     for change in more:
         console.print(
             f"not in the plan: {change.host}: {change.task}: {change.what}", style="red", markup=False
@@ -87,7 +89,7 @@ def _planned(given: Given, path: Path) -> None:
         raise typer.Exit(result.run.exit_code or 1)
 
 
-def show(result: UpResult, *, check: bool) -> None:
+def print_result(result: UpResult, *, check: bool) -> None:
     """The steps' seconds, and what to do next."""
     run = result.run
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.seconds.items())

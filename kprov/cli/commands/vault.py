@@ -32,12 +32,14 @@ Files = Annotated[list[Path] | None, typer.Argument(help="Files. [default: stand
 _STANDARD = Path("-")
 
 
-def _to_encrypt(ids: list[str] | None, files: list[Path] | None, *, ask: bool, new: bool = True) -> Keyring:
+def _encryption_keyring(
+    ids: list[str] | None, files: list[Path] | None, *, ask: bool, new: bool = True
+) -> Keyring:
     """The keyring for a new text: passwords that are asked for are asked twice."""
-    found = keyring.collect(ids or (), files or (), ask=ask, new=new)
+    found = keyring.collect_keyring(ids or (), files or (), ask=ask, new=new)
     if not found.passwords and sys.stdin.isatty():
-        found = keyring.collect(ask=True, new=True, environment=False)
-    keyring.use(found)
+        found = keyring.collect_keyring(ask=True, new=True, environment=False)
+    keyring.use_keyring(found)
     return found
 
 
@@ -54,9 +56,11 @@ def create(
         raise InputError("already exists; to change it, use kprov vault edit", file=file)
     if not file.parent.is_dir():
         raise InputError("the folder does not exist", file=file.parent)
-    password = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass).for_encryption(encrypt_vault_id)
-    plain = vault_files.edited(b"", file.suffix)
-    vault_files.write(file, vault_format.encrypt(plain, password.value, password.label).encode())
+    password = _encryption_keyring(vault_id, vault_password_file, ask=ask_vault_pass).for_encryption(
+        encrypt_vault_id
+    )
+    plain = vault_files.edit_text(b"", file.suffix)
+    vault_files.write_file(file, vault_format.encrypt(plain, password.value, password.label).encode())
 
 
 @app.command()
@@ -70,13 +74,13 @@ def edit(
     """Change encrypted files with the editor ($EDITOR). Keeps their password and vault id."""
     found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
     for file in files:
-        plain, label, password = vault_files.opened(file, found)
+        plain, label, password = vault_files.open_vault(file, found)
         if encrypt_vault_id is not None:
             password = found.for_encryption(encrypt_vault_id)
             label = password.label
-        changed = vault_files.edited(plain, file.suffix)
+        changed = vault_files.edit_text(plain, file.suffix)
         if changed != plain or encrypt_vault_id is not None:
-            vault_files.write(file, vault_format.encrypt(changed, password.value, label).encode())
+            vault_files.write_file(file, vault_format.encrypt(changed, password.value, label).encode())
 
 
 @app.command()
@@ -89,7 +93,7 @@ def view(
     """Show encrypted files; on a terminal in the pager."""
     found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
     for file in files:
-        plain = vault_files.opened(file, found)[0]
+        plain = vault_files.open_vault(file, found)[0]
         if sys.stdout.isatty():
             pydoc.pager(plain.decode("utf-8", "replace"))
         else:
@@ -106,7 +110,9 @@ def encrypt(
     output: Output = None,
 ) -> None:
     """Encrypt files in place."""
-    password = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass).for_encryption(encrypt_vault_id)
+    password = _encryption_keyring(vault_id, vault_password_file, ask=ask_vault_pass).for_encryption(
+        encrypt_vault_id
+    )
 
     def convert(file: Path) -> bytes:
         plain = sys.stdin.buffer.read() if file == _STANDARD else vault_files.read_plain(file)
@@ -114,7 +120,7 @@ def encrypt(
             raise InputError("is already encrypted", file=file)
         return vault_format.encrypt(plain, password.value, password.label).encode()
 
-    _convert(files, output, convert)
+    _convert_files(files, output, convert)
 
 
 @app.command()
@@ -131,12 +137,12 @@ def decrypt(
     def convert(file: Path) -> bytes:
         if file == _STANDARD:
             return found.open(sys.stdin.read(), "standard input", 1)
-        return vault_files.opened(file, found)[0]
+        return vault_files.open_vault(file, found)[0]
 
-    _convert(files, output, convert, mode=vault_files.PRIVATE)
+    _convert_files(files, output, convert, mode=vault_files.PRIVATE)
 
 
-def _convert(
+def _convert_files(
     files: list[Path] | None,
     output: Path | None,
     convert: Callable[[Path], bytes],
@@ -152,7 +158,7 @@ def _convert(
         if target == _STANDARD:
             sys.stdout.buffer.write(content)
         else:
-            vault_files.write(target, content, mode=mode)
+            vault_files.write_file(target, content, mode=mode)
 
 
 @app.command()
@@ -170,13 +176,13 @@ def rekey(
     if new_vault_id is not None and new_vault_password_file is not None:
         raise InputError("cannot be used together with --new-vault-password-file", field="--new-vault-id")
     found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
-    plain = [(file, vault_files.opened(file, found)) for file in files]
+    plain = [(file, vault_files.open_vault(file, found)) for file in files]
     ids = [new_vault_id] if new_vault_id is not None else []
     paths = [new_vault_password_file] if new_vault_password_file is not None else []
-    fresh = keyring.collect(ids, paths, ask=not ids and not paths, new=True, environment=False)
+    fresh = keyring.collect_keyring(ids, paths, ask=not ids and not paths, new=True, environment=False)
     password = fresh.for_encryption()
     for file, (content, _, _) in plain:
-        vault_files.write(file, vault_format.encrypt(content, password.value, password.label).encode())
+        vault_files.write_file(file, vault_format.encrypt(content, password.value, password.label).encode())
 
 
 @app.command("encrypt-string")
@@ -197,7 +203,7 @@ def encrypt_string(
     output: Output = None,
 ) -> None:
     """Encrypt texts as !vault values for a YAML file."""
-    found = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass)
+    found = _encryption_keyring(vault_id, vault_password_file, ask=ask_vault_pass)
     password = found.for_encryption(encrypt_vault_id)
     names = list(name or [])
     values: list[tuple[str | None, str]] = []
@@ -211,16 +217,16 @@ def encrypt_string(
     if "-" in (texts or []) or stdin_name is not None or not values:
         values.append((stdin_name, sys.stdin.read()))
     shown = "\n".join(
-        _value(one, vault_format.encrypt(text.encode(), password.value, password.label))
+        _format_value(one, vault_format.encrypt(text.encode(), password.value, password.label))
         for one, text in values
     )
     if output is None or output == _STANDARD:
         sys.stdout.write(shown)
     else:
-        vault_files.write(output, shown.encode())
+        vault_files.write_file(output, shown.encode())
 
 
-def _value(name: str | None, text: str) -> str:
+def _format_value(name: str | None, text: str) -> str:
     """`NAME: !vault |` and the text, indented by ten as ansible-vault does it."""
     head = f"{name}: !vault |\n" if name else "!vault |\n"
     return head + "".join(f"          {line}\n" for line in text.splitlines())

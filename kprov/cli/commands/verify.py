@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from kprov.cli.options.run_options import HostOptions, takes_run
-from kprov.cli.output.tables import Format, FormatOption, errors, status_text, table
+from kprov.cli.options.run_options import HostOptions, add_options
+from kprov.cli.output.tables import Format, FormatOption, errors, print_table, status_text
 from kprov.playbook.results.run_result import Silent
 
 Probe = Annotated[
@@ -22,14 +22,14 @@ ShowAll = Annotated[
 ]
 
 
-class _Warnings(Silent):
+class _WarningPrinter(Silent):
     """Warnings about hosts, on standard error."""
 
     def warning(self, text: str) -> None:
         errors.print(f"warning: {text}", style="magenta", markup=False)
 
 
-@takes_run
+@add_options
 def command(
     given: HostOptions,
     output: FormatOption = Format.TABLE,
@@ -38,10 +38,10 @@ def command(
     show_all: ShowAll = False,
 ) -> None:
     """Check the hosts and the cluster. The exit code is 1 if a check fails."""
-    check(given, output=output, probe=probe, wait=wait, show_all=show_all)
+    run_checks(given, output=output, probe=probe, wait=wait, show_all=show_all)
 
 
-def check(
+def run_checks(
     given: HostOptions,
     *,
     output: Format = Format.TABLE,
@@ -50,21 +50,21 @@ def check(
     show_all: bool = False,
 ) -> None:
     """Print the results; end the program with 1 if a check fails."""
-    from kprov.operations.verify import run
+    from kprov.operations.verify import verify_cluster
 
     given.unlock()
-    results = run(given.path, given.host_options(), _Warnings(), probe=probe, wait=wait)
+    results = verify_cluster(given.path, given.host_options(), _WarningPrinter(), probe=probe, wait=wait)
     if output is Format.JSON:
-        typer.echo(json.dumps(document(results), indent=2))
+        typer.echo(json.dumps(results_document(results), indent=2))
     else:
-        show(results, every=show_all)
+        print_results(results, every=show_all)
     if any(not result.ok for result in results):
         raise typer.Exit(1)
 
 
-def document(results: list[Any]) -> dict[str, Any]:
+def results_document(results: list[Any]) -> dict[str, Any]:
     """`-o json`: {"ok": bool, "passed": n, "failed": n, "warnings": n, "results": [...]}."""
-    passed, failed, warnings = _count(results)
+    passed, failed, warnings = _count_results(results)
     return {
         "ok": failed == 0,
         "passed": passed,
@@ -74,14 +74,14 @@ def document(results: list[Any]) -> dict[str, Any]:
     }
 
 
-def show(results: list[Any], *, every: bool) -> None:
+def print_results(results: list[Any], *, every: bool) -> None:
     """Print one row for each host and area, with its failures and warnings below it."""
     rows: list[tuple[str, ...]] = []
     places: dict[tuple[str, str], list[Any]] = {}
     for result in results:
         places.setdefault((result.host, result.area), []).append(result)
     for (host, area), found in sorted(places.items(), key=lambda item: (item[0][0] == "cluster", item[0][0])):
-        passed, failed, warnings = _count(found)
+        passed, failed, warnings = _count_results(found)
         status = status_text(ok=not failed, warning=bool(warnings))
         rows.append((host, area, status, f"{passed} of {len(found)}", ""))
         rows += [
@@ -89,14 +89,14 @@ def show(results: list[Any], *, every: bool) -> None:
             for result in found
             if every or not result.ok or result.warning
         ]
-    table(("HOST", "AREA", "", "CHECK", "DETAIL"), rows)
-    passed, failed, warnings = _count(results)
+    print_table(("HOST", "AREA", "", "CHECK", "DETAIL"), rows)
+    passed, failed, warnings = _count_results(results)
     typer.echo(
         f"\n{passed} checks passed, {failed} failed" + (f", {warnings} with a warning" if warnings else "")
     )
 
 
-def _count(results: list[Any]) -> tuple[int, int, int]:
+def _count_results(results: list[Any]) -> tuple[int, int, int]:
     """How many results passed without a warning, failed, and passed with a warning."""
     failed = sum(not result.ok for result in results)
     warnings = sum(result.ok and result.warning for result in results)

@@ -14,7 +14,7 @@ from kprov.cli.output.tables import Format, FormatOption
 
 def command(output: FormatOption = Format.TABLE) -> None:
     """Show the versions of kprov, its components and Python, and the digests of the lock files."""
-    found = document()
+    found = version_document()
     if output is Format.JSON:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -31,7 +31,7 @@ def command(output: FormatOption = Format.TABLE) -> None:
         typer.echo(f"{name.ljust(width)}   {text}")
 
 
-def document() -> dict[str, Any]:
+def version_document() -> dict[str, Any]:
     """`-o json`: {"kprov", "components": {"version", "commit", "tree_state", "date"}, "python", "locks"}.
 
     `locks` has the SHA-256 of each lock file of the bundle: with the same ones, two operators build the same.
@@ -40,7 +40,7 @@ def document() -> dict[str, Any]:
 
     return {
         "kprov": version("kprov"),
-        "components": {"version": sources.components_version(), **json.loads(sources.build_info())},
+        "components": {"version": sources.read_components_version(), **json.loads(sources.read_build_info())},
         "python": platform.python_version(),
         "locks": {path.name: sources.file_digest(path) for path in (lock.LOCK, image_packages.LOCK)},
     }

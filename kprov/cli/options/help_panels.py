@@ -7,7 +7,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 
-class Command(TyperCommand):
+class SectionedCommand(TyperCommand):
     """Arguments, options, then a section for each panel."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -167,10 +167,10 @@ class HostOptions:
 
     def loaded(self) -> Loaded:
         """The inventory, with the passwords of its vaults at hand. Raises InputError."""
-        from kprov.inventory.sources.load import load
+        from kprov.inventory.sources.load import load_inventory
 
         self.unlock()
-        return load(list(self.inventory))
+        return load_inventory(list(self.inventory))
 
     def unlock(self) -> None:
         """Have the passwords of vaults."""
@@ -183,7 +183,7 @@ class HostOptions:
         return RunOptions(
             limit=self.limit,
             forks=self.forks,
-            extra_vars=extra_vars(self.extra_vars),
+            extra_vars=read_extra_vars(self.extra_vars),
             defaults=self._defaults(),
         )
 
@@ -200,15 +200,15 @@ class HostOptions:
         if self.connection not in (None, "ssh", "local"):
             raise InputError(f"{self.connection!r} is not ssh or local", field="--connection")
         if self.ask_pass:
-            found["ansible_password"] = asked("SSH password")
+            found["ansible_password"] = ask_password("SSH password")
         if self.ask_become_pass:
-            typed = asked("BECOME password" + (" [as the SSH password]" if self.ask_pass else ""))
+            typed = ask_password("BECOME password" + (" [as the SSH password]" if self.ask_pass else ""))
             found["ansible_become_password"] = typed or found.get("ansible_password")
         return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)
-class Given(HostOptions):
+class RunArguments(HostOptions):
     """What the command line says about a run of a playbook."""
 
     check: Check = False
@@ -233,8 +233,8 @@ class Given(HostOptions):
             self.host_options(),
             check=self.check,
             diff=self.diff,
-            tags=split(self.tags) or ("all",),
-            skip_tags=split(self.skip_tags),
+            tags=split_names(self.tags) or ("all",),
+            skip_tags=split_names(self.skip_tags),
             start_at_task=self.start_at_task,
             step=self.step,
             force_handlers=self.force_handlers,
@@ -254,7 +254,7 @@ class Given(HostOptions):
         return paths
 
 
-def asked(what: str) -> str:
+def ask_password(what: str) -> str:
     """A password that is typed; it is never shown again."""
     import getpass
 
@@ -266,7 +266,7 @@ def asked(what: str) -> str:
     return typed
 
 
-def takes_run(function: Callable[..., None]) -> Callable[..., None]:
+def add_options(function: Callable[..., None]) -> Callable[..., None]:
     """A command whose first parameter is a HostOptions or a Given: its options become the command's."""
     own_hints = get_type_hints(function, include_extras=True)
     first, *own = inspect.signature(function).parameters.values()
@@ -297,28 +297,28 @@ def takes_run(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def split(text: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
     """Names of a comma list."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def extra_vars(texts: list[str] | None) -> dict[str, Any]:
+def read_extra_vars(texts: list[str] | None) -> dict[str, Any]:
     """Variables of -e options, the later ones win; key=value are texts, as in Ansible. Raises InputError."""
     found: dict[str, Any] = {}
     for text in texts or []:
-        found |= _extra(text)
+        found |= _parse_extra_vars(text)
     return found
 
 
-def _extra(text: str) -> dict[str, Any]:
+def _parse_extra_vars(text: str) -> dict[str, Any]:
     from kprov.inventory import yaml_file
     from kprov.playbook.loading.arguments import split as words_of
     from kprov.playbook.loading.arguments import unquoted
 
     if text.startswith("@"):
-        loaded = yaml_file.load(Path(text[1:]))
+        loaded = yaml_file.load_yaml(Path(text[1:]))
     elif text.lstrip().startswith(("{", "[")):
-        loaded = yaml_file.parse(text, "--extra-vars")
+        loaded = yaml_file.parse_yaml(text, "--extra-vars")
     else:
         try:
             words = words_of(text)

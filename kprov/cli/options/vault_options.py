@@ -47,8 +47,8 @@ def use_passwords(
     """The keyring of these options and the environment, made the process's; asks when required and empty."""
     from kprov.inventory.vault import keyring
 
-    found = keyring.collect(ids or (), files or (), ask=ask)
+    found = keyring.collect_keyring(ids or (), files or (), ask=ask)
     if required and not found.passwords and sys.stdin.isatty():
-        found = keyring.collect(ask=True, environment=False)
-    keyring.use(found)
+        found = keyring.collect_keyring(ask=True, environment=False)
+    keyring.use_keyring(found)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from kprov.playbook.results.run_result import RunResult, Silent
 
 
-class Both(Silent):
+class CallbackPair(Silent):
     """Tells the first, then the second; questions are the first one's."""
 
     def __init__(self, first: Silent, second: Silent) -> None:

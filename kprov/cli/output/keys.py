@@ -17,7 +17,7 @@ ENTER = ("\r", "\n")
 _ERASE = ("\x7f", "\x08")
 
 
-def somebody_is_there() -> bool:
+def can_read_keys() -> bool:
     """Whether keys can be read: standard input is a terminal, and the program is in its foreground."""
     try:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
@@ -64,7 +64,7 @@ class Keyboard:
 
 
 @contextmanager
-def keyboard() -> Iterator[Keyboard]:
+def open_keyboard() -> Iterator[Keyboard]:
     """Neither lines, echo nor signals; what was typed before the question is forgotten."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kprov.playbook.running.engine import Engine
 
 
-def show(
+def print_listing(
     engine: Engine, playbooks: Sequence[Path], *, hosts: bool, tasks: bool, tags: bool, includes: bool = False
 ) -> None:
     """Print it; with `includes` files that plays include by a literal name are read too.

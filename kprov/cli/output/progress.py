@@ -13,14 +13,12 @@ from rich.text import Text
 
 from kprov.cli.output import prompts
 from kprov.cli.output.live_view import View
-from kprov.cli.output.result_lines import diff_lines, each, reasons
+from kprov.cli.output.result_lines import diff_lines, failure_reasons, result_and_items
 from kprov.cli.output.tables import COLOURS, console, errors, on_terminal
 from kprov.playbook.results.run_result import RunResult, Silent
 
 if TYPE_CHECKING:
     from rich.live import Live
-
-__all__ = ["Progress", "diff_lines", "reasons"]
 
 _STYLES = {**COLOURS, "failed": "bold red", "ignored": "magenta", "skipped": "cyan", "retry": "magenta"}
 _BAD = ("failed", "unreachable", "ignored")
@@ -82,10 +80,10 @@ class Progress(Silent):
         counts[outcome] = counts.get(outcome, 0) + 1
         bad = outcome in _BAD
         told = bad or self._verbose > 0 or (outcome == "changed" and self._live is None)
-        says = outcome == "ok" and any(one.get("_ansible_verbose_always") for one in each(result))
+        says = outcome == "ok" and any(one.get("_ansible_verbose_always") for one in result_and_items(result))
         if told or says:
             self._line(outcome, f"{host}: {task}" + (f" ({place})" if bad and place else ""))
-        for line in reasons(result) if bad else []:
+        for line in failure_reasons(result) if bad else []:
             self._detail(line)
         if told and result.get("unforeseen"):
             self._detail("known only when the changes before it are made")
@@ -108,7 +106,7 @@ class Progress(Silent):
         """Ask until the answer is y, n or c; n when nobody can answer."""
         self._flush()
         with self._aside():
-            return prompts.step(name)
+            return prompts.ask_step(name)
 
     def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
         """Ask, or wait."""
@@ -119,7 +117,7 @@ class Progress(Silent):
     def ask(self, prompt: str, *, echo: bool) -> str:
         """Ask for a variable."""
         with self._aside():
-            return prompts.ask(prompt, echo=echo)
+            return prompts.ask_variable(prompt, echo=echo)
 
     def no_hosts(self, play: str) -> None:
         """A play that concerns nobody."""
@@ -171,7 +169,7 @@ class Progress(Silent):
         )
 
     def _messages(self, result: dict[str, Any]) -> None:
-        for one in each(result)[1:] or [result]:
+        for one in result_and_items(result)[1:] or [result]:
             for key, value in one.items():
                 if key.startswith("_") or key in ("changed", "failed", "item", "ansible_loop_var"):
                     continue

@@ -12,7 +12,7 @@ from kprov.inventory import secrets
 from kprov.playbook.results.run_result import AbortedError
 
 
-def step(name: str) -> str:
+def ask_step(name: str) -> str:
     """--step's answer: y, n or c; n at the input's end, as nothing may run that nobody agreed to."""
     while True:
         console.print(
@@ -28,7 +28,7 @@ def step(name: str) -> str:
             return answer[0]
 
 
-def ask(prompt: str, *, echo: bool) -> str:
+def ask_variable(prompt: str, *, echo: bool) -> str:
     """An answer to vars_prompt; nothing where nobody can type."""
     if not sys.stdin.isatty():
         errors.print(f"warning: there is no terminal to ask: {prompt}", style="magenta", markup=False)
@@ -50,12 +50,12 @@ def pause(task: str, prompt: str, *, seconds: float | None, echo: bool) -> str:
     if seconds is not None:
         said = f": {prompt}" if prompt else ""
         console.print(f"Pausing for {seconds:g} seconds{hidden}{said}", markup=False)
-    if not keys.somebody_is_there():
+    if not keys.can_read_keys():
         if seconds is None:
             errors.print("warning: there is no terminal; the pause is skipped", style="magenta")
         time.sleep(seconds or 0)
         return ""
-    with keys.keyboard() as keyboard:
+    with keys.open_keyboard() as keyboard:
         if seconds is not None:
             console.print("(press Ctrl-C, then C to continue now or A to abort)", markup=False)
             _, key = keyboard.typed(ends=(keys.INTERRUPT,), seconds=seconds)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kprov.cli.output.result_lines import each
+from kprov.cli.output.result_lines import result_and_items
 from kprov.errors import InputError
 from kprov.inventory import secrets
 from kprov.playbook.results.run_result import RunResult, Silent
@@ -52,19 +52,19 @@ class Recorder(Silent):
             "outcome": outcome,
             "seconds": round(seconds, 4),
             "changed": bool(result.get("changed")),
-            "msg": _said(result.get("msg")),
+            "msg": _message_of(result.get("msg")),
         }
-        items = each(result)[1:]
+        items = result_and_items(result)[1:]
         if items:
-            said["items"] = [_item(item) for item in items]
+            said["items"] = [_item_entry(item) for item in items]
         entry["hosts"][host] = said
 
 
-def _said(message: Any) -> Any:
+def _message_of(message: Any) -> Any:
     return "" if message is None else message
 
 
-def _item(result: dict[str, Any]) -> dict[str, Any]:
+def _item_entry(result: dict[str, Any]) -> dict[str, Any]:
     """Of a no_log task an item says no more than its outcome: its result has nothing else."""
     label = result.get("_ansible_item_label", result.get(str(result.get("ansible_loop_var", "item"))))
     outcome = next(
@@ -74,11 +74,11 @@ def _item(result: dict[str, Any]) -> dict[str, Any]:
         "item": label,
         "outcome": outcome,
         "changed": bool(result.get("changed")),
-        "msg": _said(result.get("msg")),
+        "msg": _message_of(result.get("msg")),
     }
 
 
-def write(path: Path, recorder: Recorder, result: RunResult, *, check: bool = False) -> None:
+def write_report(path: Path, recorder: Recorder, result: RunResult, *, check: bool = False) -> None:
     """Write the report whole, for its owner only. Raises InputError when it cannot be written."""
     document = {
         "kprov_report": VERSION,
@@ -96,7 +96,9 @@ def write(path: Path, recorder: Recorder, result: RunResult, *, check: bool = Fa
         "warnings": recorder.warnings,
         "stats": result.custom,
     }
-    text = json.dumps(clean(document), indent=1, default=lambda value: secrets.scrub(str(value))) + "\n"
+    text = (
+        json.dumps(scrub_values(document), indent=1, default=lambda value: secrets.scrub(str(value))) + "\n"
+    )
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -110,12 +112,12 @@ def write(path: Path, recorder: Recorder, result: RunResult, *, check: bool = Fa
         raise InputError(f"cannot be written: {error.strerror}", file=path, field="--report") from error
 
 
-def clean(value: Any) -> Any:
+def scrub_values(value: Any) -> Any:
     """Without secrets, text by text: a document scrubbed as a whole could end up as no JSON."""
     if isinstance(value, str):
         return secrets.scrub(value)
     if isinstance(value, dict):
-        return {clean(str(key)): clean(one) for key, one in value.items()}
+        return {scrub_values(str(key)): scrub_values(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [clean(one) for one in value]
+        return [scrub_values(one) for one in value]
     return value

@@ -7,16 +7,16 @@ import json
 from typing import Any
 
 
-def each(result: dict[str, Any]) -> list[dict[str, Any]]:
+def result_and_items(result: dict[str, Any]) -> list[dict[str, Any]]:
     """A result and, after it, those of a loop's items."""
     items = result.get("results")
     return [result, *(one for one in (items if isinstance(items, list) else []) if isinstance(one, dict))]
 
 
-def reasons(result: dict[str, Any]) -> list[str]:
+def failure_reasons(result: dict[str, Any]) -> list[str]:
     """What a failed task says: its message, the end of what its program said, and each failed item's."""
     lines: list[str] = []
-    for one in each(result):
+    for one in result_and_items(result):
         if one is not result and not one.get("failed"):
             continue
         text = str(one.get("msg") or "")
@@ -29,7 +29,7 @@ def reasons(result: dict[str, Any]) -> list[str]:
 def diff_lines(result: dict[str, Any]) -> list[str]:
     """A result's diffs as unified diffs."""
     lines: list[str] = []
-    for one in each(result):
+    for one in result_and_items(result):
         diffs = one.get("diff") or []
         for diff in [diffs] if isinstance(diffs, dict) else diffs:
             if not isinstance(diff, dict):
@@ -37,7 +37,7 @@ def diff_lines(result: dict[str, Any]) -> list[str]:
             if "prepared" in diff:
                 lines += str(diff["prepared"]).splitlines()
                 continue
-            before, after = _text(diff.get("before")), _text(diff.get("after"))
+            before, after = _to_text(diff.get("before")), _to_text(diff.get("after"))
             lines += [
                 line.rstrip("\n")
                 for line in difflib.unified_diff(
@@ -50,7 +50,7 @@ def diff_lines(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):

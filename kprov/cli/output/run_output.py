@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kprov.cli.options.run_options import Given
+from kprov.cli.options.run_options import RunArguments
 from kprov.cli.output import report
-from kprov.cli.output.callback_pair import Both
+from kprov.cli.output.callback_pair import CallbackPair
 from kprov.cli.output.progress import Progress
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Watch:
+class RunOutput:
     """One run; `finish` shows how it ended."""
 
-    given: Given
+    given: RunArguments
     callbacks: Callbacks
     recorder: report.Recorder
 
@@ -31,16 +31,16 @@ class Watch:
         from kprov.cli.output import summary
 
         if self.given.report is not None:
-            report.write(self.given.report, self.recorder, result, check=self.given.check)
-        summary.show(result, check=self.given.check, inventory=self.given.inventory)
+            report.write_report(self.given.report, self.recorder, result, check=self.given.check)
+        summary.print_summary(result, check=self.given.check, inventory=self.given.inventory)
 
 
 @contextmanager
-def watched(given: Given) -> Iterator[Watch]:
+def show_run(given: RunArguments) -> Iterator[RunOutput]:
     """Progress and report of a run."""
     progress = Progress(diff=given.diff, verbose=given.verbose)
     recorder = report.Recorder()
-    watch = Watch(given, Both(progress, recorder), recorder)
+    watch = RunOutput(given, CallbackPair(progress, recorder), recorder)
     try:
         yield watch
     except KeyboardInterrupt:

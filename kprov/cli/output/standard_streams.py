@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
-class _Lasting(io.FileIO):
+class _UnfailingWriter(io.FileIO):
     """A descriptor that takes what is written also when it can go nowhere; the reason is kept."""
 
     #: What was lost because of something else than a reader who has gone.
@@ -26,11 +26,11 @@ class _Lasting(io.FileIO):
             return written
         except OSError as error:
             if error.errno != errno.EPIPE:
-                _Lasting.lost = error
+                _UnfailingWriter.lost = error
             return len(memoryview(data))
 
 
-def lasting() -> None:
+def protect_streams() -> None:
     """Make standard output and error such streams, and let none of the three be missing."""
     for descriptor in range(3):
         try:
@@ -38,11 +38,11 @@ def lasting() -> None:
         except OSError:  # closed by the caller; else the next file or socket would be the output
             os.open(os.devnull, os.O_RDWR)
     sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
-    sys.stdout, sys.stderr = _stream(1, sys.stdout), _stream(2, sys.stderr)
+    sys.stdout, sys.stderr = _protect_stream(1, sys.stdout), _protect_stream(2, sys.stderr)
 
 
-def _stream(descriptor: int, old: TextIO | None) -> io.TextIOWrapper:
-    raw = _Lasting(descriptor, "w", closefd=False)
+def _protect_stream(descriptor: int, old: TextIO | None) -> io.TextIOWrapper:
+    raw = _UnfailingWriter(descriptor, "w", closefd=False)
     passes = old is not None and old.errors == "surrogateescape"
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
@@ -53,8 +53,8 @@ def _stream(descriptor: int, old: TextIO | None) -> io.TextIOWrapper:
     )
 
 
-def lost() -> OSError | None:
+def write_error() -> OSError | None:
     """Why output was lost, if it was and a reader who has gone is not the reason."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    return _Lasting.lost
+    return _UnfailingWriter.lost

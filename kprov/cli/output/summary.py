@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from kprov.cli.output.tables import console, table
+from kprov.cli.output.tables import console, print_table
 from kprov.playbook.results.run_result import RunResult
 
 _HEAD = ("HOST", "OK", "CHANGED", "UNREACHABLE", "FAILED", "SKIPPED", "RESCUED", "IGNORED")
@@ -18,11 +18,11 @@ _MEANING = {
 _WORTH_NAMING = 0.1
 
 
-def show(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
+def print_summary(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
     """A row a host, counted as ansible-playbook does: OK has the CHANGED ones in it; then what failed."""
     console.print()
     if result.hosts:
-        table(
+        print_table(
             _HEAD, [(name, *(str(number) for number in vars(s).values())) for name, s in result.hosts.items()]
         )
     slow = sorted(

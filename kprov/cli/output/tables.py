@@ -14,7 +14,7 @@ from rich.text import Text
 from kprov.inventory import secrets
 
 
-class _Scrubbed:
+class _ScrubbedStream:
     """A standard stream without secrets, whatever is printed; otherwise as it is at the moment."""
 
     def __init__(self, name: str) -> None:
@@ -34,15 +34,15 @@ class _Scrubbed:
         return getattr(stream, "rich_proxied_file", stream)
 
 
-def _console(name: str) -> Console:
-    stream = cast("IO[str]", _Scrubbed(name))
+def _make_console(name: str) -> Console:
+    stream = cast("IO[str]", _ScrubbedStream(name))
     return Console(highlight=False, soft_wrap=True, file=stream)
 
 
 #: Lines are never folded: a log's are found by grep, and a folded secret would be seen.
-console = _console("stdout")
+console = _make_console("stdout")
 #: Warnings.
-errors = _console("stderr")
+errors = _make_console("stderr")
 
 
 def on_terminal() -> bool:
@@ -76,7 +76,7 @@ COLOURS = {
 }
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print columns, two blanks apart, as kubectl does."""
     if not on_terminal():
         lines = [list(head), *[list(row) for row in rows]]

@@ -9,7 +9,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def address(value: Any) -> Address:
+def parse_address(value: Any) -> Address:
     """An IP address in text. Raises ValueError."""
     try:
         if not isinstance(value, str):
@@ -20,7 +20,7 @@ def address(value: Any) -> Address:
         raise ValueError(f"must be an IP address such as 192.0.2.10, not {value!r}") from None
 
 
-def network(value: Any) -> Network:
+def parse_network(value: Any) -> Network:
     """A network in text with a prefix length and without host bits. Raises ValueError."""
     if not isinstance(value, str) or "/" not in value:
         raise ValueError(f"must be a network with a prefix length such as 10.233.0.0/18, not {value!r}")

@@ -19,35 +19,35 @@ _FALSE = (False, 0, "false", "no", "off", "n", "f", "0")
 _LARGEST = 8
 
 
-def problems(
+def find_problems(
     inventory: Inventory,
     hosts: Mapping[str, ClusterVariables],
     value: Value,
     place: Callable[[Inventory, str], Place],
 ) -> Iterator[InputError]:
     """Every problem of these hosts; `place` says where a variable is set."""
-    yield from _names(inventory, hosts, place)
+    yield from _check_names(inventory, hosts, place)
     for host, variables in hosts.items():
-        yield from _family(inventory, host, variables, value)
-        yield from _privileges(inventory, host, value, place)
-    yield from _vip(inventory, hosts, value, place)
+        yield from _check_address_family(inventory, host, variables, value)
+        yield from _check_privileges(inventory, host, value, place)
+    yield from _check_vip(inventory, hosts, value, place)
 
 
-def _of_host(inventory: Inventory, host: str) -> Place:
+def _host_place(inventory: Inventory, host: str) -> Place:
     """Where a host is named first."""
     places = inventory.hosts[host].places
     return places[0] if places else (str(inventory.path), None)
 
 
-def _names(
+def _check_names(
     inventory: Inventory, hosts: Mapping[str, ClusterVariables], place: Callable[[Inventory, str], Place]
 ) -> Iterator[InputError]:
     seen: dict[str, str] = {}
     for host, variables in hosts.items():
         name = variables.kube_override_hostname or host
         field = "kube_override_hostname" if variables.kube_override_hostname else host
-        file, line = place(inventory, field) if field != host else _of_host(inventory, host)
-        text = labels.name_problem(name)
+        file, line = place(inventory, field) if field != host else _host_place(inventory, host)
+        text = labels.find_name_problem(name)
         if text is not None:
             hint = "" if field != host else "; rename the host, or set kube_override_hostname for it"
             yield InputError(text + hint, file=file, line=line, field=field)
@@ -57,7 +57,7 @@ def _names(
             yield InputError(text, file=file, line=line, field=field)
 
 
-def _family(
+def _check_address_family(
     inventory: Inventory, host: str, variables: ClusterVariables, value: Value
 ) -> Iterator[InputError]:
     """A host without `ip` has the address that it is reached at."""
@@ -70,14 +70,14 @@ def _family(
     except ValueError:
         return
     if family != 4:
-        file, line = _of_host(inventory, host)
+        file, line = _host_place(inventory, host)
         text = (
             f"{host} has the IPv6 address {address}; set the variable ip to its IPv4 address for the cluster"
         )
         yield InputError(text, file=file, line=line, field="ansible_host")
 
 
-def _privileges(
+def _check_privileges(
     inventory: Inventory, host: str, value: Value, place: Callable[[Inventory, str], Place]
 ) -> Iterator[InputError]:
     """The roles install packages and units; who logs in as somebody else than root has to become root."""
@@ -94,7 +94,7 @@ def _privileges(
     yield InputError(text, file=file, line=line, field="ansible_become")
 
 
-def _vip(
+def _check_vip(
     inventory: Inventory,
     hosts: Mapping[str, ClusterVariables],
     value: Value,
@@ -106,13 +106,13 @@ def _vip(
         vip = variables.kube_vip_address
         if vip == "":
             continue
-        address = variables.ip or _ipv4(value(host, "ansible_host")) or _ipv4(host)
+        address = variables.ip or _parse_ipv4(value(host, "ansible_host")) or _parse_ipv4(host)
         text = None
         if vip.is_multicast or vip.is_loopback or vip.is_unspecified or vip.is_link_local or vip.is_reserved:
             text = f"{vip} is not a usable address for the API server"
         elif address == vip:
             text = f"{vip} is the address of host {host}"
-        elif address is not None and host in movers and _far(address, vip):
+        elif address is not None and host in movers and _are_far_apart(address, vip):
             text = f"{vip} is not on the network of {host} ({address}), where keepalived would have to add it"
         if text is not None:
             file, line = place(inventory, "kube_vip_address")
@@ -120,12 +120,12 @@ def _vip(
             return
 
 
-def _far(one: ipaddress.IPv4Address, other: ipaddress.IPv4Address) -> bool:
+def _are_far_apart(one: ipaddress.IPv4Address, other: ipaddress.IPv4Address) -> bool:
     """Whether no network has both addresses."""
     return int(one) >> (32 - _LARGEST) != int(other) >> (32 - _LARGEST)
 
 
-def _ipv4(text: Any) -> ipaddress.IPv4Address | None:
+def _parse_ipv4(text: Any) -> ipaddress.IPv4Address | None:
     try:
         return ipaddress.IPv4Address(str(text))
     except ValueError:

@@ -16,13 +16,13 @@ _SPECIAL = re.compile(r'["\\\x00-\x1f\x7f]')
 _DEFAULT = "runc"
 
 
-def check(value: Any) -> Any:
+def check_runtimes(value: Any) -> Any:
     """The list as it is. ValueError: containerd would not start with it, with the item and the field."""
     if not isinstance(value, list):
         raise ValueError("must be a list of mappings with name and type")  # noqa: TRY004 - pydantic's protocol
     items: dict[str, int] = {}
     for number, runtime in enumerate(value, 1):
-        problem = _problem(runtime)
+        problem = _find_problem(runtime)
         if problem:
             raise ValueError(f"item {number}{problem}")
         name = runtime["name"]
@@ -32,7 +32,7 @@ def check(value: Any) -> Any:
     return value
 
 
-def _problem(runtime: Any) -> str:
+def _find_problem(runtime: Any) -> str:
     """What follows the item's number in a message, "" when nothing is wrong."""
     if not isinstance(runtime, Mapping):
         return " must be a mapping with name and type"
@@ -49,10 +49,10 @@ def _problem(runtime: Any) -> str:
         return ": name must consist of lower-case letters, digits, - and ., as a RuntimeClass's handler"
     if runtime["name"] == _DEFAULT:
         return f": {_DEFAULT} is containerd's default runtime and cannot be defined again"
-    return _option_problem(runtime.get("options", {}))
+    return _find_option_problem(runtime.get("options", {}))
 
 
-def _option_problem(options: Any) -> str:
+def _find_option_problem(options: Any) -> str:
     if not isinstance(options, Mapping):
         return ": options must be a mapping"
     for name, value in options.items():

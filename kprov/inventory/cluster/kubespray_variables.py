@@ -19,13 +19,13 @@ _RENAMED = {
 }
 
 
-def adapt(inventory: Inventory, given: Mapping[str, Any]) -> None:
+def adapt_inventory(inventory: Inventory, given: Mapping[str, Any]) -> None:
     """Read the inventory's variables as those of a cluster from now on; `given` are the command line's."""
     inventory.given = given
-    inventory.adjust = adjusted
+    inventory.adjust = adapt_variables
 
 
-def adjusted(variables: dict[str, Any]) -> dict[str, Any]:
+def adapt_variables(variables: dict[str, Any]) -> dict[str, Any]:
     """A host's raw variables as the roles take them."""
     # An empty value is kubespray's way to say nothing.
     found = {
@@ -35,8 +35,8 @@ def adjusted(variables: dict[str, Any]) -> dict[str, Any]:
     }
     # There it is where programs are installed to; here, a folder of the bundle.
     found.pop("bin_dir", None)
-    _apiserver(found)
-    _ports(found)
+    _adapt_apiserver(found)
+    _adapt_ports(found)
     if found.get("kube_vip_enabled") is False:
         found.pop("kube_vip_address", None)
     for theirs, ours in _RENAMED.items():
@@ -45,7 +45,7 @@ def adjusted(variables: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _apiserver(found: dict[str, Any]) -> None:
+def _adapt_apiserver(found: dict[str, Any]) -> None:
     """An external load balancer's names belong into the certificate."""
     balancer = found.get("loadbalancer_apiserver")
     names = [balancer.get("address")] if isinstance(balancer, dict) else []
@@ -56,7 +56,7 @@ def _apiserver(found: dict[str, Any]) -> None:
         found["supplementary_addresses_in_ssl_keys"] = [*known, *more]
 
 
-def _ports(found: dict[str, Any]) -> None:
+def _adapt_ports(found: dict[str, Any]) -> None:
     """Kubespray's local balancer has the API's port on 127.0.0.1 only; haproxy here needs its own one."""
     if str(found.get("loadbalancer_apiserver_port")) == str(found.get("kube_apiserver_port", _API_PORT)):
         del found["loadbalancer_apiserver_port"]

@@ -12,7 +12,7 @@ EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _LETTERS = "begin and end with a letter or digit"
 
 
-def name_problem(name: str) -> str | None:
+def find_name_problem(name: str) -> str | None:
     """Why a text cannot name a node (RFC 1123); None when it can."""
     if not _NAME.fullmatch(name):
         return (
@@ -25,7 +25,7 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def key_problem(key: str) -> str | None:
+def find_key_problem(key: str) -> str | None:
     """Why a text cannot be the key of a label or taint; None when it can."""
     domain, slash, name = key.rpartition("/")
     if slash and (not _NAME.fullmatch(domain) or len(domain) > _NAME_LENGTH):
@@ -38,7 +38,7 @@ def key_problem(key: str) -> str | None:
     return None
 
 
-def value_problem(value: str) -> str | None:
+def find_value_problem(value: str) -> str | None:
     """Why a text cannot be the value of a label or taint; None when it can."""
     if value and (not _PART.fullmatch(value) or len(value) > _PART_LENGTH):
         return (
@@ -48,7 +48,7 @@ def value_problem(value: str) -> str | None:
     return None
 
 
-def taint_problem(taint: str) -> str | None:
+def find_taint_problem(taint: str) -> str | None:
     """Why a text is not KEY=VALUE:EFFECT (or KEY:EFFECT); None when it is."""
     said, colon, effect = taint.rpartition(":")
     if not colon or effect not in EFFECTS:
@@ -57,4 +57,4 @@ def taint_problem(taint: str) -> str | None:
             f"{taint!r} is not a taint: it must be KEY=VALUE:EFFECT or KEY:EFFECT, with {effects} as EFFECT"
         )
     key, _, value = said.partition("=")
-    return key_problem(key) or value_problem(value)
+    return find_key_problem(key) or find_value_problem(value)

@@ -12,7 +12,7 @@ from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
 from kprov.inventory.cluster import cluster_hosts, kubespray_variables, variable_effects
-from kprov.inventory.cluster.variable_errors import describe
+from kprov.inventory.cluster.variable_errors import describe_error
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.model import Inventory
 
@@ -41,21 +41,21 @@ def validate(
     `resolve(host)` gives templated variables (the engine's `host_scope`); without it
     texts with templates are passed over. `given` are variables of the command line.
     """
-    kubespray_variables.adapt(inventory, given or {})
+    kubespray_variables.adapt_inventory(inventory, given or {})
     problems: list[InputError] = []
-    _groups(inventory, problems)
-    _members(inventory, problems)
-    found = {host: _variables(inventory, host, resolve, problems) for host in inventory.hosts}
-    _refused(inventory, resolve, problems)
-    _addresses(inventory, resolve, problems)
+    _check_groups(inventory, problems)
+    _check_members(inventory, problems)
+    found = {host: _check_variables(inventory, host, resolve, problems) for host in inventory.hosts}
+    _check_refused_variables(inventory, resolve, problems)
+    _check_addresses(inventory, resolve, problems)
     for variables in found.values():
-        _networks(inventory, variables, found, resolve, problems)
+        _check_networks(inventory, variables, found, resolve, problems)
     nodes = {host for group in MEMBERS for host in inventory.members(group)}
-    problems += cluster_hosts.problems(
+    problems += cluster_hosts.find_problems(
         inventory,
         {host: variables for host, variables in found.items() if host in nodes},
-        lambda host, name: _value(inventory, host, resolve, name),
-        place,
+        lambda host, name: _resolve_value(inventory, host, resolve, name),
+        variable_place,
     )
     unique = list({str(problem): problem for problem in problems}.values())
     if len(unique) == 1:
@@ -68,7 +68,7 @@ def validate(
     return found
 
 
-def place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
+def variable_place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
     """File and line where a variable is set; the option's name for one of the command line."""
     if name in inventory.given:
         return "--extra-vars", None
@@ -78,10 +78,10 @@ def place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
     return str(inventory.path), None
 
 
-def _groups(inventory: Inventory, problems: list[InputError]) -> None:
+def _check_groups(inventory: Inventory, problems: list[InputError]) -> None:
     for group in inventory.groups.values():
-        above = _above(inventory, group.name)
-        below = _below(inventory, group.name)
+        above = _ancestors(inventory, group.name)
+        below = _descendants(inventory, group.name)
         if group.name in GROUPS or (above | below) & set(GROUPS) - {"all"}:
             continue
         # A group of hosts that are all in the cluster's groups is the user's own way to set variables.
@@ -102,15 +102,19 @@ def _groups(inventory: Inventory, problems: list[InputError]) -> None:
         )
 
 
-def _above(inventory: Inventory, name: str) -> set[str]:
-    return {up for parent in inventory.groups[name].parents for up in {parent} | _above(inventory, parent)}
+def _ancestors(inventory: Inventory, name: str) -> set[str]:
+    return {
+        up for parent in inventory.groups[name].parents for up in {parent} | _ancestors(inventory, parent)
+    }
 
 
-def _below(inventory: Inventory, name: str) -> set[str]:
-    return {down for child in inventory.groups[name].children for down in {child} | _below(inventory, child)}
+def _descendants(inventory: Inventory, name: str) -> set[str]:
+    return {
+        down for child in inventory.groups[name].children for down in {child} | _descendants(inventory, child)
+    }
 
 
-def _members(inventory: Inventory, problems: list[InputError]) -> None:
+def _check_members(inventory: Inventory, problems: list[InputError]) -> None:
     for name in MEMBERS:
         hosts = inventory.members(name)
         group = inventory.groups.get(name)
@@ -126,7 +130,7 @@ def _members(inventory: Inventory, problems: list[InputError]) -> None:
             problems.append(InputError(text, file=file, line=line, field=name))
 
 
-def _variables(
+def _check_variables(
     inventory: Inventory, host: str, resolve: Resolve | None, problems: list[InputError]
 ) -> ClusterVariables:
     raw = inventory.variables(host)
@@ -139,9 +143,9 @@ def _variables(
             if resolve is None:
                 continue
             try:
-                value = _resolved(resolve(host), name)
+                value = _resolve_variables(resolve(host), name)
             except InputError as error:
-                file, line = place(inventory, name)
+                file, line = variable_place(inventory, name)
                 problems.append(InputError(f"{error.reason} (host {host})", file=file, line=line, field=name))
                 continue
         values[name] = value
@@ -150,8 +154,8 @@ def _variables(
     except ValidationError as error:
         for entry in error.errors():
             name = str(entry["loc"][0])
-            file, line = place(inventory, name)
-            problems.append(InputError(describe(entry), file=file, line=line, field=name))
+            file, line = variable_place(inventory, name)
+            problems.append(InputError(describe_error(entry), file=file, line=line, field=name))
             values.pop(name, None)
         try:
             return ClusterVariables.model_validate(values)
@@ -159,25 +163,27 @@ def _variables(
             return ClusterVariables()
 
 
-def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
+def _check_refused_variables(
+    inventory: Inventory, resolve: Resolve | None, problems: list[InputError]
+) -> None:
     """Variables that ask for another cluster than kprov makes."""
     for host in inventory.hosts:
         raw = inventory.variables(host)
-        for name in (*variable_effects.table().refused, *variable_effects.table().installed):
+        for name in (*variable_effects.load_table().refused, *variable_effects.load_table().installed):
             value = raw.get(name)
             if isinstance(value, str) and "{{" in value:
                 try:
-                    value = _resolved(resolve(host), name) if resolve is not None else None
+                    value = _resolve_variables(resolve(host), name) if resolve is not None else None
                 except InputError as error:
                     problems.append(error)
                     continue
-            reason = variable_effects.against(name, value)
+            reason = variable_effects.find_conflict(name, value)
             if reason is not None:
-                file, line = place(inventory, name)
+                file, line = variable_place(inventory, name)
                 problems.append(InputError(reason, file=file, line=line, field=name))
 
 
-def _resolved(scope: Mapping[str, Any], name: str) -> Any:
+def _resolve_variables(scope: Mapping[str, Any], name: str) -> Any:
     value = scope[name]
     undefined = getattr(value, "_undefined_message", None)
     if undefined is not None:
@@ -185,23 +191,23 @@ def _resolved(scope: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _value(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> Any:
+def _resolve_value(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> Any:
     """A host's variable, templates rendered; None when it is not set or cannot be rendered."""
     value = inventory.variables(host).get(name)
     if isinstance(value, str) and ("{{" in value or "{%" in value):
         try:
-            return _resolved(resolve(host), name) if resolve else None
+            return _resolve_variables(resolve(host), name) if resolve else None
         except InputError:
             return None
     return value
 
 
 def _address_of(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> str | None:
-    value = _value(inventory, host, resolve, name)
+    value = _resolve_value(inventory, host, resolve, name)
     return str(value) if value is not None else None
 
 
-def _addresses(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
+def _check_addresses(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
     for name in ("ansible_host", "ip"):
         seen: dict[tuple[str, str], str] = {}
         nodes = {host for group in MEMBERS for host in inventory.members(group)}
@@ -229,7 +235,7 @@ def _addresses(inventory: Inventory, resolve: Resolve | None, problems: list[Inp
                 )
 
 
-def _networks(
+def _check_networks(
     inventory: Inventory,
     variables: ClusterVariables,
     everybody: Mapping[str, ClusterVariables],
@@ -237,7 +243,7 @@ def _networks(
     problems: list[InputError],
 ) -> None:
     pods, services = variables.kube_pods_subnet, variables.kube_service_addresses
-    file, line = place(inventory, "kube_pods_subnet")
+    file, line = variable_place(inventory, "kube_pods_subnet")
     if pods.version == services.version and pods.overlaps(services):
         problems.append(
             InputError(
@@ -248,7 +254,7 @@ def _networks(
             )
         )
     for name, network in (("kube_pods_subnet", pods), ("kube_service_addresses", services)):
-        where = place(inventory, name)
+        where = variable_place(inventory, name)
         for host in everybody:
             for variable in ("ip", "ansible_host"):
                 text = _address_of(inventory, host, resolve, variable)
@@ -279,7 +285,7 @@ def _networks(
                 )
             )
     prefix, nodes = variables.kube_network_node_prefix, len(inventory.members("kube_node"))
-    where = place(inventory, "kube_network_node_prefix")
+    where = variable_place(inventory, "kube_network_node_prefix")
     if (prefix <= pods.prefixlen and nodes > 1) or prefix < pods.prefixlen:
         problems.append(
             InputError(
@@ -294,7 +300,7 @@ def _networks(
         text = f"{pods} has room for {room} nodes of a /{prefix}, the inventory has {nodes}"
         problems.append(InputError(text, file=file, line=line, field="kube_pods_subnet"))
     if services.num_addresses < 16:
-        where = place(inventory, "kube_service_addresses")
+        where = variable_place(inventory, "kube_service_addresses")
         problems.append(
             InputError(
                 f"{services} is too small for a cluster's services; /28 or larger",

@@ -69,21 +69,21 @@ class Table:
 
 
 @lru_cache(maxsize=1)
-def table() -> Table:
+def load_table() -> Table:
     """The table of known variables."""
     return Table(**yaml.safe_load(_TABLE.read_text(encoding="utf-8")))
 
 
-def findings(inventory: Inventory, root: Path) -> list[Finding]:
+def find_effects(inventory: Inventory, root: Path) -> list[Finding]:
     """Every place of every variable, by file and line; `root` has the roles, templates and playbooks."""
     _read_all(inventory)
-    users = variable_usage.of_project(root)
-    named = _named_by_templates(inventory)
+    users = variable_usage.find_project_usage(root)
+    named = _find_named_by_templates(inventory)
     found = [
         Finding(name, file, line, *_effect(name, value, users, named))
         for name, value, file, line in _definitions(inventory)
     ]
-    found += _unread(inventory)
+    found += _find_unread_files(inventory)
     return sorted(set(found), key=lambda one: (one.file, one.line or 0, one.name))
 
 
@@ -106,13 +106,13 @@ def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | No
                 yield name, value, str(inventory.path), None
 
 
-def _named_by_templates(inventory: Inventory) -> dict[str, set[str]]:
+def _find_named_by_templates(inventory: Inventory) -> dict[str, set[str]]:
     """Variables that templates of other variables name, with those."""
     found: dict[str, set[str]] = {}
     for name, value, _, _ in _definitions(inventory):
         if isinstance(value, (Secret, Undecrypted)):
             continue
-        for used in variable_usage.names(str(value)) - {name}:
+        for used in variable_usage.find_names(str(value)) - {name}:
             found.setdefault(used, set()).add(name)
     return found
 
@@ -120,10 +120,10 @@ def _named_by_templates(inventory: Inventory) -> dict[str, set[str]]:
 def _effect(
     name: str, value: Any, users: Mapping[str, tuple[str, ...]], named: Mapping[str, set[str]]
 ) -> tuple[Effect, str]:
-    known = table()
+    known = load_table()
     if (rule := known.refused.get(name)) is not None:
-        return _ruled(value, rule)
-    if (reason := contradiction(name, value)) is not None:
+        return _apply_rules(value, rule)
+    if (reason := find_version_conflict(name, value)) is not None:
         return Effect.REFUSED, reason
     if name == "loadbalancer_apiserver_port" and str(value) == str(_API_PORT):
         return Effect.NONE, "the API server has that port on every address; haproxy keeps 8443"
@@ -134,10 +134,10 @@ def _effect(
     if name in known.none:
         return Effect.NONE, known.none[name]
     if name in users:
-        return Effect.USED, _shown(users[name])
+        return Effect.USED, _format_value(users[name])
     if name in ClusterVariables.model_fields:
         return Effect.USED, "kprov itself"
-    if carriers := _carriers(name, users, named):
+    if carriers := _find_carriers(name, users, named):
         return Effect.USED, f"through the inventory's own {', '.join(carriers)}"
     close = suggestions.closest(
         name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
@@ -150,21 +150,21 @@ def _effect(
     return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
 
 
-def _shown(users: tuple[str, ...]) -> str:
+def _format_value(users: tuple[str, ...]) -> str:
     roles = [user.removeprefix("role ") for user in users if user.startswith("role ")]
     others = [user for user in users if not user.startswith("role ")]
     word = "roles" if len(roles) > 1 else "role"
     return "; ".join([*([f"{word} {', '.join(roles)}"] if roles else []), *others])
 
 
-def _carriers(
+def _find_carriers(
     name: str,
     users: Mapping[str, tuple[str, ...]],
     named: Mapping[str, set[str]],
     above: tuple[str, ...] = (),
 ) -> list[str]:
     """Variables whose templates name this one and that have an effect, themselves or through others."""
-    known = table()
+    known = load_table()
     return sorted(
         other
         for other in named.get(name, ())
@@ -175,15 +175,15 @@ def _carriers(
             or other in known.mapped
             or other in known.connection
             or other in ClusterVariables.model_fields
-            or _carriers(other, users, named, (*above, name))
+            or _find_carriers(other, users, named, (*above, name))
         )
     )
 
 
-def _ruled(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
+def _apply_rules(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
     if isinstance(value, str) and "{{" in value:
         return Effect.NONE, "a template; refused when it makes anything else than what kprov does"
-    reason = refusal(value, rule)
+    reason = explain_refusal(value, rule)
     if reason is not None:
         return Effect.REFUSED, reason
     return Effect.NONE, "what kprov does anyway" if value in rule.get(
@@ -191,7 +191,7 @@ def _ruled(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
     ) else "off, as it must be here"
 
 
-def refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
+def explain_refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
     """Why a value of a variable of the table's `refused` cannot be; None when it can."""
     if value is None or value in ("", False, [], {}) or value in rule.get("allowed", []):
         return None
@@ -200,15 +200,15 @@ def refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
     return str(rule["reason"])
 
 
-def against(name: str, value: Any) -> str | None:
+def find_conflict(name: str, value: Any) -> str | None:
     """Why a variable cannot have this value here; None when it can."""
-    rule = table().refused.get(name)
-    return contradiction(name, value) if rule is None else refusal(value, rule)
+    rule = load_table().refused.get(name)
+    return find_version_conflict(name, value) if rule is None else explain_refusal(value, rule)
 
 
-def contradiction(name: str, value: Any) -> str | None:
+def find_version_conflict(name: str, value: Any) -> str | None:
     """Why a version cannot be what is installed here; None when it is, or when it is a template."""
-    fixed = table().installed.get(name)
+    fixed = load_table().installed.get(name)
     if fixed is None or value in (None, "") or (isinstance(value, str) and "{{" in value):
         return None
     wanted, version = str(value).removeprefix("v"), fixed["version"].removeprefix("v")
@@ -217,7 +217,7 @@ def contradiction(name: str, value: Any) -> str | None:
     return f"{value} is not what is installed: {fixed['reason']} {version}; set that, or leave it out"
 
 
-def warnings(found: Iterable[Finding], inventory: str) -> list[str]:
+def list_warnings(found: Iterable[Finding], inventory: str) -> list[str]:
     """What the user of a cluster should know of these findings: variables and files that do nothing.
 
     Names that nothing knows are told one by one, with their places. Known ones without effect, of which an
@@ -239,7 +239,7 @@ def warnings(found: Iterable[Finding], inventory: str) -> list[str]:
     return told
 
 
-def _unread(inventory: Inventory) -> Iterator[Finding]:
+def _find_unread_files(inventory: Inventory) -> Iterator[Finding]:
     """Files of group_vars and host_vars that belong to nobody."""
     for folder in inventory.directories:
         for kind, names in (("group_vars", inventory.groups), ("host_vars", inventory.hosts)):

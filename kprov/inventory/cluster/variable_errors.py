@@ -18,7 +18,7 @@ _SENTENCES = {
 }
 
 
-def describe(error: Mapping[str, Any]) -> str:
+def describe_error(error: Mapping[str, Any]) -> str:
     """The sentence for an entry of pydantic's ValidationError.errors(), with the value that it is about."""
     sentence = _SENTENCES.get(error["type"])
     text = sentence.format(**error.get("ctx", {})) if sentence else error["msg"].removeprefix("Value error, ")

@@ -19,23 +19,23 @@ _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _HOSTVARS = re.compile(r"hostvars\[[^\]]+\]\[['\"](\w+)['\"]\]")
 
 
-def names(text: str) -> set[str]:
+def find_names(text: str) -> set[str]:
     """Names in the templates and conditions of a text."""
     found: set[str] = set()
     for match in _EXPRESSION.finditer(text):
-        found |= of_expression(match[1] or match[2] or "")
+        found |= find_expression_names(match[1] or match[2] or "")
     for match in _CONDITION.finditer(text):
-        found |= of_expression(match[1])
+        found |= find_expression_names(match[1])
     return found
 
 
-def of_expression(text: str) -> set[str]:
+def find_expression_names(text: str) -> set[str]:
     """Names in an expression."""
     return set(_NAME.findall(_QUOTED.sub("''", text))) | set(_HOSTVARS.findall(text))
 
 
 @lru_cache(maxsize=4)
-def of_project(root: Path) -> dict[str, tuple[str, ...]]:
+def find_project_usage(root: Path) -> dict[str, tuple[str, ...]]:
     """For every variable the roles that use it, under ROOT/roles, ROOT/templates and ROOT/playbooks.
 
     A template belongs to the roles whose files name it.
@@ -46,7 +46,7 @@ def of_project(root: Path) -> dict[str, tuple[str, ...]]:
         for path in _files(role):
             text = path.read_text(encoding="utf-8")
             texts[role.name] = texts.get(role.name, "") + text
-            known = names(text)
+            known = find_names(text)
             if path.parent.name == "defaults":
                 known |= set(yaml.safe_load(text) or {})
             for name in known:
@@ -54,7 +54,7 @@ def of_project(root: Path) -> dict[str, tuple[str, ...]]:
     for folder in ("templates", "playbooks"):
         for path in _files(root / folder):
             users = {f"role {role}" for role, text in texts.items() if path.name in text}
-            for name in names(path.read_text(encoding="utf-8")):
+            for name in find_names(path.read_text(encoding="utf-8")):
                 found.setdefault(name, set()).update(users or {f"{folder}/{path.name}"})
     return {name: tuple(sorted(users)) for name, users in found.items()}
 

@@ -18,21 +18,21 @@ _TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-def _network(value: Any) -> Any:
+def _check_network(value: Any) -> Any:
     """A CIDR without host bits, as the components take it."""
-    return _ipv4(addresses.network(value))
+    return _check_ipv4(addresses.parse_network(value))
 
 
-def _address(value: Any) -> Any:
-    return addresses.address(value)
+def _check_address(value: Any) -> Any:
+    return addresses.parse_address(value)
 
 
-def _vip(value: Any) -> Any:
+def _check_vip(value: Any) -> Any:
     """An address, or "" for none."""
-    return value if value == "" else _ipv4(_address(value))
+    return value if value == "" else _check_ipv4(_check_address(value))
 
 
-def _dns_name(value: Any) -> Any:
+def _check_dns_name(value: Any) -> Any:
     if isinstance(value, str) and not _DNS_NAME.fullmatch(value):
         raise ValueError(
             "must be a DNS name of lower case letters, digits, '-' and '.', such as cluster.local"
@@ -40,26 +40,26 @@ def _dns_name(value: Any) -> Any:
     return value
 
 
-def _port_range(value: Any) -> Any:
+def _check_port_range(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"\d+-\d+", value):
         raise ValueError("must be a range of ports such as 30000-32767")
     return value
 
 
-def _ipv4(value: Any) -> Any:
+def _check_ipv4(value: Any) -> Any:
     if value.version != 4:
         kind = "network" if "/" in str(value) else "address"
         raise ValueError(f"{str(value)!r} is an IPv6 {kind}; hosts, pods and services need IPv4")
     return value
 
 
-def _absolute(value: Any) -> Any:
+def _check_absolute_path(value: Any) -> Any:
     if not isinstance(value, str) or not PurePosixPath(value).is_absolute():
         raise ValueError("must be an absolute path such as /var/lib/data")
     return value
 
 
-def _time(value: Any) -> Any:
+def _check_time(value: Any) -> Any:
     """A time as haproxy takes it; a bare number is milliseconds."""
     if isinstance(value, bool) or not _TIME.fullmatch(str(value)):
         raise ValueError("must be a time above 0, such as 750ms or 3s")
@@ -80,19 +80,19 @@ _KUBELET_LABELS = frozenset(
 _KUBELET_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 
 
-def _within(domain: str, *parents: str) -> bool:
+def _is_within(domain: str, *parents: str) -> bool:
     return any(domain == parent or domain.endswith(f".{parent}") for parent in parents)
 
 
-def _labels(labels: dict[str, str]) -> dict[str, str]:
+def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     """Labels that a kubelet may set on its own node; the API server's NodeRestriction forbids others."""
     for name, value in labels.items():
-        problem = label_rules.key_problem(name) or label_rules.value_problem(value)
+        problem = label_rules.find_key_problem(name) or label_rules.find_value_problem(value)
         if problem is not None:
             raise ValueError(problem)
         domain = name.rpartition("/")[0]
-        own = _within(domain, "kubernetes.io", "k8s.io")
-        if not own or name in _KUBELET_LABELS or _within(domain, *_KUBELET_DOMAINS):
+        own = _is_within(domain, "kubernetes.io", "k8s.io")
+        if not own or name in _KUBELET_LABELS or _is_within(domain, *_KUBELET_DOMAINS):
             continue
         if domain == "node-role.kubernetes.io":
             raise ValueError(
@@ -107,30 +107,30 @@ def _labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-def _taint(taint: str) -> str:
-    problem = label_rules.taint_problem(taint)
+def _check_taint(taint: str) -> str:
+    problem = label_rules.find_taint_problem(taint)
     if problem is not None:
         raise ValueError(problem)
     return taint
 
 
-def _node(name: str) -> str:
-    problem = label_rules.name_problem(name)
+def _check_node_name(name: str) -> str:
+    problem = label_rules.find_name_problem(name)
     if problem is not None:
         raise ValueError(problem)
     return name
 
 
-Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_network)]
-Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _ipv4(_address(value)))]
-Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
-Time = Annotated[str, BeforeValidator(_time)]
+Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_check_network)]
+Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _check_ipv4(_check_address(value)))]
+Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_check_address)]
+Time = Annotated[str, BeforeValidator(_check_time)]
 Count = Annotated[int, Field(ge=1)]
-Folder = Annotated[str, BeforeValidator(_absolute)]
-Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_vip)]
-Name = Annotated[str, BeforeValidator(_dns_name)]
-Taint = Annotated[str, AfterValidator(_taint)]
-NodeName = Annotated[str, AfterValidator(_node)]
+Folder = Annotated[str, BeforeValidator(_check_absolute_path)]
+Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_check_vip)]
+Name = Annotated[str, BeforeValidator(_check_dns_name)]
+Taint = Annotated[str, AfterValidator(_check_taint)]
+NodeName = Annotated[str, AfterValidator(_check_node_name)]
 
 
 class ClusterVariables(BaseModel):
@@ -147,7 +147,7 @@ class ClusterVariables(BaseModel):
     upstream_dns_servers: list[Server] = []
     kube_apiserver_port: Port = 6443
     loadbalancer_apiserver_port: Port = 8443
-    kube_apiserver_node_port_range: Annotated[str, BeforeValidator(_port_range)] = "30000-32767"
+    kube_apiserver_node_port_range: Annotated[str, BeforeValidator(_check_port_range)] = "30000-32767"
     haproxy_connect_timeout: Time = "750ms"
     haproxy_check_interval: Time = "3s"
     haproxy_check_fast_interval: Time = "500ms"
@@ -159,14 +159,14 @@ class ClusterVariables(BaseModel):
     kube_apiserver_workers: Annotated[int, Field(ge=1, le=64)] = 1
     kube_vip_address: Vip = ""
     supplementary_addresses_in_ssl_keys: list[str] = []
-    node_labels: Annotated[dict[str, str], AfterValidator(_labels)] = {}
+    node_labels: Annotated[dict[str, str], AfterValidator(_check_labels)] = {}
     node_taints: list[Taint] = []
     etcd_data_dir: Folder = "/var/lib/etcd"
     kube_config_dir: Folder = "/etc/kubernetes"
     kube_cert_dir: Folder = "/etc/kubernetes/pki"
     bundle_root: Folder = "/opt/kprov"
     containerd_additional_runtimes: Annotated[
-        list[dict[str, Any]], BeforeValidator(container_runtimes.check)
+        list[dict[str, Any]], BeforeValidator(container_runtimes.check_runtimes)
     ] = []
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2

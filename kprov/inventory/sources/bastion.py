@@ -14,7 +14,7 @@ _ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_
 _OWN_WAY = ("proxyjump", "proxycommand", "-J")
 
 
-def jump(inventory: Inventory, host: str, variables: dict[str, Any]) -> dict[str, str]:
+def jump_variables(inventory: Inventory, host: str, variables: dict[str, Any]) -> dict[str, str]:
     """What to add to a host's variables: ansible_ssh_common_args with the way through the bastion.
 
     Empty outside of a cluster's inventory: there a group of this name is one like any other, as in Ansible.
@@ -29,11 +29,11 @@ def jump(inventory: Inventory, host: str, variables: dict[str, Any]) -> dict[str
     if any(way in given.lower() or way in given for way in _OWN_WAY):
         return {}
     common = str(variables.get("ansible_ssh_common_args") or "")
-    option = f"-o {shlex.quote(f'ProxyCommand={_command(inventory, bastions[0])}')}"
+    option = f"-o {shlex.quote(f'ProxyCommand={_proxy_command(inventory, bastions[0])}')}"
     return {"ansible_ssh_common_args": f"{common} {option}".strip()}
 
 
-def _command(inventory: Inventory, name: str) -> str:
+def _proxy_command(inventory: Inventory, name: str) -> str:
     variables = inventory.variables(name)
 
     def get(*names: str) -> str:

@@ -31,7 +31,7 @@ class _Reader:
         return InputError(message, file=self.path, line=line or self.line, field=field)
 
 
-def read(inventory: Inventory, path: Path, text: str) -> None:
+def read_ini(inventory: Inventory, path: Path, text: str) -> None:
     """Add a file's groups and hosts. Raises InputError with the line."""
     reader = _Reader(inventory, path, {})
     group, kind = "ungrouped", "hosts"
@@ -84,7 +84,7 @@ def _variable(reader: _Reader, group: str, line: str) -> None:
     name, equals, text = (part.strip() for part in line.partition("="))
     if not equals:
         raise reader.error(f"expected NAME=VALUE, not {line!r}", group)
-    reader.inventory.set_group(group, _mapping(reader, {name: value(text)}))
+    reader.inventory.set_group(group, _mapping(reader, {name: parse_value(text)}))
 
 
 def _hosts(reader: _Reader, group: str, line: str) -> None:
@@ -95,7 +95,7 @@ def _hosts(reader: _Reader, group: str, line: str) -> None:
     pattern = words[0]
     if pattern == "---":
         raise reader.error("this looks like YAML; rename the file to end in .yml", group)
-    names, port = host_ranges.hosts(pattern, str(reader.path), reader.line)
+    names, port = host_ranges.expand_entry(pattern, str(reader.path), reader.line)
     if pattern.endswith(":") and port is None:
         raise reader.error("a host's name cannot end with a colon: NAME:PORT", pattern)
     variables: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def _hosts(reader: _Reader, group: str, line: str) -> None:
         key, equals, text = word.partition("=")
         if not equals:
             raise reader.error(f"expected NAME=VALUE, not {word!r}", pattern)
-        variables[key] = value(text)
+        variables[key] = parse_value(text)
     for name in names:
         new = name not in reader.inventory.hosts
         reader.inventory.add_host(name, group, (str(reader.path), reader.line))
@@ -120,22 +120,22 @@ def _mapping(reader: _Reader, variables: dict[str, Any]) -> yaml_file.Mapping:
     return found
 
 
-def value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """A value as Ansible reads it in INI files: a Python literal where it is one, or else the text."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            return _plain(ast.literal_eval(text))
+            return _to_plain(ast.literal_eval(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
-def _plain(found: Any) -> Any:
+def _to_plain(found: Any) -> Any:
     """What YAML could say too: tuples and sets are lists, bytes and complex numbers texts."""
     if isinstance(found, (list, tuple, set)):
-        return [_plain(entry) for entry in found]
+        return [_to_plain(entry) for entry in found]
     if isinstance(found, dict):
-        return {key: _plain(entry) for key, entry in found.items()}
+        return {key: _to_plain(entry) for key, entry in found.items()}
     if isinstance(found, bytes):
         return found.decode("utf-8", "surrogateescape")
     if isinstance(found, complex):

@@ -17,7 +17,7 @@ LEGACY = {
 }
 
 
-def add(inventory: Inventory) -> None:
+def add_groups(inventory: Inventory) -> None:
     """Have the present names above the old ones, and `k8s_cluster` where the inventory has none."""
     for old, new in LEGACY.items():
         if old in inventory.groups:

@@ -20,7 +20,7 @@ _YAML = (".yml", ".yaml", ".json")
 Source = Path | str
 
 
-def load(sources: Source | Sequence[Source]) -> Inventory:
+def load_inventory(sources: Source | Sequence[Source]) -> Inventory:
     """The inventory of one or several sources; later ones win. `a,b,` is a list of hosts.
 
     Every mistake of form is an InputError with file and line, where Ansible often only warns.
@@ -28,33 +28,33 @@ def load(sources: Source | Sequence[Source]) -> Inventory:
     given = [sources] if isinstance(sources, (str, Path)) else list(sources)
     if not given:
         raise InputError("no inventory was given", field="--inventory")
-    paths = [Path(source) for source in given if not _is_list(source)]
+    paths = [Path(source) for source in given if not _is_host_list(source)]
     for path in paths:
         if not path.exists():
             raise InputError("the inventory does not exist", file=path)
     folders = [path if path.is_dir() else path.parent for path in paths]
     inventory = Inventory(paths[0] if paths else Path(str(given[0])), folders or [Path.cwd()])
-    inventory.named = [str(one) if _is_list(one) else str(Path(one).absolute()) for one in given]
+    inventory.named = [str(one) if _is_host_list(one) else str(Path(one).absolute()) for one in given]
     for source in given:
-        if _is_list(source):
-            _host_list(inventory, str(source))
+        if _is_host_list(source):
+            _read_host_list(inventory, str(source))
         else:
-            _path(inventory, Path(source))
+            _read_path(inventory, Path(source))
     for group in inventory.groups.values():
-        _no_circle(inventory, group.name, ())
-    kubespray_groups.add(inventory)
+        _reject_loop(inventory, group.name, ())
+    kubespray_groups.add_groups(inventory)
     inventory.complete_groups()
-    inventory.jump_rule = bastion.jump
+    inventory.jump_rule = bastion.jump_variables
     if not inventory.hosts:
         raise InputError("the inventory has no hosts", file=inventory.path)
     return inventory
 
 
-def _is_list(source: Source) -> bool:
+def _is_host_list(source: Source) -> bool:
     return "," in str(source) and not Path(source).exists()
 
 
-def _host_list(inventory: Inventory, text: str) -> None:
+def _read_host_list(inventory: Inventory, text: str) -> None:
     for entry in (part.strip() for part in text.split(",")):
         if not entry:
             continue
@@ -65,39 +65,39 @@ def _host_list(inventory: Inventory, text: str) -> None:
             inventory.set_host(name, {"ansible_port": port})
 
 
-def _path(inventory: Inventory, path: Path) -> None:
+def _read_path(inventory: Inventory, path: Path) -> None:
     if not path.is_dir():
-        _file(inventory, path)
+        _read_file(inventory, path)
         return
     entries = [entry for entry in sorted(path.iterdir(), key=lambda entry: entry.name) if _is_source(entry)]
     if not any(entry.is_file() for entry in entries):
         raise InputError("the folder has no inventory file such as hosts.yml", file=path)
     for entry in entries:
         if entry.is_file():
-            _file(inventory, entry)
+            _read_file(inventory, entry)
         elif any(_is_source(inner) and inner.is_file() for inner in entry.iterdir()):
-            _path(inventory, entry)
+            _read_path(inventory, entry)
 
 
 def _is_source(path: Path) -> bool:
     return not (path.name.startswith(".") or path.name in _PASSED_OVER or path.name.endswith(_SUFFIXES))
 
 
-def _file(inventory: Inventory, path: Path) -> None:
+def _read_file(inventory: Inventory, path: Path) -> None:
     if path.suffix == ".toml":
         raise InputError("TOML inventories are not supported; use YAML", file=path)
     if os.access(path, os.X_OK) and _is_program(path):
-        script_source.read(inventory, path)
+        script_source.read_script(inventory, path)
         return
-    text, encrypted = yaml_file.read(path)
+    text, encrypted = yaml_file.read_text(path)
     before = len(inventory.sources)
     if path.suffix in _YAML or (path.suffix == "" and _looks_like_yaml(text)):
-        yaml_source.read(inventory, path, text)
+        yaml_source.read_yaml(inventory, path, text)
     else:
-        ini_source.read(inventory, path, text)
+        ini_source.read_ini(inventory, path, text)
     if encrypted:
         for variables in inventory.sources[before:]:
-            yaml_file.register(variables)
+            yaml_file.register_secrets(variables)
 
 
 def _is_program(path: Path) -> bool:
@@ -113,7 +113,7 @@ def _looks_like_yaml(text: str) -> bool:
     return first.startswith(("---", "{", "%")) or bool(_KEY.match(first))
 
 
-def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
+def _reject_loop(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
     if name in above:
         group = inventory.groups[name]
         raise InputError(
@@ -123,4 +123,4 @@ def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
             field=name,
         )
     for child in inventory.groups[name].children:
-        _no_circle(inventory, child, (*above, name))
+        _reject_loop(inventory, child, (*above, name))

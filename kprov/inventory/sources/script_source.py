@@ -13,25 +13,25 @@ from kprov.inventory.model import Inventory
 _TIMEOUT = 300.0
 
 
-def read(inventory: Inventory, path: Path) -> None:
+def read_script(inventory: Inventory, path: Path) -> None:
     """Run a script and add what it says. Raises InputError."""
-    document = _answer(path, "--list")
+    document = _run_script(path, "--list")
     meta = document.pop("_meta", None)
     hosts: dict[str, None] = {}
     for name, body in document.items():
-        for host in _group(inventory, path, name, body):
+        for host in _add_group(inventory, path, name, body):
             hosts[host] = None
     known = meta.get("hostvars") if isinstance(meta, dict) else None
     if known is not None and not isinstance(known, dict):
         raise InputError("must be a mapping of hosts", file=path, field="_meta.hostvars")
     for host in hosts:
-        found = _answer(path, "--host", host) if known is None else known.get(host, {})
+        found = _run_script(path, "--host", host) if known is None else known.get(host, {})
         if not isinstance(found, dict):
             raise InputError("must be a mapping of variables", file=path, field=f"_meta.hostvars.{host}")
         inventory.set_host(host, found)
 
 
-def _group(inventory: Inventory, path: Path, name: str, body: Any) -> list[str]:
+def _add_group(inventory: Inventory, path: Path, name: str, body: Any) -> list[str]:
     """Add a group; its hosts."""
     inventory.add_group(name, (str(path), None))
     if isinstance(body, list):
@@ -52,7 +52,7 @@ def _group(inventory: Inventory, path: Path, name: str, body: Any) -> list[str]:
     return [str(host) for host in hosts]
 
 
-def _answer(path: Path, *words: str) -> dict[str, Any]:
+def _run_script(path: Path, *words: str) -> dict[str, Any]:
     command = [str(path.absolute()), *words]
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT)

@@ -12,9 +12,9 @@ from kprov.inventory.model import Inventory
 _KEYS = ("hosts", "vars", "children")
 
 
-def read(inventory: Inventory, path: Path, text: str) -> None:
+def read_yaml(inventory: Inventory, path: Path, text: str) -> None:
     """Add a file's groups. Raises InputError with the line."""
-    document = yaml_file.parse(text, str(path))
+    document = yaml_file.parse_yaml(text, str(path))
     if document is None:
         return
     if not isinstance(document, yaml_file.Mapping):
@@ -25,10 +25,10 @@ def read(inventory: Inventory, path: Path, text: str) -> None:
         )
         raise InputError(message, file=path, line=document.lines.get("plugin"), field="plugin")
     for name, body in document.items():
-        _group(inventory, path, document, name, body)
+        _add_group(inventory, path, document, name, body)
 
 
-def _group(inventory: Inventory, path: Path, container: yaml_file.Mapping, name: Any, body: Any) -> None:
+def _add_group(inventory: Inventory, path: Path, container: yaml_file.Mapping, name: Any, body: Any) -> None:
     line = container.lines.get(name)
     if not isinstance(name, str):
         raise InputError(f"{name!r} is not a group's name; quote it", file=path, line=line)
@@ -47,7 +47,7 @@ def _group(inventory: Inventory, path: Path, container: yaml_file.Mapping, name:
             raise InputError(message, file=path, line=place, field=name)
         if value is None:
             continue
-        entries = _short(path, place, value) if isinstance(value, str) else value
+        entries = _expand_short_form(path, place, value) if isinstance(value, str) else value
         if not isinstance(entries, yaml_file.Mapping):
             message = f"must be a mapping, not {type(value).__name__.lower()}"
             raise InputError(message, file=path, line=place, field=f"{name}.{key}")
@@ -55,21 +55,21 @@ def _group(inventory: Inventory, path: Path, container: yaml_file.Mapping, name:
             inventory.set_group(name, entries)
         elif key == "hosts":
             for host, variables in entries.items():
-                _host(inventory, path, entries, name, host, variables)
+                _add_host(inventory, path, entries, name, host, variables)
         else:
             for child, inner in entries.items():
-                _group(inventory, path, entries, child, inner)
+                _add_group(inventory, path, entries, child, inner)
                 inventory.add_child(name, child)
 
 
-def _short(path: Path, line: int | None, name: str) -> yaml_file.Mapping:
+def _expand_short_form(path: Path, line: int | None, name: str) -> yaml_file.Mapping:
     """`hosts: NAME` is short for a mapping with this key alone."""
     found = yaml_file.Mapping({name: None})
     found.file, found.line, found.lines = str(path), line or 0, {name: line or 0}
     return found
 
 
-def _host(
+def _add_host(
     inventory: Inventory, path: Path, container: yaml_file.Mapping, group: str, name: Any, variables: Any
 ) -> None:
     line = container.lines.get(name)
@@ -80,7 +80,7 @@ def _host(
     if variables is not None and not isinstance(variables, dict):
         message = "a host's variables must be a mapping"
         raise InputError(message, file=path, line=line, field=f"{group}.hosts.{name}")
-    names, port = host_ranges.hosts(name, str(path), line)
+    names, port = host_ranges.expand_entry(name, str(path), line)
     for one in names:
         new = one not in inventory.hosts
         inventory.add_host(one, group, (str(path), line))

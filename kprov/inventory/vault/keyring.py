@@ -46,9 +46,9 @@ class Keyring:
     ) -> tuple[bytes, Password]:
         """The plain text and the password that opened it."""
         try:
-            envelope = vault_format.parse(text)
+            envelope = vault_format.parse_envelope(text)
             label = envelope.label or DEFAULT_LABEL
-            only = _set("ANSIBLE_VAULT_ID_MATCH")
+            only = _is_switch_on("ANSIBLE_VAULT_ID_MATCH")
             for one in sorted(self.passwords, key=lambda one: one.label != label):
                 if only and one.label != label:
                     continue
@@ -87,7 +87,7 @@ class Keyring:
         return self.passwords[0]
 
 
-def collect(
+def collect_keyring(
     vault_ids: Sequence[str] = (),
     password_files: Sequence[str | Path] = (),
     *,
@@ -111,20 +111,20 @@ def collect(
     slugs += [*vault_ids, *(f"{DEFAULT_LABEL}@{file}" for file in files)]
     if ask:
         slugs.append(f"{DEFAULT_LABEL}@prompt_ask_vault_pass")
-    return Keyring([_password(slug, new, prompt) for slug in slugs])
+    return Keyring([_read_password(slug, new, prompt) for slug in slugs])
 
 
-def _password(slug: str, new: bool, prompt: Ask) -> Password:
+def _read_password(slug: str, new: bool, prompt: Ask) -> Password:
     label, at, source = slug.partition("@")
     if not at:
         label, source = "", slug
     label = label or DEFAULT_LABEL
     if source in _PROMPTS:
-        return Password(label, _asked(label if source == "prompt" else "", new, prompt))
-    return Password(label, _read(Path(source).expanduser(), label))
+        return Password(label, _ask_password(label if source == "prompt" else "", new, prompt))
+    return Password(label, _read_password_file(Path(source).expanduser(), label))
 
 
-def _asked(label: str, new: bool, prompt: Ask) -> bytes:
+def _ask_password(label: str, new: bool, prompt: Ask) -> bytes:
     shown = f" ({label})" if label else ""
     try:
         value = prompt(f"{'New vault' if new else 'Vault'} password{shown}: ")
@@ -139,11 +139,11 @@ def _asked(label: str, new: bool, prompt: Ask) -> bytes:
     return value.strip().encode()
 
 
-def _read(path: Path, label: str) -> bytes:
+def _read_password_file(path: Path, label: str) -> bytes:
     if not path.is_file():
         raise InputError("the vault password file does not exist", file=path)
     if os.access(path, os.X_OK):
-        value = _run(path, label)
+        value = _run_password_script(path, label)
     else:
         try:
             value = path.read_bytes().strip()
@@ -154,7 +154,7 @@ def _read(path: Path, label: str) -> bytes:
     return value
 
 
-def _run(path: Path, label: str) -> bytes:
+def _run_password_script(path: Path, label: str) -> bytes:
     """The standard output of a password script; one whose name ends with -client is told the vault id."""
     words = [str(path.absolute())]
     if path.stem.endswith("-client"):
@@ -172,24 +172,24 @@ def _run(path: Path, label: str) -> bytes:
     return done.stdout.strip(b"\r\n")
 
 
-def _set(name: str) -> bool:
+def _is_switch_on(name: str) -> bool:
     """Whether a switch of the environment is on, in Ansible's words."""
     return os.environ.get(name, "").lower() in ("1", "true", "yes", "on", "y", "t")
 
 
-class _Process:
+class _ProcessKeyring:
     """The keyring of this process."""
 
     keyring: Keyring | None = None
 
 
-def use(keyring: Keyring | None) -> None:
+def use_keyring(keyring: Keyring | None) -> None:
     """Open vault texts with these passwords from now on; None: with those of the environment."""
-    _Process.keyring = keyring
+    _ProcessKeyring.keyring = keyring
 
 
-def current() -> Keyring:
+def current_keyring() -> Keyring:
     """The process's keyring; the environment's passwords are read when first needed."""
-    if _Process.keyring is None:
-        _Process.keyring = collect()
-    return _Process.keyring
+    if _ProcessKeyring.keyring is None:
+        _ProcessKeyring.keyring = collect_keyring()
+    return _ProcessKeyring.keyring

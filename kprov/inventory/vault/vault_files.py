@@ -23,37 +23,37 @@ PRIVATE = 0o600
 
 def read_plain(path: Path) -> bytes:
     """The bytes of a file that is not encrypted yet. Raises InputError."""
-    content = _bytes(path)
+    content = _read_bytes(path)
     if content.startswith(vault_format.HEADER.encode()):
         raise InputError("is encrypted already", file=path)
     return content
 
 
-def content(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
     """The bytes of a file, decrypted with the process's keyring when it is a vault."""
-    found = _bytes(path)
+    found = _read_bytes(path)
     if not found.startswith(vault_format.HEADER.encode()):
         return found
-    return keyring.current().open(found.decode("utf-8", "replace"), path, 1)
+    return keyring.current_keyring().open(found.decode("utf-8", "replace"), path, 1)
 
 
-def opened(path: Path, keys: Keyring) -> tuple[bytes, str | None, Password]:
+def open_vault(path: Path, keys: Keyring) -> tuple[bytes, str | None, Password]:
     """The plain text of a vault file, its label and the password that opened it. Raises VaultError."""
-    text = _bytes(path).decode("utf-8", "replace")
+    text = _read_bytes(path).decode("utf-8", "replace")
     if not vault_format.is_vault(text):
         raise VaultError("is not encrypted", file=path)
     plain, password = keys.open_with(text, path, 1)
-    return plain, vault_format.parse(text).label, password
+    return plain, vault_format.parse_envelope(text).label, password
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from None
 
 
-def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
+def write_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Replace or make a file at once, readable by its owner only while it is written.
 
     A file that is there keeps its owner and, without `mode`, its mode; a new one is 0600. A link is followed.
@@ -76,7 +76,7 @@ def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
         raise
 
 
-def edited(plain: bytes, suffix: str) -> bytes:
+def edit_text(plain: bytes, suffix: str) -> bytes:
     """A text after the user's editor ($VISUAL, $EDITOR, vi) has been on it. Raises InputError.
 
     The editor works in a folder of its own (0700, its backups and swap files too), in memory where

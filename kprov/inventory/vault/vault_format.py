@@ -42,7 +42,7 @@ def is_vault(text: str) -> bool:
     return text.startswith(HEADER)
 
 
-def parse(text: str) -> Envelope:
+def parse_envelope(text: str) -> Envelope:
     """The parts of a vault text; VaultError says what is wrong with it."""
     lines = text.strip().splitlines()
     fields = lines[0].strip().split(";") if lines else []
@@ -67,7 +67,7 @@ def encrypt(plain: bytes, password: bytes, label: str | None = None, *, salt: by
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     salt = os.urandom(32) if salt is None else salt
-    key, hmac_key, counter = _keys(password, salt)
+    key, hmac_key, counter = _derive_keys(password, salt)
     padder = padding.PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(key), modes.CTR(counter)).encryptor()
     ciphertext = encryptor.update(padder.update(plain) + padder.finalize()) + encryptor.finalize()
@@ -89,7 +89,7 @@ def decrypt(envelope: Envelope, password: bytes) -> bytes | None:
     from cryptography.hazmat.primitives import hashes, hmac, padding
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-    key, hmac_key, counter = _keys(password, envelope.salt)
+    key, hmac_key, counter = _derive_keys(password, envelope.salt)
     check = hmac.HMAC(hmac_key, hashes.SHA256())
     check.update(envelope.ciphertext)
     try:
@@ -106,7 +106,7 @@ def decrypt(envelope: Envelope, password: bytes) -> bytes | None:
 
 
 @functools.lru_cache(maxsize=256)
-def _keys(password: bytes, salt: bytes) -> tuple[bytes, bytes, bytes]:
+def _derive_keys(password: bytes, salt: bytes) -> tuple[bytes, bytes, bytes]:
     """AES key (32 bytes), HMAC key (32) and counter (16)."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC

@@ -18,7 +18,7 @@ def plain(path: Path) -> bytes | None:
     with path.open("rb") as file:
         if file.read(len(_HEADER)) != _HEADER:
             return None
-    return keyring.current().open(path.read_text(), path)
+    return keyring.current_keyring().open(path.read_text(), path)
 
 
 def travelling(path: Path, args: dict[str, Any]) -> tuple[str, bytes | Path]:

@@ -18,7 +18,7 @@ def include_vars(call: Call) -> dict[str, Any]:
     """Variables of a file or of a folder's files, as facts of the host above its play's variables."""
     args = call.args
     name = args.get("file") or args.get("_raw_params")
-    extensions = agent_modules.converted(
+    extensions = agent_modules.convert_argument(
         "extensions", args.get("extensions") or _EXTENSIONS, {"type": "list"}
     )
     found: dict[str, Any] = {}
@@ -59,7 +59,7 @@ def include_vars(call: Call) -> dict[str, Any]:
 
 def _variables(path: Path) -> tuple[dict[str, Any], bool]:
     """What a file says, and whether it was encrypted: then it is not shown."""
-    document = yaml_file.load(path)
+    document = yaml_file.load_yaml(path)
     if document is not None and not isinstance(document, dict):
         raise ActionError(f"{path} must be stored as a dictionary/hash")
     return document or {}, controller_files.plain(path) is not None
@@ -68,7 +68,7 @@ def _variables(path: Path) -> tuple[dict[str, Any], bool]:
 def _of_folder(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
     args = call.args
     depth = int(args.get("depth") or 0)
-    ignored = agent_modules.converted("ignore_files", args.get("ignore_files") or [], {"type": "list"})
+    ignored = agent_modules.convert_argument("ignore_files", args.get("ignore_files") or [], {"type": "list"})
     matching = re.compile(str(args.get("files_matching") or ".*"))
     lenient = agent_modules.truth(args.get("ignore_unknown_extensions"))
     found = []

@@ -142,7 +142,7 @@ def validate_argument_spec(call: Call) -> dict[str, Any]:
     for name, entry in spec.items():
         try:
             value = call.templar.value(given[name], call.scope, name) if name in given else None
-            agent_modules.check(name, {} if value is None else {name: value}, {name: entry}, {})
+            agent_modules.check_arguments(name, {} if value is None else {name: value}, {name: entry}, {})
         except agent_modules.UnsupportedError as error:
             errors.append(error.names)
         except (agent_modules.ArgumentError, TemplatingError) as error:

@@ -99,7 +99,7 @@ def collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:
 def _routes(folder: Path) -> dict[str, Any]:
     """What a collection's meta/runtime.yml says of its modules."""
     file = folder / "meta" / "runtime.yml"
-    document = yaml_file.load(file) if file.is_file() else None
+    document = yaml_file.load_yaml(file) if file.is_file() else None
     routing = document.get("plugin_routing") if isinstance(document, dict) else None
     return (routing or {}).get("modules") or {}
 

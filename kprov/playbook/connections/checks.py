@@ -16,8 +16,8 @@ def hosts_of(inventory: Inventory, plays: Iterable[Play], limit: str | None) -> 
     for play in plays:
         if "{{" in str(play.hosts):
             continue
-        found = host_patterns.match(inventory, play.hosts)
-        yield from host_patterns.limited(inventory, found, limit) if limit else found
+        found = host_patterns.match_hosts(inventory, play.hosts)
+        yield from host_patterns.apply_limit(inventory, found, limit) if limit else found
 
 
 def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
@@ -25,12 +25,12 @@ def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
     told = set()
     for host in dict.fromkeys(hosts):
         for name, value in inventory.variables(host).items():
-            if (name, str(value)) in told or (problem := literal_checks.problem(name, value)) is None:
+            if (name, str(value)) in told or (problem := literal_checks.find_problem(name, value)) is None:
                 told.add((name, str(value)))
                 continue
             file, line = next(
                 (
-                    variable_files.place(source, name)
+                    variable_files.variable_place(source, name)
                     for source in reversed(inventory.sources)
                     if name in source and source[name] == value
                 ),
@@ -57,6 +57,6 @@ def _below(nodes: Iterable[Task | Block]) -> None:
 
 
 def _methods(value: object, file: str, line: int | None) -> None:
-    problem = literal_checks.problem("ansible_become_method", value)
+    problem = literal_checks.find_problem("ansible_become_method", value)
     if problem is not None:
         raise InputError(problem, file=file, line=line, field="become_method")

@@ -122,12 +122,12 @@ def unquoted(text: str) -> str:
 def table(module: str) -> agent_modules.Table | None:
     """What a module takes; None for those whose arguments are free."""
     if module in playbook_keywords.ACTION_FILES:
-        found = agent_modules.of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
+        found = agent_modules.table_of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
         if found is not None:
             return found
     if module in playbook_keywords.LOCAL:
         return playbook_keywords.LOCAL[module]
-    return agent_modules.table(module) if module in agent_modules.names() else None
+    return agent_modules.module_table(module) if module in agent_modules.module_names() else None
 
 
 def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | None, entry: Any) -> None:
@@ -156,7 +156,9 @@ def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | 
         if value is None or _templated(value) or spec[name].get("options"):
             continue
         try:
-            agent_modules.check(module, {name: value}, {name: {**spec[name], "required": False}}, {})
+            agent_modules.check_arguments(
+                module, {name: value}, {name: {**spec[name], "required": False}}, {}
+            )
         except agent_modules.ArgumentError as error:
             where = next((_line(entry, word, key) for key in args if known.get(key) == name), None)
             raise InputError(f"{module}: {error}", file=file, line=where or line) from None

@@ -231,4 +231,4 @@ def short(name: str) -> str:
 @functools.cache
 def known() -> frozenset[str]:
     """Every module and action there is."""
-    return frozenset({*agent_modules.names(), *ACTION_FILES, *LOCAL, "shell", "raw"} - INTERNAL)
+    return frozenset({*agent_modules.module_names(), *ACTION_FILES, *LOCAL, "shell", "raw"} - INTERNAL)

@@ -41,7 +41,7 @@ def playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
 def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     if not path.is_file():
         raise InputError("the playbook does not exist", file=path)
-    document = yaml_file.load(path)
+    document = yaml_file.load_yaml(path)
     if not isinstance(document, list):
         raise InputError("a playbook must be a list of plays", file=path, line=1)
     plays: list[Play] = []
@@ -67,7 +67,7 @@ def single(pattern: str, module: str, arguments: Any, paths: SearchPaths | None 
     """A play of one task: a module on the hosts of a pattern."""
     task = {"name": module, module: arguments or None}
     text = json.dumps([{"hosts": pattern, "gather_facts": False, "tasks": [task]}])
-    document = yaml_file.parse(text, "-m")
+    document = yaml_file.parse_yaml(text, "-m")
     problems = Problems()
     play = Loader(Path.cwd() / "-m", paths or SearchPaths(), problems).play(document[0], None)
     problems.report(Path("-m"))
@@ -240,14 +240,14 @@ class Loader:
             play.roles.append(role)
         around.tasks += self._validation(role, tasks_from, around, given)
         if tasks_file is not None:
-            around.tasks += self.tasks(yaml_file.load(tasks_file), around, role, file=tasks_file)
+            around.tasks += self.tasks(yaml_file.load_yaml(tasks_file), around, role, file=tasks_file)
         return role, [around] if around.tasks else []
 
     def _handlers_of(self, role: Role, name: str, play: Play, around: Block) -> None:
         file = role_files.file(role.path / "handlers", name)
         if file is None:
             return
-        play.handlers += self.handlers(yaml_file.load(file), around, role, file=file)
+        play.handlers += self.handlers(yaml_file.load_yaml(file), around, role, file=file)
 
     def _validation(self, role: Role, entry_point: str, around: Block, given: dict[str, Any]) -> list[Task]:
         spec = role_files.argument_spec(role.path, entry_point)
@@ -391,7 +391,9 @@ class Loader:
         if task.module == "import_tasks":
             path = task_file(task, name)
             block = Block(task.keywords, parent, task.role, task.file, task.line)
-            block.tasks = self.tasks(yaml_file.load(path), block, task.role, file=path, handlers=handlers)
+            block.tasks = self.tasks(
+                yaml_file.load_yaml(path), block, task.role, file=path, handlers=handlers
+            )
             return [block]
         play = play_of(parent)
         keywords = {**task.keywords, "vars": {**(task.keywords.get("vars") or {}), **parent_roles(task)}}
@@ -412,7 +414,7 @@ def include_tasks(path: Path, around: Node, problems: Problems | None = None) ->
     """
     found = Problems() if problems is None else problems
     loader = Loader(path, play_of(around).paths, found)
-    tasks = loader.tasks(yaml_file.load(path), around, around.role, file=path)
+    tasks = loader.tasks(yaml_file.load_yaml(path), around, around.role, file=path)
     if problems is None:
         found.report(path)
     return tasks

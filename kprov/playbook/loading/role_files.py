@@ -74,7 +74,7 @@ def mapping(folder: Path, name: str = "main", *, needed: bool = False) -> dict[s
         raise InputError(f"there is no {name} in {folder}", file=str(folder))
     found: dict[str, Any] = {}
     for one in paths:
-        document = yaml_file.load(one)
+        document = yaml_file.load_yaml(one)
         if document is not None and not isinstance(document, dict):
             raise InputError("must be a mapping", file=one, line=1)
         found.update(document or {})
@@ -97,7 +97,7 @@ def meta(path: Path) -> dict[str, Any]:
 def argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
     """What a role's entry point takes: {"options", "short_description", ...}; None when it says nothing."""
     specs = file(path / "meta", "argument_specs")
-    document = yaml_file.load(specs) if specs else None
+    document = yaml_file.load_yaml(specs) if specs else None
     found = (document or {}).get("argument_specs") or mapping(path / "meta").get("argument_specs") or {}
     spec = found.get(entry_point)
     if spec is not None and not isinstance(spec, dict):

@@ -18,7 +18,7 @@ from typing import Any
 
 from kprov.inventory import secrets
 from kprov.inventory.model import Inventory
-from kprov.pki.files import folder as make_private_folder
+from kprov.pki.files import make_folder as make_private_folder
 from kprov.playbook.model.plays import Task
 
 #: Outcomes after which a task need not run again.

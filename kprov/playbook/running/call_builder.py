@@ -111,7 +111,7 @@ class Calls:
             return (0, 0)
         if check:
             raise ActionError('"check mode" and "async" cannot be used on same task.')
-        known = task.ansible_module is not None or task.module in agent_modules.names()
+        known = task.ansible_module is not None or task.module in agent_modules.module_names()
         if not known and task.module not in ("shell", "raw"):
             raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
@@ -184,12 +184,12 @@ class Calls:
 
     @staticmethod
     def _checked(name: str, action: Any, call: Call) -> None:
-        found = agent_modules.of(action)
+        found = agent_modules.table_of(action)
         if found is not None:
             spec, rules = found
             call.args = {
                 key: value
-                for key, value in agent_modules.check(
+                for key, value in agent_modules.check_arguments(
                     f"ansible.builtin.{name}", call.args, spec, rules
                 ).items()
                 if value is not None

@@ -148,7 +148,7 @@ class Engine:
         sender = Sender(self.variables, self.connections)
         return sender.become(Task({"become": True}), self._scope(host), host, host)
 
-    def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.Result]:
+    def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.PreflightResult]:
         """Reach hosts (default: all) and read their basic facts; nothing is changed."""
         found = list(hosts or self.inventory.hosts)
         connection_checks.check_hosts(self.inventory, found)

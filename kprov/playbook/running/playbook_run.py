@@ -74,9 +74,9 @@ class Run:
     def hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
         """The hosts of a play that still take part, in its order."""
         wanted = self.variables.templar.value(play.hosts, scope or self._scope(play), "hosts")
-        hosts = host_patterns.match(self.inventory, wanted)
+        hosts = host_patterns.match_hosts(self.inventory, wanted)
         if self.state.options.limit:
-            hosts = host_patterns.limited(self.inventory, hosts, self.state.options.limit)
+            hosts = host_patterns.apply_limit(self.inventory, hosts, self.state.options.limit)
         self.matched = hosts
         return ordered(self._left(hosts), str(play.keywords.get("order") or "inventory"))
 

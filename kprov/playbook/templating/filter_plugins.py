@@ -99,7 +99,7 @@ def _of_collection(name: str) -> dict[str, Filter]:
 @functools.cache
 def _routes(folder: Path) -> dict[str, dict[str, Any]]:
     file = folder / "meta" / "runtime.yml"
-    document = yaml_file.load(file) if file.is_file() else None
+    document = yaml_file.load_yaml(file) if file.is_file() else None
     routing = document.get("plugin_routing") if isinstance(document, dict) else None
     return (routing or {}).get("filter") or {}
 

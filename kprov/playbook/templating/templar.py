@@ -247,7 +247,7 @@ class Templar:
             self._local.scope = before
 
     def _compiled_file(self, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Render:
-        text, _ = yaml_file.read(path)
+        text, _ = yaml_file.read_text(path)
         body = text
         if text.startswith(_HEADER):
             settings, body = _header(text, settings)

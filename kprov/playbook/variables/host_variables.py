@@ -16,7 +16,7 @@ def misfit(inventory: Inventory, host: str, name: str, why: str) -> InputError:
     """The error for a variable of a host that has no value; it names the file and line that set it."""
     value = inventory.variables(host).get(name)
     places = (
-        variable_files.place(source, name)
+        variable_files.variable_place(source, name)
         for source in reversed(inventory.sources)
         if name in source and source[name] == value
     )

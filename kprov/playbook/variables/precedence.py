@@ -222,7 +222,7 @@ class Variables:
                 path = play.directory / str(self.templar.value(name, scope, "vars_files"))
                 if isinstance(entry, list) and not path.exists():
                     continue
-                found.update(yaml_file.load(path) or {})
+                found.update(yaml_file.load_yaml(path) or {})
                 break
         return found
 

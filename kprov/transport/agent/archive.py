@@ -93,7 +93,7 @@ _reading = threading.Lock()
 
 
 @functools.cache
-def _sources() -> bytes:
+def _pack_sources() -> bytes:
     root = Path(kprov.agent.__path__[0])
     modules = {"kprov": (True, b"")}
     for path in sorted(root.rglob("*.py")):
@@ -103,24 +103,24 @@ def _sources() -> bytes:
     return marshal.dumps(modules, 2)
 
 
-def name() -> str:
+def archive_name() -> str:
     """What hosts know these sources by: their SHA-256's first half."""
     # All hosts ask at the same moment; the first one reads the sources.
     with _reading:
-        return _name()
+        return _archive_name()
 
 
 @functools.cache
-def _name() -> str:
-    return hashlib.sha256(_sources()).hexdigest()[:32]
+def _archive_name() -> str:
+    return hashlib.sha256(_pack_sources()).hexdigest()[:32]
 
 
 @functools.cache
-def build() -> bytes:
+def build_archive() -> bytes:
     """The agent's archive. Only a host that does not have it yet costs the time to make it."""
-    return zlib.compress(_sources(), 9)
+    return zlib.compress(_pack_sources(), 9)
 
 
-def travelling() -> bytes:
+def frame_archive() -> bytes:
     """The archive behind its size, 8 bytes big-endian: the answer to `need`."""
-    return len(build()).to_bytes(8, "big") + build()
+    return len(build_archive()).to_bytes(8, "big") + build_archive()

@@ -19,25 +19,27 @@ _REFUSED = re.compile(
 )
 
 
-def command(python: str, become: Become | None, session: str, *, terminal: bool = False) -> str:
+def agent_command(python: str, become: Become | None, session: str, *, terminal: bool = False) -> str:
     """The line that starts the agent. On a terminal its line discipline is off before any byte travels."""
     words = [*shlex.split(python), *archive.PYTHON_OPTIONS, "-c", archive.BOOTSTRAP]
-    return _line([*words, archive.name(), session], become, terminal=terminal)
+    return _become_line([*words, archive.archive_name(), session], become, terminal=terminal)
 
 
-def shell(script: str, shell: str, become: Become | None, mark: str, *, terminal: bool = False) -> str:
+def script_command(
+    script: str, shell: str, become: Become | None, mark: str, *, terminal: bool = False
+) -> str:
     """The line that runs a script by a shell; its output begins after a line with the mark."""
     # The outer shell stays, to give the signal that ends the script as an exit code.
     outer = f'echo {mark}; "$0" -c "$1" </dev/null; exit $?'
-    return _line(["/bin/sh", "-c", outer, shell, script], become, terminal=terminal)
+    return _become_line(["/bin/sh", "-c", outer, shell, script], become, terminal=terminal)
 
 
-def _line(words: list[str], become: Become | None, *, terminal: bool) -> str:
-    line = "exec " + shlex.join(_as(become, words) if become is not None else words)
+def _become_line(words: list[str], become: Become | None, *, terminal: bool) -> str:
+    line = "exec " + shlex.join(_program_words(become, words) if become is not None else words)
     return f"stty raw -echo; {line}" if terminal else line
 
 
-def _as(become: Become, words: list[str]) -> list[str]:
+def _program_words(become: Become, words: list[str]) -> list[str]:
     flags = shlex.split(become.flags) if become.flags is not None else None
     exe = shlex.split(become.exe)
     if become.method == "su":
@@ -51,24 +53,24 @@ def _as(become: Become, words: list[str]) -> list[str]:
     return [*exe, *flags, *ask, "-u", become.user, "--", *words]
 
 
-def wants_terminal(become: Become | None) -> bool:
+def requires_terminal(become: Become | None) -> bool:
     """Whether its program asks for passwords only on a terminal: doas always, su in some versions."""
     return become is not None and become.password is not None and become.method in ("su", "doas")
 
 
-def asks(become: Become, line: str, errors: str) -> int:
+def count_prompts(become: Become, line: str, errors: str) -> int:
     """How many questions for the password are there; `line` is one that has no end yet."""
     if become.method == "sudo":
         return line.count(PROMPT) + errors.count(PROMPT)
     return int(_QUESTION.search(line) is not None) + int(_QUESTION.search(errors) is not None)
 
 
-def needs_terminal(said: str) -> bool:
+def is_terminal_refusal(said: str) -> bool:
     """Whether it refuses to work without one (requiretty)."""
     return _NEEDS_TERMINAL.search(said) is not None
 
 
-def refusal(become: Become, said: str) -> str:
+def explain_refusal(become: Become, said: str) -> str:
     """Why there is no agent as this user, in words that say what to set."""
     exe = re.escape(become.exe)
     if re.search(rf"{exe}['’]?: (?:command )?(?:not found|No such file)", said):

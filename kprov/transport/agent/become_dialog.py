@@ -6,7 +6,7 @@ import time
 
 from kprov.errors import CutOffError, PreflightError, UnreachableError
 from kprov.transport.agent import become
-from kprov.transport.agent.channel import LostError, Wire
+from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.options.host_options import Become
 
 #: Seconds from the login to the program's first word, without those that the archive travels.
@@ -18,10 +18,10 @@ class TerminalNeededError(Exception):
     """The host lets nobody become another user without a terminal."""
 
 
-class Entry:
+class BecomeDialog:
     """One program that has been started; `line` answers what is asked on the way."""
 
-    def __init__(self, wire: Wire, host: str, who: Become | None) -> None:
+    def __init__(self, wire: AgentChannel, host: str, who: Become | None) -> None:
         self.wire, self.host, self.who = wire, host, who
         self._answered = False
         self._said = ""
@@ -52,15 +52,15 @@ class Entry:
     def _answer(self, who: Become, line: str | None, part: str) -> None:
         errors = self.wire.stream.errors(wait=False)
         if who.password is None:
-            if become.asks(who, part, errors):
-                raise PreflightError(self.host, become.refusal(who, f"{who.exe} asks for one"))
+            if become.count_prompts(who, part, errors):
+                raise PreflightError(self.host, become.explain_refusal(who, f"{who.exe} asks for one"))
             return
-        count = become.asks(who, line or part, errors)
+        count = become.count_prompts(who, line or part, errors)
         if count and not self._answered:
             self._answered = True
             self.wire.answered()
             self.send(who.password.encode() + b"\n")
-        elif count > 1 or (self._answered and part and become.asks(who, part, "")):
+        elif count > 1 or (self._answered and part and become.count_prompts(who, part, "")):
             raise PreflightError(self.host, f"{who.method}: wrong password for becoming {who.user}")
 
     def send(self, data: bytes) -> None:

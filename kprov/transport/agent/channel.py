@@ -47,7 +47,7 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-class Wire:
+class AgentChannel:
     """Frames to and from one agent. `interval` seconds of silence are a question, `count` of them the end."""
 
     def __init__(self, stream: Stream, *, interval: float, count: int) -> None:

@@ -14,23 +14,23 @@ _asking = threading.Lock()
 _pool = ThreadPoolExecutor(1, "checksums")
 
 
-def summing(path: Path, *names: str) -> Future[list[str]]:
+def start_checksums(path: Path, *names: str) -> Future[list[str]]:
     """Checksums of a file by hashlib's algorithms, hexadecimal, to come; kept while the file is the same."""
     now = path.stat()
     key = (str(path), now.st_mtime_ns, now.st_size, names)
     # Hosts ask at the same moment: the file is read once for all of them.
     with _asking:
         if key not in _known or (_known[key].done() and _known[key].exception()):
-            _known[key] = _pool.submit(_sums, path, names)
+            _known[key] = _pool.submit(_compute_checksums, path, names)
         return _known[key]
 
 
 def checksum(path: Path, name: str = "sha256") -> str:
     """One of them, waited for. Raises OSError."""
-    return summing(path, name).result()[0]
+    return start_checksums(path, name).result()[0]
 
 
-def _sums(path: Path, names: tuple[str, ...]) -> list[str]:
+def _compute_checksums(path: Path, names: tuple[str, ...]) -> list[str]:
     running = [hashlib.new(name, usedforsecurity=False) for name in names]
     with path.open("rb") as file:
         while part := file.read(1 << 20):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from kprov.errors import PreflightError, UnreachableError
 from kprov.transport.agent import become
-from kprov.transport.agent.become_dialog import Entry, TerminalNeededError
-from kprov.transport.agent.channel import Wire
+from kprov.transport.agent.become_dialog import BecomeDialog, TerminalNeededError
+from kprov.transport.agent.channel import AgentChannel
 from kprov.transport.options.host_options import Become
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """A program's exit code (128 and the signal that ended it) and output."""
 
     code: int
@@ -20,22 +20,22 @@ class Ended:
     err: str
 
 
-def run(wire: Wire, host: str, who: Become | None, mark: str) -> Ended:
+def run_raw(wire: AgentChannel, host: str, who: Become | None, mark: str) -> CommandResult:
     """What follows the mark, until the program's end.
 
     Raises PreflightError (no way to become the user), UnreachableError (lost), TerminalNeededError.
     """
-    entry = Entry(wire, host, who)
+    entry = BecomeDialog(wire, host, who)
     try:
         while entry.line().strip() != mark:
             pass
     except EOFError as error:
         entry.check_cut()
         said = entry.all_said(str(error))
-        if who is not None and become.needs_terminal(said):
+        if who is not None and become.is_terminal_refusal(said):
             raise TerminalNeededError(said) from None
         if who is not None:
-            raise PreflightError(host, become.refusal(who, said)) from None
+            raise PreflightError(host, become.explain_refusal(who, said)) from None
         raise PreflightError(
             host, f"the login shell of the user does not run commands: {said or 'it exited'}"
         ) from None
@@ -44,4 +44,4 @@ def run(wire: Wire, host: str, who: Become | None, mark: str) -> Ended:
     if code is None:
         raise UnreachableError(host, "the connection was lost; it is unknown how much of the raw command ran")
     errors = wire.stream.errors(wait=True).replace(become.PROMPT, "")
-    return Ended(code, out.decode("utf-8", "surrogateescape"), errors)
+    return CommandResult(code, out.decode("utf-8", "surrogateescape"), errors)

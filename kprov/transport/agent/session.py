@@ -15,11 +15,11 @@ from typing import Any
 
 from kprov.agent import protocol
 from kprov.errors import HostError, UnreachableError
-from kprov.transport.agent.channel import LostError, Wire
-from kprov.transport.agent.contents import summing
+from kprov.transport.agent.channel import AgentChannel, LostError
+from kprov.transport.agent.contents import start_checksums
 
 #: Opens a wire to a new agent: (its name, the wire that was lost) -> the wire and the agent's hello.
-Open = Callable[[str, Wire | None], tuple[Wire, dict[str, Any]]]
+Open = Callable[[str, AgentChannel | None], tuple[AgentChannel, dict[str, Any]]]
 
 #: This process, to agents that must not change a host at the same moment as those of another one.
 _RUN = uuid.uuid4().hex
@@ -69,7 +69,7 @@ class Session:
         self._notice = notice
         self._lock = threading.Lock()
         self._closed = False
-        self._wire: Wire | None = None
+        self._wire: AgentChannel | None = None
         self._connect(None)
 
     def run(
@@ -131,7 +131,7 @@ class Session:
             wire.stream.close()
         return ended
 
-    def _connect(self, lost: Wire | None) -> None:
+    def _connect(self, lost: AgentChannel | None) -> None:
         self._name = uuid.uuid4().hex
         self._wire, self._hello = self._open(self._name, lost)
 
@@ -148,12 +148,12 @@ class Session:
                 results: list[dict[str, Any]] = answer["results"]
                 return results
 
-    def _send_content(self, wire: Wire, content: bytes | Path) -> None:
+    def _send_content(self, wire: AgentChannel, content: bytes | Path) -> None:
         if isinstance(content, bytes):
             wire.send(protocol.encode({"content": True, "end": True}, content))
             return
         # Meanwhile: the host need not read a large file again to tell them in its results.
-        told = summing(content, *_TOLD)
+        told = start_checksums(content, *_TOLD)
         with content.open("rb") as file:
             while part := file.read(protocol.CHUNK_BYTES):
                 wire.send(protocol.encode({"content": True}, part))
@@ -176,19 +176,21 @@ class Session:
             return self._exchange(message)
         if self._hello["boot"] != old_hello["boot"]:
             text = f"the host was restarted while {message.module} ran on it; how far it came is not known"
-            return [_failed(text) for _ in message.items]
+            return [_failed_result(text) for _ in message.items]
         if not old_hello["keeps"]:
             text = (
                 f"the connection was lost ({lost}), and the host has no folder where outcomes could be kept"
             )
-            return [_failed(f"{text}; how far {message.module} came is not known") for _ in message.items]
+            return [
+                _failed_result(f"{text}; how far {message.module} came is not known") for _ in message.items
+            ]
         outcome = self._outcome(old, message)
         results: list[dict[str, Any]] = outcome.get("results", [])
         if outcome["outcome"] == "died":
             which = f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
             text = f"the agent died while it did {message.module}{which} ({lost})"
             text += "; whether it was done is not known"
-            results = [*results, _failed(text)]
+            results = [*results, _failed_result(text)]
         rest = message.items[len(results) :]
         if rest:
             rest_message = Message(message.module, rest, message.contents, message.check, message.diff)
@@ -209,5 +211,5 @@ class Session:
                 return answer
 
 
-def _failed(text: str) -> dict[str, Any]:
+def _failed_result(text: str) -> dict[str, Any]:
     return {"changed": False, "failed": True, "msg": text}

@@ -9,8 +9,8 @@ from typing import Any
 from kprov.errors import NoPythonError, PreflightError, UnreachableError
 from kprov.transport import clock
 from kprov.transport.agent import archive, become
-from kprov.transport.agent.become_dialog import Entry, TerminalNeededError
-from kprov.transport.agent.channel import LostError, Wire
+from kprov.transport.agent.become_dialog import BecomeDialog, TerminalNeededError
+from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.options.host_options import Become
 
 _NEEDED = "Python 3.9 or newer is needed on the host"
@@ -18,37 +18,37 @@ _WAY_OUT = "install python with ansible.builtin.raw, or set ansible_python_inter
 _MAGIC = archive.MAGIC.decode()
 
 
-def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, Any]:
+def start_agent(wire: AgentChannel, host: str, who: Become | None, python: str) -> dict[str, Any]:
     """The agent's hello. Raises PreflightError, NoPythonError, UnreachableError, TerminalNeededError."""
-    begun, entry = time.time(), Entry(wire, host, who)
+    begun, entry = time.time(), BecomeDialog(wire, host, who)
     while True:
         try:
             line = entry.line()
         except EOFError as error:
             entry.check_cut()
-            raise _not_started(entry, python, str(error)) from None
+            raise _start_error(entry, python, str(error)) from None
         if _MAGIC not in line:
             continue
         word, _, detail = line.partition(_MAGIC)[2].partition(" ")
         if word == "ok":
             break
         if word == "need":
-            entry.send(archive.travelling())
+            entry.send(archive.frame_archive())
             entry.wait_anew()
         elif word == "old":
             raise NoPythonError(host, f"{_NEEDED}; {python} is {detail} ({_WAY_OUT})")
     try:
         hello = wire.read()
-        return {**hello, "skew": clock.skew(hello["time"], begun, time.time())}
+        return {**hello, "skew": clock.clock_skew(hello["time"], begun, time.time())}
     except LostError as error:
         entry.check_cut()
         raise UnreachableError(host, f"the agent exited during its start: {error}") from None
 
 
-def _not_started(entry: Entry, python: str, said: str) -> Exception:
+def _start_error(entry: BecomeDialog, python: str, said: str) -> Exception:
     host, who = entry.host, entry.who
     said = entry.all_said(said)
-    if who is not None and become.needs_terminal(said):
+    if who is not None and become.is_terminal_refusal(said):
         return TerminalNeededError(said)
     if re.search(r"(?:python|env|exec|sh)[^\n]*: (?:command )?(?:not found|No such file)", said) and not (
         who is not None and f"{who.exe}: not found" in said
@@ -60,5 +60,5 @@ def _not_started(entry: Entry, python: str, said: str) -> Exception:
     if "Traceback" in said:
         return PreflightError(host, f"the agent did not start: {said}")
     if who is not None:
-        return PreflightError(host, become.refusal(who, said))
+        return PreflightError(host, become.explain_refusal(who, said))
     return PreflightError(host, f"the agent did not start: {said or 'the host closed the channel'}")

@@ -58,7 +58,7 @@ class Options:
     local: bool = False
 
 
-def host_key_mode(name: str, text: str) -> str:
+def parse_host_key_mode(name: str, text: str) -> str:
     """StrictHostKeyChecking's values and booleans as one of HOST_KEY_MODES. Raises InputError."""
     text = {"true": "yes", "false": "no", "off": "no", "accept": "accept-new"}.get(text.lower(), text.lower())
     if text not in HOST_KEY_MODES:

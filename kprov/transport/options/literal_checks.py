@@ -8,10 +8,10 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.transport.options import ssh_arguments
-from kprov.transport.options.host_options import CONNECTIONS, METHODS, host_key_mode
+from kprov.transport.options.host_options import CONNECTIONS, METHODS, parse_host_key_mode
 
 
-def problem(name: str, value: Any) -> str | None:
+def find_problem(name: str, value: Any) -> str | None:
     """What is wrong with a variable's value; None for what is right, unknown here, or a template."""
     check = _CHECKS.get(name)
     text = str(value)
@@ -26,42 +26,44 @@ def problem(name: str, value: Any) -> str | None:
     return None
 
 
-def _arguments(text: str) -> None:
-    ssh_arguments.parse(shlex.split(text), field="")
+def _check_ssh_arguments(text: str) -> None:
+    ssh_arguments.parse_arguments(shlex.split(text), field="")
 
 
-def _port(text: str) -> None:
+def _check_port(text: str) -> None:
     if not (text.isdecimal() and 1 <= int(text) <= 65535):
         raise ValueError(f"{text!r} is not a port")
 
 
-def _seconds(text: str) -> None:
+def _check_seconds(text: str) -> None:
     try:
         float(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a number of seconds") from None
 
 
-def _connection(text: str) -> None:
+def _check_connection(text: str) -> None:
     if text.rsplit(".", maxsplit=1)[-1] not in CONNECTIONS:
         raise ValueError(f"connection {text!r} is not supported; use ssh or local")
 
 
-def method(text: str) -> None:
+def check_become_method(text: str) -> None:
     """Raise ValueError for a become_method that is not supported."""
     if text.rsplit(".", maxsplit=1)[-1] not in METHODS:
         raise ValueError(f"become_method {text!r} is not supported; {', '.join(METHODS)} are")
 
 
-def _checking(text: str) -> None:
-    host_key_mode("", text)
+def _check_host_key_mode(text: str) -> None:
+    parse_host_key_mode("", text)
 
 
 _CHECKS: dict[str, Callable[[str], None]] = {
-    **dict.fromkeys(("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"), _arguments),
-    **dict.fromkeys(("ansible_port", "ansible_ssh_port"), _port),
-    **dict.fromkeys(("ansible_timeout", "ansible_ssh_timeout"), _seconds),
-    "ansible_connection": _connection,
-    "ansible_become_method": method,
-    "kprov_host_key_checking": _checking,
+    **dict.fromkeys(
+        ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"), _check_ssh_arguments
+    ),
+    **dict.fromkeys(("ansible_port", "ansible_ssh_port"), _check_port),
+    **dict.fromkeys(("ansible_timeout", "ansible_ssh_timeout"), _check_seconds),
+    "ansible_connection": _check_connection,
+    "ansible_become_method": check_become_method,
+    "kprov_host_key_checking": _check_host_key_mode,
 }

@@ -106,7 +106,7 @@ class Command:
     program: str = ""
 
 
-def merge(settings: dict[str, Any], more: dict[str, Any]) -> None:
+def merge_settings(settings: dict[str, Any], more: dict[str, Any]) -> None:
     """Add settings that come later: the first value holds, identity files add up."""
     for key, value in more.items():
         if key == "identityfile":
@@ -115,7 +115,7 @@ def merge(settings: dict[str, Any], more: dict[str, Any]) -> None:
             settings.setdefault(key, value)
 
 
-def parse(words: list[str], *, field: str) -> dict[str, Any]:
+def parse_arguments(words: list[str], *, field: str) -> dict[str, Any]:
     """Settings of arguments without a destination. Raises InputError for what cannot be done here."""
     command = parse_command(words, field=field)
     if command.destination:
@@ -143,12 +143,12 @@ def parse_command(words: list[str], *, field: str) -> Command:
                 raise InputError(f"ssh has no option -{letter} ({word!r})", field=field)
             if not letters and not rest:
                 raise InputError(f"ssh's option -{letter} needs a value", field=field)
-            merge(settings, _setting(letter, letters or rest.pop(0), field))
+            merge_settings(settings, _read_setting(letter, letters or rest.pop(0), field))
             letters = ""
     return Command(settings, destination)
 
 
-def _setting(letter: str, value: str, field: str) -> dict[str, Any]:
+def _read_setting(letter: str, value: str, field: str) -> dict[str, Any]:
     if letter == "o":
         name, _, text = re.sub(r"\s*=\s*|\s+", "=", value.strip(), count=1).partition("=")
         name = name.lower()
@@ -156,7 +156,7 @@ def _setting(letter: str, value: str, field: str) -> dict[str, Any]:
             return {}
         if name not in KNOWN:
             raise InputError(f"ssh's option {value!r} is not supported; remove it", field=field)
-        return {name: [_unquoted(text)] if name == "identityfile" else _unquoted(text)}
+        return {name: [_unquote(text)] if name == "identityfile" else _unquote(text)}
     if letter in _IGNORED_LETTERS:
         return {}
     if letter not in _SETTINGS:
@@ -164,5 +164,5 @@ def _setting(letter: str, value: str, field: str) -> dict[str, Any]:
     return {_SETTINGS[letter]: [value] if letter == "i" else value}
 
 
-def _unquoted(text: str) -> str:
+def _unquote(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text

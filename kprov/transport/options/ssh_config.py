@@ -15,13 +15,13 @@ import paramiko
 
 from kprov.errors import InputError
 from kprov.transport.options import ssh_arguments
-from kprov.transport.options.host_options import Options, host_key_mode
+from kprov.transport.options.host_options import Options, parse_host_key_mode
 
 _SYSTEM = Path("/etc/ssh/ssh_config")
 _DEPTH = 16
 
 
-def load(path: str | None = None) -> paramiko.SSHConfig:
+def load_config(path: str | None = None) -> paramiko.SSHConfig:
     """The user's configuration and then the machine's; with `path` (ssh -F) that file alone. InputError."""
     config = paramiko.SSHConfig()
     files = [Path("~/.ssh/config").expanduser(), _SYSTEM]
@@ -30,7 +30,7 @@ def load(path: str | None = None) -> paramiko.SSHConfig:
         if files and not files[0].exists():
             raise InputError("the file of ssh's option -F does not exist", file=files[0])
     # Each file begins with no host named: its first lines are for all.
-    text = "\n".join("Host *\n" + "\n".join(_lines(file, 0)) for file in files if file.is_file())
+    text = "\n".join("Host *\n" + "\n".join(_read_lines(file, 0)) for file in files if file.is_file())
     if re.search(r"^\s*match\b.*\bexec\b", text, re.IGNORECASE | re.MULTILINE):
         # What the package has left out of paramiko, as hardly anybody needs it.
         paramiko.config.invoke = importlib.import_module("invoke")  # type: ignore[attr-defined]
@@ -41,7 +41,7 @@ def load(path: str | None = None) -> paramiko.SSHConfig:
     return config
 
 
-def _lines(path: Path, depth: int) -> list[str]:
+def _read_lines(path: Path, depth: int) -> list[str]:
     """A file's lines, those of its Include'd files in their place; paramiko does not know Include."""
     if depth > _DEPTH:
         raise InputError("the Include directives are nested in a loop, or too deeply", file=path)
@@ -59,7 +59,7 @@ def _lines(path: Path, depth: int) -> list[str]:
             whole = Path(pattern).expanduser()
             whole = whole if whole.is_absolute() else base / whole
             for included in sorted(Path("/").glob(str(whole).lstrip("/"))):
-                inner = _lines(included, depth + 1)
+                inner = _read_lines(included, depth + 1)
                 if scope != "Host *" and any(
                     re.match(r"\s*(host|match)\b", one, re.IGNORECASE) for one in inner
                 ):
@@ -73,7 +73,7 @@ def _lines(path: Path, depth: int) -> list[str]:
     return found
 
 
-def resolve(
+def resolve_options(
     name: str, address: str, settings: Mapping[str, Any], config: paramiko.SSHConfig, *, user: Any = None
 ) -> Options:
     """Options of a destination from ssh's arguments and the configuration. Raises InputError."""
@@ -86,13 +86,13 @@ def resolve(
     if "proxyjump" in merged or "proxycommand" in merged:
         found.pop("proxyjump", None)
         found.pop("proxycommand", None)
-    ssh_arguments.merge(merged, found)
+    ssh_arguments.merge_settings(merged, found)
     options = Options(name=name, address=merged.get("hostname", address), configured_keys=tuple(configured))
-    options = _plain(options, merged)
-    return _proxied(options, merged, config, str(user or options.user or getpass.getuser()))
+    options = _apply_settings(options, merged)
+    return _apply_proxy(options, merged, config, str(user or options.user or getpass.getuser()))
 
 
-def _plain(options: Options, settings: Mapping[str, Any]) -> Options:
+def _apply_settings(options: Options, settings: Mapping[str, Any]) -> Options:
     changes: dict[str, Any] = {}
     known: dict[str, list[str]] = {}
     for key, value in settings.items():
@@ -107,15 +107,15 @@ def _plain(options: Options, settings: Mapping[str, Any]) -> Options:
                 case "identityagent":
                     changes["identity_agent"] = value
                 case "identitiesonly":
-                    changes["identities_only"] = _truth(value)
+                    changes["identities_only"] = _parse_yes_no(value)
                 case "pubkeyauthentication":
-                    changes["public_keys"] = _truth(value)
+                    changes["public_keys"] = _parse_yes_no(value)
                 case "userknownhostsfile" | "globalknownhostsfile":
                     known[key] = shlex.split(value)
                 case "hashknownhosts":
-                    changes["hash_known_hosts"] = _truth(value)
+                    changes["hash_known_hosts"] = _parse_yes_no(value)
                 case "stricthostkeychecking":
-                    changes["host_key_checking"] = host_key_mode(options.name, value)
+                    changes["host_key_checking"] = parse_host_key_mode(options.name, value)
                 case "hostkeyalias":
                     changes["host_key_alias"] = value
                 case "connecttimeout" if value != "none":
@@ -136,20 +136,22 @@ def _plain(options: Options, settings: Mapping[str, Any]) -> Options:
     return replace(options, **changes)
 
 
-def _truth(value: str) -> bool:
+def _parse_yes_no(value: str) -> bool:
     return value.lower() in ("yes", "true")
 
 
-def _proxied(options: Options, settings: Mapping[str, Any], config: paramiko.SSHConfig, user: str) -> Options:
+def _apply_proxy(
+    options: Options, settings: Mapping[str, Any], config: paramiko.SSHConfig, user: str
+) -> Options:
     jump, command = settings.get("proxyjump", "none"), settings.get("proxycommand", "none")
     if jump != "none":
-        hops = [_jump(text.strip(), options, config) for text in str(jump).split(",")]
+        hops = [_resolve_jump(text.strip(), options, config) for text in str(jump).split(",")]
         # A jump host may have jump hosts of its own; those of the first come before it.
         chain = [*hops[0].jumps, *(replace(hop, jumps=()) for hop in hops)]
         return replace(options, jumps=tuple(chain), proxy_command=hops[0].proxy_command)
     if command == "none":
         return options
-    through = _ssh_w(str(command), config)
+    through = _parse_ssh_w(str(command), config)
     if through is not None:
         return replace(
             options, jumps=(*through.jumps, replace(through, jumps=())), proxy_command=through.proxy_command
@@ -159,7 +161,7 @@ def _proxied(options: Options, settings: Mapping[str, Any], config: paramiko.SSH
     return replace(options, proxy_command=text)
 
 
-def _ssh_w(command: str, config: paramiko.SSHConfig) -> Options | None:
+def _parse_ssh_w(command: str, config: paramiko.SSHConfig) -> Options | None:
     """`ssh -W %h:%p BASTION` as a jump host, without a process; None for other commands."""
     try:
         words = shlex.split(command)
@@ -172,13 +174,13 @@ def _ssh_w(command: str, config: paramiko.SSHConfig) -> Options | None:
     parsed = ssh_arguments.parse_command(words[1:], field="ProxyCommand")
     if "forward" not in parsed.settings or parsed.program or not parsed.destination:
         return None
-    own = load(parsed.settings["configfile"]) if "configfile" in parsed.settings else config
-    return _destination(parsed.destination, parsed.settings, own)
+    own = load_config(parsed.settings["configfile"]) if "configfile" in parsed.settings else config
+    return _resolve_destination(parsed.destination, parsed.settings, own)
 
 
-def _jump(text: str, target: Options, config: paramiko.SSHConfig) -> Options:
+def _resolve_jump(text: str, target: Options, config: paramiko.SSHConfig) -> Options:
     """A hop of ProxyJump: what ~/.ssh/config says of it, else the target's keys, known hosts and checking."""
-    hop = _destination(text, {}, config)
+    hop = _resolve_destination(text, {}, config)
     plain = Options(name="", address="")
     if hop.known_hosts == plain.known_hosts:
         hop = replace(hop, known_hosts=target.known_hosts)
@@ -189,11 +191,11 @@ def _jump(text: str, target: Options, config: paramiko.SSHConfig) -> Options:
     return replace(hop, identity_agent=hop.identity_agent or target.identity_agent, timeout=target.timeout)
 
 
-def _destination(text: str, settings: Mapping[str, Any], config: paramiko.SSHConfig) -> Options:
+def _resolve_destination(text: str, settings: Mapping[str, Any], config: paramiko.SSHConfig) -> Options:
     found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^]]+\]|[^:@]+)(?::(\d+))?/?", text)
     if not found:
         raise InputError(f"{text!r} is not a jump host", field="ProxyJump")
     user, address, port = found.groups()
     address = address.strip("[]")
-    hop = resolve(address, address, settings, config, user=user)
+    hop = resolve_options(address, address, settings, config, user=user)
     return replace(hop, user=user or hop.user or getpass.getuser(), port=int(port or hop.port))

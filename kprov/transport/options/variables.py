@@ -13,7 +13,7 @@ import paramiko
 
 from kprov.errors import InputError
 from kprov.transport.options import ssh_arguments, ssh_config
-from kprov.transport.options.host_options import CONNECTIONS, DEFAULT_PYTHON, Options, host_key_mode
+from kprov.transport.options.host_options import CONNECTIONS, DEFAULT_PYTHON, Options, parse_host_key_mode
 
 
 def read_options(
@@ -43,26 +43,26 @@ def read_options(
     settings: dict[str, Any] = {}
     for key in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"):
         try:
-            given = _arguments(str(variables.get(key) or ""), key)
+            given = _parse_arguments(str(variables.get(key) or ""), key)
         except ValueError as error:
             raise InputError(f"{name}: {variables[key]!r}: {error}", field=key) from None
-        ssh_arguments.merge(settings, given)
+        ssh_arguments.merge_settings(settings, given)
     address = str(get("ansible_host", "ansible_ssh_host") or name)
     if config is None:
-        config = ssh_config.load(settings.get("configfile"))
-    options = ssh_config.resolve(
+        config = ssh_config.load_config(settings.get("configfile"))
+    options = ssh_config.resolve_options(
         name, address, settings, config, user=get("ansible_user", "ansible_ssh_user", "ansible_remote_user")
     )
-    return _overridden(options, get, python)
+    return _apply_variables(options, get, python)
 
 
 @functools.cache
-def _arguments(text: str, key: str) -> dict[str, Any]:
+def _parse_arguments(text: str, key: str) -> dict[str, Any]:
     """Settings of ssh's arguments, nearly always the same for all hosts; not to be changed."""
-    return ssh_arguments.parse(shlex.split(text), field=key)
+    return ssh_arguments.parse_arguments(shlex.split(text), field=key)
 
 
-def _overridden(options: Options, get: Callable[..., Any], python: str) -> Options:
+def _apply_variables(options: Options, get: Callable[..., Any], python: str) -> Options:
     name = options.name
     port = get("ansible_port", "ansible_ssh_port")
     try:
@@ -83,7 +83,7 @@ def _overridden(options: Options, get: Callable[..., Any], python: str) -> Optio
         checking = "no"
     jumps = options.jumps
     if checking is not None:
-        options = replace(options, host_key_checking=host_key_mode(name, str(checking)))
+        options = replace(options, host_key_checking=parse_host_key_mode(name, str(checking)))
         jumps = tuple(replace(hop, host_key_checking=options.host_key_checking) for hop in jumps)
     if phrase is not None:
         jumps = tuple(replace(hop, passphrase=str(phrase)) for hop in jumps)

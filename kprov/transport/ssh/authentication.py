@@ -24,7 +24,7 @@ def log_in(
     password = hop.password if send_password else None
     partly = False
     if hop.public_keys:
-        with private_keys.offered(hop, name, ignored) as offered:
+        with private_keys.find_keys(hop, name, ignored) as offered:
             for what, key in offered:
                 outcome = _try_key(transport, hop, name, what, key, tried)
                 if outcome == "in":
@@ -59,12 +59,12 @@ def _try_key(
         return "useless"
     except paramiko.AuthenticationException:
         if not transport.is_active():
-            raise _closed(hop, name, [*tried, what]) from None
+            raise _closed_error(hop, name, [*tried, what]) from None
         tried.append(what)
         return "refused"
     except (paramiko.SSHException, EOFError, OSError) as error:
         if not transport.is_active():
-            raise _closed(hop, name, [*tried, what]) from None
+            raise _closed_error(hop, name, [*tried, what]) from None
         tried.append(f"{what} ({error})")
         return "refused"
     if not more:
@@ -86,7 +86,7 @@ def _try_password(
                 return False
     except paramiko.AuthenticationException:
         if not transport.is_active():
-            raise _closed(hop, name, [*tried, "password"]) from None
+            raise _closed_error(hop, name, [*tried, "password"]) from None
         tried.append("password")
         return False
     except (paramiko.SSHException, EOFError, OSError) as error:
@@ -120,7 +120,7 @@ def _try_questions(
     return not more
 
 
-def _closed(hop: Options, name: str, tried: list[str]) -> HostError:
+def _closed_error(hop: Options, name: str, tried: list[str]) -> HostError:
     text = f"{hop.address} closed the connection during the login as {hop.user}; tried {', '.join(tried)}"
     if len(tried) > 3:
         text += ": probably too many keys; set IdentitiesOnly=yes and ansible_ssh_private_key_file"

@@ -55,7 +55,7 @@ class ProxySocket(socket.socket):
         self.process.wait(5)
 
 
-def connect(options: Options, warn: Callable[[str], None]) -> list[Transport]:
+def connect_chain(options: Options, warn: Callable[[str], None]) -> list[Transport]:
     """Transports to every jump and then the host itself (the last).
 
     `warn` gets what ssh would warn of: key files that it ignores, and a changed host key that the options
@@ -69,7 +69,7 @@ def connect(options: Options, warn: Callable[[str], None]) -> list[Transport]:
             through = opened[-1] if opened else None
             command = options.proxy_command if index == 0 else None
             try:
-                transport, changed = _open(hop, through, command, options.name)
+                transport, changed = _open_transport(hop, through, command, options.name)
                 opened.append(transport)
                 if changed is not None:
                     warn(changed)
@@ -81,12 +81,12 @@ def connect(options: Options, warn: Callable[[str], None]) -> list[Transport]:
                     raise
                 raise type(error)(options.name, f"jump host {hop.address}: {error.reason}") from None
     except BaseException:
-        close(opened)
+        close_chain(opened)
         raise
     return opened
 
 
-def close(transports: list[Transport]) -> None:
+def close_chain(transports: list[Transport]) -> None:
     """Close a chain, the host first."""
     for transport in reversed(transports):
         if isinstance(transport.sock, socket.socket):
@@ -96,26 +96,26 @@ def close(transports: list[Transport]) -> None:
         transport.close()
 
 
-def _open(
+def _open_transport(
     hop: Options, through: Transport | None, command: str | None, name: str
 ) -> tuple[Transport, str | None]:
     """A transport before the login, and a warning when the host's key has changed and that is accepted."""
     where = f"{hop.address} port {hop.port}"
-    sock = _socket(hop, through, command, name)
+    sock = _open_socket(hop, through, command, name)
     transport = Transport(sock)
     limit = max(hop.timeout, 15)
     transport.banner_timeout = transport.handshake_timeout = limit
     transport.auth_timeout = transport.channel_timeout = max(hop.timeout, 30)
     try:
-        entries = host_keys.known(hop)
-        _tune(transport, [entry.kind for entry in entries if not entry.marker])
+        entries = host_keys.known_keys(hop)
+        _tune_security(transport, [entry.kind for entry in entries if not entry.marker])
         transport.start_client(timeout=limit)
         if not transport.initial_kex_done:
             # It returns without a word when the time is over.
             text = f"the key exchange took longer than {limit:g} s: the host is very slow"
             text += "; increase ansible_timeout"
             raise paramiko.SSHException(text)
-        changed = host_keys.check(hop, transport.get_remote_server_key(), entries)
+        changed = host_keys.check_host_key(hop, transport.get_remote_server_key(), entries)
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
         text = str(error) or "the host closed the connection"
@@ -131,7 +131,7 @@ def _open(
     return transport, changed
 
 
-def _socket(
+def _open_socket(
     hop: Options, through: Transport | None, command: str | None, name: str
 ) -> paramiko.Channel | socket.socket:
     where = f"{hop.address} port {hop.port}"
@@ -158,7 +158,7 @@ def _socket(
     return sock
 
 
-def _tune(transport: Transport, known: list[str]) -> None:
+def _tune_security(transport: Transport, known: list[str]) -> None:
     """Fast algorithms first, and the kinds of host keys that known_hosts has."""
     security = transport.get_security_options()
     kinds = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in known] + known

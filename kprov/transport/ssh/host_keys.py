@@ -23,7 +23,7 @@ _asking = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Entry:
+class KnownHost:
     """One line of a known_hosts file; `marker` is "", "@revoked" or "@cert-authority"."""
 
     names: tuple[str, ...]
@@ -39,14 +39,14 @@ def fingerprint(blob: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def label(options: Options) -> str:
+def host_label(options: Options) -> str:
     """The host as known_hosts writes it."""
     if options.host_key_alias:
         return options.host_key_alias
     return options.address if options.port == 22 else f"[{options.address}]:{options.port}"
 
 
-def known(options: Options) -> list[Entry]:
+def known_keys(options: Options) -> list[KnownHost]:
     """A host's lines in its known_hosts files, all markers."""
     found = []
     for text in options.known_hosts:
@@ -54,13 +54,13 @@ def known(options: Options) -> list[Entry]:
         if str(path) in (os.devnull, "none") or not path.is_file():
             continue
         state = path.stat()
-        entries = _read(str(path), state.st_mtime_ns, state.st_size)
-        found += [entry for entry in entries if _names(entry.names, label(options).lower())]
+        entries = _read_known_hosts(str(path), state.st_mtime_ns, state.st_size)
+        found += [entry for entry in entries if _matches_host(entry.names, host_label(options).lower())]
     return found
 
 
 @functools.lru_cache(maxsize=32)
-def _read(path: str, changed: int, size: int) -> tuple[Entry, ...]:
+def _read_known_hosts(path: str, changed: int, size: int) -> tuple[KnownHost, ...]:
     """All lines of a file; the times make the cache forget what has changed."""
     del changed, size
     found = []
@@ -73,11 +73,11 @@ def _read(path: str, changed: int, size: int) -> tuple[Entry, ...]:
             blob = base64.b64decode(words[2], validate=True)
         except (binascii.Error, ValueError):
             continue
-        found.append(Entry(tuple(words[0].split(",")), words[1], blob, path, number, marker))
+        found.append(KnownHost(tuple(words[0].split(",")), words[1], blob, path, number, marker))
     return tuple(found)
 
 
-def _names(names: tuple[str, ...], name: str) -> bool:
+def _matches_host(names: tuple[str, ...], name: str) -> bool:
     """Whether a line is for a host: names, patterns with * and ?, hashes; ! before one excludes it."""
     fits = False
     for entry in names:
@@ -87,24 +87,24 @@ def _names(names: tuple[str, ...], name: str) -> bool:
             except (ValueError, binascii.Error):
                 continue
         elif entry.startswith("!"):
-            if fnmatch.fnmatchcase(name, _pattern(entry[1:])):
+            if fnmatch.fnmatchcase(name, _translate_pattern(entry[1:])):
                 return False
         else:
-            fits = fits or entry.lower() == name or fnmatch.fnmatchcase(name, _pattern(entry))
+            fits = fits or entry.lower() == name or fnmatch.fnmatchcase(name, _translate_pattern(entry))
     return fits
 
 
-def _pattern(text: str) -> str:
+def _translate_pattern(text: str) -> str:
     # ssh's patterns have no character classes: [host]:port is meant as it stands.
     return text.lower().replace("[", "[[]")
 
 
-def check(options: Options, key: paramiko.PKey, entries: list[Entry]) -> str | None:
+def check_host_key(options: Options, key: paramiko.PKey, entries: list[KnownHost]) -> str | None:
     """Accept the host's key or raise PreflightError with both fingerprints and the place of the old key.
 
     Returns a warning when the key has changed and host key checking is "no": ssh then sends no password.
     """
-    shown, kind, name = key.asbytes(), key.get_name(), label(options)
+    shown, kind, name = key.asbytes(), key.get_name(), host_label(options)
     for entry in entries:
         if entry.marker == "@revoked" and entry.blob == shown:
             raise PreflightError(
@@ -115,7 +115,7 @@ def check(options: Options, key: paramiko.PKey, entries: list[Entry]) -> str | N
     if any(entry.blob == shown for entry in plain):
         return None
     if not plain:
-        _unknown(options, key, entries)
+        _check_unknown_key(options, key, entries)
         return None
     old = next((entry for entry in plain if entry.kind == kind), plain[0])
     text = (
@@ -132,8 +132,8 @@ def check(options: Options, key: paramiko.PKey, entries: list[Entry]) -> str | N
     )
 
 
-def _unknown(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None:
-    name, what = label(options), f"({key.get_name()} {fingerprint(key.asbytes())})"
+def _check_unknown_key(options: Options, key: paramiko.PKey, entries: list[KnownHost]) -> None:
+    name, what = host_label(options), f"({key.get_name()} {fingerprint(key.asbytes())})"
     authority = next((entry for entry in entries if entry.marker == "@cert-authority"), None)
     if options.host_key_checking == "yes":
         hint = f"add it to {options.known_hosts[0]}, or set kprov_host_key_checking: accept-new"
@@ -148,31 +148,33 @@ def _unknown(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None
         return
     with _asking:
         # Many hosts behind one new jump host ask once.
-        if any(entry.blob == key.asbytes() for entry in known(options) if not entry.marker):
+        if any(entry.blob == key.asbytes() for entry in known_keys(options) if not entry.marker):
             return
-        if options.host_key_checking == "ask" and not _ask(options, what):
+        if options.host_key_checking == "ask" and not _ask_user(options, what):
             raise PreflightError(
                 options.name,
                 f"the host key of {name} is not known {what} and was not accepted; "
                 "set kprov_host_key_checking: accept-new to accept new hosts",
             )
-        _remember(options, key)
+        _add_known_host(options, key)
 
 
-def _ask(options: Options, what: str) -> bool:
+def _ask_user(options: Options, what: str) -> bool:
     if not sys.stdin.isatty():
         return False
-    sys.stderr.write(f"{options.name} ({label(options)}) shows a host key that is not known yet {what}.\n")
+    sys.stderr.write(
+        f"{options.name} ({host_label(options)}) shows a host key that is not known yet {what}.\n"
+    )
     sys.stderr.write("Accept and remember it? (yes/no) ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() == "yes"
 
 
-def _remember(options: Options, key: paramiko.PKey) -> None:
+def _add_known_host(options: Options, key: paramiko.PKey) -> None:
     path = Path(options.known_hosts[0]).expanduser()
     if str(path) in (os.devnull, "none"):
         return
-    name = label(options).lower()
+    name = host_label(options).lower()
     if options.hash_known_hosts:
         name = paramiko.HostKeys.hash_host(name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ class PassphraseNeededError(Exception):
     """The file is encrypted and no passphrase, or a wrong one, was given."""
 
 
-def exposure(path: Path) -> str | None:
+def find_exposure(path: Path) -> str | None:
     """Why ssh would ignore a private key file: other users have access to it. None when they have not.
 
     Like OpenSSH, this looks only at files of the user who runs the program. Raises OSError.
@@ -35,14 +35,14 @@ def exposure(path: Path) -> str | None:
     )
 
 
-def load(path: Path, phrase: str | None) -> paramiko.PKey:
+def load_key(path: Path, phrase: str | None) -> paramiko.PKey:
     """The key of a file. Raises PassphraseNeededError, ValueError, SSHException, OSError."""
     state = path.stat()
-    return _read(path, phrase, state.st_mtime_ns, state.st_size)
+    return _read_key(path, phrase, state.st_mtime_ns, state.st_size)
 
 
 @functools.lru_cache(maxsize=64)
-def _read(path: Path, phrase: str | None, changed: int, size: int) -> paramiko.PKey:
+def _read_key(path: Path, phrase: str | None, changed: int, size: int) -> paramiko.PKey:
     """A key file, read once for all hosts. Raises PassphraseNeededError, ValueError, SSHException."""
     del changed, size
     data, secret = path.read_bytes(), None if phrase is None else phrase.encode()
@@ -71,7 +71,7 @@ def _read(path: Path, phrase: str | None, changed: int, size: int) -> paramiko.P
     return key
 
 
-def public_half(path: Path) -> bytes:
+def read_public_key(path: Path) -> bytes:
     """The public half beside a private key, as it travels; empty when there is none."""
     for candidate in (path, path.with_name(path.name + ".pub")):
         with contextlib.suppress(OSError, ValueError, IndexError):

@@ -26,7 +26,7 @@ _DATA = 94  # SSH_MSG_CHANNEL_DATA
 
 
 @dataclass(frozen=True)
-class Pieces:
+class ChannelData:
     """A channel's data that goes out as several packets: `largest` bytes of it in each."""
 
     channel: int
@@ -39,7 +39,7 @@ class Pieces:
         return [[struct.pack(">BII", _DATA, self.channel, len(part)), part] for part in parts]
 
 
-class Sealed:
+class AesGcmDirection:
     """One direction: its key, and the number of its next packet in the nonce."""
 
     def __init__(self, engine: AESGCM, nonce: bytes) -> None:
@@ -76,14 +76,14 @@ class Sealed:
 _Packetizer: Any = Packetizer
 
 
-class Packets(_Packetizer):  # type: ignore[misc]
+class GcmPacketizer(_Packetizer):  # type: ignore[misc]
     """What paramiko's Transport sends and receives packets with."""
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
         self._sock = sock
-        self._out: Sealed | None = None
-        self._in: Sealed | None = None
+        self._out: AesGcmDirection | None = None
+        self._in: AesGcmDirection | None = None
         self._ahead = bytearray()
         self._sent = self._received = 0
         self._writing = threading.RLock()
@@ -99,9 +99,9 @@ class Packets(_Packetizer):  # type: ignore[misc]
         self._in = self._sealed(self._in, block_engine, options.get("iv_in"))
 
     @staticmethod
-    def _sealed(before: Sealed | None, engine: Any, nonce: bytes | None) -> Sealed | None:
+    def _sealed(before: AesGcmDirection | None, engine: Any, nonce: bytes | None) -> AesGcmDirection | None:
         if isinstance(engine, AESGCM) and nonce is not None:
-            return Sealed(engine, nonce)
+            return AesGcmDirection(engine, nonce)
         if before is not None:
             # paramiko has not counted the packets since, which other ciphers need.
             raise paramiko.SSHException("the host wants to go on with another cipher")
@@ -111,12 +111,12 @@ class Packets(_Packetizer):  # type: ignore[misc]
         # paramiko cuts off what was sent: of a view that costs nothing.
         super().write_all(memoryview(out))
 
-    def send_message(self, data: paramiko.Message | Pieces) -> None:
+    def send_message(self, data: paramiko.Message | ChannelData) -> None:
         if self._out is None:
-            for message in _messages(data) if isinstance(data, Pieces) else [data]:
+            for message in _split_payloads(data) if isinstance(data, ChannelData) else [data]:
                 super().send_message(message)
             return
-        payloads: list[Payload] = data.payloads() if isinstance(data, Pieces) else [[data.asbytes()]]
+        payloads: list[Payload] = data.payloads() if isinstance(data, ChannelData) else [[data.asbytes()]]
         with self._writing:
             packets = b"".join([self._out.seal(payload) for payload in payloads])
             self.write_all(packets)
@@ -164,5 +164,5 @@ class Packets(_Packetizer):  # type: ignore[misc]
         return taken
 
 
-def _messages(pieces: Pieces) -> list[paramiko.Message]:
+def _split_payloads(pieces: ChannelData) -> list[paramiko.Message]:
     return [paramiko.Message(b"".join(payload)) for payload in pieces.payloads()]

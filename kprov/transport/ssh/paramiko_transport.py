@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import paramiko
 
-from kprov.transport.ssh.packets import Packets, Pieces
+from kprov.transport.ssh.packets import ChannelData, GcmPacketizer
 
 #: Bytes in flight on a channel: enough for a bundle over a slow line, see RFC 4254 5.2.
 _WINDOW = 16 << 20
@@ -20,10 +20,10 @@ _Paramiko: Any = paramiko.Transport
 class Transport(_Paramiko):  # type: ignore[misc]
     """An SSH connection."""
 
-    packetizer: Packets
+    packetizer: GcmPacketizer
 
     def __init__(self, sock: Any) -> None:
-        super().__init__(sock, default_window_size=_WINDOW, packetizer_class=Packets)
+        super().__init__(sock, default_window_size=_WINDOW, packetizer_class=GcmPacketizer)
 
     def open_session(self, *, timeout: float) -> paramiko.Channel:
         """A channel for a program. Raises SSHException, ChannelException, EOFError."""
@@ -41,7 +41,7 @@ class Transport(_Paramiko):  # type: ignore[misc]
             if more > 0:
                 channel.out_window_size -= more
                 size += more
-        pieces = Pieces(channel.remote_chanid, data[:size], channel.out_max_packet_size - 64)
+        pieces = ChannelData(channel.remote_chanid, data[:size], channel.out_max_packet_size - 64)
         # Without the channel's lock, or a new key exchange could wait for ever.
         self._send_user_message(pieces)
         return cast("int", size)

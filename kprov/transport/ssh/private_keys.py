@@ -24,7 +24,7 @@ _passphrases: dict[str, str] = {}
 _given_up: set[str] = set()
 
 
-class _Agent(paramiko.agent.AgentSSH):
+class _AgentSocket(paramiko.agent.AgentSSH):
     """The agent at a socket; paramiko's own only knows $SSH_AUTH_SOCK."""
 
     def __init__(self, path: str) -> None:
@@ -43,53 +43,53 @@ class _Agent(paramiko.agent.AgentSSH):
 
 
 @contextlib.contextmanager
-def offered(hop: Options, name: str, ignored: list[str]) -> Iterator[Iterator[tuple[str, paramiko.PKey]]]:
+def find_keys(hop: Options, name: str, ignored: list[str]) -> Iterator[Iterator[tuple[str, paramiko.PKey]]]:
     """Keys with their names, best first; read when their turn comes. Raises PreflightError.
 
     Files named outright that are not encrypted, the agent's, then other files, then what needs a passphrase.
     `ignored` gets a sentence for each key file that other users can read: ssh does not use it either.
     """
     with contextlib.ExitStack() as stack:
-        agent = _agent(hop)
+        agent = _open_agent(hop)
         if agent is not None:
             stack.callback(agent.close)
-        yield _offered(hop, name, agent, ignored)
+        yield _order_keys(hop, name, agent, ignored)
 
 
-def _agent(hop: Options) -> _Agent | None:
+def _open_agent(hop: Options) -> _AgentSocket | None:
     path = hop.identity_agent or "SSH_AUTH_SOCK"
     if path == "SSH_AUTH_SOCK" or path.startswith("$"):
         path = os.environ.get(path.strip("${}"), "")
     if path in ("", "none"):
         return None
     try:
-        return _Agent(str(Path(path).expanduser()))
+        return _AgentSocket(str(Path(path).expanduser()))
     except (OSError, paramiko.SSHException):
         return None
 
 
-def _offered(
-    hop: Options, name: str, agent: _Agent | None, ignored: list[str]
+def _order_keys(
+    hop: Options, name: str, agent: _AgentSocket | None, ignored: list[str]
 ) -> Iterator[tuple[str, paramiko.PKey]]:
     locked: list[Path] = []
     files = [Path(text).expanduser() for text in hop.keys]
     for path in files:
         if not path.is_file():
             raise PreflightError(name, f"the private key {path} does not exist")
-        yield from _file(path, name, locked, hop, ignored)
+        yield from _load_file(path, name, locked, hop, ignored)
     # Without any key named, ssh's own names count as such for IdentitiesOnly.
     more = [Path(text).expanduser() for text in (hop.configured_keys or (() if files else _DEFAULT))]
     more = [path for path in more if path.is_file() and path not in files]
     if agent is not None:
-        wanted = {key_files.public_half(path) for path in [*files, *more]}
+        wanted = {key_files.read_public_key(path) for path in [*files, *more]}
         for key in agent.get_keys():
             if not hop.identities_only or key.asbytes() in wanted:
                 yield f"agent key {key.fingerprint}", key
-                locked = [path for path in locked if key_files.public_half(path) != key.asbytes()]
+                locked = [path for path in locked if key_files.read_public_key(path) != key.asbytes()]
     for path in more:
-        yield from _file(path, name, locked, hop, ignored)
+        yield from _load_file(path, name, locked, hop, ignored)
     for path in locked:
-        unlocked = _unlocked(path, hop)
+        unlocked = _ask_passphrase(path, hop)
         if unlocked is not None:
             yield f"key {path}", unlocked
         elif str(path) in _given_up:
@@ -102,21 +102,21 @@ def _offered(
             )
 
 
-def _file(
+def _load_file(
     path: Path, name: str, locked: list[Path], hop: Options, ignored: list[str]
 ) -> Iterator[tuple[str, paramiko.PKey]]:
     try:
-        exposed = key_files.exposure(path)
+        exposed = key_files.find_exposure(path)
         if exposed is not None:
             ignored.append(exposed)
             return
-        key = key_files.load(path, None)
+        key = key_files.load_key(path, None)
     except key_files.PassphraseNeededError:
         if hop.passphrase is None:
             locked.append(path)
             return
         try:
-            key = key_files.load(path, hop.passphrase)
+            key = key_files.load_key(path, hop.passphrase)
         except key_files.PassphraseNeededError:
             raise PreflightError(
                 name, f"ansible_ssh_private_key_passphrase is not the passphrase of the private key {path}"
@@ -126,17 +126,17 @@ def _file(
     yield f"key {path}", key
 
 
-def _unlocked(path: Path, hop: Options) -> paramiko.PKey | None:
+def _ask_passphrase(path: Path, hop: Options) -> paramiko.PKey | None:
     """Ask on the terminal, three times at most, and once for all hosts."""
     with _asking:
         if str(path) in _passphrases:
-            return key_files.load(path, _passphrases[str(path)])
+            return key_files.load_key(path, _passphrases[str(path)])
         if str(path) in _given_up or not sys.stdin.isatty():
             return None
         for _ in range(3):
             phrase = getpass.getpass(f"Passphrase for {path} ({hop.name}): ", sys.stderr)
             with contextlib.suppress(key_files.PassphraseNeededError):
-                key = key_files.load(path, phrase)
+                key = key_files.load_key(path, phrase)
                 _passphrases[str(path)] = phrase
                 return key
         _given_up.add(str(path))

@@ -42,7 +42,7 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+def check_certificates(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """A finding a certificate file, one a served certificate."""
     authorities = {
         name: x509.load_pem_x509_certificate((Path(cluster.pki_dir) / f"{name}.crt").read_bytes())
@@ -55,18 +55,18 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
         if group in me.groups
         for authority, base in entries
     ]
-    contents, modes = _read(host, [base for _, base in wanted])
+    contents, modes = _read_files(host, [base for _, base in wanted])
     for authority, base in wanted:
         pem = contents.get(f"{base}.crt", "")
-        yield judge(f"{base}.crt", pem, authorities[authority], authority, now)
+        yield judge_certificate(f"{base}.crt", pem, authorities[authority], authority, now)
         mode = modes.get(f"{base}.key")
         if mode != "600":
             yield Finding(f"{base}.key", ok=False, detail=f"mode {mode}, expected 600" if mode else "missing")
-    for name, port, authority in _served(me, cluster):
+    for name, port, authority in _read_served(me, cluster):
         yield _judge_served(name, me.address, port, authorities[authority], authority, now)
 
 
-def _read(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+def _read_files(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """All certificates and all keys' modes in two commands."""
     certificates = " ".join(f"{base}.crt" for base in bases)
     text = host.run(f'for f in {certificates}; do echo "== $f"; cat $f; done').stdout
@@ -78,7 +78,9 @@ def _read(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]
     return contents, dict(line.split() for line in listed.splitlines())
 
 
-def judge(name: str, pem: str, authority: x509.Certificate, authority_name: str, now: datetime) -> Finding:
+def judge_certificate(
+    name: str, pem: str, authority: x509.Certificate, authority_name: str, now: datetime
+) -> Finding:
     """One certificate (PEM) against its authority and the time."""
     if "BEGIN CERTIFICATE" not in pem:
         return Finding(name, ok=False, detail="missing or not a certificate")
@@ -102,7 +104,7 @@ def judge(name: str, pem: str, authority: x509.Certificate, authority_name: str,
     return Finding(name, ok=True, detail=f"until {end:%Y-%m-%d}")
 
 
-def _served(me: VerifyHost, cluster: Cluster) -> Iterator[tuple[str, int, str]]:
+def _read_served(me: VerifyHost, cluster: Cluster) -> Iterator[tuple[str, int, str]]:
     if "etcd" in me.groups:
         yield "etcd serves", 2379, "etcd-ca"
     if "kube_control_plane" in me.groups:
@@ -126,4 +128,4 @@ def _judge_served(
     except OSError as error:
         return Finding(name, ok=False, detail=f"no TLS on {address}:{port}: {error}", starting=True)
     pem = ssl.DER_cert_to_PEM_cert(der) if der else ""
-    return judge(name, pem, authority, authority_name, now)
+    return judge_certificate(name, pem, authority, authority_name, now)

@@ -16,7 +16,7 @@ LEASE_STALE_SECONDS = 30
 HANDOVER_SECONDS = 10.0
 
 
-def nodes(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
+def check_nodes(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
     """A finding a node: registered and Ready, or the condition's own words."""
     found = {node["metadata"]["name"]: node for node in kubectl.get("nodes")["items"]}
     for host in cluster.in_group("kube_node"):
@@ -45,19 +45,19 @@ def is_ready(node: dict[str, Any]) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
-def leaders(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
+def check_leaders(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
     """Controller manager and scheduler have a leader that renews its lease; a handover is waited for."""
     del cluster
     for component in ("kube-controller-manager", "kube-scheduler"):
         try:
-            lease = _taken_lease(kubectl, component)
+            lease = _await_lease_holder(kubectl, component)
         except KubectlError as error:
             yield Finding(f"{component} leader", ok=False, detail=str(error), starting=True)
             continue
         yield judge_lease(component, lease["spec"], datetime.now(UTC))
 
 
-def _taken_lease(kubectl: Kubectl, component: str) -> dict[str, Any]:
+def _await_lease_holder(kubectl: Kubectl, component: str) -> dict[str, Any]:
     deadline = time.monotonic() + HANDOVER_SECONDS
     while True:
         lease = kubectl.get(f"--namespace=kube-system lease {component}")

@@ -16,16 +16,16 @@ ETCDCTL = (
 )
 
 
-def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+def check_member(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """A member's own view: its health, the members it knows, the leader it follows."""
     status = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 endpoint status")
     if status.rc != 0:
-        yield Finding("member", ok=False, detail=_reason(status.stderr), starting=True)
+        yield Finding("member", ok=False, detail=_error_text(status.stderr), starting=True)
         return
     yield from judge_status(json.loads(status.stdout)[0]["Status"])
     members = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 member list")
     if members.rc != 0:
-        yield Finding("quorum", ok=False, detail=_reason(members.stderr), starting=True)
+        yield Finding("quorum", ok=False, detail=_error_text(members.stderr), starting=True)
         return
     yield judge_members(json.loads(members.stdout)["members"], set(cluster.etcd_addresses))
 
@@ -53,7 +53,7 @@ def judge_members(members: list[dict[str, Any]], addresses: set[str]) -> Finding
     return Finding("quorum", ok=True, detail=f"{len(members)} members")
 
 
-def _reason(stderr: str) -> str:
+def _error_text(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.strip()]
     if not lines:
         return "etcdctl failed without a word"

@@ -13,7 +13,7 @@ from kprov.verify.model import Cluster, Finding, HostCheck, VerifyHost
 PodNetworks = dict[str, tuple[str, str]]
 
 
-def check(networks: Callable[[], PodNetworks]) -> HostCheck:
+def make_check(networks: Callable[[], PodNetworks]) -> HostCheck:
     """The check, given how to learn what the API server says of the nodes (asked at most once)."""
 
     def run(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:

@@ -9,19 +9,19 @@ from testinfra.host import Host
 from kprov.verify.model import Cluster, Finding, VerifyHost
 
 
-def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+def check_ports(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """One `ss` for all ports, a finding a port."""
     listening = {
         int(line.split()[3].rsplit(":", 1)[1])
         for line in host.check_output("ss --tcp --listening --numeric --no-header").splitlines()
     }
-    for name, port in expected(me, cluster).items():
+    for name, port in expected_ports(me, cluster).items():
         ok = port in listening
         detail = "listening" if ok else "nobody listens on this port"
         yield Finding(f"{name} {port}", ok=ok, detail=detail, starting=not ok)
 
 
-def expected(me: VerifyHost, cluster: Cluster) -> dict[str, int]:
+def expected_ports(me: VerifyHost, cluster: Cluster) -> dict[str, int]:
     """Names and TCP ports that this host's groups call for."""
     ports = {"load balancer": cluster.loadbalancer_port}
     if "etcd" in me.groups:

@@ -18,7 +18,9 @@ PROBE_SECONDS = 30.0
 _POLL_SECONDS = 0.5
 
 
-def check(unreachable: frozenset[str], seconds: float) -> Callable[[Kubectl, Cluster], Iterator[Finding]]:
+def make_check(
+    unreachable: frozenset[str], seconds: float
+) -> Callable[[Kubectl, Cluster], Iterator[Finding]]:
     """The check of one verification.
 
     unreachable: hosts on whose nodes no pod is tried: each would only wait for its end.
@@ -35,27 +37,27 @@ def check(unreachable: frozenset[str], seconds: float) -> Callable[[Kubectl, Clu
             else:
                 tried.append(host.node)
         if tried:
-            yield from _probe(kubectl, tried, cluster.dns_domain, max(seconds, PROBE_SECONDS))
+            yield from _run_probe(kubectl, tried, cluster.dns_domain, max(seconds, PROBE_SECONDS))
 
     return run
 
 
-def _probe(kubectl: Kubectl, nodes: list[str], dns_domain: str, seconds: float) -> Iterator[Finding]:
+def _run_probe(kubectl: Kubectl, nodes: list[str], dns_domain: str, seconds: float) -> Iterator[Finding]:
     namespace = f"kprov-verify-{secrets.token_hex(3)}"
     started = time.monotonic()
     try:
-        _apply(kubectl, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
+        _apply_objects(kubectl, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
         if not _await_service_account(kubectl, namespace, started + seconds):
             detail = f"namespace {namespace} has no service account after {seconds:.0f} s"
             yield Finding("service account", ok=False, detail=detail)
             return
-        _apply(kubectl, probe_objects(namespace, nodes, dns_domain))
+        _apply_objects(kubectl, probe_objects(namespace, nodes, dns_domain))
         yield from _await_clients(kubectl, namespace, nodes, started, seconds)
     finally:
         kubectl.run(f"delete namespace {namespace} --wait=false --ignore-not-found")
 
 
-def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
+def _apply_objects(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
     kubectl.run("apply --filename=-", stdin="\n".join(json.dumps(obj) for obj in objects))
 
 
@@ -87,7 +89,7 @@ def _await_clients(
                 del pending[node]
                 yield Finding(f"service from {node}", ok=True, detail=f"{time.monotonic() - started:.1f} s")
             else:
-                pending[node] = why_not(pod)
+                pending[node] = explain_pod(pod)
         if not pending or time.monotonic() - started >= seconds:
             break
         time.sleep(_POLL_SECONDS)
@@ -95,7 +97,7 @@ def _await_clients(
         yield Finding(f"service from {node}", ok=False, detail=reason)
 
 
-def why_not(pod: dict[str, Any]) -> str:
+def explain_pod(pod: dict[str, Any]) -> str:
     """What keeps a pod from having succeeded, in the words of its status."""
     status = pod.get("status", {})
     for container in status.get("containerStatuses", []):

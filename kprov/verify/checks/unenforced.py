@@ -27,13 +27,13 @@ _RESOURCES = (
 _FEATURES = {kind: feature for _, kind, feature in _RESOURCES}
 
 
-def check(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
+def check_objects(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
     """Read all such objects in one run of kubectl."""
     del cluster
-    yield from judge(kubectl.get(",".join(resource for resource, _, _ in _RESOURCES))["items"])
+    yield from judge_objects(kubectl.get(",".join(resource for resource, _, _ in _RESOURCES))["items"])
 
 
-def judge(items: Iterable[dict[str, Any]]) -> list[Finding]:
+def judge_objects(items: Iterable[dict[str, Any]]) -> list[Finding]:
     """A warning for each object without effect, or one finding that there are none."""
     warnings = [
         Finding(

@@ -29,9 +29,9 @@ PROPERTIES = (
 STARTED_LATELY_SECONDS = 120.0
 
 
-def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+def check_units(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """One `systemctl show` for all units, a finding a unit."""
-    units = units_of(me, cluster)
+    units = expected_units(me, cluster)
     shown = host.check_output(
         "cat /proc/uptime && systemctl show --property=%s " + " ".join(f"{unit}.service" for unit in units),
         ",".join(PROPERTIES),
@@ -39,10 +39,10 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     uptime, _, blocks = shown.partition("\n")
     for unit, block in zip(units, blocks.split("\n\n"), strict=True):
         state = dict(line.split("=", 1) for line in block.strip().splitlines())
-        yield judge(unit, state, uptime=float(uptime.split()[0]))
+        yield judge_unit(unit, state, uptime=float(uptime.split()[0]))
 
 
-def units_of(me: VerifyHost, cluster: Cluster) -> list[str]:
+def expected_units(me: VerifyHost, cluster: Cluster) -> list[str]:
     """Units that this host's groups call for."""
     units = [unit for group, names in UNITS.items() if group == "all" or group in me.groups for unit in names]
     if cluster.vip and "kube_control_plane" in me.groups:
@@ -50,7 +50,7 @@ def units_of(me: VerifyHost, cluster: Cluster) -> list[str]:
     return units
 
 
-def judge(unit: str, state: dict[str, str], *, uptime: float) -> Finding:
+def judge_unit(unit: str, state: dict[str, str], *, uptime: float) -> Finding:
     """A unit's state, as systemctl's properties have it, as a finding; uptime: of the host, in seconds."""
     active = f"{state['ActiveState']} ({state['SubState']})"
     if state["LoadState"] != "loaded":

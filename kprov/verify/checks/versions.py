@@ -12,7 +12,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {"etcd": ("etcd-server",), "kube_node": (
 COMPONENTS = "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"
 
 
-def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+def check_versions(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """A finding a package, and one for the components: what runs is what is current."""
     del cluster
     packages = [name for group, names in PACKAGES.items() if group in me.groups for name in names]

@@ -64,7 +64,7 @@ def _toolchain(root: Path) -> Path:
         shutil.rmtree(aside, ignore_errors=True)
         for package in (COMPILER, LIBRARIES):
             debs = packages.fetch_closure(package, arch=platform.machine(), cache=_CACHE, needs="golang-")
-            packages.unpack(debs, aside)
+            packages.unpack_packages(debs, aside)
             for deb in debs:
                 deb.unlink()
         aside.rename(root)

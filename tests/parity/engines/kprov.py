@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.cli.options import run_options
 from kprov.errors import KprovError
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.model.search_paths import SearchPaths
 from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
 from kprov.playbook.running.engine import Engine
@@ -58,11 +58,11 @@ def options(words: list[str]) -> RunOptions:
         diff=given.diff,
         forks=given.forks,
         limit=given.limit,
-        tags=run_options.split(",".join(given.tags or ["all"])),
-        skip_tags=run_options.split(",".join(given.skip_tags or [])),
+        tags=run_options.split_names(",".join(given.tags or ["all"])),
+        skip_tags=run_options.split_names(",".join(given.skip_tags or [])),
         start_at_task=given.start_at_task,
         force_handlers=given.force_handlers,
-        extra_vars=run_options.extra_vars(given.extra_vars),
+        extra_vars=run_options.read_extra_vars(given.extra_vars),
         paths=SearchPaths(collections=(collection_path.path(),)),
     )
 
@@ -71,7 +71,9 @@ def play(request: Request) -> int:
     """Exit code: 0, 1 failed, 2 refused, 4 unreachable."""
     recorder = Recorder(Path(request.output), request.snapshot, request.script)
     try:
-        with Engine(load(Path(request.inventory)), options(request.options), Record(recorder)) as engine:
+        with Engine(
+            load_inventory(Path(request.inventory)), options(request.options), Record(recorder)
+        ) as engine:
             return engine.run(Path(request.playbook)).exit_code
     except KprovError as error:
         recorder.write("refused", message=str(error))

@@ -25,11 +25,11 @@ def run(home: Path, module: str, args: dict[str, str], *, sends: bool = False) -
     program = archive.BOOTSTRAP.replace("pwd.getpwuid(u).pw_dir", repr(str(home)))
     header = {"message": "m", "run": "r", "module": module, "items": [{"args": args}], "check": False}
     message = protocol.encode({**header, "diff": False, "blobs": []})
-    command = [sys.executable, *archive.PYTHON_OPTIONS, "-c", program, archive.name(), "0" * 32]
+    command = [sys.executable, *archive.PYTHON_OPTIONS, "-c", program, archive.archive_name(), "0" * 32]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as agent:
         assert agent.stdin is not None
         assert agent.stdout is not None
-        agent.stdin.write((archive.travelling() if sends else b"") + message)
+        agent.stdin.write((archive.frame_archive() if sends else b"") + message)
         agent.stdin.flush()
         said = b""
         while b'"results"' not in said and (part := os.read(agent.stdout.fileno(), 65536)):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from kprov.bundle import archive, bytecode, images, libraries, sources, store
-from kprov.bundle.build import build, listing
-from kprov.bundle.components import COMPONENTS, launcher
+from kprov.bundle.build import build_bundle, list_bundles
+from kprov.bundle.components import COMPONENTS, render_launcher
 from kprov.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,7 +46,7 @@ def test_a_launcher_runs_its_component_from_the_tree_behind_the_link(tmp_path: P
     (package / "__main__.py").write_text("import sys; print(__name__, sys.path[0], *sys.argv[1:])")
     (tree / "bin").mkdir()
     script = tree / "bin/kube-proxy"
-    script.write_text(launcher("kube-proxy", HERE))
+    script.write_text(render_launcher("kube-proxy", HERE))
     (tmp_path / "current").symlink_to("bundles/abc")
     # Where the interpreter is differs from host to host; all else of the script is as it is there.
     command = [sys.executable, "-IS", str(tmp_path / "current/bin/kube-proxy"), "--v=2"]
@@ -55,7 +55,7 @@ def test_a_launcher_runs_its_component_from_the_tree_behind_the_link(tmp_path: P
 
 
 def test_the_components_sources_travel_without_the_provisioner() -> None:
-    files = {str(file) for file in sources.files()}
+    files = {str(file) for file in sources.list_files()}
     assert "kube/__init__.py" in files
     assert {file.split("/")[0] for file in files} == {"__init__.py", "kube"}
     assert not [file for file in files if "__pycache__" in file]
@@ -66,11 +66,11 @@ def test_the_digest_of_sources_follows_names_and_contents(tmp_path: Path) -> Non
     (tmp_path / "__init__.py").write_text("")
     module = tmp_path / "kube/a.py"
     module.write_text("a = 1")
-    before = sources.digest(tmp_path)
+    before = sources.sources_digest(tmp_path)
     module.write_text("a = 2")
-    changed = sources.digest(tmp_path)
+    changed = sources.sources_digest(tmp_path)
     module.rename(tmp_path / "kube/b.py")
-    assert len({before, changed, sources.digest(tmp_path)}) == 3
+    assert len({before, changed, sources.sources_digest(tmp_path)}) == 3
 
 
 def test_pruning_leaves_one_release_of_definitions_and_what_is_imported(tmp_path: Path) -> None:
@@ -87,13 +87,13 @@ def test_pruning_leaves_one_release_of_definitions_and_what_is_imported(tmp_path
     for name in kept | gone:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    libraries.prune(tmp_path)
+    libraries.prune_libraries(tmp_path)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == kept
 
 
 def test_an_image_is_an_archive_that_containerd_takes() -> None:
     entries = [images.Entry("pause", 0o755, b"program")]
-    packed = images.archive(
+    packed = images.pack_image(
         ["kprov.io/pause:1"], entries, architecture="amd64", config={"Entrypoint": ["/pause"]}
     )
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
@@ -106,7 +106,7 @@ def test_an_image_is_an_archive_that_containerd_takes() -> None:
     assert json.loads(config_bytes)["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}"]
     with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
         assert [(member.name, member.mode, member.uid) for member in tar] == [("pause", 0o755, 0)]
-    assert packed == images.archive(
+    assert packed == images.pack_image(
         ["kprov.io/pause:1"], entries, architecture="amd64", config={"Entrypoint": ["/pause"]}
     )
 
@@ -124,7 +124,7 @@ def test_archives_of_one_tree_are_equal_whatever_the_times(tmp_path: Path) -> No
         (tree / "bin").mkdir(parents=True)
         (tree / "bin/a").write_text("#!/bin/sh\n")
         (tree / "bin/a").chmod(0o755 if number == 1 else 0o700)
-        archive.pack(tree, tmp_path / f"{number}.tar.gz")
+        archive.pack_tree(tree, tmp_path / f"{number}.tar.gz")
         packed.append((tmp_path / f"{number}.tar.gz").read_bytes())
     assert packed[0] == packed[1]
 
@@ -143,14 +143,14 @@ def test_an_interrupted_build_leaves_nothing_that_looks_whole(tmp_path: Path) ->
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.folder(tmp_path / "place", fail)
+        store.ensure_folder(tmp_path / "place", fail)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("python", "arch"), [("3.8", "x86_64"), ("3.13", "vax")])
 def test_hosts_that_cannot_run_components_are_refused(python: str, arch: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not"):
-        build(python=python, arch=arch, cache=tmp_path)
+        build_bundle(python=python, arch=arch, cache=tmp_path)
 
 
 def test_the_listing_has_bundles_and_nothing_else(tmp_path: Path) -> None:
@@ -160,6 +160,6 @@ def test_the_listing_has_bundles_and_nothing_else(tmp_path: Path) -> None:
         "other.tar.gz",
     ):
         (tmp_path / name).write_text("x")
-    assert [(one.python, one.arch, one.digest, one.size) for one in listing(tmp_path)] == [
+    assert [(one.python, one.arch, one.digest, one.size) for one in list_bundles(tmp_path)] == [
         ("3.13", "x86_64", "00ff", 1)
     ]

@@ -33,7 +33,7 @@ def test_times_owners_bits_and_compiled_modules_do_not_count(tmp_path: Path) -> 
         os.utime(path, (1, 1), follow_symlinks=False)
     (other / "bin/thing").chmod(0o700)
     (other / "lib/thing-1.dist-info/METADATA").chmod(0o600)
-    assert content.digest(one) == content.digest(other)
+    assert content.tree_digest(one) == content.tree_digest(other)
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_times_owners_bits_and_compiled_modules_do_not_count(tmp_path: Path) -> 
 )
 def test_each_change_of_content_is_another_digest(change: Callable[[Path], object], tmp_path: Path) -> None:
     tree = make(tmp_path / "tree")
-    before = content.digest(tree)
+    before = content.tree_digest(tree)
     change(tree)
-    assert content.digest(tree) != before
+    assert content.tree_digest(tree) != before
 
 
 def test_a_tree_in_the_cache_is_built_once(tmp_path: Path) -> None:
     def build(target: Path) -> None:
         (target / "file").write_text("1")
 
-    first = content.kept(tmp_path / "place", build)
-    second = content.kept(tmp_path / "place", lambda _: pytest.fail("built again"))
+    first = content.ensure_tree(tmp_path / "place", build)
+    second = content.ensure_tree(tmp_path / "place", lambda _: pytest.fail("built again"))
     assert first == second
-    assert first.digest == content.digest(first.path)
+    assert first.digest == content.tree_digest(first.path)

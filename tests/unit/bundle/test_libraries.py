@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kprov.bundle import content, libraries
-from kprov.bundle.lock import Locked
+from kprov.bundle.lock import LockedLibrary
 from kprov.errors import KprovError
 
 
@@ -51,9 +51,9 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
 
 
-def install(target: Path, *wanted: Locked) -> str:
-    libraries.install(target, python="3.13", arch="x86_64", libraries=list(wanted))
-    return content.digest(target)
+def install(target: Path, *wanted: LockedLibrary) -> str:
+    libraries.install_libraries(target, python="3.13", arch="x86_64", libraries=list(wanted))
+    return content.tree_digest(target)
 
 
 def test_a_file_with_another_hash_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_a_file_with_another_hash_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "local"))
     with pytest.raises(KprovError, match="DO NOT MATCH THE HASHES"):
-        install(tmp_path / "lib", Locked("thing", "1.0", (locked,)))
+        install(tmp_path / "lib", LockedLibrary("thing", "1.0", (locked,)))
 
 
 def test_a_folder_of_local_wheels_does_not_change_what_is_taken(
@@ -70,7 +70,7 @@ def test_a_folder_of_local_wheels_does_not_change_what_is_taken(
 ) -> None:
     good = wheel(tmp_path / "index-files", "1.0", "x = 1\n")
     monkeypatch.setenv("PIP_INDEX_URL", index(tmp_path / "index", good))
-    wanted = Locked("thing", "1.0", (sha256(good),))
+    wanted = LockedLibrary("thing", "1.0", (sha256(good),))
     plain = install(tmp_path / "plain", wanted)
     wheel(tmp_path / "local", "1.0", "x = 2\n")
     wheel(tmp_path / "local", "1.1", "x = 3\n")

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from kprov.bundle import image_packages
 from kprov.bundle.build import PYTHONS
-from kprov.bundle.lock import LOCK, Locked, locked
+from kprov.bundle.lock import LOCK, LockedLibrary, read_lock
 from kprov.errors import KprovError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,14 +43,14 @@ HASH = f"--hash=sha256:{'0' * 64}"
 @pytest.mark.parametrize("arch", ["x86_64", "aarch64"])
 @pytest.mark.parametrize("lock", WANTED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_locked_versions_are_what_pyproject_asks_for(lock: Path, python: str, arch: str) -> None:
-    versions = {one.name: one.version for one in locked(python=python, arch=arch, lock=lock)}
+    versions = {one.name: one.version for one in read_lock(python=python, arch=arch, lock=lock)}
     for requirement in map(Requirement, WANTED[lock]):
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement
 
 
 @pytest.mark.parametrize("lock", WANTED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_a_locked_library_requires_is_locked_too(lock: Path) -> None:
-    versions = {one.name: one.version for one in locked(python=HERE, arch=platform.machine(), lock=lock)}
+    versions = {one.name: one.version for one in read_lock(python=HERE, arch=platform.machine(), lock=lock)}
     for name in versions.keys() - {"kubernetes-validate"}:
         for requirement in map(Requirement, metadata.distribution(name).requires or []):
             if requirement.marker is None or requirement.marker.evaluate(
@@ -62,9 +62,9 @@ def test_what_a_locked_library_requires_is_locked_too(lock: Path) -> None:
 
 
 def test_components_are_tested_with_the_versions_that_travel() -> None:
-    development = {one.name: one for one in locked(python="3.13", arch="x86_64", lock=DEV)}
+    development = {one.name: one for one in read_lock(python="3.13", arch="x86_64", lock=DEV)}
     for lock in (LOCK, RUN):
-        for one in locked(python="3.13", arch="x86_64", lock=lock):
+        for one in read_lock(python="3.13", arch="x86_64", lock=lock):
             assert development[one.name] == one
 
 
@@ -83,12 +83,12 @@ def test_one_lock_serves_hosts_with_different_pythons_and_architectures(tmp_path
         f"win==3.0 ; sys_platform == 'win32' {HASH}\n"
     )
     zeros = ("sha256:" + "0" * 64,)
-    assert locked(python="3.11", arch="x86_64", lock=lock) == [Locked("old-thing", "1.0", zeros)]
-    assert locked(python="3.13", arch="aarch64", lock=lock) == [
-        Locked("arm", "3.0", zeros),
-        Locked("old-thing", "2.0", zeros),
+    assert read_lock(python="3.11", arch="x86_64", lock=lock) == [LockedLibrary("old-thing", "1.0", zeros)]
+    assert read_lock(python="3.13", arch="aarch64", lock=lock) == [
+        LockedLibrary("arm", "3.0", zeros),
+        LockedLibrary("old-thing", "2.0", zeros),
     ]
-    assert Locked("arm", "3.0", zeros).line() == f"arm==3.0 {HASH}"
+    assert LockedLibrary("arm", "3.0", zeros).line() == f"arm==3.0 {HASH}"
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_an_entry_without_version_or_hash_is_refused_with_its_line(
     lock = tmp_path / "requirements.txt"
     lock.write_text(f"\n{entry}\n")
     with pytest.raises(KprovError, match=f"requirements.txt:2: .*{said}"):
-        locked(python="3.13", arch="x86_64", lock=lock)
+        read_lock(python="3.13", arch="x86_64", lock=lock)
 
 
 def test_packages_of_images_are_locked_for_both_architectures() -> None:
-    lock = image_packages.read()
+    lock = image_packages.read_lock()
     assert set(lock) == {"x86_64", "aarch64"}
     for packages in lock.values():
         assert set(packages) == set(image_packages.PACKAGES)

@@ -15,7 +15,7 @@ def test_the_traceback_is_its_owners_and_has_no_secrets(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     secrets.register("never-to-be-seen")
-    path = crash_report.report(ValueError("has never-to-be-seen in it"))
+    path = crash_report.write_report(ValueError("has never-to-be-seen in it"))
     secrets.forget()
     assert path.parent == tmp_path / "kprov"
     assert path.stat().st_mode & 0o777 == 0o600

@@ -10,11 +10,11 @@ import os, signal, sys
 from kprov.cli import main
 from kprov.cli.output import standard_streams as streams
 signal.signal(signal.SIGINT, signal.default_int_handler)
-found = streams.lost
+found = streams.write_error
 def late():
     os.kill(os.getpid(), signal.SIGINT)
     return found()
-streams.lost = late
+streams.write_error = late
 sys.argv = ["kprov", "--version"]
 main.main()
 """

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from kprov.cli.main import COMMANDS, build
+from kprov.cli.main import COMMANDS, build_program
 from kprov.errors import InputError
 
 
@@ -38,12 +38,12 @@ def test_the_help_names_every_command_and_imports_none() -> None:
 def test_every_command_has_its_help(name: str) -> None:
     module = import_module(COMMANDS[name][0])
     assert hasattr(module, "app") or hasattr(module, "command")
-    result = CliRunner().invoke(build([name]), [name, "--help"])
+    result = CliRunner().invoke(build_program([name]), [name, "--help"])
     assert result.exit_code == 0, result.output
 
 
 def test_options_stand_in_sections_by_what_they_concern() -> None:
-    shown = CliRunner().invoke(build(["play"]), ["play", "--help"]).output
+    shown = CliRunner().invoke(build_program(["play"]), ["play", "--help"]).output
     titles = ["Arguments:", "Options:", "Connection:", "Vault:"]
     assert [line for line in shown.splitlines() if line in titles] == titles
     assert shown.index("Vault:") < shown.index("--vault-id")
@@ -61,7 +61,7 @@ def test_an_unknown_command_is_bad_input() -> None:
 
 
 def init(*arguments: str) -> None:
-    result = CliRunner().invoke(build(["init"]), ["init", *arguments])
+    result = CliRunner().invoke(build_program(["init"]), ["init", *arguments])
     if result.exception:
         raise result.exception
 

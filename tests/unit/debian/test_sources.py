@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.debian.sources import for_release
+from kprov.debian.sources import sources_for_release
 from kprov.errors import KprovError
 
 
@@ -19,7 +19,7 @@ def machine(tmp_path: Path, files: dict[str, str]) -> Path:
 
 
 def lines(etc: Path) -> list[str]:
-    return [source.line() for source in for_release("trixie", etc=etc)]
+    return [source.line() for source in sources_for_release("trixie", etc=etc)]
 
 
 def test_deb822_sources_keep_mirror_and_key_and_change_the_suites(tmp_path: Path) -> None:
@@ -63,4 +63,4 @@ def test_archives_of_others_and_switched_off_ones_are_left_out(tmp_path: Path) -
 
 def test_a_machine_without_debian_archives_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(KprovError, match="has no archive of Debian bookworm to take trixie from"):
-        for_release("trixie", etc=machine(tmp_path, {}))
+        sources_for_release("trixie", etc=machine(tmp_path, {}))

@@ -62,5 +62,5 @@ def test_what_modules_say_of_themselves_has_known_words() -> None:
         "required_one_of",
         "required_together",
     }
-    for name in agent_modules.names():
-        assert set(agent_modules.rules(name)) <= known, name
+    for name in agent_modules.module_names():
+        assert set(agent_modules.module_rules(name)) <= known, name

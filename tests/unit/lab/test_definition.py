@@ -57,19 +57,19 @@ def test_what_cannot_be_made_is_refused(arguments: tuple[str, str, int], field: 
 
 
 def test_the_committed_inventory_is_that_of_the_default_lab() -> None:
-    assert (ROOT / "inventories/lab/hosts.yml").read_text() == inventory_file.text(Lab())
+    assert (ROOT / "inventories/lab/hosts.yml").read_text() == inventory_file.render_inventory(Lab())
 
 
 @pytest.mark.parametrize(("count", "control_plane"), [(1, 1), (2, 1), (3, 3), (10, 3)])
 def test_the_number_of_etcd_hosts_is_odd(count: int, control_plane: int) -> None:
-    document = yaml.safe_load(inventory_file.text(Lab(host_count=count)))
+    document = yaml.safe_load(inventory_file.render_inventory(Lab(host_count=count)))
     groups = document["all"]["children"]
     assert len(groups["etcd"]["hosts"]) == len(groups["kube_control_plane"]["hosts"]) == control_plane
     assert len(groups["kube_node"]["hosts"]) == count
 
 
 def test_hosts_leave_the_lab_behind_the_machines_address() -> None:
-    rules = network.masquerade_rules(Lab("a", "10.9.0.0/24", 1))
+    rules = network.render_masquerade_rules(Lab("a", "10.9.0.0/24", 1))
     assert 'ip saddr 10.9.0.0/24 ip daddr != 10.9.0.0/24 oifname != "kprov-a" masquerade' in rules
     table = nft_table("a")
     assert rules.startswith(f"table ip {table}\ndelete table ip {table}\ntable ip {table} {{\n")

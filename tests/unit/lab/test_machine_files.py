@@ -36,7 +36,7 @@ def test_limits_are_only_raised_and_what_was_there_comes_back(proc: Path, tmp_pa
     ]
     assert (proc / "fs/inotify/max_user_watches").read_text() == "900000\n"
     assert kernel.raise_limits(proc=proc, state=state) == []
-    kernel.restore(proc=proc, state=state)
+    kernel.restore_limits(proc=proc, state=state)
     assert (proc / "fs/inotify/max_user_instances").read_text() == "128"
     assert not (state / "sysctl.json").exists()
 
@@ -44,7 +44,7 @@ def test_limits_are_only_raised_and_what_was_there_comes_back(proc: Path, tmp_pa
 def test_a_limit_that_somebody_changed_since_stays(proc: Path, tmp_path: Path) -> None:
     kernel.raise_limits(proc=proc, state=tmp_path)
     (proc / "fs/inotify/max_user_instances").write_text("9000")
-    kernel.restore(proc=proc, state=tmp_path)
+    kernel.restore_limits(proc=proc, state=tmp_path)
     assert (proc / "fs/inotify/max_user_instances").read_text() == "9000"
 
 
@@ -59,7 +59,7 @@ def test_a_v1_machine_has_a_group_in_every_hierarchy_once(tmp_path: Path) -> Non
     for name in ("memory", "pids", "systemd"):
         (tmp_path / name).mkdir()
     (tmp_path / "alias").symlink_to("memory")
-    files = cgroups.create(HOST, tmp_path)
+    files = cgroups.create_groups(HOST, tmp_path)
     assert [str(file.relative_to(tmp_path)) for file in files] == [
         "memory/kprov/a/node1/cgroup.procs", "pids/kprov/a/node1/cgroup.procs", "systemd/kprov/a/node1/cgroup.procs",
     ]  # fmt: skip
@@ -72,14 +72,14 @@ def test_a_v1_cpuset_is_filled_from_above_before_a_process_enters(tmp_path: Path
     (top / "cpuset.cpus").write_text("0-1\n")
     for folder in (top / "kprov", top / "kprov/a", group):
         (folder / "cpuset.cpus").write_text("\n")
-    cgroups.create(HOST, tmp_path)
+    cgroups.create_groups(HOST, tmp_path)
     assert (group / "cpuset.cpus").read_text() == "0-1\n"
 
 
 def test_a_v2_machine_has_one_group_with_the_controllers_handed_down(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("cpu\n")
     (tmp_path / "cgroup.subtree_control").write_text("")
-    assert cgroups.create(HOST, tmp_path) == [tmp_path / "kprov/a/node1/cgroup.procs"]
+    assert cgroups.create_groups(HOST, tmp_path) == [tmp_path / "kprov/a/node1/cgroup.procs"]
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+cpu"
 
 
@@ -99,16 +99,16 @@ def test_memory_is_without_the_page_cache_that_can_go(
     group.mkdir(parents=True)
     (group / usage).write_text("1000\n")
     (group / "memory.stat").write_text(f"rss 3\n{cache} 400\n")
-    assert cgroups.memory(HOST, tmp_path) == 600
+    assert cgroups.read_memory(HOST, tmp_path) == 600
 
 
 def test_hosts_ask_the_resolver_behind_the_machines_stub(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/resolv.conf").write_text("nameserver 127.0.0.53\n")
-    assert disk.resolver(tmp_path) == "nameserver 127.0.0.53\n"
+    assert disk.render_resolv_conf(tmp_path) == "nameserver 127.0.0.53\n"
     (tmp_path / "run/systemd/resolve").mkdir(parents=True)
     (tmp_path / "run/systemd/resolve/resolv.conf").write_text("nameserver 192.0.2.53\n")
-    assert disk.resolver(tmp_path) == "nameserver 192.0.2.53\n"
+    assert disk.render_resolv_conf(tmp_path) == "nameserver 192.0.2.53\n"
 
 
 def test_groups_that_come_and_go_keep_nobody_from_removing_a_lab(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_groups_that_come_and_go_keep_nobody_from_removing_a_lab(tmp_path: Path)
     try:
         end = time.monotonic() + 1
         while time.monotonic() < end:
-            cgroups.kill("a", "node1", tmp_path, timeout=0.01)
+            cgroups.kill_processes("a", "node1", tmp_path, timeout=0.01)
     finally:
         over.set()
         thread.join()

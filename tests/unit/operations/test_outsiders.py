@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kprov.cli.commands import plan as shown
-from kprov.operations.live import Live, etcd_members
-from kprov.operations.outsiders import Outsider, compare
+from kprov.operations.live import Live, parse_etcd_members
+from kprov.operations.outsiders import Outsider, compare_names
 from kprov.operations.plan import Plan
 
 KNOWN = {"nodes": ["a", "b"], "addresses": ["192.0.2.1", "192.0.2.2"]}
@@ -16,12 +16,15 @@ KNOWN = {"nodes": ["a", "b"], "addresses": ["192.0.2.1", "192.0.2.2"]}
 
 def test_nodes_are_known_by_their_names_and_members_of_etcd_by_their_addresses() -> None:
     live = Live({}, {"a": "", "c": ""}, None, {"renamed": "192.0.2.1", "c": "192.0.2.3", "d": "192.0.2.4"})
-    assert compare(live, **KNOWN) == [Outsider("c", True, "192.0.2.3"), Outsider("d", False, "192.0.2.4")]
+    assert compare_names(live, **KNOWN) == [
+        Outsider("c", True, "192.0.2.3"),
+        Outsider("d", False, "192.0.2.4"),
+    ]
 
 
 @pytest.mark.parametrize("live", [Live(), Live({}, {"a": ""}, None, {"b": "192.0.2.2"})])
 def test_a_cluster_that_is_as_the_inventory_or_does_not_answer_has_none(live: Live) -> None:
-    assert compare(live, **KNOWN) == []
+    assert compare_names(live, **KNOWN) == []
 
 
 def test_a_member_that_never_started_is_called_by_its_address() -> None:
@@ -29,7 +32,7 @@ def test_a_member_that_never_started_is_called_by_its_address() -> None:
         {"name": "a", "peerURLs": ["https://192.0.2.1:2380"]},
         {"peerURLs": ["https://192.0.2.9:2380"]},
     ]
-    assert etcd_members(members) == {"a": "192.0.2.1", "192.0.2.9": "192.0.2.9"}
+    assert parse_etcd_members(members) == {"a": "192.0.2.1", "192.0.2.9": "192.0.2.9"}
 
 
 def test_the_warning_says_what_it_is_and_what_to_do() -> None:
@@ -41,7 +44,7 @@ def test_the_warning_says_what_it_is_and_what_to_do() -> None:
 
 
 def test_a_plan_without_changes_names_them_too(capsys: pytest.CaptureFixture[str]) -> None:
-    shown._effects(Plan("/i", [], {}, outsiders=[Outsider("c", True)]), ["a"])
+    shown._print_effects(Plan("/i", [], {}, outsiders=[Outsider("c", True)]), ["a"])
     said = capsys.readouterr().out
     assert "Nothing would change" in said
     assert "c stays a node of the cluster, but is not in the inventory's kube_node" in said

@@ -24,7 +24,7 @@ def made(*changes: Change) -> plan.Plan:
 def test_a_plan_is_read_as_it_was_saved_and_only_by_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "plan.kprov"
     made(FILE, RESTART).save(path)
-    assert plan.load(path) == made(FILE, RESTART)
+    assert plan.load_plan(path) == made(FILE, RESTART)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -33,24 +33,24 @@ def test_what_is_no_plan_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "plan.kprov"
     path.write_text(text)
     with pytest.raises(InputError, match=r"plan\.kprov"):
-        plan.load(path)
+        plan.load_plan(path)
 
 
 def test_a_host_that_changed_since_is_named() -> None:
     other = replace(FILE, diff=[{"after": "y"}])
-    assert plan.drift([FILE], [FILE]) == []
-    assert plan.drift([FILE], [replace(FILE, place="tasks/main.yml:8")]) == []
-    assert plan.drift([FILE, RESTART], [other]) == [
+    assert plan.find_drift([FILE], [FILE]) == []
+    assert plan.find_drift([FILE], [replace(FILE, place="tasks/main.yml:8")]) == []
+    assert plan.find_drift([FILE, RESTART], [other]) == [
         "node1: etcd : Configure etcd: /etc/etcd.yml: would change in another way now",
         "node1: etcd : Restart etcd: etcd: no longer needs a change",
     ]
-    assert plan.drift([FILE], [FILE, RESTART]) == ["node1: etcd : Restart etcd: etcd: not in the plan"]
+    assert plan.find_drift([FILE], [FILE, RESTART]) == ["node1: etcd : Restart etcd: etcd: not in the plan"]
 
 
 def test_what_a_plan_could_not_foresee_is_in_it_and_other_changes_are_told() -> None:
     vague = Change("node1", "kubectl", "p:1", "program", "kubectl", "run", unforeseen="no such file")
-    assert plan.beyond([FILE, vague], [FILE, replace(vague, unforeseen="")]) == []
-    assert plan.beyond([FILE], [FILE, RESTART]) == [RESTART]
+    assert plan.find_unplanned([FILE, vague], [FILE, replace(vague, unforeseen="")]) == []
+    assert plan.find_unplanned([FILE], [FILE, RESTART]) == [RESTART]
 
 
 def test_restarts_are_by_service() -> None:
@@ -69,6 +69,6 @@ def test_restarts_are_by_service() -> None:
 def test_what_restarts_do_to_the_quorum(
     members: list[str], restarting: list[str], lost: list[str], words: str | None
 ) -> None:
-    said = plan.quorum(members, restarting, lost)
+    said = plan.describe_quorum(members, restarting, lost)
     assert (said is None) == (words is None)
     assert words is None or words in str(said)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import PreflightError
-from kprov.operations.cluster import begun, opened, reach, unprivileged
+from kprov.operations.cluster import connect_hosts, explain_missing_root, is_installed, open_cluster
 from kprov.playbook.results.journal import Journal
 
 INVENTORY = """
@@ -33,9 +33,9 @@ def ran(folder: Path, command: str, *, ok: bool = True, limit: str | None = None
 
 
 def aside(inventory: Path) -> dict[str, str]:
-    with opened(inventory) as cluster:
+    with open_cluster(inventory) as cluster:
         with suppress(PreflightError):  # this machine need not be one that the roles know
-            reach(cluster, ["a", "b", "gone"])
+            connect_hosts(cluster, ["a", "b", "gone"])
         return cluster.engine.aside
 
 
@@ -43,8 +43,8 @@ def test_only_an_up_before_makes_a_host_without_a_connection_one_to_be_set_aside
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(INVENTORY)
     ran(tmp_path / "artifacts/journal", "play")
-    with opened(inventory) as cluster, pytest.raises(PreflightError, match="gone"):
-        reach(cluster, ["a", "b", "gone"])
+    with open_cluster(inventory) as cluster, pytest.raises(PreflightError, match="gone"):
+        connect_hosts(cluster, ["a", "b", "gone"])
     ran(tmp_path / "artifacts/journal", "up", ok=False)
     assert list(aside(inventory)) == ["gone"]
 
@@ -67,11 +67,11 @@ def test_a_cluster_is_there_after_an_up_until_a_whole_reset(
 ) -> None:
     for command, ok, limit in runs:
         ran(tmp_path, command, ok=ok, limit=limit)
-    assert begun(tmp_path) is there
+    assert is_installed(tmp_path) is there
 
 
 def test_a_host_where_tasks_do_not_run_as_root_is_refused() -> None:
-    assert unprivileged("a", {"ansible_effective_user_id": 0, "ansible_user_id": "root"}) == []
-    (error,) = unprivileged("a", {"ansible_effective_user_id": 1000, "ansible_user_id": "admin"})
+    assert explain_missing_root("a", {"ansible_effective_user_id": 0, "ansible_user_id": "root"}) == []
+    (error,) = explain_missing_root("a", {"ansible_effective_user_id": 1000, "ansible_user_id": "admin"})
     assert error.exit_code == 2
     assert str(error).startswith("a: tasks would run as admin, and a cluster is set up as root")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kprov.operations.segment import problem
+from kprov.operations.segment import find_vip_problem
 
 
 def link(*addresses: str) -> dict[str, Any]:
@@ -48,15 +48,15 @@ FACTS: dict[str, Any] = {
 def test_the_address_must_be_of_the_interfaces_network(
     vip: str, interface: str | None, words: str | None
 ) -> None:
-    said = problem(ipaddress.IPv4Address(vip), FACTS, interface)
+    said = find_vip_problem(ipaddress.IPv4Address(vip), FACTS, interface)
     assert said is None if words is None else words in str(said)
 
 
 def test_its_own_address_on_an_interface_makes_no_network() -> None:
     facts = {**FACTS, "ansible_eth0": link("10.85.0.11/24", "10.99.0.100/32")}
-    assert problem(ipaddress.IPv4Address("10.99.0.100"), facts, None) is not None
+    assert find_vip_problem(ipaddress.IPv4Address("10.99.0.100"), facts, None) is not None
 
 
 def test_without_a_default_route_the_interface_has_to_be_named() -> None:
-    said = problem(ipaddress.IPv4Address("10.85.0.100"), {**FACTS, "ansible_default_ipv4": {}}, None)
+    said = find_vip_problem(ipaddress.IPv4Address("10.85.0.100"), {**FACTS, "ansible_default_ipv4": {}}, None)
     assert "set keepalived_interface" in str(said)

@@ -9,9 +9,17 @@ import pytest
 import yaml
 
 from kprov.errors import InputError
-from kprov.operations.cluster import ROOT, opened
-from kprov.operations.live import APISERVER, CONTROLLER_MANAGER, ETCD, Live, Setting, api_objects, settings
-from kprov.operations.unchangeable import FIELDS, check, differences
+from kprov.operations.cluster import ROOT, open_cluster
+from kprov.operations.live import (
+    APISERVER,
+    CONTROLLER_MANAGER,
+    ETCD,
+    Live,
+    Setting,
+    parse_api_objects,
+    read_settings,
+)
+from kprov.operations.unchangeable import FIELDS, check_unchanged, find_differences
 from kprov.playbook.results.run_result import RunOptions
 from tests.unit.playbook.conftest import Bench
 
@@ -73,7 +81,7 @@ def test_every_variable_is_read_from_the_files_that_the_roles_write(tmp_path: Pa
     given = {**OTHER, "kube_bundle_digest": "0", "kprov_templates": str(ROOT / "templates")}
     assert not bench.play(yaml.safe_dump(play), extra_vars=given).errors
     texts = {path: (bench.folder / name).read_text() for path, name in TEMPLATES.items()}
-    found = settings({"a": texts})
+    found = read_settings({"a": texts})
     assert {name: {one.value for one in values} for name, values in found.items()} == {
         name: {value} for name, value in OTHER.items()
     }
@@ -82,35 +90,37 @@ def test_every_variable_is_read_from_the_files_that_the_roles_write(tmp_path: Pa
 
 def test_before_a_controller_manager_is_installed_there_is_no_cluster() -> None:
     unit = "ExecStart=/kube-apiserver --service-cluster-ip-range=10.0.0.0/24 \\\n"
-    assert settings({"a": {APISERVER: unit}, "b": {}}) == {}
+    assert read_settings({"a": {APISERVER: unit}, "b": {}}) == {}
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_changed_value_is_told_with_the_old_one_also_while_the_api_is_down(name: str) -> None:
     live = Live(written(WANTED, "a", "b"))
-    assert differences(WANTED, live) == {}
-    found = differences({**WANTED, name: OTHER[name]}, live)
+    assert find_differences(WANTED, live) == {}
+    found = find_differences({**WANTED, name: OTHER[name]}, live)
     assert found == {name: f"{WANTED[name]} (a: /file)"}
 
 
 def test_a_larger_subnet_around_the_old_one_is_another_subnet() -> None:
     live = Live(written(WANTED, "a"), **API)
-    assert list(differences({**WANTED, "kube_pods_subnet": "10.233.0.0/16"}, live)) == ["kube_pods_subnet"]
+    assert list(find_differences({**WANTED, "kube_pods_subnet": "10.233.0.0/16"}, live)) == [
+        "kube_pods_subnet"
+    ]
 
 
 def test_a_change_that_reached_some_hosts_can_be_taken_back_and_not_be_finished() -> None:
     live = Live(both(written(OTHER, "a"), written(WANTED, "b")), **API)
-    assert differences(WANTED, live) == {}
+    assert find_differences(WANTED, live) == {}
     networks = {"kube_service_addresses", "kube_pods_subnet", "kube_network_node_prefix"}
-    assert differences({**WANTED, **{name: OTHER[name] for name in networks}}, live) == {
+    assert find_differences({**WANTED, **{name: OTHER[name] for name in networks}}, live) == {
         name: f"{WANTED[name]} (b: /file)" for name in networks
     }
 
 
 def test_a_change_that_reached_all_hosts_is_refused_by_what_the_api_has() -> None:
     live = Live(written(OTHER, "a"), **API)
-    assert differences({**OTHER, **{name: WANTED[name] for name in FIELDS[3:]}}, live) == {}
-    assert differences(OTHER, live) == {
+    assert find_differences({**OTHER, **{name: WANTED[name] for name in FIELDS[3:]}}, live) == {}
+    assert find_differences(OTHER, live) == {
         "kube_service_addresses": "10.233.0.0/18 (the ServiceCIDR kubernetes)",
         "kube_pods_subnet": "another subnet (node a has 10.233.65.0/24)",
         "kube_network_node_prefix": "24 (node a has 10.233.65.0/24)",
@@ -124,7 +134,7 @@ def test_the_objects_of_the_api_are_read_by_their_kinds() -> None:
         {"kind": "ServiceCIDR", "metadata": {"name": "more"}, "spec": {"cidrs": ["10.3.0.0/24"]}},
         {"kind": "ServiceCIDR", "metadata": {"name": "kubernetes"}, "spec": {"cidrs": ["10.2.0.0/24"]}},
     ]
-    assert api_objects(items) == ({"a": "10.1.0.0/24", "b": ""}, "10.2.0.0/24")
+    assert parse_api_objects(items) == ({"a": "10.1.0.0/24", "b": ""}, "10.2.0.0/24")
 
 
 INVENTORY = """all:
@@ -137,8 +147,8 @@ INVENTORY = """all:
 def refused(folder: Path, lines: str, **extra: Any) -> str:
     (folder / "hosts.yml").write_text(INVENTORY + lines)
     options = RunOptions(extra_vars=extra)
-    with opened(folder / "hosts.yml", options) as cluster, pytest.raises(InputError) as error:
-        check(cluster, Live(written(WANTED, "a")))
+    with open_cluster(folder / "hosts.yml", options) as cluster, pytest.raises(InputError) as error:
+        check_unchanged(cluster, Live(written(WANTED, "a")))
     assert error.value.exit_code == 2
     return str(error.value)
 
@@ -172,5 +182,5 @@ def test_a_changed_name_of_the_cluster_is_told_once_and_not_for_the_domain_that_
 
 def test_the_domain_is_the_clusters_name_unless_it_has_its_own(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(INVENTORY + "    cluster_name: other.example\n")
-    with opened(tmp_path / "hosts.yml") as cluster:
+    with open_cluster(tmp_path / "hosts.yml") as cluster:
         assert cluster.any_variables.dns_domain == "other.example"

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kprov.errors import InputError
-from kprov.pki.ensure import ensure
-from kprov.pki.inspect import listing
+from kprov.pki.ensure import ensure_pki
+from kprov.pki.inspect import list_certificates
 from kprov.pki.request import PkiHost, PkiRequest, Role
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> PkiRequest:
     request = PkiRequest(
         tmp_path_factory.mktemp("pki") / "artifacts", hosts, vip="10.0.0.100", extra_sans=("api.example.org",)
     )
-    assert ensure(request, now=NOW)
+    assert ensure_pki(request, now=NOW)
     return request
 
 
@@ -111,7 +111,7 @@ def test_the_api_server_is_valid_under_all_its_names(request_for: PkiRequest) ->
 def test_every_api_server_is_valid_where_the_load_balancers_of_the_others_are(tmp_path: Path) -> None:
     hosts = tuple(PkiHost(f"c{n}", (f"10.0.0.{n}",), frozenset({"control_plane"})) for n in (1, 2))
     request = PkiRequest(tmp_path / "artifacts", hosts)
-    ensure(request, now=NOW)
+    ensure_pki(request, now=NOW)
     for host in hosts:
         names = certificate(request, f"hosts/{host.name}/apiserver").extensions.get_extension_for_class(
             x509.SubjectAlternativeName
@@ -137,12 +137,12 @@ def test_no_key_can_be_read_by_others(request_for: PkiRequest) -> None:
 
 def test_a_second_run_changes_nothing(request_for: PkiRequest) -> None:
     before = {path: path.read_bytes() for path in request_for.artifacts.rglob("*") if path.is_file()}
-    assert ensure(request_for, now=NOW + dt.timedelta(days=300)) == []
+    assert ensure_pki(request_for, now=NOW + dt.timedelta(days=300)) == []
     assert before == {path: path.read_bytes() for path in request_for.artifacts.rglob("*") if path.is_file()}
 
 
 def test_what_expires_within_a_month_is_issued_again_authorities_are_not(request_for: PkiRequest) -> None:
-    changed = ensure(request_for, now=NOW + dt.timedelta(days=340))
+    changed = ensure_pki(request_for, now=NOW + dt.timedelta(days=340))
     assert "hosts/n1/apiserver.crt: expires 2027-05-01" in changed
     assert not [line for line in changed if "ca.crt" in line]
 
@@ -150,13 +150,13 @@ def test_what_expires_within_a_month_is_issued_again_authorities_are_not(request
 def test_a_changed_address_renews_only_what_carries_it(request_for: PkiRequest) -> None:
     first, second = request_for.hosts
     moved = replace(request_for, hosts=(first, replace(second, addresses=("10.0.0.22",))))
-    assert ensure(moved, now=NOW) == ["hosts/n2/kubelet.crt: the names and addresses changed"]
+    assert ensure_pki(moved, now=NOW) == ["hosts/n2/kubelet.crt: the names and addresses changed"]
 
 
 def test_a_new_authority_renews_what_it_signs(request_for: PkiRequest) -> None:
     for name in ("front-proxy-ca.crt", "front-proxy-ca.key"):
         (request_for.pki / name).unlink()
-    assert ensure(request_for, now=NOW) == [
+    assert ensure_pki(request_for, now=NOW) == [
         "front-proxy-ca.crt: new",
         "hosts/n1/front-proxy-client.crt: was signed by another authority",
     ]
@@ -165,21 +165,21 @@ def test_a_new_authority_renews_what_it_signs(request_for: PkiRequest) -> None:
 def test_an_authority_without_its_key_is_not_replaced(request_for: PkiRequest) -> None:
     (request_for.pki / "ca.key").unlink()
     with pytest.raises(InputError, match=r"ca\.key: is missing but ca\.crt exists"):
-        ensure(request_for, now=NOW)
+        ensure_pki(request_for, now=NOW)
 
 
 def test_a_broken_certificate_and_a_key_of_another_are_replaced(request_for: PkiRequest) -> None:
     host = request_for.pki / "hosts/n2"
     (host / "kubelet.crt").write_text("gone")
     (host / "kube-proxy.key").write_bytes((host / "kubelet.key").read_bytes())
-    changed = ensure(request_for, now=NOW)
+    changed = ensure_pki(request_for, now=NOW)
     assert [line.split(":")[0] for line in changed] == ["hosts/n2/kubelet.crt", "hosts/n2/kube-proxy.crt"]
 
 
 def test_permissions_that_were_widened_are_taken_back(request_for: PkiRequest) -> None:
     key = request_for.pki / "ca.key"
     key.chmod(0o644)
-    assert ensure(request_for, now=NOW) == ["ca.key: permissions taken back"]
+    assert ensure_pki(request_for, now=NOW) == ["ca.key: permissions taken back"]
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
@@ -196,7 +196,7 @@ def test_kubeconfigs_of_a_host_name_files_there(request_for: PkiRequest) -> None
 
 
 def test_kubeconfigs_name_the_folder_that_the_inventory_gives_certificates(request_for: PkiRequest) -> None:
-    ensure(replace(request_for, cert_dir="/etc/kubernetes/ssl"), now=NOW)
+    ensure_pki(replace(request_for, cert_dir="/etc/kubernetes/ssl"), now=NOW)
     for path in (request_for.pki / "hosts/n1").glob("*.conf"):
         assert "/etc/kubernetes/pki" not in path.read_text()
         assert "/etc/kubernetes/ssl/ca.crt" in path.read_text()
@@ -218,7 +218,7 @@ def test_without_a_virtual_address_the_administrator_goes_to_the_first_control_p
 
 
 def test_the_listing_says_what_is_over(request_for: PkiRequest) -> None:
-    rows = {row.name: row for row in listing(request_for.pki, now=NOW + dt.timedelta(days=366))}
+    rows = {row.name: row for row in list_certificates(request_for.pki, now=NOW + dt.timedelta(days=366))}
     assert rows["ca.crt"].state == "valid"
     assert rows["hosts/n1/kubelet.crt"].state == "expired"
     assert rows["hosts/n1/kubelet.crt"].subject == "O=system:nodes, CN=system:node:n1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
 from kprov.playbook.running.engine import Engine
 
@@ -64,7 +64,7 @@ class Bench:
             return engine.run(path)
 
     def engine(self, **options: Any) -> Engine:
-        return Engine(load(self.folder / "hosts.yml"), RunOptions(**options), self.recorder)
+        return Engine(load_inventory(self.folder / "hosts.yml"), RunOptions(**options), self.recorder)
 
     def outcomes(self, host: str = "a") -> dict[str, str]:
         return {task: outcome for task, where, outcome in self.recorder.seen if where == host}

@@ -17,7 +17,7 @@ from kprov.transport.options.host_options import Options
     ids=["at the first moment", "at the last one", "ahead", "behind"],
 )
 def test_what_a_slow_way_explains_is_no_difference(host: float, seconds: float) -> None:
-    assert clock.skew(host, begun=100.0, now=110.0) == pytest.approx(seconds)
+    assert clock.clock_skew(host, begun=100.0, now=110.0) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_a_slow_way_explains_is_no_difference(host: float, seconds: float) 
     ],
 )
 def test_a_difference_is_told_in_its_two_largest_units(seconds: float, said: str) -> None:
-    text = clock.warning(seconds)
+    text = clock.skew_warning(seconds)
     assert text is not None
     assert text.startswith(said + ":")
     assert "synchronize its clock" in text
@@ -39,7 +39,7 @@ def test_a_difference_is_told_in_its_two_largest_units(seconds: float, said: str
 
 @pytest.mark.parametrize("seconds", [0.0, 29.9, -29.9])
 def test_a_small_difference_is_not_told(seconds: float) -> None:
-    assert clock.warning(seconds) is None
+    assert clock.skew_warning(seconds) is None
 
 
 #: A Python whose clock is an hour and a half late.

@@ -60,7 +60,7 @@ def unit(**changes: str) -> dict[str, str]:
     ],
 )
 def test_a_unit_is_judged_by_load_activity_and_enablement(state: dict[str, str], ok: bool, word: str) -> None:
-    finding = units.judge("kubelet", state, uptime=1000)
+    finding = units.judge_unit("kubelet", state, uptime=1000)
     assert finding.ok is ok
     assert word in finding.detail
 
@@ -81,13 +81,13 @@ def test_a_unit_is_judged_by_load_activity_and_enablement(state: dict[str, str],
 def test_a_unit_is_starting_while_systemd_starts_it_and_for_a_while_after(
     state: dict[str, str], starting: bool
 ) -> None:
-    assert units.judge("kubelet", state, uptime=1000).starting is starting
+    assert units.judge_unit("kubelet", state, uptime=1000).starting is starting
 
 
 def test_keepalived_is_asked_for_only_with_a_vip_and_on_the_control_plane() -> None:
-    assert "keepalived" in units.units_of(NODE1, a_cluster("10.0.0.100"))
-    assert "keepalived" not in units.units_of(NODE1, a_cluster())
-    assert "keepalived" not in units.units_of(NODE2, a_cluster("10.0.0.100"))
+    assert "keepalived" in units.expected_units(NODE1, a_cluster("10.0.0.100"))
+    assert "keepalived" not in units.expected_units(NODE1, a_cluster())
+    assert "keepalived" not in units.expected_units(NODE2, a_cluster("10.0.0.100"))
 
 
 def certificate(issuer: ec.EllipticCurvePrivateKey, ends: datetime) -> x509.Certificate:
@@ -140,7 +140,7 @@ def test_a_certificate_is_judged_by_its_end(
         .public_bytes(serialization.Encoding.PEM)
         .decode()
     )
-    finding = certificates.judge("x.crt", pem, authority, "ca", NOW)
+    finding = certificates.judge_certificate("x.crt", pem, authority, "ca", NOW)
     assert finding.ok is ok
     assert word in finding.detail
 
@@ -148,11 +148,16 @@ def test_a_certificate_is_judged_by_its_end(
 def test_a_certificate_of_another_authority_is_named(authority: x509.Certificate) -> None:
     other = certificate(ec.generate_private_key(ec.SECP256R1()), NOW + timedelta(days=100))
     pem = other.public_bytes(serialization.Encoding.PEM).decode()
-    assert "not issued by this cluster's ca" in certificates.judge("x", pem, authority, "ca", NOW).detail
+    assert (
+        "not issued by this cluster's ca"
+        in certificates.judge_certificate("x", pem, authority, "ca", NOW).detail
+    )
 
 
 def test_a_missing_certificate_is_named(authority: x509.Certificate) -> None:
-    assert certificates.judge("x", "", authority, "ca", NOW).detail == "missing or not a certificate"
+    assert (
+        certificates.judge_certificate("x", "", authority, "ca", NOW).detail == "missing or not a certificate"
+    )
 
 
 def members(*addresses: str, unstarted: str = "") -> list[dict[str, Any]]:
@@ -210,11 +215,11 @@ def test_a_probe_that_failed_says_what_its_pod_says() -> None:
     waiting = {
         "status": {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}]}
     }
-    assert probe.why_not(waiting) == "ErrImagePull: no"
+    assert probe.explain_pod(waiting) == "ErrImagePull: no"
     unscheduled = {
         "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes"}]}
     }
-    assert probe.why_not(unscheduled) == "0/3 nodes"
+    assert probe.explain_pod(unscheduled) == "0/3 nodes"
 
 
 def test_the_probe_has_a_client_on_every_node() -> None:

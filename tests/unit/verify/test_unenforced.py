@@ -31,7 +31,7 @@ def an_object(kind: str, name: str, **spec: Any) -> dict[str, Any]:
 def test_an_object_without_effect_is_a_warning_that_names_it_and_the_missing_feature(
     kind: str, feature: str
 ) -> None:
-    (finding,) = unenforced.judge([an_object(kind, "mine")])
+    (finding,) = unenforced.judge_objects([an_object(kind, "mine")])
     assert finding == Finding(
         f"{kind} mine", ok=True, warning=True, detail=f"has no effect: kprov does not support {feature} yet"
     )
@@ -40,13 +40,13 @@ def test_an_object_without_effect_is_a_warning_that_names_it_and_the_missing_fea
 def test_an_api_service_has_no_effect_only_if_it_names_a_service() -> None:
     local = an_object("APIService", "v1.apps", group="apps", version="v1")
     remote = an_object("APIService", "v1.metrics.k8s.io", service={"name": "metrics", "namespace": "x"})
-    (finding,) = unenforced.judge([local, remote])
+    (finding,) = unenforced.judge_objects([local, remote])
     assert finding.name == "APIService v1.metrics.k8s.io"
     assert "API aggregation" in finding.detail
 
 
 def test_a_cluster_without_such_objects_passes_with_one_finding() -> None:
-    (finding,) = unenforced.judge([])
+    (finding,) = unenforced.judge_objects([])
     assert (finding.ok, finding.warning) == (True, False)
 
 
@@ -60,5 +60,5 @@ def test_all_kinds_are_read_in_one_request_of_kubectl() -> None:
             return json.dumps({"items": [an_object("CustomResourceDefinition", "tests.example.com")]})
 
     cluster = Cluster((), "", "", 6443, 8443, "", "", "", "", "")
-    (finding,) = unenforced.check(Recorded(None, ""), cluster)
+    (finding,) = unenforced.check_objects(Recorded(None, ""), cluster)
     assert finding.name == "CustomResourceDefinition tests.example.com"

@@ -41,7 +41,7 @@ def run(call: Call) -> dict[str, Any]:
         return {"changed": False, "elapsed": 0, "rebooted": False, "failed": True, "msg": text}
     if call.check:
         return {"changed": True, "elapsed": 0, "rebooted": True}
-    args = agent_modules.check("ansible.builtin.reboot", call.args, ARGUMENTS, {})
+    args = agent_modules.check_arguments("ansible.builtin.reboot", call.args, ARGUMENTS, {})
     before = _boot(call, args)
     command = _command(call, args)
     failed = _go_down(call, command)

@@ -7,7 +7,7 @@ from typing import Any
 from kprov.playbook.actions.call import Call, Remote
 from kprov.transport import agent_modules
 
-_TABLE = agent_modules.table("systemd_service")
+_TABLE = agent_modules.module_table("systemd_service")
 assert _TABLE is not None
 ARGUMENTS: dict[str, dict[str, Any]] = _TABLE[0]
 RULES: dict[str, Any] = _TABLE[1]

@@ -41,7 +41,7 @@ def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
     if not vault_format.is_vault(text):
         return text
     try:
-        found = vault_format.decrypt(vault_format.parse(text), _bytes(secret, "the secret"))
+        found = vault_format.decrypt(vault_format.parse_envelope(text), _bytes(secret, "the secret"))
     except InputError as error:
         raise FilterError(str(error)) from None
     if found is None:
@@ -57,7 +57,7 @@ def readable(path: Path) -> str:
         data = path.read_bytes()
         if not data.startswith(b"$ANSIBLE_VAULT"):
             return data.decode()
-        plain = yaml_file.read(path)[0]
+        plain = yaml_file.read_text(path)[0]
         secrets.register(plain)
         return plain
     except (InputError, OSError, UnicodeDecodeError) as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory.host_patterns import match
+from kprov.inventory.host_patterns import match_hosts
 from kprov.inventory.model import Group, Host, Inventory
 from kprov.playbook.templating.lookups.search import base, options
 from kprov.playbook.templating.scope import Scope
@@ -86,7 +86,7 @@ def _inventory_hostnames(scope: Scope, terms: list[Any]) -> list[Any]:
             inventory.hosts.setdefault(host, Host(host))
             group.hosts.append(host)
     try:
-        return list(match(inventory, [str(term) for term in terms]))
+        return list(match_hosts(inventory, [str(term) for term in terms]))
     except InputError:
         return []
 

@@ -21,7 +21,7 @@ RUNNER = CliRunner()
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     yield
-    keyring.use(None)
+    keyring.use_keyring(None)
     secrets.forget()
 
 

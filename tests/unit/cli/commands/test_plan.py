@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kprov.cli.commands.plan import blocks
+from kprov.cli.commands.plan import render_blocks
 from kprov.operations.plan import Plan
 from kprov.playbook.results.changes import Change
 
@@ -15,9 +15,9 @@ def configured(host: str, port: int) -> Change:
 def test_hosts_that_would_change_alike_stand_together() -> None:
     restart = Change("b", "Restart", "h:1", "service", "x", "restarted")
     plan = Plan("/i", [configured("a", 2), configured("b", 2), configured("c", 2), restart], {})
-    (first, lines), (second, more) = blocks(plan, summary=False)
+    (first, lines), (second, more) = render_blocks(plan, summary=False)
     assert (first, second) == (["a", "c"], ["b"])
     assert ("           -port: 1", "red") in lines
     assert lines[0] == ("  file     /etc/x", "yellow")
     assert more[-1] == ("  service  x (restarted)", "yellow")
-    assert [line for line, _ in blocks(plan, summary=True)[0][1]] == ["  file     /etc/x"]
+    assert [line for line, _ in render_blocks(plan, summary=True)[0][1]] == ["  file     /etc/x"]

@@ -15,13 +15,13 @@ WARNING = CheckResult(
 
 
 def test_a_warning_fails_nothing_and_is_counted_apart() -> None:
-    document = verify.document([PASSED, WARNING])
+    document = verify.results_document([PASSED, WARNING])
     assert (document["ok"], document["passed"], document["failed"], document["warnings"]) == (True, 1, 0, 1)
     assert [result["warning"] for result in document["results"]] == [False, True]
 
 
 def test_the_table_shows_warnings_without_all(capsys: pytest.CaptureFixture[str]) -> None:
-    verify.show([PASSED, WARNING], every=False)
+    verify.print_results([PASSED, WARNING], every=False)
     printed = capsys.readouterr().out
     assert "warning   APIService x   has no effect" in printed
     assert "running" not in printed
@@ -31,7 +31,7 @@ def test_the_table_shows_warnings_without_all(capsys: pytest.CaptureFixture[str]
 def test_the_last_line_is_silent_about_warnings_where_there_are_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    verify.show([PASSED, FAILED], every=False)
+    verify.print_results([PASSED, FAILED], every=False)
     printed = capsys.readouterr().out
     assert printed.endswith("1 checks passed, 1 failed\n")
     assert "FAILED   etcd" in printed

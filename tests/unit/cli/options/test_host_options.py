@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from kprov.cli.main import build
+from kprov.cli.main import build_program
 from tests.unit.cli.test_main import kprov
 
 ON_HOSTS = ("up", "plan", "resume", "verify", "reset", "play", "run")
@@ -23,7 +23,7 @@ SHARED = (
 
 def options(command: str) -> dict[str, Any]:
     """A command's options by each of their names."""
-    group: Any = typer.main.get_command(build([command]))
+    group: Any = typer.main.get_command(build_program([command]))
     return {name: one for one in group.commands[command].params for name in one.opts}
 
 

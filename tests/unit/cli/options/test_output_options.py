@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from kprov.cli.main import COMMANDS, build
+from kprov.cli.main import COMMANDS, build_program
 from tests.unit.cli.test_main import kprov
 
 from .test_host_options import inventory  # noqa: F401  a fixture
@@ -19,7 +19,7 @@ from .test_host_options import inventory  # noqa: F401  a fixture
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with its words."""
     for name in COMMANDS:
-        group: Any = typer.main.get_command(build([name]))
+        group: Any = typer.main.get_command(build_program([name]))
         command = group.commands[name]
         for word, sub in getattr(command, "commands", {"": command}).items():
             yield f"{name} {word}".strip(), sub

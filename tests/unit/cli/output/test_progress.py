@@ -8,7 +8,7 @@ import pytest
 
 from kprov.cli.output.live_view import View
 from kprov.cli.output.progress import Progress
-from kprov.cli.output.result_lines import reasons
+from kprov.cli.output.result_lines import failure_reasons
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -31,12 +31,12 @@ def test_changes_and_failures_are_lines_and_what_is_ok_is_not(capsys: pytest.Cap
 
 
 def test_a_program_that_failed_without_an_error_is_quoted_from_its_output() -> None:
-    assert reasons({"msg": "non-zero", "stderr": "", "stdout": "a\nSorry: b\n"}) == [
+    assert failure_reasons({"msg": "non-zero", "stderr": "", "stdout": "a\nSorry: b\n"}) == [
         "non-zero",
         "a",
         "Sorry: b",
     ]
-    assert reasons({"msg": "non-zero", "stderr": "why", "stdout": "a"}) == ["non-zero", "why"]
+    assert failure_reasons({"msg": "non-zero", "stderr": "why", "stdout": "a"}) == ["non-zero", "why"]
 
 
 def test_verbose_shows_what_is_ok_and_more_shows_results(capsys: pytest.CaptureFixture[str]) -> None:

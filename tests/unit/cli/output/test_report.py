@@ -30,7 +30,7 @@ def test_every_task_has_its_hosts_and_items_and_no_secret(tmp_path: Path) -> Non
     recorder.host_done("a", "Next", "ok", {}, 0.1, "site.yml:5")
     recorder.host_done("b", "Copy", "ok", {"changed": False}, 0.25, "site.yml:3")
     path = tmp_path / "report.json"
-    report.write(path, recorder, RunResult(hosts={"a": HostStats(ok=1)}), check=True)
+    report.write_report(path, recorder, RunResult(hosts={"a": HostStats(ok=1)}), check=True)
     said = json.loads(path.read_text())
     assert (said["kprov_report"], said["check"], said["playbooks"]) == (1, True, ["site.yml"])
     assert [task["task"] for task in said["tasks"]] == ["Copy", "Next"]
@@ -46,7 +46,7 @@ def test_warnings_are_kept_in_their_order_without_secrets(tmp_path: Path) -> Non
     recorder.warning("a: its clock is 1 hour behind this machine's")
     recorder.warning('b: pass"word is no way in')
     path = tmp_path / "report.json"
-    report.write(path, recorder, RunResult())
+    report.write_report(path, recorder, RunResult())
     assert json.loads(path.read_text())["warnings"] == [
         "a: its clock is 1 hour behind this machine's",
         "b: ******** is no way in",
@@ -55,4 +55,4 @@ def test_warnings_are_kept_in_their_order_without_secrets(tmp_path: Path) -> Non
 
 def test_a_report_that_cannot_be_written_is_wrong_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--report"):
-        report.write(tmp_path / "none" / "report.json", report.Recorder(), RunResult())
+        report.write_report(tmp_path / "none" / "report.json", report.Recorder(), RunResult())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 NO_TEXT = (
-    "import sys; from kprov.cli.output.standard_streams import lasting; lasting()\n"
+    "import sys; from kprov.cli.output.standard_streams import protect_streams; protect_streams()\n"
     "for stream in (sys.stdout, sys.stderr): print('a \\udcfc \\u00fc', file=stream)"
 )
 PLAY = """

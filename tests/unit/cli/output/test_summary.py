@@ -12,7 +12,7 @@ from kprov.playbook.results.run_result import HostStats, RunResult, TaskTime
 
 def test_ok_is_counted_once_and_a_failure_says_what_is_next(capsys: pytest.CaptureFixture[str]) -> None:
     error = {"host": "a", "task": "Run", "outcome": "failed", "message": "no", "place": "site.yml:9"}
-    summary.show(
+    summary.print_summary(
         RunResult(
             hosts={"a": HostStats(ok=3, changed=2, failed=1)},
             tasks=[TaskTime("Run", 2.0), TaskTime("Fast", 0.01)],
@@ -31,7 +31,7 @@ def test_ok_is_counted_once_and_a_failure_says_what_is_next(capsys: pytest.Captu
 
 
 def test_a_good_run_has_no_advice(capsys: pytest.CaptureFixture[str]) -> None:
-    summary.show(RunResult(hosts={"a": HostStats(ok=1)}), check=False, inventory=[])
+    summary.print_summary(RunResult(hosts={"a": HostStats(ok=1)}), check=False, inventory=[])
     said = capsys.readouterr().out
     assert "resume" not in said
     assert "exit code 0" in said

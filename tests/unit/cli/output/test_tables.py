@@ -22,7 +22,7 @@ def _known() -> Iterator[None]:
 
 def test_printed_lines_and_tables_hide_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     tables.console.print(f"a {SECRET} b", markup=False)
-    tables.table(("NAME",), [(SECRET,)])
+    tables.print_table(("NAME",), [(SECRET,)])
     said = capsys.readouterr().out
     assert "a ******** b" in said
     assert SECRET not in said

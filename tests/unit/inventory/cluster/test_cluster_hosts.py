@@ -10,7 +10,7 @@ import yaml
 
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import validate
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.running.engine import Engine
 
 FIRST = "n1"
@@ -30,7 +30,7 @@ def written(folder: Path, host: str = FIRST, **variables: Any) -> Path:
 
 
 def refused(path: Path) -> str:
-    inventory = load(path)
+    inventory = load_inventory(path)
     with Engine(inventory) as engine, pytest.raises(InputError) as error:
         validate(inventory, engine.host_scope)
     assert error.value.exit_code == 2
@@ -38,7 +38,7 @@ def refused(path: Path) -> str:
 
 
 def accepted(path: Path) -> None:
-    inventory = load(path)
+    inventory = load_inventory(path)
     with Engine(inventory) as engine:
         validate(inventory, engine.host_scope)
 

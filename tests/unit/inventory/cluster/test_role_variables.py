@@ -10,7 +10,7 @@ import yaml
 
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import validate
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -21,7 +21,7 @@ def problem_of(folder: Path, name: str, value: Any) -> str:
     (folder / "group_vars").mkdir()
     (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump({name: value}))
     try:
-        validate(load(folder))
+        validate(load_inventory(folder))
     except InputError as error:
         return str(error)
     return ""

@@ -10,7 +10,7 @@ import yaml
 
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import validate
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 
 
 def message(tmp_path: Path, variables: dict[str, Any]) -> str:
@@ -26,7 +26,7 @@ def message(tmp_path: Path, variables: dict[str, Any]) -> str:
     }
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump(document))
     with pytest.raises(InputError) as caught:
-        validate(load(tmp_path))
+        validate(load_inventory(tmp_path))
     return str(caught.value)
 
 
@@ -73,4 +73,4 @@ def test_no_address_at_all_stands_for_no_vip(tmp_path: Path) -> None:
         "all: {vars: {kube_vip_address: ''}, hosts: {h1: {ansible_host: 192.0.2.1}}, children: "
         "{kube_control_plane: {hosts: {h1: }}, etcd: {hosts: {h1: }}, kube_node: {hosts: {h1: }}}}"
     )
-    assert validate(load(tmp_path))["h1"].kube_vip_address == ""
+    assert validate(load_inventory(tmp_path))["h1"].kube_vip_address == ""

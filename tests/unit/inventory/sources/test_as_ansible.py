@@ -11,9 +11,9 @@ import pytest
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
 from kprov.inventory.export import Export
-from kprov.inventory.host_patterns import limited, match
-from kprov.inventory.sources.load import load
-from kprov.inventory.yaml_dump import dump
+from kprov.inventory.host_patterns import apply_limit, match_hosts
+from kprov.inventory.sources.load import load_inventory
+from kprov.inventory.yaml_dump import dump_yaml
 
 DATA = Path(__file__).parents[1] / "data"
 SOURCES = DATA / "sources"
@@ -35,7 +35,7 @@ CASES: dict[str, list[str]] = {
 
 
 def _export(name: str) -> Export:
-    return Export(load([one if "," in one else SOURCES / one for one in CASES[name]]))
+    return Export(load_inventory([one if "," in one else SOURCES / one for one in CASES[name]]))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -57,37 +57,37 @@ def _patterns() -> list[tuple[str, str, Any]]:
 
 @pytest.mark.parametrize(("source", "pattern", "hosts"), _patterns())
 def test_a_pattern_matches_what_it_matches_in_ansible(source: str, pattern: str, hosts: Any) -> None:
-    inventory = load(SOURCES / source)
+    inventory = load_inventory(SOURCES / source)
     if hosts == "refused":
         with pytest.raises(InputError, match="hosts"):
-            match(inventory, pattern)
+            match_hosts(inventory, pattern)
     else:
-        assert match(inventory, pattern) == hosts
+        assert match_hosts(inventory, pattern) == hosts
 
 
 def test_this_machine_is_there_without_being_in_a_source() -> None:
-    inventory = load("h1,")
-    assert match(inventory, "localhost") == ["localhost"]
+    inventory = load_inventory("h1,")
+    assert match_hosts(inventory, "localhost") == ["localhost"]
     assert inventory.variables("localhost")["ansible_connection"] == "local"
-    assert match(inventory, "all") == ["h1"]
+    assert match_hosts(inventory, "all") == ["h1"]
     assert inventory.group_names("localhost") == []
 
 
 def test_a_machine_that_a_source_names_127_0_0_1_is_localhost() -> None:
-    inventory = load("127.0.0.1,")
-    assert match(inventory, "localhost") == ["127.0.0.1"]
+    inventory = load_inventory("127.0.0.1,")
+    assert match_hosts(inventory, "localhost") == ["127.0.0.1"]
 
 
 def test_a_limit_may_be_a_file_of_hosts(tmp_path: Path) -> None:
     (tmp_path / "retry").write_text("h2\nh3\n")
-    inventory = load("h1,h2,h3,")
-    assert limited(inventory, inventory.members("all"), f"@{tmp_path}/retry,!h3") == ["h2"]
+    inventory = load_inventory("h1,h2,h3,")
+    assert apply_limit(inventory, inventory.members("all"), f"@{tmp_path}/retry,!h3") == ["h2"]
     with pytest.raises(InputError, match="the file with hosts does not exist"):
-        limited(inventory, ["h1"], "@/nowhere")
+        apply_limit(inventory, ["h1"], "@/nowhere")
 
 
 def test_what_a_play_adds_is_in_its_groups_at_once() -> None:
-    inventory = load("h1,")
+    inventory = load_inventory("h1,")
     assert inventory.group_names("h1") == ["ungrouped"]
     inventory.add_host("h2", "new")
     inventory.add_host("h1", "new")
@@ -126,7 +126,7 @@ def test_a_wrong_inventory_is_refused_with_file_and_line(
 ) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
-        load(tmp_path / name)
+        load_inventory(tmp_path / name)
 
 
 def test_a_script_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_script_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
     script.write_text("#!/bin/sh\necho no credentials >&2\nexit 3\n")
     script.chmod(0o755)
     with pytest.raises(InputError, match="--list failed with exit code 3: no credentials"):
-        load(script)
+        load_inventory(script)
 
 
 def test_group_vars_beside_a_playbook_win_over_those_of_the_inventory(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_group_vars_beside_a_playbook_win_over_those_of_the_inventory(tmp_path: 
         (tmp_path / folder / "group_vars").mkdir(parents=True)
         (tmp_path / folder / "group_vars" / "web.yml").write_text(f"where: {folder}\nonly_{folder}: 1\n")
     (tmp_path / "inventory" / "hosts").write_text("[web]\nh1 where=host\nh2\n")
-    inventory = load(tmp_path / "inventory")
+    inventory = load_inventory(tmp_path / "inventory")
     assert inventory.variables("h2", (tmp_path / "play",)) == {
         "where": "play", "only_inventory": 1, "only_play": 1,
     }  # fmt: skip
@@ -153,7 +153,7 @@ def test_a_host_knows_the_source_that_first_had_it(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "hosts").write_text("a.example.com\n10.0.0.1\n")
     (tmp_path / "sub" / "more").write_text("[s]\ns1\na.example.com\n")
-    inventory = load([tmp_path, "q1,q2"])
+    inventory = load_inventory([tmp_path, "q1,q2"])
     assert inventory.magic("a.example.com") == {
         "inventory_hostname": "a.example.com",
         "inventory_hostname_short": "a",
@@ -175,11 +175,11 @@ def test_a_host_knows_the_source_that_first_had_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ini_grammar", "yaml_nested", "folder"])
 def test_the_yaml_listing_is_that_of_ansible_inventory_and_loads_again(name: str, tmp_path: Path) -> None:
-    text = dump(_export(name).nested())
-    golden = yaml_file.load(DATA / "golden" / f"{name}.yml")
-    assert yaml_file.parse(text, name) == golden
+    text = dump_yaml(_export(name).nested())
+    golden = yaml_file.load_yaml(DATA / "golden" / f"{name}.yml")
+    assert yaml_file.parse_yaml(text, name) == golden
     (tmp_path / "hosts.yml").write_text(text)
-    again, first = load(tmp_path / "hosts.yml"), _export(name).inventory
+    again, first = load_inventory(tmp_path / "hosts.yml"), _export(name).inventory
     assert {host: again.variables(host) for host in again.hosts} == {
         host: first.variables(host) for host in first.hosts
     }
@@ -200,9 +200,9 @@ def test_a_form_is_read_or_refused_as_ansible_does(
     path.write_text(text, newline="")
     if expected == "refused":
         with pytest.raises(InputError):
-            load(path)
+            load_inventory(path)
         return
-    inventory = load(path)
+    inventory = load_inventory(path)
     found = [
         inventory.group_members(),
         {name: host.variables for name, host in inventory.hosts.items()},

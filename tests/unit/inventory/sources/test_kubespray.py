@@ -13,7 +13,7 @@ from kprov.inventory.cluster import variable_effects, variable_usage
 from kprov.inventory.cluster.validation import validate
 from kprov.inventory.cluster.variable_effects import Effect, Finding
 from kprov.inventory.model import Inventory
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 from kprov.kube.component_base.options import VERSION
 from kprov.transport.options.variables import read_options
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @pytest.fixture(name="sample")
 def _sample() -> Inventory:
-    inventory = load(DATA / "kubespray")
+    inventory = load_inventory(DATA / "kubespray")
     validate(inventory)
     return inventory
 
@@ -35,7 +35,7 @@ def test_computed_groups_are_there(sample: Inventory) -> None:
 
 
 def test_legacy_names_have_the_present_ones_above_them() -> None:
-    inventory = load(DATA / "kubespray_legacy.yml")
+    inventory = load_inventory(DATA / "kubespray_legacy.yml")
     validate(inventory)
     assert inventory.members("kube_control_plane") == ["node1", "node2"]
     assert inventory.members("k8s_cluster") == ["node1", "node2", "node3"]
@@ -69,7 +69,7 @@ def test_the_way_of_a_hosts_own_is_left(
 
 def test_a_group_of_this_name_elsewhere_is_no_bastion(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("[bastion]\ngate\n[web]\nw1\n")
-    assert load(tmp_path / "hosts").variables("w1") == {}
+    assert load_inventory(tmp_path / "hosts").variables("w1") == {}
 
 
 def test_variables_take_effect_as_they_can_here(sample: Inventory) -> None:
@@ -105,7 +105,7 @@ def test_a_variable_is_mapped(tmp_path: Path, text: str, name: str, value: Any) 
     (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text(text)
-    inventory = load(tmp_path)
+    inventory = load_inventory(tmp_path)
     validate(inventory)
     assert inventory.variables("node1").get(name) == value
 
@@ -123,7 +123,7 @@ def test_a_label_that_a_kubelet_may_not_set_is_refused(tmp_path: Path, label: st
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "kube_node.yml").write_text(f"node_labels:\n  {label}: ''\n")
     with pytest.raises(InputError) as caught:
-        validate(load(tmp_path))
+        validate(load_inventory(tmp_path))
     for word in ["kube_node.yml:1", label, *words]:
         assert word in str(caught.value)
 
@@ -154,7 +154,7 @@ def _finding(found: list[Finding], name: str) -> Finding:
 def test_check_says_what_a_variable_does_and_where_it_is(
     name: str, effect: Effect, words: str, place: str
 ) -> None:
-    one = _finding(variable_effects.findings(load(DATA / "kubespray"), ROOT), name)
+    one = _finding(variable_effects.find_effects(load_inventory(DATA / "kubespray"), ROOT), name)
     assert (one.effect, Path(one.file).name) == (effect, place)
     assert words in one.text
     assert name in Path(one.file).read_text().splitlines()[(one.line or 0) - 1]
@@ -165,7 +165,7 @@ def test_check_refuses_what_would_be_another_cluster(tmp_path: Path) -> None:
         (DATA / "kubespray_legacy.yml").read_text()
         + "  vars: {container_manager: crio, kube_oidc_auth: false}\n"
     )
-    found = variable_effects.findings(load(tmp_path), ROOT)
+    found = variable_effects.find_effects(load_inventory(tmp_path), ROOT)
     assert _finding(found, "container_manager").effect is Effect.REFUSED
     assert _finding(found, "kube_oidc_auth").effect is Effect.NONE
 
@@ -175,14 +175,16 @@ def test_files_of_unknown_groups_are_told(tmp_path: Path) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "kube_nodes.yml").write_text("a: 1\n")
     (one,) = [
-        one for one in variable_effects.findings(load(tmp_path), ROOT) if one.file.endswith("kube_nodes.yml")
+        one
+        for one in variable_effects.find_effects(load_inventory(tmp_path), ROOT)
+        if one.file.endswith("kube_nodes.yml")
     ]
     assert "there is no group 'kube_nodes'" in one.text
 
 
 def test_the_table_of_known_variables_has_a_reason_for_each_and_none_twice() -> None:
-    assert yaml_file.load(ROOT / "kprov/inventory/cluster/known_variables.yml")
-    table = variable_effects.table()
+    assert yaml_file.load_yaml(ROOT / "kprov/inventory/cluster/known_variables.yml")
+    table = variable_effects.load_table()
     for part in (table.mapped, table.none, table.families):
         assert all(isinstance(reason, str) and reason for reason in part.values())
     assert all(rule["reason"] for rule in table.refused.values())
@@ -192,8 +194,8 @@ def test_the_table_of_known_variables_has_a_reason_for_each_and_none_twice() -> 
 
 def test_names_in_templates_and_conditions_are_found() -> None:
     text = "a: \"{{ b.c | default('d') }}\"\n  when: e is defined and 'f' in g\nh: {{ hostvars[i]['j'] }}\n"
-    assert {"b", "e", "g", "i", "j", "hostvars"} <= variable_usage.names(text)
-    assert not {"a", "c", "d", "f", "h"} & variable_usage.names(text)
+    assert {"b", "e", "g", "i", "j", "hostvars"} <= variable_usage.find_names(text)
+    assert not {"a", "c", "d", "f", "h"} & variable_usage.find_names(text)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_a_cluster_that_kprov_does_not_make_is_refused_before_any_host_is_touche
     (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text(variables)
-    inventory = load(tmp_path)
+    inventory = load_inventory(tmp_path)
     if message is None:
         validate(inventory)
     else:
@@ -225,7 +227,7 @@ def test_templates_of_refused_variables_are_looked_at_once_they_can_be_resolved(
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "all.yml").write_text('kube_encrypt_secret_data: "{{ on }}"\n')
     with pytest.raises(InputError, match="not encrypted at rest"):
-        validate(load(tmp_path), lambda _: {"kube_encrypt_secret_data": True})
+        validate(load_inventory(tmp_path), lambda _: {"kube_encrypt_secret_data": True})
 
 
 def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path: Path) -> None:
@@ -235,11 +237,11 @@ def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path:
         "kube_pod_subnet: 10.1.0.0/16\nkube_network_plugin: calico\n"
     )
     (tmp_path / "group_vars" / "etdc.yml").write_text("a: 1\n")
-    inventory = load(tmp_path)
+    inventory = load_inventory(tmp_path)
     validate(inventory, given={"kube_service_adresses": "10.2.0.0/16", "calico_mtu": 1400})
-    found = variable_effects.findings(inventory, ROOT)
+    found = variable_effects.find_effects(inventory, ROOT)
     slip = "no effect: no role or variable names it; did you mean"
-    assert variable_effects.warnings(found, "here") == [
+    assert variable_effects.list_warnings(found, "here") == [
         "--extra-vars: calico_mtu: no effect: there is no calico; pods are connected by kprov's own pod-network",
         f"--extra-vars: kube_service_adresses: {slip} 'kube_service_addresses'?",
         f"{tmp_path}/group_vars/all.yml:1: kube_pod_subnet: {slip} 'kube_pods_subnet'?",
@@ -247,23 +249,23 @@ def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path:
         "access_ip, kube_network_plugin have no effect; `kprov inventory check -i here` says why",
     ]
     many = [Finding(f"calico_{n}", "f", n, Effect.NONE, "") for n in range(9)]
-    assert variable_effects.warnings(many, "here") == [
+    assert variable_effects.list_warnings(many, "here") == [
         "9 variables have no effect; `kprov inventory check -i here` says why"
     ]
 
 
 @pytest.mark.parametrize("version", ["1.29.1", "v1.35.0", "1.3", "1.360", "v2", 1.29, "1.36.1"])
 def test_another_version_than_the_one_that_is_installed_is_refused(tmp_path: Path, version: Any) -> None:
-    inventory = load(DATA / "kubespray")
+    inventory = load_inventory(DATA / "kubespray")
     with pytest.raises(InputError) as error:
         validate(inventory, given={"kube_version": version})
     assert str(error.value).startswith(f"--extra-vars: kube_version: {version} is not what is installed")
-    (found,) = [one for one in variable_effects.findings(inventory, ROOT) if one.name == "kube_version"]
+    (found,) = [one for one in variable_effects.find_effects(inventory, ROOT) if one.name == "kube_version"]
     assert found.effect is Effect.REFUSED
 
 
 @pytest.mark.parametrize("version", ["v1.36.0", "1.36.0", "1.36", "v1", 1.36, "", None])
 def test_the_version_that_is_installed_may_be_named(version: Any) -> None:
-    assert VERSION.startswith(variable_effects.table().installed["kube_version"]["version"])
-    inventory = load(DATA / "kubespray")
+    assert VERSION.startswith(variable_effects.load_table().installed["kube_version"]["version"])
+    inventory = load_inventory(DATA / "kubespray")
     validate(inventory, given={"kube_version": version})

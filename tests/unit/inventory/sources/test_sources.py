@@ -9,9 +9,9 @@ import pytest
 
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import validate
-from kprov.inventory.host_patterns import match
+from kprov.inventory.host_patterns import match_hosts
 from kprov.inventory.model import Inventory
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 
 CLUSTER = """\
 all:
@@ -36,7 +36,7 @@ def make(tmp_path: Path) -> Make:
             path = tmp_path / name.replace("__", "/")
             path.parent.mkdir(exist_ok=True)
             path.with_suffix(".yml").write_text(content)
-        return load(tmp_path)
+        return load_inventory(tmp_path)
 
     return build
 
@@ -61,7 +61,7 @@ def test_ini_with_ranges_children_and_vars(tmp_path: Path) -> None:
     (tmp_path / "hosts.ini").write_text(
         "n[01:03] x=1\n[web]\nn01\n[front:children]\nweb\n[front:vars]\ny='two words'\n"
     )
-    inventory = load(tmp_path / "hosts.ini")
+    inventory = load_inventory(tmp_path / "hosts.ini")
     assert list(inventory.hosts) == ["n01", "n02", "n03"]
     assert inventory.variables("n01") == {"x": 1, "y": "two words"}
 
@@ -75,7 +75,7 @@ def test_ini_with_ranges_children_and_vars(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_patterns(make: Make, pattern: str, hosts: list[str]) -> None:
-    assert match(make(), pattern) == hosts
+    assert match_hosts(make(), pattern) == hosts
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from kprov.cli.commands.vault import app
 from kprov.errors import InputError
 from kprov.inventory import secrets, yaml_file
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 from kprov.inventory.vault import keyring, vault_files, vault_format
-from kprov.inventory.vault.keyring import Keyring, Password, collect
+from kprov.inventory.vault.keyring import Keyring, Password, collect_keyring
 from kprov.inventory.vault.vault_format import Secret, Undecrypted, Unsafe, VaultError
 
 DATA = Path(__file__).parents[1] / "data" / "vault"
@@ -37,9 +37,9 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "EDITOR",
     ):
         monkeypatch.delenv(name, raising=False)
-    keyring.use(None)
+    keyring.use_keyring(None)
     yield
-    keyring.use(None)
+    keyring.use_keyring(None)
     secrets.forget()
 
 
@@ -52,23 +52,23 @@ def _run(*words: str | Path, text: str | None = None) -> str:
 
 
 def test_values_of_ansible_vault_are_read_with_the_password_of_their_id() -> None:
-    keyring.use(collect([CLIENT], [PASSWORD]))
-    found = yaml_file.load(DATA / "mixed.yml")
+    keyring.use_keyring(collect_keyring([CLIENT], [PASSWORD]))
+    found = yaml_file.load_yaml(DATA / "mixed.yml")
     assert found == {"plain": "seen", "secret": "one {{ 1 + 1 }} value", "labelled": "labelled value"}
     assert isinstance(found["secret"], Secret)
     assert found["secret"].ciphertext.startswith("$ANSIBLE_VAULT;1.1;AES256\n")
 
 
 def test_a_decrypted_value_is_never_shown() -> None:
-    keyring.use(collect([CLIENT], [PASSWORD]))
-    found = yaml_file.load(DATA / "mixed.yml")
+    keyring.use_keyring(collect_keyring([CLIENT], [PASSWORD]))
+    found = yaml_file.load_yaml(DATA / "mixed.yml")
     assert secrets.scrub(f"x {found['labelled']} y") == "x ******** y"
     assert secrets.scrub("correct horse") == "********"
 
 
 def test_values_of_an_encrypted_file_are_secrets_but_short_numbers_are_not() -> None:
-    keyring.use(collect([], [PASSWORD]))
-    found = yaml_file.load(DATA / "vars.yml")
+    keyring.use_keyring(collect_keyring([], [PASSWORD]))
+    found = yaml_file.load_yaml(DATA / "vars.yml")
     assert found["nested"]["token"] == ["deep-token-value"]
     assert (
         secrets.scrub("vaulted-file-value deep-token-value 5432 12345678")
@@ -77,8 +77,8 @@ def test_values_of_an_encrypted_file_are_secrets_but_short_numbers_are_not() -> 
 
 
 def test_a_value_that_no_password_opens_fails_where_it_is_looked_at() -> None:
-    keyring.use(collect([], [PASSWORD]))
-    found = yaml_file.load(DATA / "mixed.yml")
+    keyring.use_keyring(collect_keyring([], [PASSWORD]))
+    found = yaml_file.load_yaml(DATA / "mixed.yml")
     value = found["labelled"]
     assert isinstance(value, Undecrypted)
     line = next(
@@ -96,7 +96,7 @@ def test_without_a_password_a_whole_file_is_refused_with_what_to_do() -> None:
     with pytest.raises(
         VaultError, match=r"vars.yml:1: the value is encrypted, and no vault password was given: .*--vault-id"
     ):
-        yaml_file.load(DATA / "vars.yml")
+        yaml_file.load_yaml(DATA / "vars.yml")
 
 
 def test_passwords_come_from_the_environment_when_nothing_else_is_said(
@@ -104,7 +104,7 @@ def test_passwords_come_from_the_environment_when_nothing_else_is_said(
 ) -> None:
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(PASSWORD))
     monkeypatch.setenv("ANSIBLE_VAULT_IDENTITY_LIST", f"{CLIENT}, other@{PASSWORD}")
-    labels = [(one.label, one.value) for one in keyring.current().passwords]
+    labels = [(one.label, one.value) for one in keyring.current_keyring().passwords]
     assert labels == [
         ("lab", b"of the script for lab"), ("other", b"correct horse"), ("default", b"correct horse"),
     ]  # fmt: skip
@@ -117,14 +117,14 @@ def test_a_prompt_asks_once_to_read_and_twice_for_a_new_password() -> None:
         asked.append(text)
         return "typed"
 
-    assert collect(["lab@prompt"], ask=True, prompt=answer).passwords[0] == Password("lab", b"typed")
+    assert collect_keyring(["lab@prompt"], ask=True, prompt=answer).passwords[0] == Password("lab", b"typed")
     assert asked == ["Vault password (lab): ", "Vault password: "]
     asked.clear()
-    collect(["lab@prompt"], new=True, prompt=answer)
+    collect_keyring(["lab@prompt"], new=True, prompt=answer)
     assert asked == ["New vault password (lab): ", "Confirm new vault password (lab): "]
     answers = iter(["a", "b"])
     with pytest.raises(InputError, match="the passwords differ"):
-        collect(ask=True, new=True, prompt=lambda _: next(answers))
+        collect_keyring(ask=True, new=True, prompt=lambda _: next(answers))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_wrong_password_file_is_refused(
         path.write_text(content)
         path.chmod(mode)
     with pytest.raises(InputError, match=message):
-        collect([], [path])
+        collect_keyring([], [path])
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_what_is_encrypted_is_decrypted_again_and_a_changed_byte_is_noticed(plai
     text = vault_format.encrypt(plain, b"pw", "lab")
     assert text.startswith("$ANSIBLE_VAULT;1.2;AES256;lab\n")
     assert max(map(len, text.splitlines())) == 80
-    assert vault_format.decrypt(vault_format.parse(text), b"pw") == plain
-    assert vault_format.decrypt(vault_format.parse(text), b"other") is None
-    envelope = vault_format.parse(text)
+    assert vault_format.decrypt(vault_format.parse_envelope(text), b"pw") == plain
+    assert vault_format.decrypt(vault_format.parse_envelope(text), b"other") is None
+    envelope = vault_format.parse_envelope(text)
     changed = bytes([envelope.ciphertext[0] ^ 1]) + envelope.ciphertext[1:]
     assert vault_format.decrypt(replace(envelope, ciphertext=changed), b"pw") is None
 
@@ -214,8 +214,8 @@ def test_a_text_goes_through_standard_input_and_output() -> None:
 def test_a_string_is_encrypted_for_a_yaml_file(tmp_path: Path) -> None:
     shown = _run("encrypt-string", "--vault-id", CLIENT, "-n", "a", "one", "-n", "b", "two")
     (tmp_path / "f.yml").write_text(shown)
-    keyring.use(collect([CLIENT]))
-    assert yaml_file.load(tmp_path / "f.yml") == {"a": "one", "b": "two"}
+    keyring.use_keyring(collect_keyring([CLIENT]))
+    assert yaml_file.load_yaml(tmp_path / "f.yml") == {"a": "one", "b": "two"}
     assert shown.startswith("a: !vault |\n          $ANSIBLE_VAULT;1.2;AES256;lab\n")
 
 
@@ -272,7 +272,7 @@ def test_an_editor_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytes
 def test_a_link_stays_a_link_when_its_file_is_written(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
-    vault_files.write(tmp_path / "link", b"new")
+    vault_files.write_file(tmp_path / "link", b"new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_text() == "new"
 
@@ -302,17 +302,17 @@ def test_a_secret_can_be_written_as_yaml() -> None:
 def test_a_whole_inventory_may_be_encrypted(tmp_path: Path) -> None:
     text = b"[web]\nweb1 ansible_host=192.0.2.7 ansible_become_password='pass word'\n"
     (tmp_path / "hosts").write_text(vault_format.encrypt(text, b"correct horse"))
-    keyring.use(collect([], [PASSWORD]))
-    inventory = load(tmp_path / "hosts")
+    keyring.use_keyring(collect_keyring([], [PASSWORD]))
+    inventory = load_inventory(tmp_path / "hosts")
     assert inventory.variables("web1")["ansible_become_password"] == "pass word"
     assert secrets.scrub("192.0.2.7 pass word") == "192.0.2.7 ********"
 
 
 def test_files_that_modules_read_are_decrypted(tmp_path: Path) -> None:
-    keyring.use(collect([], [PASSWORD]))
-    assert vault_files.content(DATA / "vars.yml").startswith(b"db_password: ")
+    keyring.use_keyring(collect_keyring([], [PASSWORD]))
+    assert vault_files.read_content(DATA / "vars.yml").startswith(b"db_password: ")
     (tmp_path / "plain").write_bytes(b"\xff")
-    assert vault_files.content(tmp_path / "plain") == b"\xff"
+    assert vault_files.read_content(tmp_path / "plain") == b"\xff"
 
 
 def test_the_environment_may_choose_and_restrict_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

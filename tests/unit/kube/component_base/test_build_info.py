@@ -108,7 +108,7 @@ def test_a_bundle_says_what_was_known_when_it_was_built(checkout: Path) -> None:
     stamp = sources.BUILD_INFO
     assert stamp.name == build_info.FILE
     assert sources.PACKAGE / stamp.parent == Path(build_info.__file__).parent
-    said = sources.build_info()
+    said = sources.read_build_info()
     assert BuildInfo(**orjson.loads(said)) == build_info.current()
     (checkout / "kprov" / stamp).write_text('{"commit": "00ff", "tree_state": "clean", "date": "d"}')
     assert of(folder_of(checkout), NOT_ARCHIVED) == BuildInfo("00ff", "clean", "d")

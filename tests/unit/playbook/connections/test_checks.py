@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kprov.errors import InputError
-from kprov.inventory.sources.load import load
+from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.results.run_result import RunOptions
 from kprov.playbook.running.engine import Engine
 
@@ -42,14 +42,14 @@ def test_hosts_that_take_no_part_and_templates_are_not_looked_at(bench: Any) -> 
     bench.write("host_vars/b.yml", "ansible_become_method: runas\n")
     bench.write("host_vars/a.yml", "ansible_become_method: \"{{ 'sudo' }}\"\nansible_port: ''\n")
     path = bench.write("play.yml", PLAY)
-    with Engine(load(bench.folder / "hosts.yml"), RunOptions(limit="a"), bench.recorder) as engine:
+    with Engine(load_inventory(bench.folder / "hosts.yml"), RunOptions(limit="a"), bench.recorder) as engine:
         assert engine.run(path).exit_code == 0
 
 
 def test_preflight_looks_too(bench: Any) -> None:
     bench.write("host_vars/b.yml", "ansible_port: much\n")
     with (
-        Engine(load(bench.folder / "hosts.yml"), RunOptions(), bench.recorder) as engine,
+        Engine(load_inventory(bench.folder / "hosts.yml"), RunOptions(), bench.recorder) as engine,
         pytest.raises(InputError, match=r"b\.yml:1: ansible_port"),
     ):
         engine.preflight()

@@ -10,9 +10,9 @@ import pytest
 from kprov.cli.output import summary
 from kprov.errors import InputError
 from kprov.inventory import host_patterns
-from kprov.inventory.sources.load import load
-from kprov.operations.cluster import opened
-from kprov.operations.up import up
+from kprov.inventory.sources.load import load_inventory
+from kprov.operations.cluster import open_cluster
+from kprov.operations.up import install_cluster
 from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
 
 PLAY = """- hosts: all
@@ -72,7 +72,7 @@ def test_looking_at_hosts_refuses_them_too(bench: Any) -> None:
 
 def test_a_slip_has_a_suggestion_also_from_a_file_of_hosts(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {node1: , node2: }}\n")
-    inventory = load(tmp_path / "hosts.yml")
+    inventory = load_inventory(tmp_path / "hosts.yml")
     with pytest.raises(InputError, match="'noed2' in the inventory; did you mean 'node2'"):
         host_patterns.check_limit(inventory, "node1,noed2")
     (tmp_path / "retry").write_text("node1\nnoed2\n")
@@ -105,8 +105,8 @@ def test_a_tag_of_an_included_file_is_known_when_it_was_included(bench: Any, war
 
 
 def test_where_no_task_ran_the_summary_says_so(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    summary.show(bench.play(PLAY, tags=("nope",)), check=False, inventory=["i"])
-    summary.show(RunResult(), check=False, inventory=["i"])
+    summary.print_summary(bench.play(PLAY, tags=("nope",)), check=False, inventory=["i"])
+    summary.print_summary(RunResult(), check=False, inventory=["i"])
     said = capsys.readouterr().out
     assert said.count("exit code 0: no task was run on any host") == 2
     assert "through" not in said
@@ -130,7 +130,7 @@ def test_up_refuses_them_before_a_host_is_reached(
     (tmp_path / "hosts.yml").write_text(CLUSTER)
     said: list[str] = []
     with pytest.raises(InputError) as error:
-        up(tmp_path / "hosts.yml", RunOptions(command="up", **options), Silent(), said.append)
+        install_cluster(tmp_path / "hosts.yml", RunOptions(command="up", **options), Silent(), said.append)
     assert str(error.value).startswith(words)
     assert said == []
 
@@ -144,5 +144,7 @@ def test_every_role_of_a_cluster_can_be_chosen_by_its_name(tmp_path: Path) -> No
     plays = playbook_loader.playbook(PLAYBOOK)
     tasks = [task for play in plays for section in play.sections for task in walk(section)]
     assert all(task.role is None or task.role.name in task.tags for task in tasks)
-    with opened(tmp_path / "hosts.yml", RunOptions(command="up", tags=("node_roles", "etcd"))) as cluster:
+    with open_cluster(
+        tmp_path / "hosts.yml", RunOptions(command="up", tags=("node_roles", "etcd"))
+    ) as cluster:
         cluster.engine.check_selection(plays)

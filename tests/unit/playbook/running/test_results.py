@@ -17,9 +17,9 @@ HEAD = "- hosts: a\n  gather_facts: false\n"
 
 @pytest.fixture
 def keys() -> Iterator[None]:
-    keyring.use(Keyring([Password("default", b"the-password")]))
+    keyring.use_keyring(Keyring([Password("default", b"the-password")]))
     yield
-    keyring.use(None)
+    keyring.use_keyring(None)
     secrets.forget()
 
 

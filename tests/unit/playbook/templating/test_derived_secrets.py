@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kprov.cli.output import report
-from kprov.cli.output.callback_pair import Both
+from kprov.cli.output.callback_pair import CallbackPair
 from kprov.inventory import secrets
 from kprov.inventory.vault import keyring, vault_format
 from kprov.inventory.vault.keyring import Keyring, Password
@@ -24,9 +24,9 @@ WORD = 's3cret\'s "wörd" & more/Ten'
 
 @pytest.fixture(autouse=True)
 def _vault() -> Iterator[None]:
-    keyring.use(Keyring([Password("default", b"the-password")]))
+    keyring.use_keyring(Keyring([Password("default", b"the-password")]))
     yield
-    keyring.use(None)
+    keyring.use_keyring(None)
     secrets.forget()
 
 
@@ -134,10 +134,10 @@ def test_no_derived_value_reaches_output_diff_report_and_journal(bench: Any) -> 
     )
     recorder = report.Recorder()
     options = RunOptions(diff=True, verbosity=3, journal=bench.folder / "journal")
-    with Engine(bench.engine().inventory, options, Both(bench.recorder, recorder)) as engine:
+    with Engine(bench.engine().inventory, options, CallbackPair(bench.recorder, recorder)) as engine:
         result = engine.run(path)
     assert result.ok
-    report.write(bench.folder / "report.json", recorder, result, check=False)
+    report.write_report(bench.folder / "report.json", recorder, result, check=False)
     made = (bench.folder / "f").read_text().removeprefix("auth=").strip()
     shown = secrets.scrub(bench.recorder.shown)
     journal = "".join(one.read_text() for one in (bench.folder / "journal").glob("*.jsonl"))

@@ -14,7 +14,7 @@ from kprov.errors import InputError, PreflightError
 from kprov.transport.agent import become
 from kprov.transport.options import ssh_arguments
 from kprov.transport.options.host_options import Become, Options
-from kprov.transport.options.ssh_config import load
+from kprov.transport.options.ssh_config import load_config
 from kprov.transport.options.variables import read_options
 from kprov.transport.ssh import host_keys
 
@@ -81,12 +81,12 @@ def test_included_files(tmp_path: Path) -> None:
     assert (found.user, found.port) == ("one", 24)
     (tmp_path / "config").write_text(f"Host b\nInclude {tmp_path}/*.conf\n")
     with pytest.raises(InputError, match="config:2"):
-        load(str(tmp_path / "config"))
+        load_config(str(tmp_path / "config"))
 
 
-def entry(tmp_path: Path, line: str, port: int = 22) -> list[host_keys.Entry]:
+def entry(tmp_path: Path, line: str, port: int = 22) -> list[host_keys.KnownHost]:
     (tmp_path / "known").write_text(line + "\n")
-    return host_keys.known(
+    return host_keys.known_keys(
         Options(name="n", address="db1.example.com", port=port, known_hosts=(str(tmp_path / "known"),))
     )
 
@@ -112,11 +112,11 @@ def test_marked_lines_are_not_keys_of_the_host(tmp_path: Path) -> None:
     key = paramiko.ECDSAKey.generate()
     line = f"db1.example.com {key.get_name()} {key.get_base64()}"
     host = Options(name="n", address="db1.example.com", host_key_checking="yes")
-    host_keys.check(host, key, entry(tmp_path, line))
+    host_keys.check_host_key(host, key, entry(tmp_path, line))
     with pytest.raises(PreflightError, match="revoked"):
-        host_keys.check(host, key, entry(tmp_path, f"{line}\n@revoked {line}"))
+        host_keys.check_host_key(host, key, entry(tmp_path, f"{line}\n@revoked {line}"))
     with pytest.raises(PreflightError, match="authority"):
-        host_keys.check(host, key, entry(tmp_path, f"@cert-authority {line}"))
+        host_keys.check_host_key(host, key, entry(tmp_path, f"@cert-authority {line}"))
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,15 @@ def test_marked_lines_are_not_keys_of_the_host(tmp_path: Path) -> None:
     ],
 )
 def test_lines_that_become_another_user(who: Become, begin: str) -> None:
-    assert become.command("python3", who, "s").startswith(begin)
-    assert become.command("python3", who, "s", terminal=True).startswith("stty raw -echo; " + begin)
+    assert become.agent_command("python3", who, "s").startswith(begin)
+    assert become.agent_command("python3", who, "s", terminal=True).startswith("stty raw -echo; " + begin)
 
 
 def test_match_exec_runs_its_command(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text('Match host a exec "test -e /"\n  User yes\nMatch host b exec "test -e /no"\n  User no\n')
     # In a process of its own, since invoke leaves pipes to the collector.
-    code = "import sys; from kprov.transport.options import ssh_config, variables; config = ssh_config.load(sys.argv[1]); "
+    code = "import sys; from kprov.transport.options import ssh_config, variables; config = ssh_config.load_config(sys.argv[1]); "
     code += "print(*(variables.read_options(name, {}, config=config).user for name in 'ab'))"
     done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
     first, second = done.stdout.split()

@@ -61,9 +61,9 @@ def test_a_changed_host_key_shows_both_fingerprints_and_the_line(tmp_path: Path)
     known = tmp_path / "known"
     known.write_text(f"# mine\n10.0.0.1 {old.get_name()} {old.get_base64()}\n")
     host = options(ansible_host="10.0.0.1", ansible_ssh_common_args=f"-o UserKnownHostsFile={known}")
-    host_keys.check(host, old, host_keys.known(host))
+    host_keys.check_host_key(host, old, host_keys.known_keys(host))
     with pytest.raises(PreflightError) as caught:
-        host_keys.check(host, new, host_keys.known(host))
+        host_keys.check_host_key(host, new, host_keys.known_keys(host))
     assert f"{known}:2" in str(caught.value)
     assert str(caught.value).count("SHA256:") == 2
 
@@ -72,7 +72,9 @@ def test_accept_new_remembers_and_yes_refuses(tmp_path: Path) -> None:
     key, known = paramiko.ECDSAKey.generate(), tmp_path / "known"
     args = f"-o UserKnownHostsFile={known}"
     with pytest.raises(PreflightError, match="not known"):
-        host_keys.check(options(ansible_ssh_common_args=args, kprov_host_key_checking="yes"), key, [])
+        host_keys.check_host_key(
+            options(ansible_ssh_common_args=args, kprov_host_key_checking="yes"), key, []
+        )
     host = options(ansible_ssh_common_args=args, kprov_host_key_checking="accept-new")
-    host_keys.check(host, key, host_keys.known(host))
-    assert host_keys.known(host)[0].blob == key.asbytes()
+    host_keys.check_host_key(host, key, host_keys.known_keys(host))
+    assert host_keys.known_keys(host)[0].blob == key.asbytes()

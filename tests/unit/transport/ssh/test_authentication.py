@@ -44,7 +44,7 @@ def key(tmp_path: Path, server: Server) -> Path:
 def connect(options: Options) -> list[str]:
     """Log in and out. Returns the warnings."""
     warnings: list[str] = []
-    ssh_connection.close(ssh_connection.connect(options, warnings.append))
+    ssh_connection.close_chain(ssh_connection.connect_chain(options, warnings.append))
     return warnings
 
 
@@ -83,7 +83,7 @@ def test_several_hosts_with_one_ignored_key_warn_once(server: Server, key: Path)
 def changed(server: Server, tmp_path: Path) -> tuple[str, ...]:
     """A known_hosts file with another key of the server."""
     old, known = paramiko.ECDSAKey.generate(), tmp_path / "known"
-    known.write_text(f"{host_keys.label(server.options())} {old.get_name()} {old.get_base64()}\n")
+    known.write_text(f"{host_keys.host_label(server.options())} {old.get_name()} {old.get_base64()}\n")
     return (str(known),)
 
 

@@ -12,7 +12,7 @@ import paramiko
 import pytest
 
 from kprov.transport.ssh import connection as ssh_connection
-from kprov.transport.ssh.packets import Packets
+from kprov.transport.ssh.packets import GcmPacketizer
 from kprov.transport.ssh.paramiko_transport import Transport
 
 from .sshd import Server, summed
@@ -27,9 +27,9 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def connected(server: Server) -> Iterator[Transport]:
-    chain = ssh_connection.connect(server.options(), warnings.warn)
+    chain = ssh_connection.connect_chain(server.options(), warnings.warn)
     yield chain[-1]
-    ssh_connection.close(chain)
+    ssh_connection.close_chain(chain)
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 32703, 32704, 32705, 5 << 20])
@@ -39,12 +39,12 @@ def test_data_of_any_size_arrives(connected: Transport, size: int) -> None:
 
 def test_other_ciphers_are_paramikos(server: Server) -> None:
     other = Server(ciphers=("aes128-ctr",))
-    chain = ssh_connection.connect(other.options(), warnings.warn)
+    chain = ssh_connection.connect_chain(other.options(), warnings.warn)
     try:
         assert summed(chain[-1], os.urandom(300_000))
         assert chain[-1].packetizer._out is None
     finally:
-        ssh_connection.close(chain)
+        ssh_connection.close_chain(chain)
         other.close()
 
 
@@ -52,7 +52,7 @@ def test_keys_are_changed_in_the_midst_of_much_data(
     server: Server, connected: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = connected.packetizer._out
-    monkeypatch.setattr(Packets, "REKEY_BYTES", 1 << 20)
+    monkeypatch.setattr(GcmPacketizer, "REKEY_BYTES", 1 << 20)
     assert summed(connected, os.urandom(6 << 20))
     assert connected.packetizer._out is not before
 

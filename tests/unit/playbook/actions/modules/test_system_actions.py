@@ -33,5 +33,5 @@ def test_check_mode_waits_for_no_connection(bench: Any) -> None:
 
 @pytest.mark.parametrize("action", [systemd_service, service])
 def test_an_action_takes_what_its_module_takes(action: Any) -> None:
-    found = agent_modules.table(action.__name__.rpartition(".")[2])
+    found = agent_modules.module_table(action.__name__.rpartition(".")[2])
     assert found == (action.ARGUMENTS, action.RULES)
