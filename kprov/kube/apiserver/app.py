@@ -66,10 +66,7 @@ def list_stored_resources() -> list[Resource]:
 
 async def serve(options: Namespace, stop: asyncio.Event) -> int:
     """Run until `stop` is set; gives the exit code."""
-    wrong = options_rules.find_problems(options)
-    for text in wrong:
-        log.error("%s", text)
-    if wrong:
+    if not _are_valid(options):
         return 1
     try:
         urls = parse_urls(options.etcd_servers)
@@ -81,20 +78,15 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
     storage = encryption.wrap(options, etcd, keys.build_finder(list_stored_resources()))
     registry = _build_registry(storage, int(options.event_ttl))
-    health = Health()
-    health.add("etcd", StorageCheck(storage, options.etcd_healthcheck_timeout))
-    health.add("etcd-readiness", StorageCheck(storage, options.etcd_readycheck_timeout), ready_only=True)
-    health.add(
-        "informer-sync", lambda: None if registry.cacher.loaded.is_set() else "not synced", ready_only=True
-    )
+    health = _build_health(options, storage, registry)
     auditor = auditing.build(options, registry)
     flow = flow_filter.build(options, registry, processes)
     options.authorization_mode = authorization_configuration.read_modes(options)
     authorizer = authz.build(options, registry)
     server = _build_server(options, registry, authorizer, health, auditor, flow)
-    asked = ScrapeMetrics(etcd.read_size)
-    asked.register()
-    server.before_scrape = asked.refresh
+    scrape_metrics = ScrapeMetrics(etcd.read_size)
+    scrape_metrics.register()
+    server.before_scrape = scrape_metrics.refresh
     await server.start(
         address=options.bind_address,
         port=options.secure_port,
@@ -108,23 +100,17 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
             group.create_task(_follow_certificates(tls, server.authenticator), name="certificates"),
             group.create_task(_run_flow_control(flow, registry), name="priority-and-fairness"),
         ]
-        reloads = _build_reloaders(options, storage, registry, server, authorizer)
-        tasks += [group.create_task(work) for work in reloads]
+        works = _build_reloaders(options, storage, registry, server, authorizer)
         hooks: Sequence[PostStartHook] = ()
         if not workers.is_secondary():
+            works += [compaction.run(etcd, options.etcd_compaction_interval), workers.run_secondaries()]
             hooks = bootstrap.post_start_hooks(options, registry)
-            interval = options.etcd_compaction_interval
-            tasks.append(group.create_task(compaction.run(etcd, interval), name="compaction"))
-            tasks.append(group.create_task(workers.run_secondaries(), name="workers"))
-        finished = [asyncio.Event() for _ in hooks]
-        tasks += _run_hooks(group, hooks, finished, health, registry)
-        tasks.append(group.create_task(_report_ready(registry, finished), name="ready"))
+        tasks += [group.create_task(work) for work in works]
+        tasks += _run_hooks(group, hooks, health, registry)
         await stop.wait()
         health.stopping = True
         await asyncio.sleep(options.shutdown_delay_duration)
-        for cache in registry.cacher.caches:
-            for watcher in cache.list_watchers():
-                watcher.sink.end("")
+        _end_watches(registry)
         await server.stop()
         for task in tasks:
             task.cancel()
@@ -134,10 +120,33 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     return 0
 
 
+def _are_valid(options: Namespace) -> bool:
+    """Log each problem of the flags; False if there are any."""
+    problems = options_rules.find_problems(options)
+    for text in problems:
+        log.error("%s", text)
+    return not problems
+
+
+def _build_health(options: Namespace, storage: Storage, registry: Registry) -> Health:
+    loaded = registry.cacher.loaded
+    health = Health()
+    health.add("etcd", StorageCheck(storage, options.etcd_healthcheck_timeout))
+    health.add("etcd-readiness", StorageCheck(storage, options.etcd_readycheck_timeout), ready_only=True)
+    health.add("informer-sync", lambda: None if loaded.is_set() else "not synced", ready_only=True)
+    return health
+
+
+def _end_watches(registry: Registry) -> None:
+    for cache in registry.cacher.caches:
+        for watcher in cache.list_watchers():
+            watcher.sink.end("")
+
+
 def _build_reloaders(
     options: Namespace, storage: Storage, registry: Registry, server: Server, authorizer: authz.Union
 ) -> list[Coroutine[Any, Any, None]]:
-    """What follows configuration files."""
+    """Tasks that reload configuration files."""
     found = []
     if options.encryption_provider_config_automatic_reload and isinstance(storage, EncryptedStorage):
         path = options.encryption_provider_config
@@ -224,11 +233,12 @@ def _build_server(
 def _run_hooks(
     group: asyncio.TaskGroup,
     hooks: Sequence[PostStartHook],
-    finished: Sequence[asyncio.Event],
     health: Health,
     registry: Registry,
 ) -> list[asyncio.Task[None]]:
-    tasks = []
+    """Start the hooks, each with its check of /readyz, and the task that reports the end of all."""
+    finished = [asyncio.Event() for _ in hooks]
+    tasks = [group.create_task(_report_ready(registry, finished), name="ready")]
     for hook, done in zip(hooks, finished, strict=True):
         health.add_hook(hook.name, partial(_check_hook, done))
         tasks.append(group.create_task(_run_hook(hook, done, registry), name=hook.name))

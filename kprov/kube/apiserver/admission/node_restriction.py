@@ -192,26 +192,36 @@ async def _check_node(attributes: Attributes, node: str) -> None:
         raise forbidden_error(attributes, f'node "{node}" is not allowed to modify node "{name}"')
     if obj is None:
         return
-    labels, source = obj["metadata"].get("labels") or {}, (obj.get("spec") or {}).get("configSource")
     if attributes.operation == "CREATE":
-        if source is not None:
-            text = f'node "{node}" is not allowed to create pods with a non-nil configSource'
-            raise forbidden_error(attributes, text)
-        bad = find_forbidden_labels(labels, {})
-        if bad:
-            text = f'node "{node}" is not allowed to set the following labels: {", ".join(bad)}'
-            raise forbidden_error(attributes, text)
+        _check_new_node(attributes, node, obj)
     elif old is not None:
-        if source is not None and source != (old.get("spec") or {}).get("configSource"):
-            text = f'node "{node}" is not allowed to update configSource to a new non-nil configSource'
-            raise forbidden_error(attributes, text)
-        if (old.get("spec") or {}).get("taints") != (obj.get("spec") or {}).get("taints"):
-            raise forbidden_error(attributes, f'node "{node}" is not allowed to modify taints')
-        if old["metadata"].get("ownerReferences") != obj["metadata"].get("ownerReferences"):
-            raise forbidden_error(attributes, f'node "{node}" is not allowed to modify ownerReferences')
-        bad = find_forbidden_labels(labels, old["metadata"].get("labels") or {})
-        if bad:
-            raise forbidden_error(attributes, f"is not allowed to modify labels: {', '.join(bad)}")
+        _check_node_update(attributes, node, obj, old)
+
+
+def _check_new_node(attributes: Attributes, node: str, obj: JsonObject) -> None:
+    if (obj.get("spec") or {}).get("configSource") is not None:
+        text = f'node "{node}" is not allowed to create pods with a non-nil configSource'
+        raise forbidden_error(attributes, text)
+    bad = find_forbidden_labels(obj["metadata"].get("labels") or {}, {})
+    if bad:
+        text = f'node "{node}" is not allowed to set the following labels: {", ".join(bad)}'
+        raise forbidden_error(attributes, text)
+
+
+def _check_node_update(attributes: Attributes, node: str, obj: JsonObject, old: JsonObject) -> None:
+    spec, old_spec = obj.get("spec") or {}, old.get("spec") or {}
+    source = spec.get("configSource")
+    if source is not None and source != old_spec.get("configSource"):
+        text = f'node "{node}" is not allowed to update configSource to a new non-nil configSource'
+        raise forbidden_error(attributes, text)
+    if old_spec.get("taints") != spec.get("taints"):
+        raise forbidden_error(attributes, f'node "{node}" is not allowed to modify taints')
+    if old["metadata"].get("ownerReferences") != obj["metadata"].get("ownerReferences"):
+        raise forbidden_error(attributes, f'node "{node}" is not allowed to modify ownerReferences')
+    labels, old_labels = obj["metadata"].get("labels") or {}, old["metadata"].get("labels") or {}
+    bad = find_forbidden_labels(labels, old_labels)
+    if bad:
+        raise forbidden_error(attributes, f"is not allowed to modify labels: {', '.join(bad)}")
 
 
 async def _check_claim(attributes: Attributes, node: str) -> None:

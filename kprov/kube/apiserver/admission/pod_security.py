@@ -89,8 +89,10 @@ class PodSecurity(WantsConfiguration):
         is_pod = (resource.group, resource.plural) == ("", "pods")
         if attributes.subresource and (not is_pod or attributes.subresource in _IGNORED):
             return
-        if self._is_exempt(attributes):
-            return
+        if not self._is_exempt(attributes):
+            await self._apply_policy(attributes, obj, is_pod=is_pod)
+
+    async def _apply_policy(self, attributes: Attributes, obj: JsonObject, *, is_pod: bool) -> None:
         policy, errors = await self._find_policy(attributes)
         if policy is None:
             return
@@ -106,11 +108,13 @@ class PodSecurity(WantsConfiguration):
             if attributes.operation == "UPDATE" and not _is_significant(obj, attributes.old or {}):
                 return
             self._evaluate(attributes, policy, obj.get("metadata") or {}, obj["spec"], enforce=True)
-            return
+        elif errors or not policy.warn.level == policy.audit.level == levels.PRIVILEGED:
+            self._evaluate_template(attributes, policy, obj)
+
+    def _evaluate_template(self, attributes: Attributes, policy: Policy, obj: JsonObject) -> None:
+        resource = attributes.resource
         template = _find_template(obj, _TEMPLATES[resource.group, resource.plural])
-        if template is not None and (
-            errors or not policy.warn.level == policy.audit.level == levels.PRIVILEGED
-        ):
+        if template is not None:
             metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
             self._evaluate(attributes, policy, metadata, spec, enforce=False)
 

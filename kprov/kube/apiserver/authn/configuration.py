@@ -130,7 +130,15 @@ def _check_issuer(issuer: JsonObject, at: str, own: Sequence[str]) -> Iterable[F
         if discovery.rstrip("/") == url.rstrip("/"):
             yield field.invalid(f"{at}.discoveryURL", discovery, "discoveryURL must be different from URL")
         yield from _check_url(discovery, f"{at}.discoveryURL")
-    audiences, policy = issuer.get("audiences") or [], issuer.get("audienceMatchPolicy") or ""
+    yield from _check_audiences(issuer.get("audiences") or [], issuer.get("audienceMatchPolicy") or "", at)
+    if issuer.get("certificateAuthority") and not _is_pem(issuer["certificateAuthority"]):
+        text = "data does not contain any valid RSA or ECDSA certificates"
+        yield field.invalid(f"{at}.certificateAuthority", "<omitted>", text)
+    if issuer.get("egressSelectorType"):
+        yield field.forbidden(f"{at}.egressSelectorType", "egress selectors are not supported by this server")
+
+
+def _check_audiences(audiences: Sequence[str], policy: str, at: str) -> Iterable[FieldError]:
     if not audiences:
         yield field.required(f"{at}.audiences", f"at least one {at}.audiences is required")
     for index, audience in enumerate(audiences):
@@ -144,11 +152,6 @@ def _check_issuer(issuer: JsonObject, at: str, own: Sequence[str]) -> Iterable[F
     elif policy not in {"", "MatchAny"}:
         text = "audienceMatchPolicy must be empty or MatchAny for single audience"
         yield field.invalid(f"{at}.audienceMatchPolicy", policy, text)
-    if issuer.get("certificateAuthority") and not _is_pem(issuer["certificateAuthority"]):
-        text = "data does not contain any valid RSA or ECDSA certificates"
-        yield field.invalid(f"{at}.certificateAuthority", "<omitted>", text)
-    if issuer.get("egressSelectorType"):
-        yield field.forbidden(f"{at}.egressSelectorType", "egress selectors are not supported by this server")
 
 
 def _check_url(text: str, at: str) -> Iterable[FieldError]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -63,17 +63,9 @@ def validate(document: JsonObject) -> Iterable[FieldError]:
     for index, each in enumerate(authorizers):
         at = f"authorizers[{index}]"
         kind, name = each.get("type") or "", each.get("name") or ""
-        if not kind:
-            yield field.required(f"{at}.type")
-            continue
-        if kind in _UNSUPPORTED:
-            yield field.forbidden(f"{at}.type", f"{kind} is not supported by this server; use RBAC")
-            continue
-        if kind not in _KNOWN:
-            yield field.not_supported(f"{at}.type", kind, list(_KNOWN))
-            continue
-        if kind in types:
-            yield field.duplicate(f"{at}.type", kind)
+        error = _check_type(kind, types, f"{at}.type")
+        if error is not None:
+            yield error
             continue
         types.add(kind)
         broken = names.is_dns1123_subdomain(name) if name else []
@@ -86,3 +78,13 @@ def validate(document: JsonObject) -> Iterable[FieldError]:
         seen.add(name)
         if each.get("webhook") is not None:
             yield field.invalid(f"{at}.webhook", "non-null", "may only be specified when type=Webhook")
+
+
+def _check_type(kind: str, seen: Collection[str], at: str) -> FieldError | None:
+    if not kind:
+        return field.required(at)
+    if kind in _UNSUPPORTED:
+        return field.forbidden(at, f"{kind} is not supported by this server; use RBAC")
+    if kind not in _KNOWN:
+        return field.not_supported(at, kind, list(_KNOWN))
+    return field.duplicate(at, kind) if kind in seen else None

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 #: (type, object) for each change, in order; the object is the same one for all: for reading only.
 Listener = Callable[[str, JsonObject], None]
 
+#: An event and its object, which is None without listeners.
+_Applied = tuple[Event, JsonObject | None]
 #: How many changes can be watched from the past.
 HISTORY: Final = 2000
 
@@ -139,7 +141,7 @@ class ResourceCache:
             try:
                 self._entries[item.key], _ = self._decode_entry(item)
             except ValueError as error:
-                log.warning("what etcd holds at %s is no object: %s", item.key, error)
+                log.warning("the value of %s in etcd is not an object: %s", item.key, error)
                 self.unreadable[item.key] = str(error)
         self._keys = sorted(self._entries)
         self._history.clear()
@@ -148,44 +150,33 @@ class ResourceCache:
             self.remove_watcher(watcher)
             watcher.sink.end("The resourceVersion for the provided watch is too old.")
         if self._listeners:
-            for key, entry in old.items():
-                if key not in self._entries:
-                    obj = self._find_last_object(entry)
-                    if obj is not None:
-                        self._notify("DELETED", obj)
-            for key, entry in self._entries.items():
-                before = old.get(key)
-                if before is not entry:
-                    self._notify("MODIFIED" if before else "ADDED", self.decode(entry))
+            self._notify_differences(old)
+
+    def _notify_differences(self, old: Mapping[str, Entry]) -> None:
+        for key, entry in old.items():
+            if key not in self._entries:
+                obj = self._find_last_object(entry)
+                if obj is not None:
+                    self._notify("DELETED", obj)
+        for key, entry in self._entries.items():
+            before = old.get(key)
+            if before is not entry:
+                self._notify("MODIFIED" if before else "ADDED", self.decode(entry))
 
     def apply(self, change: Change) -> None:
         """One change from the feed."""
         if change.error:
             self._drop_unreadable(change)
             return
-        if self.unreadable:
-            self.unreadable.pop(change.key, None)
+        self.unreadable.pop(change.key, None)
         previous = self._entries.get(change.key)
         if change.value is None:
-            if previous is None:
-                return
-            del self._entries[change.key]
-            del self._keys[bisect_left(self._keys, change.key)]
-            event = Event("DELETED", self.head, previous.at_revision(change.revision), previous)
-            obj = self._find_last_object(event.entry)
+            applied = self._apply_deletion(change, previous)
         else:
-            if previous is not None and previous.revision >= change.revision:
-                return
-            try:
-                entry, obj = self._decode_entry(Stored(change.key, change.value, change.revision))
-            except ValueError as error:
-                log.warning("what etcd holds at %s is no object: %s", change.key, error)
-                self._drop_unreadable(replace(change, error=str(error)))
-                return
-            self._entries[change.key] = entry
-            if previous is None:
-                insort(self._keys, change.key)
-            event = Event("MODIFIED" if previous else "ADDED", self.head, entry, previous)
+            applied = self._apply_write(change, change.value, previous)
+        if applied is None:
+            return
+        event, obj = applied
         self._history.append(event)
         if len(self._history) > HISTORY:
             self.floor = self._history.popleft().revision
@@ -196,6 +187,29 @@ class ResourceCache:
                         watcher.sink.send_event(event, type_)
         if obj is not None:
             self._notify(event.type, obj)
+
+    def _apply_deletion(self, change: Change, previous: Entry | None) -> _Applied | None:
+        if previous is None:
+            return None
+        del self._entries[change.key]
+        del self._keys[bisect_left(self._keys, change.key)]
+        event = Event("DELETED", self.head, previous.at_revision(change.revision), previous)
+        return event, self._find_last_object(event.entry)
+
+    def _apply_write(self, change: Change, value: bytes, previous: Entry | None) -> _Applied | None:
+        """None for a change that the cache already has, and for a value that is not an object."""
+        if previous is not None and previous.revision >= change.revision:
+            return None
+        try:
+            entry, obj = self._decode_entry(Stored(change.key, value, change.revision))
+        except ValueError as error:
+            log.warning("the value of %s in etcd is not an object: %s", change.key, error)
+            self._drop_unreadable(replace(change, error=str(error)))
+            return None
+        self._entries[change.key] = entry
+        if previous is None:
+            insort(self._keys, change.key)
+        return Event("MODIFIED" if previous else "ADDED", self.head, entry, previous), obj
 
     def _drop_unreadable(self, change: Change) -> None:
         """It cannot be read any more: neither its old state nor its end may be told."""
@@ -219,7 +233,7 @@ class ResourceCache:
         try:
             return self.decode(entry)
         except ValueError as error:
-            log.warning("what etcd holds at %s is no object: %s", entry.key, error)
+            log.warning("the value of %s in etcd is not an object: %s", entry.key, error)
             return None
 
     def _notify(self, type_: str, obj: JsonObject) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -130,23 +130,12 @@ async def _read_from_storage(
         while True:
             page = await store.storage.list(prefix, revision=at, limit=options.limit, after=after)
             at = at or page.revision
-            for item in page.items:
-                if item.error:
-                    raise status.internal_error(str(UnreadableError(item.key, item.error)))
-                entry = _decode_entry(store, item)
-                if selection.matches(entry):
-                    found.append(entry)
-                    if options.limit and len(found) == options.limit:
-                        break
+            _add_matches(found, store, page.items, selection, options.limit)
             if not page.items or not page.remaining or (options.limit and len(found) >= options.limit):
                 break
             after = page.items[-1].key
     except CompactedError:
-        if token is None:
-            raise status.expired("The resourceVersion for the provided list is too old.") from None
-        failure = status.expired(_EXPIRED)
-        failure.status["metadata"] = {"continue": Token(-1, token.start).encode()}
-        raise failure from None
+        raise _expired_error(token) from None
     except FutureRevisionError:
         raise status.timeout(f"Too large resource version: {revision}", 1) from None
     except UnavailableError as error:
@@ -158,6 +147,29 @@ async def _read_from_storage(
         return ListResult(found, at)
     remaining = page.remaining if selection.is_everything else None
     return ListResult(found, at, Token(at, _start_key(prefix, found[-1])), remaining)
+
+
+def _add_matches(
+    found: list[Entry], store: Store, items: Iterable[Stored], selection: Selection, limit: int
+) -> None:
+    """Add the matching entries of one page until `found` has `limit` entries. Raises StatusError 500."""
+    for item in items:
+        if item.error:
+            raise status.internal_error(str(UnreadableError(item.key, item.error)))
+        entry = _decode_entry(store, item)
+        if selection.matches(entry):
+            found.append(entry)
+            if limit and len(found) == limit:
+                return
+
+
+def _expired_error(token: Token | None) -> status.StatusError:
+    """The 410 of a compacted revision; a client with a token can go on in the newest state."""
+    if token is None:
+        return status.expired("The resourceVersion for the provided list is too old.")
+    failure = status.expired(_EXPIRED)
+    failure.status["metadata"] = {"continue": Token(-1, token.start).encode()}
+    return failure
 
 
 def _decode_entry(store: Store, item: Stored) -> Entry:

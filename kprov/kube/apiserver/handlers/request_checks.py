@@ -39,21 +39,18 @@ def check_method(method: str, info: RequestInfo, resource: Resource, tail: str =
         raise status.path_not_found()
     verb = info.verb
     if info.subresource:
-        subresource = resource.subresource(info.subresource)
-        if subresource is None:
-            raise status.path_not_found()
         verb = verb if info.name else _NAMED.get(verb, verb)
-        allowed = {verb} if info.subresource == "proxy" else set(subresource.verbs)
+        allowed = {verb} if info.subresource == "proxy" else _list_subresource_verbs(resource, info)
     elif tail:
         raise status.path_not_found()
     elif has_name:
         allowed = _ITEM.intersection(verbs)
     else:
         allowed = (_EVERYWHERE if everywhere else _COLLECTION).intersection(verbs)
-    if not allowed:
-        raise status.path_not_found()
     by_path = request_info.is_watch_path(info)
-    if by_path and ("watch" not in allowed or (everywhere and info.name and not info.selected_fields)):
+    if not allowed or (
+        by_path and ("watch" not in allowed or (everywhere and info.name and not info.selected_fields))
+    ):
         raise status.path_not_found()
     is_head = method == "HEAD" and info.subresource != "proxy"
     if verb not in allowed or is_head or (by_path and method != "GET"):
@@ -62,6 +59,13 @@ def check_method(method: str, info: RequestInfo, resource: Resource, tail: str =
         raise status.bad_request("name must be provided")
     if has_name and resource.namespaced and not info.namespace:
         raise metadata.make_missing_namespace_error()
+
+
+def _list_subresource_verbs(resource: Resource, info: RequestInfo) -> set[str]:
+    subresource = resource.subresource(info.subresource)
+    if subresource is None:
+        raise status.path_not_found()
+    return set(subresource.verbs)
 
 
 def answer_unknown_path(path: str) -> Response:

@@ -70,21 +70,12 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
     by_path = rest[0] == "watch" and len(rest) > 1
     if by_path:
         rest = rest[1:]
-    namespace, in_namespace = "", False
-    if rest[0] == "namespaces" and len(rest) > 1:
-        namespace = rest[1]
-        if len(rest) > 2 and rest[2] not in _SPECIAL_NAMESPACE_SUBRESOURCES:
-            rest, in_namespace = rest[2:], True
+    namespace, in_namespace, rest = _split_namespace(rest)
     resource, name, subresource = [*rest[:3], "", "", ""][:3]
     tail = "/" + "/".join(rest[3:]) if len(rest) > 3 else kept
     if path.endswith("/") and subresource == "proxy":
         tail = tail + "/" if tail else "/"
-    verb = _VERBS.get(method, "") if not by_path else "watch"
-    if not name and not by_path:
-        if verb == "get":
-            verb = "watch" if is_true(watch) else "list"
-        elif verb == "delete":
-            verb = "deletecollection"
+    verb = "watch" if by_path else _find_verb(method, watch, has_name=bool(name))
     fields = _parse_field_terms(selector) if verb in _SELECTING and selector is not None else ()
     info = RequestInfo(
         path=whole,
@@ -102,6 +93,24 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
         in_namespace=in_namespace,
     )
     return info, tail
+
+
+def _split_namespace(parts: list[str]) -> tuple[str, bool, list[str]]:
+    """The namespace, whether the path goes on below it, and the parts from the resource on."""
+    if parts[0] != "namespaces" or len(parts) == 1:
+        return "", False, parts
+    if len(parts) > 2 and parts[2] not in _SPECIAL_NAMESPACE_SUBRESOURCES:
+        return parts[1], True, parts[2:]
+    return parts[1], False, parts
+
+
+def _find_verb(method: str, watch: str | None, *, has_name: bool) -> str:
+    verb = _VERBS.get(method, "")
+    if has_name:
+        return verb
+    if verb == "get":
+        return "watch" if is_true(watch) else "list"
+    return "deletecollection" if verb == "delete" else verb
 
 
 def is_watch_path(info: RequestInfo) -> bool:

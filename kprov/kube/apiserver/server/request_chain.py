@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Final
 
 from kprov.kube.apiserver.audit.auditor import Auditor
+from kprov.kube.apiserver.audit.event import AuditEvent
 from kprov.kube.apiserver.authn import impersonation
 from kprov.kube.apiserver.authn.union import has_spaces_before_token
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
@@ -207,20 +208,13 @@ class Server:
     async def _process(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> Answer:
-        user = await self._authenticate(request, info)
-        event = None
-        if self._auditor is not None:
-            event = request.audit = self._auditor.begin(request, info, user)
-            if event is not None and user.remarks is not None:
-                event.annotations.update(user.remarks.annotations)
-        acting = user
+        acting = user = await self._authenticate(request, info)
+        event = None if self._auditor is None else self._begin_audit(self._auditor, request, info, user)
         if impersonation.has_headers(request.headers):
             try:
-                acting, constraint = await self._impersonator.impersonate(user, request.headers, info)
+                acting = await self._impersonate(user, request, info, event)
             except status.StatusError as error:
                 return _forbidden_response(error, request, query)
-            if event is not None and acting is not user:
-                event.set_impersonated_user(acting, constraint)
         if self._flow is not None:
             refusal = await self._flow.enter(request, acting, info)
             if refusal is not None:
@@ -228,9 +222,7 @@ class Server:
                 return refusal
         decision, reason = await self._authorizer.authorize(acting, info)
         if event is not None:
-            word = "allow" if decision is Decision.ALLOW else "forbid"
-            event.annotate("authorization.k8s.io/decision", word)
-            event.annotate("authorization.k8s.io/reason", reason)
+            _annotate_decision(event, decision, reason)
         if decision is not Decision.ALLOW:
             return _forbidden_response(forbidden_error(info, acting.name, reason), request, query)
         if not info.is_resource_request:
@@ -245,6 +237,23 @@ class Server:
             return responses.build_error(
                 error, negotiation.negotiate_error(request, query), warnings=context.warnings
             )
+
+    def _begin_audit(
+        self, auditor: Auditor, request: Request, info: RequestInfo, user: UserInfo
+    ) -> AuditEvent | None:
+        event = request.audit = auditor.begin(request, info, user)
+        if event is not None and user.remarks is not None:
+            event.annotations.update(user.remarks.annotations)
+        return event
+
+    async def _impersonate(
+        self, user: UserInfo, request: Request, info: RequestInfo, event: AuditEvent | None
+    ) -> UserInfo:
+        """The user that the request's headers name. Raises StatusError 400, 403."""
+        acting, constraint = await self._impersonator.impersonate(user, request.headers, info)
+        if event is not None and acting is not user:
+            event.set_impersonated_user(acting, constraint)
+        return acting
 
     async def _run_handler(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
@@ -292,6 +301,12 @@ class Server:
             if answer is not None:
                 request.metrics_label = request_metrics.find_metrics_label(path, answer)
         return request_checks.answer_unknown_path(path) if answer is None else answer
+
+
+def _annotate_decision(event: AuditEvent, decision: Decision, reason: str) -> None:
+    word = "allow" if decision is Decision.ALLOW else "forbid"
+    event.annotate("authorization.k8s.io/decision", word)
+    event.annotate("authorization.k8s.io/reason", reason)
 
 
 def _forbidden_response(error: status.StatusError, request: Request, query: Mapping[str, str]) -> Response:

@@ -6,7 +6,7 @@ left out, which asks for more than the request is, never for less.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,11 +54,15 @@ def _check_selector(selector: JsonObject, at: str, *, of_labels: bool) -> Iterat
             text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             yield field.forbidden(f"{place}.values", text)
         if of_labels:
-            for text in names.is_qualified_name(key):
-                yield field.invalid(f"{place}.key", key, text)
-            for number, value in enumerate(values):
-                for text in names.is_label_value(value):
-                    yield field.invalid(f"{place}.values[{number}]", value, text)
+            yield from _check_label(key, values, place)
+
+
+def _check_label(key: str, values: Sequence[str], at: str) -> Iterator[FieldError]:
+    for text in names.is_qualified_name(key):
+        yield field.invalid(f"{at}.key", key, text)
+    for number, value in enumerate(values):
+        for text in names.is_label_value(value):
+            yield field.invalid(f"{at}.values[{number}]", value, text)
 
 
 def parse_selectors(attributes: JsonObject) -> SelectorTerms:
