@@ -22,7 +22,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo, body
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
-from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from kprov.kube.machinery import resources, status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -158,7 +158,7 @@ class Auditor:
                 event.set_response_object(error.status)
             event.write_response_started(error.code)
 
-    def end(self, request: Request, response: Answer | None) -> None:
+    def end(self, request: Request, response: BaseResponse | None) -> None:
         """Write the event's last stages. response None: the client left before there was one."""
         event, is_long = request.audit, request.is_long
         assert isinstance(event, AuditEvent)
@@ -236,7 +236,7 @@ class Auditor:
             # The object was no such object; it has been refused.
             log.debug("a refused object is recorded as it came")
 
-    def _record_response(self, event: AuditEvent, response: Answer) -> None:
+    def _record_response(self, event: AuditEvent, response: BaseResponse) -> None:
         if not isinstance(response, Response):
             return
         is_error = response.status >= 400

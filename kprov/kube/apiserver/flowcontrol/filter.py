@@ -28,7 +28,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
-from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.json_object import JsonObject
 
 GROUP: Final = bootstrap_objects.GROUP

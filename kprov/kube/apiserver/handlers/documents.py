@@ -15,8 +15,8 @@ from kprov.kube.apiserver.handlers.nonresource.zpages import Zpages
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo
-from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.component_base.options import VERSION
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource

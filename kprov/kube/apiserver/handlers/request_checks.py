@@ -9,7 +9,7 @@ from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.apiserver.request import info as request_info
 from kprov.kube.component_base import durations
-from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource, group_versions
 

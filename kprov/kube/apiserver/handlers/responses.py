@@ -14,8 +14,8 @@ import orjson
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.request.negotiation import JSON, YAML, Form
-from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.printers import tables as printer_tables

@@ -32,7 +32,7 @@ from kprov.kube.apiserver.request import RequestContext, body, negotiation
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.apiserver.subresources.call import Call, Change, Reply, SubresourceHandlers
-from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.printers import tables as printer_tables
@@ -64,7 +64,7 @@ class Verbs:
 
     async def handle(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
-    ) -> Answer:
+    ) -> BaseResponse:
         """Answer one authorized resource request. Raises StatusError."""
         info = context.info
         resource = find(info.api_group, info.api_version, info.resource)
@@ -100,7 +100,7 @@ class Verbs:
 
     async def _get(
         self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
-    ) -> Answer:
+    ) -> BaseResponse:
         info, store = context.info, view.store
         form = negotiation.negotiate(request, query)
         await listing.catch_up(store, parameters.parse_revision(query.get("resourceVersion", "")))
@@ -119,7 +119,7 @@ class Verbs:
 
     async def _list_or_watch(
         self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
-    ) -> Answer:
+    ) -> BaseResponse:
         form = negotiation.negotiate(request, query, is_list=True)
         options = parameters.parse_list_options(context.info, query, view.resource.gvk)
         include = query.get("includeObject", "")
@@ -156,7 +156,7 @@ class Verbs:
 
     async def _write(
         self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
-    ) -> Answer:
+    ) -> BaseResponse:
         form = negotiation.negotiate(request, query)
         info = context.info
         code = 200
@@ -271,7 +271,7 @@ class Verbs:
         resource: Resource,
         query: Mapping[str, str],
         tail: str,
-    ) -> Answer:
+    ) -> BaseResponse:
         info = context.info
         handler = self._handlers.get((resource.group, resource.plural, info.subresource))
         subresource = resource.subresource(info.subresource) if info.subresource else None

@@ -20,8 +20,8 @@ from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.apiserver.request.negotiation import Form
-from kprov.kube.component_base.http11.answer import Answer, Stream, chunk
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse, chunk
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.printers import tables as printer_tables
@@ -104,7 +104,7 @@ class _HttpSink:
     """Writes to the connection whatever came in since it did, when its round comes."""
 
     def __init__(
-        self, response: Stream, transport: asyncio.Transport, encoder: _Encoder, rounds: WriteBatches
+        self, response: StreamResponse, transport: asyncio.Transport, encoder: _Encoder, rounds: WriteBatches
     ) -> None:
         self._response = response
         self._transport = transport
@@ -178,7 +178,7 @@ async def serve(
     form: Form,
     include_object: str,
     rounds: WriteBatches,
-) -> Answer:
+) -> BaseResponse:
     """Answer until the timeout, the client's or the server's end. rounds: of all watches."""
     if form.media_type == negotiation.YAML:
         raise negotiation.not_acceptable_error((f"{negotiation.JSON};stream=watch",))
@@ -232,8 +232,10 @@ async def _serve_http(
     rounds: WriteBatches,
     seconds: float,
     failure: status.StatusError | None,
-) -> Answer:
-    response = Stream(headers={"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, private"})
+) -> BaseResponse:
+    response = StreamResponse(
+        headers={"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, private"}
+    )
     # The answer's head reaches the client now, not with the first event.
     response.start(request)
     transport = request.transport
@@ -267,7 +269,7 @@ async def _serve_websocket(
     encoder: _Encoder,
     seconds: float,
     failure: status.StatusError | None,
-) -> Answer:
+) -> BaseResponse:
     # Its library is only in servers that are asked for one.
     from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
 
@@ -305,5 +307,5 @@ async def _serve_websocket(
 
 async def _drain(socket: WebSocket, sink: _WebSocketSink) -> None:
     """A watch's client says nothing; when it closes, the watch is over."""
-    await socket.closed()
+    await socket.wait_closed()
     sink.end("")

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from multidict import istr
 
 from kprov.kube.component_base.http11 import request as http11
-from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.response import BaseResponse
 
 AUDIT_ID: Final = istr("Audit-Id")
 SCHEMA_UID: Final = istr("X-Kubernetes-Pf-Flowschema-Uid")
@@ -80,7 +80,7 @@ class Request(http11.Request):
         #: A watch or a connection: it is answered long before it ends.
         self.is_long = False
         #: Of such a one the answer, from its head on.
-        self.long_answer: Answer | None = None
+        self.long_answer: BaseResponse | None = None
         #: What metrics count it as: "" for one of a resource, else the name of what is none; None: nothing.
         self.metrics_label: str | None = None
 
@@ -91,7 +91,7 @@ class Request(http11.Request):
             self._audit_id = self.headers.get(AUDIT_ID) or f"{_PREFIX}{next(_NUMBERS):012x}"
         return self._audit_id
 
-    def answering(self, answer: Answer) -> None:
+    def before_response(self, answer: BaseResponse) -> None:
         """Called before an answer's head is sent, whoever sends it."""
         headers = answer.headers
         if self.is_long:

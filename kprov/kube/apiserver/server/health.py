@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.response import Response
 
 #: None: well; otherwise the reason.
 Check = Callable[[], str | Awaitable[str | None] | None]

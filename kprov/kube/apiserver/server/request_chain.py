@@ -38,8 +38,8 @@ from kprov.kube.apiserver.server.health import Health
 from kprov.kube.apiserver.server.request_metrics import RequestMetrics
 from kprov.kube.apiserver.server.write_deadline import finish_write
 from kprov.kube.component_base import metrics as component_metrics
-from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.listener import Listener
+from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
 from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Server:
             await asyncio.wait((self._draining,), timeout=seconds)
         await self._listener.close()
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> BaseResponse:
         """One request to its answer. Never raises but for cancellation."""
         query: Mapping[str, str] = request.query
         info, tail = request_info.parse(request.method, request.raw_path, query)
@@ -140,7 +140,7 @@ class Server:
 
     async def _handle_long(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
-    ) -> Answer:
+    ) -> BaseResponse:
         """A watch or a connection: it counts as answered from its head on."""
         request.is_long = True
         begin = perf_counter()
@@ -170,7 +170,7 @@ class Server:
 
     async def _respond(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
-    ) -> Answer:
+    ) -> BaseResponse:
         """The answer, errors made answers too."""
         try:
             if "timeout" in query and not request.is_long:
@@ -189,7 +189,7 @@ class Server:
 
     async def _respond_in_time(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
-    ) -> Answer:
+    ) -> BaseResponse:
         """The answer within the time that the request has given itself. Raises StatusError 400 and 504."""
         try:
             seconds = request_checks.parse_timeout(query, self._seconds)
@@ -207,7 +207,7 @@ class Server:
 
     async def _process(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
-    ) -> Answer:
+    ) -> BaseResponse:
         acting = user = await self._authenticate(request, info)
         event = None if self._auditor is None else self._begin_audit(self._auditor, request, info, user)
         if impersonation.has_headers(request.headers):
@@ -257,7 +257,7 @@ class Server:
 
     async def _run_handler(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
-    ) -> Answer:
+    ) -> BaseResponse:
         info = context.info
         work = self._resources.handle(request, context, query, tail)
         if info.verb in _READS or info.subresource in _ENDLESS_SUBRESOURCES:
@@ -284,7 +284,7 @@ class Server:
         if self._auditor is not None:
             self._auditor.record_rejection(request, info, error)
 
-    async def _handle_nonresource(self, request: Request, query: Mapping[str, str]) -> Answer:
+    async def _handle_nonresource(self, request: Request, query: Mapping[str, str]) -> BaseResponse:
         path = request.path
         health = await self._health.answer(path, query, set(request.query.getall("exclude", [])))
         if health is not None:
@@ -316,8 +316,8 @@ def _forbidden_response(error: status.StatusError, request: Request, query: Mapp
     return response
 
 
-def _body_size(answer: Answer) -> int:
+def _body_size(answer: BaseResponse) -> int:
     """The bytes of its body, as far as they have been sent."""
-    if isinstance(answer, Stream):
+    if isinstance(answer, StreamResponse):
         return answer.sent
     return len(answer.body) if isinstance(answer, Response) else 0

@@ -16,7 +16,7 @@ from kprov.kube.apiserver.handlers import deprecated_resources
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
-from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.response import BaseResponse
 
 _BOUNDS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
@@ -39,7 +39,7 @@ _DISCOVERY: Final = {"/api": "api", "/apis": "apis"}
 _Key = tuple[str, str, str, str, str, str, str, str, int]
 
 
-def find_metrics_label(path: str, answer: Answer) -> str | None:
+def find_metrics_label(path: str, answer: BaseResponse) -> str | None:
     """What a document is counted as; most are not."""
     if path == "/openapi/v3":
         return "openapi/v3"

@@ -16,14 +16,16 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kprov.kube.apiserver.streaming import dial_errors, encodings, headers, html_links, paths
-from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
 
 
-async def forward_request(request: Request, url: SplitResult, prefix: str, context: ssl.SSLContext) -> Answer:
+async def forward_request(
+    request: Request, url: SplitResult, prefix: str, context: ssl.SSLContext
+) -> BaseResponse:
     """prefix: the part of the client's path that stands for the backend. ServiceUnavailable without one."""
     sent = headers.filter_request(request)
     sent["Host"] = request.host or url.netloc
@@ -65,7 +67,7 @@ async def forward_request(request: Request, url: SplitResult, prefix: str, conte
 
 async def _forward_answer(
     request: Request, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str, *, unpacks: bool
-) -> Answer:
+) -> BaseResponse:
     kept = headers.filter_answer(CIMultiDict(answer.headers))
     pieces: AsyncIterator[bytes] = answer.content.iter_any()
     if unpacks and kept.get("Content-Encoding", "").lower() == "gzip":
@@ -81,7 +83,7 @@ async def _forward_answer(
         kept["Location"] = link(kept["Location"])
     elif request.method != "HEAD" and html_links.is_page(kept):
         return await _rewrite_page(answer.status, pieces, kept, link)
-    response = Stream(status=answer.status, headers=kept)
+    response = StreamResponse(status=answer.status, headers=kept)
     response.start(request)
     try:
         async for piece in pieces:

@@ -13,15 +13,15 @@ from typing import Final
 
 from kprov.kube.apiserver.authn.websocket_tokens import PROTOCOL_PREFIX
 from kprov.kube.apiserver.streaming import websocket_channels
-from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
 
 _BINARY: Final = "binary.k8s.io"
 _BASE64: Final = "base64.binary.k8s.io"
 
 
-async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> Answer:
+async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> BaseResponse:
     """Switch protocols and send each piece as one message until the log or the client ends.
 
     A client that offers only unknown subprotocols gets 403. Errors of `pieces` are raised: the connection
@@ -34,7 +34,7 @@ async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> Answer:
         request.keep_alive = False
         return error.answer
     sending = asyncio.ensure_future(_send_pieces(socket, pieces, is_text=protocol == _BASE64))
-    closing = asyncio.ensure_future(socket.closed())
+    closing = asyncio.ensure_future(socket.wait_closed())
     try:
         await asyncio.wait({sending, closing}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done():

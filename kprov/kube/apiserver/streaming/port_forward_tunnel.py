@@ -14,8 +14,8 @@ from urllib.parse import SplitResult
 
 from kprov.kube.apiserver.streaming import headers, upgrade, websocket_channels
 from kprov.kube.component_base.both_ways import until_one_ends
-from kprov.kube.component_base.http11.answer import REASONS, Answer, Response
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import REASONS, BaseResponse, Response
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
 
 _PREFIX: Final = "SPDY/3.1+"
@@ -39,7 +39,7 @@ def _tunnelled(request: Request) -> list[str]:
     ]
 
 
-async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -> Answer:
+async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -> BaseResponse:
     """Ask the kubelet for SPDY and pass its bytes on as messages. Its refusal is told as it came."""
     sent = headers.filter_upgrade(request)
     for name in _WEBSOCKET:

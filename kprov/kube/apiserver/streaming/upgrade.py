@@ -14,10 +14,10 @@ from urllib.parse import SplitResult
 
 from kprov.kube.apiserver.streaming import dial_errors
 from kprov.kube.component_base.both_ways import until_one_ends
-from kprov.kube.component_base.http11.answer import Answer, Stream
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.client import ClientConnection, ResponseHead, target_of
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
@@ -28,7 +28,7 @@ _REFUSAL_SECONDS: Final = 10.0
 
 async def proxy_upgrade(
     request: Request, url: SplitResult, headers: Mapping[str, str], context: ssl.SSLContext | None
-) -> Answer:
+) -> BaseResponse:
     """Pass an upgrade request on, and then all bytes of both sides until one of them ends.
 
     headers: for the backend, without Host. An error response of the backend goes to the client as it is.
@@ -83,7 +83,9 @@ def is_spdy(head: ResponseHead) -> bool:
     )
 
 
-async def forward_refusal(request: Request, head: ResponseHead, connection: ClientConnection) -> Stream:
+async def forward_refusal(
+    request: Request, head: ResponseHead, connection: ClientConnection
+) -> StreamResponse:
     """Pass on the backend's error response and close. StatusError: the response is not an error."""
     if head.status < 400:
         raise status.failure(500, "", f"invalid upgrade response: status code {head.status}")
@@ -91,7 +93,7 @@ async def forward_refusal(request: Request, head: ResponseHead, connection: Clie
         head.headers.popall(name, None)
     if not head.is_chunked and head.length is None:
         request.keep_alive = False
-    response = Stream(status=head.status, headers=head.headers, reason=head.reason)
+    response = StreamResponse(status=head.status, headers=head.headers, reason=head.reason)
     response.start(request)
     request.keep_alive = False
     with contextlib.suppress(EOFError, TimeoutError, BrokenBodyError):
@@ -101,10 +103,10 @@ async def forward_refusal(request: Request, head: ResponseHead, connection: Clie
     return response
 
 
-async def _copy_both_ways(request: Request, head: ResponseHead, connection: ClientConnection) -> Answer:
+async def _copy_both_ways(request: Request, head: ResponseHead, connection: ClientConnection) -> BaseResponse:
     assert request.connection is not None
     tunnel = request.connection.tunnel()
-    response = Stream(status=101, headers=head.headers)
+    response = StreamResponse(status=101, headers=head.headers)
     response.start(request)
     reader, writer = connection.reader, connection.writer
 

@@ -16,8 +16,8 @@ import orjson
 
 from kprov.kube.apiserver.streaming import dial_errors, exit_status, headers, upgrade
 from kprov.kube.component_base import spdy
-from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
@@ -46,7 +46,7 @@ def offered(request: Request) -> list[str]:
 
 async def translate(
     request: Request, url: SplitResult, context: ssl.SSLContext, query: Mapping[str, bool]
-) -> Answer:
+) -> BaseResponse:
     """query: which of stdin, stdout, stderr and tty are wanted. Errors are told on the error channel."""
     try:
         socket = WebSocket.accept(request, protocol=V5)

@@ -13,8 +13,8 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, Subresource
 
 if TYPE_CHECKING:
-    from kprov.kube.component_base.http11.answer import Answer
     from kprov.kube.component_base.http11.request import Request
+    from kprov.kube.component_base.http11.response import BaseResponse
 
 #: From the subresource's present object to the one that the request asks for. A store calls it again when
 #: another write came first.
@@ -34,7 +34,7 @@ class Call:
     """One request to a subresource, or to a resource that is never stored (reviews, bindings).
 
     `query` holds the request's query parameters (first value wins). `request` gives headers, method, body
-    stream and transport; a handler that streams or upgrades starts its own Stream and returns it.
+    stream and transport; a handler that streams or upgrades starts its own StreamResponse and returns it.
     `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), "" where there is none.
     """
 
@@ -55,7 +55,7 @@ class Call:
 
 
 #: Gives a Reply, or a response that it has sent itself. Verb: call.context.info.verb.
-SubresourceHandler = Callable[[Call], Awaitable["Reply | Answer"]]
+SubresourceHandler = Callable[[Call], Awaitable["Reply | BaseResponse"]]
 
 #: By (group, plural, subresource); subresource "" for resources that are only created (TokenReview ...).
 #: /status of every resource and /finalize of namespaces are served by the server itself and need no entry.

@@ -18,8 +18,8 @@ from kprov.kube.apiserver.streaming.kubelet import Kubelets
 from kprov.kube.apiserver.subresources import containers
 from kprov.kube.apiserver.subresources import pod_streams as streams
 from kprov.kube.apiserver.subresources.call import Call
-from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
 from kprov.kube.machinery import field, status, timestamps
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class LogHandler:
     def __init__(self, kubelets: Kubelets) -> None:
         self._kubelets = kubelets
 
-    async def handle(self, call: Call) -> Answer:
+    async def handle(self, call: Call) -> BaseResponse:
         """GET; 204 for a pod without a node."""
         # Here and below: only who is asked for a log needs its 11 MiB.
         import aiohttp
@@ -79,7 +79,7 @@ class LogHandler:
                 return await _forward(call, answer)
 
 
-async def _forward(call: Call, answer: aiohttp.ClientResponse) -> Answer:
+async def _forward(call: Call, answer: aiohttp.ClientResponse) -> BaseResponse:
     import aiohttp
 
     try:
@@ -96,8 +96,8 @@ async def _forward(call: Call, answer: aiohttp.ClientResponse) -> Answer:
         raise ConnectionResetError(str(error)) from error
 
 
-async def _send_chunks(request: Request, pieces: AsyncIterator[bytes]) -> Answer:
-    response = Stream(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
+async def _send_chunks(request: Request, pieces: AsyncIterator[bytes]) -> BaseResponse:
+    response = StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
     response.start(request)
     async for piece in pieces:
         await response.write(piece)

@@ -17,7 +17,7 @@ from kprov.kube.apiserver.streaming import headers, upgrade
 from kprov.kube.apiserver.streaming.kubelet import KubeletAddress, Kubelets
 from kprov.kube.apiserver.subresources import containers
 from kprov.kube.apiserver.subresources.call import Call
-from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -31,7 +31,7 @@ class StreamHandlers:
         self._kubelets = kubelets
         self._authorizer = authorizer
 
-    async def exec(self, call: Call) -> Answer:
+    async def exec(self, call: Call) -> BaseResponse:
         """Run a command in a container."""
         pod = await self._read_pod(call)
         query = build_query(call.query) + [
@@ -41,7 +41,7 @@ class StreamHandlers:
             call, pod, "exec", containers.choose_container(pod, _choose_container(call)), query
         )
 
-    async def attach(self, call: Call) -> Answer:
+    async def attach(self, call: Call) -> BaseResponse:
         """Take part in a container's first process."""
         pod = await self._read_pod(call)
         query = build_query(call.query)
@@ -49,7 +49,7 @@ class StreamHandlers:
             call, pod, "attach", containers.choose_container(pod, _choose_container(call)), query
         )
 
-    async def port_forward(self, call: Call) -> Answer:
+    async def port_forward(self, call: Call) -> BaseResponse:
         """Connections to a pod's ports; which ones, SPDY says itself and WebSocket v4 by ?ports."""
         ports = call.request.query.getall("ports", [])
         for port in ports:
@@ -77,7 +77,7 @@ class StreamHandlers:
 
     async def _stream(
         self, call: Call, pod: JsonObject, kind: str, container: str, query: Sequence[tuple[str, str]]
-    ) -> Answer:
+    ) -> BaseResponse:
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
             raise status.bad_request(f"pod {call.name} does not have a host assigned")

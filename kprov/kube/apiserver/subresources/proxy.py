@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from kprov.kube.apiserver.streaming import dial_errors, headers, paths, upgrade
 from kprov.kube.apiserver.streaming.kubelet import Kubelets, build_unverified_context
 from kprov.kube.apiserver.subresources.call import Call
-from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -29,7 +29,7 @@ class ProxyHandlers:
         self._kubelets = kubelets
         self._unverified = build_unverified_context()
 
-    async def node(self, call: Call) -> Answer:
+    async def node(self, call: Call) -> BaseResponse:
         """To the kubelet of a node, or to another port of the node."""
         scheme, name, port = split_name(call.name, "node")
         address = self._kubelets.find_address(name)
@@ -44,13 +44,13 @@ class ProxyHandlers:
             context = self._unverified
         return await self._send(call, base, context)
 
-    async def pod(self, call: Call) -> Answer:
+    async def pod(self, call: Call) -> BaseResponse:
         """To a port of a pod; without one, to the first that its containers name."""
         scheme, name, port = split_name(call.name, "pod")
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, name)
         return await self._send(call, build_pod_url(pod, scheme, port), self._unverified)
 
-    async def service(self, call: Call) -> Answer:
+    async def service(self, call: Call) -> BaseResponse:
         """To one of a service's ready pods."""
         scheme, name, port = split_name(call.name, "service")
         registry = call.registry
@@ -80,7 +80,7 @@ class ProxyHandlers:
         base = f"{scheme or 'http'}://{_join_host_port(address['ip'], str(number))}"
         return await self._send(call, base, self._unverified)
 
-    async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> Answer:
+    async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> BaseResponse:
         request = call.request
         if request.method not in _METHODS:
             raise status.method_not_allowed()

@@ -1,4 +1,4 @@
-"""A request's body, as it arrives."""
+"""A body, as it arrives."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-#: The client is not read from while so much lies here unread.
-_HIGH_BYTES = 256 * 1024
+#: With more unread bytes the connection stops reading from the peer.
+_HIGH_WATER_BYTES = 256 * 1024
 
 
 class BrokenBodyError(ValueError):
-    """What the client sends as a body is no HTTP any more."""
+    """The body breaks the rules of its framing."""
 
 
 class ClientGoneError(ConnectionResetError):
-    """The client left before its body was there."""
+    """The client disconnected before its body was complete."""
 
 
 class Body:
-    """Pieces in their order. `on_first_read` is called once: a client may wait for leave to send."""
+    """Pieces in their order. `on_first_read` is called once: the client may expect 100-continue."""
 
     __slots__ = (
         "_pause",
@@ -34,13 +34,13 @@ class Body:
     )
 
     def __init__(self, pause: Callable[[bool], None] | None = None) -> None:
-        """pause: called with True when too much lies unread, with False when it has been read."""
+        """pause: called with True when too much is unread, and with False when that has been read."""
         self._pieces: deque[bytes] = deque()
         self._pause = pause
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._unread = 0
-        #: Bytes that have come, read or not.
+        #: Bytes that have arrived, read or not.
         self.received = 0
         self.ended = False
         #: Why the body ended before it was complete.
@@ -49,7 +49,7 @@ class Body:
 
     @classmethod
     def of(cls, data: bytes) -> Body:
-        """A body that is there already."""
+        """A complete body."""
         made = cls()
         if data:
             made.feed(data)
@@ -60,26 +60,26 @@ class Body:
         self._pieces.append(data)
         self.received += len(data)
         self._unread += len(data)
-        if self._unread > _HIGH_BYTES and not self._paused and self._pause is not None:
+        if self._unread > _HIGH_WATER_BYTES and not self._paused and self._pause is not None:
             self._paused = True
             self._pause(True)
         self._wake()
 
     def end(self, error: Exception | None = None) -> None:
-        """error: why there comes no more, raised to who reads on."""
+        """No more pieces. error: why the body is incomplete; raised when all pieces are read."""
         self.ended = True
         self.error = error
         self._wake()
 
     async def iter_any(self) -> AsyncIterator[bytes]:
-        """The pieces that are left. Raises what `end` was given."""
-        self._begin()
+        """The remaining pieces. Raises the error that `end` got."""
+        self._start_reading()
         while True:
             if not self._pieces and not self.ended:
-                await self._more()
+                await self._wait_for_data()
             if self._pieces:
                 data = self._pieces.popleft()
-                self._read(len(data))
+                self._count_read(len(data))
                 yield data
             elif self.error is not None:
                 raise self.error
@@ -87,44 +87,44 @@ class Body:
                 return
 
     async def read(self) -> bytes:
-        """All that has come since; b"" at the end. Raises what `end` was given."""
-        self._begin()
+        """Wait for bytes. b"" at the end. Raises the error that `end` got."""
+        self._start_reading()
         if not self._pieces and not self.ended:
-            await self._more()
+            await self._wait_for_data()
         if not self._pieces and self.error is not None:
             raise self.error
-        return self.taken()
+        return self.take_unread()
 
-    def taken(self) -> bytes:
-        """What has come since."""
+    def take_unread(self) -> bytes:
+        """Return the unread bytes without waiting."""
         data = b"".join(self._pieces)
         self._pieces.clear()
-        self._read(len(data))
+        self._count_read(len(data))
         return data
 
     async def discard(self, most: int) -> bool:
-        """Throw away what is left of it. False: it was more than that."""
+        """Read and drop the rest. False: it was longer than `most` bytes."""
         async for data in self.iter_any():
             most -= len(data)
             if most < 0:
                 return False
         return True
 
-    def _begin(self) -> None:
+    def _start_reading(self) -> None:
         if self.on_first_read is not None:
             self.on_first_read()
             self.on_first_read = None
 
-    async def _more(self) -> None:
+    async def _wait_for_data(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
 
-    def _read(self, size: int) -> None:
+    def _count_read(self, size: int) -> None:
         self._unread -= size
-        if self._paused and self._unread <= _HIGH_BYTES and self._pause is not None:
+        if self._paused and self._unread <= _HIGH_WATER_BYTES and self._pause is not None:
             self._paused = False
             self._pause(False)
 

@@ -10,13 +10,19 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kprov.kube.component_base.http11.answer import REASONS, Answer, Response, Stream, has_body
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError, ClientGoneError
 from kprov.kube.component_base.http11.handshake import Handshake
 from kprov.kube.component_base.http11.head import HeadError
 from kprov.kube.component_base.http11.parser import RequestParser
-from kprov.kube.component_base.http11.peer import shown_certificates
+from kprov.kube.component_base.http11.peer_certificates import peer_certificates
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import (
+    REASONS,
+    BaseResponse,
+    Response,
+    StreamResponse,
+    has_body,
+)
 from kprov.kube.component_base.http11.tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -69,7 +75,7 @@ class Connection(asyncio.Protocol):
     def certificates(self) -> tuple[bytes, ...]:
         """The client's certificate in DER, then the others that it sent, in its order."""
         if self._certificates is None:
-            self._certificates = () if self.tls is None else shown_certificates(self.tls)
+            self._certificates = () if self.tls is None else peer_certificates(self.tls)
         return self._certificates
 
     # callbacks of the transport
@@ -78,7 +84,7 @@ class Connection(asyncio.Protocol):
         # Not by isinstance: uvloop's TLS transport is none of asyncio's.
         self.transport = cast("asyncio.Transport", transport)
         self.tls = transport.get_extra_info("ssl_object")
-        if isinstance(self.tls, Handshake) and self.tls.refused:
+        if isinstance(self.tls, Handshake) and self.tls.has_failed:
             transport.close()
             return
         wire = transport.get_extra_info("socket")
@@ -184,58 +190,64 @@ class Connection(asyncio.Protocol):
 
     async def _serve_next(self) -> bool:
         """Wait for a request and send the response. Whether the connection stays open."""
-        if not self._queue:
-            if self._listener.stopping:
-                return False
-            self._since = monotonic()
-            waiter = self._waiter = self._loop.create_future()
-            await waiter
-            self._waiter = None
+        if not self._queue and not await self._wait_for_request():
+            return False
         request = self._queue.popleft()
         self._is_new = False
         if len(self._queue) == _MAX_PIPELINED - 1:
             self.pause(False)
         if isinstance(request, HeadError):
-            self._write_refusal(request)
-            await self._linger(None)
-            return False
+            return await self._refuse(request)
+        is_options = request.raw_path == "*" and request.method == "OPTIONS"
+        handler = self._handle_server_options if is_options else self._listener.handler
         self._is_responding = False
         try:
-            if request.raw_path == "*" and request.method == "OPTIONS":
-                answer: Answer = await self._handle_server_options(request)
-            else:
-                answer = await self._listener.handler(request)
+            response = await handler(request)
         except BrokenBodyError:
-            if not self._is_responding:
-                self._write_refusal(HeadError())
-                await self._linger(None)
-            return False
+            return not self._is_responding and await self._refuse(HeadError())
         if self.transport is None:
             return False
-        await self._finish(request, answer)
+        if isinstance(response, StreamResponse):
+            response.end()
+        else:
+            if not request.body.ended:
+                await self._drop_chunks(request)
+            self._send(request, response)
+        if self._drained is not None:
+            await self.drain()
+        if self._tunnel is None and request.body.ended and request.body.error is None:
+            return request.keep_alive
+        return await self._finish(request, response)
+
+    async def _wait_for_request(self) -> bool:
+        """False: the listener is stopping."""
+        if self._listener.stopping:
+            return False
+        self._since = monotonic()
+        waiter = self._waiter = self._loop.create_future()
+        await waiter
+        self._waiter = None
+        return True
+
+    async def _refuse(self, error: HeadError) -> bool:
+        self._write_refusal(error)
+        await self._linger(None)
+        return False
+
+    async def _finish(self, request: Request, response: BaseResponse) -> bool:
+        """Deal with an ignored upgrade, an unread or a broken body. Whether the connection stays open."""
         if self._tunnel is not None and not self._queue:
-            if answer.status == 101 or not request.keep_alive:
+            if response.status == 101 or not request.keep_alive:
                 return False
             tunnel, self._tunnel = self._tunnel, None
-            self._parser.resume(tunnel.taken())
+            self._parser.resume(tunnel.take_unread())
         if not request.body.ended:
             return await self._drop_rest(request) and request.keep_alive
         if request.body.error is not None:
             await self._linger(None)
         return request.keep_alive
 
-    async def _finish(self, request: Request, answer: Answer) -> None:
-        """Send what the handler has not sent itself, and wait until the client has taken most of it."""
-        if isinstance(answer, Stream):
-            answer.end()
-        else:
-            if not request.body.ended:
-                await self._drop_chunks(request)
-            self._send(request, answer)
-        if self._drained is not None:
-            await self.drain()
-
-    async def _handle_server_options(self, request: Request) -> Answer:
+    async def _handle_server_options(self, request: Request) -> BaseResponse:
         """`OPTIONS *` asks for the options of the whole server: there are none, as in Go's."""
         with contextlib.suppress(BrokenBodyError):
             if request.has_body and not await request.body.discard(_MAX_OPTIONS_BYTES):
@@ -271,11 +283,11 @@ class Connection(asyncio.Protocol):
 
     # responses
 
-    def begin(self, request: Request, stream: Stream) -> bool:
+    def begin(self, request: Request, stream: StreamResponse) -> bool:
         """Send a stream's head. Whether its body is chunked."""
         assert self.transport is not None
         self._is_responding = True
-        request.answering(stream)
+        request.before_response(stream)
         lines = self._date_line(stream)
         chunked = False
         if stream.status != 101:
@@ -289,10 +301,10 @@ class Connection(asyncio.Protocol):
         self.transport.write(stream.head(*lines, version=request.version))
         return chunked
 
-    def _send(self, request: Request, answer: Answer) -> None:
+    def _send(self, request: Request, answer: BaseResponse) -> None:
         assert self.transport is not None
         assert isinstance(answer, Response)
-        request.answering(answer)
+        request.before_response(answer)
         body = answer.body
         lines = self._date_line(answer)
         if has_body(answer.status):
@@ -309,7 +321,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(head)
             self.transport.write(body)
 
-    def _date_line(self, answer: Answer) -> list[str]:
+    def _date_line(self, answer: BaseResponse) -> list[str]:
         """Empty if a backend's response already has a date (RFC 9110, 6.6.1)."""
         return [] if "Date" in answer.headers else [self._listener.date()]
 

@@ -1,17 +1,17 @@
-"""TLS whose failed handshakes are told to the client, by an alert or in plain text."""
+"""TLS handshakes that tell the client why they failed, by an alert or in plain text."""
 
 from __future__ import annotations
 
 import ssl
 from typing import Any, Final
 
-#: First bytes of a request, where a TLS record has its head; those that Go's listener knows.
-_REQUESTS: Final = {b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"}
-_PLAIN: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+#: First bytes of plain HTTP requests that Go's listener recognizes where a TLS record should begin.
+_REQUEST_STARTS: Final = {b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"}
+_PLAIN_REFUSAL: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 
-class _Nothing:
-    """In the place of OpenSSL's object once its handshake has failed: nothing comes, nothing is added."""
+class _FailedHandshake:
+    """Replaces OpenSSL's object after a failed handshake: reads nothing and ignores what is written."""
 
     def read(self, *_: Any) -> bytes:
         raise ssl.SSLWantReadError
@@ -22,51 +22,52 @@ class _Nothing:
     def pending(self) -> int:
         return 0
 
-    def nothing(self, *_: Any) -> None:
+    def ignore(self, *_: Any) -> None:
         return None
 
-    getpeercert = cipher = compression = selected_alpn_protocol = version = shutdown = nothing
+    getpeercert = cipher = compression = selected_alpn_protocol = version = shutdown = ignore
 
 
 class Handshake(ssl.SSLObject):
-    """One side of a connection.
+    """The server's side of a connection.
 
-    The event loop drops what a failed handshake has written, so such a one counts as done for it: who gets
-    the connection has to look at `refused`, and close it.
+    The event loop drops what a failed handshake has written. So a failed handshake reports success to the
+    loop and sets `has_failed`. The protocol has to check that and to close the connection.
     """
 
-    refused = False
-    _heard: ssl.MemoryBIO | None
-    _said: ssl.MemoryBIO
+    has_failed = False
+    _incoming: ssl.MemoryBIO | None
+    _outgoing: ssl.MemoryBIO
 
-    def begin(self, heard: ssl.MemoryBIO, said: ssl.MemoryBIO) -> None:
-        """heard, said: what comes from the client, and what goes there."""
-        self._heard, self._said = heard, said
+    def attach(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
+        """incoming: bytes from the client. outgoing: bytes to the client."""
+        self._incoming, self._outgoing = incoming, outgoing
 
     def do_handshake(self) -> None:
         try:
             if self._is_plain():
-                self._said.write(_PLAIN)
+                self._outgoing.write(_PLAIN_REFUSAL)
                 raise ssl.SSLError("client sent an HTTP request to an HTTPS server")
             super().do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError:
-            self.refused = True
-            self._sslobj: Any = _Nothing()
+            self.has_failed = True
+            self._sslobj: Any = _FailedHandshake()
 
     def _is_plain(self) -> bool:
-        heard = self._heard
-        if heard is None or heard.pending < 5:
+        """Whether the first bytes are a plain HTTP request. Checked once."""
+        incoming = self._incoming
+        if incoming is None or incoming.pending < 5:
             return False
-        self._heard = None
-        begin = heard.read()
-        heard.write(begin)
-        return begin[:5] in _REQUESTS
+        self._incoming = None
+        data = incoming.read()
+        incoming.write(data)
+        return data[:5] in _REQUEST_STARTS
 
 
 class Context(ssl.SSLContext):
-    """A server's."""
+    """A server's context, whose connections are of class Handshake."""
 
     sslobject_class = Handshake
 
@@ -75,5 +76,5 @@ class Context(ssl.SSLContext):
     ) -> Handshake:
         made = super().wrap_bio(incoming, outgoing, *more, **options)
         assert isinstance(made, Handshake)
-        made.begin(incoming, outgoing)
+        made.attach(incoming, outgoing)
         return made

@@ -9,12 +9,12 @@ from email.utils import formatdate
 from time import monotonic, time
 from typing import Any, Final
 
-from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.connection import Connection
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 
 #: Gets a request (of the listener's class) and returns the response. The connection closes if it raises.
-Handler = Callable[[Any], Awaitable[Answer]]
+Handler = Callable[[Any], Awaitable[BaseResponse]]
 
 #: Time limit for a request's head, as upstream's server.
 _HEAD_SECONDS: Final = 32.0

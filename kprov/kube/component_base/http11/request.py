@@ -9,25 +9,25 @@ from urllib.parse import parse_qsl, unquote
 
 from multidict import CIMultiDict, MultiDict, MultiDictProxy
 
-from kprov.kube.component_base.http11 import target as targets
 from kprov.kube.component_base.http11.body import Body
+from kprov.kube.component_base.http11.target import parse_target
 
 if TYPE_CHECKING:
     import asyncio
 
-    from kprov.kube.component_base.http11.answer import Answer
     from kprov.kube.component_base.http11.connection import Connection
+    from kprov.kube.component_base.http11.response import BaseResponse
 
 Query = MultiDictProxy[str]
 
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _NO_QUERY: Final[Query] = MultiDictProxy(MultiDict())
-#: Queries that are asked again and again are short: those of lists and watches.
-_SHORT: Final = 512
+#: Longest query that is cached: those of lists and watches are short and come again and again.
+_MAX_CACHED: Final = 512
 
 
 class Request:
-    """headers: bytes that are no UTF-8 are surrogates. connection None: it came over none (tests)."""
+    """headers: bytes that are not UTF-8 are surrogates. connection: None in tests."""
 
     __slots__ = (
         "body",
@@ -52,7 +52,7 @@ class Request:
         version: str = "1.1",
         keep_alive: bool = True,
     ) -> None:
-        """target: of the request line, a path, a whole URL, or of CONNECT a host. ValueError: it is none."""
+        """target: a path, an absolute URL, "*", or the authority of CONNECT. ValueError: it is malformed."""
         self.method = method
         self.headers = headers
         self.body = Body.of(b"") if body is None else body
@@ -60,14 +60,14 @@ class Request:
         self.version = version
         self.keep_alive = keep_alive
         #: Still percent-encoded, both.
-        self.raw_path, self.raw_query, host = targets.parse(target, method)
+        self.raw_path, self.raw_query, host = parse_target(target, method)
         if host:
             headers["Host"] = host
         #: Decoded; a name may come more than once.
-        self.query = _parsed(self.raw_query) if self.raw_query else _NO_QUERY
+        self.query = _parse_query(self.raw_query) if self.raw_query else _NO_QUERY
 
-    def answering(self, answer: Answer) -> None:
-        """Called before an answer's head is sent; the place for headers that all answers have."""
+    def before_response(self, answer: BaseResponse) -> None:
+        """Called before a response's head is sent. Subclasses add headers that all responses have."""
 
     @property
     def target(self) -> str:
@@ -79,12 +79,12 @@ class Request:
 
     @property
     def host(self) -> str:
-        """As the client names the server: HOST or HOST:PORT."""
+        """The Host header: HOST or HOST:PORT."""
         return self.headers.get("Host", "")
 
     @property
     def content_type(self) -> str:
-        """Without parameters, in lower case; "" when there is none."""
+        """Without parameters, in lower case. "" if there is none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
@@ -94,12 +94,12 @@ class Request:
 
     @property
     def has_body(self) -> bool:
-        """Whether one was announced, be it empty."""
+        """Whether the head announces a body."""
         return bool(self.content_length) or "Transfer-Encoding" in self.headers
 
     @property
     def upgrade(self) -> str:
-        """The protocol that the client would rather speak, in lower case; "" for none, and with a body."""
+        """The protocol that the client asks for, in lower case. "" for none, and if there is a body."""
         if self.has_body:
             return ""
         tokens = (token.strip().lower() for token in self.headers.get("Connection", "").split(","))
@@ -107,17 +107,17 @@ class Request:
 
     @property
     def transport(self) -> asyncio.Transport | None:
-        """None once the client is gone."""
+        """None once the client has disconnected."""
         return None if self.connection is None else self.connection.transport
 
     @property
     def remote(self) -> str:
-        """The peer's address, "" when it is not known."""
+        """The peer's address. "" if it is unknown."""
         return "" if self.connection is None else self.connection.remote
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
-        """The client's in DER, as the handshake has verified it, and what was sent along; () for none."""
+        """The verified client certificate in DER, and the others that came with it. () for none."""
         return () if self.connection is None else self.connection.certificates
 
     @property
@@ -125,17 +125,17 @@ class Request:
         return self.connection is not None and self.connection.tls is not None
 
 
-def _parsed(text: str) -> Query:
-    return _remembered(text) if len(text) <= _SHORT else _query(text)
+def _parse_query(text: str) -> Query:
+    return _parse_and_cache(text) if len(text) <= _MAX_CACHED else _parse(text)
 
 
 @lru_cache(1024)
-def _remembered(text: str) -> Query:
-    return _query(text)
+def _parse_and_cache(text: str) -> Query:
+    return _parse(text)
 
 
-def _query(text: str) -> Query:
+def _parse(text: str) -> Query:
     if ";" in text or ("%" in text and _BAD_ESCAPE.search(text)):
-        # As Go's server: what cannot be read is passed over, and so is what once parted two.
+        # As Go's server: ignore parameters with a semicolon or a malformed escape.
         text = "&".join(each for each in text.split("&") if ";" not in each and not _BAD_ESCAPE.search(each))
     return MultiDictProxy(MultiDict(parse_qsl(text, keep_blank_values=True)))

@@ -1,4 +1,4 @@
-"""What a request line asks for: a path, a whole URL, "*", or of CONNECT a host.
+"""The target of a request line: a path, an absolute URL, "*", or the authority of CONNECT.
 
 Source: Go's net/url (ParseRequestURI), net/http (readRequest).
 """
@@ -12,7 +12,7 @@ from urllib.parse import quote
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
-#: Bytes below 0x80 have no escape in a host.
+#: A host and a port. ASCII is not percent-encoded in a host.
 _HOST: Final = re.compile(
     r"(?:[A-Za-z0-9._~!$&'()*+,;=<>\"\x80-\U0010ffff-]|%[89A-Fa-f][0-9A-Fa-f])*(?::[0-9]*)?"
     r"|\[[0-9A-Fa-f:.]+(?:%25[^\]%]+)?\](?::[0-9]*)?"
@@ -21,20 +21,20 @@ _USER: Final = re.compile(r"(?:[A-Za-z0-9._:~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})*")
 _ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
-def parse(text: str, method: str = "") -> tuple[str, str, str]:
-    """Path and query, still percent-encoded, and the host it names, or "". ValueError: it is no target.
+def parse_target(text: str, method: str = "") -> tuple[str, str, str]:
+    """Path and query, still percent-encoded, and the host of an absolute URL or "". ValueError: malformed.
 
-    text: bytes that are no UTF-8 are surrogates.
+    text: bytes that are not UTF-8 are surrogates.
     """
     if text.startswith("/") and text.isascii() and text.isprintable():
         path, _, query = text.partition("?")
         if "%" in path and _BAD_ESCAPE.search(path):
-            raise ValueError("the path has a % that escapes nothing")
+            raise ValueError("the path has a malformed percent-encoding")
         return path, query, ""
-    return _other(text, method)
+    return _parse_other(text, method)
 
 
-def _other(text: str, method: str) -> tuple[str, str, str]:
+def _parse_other(text: str, method: str) -> tuple[str, str, str]:
     if method == "CONNECT" and not text.startswith("/"):
         text = "http://" + text
     if not text.isascii():
@@ -47,7 +47,7 @@ def _other(text: str, method: str) -> tuple[str, str, str]:
     rest, _, query = text[scheme.end() if scheme else 0 :].partition("?")
     if not rest.startswith("/"):
         if not scheme:
-            raise ValueError("the target is no path and no URL")
+            raise ValueError("the target is neither a path nor a URL")
         # Such as mailto:a, which has no path.
         return "", query, ""
     host = ""
@@ -56,7 +56,7 @@ def _other(text: str, method: str) -> tuple[str, str, str]:
         rest = slash + rest
         user, _, host = authority.rpartition("@")
         if not _HOST.fullmatch(host) or not _USER.fullmatch(user):
-            raise ValueError("the target's host is none")
+            raise ValueError("the target has a malformed host")
     if _BAD_ESCAPE.search(rest):
-        raise ValueError("the path has a % that escapes nothing")
+        raise ValueError("the path has a malformed percent-encoding")
     return rest, query, host

@@ -1,4 +1,4 @@
-"""A connection that speaks HTTP no more: its bytes as they are."""
+"""A connection after it has switched protocols: its bytes as they are."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 class Tunnel:
-    """What follows a request that asks for another protocol. Who sends more than is read is slowed."""
+    """The bytes behind a request that asks for another protocol, with back pressure on the client."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         incoming = Body(connection.pause)
         self.feed, self.end = incoming.feed, incoming.end
-        #: All that has come since; b"" at the end.
+        #: Wait for bytes. b"" at the end.
         self.read = incoming.read
-        #: The same without waiting.
-        self.taken = incoming.taken
+        #: Return the unread bytes without waiting.
+        self.take_unread = incoming.take_unread
 
     async def write(self, data: bytes) -> None:
-        """Send, and wait while too much lies unsent. ConnectionResetError: the client is gone."""
+        """Send. Wait while too much is unsent. ConnectionResetError: the client has disconnected."""
         transport = self._connection.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")

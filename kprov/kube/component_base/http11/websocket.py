@@ -1,4 +1,4 @@
-"""A connection that has become a WebSocket (RFC 6455); wsproto knows the frames."""
+"""A connection that has become a WebSocket (RFC 6455). wsproto reads and writes the frames."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Final
 
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token
 
-from kprov.kube.component_base.http11.answer import Response, Stream
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response, StreamResponse
 
 _VERSION: Final = "13"
-#: A URL, or a path: where a browser says its page is from. Whether that may be, the API server does not ask.
+#: The origin of a browser's page: a URL or a path. The API server accepts any.
 _ORIGIN: Final = re.compile("(?:[A-Za-z][A-Za-z0-9+.-]*:|/)(?:[^%]|%[0-9A-Fa-f]{2})*$")
 _BAD_VERSION: Final = "missing or bad WebSocket Version"
 _CLOSE_SECONDS: Final = 1.0
 _NORMAL: Final = 1000
-#: As golang.org/x/net takes them.
-_MESSAGE_BYTES: Final = 32 * 1024 * 1024
+#: Limit of golang.org/x/net/websocket.
+_MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 
 
 class HandshakeError(ValueError):
-    """The request is no WebSocket's, in the words of Go's x/net/websocket; `answer` says it to the client."""
+    """Not a WebSocket handshake. Texts of Go's x/net/websocket. answer: the response to the client."""
 
     def __init__(self, status: int, text: str = "") -> None:
         super().__init__(text or "the handshake of a WebSocket is refused")
@@ -36,9 +36,9 @@ class HandshakeError(ValueError):
 
 
 class WebSocket:
-    """The server's side. What a client sends is answered where the protocol asks for it, else passed over."""
+    """The server's side of a WebSocket."""
 
-    def __init__(self, request: Request, stream: Stream) -> None:
+    def __init__(self, request: Request, stream: StreamResponse) -> None:
         assert request.connection is not None
         self.stream = stream
         self._tunnel = request.connection.tunnel()
@@ -46,10 +46,10 @@ class WebSocket:
 
     @classmethod
     def accept(cls, request: Request, *, protocol: str | None = None) -> WebSocket:
-        """Answer the handshake. HandshakeError: it is none; ConnectionResetError: the client is gone.
+        """Answer the handshake. HandshakeError, and ConnectionResetError if the client has disconnected.
 
-        protocol: the subprotocol spoken, "" for none, wherever the client's page is from.
-        None: the one that a client may offer is spoken, whatever it is.
+        protocol: the subprotocol, "" for none; Origin is not required. None: accept the one that the client
+        offers, whatever it is.
         """
         given = request.headers
         key = given.get("Sec-WebSocket-Key", "")
@@ -72,12 +72,12 @@ class WebSocket:
                 raise HandshakeError(400)
         if protocol:
             headers["Sec-WebSocket-Protocol"] = protocol
-        made = cls(request, Stream(status=101, headers=headers))
+        made = cls(request, StreamResponse(status=101, headers=headers))
         made.stream.start(request)
         return made
 
     async def send_text(self, text: str) -> None:
-        """ConnectionResetError: the client is gone or has closed."""
+        """ConnectionResetError: the client has disconnected or closed."""
         try:
             data = self._frames.send(TextMessage(data=text))
         except LocalProtocolError as error:
@@ -85,7 +85,7 @@ class WebSocket:
         await self._tunnel.write(data)
 
     async def send_bytes(self, data: bytes) -> None:
-        """ConnectionResetError: the client is gone or has closed."""
+        """ConnectionResetError: the client has disconnected or closed."""
         try:
             frame = self._frames.send(BytesMessage(data=data))
         except LocalProtocolError as error:
@@ -93,9 +93,10 @@ class WebSocket:
         await self._tunnel.write(frame)
 
     async def messages(self, *, text: bool = True, code: int | None = _NORMAL) -> AsyncIterator[bytes]:
-        """Whole messages until the client's end, giving it its pongs; an error of the client's is one, too.
+        """Complete messages until the client closes or breaks the protocol. Answers its pings.
 
-        text: whether there may be any; else the first is the end. code: answers a client's; None: its own.
+        text: False ends at the first text message. code: of the Close frame that answers the client's. None:
+        repeat the client's code.
         """
         parts: list[bytes] = []
         size = 0
@@ -104,24 +105,16 @@ class WebSocket:
                 self._frames.receive_data(data)
                 for event in self._frames.events():
                     if isinstance(event, TextMessage | BytesMessage):
-                        if isinstance(event, BytesMessage):
-                            parts.append(bytes(event.data))
-                        elif text:
-                            parts.append(event.data.encode())
-                        else:
+                        if not text and isinstance(event, TextMessage):
                             return
+                        parts.append(_bytes_of(event))
                         size += len(parts[-1])
-                        if size > _MESSAGE_BYTES:
+                        if size > _MAX_MESSAGE_BYTES:
                             return
                         if event.message_finished:
                             yield b"".join(parts)
                             parts, size = [], 0
-                    elif isinstance(event, Ping):
-                        await self._tunnel.write(self._frames.send(event.response()))
-                    elif isinstance(event, CloseConnection):
-                        with contextlib.suppress(LocalProtocolError):
-                            answer = CloseConnection(code=event.code if code is None else code)
-                            await self._tunnel.write(self._frames.send(answer))
+                    elif not await self._answer(event, code):
                         return
             except RemoteProtocolError as error:
                 if error.event_hint is not None:
@@ -129,14 +122,29 @@ class WebSocket:
                         await self._tunnel.write(self._frames.send(error.event_hint))
                 return
 
-    async def closed(self) -> None:
-        """Wait for the client's end; what it says is passed over."""
+    async def _answer(self, event: Event, code: int | None) -> bool:
+        """Answer a control frame. False: the client closes."""
+        if isinstance(event, Ping):
+            await self._tunnel.write(self._frames.send(event.response()))
+        elif isinstance(event, CloseConnection):
+            with contextlib.suppress(LocalProtocolError):
+                answer = CloseConnection(code=event.code if code is None else code)
+                await self._tunnel.write(self._frames.send(answer))
+            return False
+        return True
+
+    async def wait_closed(self) -> None:
+        """Wait until the client closes. Ignore its messages."""
         async for _ in self.messages():
             pass
 
     async def close(self) -> None:
-        """Say goodbye, and wait a moment for the client's."""
+        """Send a Close frame, and wait a moment for the client's."""
         with contextlib.suppress(LocalProtocolError, ConnectionError, TimeoutError):
             await self._tunnel.write(self._frames.send(CloseConnection(code=_NORMAL)))
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self.closed()
+                await self.wait_closed()
+
+
+def _bytes_of(event: TextMessage | BytesMessage) -> bytes:
+    return event.data.encode() if isinstance(event, TextMessage) else bytes(event.data)

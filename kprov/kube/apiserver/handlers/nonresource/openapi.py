@@ -18,8 +18,8 @@ from typing import Final
 import orjson
 
 from kprov.kube.apiserver.request.negotiation import parse_media_types
-from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.openapi import documents as openapi_documents
 from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
 from kprov.kube.machinery.resources import Resource

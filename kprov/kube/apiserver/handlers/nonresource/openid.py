@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.authn import service_accounts
 from kprov.kube.apiserver.request.negotiation import check_route
-from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 

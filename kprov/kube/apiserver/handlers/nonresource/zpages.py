@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.handlers import responses
 from kprov.kube.apiserver.request import negotiation
-from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.component_base.options import VERSION
 from kprov.kube.machinery import timestamps
 

@@ -12,15 +12,15 @@ import pytest
 from aiohttp import WSMsgType
 
 from kprov.kube.apiserver.streaming import log_websocket
-from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 
 LOG = bytes(range(256)) * 1024
 
 
 @asynccontextmanager
-async def serve(handler: Callable[[Request], Awaitable[Answer]]) -> AsyncIterator[str]:
+async def serve(handler: Callable[[Request], Awaitable[BaseResponse]]) -> AsyncIterator[str]:
     """The URL at which `handler` answers."""
     listener = Listener(handler)
     await listener.start("127.0.0.1", 0)
@@ -35,7 +35,7 @@ async def log_pieces() -> AsyncIterator[bytes]:
         yield LOG[start : start + 50_000]
 
 
-async def send_log(request: Request) -> Answer:
+async def send_log(request: Request) -> BaseResponse:
     return await log_websocket.send_log(request, log_pieces())
 
 
@@ -92,7 +92,7 @@ async def test_a_client_that_closes_ends_a_followed_log() -> None:
         finally:
             ended.set()
 
-    async def follow(request: Request) -> Answer:
+    async def follow(request: Request) -> BaseResponse:
         return await log_websocket.send_log(request, endless())
 
     async with serve(follow) as url, aiohttp.ClientSession() as session, asyncio.timeout(10):
@@ -107,7 +107,7 @@ async def test_a_kubelet_that_breaks_off_does_not_look_like_the_end_of_the_log()
         yield b"first\n"
         raise aiohttp.ClientPayloadError("the kubelet is gone")
 
-    async def send(request: Request) -> Answer:
+    async def send(request: Request) -> BaseResponse:
         return await log_websocket.send_log(request, broken())
 
     async with (

@@ -21,15 +21,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from kprov.kube.apiserver.streaming import dial_errors, forward, headers, kubelet, upgrade
-from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.component_base.http11.client import ClientConnection
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from kprov.kube.machinery import status
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[int]]
-Own = Callable[[Request], Awaitable[Answer]]
+Own = Callable[[Request], Awaitable[BaseResponse]]
 Front = Callable[[Own], Awaitable[int]]
 
 
@@ -55,7 +55,7 @@ async def front() -> AsyncIterator[Front]:
     """As `serve`, with the API server's own listener."""
     listeners = []
 
-    async def start(handler: Callable[[Request], Awaitable[Answer]]) -> int:
+    async def start(handler: Callable[[Request], Awaitable[BaseResponse]]) -> int:
         listener = Listener(handler)
         listeners.append(listener)
         await listener.start("127.0.0.1", 0)
@@ -67,7 +67,7 @@ async def front() -> AsyncIterator[Front]:
 
 
 def tunnel_to(port: int) -> Own:
-    async def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> BaseResponse:
         url = urlsplit(f"http://127.0.0.1:{port}{request.raw_path}")
         return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), None)
 
@@ -195,7 +195,7 @@ async def test_a_refused_upgrade_is_told_as_it_came_and_ends_the_connection(
 
 
 def forward_to(port: int) -> Own:
-    async def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> BaseResponse:
         path = request.target.removeprefix("/proxy")
         url = urlsplit(f"http://127.0.0.1:{port}{path}")
         return await forward.forward_request(request, url, "/proxy", kubelet.build_unverified_context())
@@ -274,7 +274,7 @@ async def test_an_answer_has_only_the_date_of_the_backend(front: Front, way: str
 async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_port: int, way: str) -> None:
     go_on = forward_to if way == "forwarded" else tunnel_to
 
-    async def told(request: Request) -> Answer:
+    async def told(request: Request) -> BaseResponse:
         try:
             return await go_on(unused_tcp_port)(request)
         except status.StatusError as error:
@@ -286,7 +286,7 @@ async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_
 
 @pytest.mark.parametrize("way", ["forwarded", "upgraded"])
 async def test_a_host_without_an_address_is_told_as_go_tells_it(front: Front, way: str) -> None:
-    async def told(request: Request) -> Answer:
+    async def told(request: Request) -> BaseResponse:
         url = urlsplit("http://no-such-host.invalid:80/")
         try:
             if way == "upgraded":
@@ -338,7 +338,7 @@ async def _saying(said: bytes) -> asyncio.Server:
 def _told(handler: Own) -> Own:
     """Answers with the refusal that comes of it."""
 
-    async def told(request: Request) -> Answer:
+    async def told(request: Request) -> BaseResponse:
         with pytest.raises(status.StatusError) as caught:
             await handler(request)
         return Response(f"{caught.value.code} {caught.value.reason}{caught.value}".encode())

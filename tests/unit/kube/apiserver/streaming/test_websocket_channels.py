@@ -15,9 +15,9 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from kprov.kube.apiserver.streaming import kubelet, port_forward_tunnel, websocket_channels
-from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.spdy_dictionary import DICTIONARY
 
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
@@ -108,7 +108,7 @@ async def url(machine: Kubelet) -> AsyncIterator[str]:
     server = await asyncio.start_server(machine.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
 
-    async def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> BaseResponse:
         place = urlsplit(f"http://127.0.0.1:{port}{request.target}")
         if port_forward_tunnel.wanted(request):
             return await port_forward_tunnel.through(request, place, kubelet.build_unverified_context())

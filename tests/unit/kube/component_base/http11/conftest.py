@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from kprov.kube.component_base.http11 import connection as connections
-from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 
-Handler = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[BaseResponse]]
 _SECONDS = 10.0
 
 

@@ -7,22 +7,22 @@ from typing import Final
 
 import pytest
 
-from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
 from tests.unit.kube.component_base.http11.conftest import Connect
 
 _GET: Final = b"GET /a?b=1 HTTP/1.1\r\nHost: x\r\n\r\n"
 _LARGE: Final = 4 * 1024 * 1024
 
 
-async def echo(request: Request) -> Answer:
+async def echo(request: Request) -> BaseResponse:
     """The request line and the body."""
     body = b"".join([piece async for piece in request.body.iter_any()])
     return Response(f"{request.method} {request.target} ".encode() + body)
 
 
-async def silent(request: Request) -> Answer:
+async def silent(request: Request) -> BaseResponse:
     """An answer without a look at the body."""
     return Response(b"ok", status=403)
 
@@ -54,7 +54,7 @@ async def test_a_head_in_pieces(connect: Connect) -> None:
 
 
 async def test_headers_that_come_twice_or_empty_or_are_no_utf_8(connect: Connect) -> None:
-    async def show(request: Request) -> Answer:
+    async def show(request: Request) -> BaseResponse:
         values = request.headers.getall("A"), request.headers.get("B"), request.headers.get("C")
         return Response(repr(values).encode())
 
@@ -79,7 +79,7 @@ async def test_a_body(connect: Connect, framing: str) -> None:
 async def test_a_body_that_is_larger_than_what_lies_unread(connect: Connect) -> None:
     begin = asyncio.Event()
 
-    async def late(request: Request) -> Answer:
+    async def late(request: Request) -> BaseResponse:
         await begin.wait()
         size = 0
         async for piece in request.body.iter_any():
@@ -117,7 +117,7 @@ async def test_who_was_not_given_leave_to_send_is_let_go_though_the_body_is_ther
 
 
 async def test_what_cannot_be_read_of_a_query_is_passed_over(connect: Connect) -> None:
-    async def show(request: Request) -> Answer:
+    async def show(request: Request) -> BaseResponse:
         return Response(repr(list(request.query.items())).encode())
 
     client = await connect(show)
@@ -204,7 +204,7 @@ async def test_what_is_no_request_is_told_so(connect: Connect, request_line: byt
 
 
 async def test_a_body_that_breaks_is_told_to_who_reads_it(connect: Connect) -> None:
-    async def careful(request: Request) -> Answer:
+    async def careful(request: Request) -> BaseResponse:
         try:
             return await echo(request)
         except BrokenBodyError as error:
@@ -234,8 +234,8 @@ async def test_an_old_client(connect: Connect) -> None:
 
 
 async def test_a_stream(connect: Connect) -> None:
-    async def stream(request: Request) -> Answer:
-        answer = Stream(headers={"Content-Type": "text/plain"})
+    async def stream(request: Request) -> BaseResponse:
+        answer = StreamResponse(headers={"Content-Type": "text/plain"})
         answer.start(request)
         for piece in (b"one", b"", b"two"):
             await answer.write(piece)
@@ -252,9 +252,9 @@ async def test_a_stream(connect: Connect) -> None:
 async def test_a_slow_reader_slows_its_stream(connect: Connect) -> None:
     written = 0
 
-    async def stream(request: Request) -> Answer:
+    async def stream(request: Request) -> BaseResponse:
         nonlocal written
-        answer = Stream()
+        answer = StreamResponse()
         answer.start(request)
         for _ in range(512):
             await answer.write(b"x" * 65_536)
@@ -274,7 +274,7 @@ async def test_a_slow_reader_slows_its_stream(connect: Connect) -> None:
 async def test_a_client_that_goes_ends_its_handler(connect: Connect) -> None:
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def endless(request: Request) -> Answer:
+    async def endless(request: Request) -> BaseResponse:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -290,10 +290,10 @@ async def test_a_client_that_goes_ends_its_handler(connect: Connect) -> None:
 
 
 async def test_bytes_behind_a_request_for_another_protocol(connect: Connect) -> None:
-    async def switch(request: Request) -> Answer:
+    async def switch(request: Request) -> BaseResponse:
         assert request.connection is not None
         tunnel = request.connection.tunnel()
-        answer = Stream(status=101, headers={"Connection": "Upgrade", "Upgrade": "shout"})
+        answer = StreamResponse(status=101, headers={"Connection": "Upgrade", "Upgrade": "shout"})
         answer.start(request)
         while data := await tunnel.read():
             await tunnel.write(data.upper())
@@ -312,7 +312,7 @@ async def test_bytes_behind_a_request_for_another_protocol(connect: Connect) -> 
 
 
 async def test_another_protocol_that_is_not_spoken(connect: Connect) -> None:
-    async def unasked(request: Request) -> Answer:
+    async def unasked(request: Request) -> BaseResponse:
         assert request.upgrade == ""
         return await echo(request)
 
@@ -328,7 +328,7 @@ async def test_another_protocol_that_is_not_spoken(connect: Connect) -> None:
 async def test_a_header_of_two_lines_is_never_sent(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def split(request: Request) -> Answer:
+    async def split(request: Request) -> BaseResponse:
         return Response(headers={"A": "b\r\nC: d"})
 
     client = await connect(split)

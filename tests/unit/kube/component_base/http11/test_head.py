@@ -117,7 +117,7 @@ def test_what_is_no_request_line(line: str) -> None:
 )  # fmt: skip
 def test_targets(method: str, text: str, found: tuple[str, str, str] | None) -> None:
     if found is not None:
-        assert target.parse(text, method) == found
+        assert target.parse_target(text, method) == found
         return
     with pytest.raises(ValueError, match=r"target|path"):
-        target.parse(text, method)
+        target.parse_target(text, method)

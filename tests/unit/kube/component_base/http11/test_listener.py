@@ -8,15 +8,15 @@ from typing import Final
 import pytest
 
 from kprov.kube.component_base.http11 import listener as listeners
-from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from tests.unit.kube.component_base.http11.conftest import Connect
 
 _GET: Final = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def fine(request: Request) -> Answer:
+async def fine(request: Request) -> BaseResponse:
     return Response(b"fine")
 
 
@@ -35,7 +35,7 @@ async def test_who_says_nothing_or_not_all_is_let_go(
 async def test_the_end_lets_answers_out_and_idle_clients_go() -> None:
     asked, leave = asyncio.Event(), asyncio.Event()
 
-    async def slow(request: Request) -> Answer:
+    async def slow(request: Request) -> BaseResponse:
         asked.set()
         await leave.wait()
         return Response(b"late")
@@ -63,7 +63,7 @@ async def test_the_end_lets_answers_out_and_idle_clients_go() -> None:
 async def test_the_end_of_all_cancels_what_runs() -> None:
     asked = asyncio.Event()
 
-    async def endless(request: Request) -> Answer:
+    async def endless(request: Request) -> BaseResponse:
         asked.set()
         await asyncio.Event().wait()
         return Response()

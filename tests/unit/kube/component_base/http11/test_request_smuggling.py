@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from kprov.kube.component_base.http11 import connection as connections
-from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from tests.unit.kube.component_base.http11.conftest import Connect
 
 _POST: Final = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -137,7 +137,7 @@ class Server:
     def __init__(self) -> None:
         self.targets: list[str] = []
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> BaseResponse:
         self.targets.append(request.target)
         body = b"".join([piece async for piece in request.body.iter_any()])
         return Response(body)

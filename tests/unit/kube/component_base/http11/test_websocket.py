@@ -8,14 +8,14 @@ import aiohttp
 import pytest
 
 from kprov.kube.component_base.http11 import websocket
-from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.http11.websocket import WebSocket
 from tests.unit.kube.component_base.http11.conftest import Connect
 
 
-async def talk(request: Request) -> Answer:
+async def talk(request: Request) -> BaseResponse:
     """Three texts, then until the client has closed."""
     assert request.upgrade == "websocket"
     try:
@@ -24,7 +24,7 @@ async def talk(request: Request) -> Answer:
         return error.answer
     for text in ("one", "zwei", "\u4e09" * 50_000):
         await socket.send_text(text)
-    await socket.closed()
+    await socket.wait_closed()
     return socket.stream
 
 
@@ -46,7 +46,7 @@ async def test_texts_pings_and_the_clients_end() -> None:
 
 
 async def test_the_servers_end() -> None:
-    async def short(request: Request) -> Answer:
+    async def short(request: Request) -> BaseResponse:
         socket = WebSocket.accept(request)
         await socket.send_text("bye")
         await socket.close()

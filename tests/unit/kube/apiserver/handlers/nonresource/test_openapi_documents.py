@@ -10,8 +10,8 @@ import pytest
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.handlers.nonresource.openapi import OpenApi
-from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
 from kprov.kube.machinery.resources import RESOURCES
 

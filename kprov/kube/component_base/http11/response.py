@@ -1,4 +1,4 @@
-"""What a handler gives back: a whole response, or a stream that it has sent itself."""
+"""What a handler returns: a whole response, or a stream that it has sent itself."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from kprov.kube.component_base.http11.connection import Connection
     from kprov.kube.component_base.http11.request import Request
 
-REASONS: Final = {each.value: each.phrase for each in HTTPStatus}
+REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
-class Answer:
-    """Status and headers. reason "": the one that the code has."""
+class BaseResponse:
+    """Status and headers. reason "": the usual phrase of the status."""
 
     __slots__ = ("headers", "reason", "status")
 
@@ -35,9 +35,9 @@ class Answer:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def head(self, *more: str, version: str = "1.1") -> bytes:
-        """The status line and all headers; more: lines without their end. version: the client's.
+        """The status line and all headers. more: lines without their ends. version: the client's.
 
-        ValueError: a line that would be two.
+        ValueError: a header has a line break in it.
         """
         reason = self.reason or REASONS.get(self.status, f"status code {self.status}")
         lines = [f"HTTP/{version} {self.status} {reason}", *more]
@@ -48,10 +48,10 @@ class Answer:
         return (text + "\r\n\r\n").encode("utf-8", "replace")
 
 
-class Response(Answer):
-    """An answer that is there as a whole. text: instead of the body, as text/plain unless a header says else.
+class Response(BaseResponse):
+    """A complete response. text: in place of the body, as text/plain unless a header says otherwise.
 
-    A CIMultiDict of headers is taken as it is, not copied.
+    A CIMultiDict of headers is used as it is, not copied.
     """
 
     __slots__ = ("body",)
@@ -76,10 +76,10 @@ class Response(Answer):
         return self.body.decode()
 
 
-class Stream(Answer):
-    """An answer that is sent piece by piece: `start`, `write` as often as there is something, `end`.
+class StreamResponse(BaseResponse):
+    """A response that is sent piece by piece: `start`, any number of `write`, `end`.
 
-    Where no Content-Length is among the headers it is chunked, or lasts until the connection ends (HTTP/1.0).
+    Without Content-Length it is chunked, or ends with the connection (HTTP/1.0).
     """
 
     __slots__ = ("_connection", "_has_body", "_open", "chunked", "sent")
@@ -96,11 +96,11 @@ class Stream(Answer):
         self._open = False
         self._has_body = False
         self.chunked = False
-        #: Bytes of its body so far.
+        #: Bytes of the body that were sent.
         self.sent = 0
 
     def start(self, request: Request) -> None:
-        """Send the head. ConnectionResetError: the client is gone."""
+        """Send the head. ConnectionResetError: the client has disconnected."""
         connection = request.connection
         if connection is None or connection.transport is None:
             raise ConnectionResetError("the client is gone")
@@ -110,7 +110,7 @@ class Stream(Answer):
         self._has_body = request.method != "HEAD" and has_body(self.status)
 
     async def write(self, data: bytes) -> None:
-        """Send a piece, and wait while too much lies unsent. ConnectionResetError: the client is gone."""
+        """Send a piece. Wait while too much is unsent. ConnectionResetError: the client has disconnected."""
         connection: Any = self._connection
         if connection.transport is None:
             raise ConnectionResetError("the client is gone")
@@ -121,7 +121,7 @@ class Stream(Answer):
         await connection.drain()
 
     def end(self) -> None:
-        """Say that this was all. Harmless a second time."""
+        """End the body. A second call does nothing."""
         if not self._open:
             return
         self._open = False
@@ -136,5 +136,5 @@ def chunk(data: bytes) -> bytes:
 
 
 def has_body(status: int) -> bool:
-    """Whether answers with that code have one at all."""
+    """Whether responses with that status have a body."""
     return status >= 200 and status not in {204, 304}

@@ -1,4 +1,4 @@
-"""The certificates that a client has shown in the handshake."""
+"""The certificates that a client sent in the TLS handshake."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import _ssl
 from typing import Any
 
 
-def shown_certificates(tls: Any) -> tuple[bytes, ...]:
-    """In DER, the client's own first, then what it has sent along, in its order; () for none.
+def peer_certificates(tls: Any) -> tuple[bytes, ...]:
+    """In DER: the client's own first, then the others that it sent, in its order. () for none.
 
     tls: an ssl.SSLObject.
     """
