@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any
 
-from kprov.agent.context import ModuleError, truth
+from kprov.agent.context import ModuleError, parse_boolean
 
 #: What every module that writes files takes (`"file_arguments": True` in its RULES).
 FILE_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ def spec_of(module: Any) -> dict[str, dict[str, Any]] | None:
     return table
 
 
-def names(spec: dict[str, dict[str, Any]]) -> dict[str, str]:
+def argument_names(spec: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Every name and alias of a table, and the argument it stands for."""
     found = {name: name for name in spec}
     for name, entry in spec.items():
@@ -50,7 +50,7 @@ class _Table:
 
     def __init__(self, spec: dict[str, dict[str, Any]]) -> None:
         self.spec = spec
-        self.names = names(spec)
+        self.names = argument_names(spec)
         self.empty: dict[str, Any] = dict.fromkeys(spec)
         self.refused = [(name, entry["refused"]) for name, entry in spec.items() if entry.get("refused")]
         self.required = sorted(name for name, entry in spec.items() if entry.get("required"))
@@ -58,16 +58,18 @@ class _Table:
             (name, entry["default"]) for name, entry in spec.items() if entry.get("default") is not None
         ]
         #: Defaults that are right as they stand in the table: they need no conversion.
-        self.settled = {name for name, default in self.defaults if _stands(name, default, spec[name])}
+        self.settled = {
+            name for name, default in self.defaults if _is_settled_default(name, default, spec[name])
+        }
 
 
-def _stands(name: str, default: Any, entry: dict[str, Any]) -> bool:
+def _is_settled_default(name: str, default: Any, entry: dict[str, Any]) -> bool:
     """Whether a default stays what it is, now and later: no list, no path, no wrong choice."""
     if not isinstance(default, (str, int, float)) or entry.get("type") == "path" or "options" in entry:
         return False
     try:
-        found = converted(name, default, entry)
-        _choice(name, found, entry)
+        found = convert_value(name, default, entry)
+        _check_choice(name, found, entry)
     except ModuleError:
         return False
     return type(found) is type(default) and bool(found == default)
@@ -77,25 +79,25 @@ def _stands(name: str, default: Any, entry: dict[str, Any]) -> bool:
 _tables: dict[int, _Table] = {}
 
 
-def _table(spec: dict[str, dict[str, Any]]) -> _Table:
+def _table_of(spec: dict[str, dict[str, Any]]) -> _Table:
     found = _tables.get(id(spec))
     if found is None:
         found = _tables[id(spec)] = _Table(spec)
     return found
 
 
-def checked(
+def check_arguments(
     what: str, args: dict[str, Any], spec: dict[str, dict[str, Any]], rules: dict[str, Any]
 ) -> dict[str, Any]:
     """Arguments with canonical names, defaults and the right types. Raises ModuleError with Ansible's text.
 
     Names that begin with "_" are the engine's own and pass as they are.
     """
-    table = _table(spec)
+    table = _table_of(spec)
     known = table.names
     unknown = sorted(name for name in args if name not in known and not name.startswith("_"))
     if unknown:
-        raise UnsupportedError(what, unknown, _supported(spec))
+        raise UnsupportedError(what, unknown, _list_supported(spec))
     found = dict(table.empty)
     for name, value in args.items():
         if known.get(name, name) == name or found.get(known[name]) is None:
@@ -112,14 +114,14 @@ def checked(
             found[name] = default
     for name, entry in spec.items():
         if found[name] is not None and (name in given or name not in table.settled):
-            found[name] = converted(name, found[name], entry)
-            _choice(name, found[name], entry)
+            found[name] = convert_value(name, found[name], entry)
+            _check_choice(name, found[name], entry)
             try:
-                _nested(name, found, entry)
+                _check_suboptions(name, found, entry)
             except UnsupportedError as error:
                 inner = [f"{name}.{one}" for one in error.unknown]
                 raise UnsupportedError(what, inner, error.supported) from None
-    together(rules, found, given)
+    check_rules(rules, found, given)
     return found
 
 
@@ -134,14 +136,14 @@ class UnsupportedError(ModuleError):
         super().__init__(f"Unsupported parameters for ({what}) module: {self.names}")
 
 
-def _supported(spec: dict[str, dict[str, Any]]) -> str:
+def _list_supported(spec: dict[str, dict[str, Any]]) -> str:
     return ", ".join(
         name + (f" ({', '.join(entry['aliases'])})" if entry.get("aliases") else "")
         for name, entry in sorted(spec.items())
     )
 
 
-def converted(name: str, value: Any, entry: dict[str, Any]) -> Any:
+def convert_value(name: str, value: Any, entry: dict[str, Any]) -> Any:
     """A value in the type its entry names."""
     kind = entry.get("type", "str")
     try:
@@ -156,7 +158,7 @@ def converted(name: str, value: Any, entry: dict[str, Any]) -> Any:
         ) from None
 
 
-def _choice(name: str, value: Any, entry: dict[str, Any]) -> None:
+def _check_choice(name: str, value: Any, entry: dict[str, Any]) -> None:
     choices = entry.get("choices")
     if choices is None:
         return
@@ -167,7 +169,7 @@ def _choice(name: str, value: Any, entry: dict[str, Any]) -> None:
             raise ModuleError(f"value of {name} must be {more}: {said}, got: {one}")
 
 
-def _nested(name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
+def _check_suboptions(name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
     options = entry.get("options")
     if options is None:
         return
@@ -175,9 +177,9 @@ def _nested(name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
     value = found[name]
     try:
         if isinstance(value, dict):
-            found[name] = checked(name, value, options, rules)
+            found[name] = check_arguments(name, value, options, rules)
         elif isinstance(value, list):
-            found[name] = [checked(name, one, options, rules) for one in value]
+            found[name] = [check_arguments(name, one, options, rules) for one in value]
     except UnsupportedError:
         raise
     except ModuleError as error:
@@ -187,7 +189,7 @@ def _nested(name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
 _TOGETHER = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 
 
-def together(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -> None:
+def check_rules(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -> None:
     """What a table says about several arguments at once; defaults do not count as given."""
     for group in rules.get("mutually_exclusive") or []:
         both = [name for name in group if name in given]
@@ -214,15 +216,15 @@ def together(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -> N
             raise ModuleError(f"missing parameter(s) required by '{name}': {', '.join(absent)}")
 
 
-def _raw(value: Any) -> Any:
+def _to_raw(value: Any) -> Any:
     return value
 
 
-def _str(value: Any) -> str:
+def _to_str(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _int(value: Any) -> int:
+def _to_int(value: Any) -> int:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, float) and value != int(value):
@@ -233,14 +235,14 @@ def _int(value: Any) -> int:
         raise TypeError(f'"{value!r}" cannot be converted to an int') from None
 
 
-def _float(value: Any) -> float:
+def _to_float(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f'"{value!r}" cannot be converted to a float') from None
 
 
-def _list(value: Any) -> list[Any]:
+def _to_list(value: Any) -> list[Any]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")] if value else []
     elif isinstance(value, (int, float)):
@@ -250,7 +252,7 @@ def _list(value: Any) -> list[Any]:
     return list(value)
 
 
-def _dict(value: Any) -> dict[str, Any]:
+def _to_dict(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     if isinstance(value, str):
@@ -266,15 +268,15 @@ def _dict(value: Any) -> dict[str, Any]:
     raise TypeError(f"{type(value)} cannot be converted to a dict")
 
 
-def _path(value: Any) -> str:
-    return os.path.expanduser(os.path.expandvars(_str(value)))
+def _to_path(value: Any) -> str:
+    return os.path.expanduser(os.path.expandvars(_to_str(value)))
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return value.strip() if isinstance(value, str) else json.dumps(value)
 
 
-def _size(value: Any, bits: bool) -> int:
+def _to_size(value: Any, bits: bool) -> int:
     text = str(value).strip()
     number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ").strip()
     unit = text[len(number) :].strip()
@@ -289,16 +291,16 @@ def _size(value: Any, bits: bool) -> int:
 
 
 _CONVERT: dict[str, Any] = {
-    "str": _str,
-    "bool": truth,
-    "int": _int,
-    "float": _float,
-    "list": _list,
-    "dict": _dict,
-    "path": _path,
-    "raw": _raw,
-    "jsonarg": _json,
-    "json": _json,
-    "bytes": functools.partial(_size, bits=False),
-    "bits": functools.partial(_size, bits=True),
+    "str": _to_str,
+    "bool": parse_boolean,
+    "int": _to_int,
+    "float": _to_float,
+    "list": _to_list,
+    "dict": _to_dict,
+    "path": _to_path,
+    "raw": _to_raw,
+    "jsonarg": _to_json,
+    "json": _to_json,
+    "bytes": functools.partial(_to_size, bits=False),
+    "bits": functools.partial(_to_size, bits=True),
 }

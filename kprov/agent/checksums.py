@@ -17,10 +17,10 @@ _OWN = {"sha256": ("_sha2", "_sha256"), "sha1": ("_sha1",), "md5": ("_md5",)}
 _summed = {"bytes": 0}
 
 
-def new(name: str, size: int) -> Any:
+def new_hash(name: str, size: int) -> Any:
     """A hash object of hashlib's kind for a content of about `size` bytes; not for secrets."""
     _summed["bytes"] += size
-    own = _own(name) if _summed["bytes"] <= _ENOUGH else None
+    own = _find_builtin(name) if _summed["bytes"] <= _ENOUGH else None
     if own is not None:
         return own()
     import hashlib
@@ -28,16 +28,16 @@ def new(name: str, size: int) -> Any:
     return hashlib.new(name, usedforsecurity=False)
 
 
-def digest(name: str, data: bytes) -> str:
+def hash_bytes(name: str, data: bytes) -> str:
     """The checksum of a content, hexadecimal."""
-    one = new(name, len(data))
+    one = new_hash(name, len(data))
     one.update(data)
     return str(one.hexdigest())
 
 
-def of(names: Iterable[str], parts: Iterable[bytes], size: int) -> dict[str, str]:
+def hash_parts(names: Iterable[str], parts: Iterable[bytes], size: int) -> dict[str, str]:
     """Several checksums of a content of about `size` bytes that comes in parts, read once."""
-    found = {name: new(name, size) for name in names}
+    found = {name: new_hash(name, size) for name in names}
     for part in parts:
         for one in found.values():
             one.update(part)
@@ -45,7 +45,7 @@ def of(names: Iterable[str], parts: Iterable[bytes], size: int) -> dict[str, str
 
 
 @functools.lru_cache(maxsize=None)
-def _own(name: str) -> Any:
+def _find_builtin(name: str) -> Any:
     for module in _OWN.get(name, ()):
         try:
             return getattr(importlib.import_module(module), name)

@@ -13,7 +13,7 @@ import os
 import sys
 
 
-def keep() -> None:
+def save_compiled() -> None:
     """Add what this agent had to compile, and remove what other versions left."""
     loader = getattr(sys.modules["kprov"].__spec__, "loader", None)
     folder = getattr(loader, "folder", None)

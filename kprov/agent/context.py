@@ -57,7 +57,7 @@ class Context:
 
     def content_file(self, sha256: str, folder: str | None = None, suffix: str = "") -> str:
         """A content of the operator as a new file, which the caller removes or renames; mode 0600."""
-        handle, path = temporary_files.file(folder, suffix)
+        handle, path = temporary_files.make_file(folder, suffix)
         try:
             if sha256 in self.blobs:
                 data = self.blobs[sha256]
@@ -73,7 +73,7 @@ class Context:
         return path
 
 
-def truth(value: Any, *, default: bool = False) -> bool:
+def parse_boolean(value: Any, *, default: bool = False) -> bool:
     """Ansible's booleans: yes, on, true, 1 and their opposites."""
     if value is None or value == "":
         return default
@@ -87,7 +87,7 @@ def truth(value: Any, *, default: bool = False) -> bool:
     raise ModuleError(f"{value!r} is not a boolean")
 
 
-def words(value: Any) -> list[str]:
+def split_words(value: Any) -> list[str]:
     """Ansible's lists: a list, or a text with commas."""
     if value is None or value == "":
         return []

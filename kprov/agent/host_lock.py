@@ -20,27 +20,27 @@ LIMIT = 1800.0
 _POLL = 0.05
 
 
-class NoTurnError(Exception):
+class HostLockError(Exception):
     """A changing message may not begin."""
 
 
 _held = {"handle": -1}
 
 
-def _let_go() -> None:
+def _close_handle() -> None:
     # A lock belongs to all copies of its handle: what runs on in the background must not hold it.
     if _held["handle"] >= 0:
         os.close(_held["handle"])
         _held["handle"] = -1
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_close_handle)
 
 
 @contextlib.contextmanager
-def taken(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
+def hold_lock(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
     """The turn of a run, or False when it did not come: `gone()` became true, or LIMIT has passed."""
-    place = message_results.folder()
+    place = message_results.find_folder()
     if place is None:
         yield True
         return
@@ -48,23 +48,23 @@ def taken(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Ite
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise NoTurnError(f"nothing was done: {path}: {error.strerror}") from None
+        raise HostLockError(f"nothing was done: {path}: {error.strerror}") from None
     _held["handle"] = handle
     try:
-        yield _take(handle, run, say, gone)
+        yield _acquire(handle, run, say, gone)
     finally:
         _held["handle"] = -1
         os.close(handle)
 
 
-def _take(handle: int, run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> bool:
+def _acquire(handle: int, run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> bool:
     start, said = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             who, _, holder = os.pread(handle, 200, 0).decode(errors="replace").strip().partition(" run ")
-            if (holder == run and _joined(handle, run)) or _below(who.rpartition(" ")[2]):
+            if (holder == run and _share_lock(handle, run)) or _is_descendant(who.rpartition(" ")[2]):
                 return True
             waited = time.monotonic() - start
             if gone() or waited > LIMIT:
@@ -82,7 +82,7 @@ def _take(handle: int, run: str, say: Callable[[str], None], gone: Callable[[], 
             return True
 
 
-def _joined(handle: int, run: str) -> bool:
+def _share_lock(handle: int, run: str) -> bool:
     """Share the lock with other agents of the run; another run may have come between."""
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -94,7 +94,7 @@ def _joined(handle: int, run: str) -> bool:
     return False
 
 
-def _below(holder: str) -> bool:
+def _is_descendant(holder: str) -> bool:
     """Whether this agent was started by a task of that agent, on the same machine: a deadlock."""
     pid = os.getppid()
     while pid > 1:

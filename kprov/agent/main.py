@@ -41,7 +41,7 @@ class Agent:
         # SimpleQueue: the signal's handler may put while the same thread gets.
         self.frames: queue.SimpleQueue[Optional[Frame]] = queue.SimpleQueue()
         self.room = threading.Semaphore(_AHEAD)
-        self.record = message_results.Record(session)
+        self.record = message_results.MessageRecord(session)
         self.lost = False
         self.deadline = 0.0
         #: A changing item is being done: a lost connection lets it come to its end.
@@ -55,10 +55,10 @@ class Agent:
         signal.signal(signal.SIGUSR1, self._on_takeover)
         signal.signal(signal.SIGUSR2, self._on_end)
         try:
-            hello = {"hello": os.getpid(), "boot": message_results.boot(), "time": time.time()}
+            hello = {"hello": os.getpid(), "boot": message_results.read_boot_id(), "time": time.time()}
             self._answer({**hello, "keeps": self.record.path is not None})
             threading.Thread(target=self._listen, daemon=True).start()
-            service_policy.recover()
+            service_policy.recover_policy()
             while not self.lost:
                 frame = self.frames.get()
                 if frame is None:
@@ -70,20 +70,20 @@ class Agent:
                     answer = {"results": self._message(header, body)}
                 if not self.lost:
                     self._answer(answer)
-        except (process.Ended, OSError):
+        except (process.AgentStopped, OSError):
             # A sink that takes nothing is a lost connection.
             pass
         finally:
             self.closing = True
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-            process.end_all()
+            process.kill_all()
             self.record.close(keep=not self.bye)
             self.sink_lock.acquire(timeout=UNWIND)
             os.close(self.sink.fileno())
             # The operator has gone; what is left to do keeps nobody waiting.
-            message_results.sweep()
-            code_cache.keep()
+            message_results.remove_expired()
+            code_cache.save_compiled()
             os._exit(0)
 
     # The listener's side
@@ -91,7 +91,7 @@ class Agent:
     def _listen(self) -> None:
         try:
             while True:
-                frame = protocol.read(self.source)
+                frame = protocol.read_frame(self.source)
                 if "alive" in frame[0]:
                     self._answer({"alive": True})
                     continue
@@ -118,7 +118,7 @@ class Agent:
 
     def _interrupt(self) -> None:
         if not self.closing:
-            process.end_all()
+            process.kill_all()
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
         time.sleep(UNWIND)
         os._exit(0)
@@ -129,18 +129,18 @@ class Agent:
         """Another agent says that this one's connection is lost, which may not have been seen here yet."""
         self._lose()
         if not self.changing:
-            process.end_all()
+            process.kill_all()
             self._on_end()
 
     def _on_end(self, *_: Any) -> None:
         if not self.closing:
-            raise process.Ended
+            raise process.AgentStopped
 
     # The main thread's side
 
     def _answer(self, header: dict[str, Any]) -> None:
         with self.sink_lock:
-            self.sink.write(protocol.encode(header))
+            self.sink.write(protocol.encode_frame(header))
             self.sink.flush()
 
     def _fetch(self, sha256: str, path: str) -> dict[str, str]:
@@ -158,20 +158,20 @@ class Agent:
             self._answer({"need": sha256})
         except OSError:
             # The connection is lost, which the listener may not have seen yet: no failure of the module.
-            raise process.Ended from None
+            raise process.AgentStopped from None
         # With a part of it left, the next message would begin with that.
-        with process.whole(), open(path, "wb", buffering=0) as file:
+        with process.defer_limit(), open(path, "wb", buffering=0) as file:
             while True:
                 frame = None if self.lost else self.frames.get()
                 if frame is None:
-                    raise process.Ended
+                    raise process.AgentStopped
                 header, body = frame
                 self.room.release()
                 summed.update(body)
                 try:
                     while body and failed is None:
                         body = body[file.write(body) :]
-                    begun = _written_back(file.fileno(), begun, file.tell())
+                    begun = _start_writeback(file.fileno(), begun, file.tell())
                 except OSError as error:
                     failed = error
                 if header.get("end"):
@@ -187,32 +187,34 @@ class Agent:
 
     def _message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         self.record.received()
-        if not protocol.changes(header):
+        if not protocol.is_changing(header):
             return self._items(header, body, record=None)
         try:
             return self._changing_message(header, body)
-        except host_lock.NoTurnError as error:
+        except host_lock.HostLockError as error:
             # Before anything was begun.
             return [{"changed": False, "failed": True, "msg": str(error)} for _ in header["items"]]
 
     def _changing_message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         run = str(header.get("run"))
-        with host_lock.taken(run, lambda text: self._answer({"waiting": text}), lambda: self.lost) as mine:
+        with host_lock.hold_lock(
+            run, lambda text: self._answer({"waiting": text}), lambda: self.lost
+        ) as mine:
             if self.lost:
-                raise process.Ended
+                raise process.AgentStopped
             if not mine:
-                raise host_lock.NoTurnError(
+                raise host_lock.HostLockError(
                     f"another kprov has been at work on this host for {host_lock.LIMIT:g} s"
                 )
             try:
                 self.record.begin(header["message"], len(header["items"]))
             except OSError as error:
                 text = f"what is done cannot be noted in {self.record.path}: {error.strerror}"
-                raise host_lock.NoTurnError(f"nothing was done: {text}") from None
+                raise host_lock.HostLockError(f"nothing was done: {text}") from None
             return self._items(header, body, record=self.record)
 
     def _items(
-        self, header: dict[str, Any], body: bytes, record: Optional[message_results.Record]
+        self, header: dict[str, Any], body: bytes, record: Optional[message_results.MessageRecord]
     ) -> list[dict[str, Any]]:
         blobs, offset = {}, 0
         for sha256, size in header.get("blobs", []):
@@ -226,7 +228,7 @@ class Agent:
                 known = {}
                 attributes.forget_names()
             if self.lost:
-                raise process.Ended
+                raise process.AgentStopped
             environment = {str(k): str(v) for k, v in (item.get("environment") or {}).items()}
             context = Context(
                 check=header.get("check", False),
@@ -246,12 +248,12 @@ class Agent:
                 self.changing = True
             seconds = int(item.get("timeout") or 0)
             try:
-                with process.Limit(seconds):
+                with process.TimeLimit(seconds):
                     result = run_module(header["module"], item["args"], context)
-            except process.TimedOut:
+            except process.ItemTimeout:
                 text = f"Task failed: Timed out after {seconds} second(s)."
                 result = {"changed": False, "failed": True, "msg": text, "timedout": {"period": seconds}}
-            except process.Ended:
+            except process.AgentStopped:
                 if record is not None and not self.changing:
                     record.back()
                 raise
@@ -262,7 +264,7 @@ class Agent:
         return results
 
 
-def _written_back(handle: int, begun: int, size: int) -> int:
+def _start_writeback(handle: int, begun: int, size: int) -> int:
     """Up to where the kernel has begun to write a growing file to the disk.
 
     What is renamed to its place has to be there, and waiting for all of it at the end would take as long as
@@ -281,7 +283,7 @@ def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, A
         module = importlib.import_module("kprov.agent.modules." + name)
         spec, rules = arguments.spec_of(module), getattr(module, "RULES", {})
         if spec is not None:
-            args = arguments.checked(f"ansible.builtin.{name}", args, spec, rules)
+            args = arguments.check_arguments(f"ansible.builtin.{name}", args, spec, rules)
         if context.check and rules.get("check_mode") is False:
             text = f"remote module (ansible.builtin.{name}) does not support check mode"
             return {"changed": False, "skipped": True, "msg": text}

@@ -24,7 +24,7 @@ _SIGN_OF_LIFE = 5.0
 
 
 @functools.lru_cache(maxsize=None)
-def folder() -> str | None:
+def find_folder() -> str | None:
     """A private folder in memory where there is one (a restart of the host ends agents too), else on disk."""
     user = os.geteuid()
     places = ["/dev/shm/kprov-%d" % user, "/var/tmp/kprov-%d" % user, os.path.expanduser("~/.cache/kprov")]
@@ -36,12 +36,12 @@ def folder() -> str | None:
             found = os.lstat(path)
             if found.st_uid == user and not os.path.islink(path):
                 os.chmod(path, 0o700)
-                _write_something(path)
+                _check_writable(path)
                 return path
     return None
 
 
-def _write_something(path: str) -> None:
+def _check_writable(path: str) -> None:
     """OSError on a full or read-only disk."""
     probe = os.path.join(path, ".probe-%d" % os.getpid())
     handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -52,7 +52,7 @@ def _write_something(path: str) -> None:
         os.unlink(probe)
 
 
-def boot() -> str:
+def read_boot_id() -> str:
     """The name of the host's present start."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:
@@ -61,11 +61,11 @@ def boot() -> str:
         return ""
 
 
-class Record:
+class MessageRecord:
     """The file of the agent itself. Without a place for it (`path` is None) nothing is kept."""
 
     def __init__(self, session: str) -> None:
-        place = folder()
+        place = find_folder()
         self.path = None if place is None else os.path.join(place, "session-" + session)
         self._handle = -1
         self._kept = False
@@ -134,15 +134,15 @@ def find_out(session: str, message: str, say: Callable[[dict[str, Any]], None]) 
     {"outcome": "absent"}: it never began. {"outcome": "done", "results": [...]}: of the first items; no other
     has begun. {"outcome": "died", "results": [...]}: the next one began and has no end.
     """
-    place = folder()
+    place = find_folder()
     path = os.path.join(place or "", "session-" + session)
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
         return {"outcome": "absent"}
     try:
-        _wait(handle, say)
-        entries = _entries(handle)
+        _wait_for_end(handle, say)
+        entries = _read_entries(handle)
         with contextlib.suppress(OSError):
             os.unlink(path)
     finally:
@@ -155,7 +155,7 @@ def find_out(session: str, message: str, say: Callable[[dict[str, Any]], None]) 
     return {"outcome": "died" if begun > len(results) else "done", "results": results}
 
 
-def _wait(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
+def _wait_for_end(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
     """Until the agent that holds the file is gone; it is told that its connection is."""
     told = said = 0.0
     while True:
@@ -163,7 +163,7 @@ def _wait(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             now = time.monotonic()
-            entries = _entries(handle)
+            entries = _read_entries(handle)
             if now - told > 1 and entries:
                 with contextlib.suppress(OSError):
                     os.kill(entries[0]["pid"], signal.SIGUSR1)
@@ -176,16 +176,16 @@ def _wait(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
             return
 
 
-def _entries(handle: int) -> list[dict[str, Any]]:
+def _read_entries(handle: int) -> list[dict[str, Any]]:
     size = os.fstat(handle).st_size
     lines = os.pread(handle, size, 0).split(b"\n")
     # The last line is whole only when its end is there.
     return [json.loads(line) for line in lines[:-1] if line]
 
 
-def sweep() -> None:
+def remove_expired() -> None:
     """Remove what nobody asked for."""
-    place = folder()
+    place = find_folder()
     if place is None:
         return
     with contextlib.suppress(OSError):

@@ -19,16 +19,16 @@ ENVIRONMENT: dict[str, str] = {}
 HANDED_ON: set[int] = set()
 
 
-class Ended(BaseException):
+class AgentStopped(BaseException):
     """The agent ends: nothing more may be started. Not an Exception: no module is to handle it."""
 
 
-class TimedOut(BaseException):
+class ItemTimeout(BaseException):
     """The item has had its time. Not an Exception: no module is to handle it."""
 
 
 @contextlib.contextmanager
-def whole() -> Iterator[None]:
+def defer_limit() -> Iterator[None]:
     """What is begun here is not cut off by a Limit, which waits."""
     _held.set()
     try:
@@ -37,7 +37,7 @@ def whole() -> Iterator[None]:
         _held.clear()
 
 
-class Limit:
+class TimeLimit:
     """Ends what takes longer than so many seconds (0: nothing), with the programs that it runs."""
 
     def __init__(self, seconds: int) -> None:
@@ -58,10 +58,10 @@ class Limit:
             return
         for process in list(_running):
             _kill(process)
-        raise TimedOut
+        raise ItemTimeout
 
 
-def run(
+def run_program(
     command: Union[Sequence[str], str],
     *,
     stdin: bytes = b"",
@@ -71,14 +71,14 @@ def run(
 ) -> tuple[int, str, str]:
     """Exit code, standard output and error of a program, or of a line for `shell`."""
     if _ending.is_set():
-        raise Ended
+        raise AgentStopped
     variables = dict(os.environ)
     variables.update(ENVIRONMENT)
     variables.update(environment or {})
     arguments: dict[str, Any] = {"shell": True, "executable": shell} if shell else {}
-    with whole():
+    with defer_limit():
         # One that is not among those that run yet would go on.
-        process = _started(command, stdin, cwd, variables, arguments)
+        process = _start_program(command, stdin, cwd, variables, arguments)
         _running.add(process)
     try:
         if _ending.is_set():
@@ -87,11 +87,11 @@ def run(
     finally:
         _running.discard(process)
     if _ending.is_set():
-        raise Ended
+        raise AgentStopped
     return process.returncode, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "surrogateescape")
 
 
-def killed_by(program: str, code: int) -> str:
+def describe_signal(program: str, code: int) -> str:
     """A sentence that names the signal behind a negative exit code of `run`; "" for any other code."""
     if code >= 0:
         return ""
@@ -101,7 +101,7 @@ def killed_by(program: str, code: int) -> str:
     return f"{program} was killed by signal {-code}{name}"
 
 
-def _started(
+def _start_program(
     command: Union[Sequence[str], str],
     stdin: bytes,
     cwd: str | None,
@@ -123,7 +123,7 @@ def _started(
     )
 
 
-def end_all() -> None:
+def kill_all() -> None:
     """Kill what still runs and let nothing start again: the agent is to end."""
     _ending.set()
     for process in list(_running):

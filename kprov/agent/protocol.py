@@ -32,12 +32,12 @@ READING = frozenset(
 )
 
 
-def changes(header: dict[str, Any]) -> bool:
+def is_changing(header: dict[str, Any]) -> bool:
     """Whether a message can change the host."""
     return not header.get("check") and header["module"] not in READING
 
 
-def encode(header: dict[str, Any], body: bytes = b"") -> bytes:
+def encode_frame(header: dict[str, Any], body: bytes = b"") -> bytes:
     """One frame as bytes."""
     text = json.dumps(header, separators=(",", ":")).encode()
     return HEAD.pack(len(text), len(body)) + text + body
@@ -59,7 +59,7 @@ def read_exactly(stream: BinaryIO, size: int) -> bytes:
     return b"".join(parts)
 
 
-def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
     """The next frame of a stream."""
     header_size, body_size = HEAD.unpack(read_exactly(stream, HEAD.size))
     header = json.loads(read_exactly(stream, header_size))

@@ -9,7 +9,7 @@ from typing import Any
 
 import kprov.agent.modules
 from kprov.agent import arguments
-from kprov.agent.context import ModuleError, truth
+from kprov.agent.context import ModuleError, parse_boolean
 from kprov.agent.files import fragments
 from kprov.agent.protocol import INLINE_BYTES
 
@@ -24,7 +24,7 @@ __all__ = [
     "module_names",
     "module_rules",
     "module_table",
-    "truth",
+    "parse_boolean",
 ]
 
 #: Arguments that a table does not allow; the text is Ansible's.
@@ -63,9 +63,9 @@ def check_arguments(
     what: str, args: dict[str, Any], spec: dict[str, Any], rules: dict[str, Any]
 ) -> dict[str, Any]:
     """Arguments checked and converted. Raises ArgumentError."""
-    return arguments.checked(what, args, spec, rules)
+    return arguments.check_arguments(what, args, spec, rules)
 
 
 def convert_argument(name: str, value: Any, entry: dict[str, Any]) -> Any:
     """One value in the type its entry names. Raises ArgumentError."""
-    return arguments.converted(name, value, entry)
+    return arguments.convert_value(name, value, entry)

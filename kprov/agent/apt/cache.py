@@ -16,7 +16,7 @@ from kprov.agent.context import ModuleError
 
 
 @dataclass
-class Known:
+class KnownPackage:
     """A name that apt knows: the version it would install (None: none) and all it could, the best first."""
 
     candidate: str | None
@@ -30,7 +30,7 @@ class Known:
 _answers: dict[Any, Any] = {}
 
 
-def _key(*what: Any) -> tuple[Any, ...]:
+def _cache_key(*what: Any) -> tuple[Any, ...]:
     """What was asked, and the state of all that the answer depends on."""
     found: list[Any] = []
     for path in (
@@ -48,38 +48,38 @@ def _key(*what: Any) -> tuple[Any, ...]:
     return (*what, *found)
 
 
-def known(names: list[str], release: str | None) -> dict[str, Known]:
+def find_known(names: list[str], release: str | None) -> dict[str, KnownPackage]:
     """What apt knows of names, with its pins; a name that is not in the answer is one it never heard of."""
     if not names:
         return {}
-    key = _key("policy", tuple(names), release)
+    key = _cache_key("policy", tuple(names), release)
     if key not in _answers:
         command = [
-            apt_commands.program("apt-cache"),
+            apt_commands.find_program("apt-cache"),
             *(["-t", release] if release else []),
             "policy",
             "--",
             *names,
         ]
-        code, out, err = apt_commands.run(command)
+        code, out, err = apt_commands.run_command(command)
         if code:
             raise ModuleError(
                 err.strip() or f"apt-cache policy failed with {code}",
                 rc=code,
-                **apt_commands.answer(out, err),
+                **apt_commands.output_values(out, err),
             )
-        _answers[key] = policies(out)
-    answer: dict[str, Known] = _answers[key]
+        _answers[key] = parse_policies(out)
+    answer: dict[str, KnownPackage] = _answers[key]
     return answer
 
 
-def policies(out: str) -> dict[str, Known]:
+def parse_policies(out: str) -> dict[str, KnownPackage]:
     """The answer of `apt-cache policy`."""
-    found: dict[str, Known] = {}
-    now = Known(None)
+    found: dict[str, KnownPackage] = {}
+    now = KnownPackage(None)
     for line in out.splitlines():
         if line and not line[0].isspace():
-            now = found.setdefault(line.rstrip().rstrip(":"), Known(None))
+            now = found.setdefault(line.rstrip().rstrip(":"), KnownPackage(None))
         elif line.startswith("  Candidate: "):
             version = line[13:].strip()
             now.candidate = None if version == "(none)" else version
@@ -88,44 +88,44 @@ def policies(out: str) -> dict[str, Known]:
     return found
 
 
-def best(one: Known, operator: str, version: str) -> str | None:
+def find_best_version(one: KnownPackage, operator: str, version: str) -> str | None:
     """The version that would be installed; one that is asked for by `=` and a pattern goes above all pins."""
     if operator != "=":
         return one.candidate
     return next((had for had in one.versions if fnmatch.fnmatch(had, version)), None)
 
 
-def providers(name: str) -> list[str]:
+def find_providers(name: str) -> list[str]:
     """Names of the packages whose candidate provides a name."""
-    key = _key("showpkg", name)
+    key = _cache_key("showpkg", name)
     if key not in _answers:
-        _, out, _ = apt_commands.run([apt_commands.program("apt-cache"), "showpkg", "--", name])
+        _, out, _ = apt_commands.run_command([apt_commands.find_program("apt-cache"), "showpkg", "--", name])
         _, _, part = out.partition("Reverse Provides: ")
         pairs = [line.split()[:2] for line in part.splitlines() if len(line.split()) > 1]
-        candidates = known(sorted({pair[0] for pair in pairs}), None)
+        candidates = find_known(sorted({pair[0] for pair in pairs}), None)
         provide = {n for n, v in pairs if n in candidates and candidates[n].candidate == v}
         _answers[key] = sorted(provide)
     answer: list[str] = _answers[key]
     return answer
 
 
-def names() -> list[str]:
+def list_names() -> list[str]:
     """Every package that is installed or could be, sorted."""
-    key = _key("pkgnames")
+    key = _cache_key("pkgnames")
     if key not in _answers:
-        _, out, _ = apt_commands.run([apt_commands.program("apt-cache"), "pkgnames"])
+        _, out, _ = apt_commands.run_command([apt_commands.find_program("apt-cache"), "pkgnames"])
         _answers[key] = sorted(set(out.split()))
     answer: list[str] = _answers[key]
     return answer
 
 
-def is_due(valid_seconds: int, now: float) -> bool:
+def is_update_due(valid_seconds: int, now: float) -> bool:
     """Whether the lists are to be fetched: they are older than `valid_seconds`, or there are none.
 
     Ansible looks at the time alone. An image that was built with its lists removed has a fresh time and no
     list, and then no package is found.
     """
-    return apt_commands.cache_time() + valid_seconds < now or not _has_lists()
+    return apt_commands.read_cache_time() + valid_seconds < now or not _has_lists()
 
 
 def _has_lists() -> bool:
@@ -137,22 +137,22 @@ def _has_lists() -> bool:
     return any(file.partition("_Packages")[1] for file in files)
 
 
-def update(args: dict[str, Any], warnings: list[str]) -> None:
+def update_lists(args: dict[str, Any], warnings: list[str]) -> None:
     """Fetch the lists of all sources; what fails is tried again after growing waits. Raises ModuleError."""
     retries = args["update_cache_retries"]
     most = args["update_cache_retry_max_delay"]
     some = random.random()
-    command = [apt_commands.program("apt-get"), "-q", "-o", "APT::Update::Error-Mode=any", "update"]
+    command = [apt_commands.find_program("apt-get"), "-q", "-o", "APT::Update::Error-Mode=any", "update"]
     said = ""
     for attempt in range(retries):
         apt_commands.wait_for_lock(f"{apt_commands.LISTS}/lock", args)
-        code, out, err = apt_commands.run(command)
+        code, out, err = apt_commands.run_command(command)
         if code == 0 and "Failed to fetch" not in err:
             return
         said = (err or out).strip()
         if "Could not get lock" in said or "Unable to lock" in said:
             raise ModuleError(
-                apt_commands.failed(f"Failed to lock apt for exclusive operation: {said}", err, args)
+                apt_commands.explain_failure(f"Failed to lock apt for exclusive operation: {said}", err, args)
             )
         warnings.append(f"Failed to update cache after {attempt + 1} retries due to {said}, retrying")
         if attempt + 1 < retries:

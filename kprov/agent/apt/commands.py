@@ -34,7 +34,7 @@ _ENVIRONMENT = {
 }
 
 
-def program(name: str) -> str:
+def find_program(name: str) -> str:
     """The full path of a program that must be there."""
     found = shutil.which(name)
     if found is None:
@@ -42,12 +42,12 @@ def program(name: str) -> str:
     return found
 
 
-def run(command: list[str], *, stdin: bytes = b"") -> tuple[int, str, str]:
+def run_command(command: list[str], *, stdin: bytes = b"") -> tuple[int, str, str]:
     """Exit code, output and errors of a program of the package manager."""
-    return process.run(command, stdin=stdin, environment=_ENVIRONMENT)
+    return process.run_program(command, stdin=stdin, environment=_ENVIRONMENT)
 
 
-def answer(out: str, err: str) -> dict[str, Any]:
+def output_values(out: str, err: str) -> dict[str, Any]:
     """A program's words as return values."""
     return {
         "stdout": out,
@@ -57,67 +57,76 @@ def answer(out: str, err: str) -> dict[str, Any]:
     }
 
 
-def options(args: dict[str, Any]) -> str:
+def dpkg_options(args: dict[str, Any]) -> str:
     """The options of dpkg and the wait for its lock, as words of a command line."""
     parts = [f'-o "Dpkg::Options::=--{option}"' for option in args["dpkg_options"].split(",")]
     return " ".join([*parts, f"-o DPkg::Lock::Timeout={args['lock_timeout']}"])
 
 
-def changing(command: str, args: dict[str, Any], context: Context) -> tuple[int, str, str]:
+def run_change(command: str, args: dict[str, Any], context: Context) -> tuple[int, str, str]:
     """A command line that installs or removes; one that was interrupted is brought to its end first.
 
     It is what a host's power cut leaves, and every later run would fail on it. Nothing is removed for that.
     """
     words = shlex.split(command)
-    with starting(args, context):
-        code, out, err = run(words)
-        mends = [] if context.check or not code else _mends(args)
+    with service_policy_of(args, context):
+        code, out, err = run_command(words)
+        mends = [] if context.check or not code else _find_repairs(args)
         said = ""
         for sign, mend in mends:
             if code and sign in err:
-                mended, _, mend_err = run(mend)
+                mended, _, mend_err = run_command(mend)
                 if mended:
                     said += f"An installation was interrupted, and '{shlex.join(mend)}' failed: {mend_err}"
-                code, out, err = run(words)
+                code, out, err = run_command(words)
         err += said if code else ""
     return code, out, err
 
 
-def starting(args: dict[str, Any], context: Context) -> contextlib.AbstractContextManager[None]:
+def service_policy_of(args: dict[str, Any], context: Context) -> contextlib.AbstractContextManager[None]:
     """`policy_rc_d` while packages are installed."""
-    return service_policy.policy(None if context.check else args.get("policy_rc_d"), args["lock_timeout"])
+    return service_policy.hold_policy(
+        None if context.check else args.get("policy_rc_d"), args["lock_timeout"]
+    )
 
 
-def _mends(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def _find_repairs(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
     """What apt-get says of a state it cannot work in, and the program that ends it."""
     forced = [f"--{one}" for one in args["dpkg_options"].split(",")]
-    mend = [program("apt-get"), "-y", *shlex.split(options(args)), "--no-remove", "--fix-broken", "install"]
+    mend = [
+        find_program("apt-get"),
+        "-y",
+        *shlex.split(dpkg_options(args)),
+        "--no-remove",
+        "--fix-broken",
+        "install",
+    ]
     return [("dpkg --configure -a", ["dpkg", *forced, "--configure", "-a"]), ("--fix-broken install", mend)]
 
 
-def failed(text: str, err: str, args: dict[str, Any]) -> str:
+def explain_failure(text: str, err: str, args: dict[str, Any]) -> str:
     """A failure's text; who holds the lock comes first where that is the cause."""
     found = re.search(r"Could not get lock (\S+?)\.? It is held by process (\d+)(?: \(([^)]*)\))?", err)
     if found is not None:
         path, pid, name = found.groups()
-        held = _held(path, int(pid), name)
+        held = _is_locked(path, int(pid), name)
     else:
         # After a wait apt-get names the holder on its standard output only, and then no more.
         lock = re.search(r"(?:Could not get|Unable to acquire the dpkg frontend) lock \(?(/[^\s),]+)", err)
-        found_pid = holder(lock[1]) if lock else None
+        found_pid = find_lock_holder(lock[1]) if lock else None
         if lock is None or found_pid is None:
             return text
-        held = _held(lock[1], found_pid)
+        held = _is_locked(lock[1], found_pid)
     return f"{held} for more than {args['lock_timeout']} s; {text}"
 
 
-def _held(path: str, pid: int, name: str | None = None) -> str:
+def _is_locked(path: str, pid: int, name: str | None = None) -> str:
     with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as file:
         name = file.read().strip()
     return f"{path} is held by process {pid} ({name or 'which has ended since'})"
 
 
-def holder(path: str) -> int | None:
+def find_lock_holder(path: str) -> int | None:
     """The process that holds a lock; None when nobody does. A process of this agent counts as nobody."""
     try:
         handle = os.open(path, os.O_RDWR)
@@ -135,11 +144,11 @@ def wait_for_lock(path: str, args: dict[str, Any]) -> None:
     """Wait up to `lock_timeout` until nobody holds a lock that the next program does not wait for itself."""
     deadline = time.monotonic() + args["lock_timeout"]
     while True:
-        pid = holder(path)
+        pid = find_lock_holder(path)
         if pid is None:
             return
         if time.monotonic() >= deadline:
-            said = f"{_held(path, pid)} for more than {args['lock_timeout']} s"
+            said = f"{_is_locked(path, pid)} for more than {args['lock_timeout']} s"
             raise ModuleError(f"Failed to lock apt for exclusive operation: {said}")
         time.sleep(0.2)
 
@@ -149,7 +158,7 @@ def wait_for_dpkg(args: dict[str, Any]) -> None:
     wait_for_lock(_FRONTEND, args)
 
 
-def prepared(out: str) -> dict[str, Any]:
+def prepare_diff(out: str) -> dict[str, Any]:
     """Ansible's diff: what apt-get says between reading its state and its sums."""
     lines = out.splitlines()
     starts = [
@@ -160,7 +169,7 @@ def prepared(out: str) -> dict[str, Any]:
     return {"prepared": "\n".join(lines[start : next(sums, len(lines)) + 1])}
 
 
-def cache_time() -> int:
+def read_cache_time() -> int:
     """When the lists of packages were updated, in seconds since 1970; 0 where there are none."""
     for path in (_STAMP, LISTS):
         with contextlib.suppress(FileNotFoundError):

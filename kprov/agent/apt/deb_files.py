@@ -12,14 +12,14 @@ from kprov.agent.apt import package_state
 from kprov.agent.context import Context, ModuleError
 
 
-def fields(path: str) -> dict[str, str]:
+def read_fields(path: str) -> dict[str, str]:
     """The control fields of a package's file."""
     if not os.path.isfile(path):
         said = f"E:Could not open file {path} - open (2: No such file or directory)"
         raise ModuleError(f"Unable to install package: {said}")
-    code, out, err = apt_commands.run([apt_commands.program("dpkg-deb"), "-f", path])
+    code, out, err = apt_commands.run_command([apt_commands.find_program("dpkg-deb"), "-f", path])
     if code:
-        raise ModuleError(f"Unable to install package: {err.strip()}", **apt_commands.answer(out, err))
+        raise ModuleError(f"Unable to install package: {err.strip()}", **apt_commands.output_values(out, err))
     found: dict[str, str] = {}
     last = ""
     for line in out.splitlines():
@@ -31,63 +31,65 @@ def fields(path: str) -> dict[str, str]:
     return found
 
 
-def install(paths: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
+def install_files(paths: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Install those files that are not installed in just their version."""
-    have = package_state.state()
+    have = package_state.read_database()
     news: list[str] = []
     needs: list[str] = []
-    found = {path: fields(path) for path in paths}
+    found = {path: read_fields(path) for path in paths}
     together = {one["Package"] for one in found.values()}
     for path, one in found.items():
         foreign = one["Architecture"] not in ("all", have.native)
         now = have.find(f"{one['Package']}:{one['Architecture']}" if foreign else one["Package"])
         if now is not None and now.installed:
-            order = package_state.compare(one["Version"], now.version)
+            order = package_state.compare_versions(one["Version"], now.version)
             if order == 0:
                 continue
             if order < 0 and not (args["force"] or args["allow_downgrade"]):
                 raise ModuleError("A later version is already installed")
-        if foreign and one["Architecture"] not in package_state.foreign() and not args["force"]:
+        if foreign and one["Architecture"] not in package_state.foreign_architectures() and not args["force"]:
             what = f"Wrong architecture '{one['Architecture']}'"
             raise ModuleError(f"{what} -- Run dpkg --add-architecture to add it and update afterwards")
-        needs += [need for need in missing(one, force=args["force"]) if need not in together]
+        needs += [need for need in find_missing(one, force=args["force"]) if need not in together]
         if args["install_recommends"]:
-            needs += [name for name, _, _ in package_state.relations(one.get("Recommends", ""))]
+            needs += [name for name, _, _ in package_state.parse_relations(one.get("Recommends", ""))]
         news.append(path)
-    result: dict[str, Any] = {"changed": False, **apt_commands.answer("", ""), "diff": ""}
+    result: dict[str, Any] = {"changed": False, **apt_commands.output_values("", ""), "diff": ""}
     if needs:
         wanted = {"only_upgrade": False, "default_release": None, "autoremove": False, "state": "present"}
         inner = {**args, **wanted, "force": False}
-        result = {**result, **apt_install.install(list(dict.fromkeys(needs)), inner, context)}
-    return _dpkg(news, args, context, result) if news else result
+        result = {**result, **apt_install.install_packages(list(dict.fromkeys(needs)), inner, context)}
+    return _run_dpkg(news, args, context, result) if news else result
 
 
-def _dpkg(paths: list[str], args: dict[str, Any], context: Context, before: dict[str, Any]) -> dict[str, Any]:
+def _run_dpkg(
+    paths: list[str], args: dict[str, Any], context: Context, before: dict[str, Any]
+) -> dict[str, Any]:
     options = [f"--{option}" for option in args["dpkg_options"].split(",")]
     options += ["--simulate"] if context.check else []
     options += ["--force-all"] if args["force"] else []
     command = ["dpkg", *options, "-i", *paths]
     apt_commands.wait_for_dpkg(args)
-    with apt_commands.starting(args, context):
-        code, out, err = apt_commands.run(command)
-    diff = apt_commands.prepared(out)
+    with apt_commands.service_policy_of(args, context):
+        code, out, err = apt_commands.run_command(command)
+    diff = apt_commands.prepare_diff(out)
     if before["diff"] and "prepared" in before["diff"]:
         diff = {"prepared": before["diff"]["prepared"] + "\n\n" + out}
-    said = apt_commands.answer(before["stdout"] + out, before["stderr"] + err)
+    said = apt_commands.output_values(before["stdout"] + out, before["stderr"] + err)
     if code:
         raise ModuleError(f"{' '.join(command)} failed", **said)
     return {"changed": True, "diff": diff, **said}
 
 
-def missing(one: dict[str, str], *, force: bool) -> list[str]:
+def find_missing(one: dict[str, str], *, force: bool) -> list[str]:
     """Packages that must be installed before a file's; the first possible of alternatives."""
     needs = []
     for name in ("Pre-Depends", "Depends"):
         for group in one.get(name, "").split(","):
-            alternatives = package_state.relations(group)
-            if not alternatives or any(_fulfilled(*a) for a in alternatives):
+            alternatives = package_state.parse_relations(group)
+            if not alternatives or any(_is_fulfilled(*a) for a in alternatives):
                 continue
-            found = next((a[0] for a in alternatives if _possible(*a)), None)
+            found = next((a[0] for a in alternatives if _is_installable(*a)), None)
             if found is not None:
                 needs.append(found)
             elif not force:
@@ -95,8 +97,8 @@ def missing(one: dict[str, str], *, force: bool) -> list[str]:
     return needs
 
 
-def _fulfilled(name: str, operator: str, version: str) -> bool:
-    have = package_state.state()
+def _is_fulfilled(name: str, operator: str, version: str) -> bool:
+    have = package_state.read_database()
     name = name.partition(":")[0]
     package = have.find(name)
     if package and package.installed and package_state.satisfies(package.version, operator, version):
@@ -107,10 +109,10 @@ def _fulfilled(name: str, operator: str, version: str) -> bool:
     )
 
 
-def _possible(name: str, operator: str, version: str) -> bool:
-    known = apt_cache.known([name], None).get(name)
+def _is_installable(name: str, operator: str, version: str) -> bool:
+    known = apt_cache.find_known([name], None).get(name)
     if known is None:
         return False
     if known.candidate:
         return package_state.satisfies(known.candidate, operator, version)
-    return not operator and bool(apt_cache.providers(name))
+    return not operator and bool(apt_cache.find_providers(name))

@@ -17,7 +17,7 @@ ZERO = "\n0 upgraded, 0 newly installed, 0 to remove"
 
 
 @dataclass
-class Status:
+class PackageStatus:
     """`matches`: what is installed fulfils what was asked for; `best`: what could be (True: apt chooses)."""
 
     installed: bool
@@ -25,88 +25,88 @@ class Status:
     best: str | bool | None
 
 
-def split(name: str) -> tuple[str, str, str]:
+def split_package(name: str) -> tuple[str, str, str]:
     """Name, operator and version of a package as a playbook names it."""
     parts = re.split(r"(>?=)", name, maxsplit=1)
     return (parts[0], parts[1], parts[2]) if len(parts) > 1 else (name, "", "")
 
 
-def expanded(names: list[str], *, absent: bool = False) -> list[str]:
+def expand_patterns(names: list[str], *, absent: bool = False) -> list[str]:
     """Names in the place of patterns. Raises ModuleError for a pattern that nothing fits."""
     found: list[str] = []
     for given in names:
-        pattern = split(given)[0]
+        pattern = split_package(given)[0]
         if not frozenset("*?[]!") & frozenset(pattern):
             found.append(given)
             continue
-        have = package_state.state()
+        have = package_state.read_database()
         mine = [
             name for name in have.packages if any(p.state != "not-installed" for p in have.packages[name])
         ]
         fits = sorted(fnmatch.filter(mine, pattern)) if absent else []
-        fits = fits or fnmatch.filter(apt_cache.names(), pattern)
+        fits = fits or fnmatch.filter(apt_cache.list_names(), pattern)
         if not fits:
             raise ModuleError(f"No package(s) matching '{pattern}' available")
         found += fits
     return found
 
 
-def statuses(names: list[str], release: str | None, *, latest: bool) -> dict[str, Status]:
+def find_statuses(names: list[str], release: str | None, *, latest: bool) -> dict[str, PackageStatus]:
     """Where each package stands; apt-cache is asked for those only whose answer matters."""
-    have = package_state.state()
-    found: dict[str, Status] = {}
+    have = package_state.read_database()
+    found: dict[str, PackageStatus] = {}
     asked: list[str] = []
     for given in names:
-        name, operator, version = split(given)
+        name, operator, version = split_package(given)
         package = have.find(name)
         installed = package is not None and package.installed
-        matches = installed and package is not None and fits(package.version, operator, version)
-        found[given] = Status(installed, matches, None)
+        matches = installed and package is not None and matches_version(package.version, operator, version)
+        found[given] = PackageStatus(installed, matches, None)
         pattern = operator == "=" and bool(frozenset("*?[") & frozenset(version))
         if not matches or latest or pattern:
             asked.append(name)
-    known = apt_cache.known(list(dict.fromkeys(asked)), release)
+    known = apt_cache.find_known(list(dict.fromkeys(asked)), release)
     for given, status in found.items():
-        name, operator, version = split(given)
+        name, operator, version = split_package(given)
         if name not in asked:
             continue
         one = known.get(name) or known.get(name.partition(":")[0])
         if one is None or one.virtual:
             if not status.installed:
-                found[given] = _virtual(name, one)
+                found[given] = _find_virtual(name, one)
             continue
-        best = apt_cache.best(one, operator, version)
+        best = apt_cache.find_best_version(one, operator, version)
         package = have.find(name)
         if not status.installed or (
-            package and best and best != package.version and fits(best, operator, version)
+            package and best and best != package.version and matches_version(best, operator, version)
         ):
             status.best = best
     return found
 
 
-def fits(version: str, operator: str, wanted: str) -> bool:
+def matches_version(version: str, operator: str, wanted: str) -> bool:
     """Whether a version is one that was asked for; `=` takes patterns."""
     if operator == "=":
         return fnmatch.fnmatch(version, wanted)
-    return not operator or package_state.compare(version, wanted) >= 0
+    return not operator or package_state.compare_versions(version, wanted) >= 0
 
 
-def _virtual(name: str, known: apt_cache.Known | None) -> Status:
-    provide = apt_cache.providers(name) if known is not None else []
+def _find_virtual(name: str, known: apt_cache.KnownPackage | None) -> PackageStatus:
+    provide = apt_cache.find_providers(name) if known is not None else []
     if not provide:
         raise ModuleError(f"No package matching '{name}' is available")
-    package = package_state.state().find(provide[0])
+    package = package_state.read_database().find(provide[0])
     if len(provide) == 1 and package is not None and package.installed:
-        return Status(installed=True, matches=True, best=None)
-    return Status(installed=False, matches=False, best=True)
+        return PackageStatus(installed=True, matches=True, best=None)
+    return PackageStatus(installed=False, matches=False, best=True)
 
 
-def to_install(names: list[str], args: dict[str, Any], *, latest: bool) -> list[str]:
+def select_packages(names: list[str], args: dict[str, Any], *, latest: bool) -> list[str]:
     """What apt-get is to be asked for. Raises ModuleError where something cannot be installed."""
     found = []
-    status = statuses(names, args["default_release"], latest=latest)
+    status = find_statuses(names, args["default_release"], latest=latest)
     for given in names:
-        name, operator, version = split(given)
+        name, operator, version = split_package(given)
         one = status[given]
         if not one.installed and args["only_upgrade"]:
             continue
@@ -121,28 +121,28 @@ def to_install(names: list[str], args: dict[str, Any], *, latest: bool) -> list[
     return found
 
 
-def install(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
+def install_packages(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
     """The states present, latest, build-dep and fixed."""
     state = args["state"]
-    names = expanded(names)
+    names = expand_patterns(names)
     if state == "build-dep":
         wanted = [f"'{name}'" for name in names]
     else:
-        wanted = to_install(names, args, latest=state == "latest")
+        wanted = select_packages(names, args, latest=state == "latest")
     result: dict[str, Any] = {"changed": False}
     if wanted:
         command = _install_command(wanted, args, context)
-        code, out, err = apt_commands.changing(command, args, context)
+        code, out, err = apt_commands.run_change(command, args, context)
         if code:
-            text = apt_commands.failed(f"'{command}' failed: {err}", err, args)
-            raise ModuleError(text, rc=code, **apt_commands.answer(out, err))
+            text = apt_commands.explain_failure(f"'{command}' failed: {err}", err, args)
+            raise ModuleError(text, rc=code, **apt_commands.output_values(out, err))
         result = {
             "changed": state != "build-dep" or ZERO not in out,
-            "diff": apt_commands.prepared(out) if context.diff else {},
-            **apt_commands.answer(out, err),
+            "diff": apt_commands.prepare_diff(out) if context.diff else {},
+            **apt_commands.output_values(out, err),
         }
     if state != "build-dep" and not context.check:
-        mark_manual([split(name)[0] for name in names])
+        mark_manual([split_package(name)[0] for name in names])
     return result
 
 
@@ -150,9 +150,9 @@ def _install_command(wanted: list[str], args: dict[str, Any], context: Context) 
     build = args["state"] == "build-dep"
     # Options that are not wanted leave their blanks, as in the command that Ansible's messages quote.
     parts = [
-        apt_commands.program("apt-get"),
+        apt_commands.find_program("apt-get"),
         "-y",
-        apt_commands.options(args),
+        apt_commands.dpkg_options(args),
         "--only-upgrade" if args["only_upgrade"] else "",
         "--fix-broken" if args["state"] == "fixed" else "",
         "--force-yes" if args["force"] else "",
@@ -181,35 +181,35 @@ _ALLOW = {
 
 def mark_manual(names: list[str]) -> None:
     """Packages that a playbook names are not apt's to remove with those that needed them."""
-    automatic = package_state.automatic()
+    automatic = package_state.read_automatic()
     mine = [name for name in names if name.partition(":")[0] in automatic]
     if mine:
-        command = [apt_commands.program("apt-mark"), "manual", *mine]
-        code, out, err = apt_commands.run(command)
+        command = [apt_commands.find_program("apt-mark"), "manual", *mine]
+        code, out, err = apt_commands.run_command(command)
         if code:
             raise ModuleError(
-                f"'{' '.join(command)}' failed: {err}", rc=code, **apt_commands.answer(out, err)
+                f"'{' '.join(command)}' failed: {err}", rc=code, **apt_commands.output_values(out, err)
             )
 
 
-def remove(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
+def remove_packages(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
     """The state absent."""
-    have = package_state.state()
+    have = package_state.read_database()
     gone = []
-    for given in expanded(names, absent=True):
-        name, operator, version = split(given)
+    for given in expand_patterns(names, absent=True):
+        name, operator, version = split_package(given)
         package = have.find(name)
         if package is None:
             continue
-        here = package.installed and fits(package.version, operator, version)
+        here = package.installed and matches_version(package.version, operator, version)
         if here or (args["purge"] and package.has_files):
             gone.append(f"'{given}'")
     if not gone:
         return {"changed": False}
     parts = [
-        apt_commands.program("apt-get"),
+        apt_commands.find_program("apt-get"),
         "-q -y",
-        apt_commands.options(args),
+        apt_commands.dpkg_options(args),
         "--purge" if args["purge"] else "",
         "--force-yes" if args["force"] else "",
         "--auto-remove" if args["autoremove"] else "",
@@ -218,32 +218,32 @@ def remove(names: list[str], args: dict[str, Any], context: Context) -> dict[str
         "remove",
         *gone,
     ]
-    return _done(f"'apt-get remove {' '.join(gone)}'", parts, args, context)
+    return _run_and_report(f"'apt-get remove {' '.join(gone)}'", parts, args, context)
 
 
-def _done(
+def _run_and_report(
     said: str, parts: list[str], args: dict[str, Any], context: Context, sign: str | None = None
 ) -> dict[str, Any]:
-    code, out, err = apt_commands.changing(" ".join(part for part in parts if part), args, context)
+    code, out, err = apt_commands.run_change(" ".join(part for part in parts if part), args, context)
     if code:
-        text = apt_commands.failed(f"{said} failed: {err}", err, args)
-        raise ModuleError(text, rc=code, **apt_commands.answer(out, err))
+        text = apt_commands.explain_failure(f"{said} failed: {err}", err, args)
+        raise ModuleError(text, rc=code, **apt_commands.output_values(out, err))
     return {
         "changed": sign is None or sign in out,
-        "diff": apt_commands.prepared(out) if context.diff else {},
-        **apt_commands.answer(out, err),
+        "diff": apt_commands.prepare_diff(out) if context.diff else {},
+        **apt_commands.output_values(out, err),
     }
 
 
-def cleanup(operation: str, sign: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def clean_up(operation: str, sign: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     """What autoremove or autoclean do alone; `sign` is what its output has when it changed something."""
     parts = [
-        apt_commands.program("apt-get"),
+        apt_commands.find_program("apt-get"),
         "-y",
-        apt_commands.options(args),
+        apt_commands.dpkg_options(args),
         "--purge" if args["purge"] else "",
         "--force-yes" if args["force"] else "",
         operation,
         "--simulate" if context.check else "",
     ]
-    return _done(f"'apt-get {operation}'", parts, args, context, sign)
+    return _run_and_report(f"'apt-get {operation}'", parts, args, context, sign)

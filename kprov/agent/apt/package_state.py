@@ -44,7 +44,7 @@ class Package:
 
 
 @dataclass
-class State:
+class PackageDatabase:
     """All packages dpkg knows, by name; several where a name has several architectures."""
 
     packages: dict[str, list[Package]]
@@ -63,27 +63,27 @@ class State:
         return None
 
 
-_cached: dict[str, tuple[tuple[int, int, int], State]] = {}
+_cached: dict[str, tuple[tuple[int, int, int], PackageDatabase]] = {}
 _FIELDS = frozenset(
     ("Status", "Version", "Architecture", "Provides", "Section", "Source", "Essential", "Multi-Arch")
 )
 
 
-def state(path: str | None = None) -> State:
+def read_database(path: str | None = None) -> PackageDatabase:
     """The database of dpkg as it is now; read again only when its file is another."""
     path = path or STATUS
     now = os.stat(path)
     key = (now.st_ino, now.st_mtime_ns, now.st_size)
     if path not in _cached or _cached[path][0] != key:
         with open(path, encoding="utf-8", errors="replace") as file:
-            _cached[path] = (key, parsed(file.read()))
+            _cached[path] = (key, parse_database(file.read()))
     return _cached[path][1]
 
 
-def parsed(text: str) -> State:
+def parse_database(text: str) -> PackageDatabase:
     """A state from the text of a status file."""
     packages: dict[str, list[Package]] = {}
-    for fields in stanzas(text):
+    for fields in parse_stanzas(text):
         status = fields.get("Status", "").split()
         package = Package(fields.get("Package", ""), fields=fields)
         if len(status) == 3:
@@ -93,14 +93,14 @@ def parsed(text: str) -> State:
     for several in packages.values():
         for package in several:
             if package.installed and "Provides" in package.fields:
-                for name, _, version in relations(package.fields["Provides"])[0:]:
+                for name, _, version in parse_relations(package.fields["Provides"])[0:]:
                     provided.setdefault(name, []).append((package, version))
     own = packages.get("dpkg", [])
     native = own[0].architecture if own else os.uname().machine
-    return State(packages, provided, native)
+    return PackageDatabase(packages, provided, native)
 
 
-def stanzas(text: str) -> list[dict[str, str]]:
+def parse_stanzas(text: str) -> list[dict[str, str]]:
     """Fields of each paragraph that this module reads; what goes on over several lines is not among them."""
     found: list[dict[str, str]] = []
     for block in text.split("\n\n"):
@@ -119,13 +119,13 @@ _RELATION = re.compile(
 )
 
 
-def relations(value: str) -> list[tuple[str, str, str]]:
+def parse_relations(value: str) -> list[tuple[str, str, str]]:
     """(name, operator, version) of each part between commas and bars."""
     matches = (_RELATION.match(part) for part in re.split(r"[,|]", value))
     return [(m.group(1), m.group(2) or "", m.group(3) or "") for m in matches if m]
 
 
-def automatic() -> set[str]:
+def read_automatic() -> set[str]:
     """Names of packages that apt installed for others only."""
     try:
         with open(EXTENDED_STATES, encoding="utf-8", errors="replace") as file:
@@ -141,15 +141,15 @@ def automatic() -> set[str]:
     }
 
 
-def compare(one: str, other: str) -> int:
+def compare_versions(one: str, other: str) -> int:
     """Less than, equal to or more than 0 as a version is older than, the same as or newer than another."""
-    first, second = _version(one), _version(other)
+    first, second = _split_version(one), _split_version(other)
     if first[0] != second[0]:
         return first[0] - second[0]
-    return _part(first[1], second[1]) or _part(first[2], second[2])
+    return _sort_key(first[1], second[1]) or _sort_key(first[2], second[2])
 
 
-def _version(text: str) -> tuple[int, str, str]:
+def _split_version(text: str) -> tuple[int, str, str]:
     epoch, colon, rest = text.partition(":")
     if not colon or not epoch.isdigit():
         epoch, rest = "0", text
@@ -157,9 +157,9 @@ def _version(text: str) -> tuple[int, str, str]:
     return int(epoch), upstream or rest, revision if upstream else ""
 
 
-def _part(one: str, other: str) -> int:
+def _sort_key(one: str, other: str) -> int:
     while one or other:
-        for left, right in zip(_letters(one), _letters(other)):
+        for left, right in zip(_letters_key(one), _letters_key(other)):
             if left != right:
                 return left - right
         one, other = one.lstrip(_OTHER), other.lstrip(_OTHER)
@@ -174,7 +174,7 @@ def _part(one: str, other: str) -> int:
 _OTHER = "".join(chr(number) for number in range(33, 127) if not chr(number).isdigit())
 
 
-def _letters(text: str) -> list[int]:
+def _letters_key(text: str) -> list[int]:
     """What sorts the part before the next digit: ~ before its end, letters before the rest; padded."""
     found = []
     for letter in text:
@@ -186,7 +186,7 @@ def _letters(text: str) -> list[int]:
 
 def satisfies(version: str, operator: str, wanted: str) -> bool:
     """Whether a version fulfils a relation; no operator: any does."""
-    order = compare(version, wanted) if operator else 0
+    order = compare_versions(version, wanted) if operator else 0
     return {
         "": True, "<<": order < 0, "<": order <= 0, "<=": order <= 0, "=": order == 0,
         ">=": order >= 0, ">": order >= 0, ">>": order > 0,
@@ -194,7 +194,7 @@ def satisfies(version: str, operator: str, wanted: str) -> bool:
 
 
 @functools.lru_cache(maxsize=1)
-def foreign() -> tuple[str, ...]:
+def foreign_architectures() -> tuple[str, ...]:
     """Architectures besides the native one whose packages dpkg takes."""
     try:
         with open("/var/lib/dpkg/arch", encoding="ascii") as file:

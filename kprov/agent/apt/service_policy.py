@@ -24,50 +24,50 @@ _POLL = 0.2
 
 
 @contextlib.contextmanager
-def policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[None]:
+def hold_policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[None]:
     """invoke-rc.d is told `code` (101: start nothing; None: as before) until the end of the block.
 
     `seconds` is how long to wait for another agent that has a rule in force. Raises ModuleError.
     """
     if code is None:
-        if _left(path):
-            handle = _locked(path, seconds)
-            _put_back(path)
+        if _is_abandoned(path):
+            handle = _wait_for_lock(path, seconds)
+            _restore_policy(path)
             os.close(handle)
         yield
         return
-    handle = _locked(path, seconds)
+    handle = _wait_for_lock(path, seconds)
     process.HANDED_ON.add(handle)
     try:
-        _put_back(path)
+        _restore_policy(path)
         if os.path.lexists(path):
             # A second name of the same file: at no moment is there no rule.
             os.link(path, path + _BEFORE, follow_symlinks=False)
         try:
-            _write(path, f"#!/bin/sh\n{_MARK.decode()}\nexit {code}\n".encode())
+            _write_policy(path, f"#!/bin/sh\n{_MARK.decode()}\nexit {code}\n".encode())
             yield
         finally:
-            _put_back(path)
+            _restore_policy(path)
     finally:
         process.HANDED_ON.remove(handle)
         os.close(handle)
 
 
-def recover(path: str = PATH) -> None:
+def recover_policy(path: str = PATH) -> None:
     """End the rule of an agent that was killed. Nothing happens without one, or while it is wanted."""
-    handle = _lock(path) if _left(path) and os.access(os.path.dirname(path), os.W_OK) else None
+    handle = _try_lock(path) if _is_abandoned(path) and os.access(os.path.dirname(path), os.W_OK) else None
     if handle is not None:
         try:
-            _put_back(path)
+            _restore_policy(path)
         finally:
             os.close(handle)
 
 
-def _left(path: str) -> bool:
+def _is_abandoned(path: str) -> bool:
     return _is_ours(path) or os.path.lexists(path + _BEFORE)
 
 
-def _lock(path: str) -> int | None:
+def _try_lock(path: str) -> int | None:
     """A handle that holds the lock; None while somebody else has it."""
     handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -78,10 +78,10 @@ def _lock(path: str) -> int | None:
     return handle
 
 
-def _locked(path: str, seconds: float) -> int:
+def _wait_for_lock(path: str, seconds: float) -> int:
     deadline = time.monotonic() + seconds
     while True:
-        handle = _lock(path)
+        handle = _try_lock(path)
         if handle is not None:
             return handle
         if time.monotonic() >= deadline:
@@ -97,7 +97,7 @@ def _is_ours(path: str) -> bool:
         return False
 
 
-def _put_back(path: str) -> None:
+def _restore_policy(path: str) -> None:
     """The rule as it was before ours; one that somebody has put there since stays."""
     before = path + _BEFORE
     if _is_ours(path) or not os.path.lexists(path):
@@ -109,8 +109,8 @@ def _put_back(path: str) -> None:
         os.unlink(before)
 
 
-def _write(path: str, content: bytes) -> None:
-    handle, aside = temporary_files.file(os.path.dirname(path))
+def _write_policy(path: str, content: bytes) -> None:
+    handle, aside = temporary_files.make_file(os.path.dirname(path))
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

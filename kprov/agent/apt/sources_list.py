@@ -35,7 +35,7 @@ class Line:
 Files = dict[str, list[Line]]
 
 
-def parsed(line: str) -> Line:
+def parse_line(line: str) -> Line:
     """A line as apt_repository reads it: runs of blanks in a source count as one."""
     line = line.strip()
     enabled, comment = not line.startswith("#"), ""
@@ -50,30 +50,30 @@ def parsed(line: str) -> Line:
     return Line(False, enabled, line.strip(), comment)
 
 
-def wanted(repo: str) -> str:
+def parse_repository(repo: str) -> str:
     """The source that a repository names. Raises ModuleError."""
-    line = parsed(repo)
+    line = parse_line(repo)
     if not line.valid or not line.enabled:
         raise ModuleError(f"Invalid repository string: {repo.strip().lstrip('#')}")
     return line.source
 
 
-def load() -> Files:
+def load_files() -> Files:
     """All files of sources, each with its lines."""
     found: Files = {}
     for path in [MAIN, *glob.glob(f"{PARTS}*.list")]:
         if os.path.isfile(path):
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                found[path] = [parsed(line) for line in file]
+                found[path] = [parse_line(line) for line in file]
     return found
 
 
-def text(lines: list[Line]) -> str:
+def render_file(lines: list[Line]) -> str:
     """A file's content."""
     return "".join(str(line) for line in lines)
 
 
-def file_of(source: str, filename: str | None) -> str:
+def choose_file(source: str, filename: str | None) -> str:
     """The path that a new source is written to."""
     if filename is None:
         bare = re.sub(r"\w+://", "", re.sub(r"\[[^\]]+\]", "", source))
@@ -83,19 +83,19 @@ def file_of(source: str, filename: str | None) -> str:
     return name if "/" in name else PARTS + name
 
 
-def add(sources: Files, source: str, filename: str | None) -> str | None:
+def add_source(sources: Files, source: str, filename: str | None) -> str | None:
     """Switch a source on wherever it is, or add it; the path of the file that it was added to."""
     there = [line for lines in sources.values() for line in lines if line.valid and line.source == source]
     for line in there:
         line.enabled = True
     if there:
         return None
-    path = file_of(source, filename)
+    path = choose_file(source, filename)
     sources.setdefault(path, []).append(Line(True, True, source, ""))
     return path
 
 
-def remove(sources: Files, source: str) -> None:
+def remove_source(sources: Files, source: str) -> None:
     """Take a source away wherever it is switched on."""
     for path, lines in sources.items():
         gone = [line for line in lines if line.valid and line.enabled and line.source == source]

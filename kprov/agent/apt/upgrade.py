@@ -12,7 +12,9 @@ from kprov.agent.context import Context, ModuleError
 _APTITUDE_ZERO = "\n0 packages upgraded, 0 newly installed, 0 to remove"
 
 
-def upgrade(mode: str, args: dict[str, Any], context: Context, warnings: list[str]) -> dict[str, Any]:
+def upgrade_packages(
+    mode: str, args: dict[str, Any], context: Context, warnings: list[str]
+) -> dict[str, Any]:
     """The modes yes and safe, full, dist: Ansible's words for aptitude's and apt-get's upgrades."""
     with_apt_get = mode == "dist" or args["force_apt_get"] or shutil.which("aptitude") is None
     name = "apt-get" if with_apt_get else "aptitude"
@@ -28,9 +30,9 @@ def upgrade(mode: str, args: dict[str, Any], context: Context, warnings: list[st
             if args[argument]:
                 warnings.append(f"APTITUDE does not support '{option}', ignoring the '{argument}' parameter.")
     parts = [
-        apt_commands.program(name),
+        apt_commands.find_program(name),
         "-y",
-        apt_commands.options(args),
+        apt_commands.dpkg_options(args),
         ("--force-yes" if with_apt_get else "--assume-yes --allow-untrusted") if args["force"] else "",
         "--no-remove" if args["fail_on_autoremove"] and with_apt_get else "",
         "--allow-unauthenticated" if args["allow_unauthenticated"] else "",
@@ -40,12 +42,12 @@ def upgrade(mode: str, args: dict[str, Any], context: Context, warnings: list[st
     ]
     if args["default_release"]:
         parts.append(f"-t '{args['default_release']}'")
-    code, out, err = apt_commands.changing(" ".join(part for part in parts if part), args, context)
+    code, out, err = apt_commands.run_change(" ".join(part for part in parts if part), args, context)
     if code:
-        text = apt_commands.failed(f"'{parts[0]} {verb}' failed: {err}", err, args)
+        text = apt_commands.explain_failure(f"'{parts[0]} {verb}' failed: {err}", err, args)
         raise ModuleError(text, rc=code, stdout=out, stdout_lines=out.splitlines())
     changed = (ZERO if with_apt_get else _APTITUDE_ZERO) not in out
-    result = {"changed": changed, "msg": out, **apt_commands.answer(out, err)}
+    result = {"changed": changed, "msg": out, **apt_commands.output_values(out, err)}
     if changed:
-        result["diff"] = apt_commands.prepared(out) if context.diff else {}
+        result["diff"] = apt_commands.prepare_diff(out) if context.diff else {}
     return result

@@ -21,7 +21,7 @@ _DIFFERS = re.compile(
 _NAMELESS = ": : Warning: Cannot stat: No such file or directory"
 
 
-class Tar:
+class TarArchive:
     """One archive and where it goes."""
 
     def __init__(self, src: str, dest: str, args: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ class Tar:
         return [*line, "-f", self.src, *self.args["include"]]
 
     def _run(self, line: list[str]) -> tuple[int, str, str]:
-        return process.run(line, cwd=self.dest, environment=_LOCALE)
+        return process.run_program(line, cwd=self.dest, environment=_LOCALE)
 
     def _names(self) -> list[str]:
         code, out, err = self._run(self._line("--list"))

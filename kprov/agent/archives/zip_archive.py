@@ -18,7 +18,7 @@ from kprov.agent.files.attributes import group_id, owner_id
 _UNIX = 3
 
 
-class Zip:
+class ZipArchive:
     """One archive and where it goes."""
 
     handler = "ZipArchive"
@@ -58,7 +58,7 @@ class Zip:
         return self._items
 
     def _item(self, entry: zipfile.ZipInfo) -> str:
-        kind = _kind(entry)
+        kind = _member_kind(entry)
         path = os.path.join(self.dest, entry.filename)
         now = paths.lstat(path)
         letter = {"d": "d", "l": "L"}.get(kind, "f")
@@ -69,14 +69,14 @@ class Zip:
             return f"c{letter}++++++.?? {entry.filename}"
         marks = list(f".{letter}.......??")
         if letter == "f":
-            moment = _moment(entry)
+            moment = _member_time(entry)
             if self.args["keep_newer"] and moment < now.st_mtime:
                 return ""
             if moment != now.st_mtime:
                 marks[4] = "t"
             if entry.file_size != now.st_size:
                 marks[3] = "s"
-            if _crc(path) != entry.CRC:
+            if _file_crc(path) != entry.CRC:
                 marks[2] = "c"
         if letter != "L" and self._mode(entry, now) != stat.S_IMODE(now.st_mode):
             marks[5] = "p"
@@ -100,35 +100,35 @@ class Zip:
         """Unpack; each file takes its place as a whole."""
         for entry in self.members:
             path = os.path.join(self.dest, entry.filename)
-            kind = _kind(entry)
+            kind = _member_kind(entry)
             if kind == "d":
                 os.makedirs(path, exist_ok=True)
                 os.chmod(path, _archived_mode(entry))
                 continue
             now = paths.lstat(path)
-            if self.args["keep_newer"] and now is not None and _moment(entry) < now.st_mtime:
+            if self.args["keep_newer"] and now is not None and _member_time(entry) < now.st_mtime:
                 continue
             os.makedirs(os.path.dirname(path), exist_ok=True)
             if kind == "l":
-                paths.link(os.fsdecode(self.archive.read(entry)), path)
+                paths.replace_with_link(os.fsdecode(self.archive.read(entry)), path)
             else:
                 self._file(entry, path)
         return {"cmd": ["zipfile", self.src], "rc": 0, "out": "", "err": ""}
 
     def _file(self, entry: zipfile.ZipInfo, path: str) -> None:
-        aside = paths.beside(os.path.dirname(path))
+        aside = paths.make_temporary(os.path.dirname(path))
         try:
             with self.archive.open(entry) as source, open(aside, "wb") as file:
                 shutil.copyfileobj(source, file)
             os.chmod(aside, _archived_mode(entry))
-            os.utime(aside, (_moment(entry), _moment(entry)))
+            os.utime(aside, (_member_time(entry), _member_time(entry)))
             os.rename(aside, path)
         finally:
             if os.path.lexists(aside):
                 os.unlink(aside)
 
 
-def _kind(entry: zipfile.ZipInfo) -> str:
+def _member_kind(entry: zipfile.ZipInfo) -> str:
     if entry.filename.endswith("/"):
         return "d"
     mode = entry.external_attr >> 16 if entry.create_system == _UNIX else 0
@@ -139,14 +139,14 @@ def _archived_mode(entry: zipfile.ZipInfo) -> int:
     """The rights that unzip would give."""
     if entry.create_system == _UNIX:
         return entry.external_attr >> 16 & 0o777
-    return (0o777 if entry.filename.endswith("/") else 0o666) & ~modes.umask()
+    return (0o777 if entry.filename.endswith("/") else 0o666) & ~modes.read_umask()
 
 
-def _moment(entry: zipfile.ZipInfo) -> float:
+def _member_time(entry: zipfile.ZipInfo) -> float:
     return time.mktime((*entry.date_time, 0, 0, -1))
 
 
-def _crc(path: str) -> int:
+def _file_crc(path: str) -> int:
     found = 0
     with open(path, "rb") as file:
         for part in iter(lambda: file.read(1 << 20), b""):

@@ -9,7 +9,7 @@ from typing import Any
 from kprov.agent.context import ModuleError
 
 
-def which(backend: str) -> str:
+def find_dnf(backend: str) -> str:
     """The program: dnf5 or dnf (4); yum where that is dnf's old name. Raises ModuleError."""
     wanted = {"auto": ("dnf5", "dnf", "yum"), "dnf5": ("dnf5",)}.get(backend, ("dnf", "dnf-3", "yum"))
     found = next((path for path in map(shutil.which, wanted) if path), None)
@@ -20,7 +20,7 @@ def which(backend: str) -> str:
     return found
 
 
-def options(args: dict[str, Any], *, five: bool) -> list[str]:
+def common_options(args: dict[str, Any], *, five: bool) -> list[str]:
     """Options that every command takes."""
     found = ["-y"]
     settings = {"clean_requirements_on_remove": int(args["autoremove"])}
@@ -57,7 +57,7 @@ def options(args: dict[str, Any], *, five: bool) -> list[str]:
     return found
 
 
-def transaction(args: dict[str, Any], *, five: bool) -> list[str]:
+def transaction_options(args: dict[str, Any], *, five: bool) -> list[str]:
     """Options of the commands that change something."""
     found = [f"--{name}" for name in ("allowerasing", "bugfix", "security") if args[name]]
     if args["download_only"]:
@@ -70,7 +70,7 @@ def transaction(args: dict[str, Any], *, five: bool) -> list[str]:
 _PLANNED = re.compile(r"^ (\S+)\s+(\S+)\s+(\S+)\s+\S+(\s+\S+)*\s*$")
 
 
-def planned(out: str) -> list[str]:
+def parse_plan(out: str) -> list[str]:
     """Ansible's results from the table that dnf shows before it asks."""
     found: list[str] = []
     action = None
@@ -89,20 +89,20 @@ def planned(out: str) -> list[str]:
             action = "Installed" if words.startswith("reinstall") else action
         elif action and _PLANNED.match(line) and not words.startswith(("replacing", "package ")):
             name, arch, version = line.split()[:3]
-            found.append(f"{action}: {name}-{_bare(version)}.{arch}")
+            found.append(f"{action}: {name}-{_strip_name(version)}.{arch}")
     return found
 
 
-def _bare(version: str) -> str:
+def _strip_name(version: str) -> str:
     return version.removeprefix("0:")
 
 
-def missing(said: str) -> list[str]:
+def find_missing(said: str) -> list[str]:
     """Specs that dnf knows nothing of."""
     return re.findall(r"^No match for argument: (.+?)\s*$", said, re.MULTILINE)
 
 
-def lock_text(said: str) -> str | None:
+def find_lock_text(said: str) -> str | None:
     """Who holds dnf's lock, where that is why it failed."""
     found = re.search(
         r"(?:Waiting for process with pid|Failed to obtain .*lock|already locked by) ?(.*)", said

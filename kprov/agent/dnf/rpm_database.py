@@ -50,12 +50,14 @@ class Package:
 _cached: dict[str, tuple[object, list[Package]]] = {}
 
 
-def installed(root: str = "/") -> list[Package]:
+def list_installed(root: str = "/") -> list[Package]:
     """Every installed package."""
-    key = [_stamp(root, folder) for folder in _FOLDERS]
+    key = [_database_stamp(root, folder) for folder in _FOLDERS]
     if root not in _cached or _cached[root][0] != key or not any(key):
         where = [] if root == "/" else ["--root", root]
-        code, out, err = apt_commands.run([apt_commands.program("rpm"), *where, "-qa", "--qf", _FORM])
+        code, out, err = apt_commands.run_command(
+            [apt_commands.find_program("rpm"), *where, "-qa", "--qf", _FORM]
+        )
         if code:
             raise ModuleError(f"rpm -qa failed: {err.strip()}", rc=code)
         found = [Package(*line.split("\t")) for line in out.splitlines() if line.count("\t") == 4]
@@ -63,7 +65,7 @@ def installed(root: str = "/") -> list[Package]:
     return _cached[root][1]
 
 
-def _stamp(root: str, folder: str) -> tuple[int, int] | None:
+def _database_stamp(root: str, folder: str) -> tuple[int, int] | None:
     for name in ("rpmdb.sqlite-wal", "rpmdb.sqlite", "Packages.db", "Packages"):
         with contextlib.suppress(OSError):
             now = os.stat(os.path.join(root, folder.lstrip("/"), name))
@@ -71,52 +73,52 @@ def _stamp(root: str, folder: str) -> tuple[int, int] | None:
     return None
 
 
-def find(spec: str, root: str = "/") -> list[Package]:
+def find_packages(spec: str, root: str = "/") -> list[Package]:
     """Installed packages that a name, a version of it, or a pattern means; also what they provide."""
     relation = re.fullmatch(r"(\S+)\s*(<=|>=|<|>|=)\s*(\S+)", spec)
     if relation:
         name, operator, wanted = relation.groups()
-        return [p for p in installed(root) if p.name == name and _holds(p, operator, wanted)]
-    found = [p for p in installed(root) if any(fnmatch.fnmatchcase(form, spec) for form in p.forms())]
+        return [p for p in list_installed(root) if p.name == name and _has_version(p, operator, wanted)]
+    found = [p for p in list_installed(root) if any(fnmatch.fnmatchcase(form, spec) for form in p.forms())]
     if found or frozenset("*?[") & frozenset(spec):
         return found
     where = [] if root == "/" else ["--root", root]
     kind = "-qf" if spec.startswith("/") else "-q"
-    command = [apt_commands.program("rpm"), *where, kind, *([] if kind == "-qf" else ["--whatprovides"])]
-    code, out, _ = apt_commands.run([*command, "--qf", _FORM, spec])
+    command = [apt_commands.find_program("rpm"), *where, kind, *([] if kind == "-qf" else ["--whatprovides"])]
+    code, out, _ = apt_commands.run_command([*command, "--qf", _FORM, spec])
     return (
         [Package(*line.split("\t")) for line in out.splitlines() if line.count("\t") == 4] if not code else []
     )
 
 
-def newer(spec: str, root: str = "/") -> bool:
+def is_newer_installed(spec: str, root: str = "/") -> bool:
     """Whether a later version is installed than one that is asked for by name and version."""
-    for package in installed(root):
+    for package in list_installed(root):
         if not spec.startswith(f"{package.name}-"):
             continue
         rest = spec[len(package.name) + 1 :]
         if rest[:1].isdigit():
             rest = re.sub(rf"\.({re.escape(package.arch)}|noarch)$", "", rest)
-            if _order(package, rest) > 0:
+            if _compare_packages(package, rest) > 0:
                 return True
     return False
 
 
-def _holds(package: Package, operator: str, wanted: str) -> bool:
-    order = _order(package, wanted)
+def _has_version(package: Package, operator: str, wanted: str) -> bool:
+    order = _compare_packages(package, wanted)
     return {"<": order < 0, "<=": order <= 0, "=": order == 0, ">=": order >= 0, ">": order > 0}[operator]
 
 
-def _order(package: Package, wanted: str) -> int:
+def _compare_packages(package: Package, wanted: str) -> int:
     epoch, colon, rest = wanted.partition(":")
     version, _, release = (rest if colon else wanted).partition("-")
     if colon and package.epoch != epoch:
         return int(package.epoch) - int(epoch)
-    order = compare(package.version, version)
-    return order or (compare(package.release, release) if release else 0)
+    order = compare_versions(package.version, version)
+    return order or (compare_versions(package.release, release) if release else 0)
 
 
-def compare(one: str, other: str) -> int:
+def compare_versions(one: str, other: str) -> int:
     """Less than, equal to or more than 0, as rpm sorts versions and releases."""
     left, right = (re.findall(r"\d+|[a-zA-Z]+|~|\^", text) for text in (one, other))
     for first, second in zip([*left, ""], [*right, ""]):

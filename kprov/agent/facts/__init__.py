@@ -48,41 +48,43 @@ _DMI = ("bios_*", "board_*", "chassis_*", "form_factor", "product_*", "system_ve
 def _collectors(options: Options) -> list[Collector]:
     timeout = options.gather_timeout
     return [
-        Collector("platform", system.PLATFORM, system.platform_facts),
-        Collector("platform", ("fqdn", "domain"), system.names),
-        Collector("distribution", _DISTRIBUTION, distribution.gather),
-        Collector("user", ("user_*", "real_*", "effective_*"), system.user),
-        Collector("env", ("env",), system.env),
-        Collector("date_time", ("date_time",), system.date_time),
-        Collector("python", ("python",), software.python),
-        Collector("pkg_mgr", ("pkg_mgr",), software.pkg_mgr),
-        Collector("service_mgr", ("service_mgr",), software.service_mgr),
-        Collector("lsb", ("lsb",), software.lsb),
-        Collector("ssh_pub_keys", ("ssh_host_key_*",), software.ssh_keys),
-        Collector("cmdline", ("cmdline", "proc_cmdline"), system.cmdline),
-        Collector("dns", ("dns",), network.dns),
-        Collector("fips", ("fips",), security.fips),
-        Collector("selinux", ("selinux", "selinux_python_present"), security.selinux),
-        Collector("apparmor", ("apparmor",), security.apparmor),
-        Collector("caps", ("system_capabilities", "system_capabilities_enforced"), security.capabilities),
-        Collector("local", ("local",), lambda: local.gather(options.fact_path)),
-        Collector("chroot", ("is_chroot",), system.chroot),
-        Collector("loadavg", ("loadavg",), system.loadavg),
-        Collector("systemd", ("systemd",), software.systemd_facts),
-        Collector("virtual", ("virtualization_*",), virtual.gather),
+        Collector("platform", system.PLATFORM, system.read_platform),
+        Collector("platform", ("fqdn", "domain"), system.read_host_names),
+        Collector("distribution", _DISTRIBUTION, distribution.read_distribution),
+        Collector("user", ("user_*", "real_*", "effective_*"), system.read_user),
+        Collector("env", ("env",), system.read_environment),
+        Collector("date_time", ("date_time",), system.read_date_time),
+        Collector("python", ("python",), software.read_python),
+        Collector("pkg_mgr", ("pkg_mgr",), software.find_package_manager),
+        Collector("service_mgr", ("service_mgr",), software.find_service_manager),
+        Collector("lsb", ("lsb",), software.read_lsb),
+        Collector("ssh_pub_keys", ("ssh_host_key_*",), software.read_ssh_keys),
+        Collector("cmdline", ("cmdline", "proc_cmdline"), system.read_cmdline),
+        Collector("dns", ("dns",), network.read_dns),
+        Collector("fips", ("fips",), security.read_fips),
+        Collector("selinux", ("selinux", "selinux_python_present"), security.read_selinux),
+        Collector("apparmor", ("apparmor",), security.read_apparmor),
         Collector(
-            "hardware", hardware.CPU, hardware.cpu, ("processor", "processor_cores", "processor_count")
+            "caps", ("system_capabilities", "system_capabilities_enforced"), security.read_capabilities
         ),
-        Collector("hardware", hardware.MEMORY, hardware.memory),
-        Collector("hardware", ("uptime_seconds",), hardware.uptime),
-        Collector("hardware", _DMI, hardware.dmi),
-        Collector("hardware", ("mounts",), lambda: disks.mounts(timeout), ("mounts",)),
-        Collector("hardware", ("devices", "device_links"), disks.devices, ("devices",)),
-        Collector("hardware", ("lvm",), disks.lvm),
-        Collector("network", network.FACTS, network.gather, network.FACTS[:5]),
-        Collector("fibre_channel_wwn", ("fibre_channel_wwn",), network.fibre_channel),
-        Collector("iscsi", ("iscsi_iqn",), network.iscsi),
-        Collector("nvme", ("hostnqn",), network.nvme),
+        Collector("local", ("local",), lambda: local.read_local_facts(options.fact_path)),
+        Collector("chroot", ("is_chroot",), system.is_chroot),
+        Collector("loadavg", ("loadavg",), system.read_loadavg),
+        Collector("systemd", ("systemd",), software.read_systemd),
+        Collector("virtual", ("virtualization_*",), virtual.read_virtualization),
+        Collector(
+            "hardware", hardware.CPU, hardware.read_cpu, ("processor", "processor_cores", "processor_count")
+        ),
+        Collector("hardware", hardware.MEMORY, hardware.read_memory),
+        Collector("hardware", ("uptime_seconds",), hardware.read_uptime),
+        Collector("hardware", _DMI, hardware.read_dmi),
+        Collector("hardware", ("mounts",), lambda: disks.read_mounts(timeout), ("mounts",)),
+        Collector("hardware", ("devices", "device_links"), disks.read_devices, ("devices",)),
+        Collector("hardware", ("lvm",), disks.read_lvm),
+        Collector("network", network.FACTS, network.read_network, network.FACTS[:5]),
+        Collector("fibre_channel_wwn", ("fibre_channel_wwn",), network.read_fibre_channel),
+        Collector("iscsi", ("iscsi_iqn",), network.read_iscsi),
+        Collector("nvme", ("hostnqn",), network.read_nvme),
     ]
 
 
@@ -129,7 +131,7 @@ _ALIASES = {
 }
 
 
-def gather(
+def gather_facts(
     subset: list[str],
     patterns: list[str],
     *,
@@ -142,9 +144,9 @@ def gather(
     """
     collectors = _collectors(options or Options())
     if names is not None:
-        chosen = _making(collectors, names)
+        chosen = _find_collectors(collectors, names)
     else:
-        wanted = selected({one.subset for one in collectors}, subset)
+        wanted = select_subsets({one.subset for one in collectors}, subset)
         chosen = [one for one in collectors if one.subset in wanted]
     facts: dict[str, Any] = {}
     for one in chosen:
@@ -163,7 +165,7 @@ def gather(
     return named
 
 
-def selected(known: set[str], subset: list[str]) -> set[str]:
+def select_subsets(known: set[str], subset: list[str]) -> set[str]:
     """Subsets by Ansible's rules: the minimal ones unless "!min", then what is added, less what is not.
 
     Source: the documentation of setup's gather_subset.
@@ -188,14 +190,14 @@ def selected(known: set[str], subset: list[str]) -> set[str]:
     return found.union(*(_NEEDS.get(name, set()) for name in found))
 
 
-def _making(collectors: list[Collector], names: list[str]) -> list[Collector]:
+def _find_collectors(collectors: list[Collector], names: list[str]) -> list[Collector]:
     """What makes these facts; a name that nothing makes may be an interface."""
     plain = [name.removeprefix("ansible_") for name in names]
-    found = [one for one in collectors if any(_makes(one, name) for name in plain)]
-    if any(not any(_makes(one, name) for one in collectors) for name in plain):
+    found = [one for one in collectors if any(_is_made_by(one, name) for name in plain)]
+    if any(not any(_is_made_by(one, name) for one in collectors) for name in plain):
         found += [one for one in collectors if one.subset == "network" and one not in found]
     return found
 
 
-def _makes(collector: Collector, name: str) -> bool:
+def _is_made_by(collector: Collector, name: str) -> bool:
     return any(name.startswith(f[:-1]) if f.endswith("*") else name == f for f in collector.facts)

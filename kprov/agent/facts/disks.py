@@ -9,19 +9,19 @@ import threading
 from typing import Any
 
 from kprov.agent import process
-from kprov.agent.facts.read import lines, text
+from kprov.agent.facts.read import read_lines, read_text
 
 #: File systems whose server may not answer.
 _REMOTE = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs")
 
 
-def mounts(timeout: int) -> dict[str, Any]:
+def read_mounts(timeout: int) -> dict[str, Any]:
     """File systems on devices and servers; sizes in bytes, none where a server does not answer in time."""
-    uuids = {os.path.realpath(path): name for name, path in _links("uuid")}
-    bound = _bound()
+    uuids = {os.path.realpath(path): name for name, path in _read_links("uuid")}
+    bound = _bind_mounts()
     found = []
-    for row in lines("/proc/self/mounts"):
-        device, point, kind, options, dump, passno = (_plain(word) for word in row.split()[:6])
+    for row in read_lines("/proc/self/mounts"):
+        device, point, kind, options, dump, passno = (_unescape(word) for word in row.split()[:6])
         if (not device.startswith(("/", "\\")) and ":/" not in device) or kind == "none":
             continue
         entry: dict[str, Any] = {
@@ -32,23 +32,23 @@ def mounts(timeout: int) -> dict[str, Any]:
             "dump": int(dump),
             "passno": int(passno),
         }
-        entry.update(_sizes(point, timeout if kind.startswith(_REMOTE) else 0))
+        entry.update(_read_sizes(point, timeout if kind.startswith(_REMOTE) else 0))
         entry["uuid"] = uuids.get(os.path.realpath(device), "N/A")
         found.append(entry)
     return {"mounts": found}
 
 
-def _plain(word: str) -> str:
+def _unescape(word: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)
 
 
-def _bound() -> set[str]:
+def _bind_mounts() -> set[str]:
     """Mount points that show a part of their file system."""
-    rows = [row.split() for row in lines("/proc/self/mountinfo")]
-    return {_plain(row[4]) for row in rows if row[3] != "/"}
+    rows = [row.split() for row in read_lines("/proc/self/mountinfo")]
+    return {_unescape(row[4]) for row in rows if row[3] != "/"}
 
 
-def _sizes(point: str, timeout: int) -> dict[str, int]:
+def _read_sizes(point: str, timeout: int) -> dict[str, int]:
     answer: list[os.statvfs_result] = []
 
     def ask() -> None:
@@ -79,7 +79,7 @@ def _sizes(point: str, timeout: int) -> dict[str, int]:
     }
 
 
-def _links(kind: str) -> list[tuple[str, str]]:
+def _read_links(kind: str) -> list[tuple[str, str]]:
     folder = f"/dev/disk/by-{kind}"
     try:
         return [(name, os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
@@ -87,98 +87,98 @@ def _links(kind: str) -> list[tuple[str, str]]:
         return []
 
 
-def devices() -> dict[str, Any]:
+def read_devices() -> dict[str, Any]:
     links: dict[str, dict[str, list[str]]] = {"ids": {}, "uuids": {}, "labels": {}, "masters": {}}
     for kind in ("id", "uuid", "label"):
-        for name, path in _links(kind):
+        for name, path in _read_links(kind):
             links[kind + "s"].setdefault(os.path.basename(os.path.realpath(path)), []).append(name)
     blocks = sorted(os.listdir("/sys/block")) if os.path.isdir("/sys/block") else []
     for block in blocks:
         folder = f"/sys/block/{block}/slaves"
         for device in os.listdir(folder) if os.path.isdir(folder) else []:
             links["masters"].setdefault(device, []).append(block)
-    pci = _pci()
-    return {"devices": {block: _device(block, links, pci) for block in blocks}, "device_links": links}
+    pci = _read_pci()
+    return {"devices": {block: _read_device(block, links, pci) for block in blocks}, "device_links": links}
 
 
-def _pci() -> dict[str, str]:
+def _read_pci() -> dict[str, str]:
     if not shutil.which("lspci"):
         return {}
-    rows = (row.partition(" ") for row in process.run(["lspci", "-D"])[1].splitlines())
+    rows = (row.partition(" ") for row in process.run_program(["lspci", "-D"])[1].splitlines())
     return {number: name for number, _, name in rows}
 
 
-def _device(block: str, links: dict[str, dict[str, list[str]]], pci: dict[str, str]) -> dict[str, Any]:
+def _read_device(block: str, links: dict[str, dict[str, list[str]]], pci: dict[str, str]) -> dict[str, Any]:
     base = f"/sys/block/{block}"
     found: dict[str, Any] = {
         "virtual": 1,
         "links": {kind: known.get(block, []) for kind, known in links.items()},
     }
     for name in ("vendor", "model", "sas_address", "sas_device_handle"):
-        found[name] = text(f"{base}/device/{name}")
-    serial = text(f"{base}/device/serial")
+        found[name] = read_text(f"{base}/device/{name}")
+    serial = read_text(f"{base}/device/serial")
     if serial:
         found["serial"] = serial
     wwn = next((name[4:] for name in links["ids"].get(block, []) if name.startswith("wwn-")), None)
     if wwn:
         found["wwn"] = wwn
-    none = text(f"{base}/queue/discard_max_hw_bytes") == "0"
-    scheduler = re.search(r"\[(.*)\]", text(f"{base}/queue/scheduler") or "")
+    none = read_text(f"{base}/queue/discard_max_hw_bytes") == "0"
+    scheduler = re.search(r"\[(.*)\]", read_text(f"{base}/queue/scheduler") or "")
     address = re.search(r"/([a-f0-9]{4}:[a-f0-9]{2}:[01][a-f0-9]\.[0-7])/", os.path.realpath(base) + "/")
     found.update(
-        removable=text(f"{base}/removable"),
-        support_discard="0" if none else text(f"{base}/queue/discard_granularity"),
-        rotational=text(f"{base}/queue/rotational"),
+        removable=read_text(f"{base}/removable"),
+        support_discard="0" if none else read_text(f"{base}/queue/discard_granularity"),
+        rotational=read_text(f"{base}/queue/rotational"),
         scheduler_mode=scheduler[1] if scheduler else "",
         host=pci.get(address[1], "") if address else "",
-        holders=_holders(base),
-        **_size(base, base),
+        holders=_read_holders(base),
+        **_format_size(base, base),
     )
     names = (re.search(rf"({re.escape(block)}p?\d+)", name) for name in os.listdir(base))
-    found["partitions"] = {match[1]: _partition(base, match[1], links) for match in names if match}
+    found["partitions"] = {match[1]: _read_partition(base, match[1], links) for match in names if match}
     return found
 
 
-def _partition(base: str, name: str, links: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
+def _read_partition(base: str, name: str, links: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
     path = f"{base}/{name}"
     mine: dict[str, list[str]] = {kind: known.get(name, []) for kind, known in links.items()}
     return {
         "links": mine,
-        "start": text(f"{path}/start") or "0",
+        "start": read_text(f"{path}/start") or "0",
         "uuid": next(iter(mine["uuids"]), None),
-        "holders": _holders(path),
-        **_size(path, path),
+        "holders": _read_holders(path),
+        **_format_size(path, path),
     }
 
 
-def _size(base: str, queue: str) -> dict[str, Any]:
+def _format_size(base: str, queue: str) -> dict[str, Any]:
     """Sectors in the device's own size; the kernel counts in 512 bytes."""
-    size = text(f"{queue}/queue/logical_block_size") or text(f"{queue}/queue/hw_sector_size") or 512
-    sectors = int(text(f"{base}/size") or 0) * 512 // int(size)
-    return {"sectorsize": size, "sectors": sectors, "size": _human(sectors * int(size))}
+    size = read_text(f"{queue}/queue/logical_block_size") or read_text(f"{queue}/queue/hw_sector_size") or 512
+    sectors = int(read_text(f"{base}/size") or 0) * 512 // int(size)
+    return {"sectorsize": size, "sectors": sectors, "size": _human_size(sectors * int(size))}
 
 
-def _human(size: float) -> str:
+def _human_size(size: float) -> str:
     for unit, limit in (("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
         if size >= limit:
             return f"{size / limit:.2f} {unit}"
     return f"{size:.2f} Bytes"
 
 
-def _holders(base: str) -> list[str]:
+def _read_holders(base: str) -> list[str]:
     folder = f"{base}/holders"
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return [text(f"{folder}/{name}/dm/name") or name for name in names if name.startswith("dm-")]
+    return [read_text(f"{folder}/{name}/dm/name") or name for name in names if name.startswith("dm-")]
 
 
-def lvm() -> dict[str, Any]:
+def read_lvm() -> dict[str, Any]:
     """Volume groups, logical and physical volumes; "N/A" for who may not look or has no LVM."""
     if os.geteuid() != 0 or not shutil.which("vgs"):
         return {"lvm": "N/A"}
 
     def rows(program: str, fields: str) -> list[list[str]]:
         options = ["--noheadings", "--nosuffix", "--units", "g", "--separator", ",", "-o", fields]
-        said = process.run([program, *options])[1]
+        said = process.run_program([program, *options])[1]
         return [line.strip().split(",") for line in said.splitlines() if line.strip()]
 
     groups = {

@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import Any
 
-from kprov.agent.facts.read import line, lines, text
+from kprov.agent.facts.read import read_line, read_lines, read_text
 
 _NAMES = {
     "debian": "Debian", "ubuntu": "Ubuntu", "rhel": "RedHat", "rocky": "Rocky", "almalinux": "AlmaLinux",
@@ -27,10 +27,10 @@ _FAMILIES = {
 }
 
 
-def gather(root: str = "") -> dict[str, Any]:
+def read_distribution(root: str = "") -> dict[str, Any]:
     """distribution, its version and release, and the file they are from; `root` is where /etc is."""
     fields: dict[str, str] = {}
-    for row in lines(f"{root}/etc/os-release"):
+    for row in read_lines(f"{root}/etc/os-release"):
         key, found, value = row.partition("=")
         if found and not key.startswith("#"):
             fields[key] = " ".join(shlex.split(value))
@@ -41,20 +41,20 @@ def gather(root: str = "") -> dict[str, Any]:
     facts = {
         "distribution": _NAMES.get(name, fields.get("NAME", "NA")),
         "distribution_version": version,
-        "distribution_release": fields.get("VERSION_CODENAME") or _codename(fields) or "NA",
+        "distribution_release": fields.get("VERSION_CODENAME") or _find_codename(fields) or "NA",
         "distribution_major_version": version.split(".")[0],
         "os_family": family,
     }
-    facts.update(_FILES.get(family, _os_release)(root, facts))
+    facts.update(_FILES.get(family, _read_os_release)(root, facts))
     return facts
 
 
-def _codename(fields: dict[str, str]) -> str:
+def _find_codename(fields: dict[str, str]) -> str:
     found = re.search(r"\(([^)]+)\)", fields.get("VERSION", ""))
     return found[1] if found else ""
 
 
-def _parsed(path: str, variety: str) -> dict[str, Any]:
+def _parse_file(path: str, variety: str) -> dict[str, Any]:
     return {
         "distribution_file_parsed": True,
         "distribution_file_path": path,
@@ -62,9 +62,9 @@ def _parsed(path: str, variety: str) -> dict[str, Any]:
     }
 
 
-def _debian(root: str, facts: dict[str, Any]) -> dict[str, Any]:
-    found = _parsed("/etc/os-release", "Debian")
-    exact = line(f"{root}/etc/debian_version")
+def _parse_debian(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+    found = _parse_file("/etc/os-release", "Debian")
+    exact = read_line(f"{root}/etc/debian_version")
     if facts["distribution"] == "Debian" and exact[:1].isdigit():
         found["distribution_version"] = exact
         if "." in exact:
@@ -72,32 +72,32 @@ def _debian(root: str, facts: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _redhat(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+def _parse_redhat(root: str, facts: dict[str, Any]) -> dict[str, Any]:
     if not os.path.exists(f"{root}/etc/redhat-release"):
-        return _os_release(root, facts)
-    found = _parsed("/etc/redhat-release", "RedHat")
-    said = text(f"{root}/etc/redhat-release") or ""
+        return _read_os_release(root, facts)
+    found = _parse_file("/etc/redhat-release", "RedHat")
+    said = read_text(f"{root}/etc/redhat-release") or ""
     if facts["distribution"] == "CentOS" and "Stream" in said:
         found["distribution_release"] = "Stream"
     return found
 
 
-def _alpine(root: str, facts: dict[str, Any]) -> dict[str, Any]:
-    version = line(f"{root}/etc/alpine-release") or facts["distribution_version"]
-    return {**_parsed("/etc/alpine-release", "Alpine"), "distribution_version": version}
+def _parse_alpine(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+    version = read_line(f"{root}/etc/alpine-release") or facts["distribution_version"]
+    return {**_parse_file("/etc/alpine-release", "Alpine"), "distribution_version": version}
 
 
-def _suse(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+def _parse_suse(root: str, facts: dict[str, Any]) -> dict[str, Any]:
     del root
     version = str(facts["distribution_version"])
     minor = version.split(".")[1] if "." in version else "0"
-    found = _parsed("/etc/os-release", "SUSE")
+    found = _parse_file("/etc/os-release", "SUSE")
     return {**found, "distribution_minor_version": minor, "distribution_release": minor}
 
 
-def _os_release(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+def _read_os_release(root: str, facts: dict[str, Any]) -> dict[str, Any]:
     there = os.path.exists(f"{root}/etc/os-release")
-    return _parsed("/etc/os-release", str(facts["distribution"])) if there else {}
+    return _parse_file("/etc/os-release", str(facts["distribution"])) if there else {}
 
 
-_FILES = {"Debian": _debian, "RedHat": _redhat, "Alpine": _alpine, "Suse": _suse}
+_FILES = {"Debian": _parse_debian, "RedHat": _parse_redhat, "Alpine": _parse_alpine, "Suse": _parse_suse}

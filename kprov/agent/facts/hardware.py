@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent.facts.read import lines, text
+from kprov.agent.facts.read import read_lines, read_text
 
 CPU = (
     *("processor", "processor_count", "processor_cores", "processor_threads_per_core", "processor_vcpus"),
@@ -16,7 +16,7 @@ _NAMES = ("model name", "Processor", "vendor_id", "cpu", "Vendor", "processor")
 _ONE_PER_CPU = ("armv", "aarch", "ppc")
 
 
-def cpu() -> dict[str, Any]:
+def read_cpu() -> dict[str, Any]:
     """Counts as Ansible makes them from /proc/cpuinfo: sockets, cores of the first, threads of a core."""
     found: list[str] = []
     flags: list[str] = []
@@ -24,7 +24,7 @@ def cpu() -> dict[str, Any]:
     sockets: dict[str, int] = {}
     threads: dict[str, int] = {}
     socket, core = "0", "0"
-    for row in lines("/proc/cpuinfo"):
+    for row in read_lines("/proc/cpuinfo"):
         name, _, value = (part.strip() for part in row.partition(":"))
         if name in _NAMES:
             found.append(value)
@@ -59,10 +59,10 @@ def cpu() -> dict[str, Any]:
     return {**facts, "flags": flags} if flags else facts
 
 
-def memory() -> dict[str, Any]:
+def read_memory() -> dict[str, Any]:
     """Sizes in MiB."""
     known: dict[str, int] = {}
-    for row in lines("/proc/meminfo"):
+    for row in read_lines("/proc/meminfo"):
         name, value = row.split(":", 1)
         known[name] = int(value.split()[0]) // 1024
     total, free = known.get("MemTotal", 0), known.get("MemFree", 0)
@@ -86,8 +86,8 @@ def memory() -> dict[str, Any]:
     }
 
 
-def uptime() -> dict[str, Any]:
-    said = text("/proc/uptime")
+def read_uptime() -> dict[str, Any]:
+    said = read_text("/proc/uptime")
     return {"uptime_seconds": int(float(said.split()[0]))} if said else {}
 
 
@@ -107,10 +107,10 @@ _FORMS = (
 )  # fmt: skip
 
 
-def dmi() -> dict[str, Any]:
+def read_dmi() -> dict[str, Any]:
     base = "/sys/devices/virtual/dmi/id"
-    found = {name: text(f"{base}/{name}") or "NA" for name in _DMI}
-    kind = text(f"{base}/chassis_type") or ""
+    found = {name: read_text(f"{base}/{name}") or "NA" for name in _DMI}
+    kind = read_text(f"{base}/chassis_type") or ""
     known = kind.isdigit() and int(kind) < len(_FORMS)
     found["form_factor"] = _FORMS[int(kind)] if known else "NA"
-    return {**found, "system_vendor": text(f"{base}/sys_vendor") or "NA"}
+    return {**found, "system_vendor": read_text(f"{base}/sys_vendor") or "NA"}

@@ -12,20 +12,20 @@ from typing import Any
 from kprov.agent import process
 
 
-def gather(folder: str) -> dict[str, Any]:
+def read_local_facts(folder: str) -> dict[str, Any]:
     """ansible_local: by the file's name what it holds or prints, JSON or INI; a text where that failed."""
     found: dict[str, Any] = {}
     if not os.path.exists(folder):
         return {"local": found}
     for path in sorted(glob.glob(f"{folder}/*.fact")):
-        found[os.path.basename(path)[: -len(".fact")]] = _fact(path)
+        found[os.path.basename(path)[: -len(".fact")]] = _read_fact(path)
     return {"local": found}
 
 
-def _fact(path: str) -> Any:
+def _read_fact(path: str) -> Any:
     if os.stat(path).st_mode & stat.S_IXUSR:
         try:
-            code, text, err = process.run([path])
+            code, text, err = process.run_program([path])
         except OSError as error:
             return f"Could not execute fact script ({path}): {error}"
         if code:

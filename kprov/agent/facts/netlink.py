@@ -38,7 +38,7 @@ class Route(NamedTuple):
     gateway: str
 
 
-def _ask(kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
+def _request(kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
         sock.settimeout(5)
         sock.bind((0, 0))
@@ -55,7 +55,7 @@ def _ask(kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
                 return
 
 
-def _attributes(data: bytes) -> dict[int, bytes]:
+def _parse_attributes(data: bytes) -> dict[int, bytes]:
     found = {}
     while len(data) >= 4:
         size, kind = struct.unpack_from("=HH", data)
@@ -66,25 +66,25 @@ def _attributes(data: bytes) -> dict[int, bytes]:
     return found
 
 
-def _shown(family: int, data: bytes | None) -> str:
+def _format_address(family: int, data: bytes | None) -> str:
     return socket.inet_ntop(family, data) if data else ""
 
 
-def addresses() -> list[Address]:
+def read_addresses() -> list[Address]:
     """All addresses in the kernel's order."""
     found = []
-    for _, body in _ask(_GETADDR, _DUMP, struct.pack("=BBBBI", 0, 0, 0, 0, 0)):
+    for _, body in _request(_GETADDR, _DUMP, struct.pack("=BBBBI", 0, 0, 0, 0, 0)):
         family, prefix, flags, scope, index = struct.unpack_from("=BBBBI", body)
-        known = _attributes(body[8:])
+        known = _parse_attributes(body[8:])
         local = known.get(2) or known.get(1)
         label = known.get(3, b"").rstrip(b"\0").decode()
         found.append(
             Address(
                 index,
                 family,
-                _shown(family, local),
+                _format_address(family, local),
                 prefix,
-                _shown(family, known.get(4)),
+                _format_address(family, known.get(4)),
                 _SCOPES.get(scope, str(scope)),
                 label,
                 family == socket.AF_INET and bool(flags & _SECONDARY),
@@ -93,25 +93,25 @@ def addresses() -> list[Address]:
     return found
 
 
-def route(family: int, address: str) -> Route | None:
+def find_route(family: int, address: str) -> Route | None:
     """How the kernel would send to an address; None when it would not."""
     data = socket.inet_pton(family, address)
     head = struct.pack("=BBBBBBBBI", family, len(data) * 8, 0, 0, 0, 0, 0, 0, 0)
-    for kind, body in _ask(_GETROUTE, 0, head + struct.pack("=HH", 4 + len(data), 1) + data):
+    for kind, body in _request(_GETROUTE, 0, head + struct.pack("=HH", 4 + len(data), 1) + data):
         if kind == _NEWROUTE:
-            known = _attributes(body[12:])
+            known = _parse_attributes(body[12:])
             index = struct.unpack("=I", known.get(4, b"\0" * 4))[0]
-            return Route(index, _shown(family, known.get(7)), _shown(family, known.get(5)))
+            return Route(index, _format_address(family, known.get(7)), _format_address(family, known.get(5)))
     return None
 
 
-def local_addresses(family: int) -> list[str]:
+def read_local_addresses(family: int) -> list[str]:
     """Destinations that the host takes for itself, networks with their prefix."""
     found: list[Any] = []
     head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0)
-    for kind, body in _ask(_GETROUTE, _DUMP, head):
+    for kind, body in _request(_GETROUTE, _DUMP, head):
         of, size, _, _, table, _, _, sort = struct.unpack_from("=BBBBBBBB", body)
-        known = _attributes(body[12:])
+        known = _parse_attributes(body[12:])
         if (
             kind != _NEWROUTE
             or of != family
@@ -121,5 +121,5 @@ def local_addresses(family: int) -> list[str]:
         ):
             continue
         whole = len(known[1]) * 8
-        found.append(_shown(family, known[1]) + ("" if size == whole else f"/{size}"))
+        found.append(_format_address(family, known[1]) + ("" if size == whole else f"/{size}"))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def text(path: str) -> str | None:
+def read_text(path: str) -> str | None:
     """A file's text without the white space around it; None where it cannot be read or is empty."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
@@ -12,10 +12,10 @@ def text(path: str) -> str | None:
         return None
 
 
-def line(path: str) -> str:
+def read_line(path: str) -> str:
     """A file's first line; empty where it cannot be read."""
-    return (text(path) or "").partition("\n")[0].strip()
+    return (read_text(path) or "").partition("\n")[0].strip()
 
 
-def lines(path: str) -> list[str]:
-    return (text(path) or "").splitlines()
+def read_lines(path: str) -> list[str]:
+    return (read_text(path) or "").splitlines()

@@ -10,14 +10,14 @@ from typing import Any
 
 from kprov.agent import process
 from kprov.agent.facts import distribution
-from kprov.agent.facts.read import line, lines, text
+from kprov.agent.facts.read import read_line, read_lines, read_text
 from kprov.agent.services import systemd
 from kprov.agent.services.dbus import DBusError
 
 _VERSION = ("major", "minor", "micro", "releaselevel", "serial")
 
 
-def python() -> dict[str, Any]:
+def read_python() -> dict[str, Any]:
     return {
         "python": {
             "executable": sys.executable,
@@ -38,10 +38,10 @@ _MANAGERS = (
 _OF_FAMILY = {"Debian": ("apt",), "RedHat": ("dnf5", "dnf", "yum"), "Alpine": ("apk",), "Suse": ("zypper",)}
 
 
-def pkg_mgr() -> dict[str, Any]:
+def find_package_manager() -> dict[str, Any]:
     """The family's own manager where it is there, else the first that is."""
     there = [name for path, name in _MANAGERS if os.path.exists(path)]
-    facts = distribution.gather()
+    facts = distribution.read_distribution()
     own = [name for name in there if name in _OF_FAMILY.get(facts["os_family"], ())]
     if "dnf5" in own and "dnf" in own:
         major = str(facts["distribution_major_version"])
@@ -50,10 +50,10 @@ def pkg_mgr() -> dict[str, Any]:
     return {"pkg_mgr": (own or there or ["unknown"])[0]}
 
 
-def service_mgr() -> dict[str, Any]:
+def find_service_manager() -> dict[str, Any]:
     if any(os.path.exists(path) for path in ("/run/systemd/system", "/dev/.run/systemd", "/dev/.systemd")):
         return {"service_mgr": "systemd"}
-    first = line("/proc/1/comm")
+    first = read_line("/proc/1/comm")
     if os.path.islink("/sbin/init") and os.path.basename(os.readlink("/sbin/init")) == "systemd":
         return {"service_mgr": "systemd"}
     if first in ("runit-init", "s6-svscan", "dinit"):
@@ -63,7 +63,7 @@ def service_mgr() -> dict[str, Any]:
     return {"service_mgr": "sysvinit" if os.path.exists("/etc/init.d/") else first or "service"}
 
 
-def systemd_facts() -> dict[str, Any]:
+def read_systemd() -> dict[str, Any]:
     """The manager's version and features."""
     if not os.path.isdir("/run/systemd/system"):
         return {}
@@ -75,7 +75,7 @@ def systemd_facts() -> dict[str, Any]:
     except (DBusError, OSError):
         pass
     try:
-        code, out, _ = process.run(["systemctl", "--version"])
+        code, out, _ = process.run_program(["systemctl", "--version"])
     except OSError:
         return {}
     said = out.splitlines()
@@ -87,7 +87,7 @@ def _systemd(version: str, features: str) -> dict[str, Any]:
     return {"systemd": {"version": int(number[1]) if number else 0, "features": features}}
 
 
-def lsb() -> dict[str, Any]:
+def read_lsb() -> dict[str, Any]:
     """What lsb_release says, else /etc/lsb-release."""
     found: dict[str, str] = {}
     names = {
@@ -96,10 +96,10 @@ def lsb() -> dict[str, Any]:
         "DISTRIB_CODENAME": "codename",
     }  # fmt: skip
     if shutil.which("lsb_release"):
-        code, out, _ = process.run(["lsb_release", "-a"])
+        code, out, _ = process.run_program(["lsb_release", "-a"])
         rows = [row.partition(":") for row in out.splitlines()] if code == 0 else []
     else:
-        rows = [row.partition("=") for row in lines("/etc/lsb-release")]
+        rows = [row.partition("=") for row in read_lines("/etc/lsb-release")]
     for name, _, value in rows:
         if name.strip() in names:
             found[names[name.strip()]] = value.strip().strip("\"'")
@@ -108,11 +108,11 @@ def lsb() -> dict[str, Any]:
     return {"lsb": found}
 
 
-def ssh_keys() -> dict[str, Any]:
+def read_ssh_keys() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for folder in ("/etc/ssh", "/etc/openssh", "/etc"):
         for kind in ("dsa", "rsa", "ecdsa", "ed25519"):
-            words = (text(f"{folder}/ssh_host_{kind}_key.pub") or "").split()
+            words = (read_text(f"{folder}/ssh_host_{kind}_key.pub") or "").split()
             if len(words) > 1:
                 found[f"ssh_host_key_{kind}_public"] = words[1]
                 found[f"ssh_host_key_{kind}_public_keytype"] = words[0]

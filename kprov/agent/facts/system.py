@@ -12,7 +12,7 @@ import struct
 import time
 from typing import Any
 
-from kprov.agent.facts.read import line
+from kprov.agent.facts.read import read_line
 
 PLATFORM = (
     *("system", "kernel", "kernel_version", "machine", "architecture", "userspace_architecture"),
@@ -20,7 +20,7 @@ PLATFORM = (
 )
 
 
-def platform_facts() -> dict[str, Any]:
+def read_platform() -> dict[str, Any]:
     kernel = os.uname()
     bits = str(struct.calcsize("P") * 8)
     small = "i386" if kernel.machine in ("i386", "i686", "x86_64") else kernel.machine
@@ -36,17 +36,17 @@ def platform_facts() -> dict[str, Any]:
         "hostname": kernel.nodename.split(".")[0],
         "nodename": kernel.nodename,
         "python_version": platform.python_version(),
-        "machine_id": line("/var/lib/dbus/machine-id") or line("/etc/machine-id"),
+        "machine_id": read_line("/var/lib/dbus/machine-id") or read_line("/etc/machine-id"),
     }
 
 
-def names() -> dict[str, Any]:
+def read_host_names() -> dict[str, Any]:
     """Apart from the rest: the resolver may take its time."""
     fqdn = socket.getfqdn()
     return {"fqdn": fqdn, "domain": fqdn.partition(".")[2]}
 
 
-def user() -> dict[str, Any]:
+def read_user() -> dict[str, Any]:
     entry = pwd.getpwuid(os.getuid())
     return {
         "user_id": entry.pw_name,
@@ -62,11 +62,11 @@ def user() -> dict[str, Any]:
     }
 
 
-def env() -> dict[str, Any]:
+def read_environment() -> dict[str, Any]:
     return {"env": dict(os.environ)}
 
 
-def date_time() -> dict[str, Any]:
+def read_date_time() -> dict[str, Any]:
     """One moment in Ansible's forms: local time, and UTC where a name begins with iso8601 and ends in Z."""
     now = time.time()
     local = dt.datetime.fromtimestamp(now).astimezone()
@@ -90,11 +90,11 @@ def date_time() -> dict[str, Any]:
     }
 
 
-def cmdline() -> dict[str, Any]:
+def read_cmdline() -> dict[str, Any]:
     """The kernel's command line: words without a value are true; `proc_cmdline` keeps all of several."""
     last: dict[str, Any] = {}
     every: dict[str, Any] = {}
-    for word in shlex.split(line("/proc/cmdline"), posix=False):
+    for word in shlex.split(read_line("/proc/cmdline"), posix=False):
         name, equals, text = word.partition("=")
         value: Any = text if equals else True
         last[name] = value
@@ -106,7 +106,7 @@ def cmdline() -> dict[str, Any]:
     return {"cmdline": last, "proc_cmdline": every}
 
 
-def chroot() -> dict[str, Any]:
+def is_chroot() -> dict[str, Any]:
     here = os.stat("/")
     try:
         init = os.stat("/proc/1/root/.")
@@ -115,5 +115,5 @@ def chroot() -> dict[str, Any]:
     return {"is_chroot": (here.st_dev, here.st_ino) != (init.st_dev, init.st_ino)}
 
 
-def loadavg() -> dict[str, Any]:
+def read_loadavg() -> dict[str, Any]:
     return {"loadavg": dict(zip(("1m", "5m", "15m"), os.getloadavg()))}

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from kprov.agent.facts.read import lines, text
+from kprov.agent.facts.read import read_lines, read_text
 
 _DMI = "/sys/devices/virtual/dmi/id/"
 _CONTAINERS = {"docker", "lxc", "podman", "openvz", "containerd"}
@@ -25,7 +25,7 @@ _CPUS = (
 )
 
 
-class _Found:
+class _Detection:
     """The first thing found names the type; all are told in the lists."""
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class _Found:
         self.first = self.first or (kind, role)
 
 
-def gather() -> dict[str, Any]:
-    found = _Found()
-    _containers(found)
-    _machines(found)
-    _hosts(found)
+def read_virtualization() -> dict[str, Any]:
+    found = _Detection()
+    _detect_containers(found)
+    _detect_machines(found)
+    _detect_host_roles(found)
     kind, role = found.first or ("NA", "NA")
     return {
         "virtualization_type": kind,
@@ -51,15 +51,15 @@ def gather() -> dict[str, Any]:
     }
 
 
-def _containers(found: _Found) -> None:
-    for row in lines("/proc/1/cgroup"):
+def _detect_containers(found: _Detection) -> None:
+    for row in read_lines("/proc/1/cgroup"):
         if re.search(r"/docker(/|-[0-9a-f]+\.scope)", row):
             found.add("docker")
         if "/lxc/" in row or "/machine.slice/machine-lxc" in row:
             found.add("lxc")
         if "/system.slice/containerd.service" in row:
             found.add("containerd")
-    for row in (text("/proc/1/environ") or "").split("\0"):
+    for row in (read_text("/proc/1/environ") or "").split("\0"):
         for kind in ("lxc", "podman"):
             if f"container={kind}" in row:
                 found.add(kind)
@@ -67,7 +67,7 @@ def _containers(found: _Found) -> None:
             found.add("container")
     if os.path.exists("/proc/vz") and not os.path.exists("/proc/lve"):
         found.add("openvz", "host" if os.path.exists("/proc/bc") else "guest")
-    systemd = text("/run/systemd/container")
+    systemd = read_text("/run/systemd/container")
     if systemd:
         found.add(systemd)
     if os.path.exists("/.dockerenv") or os.path.exists("/.dockerinit"):
@@ -75,14 +75,14 @@ def _containers(found: _Found) -> None:
     if systemd or found.techs["guest"] & _CONTAINERS:
         found.techs["guest"].add("container")
     if os.path.exists("/proc/xen"):
-        host = any("control_d" in row for row in lines("/proc/xen/capabilities"))
+        host = any("control_d" in row for row in read_lines("/proc/xen/capabilities"))
         found.add("xen", "host" if host else "guest")
 
 
-def _machines(found: _Found) -> None:
-    product, vendor = text(_DMI + "product_name") or "", text(_DMI + "sys_vendor") or ""
-    bios = text(_DMI + "bios_vendor") or ""
-    family = text(_DMI + "product_family")
+def _detect_machines(found: _Detection) -> None:
+    product, vendor = read_text(_DMI + "product_name") or "", read_text(_DMI + "sys_vendor") or ""
+    bios = read_text(_DMI + "bios_vendor") or ""
+    family = read_text(_DMI + "product_family")
     checks = [
         ("kvm", product in _KVM_PRODUCTS),
         ("RHV", vendor == "Red Hat" and family == "RHV"),
@@ -98,14 +98,14 @@ def _machines(found: _Found) -> None:
     for kind, is_it in checks:
         if is_it:
             found.add(kind)
-    for row in lines("/proc/cpuinfo"):
+    for row in read_lines("/proc/cpuinfo"):
         for pattern, kind in _CPUS:
             if re.match(pattern, row):
                 found.add(kind)
 
 
-def _hosts(found: _Found) -> None:
-    loaded = {row.split(" ", 1)[0] for row in lines("/proc/modules")}
+def _detect_host_roles(found: _Detection) -> None:
+    loaded = {row.split(" ", 1)[0] for row in read_lines("/proc/modules")}
     if "kvm" in loaded:
         found.add("kvm", "host")
     if "vboxdrv" in loaded:

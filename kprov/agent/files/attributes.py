@@ -22,7 +22,7 @@ def forget_names() -> None:
     _looked_up.clear()
 
 
-def _entry(look: Callable[[Any], Any], what: Any) -> Any:
+def _look_up(look: Callable[[Any], Any], what: Any) -> Any:
     """What pwd's or grp's function `look` says; KeyError when there is none."""
     key = (look.__name__, what)
     if key not in _looked_up:
@@ -35,7 +35,7 @@ def owner_id(owner: Any) -> int:
     if isinstance(owner, int) or str(owner).isdigit():
         return int(owner)
     try:
-        return int(_entry(pwd.getpwnam, owner).pw_uid)
+        return int(_look_up(pwd.getpwnam, owner).pw_uid)
     except KeyError:
         raise ModuleError(f"chown failed: failed to look up user {owner}") from None
 
@@ -45,7 +45,7 @@ def group_id(group: Any) -> int:
     if isinstance(group, int) or str(group).isdigit():
         return int(group)
     try:
-        return int(_entry(grp.getgrnam, group).gr_gid)
+        return int(_look_up(grp.getgrnam, group).gr_gid)
     except KeyError:
         raise ModuleError(f"chgrp failed: failed to look up group {group}") from None
 
@@ -53,12 +53,12 @@ def group_id(group: Any) -> int:
 def name_of(look: Any, number: int) -> str:
     """The name of a uid or gid, or the number as text."""
     try:
-        return str(_entry(look, number)[0])
+        return str(_look_up(look, number)[0])
     except KeyError:
         return str(number)
 
 
-def any_given(args: dict[str, Any]) -> bool:
+def has_attributes(args: dict[str, Any]) -> bool:
     """Whether the arguments say anything about attributes."""
     return any(args.get(name) is not None for name in ("owner", "group", "mode", "attributes"))
 
@@ -78,8 +78,8 @@ def set_attributes(
     """
     if follow:
         path = os.path.realpath(path) if os.path.islink(path) else path
-    _selinux(path, args)
-    if not any_given(args):
+    _check_selinux(path, args)
+    if not has_attributes(args):
         return False
     try:
         now = os.lstat(path)
@@ -88,29 +88,29 @@ def set_attributes(
             return True
         raise
     try:
-        changed = _owned(path, args, now, check=check, diff=diff)
-        changed = _moded(path, args.get("mode"), now, check=check, diff=diff) or changed
-        return _flagged(path, args.get("attributes"), check=check, diff=diff) or changed
+        changed = _set_owner(path, args, now, check=check, diff=diff)
+        changed = _set_mode(path, args.get("mode"), now, check=check, diff=diff) or changed
+        return _set_flags(path, args.get("attributes"), check=check, diff=diff) or changed
     except ModuleError as error:
         error.result.setdefault("path", path)
         raise
 
 
-def _note(diff: dict[str, Any] | None, name: str, before: Any, after: Any) -> None:
+def _note_difference(diff: dict[str, Any] | None, name: str, before: Any, after: Any) -> None:
     if diff is not None:
         diff.setdefault("before", {})[name] = before
         diff.setdefault("after", {})[name] = after
 
 
-def _owned(
+def _set_owner(
     path: str, args: dict[str, Any], now: os.stat_result, *, check: bool, diff: dict[str, Any] | None
 ) -> bool:
     uid = owner_id(args["owner"]) if args.get("owner") is not None else now.st_uid
     gid = group_id(args["group"]) if args.get("group") is not None else now.st_gid
     if uid != now.st_uid:
-        _note(diff, "owner", now.st_uid, uid)
+        _note_difference(diff, "owner", now.st_uid, uid)
     if gid != now.st_gid:
-        _note(diff, "group", now.st_gid, gid)
+        _note_difference(diff, "group", now.st_gid, gid)
     if (uid, gid) == (now.st_uid, now.st_gid):
         return False
     if not check:
@@ -122,7 +122,7 @@ def _owned(
     return True
 
 
-def _moded(path: str, mode: Any, now: os.stat_result, *, check: bool, diff: dict[str, Any] | None) -> bool:
+def _set_mode(path: str, mode: Any, now: os.stat_result, *, check: bool, diff: dict[str, Any] | None) -> bool:
     # Linux has no modes of links.
     if mode is None or mode == "preserve" or stat.S_ISLNK(now.st_mode):
         return False
@@ -130,25 +130,25 @@ def _moded(path: str, mode: Any, now: os.stat_result, *, check: bool, diff: dict
     current = stat.S_IMODE(now.st_mode if check else os.lstat(path).st_mode)
     wanted = modes.parse_mode(mode, current, directory=stat.S_ISDIR(now.st_mode))
     if wanted != current:
-        _note(diff, "mode", modes.shown(current), modes.shown(wanted))
+        _note_difference(diff, "mode", modes.format_mode(current), modes.format_mode(wanted))
         if not check:
             os.chmod(path, wanted)
     return wanted != current
 
 
-def _flagged(path: str, attributes: Any, *, check: bool, diff: dict[str, Any] | None) -> bool:
+def _set_flags(path: str, attributes: Any, *, check: bool, diff: dict[str, Any] | None) -> bool:
     if attributes is None:
         return False
     import shutil
 
     sign = attributes[0] if attributes[:1] in ("-", "+", "=") else "="
     wanted = attributes.lstrip("-+=") if attributes[:1] == sign else attributes
-    existing = flags(path).get("attr_flags", "")
+    existing = read_flags(path).get("attr_flags", "")
     if not wanted or (existing == wanted and sign != "-") or shutil.which("chattr") is None:
         return False
-    _note(diff, "attributes", existing, sign + wanted)
+    _note_difference(diff, "attributes", existing, sign + wanted)
     if not check:
-        code, out, err = process.run(["chattr", sign + wanted, path])
+        code, out, err = process.run_program(["chattr", sign + wanted, path])
         if code or err:
             raise ModuleError("chattr failed", details=f"Error while setting attributes: {out}{err}")
     return True
@@ -162,13 +162,13 @@ _FLAG_NAMES = {
 }  # fmt: skip
 
 
-def flags(path: str) -> dict[str, Any]:
+def read_flags(path: str) -> dict[str, Any]:
     """version, attr_flags and attributes as lsattr has them; empty where it has none or is not there."""
     import shutil
 
     if shutil.which("lsattr") is None:
         return {}
-    code, out, _ = process.run(["lsattr", "-vd", path])
+    code, out, _ = process.run_program(["lsattr", "-vd", path])
     parts = out.split()
     if code or len(parts) < 2:
         return {}
@@ -177,7 +177,7 @@ def flags(path: str) -> dict[str, Any]:
     return {"version": parts[0], "attr_flags": letters, "attributes": named}
 
 
-def _selinux(path: str, args: dict[str, Any]) -> None:
+def _check_selinux(path: str, args: dict[str, Any]) -> None:
     """Ansible leaves them aside where SELinux is off; where it is on they are not supported here yet."""
     asked = [name for name in _SELINUX if args.get(name) is not None]
     if asked and os.path.isdir("/sys/fs/selinux") and os.listdir("/sys/fs/selinux"):

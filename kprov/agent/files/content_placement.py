@@ -12,13 +12,13 @@ from kprov.agent.files import disk_space, paths
 from kprov.agent.files.attributes import set_attributes
 
 
-def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def place_content(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring `dest` to the content `_sha256`; the result of Ansible's copy.
 
     `_name` is the name it gets in a `dest` that is a folder (none: a content has no name), `_mode` the
     source's mode for mode "preserve", `_src` the source's path for the result, `_size` its bytes.
     """
-    args = preserved(args, args.get("_mode"))
+    args = resolve_preserve(args, args.get("_mode"))
     dest, name = args["dest"], args.get("_name")
     target = os.path.join(dest, name) if dest.endswith("/") and name else dest
     if paths.is_folder(target):
@@ -30,32 +30,34 @@ def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
         target = os.path.realpath(target)
     if paths.exists(target) and args.get("force") is False:
         return {"changed": False, "dest": dest, "src": args.get("_src")}
-    sums = None if paths.is_link(target) else checksums(target)
+    sums = None if paths.is_link(target) else file_checksums(target)
     if sums is None or sums["sha256"] != args["_sha256"]:
-        return _brought(target, {**args, "_named": named}, context)
-    return unchanged(target, sums["sha1"], args, context)
+        return _replace_content(target, {**args, "_named": named}, context)
+    return keep_content(target, sums["sha1"], args, context)
 
 
-def preserved(args: dict[str, Any], mode: int | None) -> dict[str, Any]:
+def resolve_preserve(args: dict[str, Any], mode: int | None) -> dict[str, Any]:
     """The arguments with the source's mode in the place of "preserve"."""
     return {**args, "mode": mode} if args.get("mode") == "preserve" else args
 
 
-def checksums(path: str, *, md5: bool = False) -> dict[str, str] | None:
+def file_checksums(path: str, *, md5: bool = False) -> dict[str, str] | None:
     """SHA-1, SHA-256 and perhaps MD5 of a file in one reading; None when there is no file."""
     if not paths.is_file(path):
         return None
     algorithms = ["sha1", "sha256", "md5"] if md5 else ["sha1", "sha256"]
     with open(path, "rb") as file:
-        return hashing.of(algorithms, iter(lambda: file.read(1 << 20), b""), os.fstat(file.fileno()).st_size)
+        return hashing.hash_parts(
+            algorithms, iter(lambda: file.read(1 << 20), b""), os.fstat(file.fileno()).st_size
+        )
 
 
-def sums_of(data: bytes) -> dict[str, str]:
+def content_checksums(data: bytes) -> dict[str, str]:
     """SHA-1, SHA-256 and MD5 of a content."""
-    return hashing.of(("sha1", "sha256", "md5"), [data], len(data))
+    return hashing.hash_parts(("sha1", "sha256", "md5"), [data], len(data))
 
 
-def unchanged(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def keep_content(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     """The content is there: its attributes remain; the result is that of Ansible's file."""
     diff: dict[str, Any] = {"before": {"path": target}, "after": {"path": target}}
     try:
@@ -73,39 +75,41 @@ def unchanged(target: str, sha1: str, args: dict[str, Any], context: Context) ->
     }
 
 
-def _brought(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _replace_content(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": True, "diff": []}
     if context.diff:
         # A large content does not travel for a diff.
         large = args.get("_size", 0) > paths.DIFF_LIMIT
         after = b"\0" * (paths.DIFF_LIMIT + 1) if large else context.content(args["_sha256"])
-        result["diff"] = [paths.difference(args["_named"], paths.shown(target), after, args.get("_src"))]
+        result["diff"] = [
+            paths.content_difference(args["_named"], paths.read_for_diff(target), after, args.get("_src"))
+        ]
     if context.check:
         return result
     try:
-        return {**result, **_written(target, args, context)}
+        return {**result, **_write_content(target, args, context)}
     except ModuleError as error:
         error.result.setdefault("diff", result["diff"])
         if args["_sha256"] in context.blobs:
-            error.result.setdefault("checksum", sums_of(context.blobs[args["_sha256"]])["sha1"])
+            error.result.setdefault("checksum", content_checksums(context.blobs[args["_sha256"]])["sha1"])
         if error.result.get("path"):
             error.result.update(paths.path_info(target), path=target)
         raise
 
 
-def _written(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _write_content(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if args["dest"].endswith("/"):
         make_folders(os.path.dirname(target), args)
-    folder = writable(target, args)
+    folder = find_writable_folder(target, args)
     aside = context.content_file(args["_sha256"], folder, os.path.splitext(target)[1])
     try:
-        sums = context.sums.get(args["_sha256"]) or checksums(aside, md5=True) or {}
-        expected(sums["sha1"], args)
-        _checked(aside, sums["sha1"], args)
+        sums = context.sums.get(args["_sha256"]) or file_checksums(aside, md5=True) or {}
+        check_checksum(sums["sha1"], args)
+        _check_arguments(aside, sums["sha1"], args)
         if args.get("backup") and paths.exists(target):
-            result["backup_file"] = paths.backup(target)
-        paths.replace(aside, target, {**args, "follow": False, "validate": None})
+            result["backup_file"] = paths.make_backup(target)
+        paths.replace_file(aside, target, {**args, "follow": False, "validate": None})
     finally:
         if os.path.lexists(aside):
             os.unlink(aside)
@@ -119,18 +123,18 @@ def _written(target: str, args: dict[str, Any], context: Context) -> dict[str, A
     }
 
 
-def _checked(path: str, sha1: str, args: dict[str, Any]) -> None:
+def _check_arguments(path: str, sha1: str, args: dict[str, Any]) -> None:
     """Refuse what is wrong with the attributes or the content before anything is changed."""
     try:
         wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
         set_attributes(path, wanted, check=True)
-        judge(path, args)
+        run_validate(path, args)
     except ModuleError as error:
         error.result.setdefault("checksum", sha1)
         raise
 
 
-def expected(sha1: str, args: dict[str, Any]) -> None:
+def check_checksum(sha1: str, args: dict[str, Any]) -> None:
     """Refuse a content that is not the one of `checksum`."""
     if args.get("checksum") and args["checksum"] != sha1:
         raise ModuleError(
@@ -140,16 +144,16 @@ def expected(sha1: str, args: dict[str, Any]) -> None:
         )
 
 
-def judge(path: str, args: dict[str, Any]) -> None:
+def run_validate(path: str, args: dict[str, Any]) -> None:
     """Let `validate` look at a temporary file, which has its owner and mode already."""
     if args.get("validate"):
         wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
         set_attributes(path, wanted, check=False)
-        code, out, err = paths.validate(args["validate"], path)
+        code, out, err = paths.run_validator(args["validate"], path)
         if code:
             lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
             # Ansible's message, unless the program's own output cannot say what happened.
-            killed = process.killed_by(args["validate"].split()[0], code)
+            killed = process.describe_signal(args["validate"].split()[0], code)
             text = f"failed to validate: {killed}" if killed else "failed to validate"
             raise ModuleError(text, exit_status=code, stdout=out, stderr=err, **lines)
 
@@ -166,16 +170,15 @@ def make_folders(folder: str, args: dict[str, Any]) -> bool:
     return bool(missing)
 
 
-def writable(target: str, args: dict[str, Any]) -> str:
+def find_writable_folder(target: str, args: dict[str, Any]) -> str:
     """The folder for a temporary file beside the target; why it is none, in Ansible's words."""
     folder = os.path.dirname(target) or "."
     if not paths.exists(folder):
         raise ModuleError(f"Destination directory {os.path.dirname(target)} does not exist")
     if not os.access(folder, os.W_OK):
         if not args.get("unsafe_writes"):
-            raise ModuleError(
-                f"Destination {os.path.dirname(target)} not writable{disk_space.lacking(folder)}"
-            )
+            reason = disk_space.explain_write_failure(folder)
+            raise ModuleError(f"Destination {os.path.dirname(target)} not writable{reason}")
         import tempfile
 
         return tempfile.gettempdir()

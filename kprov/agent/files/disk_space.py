@@ -6,7 +6,7 @@ import errno
 import os
 
 
-def lacking(folder: str) -> str:
+def explain_write_failure(folder: str) -> str:
     """What to add to a message: `: Read-only file system`, `: No space left on device`, or nothing."""
     try:
         found = os.statvfs(folder)

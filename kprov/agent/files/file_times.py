@@ -14,16 +14,16 @@ Moment = Union[float, str, None]
 Times = Tuple[Moment, Moment]
 
 
-def asked(args: dict[str, Any], state: str) -> Times:
+def parse_times(args: dict[str, Any], state: str) -> Times:
     """The access and modification time that the arguments want; for "touch" it is now unless they say it."""
     default = "now" if state == "touch" else "preserve"
     return (
-        _moment(args["access_time"] or default, args["access_time_format"]),
-        _moment(args["modification_time"] or default, args["modification_time_format"]),
+        _parse_time(args["access_time"] or default, args["access_time_format"]),
+        _parse_time(args["modification_time"] or default, args["modification_time_format"]),
     )
 
 
-def _moment(text: str, form: str) -> Moment:
+def _parse_time(text: str, form: str) -> Moment:
     if text in ("preserve", "now"):
         return None if text == "preserve" else "now"
     try:
@@ -42,8 +42,8 @@ def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, 
     if now is None:
         return check
     present = time.time()
-    access = _value(times[0], now.st_atime, present)
-    modification = _value(times[1], now.st_mtime, present)
+    access = _time_value(times[0], now.st_atime, present)
+    modification = _time_value(times[1], now.st_mtime, present)
     if (access, modification) == (now.st_atime, now.st_mtime):
         return False
     if not check:
@@ -63,7 +63,7 @@ def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, 
     return True
 
 
-def _value(moment: Moment, before: float, present: float) -> float:
+def _time_value(moment: Moment, before: float, present: float) -> float:
     if moment is None:
         return before
     return present if isinstance(moment, str) else moment

@@ -10,7 +10,7 @@ from kprov.agent.files import content_placement, paths
 from kprov.agent.files.attributes import set_attributes
 
 
-def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def place_tree(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring a tree of the operator's below `dest`; the result of Ansible's copy of a folder.
 
     `_tree` is {"files": [[name, sha256, mode, size], ...], "folders": [name, ...],
@@ -22,9 +22,9 @@ def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
     results = []
     for name, sha256, mode, size in tree["files"]:
         one = {**flat, "_name": name, "_sha256": sha256, "_mode": mode, "_size": size}
-        results.append(content_placement.place(one, context))
-    results += [_folder(os.path.join(dest, name), args, context) for name in tree["folders"]]
-    results += [_link(os.path.join(dest, name), target, args, context) for target, name in tree["links"]]
+        results.append(content_placement.place_content(one, context))
+    results += [_make_folder(os.path.join(dest, name), args, context) for name in tree["folders"]]
+    results += [_make_link(os.path.join(dest, name), target, args, context) for target, name in tree["links"]]
     changed = any(result["changed"] for result in results)
     diffs = [entry for result in results for entry in result.get("diff") or [] if isinstance(entry, dict)]
     if results and len(tree["files"]) == 1:
@@ -34,7 +34,7 @@ def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
     return {**result, "diff": diffs} if context.diff and diffs else result
 
 
-def _folder(path: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _make_folder(path: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     wanted = {**args, "mode": args.get("directory_mode")}
     if not paths.is_folder(path):
         if not context.check:
@@ -44,17 +44,17 @@ def _folder(path: str, args: dict[str, Any], context: Context) -> dict[str, Any]
     return {"changed": changed, "path": path, **paths.path_info(path)}
 
 
-def _link(path: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _make_link(path: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = not paths.is_link(path) or paths.link_target(path) != target
     if changed and not context.check:
         content_placement.make_folders(os.path.dirname(path), args)
-        paths.link(target, path)
+        paths.replace_with_link(target, path)
     if not (changed and context.check):
         changed = set_attributes(path, args, check=context.check, follow=False) or changed
     return {"changed": changed, "dest": path, "src": target, **paths.path_info(path)}
 
 
-def copy(src: str, dest: str, args: dict[str, Any], context: Context) -> bool:
+def copy_tree(src: str, dest: str, args: dict[str, Any], context: Context) -> bool:
     """Bring a folder of this host below `dest` (or `dest` itself to its content: src ends with "/").
 
     Files keep their modes, owner and group are those of the arguments. What is only in dest stays.
@@ -62,7 +62,7 @@ def copy(src: str, dest: str, args: dict[str, Any], context: Context) -> bool:
     if not src.endswith("/"):
         dest = os.path.join(dest, os.path.basename(src))
     follow = args.get("local_follow") is True
-    changed = _merged(src, dest, args, context, follow=follow)
+    changed = _merge_results(src, dest, args, context, follow=follow)
     owned = {"owner": args.get("owner"), "group": args.get("group")}
     if paths.is_folder(dest):
         changed = set_attributes(dest, owned, check=context.check, follow=False) or changed
@@ -73,7 +73,7 @@ def copy(src: str, dest: str, args: dict[str, Any], context: Context) -> bool:
     return changed
 
 
-def _merged(src: str, dest: str, args: dict[str, Any], context: Context, *, follow: bool) -> bool:
+def _merge_results(src: str, dest: str, args: dict[str, Any], context: Context, *, follow: bool) -> bool:
     changed = False
     if not paths.is_folder(dest):
         changed = True
@@ -82,19 +82,19 @@ def _merged(src: str, dest: str, args: dict[str, Any], context: Context, *, foll
             import shutil
 
             shutil.copystat(src, dest)
-    for name in paths.names(src):
+    for name in paths.list_names(src):
         source, target = os.path.join(src, name), os.path.join(dest, name)
         if paths.is_link(source) and not follow:
             if not paths.is_link(target) or paths.link_target(target) != paths.link_target(source):
                 changed = True
                 if not context.check:
-                    paths.link(paths.link_target(source), target)
+                    paths.replace_with_link(paths.link_target(source), target)
         elif paths.is_folder(source):
-            changed = _merged(source, target, args, context, follow=follow) or changed
+            changed = _merge_results(source, target, args, context, follow=follow) or changed
         elif paths.is_file(source) and paths.sha256(source) != paths.sha256(target):
             changed = True
             if not context.check:
-                paths.replace(paths.twin(source, dest), target, {"follow": True}, keep=False)
+                paths.replace_file(paths.make_twin(source, dest), target, {"follow": True}, keep=False)
                 import shutil
 
                 shutil.copymode(source, target)

@@ -11,14 +11,14 @@ from kprov.agent.context import ModuleError
 from kprov.agent.files import paths
 
 
-def joined(
+def join_fragments(
     folder: str,
     delimiter: str | None,
     regexp: str | None,
     *,
     ignore_hidden: bool,
     always_newline: bool,
-    read: Callable[[str], bytes] = paths.read,
+    read: Callable[[str], bytes] = paths.read_bytes,
 ) -> bytes:
     """The fragments one after the other, in the order of their names.
 
@@ -34,7 +34,7 @@ def joined(
     if between and (always_newline or not between.endswith(b"\n")):
         between += b"\n"
     whole = last = b""
-    for number, path in enumerate(_wanted(folder, pattern, ignore_hidden=ignore_hidden)):
+    for number, path in enumerate(_select_files(folder, pattern, ignore_hidden=ignore_hidden)):
         if number and not last.endswith(b"\n"):
             whole += b"\n"
         last = read(path)
@@ -42,10 +42,10 @@ def joined(
     return whole
 
 
-def _wanted(folder: str, pattern: re.Pattern[str] | None, *, ignore_hidden: bool) -> list[str]:
+def _select_files(folder: str, pattern: re.Pattern[str] | None, *, ignore_hidden: bool) -> list[str]:
     return [
         os.path.join(folder, name)
-        for name in paths.names(folder)
+        for name in paths.list_names(folder)
         if (pattern is None or pattern.search(name))
         and paths.is_file(os.path.join(folder, name))
         and not (ignore_hidden and name.startswith("."))

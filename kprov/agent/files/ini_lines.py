@@ -19,32 +19,32 @@ class Section(NamedTuple):
         return all(
             any(
                 match and (not values or match[2] in values)
-                for match in (_match(option, line, inactive=True) for line in lines)
+                for match in (_match_option(option, line, inactive=True) for line in lines)
             )
             for option, values in self.conditions
         )
 
 
-def _match(option: str, line: str, *, inactive: bool) -> re.Match[str] | None:
+def _match_option(option: str, line: str, *, inactive: bool) -> re.Match[str] | None:
     """An assignment to an option: [1] the sign that makes it a comment, [2] the value."""
     comment = r"[ \t]*([#;]?)" if inactive else "()"
     return re.match(rf"{comment}[ \t]*{re.escape(option)}[ \t]*(?:=|$)[ \t]*(.*)", line)
 
 
-def edited(text: str, section: Section, values: list[str], args: dict[str, Any]) -> tuple[str, bool, str]:
+def edit_lines(text: str, section: Section, values: list[str], args: dict[str, Any]) -> tuple[str, bool, str]:
     """The new text, whether it is another one, and what was done."""
     lines = text.splitlines(keepends=True) or ["\n"]
     changed = not lines[-1].endswith("\n")
     if changed:
         lines[-1] += "\n"
-    place = _found(lines, section)
+    place = _find_section(lines, section)
     if place is None:
         if args["state"] == "absent":
             return "".join(lines), changed, "OK"
-        added, message = _new(section, values, args)
+        added, message = _new_section(section, values, args)
         return "".join(lines + added), True, message
     start, end = place
-    editor = _Editor(lines[start:end], list(values), args)
+    editor = _SectionEditor(lines[start:end], list(values), args)
     if args["state"] == "present":
         editor.present()
     else:
@@ -52,7 +52,7 @@ def edited(text: str, section: Section, values: list[str], args: dict[str, Any])
     return "".join(lines[:start] + editor.lines + lines[end:]), changed or editor.changed, editor.message
 
 
-def _found(lines: list[str], section: Section) -> tuple[int, int] | None:
+def _find_section(lines: list[str], section: Section) -> tuple[int, int] | None:
     """Where the section begins (its header) and ends."""
     headers = [number for number, line in enumerate(lines) if line.startswith("[")]
     if not section.name:
@@ -64,33 +64,33 @@ def _found(lines: list[str], section: Section) -> tuple[int, int] | None:
     return None
 
 
-def _assignment(option: str, value: str | None, args: dict[str, Any]) -> str:
+def _format_assignment(option: str, value: str | None, args: dict[str, Any]) -> str:
     if value is None:
         return f"{option}\n"
     return f"{option}={value}\n" if args["no_extra_spaces"] else f"{option} = {value}\n"
 
 
-def _new(section: Section, values: list[str], args: dict[str, Any]) -> tuple[list[str], str]:
+def _new_section(section: Section, values: list[str], args: dict[str, Any]) -> tuple[list[str], str]:
     """A section that is not there, with the options that it is known by."""
     added, option, wanted = [f"[{section.name}]\n"], args["option"], list(values)
     for name, required in section.conditions:
         if name != option:
             if required:
-                added += [_assignment(name, value, args) for value in required]
+                added += [_format_assignment(name, value, args) for value in required]
             elif args["allow_no_value"]:
-                added.append(_assignment(name, None, args))
+                added.append(_format_assignment(name, None, args))
         elif not args["exclusive"]:
             wanted += [value for value in required if value not in wanted]
     if option and wanted:
-        added += [_assignment(option, value, args) for value in wanted]
+        added += [_format_assignment(option, value, args) for value in wanted]
     elif option and args["allow_no_value"]:
-        added.append(_assignment(option, None, args))
+        added.append(_format_assignment(option, None, args))
     else:
         return added, "only section added"
     return added, "section and option added"
 
 
-class _Editor:
+class _SectionEditor:
     """The lines of one section, its header among them."""
 
     def __init__(self, lines: list[str], values: list[str], args: dict[str, Any]) -> None:
@@ -104,12 +104,12 @@ class _Editor:
 
     def _matches(self, line: str, *, active: bool = False) -> re.Match[str] | None:
         inactive = self.args["modify_inactive_option"] and not active
-        return _match(self.option, line, inactive=inactive)
+        return _match_option(self.option, line, inactive=inactive)
 
     def _put(self, number: int, new: str) -> None:
         self.done.add(number)
-        old = _match(self.option, self.lines[number], inactive=True)
-        other = _match(self.option, new, inactive=True)
+        old = _match_option(self.option, self.lines[number], inactive=True)
+        other = _match_option(self.option, new, inactive=True)
         if self.args["ignore_spaces"] and old and other and not old[1]:
             differs = old[2] != other[2]
         else:
@@ -140,10 +140,10 @@ class _Editor:
             if self.values and match[2] in self.values:
                 bare = bare or (not match[2] and self.args["allow_no_value"])
                 value = None if not match[2] and self.args["allow_no_value"] else match[2]
-                self._put(number, _assignment(self.option, value, self.args))
+                self._put(number, _format_assignment(self.option, value, self.args))
                 self.values.remove(match[2])
             elif not self.values and self.args["allow_no_value"]:
-                self._put(number, _assignment(self.option, None, self.args))
+                self._put(number, _format_assignment(self.option, None, self.args))
                 return True
         return bare
 
@@ -151,7 +151,7 @@ class _Editor:
         """Other lines of the option get the values that are left; those that remain go."""
         for number, line in enumerate(self.lines):
             if self.values and number not in self.done and self._matches(line):
-                self._put(number, _assignment(self.option, self.values.pop(0), self.args))
+                self._put(number, _format_assignment(self.option, self.values.pop(0), self.args))
         kept = [
             line for number, line in enumerate(self.lines) if number in self.done or not self._matches(line)
         ]
@@ -166,7 +166,9 @@ class _Editor:
         if not self.values and self.args["allow_no_value"] and not bare:
             missing = [None]
         if missing:
-            self.lines[last + 1 : last + 1] = [_assignment(self.option, one, self.args) for one in missing]
+            self.lines[last + 1 : last + 1] = [
+                _format_assignment(self.option, one, self.args) for one in missing
+            ]
             self._changed("option added")
 
     def absent(self, *, header: bool) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.files import file_times, paths
-from kprov.agent.files.attributes import any_given, set_attributes
+from kprov.agent.files.attributes import has_attributes, set_attributes
 
 
-def difference(path: str, state: str, now: str) -> dict[str, Any]:
+def state_difference(path: str, state: str, now: str) -> dict[str, Any]:
     """The diff that every state begins with; of a removed directory it names what was in it."""
     before: dict[str, Any] = {"path": path}
     after: dict[str, Any] = {"path": path}
@@ -26,10 +26,10 @@ def difference(path: str, state: str, now: str) -> dict[str, Any]:
     return {"before": before, "after": after}
 
 
-def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def make_symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """A symbolic link at `path` to `src` (relative to the link's folder); without src one that is there."""
     path, src, follow = args["path"], args["src"], args["follow"]
-    now = paths.state(path)
+    now = paths.path_state(path)
     if src is None and follow and now == "link" and paths.exists(path):
         src = paths.link_target(path)
     if src is not None and not args["force"]:
@@ -37,17 +37,17 @@ def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if not paths.exists(os.path.join(base, src)):
             text = "src file does not exist, use 'force=yes' if you really want to create the link: "
             raise ModuleError(text + os.path.join(base, src), path=path, src=src)
-    _convertible(path, now, force=args["force"])
+    _check_convertible(path, now, force=args["force"])
     if now != "link" and src is None:
         raise ModuleError("src is required for creating new symlinks")
-    diff = difference(path, "link", now)
+    diff = state_difference(path, "link", now)
     changed = now != "link"
     if now == "link" and src is not None and paths.link_target(path) != src:
         changed = True
         diff["before"]["src"], diff["after"]["src"] = paths.link_target(path), src
     result = {"dest": path, "src": src, "changed": changed, "diff": diff}
     if changed and not context.check:
-        _make(path, now, lambda aside: os.symlink(src, aside))
+        _make_link(path, now, lambda aside: os.symlink(src, aside))
     if context.check and not paths.exists(path):
         return result
     target = os.path.realpath(path) if follow and paths.is_link(path) else path
@@ -55,7 +55,7 @@ def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
         text = "Cannot set fs attributes on a non-existent symlink target."
         result["warnings"] = [f"{text} follow should be set to False to avoid this."]
         return result
-    if any_given(args) and not (context.check and changed):
+    if has_attributes(args) and not (context.check and changed):
         result["changed"] = (
             set_attributes(target, args, check=context.check, follow=False, diff=diff) or changed
         )
@@ -64,14 +64,14 @@ def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
     return result
 
 
-def _convertible(path: str, now: str, *, force: bool) -> None:
-    if now == "directory" and force and paths.names(path):
+def _check_convertible(path: str, now: str, *, force: bool) -> None:
+    if now == "directory" and force and paths.list_names(path):
         raise ModuleError(f"the directory {path} is not empty, refusing to convert it")
     if now in ("directory", "file", "hard") and not force:
         raise ModuleError(f"refusing to convert from {now} to symlink for {path}")
 
 
-def _make(path: str, now: str, make: Any) -> None:
+def _make_link(path: str, now: str, make: Any) -> None:
     aside = os.path.join(os.path.dirname(path), f".{os.getpid()}.{time.time()}.tmp")
     try:
         if now == "directory":
@@ -86,15 +86,15 @@ def _make(path: str, now: str, make: Any) -> None:
         raise ModuleError(f"Error while {what}: {error}") from None
 
 
-def hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def make_hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """One more name, `path`, for the file `src`."""
     path, src = args["path"], args["src"]
-    now = paths.state(path)
+    now = paths.path_state(path)
     if now != "hard" and src is None:
         raise ModuleError("src is required for creating new hardlinks")
     if src is not None and not paths.exists(src):
         raise ModuleError("src does not exist", dest=path, src=src)
-    diff = difference(path, "hard", now)
+    diff = state_difference(path, "hard", now)
     changed = now != "hard"
     if now == "link":
         changed = paths.link_target(path) != src
@@ -112,7 +112,7 @@ def hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
     result = {"dest": path, "src": src, "changed": changed, "diff": diff}
     if changed and not context.check:
         source = os.path.realpath(src) if args["follow"] and paths.is_link(src) else src
-        _make(path, now, lambda aside: os.link(source, aside))
+        _make_link(path, now, lambda aside: os.link(source, aside))
     if context.check and not paths.exists(path):
         return result
     if not (context.check and changed):

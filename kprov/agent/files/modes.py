@@ -15,14 +15,14 @@ _SPECIAL = {"u": stat.S_ISUID, "g": stat.S_ISGID, "o": stat.S_ISVTX}
 _CLAUSE = re.compile(r"([ugo]+|a|)((?:[-+=][rwxXstugo]*)+)")
 
 
-def umask() -> int:
+def read_umask() -> int:
     """The umask, which can only be read by setting it."""
     now = os.umask(0)
     os.umask(now)
     return now
 
 
-def shown(mode: int) -> str:
+def format_mode(mode: int) -> str:
     """A mode as results have it, four digits or more."""
     return f"0{mode:03o}"
 
@@ -45,7 +45,7 @@ def parse_mode(mode: Any, current: int, *, directory: bool = False) -> int:
         who = "ugo" if found[1] in ("", "a") else found[1]
         for action, letters in re.findall(r"([-+=])([^-+=]*)", found[2]):
             for person in who:
-                bits = _bits(person, letters, current, directory=directory, masked=found[1] == "")
+                bits = _symbolic_bits(person, letters, current, directory=directory, masked=found[1] == "")
                 if action == "+":
                     current |= bits
                 elif action == "-":
@@ -55,14 +55,14 @@ def parse_mode(mode: Any, current: int, *, directory: bool = False) -> int:
     return current
 
 
-def _bits(person: str, letters: str, current: int, *, directory: bool, masked: bool) -> int:
+def _symbolic_bits(person: str, letters: str, current: int, *, directory: bool, masked: bool) -> int:
     """What letters mean for one of user, group and others; `masked`: nobody was named, the umask counts."""
     bits = 0
     shift = _SHIFT[person]
     for letter in letters:
         if letter in _RIGHTS:
             right = _RIGHTS[letter] << shift
-            bits |= right & ~umask() if masked else right
+            bits |= right & ~read_umask() if masked else right
         elif letter == "X":
             bits |= 1 << shift if directory or current & 0o111 else 0
         elif letter in _SHIFT:

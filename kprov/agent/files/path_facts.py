@@ -21,7 +21,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-def facts(now: os.stat_result) -> dict[str, Any]:
+def read_facts(now: os.stat_result) -> dict[str, Any]:
     """Mode, kind, ids, size, times and rights."""
     mode = now.st_mode
     found: dict[str, Any] = {"mode": f"{stat.S_IMODE(mode):04o}"}
@@ -34,7 +34,7 @@ def facts(now: os.stat_result) -> dict[str, Any]:
     return found
 
 
-def owners(now: os.stat_result) -> dict[str, str]:
+def read_owners(now: os.stat_result) -> dict[str, str]:
     """pw_name and gr_name, where they have names."""
     found = {}
     with contextlib.suppress(KeyError):

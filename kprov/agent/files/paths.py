@@ -16,7 +16,7 @@ import time
 from typing import Any, Callable, Iterator
 
 from kprov.agent import checksums, process, temporary_files
-from kprov.agent.context import ModuleError, truth
+from kprov.agent.context import ModuleError, parse_boolean
 from kprov.agent.files import modes
 from kprov.agent.files.attributes import group_id, name_of, owner_id, set_attributes
 from kprov.agent.files.modes import parse_mode
@@ -66,7 +66,7 @@ def link_target(path: str) -> str:
     return os.readlink(path)
 
 
-def matches(pattern: str, folder: str | None) -> list[str]:
+def expand_glob(pattern: str, folder: str | None) -> list[str]:
     """The paths that a pattern of the shell means, in a folder when it is relative."""
     import glob
 
@@ -80,12 +80,12 @@ def walk(
     return os.walk(path, onerror=onerror, followlinks=links)
 
 
-def names(path: str) -> list[str]:
+def list_names(path: str) -> list[str]:
     """The names in a folder, sorted."""
     return sorted(os.listdir(path))
 
 
-def state(path: str) -> str:
+def path_state(path: str) -> str:
     """absent, link, directory, hard (a file of several names) or file (all else), as Ansible says it."""
     now = lstat(path)
     if now is None:
@@ -97,13 +97,13 @@ def state(path: str) -> str:
     return "hard" if now.st_nlink > 1 else "file"
 
 
-def read(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
     """A file's content."""
     with open(path, "rb") as file:
         return file.read()
 
 
-def shown(path: str) -> bytes | None:
+def read_for_diff(path: str) -> bytes | None:
     """As much of a file as a diff needs: all, or enough to see that it is too large; None: no file."""
     if not is_file(path):
         return None
@@ -113,26 +113,26 @@ def shown(path: str) -> bytes | None:
 
 def read_text(path: str) -> str:
     """A file's content as text; bytes that are none survive a way there and back."""
-    return read(path).decode("utf-8", "surrogateescape")
+    return read_bytes(path).decode("utf-8", "surrogateescape")
 
 
-def digest(path: str, algorithm: str) -> str | None:
+def hash_file(path: str, algorithm: str) -> str | None:
     """A hash of a file; None when it cannot be read."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            return checksums.of([algorithm], iter(lambda: file.read(1 << 20), b""), size)[algorithm]
+            return checksums.hash_parts([algorithm], iter(lambda: file.read(1 << 20), b""), size)[algorithm]
     except OSError:
         return None
 
 
 def sha1(path: str) -> str | None:
     """SHA-1 of a file, which Ansible calls its checksum; None when it cannot be read."""
-    return digest(path, "sha1")
+    return hash_file(path, "sha1")
 
 
 def sha256(path: str) -> str | None:
-    return digest(path, "sha256")
+    return hash_file(path, "sha256")
 
 
 def path_info(path: str) -> dict[str, Any]:
@@ -145,13 +145,15 @@ def path_info(path: str) -> dict[str, Any]:
         "gid": now.st_gid,
         "owner": name_of(pwd.getpwuid, now.st_uid),
         "group": name_of(grp.getgrgid, now.st_gid),
-        "mode": modes.shown(bits.S_IMODE(now.st_mode)),
-        "state": state(path),
+        "mode": modes.format_mode(bits.S_IMODE(now.st_mode)),
+        "state": path_state(path),
         "size": now.st_size,
     }
 
 
-def difference(path: str, before: bytes | None, after: bytes, source: str | None = None) -> dict[str, Any]:
+def content_difference(
+    path: str, before: bytes | None, after: bytes, source: str | None = None
+) -> dict[str, Any]:
     """Before (None: nothing was there) and after for --diff; long or binary contents are only named.
 
     `source` is what stands above the new content, the path unless it has another.
@@ -185,24 +187,24 @@ def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
     }
 
 
-def backup(path: str) -> str:
+def make_backup(path: str) -> str:
     """Copy a file beside itself with the time in its name; its attributes too."""
     number, moment = os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~")
     while os.path.lexists(f"{path}.{number}.{moment}"):
         number += 1  # One agent makes several a second.
     target = f"{path}.{number}.{moment}"
-    copied(path, target, os.path.dirname(target))
+    copy_file(path, target, os.path.dirname(target))
     return target
 
 
-def copied(source: str, target: str, folder: str) -> None:
+def copy_file(source: str, target: str, folder: str) -> None:
     """A durable copy of a file of this host with its owner, mode and times."""
-    aside = twin(source, folder)
+    aside = make_twin(source, folder)
     try:
         now = os.stat(source)
         with contextlib.suppress(PermissionError):
             os.chown(aside, now.st_uid, now.st_gid)
-        durable(aside)
+        sync_file(aside)
         os.rename(aside, target)
         sync_folder(folder or ".")
     finally:
@@ -210,11 +212,11 @@ def copied(source: str, target: str, folder: str) -> None:
             os.unlink(aside)
 
 
-def twin(source: str, folder: str, suffix: str = "") -> str:
+def make_twin(source: str, folder: str, suffix: str = "") -> str:
     """A temporary file in a folder with the content, mode and times of a file of this host."""
     import shutil
 
-    aside = beside(folder, suffix)
+    aside = make_temporary(folder, suffix)
     try:
         shutil.copyfile(source, aside)
         shutil.copystat(source, aside)
@@ -224,9 +226,9 @@ def twin(source: str, folder: str, suffix: str = "") -> str:
     return aside
 
 
-def link(target: str, path: str) -> None:
+def replace_with_link(target: str, path: str) -> None:
     """A symbolic link in the place of whatever is at a path."""
-    aside = temporary_files.name(os.path.dirname(path) or ".")
+    aside = temporary_files.make_name(os.path.dirname(path) or ".")
     os.symlink(target, aside)
     try:
         os.rename(aside, path)
@@ -236,28 +238,28 @@ def link(target: str, path: str) -> None:
     sync_folder(os.path.dirname(path) or ".")
 
 
-def beside(folder: str, suffix: str = "") -> str:
+def make_temporary(folder: str, suffix: str = "") -> str:
     """A new empty file in a folder, for its owner only."""
-    handle, path = temporary_files.file(folder or ".", suffix)
+    handle, path = temporary_files.make_file(folder or ".", suffix)
     os.close(handle)
     return path
 
 
-def replace(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) -> None:
+def replace_file(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) -> None:
     """Put a temporary file in the place of `dest`, durably; the temporary one is gone afterwards.
 
     A new file has 0666 without the umask; one that was there passes its owner, mode and extended attributes
     on (`keep`); what args say comes above both. A link is followed unless `follow` is false.
     """
-    target = os.path.realpath(dest) if truth(args.get("follow"), default=True) else dest
+    target = os.path.realpath(dest) if parse_boolean(args.get("follow"), default=True) else dest
     try:
-        _dress(source, target, args, keep=keep)
-        validated(args.get("validate"), source)
-        durable(source)
+        _copy_attributes(source, target, args, keep=keep)
+        check_valid(args.get("validate"), source)
+        sync_file(source)
         try:
             os.rename(source, target)
         except OSError as error:
-            if not truth(args.get("unsafe_writes")) or error.errno not in _UNRENAMED:
+            if not parse_boolean(args.get("unsafe_writes")) or error.errno not in _UNRENAMED:
                 raise
             import shutil
 
@@ -273,9 +275,9 @@ def replace(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) 
         set_attributes(target, {"attributes": args["attributes"]}, check=False)
 
 
-def _dress(source: str, target: str, args: dict[str, Any], *, keep: bool) -> None:
+def _copy_attributes(source: str, target: str, args: dict[str, Any], *, keep: bool) -> None:
     now = None if is_link(target) else stat(target)
-    base = 0o666 & ~modes.umask()
+    base = 0o666 & ~modes.read_umask()
     if now is not None and keep:
         base = bits.S_IMODE(now.st_mode)
         import shutil
@@ -293,7 +295,7 @@ def _dress(source: str, target: str, args: dict[str, Any], *, keep: bool) -> Non
     )
 
 
-def durable(path: str) -> None:
+def sync_file(path: str) -> None:
     """Wait until a file's content is on the disk."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
@@ -308,13 +310,13 @@ def sync_folder(folder: str) -> None:
         os.close(handle)
 
 
-def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
+def write_file(dest: str, content: bytes, args: dict[str, Any]) -> None:
     """Write a content to a path, whole or not at all."""
-    target = os.path.realpath(dest) if truth(args.get("follow"), default=True) else dest
+    target = os.path.realpath(dest) if parse_boolean(args.get("follow"), default=True) else dest
     try:
-        path = beside(os.path.dirname(target))
+        path = make_temporary(os.path.dirname(target))
     except OSError as error:
-        if not truth(args.get("unsafe_writes")):
+        if not parse_boolean(args.get("unsafe_writes")):
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             text = (
@@ -323,17 +325,17 @@ def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
             raise ModuleError(f"{text}: {error.strerror}") from None
         import tempfile
 
-        path = beside(tempfile.gettempdir())
+        path = make_temporary(tempfile.gettempdir())
     try:
         with open(path, "wb") as file:
             file.write(content)
     except OSError:
         os.unlink(path)
         raise
-    replace(path, dest, args)
+    replace_file(path, dest, args)
 
 
-def validate(command: str, path: str) -> tuple[int, str, str]:
+def run_validator(command: str, path: str) -> tuple[int, str, str]:
     """Exit code, output and errors of a program that judges a file; %s in its line is the file's path.
 
     The errors end with the signal's name where a signal killed the program.
@@ -343,14 +345,14 @@ def validate(command: str, path: str) -> tuple[int, str, str]:
     import shlex
 
     line = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(command % path)]
-    code, out, err = process.run(line)
-    killed = process.killed_by(line[0], code)
+    code, out, err = process.run_program(line)
+    killed = process.describe_signal(line[0], code)
     return code, out, f"{err}{killed}" if killed else err
 
 
-def validated(command: str | None, path: str) -> None:
+def check_valid(command: str | None, path: str) -> None:
     """Refuse a file that its program refuses."""
     if command:
-        code, _, err = validate(command, path)
+        code, _, err = run_validator(command, path)
         if code:
             raise ModuleError(f"failed to validate: rc:{code} error:{err}")

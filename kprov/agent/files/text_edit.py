@@ -12,19 +12,19 @@ from kprov.agent.files.attributes import group_id, owner_id, set_attributes
 _ATTRIBUTES = "ownership, perms or SE linux context changed"
 
 
-def before(args: dict[str, Any], what: str, *, create: bool) -> bytes | None:
+def read_original(args: dict[str, Any], what: str, *, create: bool) -> bytes | None:
     """A file's content; None for one that is to be made. `what` begins the text for one that is missing."""
     path = args["path"]
     if paths.is_folder(path):
         raise ModuleError(f"Path {path} is a directory !", rc=256)
     if paths.exists(path):
-        return paths.read(path)
+        return paths.read_bytes(path)
     if not create:
         raise ModuleError(f"{what} {path} does not exist !", rc=257)
     return None
 
 
-def finish(
+def write_result(
     path: str, old: bytes | None, new: bytes, message: str, args: dict[str, Any], context: Context
 ) -> dict[str, Any]:
     """Write what was edited, set attributes; changed, msg, backup_file, diff. No message: no change."""
@@ -34,14 +34,14 @@ def finish(
         # What is written anew gets its attributes before it takes its place.
         other = set_attributes(path, args, check=context.check or bool(message), diff=attributes)
     else:
-        other = bool(message) and not context.check and _not_by_default(args, attributes)
+        other = bool(message) and not context.check and _differs_from_default(args, attributes)
     if message and not context.check:
         if args.get("backup") and old is not None:
-            result["backup_file"] = paths.backup(path)
+            result["backup_file"] = paths.make_backup(path)
         folder = os.path.dirname(os.path.realpath(path))
         if not paths.exists(folder):
             os.makedirs(folder)
-        paths.write(path, new, {**args, "follow": True})
+        paths.write_file(path, new, {**args, "follow": True})
     if other:
         result["msg"] = f"{message} and {_ATTRIBUTES}" if message else _ATTRIBUTES
         result["changed"] = True
@@ -57,16 +57,16 @@ def _attribute_diff(path: str, attributes: dict[str, Any]) -> dict[str, Any]:
     return {**attributes, "before_header": header, "after_header": header}
 
 
-def _not_by_default(args: dict[str, Any], diff: dict[str, Any]) -> bool:
+def _differs_from_default(args: dict[str, Any], diff: dict[str, Any]) -> bool:
     """Whether a new file's attributes are not those it has without arguments, which Ansible tells."""
-    base = 0o666 & ~modes.umask()
+    base = 0o666 & ~modes.read_umask()
     wanted: dict[str, tuple[Any, Any]] = {}
     if args.get("owner") is not None:
         wanted["owner"] = (os.geteuid(), owner_id(args["owner"]))
     if args.get("group") is not None:
         wanted["group"] = (os.getegid(), group_id(args["group"]))
     if args.get("mode") is not None:
-        wanted["mode"] = (modes.shown(base), modes.shown(modes.parse_mode(args["mode"], base)))
+        wanted["mode"] = (modes.format_mode(base), modes.format_mode(modes.parse_mode(args["mode"], base)))
     if args.get("attributes") is not None:
         wanted["attributes"] = ("", args["attributes"])
     for name, (before, after) in wanted.items():

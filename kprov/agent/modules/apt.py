@@ -59,15 +59,15 @@ def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[st
     upgrade = None if args["upgrade"] == "no" else args["upgrade"]
     some = bool(args["package"] or upgrade or args["deb"])
     if args["clean"]:
-        cleaned = _clean(context)
+        cleaned = _clean_cache(context)
         if not some:
             return cleaned
-    cache = {"cache_updated": False, "cache_update_time": apt_commands.cache_time()}
+    cache = {"cache_updated": False, "cache_update_time": apt_commands.read_cache_time()}
     if args["update_cache"] or args["cache_valid_time"]:
-        if apt_cache.is_due(args["cache_valid_time"], time.time()):
+        if apt_cache.is_update_due(args["cache_valid_time"], time.time()):
             if not context.check:
-                apt_cache.update(args, warnings)
-            after = apt_commands.cache_time()
+                apt_cache.update_lists(args, warnings)
+            after = apt_commands.read_cache_time()
             cache = {
                 "cache_updated": context.check or after != cache["cache_update_time"],
                 "cache_update_time": after,
@@ -75,13 +75,13 @@ def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[st
         if not some:
             return {"changed": cache["cache_updated"], **cache}
     if upgrade:
-        return apt_upgrade.upgrade(upgrade, args, context, warnings)
+        return apt_upgrade.upgrade_packages(upgrade, args, context, warnings)
     if args["deb"]:
-        return _deb(args, context)
-    return _packages(args, context, warnings, cache)
+        return _install_deb(args, context)
+    return _install_or_remove(args, context, warnings, cache)
 
 
-def _packages(
+def _install_or_remove(
     args: dict[str, Any], context: Context, warnings: list[str], cache: dict[str, Any]
 ) -> dict[str, Any]:
     given = args["package"] or []
@@ -89,37 +89,37 @@ def _packages(
     if args["state"] == "latest" and "*" in given:
         if names:
             raise ModuleError("unable to install additional packages when upgrading all installed packages")
-        return apt_upgrade.upgrade("yes", args, context, warnings)
+        return apt_upgrade.upgrade_packages("yes", args, context, warnings)
     for name in names:
         if name.count("=") > 1:
             raise ModuleError(f"invalid package spec: {name}")
     if not names and args["autoclean"]:
-        return apt_install.cleanup("autoclean", "Del ", args, context)
+        return apt_install.clean_up("autoclean", "Del ", args, context)
     if not names and args["autoremove"]:
         sign = "The following packages will be REMOVED"
-        return apt_install.cleanup("autoremove", sign, args, context)
+        return apt_install.clean_up("autoremove", sign, args, context)
     if args["state"] == "absent":
-        return apt_install.remove(names, args, context)
+        return apt_install.remove_packages(names, args, context)
     try:
-        return {**apt_install.install(names, args, context), **cache}
+        return {**apt_install.install_packages(names, args, context), **cache}
     except ModuleError as error:
         error.result.update(cache)
         raise
 
 
-def _deb(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _install_deb(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args["state"] != "present":
         raise ModuleError("deb only supports state=present")
     if "://" not in args["deb"]:
-        return deb_files.install(args["deb"].split(","), args, context)
-    with url_requests.downloaded(args["deb"], suffix=".deb") as path:
-        return deb_files.install([path], args, context)
+        return deb_files.install_files(args["deb"].split(","), args, context)
+    with url_requests.download_file(args["deb"], suffix=".deb") as path:
+        return deb_files.install_files([path], args, context)
 
 
-def _clean(context: Context) -> dict[str, Any]:
-    code, out, err = (0, "", "") if context.check else apt_commands.run(["apt-get", "clean"])
+def _clean_cache(context: Context) -> dict[str, Any]:
+    code, out, err = (0, "", "") if context.check else apt_commands.run_command(["apt-get", "clean"])
     if code or err:
         said = f": {err}" if err else ""
         raise ModuleError(f"apt-get clean failed{said}", rc=code, stdout=out, stdout_lines=out.splitlines())
-    diff = apt_commands.prepared(out) if context.diff else {}
-    return {"changed": True, "msg": out, **apt_commands.answer(out, err), "diff": diff}
+    diff = apt_commands.prepare_diff(out) if context.diff else {}
+    return {"changed": True, "msg": out, **apt_commands.output_values(out, err), "diff": diff}

@@ -36,14 +36,14 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(
             f"{repo}: PPAs are not supported; use deb822_repository with the PPA's uris and signed_by"
         )
-    sources = sources_list.load()
-    before = {path: sources_list.text(lines) for path, lines in sources.items() if lines}
-    source, new = sources_list.wanted(repo), None
+    sources = sources_list.load_files()
+    before = {path: sources_list.render_file(lines) for path, lines in sources.items() if lines}
+    source, new = sources_list.parse_repository(repo), None
     if args["state"] == "present":
-        new = sources_list.add(sources, source, args["filename"])
+        new = sources_list.add_source(sources, source, args["filename"])
     else:
-        sources_list.remove(sources, source)
-    after = {path: sources_list.text(lines) for path, lines in sources.items() if lines}
+        sources_list.remove_source(sources, source)
+    after = {path: sources_list.render_file(lines) for path, lines in sources.items() if lines}
     added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
     warnings: list[str] = []
     result: dict[str, Any] = {
@@ -58,7 +58,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         _save(before, after, args["mode"], new)
         if args["update_cache"]:
             try:
-                apt_cache.update({**args, "lock_timeout": 60}, warnings)
+                apt_cache.update_lists({**args, "lock_timeout": 60}, warnings)
             except ModuleError:
                 _save(after, before, None, None)
                 raise
@@ -78,7 +78,7 @@ def _save(before: dict[str, str], after: dict[str, str], mode: Any, new: str | N
     for path, text in after.items():
         if before.get(path) != text:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            paths.write(path, text.encode("utf-8", "surrogateescape"), {})
+            paths.write_file(path, text.encode("utf-8", "surrogateescape"), {})
             if path == new:
                 set_attributes(path, {"mode": mode}, check=False)
     for path in set(before) - set(after):

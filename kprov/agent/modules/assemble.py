@@ -27,7 +27,7 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Make `dest` of the fragments below `src`, or of those of the operator (`_sha256`)."""
     if args.get("_sha256") is not None:
-        return _of_the_operator(args, context)
+        return _place_from_operator(args, context)
     src, dest = args["src"], args["dest"]
     if not paths.exists(src):
         raise ModuleError(f"Source ({src}) does not exist")
@@ -35,46 +35,48 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(f"Source ({src}) is not a directory")
     if args["validate"] and "%s" not in args["validate"]:
         raise ModuleError(f"validate must contain %s: {args['validate']}")
-    data = fragments.joined(
+    data = fragments.join_fragments(
         src, args["delimiter"], args["regexp"], ignore_hidden=args["ignore_hidden"], always_newline=False
     )
-    sums = content_placement.sums_of(data)
+    sums = content_placement.content_checksums(data)
     result: dict[str, Any] = {"src": src, "dest": dest, "msg": "OK"}
     result.update(checksum=sums["sha1"], md5sum=sums["md5"])
-    now = content_placement.checksums(dest)
+    now = content_placement.file_checksums(dest)
     changed = now is None or now["sha1"] != sums["sha1"]
     if changed:
         if context.diff:
-            result["diff"] = [paths.difference(dest, paths.shown(dest), data)]
+            result["diff"] = [paths.content_difference(dest, paths.read_for_diff(dest), data)]
         if args["validate"]:
-            result["validation"] = _judged(data, args["validate"])
+            result["validation"] = _run_validate(data, args["validate"])
         if now and args["backup"] and not context.check:
-            result["backup_file"] = paths.backup(dest)
+            result["backup_file"] = paths.make_backup(dest)
         if not context.check:
-            paths.write(dest, data, {**args, "follow": False, "validate": None})
+            paths.write_file(dest, data, {**args, "follow": False, "validate": None})
     result["changed"] = set_attributes(dest, args, check=context.check, follow=False) or changed
     return {**result, **paths.path_info(dest)}
 
 
-def _of_the_operator(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _place_from_operator(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """As Ansible, with a diff also of what is the same: it never knows the checksum of the fragments."""
     data = context.content(args["_sha256"])
-    sums = content_placement.sums_of(data)
-    before = paths.shown(args["dest"]) if context.diff else None
-    placed = content_placement.place(args, context)
+    sums = content_placement.content_checksums(data)
+    before = paths.read_for_diff(args["dest"]) if context.diff else None
+    placed = content_placement.place_content(args, context)
     placed.update(md5sum=sums["md5"], checksum=sums["sha1"])
     placed.setdefault("dest", args["dest"])
-    placed["diff"] = paths.difference(args["dest"], before, data, args.get("_src")) if context.diff else {}
+    placed["diff"] = (
+        paths.content_difference(args["dest"], before, data, args.get("_src")) if context.diff else {}
+    )
     return placed
 
 
-def _judged(data: bytes, command: str) -> dict[str, Any]:
+def _run_validate(data: bytes, command: str) -> dict[str, Any]:
     """What the program of `validate` says of a content."""
-    handle, path = temporary_files.file()
+    handle, path = temporary_files.make_file()
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        code, out, err = paths.validate(command, path)
+        code, out, err = paths.run_validator(command, path)
     finally:
         os.unlink(path)
     if code:

@@ -33,7 +33,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         context.blobs[sha256] = context.content(sha256)
     child = os.fork()
     if child == 0:
-        _detached(path, job, args, context)
+        _start_detached(path, job, args, context)
     os.waitpid(child, 0)
     return {
         "changed": True,
@@ -50,7 +50,7 @@ def _folder(context: Context) -> str:
     )
 
 
-def _detached(path: str, job: str, args: dict[str, Any], context: Context) -> None:
+def _start_detached(path: str, job: str, args: dict[str, Any], context: Context) -> None:
     """In a child: leave the agent, so that the job outlives the connection, and watch over the job's time."""
     try:
         os.setsid()
@@ -65,14 +65,14 @@ def _detached(path: str, job: str, args: dict[str, Any], context: Context) -> No
                     continue
         worker = os.fork()
         if worker == 0:
-            _work(path, job, args, context)
+            _run_module(path, job, args, context)
             os._exit(0)
         _watch(worker, path, job, int(args["seconds"]))
     finally:
         os._exit(0)
 
 
-def _work(path: str, job: str, args: dict[str, Any], context: Context) -> None:
+def _run_module(path: str, job: str, args: dict[str, Any], context: Context) -> None:
     from kprov.agent.main import run_module
 
     signal.signal(signal.SIGTERM, _end)
@@ -81,7 +81,7 @@ def _work(path: str, job: str, args: dict[str, Any], context: Context) -> None:
 
 
 def _end(*_: Any) -> None:
-    process.end_all()
+    process.kill_all()
     os._exit(1)
 
 
@@ -99,7 +99,7 @@ def _watch(worker: int, path: str, job: str, seconds: int) -> None:
 
 
 def _write(path: str, result: dict[str, Any]) -> None:
-    handle, aside = temporary_files.file(os.path.dirname(path))
+    handle, aside = temporary_files.make_file(os.path.dirname(path))
     with os.fdopen(handle, "w") as file:
         json.dump(result, file)
     os.rename(aside, path)

@@ -120,7 +120,7 @@ def _finish(args: dict[str, Any], context: Context, result: dict[str, Any], befo
         os.chmod(folder, 0o700)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     attributes = {"owner": user.pw_uid, "group": user.pw_gid, "mode": "0600", "follow": args["follow"]}
-    paths.write(target, after.encode("utf-8", "surrogateescape"), attributes)
+    paths.write_file(target, after.encode("utf-8", "surrogateescape"), attributes)
 
 
 def _source(key: str) -> str:

@@ -33,22 +33,22 @@ RULES: dict[str, Any] = {
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a block between two marker lines, or have it no more."""
     path = args["path"]
-    old = text_edit.before(args, "Path", create=args["create"])
+    old = text_edit.read_original(args, "Path", create=args["create"])
     present = args["state"] == "present"
     if old is None and not present:
         return {"changed": False, "msg": f"File {path} not present"}
     block = args["block"].encode("utf-8", "surrogateescape") if present else b""
-    new = edited(old or b"", block, args)
+    new = edit_block(old or b"", block, args)
     if new == old:
         message = ""
     elif old is None:
         message = "File created"
     else:
         message = "Block inserted" if block else "Block removed"
-    return text_edit.finish(path, old, new, message, args, context)
+    return text_edit.write_result(path, old, new, message, args, context)
 
 
-def edited(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:
+def edit_block(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:
     """The content with the block in its place; an empty block takes the markers away too."""
     lines = old.splitlines(keepends=True)
     marker = args["marker"].encode()
@@ -57,9 +57,9 @@ def edited(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:
     inner: list[bytes] = []
     if block:
         inner = [begin, *(block if block.endswith(b"\n") else block + b"\n").splitlines(keepends=True), end]
-    place = _taken_out(lines, begin, end)
+    place = _remove_block(lines, begin, end)
     if place is None:
-        place = _place(old, lines, args)
+        place = _find_place(old, lines, args)
     if place > 0 and not lines[place - 1].endswith(b"\n"):
         lines[place - 1] += b"\n"
     present = args["state"] == "present"
@@ -73,7 +73,7 @@ def edited(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:
     return b"".join(lines)
 
 
-def _taken_out(lines: list[bytes], begin: bytes, end: bytes) -> int | None:
+def _remove_block(lines: list[bytes], begin: bytes, end: bytes) -> int | None:
     """Take the last block out of the lines; where it was, or None."""
     first = max((number for number, line in enumerate(lines) if line == begin), default=None)
     last = max((number for number, line in enumerate(lines) if line == end), default=None)
@@ -84,7 +84,7 @@ def _taken_out(lines: list[bytes], begin: bytes, end: bytes) -> int | None:
     return place
 
 
-def _place(old: bytes, lines: list[bytes], args: dict[str, Any]) -> int:
+def _find_place(old: bytes, lines: list[bytes], args: dict[str, Any]) -> int:
     before, after = args["insertbefore"], args["insertafter"]
     if before == "BOF":
         return 0

@@ -53,7 +53,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if folder and not paths.is_folder(folder):
         result.pop("msg")
         raise ModuleError("Unable to change directory before execution.", **result, **_no_lines())
-    skipped = _decided(args, context)
+    skipped = _skip_reason(args, context)
     if skipped:
         return _lines({**result, **skipped, "rc": 0})
     if context.check:
@@ -61,31 +61,31 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if args["creates"] is None and args["removes"] is None:
             result.update(skipped=True, changed=False)
         return _lines(result)
-    return _ran(command, args, result)
+    return _run_program(command, args, result)
 
 
-def _decided(args: dict[str, Any], context: Context) -> dict[str, Any] | None:
+def _skip_reason(args: dict[str, Any], context: Context) -> dict[str, Any] | None:
     """What says that there is nothing to run."""
     would = "Would" if context.check else "Did"
     for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
         path = args[name]
-        if path and bool(paths.matches(path, args["chdir"])) == unwanted:
+        if path and bool(paths.expand_glob(path, args["chdir"])) == unwanted:
             text = f"{would} not run command since '{path}' {word}"
             return {"msg": text, "stdout": f"skipped, since {path} {word}"}
     return None
 
 
-def _ran(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+def _run_program(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
     shell = bool(args.get("_shell"))
     words = command
     if not shell and args["expand_argument_vars"]:
-        words = [os.path.expanduser(_expanded(word)) for word in command]
+        words = [os.path.expanduser(_expand_variables(word)) for word in command]
     data = args["stdin"] or ""
     if data and args["stdin_add_newline"]:
         data += "\n"
-    start = _now()
+    start = _local_time()
     try:
-        code, out, err = process.run(
+        code, out, err = process.run_program(
             words,
             stdin=data.encode("utf-8", "surrogateescape"),
             shell=(args["executable"] or "/bin/sh") if shell else None,
@@ -95,23 +95,23 @@ def _ran(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str
         said = f"Error executing command: {error}"
         shown = shlex.join(command) if isinstance(command, list) else command
         raise ModuleError(said, rc=error.errno, cmd=shown, stdout="", stderr="", **_no_lines()) from None
-    end = _now()
+    end = _local_time()
     if args["strip_empty_ends"]:
         out, err = out.rstrip("\r\n"), err.rstrip("\r\n")
     result.update(changed=True, rc=code, stdout=out, stderr=err)
     result.update(start=str(start), end=str(end), delta=str(end - start))
     if code:
-        killed = process.killed_by("the shell" if shell else str(words[0]), code)
+        killed = process.describe_signal("the shell" if shell else str(words[0]), code)
         result.update(failed=True, msg="non-zero return code" + (f": {killed}" if killed else ""))
     return _lines(result)
 
 
-def _now() -> dt.datetime:
+def _local_time() -> dt.datetime:
     """Local time without a zone, as results have it."""
     return dt.datetime.now().astimezone().replace(tzinfo=None)
 
 
-def _expanded(word: str) -> str:
+def _expand_variables(word: str) -> str:
     """Variables of the task's environment too."""
     before = dict(os.environ)
     os.environ.update(process.ENVIRONMENT)

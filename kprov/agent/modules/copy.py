@@ -32,23 +32,23 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if "/" not in args["dest"]:
         args["dest"] = "./" + args["dest"]
     if args.get("_tree") is not None:
-        return folder_copy.place(args, context)
+        return folder_copy.place_tree(args, context)
     if args.get("_sha256") is not None:
-        return content_placement.place(args, context)
-    return _of_this_host(args, context)
+        return content_placement.place_content(args, context)
+    return _copy_on_host(args, context)
 
 
-def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _copy_on_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
     src, dest = args["src"], args["dest"]
     if not paths.exists(src):
         raise ModuleError(f"Source {src} not found")
     if not os.access(src, os.R_OK):
         raise ModuleError(f"Source {src} not readable")
-    args = content_placement.preserved(args, stat.S_IMODE(os.stat(src).st_mode))
-    sums = content_placement.checksums(src, md5=True)
+    args = content_placement.resolve_preserve(args, stat.S_IMODE(os.stat(src).st_mode))
+    sums = content_placement.file_checksums(src, md5=True)
     if sums is None and not paths.is_folder(src):
         raise ModuleError(f"Cannot copy invalid source '{src}': not a file")
-    content_placement.expected(sums["sha1"] if sums else "", args)
+    content_placement.check_checksum(sums["sha1"] if sums else "", args)
     changed = False
     if dest.endswith("/") and not paths.exists(os.path.dirname(dest)):
         if context.check:
@@ -62,34 +62,36 @@ def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if not args["force"]:
             return _result({"changed": False, "msg": "file already exists", "src": src, "dest": target})
     else:
-        content_placement.writable(target, args)
+        content_placement.find_writable_folder(target, args)
     result: dict[str, Any] = {"dest": target, "src": src}
     if sums is None:
-        changed = folder_copy.copy(src, dest, args, context) or changed
+        changed = folder_copy.copy_tree(src, dest, args, context) or changed
     else:
         result.update(md5sum=sums["md5"], checksum=sums["sha1"])
-        now = None if paths.is_link(target) else content_placement.checksums(target)
+        now = None if paths.is_link(target) else content_placement.file_checksums(target)
         if now is None or now["sha1"] != sums["sha1"]:
             changed = True
-            result.update(_copied(src, target, args, context))
+            result.update(_copy_file(src, target, args, context))
     result["changed"] = set_attributes(target, args, check=context.check, follow=args["follow"]) or changed
     if sums is None:
         result.update(md5sum=None, checksum=None)
     return _result(result)
 
 
-def _copied(src: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _copy_file(src: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if context.diff:
-        after = paths.shown(src) or b""
-        result["diff"] = [paths.difference(target, paths.shown(target), after)]
+        after = paths.read_for_diff(src) or b""
+        result["diff"] = [paths.content_difference(target, paths.read_for_diff(target), after)]
     if not context.check:
-        aside = paths.twin(src, content_placement.writable(target, args), os.path.splitext(target)[1])
+        aside = paths.make_twin(
+            src, content_placement.find_writable_folder(target, args), os.path.splitext(target)[1]
+        )
         try:
-            content_placement.judge(aside, args)
+            content_placement.run_validate(aside, args)
             if args["backup"] and paths.exists(target):
-                result["backup_file"] = paths.backup(target)
-            paths.replace(aside, target, {**args, "follow": False, "validate": None}, keep=False)
+                result["backup_file"] = paths.make_backup(target)
+            paths.replace_file(aside, target, {**args, "follow": False, "validate": None}, keep=False)
         finally:
             if os.path.lexists(aside):
                 os.unlink(aside)

@@ -175,7 +175,7 @@ class _Table:
     def _crontab(self, *words: str) -> tuple[int, str, str]:
         other = self.user and pwd.getpwuid(os.getuid()).pw_name != self.user
         try:
-            return process.run(["crontab", *(["-u", str(self.user)] if other else []), *words])
+            return process.run_program(["crontab", *(["-u", str(self.user)] if other else []), *words])
         except FileNotFoundError:
             raise ModuleError('Failed to find required executable "crontab"') from None
 
@@ -195,9 +195,9 @@ class _Table:
     def write(self) -> None:
         data = self.text().encode("utf-8", "surrogateescape")
         if self.file:
-            paths.write(self.file, data, {})
+            paths.write_file(self.file, data, {})
             return
-        handle, path = temporary_files.file()
+        handle, path = temporary_files.make_file()
         try:
             _fill(handle, data)
             code, out, err = self._crontab(path)

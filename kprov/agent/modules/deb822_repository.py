@@ -47,23 +47,23 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     slug = re.sub(r"[^a-z0-9-]+", "", re.sub(r"[_\s]+", "-", args["name"].lower()))
     dest = f"{_SOURCES}/{slug}.sources"
     if args["state"] == "absent":
-        return _absent(slug, dest, context)
+        return _remove_source(slug, dest, context)
     fields = {
         name: value for name, value in args.items() if name not in ("mode", "state") and value is not None
     }
     changed, key = False, None
     text = ""
     if "signed_by" in fields:
-        changed, key, fields["signed_by"] = _key(fields["signed_by"], slug, context)
+        changed, key, fields["signed_by"] = _install_key(fields["signed_by"], slug, context)
     for name, value in sorted(fields.items()):
-        text += f"{_field(name)}:{_shown(value)}\n"
-    written = _written(dest, text.encode(), context)
+        text += f"{_format_field(name)}:{_format_value(value)}\n"
+    written = _write_key(dest, text.encode(), context)
     moded = set_attributes(dest, {"mode": args["mode"]}, check=context.check)
     result = {"repo": text, "changed": changed or written or moded, "dest": dest, "key_filename": key}
     return {**result, **paths.path_info(dest)}
 
 
-def _absent(slug: str, dest: str, context: Context) -> dict[str, Any]:
+def _remove_source(slug: str, dest: str, context: Context) -> dict[str, Any]:
     keys = [f"{_KEYRINGS}/{slug}.{ending}" for ending in ("asc", "gpg")]
     there = [path for path in (dest, *keys) if os.path.exists(path)]
     for path in there if not context.check else ():
@@ -72,11 +72,11 @@ def _absent(slug: str, dest: str, context: Context) -> dict[str, Any]:
     return {**result, **paths.path_info(dest)}
 
 
-def _field(name: str) -> str:
+def _format_field(name: str) -> str:
     return {"name": "X-Repolib-Name", "uris": "URIs"}.get(name) or name.replace("_", "-").title()
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return " yes" if value else " no"
     text = " ".join(value) if isinstance(value, list) else str(value)
@@ -86,7 +86,7 @@ def _shown(value: Any) -> str:
     return "\n" + textwrap.indent("\n".join(lines), "    ")
 
 
-def _key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str]:
+def _install_key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str]:
     """Whether something changed, the key's file, and what the source says of it: a file or the key."""
     if os.path.isfile(value):
         return False, value, value
@@ -103,18 +103,18 @@ def _key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str
     armoured = b"-----BEGIN PGP PUBLIC KEY BLOCK-----" in data
     path = f"{_KEYRINGS}/{slug}.{'asc' if armoured else 'gpg'}"
     changed = False
-    if paths.sha256(path) != checksums.digest("sha256", data):
+    if paths.sha256(path) != checksums.hash_bytes("sha256", data):
         changed = True
         if not context.check:
             os.makedirs(_KEYRINGS, exist_ok=True)
             set_attributes(_KEYRINGS, {"owner": "root", "group": "root", "mode": "0755"}, check=False)
-            paths.write(path, data, {"mode": "0644", "follow": False})
+            paths.write_file(path, data, {"mode": "0644", "follow": False})
     return set_attributes(path, {"mode": "0644"}, check=context.check) or changed, path, path
 
 
-def _written(path: str, data: bytes, context: Context) -> bool:
-    if os.path.isfile(path) and paths.read(path) == data:
+def _write_key(path: str, data: bytes, context: Context) -> bool:
+    if os.path.isfile(path) and paths.read_bytes(path) == data:
         return False
     if not context.check:
-        paths.write(path, data, {"follow": False})
+        paths.write_file(path, data, {"follow": False})
     return True

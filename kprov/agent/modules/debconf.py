@@ -37,7 +37,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     elif question in before and kind == "password":
         now = _password(name, question)
     elif question in before and kind == "multiselect" and isinstance(value, list):
-        value = _sorted(value)
+        value = _sort_answers(value)
         now = sorted(part.strip() for part in before[question].split(","))
     if question in before and now == value:
         return {"changed": False, "msg": "", "current": before}
@@ -52,14 +52,16 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     return {"changed": True, "msg": said, "current": current, "previous": had, "diff": diff}
 
 
-def _sorted(value: list[Any]) -> list[str]:
+def _sort_answers(value: list[Any]) -> list[str]:
     if not all(isinstance(one, str) for one in value):
         raise ModuleError("Invalid value provided for 'multiselect': only texts can be chosen")
     return sorted(value)
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:
-    code, out, err = apt_commands.run([apt_commands.program(command[0]), *command[1:]], stdin=stdin)
+    code, out, err = apt_commands.run_command(
+        [apt_commands.find_program(command[0]), *command[1:]], stdin=stdin
+    )
     if code:
         raise ModuleError(err)
     return out

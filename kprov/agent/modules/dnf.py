@@ -58,13 +58,13 @@ class _Dnf:
     """One task's program, and what it said."""
 
     def __init__(self, args: dict[str, Any]) -> None:
-        self.program = command_line.which(args["use_backend"])
+        self.program = command_line.find_dnf(args["use_backend"])
         self.five = os.path.basename(os.path.realpath(self.program)) == "dnf5"
-        self.options = command_line.options(args, five=self.five)
-        self.changing = command_line.transaction(args, five=self.five)
+        self.options = command_line.common_options(args, five=self.five)
+        self.changing = command_line.transaction_options(args, five=self.five)
 
     def run(self, *words: str) -> tuple[int, str, str]:
-        return apt_commands.run([self.program, *self.options, *words])
+        return apt_commands.run_command([self.program, *self.options, *words])
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args["autoremove"] and args["state"] not in (None, "absent", "removed"):
         raise ModuleError("Autoremove should be used alone or with state=absent", results=[])
     if args["list"]:
-        return _listed(args)
+        return _list_packages(args)
     names = [name.strip() for name in args["name"] if name.strip()]
     if not names and args["update_cache"]:
         code, _, err = _Dnf(args).run("makecache")
@@ -85,11 +85,11 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if not args["download_only"] and os.geteuid() != 0:
         raise ModuleError("This command has to be run under the root user.", results=[])
     if not names or state == "absent":
-        return _removed(names, args, context)
-    return _installed(names, args, context, latest=state == "latest")
+        return _remove(names, args, context)
+    return _install(names, args, context, latest=state == "latest")
 
 
-def _installed(names: list[str], args: dict[str, Any], context: Context, *, latest: bool) -> dict[str, Any]:
+def _install(names: list[str], args: dict[str, Any], context: Context, *, latest: bool) -> dict[str, Any]:
     root, said = args["installroot"], []
     install, upgrade = [], []
     for name in names:
@@ -97,9 +97,9 @@ def _installed(names: list[str], args: dict[str, Any], context: Context, *, late
             upgrade.append("*")
         elif name.startswith("@") or name.endswith(".rpm"):
             install.append(name)
-        elif rpm_database.newer(name, root):
+        elif rpm_database.is_newer_installed(name, root):
             install += [name] if args["allow_downgrade"] else []
-        elif rpm_database.find(name, root):
+        elif rpm_database.find_packages(name, root):
             upgrade += [name] if latest else []
             install += [name] if _GLOB & set(name) and not args["update_only"] else []
         elif args["update_only"]:
@@ -116,15 +116,15 @@ def _installed(names: list[str], args: dict[str, Any], context: Context, *, late
             _change(dnf, [verb, *dnf.changing, *specs], args, context, result)
     if upgrade == ["*"]:
         _change(dnf, ["upgrade", *dnf.changing], args, context, result)
-    return _finished(result, context)
+    return _finish(result, context)
 
 
-def _removed(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _remove(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
     if any(name.endswith(".rpm") for name in names):
         raise ModuleError("Cannot remove paths -- please specify package name.", results=[])
     there, said = [], []
     for name in names:
-        if name.startswith("@") or rpm_database.find(name, args["installroot"]):
+        if name.startswith("@") or rpm_database.find_packages(name, args["installroot"]):
             there.append(name)
         else:
             said.append(f"no package matched: {name}")
@@ -134,10 +134,10 @@ def _removed(names: list[str], args: dict[str, Any], context: Context) -> dict[s
         _change(dnf, ["remove", *there], args, context, result)
     if args["autoremove"]:
         _change(_Dnf(args), ["autoremove"], args, context, result)
-    return _finished(result, context)
+    return _finish(result, context)
 
 
-def _finished(result: dict[str, Any], context: Context) -> dict[str, Any]:
+def _finish(result: dict[str, Any], context: Context) -> dict[str, Any]:
     if not result["changed"]:
         result["msg"] = "Nothing to do"
     elif context.check:
@@ -149,33 +149,37 @@ def _change(
     dnf: _Dnf, words: list[str], args: dict[str, Any], context: Context, result: dict[str, Any]
 ) -> None:
     root = args["installroot"]
-    before = set(rpm_database.installed(root))
+    before = set(rpm_database.list_installed(root))
     code, out, err = dnf.run(*(["--assumeno"] if context.check else []), *words)
-    missing = command_line.missing(out + err)
+    missing = command_line.find_missing(out + err)
     if words[0] in ("install", "upgrade") and missing and not args["skip_broken"]:
         failures = [f"No package {name} available." for name in missing]
         text = "Failed to install some of the specified packages"
         raise ModuleError(text, failures=failures, results=[], rc=1)
     if context.check:
-        found = command_line.planned(out)
+        found = command_line.parse_plan(out)
         if code and not found and "Nothing to do" not in out + err and "Operation aborted" not in out + err:
-            raise ModuleError(_cause(err), failures=[], results=[], rc=code)
+            raise ModuleError(_explain_failure(err), failures=[], results=[], rc=code)
     else:
         if code:
             raise ModuleError(
-                _cause(err or out), failures=[], results=[], rc=code, **apt_commands.answer(out, err)
+                _explain_failure(err or out),
+                failures=[],
+                results=[],
+                rc=code,
+                **apt_commands.output_values(out, err),
             )
-        after = set(rpm_database.installed(root))
+        after = set(rpm_database.list_installed(root))
         found = [f"Installed: {package.nevra}" for package in sorted(after - before, key=str)]
         found += [f"Removed: {package.nevra}" for package in sorted(before - after, key=str)]
         if args["download_only"]:
-            found = [line.replace("Installed", "Downloaded", 1) for line in command_line.planned(out)]
+            found = [line.replace("Installed", "Downloaded", 1) for line in command_line.parse_plan(out)]
     result["results"] += found
     result["changed"] = result["changed"] or bool(found)
 
 
-def _cause(said: str) -> str:
-    lock = command_line.lock_text(said)
+def _explain_failure(said: str) -> str:
+    lock = command_line.find_lock_text(said)
     if lock:
         return f"another program holds dnf's lock: {lock}"
     if "GPG" in said:
@@ -187,13 +191,18 @@ def _cause(said: str) -> str:
 _FORM = "%{name}\\t%{epoch}\\t%{version}\\t%{release}\\t%{arch}\\t%{repoid}\\n"
 
 
-def _listed(args: dict[str, Any]) -> dict[str, Any]:
+def _list_packages(args: dict[str, Any]) -> dict[str, Any]:
     what = args["list"]
     if what == "installed":
         packages = [
-            (p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in rpm_database.installed()
+            (p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in rpm_database.list_installed()
         ]
-        return {"changed": False, "msg": "", "results": [_told(*package) for package in packages], "rc": 0}
+        return {
+            "changed": False,
+            "msg": "",
+            "results": [_package_entry(*package) for package in packages],
+            "rc": 0,
+        }
     dnf = _Dnf(args)
     if what in ("repos", "repositories"):
         _, out, _ = dnf.run("-q", "repolist", "--enabled")
@@ -209,14 +218,16 @@ def _listed(args: dict[str, Any]) -> dict[str, Any]:
     lines = [
         line.split("\t") for line in dict.fromkeys(out.replace("\\t", "\t").replace("\\n", "\n").splitlines())
     ]
-    results = [_told(*words) for words in lines if len(words) == 6]
+    results = [_package_entry(*words) for words in lines if len(words) == 6]
     if what not in ("updates", "upgrades", "available"):
-        mine = rpm_database.find(what)
-        results = [_told(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in mine] + results
+        mine = rpm_database.find_packages(what)
+        results = [
+            _package_entry(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in mine
+        ] + results
     return {"changed": False, "msg": "", "results": results, "rc": 0}
 
 
-def _told(name: str, epoch: str, version: str, release: str, arch: str, repo: str) -> dict[str, str]:
+def _package_entry(name: str, epoch: str, version: str, release: str, arch: str, repo: str) -> dict[str, str]:
     nevra = f"{epoch}:{name}-{version}-{release}.{arch}"
     state = "installed" if repo == "@System" else "available"
     return {

@@ -17,15 +17,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Set a package's selection where it is another."""
     name, selection = args["name"], args["selection"]
-    package = package_state.state().find(name)
+    package = package_state.read_database().find(name)
     if package is None:
         raise ModuleError(f"Failed to find package '{name}' to perform selection '{selection}'.")
     current = package.want if package.want != "unknown" else "not present"
     changed = current != selection
     if changed and not context.check:
-        code, out, err = apt_commands.run(
-            [apt_commands.program("dpkg"), "--set-selections"], stdin=f"{name} {selection}".encode()
+        code, out, err = apt_commands.run_command(
+            [apt_commands.find_program("dpkg"), "--set-selections"], stdin=f"{name} {selection}".encode()
         )
         if code:
-            raise ModuleError(err.strip() or out.strip(), rc=code, **apt_commands.answer(out, err))
+            raise ModuleError(err.strip() or out.strip(), rc=code, **apt_commands.output_values(out, err))
     return {"changed": changed, "before": current, "after": selection}

@@ -29,7 +29,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     state = args["state"]
     if state not in ("link", "absent") and args["src"] and paths.is_folder(args["path"]):
         args["path"] = os.path.join(args["path"], os.path.basename(args["src"]))
-    path, now = args["path"], paths.state(args["path"])
+    path, now = args["path"], paths.path_state(args["path"])
     if state is None:
         state = now if now != "absent" else "directory" if args["recurse"] else "file"
     if args["recurse"] and state != "directory":
@@ -40,8 +40,8 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         text = "src option requires state to be 'link' or 'hard'"
         raise ModuleError(text, path=path, **paths.path_info(path))
     steps = {"directory": _directory, "file": _file, "touch": _touch, "absent": _absent}
-    steps.update(link=links.symbolic, hard=links.hard)
-    args["_times"] = file_times.asked(args, state)
+    steps.update(link=links.make_symbolic, hard=links.make_hard)
+    args["_times"] = file_times.parse_times(args, state)
     try:
         result = steps[state](args, context)
     except ModuleError as error:
@@ -62,8 +62,8 @@ def _directory(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
     if args["follow"] and paths.is_link(path):
         path = os.path.realpath(path)
-    now = paths.state(path)
-    diff = links.difference(path, "directory", now)
+    now = paths.path_state(path)
+    diff = links.state_difference(path, "directory", now)
     if now == "absent":
         if not context.check:
             _make(path, args, context, diff)
@@ -72,7 +72,7 @@ def _directory(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(f"{path} already exists as a {now}")
     changed = _attributes(path, args, context, diff)
     if args["recurse"]:
-        changed = _below(path, args, context, set()) or changed
+        changed = _set_attributes_below(path, args, context, set()) or changed
     return {"path": path, "changed": changed, "diff": diff}
 
 
@@ -91,7 +91,7 @@ def _make(path: str, args: dict[str, Any], context: Context, diff: dict[str, Any
         raise ModuleError(f"There was an issue creating {made} as requested: {error}") from None
 
 
-def _below(path: str, args: dict[str, Any], context: Context, seen: set[str]) -> bool:
+def _set_attributes_below(path: str, args: dict[str, Any], context: Context, seen: set[str]) -> bool:
     """Attributes of all below a directory, and with `follow` of what links there lead to."""
     changed = False
     if os.path.realpath(path) in seen:
@@ -106,7 +106,7 @@ def _below(path: str, args: dict[str, Any], context: Context, seen: set[str]) ->
             elif args["follow"] and paths.exists(inner):
                 target = os.path.realpath(inner)
                 if paths.is_folder(target):
-                    changed = _below(target, args, context, seen) or changed
+                    changed = _set_attributes_below(target, args, context, seen) or changed
                 changed = set_attributes(target, args, check=context.check, follow=False) or changed
     return changed
 
@@ -115,20 +115,20 @@ def _file(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
     if args["follow"] and paths.is_link(path):
         path = os.path.realpath(path)
-    now = paths.state(path)
+    now = paths.path_state(path)
     if now not in ("file", "hard"):
         raise ModuleError(f"file ({path}) is {now}, cannot continue", path=path, state=now)
-    diff = links.difference(path, "file", now)
+    diff = links.state_difference(path, "file", now)
     return {"path": path, "changed": _attributes(path, args, context, diff), "diff": diff}
 
 
 def _touch(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
     target = os.path.realpath(path) if args["follow"] and paths.is_link(path) else path
-    now = paths.state(path)
+    now = paths.path_state(path)
     if now == "absent" and context.check:
         return {"dest": path, "changed": True}
-    diff = links.difference(path, "touch", now)
+    diff = links.state_difference(path, "touch", now)
     if not paths.exists(path):
         with open(path, "ab"):
             pass
@@ -143,10 +143,10 @@ def _touch(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
-    now = paths.state(path)
+    now = paths.path_state(path)
     if now == "absent":
         return {"path": path, "changed": False, "state": "absent"}
-    diff = links.difference(path, "absent", now)
+    diff = links.state_difference(path, "absent", now)
     if not context.check:
         try:
             if now == "directory":

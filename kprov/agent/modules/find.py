@@ -132,10 +132,10 @@ class _Search:
             return
         if not _KINDS[self.args["file_type"]](now.st_mode) or not self._matches(path, name, now):
             return
-        entry = {"path": path, **path_facts.facts(now), "pw_name": "", "gr_name": ""}
-        entry.update(path_facts.owners(now))
+        entry = {"path": path, **path_facts.read_facts(now), "pw_name": "", "gr_name": ""}
+        entry.update(path_facts.read_owners(now))
         if self.args["get_checksum"] and stat.S_ISREG(now.st_mode):
-            entry["checksum"] = paths.digest(path, self.args["checksum_algorithm"])
+            entry["checksum"] = paths.hash_file(path, self.args["checksum_algorithm"])
         self.found.append(entry)
 
     def _matches(self, path: str, name: str, now: os.stat_result) -> bool:

@@ -44,7 +44,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if context.check and kind != "ansiballz" and b"_ansible_check_mode" not in data:
         text = f"remote module ({name}) does not support check mode"
         return {"changed": False, "skipped": True, "msg": text}
-    folder = temporary_files.name(_folder())
+    folder = temporary_files.make_name(_folder())
     os.mkdir(folder, 0o700)
     try:
         arguments = {
@@ -55,7 +55,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             "_ansible_remote_tmp": folder,
         }
         command, stdin = _command(kind, data, arguments, args, folder)
-        code, out, err = process.run(command, stdin=stdin)
+        code, out, err = process.run_program(command, stdin=stdin)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return _result(name, code, out, err)

@@ -43,18 +43,18 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         "checksum_src": None,
         "dest": dest,
         "elapsed": 0,
-        "url": url_requests.masked(args["url"]),
+        "url": url_requests.mask_credentials(args["url"]),
     }
     try:
-        return _told(_run(args, context, result))
+        return _describe_error(_run(args, context, result))
     except _UnchangedError as same:
-        return _told(dict(same.args[0]))
+        return _describe_error(dict(same.args[0]))
     except ModuleError as error:
-        error.result = _told({**error.result})
+        error.result = _describe_error({**error.result})
         raise
 
 
-def _told(result: dict[str, Any]) -> dict[str, Any]:
+def _describe_error(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, **(paths.path_info(result["dest"]) if "dest" in result else {})}
 
 
@@ -65,7 +65,7 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
     in_folder = os.path.isdir(dest)
     if not in_folder and os.path.exists(dest):
         if checksum and not force:
-            if paths.digest(dest, algorithm) == checksum:
+            if paths.hash_file(dest, algorithm) == checksum:
                 result["changed"] = set_attributes(dest, args, check=context.check)
                 more = " but file attributes changed" if result["changed"] else ""
                 return {"msg": f"file already exists{more}", **result}
@@ -81,18 +81,18 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
         if in_folder:
             dest = result["dest"] = os.path.join(dest, _name_of(info))
         result["checksum_src"] = paths.sha1(source)
-        _judge(dest, result)
+        _check_destination(dest, result)
         if context.check:
             result["changed"] = result["checksum_src"] != result["checksum_dest"]
             return {"msg": info.get("msg", ""), **result}
         if checksum:
-            found = paths.digest(source, algorithm)
+            found = paths.hash_file(source, algorithm)
             if found != checksum:
                 text = f"The checksum for {source} did not match {checksum}; it was {found}."
                 raise ModuleError(text, **result)
         if result["checksum_src"] != result["checksum_dest"]:
             if args["backup"] and os.path.exists(dest):
-                result["backup_file"] = paths.backup(dest)
+                result["backup_file"] = paths.make_backup(dest)
             _place(source, dest, args, result)
             result["changed"] = True
     finally:
@@ -105,13 +105,13 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
 
 def _md5(path: str) -> str | None:
     try:
-        return paths.digest(path, "md5")
+        return paths.hash_file(path, "md5")
     except ValueError:
         # Hosts in FIPS mode have none.
         return None
 
 
-def _judge(dest: str, result: dict[str, Any]) -> None:
+def _check_destination(dest: str, result: dict[str, Any]) -> None:
     """Refuse what cannot be written, and note what is there."""
     if os.path.exists(dest):
         for mode, word in ((os.W_OK, "writable"), (os.R_OK, "readable")):
@@ -123,7 +123,9 @@ def _judge(dest: str, result: dict[str, Any]) -> None:
     if not os.path.exists(folder):
         raise ModuleError(f"Destination {folder} does not exist", **result)
     if not os.access(folder, os.W_OK):
-        raise ModuleError(f"Destination {folder} is not writable{disk_space.lacking(folder)}", **result)
+        raise ModuleError(
+            f"Destination {folder} is not writable{disk_space.explain_write_failure(folder)}", **result
+        )
 
 
 def _place(source: str, dest: str, args: dict[str, Any], result: dict[str, Any]) -> None:
@@ -131,7 +133,7 @@ def _place(source: str, dest: str, args: dict[str, Any], result: dict[str, Any])
     how = {"unsafe_writes": args["unsafe_writes"], "follow": False}
     try:
         near = os.path.dirname(source) == folder or not os.access(folder, os.W_OK)
-        paths.replace(source if near else paths.twin(source, folder), dest, how)
+        paths.replace_file(source if near else paths.make_twin(source, folder), dest, how)
     except OSError as error:
         raise ModuleError(f"failed to copy {source} to {dest}: {error}", **result) from None
 
@@ -150,7 +152,7 @@ def _download(
     start = time.monotonic()
     request = url_requests.Request(url, {**args, "force": force}, args["headers"] or {}, method, since=since)
     response, info = url_requests.fetch(request)
-    said = {"url": url_requests.masked(url), "dest": dest, "elapsed": int(time.monotonic() - start)}
+    said = {"url": url_requests.mask_credentials(url), "dest": dest, "elapsed": int(time.monotonic() - start)}
     if info["status"] == 304:
         raise _UnchangedError({**said, "changed": False, "msg": info.get("msg", ""), "status_code": 304})
     if info["status"] == -1:
@@ -169,11 +171,11 @@ def _download(
             raise ModuleError(f"{folder} {there}", elapsed=said["elapsed"])
     elif not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
         folder = tempfile.gettempdir()
-    path = paths.beside(os.path.abspath(folder))
+    path = paths.make_temporary(os.path.abspath(folder))
     try:
         with open(path, "wb") as file:
-            url_requests.saved(response, file)
-        _whole(path, info, args, method)
+            url_requests.save_body(response, file)
+        _check_complete(path, info, args, method)
     except ModuleError:
         os.unlink(path)
         raise
@@ -184,7 +186,7 @@ def _download(
     return path, info
 
 
-def _whole(path: str, info: dict[str, Any], args: dict[str, Any], method: str) -> None:
+def _check_complete(path: str, info: dict[str, Any], args: dict[str, Any], method: str) -> None:
     unzipped = info.get("content-encoding") == "gzip" and args["decompress"]
     if method == "HEAD" or "content-length" not in info or unzipped:
         return
@@ -234,9 +236,11 @@ def _sum_of(url: str, args: dict[str, Any]) -> str:
     finally:
         os.unlink(path)
     name = _url_name(args["url"])
-    found = next((digest for digest, of in digests(name, lines) if of == name), None)
+    found = next((digest for digest, of in parse_digests(name, lines) if of == name), None)
     if found is None:
-        raise ModuleError(f"Unable to find a checksum for file '{name}' in '{url_requests.masked(url)}'")
+        raise ModuleError(
+            f"Unable to find a checksum for file '{name}' in '{url_requests.mask_credentials(url)}'"
+        )
     return found
 
 
@@ -244,7 +248,7 @@ _BSD = re.compile(r"^(\w+) ?\((?P<path>.+)\) ?= (?P<digest>[\w.]+)$")
 _GNU = re.compile(r"^(?P<digest>[\w.]+)\s+(\*|\./|\.)?(?P<path>.+)$")
 
 
-def digests(name: str, lines: list[str]) -> list[tuple[str, str]]:
+def parse_digests(name: str, lines: list[str]) -> list[tuple[str, str]]:
     """(digest, file) of each line of a list of sums, GNU's or BSD's; one word alone is the sum of `name`."""
     if len(lines) == 1 and len(lines[0].split()) == 1:
         return [(lines[0], name)]

@@ -31,7 +31,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args["service"] is not None:
         command += ["-s", args["service"]]
     try:
-        code, out, _ = process.run(command)
+        code, out, _ = process.run_program(command)
     except FileNotFoundError:
         raise ModuleError('Failed to find required executable "getent"') from None
     name = f"getent_{database}"

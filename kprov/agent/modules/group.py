@@ -26,12 +26,12 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a group, with a number when one is given, or have it no more."""
     name = args["name"]
     now = _group(name)
-    command = _command(args, now)
+    command = _make_command(args, now)
     if command and context.check and (now is None or args["state"] == "absent"):
         return {"changed": True}
     result: dict[str, Any] = {"name": name, "state": args["state"], "changed": bool(command)}
     if command and not context.check:
-        code, out, err = process.run([*command, name])
+        code, out, err = process.run_program([*command, name])
         if code:
             raise ModuleError(err, name=name)
         for key, said in (("stdout", out), ("stderr", err)):
@@ -50,7 +50,7 @@ def _group(name: str) -> grp.struct_group | None:
         return None
 
 
-def _command(args: dict[str, Any], now: grp.struct_group | None) -> list[str]:
+def _make_command(args: dict[str, Any], now: grp.struct_group | None) -> list[str]:
     """The program that brings what differs, without the group's name; empty when nothing does."""
     number = ["-g", str(args["gid"]), *(["-o"] if args["non_unique"] else [])]
     if args["state"] == "absent":

@@ -25,8 +25,8 @@ _NETWORK = "/etc/sysconfig/network"
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Name the host, now and at the next boot."""
-    name, way = args["name"], _way(args["use"])
-    permanent = _permanent(way)
+    name, way = args["name"], _find_method(args["use"])
+    permanent = _read_permanent(way)
     current = permanent if way in ("redhat", "file", "sles", "alpine", "openrc") else socket.gethostname()
     if way == "systemd" and name not in (current, permanent) and len(name) > 64:
         raise ModuleError("name cannot be longer than 64 characters on systemd servers, try a shorter name")
@@ -47,7 +47,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     return result
 
 
-def _way(use: str | None) -> str:
+def _find_method(use: str | None) -> str:
     """How the name is kept: systemd, redhat, file, sles, alpine, openrc."""
     if use in _ELSEWHERE or use == "generic":
         raise ModuleError(f"use: {use} is not for Linux hosts; leave it out")
@@ -55,15 +55,15 @@ def _way(use: str | None) -> str:
         return "systemd" if use == "debian" else use
     if os.path.isdir("/run/systemd/system"):
         return "systemd"
-    family = distribution.gather()["os_family"]
+    family = distribution.read_distribution()["os_family"]
     ways = {"RedHat": "redhat", "Debian": "file", "Alpine": "alpine", "Gentoo": "openrc", "Archlinux": "file"}
     if family not in ways:
-        name = distribution.gather()["distribution"]
+        name = distribution.read_distribution()["distribution"]
         raise ModuleError(f"hostname module cannot be used on platform {platform.system()} ({name})")
     return ways[family]
 
 
-def _permanent(way: str) -> str:
+def _read_permanent(way: str) -> str:
     if way == "redhat":
         try:
             for line in paths.read_text(_NETWORK).splitlines():
@@ -99,7 +99,7 @@ def _set(way: str, name: str, current: str, permanent: str) -> None:
         _replace("/etc/conf.d/hostname", "hostname=", f'hostname="{name}"')
     else:
         path = "/etc/HOSTNAME" if way == "sles" else "/etc/hostname"
-        paths.write(path, f"{name}\n".encode(), {"unsafe_writes": True})
+        paths.write_file(path, f"{name}\n".encode(), {"unsafe_writes": True})
         if way == "alpine" and name != current:
             _run(["hostname", "-F", path])
 
@@ -109,12 +109,12 @@ def _replace(path: str, start: str, line: str) -> None:
     new = [line if old.strip().startswith(start) else old for old in lines]
     if line not in new:
         new.append(line)
-    paths.write(path, "".join(text + "\n" for text in new).encode(), {})
+    paths.write_file(path, "".join(text + "\n" for text in new).encode(), {})
 
 
 def _run(command: list[str]) -> None:
     try:
-        code, out, err = process.run(command)
+        code, out, err = process.run_program(command)
     except FileNotFoundError:
         raise ModuleError(f'Failed to find required executable "{command[0]}"') from None
     if code:

@@ -8,7 +8,7 @@ from typing import Any
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.files import paths
 from kprov.agent.files.attributes import set_attributes
-from kprov.agent.files.ini_lines import Section, edited
+from kprov.agent.files.ini_lines import Section, edit_lines
 
 _CONDITION: dict[str, dict[str, Any]] = {
     "option": {"required": True},
@@ -49,7 +49,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     target = os.path.realpath(path) if args["follow"] and paths.is_link(path) else path
     if not paths.exists(target) and not args["create"]:
         raise ModuleError(f"Destination {target} does not exist!", rc=257)
-    old = paths.read(target) if paths.exists(target) else None
+    old = paths.read_bytes(target) if paths.exists(target) else None
     section = Section(
         name=args["section"],
         conditions=[
@@ -57,7 +57,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             for one in args["section_has_values"] or []
         ],
     )
-    new, changed, message = edited((old or b"").decode("utf-8-sig"), section, values, args)
+    new, changed, message = edit_lines((old or b"").decode("utf-8-sig"), section, values, args)
     result: dict[str, Any] = {"changed": changed, "msg": message, "path": path}
     if context.diff:
         result["diff"] = paths.text_difference(path, old or b"", new.encode())
@@ -66,9 +66,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if folder and not paths.exists(folder):
             os.makedirs(folder)
         if args["backup"] and old is not None:
-            result["backup_file"] = paths.backup(target)
+            result["backup_file"] = paths.make_backup(target)
         # Other attributes than those it has count as a change, which is there already.
-        paths.write(target, new.encode(), {**args, "follow": False})
+        paths.write_file(target, new.encode(), {**args, "follow": False})
     if not context.check and paths.exists(path):
         result["changed"] = set_attributes(path, args, check=False, follow=args["follow"]) or changed
     return {**result, **paths.path_info(path)}

@@ -59,7 +59,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     for version in versions:
         program = "iptables" if version == "ipv4" else "ip6tables"
         # Whether there is a rule at all is judged before the LOG target is filled in, as Ansible does.
-        if _bring(_Table(program, args), args, context, bare=not result["rule"]):
+        if _apply_state(_Table(program, args), args, context, bare=not result["rule"]):
             result["changed"] = True
     return result
 
@@ -82,7 +82,7 @@ class _Table:
 
     def run(self, action: str, *more: str, rule: bool = False) -> tuple[int, str, str]:
         try:
-            return process.run(self.command(action, more, rule=rule))
+            return process.run_program(self.command(action, more, rule=rule))
         except FileNotFoundError:
             raise ModuleError(f'Failed to find required executable "{self.program}"') from None
 
@@ -103,7 +103,7 @@ class _Table:
         return ["--numeric"] if self.args["numeric"] else []
 
 
-def _bring(table: _Table, args: dict[str, Any], context: Context, *, bare: bool) -> bool:
+def _apply_state(table: _Table, args: dict[str, Any], context: Context, *, bare: bool) -> bool:
     """Whether something differed; changes it unless in check mode."""
     present = args["state"] == "present"
     if args["flush"]:

@@ -32,7 +32,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if not key and present:
         raise ModuleError("No key specified when adding a host")
     if key and args["hash_host"]:
-        key = _hashed(host, key)
+        key = _hash_host(host, key)
     if key and not key.endswith("\n"):
         key += "\n"
     if key:
@@ -63,15 +63,15 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _change(host: str, key: str, path: str, after: list[str]) -> None:
     if not key:
-        code, out, err = process.run(["ssh-keygen", "-R", host, "-f", path])
+        code, out, err = process.run_program(["ssh-keygen", "-R", host, "-f", path])
         if code:
             lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
             raise ModuleError(err.strip(), rc=code, stdout=out, stderr=err, **lines)
         return
-    paths.write(path, "".join(after).encode("utf-8", "surrogateescape"), {})
+    paths.write_file(path, "".join(after).encode("utf-8", "surrogateescape"), {})
 
 
-def _hashed(host: str, key: str) -> str:
+def _hash_host(host: str, key: str) -> str:
     salt = os.urandom(20)
     digest = hmac.new(salt, host.encode(), hashlib.sha1).digest()
     words = key.split()
@@ -86,7 +86,7 @@ def _check(host: str, key: str) -> None:
             "Comma separated list of names is not supported. "
             "Please pass a single name to lookup in the known_hosts file."
         )
-    if not _is_of(key, host):
+    if not _matches_host(key, host):
         raise ModuleError("Host parameter does not match hashed host field in supplied key")
 
 
@@ -101,7 +101,7 @@ def _fields(line: str) -> dict[str, str] | None:
     return dict(zip(("marker", "host", "type", "key"), [*marker, *words[:3]]))
 
 
-def _is_of(line: str, host: str) -> bool:
+def _matches_host(line: str, host: str) -> bool:
     """Whether a line is about a host: hashed, or a list of patterns of which a negated one excludes."""
     fields = _fields(line)
     if fields is None:
@@ -124,7 +124,7 @@ def _is_of(line: str, host: str) -> bool:
 
 def _search(lines: list[str], host: str, key: str) -> tuple[bool, bool, int | None]:
     """Whether the host is there, whether its key is to be replaced or added, and the line that is meant."""
-    mine = [index for index, line in enumerate(lines) if _is_of(line, host)]
+    mine = [index for index, line in enumerate(lines) if _matches_host(line, host)]
     new = _fields(key)
     if not mine or new is None:
         return bool(mine), False, None

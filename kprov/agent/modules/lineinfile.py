@@ -39,7 +39,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     present = args["state"] == "present"
     if not present and not paths.exists(path):
         return {"changed": False, "msg": "file not present"}
-    old = text_edit.before(args, "Destination", create=args["create"])
+    old = text_edit.read_original(args, "Destination", create=args["create"])
     if present and args["backrefs"] and args["regexp"] is None:
         raise ModuleError("regexp is required with backrefs=true")
     if present and args["line"] is None:
@@ -48,13 +48,13 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError("one of line, search_string, or regexp is required with state=absent")
     lines = _lines(old or b"")
     if present:
-        message = _present(lines, args)
-        result = text_edit.finish(path, old, b"".join(lines), message, args, context)
+        message = _ensure_present(lines, args)
+        result = text_edit.write_result(path, old, b"".join(lines), message, args, context)
     else:
-        kept = [line for line in lines if not _goes(line, args)]
+        kept = [line for line in lines if not _remove_lines(line, args)]
         removed = len(lines) - len(kept)
         message = f"{removed} line(s) removed" if removed else ""
-        result = text_edit.finish(path, old, b"".join(kept), message, args, context)
+        result = text_edit.write_result(path, old, b"".join(kept), message, args, context)
         result["found"] = removed
     result["backup"] = result.pop("backup_file", "")
     empty = [name for name in ("regexp", "search_string") if args[name] == ""]
@@ -74,11 +74,11 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _bare(line: bytes) -> bytes:
+def _strip_newline(line: bytes) -> bytes:
     return line.rstrip(b"\r\n")
 
 
-def _found(lines: list[bytes], args: dict[str, Any]) -> tuple[int, Any]:
+def _find_line(lines: list[bytes], args: dict[str, Any]) -> tuple[int, Any]:
     """The place of the line that regexp or search_string means, and its match."""
     pattern = None if args["regexp"] is None else re.compile(_bytes(args["regexp"]))
     literal = None if args["search_string"] is None else _bytes(args["search_string"])
@@ -92,22 +92,22 @@ def _found(lines: list[bytes], args: dict[str, Any]) -> tuple[int, Any]:
     return place, match
 
 
-def _present(lines: list[bytes], args: dict[str, Any]) -> str:
+def _ensure_present(lines: list[bytes], args: dict[str, Any]) -> str:
     """Change the lines; the message, empty when nothing had to be done."""
     wanted = _bytes(args["line"])
-    place, match = _found(lines, args)
+    place, match = _find_line(lines, args)
     if match:
         new = match.expand(wanted) if args["backrefs"] else wanted
-        return _replaced(lines, place, new)
-    exact, anchor = _anchored(lines, wanted, args)
+        return _replace_line(lines, place, new)
+    exact, anchor = _find_anchor(lines, wanted, args)
     if exact >= 0:
-        return _replaced(lines, exact, wanted)
+        return _replace_line(lines, exact, wanted)
     if args["backrefs"]:
         return ""
-    return _added(lines, wanted, anchor, args)
+    return _add_line(lines, wanted, anchor, args)
 
 
-def _replaced(lines: list[bytes], place: int, new: bytes) -> str:
+def _replace_line(lines: list[bytes], place: int, new: bytes) -> str:
     new = new if new.endswith(b"\n") else new + b"\n"
     if lines[place] == new:
         return ""
@@ -115,13 +115,13 @@ def _replaced(lines: list[bytes], place: int, new: bytes) -> str:
     return "line replaced"
 
 
-def _anchored(lines: list[bytes], wanted: bytes, args: dict[str, Any]) -> tuple[int, int]:
+def _find_anchor(lines: list[bytes], wanted: bytes, args: dict[str, Any]) -> tuple[int, int]:
     """The place of the line itself, and the one that insertafter or insertbefore means; -1 for none."""
     text = args["insertafter"] if args["insertafter"] is not None else args["insertbefore"]
     pattern = None if text in (None, "BOF", "EOF") else re.compile(_bytes(text))
     exact = anchor = -1
     for number, line in enumerate(lines):
-        if _bare(line) == wanted:
+        if _strip_newline(line) == wanted:
             exact = number
         elif pattern is not None and pattern.search(line):
             anchor = number + 1 if args["insertafter"] else number
@@ -130,22 +130,22 @@ def _anchored(lines: list[bytes], wanted: bytes, args: dict[str, Any]) -> tuple[
     return exact, anchor
 
 
-def _added(lines: list[bytes], wanted: bytes, anchor: int, args: dict[str, Any]) -> str:
+def _add_line(lines: list[bytes], wanted: bytes, anchor: int, args: dict[str, Any]) -> str:
     if "BOF" in (args["insertbefore"], args["insertafter"]):
         lines.insert(0, wanted + b"\n")
         return "line added"
     at_end = anchor in (-1, len(lines)) or args["insertafter"] == "EOF"
     if at_end and lines and lines[-1][-1:] not in (b"\n", b"\r"):
         lines[-1] += b"\n"
-    if not at_end and args["insertafter"] is not None and _bare(lines[anchor]) == wanted:
+    if not at_end and args["insertafter"] is not None and _strip_newline(lines[anchor]) == wanted:
         return ""
     lines.insert(len(lines) if at_end else anchor, wanted + b"\n")
     return "line added"
 
 
-def _goes(line: bytes, args: dict[str, Any]) -> bool:
+def _remove_lines(line: bytes, args: dict[str, Any]) -> bool:
     if args["regexp"] is not None:
         return bool(re.search(_bytes(args["regexp"]), line))
     if args["search_string"] is not None:
         return _bytes(args["search_string"]) in line
-    return _bare(line) == _bytes(args["line"])
+    return _strip_newline(line) == _bytes(args["line"])

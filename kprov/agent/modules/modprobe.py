@@ -26,7 +26,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Load or unload a kernel module, and have it so (or not) after the next boot."""
     name, state = args["name"], args["state"]
     result = {"changed": False, "name": name, "params": args["params"], "state": state}
-    if _loaded(name) != (state == "present"):
+    if _is_loaded(name) != (state == "present"):
         _modprobe(args, context, result)
     if args["persistent"] != "disabled":
         _persist(args, context, result)
@@ -38,16 +38,16 @@ def _modprobe(args: dict[str, Any], context: Context, result: dict[str, Any]) ->
     present = args["state"] == "present"
     command = [*(["-n"] if context.check else []), *([name, *parameters] if present else ["-r", name])]
     _run(command, result)
-    result["changed"] = context.check or not present or _loaded(name)
+    result["changed"] = context.check or not present or _is_loaded(name)
     if not result["changed"]:
-        code, _, err = process.run(["modprobe", "-n", "--first-time", name, *parameters])
+        code, _, err = process.run_program(["modprobe", "-n", "--first-time", name, *parameters])
         if code:
             result.setdefault("warnings", []).append(err)
 
 
 def _run(command: list[str], result: dict[str, Any]) -> None:
     try:
-        code, out, err = process.run(["modprobe", *command])
+        code, out, err = process.run_program(["modprobe", *command])
     except FileNotFoundError:
         raise ModuleError('Failed to find required executable "modprobe"', **result) from None
     if code:
@@ -55,7 +55,7 @@ def _run(command: list[str], result: dict[str, Any]) -> None:
         raise ModuleError(err, rc=code, stdout=out, stderr=err, **lines, **result)
 
 
-def _loaded(name: str) -> bool:
+def _is_loaded(name: str) -> bool:
     wanted = name.replace("-", "_")
     if os.path.isdir(f"/sys/module/{wanted}"):
         return True
@@ -117,6 +117,6 @@ def _write(path: str, text: str, context: Context, result: dict[str, Any]) -> No
     result["changed"] = True
     if context.diff:
         before = files.read_text(path) if os.path.exists(path) else ""
-        result.setdefault("diff", []).append(files.difference(path, before.encode(), text.encode()))
+        result.setdefault("diff", []).append(files.content_difference(path, before.encode(), text.encode()))
     if not context.check:
-        files.write(path, text.encode("utf-8", "surrogateescape"), {})
+        files.write_file(path, text.encode("utf-8", "surrogateescape"), {})

@@ -60,7 +60,7 @@ class _Mount:
         self.path, self.backup = args["path"], ""
         self.warnings: list[str] = []
         self.differences: list[dict[str, Any]] = []
-        self.mounts = fstab.mounts()
+        self.mounts = fstab.read_mounts()
         opts = args["opts"] if args["opts"] is not None else "defaults"
         boot = "yes" if args["boot"] else "no"
         if args["boot"] and "noauto" in opts.split(","):
@@ -80,13 +80,13 @@ class _Mount:
         self.fstab: str = self.entry["fstab"]
         if args["state"] != "ephemeral" and not os.path.exists(self.fstab) and not context.check:
             os.makedirs(os.path.dirname(self.fstab) or ".", exist_ok=True)
-            paths.write(self.fstab, b"", {})
+            paths.write_file(self.fstab, b"", {})
 
     # The states.
 
     def absent_from_fstab(self) -> bool:
         before = self._lines()
-        return self._write(before, fstab.without(before, self.entry))
+        return self._write(before, fstab.remove_entry(before, self.entry))
 
     def absent(self) -> bool:
         changed = self.absent_from_fstab()
@@ -102,7 +102,7 @@ class _Mount:
 
     def present(self) -> bool:
         before = self._lines()
-        return self._write(before, fstab.having(before, self.entry))
+        return self._write(before, fstab.set_entry(before, self.entry))
 
     def unmounted(self) -> bool:
         mounted = self._mounted()
@@ -120,7 +120,7 @@ class _Mount:
     def mounted(self) -> bool:
         made = self._make_folders()
         before = self._lines()
-        changed = self._write(before, fstab.having(before, self.entry))
+        changed = self._write(before, fstab.set_entry(before, self.entry))
         failed = ""
         if os.path.ismount(self.path) or self._bound(self.args["src"]):
             if changed and not self.context.check:
@@ -167,11 +167,11 @@ class _Mount:
         if before == after:
             return False
         old, new = ("".join(lines).encode("utf-8", "surrogateescape") for lines in (before, after))
-        self.differences = [paths.difference(self.fstab, old, new)]
+        self.differences = [paths.content_difference(self.fstab, old, new)]
         if not self.context.check:
             if self.args["backup"]:
-                self.backup = paths.backup(self.fstab)
-            paths.write(self.fstab, new, {})
+                self.backup = paths.make_backup(self.fstab)
+            paths.write_file(self.fstab, new, {})
         return True
 
     def _make_folders(self) -> list[str]:
@@ -204,7 +204,7 @@ class _Mount:
 
     def _program(self, *command: str) -> str:
         """What a program had to say when it failed."""
-        code, out, err = process.run(command)
+        code, out, err = process.run_program(command)
         return (out + err or f"exit code {code}") if code else ""
 
     def _unmount(self) -> None:

@@ -16,7 +16,7 @@ _MODULES = {"apt": "apt", "dnf": "dnf", "dnf5": "dnf", "yum": "dnf", "yum4": "dn
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Do as the module `use` names, or else that of the host's distribution."""
     use = args.get("use") or "auto"
-    manager = _of_this_host() if use == "auto" else use
+    manager = _find_manager() if use == "auto" else use
     if manager not in _MODULES:
         known = ", ".join(_MODULES)
         raise ModuleError(
@@ -26,12 +26,12 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     module: Any = importlib.import_module("kprov.agent.modules." + name)
     given = {key: value for key, value in args.items() if key != "use"}
     spec = arguments.spec_of(module) or {}
-    checked = arguments.checked(f"ansible.builtin.{name}", given, spec, getattr(module, "RULES", {}))
+    checked = arguments.check_arguments(f"ansible.builtin.{name}", given, spec, getattr(module, "RULES", {}))
     result: dict[str, Any] = module.run(checked, context)
     return result
 
 
-def _of_this_host() -> str:
+def _find_manager() -> str:
     words: set[str] = set()
     try:
         with open("/etc/os-release", encoding="utf-8") as file:

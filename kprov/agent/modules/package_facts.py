@@ -52,7 +52,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _apt() -> Packages:
     try:
-        state = package_state.state()
+        state = package_state.read_database()
     except FileNotFoundError:
         return {}
     there = [
@@ -88,7 +88,7 @@ def _origins(names: list[str]) -> dict[tuple[str, str], str]:
         return {}
     said: dict[str, str] = {}
     place = ""
-    for line in apt_commands.run(["apt-cache", "policy"])[1].splitlines():
+    for line in apt_commands.run_command(["apt-cache", "policy"])[1].splitlines():
         source = re.match(r" *-?\d+ (\S.*)", line)
         release = re.match(r" +release (?:.*,)?o=([^,]*)", line)
         if source:
@@ -97,7 +97,7 @@ def _origins(names: list[str]) -> dict[tuple[str, str], str]:
             said.setdefault(place, release.group(1))
     found: dict[tuple[str, str], str] = {}
     name = version = ""
-    for line in apt_commands.run(["apt-cache", "policy", "--", *names])[1].splitlines():
+    for line in apt_commands.run_command(["apt-cache", "policy", "--", *names])[1].splitlines():
         if line and not line[0].isspace():
             name, version = line.rstrip(":").partition(":")[0], ""
         elif re.match(r"^ (\*\*\*|   ) \S", line):
@@ -112,7 +112,7 @@ def _categories(names: list[str]) -> dict[tuple[str, str], str]:
     if shutil.which("apt-cache") is None:
         return {}
     found: dict[tuple[str, str], str] = {}
-    for record in apt_commands.run(["apt-cache", "show", "--", *names])[1].split("\n\n"):
+    for record in apt_commands.run_command(["apt-cache", "show", "--", *names])[1].split("\n\n"):
         told = dict(re.findall(r"^(Package|Version|Section): (.*)$", record, re.MULTILINE))
         if len(told) == 3:
             found.setdefault((told["Package"], told["Version"]), told["Section"])
@@ -124,7 +124,7 @@ def _rpm() -> Packages:
         return {}
     names = ("name", "version", "release", "epoch", "arch")
     form = "\\t".join(f"%{{{name.upper()}}}" for name in names) + "\\n"
-    code, out, err = apt_commands.run(["rpm", "-qa", "--qf", form])
+    code, out, err = apt_commands.run_command(["rpm", "-qa", "--qf", form])
     if code:
         raise ModuleError(f"rpm -qa failed: {err.strip()}", rc=code)
     found: Packages = {}

@@ -24,7 +24,7 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Replace every match of a pattern (multi-line) in a file, between `after` and `before` when given."""
     path, encoding = args["path"], args["encoding"]
-    old = text_edit.before(args, "Path", create=False) or b""
+    old = text_edit.read_original(args, "Path", create=False) or b""
     text = old.decode(encoding, "surrogateescape")
     start, end = 0, len(text)
     section = _section(args)
@@ -45,7 +45,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = count > 0 and middle != text[start:end]
     new = (text[:start] + middle + text[end:]).encode(encoding, "surrogateescape")
     message = f"{count} replacements made" if changed else ""
-    result = text_edit.finish(path, old, new if changed else old, message, args, context)
+    result = text_edit.write_result(path, old, new if changed else old, message, args, context)
     if context.diff:
         contents = result.pop("diff")[0]
         if changed:

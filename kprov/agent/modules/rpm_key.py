@@ -23,22 +23,22 @@ _GPG = ("--no-tty", "--batch", "--with-colons", "--fixed-list-mode")
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Import a key, given as URL or file, or drop one, given by its id too."""
-    rpm, gpg = apt_commands.program("rpm"), shutil.which("gpg") or apt_commands.program("gpg2")
+    rpm, gpg = apt_commands.find_program("rpm"), shutil.which("gpg") or apt_commands.find_program("gpg2")
     key = args["key"]
     with contextlib.ExitStack() as stack:
         path = None
         if "://" in key:
-            path = stack.enter_context(url_requests.downloaded(key))
+            path = stack.enter_context(url_requests.download_file(key))
             with open(path, encoding="utf-8", errors="replace") as file:
                 if "-----BEGIN PGP PUBLIC KEY BLOCK-----" not in file.read():
-                    raise ModuleError(f"Not a public key: {url_requests.masked(key)}")
+                    raise ModuleError(f"Not a public key: {url_requests.mask_credentials(key)}")
         elif not re.match("(0x)?[0-9a-f]{8}", key, re.IGNORECASE):
             if not os.path.isfile(key):
                 raise ModuleError(f"Not a valid key {key}")
             path = key
         name = key if path is None else _field([gpg, *_GPG, path], "pub", 4)[0]
         name = re.sub("^0X", "", name.strip().upper())
-        there = any(name in known for known in _known(rpm, gpg))
+        there = any(name in known for known in _is_known(rpm, gpg))
         if args["state"] == "absent":
             if there and not context.check:
                 _run([rpm, "--erase", "--allmatches", f"gpg-pubkey-{name[-8:].lower()}"])
@@ -63,8 +63,8 @@ def _import(rpm: str, gpg: str, path: str | None, args: dict[str, Any], context:
         _run([rpm, "--import", path])
 
 
-def _known(rpm: str, gpg: str) -> list[str]:
-    code, out, _ = apt_commands.run([rpm, "-q", "gpg-pubkey", "--qf", "%{description}"])
+def _is_known(rpm: str, gpg: str) -> list[str]:
+    code, out, _ = apt_commands.run_command([rpm, "-q", "gpg-pubkey", "--qf", "%{description}"])
     if code:
         return []
     return [
@@ -83,7 +83,7 @@ def _field(command: list[str], kind: str, number: int) -> list[str]:
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:
-    code, out, err = apt_commands.run(command, stdin=stdin)
+    code, out, err = apt_commands.run_command(command, stdin=stdin)
     if code:
         raise ModuleError(err)
     return out

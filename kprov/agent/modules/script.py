@@ -37,7 +37,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     try:
         os.chmod(path, 0o700)
         line = " ".join(filter(None, [args["executable"], shlex.quote(path), args.get("_arguments")]))
-        code, out, err = process.run(line, shell="/bin/sh", cwd=args["chdir"])
+        code, out, err = process.run_program(line, shell="/bin/sh", cwd=args["chdir"])
     finally:
         os.unlink(path)
     result = {

@@ -37,14 +37,14 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         unused = [name for name in _NOT_SYSTEMD if args[name]]
         given = {k: v for k, v in args.items() if k not in _NOT_SYSTEMD and v is not None}
         full: dict[str, Any] = {**_SYSTEMD_DEFAULTS, **given}
-        result = systemd.run(full, context)
+        result = systemd.manage_unit(full, context)
         if unused:
             texts = [f'Ignoring "{name}" as it is not used in "systemd"' for name in unused]
             result["warnings"] = texts + result.get("warnings", [])
         return result
     if manager in ("sysvinit", "service"):
         _reject_systemd_arguments(args)
-        return sysvinit.run(args, context)
+        return sysvinit.manage_service(args, context)
     raise ModuleError(f"service manager {manager!r} is not supported; systemd and sysvinit are")
 
 

@@ -38,7 +38,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 def _scripts(services: dict[str, dict[str, str]]) -> None:
     if not os.path.isdir("/etc/init.d"):
         return
-    _, out, _ = process.run(["service", "--status-all"], environment={"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"})
+    _, out, _ = process.run_program(
+        ["service", "--status-all"], environment={"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    )
     for sign, name in re.findall(r"^\s*\[ (\+|-) \]\s+(.+)$", out, re.MULTILINE):
         state = "running" if sign == "+" else "stopped"
         services[name] = {"name": name, "state": state, "source": "sysv"}
@@ -67,7 +69,9 @@ def _units() -> Iterable[tuple[str, str, str, str]]:
         except (DBusError, OSError):
             pass
     options = ["--no-pager", "--no-legend", "--plain", "--type=service", "--all"]
-    rows = [line.split() for line in process.run(["systemctl", "list-units", *options])[1].splitlines()]
+    rows = [
+        line.split() for line in process.run_program(["systemctl", "list-units", *options])[1].splitlines()
+    ]
     return [(row[0], row[1], row[2], row[3]) for row in rows if len(row) > 3]
 
 
@@ -81,7 +85,7 @@ def _files() -> list[tuple[str, str]]:
         except (DBusError, OSError):
             pass
     options = ["--no-pager", "--no-legend", "--type=service", "--all"]
-    lines = process.run(["systemctl", "list-unit-files", *options])[1].splitlines()
+    lines = process.run_program(["systemctl", "list-unit-files", *options])[1].splitlines()
     return [(line.split()[0], line.split()[1]) for line in lines if len(line.split()) > 1]
 
 
@@ -92,8 +96,8 @@ def _states(names: list[str]) -> dict[str, str]:
         if "@." in name:
             continue
         if systemd.MANAGER.usable():
-            found[name] = systemd.active_state(name) or "unknown"
+            found[name] = systemd.read_active_state(name) or "unknown"
             continue
-        code, out, _ = process.run(["systemctl", "show", name, "--property=ActiveState", "--value"])
+        code, out, _ = process.run_program(["systemctl", "show", name, "--property=ActiveState", "--value"])
         found[name] = out.strip() or "unknown" if code == 0 else "unknown"
     return found

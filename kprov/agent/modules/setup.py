@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.agent.context import Context
-from kprov.agent.facts import Options, gather
+from kprov.agent.facts import Options, gather_facts
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},
@@ -20,5 +20,5 @@ RULES: dict[str, Any] = {"looks": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """ansible_facts under Ansible's names; the internal argument `_names` asks only for what makes these."""
     options = Options(args["fact_path"], args["gather_timeout"])
-    facts = gather(args["gather_subset"], args["filter"], names=args.get("_names"), options=options)
+    facts = gather_facts(args["gather_subset"], args["filter"], names=args.get("_names"), options=options)
     return {"changed": False, "ansible_facts": facts}

@@ -22,7 +22,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """A file's content in base64."""
     path = args["src"]
     try:
-        content = paths.read(path)
+        content = paths.read_bytes(path)
     except OSError as error:
         raise ModuleError(_TEXTS.get(error.errno or 0, "Unable to slurp file: ") + path) from None
     return {

@@ -34,7 +34,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": False, "stat": {"exists": False}}
     except OSError as error:
         raise ModuleError(str(error.strerror)) from None
-    found: dict[str, Any] = {"exists": True, "path": path, **path_facts.facts(now)}
+    found: dict[str, Any] = {"exists": True, "path": path, **path_facts.read_facts(now)}
     found.update(blocks=now.st_blocks, block_size=now.st_blksize, device_type=now.st_rdev)
     found.update(
         readable=os.access(path, os.R_OK),
@@ -43,13 +43,13 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     )
     if found["islnk"]:
         found["lnk_source"], found["lnk_target"] = os.path.realpath(path), paths.link_target(path)
-    found.update(path_facts.owners(now))
+    found.update(path_facts.read_owners(now))
     if found["isreg"] and found["readable"] and args["get_checksum"]:
-        found["checksum"] = paths.digest(path, args["checksum_algorithm"])
+        found["checksum"] = paths.hash_file(path, args["checksum_algorithm"])
     if args["get_mime"]:
         found.update(_mime(path))
     if args["get_attributes"]:
-        found.update({"version": None, "attributes": [], "attr_flags": "", **attributes.flags(path)})
+        found.update({"version": None, "attributes": [], "attr_flags": "", **attributes.read_flags(path)})
     return {"changed": False, "stat": found}
 
 
@@ -58,7 +58,7 @@ def _mime(path: str) -> dict[str, str]:
     import shutil
 
     if shutil.which("file"):
-        code, out, _ = process.run(["file", "--mime-type", "--mime-encoding", path])
+        code, out, _ = process.run_program(["file", "--mime-type", "--mime-encoding", path])
         kind, semicolon, charset = out.rpartition(":")[2].partition(";")
         if code == 0 and semicolon:
             found = {"mimetype": kind.strip(), "charset": charset.partition("=")[2].strip()}

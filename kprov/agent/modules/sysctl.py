@@ -26,7 +26,7 @@ _FALSE = ("no", "off", "0", "false", "f", "n", "0.0")
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have `name = value` in sysctl_file and, with sysctl_set or reload, in the kernel."""
     name, path, present = args["name"].strip(), args["sysctl_file"], args["state"] == "present"
-    value = _plain(args["value"])
+    value = _normalize_value(args["value"])
     for key, text in (("name", name), ("value", value if present else "-")):
         if not text:
             raise ModuleError(f"{key} cannot be blank")
@@ -37,10 +37,10 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = write or (args["reload"] and present and differs)
     set_now = args["sysctl_set"] and present and differs
     result: dict[str, Any] = {"changed": bool(changed or set_now)}
-    after = "".join(line.strip() + "\n" for line in _fixed(lines, name, value if present else None))
+    after = "".join(line.strip() + "\n" for line in _replace_value(lines, name, value if present else None))
     if write and context.diff:
         before = "".join(line + "\n" for line in lines)
-        result["diff"] = [files.difference(path, before.encode(), after.encode())]
+        result["diff"] = [files.content_difference(path, before.encode(), after.encode())]
     if context.check:
         return result
     if set_now and _read(name) is None:
@@ -51,7 +51,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if failed:
             raise ModuleError(f"setting {name} failed: {failed}")
     if write:
-        files.write(os.path.realpath(path), after.encode("utf-8", "surrogateescape"), {})
+        files.write_file(os.path.realpath(path), after.encode("utf-8", "surrogateescape"), {})
     if result["changed"] and args["reload"]:
         _reload(after, ignore=args["ignoreerrors"])
     return result
@@ -74,7 +74,7 @@ def _reload(text: str, *, ignore: bool) -> None:
         raise ModuleError("Failed to reload sysctl: " + "".join(failures))
 
 
-def _plain(value: str | None) -> str:
+def _normalize_value(value: str | None) -> str:
     text = (value or "").strip()
     if text.lower() in _TRUE:
         return "1"
@@ -125,7 +125,7 @@ def _pairs(lines: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _fixed(lines: list[str], name: str, value: str | None) -> list[str]:
+def _replace_value(lines: list[str], name: str, value: str | None) -> list[str]:
     """The file's lines with the name's value (None: without it); of a name said twice the first stays."""
     found, seen = [], set()
     for line in lines:

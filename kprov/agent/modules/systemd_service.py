@@ -13,4 +13,4 @@ RULES: dict[str, Any] = systemd.RULES
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a unit masked, enabled and in a state; reload or re-execute the manager first where asked."""
-    return systemd.run(args, context)
+    return systemd.manage_unit(args, context)

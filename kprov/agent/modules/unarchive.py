@@ -10,8 +10,8 @@ import zipfile
 from typing import Any, Union
 
 from kprov.agent import temporary_files as temporary
-from kprov.agent.archives.tar_archive import Tar
-from kprov.agent.archives.zip_archive import Zip
+from kprov.agent.archives.tar_archive import TarArchive
+from kprov.agent.archives.zip_archive import ZipArchive
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.files import disk_space, paths
 from kprov.agent.files.attributes import set_attributes
@@ -48,7 +48,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(f"dest '{dest}' must be an existing dir")
     src, temporary = _archive(args, context)
     try:
-        return _unpacked(src, os.path.abspath(dest), args, context)
+        return _unpack(src, os.path.abspath(dest), args, context)
     finally:
         if temporary:
             os.unlink(src)
@@ -60,7 +60,7 @@ def _archive(args: dict[str, Any], context: Context) -> tuple[str, bool]:
         return context.content_file(args["_sha256"]), True
     src = args["src"]
     if "://" in src:
-        return _downloaded(src, verify=args["validate_certs"]), True
+        return _download(src, verify=args["validate_certs"]), True
     if not paths.exists(src):
         raise ModuleError(f"Source '{src}' does not exist")
     if not os.access(src, os.R_OK):
@@ -68,12 +68,12 @@ def _archive(args: dict[str, Any], context: Context) -> tuple[str, bool]:
     return os.path.abspath(src), False
 
 
-def _downloaded(url: str, *, verify: bool) -> str:
+def _download(url: str, *, verify: bool) -> str:
     trust = ssl.create_default_context()
     if not verify:
         trust.check_hostname = False
         trust.verify_mode = ssl.CERT_NONE
-    handle, path = temporary.file()
+    handle, path = temporary.make_file()
     try:
         with (
             os.fdopen(handle, "wb") as file,
@@ -86,11 +86,13 @@ def _downloaded(url: str, *, verify: bool) -> str:
     return path
 
 
-def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _unpack(src: str, dest: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     shown = args.get("_src") or args["src"]
     if os.stat(src).st_size == 0:
         raise ModuleError(f"Invalid archive '{shown}', the file is 0 bytes")
-    archive: Union[Tar, Zip] = (Zip if zipfile.is_zipfile(src) else Tar)(src, dest, args)
+    archive: Union[TarArchive, ZipArchive] = (ZipArchive if zipfile.is_zipfile(src) else TarArchive)(
+        src, dest, args
+    )
     result: dict[str, Any] = {"handler": archive.handler, "dest": args["dest"], "src": shown}
     changed = archive.differs()
     if archive.diff():
@@ -100,12 +102,14 @@ def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> di
         if done["rc"]:
             cause = (done["err"] or done["out"]).strip().partition("\n")[0]
             text = f"failed to unpack {shown} to {args['dest']}: {cause}"
-            text += "" if "No space" in cause or "Read-only" in cause else disk_space.lacking(dest)
+            text += (
+                "" if "No space" in cause or "Read-only" in cause else disk_space.explain_write_failure(dest)
+            )
             raise ModuleError(text, **{**paths.path_info(dest), **result})
         # All of it is on the disk before anybody hears that it is there.
         os.sync()
     if not context.check:
-        for name in _with_top_folders(archive.names):
+        for name in _add_top_folders(archive.names):
             path = os.path.join(dest, name)
             changed = set_attributes(path, args, check=False, follow=False) or changed
     result["changed"] = changed
@@ -114,5 +118,5 @@ def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> di
     return {**result, **paths.path_info(dest)}
 
 
-def _with_top_folders(names: list[str]) -> list[str]:
+def _add_top_folders(names: list[str]) -> list[str]:
     return list(dict.fromkeys([*names, *(name.split("/")[0] for name in names if "/" in name)]))

@@ -72,7 +72,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             ca_path=args["ca_path"],
         )
         response, info = url_requests.fetch(request)
-    return _answer(args, response, info, int(time.monotonic() - start))
+    return _send_request(args, response, info, int(time.monotonic() - start))
 
 
 def _body(args: dict[str, Any], headers: dict[str, Any], context: Context) -> Any:
@@ -85,10 +85,10 @@ def _body(args: dict[str, Any], headers: dict[str, Any], context: Context) -> An
     if kind == "form-urlencoded":
         if not typed:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return form_body.urlencoded(body)
+        return form_body.encode_form(body)
     if kind == "form-multipart":
         sent = {name: context.content(sha) for name, sha in (args.get("_files") or {}).items()}
-        headers["Content-Type"], body = form_body.multipart(body, sent)
+        headers["Content-Type"], body = form_body.encode_multipart(body, sent)
     return body
 
 
@@ -111,11 +111,11 @@ def _source(args: dict[str, Any], headers: dict[str, Any], context: Context, bod
             os.unlink(path)
 
 
-def _answer(
+def _send_request(
     args: dict[str, Any], response: url_requests.Response | None, info: dict[str, Any], elapsed: int
 ) -> dict[str, Any]:
-    url, dest, wanted = url_requests.masked(args["url"]), args["dest"], args["status_code"]
-    kind, charset = _kind(response)
+    url, dest, wanted = url_requests.mask_credentials(args["url"]), args["dest"], args["status_code"]
+    kind, charset = _content_type(response)
     maybe_json = kind.rpartition("/")[2].rpartition("+")[2].lower() in ("json", "javascript")
     content: bytes | None = None
     if maybe_json or args["return_content"] or info["status"] not in wanted:
@@ -153,7 +153,7 @@ def _answer(
     return told
 
 
-def _kind(response: url_requests.Response | None) -> tuple[str, str]:
+def _content_type(response: url_requests.Response | None) -> tuple[str, str]:
     """Media type and character set of an answer."""
     if response is None:
         return "application/octet-stream", "utf-8"
@@ -178,7 +178,7 @@ def _write(
 ) -> None:
     """Put the answer's content into a file, if it is another than that which is there."""
     try:
-        aside = paths.beside(os.path.dirname(dest))
+        aside = paths.make_temporary(os.path.dirname(dest))
         try:
             found = hashlib.sha1()
             with open(aside, "wb") as file:
@@ -190,7 +190,7 @@ def _write(
                 for part in iter(lambda: file.read(1 << 20), b""):
                     found.update(part)
             if found.hexdigest() != paths.sha1(dest):
-                paths.replace(aside, dest, {"follow": False, "unsafe_writes": args["unsafe_writes"]})
+                paths.replace_file(aside, dest, {"follow": False, "unsafe_writes": args["unsafe_writes"]})
         finally:
             if os.path.lexists(aside):
                 os.unlink(aside)

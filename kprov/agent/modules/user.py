@@ -60,11 +60,15 @@ _HASH_SIZES = {"1": 22, "5": 43, "6": 86, "y": 43}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a user with these properties, or have it no more."""
     warnings = _warnings(args)
-    result = _absent(args, context) if args["state"] == "absent" else _present(args, context, warnings)
+    result = (
+        _ensure_absent(args, context)
+        if args["state"] == "absent"
+        else _ensure_present(args, context, warnings)
+    )
     return {**result, "warnings": warnings} if warnings else result
 
 
-def _absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def _ensure_absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
     name = args["name"]
     result: dict[str, Any] = {"name": name, "state": "absent", "changed": False}
     if _user(name) is None:
@@ -72,11 +76,11 @@ def _absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if context.check:
         return {"changed": True}
     options = [*(["-f"] if args["force"] else []), *(["-r"] if args["remove"] else [])]
-    _do(["userdel", *options, name], name, result)
+    _run_commands(["userdel", *options, name], name, result)
     return {**result, "force": args["force"], "remove": args["remove"]}
 
 
-def _present(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[str, Any]:
+def _ensure_present(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[str, Any]:
     name, now = args["name"], _user(args["name"])
     result: dict[str, Any] = {"name": name, "state": "present", "changed": False}
     if now is None:
@@ -89,7 +93,7 @@ def _present(args: dict[str, Any], context: Context, warnings: list[str]) -> dic
         if options:
             result["changed"] = True
             if not context.check:
-                _do(["usermod", *options, name], name, result)
+                _run_commands(["usermod", *options, name], name, result)
         result.update(append=args["append"], move_home=args["move_home"])
     if args["password"] is not None:
         result["password"] = "NOT_LOGGING_PASSWORD"
@@ -103,10 +107,10 @@ def _present(args: dict[str, Any], context: Context, warnings: list[str]) -> dic
     if args["create_home"] and not os.path.exists(home):
         result["changed"] = True
         if not context.check:
-            user_home.create(home, args["skeleton"])
-            user_home.own(home, user.pw_uid, user.pw_gid)
+            user_home.create_home(home, args["skeleton"])
+            user_home.change_owner(home, user.pw_uid, user.pw_gid)
     if args["generate_ssh_key"]:
-        user_home.ssh_key(args, user, result, warnings, check=context.check)
+        user_home.ensure_ssh_key(args, user, result, warnings, check=context.check)
     _expiry(args, result, check=context.check)
     return result
 
@@ -117,7 +121,7 @@ def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
     deep = bool(home and args["create_home"] and not os.path.isdir(os.path.dirname(home)))
     options = _new_groups(args)
     if deep:
-        user_home.create(home, args["skeleton"])
+        user_home.create_home(home, args["skeleton"])
     for option, value in (("-u", args["uid"]), ("-Z", args["seuser"]), ("-c", args["comment"])):
         if value is not None:
             options += [option, str(value)]
@@ -142,10 +146,10 @@ def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
     for key in ("uid_min", "uid_max"):
         if args[key] is not None:
             options += ["-K", f"{key.upper()}={args[key]}"]
-    _do(["useradd", *options, name], name, result)
+    _run_commands(["useradd", *options, name], name, result)
     if deep:
         user = pwd.getpwnam(name)
-        user_home.own(home, user.pw_uid, user.pw_gid)
+        user_home.change_owner(home, user.pw_uid, user.pw_gid)
 
 
 def _new_groups(args: dict[str, Any]) -> list[str]:
@@ -153,7 +157,7 @@ def _new_groups(args: dict[str, Any]) -> list[str]:
     if args["group"] is not None:
         _group(args["group"])
         options += ["-g", args["group"]]
-    elif _known(args["name"]):
+    elif _read_known(args["name"]):
         # Its own group is there already: useradd must not try to make it.
         options.append("-N")
     if args["groups"]:
@@ -240,12 +244,12 @@ def _expiry(args: dict[str, Any], result: dict[str, Any], *, check: bool) -> Non
     if options:
         result["changed"] = True
         if not check:
-            _do(["chage", *options, args["name"]], args["name"], {})
+            _run_commands(["chage", *options, args["name"]], args["name"], {})
 
 
-def _do(command: list[str], name: str, result: dict[str, Any]) -> None:
+def _run_commands(command: list[str], name: str, result: dict[str, Any]) -> None:
     try:
-        code, out, err = process.run(command)
+        code, out, err = process.run_program(command)
     except FileNotFoundError:
         raise ModuleError(f'Failed to find required executable "{command[0]}"') from None
     if code:
@@ -263,7 +267,7 @@ def _user(name: str) -> pwd.struct_passwd | None:
         return None
 
 
-def _known(group: str) -> bool:
+def _read_known(group: str) -> bool:
     try:
         _group(group)
     except ModuleError:
@@ -306,7 +310,7 @@ def _warnings(args: dict[str, Any]) -> list[str]:
             "This will change to an error in Ansible 2.14."
         )
     password = args["password"]
-    if password and password not in ("*", "!", "*************") and not _hashed(password):
+    if password and password not in ("*", "!", "*************") and not _is_hashed(password):
         found.append(
             "The input password appears not to have been hashed. "
             "The 'password' argument must be encrypted for this module to work properly."
@@ -314,7 +318,7 @@ def _warnings(args: dict[str, Any]) -> list[str]:
     return found
 
 
-def _hashed(password: str) -> bool:
+def _is_hashed(password: str) -> bool:
     fields = password.split("$")
     if len(fields) < 3 or any(char in password for char in ":*!"):
         return False

@@ -41,7 +41,7 @@ RULES: dict[str, Any] = {"check_mode": False}
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Wait for a port to open, close or drain, or for a file to come, go or hold something."""
-    pattern = _validated(args)
+    pattern = _check_arguments(args)
     state, port, path = args["state"], args["port"], args["path"]
     start = time.monotonic()
     end = start + args["timeout"]
@@ -50,10 +50,12 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if not port and not path and state != "drained":
         time.sleep(args["timeout"])
     else:
-        met = _condition(args, pattern, end)
+        met = _make_condition(args, pattern, end)
         while True:
             if time.monotonic() >= end:
-                raise ModuleError(args["msg"] or _late(args), elapsed=int(time.monotonic() - start))
+                raise ModuleError(
+                    args["msg"] or _timeout_message(args), elapsed=int(time.monotonic() - start)
+                )
             answer = met()
             if answer:
                 found = answer if isinstance(answer, re.Match) else None
@@ -76,7 +78,7 @@ def _text(data: bytes | None) -> str | None:
     return None if data is None else data.decode("utf-8", "surrogateescape")
 
 
-def _validated(args: dict[str, Any]) -> re.Pattern[bytes] | None:
+def _check_arguments(args: dict[str, Any]) -> re.Pattern[bytes] | None:
     state, path = args["state"], args["path"]
     pattern = None
     if args["search_regex"] is not None:
@@ -105,7 +107,7 @@ def _validated(args: dict[str, Any]) -> re.Pattern[bytes] | None:
     return pattern
 
 
-def _late(args: dict[str, Any]) -> str:
+def _timeout_message(args: dict[str, Any]) -> str:
     where = f"{args['host']}:{args['port']}" if args["port"] else args["path"]
     if args["state"] in ("absent", "stopped"):
         return f"Timeout when waiting for {where} to " + ("stop." if args["port"] else "be absent.")
@@ -116,7 +118,7 @@ def _late(args: dict[str, Any]) -> str:
     return f"Timeout when waiting for {where if args['port'] else 'file ' + where}"
 
 
-def _condition(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> Any:
+def _make_condition(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> Any:
     """A function that tells, each time it is called, whether the wait is over."""
     host, port, path = args["host"], args["port"], args["path"]
     if args["state"] == "drained":
@@ -125,13 +127,13 @@ def _condition(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: flo
     if args["state"] in ("absent", "stopped"):
         if path:
             return lambda: not os.access(path, os.F_OK)
-        return lambda: not _connects(host, port, args["connect_timeout"])
+        return lambda: not _can_connect(host, port, args["connect_timeout"])
     if path:
-        return lambda: _present(path, pattern)
-    return lambda: _answers(args, pattern, end)
+        return lambda: _is_present(path, pattern)
+    return lambda: _has_answer(args, pattern, end)
 
 
-def _connects(host: str, port: int, timeout: float) -> bool:
+def _can_connect(host: str, port: int, timeout: float) -> bool:
     try:
         with socket.create_connection((host, port), timeout) as sock:
             sock.shutdown(socket.SHUT_RDWR)
@@ -140,7 +142,7 @@ def _connects(host: str, port: int, timeout: float) -> bool:
     return True
 
 
-def _present(path: str, pattern: re.Pattern[bytes] | None) -> bool | re.Match[bytes] | None:
+def _is_present(path: str, pattern: re.Pattern[bytes] | None) -> bool | re.Match[bytes] | None:
     try:
         os.stat(path)
     except OSError as error:
@@ -156,7 +158,7 @@ def _present(path: str, pattern: re.Pattern[bytes] | None) -> bool | re.Match[by
         return False
 
 
-def _answers(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> bool:
+def _has_answer(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> bool:
     """Whether the port takes a connection and, with a pattern, says something that matches."""
     left = max(1, math.ceil(end - time.monotonic()))
     try:

@@ -39,7 +39,7 @@ _FILES = (
 )  # fmt: skip
 
 
-def needed(manager: Manager) -> bool:
+def is_reload_needed(manager: Manager) -> bool:
     """False only when a reload would have no effect on this host."""
     names = ["UnitPath", "UnitsLoadTimestamp", "UnitsLoadTimestampMonotonic"]
     names += ["GeneratorsStartTimestamp", "GeneratorsStartTimestampMonotonic"]
@@ -53,10 +53,10 @@ def needed(manager: Manager) -> bool:
     if not monotonic or abs((loaded - monotonic) - (time.time() - time.monotonic())) > _SLEW:
         # The clock was set since: what it stamped on files says nothing.
         return True
-    return _foreign_generators() or _changed(known["UnitPath"], loaded - _TICK)
+    return _has_foreign_generators() or _has_changed_since(known["UnitPath"], loaded - _TICK)
 
 
-def _foreign_generators() -> bool:
+def _has_foreign_generators() -> bool:
     for base in _GENERATORS:
         for kind in ("system-generators", "system-environment-generators"):
             try:
@@ -68,23 +68,23 @@ def _foreign_generators() -> bool:
     return False
 
 
-def _changed(unit_path: list[str], since: float) -> bool:
+def _has_changed_since(unit_path: list[str], since: float) -> bool:
     """Whether anything that a reload reads has changed after a moment (seconds of the epoch)."""
-    if any(_time(path) > since for path in _FILES):
+    if any(_change_time(path) > since for path in _FILES):
         return True
     places = {*_TREES, *(path for path in unit_path if not path.startswith(_MADE))}
     for base in _GENERATORS:
         places |= {f"{base}/system-generators", f"{base}/system.conf", f"{base}/system.conf.d"}
     # What is below /etc/systemd is looked at with it.
     places = {place for place in places if not place.startswith("/etc/systemd/")}
-    return any(changed_below(place, since, 5) for place in places)
+    return any(has_changed_below(place, since, 5) for place in places)
 
 
 #: What the manager itself writes there: at the reload, or with the unit already loaded.
 _MADE = ("/run/systemd/generator", "/run/systemd/transient")
 
 
-def _time(path: str) -> float:
+def _change_time(path: str) -> float:
     """When a path or what it links to last changed, the later of both; 0 where there is none."""
     try:
         found = os.lstat(path)
@@ -93,15 +93,15 @@ def _time(path: str) -> float:
         return 0.0
 
 
-def changed_below(folder: str, since: float, depth: int = 4) -> bool:
+def has_changed_below(folder: str, since: float, depth: int = 4) -> bool:
     """Whether a folder or anything in it has changed, through links too; where it is none, the one above.
 
     Less /run/systemd: every reload changes it, and its own folders live as long as systemd.
     """
-    own = _time(folder)
+    own = _change_time(folder)
     if not own and not os.path.lexists(folder):
         above = os.path.dirname(folder)
-        return above != "/run/systemd" and _time(above) > since
+        return above != "/run/systemd" and _change_time(above) > since
     if own > since:
         return True
     if not depth:
@@ -115,7 +115,7 @@ def changed_below(folder: str, since: float, depth: int = 4) -> bool:
             try:
                 if entry.is_dir():
                     # With its own time, or its link's.
-                    if changed_below(entry.path, since, depth - 1):
+                    if has_changed_below(entry.path, since, depth - 1):
                         return True
                 elif entry.stat(follow_symlinks=False).st_ctime > since or (
                     entry.is_symlink() and entry.stat().st_ctime > since

@@ -39,7 +39,7 @@ class Reader:
     def values(self, signature: str) -> list[Any]:
         found, at = [], 0
         while at < len(signature):
-            end = _end(signature, at)
+            end = _type_end(signature, at)
             found.append(self.value(signature[at:end]))
             at = end
         return found
@@ -75,7 +75,7 @@ class Reader:
         return found
 
 
-def _end(signature: str, at: int) -> int:
+def _type_end(signature: str, at: int) -> int:
     """Where the complete type that starts at `at` ends."""
     while signature[at] == "a":
         at += 1
@@ -89,15 +89,15 @@ def _end(signature: str, at: int) -> int:
             return at
 
 
-def message(serial: int, path: str, interface: str, member: str, texts: tuple[str, ...]) -> bytes:
+def encode_call(serial: int, path: str, interface: str, member: str, texts: tuple[str, ...]) -> bytes:
     """A method call whose arguments are all strings."""
     body = b""
     for text in texts:
-        body += b"\0" * (-len(body) % 4) + _text(text)
+        body += b"\0" * (-len(body) % 4) + _encode_text(text)
     fields = [(1, "o", path), (2, "s", interface), (3, "s", member)]
     header = b""
     for code, kind, text in fields:
-        header += b"\0" * (-len(header) % 8) + bytes([code, 1]) + kind.encode() + b"\0" + _text(text)
+        header += b"\0" * (-len(header) % 8) + bytes([code, 1]) + kind.encode() + b"\0" + _encode_text(text)
     if texts:
         signature = b"s" * len(texts)
         header += (
@@ -107,7 +107,7 @@ def message(serial: int, path: str, interface: str, member: str, texts: tuple[st
     return start + header + b"\0" * (-len(header) % 8) + body
 
 
-def _text(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     data = text.encode("utf-8", "surrogateescape")
     return struct.pack("<I", len(data)) + data + b"\0"
 
@@ -154,7 +154,7 @@ class Manager:
         for index, (path, interface, member, texts) in enumerate(calls):
             self._serial += 1
             wanted[self._serial] = index
-            questions += message(self._serial, path, interface, member, texts)
+            questions += encode_call(self._serial, path, interface, member, texts)
         sock.sendall(questions)
         answers: list[list[Any]] = [[] for _ in calls]
         refused: DBusError | None = None

@@ -62,7 +62,7 @@ _LISTED = (
 )
 
 
-def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def manage_unit(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Reload systemd, mask, enable, start a unit; `status` has what `systemctl show` says of it.
 
     With the internal argument `_status` false, `status` only has what was asked for: nobody looks at more.
@@ -93,7 +93,7 @@ class _Task:
 
     def systemctl(self, *words: str) -> tuple[int, str, str]:
         try:
-            return process.run(["systemctl", *self.options, *words])
+            return process.run_program(["systemctl", *self.options, *words])
         except FileNotFoundError:
             raise ModuleError('Failed to find required executable "systemctl"') from None
 
@@ -104,11 +104,11 @@ class _Task:
             known = self.context.known
             if known.get(verb) is False:
                 return
-            known[verb] = daemon_reload.needed(MANAGER)
+            known[verb] = daemon_reload.is_reload_needed(MANAGER)
             if not known[verb]:
                 return
         code, _, err = self.systemctl(verb)
-        if code and (_offline() or _chroot()):
+        if code and (_is_offline() or _is_chroot()):
             text = f"{verb} failed, but target is a chroot or systemd is offline. Continuing."
             self._warn(f"{text} Error was: {code} / {err}")
         elif code:
@@ -146,14 +146,14 @@ class _Task:
         status = self.result["status"]
         if fast is not None and self.args.get("_status") is False:
             try:
-                status.update(_ask(fast))
+                status.update(_read_properties(fast))
             except (DBusError, OSError):
                 status.clear()
         if not status:
             code, out, err = self.systemctl("show", unit)
             ignored = "=" not in out and ("ignoring request" in out or "ignoring command" in out)
             if code == 1 and "Failed to parse bus message" in err:
-                status.update(shown(out))
+                status.update(parse_show(out))
                 return self._template(unit)
             if (
                 code
@@ -161,7 +161,7 @@ class _Task:
                 or ("=" not in err and ("ignoring request" in err or "ignoring command" in err))
             ):
                 return self._without_show(unit)
-            status.update(shown(out))
+            status.update(parse_show(out))
         load = status.get("LoadState", "not-found")
         if load not in ("not-found", "masked") and "LoadError" in status:
             raise ModuleError(f"Error loading unit file '{unit}': {status['LoadError']}")
@@ -205,11 +205,11 @@ class _Task:
         action = "mask" if wanted else "unmask"
         code, _, err = self.systemctl(action, unit)
         if code:
-            _missing(unit, found)
+            _fail_missing(unit, found)
             raise ModuleError(f"Failed to {action} the service ({unit}): {err.strip()}")
 
     def _enable(self, unit: str, found: bool, initd: bool, fast: str | None) -> None:
-        _missing(unit, found)
+        _fail_missing(unit, found)
         code, state = self._file_state(unit, fast, "-l")
         enabled = code == 0 and state not in _ENABLED_ANEW
         if code == 1 and self.args["scope"] == "system" and initd and not state.endswith("disabled"):
@@ -229,11 +229,11 @@ class _Task:
         self.result["enabled"] = not enabled
 
     def _state(self, unit: str, found: bool) -> None:
-        _missing(unit, found)
+        _fail_missing(unit, found)
         state = self.result["state"] = self.args["state"]
         active = self.result["status"].get("ActiveState")
         if active is None:
-            if not (_offline() or _chroot()):
+            if not (_is_offline() or _is_chroot()):
                 raise ModuleError("Service is in unknown state", status=self.result["status"])
             self._warn(
                 "Target is a chroot or systemd is offline. This can lead to false positives or "
@@ -255,20 +255,20 @@ class _Task:
         if not self.context.check:
             code, _, err = self.systemctl(action, unit)
             if code:
-                words = {"unit_log": _last_words(unit)} if self.args["scope"] == "system" else {}
+                words = {"unit_log": _last_log_line(unit)} if self.args["scope"] == "system" else {}
                 raise ModuleError(f"Unable to {action} service {unit}: {err}", **words)
 
 
-def _missing(unit: str, found: bool) -> None:
+def _fail_missing(unit: str, found: bool) -> None:
     if not found:
         raise ModuleError(f"Could not find the requested service {unit}: host")
 
 
-def _offline() -> bool:
+def _is_offline() -> bool:
     return os.environ.get("SYSTEMD_OFFLINE") == "1"
 
 
-def _chroot() -> bool:
+def _is_chroot() -> bool:
     try:
         here, init = os.stat("/"), os.stat("/proc/1/root/.")
     except OSError:
@@ -276,7 +276,7 @@ def _chroot() -> bool:
     return (here.st_dev, here.st_ino) != (init.st_dev, init.st_ino)
 
 
-def _ask(full: str) -> dict[str, str]:
+def _read_properties(full: str) -> dict[str, str]:
     """A unit's properties over the socket, as `systemctl show` prints them."""
     known = MANAGER.get(object_path(full), _UNIT, _ASKED)
     name, text = known.pop("LoadError")
@@ -285,7 +285,7 @@ def _ask(full: str) -> dict[str, str]:
     return known
 
 
-def shown(text: str) -> dict[str, str]:
+def parse_show(text: str) -> dict[str, str]:
     """`systemctl show` as a table; values of Exec* may span lines, until one that ends with a brace."""
     found: dict[str, str] = {}
     parts: list[str] = []
@@ -305,10 +305,10 @@ def shown(text: str) -> dict[str, str]:
     return found
 
 
-def _last_words(unit: str) -> str:
+def _last_log_line(unit: str) -> str:
     """What the unit said last: systemctl only says where to look."""
     try:
-        code, out, _ = process.run(
+        code, out, _ = process.run_program(
             ["journalctl", f"--unit={unit}", "--lines=8", "--output=cat", "--no-pager"]
         )
     except OSError:
@@ -316,7 +316,7 @@ def _last_words(unit: str) -> str:
     return out if code == 0 else ""
 
 
-def active_state(full: str) -> str:
+def read_active_state(full: str) -> str:
     """A unit's ActiveState over the socket; empty where that cannot be told."""
     try:
         return str(MANAGER.get(object_path(full), _UNIT, ["ActiveState"])["ActiveState"])

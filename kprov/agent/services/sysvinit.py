@@ -16,20 +16,20 @@ from kprov.agent.context import Context, ModuleError
 _STOPPED = ("stop", "is dead ", "dead but ", "could not access pid file", "inactive")
 
 
-def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+def manage_service(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have an init script's service enabled and in a state; `status` has what each step's program said."""
     name, state, enabled = args["name"], args["state"], args["enabled"]
     script = name if name.startswith("/") else f"/etc/init.d/{name}"
     if not os.path.exists(script):
         raise ModuleError(f"Could not find the requested service {name}: ")
     result: dict[str, Any] = {"name": name, "changed": False, "status": {}}
-    started = _started(name, script, args["pattern"], result)
+    started = _is_started(name, script, args["pattern"], result)
     step = result["status"]["enabled"] = {"changed": False, "rc": None, "stdout": None, "stderr": None}
     levels = [args["runlevel"]] if args["runlevel"] and args["runlevel"] != "default" else []
-    if enabled is not None and enabled != _enabled(name, levels):
+    if enabled is not None and enabled != _is_enabled(name, levels):
         result["changed"] = step["changed"] = True
         if not context.check:
-            step.update(_enable(name, levels, enabled=enabled))
+            step.update(_set_enabled(name, levels, enabled=enabled))
             if "illegal runlevel specified" in str(step["stderr"]):
                 text = f"Illegal runlevel specified for enable operation on service {name}"
                 raise ModuleError(text, **result)
@@ -41,30 +41,30 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             result["changed"] = step["changed"] = True
             if not context.check:
                 for verb in ("stop", "start") if action == "restart" else (action,):
-                    step.update(_do(script, verb, name, args["arguments"]))
+                    step.update(_run_action(script, verb, name, args["arguments"]))
                     if action == "restart":
                         time.sleep(1 if args["sleep"] is None else args["sleep"])
     return result
 
 
 def _run(command: list[str]) -> dict[str, Any]:
-    code, out, err = process.run(command)
+    code, out, err = process.run_program(command)
     return {"rc": code, "stdout": out, "stderr": err}
 
 
-def _do(script: str, verb: str, name: str, more: str | None) -> dict[str, Any]:
+def _run_action(script: str, verb: str, name: str, more: str | None) -> dict[str, Any]:
     found = _run([script, verb, *shlex.split(more or "")])
     if found["rc"]:
         raise ModuleError(f"Failed to {verb} service: {name}", **found)
     return found
 
 
-def _enabled(name: str, levels: list[str]) -> bool:
+def _is_enabled(name: str, levels: list[str]) -> bool:
     base = "/etc" if os.path.isdir("/etc/rc0.d/") else "/etc/init.d"
     return any(glob.glob(f"{base}/rc{level}.d/S??{name}") for level in levels or ["?"])
 
 
-def _enable(name: str, levels: list[str], *, enabled: bool) -> dict[str, Any]:
+def _set_enabled(name: str, levels: list[str], *, enabled: bool) -> dict[str, Any]:
     if shutil.which("update-rc.d"):
         verb = "disable" if not enabled else "enable" if levels else "defaults"
         return _run(["update-rc.d", name, verb, *levels])
@@ -74,12 +74,12 @@ def _enable(name: str, levels: list[str], *, enabled: bool) -> dict[str, Any]:
     raise ModuleError(f"neither update-rc.d nor chkconfig is there to enable or disable {name}")
 
 
-def _started(name: str, script: str, pattern: str | None, result: dict[str, Any]) -> bool:
+def _is_started(name: str, script: str, pattern: str | None, result: dict[str, Any]) -> bool:
     """Whether it runs; scripts answer `status` in many ways, words count more than exit codes."""
     if pattern:
-        return _listed(pattern)
+        return _is_process_listed(pattern)
     command = ["service", name] if shutil.which("service") else [script]
-    code, out, _ = process.run([*command, "status"])
+    code, out, _ = process.run_program([*command, "status"])
     if name == "iptables" and "ACCEPT" in out:
         return True
     if out.count("\n") <= 1:
@@ -90,7 +90,7 @@ def _started(name: str, script: str, pattern: str | None, result: dict[str, Any]
             return True
     if code in (0, 1, 2, 3, 4, 69):
         return code == 0
-    if _listed(name):
+    if _is_process_listed(name):
         text = "Used ps output to match service name and determine it is up, this is very unreliable"
         result.setdefault("warnings", []).append(text)
         return True
@@ -99,7 +99,7 @@ def _started(name: str, script: str, pattern: str | None, result: dict[str, Any]
     return False
 
 
-def _listed(pattern: str) -> bool:
+def _is_process_listed(pattern: str) -> bool:
     """Whether a process (not this one) has the text in its command line."""
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         if path == f"/proc/{os.getpid()}/cmdline":

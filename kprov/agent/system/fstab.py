@@ -7,12 +7,12 @@ from typing import Any
 _FIELDS = ("src", "name", "fstype", "opts", "dump", "passno")
 
 
-def escaped(value: str) -> str:
+def escape_field(value: str) -> str:
     r"""A field as fstab has it: \, space and & as octal numbers."""
     return value.replace("\\", "\\134").replace(" ", "\\040").replace("&", "\\046")
 
 
-def _entry(line: str, sizes: tuple[int, ...]) -> dict[str, str] | None:
+def _format_entry(line: str, sizes: tuple[int, ...]) -> dict[str, str] | None:
     if not line.strip() or line.strip().startswith("#"):
         return None
     words = line.split("#", maxsplit=1)[0].split()
@@ -22,25 +22,25 @@ def _entry(line: str, sizes: tuple[int, ...]) -> dict[str, str] | None:
     return {"dump": "", "passno": "", **dict(zip(_FIELDS, words))}
 
 
-def _is_of(entry: dict[str, str], wanted: dict[str, Any]) -> bool:
+def _matches_entry(entry: dict[str, str], wanted: dict[str, Any]) -> bool:
     """Whether a line is the wanted one: by its mount point, swap by its source."""
-    if entry["name"] != escaped(wanted["name"]):
+    if entry["name"] != escape_field(wanted["name"]):
         return False
     swap = entry["name"] == "none" and entry["fstype"] == "swap" and wanted["src"] is not None
     return not swap or entry["src"] == wanted["src"]
 
 
-def having(lines: list[str], wanted: dict[str, Any]) -> list[str]:
+def set_entry(lines: list[str], wanted: dict[str, Any]) -> list[str]:
     """The lines with the wanted entry; a line that says the same in other spaces stays."""
     found, there = [], False
-    new = " ".join(escaped(wanted[name]) for name in _FIELDS) + "\n"
+    new = " ".join(escape_field(wanted[name]) for name in _FIELDS) + "\n"
     for line in lines:
-        entry = _entry(line, (4, 5, 6))
-        if entry is None or not _is_of(entry, wanted):
+        entry = _format_entry(line, (4, 5, 6))
+        if entry is None or not _matches_entry(entry, wanted):
             found.append(line if line.endswith("\n") else line + "\n")
             continue
         there = True
-        same = all(entry[name] == escaped(wanted[name]) for name in _FIELDS)
+        same = all(entry[name] == escape_field(wanted[name]) for name in _FIELDS)
         found.append(line if same else new)
     if not there:
         found.append(new)
@@ -48,14 +48,17 @@ def having(lines: list[str], wanted: dict[str, Any]) -> list[str]:
     return lines if "".join(found) == "".join(lines) + "\n" else found
 
 
-def without(lines: list[str], wanted: dict[str, Any]) -> list[str]:
+def remove_entry(lines: list[str], wanted: dict[str, Any]) -> list[str]:
     """The lines less the entry."""
     return [
-        line for line in lines for entry in [_entry(line, (6,))] if entry is None or not _is_of(entry, wanted)
+        line
+        for line in lines
+        for entry in [_format_entry(line, (6,))]
+        if entry is None or not _matches_entry(entry, wanted)
     ]
 
 
-def mounts(path: str = "/proc/self/mountinfo") -> dict[str, tuple[str, str]]:
+def read_mounts(path: str = "/proc/self/mountinfo") -> dict[str, tuple[str, str]]:
     """What is mounted by its mount point: where from (for a bind the folder) and the device.
 
     The last mount over a point counts.

@@ -13,7 +13,7 @@ from kprov.agent.context import ModuleError
 _ASKPASS = "#!/bin/sh\nprintf '%s\\n' \"$KPROV_PASSPHRASE\"\n"
 
 
-def create(path: str, skeleton: str | None) -> None:
+def create_home(path: str, skeleton: str | None) -> None:
     """A home from the skeleton (default: /etc/skel) with the mode that /etc/login.defs says."""
     source = "/etc/skel" if skeleton is None else skeleton
     try:
@@ -24,12 +24,12 @@ def create(path: str, skeleton: str | None) -> None:
         else:
             os.makedirs(path)
         if os.path.exists("/etc/login.defs"):
-            os.chmod(path, _mode())
+            os.chmod(path, _home_mode())
     except OSError as error:
         raise ModuleError(str(error)) from None
 
 
-def _mode() -> int:
+def _home_mode() -> int:
     mode = 0o755
     with open("/etc/login.defs") as file:
         for line in file:
@@ -41,7 +41,7 @@ def _mode() -> int:
     return mode
 
 
-def own(path: str, uid: int, gid: int) -> None:
+def change_owner(path: str, uid: int, gid: int) -> None:
     """Give a home and all in it to its user; links are left."""
     os.chown(path, uid, gid)
     for root, folders, names in os.walk(path):
@@ -51,7 +51,7 @@ def own(path: str, uid: int, gid: int) -> None:
                 os.chown(full, uid, gid)
 
 
-def ssh_key(
+def ensure_ssh_key(
     args: dict[str, Any],
     user: pwd.struct_passwd,
     result: dict[str, Any],
@@ -66,13 +66,13 @@ def ssh_key(
             text = f"User {user.pw_name} home directory does not exist"
             raise ModuleError(text, name=user.pw_name, rc=1)
         path = os.path.join(user.pw_dir, path)
-    if _wanted(path, warnings, force=args["force"]):
+    if _wanted_key(path, warnings, force=args["force"]):
         result["changed"] = True
         if not check:
-            _generate(args, user, path)
+            _generate_key(args, user, path)
     result["ssh_fingerprint"] = ""
     if os.path.exists(path):
-        code, out, err = process.run(["ssh-keygen", "-l", "-f", path])
+        code, out, err = process.run_program(["ssh-keygen", "-l", "-f", path])
         result["ssh_fingerprint"] = (err if code else out).strip()
     result["ssh_key_file"] = path
     try:
@@ -82,7 +82,7 @@ def ssh_key(
         result["ssh_public_key"] = None
 
 
-def _wanted(path: str, warnings: list[str], *, force: bool) -> bool:
+def _wanted_key(path: str, warnings: list[str], *, force: bool) -> bool:
     for kind, file in (("private", path), ("public", f"{path}.pub")):
         if os.path.exists(file) and not force:
             text = f'Found existing ssh key {kind} file "{file}", no force, so skipping ssh-keygen generation'
@@ -93,7 +93,7 @@ def _wanted(path: str, warnings: list[str], *, force: bool) -> bool:
     return True
 
 
-def _generate(args: dict[str, Any], user: pwd.struct_passwd, path: str) -> None:
+def _generate_key(args: dict[str, Any], user: pwd.struct_passwd, path: str) -> None:
     folder, name = os.path.dirname(path), user.pw_name
     try:
         if not os.path.exists(folder):
@@ -108,23 +108,23 @@ def _generate(args: dict[str, Any], user: pwd.struct_passwd, path: str) -> None:
     command = ["ssh-keygen", "-q", "-t", args["ssh_key_type"], "-C", comment, "-f", path]
     if args["ssh_key_bits"] > 0:
         command += ["-b", str(args["ssh_key_bits"])]
-    code, out, err = _keygen(command, args["ssh_key_passphrase"])
+    code, out, err = _run_keygen(command, args["ssh_key_passphrase"])
     if code:
         raise ModuleError(err or out, name=name, rc=code)
     for file in (path, f"{path}.pub"):
         os.chown(file, user.pw_uid, user.pw_gid)
 
 
-def _keygen(command: list[str], passphrase: str | None) -> tuple[int, str, str]:
+def _run_keygen(command: list[str], passphrase: str | None) -> tuple[int, str, str]:
     """ssh-keygen with a passphrase that no list of processes shows."""
     if passphrase is None:
-        return process.run([*command, "-N", ""])
-    handle, program = temporary_files.file()
+        return process.run_program([*command, "-N", ""])
+    handle, program = temporary_files.make_file()
     try:
         os.write(handle, _ASKPASS.encode())
         os.fchmod(handle, 0o700)
         os.close(handle)
         variables = {"SSH_ASKPASS": program, "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": "none"}
-        return process.run(command, environment={**variables, "KPROV_PASSPHRASE": passphrase})
+        return process.run_program(command, environment={**variables, "KPROV_PASSPHRASE": passphrase})
     finally:
         os.unlink(program)

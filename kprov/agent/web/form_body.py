@@ -14,7 +14,7 @@ from typing import Any
 from kprov.agent.context import ModuleError
 
 
-def urlencoded(body: Any) -> Any:
+def encode_form(body: Any) -> Any:
     """A mapping or a list of pairs; a list as value gives its name several times, None is left out."""
     if not isinstance(body, (dict, list, tuple)):
         return body
@@ -29,39 +29,39 @@ def urlencoded(body: Any) -> Any:
     return urllib.parse.urlencode(found, doseq=True)
 
 
-def multipart(fields: Any, contents: dict[str, bytes]) -> tuple[str, bytes]:
+def encode_multipart(fields: Any, contents: dict[str, bytes]) -> tuple[str, bytes]:
     """Content-Type and body. `contents` are the files of the operator by field. Raises ModuleError."""
     if not isinstance(fields, dict):
-        raise _unfit(f"Mapping is required, cannot be type {type(fields).__name__}")
+        raise _part_error(f"Mapping is required, cannot be type {type(fields).__name__}")
     boundary = f"==============={random.getrandbits(63):019d}=="
-    parts = [_part(str(name), fields[name], contents.get(name)) for name in sorted(fields)]
+    parts = [_encode_part(str(name), fields[name], contents.get(name)) for name in sorted(fields)]
     line = f"--{boundary}".encode()
     body = b"\r\n".join([item for part in parts for item in (line, part)] + [line + b"--", b""])
     return f'multipart/form-data; boundary="{boundary}"', body
 
 
-def _unfit(text: str) -> ModuleError:
+def _part_error(text: str) -> ModuleError:
     return ModuleError(f"failed to parse body as form-multipart: {text}")
 
 
-def _part(name: str, value: Any, content: bytes | None) -> bytes:
+def _encode_part(name: str, value: Any, content: bytes | None) -> bytes:
     place = f'Content-Disposition: form-data; name="{name}"'
     if isinstance(value, str):
-        return f"Content-Type: text/plain\r\n{place}\r\n\r\n".encode() + _lines(value.encode())
+        return f"Content-Type: text/plain\r\n{place}\r\n\r\n".encode() + _use_crlf(value.encode())
     if not isinstance(value, dict):
-        raise _unfit(f"value must be a string, or mapping, cannot be type {type(value).__name__}")
+        raise _part_error(f"value must be a string, or mapping, cannot be type {type(value).__name__}")
     filename, text = value.get("filename"), value.get("content")
     if not filename and not text:
-        raise _unfit("at least one of filename or content must be provided")
+        raise _part_error("at least one of filename or content must be provided")
     kind = value.get("mime_type") or mimetypes.guess_type(filename or "", strict=False)[0]
     head = f"Content-Type: {kind or 'application/octet-stream'}\r\n{place}"
     if filename:
         head += f'; filename="{os.path.basename(filename)}"'
     if text:
-        return f"{head}\r\n\r\n".encode() + _lines(str(text).encode())
+        return f"{head}\r\n\r\n".encode() + _use_crlf(str(text).encode())
     encoding = value.get("multipart_encoding") or "base64"
     if encoding not in ("base64", "7or8bit"):
-        raise _unfit("multipart_encoding must be one of dict_keys(['base64', '7or8bit']).")
+        raise _part_error("multipart_encoding must be one of dict_keys(['base64', '7or8bit']).")
     if content is None:
         with open(str(filename), "rb") as file:
             content = file.read()
@@ -72,9 +72,9 @@ def _part(name: str, value: Any, content: bytes | None) -> bytes:
             + "\r\n".join([*lines, ""]).encode()
         )
     how = "7bit" if content.isascii() else "8bit"
-    return f"Content-Transfer-Encoding: {how}\r\n{head}\r\n\r\n".encode() + _lines(content)
+    return f"Content-Transfer-Encoding: {how}\r\n{head}\r\n\r\n".encode() + _use_crlf(content)
 
 
-def _lines(data: bytes) -> bytes:
+def _use_crlf(data: bytes) -> bytes:
     """With the ends of lines that a form has; what must keep its own is sent as base64."""
     return re.sub(rb"\r\n|\r|\n", b"\r\n", data)

@@ -22,7 +22,7 @@ _MORE_AUTHORITIES = (
 )
 
 
-def secured(options: dict[str, Any], ca_path: str | None) -> ssl.SSLContext:
+def make_tls_context(options: dict[str, Any], ca_path: str | None) -> ssl.SSLContext:
     """How TLS is to be spoken; with `ca_path` its certificates are the only ones trusted."""
     context = ssl.create_default_context(cafile=ca_path)
     if not options["validate_certs"]:
@@ -32,7 +32,7 @@ def secured(options: dict[str, Any], ca_path: str | None) -> ssl.SSLContext:
         for folder in _MORE_AUTHORITIES:
             for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
                 if os.path.splitext(name)[1] in (".pem", ".cer", ".crt"):
-                    _trust(context, os.path.join(folder, name))
+                    _load_certificates(context, os.path.join(folder, name))
     if options["ciphers"]:
         context.set_ciphers(":".join(options["ciphers"]))
     if options["client_cert"]:
@@ -41,7 +41,7 @@ def secured(options: dict[str, Any], ca_path: str | None) -> ssl.SSLContext:
     return context
 
 
-def _trust(context: ssl.SSLContext, path: str) -> None:
+def _load_certificates(context: ssl.SSLContext, path: str) -> None:
     try:
         context.load_verify_locations(cafile=path)
     except (OSError, ssl.SSLError):
@@ -49,7 +49,7 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
         return
 
 
-class Redirects(urllib.request.HTTPRedirectHandler):
+class RedirectHandler(urllib.request.HTTPRedirectHandler):
     """Follows as `follow_redirects` says: all, safe (GET and HEAD only), none, urllib2 (as Python does)."""
 
     if not hasattr(urllib.request.HTTPRedirectHandler, "http_error_308"):

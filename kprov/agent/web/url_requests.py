@@ -72,7 +72,7 @@ class Response:
     code: int
 
 
-def masked(url: str) -> str:
+def mask_credentials(url: str) -> str:
     """A URL without its credentials."""
     parts = urllib.parse.urlparse(url)
     if not parts.username and not parts.password:
@@ -87,15 +87,15 @@ def fetch(request: Request) -> tuple[Optional[Response], dict[str, Any]]:
     Where nobody answers, status is -1 and msg the reason; a refusal's content is `body`.
         Raises ModuleError for a URL that is none.
     """
-    info: dict[str, Any] = {"url": masked(request.url), "status": -1}
+    info: dict[str, Any] = {"url": mask_credentials(request.url), "status": -1}
     jar = http.cookiejar.CookieJar()
     try:
-        with _environment():
-            answer = _open(request, jar)
+        with _use_environment():
+            answer = _open_request(request, jar)
     except urllib.error.HTTPError as error:
         body = error.read() if error.fp is not None else b""
         error.close()
-        info.update(_headers(error.headers))
+        info.update(_make_headers(error.headers))
         info.update(msg=str(error), body=body, status=error.code)
         return Response(io.BytesIO(body), error.headers, request.url, error.code), info
     except urllib.error.URLError as error:
@@ -110,18 +110,18 @@ def fetch(request: Request) -> tuple[Optional[Response], dict[str, Any]]:
     except Exception as error:
         info.update(msg=f"An unknown error occurred: {error}")
     else:
-        info.update(_headers(answer.headers))
+        info.update(_make_headers(answer.headers))
         info["cookies_string"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
         info["cookies"] = {cookie.name: cookie.value for cookie in jar}
         size = answer.headers.get("Content-Length", "unknown")
-        info.update(msg=f"OK ({size} bytes)", url=masked(answer.geturl()), status=answer.code)
+        info.update(msg=f"OK ({size} bytes)", url=mask_credentials(answer.geturl()), status=answer.code)
         zipped = (answer.headers.get("content-encoding") or "").lower() == "gzip"
         stream = gzip.GzipFile(fileobj=answer) if zipped and request.options["decompress"] else answer
         return Response(stream, answer.headers, answer.geturl(), answer.code or 200), info
     return None, info
 
 
-def _headers(headers: Any) -> dict[str, str]:
+def _make_headers(headers: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers.items() if headers is not None else ():
         low = name.lower()
@@ -130,7 +130,7 @@ def _headers(headers: Any) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def _use_environment() -> Iterator[None]:
     """The task's environment (proxies, netrc) is the request's, too."""
     before = dict(os.environ)
     os.environ.update(process.ENVIRONMENT)
@@ -143,17 +143,17 @@ def _environment() -> Iterator[None]:
                 os.environ[name] = before[name]
 
 
-def _open(request: Request, jar: http.cookiejar.CookieJar) -> Any:
+def _open_request(request: Request, jar: http.cookiejar.CookieJar) -> Any:
     options = request.options
-    url, headers, handlers = _credentials(request)
+    url, headers, handlers = _split_credentials(request)
     if not options["use_proxy"]:
         handlers.append(urllib.request.ProxyHandler({}))
-    secure = functools.partial(web_handlers.secured, options, request.ca_path)
+    secure = functools.partial(web_handlers.make_tls_context, options, request.ca_path)
     if request.unix_socket:
         handlers.append(web_handlers.UnixHandler(request.unix_socket, secure))
     else:
         handlers.append(web_handlers.SecureHandler(secure))
-    handlers += [web_handlers.Redirects(request.redirects), urllib.request.HTTPCookieProcessor(jar)]
+    handlers += [web_handlers.RedirectHandler(request.redirects), urllib.request.HTTPCookieProcessor(jar)]
     data = request.data.encode() if isinstance(request.data, str) else request.data
     asked = urllib.request.Request(url, data=data, method=request.method.upper())
     if options["http_agent"]:
@@ -170,7 +170,7 @@ def _open(request: Request, jar: http.cookiejar.CookieJar) -> Any:
     return urllib.request.build_opener(*handlers).open(asked, None, options["timeout"])
 
 
-def _credentials(request: Request) -> tuple[str, dict[str, str], list[Any]]:
+def _split_credentials(request: Request) -> tuple[str, dict[str, str], list[Any]]:
     """The URL without its credentials, and what presents them: a header, or handlers that are asked."""
     url, options = request.url, request.options
     parts = urllib.parse.urlparse(url)
@@ -196,7 +196,7 @@ def _credentials(request: Request) -> tuple[str, dict[str, str], list[Any]]:
     return url, {"Authorization": f"Basic {words}"}, []
 
 
-def saved(response: Response, file: BinaryIO) -> None:
+def save_body(response: Response, file: BinaryIO) -> None:
     """Write an answer's content to a file."""
     try:
         shutil.copyfileobj(response.stream, file, 1 << 17)
@@ -205,19 +205,19 @@ def saved(response: Response, file: BinaryIO) -> None:
 
 
 @contextlib.contextmanager
-def downloaded(url: str, *, suffix: str = "") -> Iterator[str]:
+def download_file(url: str, *, suffix: str = "") -> Iterator[str]:
     """The content of a URL as a temporary file. Raises ModuleError."""
     options = {name: entry.get("default") for name, entry in ARGUMENTS.items()}
     response, info = fetch(Request(url, options))
     if response is None or response.code >= 400:
-        raise ModuleError(f"Failure downloading {masked(url)}, {info['msg']}")
-    handle, path = temporary_files.file(suffix=suffix)
+        raise ModuleError(f"Failure downloading {mask_credentials(url)}, {info['msg']}")
+    handle, path = temporary_files.make_file(suffix=suffix)
     try:
         with os.fdopen(handle, "wb") as file:
             try:
-                saved(response, file)
+                save_body(response, file)
             except (OSError, http.client.HTTPException) as error:
-                raise ModuleError(f"Failure downloading {masked(url)}, {error}") from None
+                raise ModuleError(f"Failure downloading {mask_credentials(url)}, {error}") from None
         yield path
     finally:
         os.unlink(path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.inventory.vault import keyring
 from kprov.playbook.actions.call import content
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 
 _HEADER = b"$ANSIBLE_VAULT;"
 
@@ -23,7 +23,7 @@ def plain(path: Path) -> bytes | None:
 
 def travelling(path: Path, args: dict[str, Any]) -> tuple[str, bytes | Path]:
     """SHA-256 of what goes to the host, and it itself; `decrypt` of the arguments is true by default."""
-    data = plain(path) if truth(args.get("decrypt"), default=True) else None
+    data = plain(path) if parse_boolean(args.get("decrypt"), default=True) else None
     if data is None:
         return content(path)
     return hashlib.sha256(data).hexdigest(), data

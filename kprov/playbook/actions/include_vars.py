@@ -70,7 +70,7 @@ def _of_folder(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
     depth = int(args.get("depth") or 0)
     ignored = agent_modules.convert_argument("ignore_files", args.get("ignore_files") or [], {"type": "list"})
     matching = re.compile(str(args.get("files_matching") or ".*"))
-    lenient = agent_modules.truth(args.get("ignore_unknown_extensions"))
+    lenient = agent_modules.parse_boolean(args.get("ignore_unknown_extensions"))
     found = []
     for path in sorted(folder.rglob("*"), key=lambda one: (str(one.parent), one.name)):
         if not path.is_file() or (depth and len(path.relative_to(folder).parts) > depth):

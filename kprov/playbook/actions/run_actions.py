@@ -57,7 +57,7 @@ def set_fact(call: Call) -> dict[str, Any]:
     for name in facts:
         if not str(name).isidentifier():
             raise ActionError(f"Task failed: Invalid variable name {str(name)!r}.")
-    cached = agent_modules.truth(call.args.get("cacheable"))
+    cached = agent_modules.parse_boolean(call.args.get("cacheable"))
     return {"changed": False, "ansible_facts": facts, "_set": True, "_cached": cached}
 
 
@@ -68,8 +68,8 @@ def set_stats(call: Call) -> dict[str, Any]:
         raise ActionError("The 'data' option needs to be a dictionary/hash")
     stats = {
         "data": data,
-        "per_host": agent_modules.truth(call.args.get("per_host")),
-        "aggregate": agent_modules.truth(call.args.get("aggregate"), default=True),
+        "per_host": agent_modules.parse_boolean(call.args.get("per_host")),
+        "aggregate": agent_modules.parse_boolean(call.args.get("aggregate"), default=True),
     }
     return {"changed": False, "ansible_stats": stats}
 
@@ -84,7 +84,7 @@ def pause(call: Call) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise ActionError(f"non-integer value given for prompt duration: {given!r}") from None
     prompt = str(call.args.get("prompt") or "")
-    echo = agent_modules.truth(call.args.get("echo"), default=True)
+    echo = agent_modules.parse_boolean(call.args.get("echo"), default=True)
     try:
         typed = call.callbacks.pause(prompt, seconds=seconds, echo=echo)
     except AbortedError:

@@ -13,7 +13,7 @@ from kprov.playbook.model.plays import Task
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.values import OMIT
 from kprov.playbook.variables.precedence import Variables
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 from kprov.transport.connections import Connection, Connections
 from kprov.transport.options.host_options import METHODS, Become
 
@@ -64,7 +64,7 @@ class Sender:
                 return templar.value(task.get(keyword), scope, keyword)
             return next((defaults[name] for name in names if name in defaults), None)
 
-        if not truth(asked("become", "ansible_become")):
+        if not parse_boolean(asked("become", "ansible_become")):
             return None
         method = str(asked("become_method", "ansible_become_method") or "sudo").split(".")[-1]
         if method not in METHODS:

@@ -216,9 +216,9 @@ class Loader:
             ),
             params,
             key=(role_files.called(name), str(path), tasks_from, repr((params, keywords, args is not None))),
-            once=not agent_modules.truth(about.get("allow_duplicates"))
+            once=not agent_modules.parse_boolean(about.get("allow_duplicates"))
             if args is None
-            else not agent_modules.truth(args.get("allow_duplicates"), default=True),
+            else not agent_modules.parse_boolean(args.get("allow_duplicates"), default=True),
         )
         around = Block(
             keywords,
@@ -428,7 +428,7 @@ def include_role(
     InputError with every problem of its files, unless the caller collects them.
     """
     found = Problems() if problems is None else problems
-    public = agent_modules.truth(args.get("public"))
+    public = agent_modules.parse_boolean(args.get("public"))
     name, place = str(args["name"]), (around.file, around.line)
     loader = Loader(Path(play.file), play.paths, found)
     role, tasks = loader.role(name, play, around, {}, {}, place, args=args, public=public)

@@ -20,7 +20,7 @@ from kprov.playbook.running.run_state import RunState
 from kprov.playbook.running.task_executor import Executor
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.variables.precedence import Variables
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 
 #: Actions that are done once for all hosts.
 _FOR_ALL = ("add_host", "pause")
@@ -230,7 +230,7 @@ class _Walk:
         given = task.get(keyword)
         if given is None or isinstance(given, bool):
             return bool(given)
-        return truth(self.batch.variables.templar.value(given, self.batch.scope(task, host), keyword))
+        return parse_boolean(self.batch.variables.templar.value(given, self.batch.scope(task, host), keyword))
 
     def _throttle(self, task: Task, host: str) -> int:
         given = task.get("throttle")

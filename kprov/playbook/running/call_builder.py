@@ -99,7 +99,11 @@ class Calls:
 
     def _mode(self, task: Task, scope: Scope, keyword: str, *, default: bool) -> bool:
         given = task.get(keyword)
-        return default if given is None else agent_modules.truth(scope.templar.value(given, scope, keyword))
+        return (
+            default
+            if given is None
+            else agent_modules.parse_boolean(scope.templar.value(given, scope, keyword))
+        )
 
     def _background(self, task: Task, scope: Scope, *, check: bool) -> tuple[int, int]:
         """Seconds that `async` allows and those between polls; (0, 0) for a task in the foreground."""
@@ -160,7 +164,7 @@ class Calls:
 
     def no_log(self, task: Task, scope: Scope) -> bool:
         """Whether the result is kept from output and journal."""
-        return agent_modules.truth(scope.templar.value(task.get("no_log", False), scope, "no_log"))
+        return agent_modules.parse_boolean(scope.templar.value(task.get("no_log", False), scope, "no_log"))
 
     def prepared(self, call: Call) -> tuple[Result | None, list[Remote]]:
         """A result of the operator's side, or else what the agent has to do."""

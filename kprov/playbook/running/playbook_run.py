@@ -13,7 +13,7 @@ from kprov.playbook.running.batch import Batch
 from kprov.playbook.running.run_state import RunState
 from kprov.playbook.templating.scope import Layer, Scope
 from kprov.playbook.variables.precedence import Variables, gathers
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 
 
 class Run:
@@ -93,10 +93,10 @@ class Run:
             prompt = str(self.variables.templar.value(entry.get("prompt", name), scope, "prompt"))
             default = entry.get("default")
             shown = f"{prompt} [{default}]" if default is not None else prompt
-            echo = not truth(entry.get("private"), default=True)
+            echo = not parse_boolean(entry.get("private"), default=True)
             ask = self.state.callbacks.ask
             typed = ask(f"{shown}: ", echo=echo)
-            if truth(entry.get("confirm")) and typed != ask(f"confirm {shown}: ", echo=echo):
+            if parse_boolean(entry.get("confirm")) and typed != ask(f"confirm {shown}: ", echo=echo):
                 raise InputError(f"{name}: the two answers differ", field="vars_prompt")
             play.variables[name] = typed or default or ""
 

@@ -16,7 +16,7 @@ from kprov.playbook.running.task_selection import shown
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
 from kprov.playbook.variables.precedence import Variables
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 
 HIDDEN = "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
 _KEPT = ("changed", "failed", "skipped", "unreachable", "attempts")
@@ -104,7 +104,7 @@ class Recorder:
 
     def _outcome(self, task: Task, host: str, result: Result) -> str:
         def ignores(keyword: str) -> bool:
-            return truth(
+            return parse_boolean(
                 self.variables.templar.value(task.get(keyword, False), self.scope(task, host), keyword)
             )
 
@@ -136,7 +136,7 @@ class Recorder:
 
     def _facts(self, task: Task, host: str, result: Result) -> None:
         delegated = result.get("_ansible_delegated_vars")
-        if delegated and truth(task.get("delegate_facts", False)):
+        if delegated and parse_boolean(task.get("delegate_facts", False)):
             host = delegated["ansible_delegated_host"]
         for one in task.item_results(result):
             facts = one.get("ansible_facts")

@@ -123,7 +123,7 @@ class AgentChannel:
         """Tell the agent to end, when it can be told at all."""
         if self._sending.acquire(timeout=1):
             try:
-                self.stream.send(protocol.encode({"bye": True}), 1)
+                self.stream.send(protocol.encode_frame({"bye": True}), 1)
             except (OSError, EOFError):
                 pass
             finally:
@@ -156,7 +156,7 @@ class AgentChannel:
                 silent += self._interval
                 if silent >= self._limit:
                     raise LostError(f"no answer for {silent:g} s") from None
-                self.send(protocol.encode({"alive": True}))
+                self.send(protocol.encode_frame({"alive": True}))
                 continue
             except (OSError, EOFError) as error:
                 raise LostError(str(error) or "the connection was closed") from None

@@ -46,7 +46,7 @@ class Message:
             if isinstance(data, bytes) and len(data) <= protocol.INLINE_BYTES
         }
         blobs = [[sha, len(data)] for sha, data in small.items()]
-        return protocol.encode({**self.header, "blobs": blobs}, b"".join(small.values()))
+        return protocol.encode_frame({**self.header, "blobs": blobs}, b"".join(small.values()))
 
     @property
     def header(self) -> dict[str, Any]:
@@ -150,15 +150,15 @@ class Session:
 
     def _send_content(self, wire: AgentChannel, content: bytes | Path) -> None:
         if isinstance(content, bytes):
-            wire.send(protocol.encode({"content": True, "end": True}, content))
+            wire.send(protocol.encode_frame({"content": True, "end": True}, content))
             return
         # Meanwhile: the host need not read a large file again to tell them in its results.
         told = start_checksums(content, *_TOLD)
         with content.open("rb") as file:
             while part := file.read(protocol.CHUNK_BYTES):
-                wire.send(protocol.encode({"content": True}, part))
+                wire.send(protocol.encode_frame({"content": True}, part))
         sums = dict(zip(_TOLD, told.result(), strict=True))
-        wire.send(protocol.encode({"content": True, "end": True, "sums": sums}))
+        wire.send(protocol.encode_frame({"content": True, "end": True, "sums": sums}))
 
     def _find_out(self, message: Message, lost: LostError) -> list[dict[str, Any]]:
         """The results of a message whose connection was lost. Raises LostError when it is lost again."""
@@ -169,10 +169,10 @@ class Session:
             self._connect(old_wire)
         except HostError as error:
             text = f"the connection was lost ({lost}) and cannot be made again: {error.reason}"
-            if protocol.changes(message.header):
+            if protocol.is_changing(message.header):
                 text += f"; whether {message.module} was done is not known"
             raise UnreachableError(self.host, text) from None
-        if not protocol.changes(message.header):
+        if not protocol.is_changing(message.header):
             return self._exchange(message)
         if self._hello["boot"] != old_hello["boot"]:
             text = f"the host was restarted while {message.module} ran on it; how far it came is not known"
@@ -199,7 +199,7 @@ class Session:
 
     def _outcome(self, session: str, message: Message) -> dict[str, Any]:
         assert self._wire is not None
-        self._wire.send(protocol.encode({"find_out": session, "message": message.id}))
+        self._wire.send(protocol.encode_frame({"find_out": session, "message": message.id}))
         told = False
         while True:
             answer = self._wire.read()

@@ -23,33 +23,33 @@ def nothing_summed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_small_content_needs_no_openssl() -> None:
-    assert not type(checksums.new("sha256", 10)).__module__.startswith("_hashlib")
-    assert checksums.of(NAMES, [b"a ", b"content"], 9) == expected(b"a content")
+    assert not type(checksums.new_hash("sha256", 10)).__module__.startswith("_hashlib")
+    assert checksums.hash_parts(NAMES, [b"a ", b"content"], 9) == expected(b"a content")
 
 
 def test_after_half_a_megabyte_openssl_goes_on() -> None:
     large = bytes(1 << 20)
-    assert checksums.of(NAMES, [large], len(large)) == expected(large)
-    assert type(checksums.new("sha256", 10)).__module__.startswith("_hashlib")
-    assert checksums.digest("sha256", b"more") == hashlib.sha256(b"more").hexdigest()
+    assert checksums.hash_parts(NAMES, [large], len(large)) == expected(large)
+    assert type(checksums.new_hash("sha256", 10)).__module__.startswith("_hashlib")
+    assert checksums.hash_bytes("sha256", b"more") == hashlib.sha256(b"more").hexdigest()
 
 
 def test_python_may_have_been_built_without_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    checksums._own.cache_clear()
+    checksums._find_builtin.cache_clear()
     monkeypatch.setattr(checksums, "_OWN", {"sha256": ("_no_such_module",)})
     try:
-        assert checksums.of(NAMES, [b"a content"], 9) == expected(b"a content")
+        assert checksums.hash_parts(NAMES, [b"a content"], 9) == expected(b"a content")
     finally:
-        checksums._own.cache_clear()
+        checksums._find_builtin.cache_clear()
 
 
 def test_other_algorithms_are_hashlibs() -> None:
-    assert checksums.digest("sha512", b"x") == hashlib.sha512(b"x").hexdigest()
+    assert checksums.hash_bytes("sha512", b"x") == hashlib.sha512(b"x").hexdigest()
 
 
 def test_a_file_has_the_same_sums_and_one_that_is_gone_none(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"a content")
-    assert content_placement.checksums(str(path), md5=True) == expected(b"a content")
-    assert paths.digest(str(path), "sha384") == hashlib.sha384(b"a content").hexdigest()
-    assert paths.digest(str(tmp_path / "none"), "sha1") is None
+    assert content_placement.file_checksums(str(path), md5=True) == expected(b"a content")
+    assert paths.hash_file(str(path), "sha384") == hashlib.sha384(b"a content").hexdigest()
+    assert paths.hash_file(str(tmp_path / "none"), "sha1") is None

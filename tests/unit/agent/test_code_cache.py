@@ -24,7 +24,7 @@ def run(home: Path, module: str, args: dict[str, str], *, sends: bool = False) -
     """An agent that does one thing and ends; what it says."""
     program = archive.BOOTSTRAP.replace("pwd.getpwuid(u).pw_dir", repr(str(home)))
     header = {"message": "m", "run": "r", "module": module, "items": [{"args": args}], "check": False}
-    message = protocol.encode({**header, "diff": False, "blobs": []})
+    message = protocol.encode_frame({**header, "diff": False, "blobs": []})
     command = [sys.executable, *archive.PYTHON_OPTIONS, "-c", program, archive.archive_name(), "0" * 32]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as agent:
         assert agent.stdin is not None
@@ -34,7 +34,7 @@ def run(home: Path, module: str, args: dict[str, str], *, sends: bool = False) -
         said = b""
         while b'"results"' not in said and (part := os.read(agent.stdout.fileno(), 65536)):
             said += part
-        agent.stdin.write(protocol.encode({"bye": True}))
+        agent.stdin.write(protocol.encode_frame({"bye": True}))
     assert agent.returncode == 0
     return said
 

@@ -20,7 +20,7 @@ def test_a_question_that_reaches_nobody_is_a_lost_connection_and_no_result(tmp_p
     agent = Agent(source, sink, uuid.uuid4().hex)
     try:
         agent.changing = True
-        with pytest.raises(process.Ended):
+        with pytest.raises(process.AgentStopped):
             agent._fetch("0" * 64, str(tmp_path / "content"))
         assert not agent.changing
         assert not (tmp_path / "content").exists()

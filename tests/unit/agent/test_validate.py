@@ -21,9 +21,9 @@ def test_a_copy_names_the_signal_that_ended_the_validating_program(tmp_path: Pat
     with pytest.raises(
         ModuleError, match=r"failed to validate: .*python.* was killed by signal 4 \(SIGILL\)"
     ):
-        content_placement.judge(str(path), {"validate": CRASHES})
+        content_placement.run_validate(str(path), {"validate": CRASHES})
     with pytest.raises(ModuleError) as refused:
-        content_placement.judge(str(path), {"validate": REFUSES})
+        content_placement.run_validate(str(path), {"validate": REFUSES})
     assert str(refused.value) == "failed to validate"
     assert refused.value.result["stderr"] == "line 3 is wrong\n"
 
@@ -32,14 +32,14 @@ def test_an_edit_names_the_signal_that_ended_the_validating_program(tmp_path: Pa
     with pytest.raises(
         ModuleError, match=r"failed to validate: rc:-4 error:.* killed by signal 4 \(SIGILL\)"
     ):
-        paths.validated(CRASHES, str(tmp_path))
+        paths.check_valid(CRASHES, str(tmp_path))
     with pytest.raises(ModuleError, match="failed to validate: rc:1 error:line 3 is wrong"):
-        paths.validated(REFUSES, str(tmp_path))
+        paths.check_valid(REFUSES, str(tmp_path))
 
 
 def test_an_exit_code_is_put_into_words_only_where_a_signal_ended_the_program() -> None:
-    assert process.killed_by("haproxy", -4) == "haproxy was killed by signal 4 (SIGILL)"
-    assert process.killed_by("haproxy", -63) == "haproxy was killed by signal 63"
+    assert process.describe_signal("haproxy", -4) == "haproxy was killed by signal 4 (SIGILL)"
+    assert process.describe_signal("haproxy", -63) == "haproxy was killed by signal 63"
     # A shell gives 128 + n, and so can a program of its own accord.
-    assert process.killed_by("haproxy", 132) == ""
-    assert process.killed_by("haproxy", 1) == ""
+    assert process.describe_signal("haproxy", 132) == ""
+    assert process.describe_signal("haproxy", 1) == ""

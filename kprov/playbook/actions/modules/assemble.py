@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kprov.playbook.actions.call import ActionError, Call, Remote
 from kprov.playbook.actions.controller_files import plain
-from kprov.transport.agent_modules import fragments, truth
+from kprov.transport.agent_modules import fragments, parse_boolean
 
 _OF_FRAGMENTS = ("remote_src", "regexp", "delimiter", "ignore_hidden", "decrypt", "src")
 
@@ -17,22 +17,22 @@ def prepare(call: Call) -> Remote:
     args = dict(call.args)
     if not args.get("src") or not args.get("dest"):
         raise ActionError("src and dest are required")
-    if truth(args.get("remote_src"), default=True):
+    if parse_boolean(args.get("remote_src"), default=True):
         return Remote("assemble", args)
     path = call.find(str(args["src"]), "files")
     if not path.is_dir():
         raise ActionError(f"Source ({path}) is not a directory")
-    decrypt = truth(args.get("decrypt"), default=True)
+    decrypt = parse_boolean(args.get("decrypt"), default=True)
 
     def read(fragment: str) -> bytes:
         found = plain(Path(fragment)) if decrypt else None
         return Path(fragment).read_bytes() if found is None else found
 
-    data = fragments.joined(
+    data = fragments.join_fragments(
         str(path),
         args.get("delimiter"),
         args.get("regexp"),
-        ignore_hidden=truth(args.get("ignore_hidden")),
+        ignore_hidden=parse_boolean(args.get("ignore_hidden")),
         always_newline=True,
         read=read,
     )

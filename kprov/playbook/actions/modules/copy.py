@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.playbook.actions.call import ActionError, Call, Remote, text
 from kprov.playbook.actions.controller_files import travelling
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 
 
 def prepare(call: Call) -> Remote:
@@ -27,12 +27,12 @@ def prepare(call: Call) -> Remote:
         args.pop("src", None)
         sha, data = text(json.dumps(given) if isinstance(given, (dict, list)) else str(given))
         return Remote("copy", {**args, "_sha256": sha}, {sha: data})
-    if truth(args.get("remote_src")):
+    if parse_boolean(args.get("remote_src")):
         return Remote("copy", args)
     path = call.find(str(src), "files")
     args.pop("src")
     if path.is_dir():
-        follow = truth(args.get("local_follow"), default=True)
+        follow = parse_boolean(args.get("local_follow"), default=True)
         inside = str(src).endswith("/")
         tree, contents = walked(path, inside=inside, follow=follow, args=args)
         shown = f"{path}/" if inside else str(path)

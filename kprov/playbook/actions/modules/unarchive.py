@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kprov.playbook.actions.call import ActionError, Call, Remote
 from kprov.playbook.actions.controller_files import travelling
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 
 
 def prepare(call: Call) -> Remote:
@@ -15,8 +15,8 @@ def prepare(call: Call) -> Remote:
     if args.get("copy") is not None:
         if args.get("remote_src") is not None:
             raise ActionError("parameters are mutually exclusive: ('copy', 'remote_src')")
-        args["remote_src"] = not truth(args.pop("copy"))
-    if truth(args.get("remote_src")):
+        args["remote_src"] = not parse_boolean(args.pop("copy"))
+    if parse_boolean(args.get("remote_src")):
         return Remote("unarchive", args)
     if "://" in str(args["src"]):
         raise ActionError(

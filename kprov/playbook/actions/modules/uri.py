@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.actions.call import ActionError, Call, Remote, content
-from kprov.transport.agent_modules import truth
+from kprov.transport.agent_modules import parse_boolean
 
 
 def prepare(call: Call) -> Remote | list[Remote]:
@@ -15,7 +15,7 @@ def prepare(call: Call) -> Remote | list[Remote]:
         return []
     args = dict(call.args)
     contents: dict[str, bytes | Path] = {}
-    if truth(args.get("remote_src")):
+    if parse_boolean(args.get("remote_src")):
         return Remote("uri", args)
     if args.get("src"):
         path = call.find(str(args["src"]), "files")

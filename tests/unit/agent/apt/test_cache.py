@@ -30,18 +30,18 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_fresh_lists_are_not_fetched_again(lists: Path) -> None:
     (lists / "mirror_debian_dists_trixie_main_binary-amd64_Packages.lz4").touch()
-    assert not apt_cache.is_due(DAY, NOW)
-    assert apt_cache.is_due(30, NOW)
+    assert not apt_cache.is_update_due(DAY, NOW)
+    assert apt_cache.is_update_due(30, NOW)
 
 
 def test_a_fresh_time_without_lists_does_not_count(lists: Path) -> None:
-    assert apt_cache.is_due(DAY, NOW)
+    assert apt_cache.is_update_due(DAY, NOW)
     (lists / "mirror_debian_dists_trixie_InRelease").touch()
-    assert apt_cache.is_due(DAY, NOW)
+    assert apt_cache.is_update_due(DAY, NOW)
 
 
 def test_without_the_folder_lists_are_fetched(lists: Path) -> None:
     (lists / "lock").unlink()
     (lists / "partial").rmdir()
     lists.rmdir()
-    assert apt_cache.is_due(DAY, NOW)
+    assert apt_cache.is_update_due(DAY, NOW)

@@ -47,7 +47,7 @@ Version: 3
 
 
 def test_packages_are_found_by_name_and_architecture() -> None:
-    state = package_state.parsed(STATUS)
+    state = package_state.parse_database(STATUS)
     one = state.find("one")
     assert one is not None
     assert (one.version, one.want, one.installed) == ("1:1.0-1", "hold", True)
@@ -67,12 +67,12 @@ def test_packages_are_found_by_name_and_architecture() -> None:
 def test_the_database_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
     path = tmp_path / "status"
     path.write_text(STATUS)
-    first = package_state.state(str(path))
-    assert package_state.state(str(path)) is first
+    first = package_state.read_database(str(path))
+    assert package_state.read_database(str(path)) is first
     path.write_text(
         STATUS + "\nPackage: three\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
     )
-    assert package_state.state(str(path)).find("three") is not None
+    assert package_state.read_database(str(path)).find("three") is not None
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_the_database_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
     ],
 )
 def test_versions_of_debian(older: str, newer: str) -> None:
-    assert package_state.compare(older, newer) < 0
-    assert package_state.compare(newer, older) > 0
-    assert package_state.compare(newer, newer) == 0
+    assert package_state.compare_versions(older, newer) < 0
+    assert package_state.compare_versions(newer, older) > 0
+    assert package_state.compare_versions(newer, newer) == 0
 
 
 def test_the_same_version_in_two_ways() -> None:
-    assert package_state.compare("0:1.00", "1.0") == 0
+    assert package_state.compare_versions("0:1.00", "1.0") == 0
     assert package_state.satisfies("1.0", ">=", "1.0")
     assert not package_state.satisfies("1.0", ">>", "1.0")
 
@@ -109,13 +109,13 @@ def test_the_same_version_in_two_ways() -> None:
     [("1.0", "1.1"), ("1.9", "1.10"), ("1.0~rc1", "1.0"), ("1.0", "1.0^1"), ("a", "1"), ("1", "1.0")],
 )
 def test_versions_of_rpm(older: str, newer: str) -> None:
-    assert rpm_database.compare(older, newer) < 0
-    assert rpm_database.compare(newer, older) > 0
-    assert rpm_database.compare(older, older) == 0
+    assert rpm_database.compare_versions(older, newer) < 0
+    assert rpm_database.compare_versions(newer, older) > 0
+    assert rpm_database.compare_versions(older, older) == 0
 
 
 def test_relations_have_names_operators_and_versions() -> None:
-    assert package_state.relations("a (>= 1), b:any | c, d(<<2~)") == [
+    assert package_state.parse_relations("a (>= 1), b:any | c, d(<<2~)") == [
         ("a", ">=", "1"),
         ("b:any", "", ""),
         ("c", "", ""),
@@ -133,7 +133,7 @@ def test_relations_have_names_operators_and_versions() -> None:
     ],
 )
 def test_names_with_versions_are_split(given: str, parts: tuple[str, str, str]) -> None:
-    assert apt_install.split(given) == parts
+    assert apt_install.split_package(given) == parts
 
 
 POLICY = """\
@@ -153,23 +153,23 @@ virtual:
 
 
 def test_the_best_version_is_the_candidate_or_the_newest_that_was_asked_for() -> None:
-    found = apt_cache.policies(POLICY)
+    found = apt_cache.parse_policies(POLICY)
     assert found["nano"].versions == ["2.0-1", "1.0-1"]
     assert found["virtual"].virtual
-    assert apt_cache.best(found["nano"], "", "") == "2.0-1"
-    assert apt_cache.best(found["nano"], "=", "1.*") == "1.0-1"
-    assert apt_cache.best(found["nano"], "=", "3") is None
+    assert apt_cache.find_best_version(found["nano"], "", "") == "2.0-1"
+    assert apt_cache.find_best_version(found["nano"], "=", "1.*") == "1.0-1"
+    assert apt_cache.find_best_version(found["nano"], "=", "3") is None
 
 
 def test_a_diff_is_what_apt_get_says_it_will_do() -> None:
     out = "Reading package lists...\nReading state information...\nThe following:\n  nano\n0 upgraded, 1 newly\nGet:1"
-    assert apt_commands.prepared(out) == {"prepared": "The following:\n  nano\n0 upgraded, 1 newly"}
+    assert apt_commands.prepare_diff(out) == {"prepared": "The following:\n  nano\n0 upgraded, 1 newly"}
 
 
 def test_a_lock_that_another_holds_is_named_with_its_process(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
-    assert apt_commands.holder(str(path)) is None
+    assert apt_commands.find_lock_holder(str(path)) is None
     hold = "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.lockf(f,fcntl.LOCK_EX); print('on',flush=True); input()"
     with subprocess.Popen(
         ["python3", "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -177,7 +177,7 @@ def test_a_lock_that_another_holds_is_named_with_its_process(tmp_path: Path) -> 
         assert other.stdout is not None
         assert other.stdin is not None
         other.stdout.readline()
-        assert apt_commands.holder(str(path)) == other.pid
+        assert apt_commands.find_lock_holder(str(path)) == other.pid
         with pytest.raises(ModuleError, match=rf"held by process {other.pid} \(python3"):
             apt_commands.wait_for_lock(str(path), {"lock_timeout": 0})
         other.stdin.write("\n")
@@ -189,15 +189,15 @@ def test_a_failure_names_who_holds_the_lock_first() -> None:
     err = (
         f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process {os.getpid()} (apt-get)\n"
     )
-    text = apt_commands.failed("'apt-get install x' failed", err, {"lock_timeout": 9})
+    text = apt_commands.explain_failure("'apt-get install x' failed", err, {"lock_timeout": 9})
     assert text.startswith(f"/var/lib/dpkg/lock-frontend is held by process {os.getpid()} (")
     assert text.endswith("for more than 9 s; 'apt-get install x' failed")
-    assert apt_commands.failed("other", "E: no", {"lock_timeout": 9}) == "other"
+    assert apt_commands.explain_failure("other", "E: no", {"lock_timeout": 9}) == "other"
 
 
 def test_a_package_file_that_is_not_there() -> None:
     with pytest.raises(ModuleError, match=r"Could not open file /none\.deb"):
-        deb_files.fields("/none.deb")
+        deb_files.read_fields("/none.deb")
 
 
 PLAN = """\
@@ -219,12 +219,12 @@ Install  2 Packages
 
 
 def test_what_dnf_plans_is_read_from_its_table() -> None:
-    assert command_line.planned(PLAN) == [
+    assert command_line.parse_plan(PLAN) == [
         "Installed: tool-1.0-1.noarch",
         "Installed: lib-2:2.0-1.fc40.x86_64",
         "Removed: old-3-1.noarch",
     ]
-    assert command_line.missing("x\nNo match for argument: nope\nError") == ["nope"]
+    assert command_line.find_missing("x\nNo match for argument: nope\nError") == ["nope"]
 
 
 def test_an_installed_rpm_has_many_names() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.agent.apt.service_policy import policy, recover
+from kprov.agent.apt.service_policy import hold_policy, recover_policy
 from kprov.agent.context import ModuleError
 
 OWN = "#!/bin/sh\n# the host's own\nexit 104\n"
@@ -24,8 +24,8 @@ def rule(tmp_path: Path) -> Path:
 def in_force(rule: Path, then: str) -> subprocess.Popen[str]:
     """Another process with a rule in force, which it has told when this returns."""
     program = (
-        "import os, signal, sys; from kprov.agent.apt.service_policy import policy\n"
-        f"with policy(101, 0, sys.argv[1]): print('in force', flush=True); {then}"
+        "import os, signal, sys; from kprov.agent.apt.service_policy import hold_policy\n"
+        f"with hold_policy(101, 0, sys.argv[1]): print('in force', flush=True); {then}"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(rule)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -46,7 +46,7 @@ def answer(rule: Path) -> int:
 
 
 def test_a_rule_ends_with_its_block(rule: Path) -> None:
-    with policy(101, 0, str(rule)):
+    with hold_policy(101, 0, str(rule)):
         assert answer(rule) == 101
     assert list(rule.parent.iterdir()) == []
 
@@ -55,7 +55,7 @@ def test_the_hosts_own_rule_comes_back_as_it_was(rule: Path) -> None:
     rule.write_text(OWN)
     rule.chmod(0o711)
     was = rule.stat()
-    with policy(101, 0, str(rule)):
+    with hold_policy(101, 0, str(rule)):
         assert answer(rule) == 101
     assert (rule.read_text(), rule.stat().st_ino, rule.stat().st_mode) == (OWN, was.st_ino, was.st_mode)
     assert list(rule.parent.iterdir()) == [rule]
@@ -63,7 +63,7 @@ def test_the_hosts_own_rule_comes_back_as_it_was(rule: Path) -> None:
 
 def test_a_rule_that_is_a_link_comes_back_as_a_link(rule: Path) -> None:
     rule.symlink_to("elsewhere")
-    with policy(101, 0, str(rule)):
+    with hold_policy(101, 0, str(rule)):
         assert answer(rule) == 101
     assert rule.readlink() == Path("elsewhere")
 
@@ -76,10 +76,10 @@ def test_the_rule_of_a_killed_agent_is_ended_by_the_next(rule: Path, own: str | 
     killed(rule)
     assert answer(rule) == 101
     if by_apt:
-        with policy(None, 0, str(rule)):
+        with hold_policy(None, 0, str(rule)):
             assert rule.exists() == bool(own)
     else:
-        recover(str(rule))
+        recover_policy(str(rule))
     assert [(one.name, one.read_text()) for one in rule.parent.iterdir()] == (
         [(rule.name, own)] if own else []
     )
@@ -87,10 +87,10 @@ def test_the_rule_of_a_killed_agent_is_ended_by_the_next(rule: Path, own: str | 
 
 def test_the_rule_of_a_living_agent_stays_and_is_waited_for(rule: Path) -> None:
     with in_force(rule, "sys.stdin.read()") as process:
-        recover(str(rule))
+        recover_policy(str(rule))
         assert answer(rule) == 101
         for code in (None, 0):
-            with pytest.raises(ModuleError, match="another task of kprov"), policy(code, 0, str(rule)):
+            with pytest.raises(ModuleError, match="another task of kprov"), hold_policy(code, 0, str(rule)):
                 pass
         assert process.stdin is not None
         process.stdin.close()
@@ -100,19 +100,19 @@ def test_the_rule_of_a_living_agent_stays_and_is_waited_for(rule: Path) -> None:
 def test_the_rule_of_a_killed_agent_lasts_as_long_as_its_programs(rule: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    then = f"from kprov.agent import process; process.run('read x < {pipe}', shell='/bin/sh')"
+    then = f"from kprov.agent import process; process.run_program('read x < {pipe}', shell='/bin/sh')"
     with in_force(rule, then) as agent, pipe.open("w"):  # which is open once the program has it open
         agent.kill()
         agent.wait()
-        recover(str(rule))
+        recover_policy(str(rule))
         assert answer(rule) == 101
-    with policy(None, 10, str(rule)):
+    with hold_policy(None, 10, str(rule)):
         assert not rule.exists()
 
 
 def test_a_rule_that_was_never_ours_is_left(rule: Path) -> None:
     rule.write_text(OWN)
-    recover(str(rule))
+    recover_policy(str(rule))
     assert rule.read_text() == OWN
 
 
@@ -121,12 +121,12 @@ def test_a_rule_that_somebody_put_there_meanwhile_stays(rule: Path) -> None:
     killed(rule)
     rule.unlink()
     rule.write_text("the second")
-    recover(str(rule))
+    recover_policy(str(rule))
     assert [(one.name, one.read_text()) for one in rule.parent.iterdir()] == [(rule.name, "the second")]
 
 
 def test_an_agent_that_was_killed_before_its_rule_was_there_costs_nothing(rule: Path) -> None:
     rule.write_text(OWN)
     os.link(rule, f"{rule}.kprov-before")
-    recover(str(rule))
+    recover_policy(str(rule))
     assert [(one.name, one.read_text()) for one in rule.parent.iterdir()] == [(rule.name, OWN)]

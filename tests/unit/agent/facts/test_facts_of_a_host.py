@@ -26,25 +26,25 @@ KNOWN = {one.subset for one in facts._collectors(facts.Options())}
     ],
 )
 def test_subsets_are_added_and_taken_away(subset: list[str], inside: set[str], outside: set[str]) -> None:
-    found = facts.selected(KNOWN, subset)
+    found = facts.select_subsets(KNOWN, subset)
     assert inside <= found
     assert not outside & found
 
 
 def test_a_subset_that_is_none_is_refused() -> None:
     with pytest.raises(ModuleError, match="Bad subset 'parity' given to Ansible"):
-        facts.gather(["parity"], [])
+        facts.gather_facts(["parity"], [])
 
 
 def test_a_few_names_cost_what_makes_them() -> None:
-    found = facts.gather(["all"], [], names=["ansible_os_family", "ansible_date_time"])
+    found = facts.gather_facts(["all"], [], names=["ansible_os_family", "ansible_date_time"])
     assert {"ansible_os_family", "ansible_distribution", "ansible_date_time"} <= set(found)
     assert "ansible_kernel" not in found
-    assert "ansible_lo" in facts.gather(["all"], [], names=["ansible_lo"])
+    assert "ansible_lo" in facts.gather_facts(["all"], [], names=["ansible_lo"])
 
 
 def test_filters_are_patterns_of_names() -> None:
-    found = facts.gather(["!all"], ["ansible_user_*", "kernel"])
+    found = facts.gather_facts(["!all"], ["ansible_user_*", "kernel"])
     assert {"ansible_user_id", "ansible_kernel"} <= set(found)
     assert "ansible_distribution" not in found
     assert "module_setup" not in found
@@ -83,7 +83,7 @@ def test_distributions_have_ansibles_names(
     (tmp_path / "etc").mkdir()
     for name, text in files.items():
         (tmp_path / "etc" / name).write_text(text)
-    found = distribution.gather(str(tmp_path))
+    found = distribution.read_distribution(str(tmp_path))
     names = ("", "_version", "_major_version", "_release")
     told = [found[f"distribution{name}"] for name in names]
     assert (*told, found["os_family"], found["distribution_file_path"]) == expected
@@ -103,5 +103,5 @@ def test_the_hosts_owner_has_facts_too(tmp_path: Path, text: str, mode: int, exp
     path = tmp_path / "mine.fact"
     path.write_text(text)
     path.chmod(mode)
-    found = local.gather(str(tmp_path))["local"]["mine"]
+    found = local.read_local_facts(str(tmp_path))["local"]["mine"]
     assert found.startswith(expected) if isinstance(expected, str) else found == expected

@@ -17,23 +17,23 @@ Web = Any
 
 
 def test_lines_are_sources_that_are_on_or_off() -> None:
-    line = sources_list.parsed("deb   [a=b] http://x  stable main # why\n")
+    line = sources_list.parse_line("deb   [a=b] http://x  stable main # why\n")
     assert (line.valid, line.enabled, line.source, line.comment) == (
         True,
         True,
         "deb [a=b] http://x stable main",
         "why",
     )
-    assert not sources_list.parsed("# deb http://x stable main").enabled
-    assert not sources_list.parsed("# words").valid
+    assert not sources_list.parse_line("# deb http://x stable main").enabled
+    assert not sources_list.parse_line("# words").valid
     assert str(line) == "deb [a=b] http://x stable main # why\n"
 
 
 def test_a_source_that_is_off_is_switched_on() -> None:
-    sources = {"f": [sources_list.parsed("# deb http://x stable main")]}
-    assert sources_list.add(sources, "deb http://x stable main", None) is None
-    assert sources_list.text(sources["f"]) == "deb http://x stable main\n"
-    sources_list.remove(sources, "deb http://x stable main")
+    sources = {"f": [sources_list.parse_line("# deb http://x stable main")]}
+    assert sources_list.add_source(sources, "deb http://x stable main", None) is None
+    assert sources_list.render_file(sources["f"]) == "deb http://x stable main\n"
+    sources_list.remove_source(sources, "deb http://x stable main")
     assert sources == {"f": []}
 
 
@@ -46,7 +46,7 @@ def test_a_source_that_is_off_is_switched_on() -> None:
     ],
 )
 def test_new_files_are_named_after_the_source(source: str, filename: str | None, path: str) -> None:
-    assert sources_list.file_of(source, filename) == f"/etc/apt/sources.list.d/{path}.list"
+    assert sources_list.choose_file(source, filename) == f"/etc/apt/sources.list.d/{path}.list"
 
 
 def test_a_ppa_is_refused_with_what_to_use(do: Run) -> None:

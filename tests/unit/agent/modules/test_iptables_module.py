@@ -33,7 +33,9 @@ from kprov.agent.modules import iptables
     ],
 )  # fmt: skip
 def test_a_rule_is_written_as_the_program_takes_it(args: dict[str, Any], rule: str) -> None:
-    checked = arguments.checked("iptables", {"chain": "INPUT", **args}, iptables.ARGUMENTS, iptables.RULES)
+    checked = arguments.check_arguments(
+        "iptables", {"chain": "INPUT", **args}, iptables.ARGUMENTS, iptables.RULES
+    )
     assert " ".join(iptables._rule(checked)) == rule
 
 

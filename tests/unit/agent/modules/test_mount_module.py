@@ -57,6 +57,6 @@ def test_a_bind_mount_comes_from_its_folder(tmp_path: Path) -> None:
         "23 22 8:1 /srv/a /mnt rw - ext4 /dev/sda1 rw\n"
         "24 22 0:40 / /run rw shared:1 - tmpfs tmpfs rw\n"
     )
-    found = fstab.mounts(str(path))
+    found = fstab.read_mounts(str(path))
     assert found["/mnt"] == ("/srv/a", "/dev/sda1")
     assert found["/"] == ("/dev/sda1", "/dev/sda1")

@@ -45,7 +45,7 @@ def test_properties_may_span_lines() -> None:
     text = (
         "Id=a.service\nExecStart={ path=/bin/sh ; argv[]=sh -c one\ntwo ; pid=0 }\nDescription={ odd\nNone\n"
     )
-    assert systemd.shown(text) == {
+    assert systemd.parse_show(text) == {
         "Id": "a.service",
         "ExecStart": "{ path=/bin/sh ; argv[]=sh -c one\ntwo ; pid=0 }",
         "Description": "{ odd",
@@ -65,7 +65,7 @@ def test_values_are_read_by_their_signature() -> None:
 
 def answer(serial: int, texts: tuple[str, ...]) -> bytes:
     """A method's return with strings, as a manager sends it."""
-    call = dbus.message(serial, "/x", "a.b", "C", texts)
+    call = dbus.encode_call(serial, "/x", "a.b", "C", texts)
     body_size = struct.unpack_from("<I", call, 4)[0]
     body = call[len(call) - body_size :]
     signature = b"s" * len(texts)
@@ -118,18 +118,18 @@ def test_every_change_below_a_folder_is_seen(tmp_path: Path) -> None:
     ]
     for change in changes:
         since = time.time() + 0.1
-        assert not daemon_reload.changed_below(str(folder), since)
+        assert not daemon_reload.has_changed_below(str(folder), since)
         while time.time() < since + 0.02:
             time.sleep(0.01)
         change()
-        assert daemon_reload.changed_below(str(folder), since)
+        assert daemon_reload.has_changed_below(str(folder), since)
 
 
 def test_a_folder_that_went_is_told_by_the_one_above(tmp_path: Path) -> None:
-    assert daemon_reload.changed_below(str(tmp_path / "gone"), 1.0)
-    assert not daemon_reload.changed_below(str(tmp_path / "gone"), time.time() + 1)
-    assert not daemon_reload.changed_below("/run/systemd/none-of-that-name", 1.0)
+    assert daemon_reload.has_changed_below(str(tmp_path / "gone"), 1.0)
+    assert not daemon_reload.has_changed_below(str(tmp_path / "gone"), time.time() + 1)
+    assert not daemon_reload.has_changed_below("/run/systemd/none-of-that-name", 1.0)
 
 
 def test_a_manager_that_cannot_be_asked_is_reloaded(tmp_path: Path) -> None:
-    assert daemon_reload.needed(dbus.Manager(str(tmp_path / "none")))
+    assert daemon_reload.is_reload_needed(dbus.Manager(str(tmp_path / "none")))

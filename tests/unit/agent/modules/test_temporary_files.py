@@ -21,7 +21,7 @@ Do = Callable[..., dict[str, Any]]
 def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that an agent of an earlier boot left where temporary files go."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    path = tmp_path / f"{temporary_files.PREFIX}{temporary_files.machine()}-{'0' * 8}-1-1-abcdefgh"
+    path = tmp_path / f"{temporary_files.PREFIX}{temporary_files.machine_id()}-{'0' * 8}-1-1-abcdefgh"
     path.write_text("secret")
     return path
 
@@ -41,7 +41,7 @@ def test_a_background_task_s_results(left: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
 def test_the_program_that_tells_a_passphrase(left: Path, tmp_path: Path) -> None:
-    code, _, error = user_home._keygen(
+    code, _, error = user_home._run_keygen(
         ["ssh-keygen", "-q", "-t", "ed25519", "-f", str(tmp_path / "key")], "a passphrase"
     )
     assert code == 0, error

@@ -76,7 +76,7 @@ def test_an_account_expires_on_a_day_or_never(wanted: float, days: int, options:
     ("password", "hashed"), [("$6$salt$" + "a" * 86, True), ("secret", False), ("$6$salt$short", False)]
 )
 def test_a_password_that_is_no_hash_is_warned_about(password: str, hashed: bool) -> None:
-    assert user._hashed(password) is hashed
+    assert user._is_hashed(password) is hashed
 
 
 def test_groups_are_compared_with_those_that_are_here(do: Do) -> None:
