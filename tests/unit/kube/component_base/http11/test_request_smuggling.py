@@ -127,8 +127,9 @@ _BODIES: Final = {
 
 
 @pytest.fixture(autouse=True)
-def shorter_lingering(monkeypatch: pytest.MonkeyPatch, short_lingering: None) -> None:
-    monkeypatch.setattr(connections, "_LINGER_SECONDS", 0.03)
+def long_lingering(monkeypatch: pytest.MonkeyPatch, short_lingering: None) -> None:
+    """The server waits until the client has sent all of it and closes."""
+    monkeypatch.setattr(connections, "_LINGER_SECONDS", 10.0)
 
 
 class Server:
@@ -155,6 +156,7 @@ async def check_refused(connect: Connect, data: bytes, code: int, piece: int) ->
             await asyncio.sleep(0)
     status, headers, _ = await client.answer()
     assert (status, headers["connection"]) == (code, "close")
+    client.writer.write_eof()
     rest = await client.rest()
     assert b"HTTP/1.1" not in rest
     assert "/hidden" not in server.targets
