@@ -1,5 +1,5 @@
-"""A gRPC client on asyncio: unary calls and bidirectional streams over one HTTP/2 connection a server.
+"""A gRPC client on asyncio: unary calls and bidirectional streams over one HTTP/2 connection to a server.
 
-Why there is one: docs/decisions/015. Sources: RFC 9113 (HTTP/2), RFC 7541 (HPACK) and gRPC's PROTOCOL-HTTP2.
-Messages are bytes here; whoever calls serializes them.
+Sources: RFC 9113 (HTTP/2), RFC 7541 (HPACK), gRPC's PROTOCOL-HTTP2. Why it exists: docs/decisions/015.
+Messages are bytes here. The caller serializes them.
 """

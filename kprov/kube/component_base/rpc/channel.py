@@ -1,4 +1,4 @@
-"""Calls to one server; its connection is made when it is needed, and again when it was lost."""
+"""Calls to one server. The channel connects with the first call, and again after a lost connection."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from typing import Final
 
 from kprov.kube.component_base.rpc import headers
+from kprov.kube.component_base.rpc.call import StreamingCall, UnaryCall, encode_message
 from kprov.kube.component_base.rpc.connection import Connection
-from kprov.kube.component_base.rpc.exchange import Streaming, Unary, prefixed
 from kprov.kube.component_base.rpc.status import Code, RpcError
 
-#: Seconds until a server that does not answer at all counts as away.
+#: Time limit for connecting.
 _CONNECT_SECONDS: Final = 5.0
 
 
 class Channel:
-    """One server, at a host and port; `context`: TLS that offers "h2", None for none.
+    """One server at a host and port. context: TLS that offers "h2", None for plain TCP.
 
-    A call that finds no connection makes one and fails with UNAVAILABLE when that fails: pauses are the
-    caller's.
+    A call without a connection connects. If that fails, the call fails with UNAVAILABLE. The caller decides
+    when to retry.
     """
 
     def __init__(
@@ -38,48 +38,48 @@ class Channel:
         self._socket_path = socket_path
         self._user_agent = user_agent
         self._connection: Connection | None = None
-        #: All that are not gone: one that takes no new calls brings those that it has to their end.
+        #: All open connections. One that accepts no new calls finishes those that it has.
         self._connections: set[Connection] = set()
         self._connecting: asyncio.Task[Connection] | None = None
         self._closed = False
 
     @classmethod
     def of_socket(cls, path: str) -> Channel:
-        """A server of this machine, at a Unix socket."""
+        """A channel to a server on this machine, at a Unix socket."""
         return cls("localhost", 0, None, socket_path=path)
 
-    def method(self, path: str, metadata: Iterable[tuple[str, str]] = ()) -> bytes:
-        """What calls of a method ("/package.Service/Method") begin with; for `unary` and `stream`."""
+    def encode_method(self, path: str, metadata: Iterable[tuple[str, str]] = ()) -> bytes:
+        """The field block of calls to "/package.Service/Method", for `call_unary` and `open_stream`."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         scheme = "https" if self._context else "http"
         authority = host if self._socket_path else f"{host}:{self._port}"
-        return headers.request(scheme, authority, path, metadata, user_agent=self._user_agent)
+        return headers.encode_request_headers(scheme, authority, path, metadata, user_agent=self._user_agent)
 
-    async def unary(self, method: bytes, message: bytes, *, timeout: float) -> bytes:
-        """The answer. Raises RpcError, DEADLINE_EXCEEDED after `timeout` seconds."""
+    async def call_unary(self, method: bytes, message: bytes, *, timeout: float) -> bytes:
+        """Send a message and return the response. RpcError: DEADLINE_EXCEEDED after `timeout` seconds."""
         loop = asyncio.get_running_loop()
         connection = self._connection
-        if connection is None or not connection.usable:
+        if connection is None or not connection.is_usable:
             begin = loop.time()
-            connection = await self._connected(timeout)
+            connection = await self._get_connection(timeout)
             timeout -= loop.time() - begin
-        exchange = Unary(loop.create_future())
-        connection.begin(exchange, method, prefixed(message), ends=True)
-        timer = loop.call_later(timeout, _expire, connection, exchange)
+        call = UnaryCall(loop.create_future())
+        connection.open_stream(call, method, encode_message(message), ends_stream=True)
+        timer = loop.call_later(timeout, _expire, connection, call)
         try:
-            return await exchange.future
+            return await call.future
         except asyncio.CancelledError:
-            connection.abandon(exchange)
+            connection.cancel_call(call)
             raise
         finally:
             timer.cancel()
 
-    def stream(self, method: bytes) -> Stream:
-        """A bidirectional stream; it begins with its first message."""
+    def open_stream(self, method: bytes) -> Stream:
+        """A bidirectional stream. It opens with its first message."""
         return Stream(self, method)
 
     async def close(self) -> None:
-        """End the connection and all calls; there are no new ones."""
+        """Close the connections and fail all calls, also later ones."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
@@ -87,15 +87,15 @@ class Channel:
         connections = list(self._connections)
         for connection in connections:
             connection.close()
-        await asyncio.gather(*(connection.lost for connection in connections))
+        await asyncio.gather(*(connection.closed for connection in connections))
 
-    async def _connected(self, seconds: float | None) -> Connection:
-        """A usable connection, made once for all who wait for it. Raises RpcError."""
+    async def _get_connection(self, seconds: float | None) -> Connection:
+        """A usable connection. Callers that wait share one attempt to connect. RpcError."""
         if self._closed:
             raise RpcError(Code.CANCELLED, "the client was closed")
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect())
-            self._connecting.add_done_callback(self._made)
+            self._connecting.add_done_callback(self._store_connection)
         try:
             return await asyncio.wait_for(asyncio.shield(self._connecting), seconds)
         except TimeoutError:
@@ -113,8 +113,8 @@ class Channel:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 if self._socket_path:
-                    # A local server that hangs keeps its calls until they expire. PINGs would not help:
-                    # Go's servers allow one in five minutes by default and then close the connection.
+                    # Without PINGs calls to a local server that hangs end by their deadline. Go's servers
+                    # allow one PING in five minutes by default and otherwise close the connection.
                     _, connection = await loop.create_unix_connection(
                         lambda: Connection(keepalive=False), self._socket_path
                     )
@@ -126,13 +126,13 @@ class Channel:
             raise OSError(f"no answer within {_CONNECT_SECONDS:g} s") from None
         return connection
 
-    def _made(self, task: asyncio.Task[Connection]) -> None:
+    def _store_connection(self, task: asyncio.Task[Connection]) -> None:
         self._connecting = None
-        # An exception that nobody waits for any more is no news.
+        # `exception` marks the error as seen: no caller may be waiting for it any more.
         if not task.cancelled() and task.exception() is None:
             connection = self._connection = task.result()
             self._connections.add(connection)
-            connection.lost.add_done_callback(lambda _: self._connections.discard(connection))
+            connection.closed.add_done_callback(lambda _: self._connections.discard(connection))
 
 
 class Stream:
@@ -141,15 +141,15 @@ class Stream:
     def __init__(self, channel: Channel, method: bytes) -> None:
         self._channel = channel
         self._method = method
-        self._exchange = Streaming()
+        self._call = StreamingCall()
         self._connection: Connection | None = None
         self._opening: asyncio.Task[Connection] | None = None
         self._cancelled = False
 
-    async def write(self, message: bytes, *, ends: bool = False) -> None:
-        """Send a message; `ends`: it is the last one. Raises RpcError, CANCELLED once it is cancelled."""
+    async def write(self, message: bytes, *, ends_stream: bool = False) -> None:
+        """Send a message. ends_stream: it is the last one. RpcError, with CANCELLED after `cancel`."""
         if self._connection is None:
-            self._opening = asyncio.ensure_future(self._channel._connected(None))
+            self._opening = asyncio.ensure_future(self._channel._get_connection(None))
             try:
                 connection = await self._opening
             except asyncio.CancelledError:
@@ -159,33 +159,33 @@ class Stream:
             if self._cancelled:
                 raise RpcError(Code.CANCELLED, "cancelled")
             self._connection = connection
-            connection.begin(self._exchange, self._method, prefixed(message), ends=ends)
+            connection.open_stream(self._call, self._method, encode_message(message), ends_stream=ends_stream)
             return
         if self._cancelled:
             raise RpcError(Code.CANCELLED, "cancelled")
-        self._connection.send(self._exchange, prefixed(message), ends=ends)
+        self._connection.send_data(self._call, encode_message(message), ends_stream=ends_stream)
 
     def cancel(self) -> None:
-        """End it at once, also while it waits for its connection; iterating raises RpcError."""
+        """Cancel it, also while it waits for its connection. Iterating raises RpcError."""
         if self._cancelled:
             return
         self._cancelled = True
         if self._opening is not None:
             self._opening.cancel()
         if self._connection is not None:
-            self._connection.abandon(self._exchange)
-        self._exchange.drop(RpcError(Code.CANCELLED, "cancelled"))
+            self._connection.cancel_call(self._call)
+        self._call.cancel(RpcError(Code.CANCELLED, "cancelled"))
 
     def __aiter__(self) -> Stream:
         return self
 
     async def __anext__(self) -> bytes:
-        message = await self._exchange.next()
+        message = await self._call.next()
         if message is None:
             raise StopAsyncIteration
         return message
 
 
-def _expire(connection: Connection, exchange: Unary) -> None:
-    connection.abandon(exchange)
-    exchange.end(RpcError(Code.DEADLINE_EXCEEDED, "Deadline Exceeded"))
+def _expire(connection: Connection, call: UnaryCall) -> None:
+    connection.cancel_call(call)
+    call.end(RpcError(Code.DEADLINE_EXCEEDED, "Deadline Exceeded"))

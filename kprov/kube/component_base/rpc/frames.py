@@ -1,4 +1,4 @@
-"""HTTP/2's frames as bytes (RFC 9113, sections 4 and 6)."""
+"""Encode and decode HTTP/2 frames (RFC 9113, sections 4 and 6)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ INITIAL_WINDOW_SIZE: Final = 4
 MAX_FRAME_SIZE: Final = 5
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: Of every frame: length (3 bytes), type, flags, stream (4 bytes).
-HEAD_BYTES: Final = 9
-#: Windows and frames before settings say otherwise.
+#: The frame header: length (3 bytes), type, flags, stream identifier (4 bytes).
+HEADER_BYTES: Final = 9
+#: Values until the peer's SETTINGS change them.
 DEFAULT_WINDOW: Final = 65_535
-DEFAULT_FRAME: Final = 16_384
-LARGEST_WINDOW: Final = 2**31 - 1
+DEFAULT_MAX_FRAME_SIZE: Final = 16_384
+MAX_WINDOW: Final = 2**31 - 1
 
 NO_ERROR: Final = 0
 CANCEL: Final = 8
@@ -40,50 +40,52 @@ PROTOCOL_ERROR: Final = 1
 
 
 class MalformedError(Exception):
-    """What came is no HTTP/2."""
+    """What came is not HTTP/2."""
 
 
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """One frame."""
-    return head(len(payload), kind, flags, stream) + payload
+def encode_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """A whole frame."""
+    return encode_header(len(payload), kind, flags, stream) + payload
 
 
-def head(size: int, kind: int, flags: int, stream: int) -> bytes:
-    """A frame's head, its payload follows."""
+def encode_header(size: int, kind: int, flags: int, stream: int) -> bytes:
+    """A frame header, which the payload follows."""
     return size.to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
 
 
-def settings(values: dict[int, int]) -> bytes:
+def encode_settings(values: dict[int, int]) -> bytes:
     """A SETTINGS frame."""
-    return frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", key, value) for key, value in values.items()))
+    return encode_frame(
+        SETTINGS, 0, 0, b"".join(struct.pack(">HI", key, value) for key, value in values.items())
+    )
 
 
-def read_settings(payload: bytes) -> dict[int, int]:
-    """What a SETTINGS frame says. Raises MalformedError."""
+def decode_settings(payload: bytes) -> dict[int, int]:
+    """The values of a SETTINGS frame. MalformedError."""
     if len(payload) % 6:
         raise MalformedError("SETTINGS of a wrong size")
     return dict(struct.iter_unpack(">HI", payload))
 
 
-def window_update(stream: int, size: int) -> bytes:
+def encode_window_update(stream: int, size: int) -> bytes:
     """A WINDOW_UPDATE frame."""
-    return frame(WINDOW_UPDATE, 0, stream, size.to_bytes(4, "big"))
+    return encode_frame(WINDOW_UPDATE, 0, stream, size.to_bytes(4, "big"))
 
 
-def reset(stream: int, code: int) -> bytes:
+def encode_rst_stream(stream: int, code: int) -> bytes:
     """A RST_STREAM frame."""
-    return frame(RST_STREAM, 0, stream, code.to_bytes(4, "big"))
+    return encode_frame(RST_STREAM, 0, stream, code.to_bytes(4, "big"))
 
 
-def number(payload: bytes) -> int:
-    """A WINDOW_UPDATE's size, a GOAWAY's last stream, a RST_STREAM's code. Raises MalformedError."""
+def decode_number(payload: bytes) -> int:
+    """A WINDOW_UPDATE's increment, a GOAWAY's last stream, a RST_STREAM's error code. MalformedError."""
     if len(payload) < 4:
         raise MalformedError("a frame that is too short")
     return int.from_bytes(payload[:4], "big")
 
 
-def unpadded(flags: int, payload: bytes) -> bytes:
-    """The payload of DATA or HEADERS without padding and priority. Raises MalformedError."""
+def strip_padding(flags: int, payload: bytes) -> bytes:
+    """The payload of DATA or HEADERS without padding and priority. MalformedError."""
     padding = 0
     if flags & PADDED:
         if not payload:

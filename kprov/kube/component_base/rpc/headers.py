@@ -1,7 +1,7 @@
-"""Header blocks: requests as bytes made once, answers read once each.
+"""Field blocks of requests and responses (HPACK, RFC 7541).
 
-We tell the server to keep no dynamic table, so equal headers are equal bytes: what a block says is remembered
-by its bytes, and hpack is asked about each once. Requests are written as literals for the same reason.
+The client announces a dynamic table of size 0. So equal headers are equal bytes, and each block needs
+decoding only once. Requests use literal fields without indexing for the same reason.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from hpack.exceptions import HPACKError
 
 from kprov.kube.component_base.rpc.frames import MalformedError
 
-#: Of the static table (RFC 7541, appendix A).
+#: Indexes of the static table (RFC 7541, appendix A).
 _POST: Final = b"\x83"
 _SCHEME: Final = {"http": b"\x86", "https": b"\x87"}
-_REMEMBERED: Final = 256
+_MAX_CACHED: Final = 256
 
 
-def request(
+def encode_request_headers(
     scheme: str,
     authority: str,
     path: str,
@@ -28,7 +28,7 @@ def request(
     *,
     user_agent: str = "kprov",
 ) -> bytes:
-    """The header block of a gRPC call."""
+    """The field block of a gRPC call."""
     more = (
         (":path", path),
         (":authority", authority),
@@ -41,13 +41,13 @@ def request(
 
 
 def _literal(text: str, begin: bytes = b"\x00") -> bytes:
-    """A string of a literal field that is not indexed; the name's begins the field (RFC 7541, 6.2.2)."""
+    """A string of a literal field without indexing. The name begins the field (RFC 7541, 6.2.2)."""
     data = text.encode()
     return begin + _integer(len(data), 7) + data
 
 
 def _integer(value: int, bits: int) -> bytes:
-    """An integer with that prefix (RFC 7541, 5.1)."""
+    """An integer with a prefix of so many bits (RFC 7541, 5.1)."""
     most = (1 << bits) - 1
     if value < most:
         return bytes((value,))
@@ -60,24 +60,24 @@ def _integer(value: int, bits: int) -> bytes:
     return bytes(found)
 
 
-class Reader:
-    """Header blocks of one connection, in their order."""
+class HeaderDecoder:
+    """Decodes the field blocks of one connection, in their order."""
 
     def __init__(self) -> None:
         self._decoder = Decoder()
-        self._known: dict[bytes, dict[str, str]] = {}
+        self._cache: dict[bytes, dict[str, str]] = {}
 
-    def read(self, block: bytes) -> dict[str, str]:
-        """Names and values; the last one wins. Raises MalformedError."""
-        found = self._known.get(block)
+    def decode_block(self, block: bytes) -> dict[str, str]:
+        """Names and values. Of equal names the last wins. MalformedError."""
+        found = self._cache.get(block)
         if found is not None:
             return found
         try:
             decoded = self._decoder.decode(block)
         except (HPACKError, UnicodeDecodeError) as error:
-            raise MalformedError(f"headers that cannot be read: {error}") from None
+            raise MalformedError(f"malformed field block: {error}") from None
         found = {str(name): str(value) for name, value in decoded}
-        # A server that keeps a table all the same may mean something else by the same bytes.
-        if not self._decoder.header_table_size and len(self._known) < _REMEMBERED:
-            self._known[block] = found
+        # If the server uses a dynamic table nevertheless, the same bytes may mean something else later.
+        if not self._decoder.header_table_size and len(self._cache) < _MAX_CACHED:
+            self._cache[block] = found
         return found

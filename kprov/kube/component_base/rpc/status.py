@@ -1,4 +1,4 @@
-"""How calls end: gRPC's codes, and the error that carries one."""
+"""The status of calls: gRPC's codes, and the error that carries one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Code(enum.IntEnum):
 
 
 class RpcError(Exception):
-    """A call that did not end with OK."""
+    """A call that ended with another status than OK."""
 
     def __init__(self, code: Code, details: str) -> None:
         super().__init__(f"{code.name}: {details}" if details else code.name)
@@ -39,9 +39,9 @@ class RpcError(Exception):
         self.details = details
 
 
-_CODES: Final = {str(code.value): code for code in Code}
-#: What answers without a gRPC status mean (gRPC's http-grpc-status-mapping).
-_HTTP: Final = {
+_CODES_BY_NUMBER: Final = {str(code.value): code for code in Code}
+#: For responses without grpc-status (gRPC's http-grpc-status-mapping).
+_CODES_BY_HTTP_STATUS: Final = {
     "400": Code.INTERNAL,
     "401": Code.UNAUTHENTICATED,
     "403": Code.PERMISSION_DENIED,
@@ -51,8 +51,8 @@ _HTTP: Final = {
     "503": Code.UNAVAILABLE,
     "504": Code.UNAVAILABLE,
 }
-#: What HTTP/2's error codes of a reset stream mean (gRPC's PROTOCOL-HTTP2, "Errors").
-_RESET: Final = {
+#: For RST_STREAM, by HTTP/2's error code (gRPC's PROTOCOL-HTTP2, "Errors").
+_CODES_BY_RESET: Final = {
     0x7: Code.UNAVAILABLE,
     0x8: Code.CANCELLED,
     0xB: Code.RESOURCE_EXHAUSTED,
@@ -60,17 +60,22 @@ _RESET: Final = {
 }
 
 
-def of_trailers(trailers: Mapping[str, str]) -> RpcError | None:
-    """What an answer's last headers say: None for a call that ended well."""
+def error_from_trailers(trailers: Mapping[str, str]) -> RpcError | None:
+    """The error in a response's trailers. None for OK."""
     text = trailers.get("grpc-status")
     if text == "0":
         return None
     if text is None:
         http = trailers.get(":status", "")
-        return RpcError(_HTTP.get(http, Code.UNKNOWN), f"the answer has no gRPC status (HTTP status {http})")
-    return RpcError(_CODES.get(text, Code.UNKNOWN), unquote(trailers.get("grpc-message", "")))
+        return RpcError(
+            _CODES_BY_HTTP_STATUS.get(http, Code.UNKNOWN),
+            f"the response has no gRPC status (HTTP status {http})",
+        )
+    return RpcError(_CODES_BY_NUMBER.get(text, Code.UNKNOWN), unquote(trailers.get("grpc-message", "")))
 
 
-def of_reset(code: int) -> RpcError:
-    """Of a stream that the server reset."""
-    return RpcError(_RESET.get(code, Code.INTERNAL), f"the server reset the call with HTTP/2 error {code}")
+def error_from_reset(code: int) -> RpcError:
+    """The error for a stream that the server reset."""
+    return RpcError(
+        _CODES_BY_RESET.get(code, Code.INTERNAL), f"the server reset the call with HTTP/2 error {code}"
+    )

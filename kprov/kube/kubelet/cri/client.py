@@ -47,10 +47,10 @@ class CriClient:
         begin = self._methods.get(method)
         if begin is None:
             service = "ImageService" if "Image" in method else "RuntimeService"
-            begin = self._methods[method] = self._channel.method(f"/runtime.v1.{service}/{method}")
+            begin = self._methods[method] = self._channel.encode_method(f"/runtime.v1.{service}/{method}")
         message = request.SerializeToString()
         try:
-            data = await self._channel.unary(begin, message, timeout=timeout or self._timeout)
+            data = await self._channel.call_unary(begin, message, timeout=timeout or self._timeout)
         except RpcError as error:
             raise RuntimeFailure(error.code.name, error.details) from error
         return answer.FromString(data)
@@ -181,9 +181,11 @@ class CriClient:
 
     async def container_events(self) -> AsyncIterator[pb.ContainerEventResponse]:
         """What happens to containers from now on. RuntimeFailure UNIMPLEMENTED: this runtime cannot tell."""
-        stream = self._channel.stream(self._channel.method("/runtime.v1.RuntimeService/GetContainerEvents"))
+        stream = self._channel.open_stream(
+            self._channel.encode_method("/runtime.v1.RuntimeService/GetContainerEvents")
+        )
         try:
-            await stream.write(pb.GetEventsRequest().SerializeToString(), ends=True)
+            await stream.write(pb.GetEventsRequest().SerializeToString(), ends_stream=True)
             async for message in stream:
                 yield pb.ContainerEventResponse.FromString(message)
         except RpcError as error:

@@ -154,7 +154,7 @@ async def _grpc(host: str, port: int, service: str, timeout: float) -> str:
     request = b"\x0a" + _length_prefixed(service.encode()) if service else b""
     channel = Channel(host, port, None, user_agent=USER_AGENT)
     try:
-        answer = await channel.unary(channel.method(_HEALTH_METHOD), request, timeout=timeout)
+        answer = await channel.call_unary(channel.encode_method(_HEALTH_METHOD), request, timeout=timeout)
     except RpcError as error:
         if error.code is Code.DEADLINE_EXCEEDED:
             text = f'timeout: failed to connect service "{target}" within {timeout:g}s'

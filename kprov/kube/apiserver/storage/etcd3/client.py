@@ -72,18 +72,18 @@ class Member:
             parts.hostname or "", parts.port or (443 if tls else 80), context if tls else None
         )
         self._calls = {
-            name: (self.channel.method(path), response) for name, (path, response) in _METHODS.items()
+            name: (self.channel.encode_method(path), response) for name, (path, response) in _METHODS.items()
         }
 
     async def call(self, method: str, request: Any, seconds: float) -> Any:
         """The answer. Raises RpcError."""
         begin, response = self._calls[method]
-        answer = await self.channel.unary(begin, request.SerializeToString(), timeout=seconds)
+        answer = await self.channel.call_unary(begin, request.SerializeToString(), timeout=seconds)
         return response.FromString(answer)
 
     def watch(self, metadata: tuple[tuple[str, str], ...] = ()) -> Stream:
         """A stream of watches; it begins with its first message."""
-        return Stream(self.channel.stream(self.channel.method(_WATCH, metadata)))
+        return Stream(self.channel.open_stream(self.channel.encode_method(_WATCH, metadata)))
 
 
 class Client:

@@ -79,53 +79,55 @@ async def served() -> AsyncIterator[tuple[Server, Channel]]:
 
 async def test_many_calls_go_over_one_connection() -> None:
     async with served() as (server, channel):
-        once = channel.method("/test.Echo/Once", [("asked-by", "a test")])
+        once = channel.encode_method("/test.Echo/Once", [("asked-by", "a test")])
         sent = [b"%d" % number for number in range(200)]
-        assert await asyncio.gather(*(channel.unary(once, one, timeout=10) for one in sent)) == sent
+        assert await asyncio.gather(*(channel.call_unary(once, one, timeout=10) for one in sent)) == sent
         assert server.metadata[0]["asked-by"] == "a test"
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_379, 16_380, 65_530, 65_531, 3_000_000])
 async def test_messages_of_every_size(size: int) -> None:
     async with served() as (_, channel):
-        once = channel.method("/test.Echo/Once")
+        once = channel.encode_method("/test.Echo/Once")
         message = bytes(index % 251 for index in range(size))
-        assert await channel.unary(once, message, timeout=30) == message
+        assert await channel.call_unary(once, message, timeout=30) == message
 
 
 async def test_large_messages_at_once_share_the_window() -> None:
     async with served() as (_, channel):
-        once = channel.method("/test.Echo/Once")
+        once = channel.encode_method("/test.Echo/Once")
         sent = [bytes([number]) * 300_000 for number in range(12)]
-        assert await asyncio.gather(*(channel.unary(once, one, timeout=30) for one in sent)) == sent
+        assert await asyncio.gather(*(channel.call_unary(once, one, timeout=30) for one in sent)) == sent
 
 
 async def test_what_the_server_refuses_is_an_error_with_its_words() -> None:
     async with served() as (_, channel):
         with pytest.raises(RpcError) as caught:
-            await channel.unary(channel.method("/test.Echo/Once"), b"refuse", timeout=10)
+            await channel.call_unary(channel.encode_method("/test.Echo/Once"), b"refuse", timeout=10)
         assert (caught.value.code, caught.value.details) == (
             Code.OUT_OF_RANGE,
             "etcdserver: mvcc: größer, 100 %",
         )
         with pytest.raises(RpcError) as caught:
-            await channel.unary(channel.method("/test.Echo/None"), b"", timeout=10)
+            await channel.call_unary(channel.encode_method("/test.Echo/None"), b"", timeout=10)
         assert caught.value.code is Code.UNIMPLEMENTED
 
 
 async def test_a_call_ends_at_its_deadline_and_the_server_hears_of_it() -> None:
     async with served() as (server, channel):
-        once = channel.method("/test.Echo/Once")
+        once = channel.encode_method("/test.Echo/Once")
         with pytest.raises(RpcError) as caught:
-            await channel.unary(once, b"wait", timeout=0.2)
+            await channel.call_unary(once, b"wait", timeout=0.2)
         assert caught.value.code is Code.DEADLINE_EXCEEDED
         await asyncio.wait_for(server.given_up.wait(), 10)
-        assert await channel.unary(once, b"next", timeout=10) == b"next"
+        assert await channel.call_unary(once, b"next", timeout=10) == b"next"
 
 
 async def test_a_call_that_is_cancelled_is_given_up_by_the_server() -> None:
     async with served() as (server, channel):
-        call = asyncio.create_task(channel.unary(channel.method("/test.Echo/Once"), b"wait", timeout=60))
+        call = asyncio.create_task(
+            channel.call_unary(channel.encode_method("/test.Echo/Once"), b"wait", timeout=60)
+        )
         await asyncio.wait_for(server.begun.wait(), 10)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -137,23 +139,25 @@ async def test_nobody_listens_and_then_somebody_does() -> None:
     server = Server()
     await server.start()
     channel = Channel("127.0.0.1", server.port, None)
-    once = channel.method("/test.Echo/Once")
-    assert await channel.unary(once, b"a", timeout=10) == b"a"
+    once = channel.encode_method("/test.Echo/Once")
+    assert await channel.call_unary(once, b"a", timeout=10) == b"a"
     await server.server.stop(None)
     for _ in range(2):
         with pytest.raises(RpcError) as caught:
-            await channel.unary(once, b"b", timeout=10)
+            await channel.call_unary(once, b"b", timeout=10)
         assert caught.value.code is Code.UNAVAILABLE
     again = Server()
     await again.start(server.port)
-    assert await channel.unary(once, b"c", timeout=10) == b"c"
+    assert await channel.call_unary(once, b"c", timeout=10) == b"c"
     await channel.close()
     await again.server.stop(None)
 
 
 async def test_calls_under_way_are_unavailable_when_the_server_goes() -> None:
     async with served() as (server, channel):
-        call = asyncio.create_task(channel.unary(channel.method("/test.Echo/Once"), b"wait", timeout=60))
+        call = asyncio.create_task(
+            channel.call_unary(channel.encode_method("/test.Echo/Once"), b"wait", timeout=60)
+        )
         await asyncio.wait_for(server.begun.wait(), 10)
         await server.server.stop(None)
         with pytest.raises(RpcError) as caught:
@@ -167,21 +171,21 @@ async def test_when_a_connections_numbers_are_used_up_there_is_another(
     made: list[connections.Connection] = []
 
     def few() -> connections.Connection:
-        made.append(connections.Connection(last_stream=9))
+        made.append(connections.Connection(max_stream_id=9))
         return made[-1]
 
     monkeypatch.setattr("kprov.kube.component_base.rpc.channel.Connection", few)
     async with served() as (_, channel):
-        once = channel.method("/test.Echo/Once")
+        once = channel.encode_method("/test.Echo/Once")
         for number in range(12):
-            assert await channel.unary(once, b"%d" % number, timeout=10) == b"%d" % number
+            assert await channel.call_unary(once, b"%d" % number, timeout=10) == b"%d" % number
         assert len(made) == 3
-        assert made[0].lost.done()
+        assert made[0].closed.done()
 
 
 async def test_a_stream_gives_messages_as_they_come() -> None:
     async with served() as (_, channel):
-        stream = channel.stream(channel.method("/test.Echo/Both"))
+        stream = channel.open_stream(channel.encode_method("/test.Echo/Both"))
         await stream.write(b"x" * 70_000)
         got = aiter(stream)
         assert [len(await anext(got)) for _ in range(3)] == [70_000] * 3
@@ -193,7 +197,7 @@ async def test_a_stream_gives_messages_as_they_come() -> None:
 
 async def test_a_stream_that_the_server_ends_with_an_error() -> None:
     async with served() as (_, channel):
-        stream = channel.stream(channel.method("/test.Echo/Both"))
+        stream = channel.open_stream(channel.encode_method("/test.Echo/Both"))
         await stream.write(b"refuse")
         with pytest.raises(RpcError, match="UNAVAILABLE: no leader"):
             await anext(aiter(stream))
@@ -201,7 +205,7 @@ async def test_a_stream_that_the_server_ends_with_an_error() -> None:
 
 async def test_a_stream_is_cancelled_at_any_time() -> None:
     async with served() as (_, channel):
-        stream = channel.stream(channel.method("/test.Echo/Both"))
+        stream = channel.open_stream(channel.encode_method("/test.Echo/Both"))
         await stream.write(b"x")
         got = aiter(stream)
         assert await anext(got) == b"x"
@@ -225,14 +229,14 @@ async def test_a_stream_is_cancelled_before_its_connection_stands() -> None:
     port = server.sockets[0].getsockname()[1]
     # TLS that is never answered.
     channel = Channel("127.0.0.1", port, ssl.create_default_context())
-    stream = channel.stream(channel.method("/test.Echo/Both"))
+    stream = channel.open_stream(channel.encode_method("/test.Echo/Both"))
     writing = asyncio.create_task(stream.write(b"x"))
     await began.wait()
     stream.cancel()
     with pytest.raises(RpcError, match="CANCELLED"):
         await asyncio.wait_for(writing, 5)
     with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
-        await channel.unary(channel.method("/test.Echo/Once"), b"x", timeout=0.05)
+        await channel.call_unary(channel.encode_method("/test.Echo/Once"), b"x", timeout=0.05)
     await channel.close()
     await ended.wait()
     server.close()
@@ -243,14 +247,14 @@ async def test_a_closed_channel_takes_no_calls() -> None:
     async with served() as (_, channel):
         await channel.close()
         with pytest.raises(RpcError, match="closed"):
-            await channel.unary(channel.method("/test.Echo/Once"), b"x", timeout=1)
+            await channel.call_unary(channel.encode_method("/test.Echo/Once"), b"x", timeout=1)
 
 
 def test_on_the_loop_that_components_have() -> None:
     async def calls() -> None:
         async with served() as (_, channel):
-            once = channel.method("/test.Echo/Once")
-            assert await channel.unary(once, b"x" * 100_000, timeout=10) == b"x" * 100_000
+            once = channel.encode_method("/test.Echo/Once")
+            assert await channel.call_unary(once, b"x" * 100_000, timeout=10) == b"x" * 100_000
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(calls())

@@ -11,7 +11,7 @@ from hpack import Encoder
 
 from kprov.kube.component_base.rpc import connection, frames
 from kprov.kube.component_base.rpc.channel import Channel
-from kprov.kube.component_base.rpc.frames import frame
+from kprov.kube.component_base.rpc.frames import encode_frame
 from kprov.kube.component_base.rpc.status import Code, RpcError
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -33,13 +33,13 @@ async def scripted(
         serving.append(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             assert await reader.readexactly(len(frames.PREFACE)) == frames.PREFACE
-            writer.write(frame(frames.SETTINGS, 0, 0))
+            writer.write(encode_frame(frames.SETTINGS, 0, 0))
             while True:
-                head = await reader.readexactly(frames.HEAD_BYTES)
+                head = await reader.readexactly(frames.HEADER_BYTES)
                 payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
                 kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
                 if kind == frames.SETTINGS and not flags & frames.ACK:
-                    writer.write(frame(frames.SETTINGS, frames.ACK, 0))
+                    writer.write(encode_frame(frames.SETTINGS, frames.ACK, 0))
                 if pongs is not None and kind == frames.PING and flags & frames.ACK:
                     pongs.put_nowait(payload)
                 if kind == frames.DATA and flags & frames.END_STREAM:
@@ -58,7 +58,7 @@ async def scripted(
 
 
 async def once(channel: Channel) -> bytes:
-    return await channel.unary(channel.method("/a/b"), b"hello", timeout=5)
+    return await channel.call_unary(channel.encode_method("/a/b"), b"hello", timeout=5)
 
 
 async def test_padding_priority_continuation_and_single_bytes() -> None:
@@ -67,13 +67,15 @@ async def test_padding_priority_continuation_and_single_bytes() -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
         block = encoder.encode(HEAD, huffman=True)
         padded = b"\x03" + b"\x00\x00\x00\x00\x10" + block[:4] + bytes(3)
-        out = frame(frames.HEADERS, frames.PADDED | frames.PRIORITY, stream, padded)
-        out += frame(frames.CONTINUATION, frames.END_HEADERS, stream, block[4:])
-        out += frame(frames.DATA, frames.PADDED, stream, b"\x02" + MESSAGE[:3] + bytes(2))
-        out += frame(frames.PING, 0, 0, b"12345678")
-        out += frame(frames.DATA, 0, stream, MESSAGE[3:])
-        out += frame(0x77, 0xFF, stream, b"of a kind that nobody knows")
-        out += frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, encoder.encode(END))
+        out = encode_frame(frames.HEADERS, frames.PADDED | frames.PRIORITY, stream, padded)
+        out += encode_frame(frames.CONTINUATION, frames.END_HEADERS, stream, block[4:])
+        out += encode_frame(frames.DATA, frames.PADDED, stream, b"\x02" + MESSAGE[:3] + bytes(2))
+        out += encode_frame(frames.PING, 0, 0, b"12345678")
+        out += encode_frame(frames.DATA, 0, stream, MESSAGE[3:])
+        out += encode_frame(0x77, 0xFF, stream, b"of a kind that nobody knows")
+        out += encode_frame(
+            frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, stream, encoder.encode(END)
+        )
         for index in range(len(out)):
             writer.write(out[index : index + 1])
             await writer.drain()
@@ -88,7 +90,7 @@ async def test_padding_priority_continuation_and_single_bytes() -> None:
 async def test_an_answer_without_a_status() -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
         flags = frames.END_HEADERS | frames.END_STREAM
-        writer.write(frame(frames.HEADERS, flags, stream, Encoder().encode([(":status", "503")])))
+        writer.write(encode_frame(frames.HEADERS, flags, stream, Encoder().encode([(":status", "503")])))
 
     async with scripted(answer) as channel:
         with pytest.raises(RpcError, match="HTTP status 503") as caught:
@@ -101,7 +103,7 @@ async def test_an_answer_without_a_status() -> None:
 )
 async def test_a_stream_that_is_reset(code: int, meant: Code) -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
-        writer.write(frames.reset(stream, code))
+        writer.write(frames.encode_rst_stream(stream, code))
 
     async with scripted(answer) as channel:
         with pytest.raises(RpcError) as caught:
@@ -115,16 +117,16 @@ async def test_a_server_that_goes_away_finishes_what_it_has_begun() -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
         begun.set()
         if stream == 3:
-            writer.write(frame(frames.GOAWAY, 0, 0, (1).to_bytes(4, "big") + bytes(4) + b"bye"))
-            out = frame(frames.HEADERS, frames.END_HEADERS, 1, Encoder().encode(HEAD))
-            out += frame(frames.DATA, 0, 1, MESSAGE)
+            writer.write(encode_frame(frames.GOAWAY, 0, 0, (1).to_bytes(4, "big") + bytes(4) + b"bye"))
+            out = encode_frame(frames.HEADERS, frames.END_HEADERS, 1, Encoder().encode(HEAD))
+            out += encode_frame(frames.DATA, 0, 1, MESSAGE)
             flags = frames.END_HEADERS | frames.END_STREAM
-            writer.write(out + frame(frames.HEADERS, flags, 1, Encoder().encode(END)))
+            writer.write(out + encode_frame(frames.HEADERS, flags, 1, Encoder().encode(END)))
 
     async with scripted(answer) as channel:
         first = asyncio.create_task(once(channel))
         await begun.wait()
-        with pytest.raises(RpcError, match="goes away: bye") as caught:
+        with pytest.raises(RpcError, match="sent GOAWAY: bye") as caught:
             await once(channel)
         assert caught.value.code is Code.UNAVAILABLE
         assert await first == b"hi"
@@ -134,13 +136,13 @@ async def test_a_server_that_goes_away_finishes_what_it_has_begun() -> None:
     "sent",
     [
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        frame(frames.SETTINGS, 0, 0, b"12345"),
-        frame(frames.HEADERS, frames.END_HEADERS, 1, b"\xff\xff\xff\xff\xff\xff"),
-        frame(frames.HEADERS, 0, 1, b"") + frame(frames.PING, 0, 0, bytes(8)),
-        frame(frames.CONTINUATION, 0, 1, b""),
-        frame(frames.DATA, frames.PADDED, 1, b"\x09abc"),
-        frame(frames.WINDOW_UPDATE, 0, 0, b"1"),
-        frames.head(1 << 20, frames.DATA, 0, 1),
+        encode_frame(frames.SETTINGS, 0, 0, b"12345"),
+        encode_frame(frames.HEADERS, frames.END_HEADERS, 1, b"\xff\xff\xff\xff\xff\xff"),
+        encode_frame(frames.HEADERS, 0, 1, b"") + encode_frame(frames.PING, 0, 0, bytes(8)),
+        encode_frame(frames.CONTINUATION, 0, 1, b""),
+        encode_frame(frames.DATA, frames.PADDED, 1, b"\x09abc"),
+        encode_frame(frames.WINDOW_UPDATE, 0, 0, b"1"),
+        frames.encode_header(1 << 20, frames.DATA, 0, 1),
     ],
 )
 async def test_nonsense_ends_the_connection(sent: bytes) -> None:
@@ -156,10 +158,10 @@ async def test_nonsense_ends_the_connection(sent: bytes) -> None:
 @pytest.mark.parametrize("data", [b"", b"\x00\x00\x00\x00\x05hi", b"\x01\x00\x00\x00\x02hi", MESSAGE * 2])
 async def test_an_answer_that_is_not_one_message(data: bytes) -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
-        out = frame(frames.HEADERS, frames.END_HEADERS, stream, Encoder().encode(HEAD))
-        out += frame(frames.DATA, 0, stream, data)
+        out = encode_frame(frames.HEADERS, frames.END_HEADERS, stream, Encoder().encode(HEAD))
+        out += encode_frame(frames.DATA, 0, stream, data)
         flags = frames.END_HEADERS | frames.END_STREAM
-        writer.write(out + frame(frames.HEADERS, flags, stream, Encoder().encode(END)))
+        writer.write(out + encode_frame(frames.HEADERS, flags, stream, Encoder().encode(END)))
 
     async with scripted(answer) as channel:
         with pytest.raises(RpcError) as caught:
@@ -168,14 +170,14 @@ async def test_an_answer_that_is_not_one_message(data: bytes) -> None:
 
 
 async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kprov.kube.component_base.rpc.connection._SILENCE", 0.05)
-    monkeypatch.setattr("kprov.kube.component_base.rpc.connection._PATIENCE", 0.05)
+    monkeypatch.setattr("kprov.kube.component_base.rpc.connection._KEEPALIVE_SECONDS", 0.05)
+    monkeypatch.setattr("kprov.kube.component_base.rpc.connection._KEEPALIVE_TIMEOUT_SECONDS", 0.05)
 
     async def answer(_: int, __: asyncio.StreamWriter) -> None:
         return
 
     async with scripted(answer) as channel:
-        with pytest.raises(RpcError, match="no sign of life") as caught:
+        with pytest.raises(RpcError, match="does not answer PINGs") as caught:
             await once(channel)
         assert caught.value.code is Code.UNAVAILABLE
 
@@ -189,17 +191,17 @@ async def test_a_ping_is_answered_but_not_with_the_next_call() -> None:
         nonlocal pinged
         encoder = Encoder()
         if not pinged:
-            writer.write(frame(frames.PING, 0, 0, b"12345678"))
+            writer.write(encode_frame(frames.PING, 0, 0, b"12345678"))
         pinged += 1
-        writer.write(frame(frames.HEADERS, frames.END_HEADERS, stream, encoder.encode(HEAD)))
-        writer.write(frame(frames.DATA, 0, stream, MESSAGE))
+        writer.write(encode_frame(frames.HEADERS, frames.END_HEADERS, stream, encoder.encode(HEAD)))
+        writer.write(encode_frame(frames.DATA, 0, stream, MESSAGE))
         end = frames.END_HEADERS | frames.END_STREAM
-        writer.write(frame(frames.HEADERS, end, stream, encoder.encode(END)))
+        writer.write(encode_frame(frames.HEADERS, end, stream, encoder.encode(END)))
 
     async with scripted(answer, pongs) as channel:
         await once(channel)
         begin = asyncio.get_running_loop().time()
         await once(channel)
-        if asyncio.get_running_loop().time() - begin < connection._OWED / 2:
+        if asyncio.get_running_loop().time() - begin < connection._PING_ACK_DELAY_SECONDS / 2:
             assert pongs.empty()
         assert await asyncio.wait_for(pongs.get(), 5) == b"12345678"

@@ -1,4 +1,4 @@
-"""One call on a connection: what is still to be sent, and what has come."""
+"""One call on a connection: what is still to be sent, and what has arrived."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from collections import deque
 
 from kprov.kube.component_base.rpc.status import Code, RpcError
 
-#: Of every message: whether it is compressed, and its length.
+#: The prefix of a message: whether it is compressed, and its length.
 _PREFIX_BYTES = 5
 
 
-def prefixed(message: bytes) -> bytes:
-    """A message as it travels."""
+def encode_message(message: bytes) -> bytes:
+    """A Length-Prefixed-Message, not compressed."""
     return b"\x00" + len(message).to_bytes(4, "big") + message
 
 
-class Exchange:
-    """The state of one stream."""
+class Call:
+    """The state of the HTTP/2 stream of a call."""
 
-    __slots__ = ("ends", "headers", "pending", "received", "stream", "window")
+    __slots__ = ("ends_stream", "headers", "pending", "send_window", "stream_id", "unreported_bytes")
 
     def __init__(self) -> None:
-        self.stream = 0
-        #: Bytes that the server takes of this stream.
-        self.window = 0
-        #: What waits for a window, and whether the stream ends after it.
+        self.stream_id = 0
+        #: Bytes that the server accepts on this stream.
+        self.send_window = 0
+        #: Bytes that wait for a window, and whether the stream ends after them.
         self.pending = b""
-        self.ends = False
-        #: Bytes that came since the server was last told that there is room.
-        self.received = 0
+        self.ends_stream = False
+        #: Bytes received since the last WINDOW_UPDATE.
+        self.unreported_bytes = 0
         self.headers: dict[str, str] = {}
 
-    def take(self, data: bytes) -> None:
-        """A piece of the answer."""
+    def add_data(self, data: bytes) -> None:
+        """Bytes of the response."""
         raise NotImplementedError
 
     def end(self, error: RpcError | None) -> None:
-        """Nothing more comes."""
+        """The response is complete, or the call has failed."""
         raise NotImplementedError
 
 
-class Unary(Exchange):
-    """One message there, one back."""
+class UnaryCall(Call):
+    """One message to the server, one message back."""
 
     __slots__ = ("_data", "future")
 
@@ -51,7 +51,7 @@ class Unary(Exchange):
         self.future = future
         self._data = b""
 
-    def take(self, data: bytes) -> None:
+    def add_data(self, data: bytes) -> None:
         self._data = self._data + data if self._data else data
 
     def end(self, error: RpcError | None) -> None:
@@ -63,32 +63,32 @@ class Unary(Exchange):
         data = self._data
         size = len(data) - _PREFIX_BYTES
         if size < 0 or data[0] or int.from_bytes(data[1:_PREFIX_BYTES], "big") != size:
-            self.future.set_exception(RpcError(Code.INTERNAL, "the answer is not one plain message"))
+            self.future.set_exception(RpcError(Code.INTERNAL, "the response is not one uncompressed message"))
         else:
             self.future.set_result(data[_PREFIX_BYTES:])
 
 
-class Streaming(Exchange):
-    """Messages as they come; whoever iterates gets them, and then the end."""
+class StreamingCall(Call):
+    """Any number of messages both ways."""
 
-    __slots__ = ("_buffer", "_ended", "_error", "_messages", "_waiter")
+    __slots__ = ("_buffer", "_error", "_has_ended", "_messages", "_waiter")
 
     def __init__(self) -> None:
         super().__init__()
         self._buffer = bytearray()
         self._messages: deque[bytes] = deque()
-        self._ended = False
+        self._has_ended = False
         self._error: RpcError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    def take(self, data: bytes) -> None:
+    def add_data(self, data: bytes) -> None:
         buffer = self._buffer
         buffer += data
         at = 0
         while len(buffer) - at >= _PREFIX_BYTES:
             end = at + _PREFIX_BYTES + int.from_bytes(buffer[at + 1 : at + _PREFIX_BYTES], "big")
             if buffer[at]:
-                self.end(RpcError(Code.INTERNAL, "a compressed message, which was not asked for"))
+                self.end(RpcError(Code.INTERNAL, "the server sent a compressed message"))
                 return
             if end > len(buffer):
                 break
@@ -99,21 +99,21 @@ class Streaming(Exchange):
             self._wake()
 
     def end(self, error: RpcError | None) -> None:
-        if not self._ended:
-            self._ended, self._error = True, error
+        if not self._has_ended:
+            self._has_ended, self._error = True, error
             self._wake()
 
-    def drop(self, error: RpcError) -> None:
-        """End it, and give nothing of what has come."""
+    def cancel(self, error: RpcError) -> None:
+        """End it, and drop the messages that have not been read."""
         self._messages.clear()
         self.end(error)
 
     async def next(self) -> bytes | None:
-        """The next message, None at the end. Raises RpcError."""
+        """The next message. None at the end. RpcError."""
         while not self._messages:
             if self._error is not None:
                 raise self._error
-            if self._ended:
+            if self._has_ended:
                 return None
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
