@@ -30,7 +30,8 @@ from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.handlers.verbs import Verbs
 from kprov.kube.apiserver.interfaces import Authenticator
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.kinds import find_strategy, make_hooks
+from kprov.kube.apiserver.registry.kinds import find_strategy
+from kprov.kube.apiserver.registry.podspec import capabilities
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.server import workers
 from kprov.kube.apiserver.server.health import Health
@@ -76,7 +77,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         log.error("%s", error)  # noqa: TRY400  the text is enough for a wrong flag or file
         return 1
     etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
-    storage = encryption.wrap(options, etcd, keys.build_finder(list_stored_resources()))
+    storage = encryption.wrap(options, etcd, keys.build_finder(_map_folders()))
     registry = _build_registry(storage, int(options.event_ttl))
     health = _build_health(options, storage, registry)
     auditor = auditing.build(options, registry)
@@ -164,12 +165,23 @@ async def _run_flow_control(flow: FlowControl, registry: Registry) -> None:
     await flow.run()
 
 
+def _map_folders() -> dict[str, Resource]:
+    """The stored resources by their folder in etcd."""
+    return {find_strategy(each).storage_folder or each.plural: each for each in list_stored_resources()}
+
+
 def _build_registry(storage: Storage, event_seconds: int = 3600) -> Registry:
     prepared = []
     for resource in list_stored_resources():
         strategy = find_strategy(resource)
         prepared.append(
-            (resource, strategy, ResourceCache(resource, strategy.selectable_fields, strategy.default))
+            (
+                resource,
+                strategy,
+                ResourceCache(
+                    resource, strategy.selectable_fields, strategy.default, strategy.storage_folder
+                ),
+            )
         )
     cacher = Cacher(storage, [cache for _, _, cache in prepared])
     stores = [
@@ -179,7 +191,7 @@ def _build_registry(storage: Storage, event_seconds: int = 3600) -> Registry:
             storage=storage,
             cacher=cacher,
             cache=cache,
-            ttl=event_seconds if resource.plural == "events" else 0,
+            ttl=event_seconds if strategy.expires else 0,
         )
         for resource, strategy, cache in prepared
     ]
@@ -194,11 +206,12 @@ def _build_server(
     auditor: Auditor | None,
     flow: FlowControl,
 ) -> Server:
+    capabilities.set_up(allow_privileged=options.allow_privileged)
     authenticator = authn.build(options, registry)
     chain = admission.build(options, registry, authorizer)
     for store in registry.stores.values():
         store.admission = chain
-        store.hooks = make_hooks(store.resource, options, registry, authorizer)
+        store.hooks = store.strategy.make_hooks(options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
     verbs = Verbs(registry, chain, handlers)
     served = [resource for resource in RESOURCES if verbs.has_handler(resource)]

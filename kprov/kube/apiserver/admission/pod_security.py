@@ -19,20 +19,11 @@ from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.apiserver.admission.pod_security_policy import levels
 from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluate
 from kprov.kube.apiserver.admission.pod_security_policy.levels import MODES, PREFIX, LevelVersion, Policy
+from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import names, status
 from kprov.kube.machinery.json_object import JsonObject
 
-_TEMPLATES: Final = {
-    ("", "podtemplates"): ("template",),
-    ("", "replicationcontrollers"): ("spec", "template"),
-    ("apps", "replicasets"): ("spec", "template"),
-    ("apps", "deployments"): ("spec", "template"),
-    ("apps", "statefulsets"): ("spec", "template"),
-    ("apps", "daemonsets"): ("spec", "template"),
-    ("batch", "jobs"): ("spec", "template"),
-    ("batch", "cronjobs"): ("spec", "jobTemplate", "spec", "template"),
-}
 _IGNORED: Final = frozenset({
     "exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status",
 })  # fmt: skip
@@ -59,9 +50,14 @@ _SHAPE: Final = {
 
 class PodSecurity(WantsConfiguration):
     name = "PodSecurity"
-    resources = frozenset({("", "pods"), ("", "namespaces"), *_TEMPLATES})
 
     def __init__(self, registry: Registry) -> None:
+        self._workloads = {
+            (resource.group, resource.plural): store.strategy
+            for resource, store in registry.stores.items()
+            if isinstance(store.strategy, TemplateStrategy)
+        }
+        self.resources = frozenset({("", "pods"), ("", "namespaces"), *self._workloads})
         self._namespaces = registry.store("", "namespaces")
         self._pods = registry.store("", "pods")
         self._defaults = Policy()
@@ -113,7 +109,7 @@ class PodSecurity(WantsConfiguration):
 
     def _evaluate_template(self, attributes: Attributes, policy: Policy, obj: JsonObject) -> None:
         resource = attributes.resource
-        template = _find_template(obj, _TEMPLATES[resource.group, resource.plural])
+        template = self._workloads[resource.group, resource.plural].find_template(obj)
         if template is not None:
             metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
             self._evaluate(attributes, policy, metadata, spec, enforce=False)
@@ -248,13 +244,6 @@ def _is_stricter(new: LevelVersion, old: LevelVersion) -> bool:
     if new == old:
         return False
     return new.minor != old.minor or levels.LEVELS.index(new.level) > levels.LEVELS.index(old.level)
-
-
-def _find_template(obj: JsonObject, path: Sequence[str]) -> JsonObject | None:
-    found: Any = obj
-    for part in path:
-        found = (found or {}).get(part)
-    return found if isinstance(found, dict) else None
 
 
 def _is_significant(pod: JsonObject, old: JsonObject) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from kprov.kube.apiserver.authn.token_claims import LEEWAY_SECONDS
-from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.registry.registry import Registry
@@ -39,7 +38,7 @@ async def find_object(
         found = store.lister.get(namespace, name)
     if found is None:
         return None
-    key = keys.build_key(store.resource, namespace, name)
+    key = store.cache.key(namespace, name)
     entry = store.cache.get(key)
     # An entry that is newer already than what was looked at is no ground to remember anything.
     same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]

@@ -22,7 +22,6 @@ from kprov.kube.apiserver.registry.flowcontrol.bootstrap_objects import (
     SCHEMAS,
     load_objects,
 )
-from kprov.kube.apiserver.registry.generic import reset_fields
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions, Store
 from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
@@ -182,7 +181,7 @@ async def _write_status(store: Store, obj: JsonObject, levels: set[str]) -> None
             manager=_STATUS_MANAGER,
             force=True,
             subresource="status",
-            ignored=reset_fields.find_reset_fields(store.resource, "status"),
+            ignored=store.strategy.find_reset_fields("status"),
         )
 
     name = obj["metadata"]["name"]

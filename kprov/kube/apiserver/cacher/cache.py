@@ -38,10 +38,11 @@ class ResourceCache:
         resource: Resource,
         fields_of: Callable[[JsonObject], Mapping[str, str]] = lambda _: {},
         default: Callable[[JsonObject], None] = lambda _: None,
+        folder: str = "",
     ) -> None:
-        """fields_of, default: of its Strategy."""
+        """fields_of, default, folder: of its Strategy; folder "" is the plural."""
         self.resource = resource
-        self.prefix = keys.build_prefix(resource)
+        self.prefix = keys.build_prefix(folder or resource.plural)
         self.source = EntryDecoder(resource, fields_of, default)
         self.head = self.source.head
         self._entries: dict[str, Entry] = {}
@@ -58,6 +59,10 @@ class ResourceCache:
         self._listeners: list[Listener] = []
 
     # reading
+
+    def key(self, namespace: str, name: str) -> str:
+        """An object's key in etcd."""
+        return f"{self.prefix}{namespace}/{name}" if self.resource.namespaced else f"{self.prefix}{name}"
 
     def get(self, key: str) -> Entry | None:
         return self._entries.get(key)

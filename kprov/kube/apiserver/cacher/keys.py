@@ -6,33 +6,23 @@ default_storage_factory_builder.go).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from kprov.kube.machinery.resources import Resource
 
 ROOT: Final = "/registry/"
 
-_SPECIAL: Final = {
-    ("", "nodes"): "minions",
-    ("", "services"): "services/specs",
-    ("", "endpoints"): "services/endpoints",
-    ("", "replicationcontrollers"): "controllers",
-    ("networking.k8s.io", "ingresses"): "ingress",
-    ("apiregistration.k8s.io", "apiservices"): "apiregistration.k8s.io/apiservices",
-    ("apiextensions.k8s.io", "customresourcedefinitions"): "apiextensions.k8s.io/customresourcedefinitions",
-    # One storage for both groups.
-    ("events.k8s.io", "events"): "events",
-}
-
-
 #: Upstream counts the API servers' own leases among the resources that can be encrypted.
 _UNSERVED: Final = {f"{ROOT}masterleases/": ("", "apiserveripinfo")}
 
 
-def build_finder(resources: Iterable[Resource]) -> Callable[[str], tuple[str, str] | None]:
-    """A function from an etcd key to the (group, plural) of what is kept there, None for other keys."""
-    known = {build_prefix(resource): (resource.group, resource.plural) for resource in resources} | _UNSERVED
+def build_finder(folders: Mapping[str, Resource]) -> Callable[[str], tuple[str, str] | None]:
+    """A function from an etcd key to the (group, plural) of its object, None for other keys.
+
+    folders: the resources by their folder under /registry/.
+    """
+    known = {build_prefix(folder): (each.group, each.plural) for folder, each in folders.items()} | _UNSERVED
 
     def find(key: str) -> tuple[str, str] | None:
         parts = key.split("/", 4)
@@ -44,16 +34,6 @@ def build_finder(resources: Iterable[Resource]) -> Callable[[str], tuple[str, st
     return find
 
 
-def build_prefix(resource: Resource) -> str:
-    """Key prefix with a slash at the end: "/registry/pods/"."""
-    place = _SPECIAL.get((resource.group, resource.plural), resource.plural)
-    return f"{ROOT}{place}/"
-
-
-def build_key(resource: Resource, namespace: str, name: str) -> str:
-    """An object's key."""
-    return (
-        f"{build_prefix(resource)}{namespace}/{name}"
-        if resource.namespaced
-        else f"{build_prefix(resource)}{name}"
-    )
+def build_prefix(folder: str) -> str:
+    """What the keys of a folder start with: "/registry/pods/"."""
+    return f"{ROOT}{folder}/"

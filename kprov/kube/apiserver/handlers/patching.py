@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kprov.kube.apiserver.handlers import patch_field_checks
-from kprov.kube.apiserver.registry.generic import reset_fields
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.request import RequestContext, body
 from kprov.kube.apiserver.request.query import is_true
 from kprov.kube.machinery import field, status
@@ -129,7 +129,7 @@ def _build_apply(
     annotation = last_applied.text_of(document, manager)
     applied = _decode_applied(context, gvk, document, data, validation)
     resource = find(context.info.api_group, context.info.api_version, context.info.resource)
-    ignored = reset_fields.find_reset_fields(resource, subresource) if resource is not None else ()
+    ignored = find_strategy(resource).find_reset_fields(subresource) if resource is not None else ()
     force = is_true(query.get("force"))
     context.applied = True
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.handlers import (
     delete_options,
     deprecated_resources,
@@ -104,7 +103,7 @@ class Verbs:
         info, store = context.info, view.store
         form = negotiation.negotiate(request, query)
         await listing.catch_up(store, parameters.parse_revision(query.get("resourceVersion", "")))
-        entry = store.cache.get(keys.build_key(store.resource, info.namespace, info.name))
+        entry = store.cache.get(store.cache.key(info.namespace, info.name))
         if entry is None:
             raise store.missing(info.namespace, info.name)
         if form is _PLAIN and view.is_stored:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from typing import Final
 
-from kprov.kube.apiserver.interfaces import Authorizer
-from kprov.kube.apiserver.registry.admissionregistration.admission_policy import AdmissionPolicyStrategy
-from kprov.kube.apiserver.registry.admissionregistration.policy_binding import PolicyBindingStrategy
-from kprov.kube.apiserver.registry.admissionregistration.webhook_configuration import (
-    WebhookConfigurationStrategy,
+from kprov.kube.apiserver.registry.admissionregistration.mutating_admission_policy import (
+    MutatingAdmissionPolicyStrategy,
+)
+from kprov.kube.apiserver.registry.admissionregistration.mutating_admission_policy_binding import (
+    MutatingAdmissionPolicyBindingStrategy,
+)
+from kprov.kube.apiserver.registry.admissionregistration.mutating_webhook_configuration import (
+    MutatingWebhookConfigurationStrategy,
+)
+from kprov.kube.apiserver.registry.admissionregistration.validating_admission_policy import (
+    ValidatingAdmissionPolicyStrategy,
+)
+from kprov.kube.apiserver.registry.admissionregistration.validating_admission_policy_binding import (
+    ValidatingAdmissionPolicyBindingStrategy,
+)
+from kprov.kube.apiserver.registry.admissionregistration.validating_webhook_configuration import (
+    ValidatingWebhookConfigurationStrategy,
 )
 from kprov.kube.apiserver.registry.apiextensions.custom_resource_definition import (
     CustomResourceDefinitionStrategy,
@@ -42,8 +53,6 @@ from kprov.kube.apiserver.registry.core.pod_template import PodTemplateStrategy
 from kprov.kube.apiserver.registry.core.replication_controller import ReplicationControllerStrategy
 from kprov.kube.apiserver.registry.core.resource_quota import ResourceQuotaStrategy
 from kprov.kube.apiserver.registry.core.secret import SecretStrategy
-from kprov.kube.apiserver.registry.core.service import allocators
-from kprov.kube.apiserver.registry.core.service.hooks import ServiceHooks
 from kprov.kube.apiserver.registry.core.service.strategy import ServiceStrategy
 from kprov.kube.apiserver.registry.core.service_account import ServiceAccountStrategy
 from kprov.kube.apiserver.registry.discovery.endpoint_slice import EndpointSliceStrategy
@@ -51,7 +60,6 @@ from kprov.kube.apiserver.registry.flowcontrol.flow_schema import FlowSchemaStra
 from kprov.kube.apiserver.registry.flowcontrol.priority_level_configuration import (
     PriorityLevelConfigurationStrategy,
 )
-from kprov.kube.apiserver.registry.generic.hooks import Hooks
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.networking.ingress import IngressStrategy
@@ -60,14 +68,12 @@ from kprov.kube.apiserver.registry.networking.ip_address import IpAddressStrateg
 from kprov.kube.apiserver.registry.networking.network_policy import NetworkPolicyStrategy
 from kprov.kube.apiserver.registry.networking.service_cidr import ServiceCidrStrategy
 from kprov.kube.apiserver.registry.node.runtime_class import RuntimeClassStrategy
-from kprov.kube.apiserver.registry.podspec import capabilities
 from kprov.kube.apiserver.registry.policy.pod_disruption_budget import PodDisruptionBudgetStrategy
+from kprov.kube.apiserver.registry.rbac.cluster_role import ClusterRoleStrategy
+from kprov.kube.apiserver.registry.rbac.cluster_role_binding import ClusterRoleBindingStrategy
 from kprov.kube.apiserver.registry.rbac.role import RoleStrategy
 from kprov.kube.apiserver.registry.rbac.role_binding import RoleBindingStrategy
-from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.resource.admin_access import AdminAccessHooks
 from kprov.kube.apiserver.registry.resource.device_class import DeviceClassStrategy
-from kprov.kube.apiserver.registry.resource.resource_claim.hooks import ResourceClaimHooks
 from kprov.kube.apiserver.registry.resource.resource_claim.strategy import ResourceClaimStrategy
 from kprov.kube.apiserver.registry.resource.resource_claim_template import ResourceClaimTemplateStrategy
 from kprov.kube.apiserver.registry.resource.resource_slice.strategy import ResourceSliceStrategy
@@ -96,12 +102,21 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("", "secrets"): SecretStrategy,
     ("", "serviceaccounts"): ServiceAccountStrategy,
     ("", "services"): ServiceStrategy,
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): AdmissionPolicyStrategy,
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"): PolicyBindingStrategy,
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): WebhookConfigurationStrategy,
-    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): AdmissionPolicyStrategy,
-    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): PolicyBindingStrategy,
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): WebhookConfigurationStrategy,
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): MutatingAdmissionPolicyStrategy,
+    (
+        "admissionregistration.k8s.io",
+        "mutatingadmissionpolicybindings",
+    ): MutatingAdmissionPolicyBindingStrategy,
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): MutatingWebhookConfigurationStrategy,
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): ValidatingAdmissionPolicyStrategy,
+    (
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings",
+    ): ValidatingAdmissionPolicyBindingStrategy,
+    (
+        "admissionregistration.k8s.io",
+        "validatingwebhookconfigurations",
+    ): ValidatingWebhookConfigurationStrategy,
     ("apiextensions.k8s.io", "customresourcedefinitions"): CustomResourceDefinitionStrategy,
     ("apiregistration.k8s.io", "apiservices"): ApiServiceStrategy,
     ("apps", "controllerrevisions"): ControllerRevisionStrategy,
@@ -124,8 +139,8 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("networking.k8s.io", "servicecidrs"): ServiceCidrStrategy,
     ("node.k8s.io", "runtimeclasses"): RuntimeClassStrategy,
     ("policy", "poddisruptionbudgets"): PodDisruptionBudgetStrategy,
-    ("rbac.authorization.k8s.io", "clusterrolebindings"): RoleBindingStrategy,
-    ("rbac.authorization.k8s.io", "clusterroles"): RoleStrategy,
+    ("rbac.authorization.k8s.io", "clusterrolebindings"): ClusterRoleBindingStrategy,
+    ("rbac.authorization.k8s.io", "clusterroles"): ClusterRoleStrategy,
     ("rbac.authorization.k8s.io", "rolebindings"): RoleBindingStrategy,
     ("rbac.authorization.k8s.io", "roles"): RoleStrategy,
     ("resource.k8s.io", "deviceclasses"): DeviceClassStrategy,
@@ -145,15 +160,3 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
 def find_strategy(resource: Resource) -> Strategy:
     """The strategy of a resource: its own, or ResourceStrategy."""
     return STRATEGIES.get((resource.group, resource.plural), ResourceStrategy)(resource)
-
-
-def make_hooks(resource: Resource, options: Namespace, registry: Registry, authorizer: Authorizer) -> Hooks:
-    """The hooks that run before and after writes of a resource."""
-    capabilities.set_up(allow_privileged=getattr(options, "allow_privileged", True))
-    if (resource.group, resource.plural) == ("", "services"):
-        return ServiceHooks(*allocators.build(options, registry))
-    if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaims"):
-        return ResourceClaimHooks(registry, authorizer)
-    if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaimtemplates"):
-        return AdminAccessHooks(registry)
-    return Hooks()

@@ -16,6 +16,7 @@ from kprov.kube.apiserver.authn.union import find_bearer_token
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.ownership import Ownership
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import ANONYMOUS, RequestInfo, UserInfo
 from kprov.kube.apiserver.subresources import review_selectors
@@ -233,7 +234,7 @@ def _clean_metadata(call: Call, review: JsonObject) -> JsonObject:
 def _add_managed_fields(call: Call, review: JsonObject) -> JsonObject:
     """The metadata with who owns the review's fields, in the order of their type."""
     owned = copy.deepcopy(review)
-    Ownership(call.resource).note(call.context, None, owned)
+    Ownership(call.resource, Strategy()).note(call.context, None, owned)
     found = owned["metadata"]
     return {name: found[name] for name in (*_METADATA, *found) if name in found}
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.registry.generic import checks, metadata_update
 from kprov.kube.apiserver.registry.generic.metadata import describe_failed_precondition, format_key
 from kprov.kube.apiserver.request import RequestContext
@@ -58,7 +57,8 @@ async def handle_scale(call: Call) -> Reply:
             metadata["managedFields"] = scale_owners.convert_to_workload(
                 owners, taken, store.resource.api_version
             )
-        return apply_scale(parent, new, store.resource, call.context)
+        key = store.cache.key(metadata.get("namespace", ""), metadata["name"])
+        return apply_scale(parent, new, store.resource, call.context, key)
 
     obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")
     return Reply(build_scale(obj))
@@ -83,7 +83,7 @@ def build_scale(parent: JsonObject) -> JsonObject:
 
 
 def apply_scale(
-    parent: JsonObject, new: JsonObject, resource: Resource, context: RequestContext
+    parent: JsonObject, new: JsonObject, resource: Resource, context: RequestContext, key: str
 ) -> JsonObject:
     """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
     metadata = parent["metadata"]
@@ -91,9 +91,8 @@ def apply_scale(
     is_patch = context.info.verb == "patch"
     is_other = wanted.get("uid") and wanted["uid"] != metadata["uid"]
     if is_other and not is_patch:
-        key = keys.build_key(resource, metadata.get("namespace", ""), metadata["name"])
-        key = format_key(key, dry_run=context.dry_run)
-        text = describe_failed_precondition(key, "UID", wanted["uid"], metadata["uid"])
+        shown = format_key(key, dry_run=context.dry_run)
+        text = describe_failed_precondition(shown, "UID", wanted["uid"], metadata["uid"])
         raise status.conflict(resource, metadata["name"], text)
     replicas = (new.get("spec") or {}).get("replicas") or 0
     errors = [*checks.check_not_negative(wanted, "metadata", "generation")]

@@ -73,7 +73,10 @@ def context(config_maps: Store) -> RequestContext:
 async def registry(storage: Any) -> AsyncIterator[Registry]:
     """Stores of all kinds with their own rules, without admission and hooks; the cache is filled and follows."""
     prepared = [(resource, find_strategy(resource)) for resource in list_stored_resources()]
-    caches = [ResourceCache(resource, rules.selectable_fields) for resource, rules in prepared]
+    caches = [
+        ResourceCache(resource, rules.selectable_fields, folder=rules.storage_folder)
+        for resource, rules in prepared
+    ]
     cacher = Cacher(storage, caches)
     stores = [
         Store(resource=resource, strategy=rules, storage=storage, cacher=cacher, cache=cache)

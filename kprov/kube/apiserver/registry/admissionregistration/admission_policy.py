@@ -12,34 +12,22 @@ from kprov.kube.apiserver.registry.admissionregistration.match_conditions import
 from kprov.kube.apiserver.registry.admissionregistration.match_resources import (
     default_match_resources,
     validate_match_resources,
-    validate_mutated_operations,
 )
-from kprov.kube.apiserver.registry.admissionregistration.mutating_admission_policy import validate_mutations
 from kprov.kube.apiserver.registry.admissionregistration.rules import FAILURE_POLICIES
-from kprov.kube.apiserver.registry.admissionregistration.validating_admission_policy import (
-    validate_validations,
-)
-from kprov.kube.apiserver.registry.generic.checks import Errors, check_enum, enumerate_items, require_fields
-from kprov.kube.apiserver.registry.generic.conditions import validate_conditions
+from kprov.kube.apiserver.registry.generic.checks import Errors, check_enum, enumerate_items
 from kprov.kube.apiserver.registry.generic.defaulting import set_defaults
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import Resource
 
 
 class AdmissionPolicyStrategy(ResourceStrategy):
-    """Validating and mutating policies."""
+    """The base of both kinds of policies."""
 
     has_generation = True
     allow_unconditional_update = False
     status_keeps = ALL_METADATA
-
-    def __init__(self, resource: Resource) -> None:
-        super().__init__(resource)
-        if self.has_status:
-            self.new_status = {}
 
     def missing_feature(self, obj: JsonObject) -> str:
         return "admission policies"
@@ -50,40 +38,36 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         default_match_resources(spec.get("matchConstraints"))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return [*self._rules(obj)]
+        return [*self._validate_spec(obj)]
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        # Conditions that were accepted once stay while nothing is changed that they are about.
+        # Conditions that were accepted before stay valid until paramKind or a condition changes.
         is_same = all(
             (obj["spec"].get(part) or None) == (old["spec"].get(part) or None)
             for part in ("paramKind", "matchConditions")
         )
-        return [*self._rules(obj, keeps_conditions=is_same)]
+        return [*self._validate_spec(obj, keeps_conditions=is_same)]
 
-    def _rules(self, obj: JsonObject, *, keeps_conditions: bool = False) -> Errors:
-        spec, name = obj["spec"], obj["metadata"].get("name") or ""
-        is_mutating = self.resource.plural.startswith("mutating")
-        yield from _validate_match_constraints(spec, is_mutating=is_mutating)
+    def _validate_spec(self, obj: JsonObject, *, keeps_conditions: bool = False) -> Errors:
+        spec = obj["spec"]
+        yield from _validate_match_constraints(spec)
+        yield from self.validate_operations(spec)
         if not keeps_conditions:
             yield from validate_match_conditions(spec.get("matchConditions"), "spec.matchConditions")
         for path, variable in enumerate_items(spec.get("variables"), "spec.variables"):
             yield from _validate_variable(variable, path)
-        yield from validate_mutations(spec) if is_mutating else validate_validations(spec, name)
+        yield from self.validate_own_fields(obj)
 
-    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [*_validate_status(obj["status"])]
+    def validate_operations(self, spec: JsonObject) -> Errors:
+        """Field rules of the operations that matchConstraints names; mutating policies have some."""
+        yield from ()
 
-
-def _validate_status(status: JsonObject) -> Errors:
-    warnings = (status.get("typeChecking") or {}).get("expressionWarnings")
-    for where, warning in enumerate_items(warnings, "status.typeChecking.expressionWarnings"):
-        yield from require_fields(warning, where, "warning")
-        if not (warning.get("fieldRef") or "").strip():
-            yield field.required(f"{where}.fieldRef")
-    yield from validate_conditions(status.get("conditions"), "status.conditions")
+    def validate_own_fields(self, obj: JsonObject) -> Errors:
+        """Field rules of the fields that only one of both kinds has."""
+        yield from ()
 
 
-def _validate_match_constraints(spec: JsonObject, *, is_mutating: bool) -> Errors:
+def _validate_match_constraints(spec: JsonObject) -> Errors:
     yield from check_enum(spec["failurePolicy"], "spec.failurePolicy", FAILURE_POLICIES)
     kind = spec.get("paramKind")
     if kind is not None:
@@ -95,8 +79,6 @@ def _validate_match_constraints(spec: JsonObject, *, is_mutating: bool) -> Error
         yield from validate_match_resources(constraints, "spec.matchConstraints")
         if not constraints.get("resourceRules"):
             yield field.required("spec.matchConstraints.resourceRules")
-        if is_mutating:
-            yield from validate_mutated_operations(constraints, "spec.matchConstraints")
 
 
 def _validate_variable(variable: JsonObject, path: str) -> Errors:

@@ -5,6 +5,8 @@ Source: upstream pkg/apis/admissionregistration/validation/validation.go.
 
 from __future__ import annotations
 
+from kprov.kube.apiserver.registry.admissionregistration.admission_policy import AdmissionPolicyStrategy
+from kprov.kube.apiserver.registry.admissionregistration.match_resources import validate_mutated_operations
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
     check_enum,
@@ -15,7 +17,17 @@ from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
 
-def validate_mutations(spec: JsonObject) -> Errors:
+class MutatingAdmissionPolicyStrategy(AdmissionPolicyStrategy):
+    def validate_operations(self, spec: JsonObject) -> Errors:
+        constraints = spec.get("matchConstraints")
+        if constraints is not None:
+            yield from validate_mutated_operations(constraints, "spec.matchConstraints")
+
+    def validate_own_fields(self, obj: JsonObject) -> Errors:
+        yield from _validate_mutations(obj["spec"])
+
+
+def _validate_mutations(spec: JsonObject) -> Errors:
     if not spec.get("mutations"):
         yield field.required("spec.mutations", "mutations must contain at least one item")
     for path, mutation in enumerate_items(spec.get("mutations"), "spec.mutations"):

@@ -5,30 +5,25 @@ Source: upstream pkg/apis/admissionregistration/validation/validation.go.
 
 from __future__ import annotations
 
-from typing import Final
-
 from kprov.kube.apiserver.registry.admissionregistration.match_resources import (
     default_match_resources,
     validate_match_resources,
-    validate_mutated_operations,
 )
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    check_enum,
     check_label_selector,
     check_required_enum,
     check_value,
-    enumerate_items,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
-_ACTIONS: Final = ["Audit", "Deny", "Warn"]
-
 
 class PolicyBindingStrategy(ResourceStrategy):
+    """The base of both kinds of bindings."""
+
     has_generation = True
     allow_unconditional_update = False
 
@@ -39,13 +34,18 @@ class PolicyBindingStrategy(ResourceStrategy):
         default_match_resources(obj.setdefault("spec", {}).get("matchResources"))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return [*_validate_binding(obj["spec"], is_mutating=self.resource.plural.startswith("mutating"))]
+        spec = obj["spec"]
+        return [*_validate_references(spec), *self.validate_own_fields(spec)]
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return self.validate(obj)
 
+    def validate_own_fields(self, spec: JsonObject) -> Errors:
+        """Field rules that only one of both kinds has."""
+        yield from ()
 
-def _validate_binding(spec: JsonObject, *, is_mutating: bool) -> Errors:
+
+def _validate_references(spec: JsonObject) -> Errors:
     name = spec.get("policyName", "")
     if not name:
         yield field.required("spec.policyName")
@@ -56,25 +56,6 @@ def _validate_binding(spec: JsonObject, *, is_mutating: bool) -> Errors:
         yield from _validate_param_reference(reference)
     if spec.get("matchResources") is not None:
         yield from validate_match_resources(spec["matchResources"], "spec.matchResources")
-        if is_mutating:
-            yield from validate_mutated_operations(spec["matchResources"], "spec.matchResources")
-    if is_mutating:
-        return
-    actions = spec.get("validationActions") or []
-    seen: set[str] = set()
-    for where, action in enumerate_items(actions, "spec.validationActions"):
-        yield from check_enum(action, where, _ACTIONS)
-        if action in seen:
-            yield field.duplicate(where, action)
-        seen.add(action)
-    if not actions:
-        yield field.required("spec.validationActions", "at least one validation action is required")
-    if {"Deny", "Warn"} <= set(actions):
-        text = (
-            "must not contain both Deny and Warn (repeating the same validation failure information in the "
-            "API response and headers serves no purpose)"
-        )
-        yield field.invalid("spec.validationActions", actions, text)
 
 
 def _validate_param_reference(reference: JsonObject) -> Errors:

@@ -6,20 +6,51 @@ Source: upstream pkg/apis/admissionregistration/validation/validation.go.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from kprov.kube.apiserver.registry.admissionregistration.admission_policy import AdmissionPolicyStrategy
 from kprov.kube.apiserver.registry.admissionregistration.cel import NO_EXPRESSION
-from kprov.kube.apiserver.registry.generic.checks import Errors, check_enum, check_value, enumerate_items
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_enum,
+    check_value,
+    enumerate_items,
+    require_fields,
+)
+from kprov.kube.apiserver.registry.generic.conditions import validate_conditions
+from kprov.kube.apiserver.registry.generic.resource_strategy import METADATA_AND_SPEC_PATHS
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 _REASONS: Final = ["Forbidden", "Invalid", "RequestEntityTooLarge"]
 _AUDIT_ANNOTATIONS_MAX: Final = 20
 _VALUE_EXPRESSION_MAX: Final = 5 * 1024
 
 
-def validate_validations(spec: JsonObject, name: str) -> Errors:
+class ValidatingAdmissionPolicyStrategy(AdmissionPolicyStrategy):
+    new_status: Mapping[str, Any] | None = {}
+    reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
+
+    def validate_own_fields(self, obj: JsonObject) -> Errors:
+        yield from _validate_validations(obj["spec"], obj["metadata"].get("name") or "")
+
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return [*_validate_status(obj["status"])]
+
+
+def _validate_status(status: JsonObject) -> Errors:
+    warnings = (status.get("typeChecking") or {}).get("expressionWarnings")
+    for where, warning in enumerate_items(warnings, "status.typeChecking.expressionWarnings"):
+        yield from require_fields(warning, where, "warning")
+        if not (warning.get("fieldRef") or "").strip():
+            yield field.required(f"{where}.fieldRef")
+    yield from validate_conditions(status.get("conditions"), "status.conditions")
+
+
+def _validate_validations(spec: JsonObject, name: str) -> Errors:
     if not spec.get("validations") and not spec.get("auditAnnotations"):
         text = "validations or auditAnnotations must contain at least one item"
         yield field.required("spec.validations", text)

@@ -36,6 +36,8 @@ _REVIEW_VERSIONS: Final = {"v1", "v1beta1"}
 
 
 class WebhookConfigurationStrategy(ResourceStrategy):
+    """The base of both kinds of webhook configurations."""
+
     has_generation = True
     allow_unconditional_update = False
 
@@ -52,8 +54,6 @@ class WebhookConfigurationStrategy(ResourceStrategy):
                 objectSelector={},
                 timeoutSeconds=10,
             )
-            if self.resource.plural.startswith("mutating"):
-                set_defaults(hook, reinvocationPolicy="Never")
             for each_rule in hook.get("rules") or ():
                 set_defaults(each_rule, scope="*")
             service = (hook.get("clientConfig") or {}).get("service")

@@ -21,6 +21,8 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class CustomResourceDefinitionStrategy(ResourceStrategy):
+    storage_folder = "apiextensions.k8s.io/customresourcedefinitions"
+    requires_known_finalizers = False
     has_generation = True
     allow_unconditional_update = False
 

@@ -16,10 +16,15 @@ from kprov.kube.apiserver.registry.generic.checks import (
     enumerate_items,
     require_fields,
 )
-from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import (
+    ALL_METADATA,
+    METADATA_AND_SPEC_PATHS,
+    ResourceStrategy,
+)
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 _STATUSES: Final = ["True", "False", "Unknown"]
 _GROUP_PRIORITY_MAX: Final = 20_000
@@ -27,6 +32,10 @@ _VERSION_PRIORITY_MAX: Final = 1_000
 
 
 class ApiServiceStrategy(ResourceStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
+    storage_folder = "apiregistration.k8s.io/apiservices"
+    check_name = staticmethod(names.is_path_segment_name)
+    requires_known_finalizers = False
     allow_unconditional_update = False
     status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}

@@ -6,6 +6,8 @@ pkg/apis/apps/validation/validation.go.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kprov.kube.apiserver.registry.apps.replica_counts import (
     check_at_most_replicas,
     check_available_are_ready,
@@ -19,7 +21,7 @@ from kprov.kube.apiserver.registry.apps.rolling_update import (
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
-from kprov.kube.apiserver.registry.generic.resource_strategy import is_metadata_changed
+from kprov.kube.apiserver.registry.generic.resource_strategy import SPEC_PATHS, is_metadata_changed
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.registry.podspec.workload_validation import (
@@ -30,9 +32,11 @@ from kprov.kube.apiserver.registry.podspec.workload_validation import (
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 
 class DeploymentStrategy(WorkloadStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {"status": (*SPEC_PATHS, ("f:metadata", "f:labels"))}
     has_generation = True
     status_keeps = ("labels",)
 

@@ -13,6 +13,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class LeaseStrategy(ResourceStrategy):
+    requires_known_finalizers = False
     allow_create_on_update = True
     allow_unconditional_update = False
 

@@ -15,11 +15,8 @@ from kprov.kube.machinery.json_object import JsonObject
 
 class PodTemplateStrategy(TemplateStrategy):
     has_generation = True
+    template_path = ("template",)
     returns_deleted = True
-
-    def template(self, obj: JsonObject) -> JsonObject | None:
-        found: JsonObject = obj["template"]
-        return found
 
     def default(self, obj: JsonObject) -> None:
         podspec_defaults.default_template(obj.setdefault("template", {}))

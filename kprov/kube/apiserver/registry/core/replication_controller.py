@@ -17,6 +17,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class ReplicationControllerStrategy(ReplicaSetStrategy):
+    storage_folder = "controllers"
     has_generation = True
     orphan_by_default = True
     has_template = False

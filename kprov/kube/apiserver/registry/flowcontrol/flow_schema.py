@@ -15,10 +15,15 @@ from kprov.kube.apiserver.registry.generic.checks import (
     check_value,
     enumerate_items,
 )
-from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import (
+    ALL_METADATA,
+    METADATA_AND_SPEC_PATHS,
+    ResourceStrategy,
+)
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 _VERBS: Final = [
     *("create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"),
@@ -29,6 +34,7 @@ _NAMESPACES: Final = "each member of this list must be '*' or a DNS-1123 label"
 
 
 class FlowSchemaStrategy(ResourceStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
     has_generation = True
     status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}

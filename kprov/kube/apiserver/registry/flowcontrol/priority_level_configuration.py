@@ -10,10 +10,15 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.flowcontrol.mandatory import find_mandatory_spec, validate_status
 from kprov.kube.apiserver.registry.generic.checks import Errors
-from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import (
+    ALL_METADATA,
+    METADATA_AND_SPEC_PATHS,
+    ResourceStrategy,
+)
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 _QUEUES_MAX: Final = 10_000_000
 _QUEUING: Final = {"handSize": 8, "queues": 64, "queueLengthLimit": 50}
@@ -21,6 +26,7 @@ _SHARES: Final = 30
 
 
 class PriorityLevelConfigurationStrategy(ResourceStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
     has_generation = True
     status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}

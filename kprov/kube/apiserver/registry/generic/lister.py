@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.cacher.watcher import Selection
@@ -32,7 +31,7 @@ class Lister:
 
     def get(self, namespace: str, name: str) -> JsonObject | None:
         """A fresh dict each time: the caller may keep it or change it."""
-        entry = self._cache.get(keys.build_key(self._cache.resource, namespace, name))
+        entry = self._cache.get(self._cache.key(namespace, name))
         return None if entry is None else self._cache.decode(entry)
 
     def list(self, namespace: str | None = None) -> list[JsonObject]:
@@ -41,7 +40,7 @@ class Lister:
 
     def look(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """As `get`, for reading only: everybody gets the same."""
-        entry = self._cache.get(keys.build_key(self._cache.resource, namespace, name))
+        entry = self._cache.get(self._cache.key(namespace, name))
         return None if entry is None else self._cache.get_shared(entry)
 
     def look_at_all(self, namespace: str | None = None) -> Sequence[Mapping[str, Any]]:

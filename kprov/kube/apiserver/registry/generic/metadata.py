@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks, field_managers
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.machinery import field, names, status, timestamps
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -20,17 +21,8 @@ from kprov.kube.machinery.resources import Resource
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX: Final = 5
 _NAME_MAX: Final = 63
-_ANY_FINALIZERS: Final = {("coordination.k8s.io", "leases"), ("node.k8s.io", "runtimeclasses")}
 _STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
 _FIXED_FIELDS: Final = ("uid", "creationTimestamp", "generation")
-
-#: Kinds that no rule of names was ever made for.
-_ANY_NAMES: Final = {"apiservices", "events", "poddisruptionbudgets"}
-_LABEL_NAMES: Final = {"namespaces", "services"}
-_PATH_NAMES: Final = {
-    "rbac.authorization.k8s.io",
-    "flowcontrol.apiserver.k8s.io",
-}
 
 
 def generate_name(prefix: str) -> str:
@@ -150,42 +142,7 @@ def drop_duplicate_owners(metadata: JsonObject, *, is_patch: bool = False) -> li
     return [text]
 
 
-def find_name_check(resource: Resource) -> Callable[[str], list[str]]:
-    """What a name of that resource must look like."""
-    if resource.plural in _ANY_NAMES:
-        return _check_path_segment
-    if (resource.group, resource.plural) == ("apps", "statefulsets"):
-        return names.is_dns1123_label
-    if (resource.group, resource.plural) == ("networking.k8s.io", "ipaddresses"):
-        # Addresses, IPv6 too; its strategy looks at them.
-        return _accept_any_name
-    if resource.group in _PATH_NAMES and resource.group.startswith("rbac"):
-        return _check_path_segment
-    if resource.plural in _LABEL_NAMES and not resource.group:
-        return names.is_dns1123_label
-    return names.is_dns1123_subdomain
-
-
-def _accept_any_name(name: str) -> list[str]:
-    del name
-    return []
-
-
-def _check_path_segment(name: str) -> list[str]:
-    if name in {".", ".."}:
-        return [f"may not be '{name}'"]
-    return [f"may not contain '{illegal}'" for illegal in ("/", "%") if illegal in name]
-
-
-def requires_known_finalizers(resource: Resource) -> bool:
-    """Whether a finalizer without a domain has to be one of Kubernetes' own."""
-    return (
-        resource.group not in {"apiextensions.k8s.io", "apiregistration.k8s.io"}
-        and (resource.group, resource.plural) not in _ANY_FINALIZERS
-    )
-
-
-def validate(resource: Resource, obj: JsonObject) -> list[FieldError]:
+def validate(resource: Resource, strategy: Strategy, obj: JsonObject) -> list[FieldError]:
     """Metadata of a new object."""
     metadata = obj["metadata"]
     errors: list[FieldError] = []
@@ -194,18 +151,18 @@ def validate(resource: Resource, obj: JsonObject) -> list[FieldError]:
         # What is made of it does not end with the hyphen.
         tried = prefix[:-1] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
         errors += [
-            field.invalid("metadata.generateName", prefix, text) for text in find_name_check(resource)(tried)
+            field.invalid("metadata.generateName", prefix, text) for text in strategy.check_name(tried)
         ]
     if not name:
         errors.append(field.required("metadata.name", "name or generateName is required"))
     else:
-        errors += [field.invalid("metadata.name", name, text) for text in find_name_check(resource)(name)]
+        errors += [field.invalid("metadata.name", name, text) for text in strategy.check_name(name)]
     if resource.namespaced and not metadata.get("namespace"):
         errors.append(field.required("metadata.namespace"))
     generation = metadata.get("generation") or 0
     if generation < 0:
         errors.append(field.invalid("metadata.generation", generation, checks.NOT_NEGATIVE))
-    own = requires_known_finalizers(resource)
+    own = strategy.requires_known_finalizers
     errors += [
         *validate_common_metadata(metadata),
         *validate_finalizers(metadata.get("finalizers") or (), own=own),

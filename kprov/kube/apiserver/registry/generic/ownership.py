@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kprov.kube.apiserver.registry.generic import reset_fields
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.json_object import JsonObject
@@ -16,12 +16,12 @@ from kprov.kube.machinery.schema import object_schema, zero_values
 class Ownership:
     """Of one resource, by the version that it is stored in."""
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, strategy: Strategy) -> None:
         self._resource = resource
         #: By group and version: what clients may use instead of the stored version.
         self._others = {(other.group, other.version): other for other in conversions.others(resource)}
         paths = ("", *(each.name for each in resource.subresources))
-        self._ignored = {each: reset_fields.find_reset_fields(resource, each) for each in paths}
+        self._ignored = {each: strategy.find_reset_fields(each) for each in paths}
 
     def note(
         self,

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Sequence
 from typing import Self
 
-from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
 from kprov.kube.apiserver.cacher.watcher import Selection
@@ -106,7 +105,7 @@ class ReadStore:
         return [self.cache.decode(entry) for entry in self.cache.select(Selection(namespace))]
 
     def _key(self, namespace: str, name: str) -> str:
-        return keys.build_key(self.resource, namespace, name)
+        return self.cache.key(namespace, name)
 
     def _cached(self, key: str) -> Stored | None:
         found = self.cache.get(key)

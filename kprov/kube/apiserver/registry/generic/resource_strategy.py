@@ -12,10 +12,15 @@ from typing import Any, Final
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 from kprov.kube.machinery.resources import Resource
 
 #: For `status_keeps`: a write to /status changes no metadata.
 ALL_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
+#: For `reset_fields`.
+SPEC_PATHS: Final[tuple[Path, ...]] = (("f:spec",),)
+STATUS_PATHS: Final[tuple[Path, ...]] = (("f:status",),)
+METADATA_AND_SPEC_PATHS: Final[tuple[Path, ...]] = (("f:metadata",), ("f:spec",))
 _NOT_SPEC: Final = {"apiVersion", "kind", "metadata", "status"}
 
 
@@ -32,6 +37,15 @@ class ResourceStrategy(Strategy):
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
         self.has_status = resource.subresource("status") is not None
+
+    def find_reset_fields(self, subresource: str) -> tuple[Path, ...]:
+        """The kind's own reset fields; otherwise status for the object, and spec for its status."""
+        own = self.reset_fields.get(subresource)
+        if own is not None:
+            return own
+        if not self.has_status:
+            return ()
+        return {"": STATUS_PATHS, "status": SPEC_PATHS}.get(subresource, ())
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         if self.has_status:

@@ -73,7 +73,7 @@ class Store(ReadStore):
         self.admission: Admission | None = None
         self._ttl = ttl
         self._node = object_schema.builtin().node(resource.gvk)
-        self._ownership = Ownership(resource)
+        self._ownership = Ownership(resource, strategy)
 
     async def create(
         self, context: RequestContext, namespace: str, obj: JsonObject, *, posted: bool = True
@@ -135,7 +135,7 @@ class Store(ReadStore):
             invalid_error.raise_if_invalid(
                 self.resource,
                 name,
-                lambda: [*first, *metadata.validate(self.resource, obj), *strategy.validate(obj)],
+                lambda: [*first, *metadata.validate(self.resource, strategy, obj), *strategy.validate(obj)],
                 emptied,
             )
             context.warnings += strategy.warnings(obj, None)
@@ -317,7 +317,7 @@ class Store(ReadStore):
             found = rules(obj, old)
             if not strategy.judges_metadata:
                 return [*first, *found]
-            return [*first, *metadata_update.validate(self.resource, obj, old, subresource), *found]
+            return [*first, *metadata_update.validate(self.strategy, obj, old, subresource), *found]
 
         invalid_error.raise_if_invalid(self.resource, old["metadata"]["name"], judge, emptied)
         if is_status:

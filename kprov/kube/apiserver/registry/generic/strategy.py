@@ -8,25 +8,54 @@ Source of the order: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/{cr
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from kprov.kube.apiserver.interfaces import Authorizer
+from kprov.kube.apiserver.registry.generic.hooks import Hooks
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
+
+
+class MetadataRepeats(NamedTuple):
+    """How often the rules of a kind validate the metadata of an update again, as upstream's strategies do.
+
+    as_new: as those of a new object. as_change: as a change of the stored object.
+    new_first: as_new comes first.
+    """
+
+    as_new: int = 0
+    as_change: int = 1
+    new_first: bool = False
 
 
 class Strategy:
     """Rules every resource starts from; a resource overrides what it has more of.
 
     Instances are stateless and shared by all requests. Methods are synchronous and must not block;
-    what needs storage (IP allocation, quota) belongs to `Hooks` in registry/hooks.py.
+    what needs storage, such as IP allocation, belongs to the hooks that make_hooks returns.
     """
 
     #: PUT on a missing object makes it (leases, endpoints, events ...).
     allow_create_on_update = False
     #: An update without resourceVersion is allowed (last write wins).
     allow_unconditional_update = True
+    #: Objects are deleted --event-ttl after the last write (events).
+    expires = False
+    #: The folder of its objects under /registry/ in etcd; "" for the plural.
+    storage_folder = ""
+    #: Fields that a write to a path does not change, by subresource; see find_reset_fields.
+    reset_fields: Mapping[str, tuple[Path, ...]] = {}
+    #: A finalizer without a domain must be one of those that Kubernetes itself uses.
+    requires_known_finalizers = True
+    #: How often metadata are validated again when the object, its status or another part is updated.
+    metadata_repeats = MetadataRepeats()
+    status_metadata_repeats = MetadataRepeats()
+    part_metadata_repeats = MetadataRepeats()
     #: Whether an update's metadata are judged, beside what validate_update does.
     judges_metadata = True
     #: Seconds of grace when the request names none; None: deleted at once. Only pods have one.
@@ -41,6 +70,22 @@ class Strategy:
     orphan_by_default = False
     #: Whether a deletion may say what becomes of dependents; events have none.
     collects_garbage = True
+
+    @staticmethod
+    def check_name(name: str, /) -> list[str]:
+        """The rules that a name breaks, as texts."""
+        return names.is_dns1123_subdomain(name)
+
+    def find_reset_fields(self, subresource: str) -> tuple[Path, ...]:
+        """Fields that a write to a path does not change. Its client does not become their owner.
+
+        subresource: "" for the resource itself. Source: GetResetFields of upstream's strategies.
+        """
+        return self.reset_fields.get(subresource, ())
+
+    def make_hooks(self, options: Namespace, registry: Any, authorizer: Authorizer) -> Hooks:
+        """The work around writes that needs storage. registry: the server's registry.Registry."""
+        return Hooks()
 
     def default(self, obj: JsonObject) -> None:
         """Fill in upstream's defaults (SetDefaults_*), in place; idempotent; runs on stored objects too."""

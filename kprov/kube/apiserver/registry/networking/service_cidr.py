@@ -7,16 +7,23 @@ pkg/apis/networking/validation/validation.go.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
-from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import (
+    ALL_METADATA,
+    METADATA_AND_SPEC_PATHS,
+    ResourceStrategy,
+)
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 
 class ServiceCidrStrategy(ResourceStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
     status_keeps = ALL_METADATA
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

@@ -5,6 +5,8 @@ Source: upstream pkg/registry/{apps,batch,core}/*/strategy.go (PrepareForCreate,
 
 from __future__ import annotations
 
+from typing import Any
+
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled_fields
 from kprov.kube.apiserver.request import RequestContext
@@ -12,21 +14,26 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class TemplateStrategy(ResourceStrategy):
-    """Fields whose features are off are left out of the template, too."""
+    """The base of kinds with a pod template. Drops fields of disabled features from the template."""
 
-    def template(self, obj: JsonObject) -> JsonObject | None:
-        """The PodTemplateSpec; None where the kind may have none."""
-        found: JsonObject | None = obj["spec"].get("template")
-        return found
+    #: Where the PodTemplateSpec is.
+    template_path: tuple[str, ...] = ("spec", "template")
+
+    def find_template(self, obj: JsonObject) -> JsonObject | None:
+        """The PodTemplateSpec, None where the object has none."""
+        found: Any = obj
+        for part in self.template_path:
+            found = (found or {}).get(part)
+        return found if isinstance(found, dict) else None
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
-        template = self.template(obj)
+        template = self.find_template(obj)
         if template is not None:
             drop_disabled_fields(template["spec"])
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        template, before = self.template(obj), self.template(old)
+        template, before = self.find_template(obj), self.find_template(old)
         if template is not None:
             drop_disabled_fields(template["spec"], (before or {}).get("spec"))
         super().prepare_for_update(context, obj, old)

@@ -5,9 +5,17 @@ Source: upstream pkg/registry/rbac/rolebinding/strategy.go, pkg/apis/rbac/valida
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    check_required_field,
+    check_value,
+    enumerate_items,
+)
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -17,6 +25,10 @@ RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 
 class RoleBindingStrategy(ResourceStrategy):
     allow_create_on_update = True
+    check_name = staticmethod(names.is_path_segment_name)
+    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
+    #: Kinds that roleRef may name.
+    role_kinds: tuple[str, ...] = ("Role", "ClusterRole")
 
     def default(self, obj: JsonObject) -> None:
         reference: JsonObject = obj.setdefault("roleRef", {})
@@ -26,53 +38,39 @@ class RoleBindingStrategy(ResourceStrategy):
                 subject["apiGroup"] = RBAC_GROUP
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return validate_role_binding(obj)
+        errors = [*_validate_role_ref(obj["roleRef"], self.role_kinds)]
+        for path, subject in enumerate_items(obj.get("subjects"), "subjects"):
+            errors += _validate_subject(path, subject, namespaced=self.resource.namespaced)
+        return errors
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        errors = validate_role_binding(obj)
+        errors = self.validate(obj)
         if obj["roleRef"] != old["roleRef"]:
-            errors += _validate_unchanged_role_ref(obj)
+            errors.append(field.invalid("roleRef", obj["roleRef"], "cannot change roleRef"))
         return errors
 
 
-def validate_role_binding(obj: JsonObject) -> list[FieldError]:
-    """RoleBinding and ClusterRoleBinding."""
-    reference = obj["roleRef"]
-    errors: list[FieldError] = []
+def _validate_role_ref(reference: JsonObject, kinds: Sequence[str]) -> Errors:
     if reference.get("apiGroup") != RBAC_GROUP:
-        errors.append(field.not_supported("roleRef.apiGroup", reference.get("apiGroup", ""), [RBAC_GROUP]))
-    kinds = ["ClusterRole"] if obj["kind"] == "ClusterRoleBinding" else ["Role", "ClusterRole"]
+        yield field.not_supported("roleRef.apiGroup", reference.get("apiGroup", ""), [RBAC_GROUP])
     if reference.get("kind") not in kinds:
-        errors.append(field.not_supported("roleRef.kind", reference.get("kind", ""), kinds))
-    name = reference.get("name", "")
-    if not name:
-        errors.append(field.required("roleRef.name"))
-    else:
-        errors += [field.invalid("roleRef.name", name, text) for text in names.is_path_segment_name(name)]
-    for index, subject in enumerate(obj.get("subjects") or ()):
-        errors += _validate_subject(f"subjects[{index}]", subject, namespaced=obj["kind"] == "RoleBinding")
-    return errors
+        yield field.not_supported("roleRef.kind", reference.get("kind", ""), kinds)
+    yield from check_required_field(reference, "roleRef", "name", names.is_path_segment_name)
 
 
-def _validate_subject(path: str, subject: JsonObject, *, namespaced: bool) -> list[FieldError]:
-    errors: list[FieldError] = []
+def _validate_subject(path: str, subject: JsonObject, *, namespaced: bool) -> Errors:
     name, kind, group = subject.get("name", ""), subject.get("kind", ""), subject.get("apiGroup", "")
     if not name:
-        errors.append(field.required(f"{path}.name"))
+        yield field.required(f"{path}.name")
     if kind == "ServiceAccount":
         if name:
-            errors += [field.invalid(f"{path}.name", name, text) for text in names.is_dns1123_subdomain(name)]
+            yield from check_value(name, f"{path}.name", names.is_dns1123_subdomain)
         if group:
-            errors.append(field.not_supported(f"{path}.apiGroup", group, [""]))
+            yield field.not_supported(f"{path}.apiGroup", group, [""])
         if not namespaced and not subject.get("namespace"):
-            errors.append(field.required(f"{path}.namespace"))
+            yield field.required(f"{path}.namespace")
     elif kind in {"User", "Group"}:
         if group != RBAC_GROUP:
-            errors.append(field.not_supported(f"{path}.apiGroup", group, [RBAC_GROUP]))
+            yield field.not_supported(f"{path}.apiGroup", group, [RBAC_GROUP])
     else:
-        errors.append(field.not_supported(f"{path}.kind", kind, ["ServiceAccount", "User", "Group"]))
-    return errors
-
-
-def _validate_unchanged_role_ref(obj: JsonObject) -> list[FieldError]:
-    return [field.invalid("roleRef", obj["roleRef"], "cannot change roleRef")]
+        yield field.not_supported(f"{path}.kind", kind, ["ServiceAccount", "User", "Group"])

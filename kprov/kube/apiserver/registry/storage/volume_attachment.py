@@ -11,17 +11,26 @@ from typing import Any, Final
 from kprov.kube.apiserver.registry.core.persistent_volume.validation import validate_volume_spec
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors
-from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import (
+    ALL_METADATA,
+    METADATA_AND_SPEC_PATHS,
+    ResourceStrategy,
+)
+from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 _METADATA_BYTES, _MESSAGE_MAX = 256 * 1024, 1024
 _ONE_SOURCE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
 
 class VolumeAttachmentStrategy(ResourceStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
+    metadata_repeats = MetadataRepeats(as_new=1, as_change=0)
+    status_metadata_repeats = MetadataRepeats(as_change=0)
     returns_deleted = True
     allow_unconditional_update = False
     status_keeps = ALL_METADATA

@@ -13,7 +13,7 @@ from kprov.kube.apiserver import authz
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.kinds import find_strategy, make_hooks
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.resources import find
 
@@ -70,7 +70,8 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
             resource = find(group, "v1", plural)
             assert resource is not None
             strategy = find_strategy(resource)
-            prepared.append((resource, strategy, ResourceCache(resource, strategy.selectable_fields)))
+            cache = ResourceCache(resource, strategy.selectable_fields, folder=strategy.storage_folder)
+            prepared.append((resource, strategy, cache))
         cacher = Cacher(storage, [cache for _, _, cache in prepared])
         stores = [
             Store(resource=resource, strategy=strategy, storage=storage, cacher=cacher, cache=cache)
@@ -79,7 +80,7 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
         registry = Registry(stores, storage, cacher)
         authorizer = authz.build(options, registry)
         for store in stores:
-            store.hooks = make_hooks(store.resource, options, registry, authorizer)
+            store.hooks = store.strategy.make_hooks(options, registry, authorizer)
         tasks.append(asyncio.create_task(cacher.run()))
         await cacher.loaded.wait()
         return registry

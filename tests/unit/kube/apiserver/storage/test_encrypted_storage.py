@@ -24,7 +24,7 @@ OBJECT = b'{"kind":"Secret","apiVersion":"v1","metadata":{"name":"s","namespace"
 _SECRETS, _MAPS = find("", "v1", "secrets"), find("", "v1", "configmaps")
 assert _SECRETS is not None
 assert _MAPS is not None
-FINDER = keys.build_finder([_SECRETS, _MAPS])
+FINDER = keys.build_finder({each.plural: each for each in (_SECRETS, _MAPS)})
 
 
 def document(*names: str) -> dict[str, Any]:

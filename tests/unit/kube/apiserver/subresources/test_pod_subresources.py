@@ -15,6 +15,7 @@ from kprov.kube.machinery.status import StatusError
 
 PODS = find("", "v1", "pods")
 assert PODS is not None
+SCALED_KEY = "/registry/deployments/default/w"
 DEPLOYMENTS = next(one for one in RESOURCES if one.group_resource == "deployments.apps")
 
 
@@ -238,6 +239,7 @@ def test_scaling_moves_replicas_and_the_precondition() -> None:
         {"metadata": {}, "spec": {"replicas": 9}},
         DEPLOYMENTS,
         make_system_context("update", DEPLOYMENTS),
+        SCALED_KEY,
     )
     assert found["spec"]["replicas"] == 9
     assert found["metadata"]["resourceVersion"] == ""
@@ -248,14 +250,18 @@ def test_scaling_moves_replicas_and_the_precondition() -> None:
 )
 def test_scales_that_are_refused(wanted: dict[str, Any], code: int) -> None:
     with pytest.raises(StatusError) as caught:
-        scale.apply_scale(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
+        scale.apply_scale(
+            workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS), SCALED_KEY
+        )
     assert caught.value.code == code
 
 
 def test_a_scale_of_another_workload_is_refused_before_its_replicas() -> None:
     wanted = {"metadata": {"uid": "other"}, "spec": {"replicas": -1}}
     with pytest.raises(StatusError) as caught:
-        scale.apply_scale(workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS))
+        scale.apply_scale(
+            workload(), wanted, DEPLOYMENTS, make_system_context("update", DEPLOYMENTS), SCALED_KEY
+        )
     assert caught.value.message.startswith(
         'Operation cannot be fulfilled on deployments.apps "w": StorageError: invalid object, Code: 4, '
         "Key: /registry/deployments/"

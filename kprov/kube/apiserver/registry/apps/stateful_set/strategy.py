@@ -18,11 +18,13 @@ from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
 
 class StatefulSetStrategy(WorkloadStrategy):
+    check_name = staticmethod(names.is_dns1123_label)
     has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
 

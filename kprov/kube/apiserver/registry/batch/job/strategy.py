@@ -13,6 +13,7 @@ from kprov.kube.apiserver.registry.batch.job.status import validate_job_status
 from kprov.kube.apiserver.registry.batch.job.update import validate_job_update
 from kprov.kube.apiserver.registry.batch.job.validation import validate_job
 from kprov.kube.apiserver.registry.generic import metadata_update
+from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
@@ -20,6 +21,8 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class JobStrategy(WorkloadStrategy):
+    #: validate_update itself validates the metadata, between its own rules.
+    metadata_repeats = MetadataRepeats(as_change=0)
     has_generation = True
     orphan_by_default = True
 

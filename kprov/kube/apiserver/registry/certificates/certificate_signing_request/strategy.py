@@ -18,14 +18,25 @@ from kprov.kube.apiserver.registry.certificates.certificate_signing_request.vali
     find_certificate_problem,
     validate_spec,
 )
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep_field
+from kprov.kube.apiserver.registry.generic.resource_strategy import (
+    SPEC_PATHS,
+    STATUS_PATHS,
+    ResourceStrategy,
+    keep_field,
+)
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 
 class CertificateSigningRequestStrategy(ResourceStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {
+        "": (*SPEC_PATHS, *STATUS_PATHS),
+        "status": (*SPEC_PATHS, ("f:status", "f:conditions")),
+        "approval": (*SPEC_PATHS, ("f:status", "f:certificate")),
+    }
     new_status: Mapping[str, Any] | None = {}
 
     def default(self, obj: JsonObject) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic import metadata_update
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
@@ -35,6 +36,9 @@ _FIXED: Final = tuple(
 class EventStrategy(ResourceStrategy):
     """Which rules hold depends on the version a client uses, so they are checked where that is known."""
 
+    check_name = staticmethod(names.is_path_segment_name)
+    expires = True
+    metadata_repeats = MetadataRepeats(as_change=0)
     allow_create_on_update = True
 
     collects_garbage = False
@@ -59,9 +63,7 @@ class EventStrategy(ResourceStrategy):
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_update(context, obj, old)
         if context.info.api_group == _GROUP:
-            errors = metadata_update.validate(self.resource, obj, old) + _validate_legacy_event(
-                obj, is_new=True
-            )
+            errors = metadata_update.validate(self, obj, old) + _validate_legacy_event(obj, is_new=True)
             errors += metadata_update.validate_change(obj, old)
             if obj.get("series") != old.get("series"):
                 errors += _validate_series(obj)

@@ -10,12 +10,14 @@ from typing import Any
 
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
 
 class PersistentVolumeClaimStrategy(ResourceStrategy):
+    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
     returns_deleted = True
     new_status: Mapping[str, Any] | None = {"phase": "Pending"}
 

@@ -11,7 +11,8 @@ from kprov.kube.apiserver.registry.core.pod import defaults as pod_defaults
 from kprov.kube.apiserver.registry.core.pod import status as pod_status
 from kprov.kube.apiserver.registry.core.pod import update as pod_update
 from kprov.kube.apiserver.registry.core.pod.qos_class import compute_qos_class
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep_field
+from kprov.kube.apiserver.registry.generic.resource_strategy import SPEC_PATHS, ResourceStrategy, keep_field
+from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec import apparmor
 from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
@@ -21,9 +22,15 @@ from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields.field_set import Path
 
 
 class PodStrategy(ResourceStrategy):
+    reset_fields: Mapping[str, tuple[Path, ...]] = {
+        "status": (*SPEC_PATHS, ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences"))
+    }
+    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
+    part_metadata_repeats = MetadataRepeats(as_change=0)
     has_generation = True
     returns_deleted = True
     status_keeps = ("ownerReferences",)

@@ -5,20 +5,31 @@ Source: upstream pkg/registry/core/service/strategy.go.
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping
 
-from kprov.kube.apiserver.registry.core.service import defaults
+from kprov.kube.apiserver.interfaces import Authorizer
+from kprov.kube.apiserver.registry.core.service import allocators, defaults
 from kprov.kube.apiserver.registry.core.service import validation as rules
+from kprov.kube.apiserver.registry.core.service.hooks import ServiceHooks
 from kprov.kube.apiserver.registry.core.service.status import validate_service_status
+from kprov.kube.apiserver.registry.generic.hooks import Hooks
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
 
 class ServiceStrategy(ResourceStrategy):
+    storage_folder = "services/specs"
+    check_name = staticmethod(names.is_dns1123_label)
     returns_deleted = True
     allow_create_on_update = True
+
+    def make_hooks(self, options: Namespace, registry: Registry, authorizer: Authorizer) -> Hooks:
+        return ServiceHooks(*allocators.build(options, registry))
 
     def default(self, obj: JsonObject) -> None:
         defaults.default_service(obj)

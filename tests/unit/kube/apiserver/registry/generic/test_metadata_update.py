@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kprov.kube.apiserver.registry.generic import metadata, metadata_update
+from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 
@@ -13,7 +14,9 @@ def told(group: str, plural: str, new: JsonObject, old: JsonObject, subresource:
     resource = find(group, "v1", plural)
     assert resource is not None
     obj, before = ({"metadata": {"name": "a"} | each} for each in (new, old))
-    return [error.field for error in metadata_update.validate(resource, obj, before, subresource)]
+    return [
+        error.field for error in metadata_update.validate(find_strategy(resource), obj, before, subresource)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_a_deletion_timestamp_is_the_servers_to_write() -> None:
     old = {"metadata": {"name": "a", "uid": "u"}}
     obj: JsonObject = {"metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     metadata.prepare_for_update(resource, obj, old)
-    errors = metadata_update.validate(resource, obj, old)
+    errors = metadata_update.validate(find_strategy(resource), obj, old)
     assert ("metadata.deletionTimestamp", "FieldValueInvalid") in [
         (each.field, each.reason) for each in errors
     ]
