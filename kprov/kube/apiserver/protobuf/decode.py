@@ -1,36 +1,48 @@
 """Kubernetes objects from protobuf to the JSON documents that everything else works with.
 
-fields.txt has a line a message: "core.v1.Probe NUMBER:NAME:SHAPE:TYPE:KEEP ...". NAME is the JSON name, empty
-where Go embeds the struct. SHAPE: r repeated, m map of strings. TYPE: another message, or s string,
-i integer, b boolean, y bytes, f double, Q quantity, I int-or-string, T time, M micro time, R raw JSON,
-F fieldsV1; "rs" in a map is a list of strings. KEEP 1: zero means zero (a pointer in Go); 0: zero means
-absent (omitempty).
-Source: the protobuf tags of upstream's API types, and runtime.Unknown, the envelope.
+Field numbers and types come from the Go types of upstream's API (machinery/upstream); runtime.Unknown is the
+envelope.
 """
 
 from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib.resources import files
-from typing import Any, Final
+from functools import cache, lru_cache
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.upstream import api_types
+from kprov.kube.machinery.upstream.api_types import GoField
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 _MAGIC: Final = b"k8s\x00"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Of a varint: more do not fit into 64 bits.
 _MOST_BYTES: Final = 10
-#: Name, shape, type, keep.
-_Field = tuple[str, str, str, bool]
-_ZERO: Final = {"s": "", "i": 0, "b": False, "f": 0.0, "y": ""}
+_META: Final = "apimachinery.pkg.apis.meta.v1."
+_AGGREGATOR: Final = "kube-aggregator.pkg.apis.apiregistration."
+_ZERO: Final[dict[str, Any]] = {"string": "", "int": 0, "bool": False, "float64": 0.0, "[]byte": ""}
+
+
+class _Field(NamedTuple):
+    """How a field is read.
+
+    name: in JSON, "" for an embedded struct. type_name: of the value, or of the items of a list or map: the
+    definition of a struct, "int" for every integer, and "[]" before the type of lists in a map.
+    keep_zero: zero is not omitted.
+    """
+
+    name: str
+    is_list: bool
+    is_map: bool
+    type_name: str
+    keep_zero: bool
 
 
 class ProtobufError(ValueError):
@@ -58,110 +70,133 @@ def decode(data: bytes) -> JsonObject:
     return obj
 
 
+@lru_cache(maxsize=1024)
 def _root(api_version: str, kind: str) -> str:
+    """The definition of a kind."""
     group, _, version = api_version.rpartition("/")
-    name = f"{group.split('.')[0] or 'core'}.{version}.{kind}"
     if kind == "DeleteOptions":
-        name = "meta.v1.DeleteOptions"
-    if name not in _messages():
+        return f"{_META}{kind}"
+    package = f"api.{group.split('.')[0] or 'core'}.{version}."
+    if group == "apiregistration.k8s.io":
+        package = f"{_AGGREGATOR}{version}."
+    described = api_types.find(package + kind)
+    if described is None or not described.fields:
         raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
-    return name
+    return package + kind
 
 
 @cache
-def _messages() -> dict[str, str]:
-    text = files(__package__).joinpath("fields.txt").read_text(encoding="ascii")
-    return dict(line.split(" ", 1) for line in text.splitlines())
+def _fields(definition: str) -> dict[int, _Field]:
+    return {each.number: _field(each) for each in api_types.get(definition).fields if each.number}
 
 
-@cache
-def _fields(message: str) -> dict[int, _Field]:
-    fields = {}
-    for each in _messages()[message].split():
-        number, name, shape, kind, keep = each.split(":")
-        fields[int(number)] = (name, shape, kind, keep == "1")
-    return fields
+def _field(field: GoField) -> _Field:
+    go_type = field.go_type.removeprefix("*")
+    whole = api_types.resolve(go_type)
+    if whole.startswith("map["):
+        return _Field(field.name, False, True, _type_name(api_types.split_map(whole)[1]), False)
+    if whole.startswith("[]") and whole != "[]byte":
+        return _Field(field.name, True, False, _type_name(whole[2:]), False)
+    keep_zero = not field.omitempty or field.go_type.startswith("*")
+    return _Field(field.name, False, False, _type_name(whole), keep_zero)
 
 
-def _message(message: str, data: bytes) -> JsonObject:
+def _type_name(go_type: str) -> str:
+    base = api_types.resolve(go_type.removeprefix("*"))
+    if base.startswith("[]") and base != "[]byte":
+        return f"[]{_type_name(base[2:])}"
+    return "int" if base in api_types.INTEGERS else base
+
+
+def _message(definition: str, data: bytes) -> JsonObject:
     result: JsonObject = {}
-    fields = _fields(message)
+    fields = _fields(definition)
     for number, raw in _entries(data):
         field = fields.get(number)
         if field is None:
             continue
-        name, shape, kind, keep = field
-        if shape == "m":
+        name, type_name = field.name, field.type_name
+        if field.is_map:
             pair = dict(_entries(raw))
-            result.setdefault(name, {})[pair.get(1, b"").decode()] = _map_value(kind, pair.get(2))
-        elif shape == "r":
-            result.setdefault(name, []).extend(_repeated(kind, raw))
+            result.setdefault(name, {})[pair.get(1, b"").decode()] = _map_value(type_name, pair.get(2))
+        elif field.is_list:
+            result.setdefault(name, []).extend(_repeated(type_name, raw))
         elif not name:
-            result.update(_message(kind, raw))
+            result.update(_message(type_name, raw))
         else:
-            value = _value(kind, raw)
+            value = _value(type_name, raw)
             # A struct that is there is shown even when nothing is in it, as Go's JSON does.
-            if value is not None and (keep or value != _ZERO.get(kind)):
+            if value is not None and (field.keep_zero or value != _ZERO.get(type_name)):
                 result[name] = value
     return result
 
 
-def _map_value(kind: str, raw: Any) -> Any:
-    if kind.startswith("r") and len(kind) == 2:
-        return [
-            item for number, each in _entries(raw or b"") if number == 1 for item in _repeated(kind[1], each)
-        ]
-    return _value(kind, raw if raw is not None else (0 if kind in "ib" else b""))
+def _map_value(type_name: str, raw: Any) -> Any:
+    if type_name.startswith("[]") and type_name != "[]byte":
+        items = (each for number, each in _entries(raw or b"") if number == 1)
+        return [item for each in items for item in _repeated(type_name[2:], each)]
+    return _value(type_name, raw if raw is not None else (0 if type_name in _VARINTS else b""))
 
 
-def _repeated(kind: str, raw: Any) -> list[Any]:
-    if kind in {"i", "b"} and isinstance(raw, bytes):
+def _repeated(type_name: str, raw: Any) -> list[Any]:
+    if type_name in _VARINTS and isinstance(raw, bytes):
         values, position = [], 0
         while position < len(raw):
             number, position = _varint(raw, position)
-            values.append(_value(kind, number))
+            values.append(_value(type_name, number))
         return values
-    return [_value(kind, raw)]
+    return [_value(type_name, raw)]
 
 
-def _value(kind: str, raw: Any) -> Any:
-    if len(kind) > 1:
-        return _message(kind, raw)
-    match kind:
-        case "s":
-            return raw.decode()
-        case "i":
-            return _signed(raw)
-        case "b":
-            return bool(raw)
-        case "y":
-            return base64.b64encode(raw).decode()
-        case "f":
-            return struct.unpack("<d", raw)[0]
-        case "Q":
-            return dict(_entries(raw)).get(1, b"0").decode()
-        case "I":
-            held = dict(_entries(raw))
-            return held.get(3, b"").decode() if held.get(1) else _signed(held.get(2, 0))
-        case "T" | "M":
-            return _time(raw, micro=kind == "M")
-        case _:
-            document = dict(_entries(raw)).get(1, b"")
-            return orjson.loads(document) if document else None
+def _value(type_name: str, raw: Any) -> Any:
+    read = _READERS.get(type_name)
+    return _message(type_name, raw) if read is None else read(raw)
 
 
-def _time(raw: bytes, *, micro: bool) -> str | None:
-    held = dict(_entries(raw))
-    if not held:
+def _bytes(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _float(raw: bytes) -> float:
+    number: float = struct.unpack("<d", raw)[0]
+    return number
+
+
+def _quantity(raw: bytes) -> str:
+    text: str = dict(_entries(raw)).get(1, b"0").decode()
+    return text
+
+
+def _int_or_string(raw: bytes) -> int | str:
+    found = dict(_entries(raw))
+    if found.get(1):
+        text: str = found.get(3, b"").decode()
+        return text
+    return _signed(found.get(2, 0))
+
+
+def _raw_json(raw: bytes) -> Any:
+    document = dict(_entries(raw)).get(1, b"")
+    return orjson.loads(document) if document else None
+
+
+def _time(raw: bytes) -> str | None:
+    found = dict(_entries(raw))
+    return timestamps.show(_whole_seconds(found)) if found else None
+
+
+def _micro_time(raw: bytes) -> str | None:
+    found = dict(_entries(raw))
+    if not found:
         return None
+    return timestamps.show_micro(_whole_seconds(found).replace(microsecond=_signed(found.get(2, 0)) // 1000))
+
+
+def _whole_seconds(fields: dict[int, Any]) -> datetime:
     try:
-        moment = _EPOCH + timedelta(seconds=_signed(held.get(1, 0)))
+        return _EPOCH + timedelta(seconds=_signed(fields.get(1, 0)))
     except OverflowError:
         raise ProtobufError("a time is out of range") from None
-    if micro:
-        moment = moment.replace(microsecond=_signed(held.get(2, 0)) // 1000)
-        return timestamps.show_micro(moment)
-    return timestamps.show(moment)
 
 
 def _entries(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -201,3 +236,20 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 def _signed(number: int) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
+
+
+_VARINTS: Final = frozenset({"int", "bool"})
+#: Values by type; any other type is a message.
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "string": bytes.decode,
+    "int": _signed,
+    "bool": bool,
+    "[]byte": _bytes,
+    "float64": _float,
+    "apimachinery.pkg.api.resource.Quantity": _quantity,
+    "apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
+    f"{_META}Time": _time,
+    f"{_META}MicroTime": _micro_time,
+    "apimachinery.pkg.runtime.RawExtension": _raw_json,
+    f"{_META}FieldsV1": _raw_json,
+}

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from kprov.kube.machinery import go_dump
+from kprov.kube.controller_manager.deployment.template_dump import dump
 
 HASH_LABEL: Final = "pod-template-hash"
 # Letters without vowels and digits without look-alikes, so that no words come out (rand.SafeEncodeString).
@@ -16,7 +16,7 @@ def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
 
 def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
     """A short name for the template, upstream's (controller.ComputeHash): another one per collision count."""
-    content = go_dump.dump(_without_hash(template)).encode()
+    content = dump(_without_hash(template)).encode()
     if collisions is not None:
         content += collisions.to_bytes(8, "little")
     return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(_fnv1a(content)))

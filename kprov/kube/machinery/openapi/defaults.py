@@ -1,42 +1,13 @@
-"""Defaults that OpenAPI v3 publishes for fields, beside the zeros of zero_values.txt.
-
-A line a type: its definition's name without "io.k8s.", then FIELD=DEFAULT as JSON.
-Source: the +default markers of upstream's API types.
-"""
+"""Defaults that OpenAPI v3 publishes: those of +default markers, and the zeros that Go always writes."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any, Final
 
-import orjson
-
 from kprov.kube.machinery.schema import zero_values
+from kprov.kube.machinery.upstream import api_types
 
-_MARKED: Final = """
-api.autoscaling.v1.ScaleSpec replicas=0
-api.core.v1.AzureDiskVolumeSource cachingMode="ReadWrite" fsType="ext4" kind="Shared" readOnly=false
-api.core.v1.ConfigMapEnvSource name=""
-api.core.v1.ConfigMapKeySelector name=""
-api.core.v1.ConfigMapProjection name=""
-api.core.v1.ConfigMapVolumeSource name=""
-api.core.v1.ContainerPort protocol="TCP"
-api.core.v1.FileKeySelector optional=false
-api.core.v1.GRPCAction service=""
-api.core.v1.ISCSIPersistentVolumeSource iscsiInterface="default"
-api.core.v1.ISCSIVolumeSource iscsiInterface="default"
-api.core.v1.LocalObjectReference name=""
-api.core.v1.RBDPersistentVolumeSource keyring="/etc/ceph/keyring" pool="rbd" user="admin"
-api.core.v1.RBDVolumeSource keyring="/etc/ceph/keyring" pool="rbd" user="admin"
-api.core.v1.ReplicationControllerSpec minReadySeconds=0 replicas=1
-api.core.v1.ScaleIOPersistentVolumeSource fsType="xfs" storageMode="ThinProvisioned"
-api.core.v1.ScaleIOVolumeSource fsType="xfs" storageMode="ThinProvisioned"
-api.core.v1.SecretEnvSource name=""
-api.core.v1.SecretKeySelector name=""
-api.core.v1.SecretProjection name=""
-api.core.v1.ServicePort protocol="TCP"
-api.resource.v1.DeviceToleration operator="Equal"
-"""
 _NO_ZERO: Final = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
     "io.k8s.apimachinery.pkg.api.resource.Quantity",
@@ -44,17 +15,17 @@ _NO_ZERO: Final = {
 
 
 @cache
-def _marked() -> dict[str, dict[str, Any]]:
-    lines = (line.split() for line in _MARKED.strip().splitlines())
-    return {
-        name: {word.split("=")[0]: orjson.loads(word.split("=")[1]) for word in words}
-        for name, *words in lines
-    }
+def _marked(definition: str) -> dict[str, Any]:
+    """The defaults of markers, by field."""
+    described = api_types.find(definition.removeprefix("io.k8s."))
+    if described is None:
+        return {}
+    return {each.name: each.default for each in api_types.flatten(described) if each.default is not None}
 
 
 def default_of(definition: str, field: str, reference: str) -> Any:
     """The default of a type's field, None for none. reference: the definition it refers to, or ""."""
-    marked = _marked().get(definition.removeprefix("io.k8s."), {})
+    marked = _marked(definition)
     if field in marked:
         return marked[field]
     fields = zero_values.of_definition(definition)

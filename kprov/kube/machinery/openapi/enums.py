@@ -1,42 +1,49 @@
-"""The values that OpenAPI documents list for fields of enumerated types; `kubectl explain` shows them.
+"""The values that OpenAPI documents list for fields of enumerated types. `kubectl explain` shows them.
 
-enums.txt has a line a type, tabs between its words: its definition's name without "io.k8s.", then
-FIELD=VALUE|VALUE in the order of publication. FIELD[] is for a list's items, FIELD{} for a map's values.
-Source: the +enum markers of staging/src/k8s.io/api.
+Derived from the +enum markers of upstream's API types (machinery/upstream).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-_INNER: Final = {"[]": "items", "{}": "additionalProperties"}
-
-
-@cache
-def _types() -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
-    text = files(__package__).joinpath("enums.txt").read_text(encoding="ascii")
-    found = {}
-    for line in text.splitlines():
-        name, *words = line.split("\t")
-        pairs = (word.split("=", 1) for word in words)
-        found[name] = tuple((field, tuple(values.split("|"))) for field, values in pairs)
-    return found
+from kprov.kube.machinery.upstream import api_types
 
 
 def add(definition: str, schema: dict[str, Any]) -> None:
     """Write the values into the fields of a type's schema, and their list into the text of plain fields."""
-    for field, values in _types().get(definition.removeprefix("io.k8s."), ()):
-        inner = _INNER.get(field[-2:])
-        held = schema["properties"][field[:-2] if inner else field]
+    for field, inner, values in fields(definition):
+        found = schema["properties"][field]
         if inner:
-            held[inner]["enum"] = list(values)
+            found[inner]["enum"] = list(values)
         else:
-            held["enum"] = list(values)
-            held["description"] = f"{held['description']}\n\nPossible enum values:\n{_listed(values)}"
+            found["enum"] = list(values)
+            found["description"] = f"{found['description']}\n\nPossible enum values:\n{_list(values)}"
 
 
-def _listed(values: Iterable[str]) -> str:
+def fields(definition: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """The enumerated fields of a type: name, the part of its schema that is enumerated ("": all), values."""
+    described = api_types.find(definition.removeprefix("io.k8s."))
+    if described is None:
+        return
+    for field in api_types.flatten(described):
+        inner, go_type = _split(field.go_type)
+        values = api_types.get(go_type).enum if api_types.is_named(go_type) else ()
+        if values:
+            yield field.name, inner, values
+
+
+def _split(go_type: str) -> tuple[str, str]:
+    """The key of the schema of items, and their type. For other types "" and the type itself."""
+    go_type = go_type.removeprefix("*")
+    whole = api_types.resolve(go_type)
+    if whole.startswith("[]"):
+        return "items", whole[2:]
+    if whole.startswith("map["):
+        return "additionalProperties", api_types.split_map(whole)[1]
+    return "", go_type
+
+
+def _list(values: Iterable[str]) -> str:
     return "\n".join(f' - `"{value}"`' for value in values)

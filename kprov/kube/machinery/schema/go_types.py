@@ -1,22 +1,29 @@
 """Names of Go's that no schema has: of types that are texts, and of structs whose fields stand in others.
 
-go_types.txt has a line a type: its definition's name without "io.k8s.", then fields, each
-NAME[+STRUCT[.STRUCT]][:TYPE]. STRUCT: embedded, and the field is one of its own. TYPE: where it is another
-than the schema tells. What has a kind has it from an embedded TypeMeta.
-Source: the Go types of staging/src/k8s.io; sigs.k8s.io/json (decode.go) for where they are told.
+Derived from the Go types of upstream's API (machinery/upstream); sigs.k8s.io/json (decode.go) says them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.resources import files
 from typing import Final, NamedTuple
 
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Node
+from kprov.kube.machinery.upstream import api_types
+from kprov.kube.machinery.upstream.api_types import GoType
 
 _PREFIX: Final = "io.k8s."
 _TYPE_META: Final = {"kind", "apiVersion"}
+#: Types that write their own JSON and have a kind of node of their own.
+_CUSTOM_WITH_NODE: Final = frozenset(
+    {
+        "apimachinery.pkg.api.resource.Quantity",
+        "apimachinery.pkg.apis.meta.v1.MicroTime",
+        "apimachinery.pkg.apis.meta.v1.Time",
+        "apimachinery.pkg.util.intstr.IntOrString",
+    }
+)
 
 
 class Field(NamedTuple):
@@ -57,9 +64,13 @@ def of_items(go_type: str) -> str:
     return go_type[2:] if go_type.startswith("[]") else ""
 
 
+@cache
 def fields(node: Node) -> dict[str, Field]:
-    """Of a type, by name: those of which a schema does not tell all."""
-    return _read_all().get(node.definition, {})
+    """The fields of a type, by name, of which the schema does not tell all."""
+    described = api_types.find(node.definition.removeprefix(_PREFIX)) if node.definition else None
+    if described is None:
+        return {}
+    return {name: field for name, field in _walk(described, "") if field != _PLAIN}
 
 
 def _field(node: Node, name: str) -> Field:
@@ -69,17 +80,22 @@ def _field(node: Node, name: str) -> Field:
     return _OF_TYPE_META if name in _TYPE_META and node.has_kind else _PLAIN
 
 
-@cache
-def _read_all() -> dict[str, dict[str, Field]]:
-    text = files(__package__).joinpath("go_types.txt").read_text()
-    made: dict[str, dict[str, Field]] = {}
-    for line in text.splitlines():
-        definition, *words = line.split(" ")
-        made[_PREFIX + definition] = dict(map(_read, words))
-    return made
+def _walk(described: GoType, embedded: str) -> Iterator[tuple[str, Field]]:
+    for each in described.fields:
+        if not each.name:
+            if each.go_type != api_types.TYPE_META:
+                yield from _walk(api_types.get(each.go_type), f"{embedded}{each.go_name}.")
+        else:
+            go_type = each.go_type.removeprefix("*")
+            yield each.name, Field(embedded, "" if _has_node(go_type) else api_types.print_name(go_type))
 
 
-def _read(word: str) -> tuple[str, Field]:
-    word, _, go_type = word.partition(":")
-    name, _, embedded = word.partition("+")
-    return name, Field(f"{embedded}." if embedded else "", go_type)
+def _has_node(go_type: str) -> bool:
+    """Whether the node of a type tells its Go name."""
+    if go_type.startswith("[]"):
+        return _has_node(go_type[2:])
+    if go_type.startswith("map["):
+        return all(map(_has_node, api_types.split_map(go_type)))
+    if not api_types.is_named(go_type):
+        return True
+    return go_type in _CUSTOM_WITH_NODE or bool(api_types.get(go_type).fields)

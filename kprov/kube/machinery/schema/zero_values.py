@@ -1,58 +1,86 @@
-"""What Go leaves out of an object and what it writes anyway: zero values and omitempty.
+"""What Go omits when it writes an object, and what it writes always: zero values, omitempty and omitzero.
 
-zero_values.txt has a line a type: its definition's name without "io.k8s.", then the fields of which a zero
-is not left out. NAME: a pointer, so that zero differs from absent. NAME=ZERO: written always; ZERO is s "",
-i 0, b false, n null, q "0" (a quantity), {} a struct. Fields not named are left out where they are
-zero.
-Source: the Go types of staging/src/k8s.io/api, apimachinery, apiextensions-apiserver, kube-aggregator.
+Derived from the Go types of upstream's API (machinery/upstream).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema.nodes import Kind, Node
+from kprov.kube.machinery.upstream import api_types
+from kprov.kube.machinery.upstream.api_types import GoField
 
 #: Where an empty list or map was: its owner, its name, itself.
 Emptied = tuple[JsonObject, str, Any]
 
-_ZEROS: Final[dict[str, Any]] = {"s": "", "i": 0, "b": False, "n": None, "q": "0"}
 _PREFIX: Final = "io.k8s."
+#: The zero of a struct that is always written: an object with the zeros of its own fields.
+_STRUCT: Final = object()
+_SCALARS: Final[dict[str, Any]] = {"string": "", "bool": False, "float64": 0.0}
+#: What types that write their own JSON make of their zero. The others write null.
+_CUSTOM: Final[dict[str, Any]] = {
+    "apimachinery.pkg.api.resource.Quantity": "0",
+    "apimachinery.pkg.util.intstr.IntOrString": 0,
+}
+#: Lists that keep an empty value although Go omits it. Rules of autoscalers reject empty policies.
+_KEPT_WHEN_EMPTY: Final = {"api.autoscaling.v2.HPAScalingRules": ("policies",)}
+#: Types that are stored as they are sent: schemas in custom resource definitions.
+_UNCHANGED: Final = frozenset({"apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"})
 
 
 class Fields:
-    """Of one type. written: the zeros of fields that are there always. kept: fields whose zero is a value."""
+    """The fields of one type whose zero value is not omitted.
+
+    written: zeros of fields that are always written. structs: the same for structs. kept: names of all fields
+    whose zero is a value, which includes pointers.
+    """
 
     __slots__ = ("kept", "structs", "written")
 
-    def __init__(self, words: list[str]) -> None:
-        pairs = [word.partition("=") for word in words]
-        self.written = {name: _ZEROS[zero] for name, equals, zero in pairs if equals and zero != "{}"}
-        self.structs = frozenset(name for name, _, zero in pairs if zero == "{}")
-        self.kept = frozenset(name for name, _, _ in pairs)
-
-
-@cache
-def _types() -> dict[str, Fields]:
-    text = files(__package__).joinpath("zero_values.txt").read_text(encoding="ascii")
-    lines = (line.split() for line in text.splitlines())
-    return {words[0]: Fields(words[1:]) for words in lines}
+    def __init__(self, zeros: dict[str, Any], pointers: Iterable[str]) -> None:
+        self.written = {name: zero for name, zero in zeros.items() if zero is not _STRUCT}
+        self.structs = frozenset(name for name, zero in zeros.items() if zero is _STRUCT)
+        self.kept = frozenset((*zeros, *pointers))
 
 
 @cache
 def of(node: Node) -> Fields | None:
-    """None for types that are not known: custom resources, schemas of schemas."""
-    return _types().get(node.definition.removeprefix(_PREFIX)) if node.kind is Kind.STRUCT else None
+    """The fields of a struct. None for unknown types: custom resources, schemas of schemas."""
+    return of_definition(node.definition) if node.kind is Kind.STRUCT else None
 
 
+@cache
 def of_definition(name: str) -> Fields | None:
-    """Of a type by upstream's whole name."""
-    return _types().get(name.removeprefix(_PREFIX))
+    """The same for a definition by its full name."""
+    name = name.removeprefix(_PREFIX)
+    described = None if name in _UNCHANGED else api_types.find(name)
+    if described is None or described.custom:
+        return None
+    fields = list(api_types.flatten(described))
+    zeros = {each.name: _zero_of_type(each.go_type) for each in fields if _is_written(each)}
+    pointers = [each.name for each in fields if each.go_type.startswith("*")]
+    return Fields(zeros, (*pointers, *_KEPT_WHEN_EMPTY.get(name, ())))
+
+
+def _is_written(field: GoField) -> bool:
+    """Whether Go writes the field even when it is zero. omitempty has no effect on structs."""
+    if field.omitzero:
+        return False
+    return not field.omitempty or api_types.is_named(api_types.resolve(field.go_type))
+
+
+def _zero_of_type(go_type: str) -> Any:
+    base = api_types.resolve(go_type)
+    if base in api_types.INTEGERS:
+        return 0
+    if api_types.is_named(base):
+        return _STRUCT if api_types.is_struct(base) else _CUSTOM.get(base)
+    return _SCALARS.get(base)
 
 
 def normalize(value: JsonObject, node: Node) -> list[Emptied]:
