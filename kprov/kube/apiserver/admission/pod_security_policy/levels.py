@@ -50,7 +50,7 @@ class Policy:
         return self.enforce.level == self.audit.level == self.warn.level == PRIVILEGED
 
     def is_equivalent(self, other: Policy) -> bool:
-        return all(getattr(self, mode).is_like(getattr(other, mode)) for mode in MODES)
+        return all(getattr(self, mode).is_equivalent(getattr(other, mode)) for mode in MODES)
 
 
 def parse_version(text: str) -> int:

@@ -98,3 +98,8 @@ def test_wrong_labels_enforce_the_most_and_warn_of_nothing() -> None:
     assert [policy.enforce.level, policy.audit.level, policy.warn.level] == [
         "restricted", "privileged", "privileged",
     ]  # fmt: skip
+
+
+def test_policies_that_are_privileged_in_different_versions_are_equivalent() -> None:
+    assert Policy().is_equivalent(Policy(warn=LevelVersion(minor=29)))
+    assert not Policy().is_equivalent(Policy(warn=LevelVersion("baseline")))
