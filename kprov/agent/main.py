@@ -204,12 +204,12 @@ class Agent:
                 raise process.AgentStopped
             if not mine:
                 raise host_lock.HostLockError(
-                    f"another kprov has been at work on this host for {host_lock.LIMIT:g} s"
+                    f"another kprov has been working on this host for {host_lock.LIMIT:g} s"
                 )
             try:
                 self.record.begin(header["message"], len(header["items"]))
             except OSError as error:
-                text = f"what is done cannot be noted in {self.record.path}: {error.strerror}"
+                text = f"cannot write to {self.record.path}: {error.strerror}"
                 raise host_lock.HostLockError(f"nothing was done: {text}") from None
             return self._items(header, body, record=self.record)
 
@@ -242,7 +242,7 @@ class Agent:
                 try:
                     record.item(number)
                 except OSError as error:
-                    text = f"not done, as it cannot be noted in {record.path}: {error.strerror}"
+                    text = f"not done: cannot write to {record.path}: {error.strerror}"
                     results.append({"changed": False, "failed": True, "msg": text})
                     continue
                 self.changing = True

@@ -74,7 +74,7 @@ def ensure_image(say: Callable[[str], None]) -> Path:
     with _lock_builder():
         if image.is_dir():
             return image
-        say(f"Building the Debian {RELEASE} image (once, some 30 s)")
+        say(f"Building the Debian {RELEASE} image (once, about 30 s)")
         for remains in CACHE.glob(".building-*"):
             disk.remove_tree(remains)
         aside = CACHE / f".building-{os.getpid()}"

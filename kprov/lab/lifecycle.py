@@ -40,7 +40,7 @@ def create_lab(lab: Lab, say: Say) -> list[str]:
         lab = _extend_lab(record, lab)
         base = record.image if record and record.image.is_dir() else image.ensure_image(say)
         if record and record.image != base:
-            say("The image the lab stood on is gone: its hosts are made anew")
+            say("The image of the lab no longer exists: creating its hosts again")
             _remove_hosts(lab.name)
         kernel.raise_limits()
         access.ensure_key(lab)

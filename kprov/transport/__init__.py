@@ -1,15 +1,15 @@
-"""paramiko connections, jump hosts, host keys, local; the channel to the agent.
+"""Connections to hosts: SSH (paramiko) and local, and the channel to the agent.
 
-Every change to a host passes one gate here. May import inventory and agent.
+Every change to a host goes through `agent/session.py`. May import inventory and agent.
 """
 
 import sys
 
 
 def _load_paramiko() -> None:
-    """Without invoke, a third of its time to load: it is for `Match exec` of ssh_config, see ssh_config.load.
+    """Import paramiko without invoke, which takes a third of the import time.
 
-    paramiko itself takes it as optional (paramiko/config.py).
+    paramiko treats invoke as optional: it runs `Match exec`. `load_config` imports it when needed.
     """
     before = sys.modules.get("invoke")
     sys.modules["invoke"] = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What the agent can do, read from its files: names of modules and the arguments they take."""
+"""Names and argument tables of the agent's modules, read from their files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "parse_boolean",
 ]
 
-#: Arguments that a table does not allow; the text is Ansible's.
+#: Raised for arguments that a table does not allow; the text is Ansible's.
 ArgumentError = ModuleError
 UnsupportedError = arguments.UnsupportedError
 #: An argument_spec and the rules between its arguments.
@@ -36,25 +36,25 @@ Table = tuple[dict[str, dict[str, Any]], dict[str, Any]]
 
 @functools.cache
 def module_names() -> frozenset[str]:
-    """Modules that run on a host."""
+    """Return the names of the modules that run on a host."""
     folder = Path(kprov.agent.modules.__path__[0])
     return frozenset(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
 
 
 @functools.cache
 def module_table(name: str) -> Table | None:
-    """The arguments of an agent's module; None while it has no table."""
+    """Return the arguments of an agent's module; None if it has no table."""
     return table_of(importlib.import_module(f"kprov.agent.modules.{name}"))
 
 
 def table_of(module: Any) -> Table | None:
-    """The table of anything with ARGUMENTS and perhaps RULES."""
+    """Return the table of a module or action with ARGUMENTS and perhaps RULES."""
     spec = arguments.spec_of(module)
     return None if spec is None else (spec, getattr(module, "RULES", {}))
 
 
 def module_rules(name: str) -> dict[str, Any]:
-    """What an agent's module says of itself, also where its arguments are those of another."""
+    """Return the RULES of an agent's module; they count also if it uses another module's arguments."""
     found: dict[str, Any] = getattr(importlib.import_module(f"kprov.agent.modules.{name}"), "RULES", {})
     return found
 
@@ -62,10 +62,10 @@ def module_rules(name: str) -> dict[str, Any]:
 def check_arguments(
     what: str, args: dict[str, Any], spec: dict[str, Any], rules: dict[str, Any]
 ) -> dict[str, Any]:
-    """Arguments checked and converted. Raises ArgumentError."""
+    """Return the checked and converted arguments. Raises ArgumentError."""
     return arguments.check_arguments(what, args, spec, rules)
 
 
 def convert_argument(name: str, value: Any, entry: dict[str, Any]) -> Any:
-    """One value in the type its entry names. Raises ArgumentError."""
+    """Return a value converted to the type of its entry. Raises ArgumentError."""
     return arguments.convert_value(name, value, entry)

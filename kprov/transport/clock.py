@@ -1,17 +1,17 @@
-"""A host's clock against this machine's, and when its difference is worth a word."""
+"""The difference between a host's clock and this machine's, and the warning about it."""
 
 from __future__ import annotations
 
-#: Seconds from which on a run says it: less harms no certificate.
+#: Seconds of difference that a run warns about; less does not affect certificates.
 WARNS = 30.0
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 def clock_skew(host: float, begun: float, now: float) -> float:
-    """Seconds that a host's clock is ahead of this machine's, at least.
+    """Return how many seconds a host's clock is ahead of this machine's, at least.
 
     `host` is its time at some moment between `begun` and `now` of this machine, all in seconds since 1970:
-    what a slow way may explain is no difference.
+    a difference that network delay can explain counts as 0.
     """
     if host > now:
         return host - now
@@ -19,7 +19,7 @@ def clock_skew(host: float, begun: float, now: float) -> float:
 
 
 def skew_warning(seconds: float) -> str | None:
-    """What to tell of a difference (negative: the host is behind); None when it is small."""
+    """Return a warning about a difference (negative: the host is behind), or None if it is small."""
     if abs(seconds) < WARNS:
         return None
     which = "ahead of" if seconds > 0 else "behind"
@@ -30,7 +30,7 @@ def skew_warning(seconds: float) -> str | None:
 
 
 def _format_span(seconds: float) -> str:
-    """Its two largest units, rounded: "2 days 3 hours"."""
+    """Return a duration in its two largest units, rounded: "2 days 3 hours"."""
     sizes = [size for _, size in _UNITS]
     first = next((index for index, size in enumerate(sizes) if seconds >= size), len(sizes) - 1)
     second = sizes[min(first + 1, len(sizes) - 1)]

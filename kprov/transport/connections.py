@@ -1,4 +1,4 @@
-"""Connections of a run: one a host, opened when needed, with an agent for every user asked for."""
+"""Connections of a run: one for each host, opened when needed, with one agent for each user."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from kprov.transport.options.host_options import Become, Options
 from kprov.transport.ssh import connection as ssh_connection
 from kprov.transport.ssh.paramiko_transport import Transport
 
-#: Takes a host and what a waiting user should know about it.
+#: Called with a host and a message for the waiting user.
 Notice = Callable[[str, str], None]
 T = TypeVar("T")
-#: Seconds in which a lost connection is made again: a restarted sshd is back by then.
+#: Seconds to keep trying to reconnect; a restarted sshd is back by then.
 RECONNECT = 15.0
-#: Seconds in which agents end.
+#: Seconds that agents have to exit.
 _GOODBYE = 3.0
 _WARNING = threading.Lock()
 _LOG = logging.getLogger("kprov.transport")
 
 
 class Connection:
-    """One host; `told` are the warnings that the user has seen."""
+    """The connection to one host; `told` are the warnings that the user has seen."""
 
     def __init__(self, options: Options, notice: Notice, told: set[str]) -> None:
         self.options = options
         self._notice = notice
         self._told = told
-        #: Each with its jump hosts; several where the host allows only some sessions on one.
+        #: Transports with their jump hosts; several if the host limits the sessions of one connection.
         self._chains: list[list[Transport]] = []
         self._sessions: dict[Become | None, session.Session] = {}
         self._terminal = False
@@ -50,7 +50,7 @@ class Connection:
         self._lock = threading.RLock()
 
     def agent(self, become: Become | None = None) -> session.Session:
-        """The agent that runs as this user (None: the one that logs in); started when it is not running."""
+        """Return the agent that runs as this user (None: the login user). It is started on first use."""
         with self._lock:
             if become is not None and self._already(become):
                 become = None
@@ -64,7 +64,7 @@ class Connection:
             return found
 
     def _already(self, become: Become) -> bool:
-        """Root needs no sudo to be root."""
+        """Whether the login user is that user already."""
         if self.options.local:
             return become.user == "root" and os.geteuid() == 0
         return self.options.user == become.user
@@ -72,7 +72,7 @@ class Connection:
     def _open(
         self, become: Become | None, name: str, lost: AgentChannel | None
     ) -> tuple[AgentChannel, dict[str, Any]]:
-        """A new agent; after a lost one, tried until RECONNECT has passed."""
+        """Start an agent. After a lost one, retry until RECONNECT has passed."""
         if lost is not None:
             self._forget(lost)
         until = time.monotonic() + RECONNECT
@@ -98,7 +98,7 @@ class Connection:
         return wire, found
 
     def bare(self, become: Become | None, script: str, shell: str) -> raw_command.CommandResult:
-        """A script run by a shell of the host, where no agent is. Raises PreflightError, UnreachableError."""
+        """Run a script in a shell of the host, without an agent. Raises PreflightError, UnreachableError."""
         if become is not None and self._already(become):
             become = None
         mark = f"kprov-{uuid.uuid4().hex}"
@@ -115,9 +115,9 @@ class Connection:
     def _entered(
         self, become: Become | None, line: Callable[..., str], enter: Callable[[AgentChannel], T]
     ) -> tuple[AgentChannel, T]:
-        """A started program and what `enter` makes of it; on a terminal where the host insists on one.
+        """Start a program and call `enter` on its channel; use a terminal if the host requires one.
 
-        A connection that ends before that, when nothing is done yet, is made again once.
+        If the connection ends before that, no task has started: retry once.
         """
         terminal = self._terminal or become_lines.requires_terminal(become)
         cut = False
@@ -146,13 +146,13 @@ class Connection:
             raise
 
     def _compare(self, skew: float) -> None:
-        """Tell once that a host's clock is wrong."""
+        """Warn once that a host's clock is wrong."""
         text = clock.skew_warning(skew)
         if text is not None:
             self._warn_once(text, about=self.options.name)
 
     def _warn_once(self, text: str, *, about: str = "") -> None:
-        """Warn unless another connection of the run has: of the same key file, or `about` this host."""
+        """Warn unless another connection of the run has warned about the same text or `about`."""
         with _WARNING:
             if (about or text) in self._told:
                 return
@@ -170,7 +170,7 @@ class Connection:
         except (paramiko.SSHException, EOFError, OSError) as error:
             text = str(error) or "the host closed the connection"
             if isinstance(error, paramiko.ChannelException):
-                text = f"sshd refuses a session ({error.text}); see MaxSessions in its sshd_config"
+                text = f"sshd rejects a session ({error.text}); see MaxSessions in its sshd_config"
                 raise UnreachableError(
                     self.options.name, f"cannot run a command on the host: {text}"
                 ) from None
@@ -178,7 +178,7 @@ class Connection:
         return streams.ChannelStream(channel)
 
     def _channel(self) -> paramiko.Channel:
-        """A new session; on another connection where the host allows no more on those that are open."""
+        """Open a session, on a new connection if the host allows no more on the open ones."""
         with self._lock:
             for chain in [chain for chain in self._chains if not chain[-1].is_active()]:
                 self._close_chain(chain)
@@ -189,7 +189,7 @@ class Connection:
             return self._chains[-1][-1].open_session(timeout=self.options.timeout)
 
     def _forget(self, lost: AgentChannel) -> None:
-        """Close what a lost wire ran on, unless only its program has ended."""
+        """Close the connection of a lost channel, unless only its program has ended."""
         stream = lost.stream
         with self._lock:
             if isinstance(stream, streams.ChannelStream) and not stream.ended():
@@ -199,7 +199,7 @@ class Connection:
         stream.close()
 
     def end(self) -> None:
-        """Tell all agents to end."""
+        """Tell all agents to exit."""
         self._closed = True
         for one in list(self._sessions.values()):
             one.end()
@@ -222,9 +222,9 @@ class Connection:
 
 
 class Connections:
-    """All connections of a run; `options(host)` says how a host is reached.
+    """All connections of a run; `options(host)` returns how to reach a host.
 
-    `notice` gets a host and a text when a user would wonder why nothing happens; without it they are logged.
+    `notice` gets a host and a message for a waiting user; without it they are logged.
     """
 
     def __init__(self, options: Callable[[str], Options], notice: Notice | None = None) -> None:
@@ -235,14 +235,14 @@ class Connections:
         self._lock = threading.Lock()
 
     def get(self, host: str) -> Connection:
-        """The connection of a host, not opened yet when it is new."""
+        """Return the connection of a host; a new one is not opened yet."""
         with self._lock:
             if host not in self._open:
                 self._open[host] = Connection(self._options(host), self._notice, self._told)
             return self._open[host]
 
     def drop(self, host: str) -> None:
-        """Forget a connection that was lost, or is to be made anew."""
+        """Close and forget a connection, so that the next use opens a new one."""
         with self._lock:
             lost = self._open.pop(host, None)
         if lost is not None:

@@ -1,4 +1,4 @@
-"""Whether hosts can be worked on at all: reached, logged in, root, Python; and their facts."""
+"""Checks that hosts are usable (network, login, root, Python) and reads their basic facts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PreflightResult:
     host: str
     facts: dict[str, Any] = field(default_factory=dict)
     error: HostError | None = None
-    #: There is no connection; otherwise an error is about what was found on the host, or who may log in.
+    #: True if there is no connection. Otherwise an error is about the host itself or the login.
     lost: bool = False
 
     @property
@@ -33,7 +33,7 @@ class PreflightResult:
 def preflight(
     connections: Connections, hosts: Sequence[str], become: Callable[[str], Become | None], *, forks: int = 20
 ) -> list[PreflightResult]:
-    """Connect to all hosts at once and ask each for basic facts; changes nothing. In the order of `hosts`."""
+    """Connect to all hosts in parallel and return their basic facts in order. Changes nothing."""
 
     def look(host: str) -> PreflightResult:
         try:
@@ -44,7 +44,7 @@ def preflight(
             return PreflightResult(host, error=PreflightError(host, error.reason), lost=lost)
         if answer.get("failed"):
             return PreflightResult(host, error=PreflightError(host, str(answer.get("msg"))))
-        # Certificates are made here and read there: their times must be meant alike.
+        # Hosts check the times of certificates that are issued here.
         return PreflightResult(
             host, facts={**answer["ansible_facts"], "kprov_clock_skew": round(agent.clock_skew, 1)}
         )

@@ -30,7 +30,7 @@ class Kubectl:
         result = self.host.run(command)
         if result.rc != 0:
             lines = [line for line in result.stderr.splitlines() if line.strip()]
-            raise KubectlError(lines[-1] if lines else f"kubectl ended with {result.rc}")
+            raise KubectlError(lines[-1] if lines else f"kubectl failed with exit code {result.rc}")
         return str(result.stdout)
 
     def get(self, arguments: str) -> dict[str, Any]:

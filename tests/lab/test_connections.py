@@ -105,7 +105,7 @@ def test_an_agent_that_is_killed_fails_its_item(fresh: Lab) -> None:
         agent = made.get("node1").agent(Become())
         results = agent.run("command", [line("echo 0"), line("kill -9 $PPID"), line("echo 2")])
         assert [result.get("stdout") for result in results] == ["0", None, "2"]
-        assert "died while it did command in item 2 of 3" in results[1]["msg"]
+        assert "died while it ran command in item 2 of 3" in results[1]["msg"]
     no_agents(fresh)
 
 

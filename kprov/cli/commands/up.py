@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 Plan = Annotated[
     Path | None,
-    typer.Option(
-        "--plan", help="Apply a plan saved by `kprov plan --out FILE`, if nothing has changed since."
-    ),
+    typer.Option("--plan", help="Apply a saved plan. Refuse if anything changed since it was made."),
 ]
 
 

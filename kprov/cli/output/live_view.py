@@ -67,7 +67,7 @@ class View:
             for host, (name, since) in at_work[:room]:
                 lines.append(f"  {host}  {now - since:.0f}s  {name}{self._retries.get(host, '')}")
             if len(at_work) > room:
-                lines.append(f"  and {len(at_work) - room} more at work")
+                lines.append(f"  and {len(at_work) - room} more hosts working")
             if self._hosts:
                 lines.append(f"  waiting ({len(self._hosts)}): {', '.join(self._hosts)}")
         return lines

@@ -138,14 +138,14 @@ def _effect(
     if name in ClusterVariables.model_fields:
         return Effect.USED, "kprov itself"
     if carriers := _find_carriers(name, users, named):
-        return Effect.USED, f"through the inventory's own {', '.join(carriers)}"
+        return Effect.USED, f"used by the inventory's variables {', '.join(carriers)}"
     close = suggestions.closest(
         name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
     )
     if (reason := known.family(name)) is not None and not close:
         return Effect.NONE, reason
     if name in named:
-        return Effect.NONE, f"named only by {', '.join(sorted(named[name]))}, without effect too"
+        return Effect.NONE, f"named only by {', '.join(sorted(named[name]))}, which have no effect either"
     hint = f"; did you mean {close!r}?" if close else ""
     return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
 
@@ -182,7 +182,7 @@ def _find_carriers(
 
 def _apply_rules(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
     if isinstance(value, str) and "{{" in value:
-        return Effect.NONE, "a template; refused when it makes anything else than what kprov does"
+        return Effect.NONE, "a template; rejected if its value differs from what kprov does"
     reason = explain_refusal(value, rule)
     if reason is not None:
         return Effect.REFUSED, reason

@@ -1,7 +1,7 @@
-"""The agent as one archive, the same bytes for the same sources, and the line that starts it on a host.
+"""The agent as one reproducible archive, and the Python program that starts it on a host.
 
 The archive is zlib over marshal (version 2, which every Python reads) of {module: (is a package, source)}.
-It stays on the host under its sources' hash: ~/.cache/kprov, else /var/tmp or /dev/shm, else only in memory.
+The host caches it by the sources' hash in ~/.cache/kprov, /var/tmp or /dev/shm, or keeps it in memory.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import kprov.agent
 
-#: First word of the bootstrap's lines, so that a login banner on standard output is told apart.
+#: First word of the bootstrap's lines. It distinguishes them from a login banner on standard output.
 MAGIC = b"KPROV1 "
-#: Options of Python: nothing of the user's, no site packages, texts are UTF-8.
+#: Options of Python: isolated from the user's environment, no site packages, UTF-8 mode.
 PYTHON_OPTIONS = ("-I", "-S", "-X", "utf8")
 
 BOOTSTRAP = """
@@ -104,8 +104,8 @@ def _pack_sources() -> bytes:
 
 
 def archive_name() -> str:
-    """What hosts know these sources by: their SHA-256's first half."""
-    # All hosts ask at the same moment; the first one reads the sources.
+    """Return the name of the archive on hosts: the first half of the sources' SHA-256."""
+    # All hosts need it at the same moment; one thread reads the sources.
     with _reading:
         return _archive_name()
 
@@ -117,10 +117,10 @@ def _archive_name() -> str:
 
 @functools.cache
 def build_archive() -> bytes:
-    """The agent's archive. Only a host that does not have it yet costs the time to make it."""
+    """Return the agent's archive. It is built only if a host does not have it."""
     return zlib.compress(_pack_sources(), 9)
 
 
 def frame_archive() -> bytes:
-    """The archive behind its size, 8 bytes big-endian: the answer to `need`."""
+    """Return the answer to `need`: the size (8 bytes, big-endian) and the archive."""
     return len(build_archive()).to_bytes(8, "big") + build_archive()

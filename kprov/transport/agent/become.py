@@ -1,4 +1,4 @@
-"""Lines for the login shell that start the agent as another user, and what sudo, su and doas say."""
+"""Command lines that start the agent as another user, and the prompts and refusals of sudo, su and doas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kprov.transport.agent import archive
 from kprov.transport.options.host_options import Become
 
 PROMPT = "[kprov asks for the password] "
-#: What su and doas ask with; in any language, as LC_ALL=C does not reach every PAM module.
+#: Prompts of su and doas, in several languages: LC_ALL=C does not reach every PAM module.
 _QUESTION = re.compile(r"(?:password|passwort|mot de passe|contraseña|пароль)[^\n]*[:：]\s*$", re.IGNORECASE)
 _NEEDS_TERMINAL = re.compile(
     r"must have a tty|tty is required|a terminal is required|must be run from a terminal", re.IGNORECASE
@@ -20,7 +20,7 @@ _REFUSED = re.compile(
 
 
 def agent_command(python: str, become: Become | None, session: str, *, terminal: bool = False) -> str:
-    """The line that starts the agent. On a terminal its line discipline is off before any byte travels."""
+    """Return the command line that starts the agent. On a terminal it first turns the line discipline off."""
     words = [*shlex.split(python), *archive.PYTHON_OPTIONS, "-c", archive.BOOTSTRAP]
     return _become_line([*words, archive.archive_name(), session], become, terminal=terminal)
 
@@ -28,8 +28,8 @@ def agent_command(python: str, become: Become | None, session: str, *, terminal:
 def script_command(
     script: str, shell: str, become: Become | None, mark: str, *, terminal: bool = False
 ) -> str:
-    """The line that runs a script by a shell; its output begins after a line with the mark."""
-    # The outer shell stays, to give the signal that ends the script as an exit code.
+    """Return the command line that runs a script in a shell. Its output follows a line with the mark."""
+    # The outer shell turns a signal that ends the script into an exit code.
     outer = f'echo {mark}; "$0" -c "$1" </dev/null; exit $?'
     return _become_line(["/bin/sh", "-c", outer, shell, script], become, terminal=terminal)
 
@@ -54,24 +54,24 @@ def _program_words(become: Become, words: list[str]) -> list[str]:
 
 
 def requires_terminal(become: Become | None) -> bool:
-    """Whether its program asks for passwords only on a terminal: doas always, su in some versions."""
+    """Whether the method reads passwords only from a terminal: doas always, su in some versions."""
     return become is not None and become.password is not None and become.method in ("su", "doas")
 
 
 def count_prompts(become: Become, line: str, errors: str) -> int:
-    """How many questions for the password are there; `line` is one that has no end yet."""
+    """Count the password prompts in a line without its end and in standard error."""
     if become.method == "sudo":
         return line.count(PROMPT) + errors.count(PROMPT)
     return int(_QUESTION.search(line) is not None) + int(_QUESTION.search(errors) is not None)
 
 
 def is_terminal_refusal(said: str) -> bool:
-    """Whether it refuses to work without one (requiretty)."""
+    """Whether the output says that the method needs a terminal (requiretty)."""
     return _NEEDS_TERMINAL.search(said) is not None
 
 
 def explain_refusal(become: Become, said: str) -> str:
-    """Why there is no agent as this user, in words that say what to set."""
+    """Say why the login user cannot become this user, and which variable to set."""
     exe = re.escape(become.exe)
     if re.search(rf"{exe}['’]?: (?:command )?(?:not found|No such file)", said):
         return f"{become.exe} is not installed on the host, and the login user is not {become.user}"

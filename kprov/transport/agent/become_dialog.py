@@ -1,4 +1,4 @@
-"""The way of a started program to the user it shall run as: lines, and questions for a password."""
+"""Reads the first lines of a program that runs as another user, and answers the password prompt."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from kprov.transport.agent import become
 from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.options.host_options import Become
 
-#: Seconds from the login to the program's first word, without those that the archive travels.
+#: Seconds from the login to the program's first word. The transfer of the archive does not count.
 LIMIT = 60.0
 _PREVIEW = 400
 
 
 class TerminalNeededError(Exception):
-    """The host lets nobody become another user without a terminal."""
+    """The host allows becoming another user only on a terminal."""
 
 
 class BecomeDialog:
-    """One program that has been started; `line` answers what is asked on the way."""
+    """One started program. `line` answers a password prompt while it waits."""
 
     def __init__(self, wire: AgentChannel, host: str, who: Become | None) -> None:
         self.wire, self.host, self.who = wire, host, who
@@ -32,12 +32,12 @@ class BecomeDialog:
         self._until = time.monotonic() + LIMIT
 
     def line(self) -> str:
-        """The next line of its output.
+        """Return the next line of the program's output.
 
-        Raises PreflightError (refused), UnreachableError (too slow), EOFError (its end, with what had none).
+        Raises PreflightError (rejected), UnreachableError (too slow), EOFError (end, with a partial line).
         """
         while True:
-            # A question may come on either stream, and has no end of line: look at both in turns.
+            # A prompt may come on either stream and does not end the line: poll both.
             asked = self.who is not None and self.who.password is not None and not self._answered
             patience = 0.02 if asked else 0.25 if self.who else 10.0
             line, part = self.wire.line(min(patience, max(0.0, self._until - time.monotonic())))
@@ -64,7 +64,7 @@ class BecomeDialog:
             raise PreflightError(self.host, f"{who.method}: wrong password for becoming {who.user}")
 
     def send(self, data: bytes) -> None:
-        """To the program. Raises UnreachableError."""
+        """Send data to the program. Raises UnreachableError."""
         try:
             self.wire.send(data)
         except LostError as error:
@@ -72,12 +72,12 @@ class BecomeDialog:
             raise UnreachableError(self.host, text) from None
 
     def check_cut(self) -> None:
-        """Raise CutOffError where the program did not end by itself."""
+        """Raise CutOffError if the connection ended before the program did."""
         if self.wire.stream.cut():
             raise CutOffError(self.host, "the connection was lost before any task started")
 
     def all_said(self, rest: str) -> str:
-        """The end of what it said until its own end, without questions."""
+        """Return the end of all output until the program exits, without prompts."""
         said = self._said + rest + self.wire.stream.errors(wait=True)
         return said.replace(become.PROMPT, "").strip()[-_PREVIEW:]
 

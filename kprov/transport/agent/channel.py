@@ -1,4 +1,4 @@
-"""Frames over a stream to an agent, with signs of life: what is silent too long is lost."""
+"""Frames over a stream to an agent, with keepalives: an agent that is silent too long is lost."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _PREVIEW = 400
 
 
 class LostError(Exception):
-    """The connection or the agent is gone; the text says how that was seen."""
+    """The connection or the agent is gone; the text says how it was detected."""
 
 
 class Stream(Protocol):
     """Both directions of a program on the host."""
 
     def send(self, data: bytes, timeout: float) -> None:
-        """All of it. TimeoutError when nothing is taken for `timeout` s; OSError, EOFError: lost."""
+        """Send all data. TimeoutError: the host accepts nothing for `timeout` s; OSError, EOFError: lost."""
         ...
 
     def receive(self, size: int, timeout: float) -> bytes:
-        """Some bytes of its output, at most `size`; none at its end. TimeoutError when there are none yet."""
+        """Return at most `size` bytes of output, none at its end. TimeoutError if there are none yet."""
         ...
 
     def errors(self, *, wait: bool) -> str:
-        """What it wrote to its standard error until now (`wait`: until its end)."""
+        """Return its standard error until now (`wait`: until its end)."""
         ...
 
     def cut(self) -> bool:
@@ -37,18 +37,21 @@ class Stream(Protocol):
         ...
 
     def end(self) -> str:
-        """What has ended, in words."""
+        """Say what has ended: the agent or the connection."""
         ...
 
     def code(self) -> int | None:
-        """Its exit code, waited for; None when the connection ended before it."""
+        """Wait for the exit code; None if the connection ended first."""
         ...
 
     def close(self) -> None: ...
 
 
 class AgentChannel:
-    """Frames to and from one agent. `interval` seconds of silence are a question, `count` of them the end."""
+    """Frames to and from one agent.
+
+    After `interval` seconds of silence the agent is asked for a sign of life; after `count` it is lost.
+    """
 
     def __init__(self, stream: Stream, *, interval: float, count: int) -> None:
         self.stream = stream
@@ -58,7 +61,7 @@ class AgentChannel:
         self._sending = threading.Lock()
 
     def send(self, data: bytes) -> None:
-        """Bytes of whole frames. Raises LostError."""
+        """Send the bytes of whole frames. Raises LostError."""
         with self._sending:
             try:
                 self.stream.send(data, self._limit)
@@ -68,14 +71,14 @@ class AgentChannel:
                 raise LostError(str(error) or "the connection was closed") from None
 
     def read(self) -> dict[str, Any]:
-        """The header of the next frame. Raises LostError."""
+        """Return the header of the next frame. Raises LostError."""
         head, body = protocol.HEAD.unpack(self._take(protocol.HEAD.size))
         header: dict[str, Any] = json.loads(self._take(head))
         self._take(body)
         return header
 
     def line(self, timeout: float) -> tuple[str | None, str]:
-        """A line of its output before the frames begin, or None and what came of one until `timeout`.
+        """Return a line of output before the frames begin, or None and the partial line after `timeout`.
 
         Raises EOFError at its end.
         """
@@ -99,11 +102,11 @@ class AgentChannel:
             self._buffer += part
 
     def answered(self) -> None:
-        """Forget a line that has no end: a question that was answered."""
+        """Drop the partial line: a prompt that was answered."""
         self._buffer.clear()
 
     def rest(self) -> bytes:
-        """All that a program without frames still says, until its end."""
+        """Return the rest of the output of a program without frames."""
         with contextlib.suppress(OSError):
             while part := self._next():
                 self._buffer += part
@@ -112,7 +115,7 @@ class AgentChannel:
 
     def _next(self) -> bytes:
         while True:
-            # What is not read of its errors would stop it.
+            # A full buffer of standard error would block the program.
             self.stream.errors(wait=False)
             try:
                 return self.stream.receive(65536, 0.5)
@@ -120,7 +123,7 @@ class AgentChannel:
                 continue
 
     def bye(self) -> None:
-        """Tell the agent to end, when it can be told at all."""
+        """Tell the agent to exit, if the connection still works."""
         if self._sending.acquire(timeout=1):
             try:
                 self.stream.send(protocol.encode_frame({"bye": True}), 1)
@@ -130,7 +133,7 @@ class AgentChannel:
                 self._sending.release()
 
     def ended(self, timeout: float) -> bool:
-        """Wait for the agent's end; whether it came."""
+        """Wait for the agent to exit; return whether it did."""
         until = time.monotonic() + timeout
         while (left := until - time.monotonic()) > 0:
             try:

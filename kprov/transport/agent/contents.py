@@ -1,4 +1,4 @@
-"""Files of the operator's that hosts may ask for: what they are known by, worked out once for all hosts."""
+"""Checksums of the operator's files that hosts may request, computed once for all hosts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _pool = ThreadPoolExecutor(1, "checksums")
 
 
 def start_checksums(path: Path, *names: str) -> Future[list[str]]:
-    """Checksums of a file by hashlib's algorithms, hexadecimal, to come; kept while the file is the same."""
+    """Return a future of a file's hexadecimal checksums by algorithm, cached until the file changes."""
     now = path.stat()
     key = (str(path), now.st_mtime_ns, now.st_size, names)
-    # Hosts ask at the same moment: the file is read once for all of them.
+    # Hosts request it at the same moment: the file is read once for all of them.
     with _asking:
         if key not in _known or (_known[key].done() and _known[key].exception()):
             _known[key] = _pool.submit(_compute_checksums, path, names)
@@ -26,7 +26,7 @@ def start_checksums(path: Path, *names: str) -> Future[list[str]]:
 
 
 def checksum(path: Path, name: str = "sha256") -> str:
-    """One of them, waited for. Raises OSError."""
+    """Wait for one checksum of a file. Raises OSError."""
     return start_checksums(path, name).result()[0]
 
 

@@ -1,4 +1,4 @@
-"""A line for the shell of a host without an agent: what `raw` needs where Python is missing."""
+"""Runs a command in a host's shell without an agent, for the module raw on hosts without Python."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class CommandResult:
 
 
 def run_raw(wire: AgentChannel, host: str, who: Become | None, mark: str) -> CommandResult:
-    """What follows the mark, until the program's end.
+    """Return the result of a command whose output follows the mark.
 
-    Raises PreflightError (no way to become the user), UnreachableError (lost), TerminalNeededError.
+    Raises PreflightError (cannot become the user), UnreachableError (lost), TerminalNeededError.
     """
     entry = BecomeDialog(wire, host, who)
     try:

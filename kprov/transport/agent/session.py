@@ -1,6 +1,6 @@
-"""A running agent on a host, and messages to it. The one gate to a host.
+"""A running agent on a host, and messages to it. Every change to a host goes through here.
 
-A connection that is lost during a message is made again once, and the message's outcome found out: see
+If the connection is lost during a message, it is opened again once and the agent reports the outcome: see
 docs/decisions/005-lost-connections.md.
 """
 
@@ -18,18 +18,18 @@ from kprov.errors import HostError, UnreachableError
 from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.agent.contents import start_checksums
 
-#: Opens a wire to a new agent: (its name, the wire that was lost) -> the wire and the agent's hello.
+#: Opens a channel to a new agent: (name, lost channel) -> channel and the agent's hello.
 Open = Callable[[str, AgentChannel | None], tuple[AgentChannel, dict[str, Any]]]
 
-#: This process, to agents that must not change a host at the same moment as those of another one.
+#: Identifies this process to agents, which do not change a host at the same time as those of another process.
 _RUN = uuid.uuid4().hex
-#: Checksums that results tell besides the one by which a content is known.
+#: Checksums in results besides the SHA-256 that identifies a content.
 _TOLD = ("sha1", "md5")
 
 
 @dataclass(frozen=True)
 class Message:
-    """One module for some items."""
+    """One module and its items."""
 
     module: str
     items: list[dict[str, Any]]
@@ -39,7 +39,7 @@ class Message:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def encoded(self) -> bytes:
-        """Its frame, small contents in it."""
+        """Return the frame with the small contents."""
         small = {
             sha: data
             for sha, data in self.contents.items()
@@ -61,7 +61,7 @@ class Message:
 
 
 class Session:
-    """Tasks on one host as one user; one caller at a time. `notice` takes what a waiting user should know."""
+    """Runs tasks on one host as one user, one caller at a time. `notice` gets messages for a waiting user."""
 
     def __init__(self, host: str, opener: Open, notice: Callable[[str, str], None]) -> None:
         self.host = host
@@ -82,11 +82,11 @@ class Session:
         diff: bool = False,
         recover: bool = True,
     ) -> list[dict[str, Any]]:
-        """Results of a module for items ({"args": {...}, "environment": {...}}).
+        """Run a module for items ({"args": {...}, "environment": {...}}) and return its results.
 
-        `contents` are files for the host by SHA-256; large ones travel only when the host asks. A lost
-        connection is made again once (not with `recover` False, for what ends the connection on purpose).
-        Raises UnreachableError when that does not work.
+        `contents` are files for the host by SHA-256; large ones are sent only on request. A lost
+        connection is opened again once (not with `recover` False, for tasks that end it on purpose).
+        Raises UnreachableError if that fails.
         """
         message = Message(module, items, contents or {}, check, diff)
         with self._lock:
@@ -105,7 +105,7 @@ class Session:
                     raise UnreachableError(self.host, text) from None
 
     def end(self) -> None:
-        """Tell the agent to end, with whatever it does."""
+        """Tell the agent to exit and to stop what it runs."""
         self._closed = True
         if self._wire is not None:
             self._wire.bye()
@@ -116,13 +116,13 @@ class Session:
         return float(self._hello["skew"])
 
     def close(self, timeout: float = 3.0) -> bool:
-        """End the agent, and wait for its end: closed too early, sshd drops the goodbye. Whether it came."""
+        """End the agent and wait for its exit (else sshd drops the goodbye); return whether it exited."""
         wire = self._wire
         ended = wire is None
         if not self._closed:
             self.end()
         if wire is not None:
-            # A message that runs ends with the agent.
+            # A running message ends with the agent.
             if self._lock.acquire(timeout=max(0.0, timeout)):
                 try:
                     ended = wire.ended(timeout)
@@ -152,7 +152,7 @@ class Session:
         if isinstance(content, bytes):
             wire.send(protocol.encode_frame({"content": True, "end": True}, content))
             return
-        # Meanwhile: the host need not read a large file again to tell them in its results.
+        # Sent along, so that the host need not read a large file again for its results.
         told = start_checksums(content, *_TOLD)
         with content.open("rb") as file:
             while part := file.read(protocol.CHUNK_BYTES):
@@ -161,7 +161,7 @@ class Session:
         wire.send(protocol.encode_frame({"content": True, "end": True, "sums": sums}))
 
     def _find_out(self, message: Message, lost: LostError) -> list[dict[str, Any]]:
-        """The results of a message whose connection was lost. Raises LostError when it is lost again."""
+        """Return the results of a message whose connection was lost. Raises LostError if it is lost again."""
         old, old_hello, old_wire = self._name, self._hello, self._wire
         self._wire = None
         self._notice(self.host, f"the connection was lost ({lost}); connecting again")
@@ -170,26 +170,24 @@ class Session:
         except HostError as error:
             text = f"the connection was lost ({lost}) and cannot be made again: {error.reason}"
             if protocol.is_changing(message.header):
-                text += f"; whether {message.module} was done is not known"
+                text += f"; it is unknown whether {message.module} ran"
             raise UnreachableError(self.host, text) from None
         if not protocol.is_changing(message.header):
             return self._exchange(message)
         if self._hello["boot"] != old_hello["boot"]:
-            text = f"the host was restarted while {message.module} ran on it; how far it came is not known"
+            text = f"the host was restarted while {message.module} ran on it; it is unknown how far it got"
             return [_failed_result(text) for _ in message.items]
         if not old_hello["keeps"]:
-            text = (
-                f"the connection was lost ({lost}), and the host has no folder where outcomes could be kept"
-            )
+            text = f"the connection was lost ({lost}), and the host has no folder to store results in"
             return [
-                _failed_result(f"{text}; how far {message.module} came is not known") for _ in message.items
+                _failed_result(f"{text}; it is unknown how far {message.module} got") for _ in message.items
             ]
         outcome = self._outcome(old, message)
         results: list[dict[str, Any]] = outcome.get("results", [])
         if outcome["outcome"] == "died":
             which = f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
-            text = f"the agent died while it did {message.module}{which} ({lost})"
-            text += "; whether it was done is not known"
+            text = f"the agent died while it ran {message.module}{which} ({lost})"
+            text += "; it is unknown whether it finished"
             results = [*results, _failed_result(text)]
         rest = message.items[len(results) :]
         if rest:

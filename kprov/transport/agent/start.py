@@ -1,4 +1,4 @@
-"""From a started program to an agent that said hello: the archive, and what went wrong."""
+"""Starts an agent: sends the archive, waits for its hello, explains failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _MAGIC = archive.MAGIC.decode()
 
 
 def start_agent(wire: AgentChannel, host: str, who: Become | None, python: str) -> dict[str, Any]:
-    """The agent's hello. Raises PreflightError, NoPythonError, UnreachableError, TerminalNeededError."""
+    """Start the agent and return its hello.
+
+    Raises PreflightError, NoPythonError, UnreachableError, TerminalNeededError.
+    """
     begun, entry = time.time(), BecomeDialog(wire, host, who)
     while True:
         try:

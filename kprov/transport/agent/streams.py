@@ -52,7 +52,7 @@ class ChannelStream:
         return not self.transport().is_active()
 
     def ended(self) -> bool:
-        """Whether the program has ended while the connection lives on."""
+        """Whether the program has ended while the connection is open."""
         transport = self._channel.get_transport()
         return bool(transport.is_active() and (self._channel.eof_received or self._channel.closed))
 
@@ -142,10 +142,10 @@ class ProcessStream:
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
-            # It finishes what it is doing, as an agent of a lost connection does.
+            # It finishes its task, as an agent does whose connection was lost.
             return
-        # Its end has woken whoever still waits for a word of it.
+        # Its end has woken every waiting reader.
         with self._receiving:
             os.close(self._source)
-        # What it left in the background may hold its standard error: the reader ends with that.
+        # A background process may keep standard error open: the reader thread ends with it.
         self._reader.join(timeout=0.2)

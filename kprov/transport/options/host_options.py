@@ -8,16 +8,16 @@ from kprov.errors import InputError
 
 HOST_KEY_MODES = ("yes", "accept-new", "ask", "no")
 DEFAULT_PYTHON = "python3"
-#: Programs that make a task run as another user, and ways to a host.
+#: Become methods and connection types.
 METHODS = ("sudo", "su", "doas")
 CONNECTIONS = ("ssh", "smart", "paramiko", "paramiko_ssh", "local")
 
 
 @dataclass(frozen=True)
 class Become:
-    """Another user for a task: `method` sudo, su or doas, `password` where one is asked for.
+    """The user that a task runs as. `method` is sudo, su or doas; `password` answers its prompt.
 
-    `flags` replace what is usual for the method (sudo: -H), as become_flags do in Ansible.
+    `flags` replace the method's default flags (sudo: -H), as become_flags do in Ansible.
     """
 
     user: str = "root"
@@ -29,16 +29,16 @@ class Become:
 
 @dataclass(frozen=True)
 class Options:
-    """One host's connection; `jumps` are passed first to last. Times are seconds."""
+    """How to reach one host. `jumps` are the jump hosts in order. Times are in seconds."""
 
     name: str
     address: str
     port: int = 22
     user: str = ""
     password: str | None = field(default=None, repr=False)
-    #: Named by the inventory or on ssh's command line: one that is missing is an error.
+    #: From the inventory or ssh's command line; a missing file is an error.
     keys: tuple[str, ...] = ()
-    #: Of ~/.ssh/config; those that are missing are passed over, as ssh does.
+    #: From ~/.ssh/config; missing files are skipped, as in ssh.
     configured_keys: tuple[str, ...] = ()
     passphrase: str | None = field(default=None, repr=False)
     #: Socket of the ssh agent; None: $SSH_AUTH_SOCK, "none": no agent.
@@ -59,7 +59,7 @@ class Options:
 
 
 def parse_host_key_mode(name: str, text: str) -> str:
-    """StrictHostKeyChecking's values and booleans as one of HOST_KEY_MODES. Raises InputError."""
+    """Return one of HOST_KEY_MODES for a value of StrictHostKeyChecking or a boolean. Raises InputError."""
     text = {"true": "yes", "false": "no", "off": "no", "accept": "accept-new"}.get(text.lower(), text.lower())
     if text not in HOST_KEY_MODES:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Connection variables whose values stand in an inventory as they are: mistakes are known at once."""
+"""Checks of connection variables without templates, which can run when the inventory is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.transport.options.host_options import CONNECTIONS, METHODS, parse_hos
 
 
 def find_problem(name: str, value: Any) -> str | None:
-    """What is wrong with a variable's value; None for what is right, unknown here, or a template."""
+    """Return what is wrong with a variable's value; None if it is valid, a template, or not checked here."""
     check = _CHECKS.get(name)
     text = str(value)
     if check is None or value is None or text == "" or "{{" in text or "{%" in text:

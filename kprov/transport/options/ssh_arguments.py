@@ -1,4 +1,4 @@
-"""ssh(1)'s command line, as in ansible_ssh_common_args and ProxyCommand, as settings of ssh_config(5)."""
+"""Parses ssh(1) arguments, as in ansible_ssh_common_args and ProxyCommand, into ssh_config(5) settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from kprov.errors import InputError
 
-#: Letters that take a value, and those that stand alone.
+#: Options with a value, and options without.
 _VALUED = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
 _FLAGS = frozenset("46AaCfGgKkMNnqsTtVvXxYy")
 _SETTINGS = {
@@ -20,7 +20,7 @@ _SETTINGS = {
     "F": "configfile",
     "W": "forward",
 }
-#: Options that mean something here, and those that concern only how OpenSSH's own client works.
+#: Options that kprov supports, and options that concern only OpenSSH's own client.
 KNOWN = frozenset(
     [
         "hostname",
@@ -93,7 +93,7 @@ _HARMLESS = frozenset(
         "protocol",
     ]
 )
-#: Of the single letters, what has no meaning for a program without a terminal.
+#: Options that have no effect for a program without a terminal.
 _IGNORED_LETTERS = frozenset("46AaCfGgKkMNnqsTtVvXxYyeESO")
 
 
@@ -107,7 +107,7 @@ class Command:
 
 
 def merge_settings(settings: dict[str, Any], more: dict[str, Any]) -> None:
-    """Add settings that come later: the first value holds, identity files add up."""
+    """Add later settings: the first value of a setting counts, identity files accumulate."""
     for key, value in more.items():
         if key == "identityfile":
             settings[key] = [*settings.get(key, []), *value]
@@ -116,7 +116,7 @@ def merge_settings(settings: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def parse_arguments(words: list[str], *, field: str) -> dict[str, Any]:
-    """Settings of arguments without a destination. Raises InputError for what cannot be done here."""
+    """Return the settings of arguments without a destination. Raises InputError for unsupported ones."""
     command = parse_command(words, field=field)
     if command.destination:
         raise InputError(f"{command.destination!r} is not an option of ssh", field=field)
@@ -124,7 +124,7 @@ def parse_arguments(words: list[str], *, field: str) -> dict[str, Any]:
 
 
 def parse_command(words: list[str], *, field: str) -> Command:
-    """A whole command after the word `ssh`. Raises InputError."""
+    """Parse a whole command after the word `ssh`. Raises InputError."""
     settings: dict[str, Any] = {}
     destination, rest = "", list(words)
     while rest:

@@ -1,4 +1,4 @@
-"""~/.ssh/config and ssh's arguments as a host's Options; jump hosts on the way, in chains too."""
+"""Reads ~/.ssh/config and ssh's arguments into a host's Options, with chains of jump hosts."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _DEPTH = 16
 
 
 def load_config(path: str | None = None) -> paramiko.SSHConfig:
-    """The user's configuration and then the machine's; with `path` (ssh -F) that file alone. InputError."""
+    """Load the user's and the system's configuration, or only `path` (ssh -F). Raises InputError."""
     config = paramiko.SSHConfig()
     files = [Path("~/.ssh/config").expanduser(), _SYSTEM]
     if path is not None:
         files = [] if path == "none" else [Path(path).expanduser()]
         if files and not files[0].exists():
             raise InputError("the file of ssh's option -F does not exist", file=files[0])
-    # Each file begins with no host named: its first lines are for all.
+    # Lines before the first Host of a file apply to all hosts.
     text = "\n".join("Host *\n" + "\n".join(_read_lines(file, 0)) for file in files if file.is_file())
     if re.search(r"^\s*match\b.*\bexec\b", text, re.IGNORECASE | re.MULTILINE):
-        # What the package has left out of paramiko, as hardly anybody needs it.
+        # kprov.transport imports paramiko without it.
         paramiko.config.invoke = importlib.import_module("invoke")  # type: ignore[attr-defined]
     try:
         config.parse(text.splitlines())
@@ -42,7 +42,7 @@ def load_config(path: str | None = None) -> paramiko.SSHConfig:
 
 
 def _read_lines(path: Path, depth: int) -> list[str]:
-    """A file's lines, those of its Include'd files in their place; paramiko does not know Include."""
+    """Return a file's lines with its Include directives replaced, which paramiko does not support."""
     if depth > _DEPTH:
         raise InputError("the Include directives are nested in a loop, or too deeply", file=path)
     found: list[str] = []
@@ -76,7 +76,7 @@ def _read_lines(path: Path, depth: int) -> list[str]:
 def resolve_options(
     name: str, address: str, settings: Mapping[str, Any], config: paramiko.SSHConfig, *, user: Any = None
 ) -> Options:
-    """Options of a destination from ssh's arguments and the configuration. Raises InputError."""
+    """Return the Options of a destination from ssh's arguments and the configuration. Raises InputError."""
     try:
         found: dict[str, Any] = dict(config.lookup(address))
     except (paramiko.SSHException, ImportError) as error:
@@ -146,7 +146,7 @@ def _apply_proxy(
     jump, command = settings.get("proxyjump", "none"), settings.get("proxycommand", "none")
     if jump != "none":
         hops = [_resolve_jump(text.strip(), options, config) for text in str(jump).split(",")]
-        # A jump host may have jump hosts of its own; those of the first come before it.
+        # Jump hosts of the first jump host come before it.
         chain = [*hops[0].jumps, *(replace(hop, jumps=()) for hop in hops)]
         return replace(options, jumps=tuple(chain), proxy_command=hops[0].proxy_command)
     if command == "none":
@@ -162,7 +162,7 @@ def _apply_proxy(
 
 
 def _parse_ssh_w(command: str, config: paramiko.SSHConfig) -> Options | None:
-    """`ssh -W %h:%p BASTION` as a jump host, without a process; None for other commands."""
+    """Return `ssh -W %h:%p BASTION` as a jump host, which needs no process; None for other commands."""
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -179,7 +179,7 @@ def _parse_ssh_w(command: str, config: paramiko.SSHConfig) -> Options | None:
 
 
 def _resolve_jump(text: str, target: Options, config: paramiko.SSHConfig) -> Options:
-    """A hop of ProxyJump: what ~/.ssh/config says of it, else the target's keys, known hosts and checking."""
+    """Return a hop of ProxyJump: settings of ~/.ssh/config, else the target's keys and host key checks."""
     hop = _resolve_destination(text, {}, config)
     plain = Options(name="", address="")
     if hop.known_hosts == plain.known_hosts:

@@ -19,9 +19,9 @@ from kprov.transport.options.host_options import CONNECTIONS, DEFAULT_PYTHON, Op
 def read_options(
     name: str, variables: Mapping[str, Any], *, config: paramiko.SSHConfig | None = None
 ) -> Options:
-    """Options of a host from its variables, templated already; InputError names the wrong one.
+    """Return a host's Options from its rendered variables. InputError names the invalid one.
 
-    First wins: ansible_* variables, ssh's arguments in ansible_ssh_*args, ~/.ssh/config, /etc/ssh/ssh_config.
+    Precedence: ansible_* variables, arguments in ansible_ssh_*args, ~/.ssh/config, /etc/ssh/ssh_config.
     """
 
     def get(*names: str) -> Any:
@@ -58,7 +58,7 @@ def read_options(
 
 @functools.cache
 def _parse_arguments(text: str, key: str) -> dict[str, Any]:
-    """Settings of ssh's arguments, nearly always the same for all hosts; not to be changed."""
+    """Return the settings of ssh's arguments. Cached, as most hosts share them; do not modify the result."""
     return ssh_arguments.parse_arguments(shlex.split(text), field=key)
 
 
@@ -88,7 +88,7 @@ def _apply_variables(options: Options, get: Callable[..., Any], python: str) -> 
     if phrase is not None:
         jumps = tuple(replace(hop, passphrase=str(phrase)) for hop in jumps)
     if key:
-        # A jump host that has no key of its own takes the host's, after what ~/.ssh/config has for it.
+        # A jump host without a key uses the host's, after the keys of ~/.ssh/config.
         jumps = tuple(hop if hop.keys else replace(hop, keys=(str(key),)) for hop in jumps)
     return replace(
         options,

@@ -1,4 +1,4 @@
-"""Logging in: keys, passwords and questions, one after the other, until the host is content."""
+"""Logs in with keys, a password and keyboard-interactive prompts, until the host accepts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def log_in(
 ) -> list[str]:
     """Log in as the hop's user. Returns a warning for each key file that was ignored.
 
-    `send_password` is false for a host whose key has changed, as with ssh. Raises PreflightError (refused;
-    says what was tried), UnreachableError.
+    `send_password` is false for a host whose key has changed, as in ssh. Raises PreflightError (rejected;
+    lists the attempts), UnreachableError.
     """
     tried: list[str] = []
     ignored: list[str] = []
@@ -101,7 +101,7 @@ def _try_questions(
 
     def answer(title: str, instructions: str, questions: list[tuple[str, bool]]) -> list[str]:
         del title, instructions
-        # What is typed visibly is no password: a code of a second factor, which nobody here knows.
+        # A prompt with echo is not for a password but for a second factor, which kprov does not have.
         strange.extend(text.strip() for text, visible in questions if visible)
         return [password for _ in questions]
 
@@ -124,5 +124,5 @@ def _closed_error(hop: Options, name: str, tried: list[str]) -> HostError:
     text = f"{hop.address} closed the connection during the login as {hop.user}; tried {', '.join(tried)}"
     if len(tried) > 3:
         text += ": probably too many keys; set IdentitiesOnly=yes and ansible_ssh_private_key_file"
-    # After one key it has not had enough of them: something else ended it.
+    # After a single key the cause is not too many keys.
     return PreflightError(name, text) if len(tried) > 1 else CutOffError(name, text)

@@ -1,4 +1,4 @@
-"""One SSH connection to a host, tuned, over jump hosts where there are any."""
+"""Opens an SSH connection to a host, through its jump hosts."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from kprov.transport.ssh import host_keys
 from kprov.transport.ssh.authentication import log_in
 from kprov.transport.ssh.paramiko_transport import Transport
 
-#: Fastest first, measured in docs/decisions/006; what the host does not know it passes over.
+#: Ciphers, fastest first (docs/decisions/006); the host skips those that it does not support.
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 _KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256")
 
-#: Seconds after which paramiko's thread wakes to see whether its connection was closed here; its own 0.1
-#: are a third of a second of CPU for thirty hosts. `close` wakes it.
+#: Seconds after which paramiko's thread checks whether its connection was closed; its default of 0.1
+#: costs a third of a second of CPU for thirty hosts. `close` wakes it.
 _LOOKS = 5.0
 
-# What it would print, with tracebacks, is in the errors that are raised.
+# The raised errors have the content of paramiko's log messages.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class ProxySocket(socket.socket):
-    """One end of a ProxyCommand, which ends with it."""
+    """The socket of a ProxyCommand; closing it ends the command."""
 
     process: subprocess.Popen[bytes]
 
     @classmethod
     def run(cls, command: str) -> ProxySocket:
-        """The command's standard streams as a socket, as OpenSSH has it."""
+        """Start the command with the socket as its standard streams, as OpenSSH does."""
         near, far = socket.socketpair()
         with far:
             process = subprocess.Popen(
@@ -56,10 +56,10 @@ class ProxySocket(socket.socket):
 
 
 def connect_chain(options: Options, warn: Callable[[str], None]) -> list[Transport]:
-    """Transports to every jump and then the host itself (the last).
+    """Connect to every jump host and then to the host; return all transports, the host's last.
 
-    `warn` gets what ssh would warn of: key files that it ignores, and a changed host key that the options
-    let pass.
+    `warn` gets ssh's warnings: about key files that it ignores, and about a changed host key that the options
+    accept.
 
     Raises UnreachableError (refused, timeout, name) or PreflightError (host key, login refused).
     """
@@ -87,11 +87,11 @@ def connect_chain(options: Options, warn: Callable[[str], None]) -> list[Transpo
 
 
 def close_chain(transports: list[Transport]) -> None:
-    """Close a chain, the host first."""
+    """Close all transports of a chain, the host's first."""
     for transport in reversed(transports):
         if isinstance(transport.sock, socket.socket):
             with contextlib.suppress(OSError):
-                # Its thread holds the connection open for as long as it waits for a packet.
+                # paramiko's thread keeps the connection open while it waits for a packet.
                 transport.sock.shutdown(socket.SHUT_RDWR)
         transport.close()
 
@@ -99,7 +99,7 @@ def close_chain(transports: list[Transport]) -> None:
 def _open_transport(
     hop: Options, through: Transport | None, command: str | None, name: str
 ) -> tuple[Transport, str | None]:
-    """A transport before the login, and a warning when the host's key has changed and that is accepted."""
+    """Open a transport up to the login. Also return a warning if a changed host key was accepted."""
     where = f"{hop.address} port {hop.port}"
     sock = _open_socket(hop, through, command, name)
     transport = Transport(sock)
@@ -111,7 +111,7 @@ def _open_transport(
         _tune_security(transport, [entry.kind for entry in entries if not entry.marker])
         transport.start_client(timeout=limit)
         if not transport.initial_kex_done:
-            # It returns without a word when the time is over.
+            # paramiko returns without an error on timeout.
             text = f"the key exchange took longer than {limit:g} s: the host is very slow"
             text += "; increase ansible_timeout"
             raise paramiko.SSHException(text)
@@ -153,13 +153,13 @@ def _open_socket(
     except paramiko.SSHException as error:
         raise UnreachableError(name, f"the jump host cannot reach {where}: {error}") from None
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # A host whose plug was pulled is noticed within this time (ms), also while a task runs.
+    # A host without power is detected within this time (ms), even while a task runs.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
     return sock
 
 
 def _tune_security(transport: Transport, known: list[str]) -> None:
-    """Fast algorithms first, and the kinds of host keys that known_hosts has."""
+    """Prefer fast ciphers, and the host key types that known_hosts has."""
     security = transport.get_security_options()
     kinds = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in known] + known
     for field, wanted in (("ciphers", _CIPHERS), ("kex", _KEX), ("key_types", tuple(kinds))):

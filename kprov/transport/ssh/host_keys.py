@@ -1,4 +1,4 @@
-"""Whether a host is who it was: known_hosts files, and what to do with an unknown key."""
+"""Checks host keys against known_hosts files, and handles unknown keys."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class KnownHost:
 
 
 def fingerprint(blob: bytes) -> str:
-    """SHA256:... as ssh-keygen -l shows it."""
+    """Return the fingerprint (SHA256:...) as ssh-keygen -l shows it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def host_label(options: Options) -> str:
-    """The host as known_hosts writes it."""
+    """Return the host as known_hosts writes it."""
     if options.host_key_alias:
         return options.host_key_alias
     return options.address if options.port == 22 else f"[{options.address}]:{options.port}"
 
 
 def known_keys(options: Options) -> list[KnownHost]:
-    """A host's lines in its known_hosts files, all markers."""
+    """Return a host's lines in its known_hosts files, with all markers."""
     found = []
     for text in options.known_hosts:
         path = Path(text).expanduser()
@@ -61,7 +61,7 @@ def known_keys(options: Options) -> list[KnownHost]:
 
 @functools.lru_cache(maxsize=32)
 def _read_known_hosts(path: str, changed: int, size: int) -> tuple[KnownHost, ...]:
-    """All lines of a file; the times make the cache forget what has changed."""
+    """Return all lines of a file. The times are cache keys: a changed file is read again."""
     del changed, size
     found = []
     for number, line in enumerate(Path(path).read_text(errors="replace").splitlines(), 1):
@@ -78,7 +78,7 @@ def _read_known_hosts(path: str, changed: int, size: int) -> tuple[KnownHost, ..
 
 
 def _matches_host(names: tuple[str, ...], name: str) -> bool:
-    """Whether a line is for a host: names, patterns with * and ?, hashes; ! before one excludes it."""
+    """Whether a line is for a host: names, patterns with * and ?, hashes; ! negates a pattern."""
     fits = False
     for entry in names:
         if entry.startswith("|1|"):
@@ -95,7 +95,7 @@ def _matches_host(names: tuple[str, ...], name: str) -> bool:
 
 
 def _translate_pattern(text: str) -> str:
-    # ssh's patterns have no character classes: [host]:port is meant as it stands.
+    # ssh's patterns have no character classes: brackets in [host]:port are literal.
     return text.lower().replace("[", "[[]")
 
 
@@ -147,7 +147,7 @@ def _check_unknown_key(options: Options, key: paramiko.PKey, entries: list[Known
     if options.host_key_checking == "no" and not options.known_hosts:
         return
     with _asking:
-        # Many hosts behind one new jump host ask once.
+        # For many hosts behind one new jump host the user is asked once.
         if any(entry.blob == key.asbytes() for entry in known_keys(options) if not entry.marker):
             return
         if options.host_key_checking == "ask" and not _ask_user(options, what):
@@ -179,7 +179,7 @@ def _add_known_host(options: Options, key: paramiko.PKey) -> None:
         name = paramiko.HostKeys.hash_host(name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a+b") as file:
-        # A last line without its end would swallow this one.
+        # A last line without a newline would join with the new one.
         file.seek(0, os.SEEK_END)
         if file.tell():
             file.seek(-1, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""Private key files: who may read them, and what they hold."""
+"""Reads private key files and checks their permissions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class PassphraseNeededError(Exception):
 
 
 def find_exposure(path: Path) -> str | None:
-    """Why ssh would ignore a private key file: other users have access to it. None when they have not.
+    """Return a warning if other users can access a private key file, which ssh then ignores; else None.
 
-    Like OpenSSH, this looks only at files of the user who runs the program. Raises OSError.
+    Like OpenSSH, check only files of the user who runs the program. Raises OSError.
     """
     state = path.stat()
     mode = stat.S_IMODE(state.st_mode)
@@ -36,14 +36,14 @@ def find_exposure(path: Path) -> str | None:
 
 
 def load_key(path: Path, phrase: str | None) -> paramiko.PKey:
-    """The key of a file. Raises PassphraseNeededError, ValueError, SSHException, OSError."""
+    """Load the key of a file. Raises PassphraseNeededError, ValueError, SSHException, OSError."""
     state = path.stat()
     return _read_key(path, phrase, state.st_mtime_ns, state.st_size)
 
 
 @functools.lru_cache(maxsize=64)
 def _read_key(path: Path, phrase: str | None, changed: int, size: int) -> paramiko.PKey:
-    """A key file, read once for all hosts. Raises PassphraseNeededError, ValueError, SSHException."""
+    """Read a key file once for all hosts. Raises PassphraseNeededError, ValueError, SSHException."""
     del changed, size
     data, secret = path.read_bytes(), None if phrase is None else phrase.encode()
     modern = b"BEGIN OPENSSH PRIVATE KEY" in data
@@ -72,7 +72,7 @@ def _read_key(path: Path, phrase: str | None, changed: int, size: int) -> parami
 
 
 def read_public_key(path: Path) -> bytes:
-    """The public half beside a private key, as it travels; empty when there is none."""
+    """Return the public key of the .pub file beside a private key, in wire format; empty without one."""
     for candidate in (path, path.with_name(path.name + ".pub")):
         with contextlib.suppress(OSError, ValueError, IndexError):
             words = candidate.read_text().split()

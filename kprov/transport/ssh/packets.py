@@ -1,6 +1,6 @@
-"""SSH's packets under AES-GCM (RFC 5647): many in one write, read ahead.
+"""A packetizer for AES-GCM (RFC 5647) that writes many packets at once and reads ahead.
 
-paramiko's own way for everything else (the first key exchange, other ciphers) is left as it is.
+paramiko's own code handles the first key exchange and other ciphers.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko.packet import NeedRekeyException, Packetizer
 
 _BLOCK, _TAG, _LENGTH = 16, 16, struct.Struct(">I")
-#: Bytes of the largest packet that is read; OpenSSH sends no more (PACKET_MAX_SIZE).
+#: Largest packet in bytes that is accepted, as in OpenSSH (PACKET_MAX_SIZE).
 _LARGEST = 256 * 1024
 _AHEAD = 65536
-#: What a packet carries, in parts.
+#: The payload of a packet, in parts.
 Payload = list[bytes | memoryview]
 _DATA = 94  # SSH_MSG_CHANNEL_DATA
 
 
 @dataclass(frozen=True)
 class ChannelData:
-    """A channel's data that goes out as several packets: `largest` bytes of it in each."""
+    """Data of a channel for several packets with at most `largest` bytes each."""
 
     channel: int
     data: memoryview
     largest: int
 
     def payloads(self) -> list[Payload]:
-        """Each packet's payload, in parts."""
+        """Yield the payload of each packet, in parts."""
         parts = [self.data[start : start + self.largest] for start in range(0, len(self.data), self.largest)]
         return [[struct.pack(">BII", _DATA, self.channel, len(part)), part] for part in parts]
 
 
 class AesGcmDirection:
-    """One direction: its key, and the number of its next packet in the nonce."""
+    """The cipher state of one direction: the key, and the nonce with its invocation counter."""
 
     def __init__(self, engine: AESGCM, nonce: bytes) -> None:
         self._engine = engine
@@ -48,11 +48,11 @@ class AesGcmDirection:
 
     @property
     def nonce(self) -> bytes:
-        """That of the next packet."""
+        """Return the nonce of the next packet."""
         return self._fixed + (self._count & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big")
 
     def seal(self, payload: Payload) -> bytes:
-        """A packet of this payload."""
+        """Return an encrypted packet with this payload."""
         size = 1 + sum(len(part) for part in payload)
         padding = _BLOCK - size % _BLOCK
         padding += _BLOCK if padding < 4 else 0
@@ -63,21 +63,21 @@ class AesGcmDirection:
         return length + sealed
 
     def opened(self, length: bytes, sealed: bytes) -> bytes:
-        """The payload of a packet. Raises SSHException when it was changed on its way."""
+        """Return the payload of a packet. Raises SSHException if its authentication tag is wrong."""
         try:
             plain = self._engine.decrypt(self.nonce, sealed, length)
         except InvalidTag:
-            raise paramiko.SSHException("a packet was damaged on its way") from None
+            raise paramiko.SSHException("a packet failed its integrity check") from None
         self._count += 1
         return plain[1 : len(plain) - plain[0]]
 
 
-#: Its stubs leave out what is used of it here.
+#: Typed as Any: the stubs leave out members that are used here.
 _Packetizer: Any = Packetizer
 
 
 class GcmPacketizer(_Packetizer):  # type: ignore[misc]
-    """What paramiko's Transport sends and receives packets with."""
+    """The packetizer of paramiko's Transport."""
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
@@ -103,12 +103,12 @@ class GcmPacketizer(_Packetizer):  # type: ignore[misc]
         if isinstance(engine, AESGCM) and nonce is not None:
             return AesGcmDirection(engine, nonce)
         if before is not None:
-            # paramiko has not counted the packets since, which other ciphers need.
-            raise paramiko.SSHException("the host wants to go on with another cipher")
+            # Other ciphers need paramiko's packet counters, which this class does not update.
+            raise paramiko.SSHException("the host asks for another cipher")
         return None
 
     def write_all(self, out: bytes) -> None:
-        # paramiko cuts off what was sent: of a view that costs nothing.
+        # paramiko slices off the sent bytes; slicing a memoryview copies nothing.
         super().write_all(memoryview(out))
 
     def send_message(self, data: paramiko.Message | ChannelData) -> None:
@@ -140,7 +140,7 @@ class GcmPacketizer(_Packetizer):  # type: ignore[misc]
         return payload[0], message
 
     def _take(self, size: int, *, between: bool) -> bytes:
-        """Bytes of the connection; `between` two packets another key exchange may begin."""
+        """Read bytes of the connection; `between` packets a new key exchange may begin."""
         ahead = self._ahead
         while len(ahead) < size:
             try:

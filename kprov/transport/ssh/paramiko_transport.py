@@ -1,4 +1,4 @@
-"""paramiko's client transport with large windows, and channel data that goes out in few writes."""
+"""paramiko's client transport with large windows and few, large writes of channel data."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import paramiko
 
 from kprov.transport.ssh.packets import ChannelData, GcmPacketizer
 
-#: Bytes in flight on a channel: enough for a bundle over a slow line, see RFC 4254 5.2.
+#: Window size of a channel in bytes (RFC 4254 5.2).
 _WINDOW = 16 << 20
 #: Bytes of channel data in one write.
 _WRITE_SIZE = 1 << 20
 
-#: Its stubs leave out what is overridden here.
+#: Typed as Any: the stubs leave out members that are overridden here.
 _Paramiko: Any = paramiko.Transport
 
 
@@ -30,7 +30,7 @@ class Transport(_Paramiko):  # type: ignore[misc]
         return cast("paramiko.Channel", super().open_session(timeout=timeout))
 
     def send_data(self, channel: paramiko.Channel, data: memoryview) -> int:
-        """Send as much as the host takes now, in one write; return the bytes sent. Errors: Channel.send's."""
+        """Send what the window allows in one write; return the bytes sent. Raises as Channel.send does."""
         with channel.lock:
             if channel.closed:
                 raise OSError("the channel is closed")
@@ -42,6 +42,6 @@ class Transport(_Paramiko):  # type: ignore[misc]
                 channel.out_window_size -= more
                 size += more
         pieces = ChannelData(channel.remote_chanid, data[:size], channel.out_max_packet_size - 64)
-        # Without the channel's lock, or a new key exchange could wait for ever.
+        # Not under the channel's lock: a new key exchange would wait for it forever.
         self._send_user_message(pieces)
         return cast("int", size)

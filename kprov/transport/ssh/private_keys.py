@@ -1,4 +1,4 @@
-"""Private keys to log in with: files, with passphrases asked for once, and the ssh agent's."""
+"""Finds private keys for the login: key files and the ssh agent's keys. Asks once for a passphrase."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kprov.transport.ssh import key_files
 _DEFAULT = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 _asking = threading.Lock()
 _passphrases: dict[str, str] = {}
-#: Keys whose passphrase nobody knew: other hosts do not ask again.
+#: Keys whose passphrase the user did not know; it is not asked again for other hosts.
 _given_up: set[str] = set()
 
 
 class _AgentSocket(paramiko.agent.AgentSSH):
-    """The agent at a socket; paramiko's own only knows $SSH_AUTH_SOCK."""
+    """The ssh agent at a given socket; paramiko's class supports only $SSH_AUTH_SOCK."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -44,10 +44,10 @@ class _AgentSocket(paramiko.agent.AgentSSH):
 
 @contextlib.contextmanager
 def find_keys(hop: Options, name: str, ignored: list[str]) -> Iterator[Iterator[tuple[str, paramiko.PKey]]]:
-    """Keys with their names, best first; read when their turn comes. Raises PreflightError.
+    """Yield keys with their names, best first, each read only when needed. Raises PreflightError.
 
-    Files named outright that are not encrypted, the agent's, then other files, then what needs a passphrase.
-    `ignored` gets a sentence for each key file that other users can read: ssh does not use it either.
+    Order: configured files without a passphrase, the agent's keys, other files, files with a passphrase.
+    `ignored` gets a warning for each key file that other users can read; ssh ignores these too.
     """
     with contextlib.ExitStack() as stack:
         agent = _open_agent(hop)
@@ -77,7 +77,7 @@ def _order_keys(
         if not path.is_file():
             raise PreflightError(name, f"the private key {path} does not exist")
         yield from _load_file(path, name, locked, hop, ignored)
-    # Without any key named, ssh's own names count as such for IdentitiesOnly.
+    # Without configured keys, IdentitiesOnly allows ssh's default key files.
     more = [Path(text).expanduser() for text in (hop.configured_keys or (() if files else _DEFAULT))]
     more = [path for path in more if path.is_file() and path not in files]
     if agent is not None:
@@ -127,7 +127,7 @@ def _load_file(
 
 
 def _ask_passphrase(path: Path, hop: Options) -> paramiko.PKey | None:
-    """Ask on the terminal, three times at most, and once for all hosts."""
+    """Ask for the passphrase on the terminal, at most three times, once for all hosts."""
     with _asking:
         if str(path) in _passphrases:
             return key_files.load_key(path, _passphrases[str(path)])

@@ -71,7 +71,7 @@ def judge_lease(component: str, spec: dict[str, Any], now: datetime) -> Finding:
     name = f"{component} leader"
     holder = spec.get("holderIdentity") or ""
     if not holder:
-        return Finding(name, ok=False, detail="nobody holds the lease", starting=True)
+        return Finding(name, ok=False, detail="no component holds the lease", starting=True)
     age = (now - datetime.fromisoformat(spec["renewTime"])).total_seconds()
     if age > LEASE_STALE_SECONDS:
         return Finding(name, ok=False, detail=f"{holder} has not renewed for {age:.0f} s", starting=True)

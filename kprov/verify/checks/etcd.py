@@ -56,7 +56,7 @@ def judge_members(members: list[dict[str, Any]], addresses: set[str]) -> Finding
 def _error_text(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.strip()]
     if not lines:
-        return "etcdctl failed without a word"
+        return "etcdctl failed without an error message"
     try:
         return str(json.loads(lines[0]).get("error") or lines[-1])
     except ValueError:

@@ -17,7 +17,7 @@ def check_ports(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Findin
     }
     for name, port in expected_ports(me, cluster).items():
         ok = port in listening
-        detail = "listening" if ok else "nobody listens on this port"
+        detail = "listening" if ok else "no process listens on this port"
         yield Finding(f"{name} {port}", ok=ok, detail=detail, starting=not ok)
 
 
