@@ -46,11 +46,11 @@ class AdmissionMetrics:
         return PhaseTimer(entries)
 
     def describe(self) -> Iterable[Metric]:
-        """None, so that registering asks for nothing."""
+        """No families: registration must not collect."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """For prometheus-client."""
+        """Called by prometheus-client at each scrape."""
         labels = ("type", "operation", "rejected")
         step = HistogramMetricFamily(
             _STEP,

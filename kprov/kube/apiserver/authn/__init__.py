@@ -1,4 +1,4 @@
-"""Authentication: who sent a request, from its certificate, token or a front proxy's headers.
+"""Authentication: the user of a request, by certificate, token or the headers of a front proxy.
 
 Called by app and by the reviews.
 """

@@ -1,4 +1,4 @@
-"""A file of certificate authorities that may change while the server runs.
+"""A file of certificate authorities that is reloaded when it changes.
 
 Source: apiserver/pkg/server/dynamiccertificates (DynamicFileCAContent).
 """
@@ -13,22 +13,22 @@ from cryptography import x509
 
 log = logging.getLogger(__name__)
 
-#: How often files of authorities and certificates are looked at.
+#: Seconds between checks of the files of authorities and certificates.
 SECONDS: Final = 1.0
 
 
 class AuthorityFile:
-    """The certificates of a PEM file; none for an empty path. What cannot be used leaves the old ones."""
+    """The certificates of a PEM file; none for an empty path. An invalid file leaves the old ones in use."""
 
     def __init__(self, path: str) -> None:
-        """Raises OSError or ValueError: the file cannot be read, or has no certificate."""
+        """Raise OSError if the file cannot be read, ValueError if it has no certificate."""
         self._path = path
         self.pem = Path(path).read_bytes() if path else b""
         self.certificates = x509.load_pem_x509_certificates(self.pem) if path else []
         self._seen = self.pem
 
     def reload(self) -> bool:
-        """Whether the file has new certificates, which are then in use."""
+        """Load the file if it changed; return whether new certificates are in use."""
         if not self._path:
             return False
         try:

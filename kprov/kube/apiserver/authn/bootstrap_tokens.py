@@ -24,13 +24,13 @@ _EXTRA_GROUP: Final = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9
 
 
 class BootstrapTokenAuthenticator:
-    """Looks at the watch cache each time, so a token ends with its secret."""
+    """Reads the watch cache for each token, so a token is valid as long as its secret."""
 
     def __init__(self, registry: Registry) -> None:
         self._lister = registry.store("", "secrets").lister
 
     def authenticate(self, token: str) -> UserInfo | None:
-        """system:bootstrap:ID; None for what has another form or does not hold."""
+        """The user system:bootstrap:ID; None for tokens of another form and invalid ones."""
         match = _TOKEN.fullmatch(token)
         if match is None:
             return None
@@ -61,7 +61,7 @@ def _decode(value: str) -> bytes:
 
 
 def _is_expired(text: str) -> bool:
-    """A time that cannot be read counts as past."""
+    """Whether the time is past. An invalid time counts as past."""
     if not text:
         return False
     try:

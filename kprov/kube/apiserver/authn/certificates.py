@@ -17,41 +17,41 @@ from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
 _REMEMBERED: Final = 1024
-#: The attribute of a subject that has the user's uid.
+#: The subject attribute with the user's uid.
 _UID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
-#: Groups that say whether somebody is authenticated; with one of them, none is added.
+#: A certificate with one of these groups gets neither added.
 SAID: Final = frozenset({"system:authenticated", "system:unauthenticated"})
 
 
-#: What a client has shown in the handshake, in DER, its own first.
+#: The certificates of a client in DER, its own first.
 Shown = tuple[bytes, ...]
 
 
 def follow_file(path: str) -> CertificateAuthenticator:
-    """Of a PEM file's authorities, also when it changes; an empty path has none."""
+    """An authenticator for the authorities of a PEM file, which is reloaded; none for an empty path."""
     file = AuthorityFile(path)
     return CertificateAuthenticator(file.certificates, file)
 
 
 class CertificateAuthenticator:
-    """Certificates that one of the authorities vouches for, perhaps through others that the client shows."""
+    """Accepts certificates with a chain to an authority, perhaps over others that the client sends."""
 
     def __init__(self, authorities: list[x509.Certificate], file: AuthorityFile | None = None) -> None:
-        """file: where the authorities are from, to be looked at again."""
+        """file: the source of the authorities, for reloads."""
         self._authorities = authorities
         self._file = file
         self._known: OrderedDict[Shown, tuple[UserInfo, list[Span]]] = OrderedDict()
 
     def reload_if_changed(self) -> None:
-        """Take the file's authorities when they are others than before."""
+        """Use the new authorities of the file if it changed."""
         if self._file is not None and self._file.reload():
             self._authorities = self._file.certificates
             self._known.clear()
 
     def authenticate(self, shown: Shown) -> UserInfo | None:
-        """The user; None for another authority's certificate, one not for clients, or one without a name.
+        """The user; None without a chain for client authentication, or without a common name.
 
-        Raises StatusError 401 before its time and after it.
+        Raise StatusError 401 outside of the certificate's validity.
         """
         known = self._known.get(shown)
         if known is None:
@@ -69,9 +69,9 @@ class CertificateAuthenticator:
         return user
 
     def is_rejected(self, shown: Shown) -> bool:
-        """Whether another authority issued it, or not for clients, or it is not in force.
+        """Whether the certificate has no valid chain for client authentication.
 
-        Such are wrong credentials, rather than none.
+        Then the request has wrong credentials rather than none.
         """
         return not _is_in_force(self._find_validity(shown))
 
@@ -89,9 +89,9 @@ def _is_in_force(spans: list[Span]) -> bool:
 
 
 def build_user(certificate: x509.Certificate, der: bytes) -> UserInfo:
-    """CN, O and uid of the subject; the credential's id is the certificate's fingerprint.
+    """The user of the subject's CN, O and uid; the credential id is the certificate's fingerprint.
 
-    Raises StatusError 401 for an empty uid, and for several.
+    Raise StatusError 401 for an empty uid and for several.
     """
     name = find_common_name(certificate)
     groups = [
@@ -109,7 +109,7 @@ def build_user(certificate: x509.Certificate, der: bytes) -> UserInfo:
 
 
 def find_common_name(certificate: x509.Certificate) -> str:
-    """The subject's CN, the last of several, "" when it has none."""
+    """The subject's last CN, "" without one."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[-1].value) if names else ""
 

@@ -1,7 +1,7 @@
-"""Which authorities vouch for a client's certificate, perhaps through others (as Go's crypto/x509 verifies).
+"""Verify the chain of a client's certificate to an authority, as Go's crypto/x509 does.
 
-The handshake has OpenSSL verify it too, but against the authorities of clients and of front proxies at once,
-those that are gone among them, and without a look at the time.
+OpenSSL verifies it in the handshake too, but against the authorities of clients and front proxies together,
+including removed ones, and without its validity.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from cryptography.x509.oid import ExtensionOID as Known
 
 from kprov.kube.apiserver.authn import name_constraints
 
-#: From when until when.
+#: The first and the last moment of validity.
 Span = tuple[datetime, datetime]
 _E = TypeVar("_E", bound=x509.ExtensionType)
 
-#: Of signatures, for one client: who shows many authorities of one name may not keep the server busy.
+#: The maximum of signature checks for one client, against chains of many authorities of one name.
 _CHECKS: Final = 100
-#: What a certificate may say with the demand to be understood.
+#: Critical extensions that this module supports.
 _UNDERSTOOD: Final = {
     Known.KEY_USAGE, Known.BASIC_CONSTRAINTS, Known.SUBJECT_ALTERNATIVE_NAME, Known.NAME_CONSTRAINTS,
     Known.EXTENDED_KEY_USAGE, Known.CERTIFICATE_POLICIES, Known.POLICY_MAPPINGS, Known.POLICY_CONSTRAINTS,
@@ -36,15 +36,16 @@ _UNDERSTOOD: Final = {
 
 
 def find_validity(shown: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]) -> list[Span]:
-    """When each chain from the first that is shown to one of the authorities is in force; [] for no chain.
+    """The validity of each chain from the first certificate to one of the authorities; [] without a chain.
 
-    The others that are shown may stand between, in any order. A chain has to be for clients as a whole.
+    The other certificates are possible intermediates, in any order. Each certificate of a chain must allow
+    client authentication.
     """
     try:
         leaf, *between = [_parse_certificate(certificate) for certificate in shown]
         anchors = [_parse_certificate(certificate) for certificate in authorities]
     except ValueError:
-        return []  # a part of one cannot be read
+        return []  # an extension cannot be parsed
     if not leaf.is_understood:
         return []
     chains = [[leaf]] if leaf.certificate in authorities else _ChainSearch(anchors, between).extend([leaf])
@@ -53,10 +54,10 @@ def find_validity(shown: Sequence[x509.Certificate], authorities: Sequence[x509.
 
 @dataclass(frozen=True, slots=True)
 class _ChainCertificate:
-    """A certificate and what counts of it. path_length: None for any."""
+    """A certificate with its parsed extensions. path_length: None for no limit."""
 
     certificate: x509.Certificate
-    #: Subject, key and alternative names: who stands in a chain already.
+    #: Subject, key and alternative names, to find the certificate in a chain.
     identity: tuple[bytes, bytes, tuple[x509.GeneralName, ...]]
     names: tuple[x509.GeneralName, ...]
     constraints: x509.NameConstraints | None
@@ -67,7 +68,7 @@ class _ChainCertificate:
     is_understood: bool
 
     def can_issue(self, chain: Sequence[_ChainCertificate]) -> bool:
-        """Whether it may have signed the last of the chain, by all but the signature."""
+        """Whether it can be the issuer of the chain's last certificate. Does not check the signature."""
         if chain[-1].certificate.issuer != self.certificate.subject:
             return False
         if not self.is_understood or not self.may_sign or self.identity in {link.identity for link in chain}:
@@ -85,7 +86,7 @@ class _ChainSearch:
         self._checks = 0
 
     def extend(self, chain: list[_ChainCertificate]) -> Iterator[list[_ChainCertificate]]:
-        """All chains that go on from this one to an authority."""
+        """Yield all chains that extend this one to an authority."""
         for parent in self._anchors:
             if parent.can_issue(chain) and self._is_signed_by(chain[-1], parent):
                 yield [*chain, parent]
@@ -107,7 +108,7 @@ class _ChainSearch:
 
 
 def _parse_certificate(certificate: x509.Certificate) -> _ChainCertificate:
-    """Raises ValueError: an extension is broken, or there twice."""
+    """Raise ValueError for an invalid or duplicate extension."""
     extensions = certificate.extensions
     alternative = _find_extension(extensions, x509.SubjectAlternativeName)
     names = tuple(alternative or ())
@@ -116,7 +117,7 @@ def _parse_certificate(certificate: x509.Certificate) -> _ChainCertificate:
     constraints = _find_extension(extensions, x509.NameConstraints)
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     is_authority = basic is not None and basic.ca
-    # Certificates of old could not say whether they are an authority's.
+    # X.509 v1 certificates have no basic constraints.
     may_be = certificate.version is x509.Version.v1 if basic is None else basic.ca
     return _ChainCertificate(
         certificate=certificate,

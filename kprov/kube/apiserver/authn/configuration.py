@@ -1,6 +1,6 @@
-"""--authentication-config: AuthenticationConfiguration, who is anonymous where, and whose JWTs are taken.
+"""--authentication-config: AuthenticationConfiguration with the rules for anonymous requests and JWT issuers.
 
-What needs CEL expressions is refused. Source of the rules:
+Fields with CEL expressions are rejected. Source of the rules:
 apiserver/pkg/apis/apiserver/validation/validation.go.
 """
 
@@ -53,7 +53,7 @@ _NO_CEL: Final = "CEL expressions are not supported by this server; use claim"
 
 
 def load(options: Namespace) -> JsonObject:
-    """The file's document, without one what --oidc-* say in its form. Raises ConfigError."""
+    """The document of the file, or of the flags --oidc-* without one. Raise ConfigError."""
     path = options.authentication_config
     if options.oidc_given and path:
         raise ConfigError("authentication-config file and oidc-* flags are mutually exclusive")
@@ -74,9 +74,9 @@ def load(options: Namespace) -> JsonObject:
 
 
 def build_anonymous_rule(options: Namespace, document: JsonObject) -> Callable[[RequestInfo], bool]:
-    """Whether a request without credentials is one of system:anonymous."""
+    """The rule whether a request without credentials is one of system:anonymous."""
     if "AlwaysAllow" in options.authorization_mode:
-        # As upstream: nobody may do everything namelessly.
+        # As upstream: with AlwaysAllow, anonymous users could do everything.
         return lambda _: False
     config = document.get("anonymous")
     if config is None:
@@ -90,7 +90,7 @@ def build_anonymous_rule(options: Namespace, document: JsonObject) -> Callable[[
 
 
 def validate(document: JsonObject, own_issuers: Sequence[str]) -> Iterable[FieldError]:
-    """All rules of the fields. own_issuers: of service account tokens."""
+    """Yield the errors of all fields. own_issuers: the issuers of service account tokens."""
     issuers = document.get("jwt") or []
     if len(issuers) > _MOST:
         yield field.too_many("jwt", len(issuers), _MOST)

@@ -1,4 +1,4 @@
-"""A claim that an issuer does not put into its tokens: they say where it is to be had, as another JWT.
+"""Distributed claims: the token has a URL from which another JWT with the claim is fetched.
 
 OpenID Connect Core 1.0, section 5.6.2. Source: apiserver/plugin/pkg/authenticator/token/oidc (claimResolver).
 """
@@ -16,7 +16,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class DistributedClaims:
-    """Of one claim."""
+    """Fetches one claim."""
 
     def __init__(
         self,
@@ -24,14 +24,14 @@ class DistributedClaims:
         verify: Callable[[str, KeySet], Awaitable[JsonObject]],
         context: ssl.SSLContext,
     ) -> None:
-        """verify: the claims of a token by an issuer's keys. context: for all that is asked."""
+        """verify: returns the claims of a token that the keys verify. context: TLS of all requests."""
         self._claim = claim
         self._verify = verify
         self._context = context
         self._issuers: dict[str, KeySet] = {}
 
     async def expand(self, claims: JsonObject) -> JsonObject:
-        """The claims, with the one that is elsewhere. Raises RefusedTokenError."""
+        """Add the fetched claim to the claims. Raise RefusedTokenError."""
         names = claims.get("_claim_names") or {}
         source = names.get(self._claim)
         if self._claim in claims or source is None:

@@ -1,4 +1,4 @@
-"""A front proxy has authenticated the user and tells in headers, with a certificate of its own."""
+"""Users that a front proxy has authenticated and names in headers; the proxy has a client certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.kube.machinery import status
 
 
 class FrontProxyAuthenticator:
-    """Flags --requestheader-*: which authority, which names, which headers."""
+    """Configured by the flags --requestheader-*: the authority, allowed names, and the headers."""
 
     def __init__(self, options: Namespace) -> None:
         self._proxies = follow_file(options.requestheader_client_ca_file)
@@ -28,11 +28,11 @@ class FrontProxyAuthenticator:
         self._proxies.reload_if_changed()
 
     def trusts(self, shown: Shown) -> bool:
-        """Whether the certificate is of the front proxies' authority, for clients and in force."""
+        """Whether the certificate has a valid chain to the front proxies' authority."""
         return not self._proxies.is_rejected(shown)
 
     def authenticate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
-        """The user that the proxy names; None when the certificate is not a proxy's or no user is named."""
+        """The user in the headers; None without a user or for a certificate that is not a proxy's."""
         name = next((headers[header] for header in self._user_headers if headers.get(header)), "")
         if not name:
             return None
@@ -55,7 +55,7 @@ class FrontProxyAuthenticator:
 
 
 def _list_values(headers: Mapping[str, str], name: str) -> list[str]:
-    """All values of a header; plain mappings have one."""
+    """All values of a header; a plain mapping has one."""
     many: Any = headers
     return (
         list(many.getall(name, [])) if hasattr(many, "getall") else [headers[name]] if name in headers else []

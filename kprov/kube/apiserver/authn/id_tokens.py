@@ -1,6 +1,6 @@
-"""A signed JWT's parts, and its claims read as Go reads them: null is the empty value.
+"""Parse a signed JWT and read its claims as Go does: null is the empty value.
 
-All refusals are RefusedTokenError with the text that a TokenReview gives.
+Errors are RefusedTokenError with the text that a TokenReview shows.
 Source: coreos/go-oidc v2 (verify.go) and apiserver/plugin/pkg/authenticator/token/oidc.
 """
 
@@ -19,17 +19,17 @@ import orjson
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
 from kprov.kube.machinery.json_object import JsonObject
 
-#: What a token may be signed with.
+#: Supported signature algorithms.
 ALGORITHMS: Final = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 _LEEWAY_SECONDS: Final = 60
-#: Google's issuer, as some of its tokens name it.
+#: The name of Google's issuer without a scheme, which some of its tokens have.
 _SHORT: Final = {"accounts.google.com": "https://accounts.google.com"}
 _PARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """A token in the compact form; nothing of it is verified."""
+    """A token in compact serialization, not verified."""
 
     header: JsonObject
     claims: JsonObject
@@ -48,7 +48,7 @@ class Jwt:
 
 
 def parse(token: str) -> Jwt:
-    """ValueError: it is no such token."""
+    """Raise ValueError for another form."""
     parts = token.split(".")
     if len(parts) != _PARTS:
         raise ValueError("malformed token")
@@ -60,7 +60,7 @@ def parse(token: str) -> Jwt:
 
 
 def find_issuer(token: str) -> str:
-    """The unverified issuer of a JWT; "" for what is none."""
+    """The unverified issuer of a JWT; "" for another token."""
     parts = token.split(".")
     try:
         claims = orjson.loads(_decode(parts[1])) if len(parts) == _PARTS else {}
@@ -80,7 +80,7 @@ def _decode(part: str) -> bytes:
 
 
 def check_claims(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> None:
-    """What holds for every token whose signature does: types, sources of claims, issuer, audience, times."""
+    """Check the claims of a verified token: types, claim sources, issuer, audience, times."""
     given, times = (
         _read_audiences(claims),
         {name: _read_seconds(claims, name) for name in ("exp", "iat", "nbf")},
@@ -167,7 +167,7 @@ def _decoding_error(text: str) -> RefusedTokenError:
 
 
 def name_json_type(value: Any) -> str:
-    """JSON's type in Go's words."""
+    """The name of a JSON type as Go writes it."""
     if isinstance(value, bool):
         return "bool"
     kinds: dict[type, str] = {int: "number", float: "number", str: "string", list: "array", dict: "object"}
@@ -175,7 +175,7 @@ def name_json_type(value: Any) -> str:
 
 
 def read_text(claims: JsonObject, name: str) -> str:
-    """A claim that has to be there and a string. ValueError tells what is wrong."""
+    """A required string claim. Raise ValueError with the reason."""
     if name not in claims:
         raise ValueError("claim not present")
     value = claims[name]
@@ -185,7 +185,7 @@ def read_text(claims: JsonObject, name: str) -> str:
 
 
 def read_texts(claims: JsonObject, name: str) -> list[str]:
-    """A claim that is one string or a list of them; not there is []. ValueError tells what is wrong."""
+    """A claim that is a string or a list of strings; [] if missing. Raise ValueError with the reason."""
     value = claims.get(name)
     if isinstance(value, list) and all(each is None or isinstance(each, str) for each in value):
         return [each or "" for each in value]

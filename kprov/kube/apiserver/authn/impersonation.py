@@ -1,8 +1,8 @@
-"""Impersonate-* headers: act as another, where one may.
+"""Impersonate-* headers: act as another user, if the authorizer allows it.
 
-Since 1.36 rights can be narrower than the old verb `impersonate`: the modes associated-node, arbitrary-node,
-serviceaccount and user-info each ask for `impersonate-on:MODE:VERB` on what is requested, and for
-`impersonate:MODE` on who is to be impersonated. The old verb is the last mode.
+Since 1.36 there are narrower rights than the verb `impersonate`. The modes associated-node, arbitrary-node,
+serviceaccount and user-info each require `impersonate-on:MODE:VERB` on the requested resource and
+`impersonate:MODE` on the impersonated user. The verb `impersonate` is the last mode.
 Source: upstream apiserver/pkg/endpoints/filters/impersonation.
 """
 
@@ -28,18 +28,18 @@ _GROUP: Final = "authentication.k8s.io"
 _LEGACY: Final = ""
 _MODES: Final = ("associated-node", "arbitrary-node", "serviceaccount", "user-info", _LEGACY)
 _EXTRA: Final = "impersonate-extra-"
-#: From so many checks on, one for all is tried first.
+#: From this number of checks on, one check for "*" comes first.
 _MANY: Final = 4
 _REMEMBERED: Final = 1024
 
 
 def has_headers(headers: Mapping[str, str]) -> bool:
-    """Whether a request has any of the headers."""
+    """Whether a request has an Impersonate-* header."""
     return any(name[0] in "iI" and name[:12].lower() == "impersonate-" for name in headers)
 
 
 class Impersonator:
-    """Finds a mode that allows it; the one that did last is tried first."""
+    """Tries the modes until one allows it, the last successful one of the user first."""
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
@@ -48,9 +48,9 @@ class Impersonator:
     async def impersonate(
         self, user: UserInfo, headers: Mapping[str, str], info: RequestInfo
     ) -> tuple[UserInfo, str]:
-        """The user that the headers ask for and the verb that allowed it ("" for the old one).
+        """The user of the headers and the verb that allowed it ("" for `impersonate`).
 
-        Raises StatusError 403, 400; without a name in the headers it is the same user.
+        The same user if the headers have no name. Raise StatusError 400 or 403.
         """
         wanted = _read_headers(headers)
         if wanted is None:
@@ -149,7 +149,7 @@ class Impersonator:
 
 
 def _read_headers(headers: Mapping[str, str]) -> UserInfo | None:
-    """The user as the headers tell it. Raises StatusError 400 for parts of a user without a name."""
+    """The user of the headers. Raise StatusError 400 for a uid, groups or extra without a name."""
     extra: dict[str, tuple[str, ...]] = {}
     for header, value in headers.items():
         lower = header.lower()
@@ -170,7 +170,7 @@ def _read_headers(headers: Mapping[str, str]) -> UserInfo | None:
 
 
 def _mode_applies(mode: str, wanted: UserInfo, user: UserInfo) -> bool:
-    """Whether a mode is for that kind of user."""
+    """Whether a mode is for this kind of user."""
     if mode == _LEGACY:
         return True
     is_node = wanted.name.startswith(_NODE) and not names.is_dns1123_subdomain(wanted.name[len(_NODE) :])
@@ -223,7 +223,7 @@ def _denied_error(info: RequestInfo, user: UserInfo, reason: str) -> status.Stat
 
 
 def _format_go(user: UserInfo) -> str:
-    """As Go prints the struct, which is in upstream's message."""
+    """The user as Go prints the struct in upstream's message."""
 
     def listed(values: tuple[str, ...]) -> str:
         return "[]string{%s}" % ", ".join(json.dumps(value) for value in values)  # noqa: UP031  braces

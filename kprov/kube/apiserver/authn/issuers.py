@@ -1,4 +1,4 @@
-"""JWTs of other issuers, as AuthenticationConfiguration describes them (OpenID Connect ID tokens).
+"""OpenID Connect ID tokens of the issuers in AuthenticationConfiguration.
 
 Source: apiserver/plugin/pkg/authenticator/token/oidc.
 """
@@ -24,10 +24,10 @@ _REMEMBERED: Final = 4096
 
 
 class Issuer:
-    """One entry of `jwt`, valid. Tokens of other issuers are not its business."""
+    """One valid entry of `jwt`. The caller selects it by the token's issuer."""
 
     def __init__(self, entry: JsonObject, algorithms: Sequence[str] = ALGORITHMS) -> None:
-        """algorithms: that a token may be signed with."""
+        """algorithms: allowed signature algorithms."""
         issuer, mappings = entry["issuer"], entry["claimMappings"]
         self.url: str = issuer["url"]
         self._audiences: Sequence[str] = issuer["audiences"]
@@ -45,7 +45,7 @@ class Issuer:
         self._known: OrderedDict[str, tuple[UserInfo, float, int]] = OrderedDict()
 
     async def authenticate(self, token: str) -> UserInfo:
-        """The token's user. Raises StatusError 401."""
+        """The user of a token. Raise StatusError 401."""
         known = self._known.get(token)
         if known is not None and time.time() < known[1] and known[2] == self.keys.changes:
             return known[0]
@@ -61,7 +61,7 @@ class Issuer:
         return user
 
     async def _verify(self, token: str, keys: KeySet) -> JsonObject:
-        """The claims of a token that holds by its issuer's keys."""
+        """Verify a token with the keys and return its claims."""
         try:
             parsed = id_tokens.parse(token)
         except ValueError as error:
@@ -75,7 +75,7 @@ class Issuer:
         return parsed.claims
 
     def build_user(self, claims: JsonObject) -> UserInfo:
-        """By the claim mappings. Raises RefusedTokenError: a claim is missing or of another type."""
+        """The user by the claim mappings. Raise RefusedTokenError for a missing claim or a wrong type."""
         name = self._read_name(claims)
         prefix = self._groups.get("prefix") or ""
         try:

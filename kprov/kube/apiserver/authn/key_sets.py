@@ -1,7 +1,7 @@
 """An issuer's discovery document and its keys (JWKS), over HTTPS.
 
-The document is read once, the keys when no known one has signed a token, unless the issuer has said
-(Cache-Control) that they stay. Source: coreos/go-oidc v2 (oidc.go, jwks.go).
+The document is read once. The keys are read when no known key verifies a token, unless Cache-Control says
+that they are still valid. Source: coreos/go-oidc v2 (oidc.go, jwks.go).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS: Final = 30
 _AGAIN_SECONDS: Final = 10.0
-#: Keys that end so soon are read again.
+#: Keys that expire this soon are read again.
 _DELTA_SECONDS: Final = 30.0
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _UNVERIFIED: Final = "failed to verify signature: failed to verify id token signature"
 
 
 class KeySet:
-    """One issuer's. `changes` counts how often its keys became others."""
+    """The keys of one issuer. `changes` counts how often they changed."""
 
     def __init__(self, url: str, context: ssl.SSLContext, discovery: str = "") -> None:
         self.url = url
@@ -52,7 +52,7 @@ class KeySet:
         self._fresh_until = float("-inf")
 
     async def discover(self) -> bool:
-        """Whether the discovery document has been read; one that fails is tried again after ten seconds."""
+        """Read the discovery document; return whether it is known. A failure is retried after ten seconds."""
         async with self._finding:
             if self._uri or time.monotonic() - self._tried_at < _AGAIN_SECONDS:
                 return bool(self._uri)
@@ -68,7 +68,7 @@ class KeySet:
             return bool(self._uri)
 
     async def verify(self, token: Jwt) -> None:
-        """Raises RefusedTokenError when none of the issuer's keys has signed it."""
+        """Raise RefusedTokenError if none of the issuer's keys verifies the token."""
         if self._has_signed(token):
             return
         if time.time() + _DELTA_SECONDS <= self._fresh_until:
@@ -88,7 +88,7 @@ class KeySet:
         )
 
     async def _read_keys(self) -> str:
-        """Take the keys that there are now; gives what went wrong."""
+        """Read the present keys; return the error, or ""."""
         try:
             document, until = await self.fetch(self._uri)
             listed = orjson.loads(document).get("keys") or []
@@ -106,8 +106,8 @@ class KeySet:
         return ""
 
     async def fetch(self, url: str, token: str = "") -> tuple[bytes, float]:
-        """A document, and the time until which it holds by its head. OSError: it cannot be had."""
-        # Only with other issuers: it is a tenth of a server's memory.
+        """A document and the time at which it expires by its headers. Raise OSError."""
+        # Imported only if there are issuers: it takes a tenth of the server's memory.
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
@@ -123,13 +123,13 @@ class KeySet:
                     raise OSError(f": {answer.status} {answer.reason} {shown}")
                 return body, _find_expiry(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
-            # Of a connection that cannot be made, aiohttp tells the TLS context's place in memory, too.
+            # aiohttp's text for a failed connection has the TLS context's address in memory.
             problem = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
             raise OSError(f' Get "{url}": {problem}') from None
 
 
 def _parse_key(document: JsonObject) -> Any:
-    """Upstream takes a key for each algorithm of its type, and for signatures whatever its use."""
+    """Parse a key. As upstream, `alg` and `use` of the key are ignored."""
     kept = {name: value for name, value in document.items() if name not in {"alg", "use", "key_ops"}}
     return jwt.PyJWK.from_dict(kept).key
 

@@ -1,6 +1,6 @@
-"""Tokens of Secrets, without an end: they hold as long as the secret has them.
+"""Service account tokens of Secrets, which have no expiry: they are valid as long as the secret has them.
 
-Each use is told with its day in a label of the secret, by which the cleaner of such tokens goes.
+A label of the secret has the day of the last use, for the controller that removes unused tokens.
 Source: upstream pkg/serviceaccount/legacy.go.
 """
 
@@ -25,11 +25,11 @@ from kprov.kube.machinery.json_object import JsonObject
 log = logging.getLogger(__name__)
 
 ISSUER: Final = "kubernetes/serviceaccount"
-#: Set by the cleaner of legacy tokens on what has not been used for long.
+#: Label of tokens that were unused for long, set by the controller that cleans up legacy tokens.
 _INVALID_SINCE: Final = "kubernetes.io/legacy-token-invalid-since"
 _LAST_USED: Final = "kubernetes.io/legacy-token-last-used"
 _CLAIMS: Final = "kubernetes.io/serviceaccount/"
-#: What annotations of the audit's events begin with.
+#: Prefix of the annotations of audit events.
 _ANNOTATION: Final = "authentication.k8s.io/legacy-token"
 _AUTOMATIC: Final = (
     "Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated "
@@ -39,7 +39,7 @@ _GONE: Final = "Token has been invalidated"
 
 
 class LegacyTokens:
-    """Looks at the secret and the account each time."""
+    """Reads the secret and the account for each token."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -47,7 +47,7 @@ class LegacyTokens:
     async def find_account(
         self, claims: JsonObject, token: str, needs: list[Dependency], remarks: Remarks
     ) -> tuple[str, str, str]:
-        """Namespace, name and uid of the account whose token it is. Raises RefusedTokenError."""
+        """Namespace, name and uid of the token's account. Raise RefusedTokenError."""
         namespace, secret_name, name, uid = _read_reference(claims)
         secret = await self._find("secrets", namespace, secret_name, needs)
         if secret is None or find_deletion_time(secret):
@@ -84,9 +84,9 @@ class LegacyTokens:
         return await token_objects.find_object(self._registry, plural, namespace, reference, needs)
 
     async def _record_use(self, secret: JsonObject) -> None:
-        """Once a day; who asks is not kept waiting for a label that could not be written."""
+        """Write the day of use to the secret's label, once a day. Log errors."""
         meta, now = secret["metadata"], datetime.now(UTC)
-        # Another server's clock may have it tomorrow already.
+        # Another server's clock may be ahead by a day.
         days = [f"{day:%Y-%m-%d}" for day in (now, now + timedelta(days=1))]
         if (meta.get("labels") or {}).get(_LAST_USED) in days:
             return
@@ -112,7 +112,7 @@ class LegacyTokens:
 
 
 def _read_reference(claims: JsonObject) -> tuple[str, str, str, str]:
-    """Namespace, secret, account and its uid. Raises RefusedTokenError."""
+    """Namespace, secret, account and its uid. Raise RefusedTokenError."""
     subject = claims.get("sub") or ""
     if not subject:
         raise RefusedTokenError("sub claim is missing")

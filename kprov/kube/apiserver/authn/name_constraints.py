@@ -1,6 +1,6 @@
-"""Which names an authority may vouch for (RFC 5280, 4.2.1.10, as Go's crypto/x509 reads it).
+"""Name constraints of an authority (RFC 5280, 4.2.1.10, as Go's crypto/x509 checks them).
 
-Only alternative names are looked at: of DNS, mail, URIs and IP addresses.
+Only subject alternative names are checked: DNS, email, URI and IP.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-#: The kinds of names that can be judged.
+#: The supported kinds of names.
 _KINDS: Final = (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier, x509.IPAddress)
 
 
 def are_supported(constraints: x509.NameConstraints) -> bool:
-    """Whether all its names are of kinds that can be judged."""
+    """Whether all its names are of supported kinds."""
     names = [*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ())]
     return all(isinstance(name, _KINDS) for name in names)
 
 
 def are_within(names: Iterable[x509.GeneralName], constraints: x509.NameConstraints) -> bool:
-    """Whether none of the names is excluded and all are permitted, where something is said of their kind."""
+    """Whether no name is excluded, and each is permitted if there are permitted names of its kind."""
     return all(_is_within(name, constraints) for name in names if isinstance(name, _KINDS))
 
 
@@ -57,7 +57,7 @@ def _matches(name: x509.GeneralName, constraint: Any) -> bool:
 
 
 def _find_host(uri: str) -> str:
-    """A URI's host by name; "" when it has none, or an address."""
+    """The host name of a URI; "" without one or for an IP address."""
     host = ""
     with suppress(ValueError):
         host = urlsplit(uri).hostname or ""
@@ -68,7 +68,7 @@ def _find_host(uri: str) -> str:
 
 
 def _is_below(domain: str, constraint: str) -> bool:
-    """Whether it is the constraint's domain or below it; a leading dot wants it below."""
+    """Whether it is the constraint's domain or a subdomain; with a leading dot only a subdomain."""
     wanted = constraint.removeprefix(".").lower()
     if not wanted:
         return True

@@ -14,7 +14,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def build_document(options: Namespace) -> JsonObject:
-    """What the flags say; its fields are yet to be validated. Raises ConfigError."""
+    """Build the document of the flags, not validated. Raise ConfigError."""
     url, claim, prefix = options.oidc_issuer_url, options.oidc_username_claim, options.oidc_username_prefix
     if not url or not options.oidc_client_id:
         raise ConfigError(

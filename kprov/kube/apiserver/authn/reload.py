@@ -1,6 +1,7 @@
-"""--authentication-config is looked at again and again: other issuers need no restart.
+"""Reload --authentication-config: a change of issuers needs no restart.
 
-Who is anonymous where may not change. Source: upstream pkg/kubeapiserver/options/authentication.go.
+The rules for anonymous requests must not change.
+Source: upstream pkg/kubeapiserver/options/authentication.go.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from kprov.kube.component_base import metrics
 log = logging.getLogger(__name__)
 
 SECONDS: Final = 1.0
-#: What cannot be used now, but perhaps later, is tried so often.
+#: Seconds between retries of a file whose issuers do not answer.
 _AGAIN_SECONDS: Final = 60.0
 _RELOADS: Final = metrics.counter(
     "apiserver_authentication_config_controller_automatic_reloads_total",
@@ -32,7 +33,7 @@ _RELOADS: Final = metrics.counter(
 
 
 class Reloader:
-    """Takes a changed file; a broken one is logged and the old issuers stay."""
+    """Uses a changed file. Logs an invalid one and keeps the old issuers."""
 
     def __init__(self, options: Namespace, authenticator: Union) -> None:
         self._options = options
@@ -44,17 +45,17 @@ class Reloader:
         self._anonymous = configuration.load(options).get("anonymous")
 
     async def run(self, seconds: float = SECONDS) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             await asyncio.sleep(seconds)
             await self.reload()
 
     async def reload(self) -> None:
-        """Once. Issuers are taken all or none, and only when each has been reached."""
+        """Read the file and use it if it changed and all issuers answer."""
         try:
             digest = hashlib.sha256(self._path.read_bytes()).digest()
         except OSError as error:
-            # As while the file is exchanged: looked at again.
+            # The file may be missing while it is replaced: try again next time.
             log.warning("the authentication configuration cannot be read: %s", error)
             return
         waits = digest == self._tried and time.monotonic() - self._tried_at < _AGAIN_SECONDS

@@ -1,8 +1,8 @@
-"""Service account tokens: JWTs that this cluster signs and checks.
+"""Service account tokens: JWTs that this cluster signs and verifies.
 
-Source: upstream pkg/serviceaccount/{claims,jwt}.go. A bound token names a pod, secret or
-node and ends with it. Claims of a token are verified once; that its account and pod still exist is looked up
-every time.
+Source: upstream pkg/serviceaccount/{claims,jwt}.go. A bound token is valid as long as its
+pod, secret or node exists. The signature of a token is verified once; its account and bound object are looked
+up for each request.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from kprov.kube.machinery.json_object import JsonObject
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PREFIX: Final = "system:serviceaccount:"
 _REMEMBERED: Final = 8192
-#: Of the library the signature only: the claims are checked here, as upstream does.
+#: The library verifies only the signature; token_claims checks the claims as upstream does.
 _JWS: Final = jwt.PyJWS()
-#: How old the age may be that is told of a token which should have been replaced; upstream's cache of tokens.
+#: Seconds for which the warning of a stale token stays cached, as in upstream's token cache.
 _STALE_SECONDS: Final = 10.0
 _INVALIDATED: Final = "service account token has been invalidated"
 
 
 def compute_key_id(key: PublicKey) -> str:
-    """The key's name in JWT headers and the JWKS: the SHA-256 of its DER form, as upstream has it."""
+    """The key ID in JWT headers and the JWKS: the SHA-256 of its DER form, as upstream."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 
 
 def find_algorithm(key: PublicKey) -> str:
-    """RS256 for RSA, by the curve for elliptic keys."""
+    """RS256 for RSA keys, by the curve for elliptic ones."""
     if isinstance(key, rsa.RSAPublicKey):
         return "RS256"
     return {256: "ES256", 384: "ES384", 521: "ES512"}[key.curve.key_size]
@@ -68,9 +68,9 @@ class TokenSigner:
         self._issuer = issuer
 
     def sign(self, claims: JsonObject) -> str:
-        """A token of these claims, ours as issuer."""
+        """Sign a token with these claims and the server as issuer."""
         public = self.public_key
-        # Upstream's tokens do not say that they are JWTs.
+        # Upstream's tokens have no header `typ`.
         headers = {"kid": compute_key_id(public), "typ": ""}
         return jwt.encode(
             claims | {"iss": self._issuer}, self._key, algorithm=find_algorithm(public), headers=headers
@@ -86,9 +86,10 @@ def build_claims(
     node: JsonObject | None = None,
     now: float | None = None,
 ) -> JsonObject:
-    """Claims of a token for an account, bound to a Pod, Secret or Node (whole objects).
+    """The claims of a token for an account, bound to a Pod, Secret or Node.
 
-    A pod's token also names the pod's node. `warnafter` is set on tokens that outlive what clients asked for.
+    account, bound, node: objects. The token of a pod also names its node. Tokens that live longer than the
+    client requested have `warnafter`.
     """
     meta = account["metadata"]
     issued = int(time.time() if now is None else now)
@@ -117,7 +118,7 @@ def _quote(values: list[str]) -> str:
 
 
 class _VerifiedToken:
-    """A checked token. It holds while the very entries are in the cache that it was checked against."""
+    """A verified token. It is valid while the cache has the entries with which it was verified."""
 
     __slots__ = ("_needs", "_until", "audiences", "user")
 
@@ -152,9 +153,9 @@ class ServiceAccountAuthenticator:
     async def authenticate(
         self, token: str, audiences: list[str] | None = None
     ) -> tuple[UserInfo, list[str]] | None:
-        """The account and the audiences that both sides know.
+        """The account and the common audiences; None for a token of another issuer.
 
-        None when the token is not one of ours; StatusError 401 when it is, but does not hold (any more).
+        Raise StatusError 401 for an invalid token of this issuer.
         """
         if audiences is None:
             hit = self._hits.get(token)
@@ -176,7 +177,7 @@ class ServiceAccountAuthenticator:
                 self._hits.clear()
             until = (claims["exp"] if claims.get("exp") is not None else float("inf")) + LEEWAY_SECONDS
             until = min(until, _find_remarks_end(claims))
-            # What is being deleted ends by the clock, not with a change.
+            # An object in graceful deletion ends at a time, without a change in the cache.
             if not any(need.ends for need in needs):
                 self._hits[token] = _VerifiedToken(user, common, until, tuple(needs))
         return user, common
@@ -184,7 +185,7 @@ class ServiceAccountAuthenticator:
     async def _find_user(
         self, claims: JsonObject, token: str, needs: list[Dependency], remarks: Remarks
     ) -> UserInfo:
-        """The user of verified claims; what they depend on is added to needs."""
+        """The user of verified claims. Add the objects on which they depend to `needs`."""
         if claims["iss"] == ISSUER:
             namespace, name, uid = await self._legacy.find_account(claims, token, needs, remarks)
             return build_user(namespace, name, uid, {})
@@ -197,7 +198,7 @@ class ServiceAccountAuthenticator:
         return user
 
     def _find_audiences(self, claims: JsonObject, audiences: list[str] | None) -> list[str]:
-        """Those that both sides know; a token that names none is for this API server."""
+        """The common audiences; a token without audiences is for this API server."""
         wanted = audiences or self.audiences
         given = claims.get("aud") or self.audiences
         shown = [given] if isinstance(given, str) else list(given)
@@ -270,7 +271,7 @@ class ServiceAccountAuthenticator:
     async def _check_exists(
         self, kind: str, namespace: str, reference: JsonObject, needs: list[Dependency]
     ) -> None:
-        """What a token is bound to is there, the same one, and not past its deletion."""
+        """Raise RefusedTokenError unless the bound object exists with the same uid, not past its deletion."""
         found = await find_object(self._registry, f"{kind}s", namespace, reference, needs)
         if found is None:
             raise RefusedTokenError(_INVALIDATED)
@@ -283,24 +284,24 @@ class ServiceAccountAuthenticator:
 
 
 def _read_warn_after(claims: JsonObject) -> float:
-    """When a client should have taken a new token, in seconds since the epoch."""
+    """When a client should have replaced the token, in seconds since the epoch."""
     return (claims.get("kubernetes.io") or {}).get("warnafter") or math.inf
 
 
 def _find_remarks_end(claims: JsonObject) -> float:
-    """How long what was remarked of a token is true."""
+    """Until when the warnings of a token are up to date."""
     warn_after = _read_warn_after(claims)
     return warn_after if warn_after > time.time() else time.time() + _STALE_SECONDS
 
 
 def build_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
-    """The user that a service account is."""
+    """The user of a service account."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
     return UserInfo(name=f"{PREFIX}{namespace}:{name}", groups=groups, uid=uid, extra=extra)
 
 
 def load_public_keys(paths: list[str]) -> list[PublicKey]:
-    """Keys of PEM files: public keys, certificates' or private keys' public parts."""
+    """The public keys of PEM files with public keys, certificates or private keys."""
     return [_load_public_key(Path(path).read_bytes(), path) for path in paths]
 
 

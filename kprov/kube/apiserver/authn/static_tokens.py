@@ -1,4 +1,4 @@
-"""Tokens of a file, --token-auth-file: CSV lines of token,user,uid[,"group1,group2"], read once at start.
+"""Tokens of --token-auth-file: CSV lines of token,user,uid[,"group1,group2"], read once at start.
 
 Source: upstream apiserver/pkg/authentication/token/tokenfile.
 """
@@ -17,7 +17,7 @@ _AUTHENTICATED = "system:authenticated"
 
 
 def load_static_tokens(path: str) -> dict[str, UserInfo]:
-    """Users by token; an empty path gives none. SystemExit: a line with too few columns, or no such file."""
+    """Users by token; none for an empty path. Raise SystemExit for a missing file or too few columns."""
     if not path:
         return {}
     users: dict[str, UserInfo] = {}

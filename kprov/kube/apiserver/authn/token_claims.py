@@ -1,4 +1,4 @@
-"""What a service account token says of itself: the claims' types and times, and the refusal of one.
+"""The claims of a service account token: their types and times.
 
 Source: upstream pkg/serviceaccount/claims.go and go-jose's jwt.Claims.
 """
@@ -14,7 +14,7 @@ from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Clocks of API servers may differ by so much, as upstream's jwt.DefaultLeeway.
+#: The allowed difference of clocks in seconds, upstream's jwt.DefaultLeeway.
 LEEWAY_SECONDS: Final = 60
 _TEXTS: Final = ("iss", "sub", "jti")
 _TIMES: Final = ("nbf", "exp", "iat")
@@ -29,7 +29,7 @@ _REFERENCES: Final = ("serviceaccount", "pod", "secret", "node")
 
 
 class RefusedTokenError(status.StatusError):
-    """A token that this cluster issued and that does not hold; 401. `text` is what a TokenReview says."""
+    """A 401 for an invalid token. `text` is the error of a TokenReview."""
 
     def __init__(self, text: str) -> None:
         super().__init__(status.unauthorized().status)
@@ -37,11 +37,11 @@ class RefusedTokenError(status.StatusError):
 
 
 class _MalformedError(ValueError):
-    """Where upstream's decoding stops at once, whatever else is wrong."""
+    """An error at which upstream's decoder stops, whatever else is wrong."""
 
 
 def decode(payload: bytes, *, is_legacy: bool = False) -> JsonObject:
-    """The claims of a token whose signature holds. Raises RefusedTokenError for what is not of its type."""
+    """Decode the claims of a verified token. Raise RefusedTokenError for a wrong type."""
     claims: JsonObject = json.loads(payload)
     private = claims.get(_PRIVATE)
     try:
@@ -63,7 +63,7 @@ def decode(payload: bytes, *, is_legacy: bool = False) -> JsonObject:
 
 
 def _find_problems(held: JsonObject, texts: Collection[str], times: Collection[str]) -> Iterator[str]:
-    """What upstream's decoding says, in the order of the fields. Raises _MalformedError."""
+    """Yield the errors of upstream's decoder, in the order of the fields. Raise _MalformedError."""
     for name, value in held.items():
         if name in texts:
             yield from _check_type(value, str, "string")
@@ -85,12 +85,12 @@ def _check_type(value: Any, wanted: type, named: str) -> Iterator[str]:
 
 
 def _truncate(seconds: float) -> int:
-    """As Go makes a number of it: what does not fit is the least there is."""
+    """Convert to an integer as Go does: a number that does not fit becomes the minimum."""
     return int(seconds) if abs(seconds) < _MOST else -_MOST
 
 
 def check_times(claims: JsonObject) -> None:
-    """Neither before its time nor after it. Raises RefusedTokenError."""
+    """Raise RefusedTokenError outside of the token's validity."""
     now = time.time()
     if (claims.get("nbf") or 0) > now + LEEWAY_SECONDS:
         raise RefusedTokenError("service account token is not valid yet")

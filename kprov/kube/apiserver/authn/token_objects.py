@@ -1,4 +1,4 @@
-"""The objects that a token depends on, and what may be remembered of them."""
+"""The objects on which a token depends, and whether they changed since its verification."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class Dependency:
-    """An object that a token depends on, as it was when the token was checked."""
+    """An object on which a token depends, as it was when the token was verified."""
 
     __slots__ = ("cache", "ends", "entry", "key")
 
@@ -27,9 +27,9 @@ class Dependency:
 async def find_object(
     registry: Registry, plural: str, namespace: str, reference: JsonObject, needs: list[Dependency]
 ) -> JsonObject | None:
-    """Of that name, of another uid perhaps; from the cache, and from storage before it says no.
+    """Find the object by name; its uid may be another. Add it to `needs`.
 
-    For the cache may be behind an instant. What is found is added to needs.
+    Read storage if the cache does not have it, because the cache may be behind.
     """
     store, name, uid = registry.store("", plural), reference.get("name") or "", reference.get("uid") or ""
     found = store.lister.get(namespace, name)
@@ -40,18 +40,18 @@ async def find_object(
         return None
     key = store.cache.key(namespace, name)
     entry = store.cache.get(key)
-    # An entry that is newer already than what was looked at is no ground to remember anything.
+    # If the entry is newer than the object that was read, the result must not be cached.
     same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]
     needs.append(Dependency(store.cache, key, entry, ends=not same or bool(find_deletion_time(found))))
     return found
 
 
 def find_deletion_time(obj: JsonObject) -> str:
-    """When it ends, "" while it does not."""
+    """The deletion timestamp, or ""."""
     return obj["metadata"].get("deletionTimestamp") or ""
 
 
 def has_ended(obj: JsonObject) -> bool:
-    """A finalizer may keep an object for long; what it stood for ended at its deletion time."""
+    """Whether the deletion timestamp is past. Finalizers may keep the object longer."""
     at = find_deletion_time(obj)
     return bool(at) and timestamps.seconds(at) < time.time() - LEEWAY_SECONDS

@@ -1,6 +1,6 @@
-"""All ways to authenticate, in upstream's order: front proxy, certificate, bearer token, WebSocket.
+"""All authenticators in upstream's order: front proxy, certificate, bearer token, WebSocket token.
 
-Tokens in upstream's order, too: of a file, of service accounts, of bootstrap secrets, of other issuers.
+Tokens are tried in upstream's order as well: token file, service accounts, bootstrap tokens, JWT issuers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOWHERE: Final = RequestInfo(path="", verb="", is_resource_request=False)
 
 
 class Union:
-    """The first that takes the request's credentials says who it is."""
+    """The first authenticator that accepts the credentials decides."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Union:
         audiences: Sequence[str] = (),
         takes_nameless: bool = False,
     ) -> None:
-        """takes_nameless: who has no credentials is system:anonymous, wherever that is."""
+        """takes_nameless: requests without credentials are of system:anonymous on every path."""
         self._certificates = certificates
         self._front_proxy = front_proxy
         self.service_accounts = service_accounts
@@ -57,7 +57,7 @@ class Union:
         self.issuers = {issuer.url: issuer for issuer in issuers}
 
     async def authenticate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
-        """See interfaces.Authenticator. What is wrong of several credentials counts only if none is right."""
+        """See interfaces.Authenticator. Wrong credentials are an error only if no others are valid."""
         refusal: status.StatusError | None = None
         if shown:
             try:
@@ -80,7 +80,7 @@ class Union:
         return None
 
     def reload_authorities(self) -> None:
-        """Take the files of authorities again that have changed."""
+        """Reload changed files of authorities."""
         self._certificates.reload_if_changed()
         if self._front_proxy is not None:
             self._front_proxy.reload_if_changed()
@@ -100,22 +100,22 @@ class Union:
         return user
 
     def _is_rejected(self, shown: Shown) -> bool:
-        """Whether a certificate that has named nobody was refused by one of who look at it."""
+        """Whether a certificate without a user was rejected by an authenticator."""
         proxies = self._front_proxy
         return self._certificates.is_rejected(shown) or (proxies is not None and not proxies.trusts(shown))
 
     async def authenticate_token(
         self, token: str, audiences: Sequence[str] | None = None
     ) -> tuple[UserInfo, list[str]]:
-        """Whose token it is, and for which of the audiences (default: this API server's) it holds.
+        """The user of a token and its audiences among the given ones (default: this API server's).
 
-        Raises StatusError 401. Tokens of a file and of bootstrap secrets are for this API server only.
+        Static and bootstrap tokens are for this API server only. Raise StatusError 401.
         """
         static = self._static.get(token)
         if static is not None:
             return static, self._check_audiences(audiences)
         if not token.isascii():
-            raise status.unauthorized()  # no token of any other kind looks so
+            raise status.unauthorized()  # tokens of other kinds have another form
         if self.service_accounts is not None:
             found = await self.service_accounts.authenticate(token, list(audiences or ()) or None)
             if found is not None:
@@ -138,13 +138,13 @@ class Union:
 
 
 def find_bearer_token(headers: Mapping[str, str]) -> str:
-    """The token of an Authorization header, "" without one. What stands behind it is passed over."""
+    """The bearer token of the Authorization header, or "". Words behind the token are ignored."""
     scheme, *rest = headers.get("Authorization", "").strip().split(" ", 2)
     return rest[0] if rest and scheme.lower() == "bearer" else ""
 
 
 def has_spaces_before_token(headers: Mapping[str, str]) -> bool:
-    """Whether a bearer token is passed over because there are spaces before it."""
+    """Whether a bearer token is ignored because of extra spaces before it."""
     value = headers.get("Authorization", "").strip()
     return value[:8].lower() == "bearer  "
 
@@ -157,7 +157,7 @@ def _find_websocket_token(headers: Mapping[str, str]) -> str:
 
 
 def build(options: Namespace, registry: Registry) -> Union:
-    """By the flags of client certificates, front proxies, service accounts, token file, bootstrap tokens."""
+    """Build the authenticators of the flags."""
     document = configuration.load(options)
     algorithms = options.oidc_signing_algs if options.oidc_given else ALGORITHMS
     issuers = options.service_account_issuer

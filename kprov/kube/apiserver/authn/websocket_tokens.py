@@ -1,4 +1,4 @@
-"""A bearer token among the subprotocols of a WebSocket: browsers can set no other header there.
+"""A bearer token among the subprotocols of a WebSocket: browsers cannot set Authorization there.
 
 Source: upstream staging/src/k8s.io/apiserver/pkg/authentication/request/websocket/protocol.go.
 """
@@ -14,16 +14,16 @@ from typing import Any, Final
 from kprov.kube.machinery import status
 
 _HEADER: Final = "Sec-WebSocket-Protocol"
-#: What such a subprotocol begins with.
+#: The prefix of a subprotocol with a token.
 PROTOCOL_PREFIX: Final = "base64url.bearer.authorization.k8s.io."
 _ENCODED: Final = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def find_token(headers: Mapping[str, str]) -> str:
-    """The token, "" where there is none.
+    """The token, or "".
 
-    Raises StatusError 401 for two of them, one that is no unpadded base64url of UTF-8, and one without
-    another subprotocol beside it, which the server could choose.
+    Raise StatusError 401 for two tokens, for one that is not unpadded base64url of UTF-8, and for one without
+    another subprotocol, which the server could choose.
     """
     if _HEADER not in headers or headers.get("Upgrade", "").lower() != "websocket":
         return ""
@@ -44,7 +44,7 @@ def find_token(headers: Mapping[str, str]) -> str:
 
 
 def remove_token(headers: Mapping[str, str]) -> None:
-    """Leave the other subprotocols: one of those is spoken, and nobody else has to know the token."""
+    """Remove the token from the subprotocols, so that it does not reach the backend."""
     changed: Any = headers
     changed[_HEADER] = ", ".join(
         protocol for protocol in _list_protocols(headers) if not protocol.startswith(PROTOCOL_PREFIX)

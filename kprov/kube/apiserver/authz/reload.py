@@ -37,7 +37,7 @@ class Reloader:
         self._now = self._first
 
     async def run(self, seconds: float = SECONDS) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             await asyncio.sleep(seconds)
             self.reload()

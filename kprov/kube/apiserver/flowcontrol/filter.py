@@ -58,7 +58,7 @@ class FlowControl(Protocol):
         """Called once the objects have been read."""
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
 
 
 def build(options: Namespace, registry: Registry, processes: int) -> FlowControl:
@@ -241,7 +241,7 @@ class PriorityAndFairness:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """For prometheus-client."""
+        """Called by prometheus-client at each scrape."""
         return flow_metrics.collect(self._levels, self._schemas)
 
 

@@ -1,4 +1,4 @@
-"""From HTTP requests to stores and back: request info, negotiation, verbs, errors, watches.
+"""The verbs of resources, discovery and OpenAPI: from a request to the registry and back.
 
 Called by server/; imports registry/, cacher/ and machinery.
 """

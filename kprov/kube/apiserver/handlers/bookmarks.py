@@ -1,4 +1,4 @@
-"""When a watch gets bookmarks: about each minute of its own, and shortly before its end."""
+"""Bookmarks of a watch: about one a minute, and one shortly before its timeout."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from kprov.kube.apiserver.cacher.cacher import Cacher
     from kprov.kube.apiserver.cacher.watcher import Watcher
 
-#: The last bookmark comes so long before the timeout, as upstream's.
+#: Seconds between the last bookmark and the timeout, as upstream.
 BEFORE_END_SECONDS: Final = 2.0
 _EACH_SECONDS: Final = 60.0
 
 
 class Bookmarks:
-    """Of one watch that has just begun, until `cancel`. A watch too short for the last one gets none."""
+    """Send bookmarks to one watch until `cancel`. A watch shorter than the last interval gets none."""
 
     def __init__(
         self, cacher: Cacher, watcher: Watcher, seconds: float, *, each: float = _EACH_SECONDS
     ) -> None:
-        """seconds: how long the watch lasts. each: seconds between two bookmarks."""
+        """seconds: the timeout of the watch. each: seconds between two bookmarks."""
         self._cacher = cacher
         self._watcher = watcher
         self._each = each

@@ -1,7 +1,7 @@
 """Continue tokens of lists, as upstream writes and reads them.
 
-Source: apiserver/pkg/storage/continue.go. A token names a key below the prefix that is listed, so that of a
-namespace's list says nothing of the namespace. Servers of both kinds behind one address read each other's.
+A token has a key relative to the listed prefix, so that of a namespaced list does not name the namespace.
+Upstream's servers and these can read each other's tokens. Source: apiserver/pkg/storage/continue.go.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FOREIGN: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`revision` of the list (below 0: the newest), and the key to go on from, below the list's prefix."""
+    """`revision`: of the list, below 0: the newest. `start`: the next key, relative to the list's prefix."""
 
     revision: int
     start: str
@@ -34,7 +34,7 @@ class Token:
 
     @classmethod
     def parse(cls, text: str) -> Token:
-        """The token of a client. Raises StatusError 400."""
+        """Decode the token of a client. Raise StatusError 400."""
         held = _decode_document(text)
         version = _read_member(held, "v", str, "v", "string")
         revision = _read_member(held, "rv", int, "rv", "int64")
@@ -47,7 +47,7 @@ class Token:
             raise _invalid_token(f": encoded start key empty (version {_VERSION})")
         key = start if start.startswith("/") else f"/{start}"
         if key.startswith("//") or posixpath.normpath(key) != key:
-            # It must not lead out of what is listed.
+            # The key must not lead out of the listed prefix.
             raise _invalid_token(f": {start}")
         return cls(revision, key[1:])
 

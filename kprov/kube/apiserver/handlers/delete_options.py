@@ -1,4 +1,4 @@
-"""DeleteOptions: of the body, or of the query when there is no body.
+"""Read DeleteOptions from the body, or from the query if there is no body.
 
 Source: apiserver/pkg/endpoints/handlers/delete.go, apimachinery/pkg/apis/meta/v1/validation.
 """
@@ -21,7 +21,7 @@ _SCHEME: Final = "pkg/apis/meta/internalversion/scheme/register.go:27"
 
 
 def parse(query: Mapping[str, str], data: bytes, content_type: str) -> tuple[DeleteOptions, bool]:
-    """The options, and whether it is a dry run. Raises StatusError 400, 415, 422."""
+    """The options, and whether it is a dry run. Raise StatusError 400, 415 or 422."""
     obj = _read_body(data, content_type) if data else _read_query(query)
     delete_options.validate(obj)
     return delete_options.decode(obj)

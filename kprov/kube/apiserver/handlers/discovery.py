@@ -1,4 +1,4 @@
-"""Discovery: which groups, versions and resources are served, in the old form and aggregated.
+"""Discovery: the served groups, versions and resources, in the unaggregated and the aggregated form.
 
 Source: apiserver/pkg/endpoints/discovery and api/apidiscovery/v2.
 """
@@ -23,7 +23,7 @@ AGGREGATED_TYPE: Final = f"{JSON};{_PARAMETERS}"
 
 
 class Discovery:
-    """All documents, made once."""
+    """All discovery documents, built once."""
 
     def __init__(self, resources: Iterable[Resource], address: str) -> None:
         self._versions: dict[str, dict[str, list[Resource]]] = {}
@@ -37,17 +37,17 @@ class Discovery:
         }
 
     def has(self, path: str) -> bool:
-        """Whether there is a document at a path without a slash at its end."""
+        """Whether a path (without a trailing slash) has a document."""
         return path in self._documents
 
     def find_plain(self, path: str) -> Json | None:
-        """The document of a path in its old form, None when there is none. Shared: not to be changed."""
+        """The unaggregated document of a path, or None. Do not change the shared result."""
         return self._documents.get(path)
 
     def find_aggregated(self, path: str, accept: str) -> tuple[Json, str, str] | None:
-        """(document, media type, ETag), None where there is none of a path or it is not asked for.
+        """(document, media type, ETag); None if the path has no aggregated form or the client wants another.
 
-        Who takes both forms gets this one, whatever stands first. Raises StatusError 406.
+        Clients that accept both forms get this one. Raise StatusError 406.
         """
         found = self._aggregated.get(path)
         if found is None:
@@ -108,7 +108,7 @@ class Discovery:
 
 
 def is_routed(path: str) -> bool:
-    """Whether upstream serves a document by a route that has media types; the lists of groups are not."""
+    """Whether upstream's route of a document checks media types; those of the lists of groups do not."""
     return not (path == "/apis" or (path.startswith("/apis/") and path.count("/") == 2))
 
 
@@ -153,14 +153,14 @@ def _build_subresource_entry(resource: Resource, subresource: Subresource) -> Js
 
 
 def _hash_storage_version(resource: Resource) -> str:
-    """Tells a storage migrator in which version objects are written."""
+    """The storageVersionHash, by which storage migrators see the stored version."""
     group, version = storage_version(resource)
     digest = hashlib.sha256(f"{group}/{version}/{resource.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
 
 
 def _build_kind(resource: Resource, group: str, version: str, kind: str) -> Json:
-    """Group and version are empty where they are the list's own, as upstream leaves them."""
+    """Group and version are empty if they are the list's own, as upstream."""
     if (group, version) == (resource.group, resource.version):
         group = version = ""
     return {"group": group, "version": version, "kind": kind}

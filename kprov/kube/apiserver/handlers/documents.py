@@ -1,4 +1,4 @@
-"""What is served beside resources: discovery, OpenAPI, the version and the list of paths."""
+"""Paths that are not resources: discovery, OpenAPI, /version and the list of paths."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from kprov.kube.component_base.options import VERSION
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 
-#: Neither of the version nor of the paths is there another form.
+#: /version and the list of paths have this form only.
 _INDENTED: Final = negotiation.Form(pretty=True)
 _LISTS: Final = {"/", "/index.html"}
 
 
 class Documents:
-    """All of it, made once."""
+    """The documents, built once."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Documents:
         flags: Mapping[str, str],
         others: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """flags: the server's, as text by name. others: paths that are served elsewhere, by then."""
+        """flags: values by name, for /flagz. others: returns the paths of other parts of the server."""
         self._resources = tuple(resources)
         self._others = others
         self._discovery = Discovery(self._resources, address)
@@ -44,7 +44,7 @@ class Documents:
         self._zpages = Zpages(flags, self._list_paths())
 
     async def answer(self, request: Request) -> Response | None:
-        """The answer to a path, None when there is none."""
+        """The response for a path, or None."""
         path = request.path.rstrip("/")
         if request.path in _LISTS:
             path = "/"
@@ -55,7 +55,7 @@ class Documents:
         if path.startswith("/openapi/"):
             return await self._openapi.answer(request, request.path)
         if path in {"/", "/version"} or self._discovery.has(path):
-            # Upstream's handlers of the others do not look at the method.
+            # Upstream's handlers of the other paths ignore the method.
             if request.method != "GET" and path != "/" and is_routed(path):
                 raise status.method_not_allowed()
         elif request.method not in {"GET", "HEAD"}:

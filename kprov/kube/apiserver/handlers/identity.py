@@ -1,4 +1,4 @@
-"""Whether an object is the one that its request's path names.
+"""Check that an object has the name and namespace of the request's path.
 
 Source: upstream staging/src/k8s.io/apiserver/pkg/endpoints/handlers/rest.go (checkName).
 """
@@ -11,7 +11,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def check(obj: JsonObject, info: RequestInfo) -> None:
-    """An object that is sent, or made by a patch, has the name of the path, and its namespace or none."""
+    """Raise StatusError 400 unless the object has the path's name, and its namespace or none."""
     metadata = obj.get("metadata") or {}
     name, namespace = metadata.get("name"), metadata.get("namespace")
     if not name:

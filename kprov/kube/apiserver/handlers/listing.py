@@ -1,4 +1,4 @@
-"""LIST: bytes joined from the cache, or a page of the past from etcd."""
+"""LIST: join the bytes of cached entries, or read a page at an older revision from etcd."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EXPIRED = (
 
 @dataclass(frozen=True, slots=True)
 class ListResult:
-    """The entries of one answer, and what its metadata says."""
+    """The entries of one list and the values of its metadata."""
 
     entries: Sequence[Entry]
     revision: int
@@ -43,7 +43,7 @@ class ListResult:
 
 
 async def read_list(store: Store, options: ListOptions) -> ListResult:
-    """What a LIST gives. Raises StatusError: 410 for what is compacted, 504 for what is not there yet."""
+    """Read a list. Raise StatusError 410 for a compacted revision, 504 for a future one."""
     if options.token is not None:
         return await _read_from_storage(store, options, options.token.revision, options.token)
     exact = options.match == "Exact" or (options.limit and not options.match and options.revision)
@@ -56,7 +56,7 @@ async def read_list(store: Store, options: ListOptions) -> ListResult:
     entries = list(store.cache.select(options.selection))
     whole = options.revision == 0 and not store.strategy.pages_any_version
     if not options.limit or len(entries) < options.limit or whole:
-        # What any version will do for is given whole.
+        # A list at any revision (resourceVersion 0) ignores the limit.
         return ListResult(entries, revision)
     page = entries[: options.limit]
     if len(page) == len(entries) and not _has_more(store, options.selection, page[-1]):
@@ -68,7 +68,7 @@ async def read_list(store: Store, options: ListOptions) -> ListResult:
 
 
 def _has_more(store: Store, selection: Selection, last: Entry) -> bool:
-    """Whether anything else stands behind it: upstream looks at none of that once a page is full."""
+    """Whether another key follows. As upstream, it need not match the selectors."""
     fields = selection.fields
     if selection.is_everything or (fields is not None and fields.exact("metadata.name") is not None):
         return False
@@ -76,7 +76,7 @@ def _has_more(store: Store, selection: Selection, last: Entry) -> bool:
 
 
 async def catch_up(store: Store, revision: int | None) -> None:
-    """Let the cache be as new as a resourceVersion wants it: None the newest, 0 whatever there is."""
+    """Wait until the cache has the revision. None: the newest, 0: any."""
     if revision is None:
         await store.fresh()
         return
@@ -94,7 +94,7 @@ async def catch_up(store: Store, revision: int | None) -> None:
 
 
 def render(store: Store, listed: ListResult) -> bytes:
-    """The list's JSON, a line."""
+    """The JSON of the list, one line."""
     resource = store.resource
     metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}
     if listed.token is not None:
@@ -108,7 +108,7 @@ def render(store: Store, listed: ListResult) -> bytes:
 
 
 def _build_prefix(store: Store, options: ListOptions) -> str:
-    """Of all keys that may be listed."""
+    """The prefix of all keys of the list."""
     prefix, namespace = store.cache.prefix, options.selection.namespace
     return f"{prefix}{namespace}/" if namespace and store.resource.namespaced else prefix
 

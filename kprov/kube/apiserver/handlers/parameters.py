@@ -1,4 +1,4 @@
-"""Query parameters of the verbs: ListOptions, CreateOptions and their like, checked."""
+"""Parse and check the query parameters of verbs: ListOptions, CreateOptions, UpdateOptions, PatchOptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VALIDATION: Final = ["", "Ignore", "Strict", "Warn"]
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """What a list or a watch asks for. revision: None for no resourceVersion, 0 for "0"."""
+    """The parameters of a list or a watch. revision: None without resourceVersion."""
 
     selection: Selection
     revision: int | None = None
@@ -31,7 +31,7 @@ class ListOptions:
     limit: int = 0
     token: Token | None = None
     send_initial_events: bool = False
-    #: Whether a bookmark says where the initial events end.
+    #: Whether a bookmark marks the end of the initial events.
     marks_initial_end: bool = False
     bookmarks: bool = False
     timeout: int = 0
@@ -40,9 +40,9 @@ class ListOptions:
 def parse_list_options(
     info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
 ) -> ListOptions:
-    """ListOptions of a list, watch or deletecollection.
+    """Parse ListOptions of a list, watch or deletecollection. Raise StatusError 400 or 422.
 
-    gvk: of the objects as the client names them, which decides on field selectors; None: any field goes.
+    gvk: the kind of the objects, which decides which field selectors are allowed; None: all.
     """
     version, text = query.get("resourceVersion", ""), query.get("continue", "")
     match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents")
@@ -50,7 +50,7 @@ def parse_list_options(
     limit, seconds = parse_integer(query, "limit") or 0, parse_integer(query, "timeoutSeconds")
     by_query = watch and is_true(query.get("watch"))
     if by_query and initial is None and not match and version in {"", "0"}:
-        # What watches without a version always did, in the words that came later.
+        # A watch without a version always started with the existing objects.
         initial, match = "true", "NotOlderThan"
     errors = _check_watch(match, initial, text) if watch else _check_list(version, match, initial, text)
     if errors:
@@ -124,13 +124,13 @@ def _parse_selection(
             raise status.bad_request("fieldSelector metadata.name doesn't match requested name")
     elif info.name:
         fields = FieldSelector((*fields.terms, *FieldSelector.parse(f"metadata.name={info.name}").terms))
-    # The path of one namespace's watch names it twice: as what is watched, and as where that is.
+    # The path of a watch on one namespace has its name as the name and as the namespace.
     namespace = "" if info.resource == "namespaces" else info.namespace
     return Selection(namespace, None if labels.is_empty else labels, None if fields.is_empty else fields)
 
 
 def parse_write_options(context: RequestContext, query: Mapping[str, str], kind: str) -> None:
-    """DryRun and fieldManager of create, update and patch, into the context. Raises StatusError 422."""
+    """Set dryRun and fieldManager of a write in the context. Raise StatusError 422."""
     dry_run, manager = list_values(query, "dryRun"), query.get("fieldManager", "")
     validation = query.get("fieldValidation", "")
     errors = [*field_managers.check_manager_name(manager, "fieldManager"), *check_dry_run(dry_run)]
@@ -143,7 +143,7 @@ def parse_write_options(context: RequestContext, query: Mapping[str, str], kind:
 
 
 def parse_revision(text: str, *, listing: bool = False) -> int | None:
-    """A resourceVersion as a number, None for "". Raises StatusError 400."""
+    """Parse a resourceVersion; None for "". Raise StatusError 400."""
     if not text:
         return None
     why = ""

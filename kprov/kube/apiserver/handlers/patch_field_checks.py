@@ -1,4 +1,4 @@
-"""What a patch gives, judged as upstream judges it: with the fields the patch itself names twice or in vain.
+"""Field validation of a patched object, including duplicate and unknown fields of the patch itself.
 
 Source: apiserver/pkg/endpoints/handlers/patch.go (applyPatchToCurrentObject of each kind of patch).
 """
@@ -24,7 +24,7 @@ _OPERATION: Final = {"op", "path", "from", "value"}
 
 
 def find_warnings(data: bytes, document: Any, content_type: str) -> list[str]:
-    """Texts of fields that the patch's own text gives twice, and of those that operations do not have."""
+    """Warnings for duplicate fields of the patch and for unknown fields of JSON patch operations."""
     unknown: set[str] = set()
     if content_type == patch_types.JSON_PATCH and isinstance(document, list):
         for index, operation in enumerate(document):
@@ -44,16 +44,16 @@ def check_fields(
     remarked: list[str],
     shown: Callable[[], Any] | None,
 ) -> JsonObject:
-    """The patched object, pruned. remarked: see `remarks`; shown: what refusals name, None: the object.
+    """Remove unknown fields of the patched object; warn of them or raise StatusError 422.
 
-    Raises StatusError 422.
+    remarked: the result of `find_warnings`. shown: builds the value that the error shows, None: the object.
     """
     if shown is not None:
-        # What a strategic patch says of these is not looked at.
+        # Upstream ignores these fields of a strategic merge patch.
         for name, value in (("kind", gvk[2]), ("apiVersion", api_version(*gvk[:2]))):
             if isinstance(result.get(name), str):
                 result[name] = value
-    # Pruning changes it; a refusal is to name all that came of the patch.
+    # Pruning changes the object, and the error shows it as it was before.
     whole = orjson.dumps(result) if shown is None else b""
     try:
         found = body.apply_type_meta(result, gvk)
@@ -63,7 +63,7 @@ def check_fields(
         raise _invalid_error(whole, shown, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
     why = None
     if shown is not None:
-        # A strategic patch is merged as a document, and read as a type without any JSON.
+        # Upstream converts the result of a strategic merge patch to a Go type without encoding it as JSON.
         node = object_schema.builtin().node(gvk)
         why = typed_conversion.problem(node, found)
         found = typed_conversion.restore(node, found)

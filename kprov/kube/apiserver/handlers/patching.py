@@ -1,4 +1,4 @@
-"""PATCH: from the request's patch to a change of an object.
+"""PATCH: build the function that changes an object, from the body of the request.
 
 Source: apiserver/pkg/endpoints/handlers/patch.go.
 """
@@ -32,11 +32,11 @@ _TYPES: Final = (*_JSON_TYPES, patch_types.APPLY_YAML)
 
 
 def check_type(text: str) -> None:
-    """Raises StatusError 415 for a Content-Type that is no patch's, as upstream's routes do and then it does.
+    """Raise StatusError 415 for a Content-Type that is not a patch's, with the two texts that upstream has.
 
-    Before the body is asked for: its client may wait for leave to send it.
+    Call it before the body is read: the client may wait for 100 Continue.
     """
-    # A route takes one of several that stand there, in which its work sees no type.
+    # Upstream's route accepts a list of types if one of them matches; the handler behind it does not.
     if not any(named.partition(";")[0].strip() in _TYPES for named in text.split(",")):
         raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     if _strip_parameters(text) not in _TYPES:
@@ -44,7 +44,7 @@ def check_type(text: str) -> None:
 
 
 def media_type(request: Request) -> str:
-    """Of a patch; it has been checked."""
+    """The media type of a patch, which check_type has accepted."""
     return _strip_parameters(request.headers.get("Content-Type", ""))
 
 
@@ -60,9 +60,9 @@ def build_change(
     query: Mapping[str, str],
     subresource: str = "",
 ) -> tuple[Callable[[JsonObject | None], JsonObject], bool]:
-    """The change a patch asks for, and whether it makes what is missing (apply).
+    """Build the change, and return whether it creates a missing object (apply).
 
-    content_type: one that `check_type` takes. Raises StatusError 400, 422.
+    content_type: one that `check_type` accepts. Raise StatusError 400 or 422.
     """
     validation = query.get("fieldValidation", "")
     if content_type == patch_types.APPLY_YAML:
@@ -87,7 +87,7 @@ def build_change(
         else:
             result = patch_types.strategic_merge_patch(old, document, gvk)
         remarked = patch_field_checks.find_warnings(data, document, content_type) if mode != "Ignore" else []
-        # A second try is not to warn a second time.
+        # A retry must not repeat the warnings.
         context.warnings[:] = warned
         return patch_field_checks.check_fields(
             result, gvk, context, mode=mode, remarked=remarked, shown=shown
@@ -97,11 +97,11 @@ def build_change(
 
 
 def _decode_patch(data: bytes, content_type: str) -> Any:
-    """A patch that is JSON. Raises StatusError 400."""
+    """Decode a JSON patch, merge patch or strategic merge patch. Raise StatusError 400."""
     try:
         return go_json.loads(data)
     except go_json.JsonError as error:
-        # Upstream reads a strategic merge patch in another place than the two others.
+        # Upstream decodes a strategic merge patch in another function than the two others.
         prefix = "" if content_type == patch_types.STRATEGIC_MERGE_PATCH else "error decoding patch: "
         raise status.bad_request(f"{prefix}{error}") from None
 
@@ -143,7 +143,7 @@ def _build_apply(
                 resource = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
                 text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
-        # It was merged as it was sent: "1000m" for "1" is a change, and null a value.
+        # Apply merges the document as it was sent: "1000m" for "1" is a change, and null is a value.
         result: JsonObject = typed_conversion.restore(
             object_schema.builtin().node(gvk), patch_types.copied(merged)
         )
@@ -156,7 +156,7 @@ def _build_apply(
 
 
 def _check_kind(document: JsonObject, gvk: Gvk) -> None:
-    """What is applied names its kind and version. Raises StatusError 400."""
+    """Raise StatusError 400 unless the applied document has the kind and version of the path."""
     text, kind = document.get("apiVersion") or "", document.get("kind") or ""
     group, _, version = str(text).rpartition("/")
     if (group, version, kind) != gvk:
@@ -166,7 +166,7 @@ def _check_kind(document: JsonObject, gvk: Gvk) -> None:
 def _decode_applied(
     context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str
 ) -> JsonObject:
-    """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
+    """Check the applied document. Unknown fields are errors in every mode. Raise StatusError 400."""
     mode = body.parse_validation_mode(validation)
     applied = body.apply_type_meta(document, gvk)
     refusal = structured_check.refusal(object_schema.builtin().node(gvk), applied, gvk)

@@ -1,4 +1,4 @@
-"""Whether a request may be what it is: its path, its method, its timeout."""
+"""Checks of a request before its handler: the path, the method, the timeout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource, group_versions
 
-#: Subresources that are connections.
+#: Subresources that connect the client with a kubelet or a backend.
 CONNECT: Final = {"proxy", "exec", "attach", "portforward"}
 _GROUPS: Final = {group for group, _ in group_versions() if group}
 _ITEM: Final = {"get", "update", "patch", "delete"}
@@ -21,14 +21,14 @@ _EVERYWHERE: Final = {"list", "watch"}
 _COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
 
 
-#: What a request without a name was meant to be, where its path goes on behind the name.
+#: The verb of a path with a subresource but an empty name.
 _NAMED: Final = {"list": "get", "watch": "get", "deletecollection": "delete"}
 
 
 def check_method(method: str, info: RequestInfo, resource: Resource, tail: str = "") -> None:
-    """Whether the path exists (404), takes the method (405) and has its names (400), as upstream's routes.
+    """Raise StatusError 404 for an unknown path, 405 for a wrong method, 400 for a missing name.
 
-    tail: what of the path follows a subresource.
+    tail: the path behind the subresource.
     """
     if info.in_namespace and not resource.namespaced and resource.plural != "namespaces":
         raise status.path_not_found()
@@ -69,7 +69,7 @@ def _list_subresource_verbs(resource: Resource, info: RequestInfo) -> set[str]:
 
 
 def answer_unknown_path(path: str) -> Response:
-    """The 404 of a path that leads to nothing: below what is served a Status (raised), elsewhere a page."""
+    """The 404 of an unknown path: raise a Status below /api and known groups, else return plain text."""
     first, _, rest = path.removeprefix("/").partition("/")
     if first == "api" or (first == "apis" and rest.partition("/")[0] in _GROUPS):
         raise status.path_not_found()
@@ -78,9 +78,9 @@ def answer_unknown_path(path: str) -> Response:
 
 
 def parse_timeout(query: Mapping[str, str], most: float) -> float:
-    """How long a request that ends by itself may take: its `timeout`, a Go duration. Raises StatusError 400.
+    """The seconds of the parameter `timeout`, a Go duration. Raise StatusError 400.
 
-    most: when it asks for more, or for nothing.
+    most: the maximum and the default.
     """
     text = query.get("timeout")
     if not text:
@@ -93,6 +93,6 @@ def parse_timeout(query: Mapping[str, str], most: float) -> float:
 
 
 def check_connection(query: Mapping[str, str]) -> None:
-    """Raises StatusError 400 for a connection that is to be a dry run."""
+    """Raise StatusError 400 for a connection with the parameter dryRun."""
     if "dryRun" in query:
         raise status.bad_request("dryRun is not supported")

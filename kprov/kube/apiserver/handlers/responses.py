@@ -1,4 +1,4 @@
-"""Answers: objects, bytes and errors as HTTP responses."""
+"""Build HTTP responses from objects, bytes and errors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from kprov.kube.machinery.printers import tables as printer_tables
 from kprov.kube.machinery.resources import Resource, split_api_version
 from kprov.kube.machinery.status import StatusError, bad_request, failure, quoted
 
-#: Upstream compresses from this size on, at its fastest level.
+#: As upstream: responses from this size on are compressed, at the fastest level.
 GZIP_BYTES: Final = 128 * 1024
-#: Of all warnings of an answer, and of each once they are too many.
+#: The maximum length of all warnings, and of each one if they exceed it.
 _WARNINGS_RUNES: Final = 4096
 _WARNING_RUNES: Final = 256
 _NO_STORE: Final = "no-cache, private"
@@ -37,7 +37,7 @@ def build_headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[
     if media_type == JSON and not warnings:
         return _PLAIN.copy()
     result = CIMultiDict({"Content-Type": media_type, "Cache-Control": _NO_STORE})
-    # What a header cannot carry is left out, as upstream has it.
+    # As upstream: texts that a header cannot contain are left out.
     fitting = [text for text in dict.fromkeys(warnings) if not _CONTROL.search(text)]
     for text in shorten_warnings(fitting):
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -46,7 +46,7 @@ def build_headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[
 
 
 def shorten_warnings(texts: Iterable[str]) -> list[str]:
-    """Warnings as far as headers have room: all, or else the beginnings of the first ones.
+    """Shorten warnings to what headers may contain: all of them, or the beginnings of the first ones.
 
     Source: apiserver/pkg/endpoints/filters/warning.go.
     """
@@ -65,16 +65,16 @@ def shorten_warnings(texts: Iterable[str]) -> list[str]:
 
 
 def build_raw(body: bytes, warnings: Iterable[str] = ()) -> Response:
-    """JSON bytes as they are."""
+    """A response with encoded JSON."""
     return Response(body=body, headers=build_headers(JSON, warnings))
 
 
 async def compress(request: Request, response: Response) -> Response:
-    """The same response, gzipped when it is large and the client takes that."""
+    """Gzip the body of a large response if the client accepts that."""
     body = response.body
     if len(body) <= GZIP_BYTES:
         return response
-    # Upstream knows no q values: "gzip;q=0" is as good as nothing.
+    # Upstream ignores q values, and "gzip;q=0" is not "gzip".
     codings = request.headers.get("Accept-Encoding", "").split(",")
     if "gzip" not in [coding.strip() for coding in codings]:
         return response
@@ -85,20 +85,20 @@ async def compress(request: Request, response: Response) -> Response:
 
 
 def build_document(obj: JsonObject, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
-    """Any JSON document in the form asked for."""
+    """A response with a document in the negotiated form."""
     if form.media_type == YAML:
         from kprov.kube.machinery.go_text import yaml_writer
 
         return Response(
             body=yaml_writer.dumps(obj).encode(), status=code, headers=build_headers(YAML, warnings)
         )
-    # Go ends a document with a line feed, but not one that it indents.
+    # Go ends a document with a line feed unless it indents it.
     option = orjson.OPT_INDENT_2 if form.pretty else orjson.OPT_APPEND_NEWLINE
     return Response(body=go_json.dumps(obj, option), status=code, headers=build_headers(JSON, warnings))
 
 
 def check_include(form: Form, include_object: str) -> None:
-    """Raises StatusError 400 for a Table with an unknown ?includeObject."""
+    """Raise StatusError 400 for a Table with an unknown includeObject."""
     if form.kind == "Table" and include_object not in _INCLUDES:
         raise bad_request(
             "Unable to convert to Table as requested: "
@@ -114,10 +114,10 @@ def convert_form(
     include_object: str,
     shown: Callable[[JsonObject], JsonObject] | None = None,
 ) -> JsonObject:
-    """One object as Table or PartialObjectMetadata, or itself. Raises StatusError 400 and 406.
+    """Convert one object to a Table or PartialObjectMetadata if the form wants it.
 
-    resource: what it was asked of; an answer of another kind (Scale) has the columns of its own. shown: as of
-    printers.table.
+    resource: of the request; an object of another kind (Scale) has its own columns. shown: see
+    printers.table. Raise StatusError 400 or 406.
     """
     check_include(form, include_object)
     if not form.kind or obj.get("kind") == "Status":
@@ -129,7 +129,7 @@ def convert_form(
         revision = obj.get("metadata", {}).get("resourceVersion", "")
         metadata = {"resourceVersion": revision} if revision else {}
         if kind in {(resource.group, resource.kind), (resource.group, resource.list_kind)}:
-            # Items of a list do not say their kind; rows do.
+            # Items of a list have no kind; the objects of rows do.
             named = {"kind": resource.kind, "apiVersion": resource.api_version}
             objects = [named | item for item in obj["items"]] if "items" in obj else objects
             kind = None
@@ -148,7 +148,7 @@ def convert_form(
 
 
 def _not_acceptable(form: Form, found: str, resource: Resource, obj: JsonObject) -> StatusError:
-    # Upstream names its Go type, in the package of the group that holds the objects.
+    # Upstream shows its Go type, in the package of the group that stores the objects.
     package = resource.group.partition(".")[0]
     package = "core" if package in {"", "events"} else package
     text = f"you requested {form.kind}, but the requested object is {found} (*{package}.{obj['kind']})"
@@ -156,7 +156,7 @@ def _not_acceptable(form: Form, found: str, resource: Resource, obj: JsonObject)
 
 
 def convert_table(table: JsonObject, version: str) -> JsonObject:
-    """The same table in that version of meta.k8s.io, and the metadata in its rows with it."""
+    """Set the version of meta.k8s.io in a table and in the metadata of its rows."""
     table["apiVersion"] = f"meta.k8s.io/{version}"
     for row in table["rows"] or ():
         shown = row.get("object")
@@ -166,7 +166,7 @@ def convert_table(table: JsonObject, version: str) -> JsonObject:
 
 
 def build_error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> Response:
-    """A Status, with Retry-After where it says so."""
+    """A response with a Status, and with Retry-After if its details have it."""
     response = build_document(failure.status, form or Form(), code=failure.code, warnings=warnings)
     if failure.retry_after_seconds:
         response.headers["Retry-After"] = str(failure.retry_after_seconds)

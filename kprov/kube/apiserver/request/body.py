@@ -1,4 +1,4 @@
-"""Request bodies: read within limits, decoded from JSON or YAML, checked against the schema."""
+"""Request bodies: read up to a limit, decoded from JSON, YAML or protobuf, checked against the schema."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 ACCEPTED: Final = (JSON, YAML, decoder.MEDIA_TYPE)
 _NO_KIND: Final = "couldn't get version/kind; json parse error: "
-#: What upstream reads first of a document.
+#: The Go type into which upstream reads a document first.
 _GO_TYPE: Final = (
     r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 )
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_TYPE: Final = re.compile(f"{_WORD}(?:/{_WORD})?")
 _PARAMETER: Final = re.compile(rf'{_WORD}\s*=\s*(?:{_WORD}|"(?:[^"\\]|\\.)*")')
-#: Of a body that nothing could be made of.
+#: How many bytes of an invalid body the message shows.
 _SHOWN_BYTES: Final = 30
 _VALIDATION: Final = {"", "Ignore", "Warn", "Strict"}
-#: Another version, of the same fields, in which a kind may come.
+#: Another version with the same fields that a kind may have.
 _ALSO: Final[dict[Gvk, str]] = {("policy", "v1", "Eviction"): "policy/v1beta1"}
 
 
 class NotAnObjectError(ValueError):
-    """Something else than a JSON object."""
+    """The document is not a JSON object."""
 
 
 async def read(request: Request) -> bytes:
-    """The whole body; as upstream, whatever Content-Encoding says. Raises StatusError 413 above the limit."""
+    """The whole body. As upstream it ignores Content-Encoding. Raise StatusError 413 above the limit."""
     length = request.content_length
     if length is not None and length > MAX_BYTES:
         raise _too_large_error()
@@ -73,7 +73,7 @@ def _too_large_error() -> status.StatusError:
 
 
 def media_type(request: Request) -> str:
-    """Content-Type without parameters, in lower case; JSON when there is none, "" when it is malformed."""
+    """Content-Type in lower case without parameters; JSON if it is missing, "" if it is malformed."""
     text = request.headers.get("Content-Type", "")
     if not text:
         return JSON
@@ -82,25 +82,25 @@ def media_type(request: Request) -> str:
 
 @lru_cache(maxsize=256)
 def _parse_media_type(text: str) -> str:
-    """As Go's mime.ParseMediaType: a parameter that is none makes the whole malformed."""
+    """As Go's mime.ParseMediaType: an invalid parameter makes the whole malformed."""
     named, *rest = text.split(";")
     named = named.strip().lower()
     if not _MEDIA_TYPE.fullmatch(named):
         return ""
     if any(each.strip() and not _PARAMETER.fullmatch(each.strip()) for each in rest):
         return ""
-    # Only at the end a semicolon may stand for nothing.
+    # Only the last parameter may be empty.
     return "" if any(not each.strip() for each in rest[:-1]) else named
 
 
 def check_type(content_type: str) -> None:
-    """Raises StatusError 415 for what is not read here."""
+    """Raise StatusError 415 for a media type that the server does not read."""
     if content_type not in ACCEPTED:
         raise status.unsupported_media_type(ACCEPTED)
 
 
 def decode(data: bytes, content_type: str) -> Any:
-    """Any document. Raises StatusError 415 for other types, 400 for a body that is none."""
+    """Decode any document. Raise StatusError 415 for other media types, 400 for an invalid body."""
     try:
         return _decode(data, content_type)
     except ValueError as error:
@@ -130,7 +130,7 @@ def from_yaml(data: bytes) -> Any:
 
 
 def decode_object(data: bytes, content_type: str, gvk: Gvk) -> JsonObject:
-    """What a body of that kind says. Raises StatusError 400, 415."""
+    """Decode an object of that kind. Raise StatusError 400 or 415."""
     try:
         found = _decode(data, content_type)
         return check_type_meta({} if found is None else found, gvk)
@@ -155,11 +155,10 @@ def check_fields(
     data: bytes | None = None,
     content_type: str = JSON,
 ) -> JsonObject:
-    """What `typed` gave, with kind and version, pruned as Go's decoding would.
+    """Set kind and version, remove unknown fields as Go's decoding does, and warn of them or reject them.
 
-    Unknown fields are warned of or refused.
-
-    validation: the fieldValidation parameter; data: what it was made of, for duplicate fields.
+    obj: the result of `decode_object`. validation: the parameter fieldValidation. data: the body, to find
+    duplicate fields. Raise StatusError 400.
     """
     mode = parse_validation_mode(validation)
     if mode == "Ignore":
@@ -186,14 +185,14 @@ def parse_validation_mode(validation: str) -> str:
 
 
 def apply_type_meta(obj: Any, gvk: Gvk) -> JsonObject:
-    """The object with kind and version; where it lacks them they are those of the path. Raises as of_kind."""
+    """Check kind and version, and set those of the path if they are missing. Raise as check_type_meta."""
     return _set_type_meta(check_type_meta(obj, gvk), gvk)
 
 
 def check_type_meta(obj: Any, gvk: Gvk) -> JsonObject:
-    """The same object, which says that it is of that kind or says nothing.
+    """Return the object if it has that kind and version or none.
 
-    Raises ValueError for what cannot be told, StatusError 400 where it says that it is of another kind.
+    Raise ValueError if they cannot be read, StatusError 400 for another kind.
     """
     check_shape(obj)
     group, version, kind = gvk
@@ -215,7 +214,7 @@ def _set_type_meta(obj: JsonObject, gvk: Gvk) -> JsonObject:
 
 
 def check_shape(obj: Any) -> None:
-    """Raises ValueError for what is no object, or has a kind or version that is no text."""
+    """Raise ValueError unless it is an object whose kind and apiVersion are strings."""
     if not isinstance(obj, dict):
         raise NotAnObjectError(
             f"{_NO_KIND}json: cannot unmarshal {go_json.kind(obj)} into Go value of type {_GO_TYPE}"

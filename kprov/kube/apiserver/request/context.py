@@ -1,4 +1,4 @@
-"""Who asks for what: the facts of one API request that authentication, authorization and admission share."""
+"""The user, the parsed path and the state of one API request, which all layers share."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: Of a manager's name, where the request gives none.
+#: The maximum length of a field manager that comes from the user agent.
 _MANAGER_LENGTH: Final = 128
 
 
 @dataclass(slots=True)
 class Remarks:
-    """What is to be said of credentials that hold: Warning texts, annotations of the audit event."""
+    """Warning texts and audit annotations that valid credentials cause."""
 
     warnings: list[str] = field(default_factory=list)
     annotations: dict[str, str] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class UserInfo:
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    #: What its credentials gave rise to, None for nothing.
+    #: Warnings and audit annotations of the credentials.
     remarks: Remarks | None = field(default=None, compare=False, repr=False)
 
     def to_document(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ ANONYMOUS = UserInfo(name="system:anonymous", groups=("system:unauthenticated",)
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """A request's path and verb taken apart, as upstream's RequestInfo.
+    """The parsed path and verb of a request, as upstream's RequestInfo.
 
     For resource requests verb is one of get, list, watch, create, update, patch, delete, deletecollection;
     otherwise it is the lower-case HTTP method. Empty strings mean absent. For list, watch and
@@ -70,9 +70,9 @@ class RequestInfo:
 
 @dataclass(slots=True)
 class RequestContext:
-    """What travels with one request through the chain. `warnings` become Warning headers.
+    """The state of one request. `warnings` become Warning headers.
 
-    `applied`: the object comes out of server-side apply, which has written managedFields itself.
+    `applied`: server-side apply made the object and has set managedFields.
     """
 
     user: UserInfo
@@ -87,10 +87,10 @@ class RequestContext:
 
     @property
     def manager(self) -> str:
-        """Who owns what is written: the name that is given, or the user agent up to its first slash."""
+        """The owner of written fields: fieldManager, or the user agent up to its first slash."""
         return self.field_manager or self.user_agent.split("/", 1)[0][:_MANAGER_LENGTH]
 
     def annotate(self, key: str, value: str) -> None:
-        """Add to the audit event, as upstream's AddAuditAnnotation: the first value of a key stays."""
+        """Add an annotation to the audit event; the first value of a key stays, as upstream."""
         if self.audit_annotations is not None:
             self.audit_annotations.setdefault(key, value)

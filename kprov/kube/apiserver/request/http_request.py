@@ -1,4 +1,4 @@
-"""The request as the listener makes it, with what the chain hangs on it."""
+"""The HTTP request that the listener creates, with the attributes that the request chain sets."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kprov.kube.component_base.http11.response import BaseResponse
 AUDIT_ID: Final = istr("Audit-Id")
 SCHEMA_UID: Final = istr("X-Kubernetes-Pf-Flowschema-Uid")
 LEVEL_UID: Final = istr("X-Kubernetes-Pf-Prioritylevel-Uid")
-#: Ids look like random UUIDs: the beginning is of this process, the end of the request.
+#: Audit IDs look like random UUIDs. The prefix is one for the process, the end is a counter.
 _PREFIX: Final = str(uuid.uuid4())[:24]
 _NUMBERS: Final = count(secrets.randbits(40))
 
 
 class Seat(Protocol):
-    """Something that is in use by a request."""
+    """A place under a concurrency limit."""
 
     def leave(self) -> None:
-        """Harmless a second time."""
+        """Free the place. A second call does nothing."""
 
 
 class Ticket(Seat, Protocol):
@@ -55,13 +55,13 @@ class AuditRecord(Protocol):
 
 
 class Request(http11.Request):
-    """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
+    """`audit`: None without an audit event. `ticket`: None if no flow schema applies."""
 
     __slots__ = (
         "_audit_id",
         "audit",
         "is_long",
-        "long_answer",
+        "long_response",
         "metrics_label",
         "seat",
         "ticket",
@@ -72,30 +72,30 @@ class Request(http11.Request):
         super().__init__(*values, **named)
         self.audit: AuditRecord | None = None
         self._audit_id = ""
-        #: Of its credentials.
+        #: Warnings that the credentials cause.
         self.warnings: Sequence[str] = ()
         self.ticket: Ticket | None = None
-        #: What the request has to give back at its end: the ticket, or a place under a plain limit.
+        #: To be freed at the end of the request.
         self.seat: Seat | None = None
-        #: A watch or a connection: it is answered long before it ends.
+        #: A watch or a connection, whose head is sent long before its end.
         self.is_long = False
-        #: Of such a one the answer, from its head on.
-        self.long_answer: BaseResponse | None = None
-        #: What metrics count it as: "" for one of a resource, else the name of what is none; None: nothing.
+        #: The response to a long-running request, set when its head is sent.
+        self.long_response: BaseResponse | None = None
+        #: "" for requests to resources, else the value of the label resource; None: not counted.
         self.metrics_label: str | None = None
 
     @property
     def audit_id(self) -> str:
-        """The client's Audit-ID, or one of the request's own."""
+        """The Audit-ID header, or a new ID."""
         if not self._audit_id:
             self._audit_id = self.headers.get(AUDIT_ID) or f"{_PREFIX}{next(_NUMBERS):012x}"
         return self._audit_id
 
     def before_response(self, answer: BaseResponse) -> None:
-        """Called before an answer's head is sent, whoever sends it."""
+        """Set headers. The listener calls it before it sends the head of an answer."""
         headers = answer.headers
         if self.is_long:
-            self.long_answer = answer
+            self.long_response = answer
         ticket = self.ticket
         if ticket is not None:
             headers[SCHEMA_UID] = ticket.schema_uid
@@ -110,7 +110,7 @@ class Request(http11.Request):
 
 
 def replace_invalid_utf8(text: str) -> str:
-    """A header's value with bytes that are no UTF-8 replaced."""
+    """Replace bytes of a header that are not UTF-8 by U+FFFD."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

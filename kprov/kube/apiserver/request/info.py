@@ -1,4 +1,4 @@
-"""A path and a method taken apart. Source: apiserver/pkg/endpoints/request/requestinfo.go."""
+"""Parse a path and a method to a RequestInfo. Source: apiserver/pkg/endpoints/request/requestinfo.go."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _VERBS: Final = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
-#: A proxy's path, as far as it is this server's: what follows goes on as it came.
+#: The part of a proxy path that this server interprets; it forwards the rest unchanged.
 _PROXY: Final = re.compile(r"/api/v1/(?:namespaces/[^/]+/)?[^/]+/[^/]+/proxy/")
 _SELECTING: Final = {"list", "watch", "deletecollection"}
 _SPECIAL_NAMESPACE_SUBRESOURCES: Final = {"status", "finalize"}
 
 
-#: The same paths are asked for again and again: leases, nodes, what is looked up by its name.
+#: Clients request the same paths repeatedly, such as leases and nodes.
 _REMEMBERED: Final = 4096
 _SHORT: Final = 512
 
 
 def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo, str]:
-    """The request's info, and the path that follows a subresource ("/a/b" of .../proxy/a/b).
+    """The RequestInfo, and the path behind a subresource ("/a/b" of .../proxy/a/b).
 
-    path: still percent-encoded.
+    path: percent-encoded.
     """
     watch, fields = (query.get("watch"), query.get("fieldSelector")) if query else (None, None)
     if len(path) + len(fields or "") > _SHORT:
@@ -48,14 +48,14 @@ def _parse_cached(method: str, path: str, watch: str | None, fields: str | None)
 
 
 def _parse(method: str, path: str, watch: str | None, selector: str | None) -> tuple[RequestInfo, str]:
-    """watch, selector: the query's watch and fieldSelector."""
+    """watch, selector: the parameters watch and fieldSelector."""
     whole, kept = unquote(path), ""
     if "%" in path:
         proxy = _PROXY.match(path)
         if proxy is not None:
             path, kept = proxy[0].removesuffix("/"), path[proxy.end() - 1 :]
         path = unquote(path)
-    # Two slashes have nothing between them, which is no part of any path that there is.
+    # Two slashes have an empty part between them, which matches no route.
     parts = path.strip("/").split("/")
     plain = RequestInfo(path=whole, verb=method.lower(), is_resource_request=False)
     if len(parts) < 3 or parts[0] not in {"api", "apis"}:
@@ -83,7 +83,7 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
         is_resource_request=True,
         api_prefix=prefix,
         api_group=group,
-        # Where no path begins so, no version is served.
+        # No route begins with two slashes.
         api_version="" if path.startswith("//") else version,
         namespace=namespace,
         resource=resource,
@@ -114,13 +114,13 @@ def _find_verb(method: str, watch: str | None, *, has_name: bool) -> str:
 
 
 def is_watch_path(info: RequestInfo) -> bool:
-    """Whether it is one of the old paths that say watch before the resource."""
+    """Whether it is a deprecated path with /watch/ before the resource."""
     group = f"/apis/{info.api_group}" if info.api_group else "/api"
     return info.verb == "watch" and info.path.startswith(f"{group}/{info.api_version}/watch/")
 
 
 def _parse_field_terms(text: str) -> tuple[tuple[str, str], ...]:
-    """The equality terms of the field selector; one that cannot be read is refused later."""
+    """The equality terms of the field selector; () for an invalid one, which the verb rejects later."""
     try:
         selector = FieldSelector.parse(text)
     except SelectorError:

@@ -1,4 +1,4 @@
-"""What upstream says to an object of another kind than the path's.
+"""The message for an object of another kind than the path's.
 
 Source: apimachinery/pkg/runtime: scheme.go, conversion.go, error.go.
 """
@@ -13,15 +13,15 @@ from kprov.kube.machinery.resources import RESOURCES, api_version, split_api_ver
 
 Gvk = tuple[str, str, str]
 
-#: Of every version of every group, in Go's package metav1.
+#: Kinds of Go's package metav1 that every group version has.
 _OPTIONS: Final = {f"{verb}Options" for verb in ("Create", "Delete", "Get", "List", "Patch", "Update")}
 _CORE: Final = {"Status", "List", "APIGroup", "APIGroupList", "APIResourceList", "APIVersions"}
-#: Where a group's internal types do not stand in the package of its first word.
+#: Groups whose internal Go package is not named after the first word of the group.
 _PACKAGES: Final = {"": "core", "events.k8s.io": "core", "internal.apiserver.k8s.io": "apiserverinternal"}
 
 
 def describe_mismatch(found_version: str, found_kind: str, gvk: Gvk) -> str:
-    """The text of the 400; found_version is an apiVersion, gvk the kind that the path is of."""
+    """The message of the 400. found_version: an apiVersion. gvk: the kind of the path."""
     group, version, kind = gvk
     found_group, short = split_api_version(found_version)
     if (

@@ -1,4 +1,4 @@
-"""In which form a client wants its answer. Source: apiserver/pkg/endpoints/handlers/negotiation."""
+"""Negotiate the form of an answer. Source: apiserver/pkg/endpoints/handlers/negotiation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 _SERVED: Final = ("application/json", "application/yaml")
-#: Types in which there are also events, one after the other.
+#: Media types of streams of events.
 _STREAMED: Final = {JSON}
 
 
@@ -30,10 +30,10 @@ class Form:
 
 
 _LISTED: Final = (*_SERVED, f"{JSON};stream=watch")
-#: JSON of the object itself; forms that equal it are it.
+#: The object itself as JSON. Equal forms are this instance, so that `is` compares.
 PLAIN: Final = Form()
 _INDENTED: Final = Form(pretty=True)
-#: Programs that people read with; upstream indents for them.
+#: User agents of programs for people; upstream indents for them.
 _READERS: Final = ("curl", "Wget", "Mozilla/5.0")
 _CONVERSION: Final = {"as", "g", "v"}
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
@@ -47,9 +47,9 @@ def negotiate(
     is_routed: bool = True,
     is_list: bool = False,
 ) -> Form:
-    """What a request asks for; indented when it says so or a person reads it. Raises StatusError 406.
+    """The form that a request wants, with `pretty` set. Raise StatusError 406.
 
-    transforms, is_routed, is_list: as of form().
+    transforms, is_routed, is_list: see parse_accept.
     """
     accept = request.headers.get("Accept", "")
     found = parse_accept(accept, transforms=transforms, is_routed=is_routed, is_list=is_list)
@@ -57,14 +57,14 @@ def negotiate(
 
 
 def is_pretty(request: Request, query: Mapping[str, str]) -> bool:
-    """Whether it says that it is to be indented, or a person reads it."""
+    """Whether to indent: the parameter `pretty`, else by the user agent."""
     if "pretty" in query:
         return query["pretty"].lower() in {"1", "t", "true"}
     return request.headers.get("User-Agent", "").startswith(_READERS)
 
 
 def negotiate_error(request: Request, query: Mapping[str, str]) -> Form:
-    """In which form a client gets a Status: as `of`; who takes nothing of what there is may be a person."""
+    """The form of a Status: as `negotiate`, and indented JSON if the client accepts no form."""
     try:
         return negotiate(request, query, transforms=False, is_routed=False)
     except status.StatusError:
@@ -75,11 +75,11 @@ def negotiate_error(request: Request, query: Mapping[str, str]) -> Form:
 def parse_accept(
     accept: str, *, transforms: bool = True, is_routed: bool = True, is_list: bool = False
 ) -> Form:
-    """What an Accept header asks for. Raises StatusError 406 when none of its forms is served.
+    """The form that an Accept header wants. Raise StatusError 406 if the server has none of its forms.
 
-    transforms: whether there are tables and metadata of what is asked; of reviews there are none. is_routed:
-    all but /apis and its groups, where upstream's routes want one of their types by its very name first.
-    is_list: of what can also be watched, which a refusal of its route tells.
+    transforms: whether the resource has tables and partial metadata; reviews have none. is_routed: whether
+    upstream's route also requires one of its media types by its exact name; false for /apis and its groups.
+    is_list: whether the 406 also names the media type of watches.
     """
     if not accept or accept in {"*/*", JSON}:
         return PLAIN
@@ -102,7 +102,7 @@ def parse_accept(
 
 
 def _find_transform(values: Mapping[str, str]) -> str | None:
-    """The kind that a clause wants, "" for what there is, None for one that is none."""
+    """The kind that a clause wants; "" for the object itself, None for an unknown kind."""
     if not _CONVERSION.intersection(values):
         return ""
     named = values.get("g"), values.get("v"), values.get("as")
@@ -111,14 +111,14 @@ def _find_transform(values: Mapping[str, str]) -> str | None:
 
 
 def check_route(accept: str, served: Sequence[str] = _SERVED) -> None:
-    """Raises StatusError 406 for an Accept header that names no type of a route, nor all types."""
+    """Raise StatusError 406 unless the Accept header has `*/*` or one of the route's media types."""
     named = {clause.partition(";")[0].strip() for clause in accept.split(",")}
     if named.isdisjoint({*served, "*/*"}):
         raise status.not_acceptable(served)
 
 
 def not_acceptable_error(served: Iterable[str]) -> status.StatusError:
-    """The 406 of who takes a media type there is, in a form there is not."""
+    """The 406 for a known media type in an unknown form."""
     text = f"only the following media types are accepted: {', '.join(served)}"
     return status.failure(406, "NotAcceptable", text)
 
@@ -130,10 +130,10 @@ def parse_media_types(accept: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def parse_clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
-    """Media types of an Accept header with their parameters, best first. Shared: not to be changed.
+    """Media types of an Accept header with their parameters, best first. Do not change the shared result.
 
-    Source: goautoneg. Its order is no order: what is named goes before what is not, whatever their q say, so
-    it depends on how it is sorted, which for as few as these is by insertion.
+    Source: goautoneg. Its comparison is not transitive: a concrete type precedes a wildcard whatever their
+    q values. The result depends on the algorithm, which is insertion sort for so few elements.
     """
     found: list[_Clause] = []
     for text in accept.split(","):

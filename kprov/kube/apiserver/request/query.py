@@ -1,4 +1,4 @@
-"""Query parameters of the types that the verbs' options have."""
+"""Read query parameters: booleans, lists and 64-bit integers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 
 
 def is_true(text: str | None) -> bool:
-    """A boolean query parameter: present and neither 0 nor false, as upstream's conversion has it."""
+    """Whether a boolean parameter is present and neither "0" nor "false", as upstream converts it."""
     return text is not None and text.lower() not in {"0", "false"}
 
 
@@ -27,7 +27,7 @@ def list_values(query: Mapping[str, str], name: str) -> list[str]:
 
 
 def parse_integer(query: Mapping[str, str], name: str) -> int | None:
-    """A parameter of Go's type int64. Raises StatusError 400."""
+    """A parameter of Go's type int64, None if it is missing. Raise StatusError 400."""
     text = query.get(name)
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""The listener and the chain that every request runs through; TLS, workers, health and metrics.
+"""The listener, the chain of filters for each request, TLS, worker processes, health checks and metrics.
 
 Built by app.py. May import handlers and everything below them.
 """

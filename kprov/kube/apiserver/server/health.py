@@ -1,4 +1,7 @@
-"""/healthz, /livez, /readyz with named checks, and /metrics/slis of them, as upstream's healthz package."""
+"""/healthz, /livez and /readyz with named checks, and their results at /metrics/slis.
+
+Source: apiserver/pkg/server/healthz.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from kprov.kube.component_base.http11.response import Response
 
-#: None: well; otherwise the reason.
+#: None if healthy, else the reason.
 Check = Callable[[], str | Awaitable[str | None] | None]
 
 _BASES: Final = ("healthz", "livez", "readyz")
@@ -20,13 +23,13 @@ _SNIFFED: Final = _PLAIN | {"X-Content-Type-Options": "nosniff"}
 
 
 class Health:
-    """Checks by name, in the order in which they are shown."""
+    """The checks by name, in the order of the response."""
 
     def __init__(self) -> None:
         self._live: dict[str, Check] = {"ping": lambda: None, "log": lambda: None}
         self._ready: dict[str, Check] = {}
         self._hooks: dict[str, Check] = {}
-        #: Set when the server is stopping: ready no more, but alive.
+        #: The server is stopping: /readyz fails, /livez does not.
         self.stopping = False
         self._registry = CollectorRegistry()
         self._last = Gauge(
@@ -46,18 +49,18 @@ class Health:
         (self._ready if ready_only else self._live)[name] = check
 
     def add_hook(self, name: str, check: Check) -> None:
-        """Work done at start: until it is, nothing that needs it may be served, nor is the server alive."""
+        """Add the check of a post-start hook to all three endpoints."""
         self._hooks[f"poststarthook/{name}"] = check
 
     def _check_shutdown(self) -> str | None:
         return "process is shutting down" if self.stopping else None
 
     def format_slis(self) -> bytes:
-        """What the checks said so far, in Prometheus' text format."""
+        """The results so far in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def list_paths(self) -> list[str]:
-        """All that are answered."""
+        """The paths that `answer` serves."""
         return [
             f"/{base}{name}"
             for base in _BASES
@@ -70,7 +73,7 @@ class Health:
         return self._live | self._hooks
 
     async def answer(self, path: str, query: Mapping[str, str], excluded: Collection[str]) -> Response | None:
-        """The answer to a health path, None when it is none."""
+        """The response for a health path; None for other paths."""
         base, slash, name = path[1:].partition("/")
         if base not in _BASES:
             return None
@@ -104,7 +107,7 @@ class Health:
         return Response(status=500 if failed else 200, text="\n".join(lines) + "\n", headers=_SNIFFED)
 
     def _count_results(self, base: str, results: Mapping[str, str | None]) -> bool:
-        """Counts them; whether any failed."""
+        """Count the results; return whether any check failed."""
         for name, reason in results.items():
             self._last.labels(name, base).set(reason is None)
             self._all.labels(name, base, "success" if reason is None else "error").inc()

@@ -1,7 +1,7 @@
-"""The chain every request runs through: who, may they, what; and the listener.
+"""The filters that every request passes, and the listener.
 
-Order as upstream's DefaultBuildHandlerChain: authentication, audit, impersonation, priority and fairness,
-authorization, handler.
+The order is that of upstream's DefaultBuildHandlerChain: authentication, audit, impersonation, priority and
+fairness, authorization, handler.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _ENDLESS_SUBRESOURCES: Final = {"exec", "attach", "portforward", "proxy", "log"}
 
 
 class Server:
-    """Holds what all requests share."""
+    """The listener and the filters that all requests share."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Server:
         flow: FlowControl | None = None,
         request_seconds: float = 60.0,
     ) -> None:
-        """anonymous: whether a request without credentials is one of system:anonymous."""
+        """anonymous: whether system:anonymous may send a request; called for requests without credentials."""
         self.authenticator = authenticator
         self._authorizer = authorizer
         self._impersonator = impersonation.Impersonator(authorizer)
@@ -82,21 +82,21 @@ class Server:
         self._flow = flow
         self._seconds = request_seconds
         self.metrics = RequestMetrics()
-        #: Finds out what only a scrape of /metrics asks for.
+        #: Called before each scrape of /metrics, to read values that cost a request to etcd.
         self.before_scrape: Callable[[], Awaitable[None]] | None = None
         self._listener = Listener(self.handle, request_class=Request)
         self._inflight = 0
-        #: Done when the last request has been answered; only while stopping.
+        #: Done after the last response. Set only while the server stops.
         self._draining: asyncio.Future[None] | None = None
 
     async def start(
         self, *, address: str, port: int, context: ssl.SSLContext, reuse_port: bool = False
     ) -> None:
-        """Listen. OSError: the port is taken."""
+        """Start to listen. Raise OSError if the port is taken."""
         await self._listener.start(address or "0.0.0.0", port, context, reuse_port=reuse_port)
 
     async def stop(self, seconds: float = 10.0) -> None:
-        """Take no more connections and let running requests end."""
+        """Close the listening socket and wait until running requests end."""
         self._listener.stop_accepting()
         self._draining = asyncio.get_running_loop().create_future()
         if self._inflight:
@@ -104,7 +104,7 @@ class Server:
         await self._listener.close()
 
     async def handle(self, request: Request) -> BaseResponse:
-        """One request to its answer. Never raises but for cancellation."""
+        """Answer one request. Raise only CancelledError and ConnectionError."""
         query: Mapping[str, str] = request.query
         info, tail = request_info.parse(request.method, request.raw_path, query)
         if info.verb == "watch" or (info.is_resource_request and info.subresource in _ENDLESS_SUBRESOURCES):
@@ -141,7 +141,7 @@ class Server:
     async def _handle_long(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> BaseResponse:
-        """A watch or a connection: it counts as answered from its head on."""
+        """Answer a watch or a connection, which metrics count from the head of the response on."""
         request.is_long = True
         begin = perf_counter()
         running = self.metrics.begin_long(info, query)
@@ -155,11 +155,11 @@ class Server:
                 request.seat.leave()
             self.metrics.end_long(running)
             self._inflight -= waited_for
-            # Who has left has had an answer all the same.
-            begun = request.long_answer if response is None else response
+            # A client that closed the connection early has got the head.
+            begun = request.long_response if response is None else response
             if request.metrics_label is not None and begun is not None:
                 self.metrics.count(request, info, begun.status, perf_counter() - begin)
-                # As upstream: those that are lists by their path.
+                # As upstream: only watches that the query asks for, not those of /watch/ paths.
                 if info.verb == "watch" and "watch" in query:
                     self.metrics.count_size(request.metrics_label, info, _body_size(begun))
             if request.audit is not None and self._auditor is not None:
@@ -171,7 +171,7 @@ class Server:
     async def _respond(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> BaseResponse:
-        """The answer, errors made answers too."""
+        """Answer the request; turn exceptions into error responses."""
         try:
             if "timeout" in query and not request.is_long:
                 return await self._respond_in_time(request, info, query, tail)
@@ -190,7 +190,7 @@ class Server:
     async def _respond_in_time(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> BaseResponse:
-        """The answer within the time that the request has given itself. Raises StatusError 400 and 504."""
+        """Answer within the time of the parameter `timeout`. Raise StatusError 400 or 504."""
         try:
             seconds = request_checks.parse_timeout(query, self._seconds)
         except status.StatusError as error:
@@ -200,7 +200,7 @@ class Server:
             return await self._process(request, info, query, tail)
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.sleep(0)  # where that has passed by now, nothing is begun
+                await asyncio.sleep(0)  # a timeout that has already passed stops the request here
                 return await self._process(request, info, query, tail)
         except TimeoutError:
             raise status.timeout("request did not complete within the allotted timeout") from None
@@ -310,14 +310,14 @@ def _annotate_decision(event: AuditEvent, decision: Decision, reason: str) -> No
 
 
 def _forbidden_response(error: status.StatusError, request: Request, query: Mapping[str, str]) -> Response:
-    """Of who may not do that, which no browser takes for a page."""
+    """A 403 that browsers do not render as HTML."""
     response = responses.build_error(error, negotiation.negotiate_error(request, query))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
 def _body_size(answer: BaseResponse) -> int:
-    """The bytes of its body, as far as they have been sent."""
+    """The number of bytes of the body that were sent so far."""
     if isinstance(answer, StreamResponse):
         return answer.sent
     return len(answer.body) if isinstance(answer, Response) else 0

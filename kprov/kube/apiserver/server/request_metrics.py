@@ -1,6 +1,7 @@
-"""Requests counted and timed under upstream's names; the text is made when someone scrapes.
+"""Counts and durations of requests under upstream's names. A scrape builds the metric families.
 
-A request costs one look-up and three additions. Source: apiserver/pkg/endpoints/metrics/metrics.go.
+A request costs one dictionary lookup and three additions.
+Source: apiserver/pkg/endpoints/metrics/metrics.go.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _BOUNDS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
 _SIZES: Final = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)
-#: Of those, what the shorter histogram has.
+#: The buckets of the histogram that has fewer of them.
 _SLI_BOUNDS: Final = _BOUNDS[2:]
-#: As they are reported, where that is not the verb in capitals.
+#: The label of verbs that are not reported in capitals.
 _VERBS: Final = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"}
 _PLACE: Final = ("group", "version", "resource", "subresource", "scope", "component")
 _LABELS: Final = ("verb", "dry_run", *_PLACE)
@@ -40,38 +41,38 @@ _Key = tuple[str, str, str, str, str, str, str, str, int]
 
 
 def find_metrics_label(path: str, answer: BaseResponse) -> str | None:
-    """What a document is counted as; most are not."""
+    """The value of the label resource for a discovery document; None for paths that are not counted."""
     if path == "/openapi/v3":
         return "openapi/v3"
     if path.startswith("/openapi/v3/"):
         return "openapi/v3/"
-    # Only discovery of all groups at once has a tag.
+    # Only aggregated discovery has an ETag.
     return _DISCOVERY.get(path) if "ETag" in answer.headers else None
 
 
 class RequestMetrics:
-    """One for the process; register() makes it part of /metrics."""
+    """The request metrics of this process; `register` adds them to /metrics."""
 
     def __init__(self) -> None:
         self._entries: dict[_Key, list[float]] = {}
-        #: What `_entries` would have without the time in queues, as a difference.
+        #: The difference that the time in queues makes to `_entries`.
         self._waits: dict[_Key, list[float]] = {}
         self._dropped: dict[_Key, float] = {}
-        #: Of gets and lists that have been answered, by what they are of.
+        #: The sizes of responses to get and list, by labels.
         self._sizes: dict[tuple[str, ...], list[float]] = {}
-        #: Running now: reading, writing, and by labels those that go on long.
+        #: Requests that run now: reads, writes, and long-running ones by labels.
         self.reading = 0
         self.writing = 0
         self._long: dict[tuple[str, ...], int] = {}
         self._objects: Callable[[], Iterable[tuple[str, str, int, int]]] = tuple
 
     def register(self, objects: Callable[[], Iterable[tuple[str, str, int, int]]]) -> None:
-        """objects: gives (group, plural, how many are stored, changes received) of each resource."""
+        """objects: returns (group, plural, number of stored objects, received changes) of each resource."""
         self._objects = objects
         REGISTRY.register(self)
 
     def count(self, request: Request, info: RequestInfo, code: int, seconds: float) -> None:
-        """A request that has come to its handler and been answered. request: its `place` says to which."""
+        """Count a request that a handler has answered, by request.metrics_label and info."""
         key = _build_key(request, info, code)
         entry = self._entries.get(key)
         if entry is None:
@@ -89,13 +90,13 @@ class RequestMetrics:
             more[-1] -= ticket.waited
 
     def count_dropped(self, request: Request, info: RequestInfo) -> None:
-        """A request that found no room."""
+        """Count a request that priority and fairness rejected."""
         key = _build_key(request, info, 429)
         if key in self._dropped or len(self._dropped) < _MOST:
             self._dropped[key] = self._dropped.get(key, 0) + 1
 
     def count_size(self, place: str, info: RequestInfo, size: int) -> None:
-        """The bytes of the answer to a get or list, whatever its code."""
+        """Count the body size of a response to get or list, whatever its code."""
         key = (info.verb, *_build_labels(place, info))
         entry = self._sizes.get(key)
         if entry is None:
@@ -106,11 +107,11 @@ class RequestMetrics:
         entry[-1] += size
 
     def begin_long(self, info: RequestInfo, query: Mapping[str, str]) -> tuple[str, ...]:
-        """A watch or a connection; give what it returns to `ended`."""
+        """Count the start of a watch or a connection. Pass the result to `end_long`."""
         scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
         verb = _format_verb(info.verb, info.subresource)
         if verb == "WATCH" and query.get("watch", "0").lower() in {"0", "false"}:
-            # By its path, which upstream does not look at here.
+            # A /watch/ path, which upstream does not look at here.
             verb = "GET" if scope == "resource" else "LIST"
         place = (info.api_group, info.api_version, info.resource, info.subresource, scope, _COMPONENT)
         key = (verb, *place)
@@ -121,11 +122,11 @@ class RequestMetrics:
         self._long[key] -= 1
 
     def describe(self) -> Iterable[Metric]:
-        """None, so that registering asks for nothing."""
+        """No families: registration must not collect."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """For prometheus-client."""
+        """Called by prometheus-client at each scrape."""
         total = CounterMetricFamily(
             "apiserver_request_total",
             "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, "
@@ -284,7 +285,7 @@ def _format_verb(verb: str, subresource: str) -> str:
 
 
 def _find_scope(info: RequestInfo) -> str:
-    """Of the route: a name that is only selected by makes no other."""
+    """The scope of the route; a name in a field selector does not change it."""
     verb = info.verb
     if verb == "create":
         return "resource"

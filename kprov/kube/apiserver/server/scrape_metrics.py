@@ -1,4 +1,4 @@
-"""What of /metrics has to be asked for before it can be told: the build, the size of etcd's database.
+"""Metrics that are read at a scrape: the build and the size of etcd's database.
 
 Source: component-base/metrics/version.go, apiserver/pkg/storage/etcd3/metrics/metrics.go.
 """
@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from kprov.kube.apiserver.handlers.documents import build_version
 from kprov.kube.component_base import build_info
 
-#: Labels, and the fields of /version that they are.
+#: Labels, and the fields of /version with their values.
 _BUILD: Final = {
     "major": "major",
     "minor": "minor",
@@ -27,15 +27,15 @@ _BUILD: Final = {
     "compiler": "compiler",
     "platform": "platform",
 }
-#: There is one storage; upstream counts those of several.
+#: The server has one storage; upstream labels several.
 _STORAGE: Final = "etcd-0"
 
 
 class ScrapeMetrics:
-    """One for the process; register() makes it part of /metrics."""
+    """`register` adds them to /metrics."""
 
     def __init__(self, size: Callable[[], Awaitable[int | None]]) -> None:
-        """size: gives the bytes of the storage's file, None when it cannot be asked."""
+        """size: returns the size of etcd's database in bytes, None if etcd does not answer."""
         self._size = size
         self._bytes: int | None = None
         self._build: dict[str, str] | None = None
@@ -44,17 +44,17 @@ class ScrapeMetrics:
         REGISTRY.register(self)
 
     async def refresh(self) -> None:
-        """To be called before a scrape."""
+        """Read the values. Call it before each scrape."""
         if self._build is None:
             self._build = build_version(await asyncio.to_thread(build_info.current))
         self._bytes = await self._size()
 
     def describe(self) -> Iterable[Metric]:
-        """None, so that registering asks for nothing."""
+        """No families: registration must not collect."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """For prometheus-client."""
+        """Called by prometheus-client at each scrape."""
         if self._build is not None:
             build = GaugeMetricFamily(
                 "kubernetes_build_info",

@@ -1,4 +1,4 @@
-"""The listener's TLS: serving certificate, optional client certificates."""
+"""TLS of the listener: the serving certificate and optional client certificates."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kprov.kube.component_base.http11.handshake import Context
 
 log = logging.getLogger(__name__)
 
-#: OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for.
+#: OpenSSL's X509_V_FLAG_NO_CHECK_TIME; Python has no constant for it.
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 _VERSIONS: Final = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
-#: Go's names of TLS 1.2 suites and OpenSSL's, in Go's order of choice. Those of TLS 1.3 are always on.
+#: TLS 1.2 suites by Go's name with OpenSSL's name, in Go's order of preference. TLS 1.3 suites are always on.
 _SUITES: Final = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
@@ -40,17 +40,16 @@ _SUITES_13: Final = {
 
 
 def parse_minimum_version(name: str) -> ssl.TLSVersion:
-    """Of --tls-min-version. ValueError: one that is not there, or older than TLS 1.2."""
+    """The version of --tls-min-version. Raise ValueError for an unknown one or one below TLS 1.2."""
     if name not in _VERSIONS:
         raise ValueError(f'--tls-min-version: unknown tls version "{name}", known are {", ".join(_VERSIONS)}')
     return _VERSIONS[name]
 
 
 def select_ciphers(names: Sequence[str]) -> list[str]:
-    """OpenSSL's names of --tls-cipher-suites, as Go orders them.
+    """OpenSSL's names for --tls-cipher-suites, in Go's order.
 
-    All when none are named, [] when only those of TLS 1.3 are. ValueError: a suite that is not there, or
-    that is not safe.
+    Without names all suites, [] if all names are of TLS 1.3. Raise ValueError for an unknown or unsafe suite.
     """
     for name in names:
         if name not in _SUITES and name not in _SUITES_13:
@@ -59,7 +58,7 @@ def select_ciphers(names: Sequence[str]) -> list[str]:
 
 
 class ServingTls:
-    """An SSL context that follows its files: a renewed certificate needs no restart."""
+    """An SSL context that reloads changed files, so that a renewed certificate needs no restart."""
 
     def __init__(self, options: Namespace) -> None:
         self._certificate, self._key = options.tls_cert_file, options.tls_private_key_file
@@ -71,8 +70,8 @@ class ServingTls:
         else:
             self.context.minimum_version = ssl.TLSVersion.TLSv1_3
         self.context.set_alpn_protocols(["http/1.1"])
-        # Tickets cost a handshake a tenth, and each worker could only take its own; neither client-go nor
-        # kubectl keeps any.
+        # Session tickets add a tenth to the cost of a handshake, each worker accepts only its own, and
+        # neither client-go nor kubectl stores them.
         self.context.num_tickets = 0
         self.context.options |= ssl.OP_NO_TICKET
         self.context.load_cert_chain(self._certificate, self._key)
@@ -81,16 +80,16 @@ class ServingTls:
         for authority in self._authorities:
             self.context.load_verify_locations(cadata=authority.pem.decode("ascii", "ignore"))
             self.context.verify_mode = ssl.CERT_OPTIONAL
-        # Who asks with a certificate that is not in force gets an answer, and another credential may hold.
-        # An authority need not be a root, as in Go.
+        # An expired client certificate must not end the handshake: the request may have other credentials.
+        # As in Go, an authority does not have to be a root.
         self.context.verify_flags |= _NO_CHECK_TIME | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         self._seen = self._read_mtimes()
 
     def reload_if_changed(self) -> None:
-        """Take the files again when they are others than before; a broken pair is left alone and logged.
+        """Load the files again if they changed. Log a pair that does not load and keep the old one.
 
-        OpenSSL forgets no authority: certificates of those that are gone get through the handshake, and
-        are refused by who authenticates.
+        OpenSSL cannot remove an authority from a context. Certificates of removed authorities pass the
+        handshake, and the authenticator rejects them.
         """
         for authority in self._authorities:
             if authority.reload():

@@ -1,9 +1,9 @@
-"""Several processes on one port: the kernel spreads connections over them (SO_REUSEPORT).
+"""Several processes on one port: the kernel distributes connections over them (SO_REUSEPORT).
 
-Upstream has no flag for it, so the number comes from the environment. The first process is the one that
-systemd knows; the others answer requests only (no post-start hooks, no compaction) and end with it.
-There is one where nothing else is said. Each further one has caches of its own and hears of each write, so
-that they are worth it for many readers on a host with CPUs to spare; /metrics tells of the one that is asked.
+Upstream has no flag for this, so the number comes from the environment; the default is one. systemd starts
+the first process. It starts the secondary ones, which only answer requests (no post-start hooks, no
+compaction) and exit with it. Each process has its own watch cache and receives every write, so that more
+processes pay off for many readers on a host with free CPUs. /metrics describes the process that answers.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def count_processes() -> int:
-    """How many processes share the port.
-
-    Raises ValueError where the environment has no number from 1 on.
-    """
+    """The number of processes that share the port. Raise ValueError if the environment has no number >= 1."""
     text = os.environ.get(COUNT, "1")
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{COUNT}={text}: expected a number of processes from 1 on")
@@ -36,12 +33,12 @@ def count_processes() -> int:
 
 
 def is_secondary() -> bool:
-    """Whether this process is one of the others."""
+    """Whether another process of this server started this one."""
     return _ROLE in os.environ
 
 
 def end_with_parent() -> None:
-    """Have the kernel end this process when the first one is gone, however it went."""
+    """Have the kernel send SIGTERM to this process when the first one exits for any reason."""
     parent = int(os.environ[_ROLE])
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
@@ -49,7 +46,7 @@ def end_with_parent() -> None:
 
 
 async def run_secondaries() -> None:
-    """Run the others until cancelled; one that ends is started again."""
+    """Run the secondary processes until cancelled. Restart one that exits."""
     if is_secondary():
         return
     async with asyncio.TaskGroup() as group:

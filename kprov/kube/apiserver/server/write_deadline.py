@@ -1,4 +1,4 @@
-"""Work that is brought to its end, also when nobody waits for it any more."""
+"""Writes with a deadline, which run to their end even after the client has its answer."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Writes that nobody waits for: a loop alone does not keep its tasks.
+#: Writes whose client is gone. The event loop has only weak references to tasks.
 _left: Final[set[asyncio.Task[None]]] = set()
 
 
 async def finish_write(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    """The result of a write; StatusError 504 when it takes longer.
+    """The result of a write. Raise StatusError 504 if it takes longer than `seconds`.
 
-    Cancelled or too late, the write goes on: hooks must hear of what it did. How it ends then is only logged
-    where it is no answer of this server's, and not that it could not begin since its client left.
+    The write continues after the deadline and after cancellation, because the hooks of the registry must see
+    its result. Its exceptions are then logged, except StatusError and ClientGoneError.
     """
     loop = asyncio.get_running_loop()
-    # Neither asyncio.shield, of which newer Pythons complain when what is behind it fails, nor asyncio.wait,
-    # which comes back a turn of the loop later.
+    # asyncio.shield logs an exception of the inner task on newer Pythons, and asyncio.wait returns one
+    # iteration of the event loop later.
     answer: asyncio.Future[T] = loop.create_future()
     task = loop.create_task(_run_to_end(work, answer))
     timer = loop.call_later(seconds, _time_out, answer)
@@ -34,7 +34,7 @@ async def finish_write(work: Coroutine[Any, Any, T], seconds: float) -> T:
         return await answer
     except asyncio.CancelledError:
         if answer.done() and not answer.cancelled():
-            answer.exception()  # it came at the same moment, and nobody else takes it
+            answer.exception()  # retrieved, so that asyncio does not log it
         raise
     finally:
         timer.cancel()

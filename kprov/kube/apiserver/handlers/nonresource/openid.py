@@ -47,7 +47,7 @@ class OpenId:
             }
 
     def list_paths(self) -> list[str]:
-        """All that are answered."""
+        """The paths that `answer` serves."""
         return [*self._documents]
 
     def answer(self, path: str, method: str = "GET", accept: str = "") -> Response | None:

@@ -44,7 +44,7 @@ class Reloader:
         self._seen = _digest(path)
 
     async def run(self, seconds: float = SECONDS) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             await asyncio.sleep(seconds)
             await self.reload()
