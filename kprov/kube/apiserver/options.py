@@ -116,7 +116,7 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.string_map("runtime-config", "accepted, without effect")
     options = flags.parse(argv)
     #: Told at /flagz; what follows from them stands beside it.
-    options.flags = flags.shown(options)
+    options.flags = flags.render_values(options)
     given = sys.argv[1:] if argv is None else argv
     options.anonymous_auth_given = _is_given("anonymous-auth", given)
     options.oidc_given = any(_is_given(flag, given) for flag in _OIDC)

@@ -1,4 +1,4 @@
-"""kubeconfig, REST, reflector, store, informer, lister, work queue, leader election, events.
+"""kubeconfig, REST, store, informers, work queue, leader election, events.
 
 Called by every component but the API server. Imports component_base, api, machinery.
 """

@@ -1,6 +1,6 @@
-"""Whether a caller of a component's own port may do so, decided by the API server.
+"""Authentication and authorization on a component's own port, delegated to the API server.
 
-TokenReview tells who a bearer token is, SubjectAccessReview what they may; answers are kept for 10 seconds.
+TokenReview identifies a bearer token, SubjectAccessReview authorizes its user. Decisions are cached for 10 s.
 """
 
 import time
@@ -15,7 +15,7 @@ from kprov.kube.component_base.serving import peer_identity
 if TYPE_CHECKING:
     from aiohttp import web
 
-_KEEP_SECONDS: Final = 10.0
+_CACHE_SECONDS: Final = 10.0
 _MASTERS: Final = "system:masters"
 _VERBS: Final = {"GET": "get", "HEAD": "head", "POST": "post", "PUT": "put", "DELETE": "delete"}
 
@@ -31,12 +31,12 @@ class DelegatedAuth:
 
     async def __call__(self, request: "web.BaseRequest") -> bool:
         try:
-            user = await self._user(request)
-            return await self._may(user, _VERBS.get(request.method, "get"), request.path)
+            user = await self._authenticate(request)
+            return await self._is_allowed(user, _VERBS.get(request.method, "get"), request.path)
         except ClientError:
             return False
 
-    async def _user(self, request: "web.BaseRequest") -> User:
+    async def _authenticate(self, request: "web.BaseRequest") -> User:
         name, groups = peer_identity(request)
         if name:
             return name, (*groups, "system:authenticated")
@@ -53,7 +53,7 @@ class DelegatedAuth:
         user = status.get("user") or {}
         return user.get("username", ""), tuple(user.get("groups") or ())
 
-    async def _may(self, user: User, verb: str, path: str) -> bool:
+    async def _is_allowed(self, user: User, verb: str, path: str) -> bool:
         name, groups = user
         if not name:
             return False
@@ -61,7 +61,7 @@ class DelegatedAuth:
             return True
         key = (name, groups, verb, path)
         at, allowed = self._decisions.get(key, (0.0, False))
-        if time.monotonic() - at < _KEEP_SECONDS:
+        if time.monotonic() - at < _CACHE_SECONDS:
             return allowed
         review = {
             "apiVersion": "authorization.k8s.io/v1",

@@ -1,4 +1,4 @@
-"""What resources the server has."""
+"""API discovery: the resources that the server has."""
 
 import asyncio
 from dataclasses import dataclass
@@ -29,30 +29,30 @@ class ApiResource:
 
 
 @dataclass(frozen=True)
-class Discovered:
-    """``failed`` names group versions that did not answer, such as those of an absent extension server."""
+class DiscoveryResult:
+    """failed: group versions that did not respond, such as those of an absent extension server."""
 
     resources: tuple[ApiResource, ...]
     failed: tuple[str, ...] = ()
 
 
-async def discover(client: RestClient) -> Discovered:
-    """All resources, each once, in the group's preferred version. Raises ClientError when nothing answers."""
+async def discover(client: RestClient) -> DiscoveryResult:
+    """All resources, each once, in the group's preferred version. ClientError: no response."""
     resources: dict[tuple[str, str], ApiResource] = {}
     failed: list[str] = []
     for path in ("/api", "/apis"):
         answer = orjson.loads(await client.request("GET", path, headers={"Accept": _AGGREGATED}))
         if answer.get("kind") == "APIGroupDiscoveryList":
-            found = _aggregated(answer)
+            found = _parse_aggregated(answer)
         else:
-            found, broken = await _each(client, answer)
+            found, broken = await _discover_versions(client, answer)
             failed += broken
         for resource in found:
             resources.setdefault((resource.group, resource.plural), resource)
-    return Discovered(tuple(resources.values()), tuple(failed))
+    return DiscoveryResult(tuple(resources.values()), tuple(failed))
 
 
-def _aggregated(answer: dict[str, Any]) -> list[ApiResource]:
+def _parse_aggregated(answer: dict[str, Any]) -> list[ApiResource]:
     return [
         ApiResource(
             group["metadata"].get("name") or "",
@@ -68,8 +68,10 @@ def _aggregated(answer: dict[str, Any]) -> list[ApiResource]:
     ]
 
 
-async def _each(client: RestClient, answer: dict[str, Any]) -> tuple[list[ApiResource], list[str]]:
-    """The older way: one request a group version."""
+async def _discover_versions(
+    client: RestClient, answer: dict[str, Any]
+) -> tuple[list[ApiResource], list[str]]:
+    """Discovery without aggregation: one request for each group version."""
     versions = [("", version) for version in answer.get("versions") or () if isinstance(version, str)]
     for group in answer.get("groups") or ():
         preferred = (group.get("preferredVersion") or {}).get("version")
@@ -77,7 +79,7 @@ async def _each(client: RestClient, answer: dict[str, Any]) -> tuple[list[ApiRes
         names.sort(key=lambda name: name != preferred)
         versions += [(group["name"], name) for name in names]
     answers = await asyncio.gather(
-        *(_one(client, group, version) for group, version in versions), return_exceptions=True
+        *(_discover_version(client, group, version) for group, version in versions), return_exceptions=True
     )
     found: list[ApiResource] = []
     failed = []
@@ -91,7 +93,7 @@ async def _each(client: RestClient, answer: dict[str, Any]) -> tuple[list[ApiRes
     return found, failed
 
 
-async def _one(client: RestClient, group: str, version: str) -> list[ApiResource]:
+async def _discover_version(client: RestClient, group: str, version: str) -> list[ApiResource]:
     path = f"/apis/{group}/{version}" if group else f"/api/{version}"
     answer = orjson.loads(await client.request("GET", path))
     return [

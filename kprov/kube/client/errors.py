@@ -1,8 +1,8 @@
-"""What can go wrong between a component and the API server.
+"""Errors of requests to the API server.
 
 ClientError
 ├── ApiError          the server answered with a metav1.Status
-└── TransportError    no answer: refused, reset, timed out, TLS
+└── TransportError    no response: refused, reset, timed out, TLS
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ class ClientError(Exception):
 
 
 class TransportError(ClientError):
-    """The server could not be reached or fell silent; trying again later may help."""
+    """The server could not be reached or did not respond. A retry may help."""
 
 
 class ApiError(ClientError):
-    """A refusal. ``status`` is the metav1.Status document, ``code`` HTTP's, ``reason`` e.g. NotFound."""
+    """An error response. ``status``: the metav1.Status. ``code``: HTTP's. ``reason``: such as NotFound."""
 
     def __init__(self, status: dict[str, Any], code: int) -> None:
         self.status = status
@@ -28,7 +28,7 @@ class ApiError(ClientError):
 
     @property
     def retry_after(self) -> float:
-        """Seconds the server asks to wait, 0 when it does not."""
+        """Seconds that the server asks to wait. 0 if it does not."""
         return float((self.status.get("details") or {}).get("retryAfterSeconds") or 0)
 
     @property
@@ -37,7 +37,7 @@ class ApiError(ClientError):
 
     @property
     def is_conflict(self) -> bool:
-        """Somebody changed the object meanwhile (not: it exists already)."""
+        """Another client has changed the object meanwhile. Not for AlreadyExists."""
         return self.code == 409 and self.reason != "AlreadyExists"
 
     @property
@@ -46,7 +46,7 @@ class ApiError(ClientError):
 
     @property
     def is_expired(self) -> bool:
-        """The resource version is too old to watch from: list again."""
+        """The resource version is too old to watch from. List again."""
         return self.code == 410 or self.reason in {"Expired", "Gone"}
 
     @property

@@ -1,4 +1,4 @@
-"""Events about objects, joined and limited before they are sent (client-go's recorder and correlator)."""
+"""Events about objects, aggregated and rate limited (client-go's recorder and correlator)."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ _RETRY_SECONDS: Final = 10.0
 
 
 def reference(obj: Any, api_version: str = "", kind: str = "", field_path: str = "") -> ObjectReference:
-    """A reference to a view; objects from lists and watches carry no kind, so it is named here."""
+    """A reference to an object. kind: objects from lists and watches have none."""
     meta = obj.metadata
     return ObjectReference(
         api_version=api_version or obj.api_version,
@@ -45,27 +45,27 @@ def reference(obj: Any, api_version: str = "", kind: str = "", field_path: str =
 
 
 @dataclass
-class _Sent:
+class _SentEvent:
     name: str
     count: int
 
 
 @dataclass
-class _Similar:
+class _SimilarEvents:
     messages: set[str]
     since: float
 
 
 class EventRecorder:
-    """Sends in the background, in order; what the server refuses or what is too much is dropped."""
+    """Sends events in the background, in order. Drops those that the server rejects or that are too many."""
 
     def __init__(self, client: "RestClient", *, component: str, host: str = "") -> None:
         self._client = client
         self._source = {"component": component} | ({"host": host} if host else {})
         self._component = component
         self._host = host
-        self._sent: OrderedDict[tuple[str, ...], _Sent] = OrderedDict()
-        self._similar: OrderedDict[tuple[str, ...], _Similar] = OrderedDict()
+        self._sent: OrderedDict[tuple[str, ...], _SentEvent] = OrderedDict()
+        self._similar: OrderedDict[tuple[str, ...], _SimilarEvents] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, ...], TokenBucket] = OrderedDict()
         self._pending: asyncio.Queue[tuple[ObjectReference, str, str, str, str]] = asyncio.Queue(_PENDING_MAX)
         self._task: asyncio.Task[None] | None = None
@@ -73,9 +73,9 @@ class EventRecorder:
     def event(
         self, about: ObjectReference, kind: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:
-        """Never blocks and never raises. Must be called in the event loop."""
+        """Queue an event. Never blocks and never raises. Call it in the event loop."""
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._work(), name="events")
+            self._task = asyncio.get_running_loop().create_task(self._send_pending(), name="events")
         log.debug("event for %s %s/%s: %s %s", about.kind, about.namespace, about.name, reason, message)
         try:
             self._pending.put_nowait((about, kind, reason, message, _now()))
@@ -83,7 +83,7 @@ class EventRecorder:
             log.warning("too many events, dropped: %s %s %s", about.name, reason, message)
 
     async def close(self) -> None:
-        """Send what is pending, for at most two seconds."""
+        """Send pending events, for at most two seconds."""
         if self._task is None:
             return
         try:
@@ -94,7 +94,7 @@ class EventRecorder:
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    async def _work(self) -> None:
+    async def _send_pending(self) -> None:
         while True:
             item = await self._pending.get()
             try:
@@ -106,11 +106,11 @@ class EventRecorder:
 
     async def _send(self, about: ObjectReference, kind: str, reason: str, message: str, when: str) -> None:
         spam = (about.kind, about.namespace, about.name, about.uid)
-        bucket = _remembered(self._buckets, spam, lambda: TokenBucket(_SPAM_QPS, _SPAM_BURST))
+        bucket = _get_or_create(self._buckets, spam, lambda: TokenBucket(_SPAM_QPS, _SPAM_BURST))
         if not bucket.try_take():
             return
         group = (*spam, kind, reason)
-        similar = _remembered(self._similar, group, lambda: _Similar(set(), time.monotonic()))
+        similar = _get_or_create(self._similar, group, lambda: _SimilarEvents(set(), time.monotonic()))
         if time.monotonic() - similar.since > _SIMILAR_SECONDS:
             similar.messages.clear()
         similar.since = time.monotonic()
@@ -156,7 +156,7 @@ class EventRecorder:
         await self._client.request(
             "POST", path, body=self._document(about, name, kind, reason, message, when)
         )
-        self._sent[key] = _Sent(name, 1)
+        self._sent[key] = _SentEvent(name, 1)
         while len(self._sent) > _CACHE_SIZE:
             self._sent.popitem(last=False)
 
@@ -189,7 +189,7 @@ class EventRecorder:
         }
 
 
-def _remembered(cache: OrderedDict[tuple[str, ...], Any], key: tuple[str, ...], make: Any) -> Any:
+def _get_or_create(cache: OrderedDict[tuple[str, ...], Any], key: tuple[str, ...], make: Any) -> Any:
     if key not in cache:
         cache[key] = make()
         while len(cache) > _CACHE_SIZE:

@@ -1,4 +1,4 @@
-"""One informer per resource and selection, shared by all who ask (client-go's SharedInformerFactory)."""
+"""One shared informer for each resource and selection (client-go's SharedInformerFactory)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ Object = TypeVar("Object")
 
 
 class InformerFactory:
-    """Ask for informers and add handlers first, then ``run``; informers asked for later start at once."""
+    """Get informers and add handlers first, then ``run``. Later informers start immediately."""
 
     def __init__(self, client: "RestClient") -> None:
         self._client = client
@@ -59,7 +59,7 @@ class InformerFactory:
         field_selector: str = "",
         indexers: Mapping[str, IndexFunction] | None = None,
     ) -> Informer[Any]:
-        """The shared informer of that resource, view and selection; new indexers are added to it."""
+        """The shared informer of that resource, view and selection. Adds new indexers to it."""
         key = (group, version, plural, view, namespace, label_selector, field_selector)
         informer = self._informers.get(key)
         if informer is None:
@@ -90,7 +90,7 @@ class InformerFactory:
                 task.cancel()
 
     async def wait_for_sync(self) -> None:
-        """Until every informer asked for so far has its first list."""
+        """Wait until every informer so far has its first list."""
         for informer in list(self._informers.values()):
             await informer.wait_for_sync()
 

@@ -1,4 +1,4 @@
-"""A local copy of one resource, kept up to date by list and watch (client-go's shared informer)."""
+"""A local copy of one resource, updated by list and watch (client-go's shared informer)."""
 
 import asyncio
 import builtins
@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 
 Object = TypeVar("Object")
 
-# Watches end after 5 to 10 minutes, so that those of a restarted server do not stay unbalanced for ever.
+# Watches end after 5 to 10 minutes, so that clients spread over restarted servers again.
 _WATCH_SECONDS: Final = 300
-# A watch that ends sooner than this is taken for trouble and not repeated at once.
+# After a watch that ends sooner the informer waits before the next.
 _SHORT_WATCH_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Handler(Generic[Object]):
-    """Plain functions, called in the order of the changes, in the event loop: they must be quick."""
+    """Functions that are called in the order of the changes, in the event loop. They must return quickly."""
 
     on_add: Callable[[Object], None] | None = None
     on_update: Callable[[Object, Object], None] | None = None
@@ -37,7 +37,7 @@ class Handler(Generic[Object]):
 
 
 class Informer(Generic[Object]):
-    """Lists, then watches from there; after a broken watch goes on from the last version it saw."""
+    """Lists, then watches. After a broken watch it goes on from the last resource version."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Informer(Generic[Object]):
         self._handlers: list[Handler[Object]] = []
         self._synced = asyncio.Event()
         self._version = ""
-        # What the next list may answer from: "0" any state at hand, "" the newest.
+        # Resource version of the next list: "0" accepts any cached state, None asks for the newest.
         self._list_version: str | None = "0"
 
     @property
@@ -76,7 +76,7 @@ class Informer(Generic[Object]):
         on_update: Callable[[Object, Object], None] | None = None,
         on_delete: Callable[[Object], None] | None = None,
     ) -> None:
-        """``on_update(old, new)``. What is in the store already is added right away."""
+        """``on_update(old, new)``. ``on_add`` gets the objects that are in the store already."""
         handler = Handler(on_add, on_update, on_delete)
         self._handlers.append(handler)
         for obj in self.store:
@@ -98,7 +98,7 @@ class Informer(Generic[Object]):
         await self._synced.wait()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """List and watch until cancelled."""
         backoff = Backoff(initial=0.4, maximum=8.0, jitter=0.5, reset_after=30.0)
         where = self.resource.path(self._namespace)
         failing = False
@@ -117,14 +117,14 @@ class Informer(Generic[Object]):
                 else:
                     log.warning("%s: %s", where, error)
             except TransportError as error:
-                # Fifty informers and a server away for a minute: one line each says it all.
+                # A server that is away for a minute fails fifty informers: each logs one warning.
                 again = failing and time.monotonic() - start < _SHORT_WATCH_SECONDS
                 log.log(logging.DEBUG if again else logging.WARNING, "%s", error)
                 failing = True
                 await asyncio.sleep(backoff.next())
                 continue
             except (msgspec.MsgspecError, ValueError):
-                log.exception("%s: an answer that cannot be read", where)
+                log.exception("%s: malformed response", where)
                 self._version = ""
             if time.monotonic() - start < _SHORT_WATCH_SECONDS:
                 await asyncio.sleep(backoff.next())
@@ -146,9 +146,9 @@ class Informer(Generic[Object]):
         listed = {key_of(obj): obj for obj in answer.items or []}
         for namespace, name in self.store.all_keys():
             if (namespace, name) not in listed:
-                self._removed(namespace, name, None)
+                self._remove(namespace, name, None)
         for obj in listed.values():
-            self._changed(obj)
+            self._put(obj)
         self._version = answer.resource_version
         self._list_version = answer.resource_version or "0"
         self._synced.set()
@@ -175,11 +175,11 @@ class Informer(Generic[Object]):
 
     def _apply(self, event: WatchEvent[Object]) -> None:
         if event.type in {"ADDED", "MODIFIED"}:
-            self._changed(event.object)
+            self._put(event.object)
         elif event.type == "DELETED":
-            self._removed(*key_of(event.object), event.object)
+            self._remove(*key_of(event.object), event.object)
 
-    def _changed(self, obj: Object) -> None:
+    def _put(self, obj: Object) -> None:
         old = self.store.put(obj)
         if old is None:
             for handler in self._handlers:
@@ -188,8 +188,8 @@ class Informer(Generic[Object]):
             for handler in self._handlers:
                 _call(handler.on_update, old, obj)
 
-    def _removed(self, namespace: str, name: str, last: Object | None) -> None:
-        """Handlers get the last state: the server's, or the one we knew when the end was missed."""
+    def _remove(self, namespace: str, name: str, last: Object | None) -> None:
+        """Handlers get the last state: the server's, or the store's if the watch missed the deletion."""
         old = self.store.remove(namespace, name)
         final = last if last is not None else old
         if old is not None and final is not None:

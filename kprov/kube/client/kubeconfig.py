@@ -1,4 +1,4 @@
-"""kubeconfig files, and the service account a pod finds mounted (clientcmd, rest.InClusterConfig)."""
+"""kubeconfig files, and the service account mounted in a pod (clientcmd, rest.InClusterConfig)."""
 
 import base64
 import os
@@ -14,12 +14,12 @@ _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class KubeconfigError(ClientError, FatalError):
-    """A kubeconfig that cannot be used; the text names file and field."""
+    """An unusable kubeconfig. The text names file and field."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientConfig:
-    """Where the server is and who we are. Of each pair file/data, data wins as in clientcmd."""
+    """The server's address and the client's credentials. Data wins over files, as in clientcmd."""
 
     server: str
     namespace: str = "default"
@@ -41,7 +41,7 @@ class ClientConfig:
 
 
 def load(path: str | Path, context: str = "") -> ClientConfig:
-    """The current (or the named) context of a file. Relative file names are relative to it."""
+    """The current or the named context of a file. Paths are relative to its folder."""
     import yaml
 
     try:
@@ -54,30 +54,32 @@ def load(path: str | Path, context: str = "") -> ClientConfig:
     if not isinstance(document, dict):
         raise KubeconfigError(f"{path}: expected a mapping with clusters, users and contexts")
     name = context or document.get("current-context") or ""
-    chosen = _named(document, "contexts", name, path).get("context") or {}
-    cluster = _named(document, "clusters", chosen.get("cluster", ""), path).get("cluster") or {}
-    user = _named(document, "users", chosen["user"], path).get("user") or {} if chosen.get("user") else {}
+    chosen = _find_named(document, "contexts", name, path).get("context") or {}
+    cluster = _find_named(document, "clusters", chosen.get("cluster", ""), path).get("cluster") or {}
+    user = (
+        _find_named(document, "users", chosen["user"], path).get("user") or {} if chosen.get("user") else {}
+    )
     if not cluster.get("server"):
         raise KubeconfigError(f"{path}: clusters[{chosen.get('cluster')}].cluster.server is missing")
     folder = Path(path).resolve().parent
     return ClientConfig(
         server=str(cluster["server"]).rstrip("/"),
         namespace=chosen.get("namespace") or "default",
-        ca_file=_file(cluster, "certificate-authority", folder),
-        ca_data=_data(cluster, "certificate-authority-data", path),
-        cert_file=_file(user, "client-certificate", folder),
-        cert_data=_data(user, "client-certificate-data", path),
-        key_file=_file(user, "client-key", folder),
-        key_data=_data(user, "client-key-data", path),
+        ca_file=_file_path(cluster, "certificate-authority", folder),
+        ca_data=_decode_data(cluster, "certificate-authority-data", path),
+        cert_file=_file_path(user, "client-certificate", folder),
+        cert_data=_decode_data(user, "client-certificate-data", path),
+        key_file=_file_path(user, "client-key", folder),
+        key_data=_decode_data(user, "client-key-data", path),
         token=user.get("token") or "",
-        token_file=_file(user, "tokenFile", folder),
+        token_file=_file_path(user, "tokenFile", folder),
         tls_server_name=cluster.get("tls-server-name") or "",
         insecure=bool(cluster.get("insecure-skip-tls-verify")),
     )
 
 
 def in_cluster() -> ClientConfig:
-    """What a pod is given: KUBERNETES_SERVICE_HOST and the mounted token."""
+    """The configuration in a pod: KUBERNETES_SERVICE_HOST and the mounted token."""
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if not host or not port:
         raise KubeconfigError("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined in a pod")
@@ -89,19 +91,19 @@ def in_cluster() -> ClientConfig:
     )
 
 
-def _named(document: Mapping[str, Any], section: str, name: str, path: str | Path) -> Mapping[str, Any]:
+def _find_named(document: Mapping[str, Any], section: str, name: str, path: str | Path) -> Mapping[str, Any]:
     for entry in document.get(section) or []:
         if entry.get("name") == name:
             return dict(entry)
     raise KubeconfigError(f"{path}: {section}: there is no {name!r}")
 
 
-def _file(section: Mapping[str, Any], field: str, folder: Path) -> str:
+def _file_path(section: Mapping[str, Any], field: str, folder: Path) -> str:
     name = section.get(field)
     return str(folder / name) if name else ""
 
 
-def _data(section: Mapping[str, Any], field: str, path: str | Path) -> bytes:
+def _decode_data(section: Mapping[str, Any], field: str, path: str | Path) -> bytes:
     try:
         return base64.b64decode(section.get(field) or "", validate=True)
     except ValueError as error:

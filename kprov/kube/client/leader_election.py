@@ -1,7 +1,6 @@
-"""One of several processes works, by holding a Lease (client-go's leaderelection).
+"""Leader election by a Lease (client-go's leaderelection).
 
-Clocks of hosts need not agree: a candidate measures on its own clock how long
-it has seen the lease unchanged.
+The clocks of the hosts need not agree: a candidate measures on its own clock how long the lease is unchanged.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ _JITTER = 1.2
 
 
 class LeadershipLost(FatalError):  # noqa: N818  client-go's word
-    """The lease could not be renewed in time. The process must end: another one may lead already."""
+    """The lease was not renewed in time. The process must exit: another one may lead already."""
 
 
 def default_identity() -> str:
@@ -35,7 +34,7 @@ def default_identity() -> str:
 
 
 class LeaderElector:
-    """Durations in seconds. ``on_started()`` runs while we lead and is cancelled when we no longer do."""
+    """Durations in seconds. ``on_started()`` runs while this process leads, and is cancelled after that."""
 
     def __init__(
         self,
@@ -72,20 +71,20 @@ class LeaderElector:
 
     @property
     def leader(self) -> str:
-        """Identity of the holder as last seen, "" when there is none."""
+        """Identity of the last observed holder. "" for none."""
         return str(((self._observed or {}).get("spec") or {}).get("holderIdentity") or "")
 
     @property
     def is_leader(self) -> bool:
         return self.leader == self.identity
 
-    def unhealthy(self) -> str | None:
-        """A health check: the reason when we lead by a lease that should have been renewed long ago."""
+    def check_health(self) -> str | None:
+        """A health check. It fails if this process leads with a lease that expired over 20 s ago."""
         overdue = time.monotonic() - self._observed_at - self._lease_duration
         return "failed election to renew leadership on lease" if self.is_leader and overdue > 20 else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Stand by, lead, until ``stop`` is set or ``on_started`` returns. Raises LeadershipLost."""
+        """Acquire the lease and lead until ``stop`` is set or ``on_started`` returns. LeadershipLost."""
         stopping = asyncio.create_task(stop.wait())
         acquiring = asyncio.create_task(self._acquire())
         work: asyncio.Task[None] | None = None
@@ -105,7 +104,7 @@ class LeaderElector:
                 work.result()
         finally:
             for task in (acquiring, renewing, work, stopping):
-                await _cancelled(task)
+                await _cancel(task)
             if self._on_stopped is not None:
                 self._on_stopped()
             if self._release_on_cancel and self.is_leader:
@@ -113,21 +112,21 @@ class LeaderElector:
 
     async def _acquire(self) -> None:
         log.info("attempting to acquire leader lease %s", self._name)
-        while not await self._try():  # noqa: ASYNC110
+        while not await self._try_once():  # noqa: ASYNC110
             await asyncio.sleep(self._retry_period * (1 + random.random() * _JITTER))  # noqa: S311  spread
 
     async def _renew(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(self._renew_deadline):
-                    while not await self._try():  # noqa: ASYNC110
+                    while not await self._try_once():  # noqa: ASYNC110
                         await asyncio.sleep(self._retry_period)
             except TimeoutError:
                 log.error("leader election lost: lease %s was not renewed in time", self._name)  # noqa: TRY400
                 raise LeadershipLost(f"leader election lost: {self._name}") from None
             await asyncio.sleep(self._retry_period)
 
-    async def _try(self) -> bool:
+    async def _try_once(self) -> bool:
         try:
             return await self._acquire_or_renew()
         except ApiError as error:
@@ -139,7 +138,7 @@ class LeaderElector:
 
     async def _acquire_or_renew(self) -> bool:
         if self.is_leader and self._observed is not None:
-            # We hold it by what we saw last: one write is enough, a conflict tells if that is no longer so.
+            # This process held the lease last: one write is enough. A conflict shows that it has changed.
             try:
                 return await self._write(self._observed)
             except ApiError as error:
@@ -151,7 +150,7 @@ class LeaderElector:
             if not error.is_not_found:
                 raise
             return await self._write(None)
-        self._see(current)
+        self._observe(current)
         held = (current.get("spec") or {}).get("holderIdentity") or ""
         seconds = (current.get("spec") or {}).get("leaseDurationSeconds") or self._lease_duration
         if held not in {"", self.identity} and time.monotonic() < self._observed_at + seconds:
@@ -172,11 +171,11 @@ class LeaderElector:
         }
         base = current or {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": self._meta}
         method, path = ("PUT", f"{self._path}/{self._name}") if current else ("POST", self._path)
-        self._see(orjson.loads(await self._request(method, path, {**base, "spec": spec})))
+        self._observe(orjson.loads(await self._request(method, path, {**base, "spec": spec})))
         return True
 
     async def _release(self) -> None:
-        """Let go at once, so that the next leader need not wait for the lease to run out."""
+        """Release the lease, so that the next leader does not wait until it expires."""
         if self._observed is None:
             return
         spec = {**self._observed["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
@@ -188,10 +187,10 @@ class LeaderElector:
             log.warning("could not release lease %s: %s", self._name, error)
 
     async def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
-        # One silent server must leave time for a second try.
+        # Leave time for a second attempt if a server does not respond.
         return await self._client.request(method, path, body=body, timeout=self._renew_deadline / 2)
 
-    def _see(self, lease: dict[str, Any]) -> None:
+    def _observe(self, lease: dict[str, Any]) -> None:
         if self._observed is None or self._observed.get("spec") != lease.get("spec"):
             self._observed_at = time.monotonic()
         self._observed = lease
@@ -206,7 +205,7 @@ async def _run(function: Callable[[], Awaitable[None]]) -> None:
     await function()
 
 
-async def _cancelled(task: asyncio.Task[Any] | None) -> None:
+async def _cancel(task: asyncio.Task[Any] | None) -> None:
     if task is None:
         return
     task.cancel()

@@ -11,13 +11,13 @@ _ADDS: Final = metrics.counter("workqueue_adds_total", "Total number of adds han
 _RETRIES: Final = metrics.counter(
     "workqueue_retries_total", "Total number of retries handled by workqueue", ["name"]
 )
-_WAITED: Final = metrics.histogram(
+_QUEUE_SECONDS: Final = metrics.histogram(
     "workqueue_queue_duration_seconds",
     "How long in seconds an item stays in workqueue before being requested.",
     ["name"],
     metrics.QUEUE_BUCKETS,
 )
-_WORKED: Final = metrics.histogram(
+_WORK_SECONDS: Final = metrics.histogram(
     "workqueue_work_duration_seconds",
     "How long in seconds processing an item from workqueue takes.",
     ["name"],
@@ -26,31 +26,31 @@ _WORKED: Final = metrics.histogram(
 
 
 class QueueMetrics:
-    """Counts for one queue."""
+    """Metrics of one queue."""
 
     def __init__(self, name: str) -> None:
         self._depth = _DEPTH.labels(name)
         self._adds = _ADDS.labels(name)
         self._retries = _RETRIES.labels(name)
-        self._waited = _WAITED.labels(name)
-        self._worked = _WORKED.labels(name)
+        self._queue_seconds = _QUEUE_SECONDS.labels(name)
+        self._work_seconds = _WORK_SECONDS.labels(name)
         self._added_at: dict[Hashable, float] = {}
-        self._taken_at: dict[Hashable, float] = {}
+        self._started_at: dict[Hashable, float] = {}
 
-    def added(self, key: Hashable, depth: int) -> None:
+    def on_add(self, key: Hashable, depth: int) -> None:
         self._adds.inc()
         self._depth.set(depth)
         self._added_at.setdefault(key, time.monotonic())
 
-    def taken(self, key: Hashable, depth: int) -> None:
+    def on_get(self, key: Hashable, depth: int) -> None:
         now = time.monotonic()
         self._depth.set(depth)
-        self._waited.observe(now - self._added_at.pop(key, now))
-        self._taken_at[key] = now
+        self._queue_seconds.observe(now - self._added_at.pop(key, now))
+        self._started_at[key] = now
 
-    def finished(self, key: Hashable) -> None:
-        if (start := self._taken_at.pop(key, None)) is not None:
-            self._worked.observe(time.monotonic() - start)
+    def on_done(self, key: Hashable) -> None:
+        if (start := self._started_at.pop(key, None)) is not None:
+            self._work_seconds.observe(time.monotonic() - start)
 
-    def retried(self) -> None:
+    def on_retry(self) -> None:
         self._retries.inc()

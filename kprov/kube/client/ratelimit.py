@@ -5,7 +5,7 @@ import time
 
 
 class TokenBucket:
-    """``qps`` tokens a second, at most ``burst`` saved. qps <= 0 means no limit."""
+    """``qps`` tokens a second, of which at most ``burst`` accumulate. No limit if qps <= 0."""
 
     def __init__(self, qps: float, burst: int) -> None:
         self._qps = qps
@@ -14,7 +14,7 @@ class TokenBucket:
         self._last = time.monotonic()
 
     def reserve(self) -> float:
-        """Take one token and give the seconds to wait before it may be used."""
+        """Take a token and return the seconds to wait before using it."""
         if self._qps <= 0:
             return 0.0
         now = time.monotonic()

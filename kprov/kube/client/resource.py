@@ -1,4 +1,4 @@
-"""One resource of the API, read into typed views."""
+"""Requests for one API resource, decoded into typed views."""
 
 import builtins
 from collections.abc import AsyncGenerator, Mapping
@@ -26,7 +26,7 @@ _LIST_TIMEOUT_SECONDS: Final = 60.0
 
 
 class ObjectList(msgspec.Struct, Generic[Object]):
-    """A list answer; items lack apiVersion and kind, as on the wire."""
+    """The response to a list. Items have no apiVersion and kind, as on the wire."""
 
     items: list[Object] | None = None
     metadata: ListMeta = msgspec.field(default_factory=ListMeta)
@@ -41,7 +41,7 @@ class ObjectList(msgspec.Struct, Generic[Object]):
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent(Generic[Object]):
-    """``type`` ADDED, MODIFIED or DELETED."""
+    """type: ADDED, MODIFIED or DELETED."""
 
     type: str
     object: Object
@@ -49,13 +49,13 @@ class WatchEvent(Generic[Object]):
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """All changes up to ``resource_version`` were sent."""
+    """The server has sent all changes up to ``resource_version``."""
 
     resource_version: str
 
 
 class _BookmarkObject(msgspec.Struct):
-    """An empty object of the watched kind: only its resource version has a meaning."""
+    """An object of the watched kind with nothing but its resource version."""
 
     metadata: ListMeta
 
@@ -69,9 +69,9 @@ _BOOKMARKS: Final = ViewDecoder(_BookmarkObject)
 
 
 class ResourceClient(Generic[Object]):
-    """Verbs on one resource. ``namespace`` None means cluster-scoped, or all namespaces for list and watch.
+    """Verbs on one resource. namespace None: cluster-scoped, or all namespaces for list and watch.
 
-    All raise ApiError and TransportError.
+    All methods raise ApiError and TransportError.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class ResourceClient(Generic[Object]):
         limit: int = 0,
         continue_: str = "",
     ) -> ObjectList[Object]:
-        """One page. ``resource_version`` None asks for the newest, "0" for what the server has at hand."""
-        params = _selected(label_selector, field_selector)
+        """One page. resource_version: None asks for the newest state, "0" accepts a cached one."""
+        params = _selector_params(label_selector, field_selector)
         if resource_version is not None:
             params["resourceVersion"] = resource_version
         if limit:
@@ -148,7 +148,7 @@ class ResourceClient(Generic[Object]):
             await self.client.request(
                 "POST",
                 self.path(namespace, name, subresource),
-                body=self._whole(obj, subresource),
+                body=self._to_document(obj, subresource),
                 params={"fieldManager": field_manager} if field_manager else None,
             )
         )
@@ -156,10 +156,10 @@ class ResourceClient(Generic[Object]):
     async def update(
         self, obj: Object | dict[str, Any], *, subresource: str = "", namespace: str | None = None
     ) -> Object:
-        """Replace a whole object: give the full document, not a view that dropped fields (then patch)."""
+        """Replace an object by a complete document. Views drop fields: patch these instead."""
         name, own = _name_of(obj)
         path = self.path(namespace or own, name, subresource)
-        return self.decode(await self.client.request("PUT", path, body=self._whole(obj, subresource)))
+        return self.decode(await self.client.request("PUT", path, body=self._to_document(obj, subresource)))
 
     async def patch(
         self,
@@ -210,7 +210,7 @@ class ResourceClient(Generic[Object]):
     async def delete_collection(
         self, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
     ) -> None:
-        params = _selected(label_selector, field_selector)
+        params = _selector_params(label_selector, field_selector)
         await self.client.request("DELETE", self.path(namespace), params=params)
 
     async def watch(
@@ -225,9 +225,9 @@ class ResourceClient(Generic[Object]):
     ) -> AsyncGenerator[WatchEvent[Object] | Bookmark]:
         """Changes after ``resource_version`` until the server ends the watch, at the latest at the timeout.
 
-        An ERROR event is raised as ApiError (410: list again).
+        Raises an ERROR event as ApiError (410: list again).
         """
-        params = _selected(label_selector, field_selector)
+        params = _selector_params(label_selector, field_selector)
         params |= {"watch": 1, "timeoutSeconds": timeout_seconds}
         if bookmarks:
             params["allowWatchBookmarks"] = True
@@ -254,15 +254,15 @@ class ResourceClient(Generic[Object]):
                         else:
                             yield WatchEvent(event.type, self._decoder.decode(event.object))
 
-    def _whole(self, obj: Object | dict[str, Any], subresource: str) -> dict[str, Any]:
-        """The document with apiVersion and kind, which views need not carry."""
+    def _to_document(self, obj: Object | dict[str, Any], subresource: str) -> dict[str, Any]:
+        """The document with apiVersion and kind, which views may not have."""
         document: dict[str, Any] = obj if isinstance(obj, dict) else msgspec.to_builtins(obj)
         if document.get("kind") or subresource or isinstance(obj, dict):
             return document
         return {**document, "apiVersion": self.api_version, "kind": type(obj).__name__}
 
 
-def _selected(label_selector: str, field_selector: str) -> dict[str, Any]:
+def _selector_params(label_selector: str, field_selector: str) -> dict[str, Any]:
     params: dict[str, Any] = {}
     if label_selector:
         params["labelSelector"] = label_selector

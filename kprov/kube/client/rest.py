@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 Object = TypeVar("Object")
 
-# client-go gives up after as many answers that ask for patience.
-_RETRIES_AFTER_BUSY: Final = 10
-_LONG_WAIT_SECONDS: Final = 1.0
+# As client-go: so many responses with Retry-After.
+_MAX_RETRIES: Final = 10
+_LOGGED_WAIT_SECONDS: Final = 1.0
 
 
 class RestClient:
-    """One API server (or the load balancer before several), one identity, one rate limit."""
+    """Requests to one API server or load balancer, with one identity and one rate limit."""
 
     def __init__(
         self, config: kubeconfig.ClientConfig, *, user_agent: str = "kprov", qps: float = 50, burst: int = 100
@@ -48,7 +48,7 @@ class RestClient:
         burst: int = 100,
         context: str = "",
     ) -> "RestClient":
-        """A client as the file says; "" means the pod's own service account. Raises KubeconfigError."""
+        """A client for a kubeconfig. "" is the pod's service account. KubeconfigError."""
         config = kubeconfig.load(path, context) if path else kubeconfig.in_cluster()
         return cls(config, user_agent=user_agent, qps=qps, burst=burst)
 
@@ -68,7 +68,7 @@ class RestClient:
         self, group: str, version: str, plural: str, view: type[Object]
     ) -> ResourceClient[Object]: ...
     def resource(self, group: str, version: str, plural: str, view: Any = dict) -> ResourceClient[Any]:
-        """Typed access to one resource; ``view`` a class of kprov.kube.api, or dict for whole documents."""
+        """Typed access to one resource. view: a class of kprov.kube.api, or dict for whole documents."""
         return ResourceClient(self, group, version, plural, view)
 
     async def request(
@@ -81,12 +81,12 @@ class RestClient:
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,
     ) -> bytes:
-        """The answer's body. Raises ApiError on a refusal, TransportError without an answer in ``timeout`` s.
+        """The body of the response. ApiError: an error response. TransportError: none in ``timeout`` seconds.
 
-        429 and 503 that carry Retry-After are waited for, up to ten times.
+        Retries a 429 or 5xx response with Retry-After, up to ten times.
         """
-        data, extra = _encoded(body, headers)
-        for attempt in range(_RETRIES_AFTER_BUSY + 1):
+        data, extra = _encode_body(body, headers)
+        for attempt in range(_MAX_RETRIES + 1):
             await self._throttle(method, path)
             try:
                 async with (
@@ -96,11 +96,13 @@ class RestClient:
                     content = await response.read()
                     if response.status < 400:
                         return content
-                    error = _refusal(content, response.status)
-                    wait = _busy(response)
+                    error = _parse_refusal(content, response.status)
+                    wait = _retry_delay(response)
             except (aiohttp.ClientError, TimeoutError, OSError) as failure:
-                raise TransportError(f"{method} {self.config.server}{path}: {_told(failure)}") from failure
-            if wait is None or attempt == _RETRIES_AFTER_BUSY:
+                raise TransportError(
+                    f"{method} {self.config.server}{path}: {_describe_failure(failure)}"
+                ) from failure
+            if wait is None or attempt == _MAX_RETRIES:
                 raise error
             await asyncio.sleep(wait)
         raise AssertionError("unreachable")
@@ -115,10 +117,10 @@ class RestClient:
         idle_timeout: float | None = None,
         first_byte_timeout: float = 15.0,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A GET whose body arrives in pieces for long, such as a watch or a log.
+        """A GET with a long response, such as a watch or a log, piece by piece.
 
-        Raises ApiError and TransportError as ``request``, from the body too; ``idle_timeout`` is the longest
-        silence in seconds.
+        Raises ApiError and TransportError as ``request``, also while the body is read. idle_timeout: longest
+        time between two pieces in seconds.
         """
         await self._throttle("GET", path)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=3.0, sock_read=idle_timeout)
@@ -128,13 +130,13 @@ class RestClient:
             async with asyncio.timeout(first_byte_timeout):
                 response = await opened.__aenter__()
         except (aiohttp.ClientError, TimeoutError, OSError) as failure:
-            raise TransportError(f"{where}: {_told(failure)}") from failure
+            raise TransportError(f"{where}: {_describe_failure(failure)}") from failure
         try:
             if response.status >= 400:
-                raise _refusal(await response.read(), response.status)
-            yield _pieces(response, where)
+                raise _parse_refusal(await response.read(), response.status)
+            yield _iter_body(response, where)
         finally:
-            # A stream that is left early cannot be used again.
+            # The connection of an unfinished stream cannot be used again.
             response.close()
             await opened.__aexit__(None, None, None)
 
@@ -148,7 +150,7 @@ class RestClient:
         headers: dict[str, str],
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        query = {key: _text(value) for key, value in (params or {}).items()}
+        query = {key: _render_param(value) for key, value in (params or {}).items()}
         extra: dict[str, Any] = {"timeout": timeout} if timeout is not None else {}
         async with (
             self._transport.pool() as session,
@@ -169,19 +171,19 @@ class RestClient:
         start = time.monotonic()
         await self._limit.wait()
         waited = time.monotonic() - start
-        if waited > _LONG_WAIT_SECONDS:
+        if waited > _LOGGED_WAIT_SECONDS:
             log.info("waited %.1fs for the client-side rate limit before %s %s", waited, method, path)
 
 
-async def _pieces(response: aiohttp.ClientResponse, where: str) -> AsyncIterator[bytes]:
+async def _iter_body(response: aiohttp.ClientResponse, where: str) -> AsyncIterator[bytes]:
     try:
         async for piece in response.content.iter_any():
             yield piece
     except (aiohttp.ClientError, TimeoutError, OSError) as failure:
-        raise TransportError(f"{where}: {_told(failure)}") from failure
+        raise TransportError(f"{where}: {_describe_failure(failure)}") from failure
 
 
-def _encoded(body: Body | None, headers: Mapping[str, str] | None) -> tuple[bytes | None, dict[str, str]]:
+def _encode_body(body: Body | None, headers: Mapping[str, str] | None) -> tuple[bytes | None, dict[str, str]]:
     extra = dict(headers or {})
     if body is None:
         return None, extra
@@ -193,7 +195,7 @@ def _encoded(body: Body | None, headers: Mapping[str, str] | None) -> tuple[byte
     return orjson.dumps(body), extra
 
 
-def _refusal(content: bytes, code: int) -> ApiError:
+def _parse_refusal(content: bytes, code: int) -> ApiError:
     try:
         status = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -204,8 +206,8 @@ def _refusal(content: bytes, code: int) -> ApiError:
     return ApiError(status, code)
 
 
-def _busy(response: aiohttp.ClientResponse) -> float | None:
-    """Seconds to wait before asking again, None when asking again is no use."""
+def _retry_delay(response: aiohttp.ClientResponse) -> float | None:
+    """Seconds to wait before a retry. None: no retry."""
     if response.status != 429 and response.status < 500:
         return None
     try:
@@ -214,11 +216,11 @@ def _busy(response: aiohttp.ClientResponse) -> float | None:
         return None
 
 
-def _text(value: str | float | bool) -> str:
+def _render_param(value: str | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _told(failure: BaseException) -> str:
+def _describe_failure(failure: BaseException) -> str:
     if isinstance(failure, TimeoutError):
         return str(failure) or "timed out"
     return str(failure) or type(failure).__name__

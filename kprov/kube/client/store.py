@@ -1,4 +1,4 @@
-"""Objects by namespace and name, with indexes: the read side of an informer (client-go's Indexer)."""
+"""Objects by namespace and name, with indexes (client-go's Indexer)."""
 
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,12 +9,12 @@ IndexFunction = Callable[[Any], Iterable[str]]
 
 
 class Store(Generic[Object]):
-    """Objects must not be changed by those who read them: all readers share them."""
+    """All readers share the objects and must not change them."""
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[str, Object]] = {}
         self._functions: dict[str, IndexFunction] = {}
-        # index name > value > key > object; a dict keeps the order of arrival.
+        # Index name, value, key: object. Dicts keep the order of arrival.
         self._indexes: dict[str, dict[str, dict[tuple[str, str], Object]]] = {}
 
     def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
@@ -41,7 +41,7 @@ class Store(Generic[Object]):
         return [(namespace, name) for namespace, group in self._objects.items() for name in group]
 
     def put(self, obj: Object) -> Object | None:
-        """Store it and give what stood there before."""
+        """Store an object and return the one it replaces."""
         key = key_of(obj)
         group = self._objects.setdefault(key[0], {})
         old = group.get(key[1])

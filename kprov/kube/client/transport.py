@@ -1,4 +1,4 @@
-"""Connections to the API server: TLS, credentials that change on disk, and dead peers noticed soon."""
+"""Connections to the API server: TLS, reload of credential files, detection of dead peers."""
 
 import asyncio
 import contextlib
@@ -17,18 +17,18 @@ from kprov.kube.client.kubeconfig import ClientConfig
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
-# A host that lost its power sends no FIN: unanswered probes (4 + 2 * 2 s) or unacknowledged data
-# (8 s) end it.
+# A host without power sends no FIN: unanswered probes (4 + 2 * 2 s) or unacknowledged data (8 s) close the
+# connection.
 _KEEPALIVE_IDLE: Final = 4
 _KEEPALIVE_INTERVAL: Final = 2
 _KEEPALIVE_PROBES: Final = 2
 _USER_TIMEOUT_MILLISECONDS: Final = 8000
-# How often changed credential files are looked for, seconds; client-go takes new certificates within minutes.
+# Interval of checks for changed credential files. client-go notices them within minutes.
 _RELOAD_SECONDS: Final = 10.0
 
 
 class Pool:
-    """One aiohttp session with its connections, closed when retired and no request uses it any more."""
+    """One aiohttp session. After `retire` it closes with its last request."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
@@ -51,27 +51,27 @@ class Pool:
 
 
 class Transport:
-    """Gives the session to use now, with current certificates; follows the files of the config."""
+    """Provides the session with the current credentials. Reloads changed files."""
 
     def __init__(self, config: ClientConfig, user_agent: str) -> None:
         self._config = config
         self._user_agent = user_agent
         self._pool: Pool | None = None
-        self._stamp: tuple[int, ...] = ()
-        self._checked = 0.0
+        self._loaded_times: tuple[int, ...] = ()
+        self._checked_at = 0.0
         self._token = config.token
         self._retiring: set[asyncio.Task[None]] = set()
 
     def pool(self) -> Pool:
-        """Must be called inside the event loop."""
+        """The current session. Call it in the event loop."""
         now = time.monotonic()
         if self._pool is None:
-            self._stamp = self._stamps()
-            self._checked = now
+            self._loaded_times = self._modification_times()
+            self._checked_at = now
             self._pool = self._new_pool()
-        elif now - self._checked > _RELOAD_SECONDS:
-            self._checked = now
-            self._renew()
+        elif now - self._checked_at > _RELOAD_SECONDS:
+            self._checked_at = now
+            self._reload_if_changed()
         return self._pool
 
     def headers(self) -> dict[str, str]:
@@ -84,24 +84,24 @@ class Transport:
         for task in self._retiring:
             task.cancel()
 
-    def _renew(self) -> None:
-        stamp = self._stamps()
-        if stamp == self._stamp or self._pool is None:
+    def _reload_if_changed(self) -> None:
+        stamp = self._modification_times()
+        if stamp == self._loaded_times or self._pool is None:
             return
         try:
             fresh = self._new_pool()
         except (OSError, ssl.SSLError) as error:
-            # Certificate and key are two files: between their two writes they do not match. Next time.
+            # Certificate and key do not match while only one of the two files is written. Retry later.
             log.warning("changed credentials cannot be used yet: %s", error)
             return
-        log.info("credentials changed on disk, connecting anew")
-        self._stamp = stamp
+        log.info("credentials changed on disk, reconnecting")
+        self._loaded_times = stamp
         task = asyncio.create_task(self._pool.retire())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
         self._pool = fresh
 
-    def _stamps(self) -> tuple[int, ...]:
+    def _modification_times(self) -> tuple[int, ...]:
         stamps = []
         for name in self._config.watched_files:
             try:
@@ -117,7 +117,7 @@ class Transport:
                 self._token = file.read().strip()
         context = _tls_context(config) if config.server.startswith("https:") else True
         connector = aiohttp.TCPConnector(
-            ssl=context, limit=0, keepalive_timeout=60, socket_factory=_socket, ttl_dns_cache=30
+            ssl=context, limit=0, keepalive_timeout=60, socket_factory=_create_socket, ttl_dns_cache=30
         )
         session = aiohttp.ClientSession(
             connector=connector,
@@ -131,7 +131,7 @@ class Transport:
         return Pool(session)
 
 
-def _socket(address: tuple[Any, ...]) -> socket.socket:
+def _create_socket(address: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol, _, _ = address
     end = socket.socket(family=family, type=kind, proto=protocol)
     end.setblocking(False)
@@ -160,14 +160,14 @@ def _tls_context(config: ClientConfig) -> ssl.SSLContext:
         context.load_default_certs()
     if config.cert_data or config.cert_file:
         with contextlib.ExitStack() as stack:
-            certificate = _as_file(stack, config.cert_data, config.cert_file)
-            key = _as_file(stack, config.key_data, config.key_file)
+            certificate = _write_to_file(stack, config.cert_data, config.cert_file)
+            key = _write_to_file(stack, config.key_data, config.key_file)
             context.load_cert_chain(certificate, key)
     return context
 
 
-def _as_file(stack: contextlib.ExitStack, data: bytes, name: str) -> str:
-    """OpenSSL wants files: inline data goes through one that exists for this moment, readable by us alone."""
+def _write_to_file(stack: contextlib.ExitStack, data: bytes, name: str) -> str:
+    """OpenSSL reads files only: write inline data to a temporary private file."""
     if not data:
         return name
     file = stack.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115  the stack closes it

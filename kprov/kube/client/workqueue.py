@@ -1,4 +1,4 @@
-"""Keys waiting to be worked on (client-go's rate limiting work queue)."""
+"""A queue of keys with rate limited retries (client-go's work queue)."""
 
 import asyncio
 import heapq
@@ -30,9 +30,9 @@ class QueueClosed(Exception):  # noqa: N818  the end of work, not an error
 
 
 class WorkQueue(Generic[Key]):
-    """A key is queued once and worked on by one worker at a time; added meanwhile, it comes again after.
+    """Holds each key once. One worker processes a key at a time. A key added meanwhile follows after that.
 
-    With a ``name`` it is counted in the workqueue_* metrics.
+    name: for the workqueue_* metrics. "" for none.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class WorkQueue(Generic[Key]):
             return
         self._dirty.add(key)
         if self._metrics:
-            self._metrics.added(key, len(self._queue) + 1)
+            self._metrics.on_add(key, len(self._queue) + 1)
         if key not in self._processing:
             self._queue.append(key)
             self._wake()
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Add later; of several times asked for, the earliest counts."""
+        """Add later. Of several times for a key the earliest counts."""
         if seconds <= 0:
             self.add(key)
             return
@@ -77,28 +77,28 @@ class WorkQueue(Generic[Key]):
         self._waiting[key] = due
         self._sequence += 1
         heapq.heappush(self._heap, (due, self._sequence, key))
-        self._arm()
+        self._schedule_timer()
 
     def add_rate_limited(self, key: Key) -> None:
-        """Add after this key's back-off."""
+        """Add after the key's back-off."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         if self._metrics:
-            self._metrics.retried()
+            self._metrics.on_retry()
         base, maximum = self._delays
         delay = min(base * 2 ** min(failures, 30), maximum)
         self.add_after(key, max(delay, self._bucket.reserve()))
 
     def failures(self, key: Key) -> int:
-        """How often in a row the key was added rate limited (NumRequeues)."""
+        """How often the key was added rate limited since `forget` (NumRequeues)."""
         return self._failures.get(key, 0)
 
     def forget(self, key: Key) -> None:
-        """The key's back-off starts anew."""
+        """Reset the key's back-off."""
         self._failures.pop(key, None)
 
     async def get(self) -> Key:
-        """The next key; ``done(key)`` must follow. Raises QueueClosed after ``shut_down``."""
+        """The next key. Call ``done(key)`` after it. QueueClosed: after ``shut_down``."""
         while not self._queue:
             if self._closed:
                 raise QueueClosed
@@ -114,13 +114,13 @@ class WorkQueue(Generic[Key]):
         self._processing.add(key)
         self._dirty.discard(key)
         if self._metrics:
-            self._metrics.taken(key, len(self._queue))
+            self._metrics.on_get(key, len(self._queue))
         return key
 
     def done(self, key: Key) -> None:
         self._processing.discard(key)
         if self._metrics:
-            self._metrics.finished(key)
+            self._metrics.on_done(key)
         if key in self._dirty:
             self._queue.append(key)
             self._wake()
@@ -139,15 +139,15 @@ class WorkQueue(Generic[Key]):
                 getter.set_result(None)
                 return
 
-    def _arm(self) -> None:
+    def _schedule_timer(self) -> None:
         if not self._heap:
             return
         if self._timer is not None:
             self._timer.cancel()
         delay = max(0.0, self._heap[0][0] - time.monotonic())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._due)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._add_due_keys)
 
-    def _due(self) -> None:
+    def _add_due_keys(self) -> None:
         now = time.monotonic() + 0.001
         while self._heap and self._heap[0][0] <= now:
             due, _, key = heapq.heappop(self._heap)
@@ -155,7 +155,7 @@ class WorkQueue(Generic[Key]):
                 del self._waiting[key]
                 self.add(key)
         self._timer = None
-        self._arm()
+        self._schedule_timer()
 
 
 def _metrics(name: str) -> "QueueMetrics":
@@ -167,9 +167,9 @@ def _metrics(name: str) -> "QueueMetrics":
 async def run_workers(
     queue: WorkQueue[Key], sync: Callable[[Key], Awaitable[None]], *, workers: int = 1, name: str = ""
 ) -> None:
-    """Call ``sync(key)`` for every key, until cancelled or the queue is shut down.
+    """Call ``sync(key)`` for every key until cancelled or the queue is shut down.
 
-    A key whose sync raises comes again after its back-off. Conflicts are ordinary and logged quietly.
+    A key whose sync raises is added again after its back-off. Conflicts are common and logged at debug level.
     """
 
     async def work() -> None:
@@ -181,7 +181,7 @@ async def run_workers(
             try:
                 await sync(key)
             except Exception as error:
-                _report(name, key, error)
+                _log_failure(name, key, error)
                 queue.add_rate_limited(key)
             else:
                 queue.forget(key)
@@ -193,7 +193,7 @@ async def run_workers(
             group.create_task(work())
 
 
-def _report(name: str, key: Hashable, error: Exception) -> None:
+def _log_failure(name: str, key: Hashable, error: Exception) -> None:
     if isinstance(error, ApiError) and error.is_conflict:
         log.debug("%s %s: %s", name, key, error)
     elif isinstance(error, TransportError):

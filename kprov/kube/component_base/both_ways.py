@@ -1,4 +1,4 @@
-"""Bytes that go both ways between two ends, as long as both are there."""
+"""Copying between two connections, in both directions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-async def until_one_ends(*ways: Coroutine[Any, Any, None]) -> None:
-    """Run them side by side; when the first has ended, however it does, the others are cancelled."""
-    tasks = {asyncio.ensure_future(way) for way in ways}
+async def until_one_ends(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run the coroutines until the first ends or fails, then cancel the others."""
+    tasks = {asyncio.ensure_future(each) for each in coroutines}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

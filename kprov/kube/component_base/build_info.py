@@ -1,10 +1,10 @@
-"""What sources the running code is made of: commit, state of the tree and date, as in /version.
+"""Commit, state of the tree and date of the sources of the running code, as in /version.
 
-A bundle has them in a file that its build writes, an archive of git in this module; git tells of a checkout.
-What cannot be known stays empty, as in upstream's builds without git.
+A bundle has them in a file that its build writes. A git archive has them in this module. In a checkout git is
+asked. What is unknown stays empty, as in upstream's builds without git.
 
-`python -m kprov.kube.component_base.build_info` prints them as JSON, for the bundle's build: on an operator's
-machine, which need not have the components' libraries, so with the standard library only.
+`python -m kprov.kube.component_base.build_info` prints them as JSON for the bundle's build. It runs on an
+operator's machine without the components' libraries, so it imports the standard library only.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Final
 
 from kprov.kube.machinery import timestamps
 
-#: Beside this module, where it is in a bundle.
+#: Stands beside this module in a bundle.
 FILE: Final = "build_info.json"
 # git replaces this when it makes an archive (see .gitattributes).
 _ARCHIVED: Final = "$Format:%H %ct$"
-#: What components are made of, in the repository: what else changes in it does not make another build.
+#: Paths of the components' sources. Other changes in the repository do not make another build.
 SOURCES: Final = ("kprov/kube", "kprov/__init__.py")
 _HERE: Final = Path(__file__).resolve()
 _GIT_SECONDS: Final = 10.0
@@ -43,12 +43,12 @@ class BuildInfo:
 
 @functools.cache
 def current() -> BuildInfo:
-    """Of the running code. The first call may take the time of two git commands."""
+    """Build information of the running code. The first call may run two git commands."""
     return of(_HERE.parent, _ARCHIVED)
 
 
 def of(folder: Path, archived: str) -> BuildInfo:
-    """Of the sources that this component_base is of; archived: what stands for %H and %ct in the module."""
+    """Build information of the sources around a component_base. archived: git's text for %H and %ct."""
     try:
         return BuildInfo(**json.loads((folder / FILE).read_bytes()))
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def of(folder: Path, archived: str) -> BuildInfo:
 
 
 def _of_checkout(root: Path) -> BuildInfo:
-    """The commit that last changed the sources, and its date; of changes since, the date of the newest."""
+    """The commit that last changed the sources, and its date or that of the newest uncommitted change."""
     said = _git(root, "log", "-1", "--format=%H %ct", "--", *SOURCES)
     flags = ("--porcelain", "--no-renames", "-z", "--untracked-files=all")
     changed = _git(root, "status", *flags, "--", *SOURCES)
@@ -75,11 +75,11 @@ def _of_checkout(root: Path) -> BuildInfo:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """What git says; None where there is no git, no checkout or one of somebody else."""
+    """The output of git. None without git, outside a checkout, or in one of another user."""
     program = shutil.which("git")
     if program is None:
         return None
-    # A hook's variables would name another repository.
+    # Variables of a git hook would name another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = [program, "--no-optional-locks", "-C", str(root), *arguments]
     try:

@@ -7,11 +7,11 @@ from kprov.kube.component_base.run import FatalError
 
 
 class ConfigError(FatalError):
-    """A configuration that cannot be used; the text names the file and the field."""
+    """An unusable configuration. The text names the file and the field."""
 
 
 def load(path: str | Path, api_version: str, kind: str) -> dict[str, Any]:
-    """The document of that kind in the file. Raises ConfigError: unreadable, not YAML, another kind."""
+    """The document in the file. ConfigError: it is unreadable, not YAML, or of another kind."""
     import yaml
 
     try:

@@ -14,14 +14,14 @@ _UNITS: Final[dict[str, float]] = {
     "m": 60.0,
     "h": 3600.0,
 }
-#: What fits into Go's count of nanoseconds.
-_MOST_SECONDS: Final = 2**63 / 1e9
+#: The largest duration: Go counts nanoseconds in 63 bits.
+_MAX_SECONDS: Final = 2**63 / 1e9
 _NUMBER: Final = re.compile(r"(?P<number>\d*\.?\d*)(?P<unit>[^\d.]*)")
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
 def refusal(text: str) -> str:
-    """What Go says of a text that is no duration; "" when it is one."""
+    """Go's error text for a malformed duration. "" if it is well-formed."""
     body = text[1:] if text[:1] in {"-", "+"} else text
     if body == "0":
         return ""
@@ -36,13 +36,13 @@ def refusal(text: str) -> str:
         if part["unit"] not in _UNITS:
             return f"time: unknown unit {json.dumps(part['unit'], ensure_ascii=False)} in duration {quoted}"
         end = part.end()
-    if not body or abs(parse(text)) >= _MOST_SECONDS:
+    if not body or abs(parse(text)) >= _MAX_SECONDS:
         return f"time: invalid duration {quoted}"
     return ""
 
 
 def parse(text: str) -> float:
-    """Seconds of a Go duration; "0" needs no unit. Raises ValueError that names the text."""
+    """Seconds of a Go duration. "0" needs no unit. ValueError: malformed."""
     body = text.strip()
     sign = -1.0 if body.startswith("-") else 1.0
     body = body.lstrip("+-")

@@ -1,4 +1,4 @@
-"""Log lines as klog writes them, to standard error; the journal's priority in front when it reads them."""
+"""Log lines in klog's format on standard error, with a priority prefix if the journal reads them."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ _PRIORITY: Final = {
     logging.ERROR: 3,
     logging.CRITICAL: 2,
 }
-# klog's V(4) is where components begin to tell each step: Python's DEBUG.
+# From klog's V(4) on components log each step: that is Python's DEBUG.
 DEBUG_VERBOSITY: Final = 4
 
 

@@ -33,7 +33,7 @@ def histogram(
 
 
 def cumulated(bounds: Sequence[float], entry: Sequence[float]) -> list[tuple[str, float]]:
-    """Buckets of a histogram family. entry: a count for each bound and for beyond, then the sum."""
+    """Cumulative buckets of a histogram. entry: a count for each bound and for +Inf, then the sum."""
     names = (*(f"{bound:g}" for bound in bounds), "+Inf")
     return list(zip(names, accumulate(entry[:-1]), strict=True))
 

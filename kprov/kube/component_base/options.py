@@ -1,4 +1,4 @@
-"""Command-line flags in the forms Go programs take.
+"""Command-line flags in the forms that Go programs accept.
 
 ``--name=value``, ``--name value``, ``--switch``, ``--switch=false``, one dash or two, ``_`` for ``-``.
 
@@ -23,13 +23,13 @@ _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # Upstream's components end with 1 on a bad flag; argparse alone would say 2.
+        # Upstream's components exit with 1 on a bad flag, argparse with 2.
         sys.stderr.write(f"Error: {message}\n")
         raise SystemExit(1)
 
 
 class FlagSet:
-    """The flags of one component. ``--v`` (verbosity, 0..10), ``--version``, ``--help`` are there already."""
+    """The flags of one component. It always has ``--v`` (verbosity, 0..10), ``--version``, ``--help``."""
 
     def __init__(self, component: str, description: str = "") -> None:
         self._parser = _Parser(prog=component, description=description, allow_abbrev=False)
@@ -49,7 +49,7 @@ class FlagSet:
         self._add(name, default, text, float)
 
     def duration(self, name: str, default: float = 0.0, text: str = "") -> None:
-        """A value such as 1m30s, given as float seconds."""
+        """A value such as 1m30s, parsed to float seconds."""
         self._durations.add(name)
         self._add(name, default, text, _duration)
 
@@ -64,13 +64,13 @@ class FlagSet:
         self._multiple[_attribute(name)] = lambda _: list(default)
 
     def string_map(self, name: str, text: str = "") -> None:
-        """Commas or repetition of key=value, given as a dict (empty when the flag is missing)."""
+        """Commas or repetition of key=value, parsed to a dict (empty without the flag)."""
         self._add(name, None, text, _pairs, action="extend")
         self._multiple[_attribute(name)] = lambda _: {}
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
-        """Values by attribute, dashes as underscores. A wrong flag prints one line and ends with status 1."""
-        arguments = [self._normal(argument) for argument in (sys.argv[1:] if argv is None else argv)]
+        """Values by attribute, dashes as underscores. A wrong flag prints one line and exits with 1."""
+        arguments = [self._normalize(argument) for argument in (sys.argv[1:] if argv is None else argv)]
         options = self._parser.parse_args(arguments)
         for attribute, empty in self._multiple.items():
             value = getattr(options, attribute)
@@ -80,10 +80,10 @@ class FlagSet:
                 setattr(options, attribute, dict(value))
         return options
 
-    def shown(self, options: argparse.Namespace) -> dict[str, str]:
-        """Parsed flags as text in Go's forms, by name."""
+    def render_values(self, options: argparse.Namespace) -> dict[str, str]:
+        """Parsed flags as text in Go's format, by name."""
         return {
-            name: durations.render(value) if name in self._durations else _shown(value)
+            name: durations.render(value) if name in self._durations else _render(value)
             for name in sorted(self._known)
             for value in (getattr(options, _attribute(name)),)
         }
@@ -99,7 +99,7 @@ class FlagSet:
             **extra,
         )
 
-    def _normal(self, argument: str) -> str:
+    def _normalize(self, argument: str) -> str:
         """One spelling of a flag: two dashes, dashes in the name."""
         if not argument.startswith("-") or argument in {"-", "--", "-h"}:
             return argument
@@ -108,7 +108,7 @@ class FlagSet:
         return f"--{dashed}{separator}{value}" if dashed in self._known else argument
 
 
-def _shown(value: Any) -> str:
+def _render(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):

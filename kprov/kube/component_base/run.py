@@ -11,19 +11,19 @@ from kprov.kube.component_base import sd_notify
 
 log = logging.getLogger(__name__)
 
-# A component that does not end by itself within this many seconds after a signal is left behind.
+# A component that has not stopped so many seconds after a signal is cancelled.
 STOP_GRACE_SECONDS: Final = 20.0
 
 
 class FatalError(Exception):
-    """A reason to end that explains itself in one line: wrong configuration, lost leadership."""
+    """Ends the process with one line and without a traceback: wrong configuration, lost leadership."""
 
 
 def main(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int:
-    """Run ``serve(stop)`` on uvloop until it returns; SIGTERM and SIGINT set ``stop``. Gives the exit code.
+    """Run ``serve(stop)`` on uvloop until it returns, and return the exit code. None counts as 0.
 
-    None counts as 0; an exception is logged and gives 1; a second signal, or 20 s after the first one, ends
-    it hard.
+    SIGTERM and SIGINT set ``stop``. A second signal, or 20 s after the first, cancels ``serve``. An exception
+    is logged and gives 1.
     """
     import uvloop
 
@@ -51,7 +51,7 @@ async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | 
     try:
         return await task or 0
     except asyncio.CancelledError:
-        log.warning("ended before it had stopped by itself")
+        log.warning("cancelled before it had stopped")
         return 1
     except BaseExceptionGroup as group:
         for error in _leaves(group):
@@ -71,9 +71,9 @@ async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | 
 
 
 async def until(stop: asyncio.Event, *works: Awaitable[Any]) -> None:
-    """Run the works until ``stop`` is set or all have ended; when one raises, the others are cancelled.
+    """Run the awaitables until ``stop`` is set or all have ended. If one raises, the others are cancelled.
 
-    Raises an ExceptionGroup with what they raised.
+    ExceptionGroup: what they raised.
     """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_await(work)) for work in works]

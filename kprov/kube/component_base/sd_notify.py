@@ -1,4 +1,4 @@
-"""systemd's readiness and watchdog protocol (sd_notify(3)); without systemd nothing happens."""
+"""systemd's readiness and watchdog protocol (sd_notify(3)). Without systemd it does nothing."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def notify(state: str) -> bool:
-    """Send e.g. ``READY=1``, ``STOPPING=1`` or ``STATUS=...``; False when no one listens."""
+    """Send ``READY=1``, ``STOPPING=1`` or ``STATUS=...``. False if nobody listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
@@ -24,14 +24,14 @@ def notify(state: str) -> bool:
 
 
 def watchdog_interval() -> float:
-    """Seconds between two signs of life (a third of WatchdogSec), or 0 when systemd does not wait for any."""
+    """Seconds between two watchdog messages: a third of WatchdogSec. 0 without a watchdog."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0
     return int(os.environ.get("WATCHDOG_USEC", "0")) / 3_000_000
 
 
 async def watchdog(healthy: Callable[[], bool] = lambda: True) -> None:
-    """Tell systemd we live, as long as the event loop turns and ``healthy()``; returns without a watchdog."""
+    """Send watchdog messages while the event loop runs and ``healthy()``. Returns without a watchdog."""
     interval = watchdog_interval()
     while interval > 0:
         if healthy():

@@ -1,6 +1,6 @@
-"""A certificate nobody vouches for, for serving ports that were given none (as upstream makes in memory).
+"""A self-signed certificate for a serving port without certificate files (upstream creates one in memory).
 
-Made in a process of its own: the library for it would otherwise stay in the component's memory for good.
+A separate process creates it: otherwise the library would stay in the component's memory.
 """
 
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def make(name: str) -> tuple[str, str]:
-    """Files of a new certificate and key for ``name`` and 127.0.0.1, in a private folder; one year."""
+    """Files of a new certificate and key for ``name`` and 127.0.0.1 in a private folder. Valid for a year."""
     folder = Path(tempfile.mkdtemp(prefix="serving-"))
-    # The components run isolated from the host's own libraries: the child must look where we look.
+    # The components run isolated from the host's libraries: the child needs the same search path.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     subprocess.run(
         [sys.executable, "-m", __name__, name, str(folder)], check=True, timeout=60, env=environment

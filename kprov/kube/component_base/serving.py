@@ -1,4 +1,4 @@
-"""The port on which a component answers for its health and its metrics."""
+"""A component's HTTP server for health checks and metrics."""
 
 import logging
 import ssl
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A check returns None when all is well, or the reason why not; it must not block.
+# A check returns None for healthy, else the reason. It must not block.
 Check = Callable[[], str | None]
 Handler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
 Authorize = Callable[["web.BaseRequest"], Awaitable[bool]]
@@ -21,10 +21,9 @@ _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 class HealthServer:
     """Serves /healthz, /livez, /readyz (each also with /CHECK, ?verbose, ?exclude=CHECK) and /metrics.
 
-    With certificate files it speaks TLS; with ``client_ca_file`` other paths than the health ones want a
-    client certificate of that authority; ``authorize(request)``, when given, decides instead (see
-    client.delegated_auth). ``self_signed`` makes a certificate where no files are given. ``routes`` adds
-    handlers by path.
+    Certificate files turn on TLS. `self_signed` creates a certificate if there are no files. With
+    `client_ca_file` all paths but the health checks require a client certificate of that authority, unless
+    `authorize(request)` decides (see client.delegated_auth). `routes` adds handlers by path.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class HealthServer:
         (self._ready if ready_only else self._live)[name] = check
 
     async def start(self) -> None:
-        """Listen. Port 0 takes a free one, found in ``port`` afterwards. OSError: the port is taken."""
+        """Listen. Port 0 picks a free port and stores it in `port`. OSError: the port is in use."""
         from aiohttp import web
 
         self._context = self._tls_context()
@@ -73,7 +72,7 @@ class HealthServer:
             await self._runner.cleanup()
 
     def reload_certificates(self) -> None:
-        """Take changed certificate files for connections from now on."""
+        """Use changed certificate files for new connections."""
         certificate, key, _ = self._tls
         if self._context is not None:
             self._context.load_cert_chain(certificate, key)
@@ -102,7 +101,7 @@ class HealthServer:
         base = "/" + path.split("/")[1]
         if base in _HEALTH_PATHS:
             return self._health(base, path[len(base) + 1 :], request)
-        if not await self._allowed(request):
+        if not await self._is_allowed(request):
             return web.Response(status=401, text="Unauthorized\n")
         if path == "/metrics":
             from kprov.kube.component_base import metrics
@@ -113,7 +112,7 @@ class HealthServer:
             return web.Response(status=404, text="404 page not found\n")
         return await handler(request)
 
-    async def _allowed(self, request: "web.BaseRequest") -> bool:
+    async def _is_allowed(self, request: "web.BaseRequest") -> bool:
         if self._authorize is not None:
             return await self._authorize(request)
         if not self._tls[2]:
@@ -132,7 +131,7 @@ class HealthServer:
         results: list[tuple[str, str | None]] = []
         for label, check in checks.items():
             if label not in excluded:
-                results.append((label, _outcome(label, check)))
+                results.append((label, _run_check(label, check)))
         failed = [label for label, reason in results if reason is not None]
         if not failed and "verbose" not in request.query:
             return web.Response(text="ok")
@@ -141,7 +140,7 @@ class HealthServer:
         return web.Response(status=500 if failed else 200, text="\n".join(lines) + "\n")
 
 
-def _outcome(label: str, check: Check) -> str | None:
+def _run_check(label: str, check: Check) -> str | None:
     try:
         reason = check()
     except Exception as error:
@@ -152,7 +151,7 @@ def _outcome(label: str, check: Check) -> str | None:
 
 
 def peer_identity(request: "web.BaseRequest") -> tuple[str, list[str]]:
-    """User (CN) and groups (O) of the verified client certificate, ("", []) without one."""
+    """User (CN) and groups (O) of the verified client certificate. ("", []) without one."""
     certificate: dict[str, Any] = (request.transport and request.transport.get_extra_info("peercert")) or {}
     pairs = [pair for part in certificate.get("subject", ()) for pair in part]
     names = [str(value) for key, value in pairs if key == "commonName"]

@@ -1,7 +1,7 @@
-"""A small SPDY/3.1 client: what kubelets and container runtimes speak for exec, attach and port forwarding.
+"""A SPDY/3.1 client for what kubelets and container runtimes speak for exec, attach and port forwarding.
 
-Only what moby/spdystream uses: streams, data, half-close; its flow control is left out, as there. Who reads a
-stream slowly slows the whole connection.
+It has what moby/spdystream has: streams, data and half-close, without SPDY's flow control. So a stream that
+is read slowly slows the whole connection.
 """
 
 import asyncio
@@ -17,37 +17,37 @@ _SYN_REPLY: Final = 2
 _RST_STREAM: Final = 3
 _PING: Final = 6
 _GOAWAY: Final = 7
-_FIN: Final = 0x01
+_FLAG_FIN: Final = 0x01
 _VERSION: Final = 0x8003
-_MAX_FRAME: Final = 16 * 1024
-_MOST_UNREAD: Final = 256 * 1024
+_MAX_DATA_BYTES: Final = 16 * 1024
+_MAX_UNREAD_BYTES: Final = 256 * 1024
 
 
 class SpdyError(OSError):
-    """The connection or a stream was refused or broke."""
+    """The peer refused or broke the connection."""
 
 
 class Stream:
-    """One direction each way; ``read`` gives b"" at the end."""
+    """A bidirectional stream. `read` returns b"" at its end."""
 
-    def __init__(self, connection: "Connection", number: int) -> None:
+    def __init__(self, connection: "Connection", stream_id: int) -> None:
         self._connection = connection
-        self.number = number
+        self.stream_id = stream_id
         self._incoming: asyncio.Queue[bytes] = asyncio.Queue()
-        self._unread = 0
-        self._room = asyncio.Event()
-        self._room.set()
-        self._ended = False
-        self._closed = False
+        self._unread_bytes = 0
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._has_ended = False
+        self._is_closed = False
 
     async def read(self) -> bytes:
-        if self._ended:
+        if self._has_ended:
             return b""
         data = await self._incoming.get()
-        self._ended = not data
-        self._unread -= len(data)
-        if self._unread <= _MOST_UNREAD:
-            self._room.set()
+        self._has_ended = not data
+        self._unread_bytes -= len(data)
+        if self._unread_bytes <= _MAX_UNREAD_BYTES:
+            self._drained.set()
         return data
 
     async def read_all(self) -> bytes:
@@ -57,29 +57,29 @@ class Stream:
         return b"".join(parts)
 
     async def write(self, data: bytes) -> None:
-        for start in range(0, len(data), _MAX_FRAME):
-            piece = data[start : start + _MAX_FRAME]
-            await self._connection.send(struct.pack("!II", self.number, len(piece)) + piece)
+        for start in range(0, len(data), _MAX_DATA_BYTES):
+            piece = data[start : start + _MAX_DATA_BYTES]
+            await self._connection.send_frame(struct.pack("!II", self.stream_id, len(piece)) + piece)
 
     async def close(self) -> None:
-        """No more from us; the other side may go on."""
-        if not self._closed:
-            self._closed = True
-            await self._connection.send(struct.pack("!II", self.number, _FIN << 24))
+        """Send no more data. The peer may go on sending."""
+        if not self._is_closed:
+            self._is_closed = True
+            await self._connection.send_frame(struct.pack("!II", self.stream_id, _FLAG_FIN << 24))
 
     def feed(self, data: bytes) -> None:
         self._incoming.put_nowait(data)
-        self._unread += len(data)
-        if self._unread > _MOST_UNREAD:
-            self._room.clear()
+        self._unread_bytes += len(data)
+        if self._unread_bytes > _MAX_UNREAD_BYTES:
+            self._drained.clear()
 
-    async def room(self) -> None:
-        """Wait while too much lies unread."""
-        await self._room.wait()
+    async def wait_drained(self) -> None:
+        """Wait while too much is unread."""
+        await self._drained.wait()
 
 
 class Connection:
-    """``protocol``: the subprotocol that the server chose."""
+    """protocol: the subprotocol that the server has chosen."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: str) -> None:
         self._reader = reader
@@ -89,24 +89,24 @@ class Connection:
             9, zlib.DEFLATED, zlib.MAX_WBITS, 8, zlib.Z_DEFAULT_STRATEGY, DICTIONARY
         )
         self._streams: dict[int, Stream] = {}
-        self._next = 1
-        self._sending = asyncio.Lock()
-        self._task = asyncio.get_running_loop().create_task(self._receive())
+        self._next_stream_id = 1
+        self._write_lock = asyncio.Lock()
+        self._receiver = asyncio.get_running_loop().create_task(self._receive())
 
     async def open_stream(self, headers: Mapping[str, str]) -> Stream:
-        stream = self._streams[self._next] = Stream(self, self._next)
+        stream = self._streams[self._next_stream_id] = Stream(self, self._next_stream_id)
         block = struct.pack("!I", len(headers))
         for name, value in headers.items():
             for text in (name.lower().encode(), value.encode()):
                 block += struct.pack("!I", len(text)) + text
         packed = self._compress.compress(block) + self._compress.flush(zlib.Z_SYNC_FLUSH)
-        body = struct.pack("!IIBB", self._next, 0, 0, 0) + packed
-        await self.send(struct.pack("!HHI", _VERSION, _SYN_STREAM, len(body)) + body)
-        self._next += 2
+        body = struct.pack("!IIBB", self._next_stream_id, 0, 0, 0) + packed
+        await self.send_frame(struct.pack("!HHI", _VERSION, _SYN_STREAM, len(body)) + body)
+        self._next_stream_id += 2
         return stream
 
-    async def send(self, frame: bytes) -> None:
-        async with self._sending:
+    async def send_frame(self, frame: bytes) -> None:
+        async with self._write_lock:
             self._writer.write(frame)
             try:
                 await self._writer.drain()
@@ -114,7 +114,7 @@ class Connection:
                 raise SpdyError(str(error)) from error
 
     async def close(self) -> None:
-        self._task.cancel()
+        self._receiver.cancel()
         self._writer.close()
 
     async def _receive(self) -> None:
@@ -124,33 +124,33 @@ class Connection:
                 flags, length = second >> 24, second & 0xFFFFFF
                 body = await self._reader.readexactly(length) if length else b""
                 if first & 0x80000000:
-                    if not await self._control(first & 0xFFFF, flags, body):
+                    if not await self._handle_control(first & 0xFFFF, flags, body):
                         return
                 else:
-                    await self._data(first, flags, body)
+                    await self._handle_data(first, flags, body)
         except (asyncio.IncompleteReadError, ConnectionError, SpdyError):
             return
         finally:
             for stream in self._streams.values():
                 stream.feed(b"")
 
-    async def _data(self, number: int, flags: int, body: bytes) -> None:
-        stream = self._streams.get(number)
+    async def _handle_data(self, stream_id: int, flags: int, body: bytes) -> None:
+        stream = self._streams.get(stream_id)
         if stream is None:
             return
         if body:
             stream.feed(body)
-        if flags & _FIN:
+        if flags & _FLAG_FIN:
             stream.feed(b"")
-        await stream.room()
+        await stream.wait_drained()
 
-    async def _control(self, kind: int, flags: int, body: bytes) -> bool:
+    async def _handle_control(self, kind: int, flags: int, body: bytes) -> bool:
         if kind == _PING:
-            await self.send(struct.pack("!HHI", _VERSION, _PING, len(body)) + body)
+            await self.send_frame(struct.pack("!HHI", _VERSION, _PING, len(body)) + body)
         elif kind == _GOAWAY:
             return False
         elif kind in {_RST_STREAM, _SYN_REPLY} and len(body) >= 4:
             stream = self._streams.get(struct.unpack("!I", body[:4])[0] & 0x7FFFFFFF)
-            if stream is not None and (kind == _RST_STREAM or flags & _FIN):
+            if stream is not None and (kind == _RST_STREAM or flags & _FLAG_FIN):
                 stream.feed(b"")
         return True

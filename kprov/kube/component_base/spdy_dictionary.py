@@ -3,7 +3,7 @@
 import base64
 from typing import Final
 
-# 1,423 bytes: words of HTTP headers, lengths in front.
+# 1,423 bytes: common words of HTTP headers, each behind its length.
 DICTIONARY: Final = base64.b64decode(
     "AAAAB29wdGlvbnMAAAAEaGVhZAAAAARwb3N0AAAAA3B1dAAAAAZkZWxldGUAAAAFdHJhY2UAAAAGYWNjZXB0AAAADmFjY2Vw"
     "dC1jaGFyc2V0AAAAD2FjY2VwdC1lbmNvZGluZwAAAA9hY2NlcHQtbGFuZ3VhZ2UAAAANYWNjZXB0LXJhbmdlcwAAAANhZ2UA"

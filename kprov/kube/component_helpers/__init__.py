@@ -1,1 +1,1 @@
-"""Rules that several components must share: pod resources, taints, affinity, conditions."""
+"""Rules that several components share: pod resources, pod conditions, taints, resolv.conf, processes."""

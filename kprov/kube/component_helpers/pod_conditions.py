@@ -1,4 +1,4 @@
-"""What a pod's status says about it (pkg/api/v1/pod, pkg/controller)."""
+"""Questions to a pod's status: ready, available, active, terminal (pkg/api/v1/pod, pkg/controller)."""
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import Condition
@@ -10,23 +10,23 @@ def condition(pod: Pod, kind: str) -> Condition | None:
 
 
 def is_ready(pod: Pod) -> bool:
-    """The Ready condition is True; deletion plays no part."""
+    """The Ready condition is True. A deletion timestamp does not matter."""
     ready = condition(pod, "Ready")
     return ready is not None and ready.status == "True"
 
 
 def is_terminal(pod: Pod) -> bool:
-    """All containers have ended and none will be started again."""
+    """All containers have terminated and none restarts."""
     return pod.status.phase in {"Succeeded", "Failed"}
 
 
 def is_active(pod: Pod) -> bool:
-    """Neither ended nor being deleted: what workload controllers count."""
+    """Neither terminal nor being deleted: what workload controllers count."""
     return not is_terminal(pod) and not pod.metadata.deletion_timestamp
 
 
 def seconds_until_available(pod: Pod, min_ready_seconds: int, now: float) -> float | None:
-    """0 when the pod was ready for long enough at Unix time ``now``, else the wait; None if not ready."""
+    """0 if the pod is available at Unix time ``now``, else the remaining seconds. None if it is not ready."""
     ready = condition(pod, "Ready")
     if ready is None or ready.status != "True":
         return None

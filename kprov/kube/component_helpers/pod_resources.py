@@ -1,4 +1,4 @@
-"""What a whole pod requests and is limited to.
+"""Requests and limits of a whole pod.
 
 Source: upstream staging/src/k8s.io/component-helpers/resource/helpers.go (PodRequests, PodLimits).
 """
@@ -17,44 +17,44 @@ _POD_LEVEL: Final = frozenset({"cpu", "memory"})
 _HUGE_PAGES: Final = "hugepages-"
 
 
-def amounts(listed: Mapping[str, Any] | None) -> Amounts:
-    """A resource list of the wire, parsed."""
+def parse_amounts(listed: Mapping[str, Any] | None) -> Amounts:
+    """Parse a resource list."""
     return {name: Quantity.parse(value) for name, value in (listed or {}).items()}
 
 
-def of_pod(pod: Object, part: str, *, use_status: bool = True) -> Amounts:
+def compute_pod_resources(pod: Object, part: str, *, use_status: bool = True) -> Amounts:
     """Sum of `part` ("requests" or "limits") with init containers, sidecars, pod level and overhead.
 
-    With `use_status` what a resize has not yet taken away counts, too.
+    use_status: count what the pod still has although a resize took it away.
     """
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     states = _Statuses(status) if use_status else _Statuses({})
     total: Amounts = {}
     for container in spec.get("containers") or ():
-        add(total, states.effective(container, part))
+        add_amounts(total, states.container_amounts(container, part))
     sidecars: Amounts = {}
     largest: Amounts = {}
     for container in spec.get("initContainers") or ():
         if container.get("restartPolicy") == "Always":
-            own = states.effective(container, part)
-            add(total, own)
-            add(sidecars, own)
-            at_least(largest, sidecars)
+            own = states.container_amounts(container, part)
+            add_amounts(total, own)
+            add_amounts(sidecars, own)
+            raise_amounts(largest, sidecars)
         else:
-            beside = amounts((container.get("resources") or {}).get(part))
-            add(beside, sidecars)
-            at_least(largest, beside)
-    at_least(total, largest)
+            beside = parse_amounts((container.get("resources") or {}).get(part))
+            add_amounts(beside, sidecars)
+            raise_amounts(largest, beside)
+    raise_amounts(total, largest)
     for name, amount in _pod_level(spec, status, part, states).items():
         total[name] = amount
-    for name, amount in amounts(spec.get("overhead")).items():
+    for name, amount in parse_amounts(spec.get("overhead")).items():
         if part == "requests" or (name in total and not total[name].is_zero):
-            add(total, {name: amount})
+            add_amounts(total, {name: amount})
     return total
 
 
 def has_pod_level(spec: Object) -> bool:
-    """Whether spec.resources says something that counts."""
+    """Whether spec.resources has a resource that is supported at pod level."""
     return any(
         _is_pod_level(name)
         for part in ("requests", "limits")
@@ -62,14 +62,14 @@ def has_pod_level(spec: Object) -> bool:
     )
 
 
-def add(total: Amounts, part: Amounts) -> None:
+def add_amounts(total: Amounts, part: Amounts) -> None:
     """Add in place, name by name."""
     for name, amount in part.items():
         total[name] = total[name] + amount if name in total else amount
 
 
-def at_least(total: Amounts, part: Amounts) -> None:
-    """Raise in place what is less, name by name."""
+def raise_amounts(total: Amounts, part: Amounts) -> None:
+    """Take the larger amount in place, name by name."""
     for name, amount in part.items():
         if name not in total or total[name] < amount:
             total[name] = amount
@@ -82,35 +82,35 @@ class _Statuses:
             for kind in ("containerStatuses", "initContainerStatuses")
             for each in status.get(kind) or ()
         }
-        self._infeasible = any(
+        self._is_resize_infeasible = any(
             each.get("type") == "PodResizePending" and each.get("reason") == "Infeasible"
             for each in status.get("conditions") or ()
         )
 
-    def effective(self, container: Object, part: str) -> Amounts:
-        wanted = amounts((container.get("resources") or {}).get(part))
+    def container_amounts(self, container: Object, part: str) -> Amounts:
+        wanted = parse_amounts((container.get("resources") or {}).get(part))
         state = self._by_name.get(container.get("name"))
         if state is None or state.get("resources") is None:
             return wanted
-        return self.merged(wanted, state["resources"].get(part), state.get("allocatedResources"), part)
+        return self.merge(wanted, state["resources"].get(part), state.get("allocatedResources"), part)
 
-    def merged(self, wanted: Amounts, actual: Object | None, allocated: Object | None, part: str) -> Amounts:
-        """The largest of what is wanted, in force and promised; without the wish when it cannot be met."""
-        found = {} if self._infeasible else dict(wanted)
-        at_least(found, amounts(actual))
+    def merge(self, wanted: Amounts, actual: Object | None, allocated: Object | None, part: str) -> Amounts:
+        """The largest of spec, actual and allocated resources. Without spec if a resize is infeasible."""
+        found = {} if self._is_resize_infeasible else dict(wanted)
+        raise_amounts(found, parse_amounts(actual))
         if part == "requests":
-            at_least(found, amounts(allocated))
+            raise_amounts(found, parse_amounts(allocated))
         return found
 
 
 def _pod_level(spec: Object, status: Object, part: str, states: _Statuses) -> Amounts:
-    wanted = amounts((spec.get("resources") or {}).get(part))
+    wanted = parse_amounts((spec.get("resources") or {}).get(part))
     wanted = {name: amount for name, amount in wanted.items() if _is_pod_level(name)}
     actual = status.get("resources")
     if not wanted or actual is None:
         return wanted
-    merged = states.merged(wanted, actual.get(part), status.get("allocatedResources"), part)
-    return {name: merged.get(name, Quantity(0)) for name in wanted}
+    merge = states.merge(wanted, actual.get(part), status.get("allocatedResources"), part)
+    return {name: merge.get(name, Quantity(0)) for name in wanted}
 
 
 def _is_pod_level(name: str) -> bool:

@@ -5,15 +5,15 @@ import os
 
 
 class ProcessError(Exception):
-    """A program could not be started, failed or did not end; the text has its name and its words."""
+    """A program did not start, failed or timed out. The text has its name and its error output."""
 
 
 async def run(*command: str, stdin: str = "", timeout: float = 15.0) -> str:
-    """A program's output. Raises ProcessError on a status other than 0 or after `timeout` seconds.
+    """Run a program and return its output. ProcessError: it fails, or runs longer than `timeout`.
 
-    Input goes through a file in memory: uvloop breaks on a pipe whose reader ended before it was written to.
+    Input goes through a file in memory: uvloop fails on a pipe whose reader exits before the write.
     """
-    source = _in_memory(stdin) if stdin else asyncio.subprocess.DEVNULL
+    source = _write_to_memory(stdin) if stdin else asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=source, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
@@ -27,18 +27,18 @@ async def run(*command: str, stdin: str = "", timeout: float = 15.0) -> str:
         async with asyncio.timeout(timeout):
             out, err = await process.communicate()
     except TimeoutError:
-        raise ProcessError(f"{' '.join(command)}: no end after {timeout:.0f}s") from None
+        raise ProcessError(f"{' '.join(command)}: timed out after {timeout:.0f}s") from None
     finally:
-        if process.returncode is None:  # timed out or cancelled: nothing is left behind
+        if process.returncode is None:  # timed out or cancelled
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        told = err.decode(errors="replace").strip() or f"status {process.returncode}"
-        raise ProcessError(f"{' '.join(command)}: {told[:2000]}")
+        text = err.decode(errors="replace").strip() or f"status {process.returncode}"
+        raise ProcessError(f"{' '.join(command)}: {text[:2000]}")
     return out.decode(errors="replace")
 
 
-def _in_memory(text: str) -> int:
+def _write_to_memory(text: str) -> int:
     descriptor = os.memfd_create("input")
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(text.encode())

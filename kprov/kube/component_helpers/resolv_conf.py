@@ -1,4 +1,4 @@
-"""Which resolv.conf(5) names servers that pods can reach.
+"""The resolv.conf(5) whose name servers pods can reach.
 
 systemd-resolved writes 127.0.0.53 into /etc/resolv.conf: a stub that answers on the host's loopback only. It
 lists the servers behind the stub in another file (kubeadm sets resolvConf to that file for the same reason).
@@ -13,7 +13,7 @@ _STUBS: Final = frozenset({"127.0.0.53", "127.0.0.54"})
 
 
 def beyond_stub(path: str) -> str:
-    """RESOLVED when ``path`` names systemd-resolved's stub and RESOLVED exists; else ``path``."""
+    """RESOLVED if ``path`` names systemd-resolved's stub and RESOLVED exists, else ``path``."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -23,6 +23,6 @@ def beyond_stub(path: str) -> str:
 
 
 def servers(text: str) -> list[str]:
-    """The addresses of the nameserver lines, in their order."""
+    """The addresses of the nameserver lines, in order."""
     lines = (line.split("#")[0].split() for line in text.splitlines())
     return [words[1] for words in lines if len(words) >= 2 and words[0] == "nameserver"]

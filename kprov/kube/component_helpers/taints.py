@@ -10,7 +10,7 @@ NO_EXECUTE = "NoExecute"
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """An empty key with Exists tolerates everything; an empty effect tolerates every effect."""
+    """An empty key with Exists tolerates every taint. An empty effect tolerates every effect."""
     if toleration.effect and toleration.effect != taint.effect:
         return False
     if toleration.key and toleration.key != taint.key:

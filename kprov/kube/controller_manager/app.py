@@ -45,7 +45,7 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
                 retry_period=options.leader_elect_retry_period,
             )
             if server is not None:
-                server.add_check("leaderElection", elector.unhealthy)
+                server.add_check("leaderElection", elector.check_health)
             # Standing by is being ready: only one of several ever leads.
             sd_notify.notify("READY=1")
             await elector.run(stop)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.admission import limits
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.component_helpers.pod_resources import of_pod
+from kprov.kube.component_helpers.pod_resources import compute_pod_resources
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
@@ -112,4 +112,4 @@ def _parse_amounts(resources: JsonObject) -> tuple[limits.Amounts, limits.Amount
 def _sum_pod(spec: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
     """Requests and limits of the whole pod; its overhead is the runtime class's business."""
     pod = {"spec": {name: value for name, value in spec.items() if name != "overhead"}}
-    return of_pod(pod, "requests"), of_pod(pod, "limits")
+    return compute_pod_resources(pod, "requests"), compute_pod_resources(pod, "limits")

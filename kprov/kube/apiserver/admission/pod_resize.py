@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.apiserver.admission.pod_on_node import PodOnNodePlugin
-from kprov.kube.component_helpers.pod_resources import of_pod
+from kprov.kube.component_helpers.pod_resources import compute_pod_resources
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import ZERO, Quantity
 from kprov.kube.machinery.status import StatusError
@@ -22,7 +22,7 @@ class PodResizeValidator(PodOnNodePlugin):
             text = f'pod resize is only supported on linux nodes, node "{name}" is "{system}"'
             raise _build_error(forbidden_error(attributes, text), "UnsupportedPlatform")
         allocatable = (node.get("status") or {}).get("allocatable") or {}
-        asked = of_pod(pod, "requests", use_status=False)
+        asked = compute_pod_resources(pod, "requests", use_status=False)
         told = []
         for resource, milli in (("cpu", True), ("memory", False)):
             there = Quantity.parse(allocatable.get(resource, "0"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
-from kprov.kube.component_helpers.pod_resources import Amounts, amounts
+from kprov.kube.component_helpers.pod_resources import Amounts, parse_amounts
 from kprov.kube.component_helpers.quota.evaluator import Evaluator, Scope, scopes_of
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
@@ -31,7 +31,7 @@ class TrackedQuota:
     @classmethod
     def from_quota(cls, quota: JsonObject) -> TrackedQuota:
         told = quota.get("status") or {}
-        return cls(quota, amounts(told.get("hard")), amounts(told.get("used")))
+        return cls(quota, parse_amounts(told.get("hard")), parse_amounts(told.get("used")))
 
     @property
     def name(self) -> str:

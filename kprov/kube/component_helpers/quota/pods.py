@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kprov.kube.component_helpers.pod_resources import Amounts, add, amounts, has_pod_level, of_pod
+from kprov.kube.component_helpers.pod_resources import (
+    Amounts,
+    add_amounts,
+    compute_pod_resources,
+    has_pod_level,
+    parse_amounts,
+)
 from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object, Scope
 from kprov.kube.component_helpers.quota.scopes import names_match
 from kprov.kube.machinery import names, timestamps
@@ -76,7 +82,7 @@ class Pods(Evaluator):
         demanded = _DEMANDED & set(required)
         for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
             resources = container.get("resources") or {}
-            has = _compute(amounts(resources.get("requests")), amounts(resources.get("limits")))
+            has = _compute(parse_amounts(resources.get("requests")), parse_amounts(resources.get("limits")))
             for name in demanded - has.keys():
                 missing.setdefault(name, set()).add(container["name"])
         if not missing:
@@ -87,7 +93,9 @@ class Pods(Evaluator):
     def usage(self, obj: Object) -> Amounts:
         used: Amounts = {self.count: ONE}
         if is_alive(obj):
-            add(used, _compute(of_pod(obj, "requests"), of_pod(obj, "limits")))
+            add_amounts(
+                used, _compute(compute_pod_resources(obj, "requests"), compute_pod_resources(obj, "limits"))
+            )
         return used
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kprov.kube.component_helpers.pod_resources import Amounts, add, at_least
+from kprov.kube.component_helpers.pod_resources import Amounts, add_amounts, raise_amounts
 from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object, Objects
 from kprov.kube.component_helpers.quota.pods import DEVICE_CLASS, REQUESTS, Pods
 from kprov.kube.machinery.quantity import Quantity
@@ -44,8 +44,8 @@ class ResourceClaims(Evaluator):
             most: Amounts = {}
             for part in request.get("firstAvailable") or [request.get("exactly")]:
                 if part is not None:
-                    at_least(most, {part.get("deviceClassName", "") + _DEVICES: _devices(part)})
-            add(used, most)
+                    raise_amounts(most, {part.get("deviceClassName", "") + _DEVICES: _devices(part)})
+            add_amounts(used, most)
         self._add_extended(used, obj)
         return used
 

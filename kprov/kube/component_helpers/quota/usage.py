@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kprov.kube.component_helpers.pod_resources import Amounts, add
+from kprov.kube.component_helpers.pod_resources import Amounts, add_amounts
 from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object, Objects, scopes_of
 from kprov.kube.machinery.quantity import ZERO
 
@@ -23,5 +23,5 @@ def used_of(quota: Object, evaluators: Iterable[Evaluator], objects: Objects) ->
             used.setdefault(name, ZERO)
         for obj in objects(evaluator.group, evaluator.plural, namespace):
             if all(evaluator.in_scope(scope, obj) for scope in scopes):
-                add(used, {name: each for name, each in evaluator.usage(obj).items() if name in hard})
+                add_amounts(used, {name: each for name, each in evaluator.usage(obj).items() if name in hard})
     return used

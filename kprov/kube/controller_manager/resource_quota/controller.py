@@ -10,7 +10,7 @@ import asyncio
 from typing import Any, Final
 
 from kprov.kube.client import ApiError
-from kprov.kube.component_helpers.pod_resources import Amounts, amounts
+from kprov.kube.component_helpers.pod_resources import Amounts, parse_amounts
 from kprov.kube.component_helpers.quota.usage import used_of
 from kprov.kube.controller_manager.context import Context, Controller, periodically
 from kprov.kube.controller_manager.resource_quota.monitors import Monitors
@@ -54,10 +54,10 @@ class ResourceQuotaController(Controller):
         hard = (quota.get("spec") or {}).get("hard") or {}
         status = quota.get("status") or {}
         evaluators = await self._monitors.measuring(hard)
-        before = amounts(status.get("used"))
+        before = parse_amounts(status.get("used"))
         used = before | used_of(quota, evaluators, self._monitors.objects)
         used = {name: amount for name, amount in used.items() if name in hard}
-        limits_differ = amounts(hard) != amounts(status.get("hard"))
+        limits_differ = parse_amounts(hard) != parse_amounts(status.get("hard"))
         if not limits_differ and "used" in status and used == before:
             self._lowering.pop(key, None)
             return
@@ -114,7 +114,7 @@ def _key(quota: Document) -> str:
 
 
 def _hard(quota: Document) -> Amounts:
-    return amounts((quota.get("spec") or {}).get("hard"))
+    return parse_amounts((quota.get("spec") or {}).get("hard"))
 
 
 def _lowers(used: Amounts, before: Amounts) -> bool:

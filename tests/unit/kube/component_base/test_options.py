@@ -62,7 +62,7 @@ def test_durations_are_written_as_go_does() -> None:
 def test_flags_are_shown_as_go_shows_them() -> None:
     made = flags()
     argv = "--dry --node-monitor-period=90s --controllers=a,b --node-labels=c=d,a=b --kubeconfig=/x"
-    assert made.shown(made.parse(argv.split())) == {
+    assert made.render_values(made.parse(argv.split())) == {
         "controllers": "[a,b]",
         "dry": "true",
         "kubeconfig": "/x",

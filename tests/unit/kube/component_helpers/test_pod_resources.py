@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.kube.component_helpers.pod_resources import of_pod
+from kprov.kube.component_helpers.pod_resources import compute_pod_resources
 
 
 def container(name: str, cpu: str, **more: Any) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def container(name: str, cpu: str, **more: Any) -> dict[str, Any]:
 
 
 def asked(spec: dict[str, Any], status: dict[str, Any] | None = None) -> str:
-    return str(of_pod({"spec": spec, "status": status or {}}, "requests").get("cpu"))
+    return str(compute_pod_resources({"spec": spec, "status": status or {}}, "requests").get("cpu"))
 
 
 def test_containers_are_summed_and_init_containers_are_a_minimum() -> None:

@@ -17,7 +17,7 @@ async def both() -> None:
         await run("sh", "-c", "exit 4")
     with pytest.raises(ProcessError, match="kprov-nothing: No such file"):
         await run("kprov-nothing")
-    with pytest.raises(ProcessError, match="no end after 0s"):
+    with pytest.raises(ProcessError, match="timed out after 0s"):
         await run("sleep", "60", timeout=0.05)
 
 
