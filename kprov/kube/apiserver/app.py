@@ -179,7 +179,7 @@ def _build_registry(storage: Storage, event_seconds: int = 3600) -> Registry:
                 resource,
                 strategy,
                 ResourceCache(
-                    resource, strategy.selectable_fields, strategy.default, strategy.storage_folder
+                    resource, strategy.list_selectable_fields, strategy.default, strategy.storage_folder
                 ),
             )
         )

@@ -103,8 +103,8 @@ async def repaired(etcd: Etcd, folder: Path) -> None:
         await registry.cacher.loaded.wait()
         parsed = options.parse([*RANGES, f"--etcd-servers={etcd.url}"])
         repair = Repair(registry, *allocators.build(parsed, registry))
-        await repair.look()
-        await repair.look()
+        await repair.run_once()
+        await repair.run_once()
     finally:
         reading.cancel()
         await storage.close()

@@ -29,14 +29,14 @@ class LimitRanger(AdmissionPlugin):
     async def admit(self, attributes: Attributes) -> None:
         if attributes.resource.plural != "pods" or not _is_checked(attributes) or attributes.obj is None:
             return
-        for limit_range in self._ranges.look_at_all(attributes.namespace):
+        for limit_range in self._ranges.list_shared(attributes.namespace):
             _fill_defaults(attributes.obj, limit_range)
 
     async def validate(self, attributes: Attributes) -> None:
         if not _is_checked(attributes) or attributes.obj is None:
             return
         check = _check_pod if attributes.resource.plural == "pods" else _check_claim
-        for limit_range in self._ranges.look_at_all(attributes.namespace):
+        for limit_range in self._ranges.list_shared(attributes.namespace):
             errors = [
                 text
                 for item in limit_range["spec"].get("limits") or ()

@@ -38,10 +38,10 @@ class NamespaceLifecycle(AdmissionPlugin):
             return
         if not attributes.namespace or attributes.operation == "DELETE":
             return
-        namespace = self._namespaces.lister.look("", attributes.namespace)
+        namespace = self._namespaces.lister.get_shared("", attributes.namespace)
         if namespace is None or self._was_deleted(attributes.namespace):
-            await self._namespaces.fresh()
-            namespace = self._namespaces.lister.look("", attributes.namespace)
+            await self._namespaces.catch_up()
+            namespace = self._namespaces.lister.get_shared("", attributes.namespace)
         if namespace is None:
             raise status.not_found(self._namespaces.resource, attributes.namespace)
         ends = (namespace.get("status") or {}).get("phase") == "Terminating"

@@ -40,6 +40,6 @@ class NamespaceExists(AdmissionPlugin):
     async def validate(self, attributes: Attributes) -> None:
         if not attributes.namespace or self._namespaces.lister.get("", attributes.namespace) is not None:
             return
-        await self._namespaces.fresh()
+        await self._namespaces.catch_up()
         if self._namespaces.lister.get("", attributes.namespace) is None:
             raise status.not_found(self._namespaces.resource, attributes.namespace)

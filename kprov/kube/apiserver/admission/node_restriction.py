@@ -161,7 +161,7 @@ class NodeRestriction(WantsAuthorizer):
         """From the cache; asks storage before it says no. Raises StatusError 404."""
         found: JsonObject | None = store.lister.get(namespace, name)
         if found is None or (uid and found["metadata"]["uid"] != uid):
-            await store.fresh()
+            await store.catch_up()
             found = store.lister.get(namespace, name)
         if found is None:
             # Upstream's listers name what they look for in the singular.

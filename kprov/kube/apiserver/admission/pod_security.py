@@ -124,10 +124,10 @@ class PodSecurity(WantsConfiguration):
         return False
 
     async def _find_policy(self, attributes: Attributes) -> tuple[Policy | None, Sequence[Any]]:
-        namespace = self._namespaces.lister.look("", attributes.namespace)
+        namespace = self._namespaces.lister.get_shared("", attributes.namespace)
         if namespace is None:
-            await self._namespaces.fresh()
-            namespace = self._namespaces.lister.look("", attributes.namespace)
+            await self._namespaces.catch_up()
+            namespace = self._namespaces.lister.get_shared("", attributes.namespace)
         if namespace is None:
             if attributes.resource.plural != "pods":
                 return None, ()

@@ -74,16 +74,16 @@ class Priority(AdmissionPlugin):
             raise forbidden_error(attributes, text)
 
     def _find_default(self) -> Mapping[str, Any] | None:
-        defaults = [found for found in self._classes.lister.look_at_all() if found.get("globalDefault")]
+        defaults = [found for found in self._classes.lister.list_shared() if found.get("globalDefault")]
         return min(defaults, key=lambda found: found["value"], default=None)
 
     async def _find_class(self, attributes: Attributes, spec: JsonObject) -> Mapping[str, Any] | None:
         name = spec.get("priorityClassName", "")
         if name:
-            found = self._classes.lister.look("", name)
+            found = self._classes.lister.get_shared("", name)
             if found is None:
-                await self._classes.fresh()
-                found = self._classes.lister.look("", name)
+                await self._classes.catch_up()
+                found = self._classes.lister.get_shared("", name)
             if found is None:
                 text = f"no PriorityClass with name {name} was found"
                 raise forbidden_error(attributes, text)

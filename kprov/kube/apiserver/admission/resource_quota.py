@@ -136,7 +136,7 @@ class ResourceQuota(WantsConfiguration):
             denied, charged = self._charge_batch(quotas, batch)
             if denied and not is_fresh:
                 # The refusal may come from a state that is a moment old.
-                await self._store.fresh()
+                await self._store.catch_up()
                 is_fresh = True
                 continue
             for waiter, error in denied.items():
@@ -150,7 +150,7 @@ class ResourceQuota(WantsConfiguration):
             # Another server was faster with these. The others are charged already.
             only = lost
             await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311  spreads, hides nothing
-            await self._store.fresh()
+            await self._store.catch_up()
             is_fresh = True
 
     def _charge_batch(

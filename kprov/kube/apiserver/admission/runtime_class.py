@@ -52,7 +52,7 @@ class RuntimeClass(AdmissionPlugin):
             return None
         found = self._classes.lister.get("", name)
         if found is None:
-            await self._classes.fresh()
+            await self._classes.catch_up()
             found = self._classes.lister.get("", name)
         if found is None:
             raise forbidden_error(attributes, f'pod rejected: RuntimeClass "{name}" not found')

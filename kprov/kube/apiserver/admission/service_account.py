@@ -78,14 +78,14 @@ class ServiceAccount(AdmissionPlugin):
 
     async def _find_account(self, attributes: Attributes, name: str) -> Mapping[str, Any]:
         """The account; the default one of a new namespace is waited for."""
-        found = self._accounts.lister.look(attributes.namespace, name)
+        found = self._accounts.lister.get_shared(attributes.namespace, name)
         for attempt in range(_DEFAULT_TRIES if name == "default" else 1):
             if found is not None:
                 return found
             if attempt:
                 await asyncio.sleep(_PAUSE_SECONDS)
-            await self._accounts.fresh()
-            found = self._accounts.lister.look(attributes.namespace, name)
+            await self._accounts.catch_up()
+            found = self._accounts.lister.get_shared(attributes.namespace, name)
         if found is not None:
             return found
         where = f"{attributes.namespace}/{name}"

@@ -34,7 +34,7 @@ async def find_object(
     store, name, uid = registry.store("", plural), reference.get("name") or "", reference.get("uid") or ""
     found = store.lister.get(namespace, name)
     if found is None or found["metadata"]["uid"] != uid:
-        await store.fresh()
+        await store.catch_up()
         found = store.lister.get(namespace, name)
     if found is None:
         return None

@@ -95,7 +95,7 @@ class NodeAuthorizer:
                 if answer.unrelated:
                     # A kubelet hears of its pod from any server, perhaps before this one's cache does.
                     with contextlib.suppress(StatusError):
-                        await self._pods.fresh()
+                        await self._pods.catch_up()
                         answer = right(node, info)
                 return answer
         if any(allows(rule, info) for rule in self._rules):

@@ -55,7 +55,7 @@ async def run_producer(registry: Registry, done: Callable[[], None]) -> None:
 async def ensure(store: Store, wanted: JsonObject) -> None:
     """Create it, or put it right where that is the server's business."""
     name = wanted["metadata"]["name"]
-    await store.fresh()
+    await store.catch_up()
     current = store.lister.get("", name)
     try:
         if current is None:

@@ -57,7 +57,7 @@ async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Js
             # Another API server was faster, or changed it at this moment: look again.
             if error.code not in {404, 409}:
                 raise
-            await store.fresh()
+            await store.catch_up()
             continue
         return
     log.warning("%s %s keeps changing, left as it is", plural, name)

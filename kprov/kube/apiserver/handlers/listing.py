@@ -54,7 +54,7 @@ async def read_list(store: Store, options: ListOptions) -> ListResult:
         store.check_readable()
     revision = store.cacher.revision
     entries = list(store.cache.select(options.selection))
-    whole = options.revision == 0 and not store.strategy.pages_any_version
+    whole = options.revision == 0 and not store.strategy.is_paged_at_any_version
     if not options.limit or len(entries) < options.limit or whole:
         # A list at any revision (resourceVersion 0) ignores the limit.
         return ListResult(entries, revision)
@@ -78,7 +78,7 @@ def _has_more(store: Store, selection: Selection, last: Entry) -> bool:
 async def catch_up(store: Store, revision: int | None) -> None:
     """Wait until the cache has the revision. None: the newest, 0: any."""
     if revision is None:
-        await store.fresh()
+        await store.catch_up()
         return
     try:
         await store.cacher.wait_for(revision)

@@ -105,7 +105,7 @@ class Verbs:
         await listing.catch_up(store, parameters.parse_revision(query.get("resourceVersion", "")))
         entry = store.cache.get(store.cache.key(info.namespace, info.name))
         if entry is None:
-            raise store.missing(info.namespace, info.name)
+            raise store.make_not_found_error(info.namespace, info.name)
         if form is _PLAIN and view.is_stored:
             response = responses.build_raw(b"%b%b\n" % (store.cache.head, entry.tail), context.warnings)
             return await responses.compress(request, response)
@@ -233,10 +233,10 @@ class Verbs:
     ) -> tuple[JsonObject, int]:
         info, store = context.info, view.store
         options, context.dry_run = await _read_delete_options(request, query)
-        reason = store.strategy.deletion_refusal(info.name)
+        reason = store.strategy.explain_deletion_refusal(info.name)
         if reason:
             raise status.forbidden(view.resource, info.name, reason)
-        context.warnings += store.strategy.deletion_warnings(options.raw)
+        context.warnings += store.strategy.find_deletion_warnings(options.raw)
         obj, gone = await store.delete(context, info.namespace, info.name, options)
         if not gone or store.strategy.returns_deleted:
             # Who asked for its dependents to go, too, is told that this takes time; others never were.
@@ -260,7 +260,7 @@ class Verbs:
             except status.StatusError as error:
                 if error.code != 404:
                     raise
-        context.warnings += store.strategy.deletion_warnings(options.raw)
+        context.warnings += store.strategy.find_deletion_warnings(options.raw)
         return self._list_document(view, listed, _PLAIN, "")
 
     async def _subresource(

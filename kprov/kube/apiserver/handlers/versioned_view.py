@@ -70,4 +70,4 @@ def find_view(registry: Registry, resource: Resource) -> VersionedView | None:
     store = registry.stores.get(stored)
     if store is None:
         return None
-    return VersionedView(store if conversion is None else store.asked_as(resource), resource, conversion)
+    return VersionedView(store if conversion is None else store.with_resource(resource), resource, conversion)

@@ -109,7 +109,7 @@ def _conflict(name: str, text: str) -> status.StatusError:
 class _Binding(PodStrategy):
     """What assign() made is stored as it is, labels and annotations of any form."""
 
-    judges_metadata = False
+    validates_metadata = False
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """Nothing is taken back, and binding leaves metadata.generation alone."""

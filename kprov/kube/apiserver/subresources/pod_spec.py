@@ -93,7 +93,7 @@ class EphemeralContainersStrategy(PodStrategy):
                 errors.append(field.forbidden(path, text))
         return errors
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return []
 
 
@@ -119,7 +119,7 @@ class ResizeStrategy(PodStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return pod_resize.validate_pod_resize(obj, old)
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return []
 
 

@@ -46,7 +46,7 @@ async def make_store(storage: Any) -> AsyncIterator[StoreMaker]:
         resource = find(group, version, plural)
         assert resource is not None
         rules = strategy or Strategy()
-        cache = ResourceCache(resource, rules.selectable_fields)
+        cache = ResourceCache(resource, rules.list_selectable_fields)
         cacher = Cacher(storage, [cache])
         tasks.append(asyncio.create_task(cacher.run()))
         return Store(resource=resource, strategy=rules, storage=storage, cacher=cacher, cache=cache)
@@ -74,7 +74,7 @@ async def registry(storage: Any) -> AsyncIterator[Registry]:
     """Stores of all kinds with their own rules, without admission and hooks; the cache is filled and follows."""
     prepared = [(resource, find_strategy(resource)) for resource in list_stored_resources()]
     caches = [
-        ResourceCache(resource, rules.selectable_fields, folder=rules.storage_folder)
+        ResourceCache(resource, rules.list_selectable_fields, folder=rules.storage_folder)
         for resource, rules in prepared
     ]
     cacher = Cacher(storage, caches)
@@ -100,7 +100,7 @@ def put(registry: Registry) -> Put:
         store = registry.store(group, plural)
         namespace = obj["metadata"].get("namespace", "")
         made = await store.create(make_system_context("create", store.resource, namespace), namespace, obj)
-        await store.fresh()
+        await store.catch_up()
         return made
 
     return put_object

@@ -27,9 +27,9 @@ class AdmissionPolicyStrategy(ResourceStrategy):
 
     has_generation = True
     allow_unconditional_update = False
-    status_keeps = ALL_METADATA
+    fixed_in_status_update = ALL_METADATA
 
-    def missing_feature(self, obj: JsonObject) -> str:
+    def find_missing_feature(self, obj: JsonObject) -> str:
         return "admission policies"
 
     def default(self, obj: JsonObject) -> None:

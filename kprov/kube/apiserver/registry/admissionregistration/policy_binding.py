@@ -27,7 +27,7 @@ class PolicyBindingStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
 
-    def missing_feature(self, obj: JsonObject) -> str:
+    def find_missing_feature(self, obj: JsonObject) -> str:
         return "admission policies"
 
     def default(self, obj: JsonObject) -> None:

@@ -41,7 +41,7 @@ class WebhookConfigurationStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
 
-    def missing_feature(self, obj: JsonObject) -> str:
+    def find_missing_feature(self, obj: JsonObject) -> str:
         return "admission webhooks"
 
     def default(self, obj: JsonObject) -> None:

@@ -26,7 +26,7 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
 
-    def missing_feature(self, obj: JsonObject) -> str:
+    def find_missing_feature(self, obj: JsonObject) -> str:
         return "custom resources"
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:

@@ -37,10 +37,10 @@ class ApiServiceStrategy(ResourceStrategy):
     check_name = staticmethod(names.is_path_segment_name)
     requires_known_finalizers = False
     allow_unconditional_update = False
-    status_keeps = ALL_METADATA
+    fixed_in_status_update = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
-    def missing_feature(self, obj: JsonObject) -> str:
+    def find_missing_feature(self, obj: JsonObject) -> str:
         return "API aggregation" if obj["spec"].get("service") else ""
 
     def default(self, obj: JsonObject) -> None:

@@ -36,7 +36,7 @@ _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 class DaemonSetStrategy(WorkloadStrategy):
     has_generation = True
 
-    def warns_again(self, obj: JsonObject, old: JsonObject) -> bool:
+    def repeats_warnings(self, obj: JsonObject, old: JsonObject) -> bool:
         different: bool = obj["spec"]["template"] != old["spec"]["template"]
         return different
 
@@ -64,7 +64,7 @@ class DaemonSetStrategy(WorkloadStrategy):
         annotations: JsonObject = obj["metadata"].setdefault("annotations", {})
         annotations[_TEMPLATE_GENERATION] = str(_parse_template_generation(old))
 
-    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+    def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         obj["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "0")
         set_default(spec, "revisionHistoryLimit", 10)
         strategy: JsonObject = spec.setdefault("updateStrategy", {})

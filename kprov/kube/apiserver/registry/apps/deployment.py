@@ -38,9 +38,9 @@ from kprov.kube.machinery.managed_fields.field_set import Path
 class DeploymentStrategy(WorkloadStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {"status": (*SPEC_PATHS, ("f:metadata", "f:labels"))}
     has_generation = True
-    status_keeps = ("labels",)
+    fixed_in_status_update = ("labels",)
 
-    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+    def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         set_default(spec, "replicas", 1)
         set_default(spec, "revisionHistoryLimit", 10)
         set_default(spec, "progressDeadlineSeconds", 600)
@@ -57,9 +57,9 @@ class DeploymentStrategy(WorkloadStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*validate_deployment(obj, old), *check_immutable_selector(obj, old)]
 
-    def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
+    def raises_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """Replica sets have a deployment's annotations, too."""
-        return super().is_new_generation(obj, old) or is_metadata_changed(obj, old, "annotations")
+        return super().raises_generation(obj, old) or is_metadata_changed(obj, old, "annotations")
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_deployment_status(obj, old))

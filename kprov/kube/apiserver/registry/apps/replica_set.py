@@ -30,10 +30,10 @@ class ReplicaSetStrategy(WorkloadStrategy):
     has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0}
 
-    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+    def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         set_default(spec, "replicas", 1)
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

@@ -32,7 +32,7 @@ class EndpointsStrategy(ResourceStrategy):
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(validate_endpoints(obj))
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return list(find_endpoints_warnings(obj))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:

@@ -51,18 +51,18 @@ class NamespaceStrategy(ResourceStrategy):
         """Only /finalize changes them."""
         return [] if obj.get("spec") == old.get("spec") else list(validate_finalizers(obj, changed=True))
 
-    def failed_precondition(self, what: str, wanted: str, found: str) -> str:
+    def explain_failed_precondition(self, what: str, wanted: str, found: str) -> str:
         return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
 
-    def terminate(self, obj: JsonObject) -> bool:
+    def mark_terminating(self, obj: JsonObject) -> bool:
         """Its controller ends it, also when nothing holds it."""
         obj.setdefault("status", {})["phase"] = "Terminating"
         return True
 
-    def holds(self, obj: JsonObject) -> bool:
+    def is_held(self, obj: JsonObject) -> bool:
         return bool((obj.get("spec") or {}).get("finalizers"))
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"status.phase": (obj.get("status") or {}).get("phase", "")}
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:

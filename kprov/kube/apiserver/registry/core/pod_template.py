@@ -21,7 +21,7 @@ class PodTemplateStrategy(TemplateStrategy):
     def default(self, obj: JsonObject) -> None:
         podspec_defaults.default_template(obj.setdefault("template", {}))
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         if old is not None and obj["metadata"].get("generation") == old["metadata"].get("generation"):
             return []
         template = obj["template"]

@@ -22,7 +22,7 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
     orphan_by_default = True
     has_template = False
 
-    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+    def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         set_default(spec, "replicas", 1)
         labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
         if labels:
@@ -35,11 +35,11 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
         super().prepare_for_status_update(context, obj, old)
         self.default(obj)  # labels that it was sent without, of the template that it keeps
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Upstream warns of the template that an update replaces."""
         if old is None:
-            return super().warnings(obj, None)
-        return super().warnings(old, None) if self.warns_again(obj, old) else []
+            return super().find_warnings(obj, None)
+        return super().find_warnings(old, None) if self.repeats_warnings(obj, old) else []
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(validate_replication_controller(obj))

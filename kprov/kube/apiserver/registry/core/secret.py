@@ -54,7 +54,7 @@ class SecretStrategy(ResourceStrategy):
         if not obj.get("type"):
             obj["type"] = old.get("type", "")
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"type": obj.get("type", "")}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
@@ -63,7 +63,7 @@ class SecretStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return validate_secret(obj) + validate_secret_update(obj, old)
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return find_secret_warnings(obj)
 
 

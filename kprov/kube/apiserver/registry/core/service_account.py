@@ -27,7 +27,7 @@ class ServiceAccountStrategy(ResourceStrategy):
         super().prepare_for_update(context, obj, old)
         _drop_secret_details(obj)
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Of an annotation that is new."""
         has, had = (_MOUNTABLE_SECRETS in _read_annotations(one) for one in (obj, old or {}))
         if had or not has:

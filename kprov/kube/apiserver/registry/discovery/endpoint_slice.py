@@ -46,10 +46,10 @@ class EndpointSliceStrategy(ResourceStrategy):
         super().prepare_for_update(context, obj, old)
         _drop_deprecated_topology(obj)
 
-    def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
-        return super().is_new_generation(obj, old) or is_metadata_changed(obj, old, "labels")
+    def raises_generation(self, obj: JsonObject, old: JsonObject) -> bool:
+        return super().raises_generation(obj, old) or is_metadata_changed(obj, old, "labels")
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         fqdn = old is None and obj.get("addressType") == "FQDN"
         found = ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
         return found + list(find_endpoint_slice_warnings(obj))

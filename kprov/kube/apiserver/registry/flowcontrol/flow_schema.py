@@ -36,7 +36,7 @@ _NAMESPACES: Final = "each member of this list must be '*' or a DNS-1123 label"
 class FlowSchemaStrategy(ResourceStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
     has_generation = True
-    status_keeps = ALL_METADATA
+    fixed_in_status_update = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
     def default(self, obj: JsonObject) -> None:

@@ -28,7 +28,7 @@ _SHARES: Final = 30
 class PriorityLevelConfigurationStrategy(ResourceStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
     has_generation = True
-    status_keeps = ALL_METADATA
+    fixed_in_status_update = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
     def default(self, obj: JsonObject) -> None:

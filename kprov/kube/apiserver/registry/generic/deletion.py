@@ -42,7 +42,7 @@ def check_preconditions(
     ):
         if wanted is None or wanted == found:
             continue
-        own = strategy.failed_precondition(what, wanted, found)
+        own = strategy.explain_failed_precondition(what, wanted, found)
         if own:
             raise status.conflict(resource, metadata["name"], own)
         text = (
@@ -68,16 +68,16 @@ class Outcome(Enum):
 def mark_deleted(strategy: Strategy, obj: JsonObject, options: DeleteOptions) -> Outcome:
     """Write down the wish to delete in the object."""
     metadata = obj["metadata"]
-    if not metadata.get("deletionTimestamp") and strategy.terminate(obj):
+    if not metadata.get("deletionTimestamp") and strategy.mark_terminating(obj):
         if options.orphan_dependents is False:
             options = replace(options, orphan_dependents=None, propagation_policy="Foreground")
         _set_finalizers(strategy, metadata, options)
         metadata["deletionTimestamp"] = timestamps.now()
         return Outcome.KEPT
-    if strategy.holds(obj):
+    if strategy.is_held(obj):
         return Outcome.KEPT
     before = metadata.get("deletionGracePeriodSeconds")
-    if metadata.get("deletionTimestamp") and strategy.is_graceful and before:
+    if metadata.get("deletionTimestamp") and strategy.is_deleted_gracefully and before:
         wanted = options.grace_period_seconds
         if wanted is None or wanted >= before:
             # Its time runs already, and its finalizers are as they were wished for then.
@@ -87,7 +87,7 @@ def mark_deleted(strategy: Strategy, obj: JsonObject, options: DeleteOptions) ->
     elif metadata.get("deletionTimestamp"):
         graceful = None
     else:
-        graceful = strategy.grace_period(obj, options.grace_period_seconds)
+        graceful = strategy.choose_grace_period(obj, options.grace_period_seconds)
         if graceful is not None:
             _begin(metadata, graceful)
     _set_finalizers(strategy, metadata, options)
@@ -130,7 +130,7 @@ def _end(metadata: JsonObject) -> None:
 
 def is_unheld(strategy: Strategy, obj: JsonObject) -> bool:
     """Neither metadata.finalizers nor its strategy keep it."""
-    return not (obj["metadata"].get("finalizers") or strategy.holds(obj))
+    return not (obj["metadata"].get("finalizers") or strategy.is_held(obj))
 
 
 def is_finished(strategy: Strategy, obj: JsonObject) -> bool:

@@ -29,7 +29,7 @@ class Hooks:
     async def begin_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> Finish:
         return do_nothing
 
-    async def judge(
+    async def validate(
         self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str
     ) -> Sequence[FieldError]:
         """Field rules that need storage or the user; of a prepared object, told before all other rules."""

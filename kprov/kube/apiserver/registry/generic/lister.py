@@ -38,12 +38,12 @@ class Lister:
         cache = self._cache
         return [cache.decode(entry) for entry in cache.select(Selection(namespace or ""))]
 
-    def look(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+    def get_shared(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """As `get`, for reading only: everybody gets the same."""
         entry = self._cache.get(self._cache.key(namespace, name))
         return None if entry is None else self._cache.get_shared(entry)
 
-    def look_at_all(self, namespace: str | None = None) -> Sequence[Mapping[str, Any]]:
+    def list_shared(self, namespace: str | None = None) -> Sequence[Mapping[str, Any]]:
         """As `list`, for reading only: everybody gets the same."""
         cache = self._cache
         return [cache.get_shared(entry) for entry in cache.select(Selection(namespace or ""))]

@@ -43,20 +43,20 @@ class ReadStore:
     def __init__(self, *, resource: Resource, storage: Storage, cacher: Cacher, cache: ResourceCache) -> None:
         self.resource = resource
         #: What refusals name: the resource as the client asked for it.
-        self._asked = resource
+        self._requested = resource
         self.hooks = Hooks()
         self.cache = cache
         self.cacher = cacher
         self.lister = Lister(cache, cacher)
         self.storage = storage
 
-    def asked_as(self, resource: Resource) -> Self:
+    def with_resource(self, resource: Resource) -> Self:
         """The same store for clients of another of its versions or groups."""
         found = copy.copy(self)
-        found._asked = resource
+        found._requested = resource
         return found
 
-    async def fresh(self) -> int:
+    async def catch_up(self) -> int:
         """Let the cache catch up with etcd; its revision. 504, 429 or 500 when that takes too long."""
         try:
             return await self.cacher.wait_until_fresh()
@@ -70,15 +70,15 @@ class ReadStore:
     async def get(self, context: RequestContext, namespace: str, name: str) -> JsonObject:
         """The newest state. NotFound if missing."""
         del context
-        await self.fresh()
+        await self.catch_up()
         found = self.cache.get(self._key(namespace, name))
         if found is None:
-            raise self.missing(namespace, name)
+            raise self.make_not_found_error(namespace, name)
         obj = self.cache.decode(found)
         self.hooks.decorate(obj)
         return obj
 
-    def missing(self, namespace: str, name: str) -> status.StatusError:
+    def make_not_found_error(self, namespace: str, name: str) -> status.StatusError:
         """The answer to a read of what the cache lacks.
 
         NotFound, BadRequest for what nothing can be named, or 500 for what cannot be decrypted.
@@ -90,7 +90,7 @@ class ReadStore:
         reason = self.cache.unreadable.get(key)
         if reason is not None:
             return status.internal_error(str(UnreadableError(key, reason)))
-        return status.not_found(self._asked, name)
+        return status.not_found(self._requested, name)
 
     def check_readable(self) -> None:
         """A list is all or nothing. Raises StatusError 500."""
@@ -100,7 +100,7 @@ class ReadStore:
     async def list(self, context: RequestContext, namespace: str = "") -> Sequence[JsonObject]:
         """All objects at least as new as now, of a namespace or of all ("")."""
         del context
-        await self.fresh()
+        await self.catch_up()
         self.check_readable()
         return [self.cache.decode(entry) for entry in self.cache.select(Selection(namespace))]
 

@@ -15,7 +15,7 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields.field_set import Path
 from kprov.kube.machinery.resources import Resource
 
-#: For `status_keeps`: a write to /status changes no metadata.
+#: For `fixed_in_status_update`: a write to /status changes no metadata.
 ALL_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
 #: For `reset_fields`.
 SPEC_PATHS: Final[tuple[Path, ...]] = (("f:spec",),)
@@ -32,7 +32,7 @@ class ResourceStrategy(Strategy):
     #: A changed spec raises metadata.generation.
     has_generation = False
     #: Fields of metadata that a write to /status does not change.
-    status_keeps: tuple[str, ...] = ()
+    fixed_in_status_update: tuple[str, ...] = ()
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
@@ -58,17 +58,17 @@ class ResourceStrategy(Strategy):
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         if self.has_status:
             keep_field(obj, old, "status")
-        if self.has_generation and self.is_new_generation(obj, old):
+        if self.has_generation and self.raises_generation(obj, old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
-    def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
+    def raises_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """Whether a change raises metadata.generation."""
         return select_desired_fields(obj) != select_desired_fields(old)
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         for part in (obj.keys() | old.keys()) - _NOT_SPEC:
             keep_field(obj, old, part)
-        for name in self.status_keeps:
+        for name in self.fixed_in_status_update:
             keep_field(obj["metadata"], old["metadata"], name)
 
 

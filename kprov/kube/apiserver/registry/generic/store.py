@@ -90,7 +90,7 @@ class Store(ReadStore):
             except KeyExistsError:
                 name = obj["metadata"]["name"]
                 if not generated or attempt == _NAME_TRIES - 1:
-                    found = status.already_exists(self._asked, name)
+                    found = status.already_exists(self._requested, name)
                     if obj["metadata"].get("generateName"):
                         found = status.generate_name_conflict(self.resource, name)
                     raise await self._exists(namespace, name, found) from None
@@ -131,14 +131,14 @@ class Store(ReadStore):
         stored = False
         try:
             strategy.prepare_for_create(context, obj)
-            first = await self.hooks.judge(context, obj, None, "")
+            first = await self.hooks.validate(context, obj, None, "")
             invalid_error.raise_if_invalid(
                 self.resource,
                 name,
                 lambda: [*first, *metadata.validate(self.resource, strategy, obj), *strategy.validate(obj)],
                 emptied,
             )
-            context.warnings += strategy.warnings(obj, None)
+            context.warnings += strategy.find_warnings(obj, None)
             unenforced.warn(context, self.resource, strategy, obj)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
@@ -156,7 +156,7 @@ class Store(ReadStore):
     async def _put_new(self, context: RequestContext, namespace: str, name: str, obj: JsonObject) -> int:
         key = self._key(namespace, name)
         if context.dry_run:
-            await self.fresh()
+            await self.catch_up()
             if self.cache.get(key) is not None:
                 raise KeyExistsError(key)
             return 0
@@ -190,7 +190,7 @@ class Store(ReadStore):
                 current, certain = await self._read(key), True
             if current is None:
                 if not create or names.is_path_segment_name(name):
-                    raise self.missing(namespace, name)
+                    raise self.make_not_found_error(namespace, name)
                 obj = change(None)
                 sent = obj.setdefault("metadata", {})
                 sent.setdefault("name", name)
@@ -198,7 +198,7 @@ class Store(ReadStore):
                 version = sent.pop("resourceVersion", None)
                 if sent.get("uid"):
                     raise status.conflict(
-                        self._asked,
+                        self._requested,
                         name,
                         metadata.describe_failed_precondition(
                             metadata.format_key(key, dry_run=context.dry_run), "UID", sent["uid"], ""
@@ -250,7 +250,7 @@ class Store(ReadStore):
         obj.setdefault("metadata", {})
         if not is_patch:
             key = metadata.format_key(current.key, dry_run=context.dry_run)
-            metadata.check_uid(self._asked, obj, old, key)
+            metadata.check_uid(self._requested, obj, old, key)
         wanted = obj["metadata"].get("resourceVersion") or ""
         metadata.prepare_for_update(self.resource, obj, old)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -281,7 +281,7 @@ class Store(ReadStore):
                 strategy.prepare_for_status_update(context, obj, old)
             else:
                 strategy.prepare_for_update(context, obj, old)
-            first = await self.hooks.judge(context, obj, old, subresource)
+            first = await self.hooks.validate(context, obj, old, subresource)
             self._judge_update(context, obj, old, subresource, strategy, emptied, first)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
@@ -315,15 +315,15 @@ class Store(ReadStore):
 
         def judge() -> Sequence[FieldError]:
             found = rules(obj, old)
-            if not strategy.judges_metadata:
+            if not strategy.validates_metadata:
                 return [*first, *found]
             return [*first, *metadata_update.validate(self.strategy, obj, old, subresource), *found]
 
         invalid_error.raise_if_invalid(self.resource, old["metadata"]["name"], judge, emptied)
         if is_status:
-            context.warnings += strategy.status_warnings(obj)
+            context.warnings += strategy.find_status_warnings(obj)
         else:
-            context.warnings += strategy.warnings(obj, old)
+            context.warnings += strategy.find_warnings(obj, old)
             unenforced.warn(context, self.resource, strategy, obj)
 
     async def _put(self, context: RequestContext, current: Stored, obj: JsonObject) -> None:
@@ -348,7 +348,7 @@ class Store(ReadStore):
             if current is None and not certain:
                 current, certain = await self._read(key), True
             if current is None:
-                raise self.missing(namespace, name)
+                raise self.make_not_found_error(namespace, name)
             obj = self._decode(current)
             try:
                 deletion.check_preconditions(self.strategy, self.resource, obj, options)
@@ -403,13 +403,13 @@ class Store(ReadStore):
         if not version or version == "0":
             if not self.strategy.allow_unconditional_update:
                 error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-                raise status.invalid(self._asked.group, self._asked.plural, name, [error])
+                raise status.invalid(self._requested.group, self._requested.plural, name, [error])
             return
         if not (version.isascii() and version.isdigit()):
             # Upstream answers 500 here, and where a created object has a version; the client is wrong.
             raise status.bad_request(f"strconv.ParseUint: parsing {status.quoted(version)}: invalid syntax")
         if version != old["metadata"]["resourceVersion"]:
-            raise status.conflict(self._asked, name, _MODIFIED)
+            raise status.conflict(self._requested, name, _MODIFIED)
 
     def _attributes(
         self,
@@ -433,7 +433,7 @@ class Store(ReadStore):
             obj=obj,
             old=old,
             options={},
-            asked=self._asked,
+            asked=self._requested,
         )
 
 

@@ -57,15 +57,15 @@ class Strategy:
     status_metadata_repeats = MetadataRepeats()
     part_metadata_repeats = MetadataRepeats()
     #: Whether an update's metadata are judged, beside what validate_update does.
-    judges_metadata = True
+    validates_metadata = True
     #: Seconds of grace when the request names none; None: deleted at once. Only pods have one.
     default_grace_period: int | None = None
     #: A LIST at version 0 has pages: upstream keeps none of these in its watch cache, which gives all.
-    pages_any_version = False
+    is_paged_at_any_version = False
     #: A deletion is answered with the object as it was, not with a Status.
     returns_deleted = False
     #: Whether it may have a time to end in (pods).
-    is_graceful = False
+    is_deleted_gracefully = False
     #: Dependents are orphaned unless a deletion says otherwise.
     orphan_by_default = False
     #: Whether a deletion may say what becomes of dependents; events have none.
@@ -111,42 +111,42 @@ class Strategy:
         """Field rules of /status."""
         return []
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Warning header texts; old is None at creation."""
         return []
 
-    def status_warnings(self, obj: JsonObject) -> list[str]:
+    def find_status_warnings(self, obj: JsonObject) -> list[str]:
         """Warning header texts of a write to /status."""
         return []
 
-    def deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
+    def find_deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
         """Warning header texts of a deletion; options are the DeleteOptions as they were sent."""
         return []
 
-    def missing_feature(self, obj: JsonObject) -> str:
+    def find_missing_feature(self, obj: JsonObject) -> str:
         """What the server lacks to act on a stored object of this kind; "" where it acts on it."""
         return ""
 
-    def deletion_refusal(self, name: str) -> str:
+    def explain_deletion_refusal(self, name: str) -> str:
         """Why nobody may delete that one by its name (403), "" where that may be."""
         return ""
 
-    def failed_precondition(self, what: str, wanted: str, found: str) -> str:
+    def explain_failed_precondition(self, what: str, wanted: str, found: str) -> str:
         """Why that object is not meant, "" in the words that all have. what: UID or ResourceVersion."""
         return ""
 
-    def grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
+    def choose_grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
         """Grace in seconds that a first deletion gets; None: there is none. Pods without a node get 0."""
         return None
 
-    def terminate(self, obj: JsonObject) -> bool:
+    def mark_terminating(self, obj: JsonObject) -> bool:
         """Have its status say that it ends; False where a deletion needs no controller's hands."""
         return False
 
-    def holds(self, obj: JsonObject) -> bool:
+    def is_held(self, obj: JsonObject) -> bool:
         """Whether something beside metadata.finalizers keeps a deleted object."""
         return False
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         """Fields that a field selector may name beside metadata.name and metadata.namespace."""
         return {}

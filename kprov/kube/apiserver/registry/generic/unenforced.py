@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 def warn(context: RequestContext, resource: Resource, strategy: Strategy, obj: dict[str, Any]) -> None:
     """Add a Warning header and a log line where nothing acts on an object that is written."""
-    feature = strategy.missing_feature(obj)
+    feature = strategy.find_missing_feature(obj)
     if not feature:
         return
     kind, name = resource.kind, obj["metadata"]["name"]

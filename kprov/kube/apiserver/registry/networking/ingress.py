@@ -32,7 +32,7 @@ class IngressStrategy(ResourceStrategy):
     has_generation = True
     new_status: Mapping[str, Any] | None = {"loadBalancer": {}}
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         annotations = obj["metadata"].get("annotations") or {}
         if (
             old is not None
@@ -53,7 +53,7 @@ class IngressStrategy(ResourceStrategy):
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_ingress_status(obj, old))
 
-    def status_warnings(self, obj: JsonObject) -> list[str]:
+    def find_status_warnings(self, obj: JsonObject) -> list[str]:
         return list(find_ingress_status_warnings(obj))
 
 

@@ -39,7 +39,7 @@ class NetworkPolicyStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_network_policy(obj, old))
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return list(find_network_policy_warnings(obj))
 
 

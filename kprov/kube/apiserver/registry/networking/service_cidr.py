@@ -24,7 +24,7 @@ from kprov.kube.machinery.managed_fields.field_set import Path
 
 class ServiceCidrStrategy(ResourceStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
-    status_keeps = ALL_METADATA
+    fixed_in_status_update = ALL_METADATA
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(validate_service_cidr(obj))

@@ -23,7 +23,7 @@ class RuntimeClassStrategy(ResourceStrategy):
     allow_create_on_update = True
     allow_unconditional_update = False
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return list(node_label_warnings.find_runtime_class_warnings(obj))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

@@ -23,20 +23,20 @@ class WorkloadStrategy(TemplateStrategy):
         spec: JsonObject = obj.setdefault("spec", {})
         if spec.get("template") is not None or self.has_template:
             podspec_defaults.default_template(spec.setdefault("template", {}))
-        self.default_own(obj, spec)
+        self.default_fields(obj, spec)
 
-    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+    def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         """Fields beside the template."""
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         template = obj["spec"].get("template")
-        if template is None or (old is not None and not self.warns_again(obj, old)):
+        if template is None or (old is not None and not self.repeats_warnings(obj, old)):
             return []
         return podspec_warnings.find_pod_warnings(
             template.get("metadata") or {}, template["spec"], "spec.template"
         )
 
-    def warns_again(self, obj: JsonObject, old: JsonObject) -> bool:
+    def repeats_warnings(self, obj: JsonObject, old: JsonObject) -> bool:
         """Whether an update tells what is to be said of the template."""
         generation: bool = obj["metadata"].get("generation") != old["metadata"].get("generation")
         return generation

@@ -25,7 +25,7 @@ class AdminAccessHooks(Hooks):
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def judge(
+    async def validate(
         self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str
     ) -> Sequence[FieldError]:
         if old is not None:
@@ -55,7 +55,7 @@ class AdminAccessHooks(Hooks):
 
     async def _namespace(self, name: str) -> JsonObject:
         store = self._registry.store("", "namespaces")
-        await store.fresh()
+        await store.catch_up()
         found: JsonObject | None = store.lister.get("", name)
         if found is None:
             raise status.not_found("namespaces", name)

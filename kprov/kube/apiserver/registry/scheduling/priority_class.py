@@ -23,7 +23,7 @@ _SYSTEM_CLASSES: Final = {"system-node-critical", "system-cluster-critical"}
 class PriorityClassStrategy(ResourceStrategy):
     has_generation = True
 
-    def deletion_refusal(self, name: str) -> str:
+    def explain_deletion_refusal(self, name: str) -> str:
         if name not in _SYSTEM_CLASSES:
             return ""
         return "this is a system priority class and cannot be deleted"
@@ -32,7 +32,7 @@ class PriorityClassStrategy(ResourceStrategy):
         set_default(obj, "preemptionPolicy", "PreemptLowerPriority")
         obj.setdefault("value", 0)
 
-    def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
+    def raises_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """A class stays what it is: it is of its first generation for ever."""
         return False
 

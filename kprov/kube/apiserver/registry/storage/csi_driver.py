@@ -37,7 +37,7 @@ class CsiDriverStrategy(ResourceStrategy):
         if not spec.get("volumeLifecycleModes"):
             spec["volumeLifecycleModes"] = ["Persistent"]
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         spec, before = obj["spec"], (old or {"spec": {}})["spec"]
         if (before.get("tokenRequests") or []) == (spec.get("tokenRequests") or []):
             return []
@@ -52,7 +52,7 @@ class CsiDriverStrategy(ResourceStrategy):
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """Generations begin with the first change, as upstream counts them."""
         super().prepare_for_update(context, obj, old)
-        if self.is_new_generation(obj, old):
+        if self.raises_generation(obj, old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

@@ -20,7 +20,7 @@ class CsiStorageCapacityStrategy(ResourceStrategy):
     metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
     allow_unconditional_update = False
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return list(node_label_warnings.find_node_topology_warnings(obj.get("nodeTopology")))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

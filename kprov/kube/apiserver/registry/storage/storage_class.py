@@ -33,7 +33,7 @@ class StorageClassStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_storage_class_update(obj, old))
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return [
             f"{where}.key: {DEPRECATED_LABELS[term.get('key', '')]}"
             for path, topology in enumerate_items(obj.get("allowedTopologies"), "allowedTopologies")

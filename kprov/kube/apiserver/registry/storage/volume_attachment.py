@@ -33,7 +33,7 @@ class VolumeAttachmentStrategy(ResourceStrategy):
     status_metadata_repeats = MetadataRepeats(as_change=0)
     returns_deleted = True
     allow_unconditional_update = False
-    status_keeps = ALL_METADATA
+    fixed_in_status_update = ALL_METADATA
     new_status: Mapping[str, Any] | None = {"attached": False}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

@@ -42,7 +42,7 @@ async def quota(registry: Registry, put: Put, name: str, hard: int, used: int = 
 
     context = make_system_context("update", store.resource, "default", name)
     await store.update(context, "default", name, counted, subresource="status")
-    await store.fresh()
+    await store.catch_up()
 
 
 async def used(registry: Registry, name: str) -> str:

@@ -119,7 +119,7 @@ async def test_a_token_ends_with_its_pod(
     store = registry.store("", "pods")
     context = make_system_context("delete", store.resource, "default", "p")
     await store.delete(context, "default", "p", DeleteOptions(grace_period_seconds=0))
-    await store.fresh()
+    await store.catch_up()
     with pytest.raises(StatusError):
         await authenticator.authenticate(token)
 

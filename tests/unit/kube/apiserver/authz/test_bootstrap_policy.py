@@ -68,7 +68,7 @@ async def test_the_policy_is_stored_once_and_then_left(registry: Registry) -> No
     finished: list[bool] = []
     for _ in range(2):
         await rbac.run(registry, lambda: finished.append(True))
-        await registry.store("rbac.authorization.k8s.io", "clusterroles").fresh()
+        await registry.store("rbac.authorization.k8s.io", "clusterroles").catch_up()
     assert finished == [True, True]
     for plural, namespace, obj in bootstrap_policy.load_policy():
         stored = registry.store("rbac.authorization.k8s.io", plural).lister.get(

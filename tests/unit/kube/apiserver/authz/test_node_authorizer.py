@@ -112,7 +112,7 @@ async def test_rights_end_with_the_pod(authorizer: NodeAuthorizer, put: Put, reg
     from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 
     await store.delete(gone, "default", "p", DeleteOptions(grace_period_seconds=0))
-    await store.fresh()
+    await store.catch_up()
     assert not await allowed(authorizer, N1, ask("get", "secrets", "of-volume"))
 
 

@@ -80,7 +80,7 @@ async def test_a_server_that_is_silent_for_a_lease_does_not_count(storage: Any) 
 
 async def test_nothing_is_written_when_the_endpoints_are_right(registry: Registry, storage: Any) -> None:
     await publish_endpoints(registry, ["192.0.2.1"], 6443)
-    await registry.store("", "endpoints").fresh()
+    await registry.store("", "endpoints").catch_up()
     before = await storage.current_revision()
     await publish_endpoints(registry, ["192.0.2.1"], 6443)
     assert await storage.current_revision() == before

@@ -49,13 +49,13 @@ async def change(registry: Registry, name: str, shares: int, annotation: str | N
         return old
 
     await store.update(make_system_context("update", store.resource, "", name), "", name, changed)
-    await store.fresh()
+    await store.catch_up()
 
 
 async def shares(registry: Registry, name: str) -> tuple[int, str]:
     store = levels(registry)
     await priority_and_fairness.ensure(store, wanted(name))
-    await store.fresh()
+    await store.catch_up()
     obj = store.lister.get("", name)
     assert obj is not None
     annotation = obj["metadata"]["annotations"][bootstrap_objects.AUTOUPDATE_ANNOTATION]
@@ -68,7 +68,7 @@ async def test_all_are_made_and_a_second_round_changes_nothing(made: Registry) -
     assert len(before) == 8
     for kind, obj in bootstrap_objects.load_objects():
         await priority_and_fairness.ensure(made.store(bootstrap_objects.GROUP, kind), obj)
-    await store.fresh()
+    await store.catch_up()
     assert [obj["metadata"]["resourceVersion"] for obj in store.lister.list()] == before
 
 
@@ -106,5 +106,5 @@ async def test_a_suggested_one_is_its_owners_once_the_owner_says_so_or_has_chang
 async def test_a_deleted_one_comes_back(made: Registry) -> None:
     store = levels(made)
     await store.delete(make_system_context("delete", store.resource, "", "system"), "", "system")
-    await store.fresh()
+    await store.catch_up()
     assert await shares(made, "system") == (30, "true")

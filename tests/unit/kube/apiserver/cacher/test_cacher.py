@@ -26,7 +26,7 @@ async def test_keys_of_others_are_passed_over(config_maps: Store, storage: Any) 
     await storage.create("compact_rev_key", b"7")
     await storage.create("/registry/unheard/of", b"{}")
     await storage.create("/registry/configmaps/default/broken", b"not json")
-    assert await config_maps.fresh() == storage.revision
+    assert await config_maps.catch_up() == storage.revision
     assert config_maps.cache.count() == 0
 
 
@@ -34,9 +34,9 @@ async def test_after_a_compaction_everything_is_read_again(
     config_maps: Store, context: RequestContext, storage: Any
 ) -> None:
     await config_maps.create(context, "default", {"metadata": {"name": "a"}})
-    await config_maps.fresh()
+    await config_maps.catch_up()
     storage.compacted = storage.revision + 5
     storage.revision += 9
     await storage.create("/registry/configmaps/default/b", b'{"metadata":{"name":"b","namespace":"default"}}')
-    await config_maps.fresh()
+    await config_maps.catch_up()
     assert [obj["metadata"]["name"] for obj in await config_maps.list(context)] == ["a", "b"]

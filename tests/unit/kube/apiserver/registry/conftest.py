@@ -70,7 +70,7 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
             resource = find(group, "v1", plural)
             assert resource is not None
             strategy = find_strategy(resource)
-            cache = ResourceCache(resource, strategy.selectable_fields, folder=strategy.storage_folder)
+            cache = ResourceCache(resource, strategy.list_selectable_fields, folder=strategy.storage_folder)
             prepared.append((resource, strategy, cache))
         cacher = Cacher(storage, [cache for _, _, cache in prepared])
         stores = [

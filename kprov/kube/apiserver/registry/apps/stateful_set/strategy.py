@@ -28,8 +28,8 @@ class StatefulSetStrategy(WorkloadStrategy):
     has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        found = super().warnings(obj, old)
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        found = super().find_warnings(obj, old)
         for where, claim in checks.enumerate_items(
             obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"
         ):
@@ -50,7 +50,7 @@ class StatefulSetStrategy(WorkloadStrategy):
             (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
         super().prepare_for_update(context, obj, old)
 
-    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+    def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         spec["podManagementPolicy"] = spec.get("podManagementPolicy") or "OrderedReady"
         strategy: JsonObject = spec.setdefault("updateStrategy", {})
         if not strategy.get("type"):

@@ -36,8 +36,8 @@ class CronJobStrategy(TemplateStrategy):
         podspec_defaults.default_template(job.setdefault("template", {}))
         default_pod_failure_policy(job)
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        found = super().warnings(obj, old)
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        found = super().find_warnings(obj, old)
         if old is not None and "TZ" in obj["spec"].get("schedule", ""):
             # The doubled step of the path is upstream's.
             found.append(

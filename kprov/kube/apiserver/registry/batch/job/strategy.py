@@ -26,7 +26,7 @@ class JobStrategy(WorkloadStrategy):
     has_generation = True
     orphan_by_default = True
 
-    def deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
+    def find_deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
         if options.get("propagationPolicy") or options.get("orphanDependents") is not None:
             return []
         return [
@@ -36,7 +36,7 @@ class JobStrategy(WorkloadStrategy):
             )
         ]
 
-    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+    def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         default_job_spec(spec)
         labels = spec["template"]["metadata"].get("labels")
         if labels and not obj["metadata"].get("labels"):
@@ -56,7 +56,7 @@ class JobStrategy(WorkloadStrategy):
         super().prepare_for_status_update(context, obj, old)
         self.default(obj)  # labels that it was sent without, of the template that it keeps
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

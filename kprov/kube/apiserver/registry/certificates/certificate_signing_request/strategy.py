@@ -59,7 +59,7 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
         keep_decisions(obj, old)
         set_condition_times(obj, old)
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"spec.signerName": (obj.get("spec") or {}).get("signerName", "")}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

@@ -42,7 +42,7 @@ class EventStrategy(ResourceStrategy):
     allow_create_on_update = True
 
     collects_garbage = False
-    pages_any_version = True
+    is_paged_at_any_version = True
 
     def default(self, obj: JsonObject) -> None:
         """Both versions always show these fields; clients in Python insist on some of them."""
@@ -79,7 +79,7 @@ class EventStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return _validate_legacy_event(obj, is_new=False)
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         involved, source = obj.get("involvedObject") or {}, obj.get("source") or {}
         reporter = obj.get("reportingComponent", "")
         parts = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")

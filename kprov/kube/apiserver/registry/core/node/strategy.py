@@ -43,7 +43,7 @@ class NodeStrategy(ResourceStrategy):
         super().prepare_for_status_update(context, obj, old)
         _drop_config_source(obj)
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         spec = obj.get("spec") or {}
         return {"spec.unschedulable": "true" if spec.get("unschedulable") else "false"}
 
@@ -56,7 +56,7 @@ class NodeStrategy(ResourceStrategy):
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(node_validation.validate_node_update(obj, old))
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         if not (obj.get("spec") or {}).get("externalID"):
             return []
         return ["spec.externalID: this field is deprecated, and is unused by Kubernetes"]

@@ -39,7 +39,7 @@ class PersistentVolumeStrategy(ResourceStrategy):
         super().prepare_for_create(context, obj)
         obj["status"]["lastPhaseTransitionTime"] = timestamps.now()
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return list(node_label_warnings.find_persistent_volume_warnings(obj))
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:

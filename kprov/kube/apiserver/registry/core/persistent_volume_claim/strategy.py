@@ -28,7 +28,7 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         status: JsonObject = obj.setdefault("status", {})
         status["phase"] = status.get("phase") or "Pending"
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return claim_validation.find_claim_warnings(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:

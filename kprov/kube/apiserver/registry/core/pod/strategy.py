@@ -33,8 +33,8 @@ class PodStrategy(ResourceStrategy):
     part_metadata_repeats = MetadataRepeats(as_change=0)
     has_generation = True
     returns_deleted = True
-    status_keeps = ("ownerReferences",)
-    is_graceful = True
+    fixed_in_status_update = ("ownerReferences",)
+    is_deleted_gracefully = True
 
     def default(self, obj: JsonObject) -> None:
         spec: JsonObject = obj.setdefault("spec", {})
@@ -75,7 +75,7 @@ class PodStrategy(ResourceStrategy):
             status["qosClass"] = before["qosClass"]
         _keep_observed(status, before)
 
-    def grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
+    def choose_grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
         """As CheckGracefulDelete: nothing waits for pods that no kubelet runs."""
         spec = obj.get("spec") or {}
         if requested is not None:
@@ -88,7 +88,7 @@ class PodStrategy(ResourceStrategy):
             return 0
         return 1 if seconds < 0 else seconds
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         spec, status = obj.get("spec") or {}, obj.get("status") or {}
         addresses = status.get("podIPs") or ()
         return {
@@ -102,7 +102,7 @@ class PodStrategy(ResourceStrategy):
             "status.nominatedNodeName": status.get("nominatedNodeName", ""),
         }
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         # People seldom change pods themselves.
         return podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
 

@@ -46,14 +46,14 @@ class ServiceStrategy(ResourceStrategy):
         if obj["spec"]["type"] != "LoadBalancer":
             obj["status"] = {**(obj.get("status") or {}), "loadBalancer": {}}
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         spec = obj.get("spec") or {}
         return {"spec.clusterIP": spec.get("clusterIP", ""), "spec.type": spec.get("type", "")}
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(rules.validate_service(obj))
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return rules.find_service_warnings(obj)
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:

@@ -30,11 +30,11 @@ class ResourceClaimHooks(AdminAccessHooks):
         super().__init__(registry)
         self._authorizer = authorizer
 
-    async def judge(
+    async def validate(
         self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str
     ) -> Sequence[FieldError]:
         if old is None or subresource != "status":
-            return await super().judge(context, obj, old, subresource)
+            return await super().validate(context, obj, old, subresource)
         new, before = obj.get("status") or {}, old.get("status") or {}
         errors: list[FieldError] = []
         if not any(one.get("adminAccess") for one in _list_results(before)):

@@ -34,7 +34,7 @@ from kprov.kube.machinery.managed_fields.field_set import Path
 class ResourceClaimStrategy(ResourceStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
     returns_deleted = True
-    status_keeps = ALL_METADATA
+    fixed_in_status_update = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
     def make_hooks(self, options: Namespace, registry: Registry, authorizer: Authorizer) -> Hooks:

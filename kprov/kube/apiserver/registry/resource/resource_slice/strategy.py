@@ -23,7 +23,7 @@ class ResourceSliceStrategy(ResourceStrategy):
     has_generation = True
     returns_deleted = True
 
-    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+    def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         spec = obj.get("spec") or {}
         return {"spec.nodeName": spec.get("nodeName") or "", "spec.driver": spec.get("driver", "")}
 
@@ -50,7 +50,7 @@ class ResourceSliceStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*validate_slice_spec(_read_spec(obj), _read_spec(old))]
 
-    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         driver = _read_spec(obj).get("driver", "")
         if driver == driver.lower():
             return []

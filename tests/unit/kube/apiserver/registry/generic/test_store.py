@@ -81,7 +81,7 @@ async def test_an_update_through_an_old_cache_is_made_on_the_newest_object(
     config_maps: Store, context: RequestContext, storage: Any
 ) -> None:
     await config_maps.create(context, "default", config_map())
-    await config_maps.fresh()
+    await config_maps.catch_up()
     config_maps.cache.apply = lambda change: None  # type: ignore[method-assign]  # the cache stands still
     for key in ("one", "two"):
         obj, _ = await config_maps.update(
@@ -152,12 +152,12 @@ async def test_listeners_hear_what_is_there_and_what_changes(
     config_maps: Store, context: RequestContext
 ) -> None:
     await config_maps.create(context, "default", config_map())
-    await config_maps.fresh()
+    await config_maps.catch_up()
     heard: list[tuple[str, str]] = []
     config_maps.lister.on_change(lambda type_, obj: heard.append((type_, obj["metadata"]["name"])))
     await config_maps.create(context, "default", config_map(name="b"))
     await config_maps.delete(context, "default", "a")
-    await config_maps.fresh()
+    await config_maps.catch_up()
     assert heard == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
 
 

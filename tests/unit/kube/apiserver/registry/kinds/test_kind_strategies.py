@@ -47,7 +47,7 @@ def test_defaults_are_idempotent_even_on_an_empty_object(resource: Any) -> None:
     again = copy.deepcopy(obj)
     rules.default(again)
     assert again == obj
-    rules.selectable_fields(obj)
+    rules.list_selectable_fields(obj)
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.group_resource)
@@ -60,7 +60,7 @@ def test_an_object_that_lacks_everything_is_judged_not_tripped_over(resource: An
     rules.prepare_for_create(make_system_context("create", resource), obj)
     rules.validate(obj)
     rules.validate_update(obj, copy.deepcopy(obj))
-    rules.grace_period(obj, None)
+    rules.choose_grace_period(obj, None)
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,8 @@ def test_generations_of_a_csi_driver_begin_with_its_first_change() -> None:
 def test_a_csi_driver_is_warned_of_tokens_when_they_change() -> None:
     rules = strategy(STORAGE, "csidrivers")
     driver = {"metadata": {}, "spec": {"tokenRequests": [{"audience": "a"}]}}
-    assert len(rules.warnings(driver, None)) == len(rules.warnings(driver, {"spec": {}})) == 1
-    assert rules.warnings(driver, driver) == []
+    assert len(rules.find_warnings(driver, None)) == len(rules.find_warnings(driver, {"spec": {}})) == 1
+    assert rules.find_warnings(driver, driver) == []
 
 
 def test_what_an_attachment_describes_itself_is_a_volume_of_csi() -> None:
@@ -195,7 +195,7 @@ def test_hosts_are_no_addresses_with_zeros_in_front_either() -> None:
 
 def test_addresses_of_balancers_are_warned_of() -> None:
     status = {"loadBalancer": {"ingress": [{"ip": "fd00:0::1"}, {"hostname": "x"}]}}
-    assert strategy(NETWORK, "ingresses").status_warnings({"status": status}) == [
+    assert strategy(NETWORK, "ingresses").find_status_warnings({"status": status}) == [
         (
             'status.loadBalancer.ingress[0]: IPv6 address "fd00:0::1" should be in RFC 5952 canonical format '
             '("fd00::1")'

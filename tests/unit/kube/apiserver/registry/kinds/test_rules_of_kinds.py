@@ -119,7 +119,7 @@ def test_topologies_by_labels_of_old_are_warned_of() -> None:
     assert resource is not None
     terms = [{"key": "failure-domain.beta.kubernetes.io/zone", "values": ["z"]}, {"key": "other"}]
     obj = {"allowedTopologies": [{"matchLabelExpressions": terms}]}
-    (warning,) = find_strategy(resource).warnings(obj, None)
+    (warning,) = find_strategy(resource).find_warnings(obj, None)
     assert warning.startswith(
         "allowedTopologies[0].matchLabelExpressions[0].key: deprecated since v1.17; use "
     )
@@ -325,7 +325,7 @@ def test_conditions_of_failed_pods_are_true_in_templates_of_jobs() -> None:
 def test_new_objects_are_warned_of(plural: str, obj: JsonObject, wanted: str) -> None:
     resource = find(*GROUPS[plural], plural)
     assert resource is not None
-    (warning,) = find_strategy(resource).warnings({"metadata": {}} | obj, None)
+    (warning,) = find_strategy(resource).find_warnings({"metadata": {}} | obj, None)
     assert warning.startswith(wanted)
 
 

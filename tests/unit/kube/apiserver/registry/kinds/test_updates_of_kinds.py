@@ -78,7 +78,7 @@ def test_a_certificate_that_is_none_is_warned_of(certificate: str, key: str, war
     data = {"tls.crt": certificate, "tls.key": key}
     encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
     secret = {"metadata": {"name": "a"}, "type": "kubernetes.io/tls", "data": encoded}
-    assert strategy("", "secrets").warnings(secret, None) == [
+    assert strategy("", "secrets").find_warnings(secret, None) == [
         f"tls: failed to find any PEM data in {warned} input"
     ]
 
@@ -100,5 +100,5 @@ def test_a_pods_tolerations_are_told_of_once_and_its_changes_are_not_warned_of()
         pods.default(pod)
     fields = [error.field for error in pods.validate_update(new, old)]
     assert fields == ["spec.tolerations", "spec"]
-    assert pods.warnings(new, None)
-    assert pods.warnings(new, old) == []
+    assert pods.find_warnings(new, None)
+    assert pods.find_warnings(new, old) == []

@@ -56,7 +56,7 @@ class Repair:
         pause = _SECOND_LOOK_SECONDS
         while True:
             try:
-                await self.look()
+                await self.run_once()
             except (StatusError, StorageError) as error:
                 log.warning("services and their reservations were not compared: %s", error)
                 await asyncio.sleep(1)
@@ -65,7 +65,7 @@ class Repair:
             await asyncio.sleep(pause)
             pause = _LOOK_SECONDS
 
-    async def look(self) -> None:
+    async def run_once(self) -> None:
         """One comparison. Raises StatusError, StorageError when something cannot be read."""
         # Reservations first: a service made meanwhile is then seen, and so is what it holds.
         reserved_ports = dict(await self._ports.reservations())

@@ -54,9 +54,9 @@ def test_a_source_in_another_namespace_is_a_feature_that_is_off() -> None:
 
 def test_the_old_name_of_a_claims_class_is_warned_of() -> None:
     obj = claim()
-    assert rules().warnings(obj, None) == []
+    assert rules().find_warnings(obj, None) == []
     obj["metadata"]["annotations"] = {"volume.beta.kubernetes.io/storage-class": ""}
-    (warning,) = rules().warnings(obj, None)
+    (warning,) = rules().find_warnings(obj, None)
     assert warning.startswith("metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated")
 
 

@@ -127,7 +127,7 @@ def test_grace_is_for_pods_that_a_kubelet_runs(
     spec: JsonObject, phase: str, requested: int | None, seconds: int
 ) -> None:
     obj = defaulted(**spec) | {"status": {"phase": phase}}
-    assert PODS.grace_period(obj, requested) == seconds
+    assert PODS.choose_grace_period(obj, requested) == seconds
 
 
 @pytest.mark.parametrize(

@@ -175,10 +175,10 @@ async def test_repair_reserves_what_services_hold_and_frees_what_nobody_holds(
     await given.take("default", "gone", "IPv4", "10.96.0.77")
     await ports.take("default", "gone", 30009)
     repair = Repair(registry, given, ports)
-    await repair.look()
+    await repair.run_once()
     # Seen once it may belong to a service that is being made.
     assert "10.96.0.77" in await addresses(registry)
-    await repair.look()
+    await repair.run_once()
     assert await addresses(registry) == {made["spec"]["clusterIP"]}
     assert await node_ports(registry) == {made["spec"]["ports"][0]["nodePort"]}
 
