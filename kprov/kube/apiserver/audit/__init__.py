@@ -1,4 +1,4 @@
-"""The audit log: what a Policy wants to know of each request, as upstream's events.
+"""The audit log: events of requests, selected by the Policy of --audit-policy-file.
 
-Called by the server, which asks for nothing of it when there is no --audit-policy-file.
+Called by the request chain. Without a policy nothing of it runs.
 """

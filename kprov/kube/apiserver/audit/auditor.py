@@ -1,4 +1,4 @@
-"""From requests to events: what the server calls at each step of a request.
+"""Create and complete the audit events of requests; the request chain calls it.
 
 Source: apiserver/pkg/endpoints/filters/{audit,audit_init,authn_audit}.go and server/options/audit.go.
 """
@@ -52,7 +52,7 @@ _REJECTED: Final = metrics.counter(
 
 
 def build(options: Namespace, registry: Registry) -> Auditor | None:
-    """By the flags --audit-*; None without a policy or a log. Raises ConfigError, OSError."""
+    """The auditor of the flags --audit-*; None without a policy or a log. Raise ConfigError, OSError."""
     if options.audit_webhook_config_file:
         raise ConfigError(
             "--audit-webhook-config-file: audit webhooks are not supported; "
@@ -105,7 +105,7 @@ def _build_sink(options: Namespace) -> logs.Sink:
 
 
 class Auditor:
-    """Events of all requests, by one policy, into one sink."""
+    """Writes the events that the policy selects to one sink."""
 
     def __init__(self, policy: Policy, sink: logs.Sink, registry: Registry, options: Namespace) -> None:
         self._policy = policy
@@ -117,9 +117,9 @@ class Auditor:
         self._failures = 0
 
     def begin(self, request: Request, info: RequestInfo, user: UserInfo | None) -> AuditEvent | None:
-        """The request's event with its first stage written; None when nothing is to be recorded.
+        """Create the event and write stage RequestReceived; None if the policy does not record the request.
 
-        Raises StatusError 500 in the mode blocking-strict when it could not be written.
+        Raise StatusError 500 in mode blocking-strict if the event cannot be written.
         """
         recording = self._policy.find_rule(user, info)
         self._levels[recording.level].inc()
@@ -148,7 +148,7 @@ class Auditor:
         return event
 
     def record_rejection(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
-        """Credentials that were wrong: one event, of the answer."""
+        """Write the event of a request with wrong credentials."""
         event = self.begin(request, info, None)
         if event is not None:
             event.response_status = {"metadata": {}} | {
@@ -190,7 +190,7 @@ class Auditor:
         except OSError as error:
             self._failures += 1
             _ERRORS.labels("log").inc()
-            log.error("an audit event was not written: %s", error)  # noqa: TRY400  the text is all there is
+            log.error("an audit event was not written: %s", error)  # noqa: TRY400  the message is enough
 
     def _record_request(self, event: AuditEvent) -> None:
         info = event.info
@@ -226,14 +226,14 @@ class Auditor:
             )
 
     def _fill_defaults(self, info: RequestInfo, obj: JsonObject) -> None:
-        """Requests are recorded with the defaults of their version, as decoding fills them in upstream."""
+        """Add the defaults of the object's version, as upstream's decoding does."""
         store = self._registry.find(info.api_group, info.resource)
         if store is None or store.resource.version != info.api_version:
             return
         try:
             store.strategy.default(obj)
         except (TypeError, AttributeError, KeyError, ValueError):
-            # The object was no such object; it has been refused.
+            # The server rejects this object: record it as it came.
             log.debug("a refused object is recorded as it came")
 
     def _record_response(self, event: AuditEvent, response: BaseResponse) -> None:
@@ -249,7 +249,7 @@ class Auditor:
             data = gzip.decompress(data)
         if response.content_type == "application/json":
             obj: Any = None
-            # An event is one line: its end, or indentation, may not come from the answer.
+            # An event is one line, so line feeds of the response must not get into it.
             data = data.rstrip(b"\n")
             if is_status or event.recording.omit_managed_fields or b"\n" in data:
                 obj = orjson.loads(data)
@@ -272,7 +272,7 @@ class Auditor:
 
 
 def list_addresses(request: Request) -> list[str]:
-    """Where the request comes from: what proxies say, then the peer."""
+    """The source addresses: those in headers of proxies, then the peer."""
     found = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
     for more in (request.headers.get("X-Real-Ip", ""), request.remote or ""):
         if more and (not found or found[-1] != more):
@@ -281,7 +281,7 @@ def list_addresses(request: Request) -> list[str]:
 
 
 def _fill_type_meta(info: RequestInfo, obj: JsonObject) -> None:
-    """Who sends an object may leave out what the path says of it."""
+    """Add kind and apiVersion of the path if the object lacks them."""
     resource = resources.find(info.api_group, info.api_version, info.resource)
     named = resource.subresource(info.subresource) if resource and info.subresource else resource
     if named is not None and named.kind:
@@ -303,7 +303,7 @@ def _decode_patch(data: bytes, content_type: str) -> Any:
 
 
 def _remove_managed_fields(obj: Any) -> Any:
-    """Without managedFields: of the object, of a list's items, of a table's rows."""
+    """Remove managedFields of an object, of items of a list and of rows of a table."""
     if not isinstance(obj, dict):
         return obj
     result = dict(obj)

@@ -1,4 +1,4 @@
-"""One request's audit event: filled in as the request goes on, written at each of its stages.
+"""The audit event of one request, written at each stage.
 
 Source: apiserver/pkg/audit/{context,request,format}.go.
 """
@@ -15,17 +15,17 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo, http_request
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Takes a finished line of the log.
+#: Writes one line of the log.
 Write = Callable[[bytes], None]
 
 
 def format_micro_time(moment: datetime) -> str:
-    """As upstream's MicroTime."""
+    """Format as upstream's MicroTime."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class AuditEvent:
-    """Made after authentication. Nothing in it is kept longer than the request."""
+    """Created after authentication; lives as long as the request."""
 
     __slots__ = (
         "_document",
@@ -50,15 +50,14 @@ class AuditEvent:
         *,
         legacy: bool = False,
     ) -> None:
-        """document: the fields that are known at once, in upstream's order."""
+        """document: the fields that are known at the start."""
         self.recording = recording
         self.info = info
-        #: The request's body as it came, once it has been read.
+        #: The body of the request, set when it is read.
         self.body = b""
         self.content_type = ""
         self.annotations: dict[str, str] = {}
         self.response_status: JsonObject | None = None
-        #: The value of the answer's Audit-Id header.
         self._document = document
         self._write = write
         self._format = _format_legacy if legacy else _format_json
@@ -69,17 +68,17 @@ class AuditEvent:
         return self.recording.level
 
     def annotate(self, key: str, value: str) -> None:
-        """The first value of a key stays."""
+        """Add an annotation; the first value of a key stays."""
         self.annotations.setdefault(key, value)
 
     def set_impersonated_user(self, user: UserInfo, constraint: str) -> None:
-        """The user as whom the request goes on, and the verb that allowed it ("": the old one)."""
+        """Set the impersonated user. constraint: the verb that allowed it, "" for `impersonate`."""
         self._document["impersonatedUser"] = user.to_document()
         if constraint:
             self._document["authenticationMetadata"] = {"impersonationConstraint": constraint}
 
     def fill_object_ref(self, **fields: str) -> None:
-        """What the request's object says of itself, where the path said nothing."""
+        """Add fields of the request's object to objectRef if the path does not have them."""
         reference = self._document.setdefault("objectRef", {})
         for name, value in fields.items():
             if value and not reference.get(name):
@@ -92,11 +91,11 @@ class AuditEvent:
         self._document["responseObject"] = value
 
     def write_request_received(self) -> None:
-        """Stage RequestReceived."""
+        """Write stage RequestReceived."""
         self._write_stage("RequestReceived", self._document["requestReceivedTimestamp"])
 
     def write_response_started(self, code: int) -> None:
-        """Stage ResponseStarted, of requests that go on long."""
+        """Write stage ResponseStarted of a long-running request, once."""
         if not self._started:
             self._started = True
             self.response_status = self.response_status or {"metadata": {}, "code": code}
@@ -104,11 +103,11 @@ class AuditEvent:
             self._write_stage("ResponseStarted")
 
     def write_response_complete(self) -> None:
-        """Stage ResponseComplete."""
+        """Write stage ResponseComplete."""
         self._write_stage("ResponseComplete")
 
     def write_panic(self, text: str) -> None:
-        """Stage Panic: the server met an error of its own."""
+        """Write stage Panic after an unexpected exception."""
         self.response_status = {
             "metadata": {},
             "status": "Failure",
@@ -131,7 +130,7 @@ class AuditEvent:
         try:
             line = self._format(document)
         except (TypeError, UnicodeEncodeError):
-            # Headers may hold bytes that are no UTF-8.
+            # Headers may have bytes that are not UTF-8.
             line = self._format(_replace_invalid_utf8(document))
         self._write(line)
 
@@ -160,7 +159,7 @@ _ORDER: Final = (
 
 
 def _replace_invalid_utf8(value: Any) -> Any:
-    """The same with what is no UTF-8 replaced, as Go's JSON does it."""
+    """Replace invalid UTF-8 in all strings, as Go's JSON encoder does."""
     if isinstance(value, str):
         return http_request.replace_invalid_utf8(value)
     if isinstance(value, dict):
@@ -192,7 +191,7 @@ def _format_legacy(document: JsonObject) -> bytes:
         "response": str(response["code"]) if response else "<deferred>",
     }
     told = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
-    # Go's RFC3339Nano shows no zeros at the end.
+    # Go's RFC3339Nano has no trailing zeros.
     moment = document["requestReceivedTimestamp"].removesuffix("Z").rstrip("0").rstrip(".") + "Z"
     return f"{moment} AUDIT: {told}\n".encode()
 
@@ -212,7 +211,7 @@ def build_document(
     user_agent: str,
     info: RequestInfo,
 ) -> JsonObject:
-    """The fields of an event that are known before the request is carried out."""
+    """The fields of an event that are known before the request is handled."""
     document: JsonObject = {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",

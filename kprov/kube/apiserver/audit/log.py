@@ -1,7 +1,7 @@
-"""The file that events go to: appended line by line, put aside when it is full.
+"""The log file of events: appended line by line, rotated when it is full.
 
-Several processes may write to one file: each line is one write to a file opened for appending, and a file
-that another process has put aside is opened anew. Names of files put aside are upstream's (lumberjack):
+Several processes may write to one file: each line is one write in append mode, and each process notices when
+another one has rotated the file. Rotated files have upstream's names (lumberjack):
 audit-2026-11-21T13-00-00.000.log.
 """
 
@@ -24,19 +24,19 @@ from typing import Final, Protocol
 log = logging.getLogger(__name__)
 
 _MIB: Final = 1024 * 1024
-#: How often a writer looks whether the file is still the one at its path.
+#: Seconds between checks whether the path still has the open file.
 _LOOK_SECONDS: Final = 1.0
 _STAMP: Final = "%Y-%m-%dT%H-%M-%S"
 
 
 class Sink(Protocol):
-    """Where lines go."""
+    """Where the lines of the log are written."""
 
     def write(self, line: bytes) -> None:
-        """Raises OSError."""
+        """Raise OSError."""
 
     def close(self) -> None:
-        """Write what is waiting."""
+        """Write lines that still wait."""
 
 
 class StandardOutput:
@@ -47,16 +47,16 @@ class StandardOutput:
         sys.stdout.buffer.flush()
 
     def close(self) -> None:
-        """Nothing waits."""
+        """Nothing to do."""
 
 
 class RotatingFile:
-    """--audit-log-path with -maxsize, -maxbackup, -maxage (days) and -compress; 0: without limit."""
+    """The file of --audit-log-path with -maxsize, -maxbackup, -maxage (days) and -compress; 0: no limit."""
 
     def __init__(
         self, path: str, *, megabytes: int = 0, backups: int = 0, days: int = 0, compress: bool = False
     ) -> None:
-        """Raises OSError."""
+        """Raise OSError."""
         self._path = Path(path)
         self._limit = megabytes * _MIB
         self._backups, self._days, self._compress = backups, days, compress
@@ -85,7 +85,7 @@ class RotatingFile:
         self._size = os.fstat(self._file).st_size
 
     def _follow(self) -> None:
-        """Take the file at the path when it is another one by now; learn what others have added."""
+        """Open the file at the path if another process rotated it; read its size."""
         mine = os.fstat(self._file)
         with contextlib.suppress(FileNotFoundError):
             there = self._path.stat()
@@ -147,15 +147,15 @@ def _parse_backup_time(form: re.Pattern[str], path: Path) -> str:
 
 
 class BatchingSink:
-    """--audit-log-mode=batch: lines wait and are written together, in a thread.
+    """--audit-log-mode=batch: collects lines and writes them in a thread.
 
-    A line that finds `room` lines waiting is dropped, and `dropped` is told.
+    If `room` lines wait, it drops the next one and calls `dropped`.
     """
 
     def __init__(
         self, sink: Sink, *, room: int, size: int, seconds: float, dropped: Callable[[], None]
     ) -> None:
-        """seconds: how long a line waits at most; size: so many lines are written at once."""
+        """seconds: how long a line waits at most. size: the number of lines of one batch."""
         self._sink = sink
         self._room, self._size, self._seconds = room, size, seconds
         self._waiting: list[bytes] = []
@@ -179,7 +179,7 @@ class BatchingSink:
         self._sink.close()
 
     def _write_all(self, lines: Sequence[bytes]) -> None:
-        # One by one: a full file is put aside between two of them.
+        # Line by line, so that the file can be rotated between two lines.
         for line in lines:
             self._sink.write(line)
 
@@ -193,6 +193,6 @@ class BatchingSink:
             try:
                 await asyncio.to_thread(self._write_all, lines)
             except OSError as error:
-                log.error("audit events were not written: %s", error)  # noqa: TRY400  the text is all there is
+                log.error("audit events were not written: %s", error)  # noqa: TRY400  the message is enough
                 for _ in lines:
                     self._dropped()

@@ -1,4 +1,4 @@
-"""audit.k8s.io/v1 Policy: the level, stages and form in which a request is recorded.
+"""audit.k8s.io/v1 Policy: the level and the stages in which a request is recorded.
 
 Source: apiserver/pkg/audit/policy and apis/audit/validation.
 """
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Level(IntEnum):
-    """How much is recorded."""
+    """How much of a request is recorded."""
 
     NONE = 0
     METADATA = 1
@@ -59,7 +59,7 @@ FILE: Final = configuration.ConfigFile(
 
 @dataclass(frozen=True, slots=True)
 class RecordingRule:
-    """What is recorded of one request."""
+    """What to record of a request."""
 
     level: Level
     omitted: frozenset[str] = frozenset()
@@ -119,17 +119,17 @@ def _path_matches(path: str, wanted: str) -> bool:
 
 
 class Policy:
-    """Rules in order; the first that matches decides, none of them is the level None."""
+    """Rules in order. The first that matches decides; without a match the level is None."""
 
     def __init__(self, document: JsonObject) -> None:
-        """document: valid. See `load`."""
+        """document: must be valid, see `load`."""
         omitted = frozenset(document.get("omitStages") or ())
         plain = bool(document.get("omitManagedFields"))
         self._rules = [_build_rule(rule, omitted, plain) for rule in document["rules"]]
         self._none = RecordingRule(Level.NONE, omitted, plain)
 
     def find_rule(self, user: UserInfo | None, info: RequestInfo) -> RecordingRule:
-        """What to record. user None: credentials that were wrong."""
+        """What to record of a request. user: None for wrong credentials."""
         for rule in self._rules:
             if rule.match(user, info):
                 return rule.recording
@@ -137,14 +137,14 @@ class Policy:
 
 
 def load(path: str) -> Policy:
-    """From a file. Raises ConfigError with the paths of all fields that are wrong."""
+    """Load a file. Raise ConfigError with the paths of all invalid fields."""
     document = configuration.load(FILE, path)
     configuration.raise_errors(FILE, path, validate(document))
     return Policy(document)
 
 
 def validate(document: JsonObject) -> Iterable[FieldError]:
-    """All rules of a policy's fields."""
+    """Yield the errors of all fields."""
     yield from _check_stages(document.get("omitStages") or (), "omitStages")
     if not document.get("rules"):
         yield field.required("rules", "a policy needs at least one rule")

@@ -1,6 +1,6 @@
 """Authorization: --authorization-mode's authorizers in their order, after system:masters.
 
-Called by app and by what must ask for a user (reviews, escalation checks, impersonation).
+Called by app, which passes the authorizer to admission, reviews and the registry's hooks.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _LABELS: Final = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 
 
 def load_policy() -> list[tuple[str, str, JsonObject]]:
-    """(plural, namespace, object) of the whole policy; roles before what binds them."""
+    """(plural, namespace, object) of the whole policy; roles come before their bindings."""
     import yaml
 
     text = (resources.files(__package__) / "bootstrap_policy.yaml").read_text()
@@ -53,7 +53,7 @@ def load_policy() -> list[tuple[str, str, JsonObject]]:
                 )
             )
     found += [
-        # Our controller manager acts under one identity, which therefore needs what its controllers may do.
+        # The controller manager has one user for all controllers, so it gets the roles of all.
         ("clusterrolebindings", "", _build_binding(f"system:kprov:{name}", f"ClusterRole {name}", [_MANAGER]))
         for name in policy["cluster_roles"]
         if name.startswith("system:controller:")
@@ -71,7 +71,7 @@ def load_rules(role: str) -> list[JsonObject]:
 
 
 def _collect_rules(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
-    """A role's rules; an aggregated one's are its parts', in the aggregation controller's order."""
+    """The rules of a role; those of its parts for an aggregated role, in the controller's order."""
     role = cluster_roles[name]
     if not role.get("aggregates"):
         return list(role.get("rules", ()))

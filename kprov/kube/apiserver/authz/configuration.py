@@ -1,4 +1,4 @@
-"""--authorization-config: AuthorizationConfiguration, the authorizers in order, for --authorization-mode."""
+"""--authorization-config: AuthorizationConfiguration, which replaces --authorization-mode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNSUPPORTED: Final = ("ABAC", "Webhook")
 
 
 def read_modes(options: Namespace) -> list[str]:
-    """The authorizers' types in order, by the file or by --authorization-mode. Raises ConfigError."""
+    """The authorizer types in order, from the file or --authorization-mode. Raise ConfigError."""
     path = options.authorization_config
     if not path:
         return list(options.authorization_mode)
@@ -42,7 +42,7 @@ def read_modes(options: Namespace) -> list[str]:
 
 
 def parse_modes(path: str, data: bytes) -> list[str]:
-    """The types that the file says. Raises ConfigError."""
+    """The authorizer types in the file. Raise ConfigError."""
     document = configuration.parse(FILE, path, data)
     configuration.raise_errors(FILE, path, validate(document))
     for each in document["authorizers"]:
@@ -54,7 +54,7 @@ def parse_modes(path: str, data: bytes) -> list[str]:
 
 
 def validate(document: JsonObject) -> Iterable[FieldError]:
-    """All rules of the fields."""
+    """Yield the errors of all fields."""
     authorizers = document.get("authorizers") or []
     if not authorizers:
         yield field.required("authorizers", "at least one authorization mode must be defined")

@@ -1,4 +1,4 @@
-"""Nobody grants more than they have: what a write of a role or a binding must not give away.
+"""Escalation checks: a write of a role or a binding must not grant rights that the user does not have.
 
 Source: upstream pkg/registry/rbac/escalation_check.go, */policybased/storage.go and validation/.
 """
@@ -31,7 +31,7 @@ _FIELDS: Final = (
 
 
 class EscalationCheck:
-    """Asks an authorizer and RBAC's rules about one user's write."""
+    """Checks writes with the authorizer and the user's RBAC rules."""
 
     def __init__(self, authorizer: Union) -> None:
         self._authorizer = authorizer
@@ -39,9 +39,9 @@ class EscalationCheck:
     async def check_role(
         self, user: UserInfo, role: JsonObject, old: JsonObject | None, plural: str, name: str = ""
     ) -> str:
-        """Why the user may not write this Role or ClusterRole; "" when they may.
+        """Why the user must not write this Role or ClusterRole, or "".
 
-        name: of the request's path, so "" at creation: a right to escalate one name does not make it.
+        name: of the request's path, "" for a creation: escalate on one name does not allow to create it.
         """
         namespace = role["metadata"].get("namespace", "")
         if _is_garbage_collection(role, old) or await self._is_allowed(
@@ -51,21 +51,21 @@ class EscalationCheck:
         reason = self._describe_missing(user, role.get("rules") or (), namespace)
         if reason:
             return reason
-        # What is summed up can be anything, so who sets the selectors must have everything.
+        # Any role may match the selectors of an aggregated role, so setting them requires all rights.
         if (_aggregates(role) or _aggregates(old)) and self._describe_missing(user, EVERYTHING, namespace):
             return "must have cluster-admin privileges to use the aggregationRule"
         return ""
 
     async def check_binding(self, user: UserInfo, binding: JsonObject, old: JsonObject | None) -> str:
-        """Why the user may not write this RoleBinding or ClusterRoleBinding; "" when they may.
+        """Why the user must not write this RoleBinding or ClusterRoleBinding, or "".
 
-        Raises StatusError 404 for a role that is not there, 400 for a reference that names none.
+        Raise StatusError 404 for a missing role, 400 for a reference without a name.
         """
         namespace, reference = binding["metadata"].get("namespace", ""), binding["roleRef"]
         plural = {"ClusterRole": "clusterroles", "Role": "roles"}.get(reference.get("kind", ""), "")
         name = reference.get("name", "")
         if _is_garbage_collection(binding, old) or not plural:
-            return ""  # what no role can be, validation refuses
+            return ""  # validation rejects other kinds
         if await self._is_allowed("bind", user, plural, namespace, name):
             return ""
         if plural == "roles" and not namespace:
@@ -74,7 +74,7 @@ class EscalationCheck:
             raise status.bad_request("Name parameter required.")
         rbac = self._authorizer.rbac
         if rbac is None or not rbac.has_role(reference, namespace):
-            # Upstream names what the request is about, not what is missing.
+            # Upstream names the resource of the request, not the missing right.
             what = "rolebindings" if namespace else "clusterrolebindings"
             raise status.not_found(f"{what}.{GROUP}", name)
         return self._describe_missing(user, rbac.list_role_rules(reference, namespace), namespace)
@@ -106,7 +106,7 @@ def _aggregates(role: JsonObject | None) -> bool:
 
 
 def _is_garbage_collection(obj: JsonObject, old: JsonObject | None) -> bool:
-    """Whether only owner references and finalizers differ: the collector's writes grant nothing."""
+    """Whether only owner references and finalizers differ, as in writes of the garbage collector."""
     if old is None:
         return False
     ignored = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
@@ -118,7 +118,7 @@ def _is_garbage_collection(obj: JsonObject, old: JsonObject | None) -> bool:
 
 
 def _merge_verbs(rules: Sequence[Rule]) -> list[Rule]:
-    """Rules about the same thing as one rule with all their verbs."""
+    """Merge rules that differ only in their verbs."""
     found: dict[tuple[str, ...], Rule] = {}
     for rule in rules:
         key = tuple(str(rule.get(field)) for field, _ in _FIELDS if field != "verbs")

@@ -1,4 +1,4 @@
-"""The Node authorizer: a kubelet may read what its own pods need, and no other's.
+"""The Node authorizer: a kubelet may read the objects that its own pods need.
 
 Source: upstream plugin/pkg/auth/authorizer/node/node_authorizer.go.
 """
@@ -26,7 +26,7 @@ _OWN_OBJECT: Final = frozenset({"get", "create", "update", "patch", "delete"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`unrelated`: it is only that no pod of the node needs the object, as far as is known here."""
+    """`unrelated`: the only reason is that no pod of the node in the cache needs the object."""
 
     decision: Decision
     reason: str = ""
@@ -41,14 +41,14 @@ def _no_opinion(reason: str = "") -> Answer:
 
 
 def find_node_name(user: UserInfo) -> str:
-    """The name of the node that a kubelet's identity stands for; "" for everybody else."""
+    """The node name of a kubelet's user, "" for other users."""
     if NODES_GROUP in user.groups and user.name.startswith(NODE_PREFIX):
         return user.name.removeprefix(NODE_PREFIX)
     return ""
 
 
 class NodeAuthorizer:
-    """Follows the watch cache from the first question after that is filled; has no opinion before."""
+    """Follows the watch cache from the first request after it is filled; no opinion before."""
 
     def __init__(self, registry: Registry, node_rules: list[Rule]) -> None:
         self._listers = {plural: registry.store(group, plural).lister for plural, group in SOURCES.items()}
@@ -77,7 +77,7 @@ class NodeAuthorizer:
         return self._graph
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        """ALLOW or NO_OPINION, and why."""
+        """ALLOW or NO_OPINION, and the reason."""
         answer = await self._decide(user, info)
         return answer.decision, answer.reason
 
@@ -93,7 +93,7 @@ class NodeAuthorizer:
             if right is not None:
                 answer = right(node, info)
                 if answer.unrelated:
-                    # A kubelet hears of its pod from any server, perhaps before this one's cache does.
+                    # The kubelet may have its pod from another server whose cache is ahead.
                     with contextlib.suppress(StatusError):
                         await self._pods.catch_up()
                         answer = right(node, info)
@@ -165,7 +165,7 @@ class NodeAuthorizer:
                     return self._check_related(node, info)
                 return _no_opinion("can only list/watch pods with spec.nodeName field selector")
             case ("", "create" | "delete") | ("status", "update" | "patch") | ("eviction", "create"):
-                # Whose pod it is, NodeRestriction looks at.
+                # NodeRestriction checks the node of the pod.
                 return _YES
         return _no_opinion()
 
@@ -175,7 +175,7 @@ def _check_lease(node: str, info: RequestInfo) -> Answer:
         return _no_opinion("can only get, create, update, patch, or delete a node lease")
     if info.namespace != LEASES_NAMESPACE:
         return _no_opinion(f'can only access leases in the "{LEASES_NAMESPACE}" system namespace')
-    # The name at creation is in the body: NodeRestriction looks at it.
+    # The name of a new object is in the body, which NodeRestriction checks.
     if info.verb != "create" and info.name != node:
         return _no_opinion("can only access node lease with the same name as the requesting node")
     return _YES

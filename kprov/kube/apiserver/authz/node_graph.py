@@ -1,6 +1,6 @@
-"""What is related to which node: pods to their nodes, what pods refer to to the pods, volumes to claims.
+"""The graph of objects that lead to nodes: volumes to claims, references of pods to pods, pods to nodes.
 
-Source: upstream plugin/pkg/auth/authorizer/node/graph.go. Fed from the watch cache.
+It follows the watch cache. Source: upstream plugin/pkg/auth/authorizer/node/graph.go.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ MIRROR: Final = "kubernetes.io/config.mirror"
 
 
 class Graph:
-    """For each object the objects that lead towards nodes; a node is reached at the end of the way."""
+    """For each object its successors on the way to nodes."""
 
     def __init__(self) -> None:
         self._ways: dict[Vertex, dict[Vertex, int]] = {}
         self._made_by: dict[Vertex, tuple[tuple[Vertex, Vertex], ...]] = {}
 
     def follow(self, listers: dict[str, Lister]) -> None:
-        """Take in what is there and what will change; keys are plurals."""
+        """Add all objects and follow changes. listers: by plural."""
         for plural, edges in _EDGES.items():
             listers[plural].on_change(self._build_listener(plural, edges))
 
     def is_related(self, node: str, plural: str, namespace: str, name: str) -> bool:
-        """Whether a way leads from the object to the node."""
+        """Whether a path leads from the object to the node."""
         target = ("nodes", "", node)
         seen: set[Vertex] = set()
         waiting = [(plural, namespace, name)]
@@ -57,7 +57,7 @@ class Graph:
         return changed
 
     def set_edges(self, source: Vertex, edges: tuple[tuple[Vertex, Vertex], ...]) -> None:
-        """Replace all edges that an object has made. Two objects may make the same edge."""
+        """Replace all edges that an object causes. Two objects may cause the same edge."""
         before = self._made_by.get(source, ())
         if before == edges:
             return
@@ -84,7 +84,7 @@ def _find_pod_edges(pod: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
         return
     vertex = ("pods", metadata["namespace"], metadata["name"])
     yield vertex, ("nodes", "", node)
-    # A kubelet makes mirror pods itself: what they name gives it no rights.
+    # Kubelets create mirror pods, so the references of mirror pods must not grant rights.
     if MIRROR not in (metadata.get("annotations") or {}):
         for plural, name in sorted(list_references(pod)):
             yield (plural, metadata["namespace"], name), vertex
@@ -134,7 +134,7 @@ _EDGES: Final[dict[str, Callable[[JsonObject], Iterator[tuple[Vertex, Vertex]]]]
     "volumeattachments": _find_attachment_edges,
     "resourceslices": _find_slice_edges,
 }
-#: Group of each kind that makes edges.
+#: The group of each kind that causes edges.
 SOURCES: Final = {
     "pods": "",
     "persistentvolumes": "",

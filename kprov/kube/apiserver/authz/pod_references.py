@@ -1,4 +1,7 @@
-"""The objects that a pod's spec names (upstream pkg/api/pod/util.go: VisitPodSecretNames and its kin)."""
+"""The objects that a pod refers to.
+
+Source: upstream pkg/api/pod/util.go (VisitPodSecretNames and similar functions).
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ def list_references(pod: JsonObject) -> set[Reference]:
 
 
 def find_api_object(pod: JsonObject) -> str:
-    """The first kind of API object that a pod refers to, "" for none: what a mirror pod may not have."""
+    """The first kind of API object that a pod refers to, or "". Mirror pods must not refer to any."""
     spec = pod["spec"]
     referred = {plural for plural, _ in list_references(pod)}
     for kind in ("serviceaccounts", "secrets", "configmaps"):
@@ -110,7 +113,7 @@ def _list_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
 
 
 def _list_claims(pod: JsonObject) -> list[str]:
-    """Names of the pod's ResourceClaims: given, or made from a template and told in its status."""
+    """The names of the pod's ResourceClaims: from the spec, or from the status for claims of a template."""
     status = pod.get("status") or {}
     made = {
         each["name"]: each.get("resourceClaimName", "") for each in status.get("resourceClaimStatuses") or ()

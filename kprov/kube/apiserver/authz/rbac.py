@@ -1,4 +1,4 @@
-"""RBAC: bindings by subject, kept ready from the watch cache; decisions remembered until a role changes."""
+"""RBAC: an index of bindings by subject from the watch cache, and decisions cached until a change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kprov.kube.machinery.json_object import JsonObject
 
 GROUP: Final = "rbac.authorization.k8s.io"
 _REMEMBERED: Final = 8192
-#: How a binding's subject is found from a user: ("User", name), ("Group", name).
+#: The key of a subject in the index: ("User", name) or ("Group", name).
 Subject = tuple[str, str]
 
 
 class RBACAuthorizer:
-    """Follows the watch cache from the first question after that is filled; has no opinion before."""
+    """Follows the watch cache from the first request after it is filled; no opinion before."""
 
     def __init__(self, registry: Registry) -> None:
         self._listers = {
@@ -34,7 +34,7 @@ class RBACAuthorizer:
         self._remembered: OrderedDict[object, tuple[Decision, str]] = OrderedDict()
 
     def _follow(self) -> bool:
-        """Whether all four kinds are known by now."""
+        """Whether the cache has all four kinds; follow them from then on."""
         if not self._following and all(lister.synced for lister in self._listers.values()):
             self._following = True
             for lister in self._listers.values():
@@ -45,7 +45,7 @@ class RBACAuthorizer:
         self._stale = True
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        """ALLOW with the binding's words, else NO_OPINION."""
+        """ALLOW with the binding as the reason, or NO_OPINION."""
         if not self._follow():
             return Decision.NO_OPINION, "RBAC: not yet read from etcd"
         if self._stale:
@@ -62,19 +62,19 @@ class RBACAuthorizer:
         return known
 
     def list_user_rules(self, user: UserInfo, namespace: str) -> list[Rule]:
-        """All rules that hold for a user in a namespace ("": cluster-wide only)."""
+        """All rules of a user in a namespace ("": cluster-wide only)."""
         if self._follow() and self._stale:
             self._build_index()
         return [rule for _, rule in self._list_applicable(user, namespace)]
 
     def list_role_rules(self, reference: JsonObject, namespace: str) -> list[Rule]:
-        """Rules of the role that a roleRef names."""
+        """The rules of the role of a roleRef."""
         if self._follow() and self._stale:
             self._build_index()
         return self._rules.get(_build_role_key(reference, namespace), [])
 
     def has_role(self, reference: JsonObject, namespace: str) -> bool:
-        """Whether the role that a roleRef names is there."""
+        """Whether the role of a roleRef exists."""
         if self._follow() and self._stale:
             self._build_index()
         return _build_role_key(reference, namespace) in self._rules

@@ -1,6 +1,6 @@
-"""--authorization-config is looked at again and again: another order, or AlwaysAllow, needs no restart.
+"""Reload --authorization-config: another order, or AlwaysAllow, needs no restart.
 
-Authorizers that there were at the start stay in the file. Source: upstream
+The file must keep the authorizers that it had at the start. Source: upstream
 pkg/kubeapiserver/authorizer/reload.go.
 """
 
@@ -27,7 +27,7 @@ _RELOADS: Final = metrics.counter(
 
 
 class Reloader:
-    """Takes a changed file; a broken one is logged and the old authorizers stay."""
+    """Uses a changed file. Logs an invalid one and keeps the old authorizers."""
 
     def __init__(self, path: str, authorizer: Union) -> None:
         self._path = path
@@ -43,11 +43,11 @@ class Reloader:
             self.reload()
 
     def reload(self) -> None:
-        """Once."""
+        """Read the file and use it if it changed."""
         try:
             data = Path(self._path).read_bytes()
         except OSError as error:
-            # As while the file is exchanged: looked at again.
+            # The file may be missing while it is replaced: try again next time.
             log.warning("the authorization configuration cannot be read: %s", error)
             return
         if data == self._seen:

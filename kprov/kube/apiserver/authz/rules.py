@@ -1,6 +1,6 @@
-"""PolicyRules: does a rule allow a request, and do rules cover other rules (escalation).
+"""PolicyRules: whether a rule allows a request, and whether rules cover other rules (escalation).
 
-Rules are plain dicts as in Role.rules. Source: upstream pkg/apis/rbac/v1/evaluation_helpers.go and
+Rules are JSON objects as in Role.rules. Source: upstream pkg/apis/rbac/v1/evaluation_helpers.go and
 component-helpers/auth/rbac/validation/policy_comparator.go.
 """
 
@@ -39,7 +39,7 @@ def _resource_matches(resources: Sequence[str], resource: str, subresource: str)
 
 
 def _path_matches(patterns: Iterable[str], path: str) -> bool:
-    """A pattern is a path, or one that ends in a star: a prefix."""
+    """A pattern is a path, or a prefix with a star at the end."""
     return any(
         pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern[:-1]))
         for pattern in patterns
@@ -47,7 +47,7 @@ def _path_matches(patterns: Iterable[str], path: str) -> bool:
 
 
 def find_uncovered(have: Sequence[Rule], wanted: Sequence[Rule]) -> list[Rule]:
-    """Parts of the wanted rules (one verb, group, resource, name each) that no rule at hand covers."""
+    """The parts of the wanted rules (each one verb, group, resource, name) that `have` does not cover."""
     return [
         part
         for rule in wanted
@@ -57,7 +57,7 @@ def find_uncovered(have: Sequence[Rule], wanted: Sequence[Rule]) -> list[Rule]:
 
 
 def split_rule(rule: Rule) -> list[Rule]:
-    """A rule as rules of one verb on one thing each."""
+    """Split a rule into rules of one verb on one resource, name or path."""
     parts: list[Rule] = [
         {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
         | ({"resourceNames": [name]} if name else {})

@@ -1,4 +1,4 @@
-"""The authorizers of --authorization-mode, asked one after the other until one has an opinion."""
+"""The authorizers of --authorization-mode in order; the first with an opinion decides."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _ALWAYS: Final[Mapping[str, Authorizer]] = {"AlwaysAllow": AlwaysAllow(), "Alway
 
 
 class Union:
-    """system:masters may do everything; then the first authorizer with an opinion decides."""
+    """Allows system:masters everything. For others the first authorizer with an opinion decides."""
 
     def __init__(self, authorizers: Mapping[str, Authorizer], rbac: RBACAuthorizer | None) -> None:
-        """authorizers: by their types, in order."""
+        """authorizers: by type, in order."""
         self._made = {**_ALWAYS, **authorizers}
         self._authorizers = list(authorizers.values())
         self.rbac = rbac
 
     def set_modes(self, modes: Sequence[str]) -> None:
-        """Other authorizers from now on. ConfigError: one that follows objects was not there before."""
+        """Change the order. Raise ConfigError for a type that was not enabled at the start."""
         for mode in modes:
             if mode not in self._made:
                 raise ConfigError(
@@ -51,7 +51,7 @@ class Union:
         self._authorizers = [self._made[mode] for mode in modes]
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        """The decision, with the reasons of all that had none."""
+        """The decision; without one the reasons of all authorizers."""
         if MASTERS in user.groups:
             return Decision.ALLOW, ""
         reasons = []

@@ -1,7 +1,7 @@
-"""How many seats each priority level has: its share, and what others lend it.
+"""The seats of each priority level: its share, and seats borrowed from other levels.
 
-Source: apiserver/pkg/util/flowcontrol/{apf_controller,conc_alloc}.go; demand is taken as the period's high
-water mark, which falls slowly.
+Source: apiserver/pkg/util/flowcontrol/{apf_controller,conc_alloc}.go; demand is the high-water
+mark of a period, smoothed.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Final
 
 from kprov.kube.apiserver.flowcontrol.level import PriorityLevel
 
-#: How often seats are lent and taken back, and how much of an old demand stays each time.
+#: The period of borrowing, and the weight of the old demand in the smoothed one.
 PERIOD_SECONDS: Final = 10.0
 _STAYS: Final = 0.8
 
 
 def distribute_shares(levels: Sequence[PriorityLevel], seats: int) -> None:
-    """By the levels' shares, forgetting what was lent."""
+    """Set the nominal seats by the levels' shares, without borrowing."""
     total = sum(level.shares for level in levels)
     for level in levels:
         level.set_nominal(seats, total)
 
 
 def lend_seats(levels: Sequence[PriorityLevel], seats: int) -> None:
-    """Give seats where they were asked for, between what each level keeps and what it may borrow."""
+    """Assign seats by demand, within the minimum that a level keeps and the maximum that it may borrow."""
     limited = [level for level in levels if not level.is_exempt]
     wanted = []
     for level in limited:
@@ -42,7 +42,7 @@ def lend_seats(levels: Sequence[PriorityLevel], seats: int) -> None:
 def allocate_fairly(
     wanted: Sequence[float], least: Sequence[float], most: Sequence[float], total: float
 ) -> list[float]:
-    """Parts in proportion to what is wanted, each within its bounds, with the sum `total` if bounds allow."""
+    """Parts in proportion to `wanted`, each within its bounds; their sum is `total` if possible."""
 
     def parts(factor: float) -> list[float]:
         return [

@@ -1,8 +1,8 @@
-"""The filter in the chain: priority and fairness, or two plain limits without it.
+"""Limits of concurrent requests: priority and fairness, or two fixed limits without it.
 
-The server's seats are --max-requests-inflight plus --max-mutating-requests-inflight. Several worker processes
-have equal parts of them: the kernel spreads connections over the workers, and a count that they shared would
-cost each request more than all the rest of this.
+The server's seats are --max-requests-inflight plus --max-mutating-requests-inflight. Several processes have
+equal parts of them: the kernel distributes connections evenly, and a counter in shared memory would cost more
+than all other work of this filter.
 Source: apiserver/pkg/server/filters/{priority-and-fairness,maxinflight}.go.
 """
 
@@ -46,16 +46,16 @@ _DROPPED: Final = metrics.counter(
 
 
 class FlowControl(Protocol):
-    """Asked once a request, after authentication."""
+    """Called once for each request, after authentication."""
 
     async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> Response | None:
-        """Return when the request may go on, or the answer to one that may not.
+        """Wait until the request may run; return a response if it is rejected.
 
-        `request.seat` is to be left at its end.
+        The caller frees `request.seat` at the end of the request.
         """
 
     def start(self) -> None:
-        """Called once the objects have been read."""
+        """Called when the watch cache is filled."""
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -71,7 +71,7 @@ def build(options: Namespace, registry: Registry, processes: int) -> FlowControl
 
 
 def build_too_many(seconds: int = 1) -> Response:
-    """429, as upstream's filters write it. seconds: after which to try again."""
+    """The 429 of upstream's filters. seconds: for Retry-After."""
     headers = {
         "Cache-Control": "no-cache, private",
         "Retry-After": str(seconds),
@@ -81,10 +81,10 @@ def build_too_many(seconds: int = 1) -> Response:
 
 
 class PriorityAndFairness:
-    """Follows the FlowSchema and PriorityLevelConfiguration objects; what is mandatory needs no object."""
+    """Follows FlowSchemas and PriorityLevelConfigurations. Mandatory ones work before they are stored."""
 
     def __init__(self, registry: Registry, seats: int, patience: float) -> None:
-        """seats: of this process. patience: seconds that a request may wait."""
+        """seats: of this process. patience: how many seconds a request may wait."""
         self._registry = registry
         self._seats = seats
         self._patience = patience
@@ -100,7 +100,7 @@ class PriorityAndFairness:
         )
 
     async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> Response | None:
-        """See FlowControl. Connections are free; a watch has a seat until it is under way."""
+        """See FlowControl. Connections need no seat; a watch has one until its head is sent."""
         if request.is_long and info.verb != "watch":
             return None
         key = (
@@ -141,7 +141,7 @@ class PriorityAndFairness:
         return seated
 
     def _estimate_seats(self, request: Request, info: RequestInfo, level: PriorityLevel) -> int:
-        """A list works for each object that there is; a watch only when it begins with all of them."""
+        """Seats by the number of objects, for a list and for a watch that starts with all objects; else 1."""
         if info.name:
             return 1
         if info.verb == "watch":
@@ -170,7 +170,7 @@ class PriorityAndFairness:
     # following the objects
 
     def start(self) -> None:
-        """Follow the objects; they are in the cache now."""
+        """Follow the objects and register the metrics."""
         REGISTRY.register(self)
         for plural in (bootstrap_objects.LEVELS, bootstrap_objects.SCHEMAS):
             store = self._registry.find(GROUP, plural)
@@ -178,7 +178,7 @@ class PriorityAndFairness:
                 store.lister.on_change(lambda *_: self._schedule_rebuild())
 
     async def run(self) -> None:
-        """Lend seats."""
+        """Move seats between levels periodically."""
         while True:
             await asyncio.sleep(allocation.PERIOD_SECONDS)
             allocation.lend_seats(list(self._levels.values()), self._seats)
@@ -194,7 +194,7 @@ class PriorityAndFairness:
         )
 
     def _list_objects(self, plural: str) -> list[JsonObject]:
-        """What there is, and what is mandatory and is not there (yet)."""
+        """The stored objects and the mandatory ones that are not stored (yet)."""
         store = self._registry.find(GROUP, plural)
         found = store.lister.list() if store is not None else []
         names = {obj["metadata"]["name"] for obj in found}
@@ -225,14 +225,14 @@ class PriorityAndFairness:
             old = counted.get(schema.name)
             if old is not None:
                 schema.counts = old.counts
-        # A schema whose level is not there takes no part.
+        # Schemas without their level are ignored.
         made = [schema for schema in made if schema.level in self._levels]
         self._schemas = sorted(made, key=lambda each: (each.precedence, each.name))
         self._matches.clear()
         allocation.distribute_shares(list(self._levels.values()), self._seats)
         for name, level in before.items():
             if name not in self._levels and level.waiting:
-                # Those who wait where no one will come again go on.
+                # Requests that wait in a removed level run now.
                 level.set_limit(1 << 30)
 
     # metrics
@@ -246,7 +246,7 @@ class PriorityAndFairness:
 
 
 class _Seat:
-    """A place under a plain limit."""
+    """A place under a fixed limit."""
 
     __slots__ = ("_counts", "_kind")
 
@@ -262,7 +262,7 @@ class _Seat:
 
 
 class MaxInFlight:
-    """Reads and writes each up to their limit (0: none); what is above is refused. Masters are free."""
+    """Rejects reads and writes above their limits (0: no limit), except those of system:masters."""
 
     def __init__(self, reading: int, writing: int) -> None:
         self._limits = [reading, writing]

@@ -1,4 +1,4 @@
-"""What priority and fairness tells of itself, by level and by flow schema.
+"""The metrics of priority and fairness, by level and by flow schema.
 
 Source of names, labels and buckets: apiserver/pkg/util/flowcontrol/metrics/metrics.go.
 """
@@ -18,7 +18,7 @@ from kprov.kube.component_base import metrics
 _PREFIX: Final = "apiserver_flowcontrol_"
 _SYSTEM: Final = "in the API Priority and Fairness subsystem"
 _STAGE: Final = "initial (for a WATCH) or any (for a non-WATCH) execution stage"
-#: Name, what it tells, the attribute of a level.
+#: Name, help text, and the attribute of a level.
 _LEVELS: Final = (
     ("nominal_limit", "[BETA] Nominal number of execution seats configured for each", "nominal"),
     ("current_limit", "[ALPHA] current derived number of execution seats available to each", "limit"),
@@ -32,7 +32,7 @@ _SEATS: Final = (
 _PENDING: Final = (
     "[BETA] Number of requests currently pending in queues of the API Priority and Fairness subsystem"
 )
-#: Name, what it tells, the attribute of a schema's counts.
+#: Name, help text, and the attribute of a schema's counts.
 _SCHEMAS: Final = (
     ("current_executing_requests", f"[BETA] Number of requests in {_STAGE} {_SYSTEM}", "running"),
     ("current_executing_seats", _SEATS, "seats"),
@@ -40,19 +40,19 @@ _SCHEMAS: Final = (
 )
 _BY_SCHEMA: Final = ("priority_level", "flow_schema")
 _BOUNDS: Final = (0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
-#: Of who finds a free seat, whom upstream lets through a queue all the same.
+#: The bucket of requests that find a free seat: upstream passes them through a queue for a moment.
 _AT_ONCE: Final = 1
 
 
 def observe_wait(counts: Counts, seconds: float, *, executes: bool) -> None:
-    """A request's time in a queue is over."""
+    """Record how long a request was queued."""
     entry = counts.waits.setdefault(executes, [0.0] * (len(_BOUNDS) + 2))
     entry[bisect_left(_BOUNDS, seconds)] += 1
     entry[-1] += seconds
 
 
 def collect(levels: Mapping[str, PriorityLevel], schemas: Sequence[FlowSchema]) -> Iterable[Metric]:
-    """Of schemas those that have had a request, as upstream."""
+    """Build the families. As upstream, schemas without requests are left out."""
     for name, text, value in _LEVELS:
         gauge = GaugeMetricFamily(
             f"{_PREFIX}{name}_seats", f"{text} priority level", labels=("priority_level",)

@@ -1,9 +1,9 @@
-"""One priority level: its seats, and the queues in front of them.
+"""One priority level: its seats and its queues.
 
-A request that finds a free seat and nobody waiting takes it at once, which is two additions. Otherwise its
-flow is dealt a hand of queues (shuffle sharding), and it waits in the shortest. Queues are served by
-start-time fair queuing: a request's tag is where its queue's work ends, in seats, and the smallest tag goes
-first; a flow that asks for much therefore waits behind itself, not others behind it.
+A request takes a free seat immediately if nobody waits, at the cost of two additions. Otherwise shuffle
+sharding deals its flow a hand of queues, and it waits in the shortest. Queues are served by start-time fair
+queuing: the tag of a request is where the work of its queue ends, in seats, and the smallest tag is next. So
+a flow with many requests delays itself and not the others.
 
 Source of the semantics: apiserver/pkg/util/flowcontrol/fairqueuing/queueset and shufflesharding.
 """
@@ -20,7 +20,7 @@ from typing import Final
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Of a level's nominal seats, one request takes at most this part.
+#: The maximum part of the nominal seats for one request.
 _WIDEST_PART: Final = 0.15
 _WIDEST: Final = 10
 _FLOWS_REMEMBERED: Final = 4096
@@ -31,14 +31,14 @@ class _Queue:
 
     def __init__(self) -> None:
         self.tickets: deque[Ticket] = deque()
-        #: Seats that wait or work in this queue's name.
+        #: Seats of waiting and running requests of this queue.
         self.seats = 0
-        #: The tag at which its work ends.
+        #: The tag where the work of the queue ends.
         self.end = 0.0
 
 
 class Ticket:
-    """A request's place: waiting, seated or gone."""
+    """A request in a priority level: waiting, running or finished."""
 
     __slots__ = ("_queue", "_seated", "_tag", "future", "level", "schema", "seats", "waited")
 
@@ -46,7 +46,7 @@ class Ticket:
         self.schema = schema
         self.level = level
         self.seats = seats
-        #: Done when a waiting request may go on.
+        #: Done when a waiting request may run.
         self.future: asyncio.Future[None] | None = None
         self._queue: _Queue | None = None
         self._seated = False
@@ -70,7 +70,7 @@ class Ticket:
         counts.seats += self.seats
 
     def leave(self) -> None:
-        """The request is over, or gives up waiting. Harmless a second time."""
+        """End the request, or stop waiting. A second call does nothing."""
         if self._seated:
             self._seated = False
             self.level.release(self)
@@ -79,14 +79,14 @@ class Ticket:
 
 
 class PriorityLevel:
-    """Exempt levels only count; limited ones have `limit` seats, which lending and borrowing change."""
+    """An exempt level only counts. A limited level has `limit` seats, which lending and borrowing change."""
 
     def __init__(self, obj: JsonObject) -> None:
         self.name: str = obj["metadata"]["name"]
         self.in_use = 0
         self.running = 0
         self.waiting = 0
-        #: The most seats that were in use or asked for since the last look.
+        #: The maximum of seats in use or requested since the last allocation.
         self.demand = 0
         self.smooth = 0.0
         self.limit = self.nominal = self.least = self.most = 0
@@ -97,7 +97,7 @@ class PriorityLevel:
         self.update(obj)
 
     def update(self, obj: JsonObject) -> None:
-        """A new version of the object; who is seated or waits stays so."""
+        """Use a new version of the object. Requests keep their seats and their places in queues."""
         spec = obj["spec"]
         self.uid: str = obj["metadata"].get("uid", "")
         self.is_exempt = spec.get("type") == "Exempt"
@@ -114,14 +114,14 @@ class PriorityLevel:
             count, self._hand = queuing.get("queues") or 64, queuing.get("handSize") or 8
             self._room = queuing.get("queueLengthLimit") or 50
         if self.waiting:
-            # Their queues may not go while someone is in them.
+            # Queues with waiting requests must stay.
             count = max(count, len(self._queues))
         del self._queues[count:]
         self._queues += [_Queue() for _ in range(count - len(self._queues))]
         self._hands.clear()
 
     def set_nominal(self, seats: int, shares: int) -> None:
-        """Its part of all seats, when all levels' shares add up to `shares`."""
+        """Compute the nominal seats. seats: of all levels. shares: the sum of all levels' shares."""
         self.nominal = math.ceil(seats * self.shares / shares) if shares else 0
         self.least = self.nominal - _take_percent(self.nominal, self.lendable)
         more = seats if self.borrowing is None else _take_percent(self.nominal, self.borrowing)
@@ -138,7 +138,7 @@ class PriorityLevel:
         self.dispatch()
 
     def try_seat(self, ticket: Ticket) -> bool:
-        """Take seats if there are, and none waits for them; of a level without any, one request at a time."""
+        """Take seats if they are free and nobody waits. A level without seats runs one request at a time."""
         seats = ticket.seats
         if self.is_exempt:
             self.running += 1
@@ -153,7 +153,7 @@ class PriorityLevel:
         return True
 
     def enqueue(self, ticket: Ticket, flow: str) -> str:
-        """Put it into a queue; the reason why that is not possible, or ""."""
+        """Put a request into a queue; return the reason of a rejection, or ""."""
         if not self._queues or not self._room:
             return "concurrency-limit"
         hand = self._hands.get(flow)
@@ -177,13 +177,13 @@ class PriorityLevel:
         return ""
 
     def dispatch(self) -> None:
-        """Give free seats to those who wait, the smallest tag first."""
+        """Give free seats to waiting requests, the smallest tag first."""
         while self.waiting:
             queue = min(
                 (queue for queue in self._queues if queue.tickets), key=lambda each: each.tickets[0]._tag
             )
             ticket = queue.tickets[0]
-            # A wide request waits until it fits; nobody overtakes it, so its turn comes.
+            # A request for many seats waits until they are free, and no other request overtakes it.
             if self.in_use + ticket.seats > self.limit and self.in_use:
                 return
             queue.tickets.popleft()
@@ -226,12 +226,12 @@ class PriorityLevel:
 
 
 def _take_percent(number: int, percent: int) -> int:
-    """Halves go up, as in Go."""
+    """Round halves up, as upstream."""
     return (number * percent + 50) // 100
 
 
 def deal_queues(flow: str, queues: int, hand: int) -> Sequence[int]:
-    """`hand` different queues of `queues`, always the same for a flow."""
+    """The indexes of `hand` different queues, always the same for a flow."""
     value = int.from_bytes(hashlib.sha256(flow.encode()).digest()[:16], "big")
     left = list(range(queues))
     dealt = []

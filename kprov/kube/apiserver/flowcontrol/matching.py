@@ -1,4 +1,4 @@
-"""FlowSchemas: which one a request belongs to, and which flow of it.
+"""FlowSchemas: which one matches a request, and the flow of the request.
 
 Source: apiserver/pkg/util/flowcontrol/rule.go.
 """
@@ -16,21 +16,21 @@ _ACCOUNT: Final = "system:serviceaccount:"
 
 
 class Counts:
-    """Of one schema's requests, for metrics. It stays when the schema gets another version."""
+    """Counters of one schema for metrics. They stay when the schema changes."""
 
     __slots__ = ("dispatched", "rejected", "running", "seats", "waiting", "waits")
 
     def __init__(self) -> None:
-        #: Requests that began; those that run now, and their seats; those that are in queues.
+        #: Started requests, running ones and their seats, queued ones.
         self.dispatched = self.running = self.seats = self.waiting = 0
-        #: Those refused, by reason.
+        #: Rejected requests by reason.
         self.rejected: dict[str, int] = {}
-        #: Histograms of what was queued, by whether it then began: a count a bucket and the sum of seconds.
+        #: Histograms of queued requests by whether they were executed: counts by bucket, then the seconds.
         self.waits: dict[bool, list[float]] = {}
 
 
 class FlowSchema:
-    """One object. `level`: the name of its priority level; `precedence`: the lowest that matches wins."""
+    """One FlowSchema. `level`: the name of its priority level. `precedence`: the lowest match wins."""
 
     __slots__ = (
         "_rules",
@@ -67,7 +67,7 @@ class FlowSchema:
         )
 
     def find_flow(self, user: UserInfo, info: RequestInfo) -> str:
-        """What keeps flows of this schema apart; "" when all of it is one flow."""
+        """The distinguisher of the request's flow; "" if the schema has one flow."""
         return user.name if self.by_user else info.namespace if self.by_namespace else ""
 
 

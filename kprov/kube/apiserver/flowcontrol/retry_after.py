@@ -1,7 +1,7 @@
-"""When refused clients shall come back: the more often a level refuses, the later.
+"""Retry-After of rejected requests: the more requests a level rejects, the later.
 
-The time doubles while a level goes on refusing, and shrinks by a second when it hardly does. Source: upstream
-apiserver/pkg/util/flowcontrol/dropped_requests_tracker.go.
+The time doubles while a level rejects many requests, and decreases by a second when it rejects few.
+Source: upstream apiserver/pkg/util/flowcontrol/dropped_requests_tracker.go.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ _RAISES: Final = 3
 
 
 class RetryAfter:
-    """Of one priority level. `seconds`: what Retry-After says now."""
+    """For one priority level. `seconds`: the present value."""
 
     def __init__(self) -> None:
         self.seconds = 1
         self._raised_at = 0
         self._second = 0
         self._refused = 0
-        #: (second, requests refused in it), the oldest first.
+        #: (second, requests rejected in it), oldest first.
         self._history: list[tuple[int, int]] = []
 
     def count_refusal(self, now: int) -> None:
-        """One more request was refused. now: Unix time."""
+        """Count a rejected request. now: Unix time."""
         if now == self._second:
             self._refused += 1
             return
