@@ -14,7 +14,7 @@ from kprov.inventory import host_patterns
 from kprov.inventory.cluster import validation
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.sources.load import load_inventory
-from kprov.playbook.results.journal import Memory, folder, latest, said
+from kprov.playbook.results.journal import EarlierRun, find_latest, journal_folder, read_header
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.playbook.running.engine import Engine
 
@@ -66,7 +66,7 @@ class Cluster:
         own = self.variables[host].ip
         if own is not None:
             return str(own)
-        scope = self.engine.host_scope(host)
+        scope = self.engine.host_variables(host)
         found = str(scope["ansible_host"]) if "ansible_host" in scope else host
         try:
             return str(ipaddress.ip_address(found))
@@ -89,7 +89,9 @@ def open_cluster(
     loaded = load_inventory(inventory)
     with Engine(loaded, options, callbacks) as engine:
         host_patterns.check_limit(loaded, engine.options.limit)
-        cluster = Cluster(engine, validation.validate(loaded, engine.host_scope, engine.options.extra_vars))
+        cluster = Cluster(
+            engine, validation.validate(loaded, engine.host_variables, engine.options.extra_vars)
+        )
         if not cluster.chosen():
             text = f"{engine.options.limit!r} leaves no host of {', '.join(GROUPS)}"
             raise InputError(text, field="--limit")
@@ -106,8 +108,8 @@ def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any
     found = cluster.engine.preflight(hosts)
     lost = {one.host: one.error.reason for one in found if one.lost and one.error is not None}
     needed = find_indispensable(cluster, lost) if lost else None
-    if is_installed(folder(cluster.engine.inventory)) and not needed:
-        cluster.engine.aside = lost
+    if is_installed(journal_folder(cluster.engine.inventory)) and not needed:
+        cluster.engine.unreachable_hosts = lost
         found = [one for one in found if one.host not in lost]
     errors: list[KprovError] = [one.error for one in found if one.error is not None]
     if needed:
@@ -124,11 +126,11 @@ def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any
 
 def is_installed(journals: Path) -> bool:
     """Whether `up` was run here and no `reset` of all hosts ended well since."""
-    path = latest(
+    path = find_latest(
         journals,
         lambda run: run.get("command") == "up" or (run.get("command") == "reset" and not run.get("limit")),
     )
-    return path is not None and (said(path)["command"] == "up" or not Memory(path).finished)
+    return path is not None and (read_header(path)["command"] == "up" or not EarlierRun(path).finished)
 
 
 def find_indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:

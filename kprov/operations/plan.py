@@ -15,7 +15,7 @@ from kprov.errors import InputError, KprovError
 from kprov.operations.outsiders import Outsider
 from kprov.operations.up import UpResult, install_cluster
 from kprov.playbook.results.changes import Change
-from kprov.playbook.results.run_result import Callbacks, RunOptions, Silent
+from kprov.playbook.results.run_result import Callbacks, RunOptions, SilentCallbacks
 
 _VERSION = 1
 
@@ -77,7 +77,7 @@ class Plan:
             "made": self.made,
             "inventory": self.inventory,
             "options": self.options,
-            "changes": [change.report() for change in self.changes],
+            "changes": [change.to_json() for change in self.changes],
             "errors": self.errors,
             "outsiders": [asdict(one) for one in self.outsiders],
         }
@@ -94,7 +94,7 @@ def load_plan(path: Path) -> Plan:
             )
         return Plan(
             document["inventory"],
-            [Change.of_report(said) for said in document["changes"]],
+            [Change.from_json(said) for said in document["changes"]],
             document["options"],
             document["made"],
         )
@@ -138,7 +138,7 @@ def apply_plan(
         skip_tags=tuple(plan.options["skip_tags"]),
     )
     say("Checking that the hosts are unchanged since the plan")
-    differences = find_drift(plan.changes, make_plan(inventory, options, Silent(), say).changes)
+    differences = find_drift(plan.changes, make_plan(inventory, options, SilentCallbacks(), say).changes)
     if differences:
         raise DriftError(
             "the hosts or the inventory changed since the plan was made; run `kprov plan` again:\n"

@@ -23,7 +23,7 @@ def check_vip_network(cluster: Cluster, hosts: Iterable[str]) -> None:
         facts = answer[0].get("ansible_facts") if answer else None
         if facts is None:
             continue
-        scope = cluster.engine.host_scope(host)
+        scope = cluster.engine.host_variables(host)
         named = str(scope["keepalived_interface"]) if "keepalived_interface" in scope else None
         text = find_vip_problem(vip, facts, named)
         if text is not None:

@@ -43,7 +43,7 @@ class UpResult:
 
     def report(self) -> dict[str, Any]:
         """As JSON: the playbook's report and the steps."""
-        return self.run.report() | {
+        return self.run.to_json() | {
             "kubeconfig": str(self.kubeconfig),
             "certificates": self.certificates,
             "steps": self.seconds,
@@ -69,7 +69,7 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
         ):
             callbacks.warning(text)
         if options.tags != ("all",) or options.skip_tags:
-            cluster.engine.check_selection(playbook_loader.playbook(PLAYBOOK))
+            cluster.engine.check_selection(playbook_loader.load_playbook(PLAYBOOK))
         request = make_pki_request(cluster)
         step("inventory")
         hosts = cluster.members(*GROUPS)

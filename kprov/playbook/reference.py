@@ -14,7 +14,9 @@ from typing import Any
 import yaml
 
 from kprov.playbook.loading import arguments, play_checks, playbook_keywords
-from kprov.playbook.templating import filters, jinja_tests, lookups
+from kprov.playbook.templating.filters.filter_table import FILTERS, REFUSED_FILTERS
+from kprov.playbook.templating.jinja_tests.jinja_test_table import REFUSED_TESTS, TESTS
+from kprov.playbook.templating.lookups.lookup_table import LOOKUPS, REFUSED_LOOKUPS
 from kprov.transport import agent_modules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,9 +36,9 @@ def text() -> str:
         ("Arguments that are refused", _refused_arguments()),
         ("Modules that are refused", _instead(playbook_keywords.INSTEAD)),
         ("Words of meta", _words(play_checks.METAS)),
-        ("Filters", _templates(filters.FILTERS, filters.REFUSED, "filter")),
-        ("Tests", _templates(jinja_tests.TESTS, jinja_tests.REFUSED, "test")),
-        ("Lookups", _templates(lookups.LOOKUPS, lookups.REFUSED, "lookup")),
+        ("Filters", _templates(FILTERS, REFUSED_FILTERS, "filter")),
+        ("Tests", _templates(TESTS, REFUSED_TESTS, "test")),
+        ("Lookups", _templates(LOOKUPS, REFUSED_LOOKUPS, "lookup")),
         ("Differences from ansible-core", _differences()),
     ]
     return "\n\n".join(f"### {title}\n\n{body}" for title, body in parts) + "\n"
@@ -72,8 +74,8 @@ def _keywords() -> str:
 
 def _modules() -> str:
     rows = []
-    for name in sorted(playbook_keywords.known() - _INTERNAL):
-        table = arguments.table(name)
+    for name in sorted(playbook_keywords.known_modules() - _INTERNAL):
+        table = arguments.find_argument_table(name)
         if table is not None and _wholly_refused(table[0]):
             continue
         taken = "free, or another module's" if table is None else _arguments(table[0])
@@ -104,7 +106,7 @@ def _check_mode(name: str) -> str:
 
 def _rules(name: str) -> dict[str, Any]:
     """What a module says of itself: `check_mode`, `diff`, `looks` (it changes nothing)."""
-    found = arguments.table(name)
+    found = arguments.find_argument_table(name)
     if found is not None:
         return found[1]
     return agent_modules.module_rules(name) if name in agent_modules.module_names() else {}
@@ -112,8 +114,8 @@ def _rules(name: str) -> dict[str, Any]:
 
 def _refused_arguments() -> str:
     rows = []
-    for module in sorted(playbook_keywords.known()):
-        spec = (arguments.table(module) or ({}, {}))[0]
+    for module in sorted(playbook_keywords.known_modules()):
+        spec = (arguments.find_argument_table(module) or ({}, {}))[0]
         if not _wholly_refused(spec):
             rows += [
                 (f"`{module}`: {name}", str(entry["refused"]))

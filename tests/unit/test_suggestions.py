@@ -22,7 +22,7 @@ from kprov.suggestions import closest, hint
     ],
 )
 def test_a_typing_mistake_is_named(word: str, meant: str) -> None:
-    assert closest(word, {*playbook_keywords.known(), "when"}) == meant
+    assert closest(word, {*playbook_keywords.known_modules(), "when"}) == meant
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def _find_problems(loaded: Inventory) -> list[str]:
 
     try:
         with Engine(loaded) as engine:
-            make_pki_request(Cluster(engine, validation.validate(loaded, engine.host_scope)))
+            make_pki_request(Cluster(engine, validation.validate(loaded, engine.host_variables)))
     except InputError as error:
         return str(error).splitlines()
     return []

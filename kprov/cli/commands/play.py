@@ -30,7 +30,7 @@ def command(
     from kprov.playbook.running.engine import Engine
 
     loaded = given.loaded()
-    options = given.options(journal=journal.folder(loaded))
+    options = given.options(journal=journal.journal_folder(loaded))
     if list_hosts or list_tasks or list_tags or syntax_check:
         with Engine(loaded, options) as engine:
             shown = {"hosts": list_hosts, "tasks": list_tasks, "tags": list_tags}

@@ -12,7 +12,7 @@ from kprov.cli.options.run_options import RunArguments, add_options
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
-    from kprov.playbook.results.journal import Memory
+    from kprov.playbook.results.journal import EarlierRun
 
 
 @add_options
@@ -28,13 +28,13 @@ def command(
     from kprov.playbook.running.engine import Engine
 
     loaded = given.loaded()
-    folder = journals.folder(loaded)
-    path = journal or journals.latest(folder)
+    folder = journals.journal_folder(loaded)
+    path = journal or journals.find_latest(folder)
     if path is None:
         raise InputError("there is no run to continue: the folder has no journal", file=folder)
     if not path.is_file():
         raise InputError("the journal does not exist", file=path, field="--journal")
-    memory = journals.Memory(path)
+    memory = journals.EarlierRun(path)
     if memory.finished:
         raise InputError("the run was successful; there is nothing to continue", file=path)
     _print_start(memory)
@@ -50,7 +50,7 @@ def command(
     raise typer.Exit(result.exit_code)
 
 
-def _print_start(memory: Memory) -> None:
+def _print_start(memory: EarlierRun) -> None:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(memory.run.get("time", 0)))
     what = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
     typer.echo(f"Continuing {what} of {started}: {len(memory)} tasks are done")

@@ -12,12 +12,12 @@ from kprov.cli.output import report
 from kprov.cli.output.callback_pair import CallbackPair
 from kprov.cli.output.tables import Format, FormatOption, console, errors
 from kprov.inventory import secrets
-from kprov.playbook.results.run_result import Silent
+from kprov.playbook.results.run_result import SilentCallbacks
 
 _PROGRAMS = ("command", "shell", "raw", "script")
 
 
-class _ResultPrinter(Silent):
+class _ResultPrinter(SilentCallbacks):
     """A host's result as it comes; with `as_json` only collected."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -74,7 +74,7 @@ def command(
     shown = _ResultPrinter(as_json=as_json or output is Format.JSON)
     recorder = report.Recorder()
     with Engine(loaded, options, CallbackPair(shown, recorder)) as engine:
-        result = engine.module(pattern, module, given_arguments)
+        result = engine.run_module(pattern, module, given_arguments)
     if given.report is not None:
         report.write_report(given.report, recorder, result, check=given.check)
     if shown.as_json:

@@ -42,12 +42,12 @@ def run_up(given: RunArguments, resume: Path | None = None) -> None:
     """Run it, and end the program when it did not work."""
     from kprov.cli.output import run_output
     from kprov.operations.up import install_cluster
-    from kprov.playbook.running.engine import resumed
+    from kprov.playbook.running.engine import resume_options
 
     given.unlock()
     options = given.options(command="up")
     if resume is not None:
-        options = resumed(options, resume)
+        options = resume_options(options, resume)
     with run_output.show_run(given) as watch:
         result = install_cluster(given.path, options, watch.callbacks, typer.echo)
         watch.finish(result.run)

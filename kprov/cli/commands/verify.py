@@ -9,7 +9,7 @@ import typer
 
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.tables import Format, FormatOption, errors, print_table, status_text
-from kprov.playbook.results.run_result import Silent
+from kprov.playbook.results.run_result import SilentCallbacks
 
 Probe = Annotated[
     bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
@@ -22,7 +22,7 @@ ShowAll = Annotated[
 ]
 
 
-class _WarningPrinter(Silent):
+class _WarningPrinter(SilentCallbacks):
     """Warnings about hosts, on standard error."""
 
     def warning(self, text: str) -> None:

@@ -246,9 +246,9 @@ class RunArguments(HostOptions):
         )
 
     def _paths(self) -> SearchPaths:
-        from kprov.playbook.model.search_paths import configured
+        from kprov.playbook.model.search_paths import load_search_paths
 
-        paths, warnings = configured({"roles": self.roles_path, "modules": self.module_path})
+        paths, warnings = load_search_paths({"roles": self.roles_path, "modules": self.module_path})
         for text in warnings:
             typer.echo(f"warning: {text}", err=True)
         return paths
@@ -312,8 +312,8 @@ def read_extra_vars(texts: list[str] | None) -> dict[str, Any]:
 
 def _parse_extra_vars(text: str) -> dict[str, Any]:
     from kprov.inventory import yaml_file
-    from kprov.playbook.loading.arguments import split as words_of
-    from kprov.playbook.loading.arguments import unquoted
+    from kprov.playbook.loading.arguments import split_words as words_of
+    from kprov.playbook.loading.arguments import strip_quotes
 
     if text.startswith("@"):
         loaded = yaml_file.load_yaml(Path(text[1:]))
@@ -328,7 +328,7 @@ def _parse_extra_vars(text: str) -> dict[str, Any]:
         bad = next((key for key, equals, _ in pairs if not equals), None)
         if bad is not None:
             raise InputError(f"{bad!r} is not key=value", field="--extra-vars")
-        loaded = {key: unquoted(value) for key, _, value in pairs}
+        loaded = {key: strip_quotes(value) for key, _, value in pairs}
     if loaded is not None and not isinstance(loaded, dict):
         raise InputError("must be a mapping of variables", field="--extra-vars")
     for name in loaded or {}:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.playbook.results.run_result import RunResult, Silent
+from kprov.playbook.results.run_result import RunResult, SilentCallbacks
 
 
-class CallbackPair(Silent):
+class CallbackPair(SilentCallbacks):
     """Tells the first, then the second; questions are the first one's."""
 
-    def __init__(self, first: Silent, second: Silent) -> None:
+    def __init__(self, first: SilentCallbacks, second: SilentCallbacks) -> None:
         self._first, self._second = first, second
 
     def run_started(self, playbooks: list[str]) -> None:

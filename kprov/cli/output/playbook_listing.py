@@ -19,14 +19,14 @@ def print_listing(
 
     Only files are read. Raises InputError for what is wrong in them.
     """
-    from kprov.playbook.loading.play_checks import walk
+    from kprov.playbook.loading.play_checks import walk_tasks
     from kprov.playbook.running import task_selection
 
     for playbook in playbooks:
         typer.echo(f"playbook: {playbook}")
-        for number, (play, members) in enumerate(engine.plays(playbook, includes=includes), 1):
-            all_tasks = [task for section in play.sections for task in walk(section)]
-            chosen = [task for task in all_tasks if task_selection.by_tags(task.tags, engine.options)]
+        for number, (play, members) in enumerate(engine.list_plays(playbook, includes=includes), 1):
+            all_tasks = [task for section in play.sections for task in walk_tasks(section)]
+            chosen = [task for task in all_tasks if task_selection.matches_tags(task.tags, engine.options)]
             known = sorted({tag for task in all_tasks for tag in task.tags})
             said = f"\tTAGS: [{', '.join(known)}]" if tags or tasks else ""
             typer.echo(f"  play #{number} ({play.hosts}): {play.name}{said}")
@@ -37,6 +37,8 @@ def print_listing(
             if tasks:
                 typer.echo("    tasks:")
                 for task in chosen:
-                    typer.echo(f"      {task_selection.shown(task)}\tTAGS: [{', '.join(sorted(task.tags))}]")
+                    typer.echo(
+                        f"      {task_selection.display_name(task)}\tTAGS: [{', '.join(sorted(task.tags))}]"
+                    )
             if tags:
                 typer.echo(f"      TASK TAGS: [{', '.join(known)}]")

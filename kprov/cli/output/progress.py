@@ -15,7 +15,7 @@ from kprov.cli.output import prompts
 from kprov.cli.output.live_view import View
 from kprov.cli.output.result_lines import diff_lines, failure_reasons, result_and_items
 from kprov.cli.output.tables import COLOURS, console, errors, on_terminal
-from kprov.playbook.results.run_result import RunResult, Silent
+from kprov.playbook.results.run_result import RunResult, SilentCallbacks
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -25,7 +25,7 @@ _BAD = ("failed", "unreachable", "ignored")
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-class Progress(Silent):
+class Progress(SilentCallbacks):
     """Callbacks of a run. Silent about what is as it should be, unless `verbose`; 2 shows results.
 
     `quiet`: nothing stays on the screen but warnings.

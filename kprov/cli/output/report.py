@@ -10,12 +10,12 @@ from typing import Any
 from kprov.cli.output.result_lines import result_and_items
 from kprov.errors import InputError
 from kprov.inventory import secrets
-from kprov.playbook.results.run_result import RunResult, Silent
+from kprov.playbook.results.run_result import RunResult, SilentCallbacks
 
 VERSION = 1
 
 
-class Recorder(Silent):
+class Recorder(SilentCallbacks):
     """Collects what a report has, while a run goes on."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ def write_report(path: Path, recorder: Recorder, result: RunResult, *, check: bo
         "playbooks": recorder.playbooks,
         "hosts": {name: vars(stats) for name, stats in result.hosts.items()},
         "tasks": recorder.tasks,
-        "changes": [change.report() for change in result.changes],
+        "changes": [change.to_json() for change in result.changes],
         "changed": result.changed,
         "changed_files": result.changed_files,
         "errors": result.errors,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.playbook.actions.call import Call, Remote
+from kprov.playbook.actions.call import Call, ModuleCall
 from kprov.playbook.ansible_modules import payloads
 from kprov.playbook.model.ansible_module import AnsibleModule
 
@@ -23,9 +23,9 @@ _TOLD: dict[str, Any] = {
 }
 
 
-def prepare(call: Call, found: AnsibleModule) -> Remote:
+def prepare(call: Call, found: AnsibleModule) -> ModuleCall:
     """The module, which travels as a content, and its arguments. Raises InputError."""
-    packed = payloads.pack(found)
+    packed = payloads.load_payload(found)
     told = {
         **_TOLD,
         "_ansible_no_log": call.hidden,
@@ -40,26 +40,28 @@ def prepare(call: Call, found: AnsibleModule) -> Remote:
         "_profile": packed.profile,
         "_arguments": {**call.args, **told},
     }
-    return Remote("foreign", args, {packed.sha256: packed.data})
+    return ModuleCall("foreign", args, {packed.sha256: packed.data})
 
 
 def finish(result: dict[str, Any]) -> dict[str, Any]:
     """The result as tasks register it: without what ansible-core keeps for itself."""
     return {
-        key: _plain(value)
+        key: _remove_type_notes(value)
         for key, value in result.items()
         if key != "invocation" and not key.startswith("_ansible_")
     }
 
 
-def _plain(value: Any) -> Any:
+def _remove_type_notes(value: Any) -> Any:
     """Values without the types that ansible-core notes in JSON; a message of it is its text."""
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_remove_type_notes(one) for one in value]
     if not isinstance(value, dict):
         return value
     if "__ansible_type" in value:
         event = value.get("event") or value
         text = [event.get(key) for key in ("msg", "value", "formatted_traceback") if event.get(key)]
-        return text[0] if text else {k: _plain(v) for k, v in value.items() if k != "__ansible_type"}
-    return {key: _plain(one) for key, one in value.items()}
+        return (
+            text[0] if text else {k: _remove_type_notes(v) for k, v in value.items() if k != "__ansible_type"}
+        )
+    return {key: _remove_type_notes(one) for key, one in value.items()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kprov.errors import KprovError, PreflightError, UnreachableError
 from kprov.inventory.model import Inventory
 from kprov.playbook.model.plays import Task
-from kprov.playbook.results.run_result import Callbacks, RunOptions, Silent
+from kprov.playbook.results.run_result import Callbacks, RunOptions, SilentCallbacks
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import Templar
 from kprov.transport.agent.contents import checksum
@@ -19,7 +19,7 @@ from kprov.transport.agent_modules import INLINE_BYTES
 from kprov.transport.options.host_options import Become
 
 if TYPE_CHECKING:
-    from kprov.playbook.connections.module_sender import Sender
+    from kprov.playbook.connections.module_sender import ModuleSender
 
 
 class ActionError(KprovError):
@@ -49,13 +49,13 @@ class Call:
     timeout: int = 0
     #: Whether `no_log` hides the task.
     hidden: bool = False
-    sender: Sender | None = None
+    sender: ModuleSender | None = None
     #: Of the run: what concerns no host but the engine (pause, add_host).
     options: RunOptions = field(default_factory=RunOptions)
-    callbacks: Callbacks = field(default_factory=Silent)
+    callbacks: Callbacks = field(default_factory=SilentCallbacks)
     inventory: Inventory = field(default_factory=lambda: Inventory(Path()))
 
-    def remote(
+    def run_module(
         self,
         module: str,
         args: dict[str, Any],
@@ -65,7 +65,7 @@ class Call:
     ) -> dict[str, Any]:
         """The result of an agent's module on the task's host, as the task's user."""
         assert self.sender is not None, "a task of the run itself has no host"
-        items = [self.item(args)]
+        items = [self.make_item(args)]
         return self.sender.send(
             self.address,
             self.become,
@@ -76,7 +76,7 @@ class Call:
             diff=self.diff,
         )[0]
 
-    def item(self, args: dict[str, Any]) -> dict[str, Any]:
+    def make_item(self, args: dict[str, Any]) -> dict[str, Any]:
         """An item of a message to an agent."""
         found = {"args": args, "environment": self.environment}
         return {**found, "timeout": self.timeout} if self.timeout else found
@@ -88,22 +88,22 @@ class Call:
         while True:
             try:
                 self.sender.connections.drop(self.address)
-                self.remote("ping", {}, check=False)
+                self.run_module("ping", {}, check=False)
                 return
             except (UnreachableError, PreflightError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(pause)
 
-    def search(self, kind: str) -> tuple[Path, ...]:
+    def search_folders(self, kind: str) -> tuple[Path, ...]:
         """Folders where Ansible looks for files of a kind ("files", "templates", "vars"), best first."""
-        known = self.task.searched
+        known = self.task.search_cache
         key = (kind, self.playbook_dir)
         if key not in known:
-            known[key] = self._search(kind)
+            known[key] = self._find_search_folders(kind)
         return known[key]
 
-    def _search(self, kind: str) -> tuple[Path, ...]:
+    def _find_search_folders(self, kind: str) -> tuple[Path, ...]:
         found: list[Path] = []
         for place in self.task.folders:
             if self.task.role and place.parent.name == "tasks":
@@ -113,10 +113,10 @@ class Call:
         base = self.playbook_dir.absolute()
         return (*found, base / kind, base)
 
-    def find(self, name: str, kind: str) -> Path:
+    def find_file(self, name: str, kind: str) -> Path:
         """A file on the operator's machine. Raises ActionError, which names the places."""
         path = Path(name).expanduser()
-        folders = () if path.is_absolute() else self.search(kind)
+        folders = () if path.is_absolute() else self.search_folders(kind)
         for folder in folders or (Path(),):
             candidate = folder / path
             if candidate.exists():
@@ -130,7 +130,7 @@ class Call:
 
 
 @dataclass
-class Remote:
+class ModuleCall:
     """A call of the agent; `contents` are files by SHA-256, bytes or a path on the operator's machine."""
 
     module: str
@@ -139,7 +139,7 @@ class Remote:
     result: dict[str, Any] = field(default_factory=dict)
 
 
-def content(path: Path) -> tuple[str, bytes | Path]:
+def hash_file(path: Path) -> tuple[str, bytes | Path]:
     """SHA-256 of a file and the file itself, read when it is small."""
     if path.stat().st_size <= INLINE_BYTES:
         data = path.read_bytes()
@@ -147,7 +147,7 @@ def content(path: Path) -> tuple[str, bytes | Path]:
     return checksum(path), path
 
 
-def text(data: str) -> tuple[str, bytes]:
+def hash_text(data: str) -> tuple[str, bytes]:
     """SHA-256 and bytes of a text."""
     encoded = data.encode("utf-8", "surrogateescape")
     return hashlib.sha256(encoded).hexdigest(), encoded

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from kprov.inventory.vault import keyring
-from kprov.playbook.actions.call import content
+from kprov.playbook.actions.call import hash_file
 from kprov.transport.agent_modules import parse_boolean
 
 _HEADER = b"$ANSIBLE_VAULT;"
 
 
-def plain(path: Path) -> bytes | None:
+def decrypt_file(path: Path) -> bytes | None:
     """What is in an encrypted file; None when it is none. Raises VaultError without the password."""
     with path.open("rb") as file:
         if file.read(len(_HEADER)) != _HEADER:
@@ -21,9 +21,9 @@ def plain(path: Path) -> bytes | None:
     return keyring.current_keyring().open(path.read_text(), path)
 
 
-def travelling(path: Path, args: dict[str, Any]) -> tuple[str, bytes | Path]:
+def load_content(path: Path, args: dict[str, Any]) -> tuple[str, bytes | Path]:
     """SHA-256 of what goes to the host, and it itself; `decrypt` of the arguments is true by default."""
-    data = plain(path) if parse_boolean(args.get("decrypt"), default=True) else None
+    data = decrypt_file(path) if parse_boolean(args.get("decrypt"), default=True) else None
     if data is None:
-        return content(path)
+        return hash_file(path)
     return hashlib.sha256(data).hexdigest(), data

@@ -26,13 +26,13 @@ def include_vars(call: Call) -> dict[str, Any]:
     secret = False
     try:
         if args.get("dir"):
-            paths = _of_folder(call, Path(call.find(str(args["dir"]), "vars")), extensions)
+            paths = _find_files(call, Path(call.find_file(str(args["dir"]), "vars")), extensions)
         elif name:
-            paths = [call.find(str(name), "vars")]
+            paths = [call.find_file(str(name), "vars")]
         else:
             raise ActionError("include_vars needs file or dir")
         for path in paths:
-            variables, encrypted = _variables(path)
+            variables, encrypted = _load_variables(path)
             found.update(variables)
             secret |= encrypted
             read.append(str(path))
@@ -57,15 +57,15 @@ def include_vars(call: Call) -> dict[str, Any]:
     }
 
 
-def _variables(path: Path) -> tuple[dict[str, Any], bool]:
+def _load_variables(path: Path) -> tuple[dict[str, Any], bool]:
     """What a file says, and whether it was encrypted: then it is not shown."""
     document = yaml_file.load_yaml(path)
     if document is not None and not isinstance(document, dict):
         raise ActionError(f"{path} must be stored as a dictionary/hash")
-    return document or {}, controller_files.plain(path) is not None
+    return document or {}, controller_files.decrypt_file(path) is not None
 
 
-def _of_folder(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
+def _find_files(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
     args = call.args
     depth = int(args.get("depth") or 0)
     ignored = agent_modules.convert_argument("ignore_files", args.get("ignore_files") or [], {"type": "list"})

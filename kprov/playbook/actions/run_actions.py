@@ -24,7 +24,7 @@ def debug(call: Call) -> dict[str, Any]:
     if name is None:
         return {"changed": False, "msg": call.args.get("msg", "Hello world!"), **_ALWAYS}
     try:
-        value = call.templar.value("{{ " + str(name) + " }}", call.scope) if isinstance(name, str) else name
+        value = call.templar.render("{{ " + str(name) + " }}", call.scope) if isinstance(name, str) else name
     except TemplatingError as error:
         value = f"<< error 1 - {error.reason or error} >>"
     return {"changed": False, str(name): value, **_ALWAYS}
@@ -35,7 +35,7 @@ def assert_(call: Call) -> dict[str, Any]:
     conditions = that if isinstance(that, list) else [that]
     message = call.args.get("fail_msg") or call.args.get("msg") or "Assertion failed"
     for condition in conditions:
-        if not call.templar.test(condition, call.scope, "that"):
+        if not call.templar.evaluate_condition(condition, call.scope, "that"):
             return {
                 "changed": False,
                 "failed": True,
@@ -141,7 +141,7 @@ def validate_argument_spec(call: Call) -> dict[str, Any]:
     errors = []
     for name, entry in spec.items():
         try:
-            value = call.templar.value(given[name], call.scope, name) if name in given else None
+            value = call.templar.render(given[name], call.scope, name) if name in given else None
             agent_modules.check_arguments(name, {} if value is None else {name: value}, {name: entry}, {})
         except agent_modules.UnsupportedError as error:
             errors.append(error.names)

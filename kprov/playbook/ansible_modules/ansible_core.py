@@ -23,12 +23,12 @@ _folders: set[Path] = set()
 _collections: set[Path] = set()
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether ansible-core can be imported."""
     return importlib.util.find_spec("ansible") is not None
 
 
-def module(name: str) -> Path | None:
+def find_module_file(name: str) -> Path | None:
     """The file of a module of ansible.builtin."""
     found = importlib.util.find_spec("ansible")
     folders = list(found.submodule_search_locations or []) if found is not None else []
@@ -36,7 +36,7 @@ def module(name: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def use(folders: Iterable[Path], collections: Iterable[Path]) -> None:
+def add_search_paths(folders: Iterable[Path], collections: Iterable[Path]) -> None:
     """Have ansible-core find module_utils of folders (a play's, roles') and these collections' paths."""
     global _begun  # noqa: PLW0603  ansible-core's own settings are of the process, too
     with _lock:
@@ -63,14 +63,14 @@ def use(folders: Iterable[Path], collections: Iterable[Path]) -> None:
                 loader.add_all_plugin_dirs(str(folder))
 
 
-def payload(name: str, path: Path) -> tuple[bytes, str, str]:
+def build_payload(name: str, path: Path) -> tuple[bytes, str, str]:
     """A module as a zip with the module_utils that it imports, its name in there, and its profile.
 
     InputError when it cannot be made.
     """
     with _lock:
         try:
-            text = _wrapper(name, path)
+            text = _build_wrapper(name, path)
         except Exception as error:  # What compiling and importing raise.
             raise InputError(f"the module {name} cannot be packed: {error}", file=path) from None
     try:
@@ -90,7 +90,7 @@ def payload(name: str, path: Path) -> tuple[bytes, str, str]:
         ) from None
 
 
-def _wrapper(name: str, path: Path) -> str:
+def _build_wrapper(name: str, path: Path) -> str:
     """The program that ansible-core makes of a module; its zip is in it."""
     common: Any = importlib.import_module("ansible.executor.module_common")
     templar: Any = importlib.import_module("ansible.template").Templar

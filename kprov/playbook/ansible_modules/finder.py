@@ -22,36 +22,40 @@ _BUILTIN = ("ansible.builtin", "ansible.legacy")
 _LONGEST_WAY = 10
 
 
-def overriding(word: str, search: ModuleSearch) -> AnsibleModule | None:
+def find_override(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """A module of library/ or a configured folder, which wins over kprov's of the same short name."""
     if "." in word:
         return None
     folders = [*(folder / "library" for folder in search.folders), *search.paths.modules]
     for folder in dict.fromkeys(folders):
-        path = _in_folder(folder, word)
+        path = _find_in_folder(folder, word)
         if path is not None:
-            return _module(word, path, search)
+            return _make_module(word, path, search)
     return None
 
 
-def find(word: str, search: ModuleSearch) -> AnsibleModule | None:
+def find_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """The module that a task names; None when there is none. InputError for one that cannot be run."""
-    found = overriding(word, search)
+    found = find_override(word, search)
     if found is not None:
         return found
     parts = word.split(".")
     if len(parts) >= 3:
         collection, name = ".".join(parts[:2]), ".".join(parts[2:])
-        return _builtin(name, search) if collection in _BUILTIN else _of_collection(collection, name, search)
+        return (
+            _find_builtin(name, search)
+            if collection in _BUILTIN
+            else _find_in_collection(collection, name, search)
+        )
     for collection in search.named:
         if collection not in _BUILTIN:
-            found = _of_collection(collection, word, search)
+            found = _find_in_collection(collection, word, search)
             if found is not None:
                 return found
-    return _builtin(word, search)
+    return _find_builtin(word, search)
 
 
-def _in_folder(folder: Path, name: str) -> Path | None:
+def _find_in_folder(folder: Path, name: str) -> Path | None:
     if not name.replace("_", "").isalnum():
         return None
     for path in (folder / f"{name}.py", folder / name):
@@ -63,32 +67,32 @@ def _in_folder(folder: Path, name: str) -> Path | None:
     return next((path for path in others if path.is_file()), None)
 
 
-def _builtin(name: str, search: ModuleSearch) -> AnsibleModule | None:
-    path = ansible_core.module(name) if name.isidentifier() else None
-    return None if path is None or name == "async_wrapper" else _module(name, path, search)
+def _find_builtin(name: str, search: ModuleSearch) -> AnsibleModule | None:
+    path = ansible_core.find_module_file(name) if name.isidentifier() else None
+    return None if path is None or name == "async_wrapper" else _make_module(name, path, search)
 
 
-def _of_collection(collection: str, name: str, search: ModuleSearch) -> AnsibleModule | None:
+def _find_in_collection(collection: str, name: str, search: ModuleSearch) -> AnsibleModule | None:
     for _ in range(_LONGEST_WAY):
-        folder = collection_folder(collection, search.collections)
+        folder = find_collection_folder(collection, search.collections)
         if folder is None:
             return None
-        route = _routes(folder).get(name) or {}
+        route = _read_routing(folder).get(name) or {}
         if "tombstone" in route:
             text = (route["tombstone"] or {}).get("warning_text") or "it was removed"
             raise InputError(f"the module {collection}.{name} is gone: {text}")
         if "redirect" not in route:
             *below, last = name.split(".")
-            path = _in_folder((folder / "plugins" / "modules").joinpath(*below), last)
-            return None if path is None else _module(f"{collection}.{name}", path, search, folder)
+            path = _find_in_folder((folder / "plugins" / "modules").joinpath(*below), last)
+            return None if path is None else _make_module(f"{collection}.{name}", path, search, folder)
         first, second, *rest = str(route["redirect"]).split(".")
         collection, name = f"{first}.{second}", ".".join(rest)
         if collection in _BUILTIN:
-            return _builtin(name, search)
+            return _find_builtin(name, search)
     raise InputError(f"the module {collection}.{name} redirects in a circle")
 
 
-def collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:
+def find_collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:
     """The folder of an installed collection."""
     namespace, _, name = collection.partition(".")
     folders = (path / "ansible_collections" / namespace / name for path in paths)
@@ -96,7 +100,7 @@ def collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:
 
 
 @functools.cache
-def _routes(folder: Path) -> dict[str, Any]:
+def _read_routing(folder: Path) -> dict[str, Any]:
     """What a collection's meta/runtime.yml says of its modules."""
     file = folder / "meta" / "runtime.yml"
     document = yaml_file.load_yaml(file) if file.is_file() else None
@@ -104,11 +108,13 @@ def _routes(folder: Path) -> dict[str, Any]:
     return (routing or {}).get("modules") or {}
 
 
-def _module(name: str, path: Path, search: ModuleSearch, collection: Path | None = None) -> AnsibleModule:
+def _make_module(
+    name: str, path: Path, search: ModuleSearch, collection: Path | None = None
+) -> AnsibleModule:
     """InputError for a module that works on the operator's side, too, which is not done here."""
     short = path.name.removesuffix(".py")
     actions = [collection / "plugins" / "action"] if collection else []
-    if collection is None and ansible_core.module(short) != path:
+    if collection is None and ansible_core.find_module_file(short) != path:
         actions = [folder / "action_plugins" for folder in search.folders]
     for folder in actions:
         if (folder / f"{short}.py").is_file():
@@ -119,15 +125,15 @@ def _module(name: str, path: Path, search: ModuleSearch, collection: Path | None
     return AnsibleModule(name, path, search.folders, search.collections)
 
 
-def missing(word: str, search: ModuleSearch) -> str:
+def explain_missing_module(word: str, search: ModuleSearch) -> str:
     """What to do about a module that was not found; empty when nothing is known to help."""
     parts = word.split(".")
-    if not ansible_core.installed():
+    if not ansible_core.is_installed():
         what = "modules of ansible-core and of collections need ansible-core"
         return f"{what}: {ansible_core.INSTALL}"
     if len(parts) >= 3 and ".".join(parts[:2]) not in _BUILTIN:
         collection = ".".join(parts[:2])
-        folder = collection_folder(collection, search.collections)
+        folder = find_collection_folder(collection, search.collections)
         if folder is None:
             how = f"ansible-galaxy collection install {collection}"
             return f"the collection {collection} is not installed: {how}"

@@ -24,7 +24,7 @@ _TEXT = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F})
 
 
 @dataclass(frozen=True)
-class Packed:
+class ModulePayload:
     """A module's payload; `kind` as the agent's module `foreign` has it."""
 
     kind: str
@@ -34,7 +34,7 @@ class Packed:
     profile: str = ""
 
 
-def kind_of(data: bytes) -> str:
+def detect_kind(data: bytes) -> str:
     """How a module gets its arguments; "powershell" for one that no host here runs."""
     if data[:1024].translate(None, _TEXT):
         return "binary"
@@ -48,34 +48,34 @@ def kind_of(data: bytes) -> str:
 
 
 _lock = threading.Lock()
-_packed: dict[AnsibleModule, Packed] = {}
+_packed: dict[AnsibleModule, ModulePayload] = {}
 
 
-def pack(found: AnsibleModule) -> Packed:
+def load_payload(found: AnsibleModule) -> ModulePayload:
     """The module's payload, made once. InputError when it cannot be made, or not without ansible-core."""
     with _lock:
         if found not in _packed:
-            _packed[found] = _pack(found)
+            _packed[found] = _build_payload(found)
         return _packed[found]
 
 
-def _pack(found: AnsibleModule) -> Packed:
+def _build_payload(found: AnsibleModule) -> ModulePayload:
     data = found.path.read_bytes()
-    kind = kind_of(data)
-    check(found, kind)
+    kind = detect_kind(data)
+    check_runnable(found, kind)
     if kind != "ansiballz":
-        return Packed(kind, data, hashlib.sha256(data).hexdigest())
-    ansible_core.use(found.folders, found.collections)
-    zipped, module, profile = ansible_core.payload(found.name.rpartition(".")[2], found.path)
-    return Packed(kind, zipped, hashlib.sha256(zipped).hexdigest(), module, profile)
+        return ModulePayload(kind, data, hashlib.sha256(data).hexdigest())
+    ansible_core.add_search_paths(found.folders, found.collections)
+    zipped, module, profile = ansible_core.build_payload(found.name.rpartition(".")[2], found.path)
+    return ModulePayload(kind, zipped, hashlib.sha256(zipped).hexdigest(), module, profile)
 
 
-def check(found: AnsibleModule, kind: str | None = None) -> None:
+def check_runnable(found: AnsibleModule, kind: str | None = None) -> None:
     """InputError for a module that cannot be run, as it is for Windows or needs ansible-core."""
-    kind = kind or kind_of(found.path.read_bytes())
+    kind = kind or detect_kind(found.path.read_bytes())
     if kind == "powershell":
         raise InputError(f"the module {found.name} is for Windows ({found.path}); hosts are Linux")
-    if kind == "ansiballz" and not ansible_core.installed():
+    if kind == "ansiballz" and not ansible_core.is_installed():
         raise InputError(
             f"the module {found.name} ({found.path}) imports ansible.module_utils, which needs ansible-core: "
             f"{ansible_core.INSTALL}"

@@ -11,7 +11,7 @@ from kprov.playbook.model.plays import Block, Play, Task
 from kprov.transport.options import literal_checks
 
 
-def hosts_of(inventory: Inventory, plays: Iterable[Play], limit: str | None) -> Iterator[str]:
+def find_play_hosts(inventory: Inventory, plays: Iterable[Play], limit: str | None) -> Iterator[str]:
     """Hosts of plays whose pattern stands there as it is."""
     for play in plays:
         if "{{" in str(play.hosts):
@@ -42,21 +42,21 @@ def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
 def check_plays(plays: Iterable[Play]) -> None:
     """Raises InputError with file and line for a become_method that is not supported."""
     for play in plays:
-        _methods(play.keywords.get("become_method"), play.file, play.line)
+        _check_become_method(play.keywords.get("become_method"), play.file, play.line)
         for section in play.sections:
-            _below(section)
-        _below(play.handlers)
+            _check_nodes(section)
+        _check_nodes(play.handlers)
 
 
-def _below(nodes: Iterable[Task | Block]) -> None:
+def _check_nodes(nodes: Iterable[Task | Block]) -> None:
     for node in nodes:
-        _methods(node.keywords.get("become_method"), node.file, node.line)
+        _check_become_method(node.keywords.get("become_method"), node.file, node.line)
         if isinstance(node, Block):
             for inner in (node.tasks, node.rescue, node.always):
-                _below(inner)
+                _check_nodes(inner)
 
 
-def _methods(value: object, file: str, line: int | None) -> None:
+def _check_become_method(value: object, file: str, line: int | None) -> None:
     problem = literal_checks.find_problem("ansible_become_method", value)
     if problem is not None:
         raise InputError(problem, file=file, line=line, field="become_method")

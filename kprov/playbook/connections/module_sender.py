@@ -21,36 +21,36 @@ from kprov.transport.options.host_options import METHODS, Become
 _REACHED = {"remote_user": "ansible_user", "port": "ansible_port", "connection": "ansible_connection"}
 
 
-class Sender:
+class ModuleSender:
     """Sends modules to hosts."""
 
     def __init__(self, variables: Variables, connections: Connections) -> None:
         self.variables = variables
         self.connections = connections
 
-    def target(self, task: Task, host: str, scope: Scope) -> str:
+    def find_target(self, task: Task, host: str, scope: Scope) -> str:
         """The host on which a task works: `delegate_to`'s, or its own."""
         given = task.get("delegate_to")
         if given is None:
             return host
-        found = scope.templar.value(given, scope, "delegate_to")
+        found = scope.templar.render(given, scope, "delegate_to")
         if not found or found == OMIT:
             return host
         if str(found) in LOCALHOST and str(found) not in self.variables.inventory.hosts:
             self.variables.inventory.implicit_localhost(str(found))
-            self.variables.forget()
+            self.variables.clear_inventory_cache()
         return str(found)
 
-    def address(self, task: Task, target: str, scope: Scope) -> str:
+    def make_address(self, task: Task, target: str, scope: Scope) -> str:
         """The name under which Connections know a target as this task reaches it."""
         given = {}
         for keyword, variable in _REACHED.items():
             value = task.get(keyword)
-            if value is not None and variable not in self.variables.of_inventory(target):
-                given[variable] = scope.templar.value(value, scope, keyword)
-        return keyed(target, given)
+            if value is not None and variable not in self.variables.inventory_variables(target):
+                given[variable] = scope.templar.render(value, scope, keyword)
+        return encode_address(target, given)
 
-    def become(self, task: Task | None, scope: Scope, target: str, host: str) -> Become | None:
+    def find_become(self, task: Task | None, scope: Scope, target: str, host: str) -> Become | None:
         """As whom a task runs: the host's variables win over the task's keywords, as in Ansible."""
         templar = self.variables.templar
         where = scope if target == host else Scope(templar, self.variables.host_layers(target))
@@ -59,9 +59,9 @@ class Sender:
         def asked(keyword: str, *names: str) -> Any:
             for name in names:
                 if name in where:
-                    return templar.value("{{ " + name + " }}", where, name)
+                    return templar.render("{{ " + name + " }}", where, name)
             if task is not None and task.get(keyword) is not None:
-                return templar.value(task.get(keyword), scope, keyword)
+                return templar.render(task.get(keyword), scope, keyword)
             return next((defaults[name] for name in names if name in defaults), None)
 
         if not parse_boolean(asked("become", "ansible_become")):
@@ -91,11 +91,11 @@ class Sender:
             None if flags is None else str(flags),
         )
 
-    def environment(self, task: Task, scope: Scope) -> dict[str, Any]:
+    def render_environment(self, task: Task, scope: Scope) -> dict[str, Any]:
         """`environment` of a task and of what is around it, the inner ones win."""
         found: dict[str, Any] = {}
-        for entry in task.collected("environment"):
-            given = scope.templar.value(entry, scope, "environment") or {}
+        for entry in task.collect_keyword("environment"):
+            given = scope.templar.render(entry, scope, "environment") or {}
             if not isinstance(given, dict):
                 raise InputError("environment must be a mapping", file=task.file, line=task.line)
             found.update(given)
@@ -119,23 +119,23 @@ class Sender:
         except NoPythonError:
             if not all(item["args"].get("_raw") and "timeout" not in item for item in items):
                 raise
-            return [_raw(connection, become, item["args"]) for item in items]
+            return [_run_without_agent(connection, become, item["args"]) for item in items]
         return agent.run(module, items, contents or {}, check=check, diff=diff)
 
 
-def _raw(connection: Connection, become: Become | None, args: dict[str, Any]) -> dict[str, Any]:
+def _run_without_agent(connection: Connection, become: Become | None, args: dict[str, Any]) -> dict[str, Any]:
     """The result of a line for the shell where there is no Python for the agent: `raw` is to bring it."""
     ended = connection.bare(become, str(args["_raw_params"]), str(args.get("executable") or "/bin/sh"))
     result = {"changed": True, "rc": ended.code, "stdout": ended.out, "stderr": ended.err}
     return {**result, "failed": True, "msg": "non-zero return code"} if ended.code else result
 
 
-def keyed(host: str, given: dict[str, Any]) -> str:
+def encode_address(host: str, given: dict[str, Any]) -> str:
     """A connection's name: the host's, with what a play or task says about reaching it."""
     return host if not given else f"{host}\0{json.dumps(given, sort_keys=True)}"
 
 
-def unkeyed(address: str) -> tuple[str, dict[str, Any]]:
+def decode_address(address: str) -> tuple[str, dict[str, Any]]:
     """The host and what was said about reaching it."""
     host, _, given = address.partition("\0")
     return host, json.loads(given) if given else {}

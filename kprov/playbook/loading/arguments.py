@@ -16,7 +16,7 @@ from kprov.transport import agent_modules
 _JINJA = {"{{": "}}", "{%": "%}", "{#": "#}"}
 
 
-def parse(module: str, value: Any, more: Any, file: Path, line: int | None) -> dict[str, Any]:
+def parse_arguments(module: str, value: Any, more: Any, file: Path, line: int | None) -> dict[str, Any]:
     """A task's arguments; free form becomes `_raw_params`, a template of a mapping `_variable_params`."""
     args: dict[str, Any] = dict(more) if isinstance(more, dict) else {}
     if isinstance(more, str):
@@ -35,32 +35,32 @@ def parse(module: str, value: Any, more: Any, file: Path, line: int | None) -> d
     if module in playbook_keywords.RAW:
         return {**args, "_raw_params": value}
     try:
-        words = split(value)
+        words = split_words(value)
     except ValueError as error:
         raise InputError(f"{error}: {value!r}", file=file, line=line) from None
     if module in playbook_keywords.FREE_FORM:
-        return {**args, **_free_form(module, value, words)}
+        return {**args, **_parse_free_form(module, value, words)}
     if len(words) == 1 and words[0].startswith("{{") and words[0].endswith("}}"):
         return {**args, "_variable_params": value}
     pairs = [word.partition("=") for word in words]
     if not all(equals for _, equals, _ in pairs):
         raise InputError(f"arguments of {module} must be NAME=VALUE or a mapping", file=file, line=line)
-    return {**args, **{name: unquoted(text) for name, _, text in pairs}}
+    return {**args, **{name: strip_quotes(text) for name, _, text in pairs}}
 
 
-def _free_form(module: str, value: str, words: list[str]) -> dict[str, Any]:
+def _parse_free_form(module: str, value: str, words: list[str]) -> dict[str, Any]:
     named = {}
     for word in words:
         name, equals, text = word.partition("=")
         if equals and name in playbook_keywords.FREE_FORM_OPTIONS:
-            named[name] = unquoted(text)
+            named[name] = strip_quotes(text)
     if not named or module == "raw":
         return {"_raw_params": value}
     rest = [word for word in words if word.partition("=")[0] not in named or "=" not in word]
     return {**named, "_raw_params": " ".join(rest)}
 
 
-def split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Words of a text; quotes and Jinja's braces hold words together. Raises ValueError when one is open."""
     found: list[str] = []
     word, quote, index = "", "", 0
@@ -112,14 +112,14 @@ def _end_of_template(text: str, start: int) -> int:
     return end + 2
 
 
-def unquoted(text: str) -> str:
+def strip_quotes(text: str) -> str:
     """A word without the quotes around it."""
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[-2] != "\\":
         return text[1:-1]
     return text
 
 
-def table(module: str) -> agent_modules.Table | None:
+def find_argument_table(module: str) -> agent_modules.Table | None:
     """What a module takes; None for those whose arguments are free."""
     if module in playbook_keywords.ACTION_FILES:
         found = agent_modules.table_of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
@@ -130,9 +130,11 @@ def table(module: str) -> agent_modules.Table | None:
     return agent_modules.module_table(module) if module in agent_modules.module_names() else None
 
 
-def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | None, entry: Any) -> None:
+def check_arguments(
+    word: str, module: str, args: dict[str, Any], file: Path, line: int | None, entry: Any
+) -> None:
     """Refuse unknown, missing and impossible arguments as far as they can be known before a run."""
-    found = table(module)
+    found = find_argument_table(module)
     if found is None or "_variable_params" in args:
         return
     spec, rules = found
@@ -140,7 +142,7 @@ def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | 
     for name, value in args.items():
         if str(name).startswith("_") or "{{" in str(name):
             continue
-        where = _line(entry, word, name) or line
+        where = _find_line(entry, word, name) or line
         if name not in known:
             hint = suggestions.hint(str(name), known)
             raise InputError(f"{module} takes no argument {name!r}{hint}", file=file, line=where)
@@ -153,22 +155,22 @@ def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | 
     if missing and not any("{{" in str(name) for name in args):
         raise InputError(f"{module} needs {', '.join(sorted(missing))}", file=file, line=line)
     for name, value in named.items():
-        if value is None or _templated(value) or spec[name].get("options"):
+        if value is None or _has_template(value) or spec[name].get("options"):
             continue
         try:
             agent_modules.check_arguments(
                 module, {name: value}, {name: {**spec[name], "required": False}}, {}
             )
         except agent_modules.ArgumentError as error:
-            where = next((_line(entry, word, key) for key in args if known.get(key) == name), None)
+            where = next((_find_line(entry, word, key) for key in args if known.get(key) == name), None)
             raise InputError(f"{module}: {error}", file=file, line=where or line) from None
     for group in rules.get("mutually_exclusive") or []:
-        both = [name for name in group if named.get(name) is not None and not _templated(named[name])]
+        both = [name for name in group if named.get(name) is not None and not _has_template(named[name])]
         if len(both) > 1:
             raise InputError(f"{module}: use only one of {', '.join(both)}", file=file, line=line)
 
 
-def _line(entry: Any, word: str, name: str) -> int | None:
+def _find_line(entry: Any, word: str, name: str) -> int | None:
     value = entry.get(word) if isinstance(entry, dict) else None
     for mapping in (value, entry.get("args") if isinstance(entry, dict) else None):
         if isinstance(mapping, dict) and name in mapping:
@@ -176,5 +178,5 @@ def _line(entry: Any, word: str, name: str) -> int | None:
     return None
 
 
-def _templated(value: Any) -> bool:
+def _has_template(value: Any) -> bool:
     return bool(re.search(r"\{[{%#]", str(value)))

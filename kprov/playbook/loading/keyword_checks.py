@@ -14,14 +14,14 @@ from kprov.playbook.loading import play_checks, playbook_keywords
 from kprov.playbook.model.ansible_module import AnsibleModule
 
 
-def as_list(value: Any) -> list[Any]:
+def to_list(value: Any) -> list[Any]:
     """Ansible's one-or-many: nothing is an empty list."""
     return [] if value is None else list(value) if isinstance(value, list) else [value]
 
 
-def prompts(entry: Any, file: Path) -> None:
+def check_prompts(entry: Any, file: Path) -> None:
     """Refuse words of vars_prompt that are not done here."""
-    for asked in as_list(entry.get("vars_prompt")):
+    for asked in to_list(entry.get("vars_prompt")):
         for word in asked if isinstance(asked, dict) else ():
             if word not in playbook_keywords.PROMPT:
                 instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
@@ -33,7 +33,7 @@ def prompts(entry: Any, file: Path) -> None:
                 )
 
 
-def action(entry: Any, file: Path) -> Any:
+def normalize_action(entry: Any, file: Path) -> Any:
     """`action:` and `local_action:` in the form all others have."""
     word = next((key for key in ("action", "local_action") if key in entry), None)
     if word is None:
@@ -47,7 +47,7 @@ def action(entry: Any, file: Path) -> Any:
         name = value.get("module")
         rest: Any = {key: one for key, one in value.items() if key != "module"}
     else:
-        name, rest = _name_and_arguments(str(value))
+        name, rest = _split_action(str(value))
     if not name:
         raise InputError(f"{word} names no module", file=file, line=entry.line, field=word)
     changed[name] = rest or None
@@ -57,7 +57,7 @@ def action(entry: Any, file: Path) -> Any:
     return changed
 
 
-def _name_and_arguments(text: str) -> tuple[str, str]:
+def _split_action(text: str) -> tuple[str, str]:
     """A module's name, which may be a template with spaces, and the text after it."""
     if text.startswith("{{") and "}}" in text:
         name, end, rest = text.partition("}}")
@@ -66,16 +66,18 @@ def _name_and_arguments(text: str) -> tuple[str, str]:
     return name, rest
 
 
-def module_word(
+def find_module_name(
     entry: Any, keywords: set[str], file: Path, search: ModuleSearch, *, templates: bool = False
 ) -> str:
     """The word of a task that names its module; with `templates` it may be one.
 
     InputError when there is none, or more than one.
     """
-    refuse(entry, "task", file)
+    check_values(entry, "task", file)
     words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
-    modules = [word for word in words if playbook_keywords.short(word) in playbook_keywords.known()]
+    modules = [
+        word for word in words if playbook_keywords.short_name(word) in playbook_keywords.known_modules()
+    ]
     if not modules and len(words) == 1 and _is_ansible_module(words[0], search, entry, file):
         return words[0]
     if len(words) == 1 and (modules or (templates and "{{" in words[0])):
@@ -97,47 +99,49 @@ def module_word(
     if modules:
         text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
     else:
-        text = unsupported(word, keywords, search)
+        text = explain_unsupported_module(word, keywords, search)
     raise InputError(text, file=file, line=yaml_file.line_of(entry, word))
 
 
 def find_ansible_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """The file of a task's module; None for one of kprov's, unless a library has one of its name."""
-    short = playbook_keywords.short(word)
-    if short not in playbook_keywords.known():
-        return finder.find(word, search)
+    short = playbook_keywords.short_name(word)
+    if short not in playbook_keywords.known_modules():
+        return finder.find_module(word, search)
     # Actions run on the operator's side: a module of their name does not replace them, as in Ansible.
     own = (playbook_keywords.LOCAL, playbook_keywords.ACTION_FILES, playbook_keywords.FREE_FORM)
     if any(short in names for names in own):
         return None
-    return finder.overriding(word, search)
+    return finder.find_override(word, search)
 
 
 def _is_ansible_module(word: str, search: ModuleSearch, entry: Any, file: Path) -> bool:
     """Whether a word names a module of a library, a collection or ansible-core that can be run."""
     try:
-        found = finder.find(word, search)
+        found = finder.find_module(word, search)
         if found is not None:
-            payloads.check(found)
+            payloads.check_runnable(found)
     except InputError as error:
         line = yaml_file.line_of(entry, word)
         raise InputError(error.reason, file=file, line=line) from None
     return found is not None
 
 
-def unsupported(word: str, keywords: set[str], search: ModuleSearch) -> str:
+def explain_unsupported_module(word: str, keywords: set[str], search: ModuleSearch) -> str:
     """The error text for an unknown module."""
-    missing = finder.missing(word, search)
+    missing = finder.explain_missing_module(word, search)
     if missing and "." in word:
         return f"the module {word!r} was not found; {missing}"
-    close = suggestions.closest(playbook_keywords.short(word), playbook_keywords.known() | keywords)
-    instead = playbook_keywords.INSTEAD.get(playbook_keywords.short(word).split(".")[-1]) or (
+    close = suggestions.closest(
+        playbook_keywords.short_name(word), playbook_keywords.known_modules() | keywords
+    )
+    instead = playbook_keywords.INSTEAD.get(playbook_keywords.short_name(word).split(".")[-1]) or (
         f"did you mean {close!r}?" if close else "use ansible.builtin.command"
     )
     return f"the module {word!r} is not supported; {instead}" + (f"; {missing}" if missing else "")
 
 
-def loop_control(entry: Any, file: Path) -> None:
+def check_loop_control(entry: Any, file: Path) -> None:
     """Refuse words that loop_control does not have."""
     control = entry.get("loop_control")
     for key in control or {}:
@@ -147,9 +151,9 @@ def loop_control(entry: Any, file: Path) -> None:
             )
 
 
-def known(entry: Any, words: set[str], what: str, file: Path) -> None:
+def check_keywords(entry: Any, words: set[str], what: str, file: Path) -> None:
     """Refuse words other than these, with the nearest one."""
-    refuse(entry, what, file)
+    check_values(entry, what, file)
     for key in entry:
         if key not in words:
             hint = suggestions.hint(str(key), words)
@@ -158,10 +162,10 @@ def known(entry: Any, words: set[str], what: str, file: Path) -> None:
             )
 
 
-def refuse(entry: Any, what: str, file: Path) -> None:
+def check_values(entry: Any, what: str, file: Path) -> None:
     """Refuse values of a wrong type, and Ansible's keywords that are not supported, with an alternative."""
-    play_checks.keyword_types(entry, what, file)
-    play_checks.module_defaults(entry, file)
+    play_checks.check_keyword_types(entry, what, file)
+    play_checks.check_module_defaults(entry, file)
     for key in entry:
         if key in playbook_keywords.REFUSED and not (key == "debugger" and entry[key] == "never"):
             raise InputError(

@@ -30,17 +30,17 @@ METAS = (
 )
 
 
-def walk(nodes: list[Task | Block]) -> Iterator[Task]:
+def walk_tasks(nodes: list[Task | Block]) -> Iterator[Task]:
     """All tasks below nodes."""
     for node in nodes:
         if isinstance(node, Task):
             yield node
         else:
             for inner in (node.tasks, node.rescue, node.always):
-                yield from walk(inner)
+                yield from walk_tasks(inner)
 
 
-def handler_names(handler: Task) -> list[str]:
+def list_handler_names(handler: Task) -> list[str]:
     """The names that a handler has itself; it can be notified by what it listens to as well."""
     named = [handler.name] if handler.name else []
     if handler.role is not None and handler.name:
@@ -48,16 +48,16 @@ def handler_names(handler: Task) -> list[str]:
     return named
 
 
-def notifications(play: Play) -> None:
+def check_notifications(play: Play) -> None:
     """Every handler that is named exists; not knowable where roles come only while the play runs."""
-    tasks = [task for section in play.sections for task in walk(section)]
+    tasks = [task for section in play.sections for task in walk_tasks(section)]
     if any(task.module in ("include_role", "include_tasks") for task in [*tasks, *play.handlers]):
         return
-    known = {name for handler in play.handlers for name in (*handler_names(handler), *handler.listen)}
+    known = {name for handler in play.handlers for name in (*list_handler_names(handler), *handler.listen)}
     if any("{{" in name for name in known):
         return
     for task in tasks:
-        for name in task.collected("notify"):
+        for name in task.collect_keyword("notify"):
             if "{{" not in str(name) and name not in known:
                 hint = suggestions.hint(str(name), known)
                 raise InputError(
@@ -68,7 +68,7 @@ def notifications(play: Play) -> None:
                 )
 
 
-def meta(task: Task) -> None:
+def check_meta(task: Task) -> None:
     """A meta task names something that can be done."""
     word = str(task.args.get("_raw_params") or "")
     if word not in METAS:
@@ -81,16 +81,16 @@ def meta(task: Task) -> None:
 _WAITING = {"pause": "seconds", "reboot": "reboot_timeout", "wait_for_connection": "timeout"}
 
 
-def timeout(task: Task) -> None:
+def check_timeout(task: Task) -> None:
     """A task that the keyword `timeout` cannot end has none."""
     if task.module in _WAITING and task.get("timeout"):
         text = f"timeout has no effect on {task.module}; it has the argument {_WAITING[task.module]!r}"
         raise InputError(text, file=task.file, line=task.line)
 
 
-def keyword_types(entry: Any, what: str, file: Path) -> None:
+def check_keyword_types(entry: Any, what: str, file: Path) -> None:
     """Refuse `vars` and `loop_control` that are no mapping, and handlers to notify that are no names."""
-    for keyword, name in (("vars", f"vars of {_articled(what)}"), ("loop_control", "loop_control")):
+    for keyword, name in (("vars", f"vars of {_add_article(what)}"), ("loop_control", "loop_control")):
         if not isinstance(entry.get(keyword) or {}, dict):
             raise InputError(
                 f"{name} must be a mapping, not a {type_name(entry[keyword])}",
@@ -117,11 +117,11 @@ def keyword_types(entry: Any, what: str, file: Path) -> None:
             )
 
 
-def _articled(what: str) -> str:
+def _add_article(what: str) -> str:
     return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 
-def module_defaults(entry: Any, file: Path) -> None:
+def check_module_defaults(entry: Any, file: Path) -> None:
     """Groups of modules name none that is known here: Ansible's are of clouds and the like."""
     given = entry.get("module_defaults")
     for one in given if isinstance(given, list) else [given]:

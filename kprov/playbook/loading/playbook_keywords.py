@@ -219,16 +219,16 @@ FREE_FORM_OPTIONS = {
 RAW = {"meta", "include_tasks", "import_tasks", "include_vars"}
 
 
-def short(name: str) -> str:
+def short_name(name: str) -> str:
     """A module's name without its collection; the name itself when the collection is not known."""
     for prefix in PREFIXES:
         if name.startswith(prefix):
             name = name[len(prefix) :]
             break
-    return name if name in known() else ALIASES.get(name, name)
+    return name if name in known_modules() else ALIASES.get(name, name)
 
 
 @functools.cache
-def known() -> frozenset[str]:
+def known_modules() -> frozenset[str]:
     """Every module and action there is."""
     return frozenset({*agent_modules.module_names(), *ACTION_FILES, *LOCAL, "shell", "raw"} - INTERNAL)

@@ -29,16 +29,16 @@ _OfRole = tuple[Role, list[Task | Block]]
 Place = tuple[str, int | None]
 
 
-def playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
+def load_playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
     """All plays of a playbook and of those it imports. InputError with every problem found in the files."""
     problems = Problems()
-    with problems.collected():
-        plays = _plays(path, paths or SearchPaths(), problems)
+    with problems.collect():
+        plays = _load_plays(path, paths or SearchPaths(), problems)
     problems.report(path)
     return plays
 
 
-def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
+def _load_plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     if not path.is_file():
         raise InputError("the playbook does not exist", file=path)
     document = yaml_file.load_yaml(path)
@@ -47,15 +47,15 @@ def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     plays: list[Play] = []
     for index, entry in enumerate(document):
         line = yaml_file.line_of(document, index)
-        with problems.collected():
+        with problems.collect():
             if not isinstance(entry, dict):
                 raise InputError("a play must be a mapping", file=path, line=line)
             imported = entry.get("import_playbook", entry.get("ansible.builtin.import_playbook"))
             if imported is not None:
-                plays += _imported(entry, str(imported), path, paths, problems)
+                plays += _load_import(entry, str(imported), path, paths, problems)
                 continue
             try:
-                plays.append(Loader(path, paths, problems).play(entry, line))
+                plays.append(PlayLoader(path, paths, problems).load_play(entry, line))
             except RecursionError:
                 raise InputError(
                     "roles depend on or import each other in a loop", file=path, line=line
@@ -63,38 +63,40 @@ def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     return plays
 
 
-def single(pattern: str, module: str, arguments: Any, paths: SearchPaths | None = None) -> Play:
+def make_single_task_play(
+    pattern: str, module: str, arguments: Any, paths: SearchPaths | None = None
+) -> Play:
     """A play of one task: a module on the hosts of a pattern."""
     task = {"name": module, module: arguments or None}
     text = json.dumps([{"hosts": pattern, "gather_facts": False, "tasks": [task]}])
     document = yaml_file.parse_yaml(text, "-m")
     problems = Problems()
-    play = Loader(Path.cwd() / "-m", paths or SearchPaths(), problems).play(document[0], None)
+    play = PlayLoader(Path.cwd() / "-m", paths or SearchPaths(), problems).load_play(document[0], None)
     problems.report(Path("-m"))
     return play
 
 
-def _imported(entry: Any, name: str, path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
-    keyword_checks.known(
+def _load_import(entry: Any, name: str, path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
+    keyword_checks.check_keywords(
         entry, playbook_keywords.IMPORT | {"ansible.builtin.import_playbook"}, "import_playbook", path
     )
     target = path.parent / name
     if "{{" in name or not target.is_file():
         what = "must not be a template" if "{{" in name else f"was not found as {target}"
         raise InputError(f"the playbook {name} {what}", file=path, line=entry.line, field="import_playbook")
-    found = _plays(target, paths, problems)
+    found = _load_plays(target, paths, problems)
     for play in found:
         play.variables = {**play.variables, **(entry.get("vars") or {})}
-        play.keywords["tags"] = keyword_checks.as_list(play.keywords.get("tags")) + keyword_checks.as_list(
+        play.keywords["tags"] = keyword_checks.to_list(play.keywords.get("tags")) + keyword_checks.to_list(
             entry.get("tags")
         )
-        play.keywords["when"] = keyword_checks.as_list(entry.get("when")) + keyword_checks.as_list(
+        play.keywords["when"] = keyword_checks.to_list(entry.get("when")) + keyword_checks.to_list(
             play.keywords.get("when")
         )
     return found
 
 
-class Loader:
+class PlayLoader:
     """Loads one play with the roles it names; what is wrong in an entry is added to `problems`."""
 
     def __init__(self, path: Path, paths: SearchPaths, problems: Problems) -> None:
@@ -105,42 +107,42 @@ class Loader:
         #: Handlers of imported roles.
         self._of_imports: list[Task] = []
 
-    def play(self, entry: Any, line: int | None) -> Play:
+    def load_play(self, entry: Any, line: int | None) -> Play:
         """One play of a playbook."""
-        filter_plugins.use(self.directory, self.paths)
+        filter_plugins.load_filters(self.directory, self.paths)
         before = len(self.problems.found)
-        keyword_checks.refuse(entry, "play", self.path)
-        with self.problems.collected():
-            keyword_checks.known(entry, playbook_keywords.PLAY, "play", self.path)
+        keyword_checks.check_values(entry, "play", self.path)
+        with self.problems.collect():
+            keyword_checks.check_keywords(entry, playbook_keywords.PLAY, "play", self.path)
         if not entry.get("hosts"):
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
-        self._choice(entry, "strategy", playbook_keywords.STRATEGIES)
-        self._choice(entry, "order", playbook_keywords.ORDERS)
-        keyword_checks.prompts(entry, self.path)
+        self._check_choice(entry, "strategy", playbook_keywords.STRATEGIES)
+        self._check_choice(entry, "order", playbook_keywords.ORDERS)
+        keyword_checks.check_prompts(entry, self.path)
         play = Play(
             dict(entry),
             file=str(self.path),
             line=line,
-            name=str(entry.get("name") or _shown_hosts(entry["hosts"])),
+            name=str(entry.get("name") or _format_hosts(entry["hosts"])),
             hosts=entry["hosts"],
             variables=dict(entry.get("vars") or {}),
-            vars_files=keyword_checks.as_list(entry.get("vars_files")),
+            vars_files=keyword_checks.to_list(entry.get("vars_files")),
             directory=self.directory,
             paths=self.paths,
         )
         of_roles: list[Task | Block] = []
-        for index, item in enumerate(keyword_checks.as_list(entry.get("roles"))):
-            with self.problems.collected():
+        for index, item in enumerate(keyword_checks.to_list(entry.get("roles"))):
+            with self.problems.collect():
                 place = (str(self.path), yaml_file.line_of(entry["roles"], index) or line)
-                role, tasks = self.role_entry(item, play, play, place)
+                role, tasks = self.load_role_entry(item, play, play, place)
                 play.role_names.append(role.name)
                 of_roles += tasks
-        handlers = self.handlers(entry.get("handlers"), play, None)
+        handlers = self.load_handlers(entry.get("handlers"), play, None)
         play.sections = [
-            self.tasks(entry.get("pre_tasks"), play, None),
+            self.load_tasks(entry.get("pre_tasks"), play, None),
             of_roles,
-            self.tasks(entry.get("tasks"), play, None),
-            self.tasks(entry.get("post_tasks"), play, None),
+            self.load_tasks(entry.get("tasks"), play, None),
+            self.load_tasks(entry.get("post_tasks"), play, None),
         ]
         # Roles and tasks share one flush of handlers.
         play.sections[1:3] = [[*play.sections[1], *play.sections[2]]]
@@ -148,10 +150,10 @@ class Loader:
         play.handlers += [*handlers, *self._of_imports]
         if len(self.problems.found) == before:
             # What could not be read may be the handler that seems to be missing.
-            play_checks.notifications(play)
+            play_checks.check_notifications(play)
         return play
 
-    def _choice(self, entry: Any, keyword: str, choices: tuple[str, ...]) -> None:
+    def _check_choice(self, entry: Any, keyword: str, choices: tuple[str, ...]) -> None:
         value = str(entry.get(keyword) or choices[0]).removeprefix("ansible.builtin.")
         if value not in choices:
             raise InputError(
@@ -161,7 +163,7 @@ class Loader:
                 field=keyword,
             )
 
-    def role_entry(
+    def load_role_entry(
         self, item: Any, play: Play, parent: Node, place: Place, *, public: bool = True
     ) -> _OfRole:
         """A role as `roles:` or another role's dependencies name it."""
@@ -169,16 +171,16 @@ class Loader:
         name = (entry.get("role") or entry.get("name")) if isinstance(entry, dict) else None
         if not isinstance(name, str):
             raise InputError(f"{item!r} is not a role", file=place[0], line=place[1], field="roles")
-        keyword_checks.refuse(entry, "role", Path(place[0]))
+        keyword_checks.check_values(entry, "role", Path(place[0]))
         keywords = {
             key: v
             for key, v in entry.items()
             if key in playbook_keywords.ROLE and key not in ("role", "name")
         }
         params = {key: value for key, value in entry.items() if key not in playbook_keywords.ROLE}
-        return self.role(name, play, parent, keywords, params, place, public=public)
+        return self.load_role(name, play, parent, keywords, params, place, public=public)
 
-    def role(
+    def load_role(
         self,
         name: str,
         play: Play,
@@ -195,27 +197,36 @@ class Loader:
         `place` is where the role is named.
         """
         given = args or {}
-        path = role_files.find(name, role_files.folders(play.directory, self.paths, parent), place)
-        about = role_files.meta(path)
-        filter_plugins.use(path)
-        tasks_from = role_files.stem(given.get("tasks_from"))
-        tasks_file = role_files.file(path / "tasks", tasks_from)
+        path = role_files.find_role(
+            name, role_files.role_search_folders(play.directory, self.paths, parent), place
+        )
+        about = role_files.load_meta(path)
+        filter_plugins.load_filters(path)
+        tasks_from = role_files.strip_ending(given.get("tasks_from"))
+        tasks_file = role_files.find_file(path / "tasks", tasks_from)
         if tasks_from != "main" and tasks_file is None:
             text = f"the role {name} has no tasks/{tasks_from} in {path}"
             raise InputError(text, file=place[0], line=place[1])
         role = Role(
-            role_files.called(name),
+            role_files.role_name(name),
             path,
-            role_files.mapping(
+            role_files.load_variables(
                 path / "defaults",
-                role_files.stem(given.get("defaults_from")),
+                role_files.strip_ending(given.get("defaults_from")),
                 needed=bool(given.get("defaults_from")),
             ),
-            role_files.mapping(
-                path / "vars", role_files.stem(given.get("vars_from")), needed=bool(given.get("vars_from"))
+            role_files.load_variables(
+                path / "vars",
+                role_files.strip_ending(given.get("vars_from")),
+                needed=bool(given.get("vars_from")),
             ),
             params,
-            key=(role_files.called(name), str(path), tasks_from, repr((params, keywords, args is not None))),
+            key=(
+                role_files.role_name(name),
+                str(path),
+                tasks_from,
+                repr((params, keywords, args is not None)),
+            ),
             once=not agent_modules.parse_boolean(about.get("allow_duplicates"))
             if args is None
             else not agent_modules.parse_boolean(args.get("allow_duplicates"), default=True),
@@ -230,27 +241,29 @@ class Loader:
         )
         named = about.get("dependencies") or []
         for index, dependency in enumerate(named):
-            with self.problems.collected():
-                where = (str(role_files.file(path / "meta", "main")), yaml_file.line_of(named, index))
-                inner, tasks = self.role_entry(dependency, play, around, where, public=public)
+            with self.problems.collect():
+                where = (str(role_files.find_file(path / "meta", "main")), yaml_file.line_of(named, index))
+                inner, tasks = self.load_role_entry(dependency, play, around, where, public=public)
                 role.dependencies.append(inner)
                 around.tasks += tasks
-        self._handlers_of(role, role_files.stem(given.get("handlers_from")), play, around)
+        self._load_role_handlers(role, role_files.strip_ending(given.get("handlers_from")), play, around)
         if public:
             play.roles.append(role)
-        around.tasks += self._validation(role, tasks_from, around, given)
+        around.tasks += self._make_validation_tasks(role, tasks_from, around, given)
         if tasks_file is not None:
-            around.tasks += self.tasks(yaml_file.load_yaml(tasks_file), around, role, file=tasks_file)
+            around.tasks += self.load_tasks(yaml_file.load_yaml(tasks_file), around, role, file=tasks_file)
         return role, [around] if around.tasks else []
 
-    def _handlers_of(self, role: Role, name: str, play: Play, around: Block) -> None:
-        file = role_files.file(role.path / "handlers", name)
+    def _load_role_handlers(self, role: Role, name: str, play: Play, around: Block) -> None:
+        file = role_files.find_file(role.path / "handlers", name)
         if file is None:
             return
-        play.handlers += self.handlers(yaml_file.load_yaml(file), around, role, file=file)
+        play.handlers += self.load_handlers(yaml_file.load_yaml(file), around, role, file=file)
 
-    def _validation(self, role: Role, entry_point: str, around: Block, given: dict[str, Any]) -> list[Task]:
-        spec = role_files.argument_spec(role.path, entry_point)
+    def _make_validation_tasks(
+        self, role: Role, entry_point: str, around: Block, given: dict[str, Any]
+    ) -> list[Task]:
+        spec = role_files.load_argument_spec(role.path, entry_point)
         if spec is None or given.get("rolespec_validate") is False:
             return []
         said = f" - {spec['short_description']}" if spec.get("short_description") else ""
@@ -269,7 +282,9 @@ class Loader:
                 {"tags": ["always"]},
                 around,
                 role,
-                str(role_files.file(role.path / "meta", "argument_specs") or role.path / "meta/main.yml"),
+                str(
+                    role_files.find_file(role.path / "meta", "argument_specs") or role.path / "meta/main.yml"
+                ),
                 getattr(spec, "line", None),
                 f"Validating arguments against arg spec '{entry_point}'{said}",
                 "validate_argument_spec",
@@ -277,12 +292,12 @@ class Loader:
             )
         ]
 
-    def handlers(
+    def load_handlers(
         self, entries: Any, parent: Node, role: Role | None, *, file: Path | None = None
     ) -> list[Task]:
         """Handlers in their order; those of imported files among them."""
         found: list[Task] = []
-        for node in self.tasks(entries, parent, role, file=file, handlers=True):
+        for node in self.load_tasks(entries, parent, role, file=file, handlers=True):
             inner = [node] if isinstance(node, Task) else node.tasks
             if any(isinstance(one, Block) for one in inner) or (isinstance(node, Block) and node.written):
                 raise InputError(
@@ -293,7 +308,7 @@ class Loader:
             found += [one for one in inner if isinstance(one, Task)]
         return found
 
-    def tasks(
+    def load_tasks(
         self,
         entries: Any,
         parent: Node,
@@ -310,49 +325,51 @@ class Loader:
             raise InputError("tasks must be a list", file=file, line=getattr(entries, "line", 1))
         found: list[Task | Block] = []
         for index, entry in enumerate(entries):
-            with self.problems.collected():
+            with self.problems.collect():
                 if not isinstance(entry, dict):
                     line = yaml_file.line_of(entries, index)
                     raise InputError("a task must be a mapping", file=file, line=line)
                 if "block" in entry:
-                    found.append(self.block(entry, parent, role, file))
+                    found.append(self.load_block(entry, parent, role, file))
                 else:
-                    found += self.task(entry, parent, role, file, handler=handlers)
+                    found += self.load_task(entry, parent, role, file, handler=handlers)
         return found
 
-    def block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
+    def load_block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
         """A block with its rescue and always."""
-        keyword_checks.refuse(entry, "block", file)
-        with self.problems.collected():
-            keyword_checks.known(entry, playbook_keywords.BLOCK, "block", file)
+        keyword_checks.check_values(entry, "block", file)
+        with self.problems.collect():
+            keyword_checks.check_keywords(entry, playbook_keywords.BLOCK, "block", file)
         keywords = {
             key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
         }
         block = Block(keywords, parent, role, str(file), entry.line, written=True)
-        block.tasks = self.tasks(entry["block"], block, role, file=file)
-        block.rescue = self.tasks(entry.get("rescue"), block, role, file=file)
-        block.always = self.tasks(entry.get("always"), block, role, file=file)
+        block.tasks = self.load_tasks(entry["block"], block, role, file=file)
+        block.rescue = self.load_tasks(entry.get("rescue"), block, role, file=file)
+        block.always = self.load_tasks(entry.get("always"), block, role, file=file)
         return block
 
-    def task(
+    def load_task(
         self, entry: Any, parent: Node, role: Role | None, file: Path, *, handler: bool = False
     ) -> list[Task | Block]:
         """A task, or what an import puts in its place."""
         allowed = playbook_keywords.HANDLER if handler else playbook_keywords.TASK
-        given, entry = entry, keyword_checks.action(entry, file)
+        given, entry = entry, keyword_checks.normalize_action(entry, file)
         search = module_search(parent, entry)
-        word = keyword_checks.module_word(entry, allowed, file, search, templates=entry is not given)
-        module = playbook_keywords.short(word)
+        word = keyword_checks.find_module_name(entry, allowed, file, search, templates=entry is not given)
+        module = playbook_keywords.short_name(word)
         ansible_module = None if "{{" in word else keyword_checks.find_ansible_module(word, search)
         if "{{" in word:
-            args = templated_action.written(entry[word], entry.get("args"))
+            args = templated_action.hold_arguments(entry[word], entry.get("args"))
         else:
-            args = arguments.parse(module, entry[word], entry.get("args"), file, entry.lines.get(word))
+            args = arguments.parse_arguments(
+                module, entry[word], entry.get("args"), file, entry.lines.get(word)
+            )
             if ansible_module is None:
-                arguments.check(word, module, args, file, entry.lines.get(word), entry)
+                arguments.check_arguments(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
-        keyword_checks.loop_control(entry, file)
-        template_checks.check(entry, file)
+        keyword_checks.check_loop_control(entry, file)
+        template_checks.check_templates(entry, file)
         task = Task(
             keywords,
             parent,
@@ -362,18 +379,18 @@ class Loader:
             str(entry.get("name") or ""),
             module,
             args,
-            [str(topic) for topic in keyword_checks.as_list(entry.get("listen"))],
+            [str(topic) for topic in keyword_checks.to_list(entry.get("listen"))],
             action=word,
             ansible_module=ansible_module,
         )
         if module == "meta":
-            play_checks.meta(task)
-        play_checks.timeout(task)
+            play_checks.check_meta(task)
+        play_checks.check_timeout(task)
         if module in ("import_tasks", "import_role"):
-            return self._import(task, parent, handlers=handler)
+            return self._load_static_import(task, parent, handlers=handler)
         return [task]
 
-    def _import(self, task: Task, parent: Node, *, handlers: bool) -> list[Task | Block]:
+    def _load_static_import(self, task: Task, parent: Node, *, handlers: bool) -> list[Task | Block]:
         if any(key == "loop" or str(key).startswith("with_") for key in task.keywords):
             raise InputError(
                 f"{task.module} cannot be looped; use {task.module.replace('import', 'include')}",
@@ -389,17 +406,20 @@ class Loader:
                 line=task.line,
             )
         if task.module == "import_tasks":
-            path = task_file(task, name)
+            path = find_task_file(task, name)
             block = Block(task.keywords, parent, task.role, task.file, task.line)
-            block.tasks = self.tasks(
+            block.tasks = self.load_tasks(
                 yaml_file.load_yaml(path), block, task.role, file=path, handlers=handlers
             )
             return [block]
-        play = play_of(parent)
-        keywords = {**task.keywords, "vars": {**(task.keywords.get("vars") or {}), **parent_roles(task)}}
+        play = find_play(parent)
+        keywords = {
+            **task.keywords,
+            "vars": {**(task.keywords.get("vars") or {}), **parent_role_variables(task)},
+        }
         before = len(play.handlers)
         place = (task.file, task.line)
-        role, tasks = self.role(name, play, parent, keywords, {}, place, args=task.args)
+        role, tasks = self.load_role(name, play, parent, keywords, {}, place, args=task.args)
         if not play.sections:
             self._of_imports += play.handlers[before:]
             del play.handlers[before:]
@@ -407,20 +427,20 @@ class Loader:
         return tasks
 
 
-def include_tasks(path: Path, around: Node, problems: Problems | None = None) -> list[Task | Block]:
+def load_included_tasks(path: Path, around: Node, problems: Problems | None = None) -> list[Task | Block]:
     """Tasks of a file that is included while a play runs.
 
     InputError with every problem of the file, unless the caller collects them.
     """
     found = Problems() if problems is None else problems
-    loader = Loader(path, play_of(around).paths, found)
-    tasks = loader.tasks(yaml_file.load_yaml(path), around, around.role, file=path)
+    loader = PlayLoader(path, find_play(around).paths, found)
+    tasks = loader.load_tasks(yaml_file.load_yaml(path), around, around.role, file=path)
     if problems is None:
         found.report(path)
     return tasks
 
 
-def include_role(
+def load_included_role(
     args: dict[str, Any], play: Play, around: Node, problems: Problems | None = None
 ) -> list[Task | Block]:
     """Tasks of a role that is included while a play runs.
@@ -430,31 +450,31 @@ def include_role(
     found = Problems() if problems is None else problems
     public = agent_modules.parse_boolean(args.get("public"))
     name, place = str(args["name"]), (around.file, around.line)
-    loader = Loader(Path(play.file), play.paths, found)
-    role, tasks = loader.role(name, play, around, {}, {}, place, args=args, public=public)
+    loader = PlayLoader(Path(play.file), play.paths, found)
+    role, tasks = loader.load_role(name, play, around, {}, {}, place, args=args, public=public)
     if problems is None:
         found.report(role.path)
     play.role_names.append(role.name)
     return tasks
 
 
-def play_of(node: Node) -> Play:
+def find_play(node: Node) -> Play:
     """The play that a node stands in."""
     return next(one for one in node.chain() if isinstance(one, Play))
 
 
-def parent_roles(task: Task) -> dict[str, Any]:
+def parent_role_variables(task: Task) -> dict[str, Any]:
     """Variables that tell an included or imported role which roles include it, the nearest first."""
     if task.role is None:
         return {}
-    outer = task.merged("vars")
+    outer = task.merge_keyword("vars")
     return {
         "ansible_parent_role_names": [task.role.name, *outer.get("ansible_parent_role_names", [])],
         "ansible_parent_role_paths": [str(task.role.path), *outer.get("ansible_parent_role_paths", [])],
     }
 
 
-def task_file(task: Task, name: str) -> Path:
+def find_task_file(task: Task, name: str) -> Path:
     """A file that a task includes or imports: beside the task's file, in its role's tasks, or absolute."""
     if Path(name).is_absolute():
         folders = [Path("/")]
@@ -466,5 +486,5 @@ def task_file(task: Task, name: str) -> Path:
     raise InputError(f"the file {name} was not found in {folders[0]}", file=task.file, line=task.line)
 
 
-def _shown_hosts(hosts: Any) -> str:
+def _format_hosts(hosts: Any) -> str:
     return ",".join(str(host) for host in hosts) if isinstance(hosts, list) else str(hosts)

@@ -16,7 +16,7 @@ class Problems:
         self.found: list[InputError] = []
 
     @contextmanager
-    def collected(self) -> Iterator[None]:
+    def collect(self) -> Iterator[None]:
         """Keep an InputError of the block and go on after it."""
         try:
             yield

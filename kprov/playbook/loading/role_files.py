@@ -15,12 +15,12 @@ _META = {"dependencies", "allow_duplicates", "galaxy_info", "argument_specs", "c
 _SUFFIXES = (".yml", ".yaml", ".json", "")
 
 
-def called(name: str) -> str:
+def role_name(name: str) -> str:
     """What a role is called: its name as it is written, which may be that of a link; a path's last part."""
     return Path(name).name if Path(name).expanduser().is_absolute() else name
 
 
-def folders(directory: Path, paths: SearchPaths, parent: Node) -> list[Path]:
+def role_search_folders(directory: Path, paths: SearchPaths, parent: Node) -> list[Path]:
     """Where a play's roles are looked for, in this order; `parent` is what names the role.
 
     `roles` beside the playbook or its parent, the configured paths, beside the role that names it, beside
@@ -31,7 +31,7 @@ def folders(directory: Path, paths: SearchPaths, parent: Node) -> list[Path]:
     return list(dict.fromkeys([*found, Path.cwd() / "roles"]))
 
 
-def find(name: str, folders: list[Path], place: tuple[str, int | None]) -> Path:
+def find_role(name: str, folders: list[Path], place: tuple[str, int | None]) -> Path:
     """A role's folder, in one of these folders or the path itself. InputError with where it is named."""
     for candidate in (
         [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]
@@ -50,21 +50,21 @@ def find(name: str, folders: list[Path], place: tuple[str, int | None]) -> Path:
     )
 
 
-def stem(name: Any) -> str:
+def strip_ending(name: Any) -> str:
     """The name of a role's file without its ending; "main" for none."""
     return str(name or "main").removesuffix(".yml").removesuffix(".yaml")
 
 
-def file(folder: Path, name: str) -> Path | None:
+def find_file(folder: Path, name: str) -> Path | None:
     """A file of a role's folder, whatever its ending."""
     return next(
         (folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").is_file()), None
     )
 
 
-def mapping(folder: Path, name: str = "main", *, needed: bool = False) -> dict[str, Any]:
+def load_variables(folder: Path, name: str = "main", *, needed: bool = False) -> dict[str, Any]:
     """Variables of a role's folder: a file, or a folder of files that are read in their names' order."""
-    path = file(folder, name)
+    path = find_file(folder, name)
     paths = [path] if path else []
     if not paths and (folder / name).is_dir():
         paths = sorted(
@@ -81,24 +81,26 @@ def mapping(folder: Path, name: str = "main", *, needed: bool = False) -> dict[s
     return found
 
 
-def meta(path: Path) -> dict[str, Any]:
+def load_meta(path: Path) -> dict[str, Any]:
     """A role's meta/main.yml, with names it must not have refused."""
-    found = mapping(path / "meta")
+    found = load_variables(path / "meta")
     for key in found:
         if key not in _META:
             raise InputError(
                 f"{key!r} is not a key of a role's meta",
-                file=file(path / "meta", "main"),
+                file=find_file(path / "meta", "main"),
                 line=yaml_file.line_of(found, key),
             )
     return found
 
 
-def argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
+def load_argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
     """What a role's entry point takes: {"options", "short_description", ...}; None when it says nothing."""
-    specs = file(path / "meta", "argument_specs")
+    specs = find_file(path / "meta", "argument_specs")
     document = yaml_file.load_yaml(specs) if specs else None
-    found = (document or {}).get("argument_specs") or mapping(path / "meta").get("argument_specs") or {}
+    found = (
+        (document or {}).get("argument_specs") or load_variables(path / "meta").get("argument_specs") or {}
+    )
     spec = found.get(entry_point)
     if spec is not None and not isinstance(spec, dict):
         raise InputError(

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kprov.playbook.loading import playbook_loader
-from kprov.playbook.loading.play_checks import walk
+from kprov.playbook.loading.play_checks import walk_tasks
 from kprov.playbook.loading.problems import Problems
 from kprov.playbook.model.plays import Play, Task
 
 
-def check(path: Path, plays: Iterable[Play]) -> None:
+def check_static_includes(path: Path, plays: Iterable[Play]) -> None:
     """Read every file that plays include by its name. Raises InputError with all their problems."""
     problems = Problems()
     for play in plays:
-        tasks = [task for section in play.sections for task in walk(section)]
-        _follow([*tasks, *play.handlers], play, problems, set())
+        tasks = [task for section in play.sections for task in walk_tasks(section)]
+        _read_includes([*tasks, *play.handlers], play, problems, set())
     problems.report(path)
 
 
-def _follow(tasks: Iterable[Task], play: Play, problems: Problems, seen: set[str]) -> None:
+def _read_includes(tasks: Iterable[Task], play: Play, problems: Problems, seen: set[str]) -> None:
     for task in tasks:
         if task.module not in ("include_tasks", "include_role"):
             continue
@@ -29,10 +29,12 @@ def _follow(tasks: Iterable[Task], play: Play, problems: Problems, seen: set[str
         if key in seen or "{{" in str(args):
             continue
         seen.add(key)
-        with problems.collected():
+        with problems.collect():
             if task.module == "include_role":
-                nodes = playbook_loader.include_role(args, play, task, problems)
+                nodes = playbook_loader.load_included_role(args, play, task, problems)
             else:
                 name = str(args.get("file") or args.get("_raw_params") or "")
-                nodes = playbook_loader.include_tasks(playbook_loader.task_file(task, name), task, problems)
-            _follow(walk(nodes), play, problems, seen)
+                nodes = playbook_loader.load_included_tasks(
+                    playbook_loader.find_task_file(task, name), task, problems
+                )
+            _read_includes(walk_tasks(nodes), play, problems, seen)

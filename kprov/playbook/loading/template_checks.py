@@ -12,7 +12,9 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
-from kprov.playbook.templating import filters, jinja_tests, lookups
+from kprov.playbook.templating.filters.filter_table import ALL_FILTERS
+from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS
+from kprov.playbook.templating.lookups.lookup_table import LOOKUPS
 from kprov.playbook.templating.templar import Templar
 
 _CONDITIONS = ("when", "changed_when", "failed_when", "until")
@@ -22,38 +24,38 @@ _LOOKUP = re.compile(r"\b(?:lookup|query|q)\(\s*['\"]([\w.]+)['\"]")
 
 
 @functools.cache
-def _templar() -> Templar:
+def _shared_templar() -> Templar:
     return Templar()
 
 
-def check(entry: Any, file: Any) -> None:
+def check_templates(entry: Any, file: Any) -> None:
     """A task as it is written. InputError names the line of the key and what to use instead."""
     for key, value in entry.items():
         if key in ("block", "rescue", "always", "tasks", "roles", "handlers"):
             continue
-        for text, condition in _texts(value, condition=key in _CONDITIONS):
-            if not _suspicious(text, condition=condition):
+        for text, condition in _iterate_texts(value, condition=key in _CONDITIONS):
+            if not _has_unknown_plugin(text, condition=condition):
                 continue
-            for problem in _templar().problems(text, condition=condition):
+            for problem in _shared_templar().find_problems(text, condition=condition):
                 raise InputError(f"{problem}, in {text!r}", file=file, line=yaml_file.line_of(entry, key))
 
 
-def _texts(value: Any, *, condition: bool) -> Iterator[tuple[str, bool]]:
+def _iterate_texts(value: Any, *, condition: bool) -> Iterator[tuple[str, bool]]:
     if isinstance(value, str):
         yield value, condition and "{{" not in value
     elif isinstance(value, dict):
         for name, one in value.items():
-            yield from _texts(one, condition=condition or name == "that")
+            yield from _iterate_texts(one, condition=condition or name == "that")
     elif isinstance(value, list):
         for one in value:
-            yield from _texts(one, condition=condition)
+            yield from _iterate_texts(one, condition=condition)
 
 
-def _suspicious(text: str, *, condition: bool) -> bool:
+def _has_unknown_plugin(text: str, *, condition: bool) -> bool:
     if not condition and "{{" not in text and "{%" not in text:
         return False
     return (
-        any(name not in filters.ALL for name in _FILTER.findall(text))
-        or any(name not in jinja_tests.ALL for name in _TEST.findall(text))
-        or any(name.split(".")[-1] not in lookups.LOOKUPS for name in _LOOKUP.findall(text))
+        any(name not in ALL_FILTERS for name in _FILTER.findall(text))
+        or any(name not in ALL_TESTS for name in _TEST.findall(text))
+        or any(name.split(".")[-1] not in LOOKUPS for name in _LOOKUP.findall(text))
     )

@@ -23,29 +23,29 @@ def is_templated(task: Task) -> bool:
     return "{{" in task.module
 
 
-def written(value: Any, more: Any) -> dict[str, Any]:
+def hold_arguments(value: Any, more: Any) -> dict[str, Any]:
     """Arguments of a task whose module is not known yet."""
     return {VALUE: value, MORE: more}
 
 
-def resolve(task: Task, scope: Scope) -> Task:
+def resolve_action(task: Task, scope: Scope) -> Task:
     """The task with its module and arguments; the task itself when they are known. Raises InputError."""
     if not is_templated(task):
         return task
-    name = scope.templar.value(task.module, scope, "action")
-    module = playbook_keywords.short(str(name))
+    name = scope.templar.render(task.module, scope, "action")
+    module = playbook_keywords.short_name(str(name))
     file = Path(task.file)
     if module in _STATIC:
         text = f"the action {name!r} must be written as it is, not as a template"
         raise InputError(text, file=file, line=task.line, field="action")
     search = module_search(task)
     ansible_module = keyword_checks.find_ansible_module(str(name), search)
-    if ansible_module is None and module not in playbook_keywords.known():
-        text = keyword_checks.unsupported(str(name), set(), search)
+    if ansible_module is None and module not in playbook_keywords.known_modules():
+        text = keyword_checks.explain_unsupported_module(str(name), set(), search)
         raise InputError(text, file=file, line=task.line, field="action")
-    args = arguments.parse(module, task.args[VALUE], task.args[MORE], file, task.line)
+    args = arguments.parse_arguments(module, task.args[VALUE], task.args[MORE], file, task.line)
     if ansible_module is None:
-        arguments.check("action", module, args, file, task.line, {})
+        arguments.check_arguments("action", module, args, file, task.line, {})
     found = replace(task, module=module, args=args, action=str(name), ansible_module=ansible_module)
-    play_checks.timeout(found)
+    play_checks.check_timeout(found)
     return found

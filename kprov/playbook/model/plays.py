@@ -58,7 +58,7 @@ class Node:
             node = node.parent
         return default
 
-    def collected(self, keyword: str) -> list[Any]:
+    def collect_keyword(self, keyword: str) -> list[Any]:
         """All values of a keyword as one list, outermost first."""
         given = [node.keywords[keyword] for node in self.chain() if keyword in node.keywords]
         found: list[Any] = []
@@ -66,7 +66,7 @@ class Node:
             found += value if isinstance(value, list) else [] if value is None else [value]
         return found
 
-    def merged(self, keyword: str) -> dict[str, Any]:
+    def merge_keyword(self, keyword: str) -> dict[str, Any]:
         """Mappings of a keyword, inner over outer; the play's own are left out (they stand lower)."""
         found: dict[str, Any] = {}
         for node in reversed(list(self.chain())):
@@ -77,7 +77,7 @@ class Node:
     @property
     def tags(self) -> set[str]:
         """Tags of this node and those around it."""
-        return {tag.strip() for value in self.collected("tags") for tag in str(value).split(",")}
+        return {tag.strip() for value in self.collect_keyword("tags") for tag in str(value).split(",")}
 
     @functools.cached_property
     def folders(self) -> list[Path]:
@@ -86,7 +86,7 @@ class Node:
         return list(dict.fromkeys([*roles, *([Path(self.file).absolute().parent] if self.file else [])]))
 
     @functools.cached_property
-    def searched(self) -> dict[tuple[str, Path], tuple[Path, ...]]:
+    def search_cache(self) -> dict[tuple[str, Path], tuple[Path, ...]]:
         """Folders for files of a kind, as they were worked out for the first item on the first host."""
         return {}
 

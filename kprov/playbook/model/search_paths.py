@@ -49,7 +49,7 @@ class SearchPaths:
     collections: tuple[Path, ...] = ()
 
 
-def configured(
+def load_search_paths(
     given: Mapping[str, str | None], environment: Mapping[str, str] | None = None
 ) -> tuple[SearchPaths, list[str]]:
     """The paths that count, and warnings; `given` are those of the command line by field of SearchPaths.
@@ -57,8 +57,8 @@ def configured(
     InputError for an ansible.cfg that cannot be read.
     """
     variables = os.environ if environment is None else environment
-    file, warnings = _config_file(variables)
-    settings = {} if file is None else _defaults_section(file)
+    file, warnings = _find_config_file(variables)
+    settings = {} if file is None else _read_defaults_section(file)
     found: dict[str, tuple[Path, ...]] = {}
     for field, (variable, key, default) in _SETTINGS.items():
         for text, base in (
@@ -68,18 +68,18 @@ def configured(
             (default, Path.cwd()),
         ):
             if text:
-                found[field] = _split(text, base)
+                found[field] = _split_paths(text, base)
                 break
     return SearchPaths(**found), warnings
 
 
-def _split(text: str, base: Path) -> tuple[Path, ...]:
+def _split_paths(text: str, base: Path) -> tuple[Path, ...]:
     named = (part.strip() for part in text.replace("{{CWD}}", str(Path.cwd())).split(os.pathsep))
     expanded = (Path(os.path.expandvars(part)).expanduser() for part in named if part)
     return tuple(dict.fromkeys((base / path).absolute() for path in expanded))
 
 
-def _config_file(variables: Mapping[str, str]) -> tuple[Path | None, list[str]]:
+def _find_config_file(variables: Mapping[str, str]) -> tuple[Path | None, list[str]]:
     """The ansible.cfg that counts, as Ansible looks for it, and warnings."""
     named = variables.get("ANSIBLE_CONFIG")
     warnings = []
@@ -96,7 +96,7 @@ def _config_file(variables: Mapping[str, str]) -> tuple[Path | None, list[str]]:
     return next((path for path in candidates if path.is_file()), None), warnings
 
 
-def _defaults_section(file: Path) -> Mapping[str, str]:
+def _read_defaults_section(file: Path) -> Mapping[str, str]:
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None, strict=False)
     try:
         parser.read_string(file.read_text(encoding="utf-8"), str(file))

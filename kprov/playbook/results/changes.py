@@ -34,12 +34,12 @@ class Change:
     unforeseen: str = ""
     hidden: bool = False
 
-    def report(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON."""
         return {name: value for name, value in asdict(self).items() if value not in ("", [], False)}
 
     @classmethod
-    def of_report(cls, said: dict[str, Any]) -> Change:
+    def from_json(cls, said: dict[str, Any]) -> Change:
         """From JSON."""
         return cls(**said)
 
@@ -51,7 +51,7 @@ class Change:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
+def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
     """Changes that a result tells of: one an item that changed something, or would run a program."""
     found = []
     for one in task.item_results(result):
@@ -64,7 +64,7 @@ def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool)
         )
         if not (one.get("changed") or would_run):
             continue
-        kind, what, action = _named(task, one)
+        kind, what, action = _describe(task, one)
         if hidden and kind not in ("service", "package"):
             what = "hidden by no_log"
         diff = one.get("diff") or []
@@ -76,7 +76,7 @@ def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool)
                 kind,
                 what,
                 action,
-                [] if hidden else _plain(diff if isinstance(diff, list) else [diff]),
+                [] if hidden else _strip_diffs(diff if isinstance(diff, list) else [diff]),
                 str(one.get("unforeseen") or ""),
                 hidden,
             )
@@ -84,13 +84,13 @@ def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool)
     return found
 
 
-def _plain(diffs: list[Any]) -> list[dict[str, Any]]:
+def _strip_diffs(diffs: list[Any]) -> list[dict[str, Any]]:
     """Diffs without what differs between two looks at the same thing."""
     kept = ("before", "after", "before_header", "after_header", "prepared")
     return [{k: v for k, v in one.items() if k in kept} for one in diffs if isinstance(one, dict)]
 
 
-def _named(task: Task, result: Result) -> tuple[str, str, str]:
+def _describe(task: Task, result: Result) -> tuple[str, str, str]:
     about = result.get("_about") or {}
     item = result.get(str(result.get("ansible_loop_var") or ""))
     state = str(about.get("state") or "")

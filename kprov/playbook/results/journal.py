@@ -47,17 +47,17 @@ class Journal:
             if durable:
                 os.fdatasync(self._handle)
 
-    def key(self, host: str, task: Task) -> str:
+    def next_key(self, host: str, task: Task) -> str:
         """A name for the next time this task runs on this host: the same in a run that goes on."""
-        digest = fingerprint(task)
+        digest = task_fingerprint(task)
         self._seen[host, digest] += 1
         return f"{digest}#{self._seen[host, digest]}"
 
-    def take_over(self, earlier: Memory) -> None:
+    def copy_unfinished(self, earlier: EarlierRun) -> None:
         """What an earlier run owes is said here, too: the next run reads this journal only."""
-        for host, handler in sorted(earlier.owed):
+        for host, handler in sorted(earlier.pending_handlers):
             self.write("notify", host=host, handler=handler)
-        for host, key in sorted(earlier.begun):
+        for host, key in sorted(earlier.started_tasks):
             self.write("begin", host=host, key=key)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Journal:
             self._handle = -1
 
 
-def fingerprint(task: Task) -> str:
+def task_fingerprint(task: Task) -> str:
     """What a task is, but for its place: an edited task is another one, a moved one is not."""
     if not task.digest:
         said = repr((task.role.name if task.role else "", task.name, task.module, task.args, task.keywords))
@@ -75,13 +75,13 @@ def fingerprint(task: Task) -> str:
     return task.digest
 
 
-def keepable(result: dict[str, Any]) -> bool:
+def has_no_secret(result: dict[str, Any]) -> bool:
     """Whether a result can be in a journal: no secret is in it."""
     text = json.dumps(result, default=str)
     return secrets.scrub(text) == text
 
 
-def folder(inventory: Inventory) -> Path:
+def journal_folder(inventory: Inventory) -> Path:
     """Where journals of an inventory are: beside it, or in the user's state for a list of hosts."""
     if inventory.path.exists():
         return inventory.directory / "artifacts" / "journal"
@@ -89,15 +89,15 @@ def folder(inventory: Inventory) -> Path:
     return Path(state) / "kprov" / "journal"
 
 
-def latest(folder: Path, wanted: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
+def find_latest(folder: Path, wanted: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
     """The newest journal of a folder whose first line, what was run, is wanted."""
     newest_first = sorted(
         folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True
     )
-    return next((path for path in newest_first if wanted(said(path))), None)
+    return next((path for path in newest_first if wanted(read_header(path))), None)
 
 
-def said(path: Path) -> dict[str, Any]:
+def read_header(path: Path) -> dict[str, Any]:
     """What a journal says was run; nothing when a kill cut its first line."""
     with path.open(encoding="utf-8") as file:
         try:
@@ -107,7 +107,7 @@ def said(path: Path) -> dict[str, Any]:
     return entry if isinstance(entry, dict) and entry.get("event") == "run" else {}
 
 
-class Memory:
+class EarlierRun:
     """What an earlier run finished."""
 
     def __init__(self, path: Path) -> None:
@@ -116,9 +116,9 @@ class Memory:
         self.finished = False
         self._done: dict[tuple[str, str], dict[str, Any]] = {}
         #: (host, fingerprint of a handler) that was notified and has not run.
-        self.owed: set[tuple[str, str]] = set()
+        self.pending_handlers: set[tuple[str, str]] = set()
         #: (host, key) of tasks with handlers that were begun: whether they changed anything is not known.
-        self.begun: set[tuple[str, str]] = set()
+        self.started_tasks: set[tuple[str, str]] = set()
         self.failed: dict[str, dict[str, Any]] = {}
         with path.open(encoding="utf-8") as file:
             for line in file:
@@ -126,32 +126,32 @@ class Memory:
                     entry = json.loads(line)
                 except ValueError:
                     continue  # the line that a kill cut
-                self._take(entry)
+                self._add_entry(entry)
 
-    def _take(self, entry: dict[str, Any]) -> None:
+    def _add_entry(self, entry: dict[str, Any]) -> None:
         match entry.get("event"):
             case "run":
                 self.run = entry
             case "end":
                 self.finished = bool(entry.get("ok"))
             case "notify":
-                self.owed.add((entry["host"], entry["handler"]))
+                self.pending_handlers.add((entry["host"], entry["handler"]))
             case "begin":
-                self.begun.add((entry["host"], entry["key"]))
+                self.started_tasks.add((entry["host"], entry["key"]))
             case "done":
-                self._settled(entry)
+                self._mark_done(entry)
             case "task" if entry["outcome"] in DONE:
-                self._settled(entry)
+                self._mark_done(entry)
                 self._done[entry["host"], entry["key"]] = entry
             case "task":
                 self.failed[entry["host"]] = entry
 
-    def _settled(self, entry: dict[str, Any]) -> None:
-        self.begun.discard((entry["host"], entry["key"]))
-        self.owed.discard((entry["host"], entry["key"].partition("#")[0]))
+    def _mark_done(self, entry: dict[str, Any]) -> None:
+        self.started_tasks.discard((entry["host"], entry["key"]))
+        self.pending_handlers.discard((entry["host"], entry["key"].partition("#")[0]))
         self.failed.pop(entry["host"], None)
 
-    def recall(self, host: str, key: str) -> dict[str, Any] | None:
+    def find_result(self, host: str, key: str) -> dict[str, Any] | None:
         """A finished task's line; None when it has to run."""
         return self._done.get((host, key))
 

@@ -94,7 +94,7 @@ class RunResult:
             return 4
         return 0 if self.ok else 1
 
-    def report(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "hosts": {name: vars(stats) for name, stats in self.hosts.items()},
@@ -158,7 +158,7 @@ class Callbacks(Protocol):
     def finished(self, result: RunResult) -> None: ...
 
 
-class Silent:
+class SilentCallbacks:
     """Callbacks that say nothing."""
 
     def run_started(self, playbooks: list[str]) -> None: ...

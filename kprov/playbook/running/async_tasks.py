@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.actions.call import Call
-from kprov.playbook.connections.module_sender import Sender
+from kprov.playbook.connections.module_sender import ModuleSender
 
 
-def run(
-    sender: Sender,
+def run_async(
+    sender: ModuleSender,
     call: Call,
     module: str,
     items: list[dict[str, Any]],
@@ -32,10 +32,12 @@ def run(
         ],
         contents,
     )
-    return started if poll <= 0 else [_finished(sender, call, one, seconds, poll) for one in started]
+    return started if poll <= 0 else [_wait_for_job(sender, call, one, seconds, poll) for one in started]
 
 
-def _finished(sender: Sender, call: Call, started: dict[str, Any], seconds: int, poll: int) -> dict[str, Any]:
+def _wait_for_job(
+    sender: ModuleSender, call: Call, started: dict[str, Any], seconds: int, poll: int
+) -> dict[str, Any]:
     if started.get("failed"):
         return started
     job = {"args": {"jid": started["ansible_job_id"]}, "environment": call.environment}

@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook.connections.module_sender import Sender
+from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.model.plays import Block, Node, Play, Task
-from kprov.playbook.results.journal import fingerprint
+from kprov.playbook.results.journal import task_fingerprint
 from kprov.playbook.results.run_result import TaskTime
 from kprov.playbook.running import call_builder, includes, task_conditions, task_selection
 from kprov.playbook.running.handlers import Handlers
-from kprov.playbook.running.includes import Includes
-from kprov.playbook.running.result_recorder import Recorder
+from kprov.playbook.running.includes import IncludeExpander
+from kprov.playbook.running.result_recorder import ResultRecorder
 from kprov.playbook.running.run_state import RunState
-from kprov.playbook.running.task_executor import Executor
+from kprov.playbook.running.task_executor import TaskExecutor
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.variables.precedence import Variables
 from kprov.transport.agent_modules import parse_boolean
@@ -43,24 +43,24 @@ class Batch:
     """Brings hosts through a play."""
 
     def __init__(
-        self, state: RunState, variables: Variables, sender: Sender, play: Play, hosts: list[str]
+        self, state: RunState, variables: Variables, sender: ModuleSender, play: Play, hosts: list[str]
     ) -> None:
         self.state = state
         self.variables = variables
         self.sender = sender
         self.play = play
         self.hosts = hosts
-        self.executor = Executor(variables, sender, play, state.callbacks, self._retried)
+        self.executor = TaskExecutor(variables, sender, play, state.callbacks, self._report_retry)
         self.handlers = Handlers(play, self.scope, state.journal)
-        self.includes = Includes(play, self.scope)
-        self.recorder = Recorder(state, variables, self.executor, self.handlers, self.scope)
-        variables.active = lambda: state.alive(variables.play_hosts)
-        variables.batch = lambda: state.alive(hosts)
-        variables.lost = state.unreachable
-        variables.failed = state.failed
+        self.includes = IncludeExpander(play, self.scope)
+        self.recorder = ResultRecorder(state, variables, self.executor, self.handlers, self.scope)
+        variables.active = lambda: state.active_hosts(variables.play_hosts)
+        variables.batch = lambda: state.active_hosts(hosts)
+        variables.lost = state.unreachable_hosts
+        variables.failed = state.failed_hosts
         percent = play.keywords.get("max_fail_percentage")
         scope = Scope(variables.templar, variables.host_layers(hosts[0]))
-        found = variables.templar.value(percent, scope, "max_fail_percentage")
+        found = variables.templar.render(percent, scope, "max_fail_percentage")
         self.max_fail_percentage = None if found is None else float(found)
 
     def run(self) -> None:
@@ -70,9 +70,11 @@ class Batch:
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="host") as pool:
             try:
                 if strategy == "linear":
-                    _Walk(self, pool.map).through(self.hosts)
+                    _PlayWalk(self, pool.map).run_sections(self.hosts)
                 else:
-                    for _ in pool.map(lambda host: _Walk(self, map, free=True).through([host]), self.hosts):
+                    for _ in pool.map(
+                        lambda host: _PlayWalk(self, map, free=True).run_sections([host]), self.hosts
+                    ):
                         pass
             except BaseException:
                 # Somebody who waits for a host must not keep Ctrl-C waiting.
@@ -81,29 +83,31 @@ class Batch:
                 self.sender.connections.close()
                 raise
 
-    def owe(self, hosts: list[str]) -> None:
+    def restore_pending_handlers(self, hosts: list[str]) -> None:
         """Handlers that an earlier run notified and did not run wait again; a resumed run knows them."""
-        earlier = self.state.earlier
-        if earlier is None or self.state.memory is not None:
+        earlier = self.state.earlier_run
+        if earlier is None or self.state.resumed_run is not None:
             return
         with self.state.lock:
             # Of a role that is used twice, the handlers of the last use are those that are notified.
-            last = {fingerprint(handler): handler for handler in self.play.handlers}
+            last = {task_fingerprint(handler): handler for handler in self.play.handlers}
             for known, handler in last.items():
                 for host in hosts:
-                    if (host, known) in earlier.owed:
-                        self.handlers.owe(handler, host)
+                    if (host, known) in earlier.pending_handlers:
+                        self.handlers.add_host(handler, host)
 
     def scope(self, node: Node, host: str) -> Scope:
         """What a node sees on a host."""
-        return self.variables.scope(host, self.play, node, include=self.includes.given(node, host))
+        return self.variables.task_scope(
+            host, self.play, node, include=self.includes.collect_variables(node, host)
+        )
 
-    def _retried(self, host: str, task: Task, attempt: int, left: int) -> None:
+    def _report_retry(self, host: str, task: Task, attempt: int, left: int) -> None:
         with self.state.lock:
-            self.state.callbacks.retry(host, task_selection.shown(task), attempt, left)
+            self.state.callbacks.retry(host, task_selection.display_name(task), attempt, left)
 
 
-class _Walk:
+class _PlayWalk:
     """Hosts on their way through a play, task by task: all of them together, or one alone (`free`)."""
 
     def __init__(self, batch: Batch, spread: Callable[..., Iterable[Any]], *, free: bool = False) -> None:
@@ -112,80 +116,80 @@ class _Walk:
         self.spread = spread
         self.free = free
 
-    def through(self, hosts: list[str]) -> None:
+    def run_sections(self, hosts: list[str]) -> None:
         """All sections, with the handlers after each."""
         for number, section in enumerate(self.batch.play.sections):
             if number == 1:
-                self.batch.owe(hosts)
-            self.tasks(section, hosts)
-            self.flush(hosts)
+                self.batch.restore_pending_handlers(hosts)
+            self.run_nodes(section, hosts)
+            self.flush_handlers(hosts)
 
-    def tasks(self, nodes: list[Task | Block], hosts: list[str], *, handler: bool = False) -> None:
+    def run_nodes(self, nodes: list[Task | Block], hosts: list[str], *, handler: bool = False) -> None:
         """Nodes one after the other, on the hosts that are left."""
         for node in nodes:
-            left = self.state.in_role(self.state.alive(hosts), node)
+            left = self.state.filter_by_role(self.state.active_hosts(hosts), node)
             if not left:
                 continue
             if isinstance(node, Block):
-                self.block(node, left)
+                self.run_block(node, left)
             else:
-                self.task(node, left, handler=handler)
+                self.run_task(node, left, handler=handler)
 
-    def block(self, block: Block, hosts: list[str]) -> None:
+    def run_block(self, block: Block, hosts: list[str]) -> None:
         """A block, its rescue for hosts on which it failed, its always for all."""
-        self.tasks(block.tasks, hosts)
+        self.run_nodes(block.tasks, hosts)
         if block.whole_role and block.role is not None:
-            for host in self.state.alive(hosts):
+            for host in self.state.active_hosts(hosts):
                 self.state.host(host).done_roles |= {block.role.key} & self.state.host(host).begun_roles
         if block.rescue:
             broken = [host for host in hosts if self.state.host(host).failed]
             for host in broken:
                 state, stats = self.state.host(host), self.state.stats(host)
-                if state.by_itself:
+                if state.own_failure:
                     stats.failed -= 1
                     stats.rescued += 1
-                state.failed = state.by_itself = False
+                state.failed = state.own_failure = False
             if broken:
-                self.tasks(block.rescue, broken)
+                self.run_nodes(block.rescue, broken)
         if block.always:
             failed = [host for host in hosts if self.state.host(host).failed]
             for host in failed:
                 self.state.host(host).failed = False
-            self.tasks(block.always, hosts)
+            self.run_nodes(block.always, hosts)
             for host in failed:
                 self.state.host(host).failed = True
 
-    def task(self, task: Task, hosts: list[str], *, handler: bool = False) -> None:
+    def run_task(self, task: Task, hosts: list[str], *, handler: bool = False) -> None:
         """One task on hosts."""
-        if not handler and not task_selection.selected(task, self.state):
+        if not handler and not task_selection.is_selected(task, self.state):
             return
         if task.module == "meta":
-            self.meta(task, hosts)
+            self.run_meta(task, hosts)
             return
-        if self.state.stepping and not self._asked(task):
+        if self.state.stepping and not self._confirm_step(task):
             return
         if task.module in ("include_tasks", "include_role"):
-            self.include(task, hosts, handler=handler)
+            self.run_include(task, hosts, handler=handler)
             return
         start = time.monotonic()
-        once = not self.free and (task.module in _FOR_ALL or self._flag(task, "run_once", hosts[0]))
+        once = not self.free and (task.module in _FOR_ALL or self._evaluate_flag(task, "run_once", hosts[0]))
         todo = hosts[:1] if once else hosts
         with self.state.lock:
-            title = self.batch.recorder.titled(task, hosts[0])
+            title = self.batch.recorder.render_title(task, hosts[0])
             self.state.callbacks.task_started(title, handler=handler, hosts=todo)
-        lost = len(self.state.lost(hosts))
-        self._do(task, todo, hosts if len(todo) < len(hosts) else todo)
+        lost = len(self.state.lost_hosts(hosts))
+        self._run_on_hosts(task, todo, hosts if len(todo) < len(hosts) else todo)
         with self.state.lock:
             self.state.result.tasks.append(
-                TaskTime(task_selection.shown(task), round(time.monotonic() - start, 4))
+                TaskTime(task_selection.display_name(task), round(time.monotonic() - start, 4))
             )
-        if not self.free and len(self.state.lost(hosts)) > lost and self._ends_all(task, once=once):
-            for host in self.state.alive(self.batch.hosts):
+        if not self.free and len(self.state.lost_hosts(hosts)) > lost and self._ends_play(task, once=once):
+            for host in self.state.active_hosts(self.batch.hosts):
                 self.state.host(host).failed = True
 
-    def _ends_all(self, task: Task, *, once: bool) -> bool:
+    def _ends_play(self, task: Task, *, once: bool) -> bool:
         """Whether a failure ends the play for all: it is fatal, or there are too many of them."""
-        if (once and not task.get("ignore_errors")) or self._flag(
+        if (once and not task.get("ignore_errors")) or self._evaluate_flag(
             task, "any_errors_fatal", self.batch.hosts[0]
         ):
             return True
@@ -193,121 +197,129 @@ class _Walk:
         failed = sum(self.state.host(host).failed for host in self.batch.hosts)
         return percent is not None and 100 * failed / len(self.batch.hosts) > percent
 
-    def _do(self, task: Task, todo: list[str], hosts: list[str]) -> None:
-        throttle = self._throttle(task, todo[0])
+    def _run_on_hosts(self, task: Task, todo: list[str], hosts: list[str]) -> None:
+        throttle = self._evaluate_throttle(task, todo[0])
         parts = [todo[i : i + throttle] for i in range(0, len(todo), throttle)] if throttle else [todo]
         others = [host for host in hosts if host not in todo]
         for part in parts:
             if len(part) == 1:
-                self.one(task, part[0], others)
+                self.run_on_host(task, part[0], others)
             else:
-                for _ in self.spread(lambda host: self.one(task, host, []), part):
+                for _ in self.spread(lambda host: self.run_on_host(task, host, []), part):
                     pass
-            if throttle and self._flag(task, "any_errors_fatal", part[0]) and self.state.lost(part):
+            if (
+                throttle
+                and self._evaluate_flag(task, "any_errors_fatal", part[0])
+                and self.state.lost_hosts(part)
+            ):
                 # One after the other is meant to keep something up: a failure is not repeated on the next.
                 break
 
-    def one(self, task: Task, host: str, others: list[str]) -> None:
+    def run_on_host(self, task: Task, host: str, others: list[str]) -> None:
         """One task on one host, recorded; or known from the run that this one goes on with."""
         state, batch = self.state, self.batch
         with state.lock:
-            key = state.journal.key(host, task)
-            known = state.memory.recall(host, key) if state.memory else None
-            if known is not None and not call_builder.is_local(task):
-                batch.recorder.recalled(task, host, known, key, others)
+            key = state.journal.next_key(host, task)
+            known = state.resumed_run.find_result(host, key) if state.resumed_run else None
+            if known is not None and not call_builder.is_run_action(task):
+                batch.recorder.record_earlier_result(task, host, known, key, others)
                 return
-            if task.collected("notify"):
+            if task.collect_keyword("notify"):
                 state.journal.write("begin", host=host, key=key)
-            state.callbacks.host_started(host, task_selection.shown(task))
+            state.callbacks.host_started(host, task_selection.display_name(task))
         start = time.monotonic()
-        result = batch.executor.run(task, host, batch.includes.given(task, host))
+        result = batch.executor.run(task, host, batch.includes.collect_variables(task, host))
         with state.lock:
             if state.interrupted:
                 return
-            batch.recorder.take(task, host, result, time.monotonic() - start, key=key, others=others)
+            batch.recorder.record(task, host, result, time.monotonic() - start, key=key, others=others)
 
-    def _flag(self, task: Task, keyword: str, host: str) -> bool:
+    def _evaluate_flag(self, task: Task, keyword: str, host: str) -> bool:
         given = task.get(keyword)
         if given is None or isinstance(given, bool):
             return bool(given)
-        return parse_boolean(self.batch.variables.templar.value(given, self.batch.scope(task, host), keyword))
+        return parse_boolean(
+            self.batch.variables.templar.render(given, self.batch.scope(task, host), keyword)
+        )
 
-    def _throttle(self, task: Task, host: str) -> int:
+    def _evaluate_throttle(self, task: Task, host: str) -> int:
         given = task.get("throttle")
         if given is None or self.free:
             return 0
-        return int(self.batch.variables.templar.value(given, self.batch.scope(task, host), "throttle") or 0)
+        return int(self.batch.variables.templar.render(given, self.batch.scope(task, host), "throttle") or 0)
 
-    def _asked(self, task: Task) -> bool:
+    def _confirm_step(self, task: Task) -> bool:
         with self.state.lock:
-            answer = self.state.callbacks.ask_step(task_selection.shown(task))
+            answer = self.state.callbacks.ask_step(task_selection.display_name(task))
         if answer == "c":
             self.state.stepping = False
         return answer != "n"
 
-    def include(self, task: Task, hosts: list[str], *, handler: bool) -> None:
+    def run_include(self, task: Task, hosts: list[str], *, handler: bool) -> None:
         """Tasks of a file or role, for the hosts that want them; items one after the other."""
-        once = not self.free and self._flag(task, "run_once", hosts[0])
-        wanted, errors, told = self.batch.includes.wanted(task, hosts[:1] if once else hosts)
+        once = not self.free and self._evaluate_flag(task, "run_once", hosts[0])
+        wanted, errors, told = self.batch.includes.find_included(task, hosts[:1] if once else hosts)
         with self.state.lock:
-            title = self.batch.recorder.titled(task, hosts[0])
+            title = self.batch.recorder.render_title(task, hosts[0])
             self.state.callbacks.task_started(title, handler=handler, hosts=hosts)
             coming = {host for included in wanted for host in included.hosts}
             for host, results in told.items():
                 if host not in coming:
-                    self._included(task, host, includes.result(results))
+                    self._record_include(task, host, includes.combine_results(results))
             for host, error in errors.items():
-                self._included(task, host, {"failed": True, "changed": False, "msg": error})
+                self._record_include(task, host, {"failed": True, "changed": False, "msg": error})
         brought = []
         for included in wanted:
             if once:
-                included.hosts = self.state.alive(hosts)
+                included.hosts = self.state.active_hosts(hosts)
             try:
                 with self.state.lock:
-                    brought.append((included, self.batch.includes.nodes(task, included)))
+                    brought.append((included, self.batch.includes.load_nodes(task, included)))
             except InputError as error:
                 with self.state.lock:
-                    for host in self.state.alive(included.hosts):
-                        self._included(task, host, {"failed": True, "changed": False, "msg": str(error)})
+                    for host in self.state.active_hosts(included.hosts):
+                        self._record_include(
+                            task, host, {"failed": True, "changed": False, "msg": str(error)}
+                        )
         with self.state.lock:
-            for host in self.state.alive(hosts[:1] if once else hosts):
+            for host in self.state.active_hosts(hosts[:1] if once else hosts):
                 mine = sum(host in included.hosts for included, _ in brought)
                 if mine and host in told:
-                    self._included(task, host, includes.result(told[host]))
+                    self._record_include(task, host, includes.combine_results(told[host]))
                     self.state.stats(host).ok += mine - 1
         for included, nodes in brought:
-            self.tasks(nodes, self.state.alive(included.hosts), handler=handler)
+            self.run_nodes(nodes, self.state.active_hosts(included.hosts), handler=handler)
 
-    def _included(self, task: Task, host: str, result: dict[str, Any]) -> None:
-        self.batch.recorder.take(task, host, result, 0.0, key="", others=[])
+    def _record_include(self, task: Task, host: str, result: dict[str, Any]) -> None:
+        self.batch.recorder.record(task, host, result, 0.0, key="", others=[])
 
-    def flush(self, hosts: list[str]) -> None:
+    def flush_handlers(self, hosts: list[str]) -> None:
         """Run the handlers that were notified, in the order they are written."""
         forced = self.state.options.force_handlers or self.batch.play.keywords.get("force_handlers")
         for handler in list(self.batch.play.handlers):
             with self.state.lock:
-                waiting = self.batch.handlers.take(handler)
+                waiting = self.batch.handlers.take_hosts(handler)
                 mine = [host for host in waiting if host in hosts]
                 if len(mine) < len(waiting):
                     # With the free strategy others flush for themselves.
-                    self.batch.handlers.put_back(handler, [host for host in waiting if host not in hosts])
-            left = [host for host in mine if not self.state.host(host).out]
+                    self.batch.handlers.return_hosts(handler, [host for host in waiting if host not in hosts])
+            left = [host for host in mine if not self.state.host(host).is_out]
             if forced:
                 failed = [host for host in mine if self.state.host(host).failed]
                 for host in failed:
                     self.state.host(host).failed = False
-                left = [host for host in mine if not self.state.host(host).out]
-                self._handle(handler, left)
+                left = [host for host in mine if not self.state.host(host).is_out]
+                self._run_handler(handler, left)
                 for host in failed:
                     self.state.host(host).failed = True
             else:
-                self._handle(handler, left)
+                self._run_handler(handler, left)
 
-    def _handle(self, handler: Task, hosts: list[str]) -> None:
+    def _run_handler(self, handler: Task, hosts: list[str]) -> None:
         if hosts:
-            self.task(handler, hosts, handler=True)
+            self.run_task(handler, hosts, handler=True)
 
-    def meta(self, task: Task, hosts: list[str]) -> None:
+    def run_meta(self, task: Task, hosts: list[str]) -> None:
         """What concerns the run itself."""
         word = str(task.args["_raw_params"])
         if word in _ASKS_NONE and task.keywords.get("when") is not None:
@@ -315,14 +327,14 @@ class _Walk:
                 self.state.callbacks.warning(f"{task.place}: meta: {word} takes no condition and is done")
         asked = hosts[:1] if word in _ASKS_ONE and not self.free else hosts
         met = asked
-        if task.collected("when") and word not in _ASKS_NONE:
-            met = [h for h in asked if task_conditions.skipped(task, self.batch.scope(task, h)) is None]
-            self._passed_over(task, word, [h for h in asked if h not in met])
+        if task.collect_keyword("when") and word not in _ASKS_NONE:
+            met = [h for h in asked if task_conditions.check_when(task, self.batch.scope(task, h)) is None]
+            self._report_skipped_meta(task, word, [h for h in asked if h not in met])
         if not met:
             return
         state, everyone = self.state, self.batch.hosts
         if word == "flush_handlers":
-            self.flush(met)
+            self.flush_handlers(met)
         elif word in ("end_play", "end_batch", "end_host"):
             for host in met if word == "end_host" else everyone:
                 state.host(host).ended = True
@@ -332,22 +344,22 @@ class _Walk:
                 state.host(host).ended_roles |= {id(task.role)}
         elif word == "clear_host_errors":
             for host in everyone:
-                state.host(host).forgiven = True
+                state.host(host).errors_cleared = True
         elif word == "clear_facts":
             for host in self.batch.variables.play_hosts:
-                self.batch.variables.facts.of(host).clear()
+                self.batch.variables.facts.host_facts(host).clear()
         elif word == "reset_connection":
             for host in met:
                 self.batch.sender.connections.drop(host)
         elif word == "refresh_inventory":
-            self.batch.variables.forget()
+            self.batch.variables.clear_inventory_cache()
 
-    def _passed_over(self, task: Task, word: str, hosts: list[str]) -> None:
+    def _report_skipped_meta(self, task: Task, word: str, hosts: list[str]) -> None:
         """Tell of hosts for which a meta's condition is not met; Ansible counts them nowhere."""
         if not hosts:
             return
         with self.state.lock:
-            self.state.callbacks.task_started(task_selection.shown(task), handler=False, hosts=hosts)
+            self.state.callbacks.task_started(task_selection.display_name(task), handler=False, hosts=hosts)
             for host in hosts:
                 goes_on = _GOES_ON[word].format(host=host, role=task.role.name if task.role else "")
                 said = f"{word} conditional evaluated to false, {goes_on}" if word == "end_host" else word
@@ -358,5 +370,5 @@ class _Walk:
                     "skip_reason": f"{word} conditional evaluated to False, {goes_on}",
                 }
                 self.state.callbacks.host_done(
-                    host, task_selection.shown(task), "skipped", result, 0.0, task.place
+                    host, task_selection.display_name(task), "skipped", result, 0.0, task.place
                 )

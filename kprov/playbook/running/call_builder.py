@@ -7,8 +7,8 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.playbook.actions import ansible_module, run_actions
-from kprov.playbook.actions.call import ActionError, Call, Remote
-from kprov.playbook.connections.module_sender import Sender
+from kprov.playbook.actions.call import ActionError, Call, ModuleCall
+from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.loading import play_checks, playbook_keywords, templated_action
 from kprov.playbook.model.plays import Task
 from kprov.playbook.results.run_result import Callbacks
@@ -16,7 +16,7 @@ from kprov.playbook.running.task_conditions import Result
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
 from kprov.playbook.templating.values import OMIT
-from kprov.playbook.variables.precedence import Variables, without_omitted
+from kprov.playbook.variables.precedence import Variables, remove_omitted
 from kprov.transport import agent_modules
 
 _ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")
@@ -26,32 +26,32 @@ _ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")
 _LONGEST = 100_000_000
 
 
-def is_local(task: Task) -> bool:
+def is_run_action(task: Task) -> bool:
     """Whether a task concerns the run itself and no host."""
     return task.ansible_module is None and task.module in run_actions.ACTIONS
 
 
-class Calls:
+class CallBuilder:
     """Makes calls for one play."""
 
-    def __init__(self, variables: Variables, sender: Sender, callbacks: Callbacks) -> None:
+    def __init__(self, variables: Variables, sender: ModuleSender, callbacks: Callbacks) -> None:
         self.variables = variables
         self.sender = sender
         self.callbacks = callbacks
 
-    def call(self, task: Task, host: str, scope: Scope) -> Call:
+    def build_call(self, task: Task, host: str, scope: Scope) -> Call:
         """A task's arguments and modes for one host and item."""
         templar = self.variables.templar
-        task = templated_action.resolve(task, scope)
+        task = templated_action.resolve_action(task, scope)
         if task.get("delegate_to") is not None:
-            target = self.sender.target(task, host, scope)
+            target = self.sender.find_target(task, host, scope)
             if target != host:
-                scope = scope.above({"ansible_delegated_vars": {target: scope["hostvars"].get(target)}})
-        play_checks.timeout(task)
-        args = self._args(task, scope)
-        check = self._mode(task, scope, "check_mode", default=self.variables.options.check)
-        diff = self._mode(task, scope, "diff", default=self.variables.options.diff)
-        hidden = self.no_log(task, scope)
+                scope = scope.extend({"ansible_delegated_vars": {target: scope["hostvars"].get(target)}})
+        play_checks.check_timeout(task)
+        args = self._render_arguments(task, scope)
+        check = self._render_mode(task, scope, "check_mode", default=self.variables.options.check)
+        diff = self._render_mode(task, scope, "diff", default=self.variables.options.diff)
+        hidden = self.is_no_log(task, scope)
         call = Call(
             task,
             host,
@@ -66,28 +66,28 @@ class Calls:
             inventory=self.variables.inventory,
             hidden=hidden,
         )
-        if is_local(task):
+        if is_run_action(task):
             if task.get("async"):
-                self._background(task, scope, check=check)
+                self._render_async(task, scope, check=check)
             if task.get("delegate_to") is not None:
-                call.target = self.sender.target(task, host, scope)
+                call.target = self.sender.find_target(task, host, scope)
         else:
-            call.target = self.sender.target(task, host, scope)
-            call.address = self.sender.address(task, call.target, scope)
-            call.become = self.sender.become(task, scope, call.target, host)
-            call.environment = self.sender.environment(task, scope)
+            call.target = self.sender.find_target(task, host, scope)
+            call.address = self.sender.make_address(task, call.target, scope)
+            call.become = self.sender.find_become(task, scope, call.target, host)
+            call.environment = self.sender.render_environment(task, scope)
             call.sender = self.sender
-            call.background = self._background(task, scope, check=check)
-            call.timeout = self._timeout(task, scope)
+            call.background = self._render_async(task, scope, check=check)
+            call.timeout = self._render_timeout(task, scope)
         return call
 
     @staticmethod
-    def _timeout(task: Task, scope: Scope) -> int:
+    def _render_timeout(task: Task, scope: Scope) -> int:
         """Seconds of the keyword `timeout`, 0 for none. Raises InputError."""
         given = task.get("timeout")
         if given is None:
             return 0
-        found = scope.templar.value(given, scope, "timeout")
+        found = scope.templar.render(given, scope, "timeout")
         try:
             seconds = int(found)
         except (TypeError, ValueError):
@@ -97,20 +97,20 @@ class Calls:
             raise InputError(text, file=task.file, line=task.line, field="timeout")
         return seconds
 
-    def _mode(self, task: Task, scope: Scope, keyword: str, *, default: bool) -> bool:
+    def _render_mode(self, task: Task, scope: Scope, keyword: str, *, default: bool) -> bool:
         given = task.get(keyword)
         return (
             default
             if given is None
-            else agent_modules.parse_boolean(scope.templar.value(given, scope, keyword))
+            else agent_modules.parse_boolean(scope.templar.render(given, scope, keyword))
         )
 
-    def _background(self, task: Task, scope: Scope, *, check: bool) -> tuple[int, int]:
+    def _render_async(self, task: Task, scope: Scope, *, check: bool) -> tuple[int, int]:
         """Seconds that `async` allows and those between polls; (0, 0) for a task in the foreground."""
         given = task.get("async")
         if given is None:
             return (0, 0)
-        seconds = int(scope.templar.value(given, scope, "async"))
+        seconds = int(scope.templar.render(given, scope, "async"))
         if not seconds:
             return (0, 0)
         if check:
@@ -119,23 +119,23 @@ class Calls:
         if not known and task.module not in ("shell", "raw"):
             raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
-        return seconds, 15 if poll is None else int(scope.templar.value(poll, scope, "poll"))
+        return seconds, 15 if poll is None else int(scope.templar.render(poll, scope, "poll"))
 
-    def _args(self, task: Task, scope: Scope) -> dict[str, Any]:
+    def _render_arguments(self, task: Task, scope: Scope) -> dict[str, Any]:
         templar = scope.templar
         raw = dict(task.args)
         if "_variable_params" in raw:
-            given = templar.value(raw.pop("_variable_params"), scope, "args")
+            given = templar.render(raw.pop("_variable_params"), scope, "args")
             if not isinstance(given, dict):
                 raise InputError(f"arguments must be a mapping, not {given!r}", field=task.module)
             raw = {**given, **raw}
-        raw = {**self._defaults(task, scope), **raw}
+        raw = {**self._render_module_defaults(task, scope), **raw}
         literal = run_actions.LITERAL.get(task.module, ())
         args = {}
         for key, value in raw.items():
-            name = templar.value(key, scope) if "{{" in str(key) else key
+            name = templar.render(key, scope) if "{{" in str(key) else key
             try:
-                found = value if key in literal else without_omitted(templar.value(value, scope, str(key)))
+                found = value if key in literal else remove_omitted(templar.render(value, scope, str(key)))
             except TemplatingError:
                 # Ansible shows the text of a message it cannot make.
                 if key not in run_actions.MESSAGES.get(task.module, ()):
@@ -146,10 +146,10 @@ class Calls:
             args[name] = found
         return args
 
-    def _defaults(self, task: Task, scope: Scope) -> dict[str, Any]:
+    def _render_module_defaults(self, task: Task, scope: Scope) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for entry in task.collected("module_defaults"):
-            given = scope.templar.value(entry, scope, "module_defaults") or {}
+        for entry in task.collect_keyword("module_defaults"):
+            given = scope.templar.render(entry, scope, "module_defaults") or {}
             for name, args in given.items():
                 if str(name).startswith("group/"):
                     raise InputError(
@@ -158,36 +158,36 @@ class Calls:
                         file=task.file,
                         line=task.line,
                     )
-                if playbook_keywords.short(str(name)) == task.module:
+                if playbook_keywords.short_name(str(name)) == task.module:
                     found.update(args or {})
         return found
 
-    def no_log(self, task: Task, scope: Scope) -> bool:
+    def is_no_log(self, task: Task, scope: Scope) -> bool:
         """Whether the result is kept from output and journal."""
-        return agent_modules.parse_boolean(scope.templar.value(task.get("no_log", False), scope, "no_log"))
+        return agent_modules.parse_boolean(scope.templar.render(task.get("no_log", False), scope, "no_log"))
 
-    def prepared(self, call: Call) -> tuple[Result | None, list[Remote]]:
+    def prepare_call(self, call: Call) -> tuple[Result | None, list[ModuleCall]]:
         """A result of the operator's side, or else what the agent has to do."""
         name = call.task.module
         if call.task.ansible_module is not None:
             return None, [ansible_module.prepare(call, call.task.ansible_module)]
-        if is_local(call.task):
+        if is_run_action(call.task):
             done = run_actions.ACTIONS[name](call)
-            return self._delegated(call, done) if call.target else done, []
+            return self._add_delegation(call, done) if call.target else done, []
         if name in playbook_keywords.ACTION_FILES:
             action = importlib.import_module(f"kprov.playbook.actions.modules.{name}")
-            self._checked(name, action, call)
+            self._check_arguments(name, action, call)
             if hasattr(action, "run"):
                 done = action.run(call)
-                return self._delegated(call, done), []
+                return self._add_delegation(call, done), []
             found = action.prepare(call)
             return None, found if isinstance(found, list) else [found]
         if name in ("shell", "raw"):
-            return None, [Remote("command", {**call.args, "_shell": True})]
-        return None, [Remote(name, call.args)]
+            return None, [ModuleCall("command", {**call.args, "_shell": True})]
+        return None, [ModuleCall(name, call.args)]
 
     @staticmethod
-    def _checked(name: str, action: Any, call: Call) -> None:
+    def _check_arguments(name: str, action: Any, call: Call) -> None:
         found = agent_modules.table_of(action)
         if found is not None:
             spec, rules = found
@@ -199,7 +199,7 @@ class Calls:
                 if value is not None
             }
 
-    def finished(self, call: Call, result: Result) -> Result:
+    def finish_call(self, call: Call, result: Result) -> Result:
         """A result after the operator's part of the action."""
         if call.task.ansible_module is not None:
             result = ansible_module.finish(result)
@@ -207,10 +207,10 @@ class Calls:
             action = importlib.import_module(f"kprov.playbook.actions.modules.{call.task.module}")
             if hasattr(action, "finish"):
                 result = action.finish(call, result)
-        return self._delegated(call, result)
+        return self._add_delegation(call, result)
 
     @staticmethod
-    def _delegated(call: Call, result: Result) -> Result:
+    def _add_delegation(call: Call, result: Result) -> Result:
         # Ansible's results, those of check mode above all, do not say what they are about.
         result["_about"] = {name: call.args[name] for name in _ABOUT if call.args.get(name) is not None}
         if call.target != call.host:

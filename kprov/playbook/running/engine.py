@@ -13,17 +13,17 @@ from kprov.errors import InputError
 from kprov.inventory import host_patterns, secrets
 from kprov.inventory.model import Inventory
 from kprov.playbook.connections import checks as connection_checks
-from kprov.playbook.connections.module_sender import Sender, unkeyed
+from kprov.playbook.connections.module_sender import ModuleSender, decode_address
 from kprov.playbook.loading import playbook_loader, static_includes
 from kprov.playbook.model.plays import Play, Task
-from kprov.playbook.results.journal import Journal, Memory, folder, latest
-from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult, Silent
+from kprov.playbook.results.journal import EarlierRun, Journal, find_latest, journal_folder
+from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult, SilentCallbacks
 from kprov.playbook.running import task_selection
-from kprov.playbook.running.playbook_run import Run
+from kprov.playbook.running.playbook_run import PlaybookRun
 from kprov.playbook.running.run_state import RunState
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import Templar, TemplatingError
-from kprov.playbook.variables.host_variables import HostVariables, misfit
+from kprov.playbook.variables.host_variables import HostVariables, make_variable_error
 from kprov.playbook.variables.precedence import Variables
 from kprov.transport import preflight
 from kprov.transport.connections import Connections
@@ -64,12 +64,12 @@ _SECRET = (
 )
 
 
-def resumed(options: RunOptions, path: Path) -> RunOptions:
+def resume_options(options: RunOptions, path: Path) -> RunOptions:
     """Options that go on with a journal's run: its hosts and tags, unless others are given.
 
     Raises InputError when it ended well, or when variables it was given with -e are not given now.
     """
-    memory = Memory(path)
+    memory = EarlierRun(path)
     said = memory.run
     if memory.finished:
         raise InputError("the run was successful; there is nothing to continue", file=path)
@@ -99,7 +99,7 @@ class Engine:
     ) -> None:
         self.inventory = inventory
         self.options = options or RunOptions()
-        self.callbacks: Callbacks = callbacks or Silent()
+        self.callbacks: Callbacks = callbacks or SilentCallbacks()
         self.templar = Templar()
         self.connections = Connections(
             self.connection_options, lambda host, text: self.callbacks.warning(f"{host}: {text}")
@@ -107,7 +107,7 @@ class Engine:
         self.variables = Variables(inventory, self.templar, self.options, inventory.path)
         self.result = RunResult()
         #: Hosts that runs leave out from their beginning, with the reason: they count as unreachable.
-        self.aside: dict[str, str] = {}
+        self.unreachable_hosts: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +119,7 @@ class Engine:
         """End all agents and connections."""
         self.connections.close()
 
-    def host_scope(self, host: str) -> HostVariables:
+    def host_variables(self, host: str) -> HostVariables:
         """A host's variables as `hostvars` shows them; InputError for one that cannot be computed."""
         return HostVariables(self.inventory, host, self._scope(host))
 
@@ -128,16 +128,16 @@ class Engine:
 
     def connection_options(self, address: str) -> Options:
         """How a host is reached; `address` is its name, with what a play or task says (sending.keyed)."""
-        host, given = unkeyed(address)
+        host, given = decode_address(address)
         scope = self._scope(host)
         values = {name: self.options.defaults[name] for name in _CONNECTION if name in self.options.defaults}
         values.update(given)
         for name in _CONNECTION:
             if name in scope:
                 try:
-                    values[name] = self.templar.value("{{ " + name + " }}", scope, name)
+                    values[name] = self.templar.render("{{ " + name + " }}", scope, name)
                 except TemplatingError as error:
-                    raise misfit(self.inventory, host, name, error.reason) from None
+                    raise make_variable_error(self.inventory, host, name, error.reason) from None
         for name in _SECRET:
             if values.get(name):
                 secrets.register(str(values[name]))
@@ -145,8 +145,8 @@ class Engine:
 
     def become(self, host: str) -> Become | None:
         """As whom a host's inventory wants tasks to run; root when it says nothing."""
-        sender = Sender(self.variables, self.connections)
-        return sender.become(Task({"become": True}), self._scope(host), host, host)
+        sender = ModuleSender(self.variables, self.connections)
+        return sender.find_become(Task({"become": True}), self._scope(host), host, host)
 
     def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.PreflightResult]:
         """Reach hosts (default: all) and read their basic facts; nothing is changed."""
@@ -154,7 +154,7 @@ class Engine:
         connection_checks.check_hosts(self.inventory, found)
         return preflight.preflight(self.connections, found, self.become, forks=self.options.forks)
 
-    def plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
+    def list_plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
         """The plays of a playbook with their hosts, without running them. InputError for mistakes.
 
         With `includes`, files of include_tasks and include_role with a literal name are read too.
@@ -162,15 +162,20 @@ class Engine:
         host_patterns.check_limit(self.inventory, self.options.limit)
         variables = Variables(self.inventory, self.templar, self.options, playbook)
         state = RunState(self.options, self.callbacks, RunResult(), Journal(None), None)
-        run = Run(state, variables, Sender(variables, self.connections))
-        found = [(play, run.hosts(play)) for play in playbook_loader.playbook(playbook, self.options.paths)]
+        run = PlaybookRun(state, variables, ModuleSender(variables, self.connections))
+        found = [
+            (play, run.select_hosts(play))
+            for play in playbook_loader.load_playbook(playbook, self.options.paths)
+        ]
         if includes:
-            static_includes.check(playbook, [play for play, _ in found])
+            static_includes.check_static_includes(playbook, [play for play, _ in found])
         return found
 
     def run(self, *playbooks: Path) -> RunResult:
         """Play playbooks one after the other. InputError for mistakes in files before any host is touched."""
-        return self._run([(path, playbook_loader.playbook(path, self.options.paths)) for path in playbooks])
+        return self._run_plays(
+            [(path, playbook_loader.load_playbook(path, self.options.paths)) for path in playbooks]
+        )
 
     def check_selection(self, plays: Iterable[Play]) -> None:
         """Raises InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.
@@ -180,42 +185,47 @@ class Engine:
         host_patterns.check_limit(self.inventory, self.options.limit)
         if self.options.command == "play":
             return
-        known = task_selection.tags_of(plays)
-        found = task_selection.unknown_tags(self.options, known)
+        known = task_selection.collect_tags(plays)
+        found = task_selection.find_unknown_tags(self.options, known)
         if found:
             raise InputError(f"{found[0]} (there are {', '.join(sorted(known))})")
 
-    def module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
+    def run_module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
         """One module on the hosts of a pattern. Raises InputError."""
-        return self._run(
-            [(Path.cwd() / "-m", [playbook_loader.single(pattern, name, arguments, self.options.paths)])]
+        return self._run_plays(
+            [
+                (
+                    Path.cwd() / "-m",
+                    [playbook_loader.make_single_task_play(pattern, name, arguments, self.options.paths)],
+                )
+            ]
         )
 
-    def _run(self, loaded: list[tuple[Path, list[Play]]]) -> RunResult:
+    def _run_plays(self, loaded: list[tuple[Path, list[Play]]]) -> RunResult:
         start = time.monotonic()
         playbooks = [path for path, _ in loaded]
-        memory = Memory(self.options.resume) if self.options.resume else None
-        earlier = memory or self._earlier(playbooks)
+        memory = EarlierRun(self.options.resume) if self.options.resume else None
+        earlier = memory or self._find_earlier_run(playbooks)
         plays = [play for _, found in loaded for play in found]
         self.check_selection(plays)
-        known_tags = task_selection.tags_of(plays)
+        known_tags = task_selection.collect_tags(plays)
         connection_checks.check_plays(plays)
-        taking_part = connection_checks.hosts_of(self.inventory, plays, self.options.limit)
+        taking_part = connection_checks.find_play_hosts(self.inventory, plays, self.options.limit)
         connection_checks.check_hosts(self.inventory, taking_part)
         self.result = RunResult()
         # A check changes nothing: there is nothing to go on with.
         journal = Journal(None if self.options.check else self.options.journal)
         state = RunState(self.options, self.callbacks, self.result, journal, memory)
-        state.earlier = earlier
+        state.earlier_run = earlier
         try:
-            journal.write("run", durable=True, **self._said(playbooks))
+            journal.write("run", durable=True, **self._describe_run(playbooks))
             if earlier is not None:
-                journal.take_over(earlier)
-            state.set_aside(self.aside)
+                journal.copy_unfinished(earlier)
+            state.mark_unreachable(self.unreachable_hosts)
             self.callbacks.run_started([str(path) for path in playbooks])
             for path, plays in loaded:
-                self._playbook(state, path, plays)
-            for text in task_selection.unknown_tags(self.options, known_tags | state.tags):
+                self._run_playbook(state, path, plays)
+            for text in task_selection.find_unknown_tags(self.options, known_tags | state.tags):
                 self.callbacks.warning(text)
             if not state.started:
                 raise InputError(
@@ -231,25 +241,25 @@ class Engine:
         self.callbacks.finished(self.result)
         return self.result
 
-    def _earlier(self, playbooks: list[Path]) -> Memory | None:
+    def _find_earlier_run(self, playbooks: list[Path]) -> EarlierRun | None:
         """The newest run of the same playbooks: what it notified and did not run is owed still."""
         if self.options.journal is None or self.options.check:
             return None
         names = [str(one.resolve()) for one in playbooks]
-        path = latest(self.options.journal, lambda run: run.get("playbooks") == names)
-        found = Memory(path) if path is not None else None
-        return found if found is not None and (found.owed or found.begun) else None
+        path = find_latest(self.options.journal, lambda run: run.get("playbooks") == names)
+        found = EarlierRun(path) if path is not None else None
+        return found if found is not None and (found.pending_handlers or found.started_tasks) else None
 
-    def _playbook(self, state: RunState, path: Path, plays: list[Play]) -> None:
+    def _run_playbook(self, state: RunState, path: Path, plays: list[Play]) -> None:
         before = self.variables
         self.variables = Variables(self.inventory, self.templar, self.options, path)
         self.variables.facts, self.variables.registered = before.facts, before.registered
-        run = Run(state, self.variables, Sender(self.variables, self.connections))
+        run = PlaybookRun(state, self.variables, ModuleSender(self.variables, self.connections))
         for play in plays:
-            if not run.play(play):
+            if not run.run_play(play):
                 break
 
-    def _said(self, playbooks: Iterable[Path]) -> dict[str, Any]:
+    def _describe_run(self, playbooks: Iterable[Path]) -> dict[str, Any]:
         """What a run that goes on with this one needs to know; values of -e stay out, they may be secret."""
         options = self.options
         return {
@@ -270,9 +280,9 @@ class Engine:
 
         Raises InputError when there is none, or when variables it was given with -e are not given now.
         """
-        place = self.options.journal or folder(self.inventory)
-        found = path or latest(place)
+        place = self.options.journal or journal_folder(self.inventory)
+        found = path or find_latest(place)
         if found is None:
             raise InputError("there is no run to continue: the folder has no journal", file=place)
-        self.options = replace(resumed(self.options, found), journal=place)
-        return self.run(*(Path(name) for name in Memory(found).run.get("playbooks") or []))
+        self.options = replace(resume_options(self.options, found), journal=place)
+        return self.run(*(Path(name) for name in EarlierRun(found).run.get("playbooks") or []))

@@ -8,7 +8,7 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.playbook.loading import play_checks
 from kprov.playbook.model.plays import Play, Task
-from kprov.playbook.results.journal import Journal, fingerprint
+from kprov.playbook.results.journal import Journal, task_fingerprint
 from kprov.playbook.templating.scope import Scope
 
 
@@ -25,20 +25,20 @@ class Handlers:
 
     def notify(self, task: Task, hosts: list[str], scopes: list[Scope] | None = None) -> None:
         """A task changed something on hosts; `scopes` are those of its changed items."""
-        for raw in task.collected("notify"):
+        for raw in task.collect_keyword("notify"):
             for host in hosts:
                 names = (
-                    {str(scope.templar.value(raw, scope, "notify")) for scope in scopes}
+                    {str(scope.templar.render(raw, scope, "notify")) for scope in scopes}
                     if scopes is not None and "{{" in str(raw)
-                    else {str(self._scope(task, host).templar.value(raw, self._scope(task, host), "notify"))}
+                    else {str(self._scope(task, host).templar.render(raw, self._scope(task, host), "notify"))}
                     if "{{" in str(raw)
                     else {str(raw)}
                 )
                 for name in sorted(names):
-                    self._wake(task, name, host)
+                    self._notify_by_name(task, name, host)
 
-    def _wake(self, task: Task, name: str, host: str) -> None:
-        found = self._named(name, host)
+    def _notify_by_name(self, task: Task, name: str, host: str) -> None:
+        found = self._find_handlers(name, host)
         if not found:
             raise InputError(
                 f"The requested handler '{name}' was not found in either the main handlers list "
@@ -49,17 +49,17 @@ class Handlers:
             )
         self._notified.setdefault(host, {})[name] = None
         for handler in found:
-            self._journal.write("notify", host=host, handler=fingerprint(handler))
+            self._journal.write("notify", host=host, handler=task_fingerprint(handler))
 
-    def owe(self, handler: Task, host: str) -> None:
+    def add_host(self, handler: Task, host: str) -> None:
         """A handler is to run on a host."""
         waiting = self._waiting.setdefault(id(handler), [])
         if host not in waiting:
             waiting.append(host)
 
-    def _named(self, name: str, host: str) -> list[Task]:
+    def _find_handlers(self, name: str, host: str) -> list[Task]:
         handlers = self._last_file_first()
-        named = next((one for one in handlers if name in self._names(one, host)), None)
+        named = next((one for one in handlers if name in self._list_names(one, host)), None)
         found = [] if named is None else [named]
         seen: set[str] = set()
         for one in handlers:
@@ -79,22 +79,22 @@ class Handlers:
                 loads.append([handler])
         return [handler for load in reversed(loads) for handler in load]
 
-    def _names(self, handler: Task, host: str) -> list[str]:
+    def _list_names(self, handler: Task, host: str) -> list[str]:
         if "{{" not in handler.name:
-            return play_checks.handler_names(handler)
+            return play_checks.list_handler_names(handler)
         scope = self._scope(handler, host)
-        name: Any = scope.templar.value(handler.name, scope, "name")
+        name: Any = scope.templar.render(handler.name, scope, "name")
         return [str(name), *([f"{handler.role.name} : {name}"] if handler.role else [])]
 
-    def take(self, handler: Task) -> list[str]:
+    def take_hosts(self, handler: Task) -> list[str]:
         """Hosts that wait for a handler, which wait no longer."""
         for host, names in self._notified.items():
             for name in names:
-                for meant in self._named(name, host):
-                    self.owe(meant, host)
+                for meant in self._find_handlers(name, host):
+                    self.add_host(meant, host)
         self._notified.clear()
         return self._waiting.pop(id(handler), [])
 
-    def put_back(self, handler: Task, hosts: list[str]) -> None:
+    def return_hosts(self, handler: Task, hosts: list[str]) -> None:
         """Hosts that still wait for a handler."""
         self._waiting[id(handler)] = hosts

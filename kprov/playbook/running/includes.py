@@ -11,20 +11,20 @@ from kprov.playbook.model.plays import Block, Play, Task
 from kprov.playbook.running import loops, task_conditions
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
-from kprov.playbook.variables.include_variables import NOTHING, Given
+from kprov.playbook.variables.include_variables import NO_VARIABLES, IncludeVariables
 
 _ARGUMENTS_OF_INCLUDE = ("apply",)
 
 
 @dataclass
-class Included:
+class IncludedFile:
     """One file or role that some hosts include with the same arguments."""
 
     args: dict[str, Any]
     items: dict[str, Any]
     hosts: list[str] = field(default_factory=list)
 
-    def shown(self, task: Task) -> dict[str, Any]:
+    def to_result(self, task: Task) -> dict[str, Any]:
         """What the result of the include says."""
         if task.module == "include_role":
             return {"include_args": self.args, "include_variables": dict(task.keywords.get("vars") or {})}
@@ -32,28 +32,28 @@ class Included:
         return {"include": self.args.get("_raw_params") or self.args.get("file"), "include_args": rest}
 
 
-def result(results: list[task_conditions.Result]) -> task_conditions.Result:
+def combine_results(results: list[task_conditions.Result]) -> task_conditions.Result:
     """What an include says on one host: of a loop, an entry an item."""
     if results and "ansible_loop_var" not in results[0]:
         return results[0]
-    return loops.whole(results)
+    return loops.combine_results(results)
 
 
-class Includes:
+class IncludeExpander:
     """Includes of one play. What an include gives is kept by the block that stands for it."""
 
     def __init__(self, play: Play, scope: Callable[[Task, str], Scope]) -> None:
         self.play = play
         self._scope = scope
-        self._given: dict[tuple[int, str], Given] = {}
+        self._given: dict[tuple[int, str], IncludeVariables] = {}
         # Blocks are known by their identity, so they must live as long as what they give.
         self._blocks: list[Block] = []
 
-    def given(self, node: Any, host: str) -> Given:
+    def collect_variables(self, node: Any, host: str) -> IncludeVariables:
         """What includes around a node give it on a host, the inner ones win."""
         if not self._given:
-            return NOTHING
-        found = Given()
+            return NO_VARIABLES
+        found = IncludeVariables()
         for one in reversed(list(node.chain())):
             own = self._given.get((id(one), host))
             if own is not None:
@@ -61,48 +61,48 @@ class Includes:
                 found.variables.update(own.variables)
         return found
 
-    def wanted(
+    def find_included(
         self, task: Task, hosts: list[str]
-    ) -> tuple[list[Included], dict[str, str], dict[str, list[task_conditions.Result]]]:
+    ) -> tuple[list[IncludedFile], dict[str, str], dict[str, list[task_conditions.Result]]]:
         """What hosts include, errors by host, and what is said of each item on the other hosts."""
-        found: dict[str, Included] = {}
+        found: dict[str, IncludedFile] = {}
         errors: dict[str, str] = {}
         told: dict[str, list[task_conditions.Result]] = {}
         for host in hosts:
             try:
                 said: list[task_conditions.Result] = []
-                for scope, items in self._items(task, host):
-                    left_out = task_conditions.skipped(task, scope)
+                for scope, items in self._expand_items(task, host):
+                    left_out = task_conditions.check_when(task, scope)
                     if left_out is not None:
                         said.append({**left_out, **items})
                         continue
                     args = {
-                        name: value if name == "apply" else scope.templar.value(value, scope, task.module)
+                        name: value if name == "apply" else scope.templar.render(value, scope, task.module)
                         for name, value in task.args.items()
                     }
-                    included = found.setdefault(repr((args, items)), Included(args, items))
+                    included = found.setdefault(repr((args, items)), IncludedFile(args, items))
                     included.hosts.append(host)
-                    said.append({**included.shown(task), **items, "changed": False})
+                    said.append({**included.to_result(task), **items, "changed": False})
                 told[host] = said
             except TemplatingError as error:
                 errors[host] = f"{error} ({task.place})"
         return list(found.values()), errors, told
 
-    def _items(self, task: Task, host: str) -> list[tuple[Scope, dict[str, Any]]]:
+    def _expand_items(self, task: Task, host: str) -> list[tuple[Scope, dict[str, Any]]]:
         scope = self._scope(task, host)
         if not task.has_loop:
             return [(scope, {})]
         try:
-            found = loops.items(task, scope) or []
+            found = loops.find_items(task, scope) or []
         except TemplatingError:
-            if task_conditions.skipped(task, scope):
+            if task_conditions.check_when(task, scope):
                 return [(scope, {})]
             raise
-        control = loops.Control.of(task, scope)
-        scopes = loops.scopes(control, found, scope)
+        control = loops.LoopControl.from_task(task, scope)
+        scopes = loops.make_item_scopes(control, found, scope)
         return [(inner, dict(inner.layers[0].values)) for inner in scopes]
 
-    def nodes(self, task: Task, included: Included) -> list[Task | Block]:
+    def load_nodes(self, task: Task, included: IncludedFile) -> list[Task | Block]:
         """The tasks of an include, as children of a block that gives them its variables."""
         keywords = {key: value for key, value in task.keywords.items() if key in ("run_once", "delegate_to")}
         around = Block(
@@ -111,12 +111,14 @@ class Includes:
         if task.module == "include_role":
             around.keywords["vars"] = {
                 **(around.keywords.get("vars") or {}),
-                **playbook_loader.parent_roles(task),
+                **playbook_loader.parent_role_variables(task),
             }
         self._blocks.append(around)
         for host in included.hosts:
-            self._given[id(around), host] = Given(included.items, dict(task.keywords.get("vars") or {}))
+            self._given[id(around), host] = IncludeVariables(
+                included.items, dict(task.keywords.get("vars") or {})
+            )
         if task.module == "include_role":
-            return playbook_loader.include_role(included.args, self.play, around)
+            return playbook_loader.load_included_role(included.args, self.play, around)
         name = str(included.args.get("file") or included.args.get("_raw_params") or "")
-        return playbook_loader.include_tasks(playbook_loader.task_file(task, name), around)
+        return playbook_loader.load_included_tasks(playbook_loader.find_task_file(task, name), around)

@@ -12,7 +12,7 @@ from kprov.playbook.templating.templar import TemplatingError
 
 
 @dataclass(frozen=True)
-class Control:
+class LoopControl:
     """`loop_control`, templated."""
 
     var: str = "item"
@@ -24,12 +24,12 @@ class Control:
     break_when: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, task: Task, scope: Scope) -> Control:
+    def from_task(cls, task: Task, scope: Scope) -> LoopControl:
         """A task's."""
         given = task.keywords.get("loop_control")
         if not given:
             return _PLAIN
-        value = scope.templar.value
+        value = scope.templar.render
         stop = given.get("break_when") or []
         return cls(
             str(value(given.get("loop_var", "item"), scope, "loop_var")),
@@ -42,14 +42,14 @@ class Control:
         )
 
 
-_PLAIN = Control()
+_PLAIN = LoopControl()
 
 
-def items(task: Task, scope: Scope) -> list[Any] | None:
+def find_items(task: Task, scope: Scope) -> list[Any] | None:
     """What a task loops over; None when it does not."""
     for key, value in task.keywords.items():
         if key == "loop":
-            found = scope.templar.value(value, scope, "loop")
+            found = scope.templar.render(value, scope, "loop")
             if not isinstance(found, list):
                 raise TemplatingError(
                     f"The `loop` value must resolve to a 'list', not {type(found).__name__!r}: {value!r}"
@@ -57,11 +57,11 @@ def items(task: Task, scope: Scope) -> list[Any] | None:
             return found
         if key.startswith("with_"):
             kind = {"template": "templates", "include_vars": "vars"}.get(task.module, "files")
-            return scope.templar.loop_items(key[5:], value, scope, kind)
+            return scope.templar.find_loop_items(key[5:], value, scope, kind)
     return None
 
 
-def scopes(control: Control, found: list[Any], scope: Scope) -> list[Scope]:
+def make_item_scopes(control: LoopControl, found: list[Any], scope: Scope) -> list[Scope]:
     """The variables that each item is seen with."""
     made = []
     for index, item in enumerate(found):
@@ -69,12 +69,12 @@ def scopes(control: Control, found: list[Any], scope: Scope) -> list[Scope]:
         if control.index_var:
             extra.update({control.index_var: index, "ansible_index_var": control.index_var})
         if control.extended:
-            extra["ansible_loop"] = _position(control, found, index)
-        made.append(scope.above(extra))
+            extra["ansible_loop"] = _make_loop_variable(control, found, index)
+        made.append(scope.extend(extra))
     return made
 
 
-def _position(control: Control, found: list[Any], index: int) -> dict[str, Any]:
+def _make_loop_variable(control: LoopControl, found: list[Any], index: int) -> dict[str, Any]:
     position: dict[str, Any] = {
         "index": index + 1,
         "index0": index,
@@ -93,7 +93,7 @@ def _position(control: Control, found: list[Any], index: int) -> dict[str, Any]:
     return position
 
 
-def whole(results: list[dict[str, Any]]) -> dict[str, Any]:
+def combine_results(results: list[dict[str, Any]]) -> dict[str, Any]:
     """What a loop says as a whole, of its items' results."""
     if not results:
         reason = "No items in the list"
@@ -111,7 +111,7 @@ def whole(results: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def looks_back(task: Task) -> bool:
+def uses_own_results(task: Task) -> bool:
     """Whether items may depend on what an earlier one of the loop gave: then they go one by one."""
     name = task.keywords.get("register")
     if not name:

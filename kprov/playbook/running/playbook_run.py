@@ -7,19 +7,19 @@ from typing import Any
 
 from kprov.errors import InputError, UnreachableError
 from kprov.inventory import host_patterns
-from kprov.playbook.connections.module_sender import Sender
+from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.running.batch import Batch
 from kprov.playbook.running.run_state import RunState
 from kprov.playbook.templating.scope import Layer, Scope
-from kprov.playbook.variables.precedence import Variables, gathers
+from kprov.playbook.variables.precedence import Variables, gathers_facts
 from kprov.transport.agent_modules import parse_boolean
 
 
-class Run:
+class PlaybookRun:
     """Plays on an inventory."""
 
-    def __init__(self, state: RunState, variables: Variables, sender: Sender) -> None:
+    def __init__(self, state: RunState, variables: Variables, sender: ModuleSender) -> None:
         self.state = state
         self.variables = variables
         self.sender = sender
@@ -27,60 +27,60 @@ class Run:
         #: Hosts of the play whether they still take part or not, in the inventory's order.
         self.matched: list[str] = []
 
-    def play(self, play: Play) -> bool:
+    def run_play(self, play: Play) -> bool:
         """One play; False when the run must end."""
-        scope = self._scope(play)
-        self._ask(play, scope)
+        scope = self._play_scope(play)
+        self._prompt_for_variables(play, scope)
         for host in self.inventory.hosts:
             state = self.state.host(host)
-            if state.forgiven:
-                state.failed = state.by_itself = state.forgiven = False
-        hosts = self.hosts(play, scope)
+            if state.errors_cleared:
+                state.failed = state.own_failure = state.errors_cleared = False
+        hosts = self.select_hosts(play, scope)
         if not hosts:
             self.state.callbacks.no_hosts(play.name)
-            return not self.inventory.hosts or bool(self._left(list(self.inventory.hosts)))
+            return not self.inventory.hosts or bool(self._remaining_hosts(list(self.inventory.hosts)))
         for host in hosts:
             self.state.stats(host)
         self.state.callbacks.play_started(play.name, hosts)
         self.state.journal.write("play", name=play.name, hosts=hosts)
-        value = self.variables.templar.value
+        value = self.variables.templar.render
         self.state.result.play_ended = False
-        for batch in batches(hosts, value(play.keywords.get("serial"), scope, "serial"), play):
+        for batch in split_batches(hosts, value(play.keywords.get("serial"), scope, "serial"), play):
             for host in batch:
-                self.state.host(host).begin_play()
+                self.state.host(host).reset_for_play()
             self.variables.play_hosts = self.matched
-            self.variables.facts.gather = self._gatherer(play)
+            self.variables.facts.gather = self._make_fact_gatherer(play)
             for host in batch:
-                self.variables.facts.of(host).allowed |= gathers(play)
+                self.variables.facts.host_facts(host).allowed |= gathers_facts(play)
             Batch(self.state, self.variables, self.sender, play, batch).run()
-            lost = len(batch) - len(self._left(batch))
+            lost = len(batch) - len(self._remaining_hosts(batch))
             if lost == len(batch):
                 return False
             if self.state.result.play_ended:
                 break
         return True
 
-    def _left(self, hosts: list[str]) -> list[str]:
+    def _remaining_hosts(self, hosts: list[str]) -> list[str]:
         return [h for h in hosts if not self.state.host(h).failed and not self.state.host(h).unreachable]
 
-    def _scope(self, play: Play) -> Scope:
+    def _play_scope(self, play: Play) -> Scope:
         layers = [
             Layer(self.state.options.extra_vars),
             Layer(play.variables),
-            Layer(self.variables.magic("localhost"), raw=True),
+            Layer(self.variables.magic_variables("localhost"), raw=True),
         ]
         return Scope(self.variables.templar, layers)
 
-    def hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
+    def select_hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
         """The hosts of a play that still take part, in its order."""
-        wanted = self.variables.templar.value(play.hosts, scope or self._scope(play), "hosts")
+        wanted = self.variables.templar.render(play.hosts, scope or self._play_scope(play), "hosts")
         hosts = host_patterns.match_hosts(self.inventory, wanted)
         if self.state.options.limit:
             hosts = host_patterns.apply_limit(self.inventory, hosts, self.state.options.limit)
         self.matched = hosts
-        return ordered(self._left(hosts), str(play.keywords.get("order") or "inventory"))
+        return order_hosts(self._remaining_hosts(hosts), str(play.keywords.get("order") or "inventory"))
 
-    def _ask(self, play: Play, scope: Scope) -> None:
+    def _prompt_for_variables(self, play: Play, scope: Scope) -> None:
         """`vars_prompt`: what is not known from -e is asked for."""
         for entry in play.keywords.get("vars_prompt") or []:
             name = str(entry.get("name") or "")
@@ -90,7 +90,7 @@ class Run:
                 )
             if name in self.state.options.extra_vars:
                 continue
-            prompt = str(self.variables.templar.value(entry.get("prompt", name), scope, "prompt"))
+            prompt = str(self.variables.templar.render(entry.get("prompt", name), scope, "prompt"))
             default = entry.get("default")
             shown = f"{prompt} [{default}]" if default is not None else prompt
             echo = not parse_boolean(entry.get("private"), default=True)
@@ -100,7 +100,7 @@ class Run:
                 raise InputError(f"{name}: the two answers differ", field="vars_prompt")
             play.variables[name] = typed or default or ""
 
-    def _gatherer(self, play: Play) -> Any:
+    def _make_fact_gatherer(self, play: Play) -> Any:
         options = {
             name: play.keywords[keyword]
             for keyword, name in (
@@ -113,7 +113,7 @@ class Run:
 
         def gather(host: str, names: frozenset[str]) -> dict[str, Any]:
             scope = Scope(self.variables.templar, self.variables.host_layers(host))
-            become = self.sender.become(Task({}, play), scope, host, host)
+            become = self.sender.find_become(Task({}, play), scope, host, host)
             wanted = {"_names": sorted(names)} if names and not options else {}
             item = {"args": {**options, **wanted}}
             result = self.sender.send(host, become, "setup", [item])[0]
@@ -125,7 +125,7 @@ class Run:
         return gather
 
 
-def ordered(hosts: list[str], order: str) -> list[str]:
+def order_hosts(hosts: list[str], order: str) -> list[str]:
     """Hosts in the order that a play's `order` names."""
     match order:
         case "reverse_inventory":
@@ -139,7 +139,7 @@ def ordered(hosts: list[str], order: str) -> list[str]:
     return hosts
 
 
-def batches(hosts: list[str], serial: Any, play: Play) -> list[list[str]]:
+def split_batches(hosts: list[str], serial: Any, play: Play) -> list[list[str]]:
     """Hosts by `serial`: a number, a percentage or a list of them; 0 or none is all."""
     sizes = serial if isinstance(serial, list) else [serial]
     found: list[list[str]] = []

@@ -8,11 +8,11 @@ from kprov.inventory import secrets
 from kprov.playbook.actions import run_actions
 from kprov.playbook.model.plays import Task
 from kprov.playbook.results import changes
-from kprov.playbook.results.journal import DONE, keepable
+from kprov.playbook.results.journal import DONE, has_no_secret
 from kprov.playbook.running.handlers import Handlers
 from kprov.playbook.running.run_state import RunState
-from kprov.playbook.running.task_executor import Executor
-from kprov.playbook.running.task_selection import shown
+from kprov.playbook.running.task_executor import TaskExecutor
+from kprov.playbook.running.task_selection import display_name
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
 from kprov.playbook.variables.precedence import Variables
@@ -24,11 +24,11 @@ _KEPT = ("changed", "failed", "skipped", "unreachable", "attempts")
 Result = dict[str, Any]
 
 
-class Recorder:
+class ResultRecorder:
     """Takes in results of one play's tasks; every method is called with the run's lock held."""
 
     def __init__(
-        self, state: RunState, variables: Variables, executor: Executor, handlers: Handlers, scope: Any
+        self, state: RunState, variables: Variables, executor: TaskExecutor, handlers: Handlers, scope: Any
     ) -> None:
         self.state = state
         self.variables = variables
@@ -36,37 +36,37 @@ class Recorder:
         self.handlers = handlers
         self.scope = scope
 
-    def take(
+    def record(
         self, task: Task, host: str, result: Result, seconds: float, *, key: str, others: list[str]
     ) -> str:
         """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
-        hidden = self._hidden(task, host) or any(
+        hidden = self._is_hidden(task, host) or any(
             one.get("_ansible_no_log") for one in task.item_results(result)
         )
-        name = self.titled(task, host)
-        if self.state.options.plan and result.get("failed") and self._changes_before(host):
-            result = _unforeseen(result, hidden=hidden)
-        self._remember(task, host, result, others)
-        outcome = self._outcome(task, host, result)
-        self._role_begins(task, host, outcome)
+        name = self.render_title(task, host)
+        if self.state.options.plan and result.get("failed") and self._has_changes(host):
+            result = _mark_unforeseen(result, hidden=hidden)
+        self._store_variables(task, host, result, others)
+        outcome = self._find_outcome(task, host, result)
+        self._mark_role_started(task, host, outcome)
         stats = self.state.stats(host)
         if outcome == "unreachable":
             self.state.host(host).unreachable = True
         elif outcome == "failed":
-            self._failed(task, host, result)
+            self._mark_failed(task, host, result)
         elif outcome == "changed":
-            self._notify(task, host, result, others)
+            self._notify_handlers(task, host, result, others)
             if not hidden:
-                self._changed_files(task, host, result)
-        elif outcome == "ok" and key and self._cut_short(host, key):
+                self._add_changed_files(task, host, result)
+        elif outcome == "ok" and key and self._was_interrupted(host, key):
             # It was done by a run that could not tell any more: its handlers were never notified.
-            self._notify(task, host, result, others, every=True)
+            self._notify_handlers(task, host, result, others, every=True)
         if outcome in ("changed", "skipped"):
-            found = changes.of_result(task, name, host, result, hidden=hidden)
+            found = changes.find_changes(task, name, host, result, hidden=hidden)
             self.state.result.changes += found
-        _count(stats, outcome, result)
+        _count_outcome(stats, outcome, result)
         if outcome in ("failed", "unreachable"):
-            message = HIDDEN if hidden and outcome == "failed" else said(result)
+            message = HIDDEN if hidden and outcome == "failed" else describe_failure(result)
             self.state.result.errors.append(
                 {
                     "host": host,
@@ -77,35 +77,37 @@ class Recorder:
                 }
             )
         if key:
-            self._journal(task, host, result, outcome, seconds, key, hidden=hidden)
+            self._write_journal(task, host, result, outcome, seconds, key, hidden=hidden)
         self.state.callbacks.host_done(
-            host, name, outcome, censored(task, result) if hidden else result, seconds, task.place
+            host, name, outcome, censor_result(task, result) if hidden else result, seconds, task.place
         )
         return outcome
 
-    def recalled(self, task: Task, host: str, entry: dict[str, Any], key: str, others: list[str]) -> None:
+    def record_earlier_result(
+        self, task: Task, host: str, entry: dict[str, Any], key: str, others: list[str]
+    ) -> None:
         """A task that an earlier run finished: what it gave is known again, nothing is done."""
         result: Result = entry.get("result") or {"changed": entry["outcome"] == "changed"}
-        self._remember(task, host, result, others)
-        self._role_begins(task, host, entry["outcome"])
+        self._store_variables(task, host, result, others)
+        self._mark_role_started(task, host, entry["outcome"])
         if entry["outcome"] == "changed":
-            self._notify(task, host, result, others)
+            self._notify_handlers(task, host, result, others)
         stats = self.state.stats(host)
         stats.skipped += entry["outcome"] == "skipped"
         stats.ok += entry["outcome"] != "skipped"
         self.state.journal.write("task", **{k: v for k, v in entry.items() if k not in ("time", "event")})
 
-    def _role_begins(self, task: Task, host: str, outcome: str) -> None:
+    def _mark_role_started(self, task: Task, host: str, outcome: str) -> None:
         if task.role is not None and task.role.once and outcome not in ("skipped", "unreachable"):
             self.state.host(host).begun_roles |= {task.role.key}
 
-    def _changes_before(self, host: str) -> bool:
+    def _has_changes(self, host: str) -> bool:
         return any(change.host == host for change in self.state.result.changes)
 
-    def _outcome(self, task: Task, host: str, result: Result) -> str:
+    def _find_outcome(self, task: Task, host: str, result: Result) -> str:
         def ignores(keyword: str) -> bool:
             return parse_boolean(
-                self.variables.templar.value(task.get(keyword, False), self.scope(task, host), keyword)
+                self.variables.templar.render(task.get(keyword, False), self.scope(task, host), keyword)
             )
 
         if result.get("unreachable"):
@@ -116,25 +118,25 @@ class Recorder:
             return "skipped"
         return "changed" if result.get("changed") else "ok"
 
-    def _failed(self, task: Task, host: str, result: Result) -> None:
-        self.state.host(host).failed = self.state.host(host).by_itself = True
+    def _mark_failed(self, task: Task, host: str, result: Result) -> None:
+        self.state.host(host).failed = self.state.host(host).own_failure = True
         self.variables.registered.setdefault(host, {}).update(
             ansible_failed_result=result,
             ansible_failed_task={"name": task.name, "action": task.action, "args": {}},
         )
 
-    def _remember(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+    def _store_variables(self, task: Task, host: str, result: Result, others: list[str]) -> None:
         register = task.keywords.get("register")
         for one in [host, *others]:
-            self._facts(task, one, result)
+            self._store_facts(task, one, result)
             if register:
-                self.variables.registered.setdefault(one, {})[register] = _public(task, result)
-        self._inventory(task, host, result, others)
+                self.variables.registered.setdefault(one, {})[register] = _remove_private_keys(task, result)
+        self._update_inventory(task, host, result, others)
         for item in task.item_results(result):
             if "ansible_stats" in item:
-                self._stats(host, item["ansible_stats"])
+                self._update_stats(host, item["ansible_stats"])
 
-    def _facts(self, task: Task, host: str, result: Result) -> None:
+    def _store_facts(self, task: Task, host: str, result: Result) -> None:
         delegated = result.get("_ansible_delegated_vars")
         if delegated and parse_boolean(task.get("delegate_facts", False)):
             host = delegated["ansible_delegated_host"]
@@ -145,13 +147,13 @@ class Recorder:
             if one.get("_set"):
                 self.variables.registered.setdefault(host, {}).update(facts)
                 if one.get("_cached"):
-                    self.variables.facts.of(host).learn(facts)
+                    self.variables.facts.host_facts(host).add(facts)
             elif one.get("_include_vars"):
                 self.variables.included.setdefault(host, {}).update(facts)
             else:
-                self.variables.facts.of(host).learn(facts)
+                self.variables.facts.host_facts(host).add(facts)
 
-    def _inventory(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+    def _update_inventory(self, task: Task, host: str, result: Result, others: list[str]) -> None:
         inventory = self.variables.inventory
         for one in task.item_results(result):
             added = one.get("add_host")
@@ -169,9 +171,9 @@ class Recorder:
                 for member in [host, *others]:
                     inventory.add_host(member, one["add_group"])
             if added or one.get("add_group"):
-                self.variables.forget()
+                self.variables.clear_inventory_cache()
 
-    def _stats(self, host: str, stats: dict[str, Any]) -> None:
+    def _update_stats(self, host: str, stats: dict[str, Any]) -> None:
         where = self.state.result.custom.setdefault(host if stats["per_host"] else "_run", {})
         for name, value in stats["data"].items():
             old = where.get(name)
@@ -182,13 +184,13 @@ class Recorder:
             else:
                 where[name] = value
 
-    def _cut_short(self, host: str, key: str) -> bool:
-        return self.state.earlier is not None and (host, key) in self.state.earlier.begun
+    def _was_interrupted(self, host: str, key: str) -> bool:
+        return self.state.earlier_run is not None and (host, key) in self.state.earlier_run.started_tasks
 
-    def _notify(
+    def _notify_handlers(
         self, task: Task, host: str, result: Result, others: list[str], *, every: bool = False
     ) -> None:
-        if not task.collected("notify"):
+        if not task.collect_keyword("notify"):
             return
         scopes: list[Scope] | None = None
         if task.has_loop and "results" in result:
@@ -200,14 +202,14 @@ class Recorder:
             ]
         self.handlers.notify(task, [host, *others], scopes)
 
-    def _changed_files(self, task: Task, host: str, result: Result) -> None:
+    def _add_changed_files(self, task: Task, host: str, result: Result) -> None:
         for one in task.item_results(result):
             about = one.get("_about") or {}
             path = one.get("dest") or one.get("path") or about.get("dest") or about.get("path")
             if one.get("changed") and isinstance(path, str):
                 self.state.result.changed_files.setdefault(host, []).append(path)
 
-    def _journal(
+    def _write_journal(
         self, task: Task, host: str, result: Result, outcome: str, seconds: float, key: str, *, hidden: bool
     ) -> None:
         kept: dict[str, Any] = {}
@@ -215,7 +217,7 @@ class Recorder:
             "ansible_facts" in one for one in task.item_results(result)
         )
         if needed and outcome in DONE and task.module not in run_actions.ACTIONS:
-            if hidden or not keepable(result):
+            if hidden or not has_no_secret(result):
                 self.state.journal.write("done", host=host, key=key)
                 return
             kept = {"result": result}
@@ -224,31 +226,31 @@ class Recorder:
             durable=outcome in ("failed", "unreachable"),
             host=host,
             key=key,
-            task=shown(task),
+            task=display_name(task),
             place=task.place,
             outcome=outcome,
             seconds=round(seconds, 4),
             **kept,
         )
 
-    def titled(self, task: Task, host: str) -> str:
+    def render_title(self, task: Task, host: str) -> str:
         """A task's name as a host sees it."""
-        name = shown(task)
+        name = display_name(task)
         if "{{" not in name:
             return name
         try:
-            return str(self.variables.templar.value(name, self.scope(task, host)))
+            return str(self.variables.templar.render(name, self.scope(task, host)))
         except TemplatingError:
             return name
 
-    def _hidden(self, task: Task, host: str) -> bool:
+    def _is_hidden(self, task: Task, host: str) -> bool:
         try:
-            return self.executor.calls.no_log(task, self.scope(task, host))
+            return self.executor.calls.is_no_log(task, self.scope(task, host))
         except TemplatingError:
             return True
 
 
-def _public(task: Task, result: Result) -> Result:
+def _remove_private_keys(task: Task, result: Result) -> Result:
     """A result as it is registered: without what the engine keeps for itself."""
     found = {key: value for key, value in result.items() if not key.startswith("_")}
     if task.has_loop and "results" in found:
@@ -258,16 +260,16 @@ def _public(task: Task, result: Result) -> Result:
     return found
 
 
-def _unforeseen(result: Result, *, hidden: bool) -> Result:
+def _mark_unforeseen(result: Result, *, hidden: bool) -> Result:
     """A failure of a plan's look as a change that cannot be known yet."""
     for one in [*(result.get("results") or []), result]:
         if isinstance(one, dict) and one.get("failed"):
-            reason = HIDDEN if hidden else said(one)
+            reason = HIDDEN if hidden else describe_failure(one)
             one.update(failed=False, changed=True, unforeseen=reason)
     return result
 
 
-def _count(stats: Any, outcome: str, result: Result) -> None:
+def _count_outcome(stats: Any, outcome: str, result: Result) -> None:
     if outcome == "unreachable":
         stats.unreachable += 1
     elif outcome == "failed":
@@ -280,7 +282,7 @@ def _count(stats: Any, outcome: str, result: Result) -> None:
         stats.ignored += outcome == "ignored"
 
 
-def censored(task: Task, result: Result) -> Result:
+def censor_result(task: Task, result: Result) -> Result:
     """What may be seen of a no_log task's result."""
     shown: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
     if task.has_loop and "results" in result:
@@ -291,12 +293,12 @@ def censored(task: Task, result: Result) -> Result:
     return shown
 
 
-def said(result: Result) -> str:
+def describe_failure(result: Result) -> str:
     """Why a task failed: its message, and the end of what its program said."""
     for one in result.get("results") or []:
         # Other modules have results of their own under this name.
         if isinstance(one, dict) and one.get("failed"):
-            return said(one)
+            return describe_failure(one)
     message = result.get("msg")
     parts = ["" if message is None else str(message)]
     program = result.get("stderr") or result.get("stdout")

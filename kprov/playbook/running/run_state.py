@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kprov.playbook.model.plays import Node, Task
-from kprov.playbook.results.journal import Journal, Memory
+from kprov.playbook.results.journal import EarlierRun, Journal
 from kprov.playbook.results.run_result import Callbacks, HostStats, RunOptions, RunResult
 
 
@@ -17,25 +17,25 @@ class HostState:
 
     failed: bool = False
     #: Whether a task of its own failed; else it counts as failed because another host did.
-    by_itself: bool = False
+    own_failure: bool = False
     unreachable: bool = False
     ended: bool = False
     #: `meta: clear_host_errors`: in the next play the host takes part again.
-    forgiven: bool = False
+    errors_cleared: bool = False
     #: Roles that `meta: end_role` ended, by identity.
     ended_roles: frozenset[int] = frozenset()
     #: Keys of roles of which a task was not skipped; and of those that then came to their end.
     begun_roles: frozenset[tuple[str, ...]] = frozenset()
     done_roles: frozenset[tuple[str, ...]] = frozenset()
 
-    def begin_play(self) -> None:
+    def reset_for_play(self) -> None:
         """What is known of an earlier play's roles, and that the host was sent out of it, is forgotten."""
         self.ended = False
         self.ended_roles = frozenset()
         self.begun_roles = self.done_roles = frozenset()
 
     @property
-    def out(self) -> bool:
+    def is_out(self) -> bool:
         """Whether the host takes no part at present."""
         return self.failed or self.unreachable or self.ended
 
@@ -49,15 +49,15 @@ class RunState:
         callbacks: Callbacks,
         result: RunResult,
         journal: Journal,
-        memory: Memory | None,
+        memory: EarlierRun | None,
     ) -> None:
         self.options = options
         self.callbacks = callbacks
         self.result = result
         self.journal = journal
-        self.memory = memory
+        self.resumed_run = memory
         #: The run before this one, for the handlers that it still owes; the memory itself when it goes on.
-        self.earlier = memory
+        self.earlier_run = memory
         #: Held while results are taken in and callbacks told.
         self.lock = threading.RLock()
         #: False until --start-at-task's task is met.
@@ -74,11 +74,11 @@ class RunState:
         found = self._hosts.get(name)
         return self._hosts.setdefault(name, HostState()) if found is None else found
 
-    def alive(self, hosts: Iterable[str]) -> list[str]:
+    def active_hosts(self, hosts: Iterable[str]) -> list[str]:
         """Hosts that still take part."""
-        return [name for name in hosts if not self.host(name).out]
+        return [name for name in hosts if not self.host(name).is_out]
 
-    def in_role(self, hosts: list[str], node: Node) -> list[str]:
+    def filter_by_role(self, hosts: list[str], node: Node) -> list[str]:
         """Hosts for which a node's role has neither been ended nor, where it runs once, been done before."""
         role = node.role
         if role is None:
@@ -88,11 +88,11 @@ class RunState:
             left = [host for host in left if role.key not in self.host(host).done_roles]
         return left
 
-    def lost(self, hosts: Iterable[str]) -> list[str]:
+    def lost_hosts(self, hosts: Iterable[str]) -> list[str]:
         """Hosts that failed or were lost."""
         return [name for name in hosts if self.host(name).failed or self.host(name).unreachable]
 
-    def set_aside(self, hosts: Mapping[str, str]) -> None:
+    def mark_unreachable(self, hosts: Mapping[str, str]) -> None:
         """Hosts that cannot be reached before the run begins, each with the reason."""
         for name, reason in hosts.items():
             self.host(name).unreachable = True
@@ -100,11 +100,11 @@ class RunState:
             error = {"host": name, "task": "reach", "outcome": "unreachable", "message": reason, "place": ""}
             self.result.errors.append(error)
 
-    def unreachable(self) -> list[str]:
+    def unreachable_hosts(self) -> list[str]:
         """Hosts that were lost, or never reached."""
         return [name for name, state in self._hosts.items() if state.unreachable]
 
-    def failed(self) -> list[str]:
+    def failed_hosts(self) -> list[str]:
         """Hosts of which a task failed and was not rescued."""
         return [name for name, state in self._hosts.items() if state.failed and not state.unreachable]
 

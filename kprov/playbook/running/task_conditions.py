@@ -11,10 +11,10 @@ from kprov.playbook.templating.templar import TemplatingError
 Result = dict[str, Any]
 
 
-def skipped(task: Task, scope: Scope) -> Result | None:
+def check_when(task: Task, scope: Scope) -> Result | None:
     """The result of a task whose `when` is not met; None when it runs."""
-    for condition in task.collected("when"):
-        if not scope.templar.test(condition, scope, "when"):
+    for condition in task.collect_keyword("when"):
+        if not scope.templar.evaluate_condition(condition, scope, "when"):
             return {
                 "changed": False,
                 "skipped": True,
@@ -24,29 +24,29 @@ def skipped(task: Task, scope: Scope) -> Result | None:
     return None
 
 
-def seen(task: Task, scope: Scope, result: Result) -> Scope:
+def scope_with_result(task: Task, scope: Scope, result: Result) -> Scope:
     """The variables of a task with its own result registered."""
     name = task.keywords.get("register")
-    return scope.above({name: result}) if name else scope
+    return scope.extend({name: result}) if name else scope
 
 
-def judged(task: Task, scope: Scope, result: Result) -> Result:
+def apply_result_conditions(task: Task, scope: Scope, result: Result) -> Result:
     """A result after changed_when and failed_when."""
     if "failed" not in result:
         result["failed"] = result.get("rc") not in (None, 0, "0")
     result.setdefault("changed", False)
-    if timed_out(result):
+    if has_timed_out(result):
         return result
     if "skipped" in result or not ("changed_when" in task.keywords or "failed_when" in task.keywords):
         return result
     keyword = "changed"
     try:
-        where = seen(task, scope, result)
+        where = scope_with_result(task, scope, result)
         if task.keywords.get("changed_when") not in (None, []):
-            result["changed"] = _all(task.keywords["changed_when"], where, "changed_when")
+            result["changed"] = _are_all_true(task.keywords["changed_when"], where, "changed_when")
         keyword = "failed"
         if task.keywords.get("failed_when") not in (None, []):
-            result["failed"] = result["failed_when_result"] = _all(
+            result["failed"] = result["failed_when_result"] = _are_all_true(
                 task.keywords["failed_when"], where, "failed_when"
             )
             if not result["failed"] and "exception" in result:
@@ -57,26 +57,26 @@ def judged(task: Task, scope: Scope, result: Result) -> Result:
     return result
 
 
-def timed_out(result: Result) -> bool:
+def has_timed_out(result: Result) -> bool:
     """Whether the keyword `timeout` ended it: it failed then, whatever failed_when and until say."""
     return isinstance(result.get("timedout"), dict)
 
 
-def expected(task: Task, scope: Scope, result: Result) -> bool:
+def is_until_met(task: Task, scope: Scope, result: Result) -> bool:
     """Whether `until` is met; without one, whether the task did not fail."""
     if task.keywords.get("until") is None:
         return not result.get("failed")
-    return _all(task.keywords["until"], seen(task, scope, result), "until")
+    return _are_all_true(task.keywords["until"], scope_with_result(task, scope, result), "until")
 
 
-def attempts(task: Task, scope: Scope) -> int:
+def count_attempts(task: Task, scope: Scope) -> int:
     """How often a task is tried at most: 1 without until and retries, 1 + 3 with until alone."""
     retries = task.keywords.get("retries")
     if retries is not None:
-        return 1 + max(0, int(scope.templar.value(retries, scope, "retries")))
+        return 1 + max(0, int(scope.templar.render(retries, scope, "retries")))
     return 4 if task.keywords.get("until") is not None else 1
 
 
-def _all(conditions: Any, scope: Scope, what: str) -> bool:
+def _are_all_true(conditions: Any, scope: Scope, what: str) -> bool:
     listed = conditions if isinstance(conditions, list) else [conditions]
-    return all(scope.templar.test(condition, scope, what) for condition in listed)
+    return all(scope.templar.evaluate_condition(condition, scope, what) for condition in listed)

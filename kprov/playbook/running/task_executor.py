@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError, KprovError, NoPythonError, PreflightError, UnreachableError
-from kprov.playbook.actions.call import Call, Remote
-from kprov.playbook.connections.module_sender import Sender
+from kprov.playbook.actions.call import Call, ModuleCall
+from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.loading import templated_action
 from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.results.run_result import Callbacks
@@ -16,7 +16,7 @@ from kprov.playbook.running import async_tasks, call_builder, loops, task_condit
 from kprov.playbook.running.task_conditions import Result
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
-from kprov.playbook.variables.include_variables import Given
+from kprov.playbook.variables.include_variables import IncludeVariables
 from kprov.playbook.variables.precedence import Variables
 from kprov.transport.agent_modules import ArgumentError
 from kprov.transport.options.host_options import Become
@@ -24,57 +24,57 @@ from kprov.transport.options.host_options import Become
 Retry = Callable[[str, Task, int, int], None]
 
 
-class Executor:
+class TaskExecutor:
     """Runs tasks of one play. `retried(host, task, attempt, left)` hears of tasks that are tried again."""
 
     def __init__(
-        self, variables: Variables, sender: Sender, play: Play, callbacks: Callbacks, retried: Retry
+        self, variables: Variables, sender: ModuleSender, play: Play, callbacks: Callbacks, retried: Retry
     ) -> None:
         self.variables = variables
         self.sender = sender
         self.play = play
         self.retried = retried
-        self.calls = call_builder.Calls(variables, sender, callbacks)
+        self.calls = call_builder.CallBuilder(variables, sender, callbacks)
 
-    def run(self, task: Task, host: str, include: Given | None = None) -> Result:
+    def run(self, task: Task, host: str, include: IncludeVariables | None = None) -> Result:
         """The task's result; never raises for what a task or host can do wrong (failed, unreachable)."""
-        scope = self.variables.scope(host, self.play, task, include=include)
+        scope = self.variables.task_scope(host, self.play, task, include=include)
         try:
-            return self._run(task, host, scope)
+            return self._run_task(task, host, scope)
         except (UnreachableError, PreflightError) as error:
             return {"changed": False, "unreachable": True, "msg": error.reason}
         except NoPythonError as error:
             return {"changed": False, "failed": True, "msg": error.reason}
         except (KprovError, ArgumentError, OSError) as error:
-            return _failure(task, error)
+            return _failure_result(task, error)
 
-    def _run(self, task: Task, host: str, scope: Scope) -> Result:
+    def _run_task(self, task: Task, host: str, scope: Scope) -> Result:
         if not task.has_loop:
-            return self._batch(task, host, [scope])[0]
+            return self._run_scopes(task, host, [scope])[0]
         try:
-            found = loops.items(task, scope)
+            found = loops.find_items(task, scope)
         except TemplatingError:
             # Ansible looks at `when` first where the loop cannot be made.
-            skipped = task_conditions.skipped(task, scope)
+            skipped = task_conditions.check_when(task, scope)
             if skipped is not None:
                 return skipped
             raise
         if not found:
-            return loops.whole([])
-        control = loops.Control.of(task, scope)
-        return loops.whole(self._items(task, host, control, found, scope))
+            return loops.combine_results([])
+        control = loops.LoopControl.from_task(task, scope)
+        return loops.combine_results(self._run_items(task, host, control, found, scope))
 
-    def _items(
-        self, task: Task, host: str, control: loops.Control, found: list[Any], scope: Scope
+    def _run_items(
+        self, task: Task, host: str, control: loops.LoopControl, found: list[Any], scope: Scope
     ) -> list[Result]:
-        scopes = loops.scopes(control, found, scope)
+        scopes = loops.make_item_scopes(control, found, scope)
         one_by_one = bool(
             control.pause
             or control.break_when
-            or task_conditions.attempts(task, scope) > 1
-            or call_builder.is_local(task)
+            or task_conditions.count_attempts(task, scope) > 1
+            or call_builder.is_run_action(task)
             or templated_action.is_templated(task)
-            or loops.looks_back(task)
+            or loops.uses_own_results(task)
         )
         results: list[Result] = []
         facts: dict[str, Any] = {}
@@ -87,19 +87,21 @@ class Executor:
                 if (results and task.keywords.get("register"))
                 else facts
             )
-            here = [inner.above(known) for inner in part] if known and one_by_one else part
-            for inner, result in zip(here, self._batch(task, host, here), strict=True):
-                results.append(self._labelled(control, found, len(results), inner, result))
+            here = [inner.extend(known) for inner in part] if known and one_by_one else part
+            for inner, result in zip(here, self._run_scopes(task, host, here), strict=True):
+                results.append(self._add_loop_variables(control, found, len(results), inner, result))
                 facts.update(result.get("ansible_facts") or {})
             if control.break_when and all(
-                scope.templar.test(stop, task_conditions.seen(task, here[0], results[-1]), "break_when")
+                scope.templar.evaluate_condition(
+                    stop, task_conditions.scope_with_result(task, here[0], results[-1]), "break_when"
+                )
                 for stop in control.break_when
             ):
                 break
         return results
 
-    def _labelled(
-        self, control: loops.Control, found: list[Any], index: int, scope: Scope, result: Result
+    def _add_loop_variables(
+        self, control: loops.LoopControl, found: list[Any], index: int, scope: Scope, result: Result
     ) -> Result:
         result.update({control.var: found[index], "ansible_loop_var": control.var})
         if control.index_var:
@@ -108,38 +110,38 @@ class Executor:
             result["ansible_loop"] = scope["ansible_loop"]
         if control.label is not None:
             try:
-                result["_ansible_item_label"] = scope.templar.value(control.label, scope, "label")
+                result["_ansible_item_label"] = scope.templar.render(control.label, scope, "label")
             except TemplatingError as error:
                 result.update(failed=True, msg=f"Failed to template loop_control.label: {error}")
         return result
 
-    def _batch(self, task: Task, host: str, scopes: list[Scope]) -> list[Result]:
+    def _run_scopes(self, task: Task, host: str, scopes: list[Scope]) -> list[Result]:
         """Results of items, all in one message to the host where the module is one of the agent's."""
         results: list[Result | None] = [
-            _guard(task, task_conditions.skipped, task, inner) for inner in scopes
+            _catch_failure(task, task_conditions.check_when, task, inner) for inner in scopes
         ]
         todo = [index for index, result in enumerate(results) if result is None]
-        if todo and task_conditions.attempts(task, scopes[todo[0]]) > 1:
+        if todo and task_conditions.count_attempts(task, scopes[todo[0]]) > 1:
             for index in todo:
-                results[index] = _guard(task, self._until, task, host, scopes[index])
+                results[index] = _catch_failure(task, self._retry_until, task, host, scopes[index])
         elif todo:
-            done = self._once(task, host, [scopes[index] for index in todo])
+            done = self._run_once(task, host, [scopes[index] for index in todo])
             for index, result in zip(todo, done, strict=True):
-                results[index] = task_conditions.judged(task, scopes[index], result)
+                results[index] = task_conditions.apply_result_conditions(task, scopes[index], result)
         return [result or {} for result in results]
 
-    def _until(self, task: Task, host: str, scope: Scope) -> Result:
-        tries = task_conditions.attempts(task, scope)
-        delay = float(scope.templar.value(task.keywords.get("delay", 5), scope, "delay"))
+    def _retry_until(self, task: Task, host: str, scope: Scope) -> Result:
+        tries = task_conditions.count_attempts(task, scope)
+        delay = float(scope.templar.render(task.keywords.get("delay", 5), scope, "delay"))
         result: Result = {}
         for attempt in range(1, tries + 1):
-            result = self._once(task, host, [scope])[0]
+            result = self._run_once(task, host, [scope])[0]
             result["attempts"] = attempt
-            result = task_conditions.judged(task, scope, result)
-            if task_conditions.timed_out(result):
+            result = task_conditions.apply_result_conditions(task, scope, result)
+            if task_conditions.has_timed_out(result):
                 del result["attempts"]
                 return result
-            if result.get("skipped") or task_conditions.expected(task, scope, result):
+            if result.get("skipped") or task_conditions.is_until_met(task, scope, result):
                 return result
             if self.variables.options.plan:
                 break
@@ -148,52 +150,57 @@ class Executor:
                 time.sleep(max(delay, 0))
         return {**result, "failed": True, "attempts": tries - 1}
 
-    def _once(self, task: Task, host: str, scopes: list[Scope]) -> list[Result]:
+    def _run_once(self, task: Task, host: str, scopes: list[Scope]) -> list[Result]:
         results: list[Any] = [None] * len(scopes)
-        remote: list[tuple[int, Call, list[Remote]]] = []
+        remote: list[tuple[int, Call, list[ModuleCall]]] = []
         for index, scope in enumerate(scopes):
-            results[index] = _guard(task, self._prepare, task, host, scope, index, remote)
-        for (address, become, module), members in self._routes(remote).items():
-            self._send(task, address, become, module, members, results)
+            results[index] = _catch_failure(task, self._prepare, task, host, scope, index, remote)
+        for (address, become, module), members in self._group_by_route(remote).items():
+            self._send_calls(task, address, become, module, members, results)
         return [result or {} for result in results]
 
     def _prepare(
-        self, task: Task, host: str, scope: Scope, index: int, remote: list[tuple[int, Call, list[Remote]]]
+        self,
+        task: Task,
+        host: str,
+        scope: Scope,
+        index: int,
+        remote: list[tuple[int, Call, list[ModuleCall]]],
     ) -> Result | None:
-        call = self.calls.call(task, host, scope)
-        done, wanted = self.calls.prepared(call)
+        call = self.calls.build_call(task, host, scope)
+        done, wanted = self.calls.prepare_call(call)
         if done is None:
             remote.append((index, call, wanted))
         return done
 
-    def _routes(
-        self, remote: list[tuple[int, Call, list[Remote]]]
-    ) -> dict[tuple[str, Become | None, str], list[tuple[int, Call, list[Remote]]]]:
+    def _group_by_route(
+        self, remote: list[tuple[int, Call, list[ModuleCall]]]
+    ) -> dict[tuple[str, Become | None, str], list[tuple[int, Call, list[ModuleCall]]]]:
         """Items by where they go: nearly always all in one message."""
-        routes: dict[tuple[str, Become | None, str], list[tuple[int, Call, list[Remote]]]] = {}
+        routes: dict[tuple[str, Become | None, str], list[tuple[int, Call, list[ModuleCall]]]] = {}
         for index, call, wanted in remote:
             module = wanted[0].module if wanted else ""
             routes.setdefault((call.address, call.become, module), []).append((index, call, wanted))
         return routes
 
-    def _send(
+    def _send_calls(
         self,
         task: Task,
         address: str,
         become: Become | None,
         module: str,
-        members: list[tuple[int, Call, list[Remote]]],
+        members: list[tuple[int, Call, list[ModuleCall]]],
         results: list[Any],
     ) -> None:
         items, contents = [], {}
         for _, call, wanted in members:
             for one in wanted:
-                items.append(call.item(one.args))
+                items.append(call.make_item(one.args))
                 contents.update(one.contents)
         first = members[0][1]
         answers: list[Result] = []
         if items and first.background[0]:
-            answers = async_tasks.run(self.sender, first, module, items, contents)
+            answers = async_tasks.run_async(self.sender, first, module, items, contents)
         elif items:
             answers = self.sender.send(
                 address, become, module, items, contents, check=first.check, diff=first.diff
@@ -204,27 +211,27 @@ class Executor:
                     answer.setdefault(f"{name}_lines", answer[name].splitlines())
         for index, call, wanted in members:
             mine, answers = answers[: len(wanted)], answers[len(wanted) :]
-            result = mine[0] if len(wanted) == 1 else _joined(call, mine)
-            results[index] = self.calls.finished(call, result)
+            result = mine[0] if len(wanted) == 1 else _join_results(call, mine)
+            results[index] = self.calls.finish_call(call, result)
 
 
-def _guard(task: Task, function: Callable[..., Result | None], *arguments: Any) -> Result | None:
+def _catch_failure(task: Task, function: Callable[..., Result | None], *arguments: Any) -> Result | None:
     try:
         return function(*arguments)
     except (UnreachableError, PreflightError, NoPythonError):
         raise
     except (KprovError, ArgumentError, OSError) as error:
-        return _failure(task, error)
+        return _failure_result(task, error)
 
 
-def _failure(task: Task, error: Exception) -> Result:
+def _failure_result(task: Task, error: Exception) -> Result:
     named = isinstance(error, (TemplatingError, InputError))
     extra = error.result if isinstance(error, ArgumentError) else {}
     text = f"{error} ({task.place})" if named else str(error)
     return {"changed": False, **extra, "failed": True, "msg": text}
 
 
-def _joined(call: Call, results: list[Result]) -> Result:
+def _join_results(call: Call, results: list[Result]) -> Result:
     """One result for a folder that was copied file by file."""
     failed = next((result for result in results if result.get("failed")), None)
     if failed:

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Collection, Iterable
 
 from kprov import suggestions
-from kprov.playbook.loading.play_checks import walk
+from kprov.playbook.loading.play_checks import walk_tasks
 from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.results.run_result import RunOptions
 from kprov.playbook.running.run_state import RunState
@@ -15,19 +15,19 @@ from kprov.playbook.running.run_state import RunState
 SPECIAL = ("all", "always", "never", "tagged", "untagged")
 
 
-def shown(task: Task) -> str:
+def display_name(task: Task) -> str:
     """A task's name as it is shown: with its role's."""
     name = task.name or task.module
     return f"{task.role.name} : {name}" if task.role else name
 
 
-def tags_of(plays: Iterable[Play]) -> set[str]:
+def collect_tags(plays: Iterable[Play]) -> set[str]:
     """Tags of the plays' tasks; those of files that are included while the play runs are not known."""
-    tasks = (task for play in plays for section in play.sections for task in walk(section))
+    tasks = (task for play in plays for section in play.sections for task in walk_tasks(section))
     return {tag for task in tasks for tag in task.tags}
 
 
-def unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
+def find_unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
     """A message for each tag of --tags and --skip-tags that is not among the known ones."""
     return [
         f"{option}: no task has the tag {tag!r}{suggestions.hint(tag, known)}"
@@ -37,7 +37,7 @@ def unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
     ]
 
 
-def by_tags(tags: set[str], options: RunOptions) -> bool:
+def matches_tags(tags: set[str], options: RunOptions) -> bool:
     """Whether tags let a task run: Ansible's always, never, all, tagged and untagged."""
     wanted, unwanted = set(options.tags or ("all",)), set(options.skip_tags)
     run = (
@@ -55,12 +55,14 @@ def by_tags(tags: set[str], options: RunOptions) -> bool:
     return run
 
 
-def selected(task: Task, state: RunState) -> bool:
+def is_selected(task: Task, state: RunState) -> bool:
     """Whether a task is to run at all; hosts and conditions are not asked."""
     if not state.started:
         wanted = state.options.start_at_task or ""
-        if not any(fnmatch.fnmatch(name, wanted) or name == wanted for name in (task.name, shown(task))):
+        if not any(
+            fnmatch.fnmatch(name, wanted) or name == wanted for name in (task.name, display_name(task))
+        ):
             return False
         state.started = True
     state.tags |= task.tags
-    return task.module == "meta" or by_tags(task.tags, state.options)
+    return task.module == "meta" or matches_tags(task.tags, state.options)

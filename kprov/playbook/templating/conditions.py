@@ -9,11 +9,11 @@ import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
 
-from kprov.playbook.templating import filter_plugins, filters
-from kprov.playbook.templating.jinja_tests import ALL as TESTS
-from kprov.playbook.templating.jinja_tests import REFUSED as REFUSED_TESTS
-from kprov.playbook.templating.lazy_containers import templated
-from kprov.playbook.templating.lookups.call import check
+from kprov.playbook.templating import filter_plugins
+from kprov.playbook.templating.filters.filter_table import ALL_FILTERS, REFUSED_FILTERS
+from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS, REFUSED_TESTS
+from kprov.playbook.templating.lazy_containers import is_template
+from kprov.playbook.templating.lookups.call import check_lookup
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import type_name
 from kprov.playbook.templating.values import FilterError
@@ -25,18 +25,18 @@ _KEYWORDS = frozenset(
 )
 
 
-def name(text: str) -> str | None:
+def parse_variable_name(text: str) -> str | None:
     """The variable that an expression is; None when it is more than a name."""
     return text if _NAME.fullmatch(text) and text not in _KEYWORDS else None
 
 
-def simple_name(text: str) -> str | None:
+def parse_simple_template(text: str) -> str | None:
     """The variable of a text like `{{ name }}`; None when it is more than that."""
     found = _ONE_NAME.fullmatch(text)
     return found[1] if found and not text.endswith("\n") and found[1] not in _KEYWORDS else None
 
 
-def stripped(condition: Any) -> str:
+def strip_condition(condition: Any) -> str:
     """The expression of a condition; FilterError for what is none."""
     if isinstance(condition, str):
         condition = condition.strip()
@@ -49,12 +49,12 @@ def stripped(condition: Any) -> str:
     return condition
 
 
-def all_template(text: str) -> bool:
+def is_whole_template(text: str) -> bool:
     """Whether a condition stands in braces as a whole."""
     return text.startswith(("{{", "{%", "{#")) and text.endswith(("}}", "%}", "#}"))
 
 
-def parsed(environment: jinja2.Environment, text: str) -> nodes.Expr:
+def parse_expression(environment: jinja2.Environment, text: str) -> nodes.Expr:
     """The expression of a text; its syntax errors say that braces have no place in it."""
     try:
         parser = Parser(environment, text, state="variable")
@@ -63,7 +63,7 @@ def parsed(environment: jinja2.Environment, text: str) -> nodes.Expr:
             message, line = "chunk after expression", parser.stream.current.lineno
             raise jinja2.TemplateSyntaxError(message, line)
     except jinja2.TemplateSyntaxError as error:
-        hint = " Template delimiters are not supported in expressions." if templated(text) else ""
+        hint = " Template delimiters are not supported in expressions." if is_template(text) else ""
         raise jinja2.TemplateSyntaxError(
             f"Syntax error in expression: {error.message}.{hint}", error.lineno
         ) from None
@@ -71,17 +71,17 @@ def parsed(environment: jinja2.Environment, text: str) -> nodes.Expr:
     return found
 
 
-def trusted(environment: jinja2.Environment, text: str, found: str, scope: Scope) -> str:
+def resolve_trusted_expression(environment: jinja2.Environment, text: str, found: str, scope: Scope) -> str:
     """The expression that a template gave; only one that stands in a file as it is may be evaluated."""
     for _ in range(20):
         tree = environment.parse(text)
         body = tree.body
         if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
             break
-        written = _written(body[0].nodes[0], scope)
+        written = _find_source(body[0].nodes[0], scope)
         if not isinstance(written, str):
             break
-        if not templated(written):
+        if not is_template(written):
             return written
         text = written
     raise FilterError(
@@ -90,50 +90,50 @@ def trusted(environment: jinja2.Environment, text: str, found: str, scope: Scope
     )
 
 
-def _written(node: nodes.Node, scope: Scope) -> Any:
+def _find_source(node: nodes.Node, scope: Scope) -> Any:
     """What a file says for a variable, or for an attribute of one."""
     if isinstance(node, nodes.Name):
-        return scope.written(node.name)
+        return scope.find_source(node.name)
     if isinstance(node, nodes.Getattr):
         key: Any = node.attr
     elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
         key = node.arg.value
     else:
         return None
-    inner = _written(node.node, scope)
+    inner = _find_source(node.node, scope)
     try:
         return inner[key] if isinstance(inner, (dict, list)) else None
     except (LookupError, TypeError):
         return None
 
 
-def unknown(tree: nodes.Template) -> list[str]:
+def find_unknown_plugins(tree: nodes.Template) -> list[str]:
     """Filters, tests and lookups of a template that are refused or not there."""
     found = []
     tables = (
-        ("filter", nodes.Filter, filters.ALL, filters.REFUSED),
-        ("test", nodes.Test, TESTS, REFUSED_TESTS),
+        ("filter", nodes.Filter, ALL_FILTERS, REFUSED_FILTERS),
+        ("test", nodes.Test, ALL_TESTS, REFUSED_TESTS),
     )
     for kind, node_type, known, refused in tables:
         for node in tree.find_all(node_type):
-            if kind == "filter" and filter_plugins.find(str(node.name)) is not None:
+            if kind == "filter" and filter_plugins.find_filter(str(node.name)) is not None:
                 continue
             if node.name in refused:
                 found.append(f"the {kind} {node.name!r} is not supported; {refused[node.name]}")
             elif node.name is not None and node.name not in known:
-                why = filter_plugins.failures() if kind == "filter" else ""
+                why = filter_plugins.describe_failures() if kind == "filter" else ""
                 found.append(f"there is no {kind} {node.name!r}" + (f"; {why}" if why else ""))
     for call in tree.find_all(nodes.Call):
         named = isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q")
         if named and call.args and isinstance(call.args[0], nodes.Const):
             try:
-                check(str(call.args[0].value))
+                check_lookup(str(call.args[0].value))
             except FilterError as error:
                 found.append(str(error))
     return found
 
 
-def broken(found: Any) -> str:
+def describe_non_boolean(found: Any) -> str:
     """The message for a condition whose result is no boolean, with what to write."""
     kind = type_name(found)
     hints = {

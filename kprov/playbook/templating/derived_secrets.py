@@ -37,7 +37,7 @@ _PARTS = frozenset(
 _FOLDED = 60
 
 
-def hider(name: str, *, foreign: bool = False) -> Hider | None:
+def find_hider(name: str, *, foreign: bool = False) -> Hider | None:
     """What hides results of a filter, given the filter, its arguments and the result.
 
     None for a filter whose results need nothing more. A `foreign` filter may do anything with its input.
@@ -52,9 +52,9 @@ def hider(name: str, *, foreign: bool = False) -> Hider | None:
 
 def _hide_whole(_: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
     found: set[str] = set()
-    for text in _texts([*args, *kwargs.values()]):
+    for text in _iterate_texts([*args, *kwargs.values()]):
         found |= secrets.within(text)
-    for text in _texts(result) if found else ():
+    for text in _iterate_texts(result) if found else ():
         # Where the secrets stand as they are, they are hidden already, and what is around them is none.
         if not all(one in text for one in found):
             secrets.register(text)
@@ -65,7 +65,7 @@ def _hide_forms(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any],
     at = next((n for n, one in enumerate(args) if isinstance(one, (str, dict, list, tuple))), None)
     if at is None:
         return
-    for secret in {one for text in _texts(args[at]) for one in secrets.within(text)}:
+    for secret in {one for text in _iterate_texts(args[at]) for one in secrets.within(text)}:
         # What a filter cannot do with a part of its input, it did not do with that part.
         with contextlib.suppress(Exception):
             written = str(function(*args[:at], secret, *args[at + 1 :], **kwargs)).strip()
@@ -79,24 +79,24 @@ def _hide_forms(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any],
 def _hide_query(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
     _hide_forms(function, args, kwargs, result)
     # Values of a mapping are written in another way than a text.
-    for secret in {one for text in _texts(list(args)) for one in secrets.within(text)}:
+    for secret in {one for text in _iterate_texts(list(args)) for one in secrets.within(text)}:
         secrets.register(urllib.parse.quote_plus(secret))
 
 
 def _hide_parts(_: Filter, args: tuple[Any, ...], __: dict[str, Any], result: Any) -> None:
-    if any(text.strip() in secrets.within(text) for text in _texts(list(args[:1]))):
-        for text in _texts(result):
+    if any(text.strip() in secrets.within(text) for text in _iterate_texts(list(args[:1]))):
+        for text in _iterate_texts(result):
             secrets.register(text)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _iterate_texts(value: Any) -> Iterator[str]:
     """Every text in a value, keys of mappings too."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for key, one in value.items():
-            yield from _texts(key)
-            yield from _texts(one)
+            yield from _iterate_texts(key)
+            yield from _iterate_texts(one)
     elif isinstance(value, (list, tuple)):
         for one in value:
-            yield from _texts(one)
+            yield from _iterate_texts(one)

@@ -16,9 +16,9 @@ from typing import Any
 
 from kprov.inventory import yaml_file
 from kprov.playbook.ansible_modules import ansible_core
-from kprov.playbook.ansible_modules.finder import collection_folder
+from kprov.playbook.ansible_modules.finder import find_collection_folder
 from kprov.playbook.model.search_paths import SearchPaths
-from kprov.playbook.templating.plugin_calls import guarded
+from kprov.playbook.templating.plugin_calls import wrap_function
 from kprov.playbook.templating.values import FilterError
 
 Filter = Callable[..., Any]
@@ -29,7 +29,7 @@ _failures: dict[Path, str] = {}
 _collections: dict[Path, None] = {}
 
 
-def use(folder: Path, paths: SearchPaths | None = None) -> None:
+def load_filters(folder: Path, paths: SearchPaths | None = None) -> None:
     """Have the filters of a play's or role's filter_plugins/; `paths` also have collections."""
     folders = [folder / "filter_plugins", *(paths.filters if paths else ())]
     with _lock:
@@ -38,23 +38,23 @@ def use(folder: Path, paths: SearchPaths | None = None) -> None:
         for path in (path for one in folders if one.is_dir() for path in sorted(one.glob("*.py"))):
             if path not in _read and path.name != "__init__.py":
                 _read.add(path)
-                _known.update({name: found for name, found in _of_file(path).items() if name not in _known})
+                _known.update({name: found for name, found in _load_file(path).items() if name not in _known})
 
 
-def find(name: str) -> Filter | None:
+def find_filter(name: str) -> Filter | None:
     """A filter as templates call it; None when there is none."""
     with _lock:
         if name not in _known and name.count(".") >= 2:
-            _known.update(_of_collection(name))
+            _known.update(_load_collection(name))
         return _known.get(name)
 
 
-def failures() -> str:
+def describe_failures() -> str:
     """Which files of filters could not be read, and why; empty when all could."""
     return "; ".join(f"{path} cannot be loaded: {why}" for path, why in _failures.items())
 
 
-def _of_file(path: Path) -> dict[str, Filter]:
+def _load_file(path: Path) -> dict[str, Filter]:
     name = f"kprov_filters_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -62,34 +62,34 @@ def _of_file(path: Path) -> dict[str, Filter]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        return _filters(module, "")
+        return _make_filters(module, "")
     except Exception as error:  # A file that is not used does no harm, as in Ansible.
-        _failures[path] = _why(error)
+        _failures[path] = _describe_error(error)
         return {}
 
 
-def _of_collection(name: str) -> dict[str, Filter]:
+def _load_collection(name: str) -> dict[str, Filter]:
     namespace, collection, wanted = name.split(".", 2)
-    folder = collection_folder(f"{namespace}.{collection}", tuple(_collections))
+    folder = find_collection_folder(f"{namespace}.{collection}", tuple(_collections))
     if folder is None:
         return {}
-    redirect = _routes(folder).get(wanted, {}).get("redirect")
+    redirect = _read_routing(folder).get(wanted, {}).get("redirect")
     if redirect is not None and redirect != name:
-        found = find(str(redirect))
+        found = find_filter(str(redirect))
         return {} if found is None else {name: found}
-    if not ansible_core.installed():
+    if not ansible_core.is_installed():
         _failures[folder] = f"filters of collections need ansible-core: {ansible_core.INSTALL}"
         return {}
-    ansible_core.use([], _collections)
+    ansible_core.add_search_paths([], _collections)
     files = sorted(
         (folder / "plugins" / "filter").glob("*.py"), key=lambda path: (path.stem != wanted, path.name)
     )
     for path in files:
         try:
             package = f"ansible_collections.{namespace}.{collection}.plugins.filter.{path.stem}"
-            made = _filters(importlib.import_module(package), f"{namespace}.{collection}.")
+            made = _make_filters(importlib.import_module(package), f"{namespace}.{collection}.")
         except Exception as error:
-            _failures[path] = _why(error)
+            _failures[path] = _describe_error(error)
             continue
         if name in made:
             return made
@@ -97,19 +97,22 @@ def _of_collection(name: str) -> dict[str, Filter]:
 
 
 @functools.cache
-def _routes(folder: Path) -> dict[str, dict[str, Any]]:
+def _read_routing(folder: Path) -> dict[str, dict[str, Any]]:
     file = folder / "meta" / "runtime.yml"
     document = yaml_file.load_yaml(file) if file.is_file() else None
     routing = document.get("plugin_routing") if isinstance(document, dict) else None
     return (routing or {}).get("filter") or {}
 
 
-def _filters(module: Any, prefix: str) -> dict[str, Filter]:
+def _make_filters(module: Any, prefix: str) -> dict[str, Filter]:
     made = module.FilterModule().filters() if hasattr(module, "FilterModule") else {}
-    return {f"{prefix}{name}": guarded(_failing(found), "filter", name) for name, found in made.items()}
+    return {
+        f"{prefix}{name}": wrap_function(_convert_errors(found), "filter", name)
+        for name, found in made.items()
+    }
 
 
-def _failing(function: Filter) -> Filter:
+def _convert_errors(function: Filter) -> Filter:
     """The filter; whatever it raises is an error of the template."""
 
     @functools.wraps(function)
@@ -123,7 +126,7 @@ def _failing(function: Filter) -> Filter:
     return call
 
 
-def _why(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "ansible":
         return f"it imports ansible, which is not installed: {ansible_core.INSTALL}"
     return f"{type(error).__name__}: {error}"
@@ -137,7 +140,7 @@ class FilterTable(dict[str, Filter]):
         self._refused = refused
 
     def __missing__(self, name: str) -> Filter:
-        found = find(name) or self._refused.get(name)
+        found = find_filter(name) or self._refused.get(name)
         if found is None:
             raise KeyError(name)
         return found

@@ -18,10 +18,10 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
-from kprov.playbook.templating.lazy_containers import templated
+from kprov.playbook.templating.lazy_containers import is_template
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
-from kprov.playbook.templating.values import listed, omitted, plain
+from kprov.playbook.templating.values import is_omitted, to_list, to_plain
 
 #: A backslash that Python's texts do not know, after any that are doubled.
 _NO_ESCAPE = re.compile(r"""((?<!\\)(?:\\\\)*)\\(?![\\'"abfnrtv0-7xNuU\n])""")
@@ -91,7 +91,7 @@ class _CodeGenerator(NativeCodeGenerator):
 
     def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802
         value = node.as_const(frame.eval_ctx)
-        if type(value) is str and templated(value):
+        if type(value) is str and is_template(value):
             self.write(f"environment.constant(context, {value!r})")
         else:
             self.write(repr(value))
@@ -149,7 +149,7 @@ class Environment(SandboxedEnvironment):
     def constant(self, context: Context, text: str) -> Any:
         """A text of an expression that looks like a template."""
         if self._conditional:
-            return context.scope.templar.text(text, context.scope)
+            return context.scope.templar.render_text(text, context.scope)
         return ConstantTemplate(text)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -184,7 +184,7 @@ class Environment(SandboxedEnvironment):
                 if isinstance(arg, Marker):
                     return arg
         try:
-            return listed(super().call(__context, __obj, *args, **kwargs))
+            return to_list(super().call(__context, __obj, *args, **kwargs))
         except MarkerError as error:
             return error.source
 
@@ -196,12 +196,14 @@ class Environment(SandboxedEnvironment):
             return found[0]
         if not found:
             return None
-        return "".join([part if type(part) is str else _shown(part) for part in found if not omitted(part)])
+        return "".join(
+            [part if type(part) is str else _shown(part) for part in found if not is_omitted(part)]
+        )
 
 
 def _shown(part: Any) -> str:
     if isinstance(part, (dict, list, tuple)):
-        return str(plain(part))
+        return str(to_plain(part))
     return str(part)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, SupportsIndex
 
 
 class _Templar(Protocol):
-    def lazy(self, value: Any, scope: Any) -> Any: ...
+    def wrap(self, value: Any, scope: Any) -> Any: ...
 
 
 class _Scope(Protocol):
@@ -15,22 +15,22 @@ class _Scope(Protocol):
     def templar(self) -> _Templar: ...
 
 
-def templated(text: str) -> bool:
+def is_template(text: str) -> bool:
     """Whether a text may be a template."""
     return ("{" in text and ("{{" in text or "{%" in text or "{#" in text)) or text.startswith("#jinja2:")
 
 
-def protected(value: Any) -> Any:
+def protect_container(value: Any) -> Any:
     """A result or fact for use in expressions: a container is a copy, which a template may change."""
     if isinstance(value, dict):
         return LazyDict(value, None)
     return LazyList(value, None) if isinstance(value, list) else value
 
 
-def _read(value: Any, scope: _Scope | None) -> Any:
+def _render_entry(value: Any, scope: _Scope | None) -> Any:
     if scope is not None:
-        return scope.templar.lazy(value, scope)
-    return protected(value) if isinstance(value, (dict, list)) else value
+        return scope.templar.wrap(value, scope)
+    return protect_container(value) if isinstance(value, (dict, list)) else value
 
 
 class LazyDict(dict[Any, Any]):
@@ -46,7 +46,7 @@ class LazyDict(dict[Any, Any]):
     def __getitem__(self, key: Any) -> Any:
         value = super().__getitem__(key)
         if key not in self._ready:
-            value = _read(value, self._scope)
+            value = _render_entry(value, self._scope)
             super().__setitem__(key, value)
             self._ready.add(key)
         return value
@@ -59,7 +59,7 @@ class LazyDict(dict[Any, Any]):
     def __iter__(self) -> Iterator[Any]:
         return super().__iter__()
 
-    def _whole(self) -> dict[Any, Any]:
+    def _render_all(self) -> dict[Any, Any]:
         return {key: self[key] for key in super().keys()}  # noqa: SIM118
 
     def get(self, key: Any, default: Any = None) -> Any:
@@ -68,13 +68,13 @@ class LazyDict(dict[Any, Any]):
         return self[key]
 
     def items(self) -> Any:
-        return self._whole().items()
+        return self._render_all().items()
 
     def values(self) -> Any:
-        return self._whole().values()
+        return self._render_all().values()
 
     def copy(self) -> dict[Any, Any]:
-        return self._whole()
+        return self._render_all()
 
     def pop(self, key: Any, *default: Any) -> Any:
         if key in self:
@@ -87,21 +87,21 @@ class LazyDict(dict[Any, Any]):
         return self[key]
 
     def __eq__(self, other: object) -> bool:
-        return self._whole() == other
+        return self._render_all() == other
 
     def __ne__(self, other: object) -> bool:
-        return self._whole() != other
+        return self._render_all() != other
 
     __hash__ = None
 
     def __or__(self, other: Any) -> Any:
-        return self._whole() | other
+        return self._render_all() | other
 
     def __ror__(self, other: Any) -> Any:
-        return other | self._whole()
+        return other | self._render_all()
 
     def __repr__(self) -> str:
-        return repr(self._whole())
+        return repr(self._render_all())
 
 
 class LazyList(list[Any]):
@@ -114,25 +114,25 @@ class LazyList(list[Any]):
         self._scope = scope
         self._ready: set[int] = set()
 
-    def _at(self, index: int) -> Any:
+    def _render_at(self, index: int) -> Any:
         value = super().__getitem__(index)
         if index not in self._ready and index < len(self):
-            value = _read(value, self._scope)
+            value = _render_entry(value, self._scope)
             super().__setitem__(index, value)
             self._ready.add(index)
         return value
 
-    def _settle(self) -> None:
+    def _render_entries(self) -> None:
         """Render all, before entries change places."""
         for index in range(len(self)):
-            self._at(index)
+            self._render_at(index)
 
-    def _whole(self) -> list[Any]:
-        self._settle()
+    def _render_all(self) -> list[Any]:
+        self._render_entries()
         return list(super().__iter__())
 
     def append(self, value: Any) -> None:
-        self._settle()
+        self._render_entries()
         super().append(value)
         self._ready.add(len(self) - 1)
 
@@ -141,57 +141,57 @@ class LazyList(list[Any]):
             self.append(value)
 
     def insert(self, index: SupportsIndex, value: Any) -> None:
-        self._settle()
+        self._render_entries()
         super().insert(index, value)
         self._ready = set(range(len(self)))
 
     def pop(self, index: SupportsIndex = -1) -> Any:
-        self._settle()
+        self._render_entries()
         return super().pop(index)
 
     def remove(self, value: Any) -> None:
-        self._settle()
+        self._render_entries()
         super().remove(value)
 
     def sort(self, **options: Any) -> None:
-        self._settle()
+        self._render_entries()
         super().sort(**options)
 
     def reverse(self) -> None:
-        self._settle()
+        self._render_entries()
         super().reverse()
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self._whole()[index]
+            return self._render_all()[index]
         place = index.__index__()
-        return self._at(place + len(self) if place < 0 else place)
+        return self._render_at(place + len(self) if place < 0 else place)
 
     def __iter__(self) -> Iterator[Any]:
         index = 0
         while index < len(self):
-            yield self._at(index)
+            yield self._render_at(index)
             index += 1
 
     def __reversed__(self) -> Iterator[Any]:
-        return iter(self._whole()[::-1])
+        return iter(self._render_all()[::-1])
 
     def __contains__(self, value: object) -> bool:
-        return value in self._whole()
+        return value in self._render_all()
 
     def __add__(self, other: Any) -> Any:
-        return self._whole() + list(other) if isinstance(other, list) else NotImplemented
+        return self._render_all() + list(other) if isinstance(other, list) else NotImplemented
 
     def __radd__(self, other: Any) -> Any:
-        return other + self._whole() if isinstance(other, list) else NotImplemented
+        return other + self._render_all() if isinstance(other, list) else NotImplemented
 
     def __mul__(self, times: SupportsIndex) -> list[Any]:
-        return self._whole() * times
+        return self._render_all() * times
 
     __rmul__ = __mul__
 
     def __eq__(self, other: object) -> bool:
-        return self._whole() == (other._whole() if isinstance(other, LazyList) else other)
+        return self._render_all() == (other._render_all() if isinstance(other, LazyList) else other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -199,13 +199,13 @@ class LazyList(list[Any]):
     __hash__ = None
 
     def copy(self) -> list[Any]:
-        return self._whole()
+        return self._render_all()
 
     def index(self, value: Any, *bounds: Any) -> int:
-        return self._whole().index(value, *bounds)
+        return self._render_all().index(value, *bounds)
 
     def count(self, value: Any) -> int:
-        return self._whole().count(value)
+        return self._render_all().count(value)
 
     def __repr__(self) -> str:
-        return repr(self._whole())
+        return repr(self._render_all())

@@ -12,7 +12,7 @@ from jinja2.exceptions import FilterArgumentError, SecurityError
 
 from kprov.playbook.templating import derived_secrets
 from kprov.playbook.templating.undefined import Marker, MarkerError
-from kprov.playbook.templating.values import FilterError, listed
+from kprov.playbook.templating.values import FilterError, to_list
 
 #: What a filter raises for values that do not fit it.
 _MISFITS = (
@@ -29,14 +29,14 @@ _MISFITS = (
 )
 
 
-def guarded(function: Callable[..., Any], kind: str, name: str) -> Callable[..., Any]:
+def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callable[..., Any]:
     """The function as templates call it.
 
     A marker among its arguments is its answer, unless it takes markers (attribute `takes_markers`).
     """
     takes_markers = getattr(function, "takes_markers", False)
     foreign = getattr(function, "foreign", False)
-    hide = derived_secrets.hider(name, foreign=foreign) if kind == "filter" else None
+    hide = derived_secrets.find_hider(name, foreign=foreign) if kind == "filter" else None
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -48,7 +48,7 @@ def guarded(function: Callable[..., Any], kind: str, name: str) -> Callable[...,
                 if isinstance(arg, Marker):
                     return arg
         try:
-            found = listed(function(*args, **kwargs))
+            found = to_list(function(*args, **kwargs))
             if hide is not None:
                 hide(function, args, kwargs, found)
             return found
@@ -62,9 +62,9 @@ def guarded(function: Callable[..., Any], kind: str, name: str) -> Callable[...,
     return call
 
 
-def tested(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+def wrap_test(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """A test as templates call it: True or False, or the marker it was given."""
-    inner = guarded(function, "test", name)
+    inner = wrap_function(function, "test", name)
 
     @functools.wraps(inner)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -74,7 +74,7 @@ def tested(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return call
 
 
-def refusing(kind: str, name: str, instead: str) -> Callable[..., Any]:
+def make_refusal(kind: str, name: str, instead: str) -> Callable[..., Any]:
     """A filter, test or lookup that is not supported: using it says what to use."""
 
     def call(*_args: Any, **_kwargs: Any) -> Any:
@@ -84,14 +84,14 @@ def refusing(kind: str, name: str, instead: str) -> Callable[..., Any]:
     return call
 
 
-def takes_markers(function: Callable[..., Any]) -> Callable[..., Any]:
+def accept_markers(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function looks at undefined values itself."""
     function.takes_markers = True  # type: ignore[attr-defined]
     return function
 
 
-def plugged(kind: str, functions: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+def wrap_functions(kind: str, functions: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """All of a table, as templates call them."""
     if kind == "test":
-        return {name: tested(function, name) for name, function in functions.items()}
-    return {name: guarded(function, kind, name) for name, function in functions.items()}
+        return {name: wrap_test(function, name) for name, function in functions.items()}
+    return {name: wrap_function(function, kind, name) for name, function in functions.items()}

@@ -8,24 +8,24 @@ from typing import Any, Protocol
 
 import jinja2
 
-from kprov.playbook.templating.lazy_containers import protected
+from kprov.playbook.templating.lazy_containers import protect_container
 from kprov.playbook.templating.undefined import Marker
 
 
 class Renderer(Protocol):
     """What users of a scope need of its Templar, which is above the scope, the lookups and the conditions."""
 
-    def text(self, text: str, scope: Scope) -> Any: ...
+    def render_text(self, text: str, scope: Scope) -> Any: ...
 
-    def lazy(self, value: Any, scope: Scope) -> Any: ...
+    def wrap(self, value: Any, scope: Scope) -> Any: ...
 
-    def value(self, value: Any, scope: Scope, what: str = "") -> Any: ...
+    def render(self, value: Any, scope: Scope, what: str = "") -> Any: ...
 
-    def test(self, condition: Any, scope: Scope, what: str = "when") -> bool: ...
+    def evaluate_condition(self, condition: Any, scope: Scope, what: str = "when") -> bool: ...
 
-    def loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]: ...
+    def find_loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]: ...
 
-    def file_value(
+    def render_file_value(
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> Any: ...
 
@@ -59,14 +59,14 @@ class Scope(Mapping[str, Any]):
             values = layer.values
             if name in values:
                 value = values[name]
-                value = protected(value) if layer.raw else self._make(name, value)
+                value = protect_container(value) if layer.raw else self._render_value(name, value)
                 cache[name] = value
                 return value
         if name == "vars":
             return self
         raise KeyError(name)
 
-    def _make(self, name: str, value: Any) -> Any:
+    def _render_value(self, name: str, value: Any) -> Any:
         if value is None or type(value) in (bool, int, float):
             return value
         if name in self._making:
@@ -76,14 +76,14 @@ class Scope(Mapping[str, Any]):
             )
         self._making.append(name)
         try:
-            found = self.templar.lazy(value, self)
+            found = self.templar.wrap(value, self)
         finally:
             self._making.pop()
         if isinstance(found, Marker):
             return Marker(f"{found.message} (in the variable '{name}')", name=name)
         return found
 
-    def written(self, name: str) -> Any:
+    def find_source(self, name: str) -> Any:
         """The value as it stands in a file (a template is not rendered); None for results and facts."""
         for layer in self.layers:
             if name in layer.values:
@@ -105,6 +105,6 @@ class Scope(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
-    def above(self, values: Mapping[str, Any], *, raw: bool = True) -> Scope:
+    def extend(self, values: Mapping[str, Any], *, raw: bool = True) -> Scope:
         """The scope with more variables on top."""
         return Scope(self.templar, [Layer(values, raw=raw), *self.layers])

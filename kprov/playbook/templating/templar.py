@@ -14,13 +14,17 @@ from jinja2 import nodes
 from kprov.errors import KprovError
 from kprov.inventory import yaml_file
 from kprov.inventory.vault.vault_format import Undecrypted, Unsafe
-from kprov.playbook.templating import conditions, filters, jinja_tests, lookups
+from kprov.playbook.templating import conditions
 from kprov.playbook.templating.filter_plugins import FilterTable
+from kprov.playbook.templating.filters.filter_table import ALL_FILTERS, REFUSED_FILTERS
 from kprov.playbook.templating.jinja_environment import Context, Environment
-from kprov.playbook.templating.lazy_containers import LazyDict, LazyList, templated
-from kprov.playbook.templating.plugin_calls import plugged
+from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS
+from kprov.playbook.templating.lazy_containers import LazyDict, LazyList, is_template
+from kprov.playbook.templating.lookups.call import GLOBALS, loop_items
+from kprov.playbook.templating.plugin_calls import wrap_functions
 from kprov.playbook.templating.scope import Scope
-from kprov.playbook.templating.undefined import Marker, MarkerError, template_place
+from kprov.playbook.templating.undefined import Marker, MarkerError, find_template_position
+from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
 
 #: Settings a `#jinja2:` line may change.
 _SETTINGS = (
@@ -32,7 +36,7 @@ _HEADER = "#jinja2:"
 #: What evaluating an expression raises when it, or a value in it, is wrong.
 ERRORS = (
     jinja2.TemplateError,
-    filters.FilterError,
+    FilterError,
     TypeError,
     ValueError,
     LookupError,
@@ -56,10 +60,10 @@ class Templar:
 
     def __init__(self, search: tuple[Path, ...] = ()) -> None:
         self.search = search
-        made = plugged("filter", filters.ALL)
-        refused = {name: made.pop(name) for name in filters.REFUSED if name in made}
+        made = wrap_functions("filter", ALL_FILTERS)
+        refused = {name: made.pop(name) for name in REFUSED_FILTERS if name in made}
         self._filters = FilterTable(made, refused)
-        self._tests = plugged("test", jinja_tests.ALL)
+        self._tests = wrap_functions("test", ALL_TESTS)
         self._local = threading.local()
         self._environments: dict[Any, Environment] = {}
         self._texts: dict[str, Render] = {}
@@ -76,34 +80,34 @@ class Templar:
             environment = Environment(lambda: getattr(self._local, "scope", None), loader=loader, **settings)
             known: Any = environment
             known.filters, known.tests = self._filters, self._tests
-            environment.globals.update(lookups.GLOBALS)
+            environment.globals.update(GLOBALS)
             self._environments[key] = environment
         return self._environments[key]
 
     # -- texts -------------------------------------------------------------------------------------------
 
-    def text(self, text: str, scope: Scope) -> Any:
+    def render_text(self, text: str, scope: Scope) -> Any:
         """The value of a text: native for a single expression, else a string; may be a Marker."""
         render = self._texts.get(text)
         if render is None:
-            if isinstance(text, Unsafe) or not templated(text):
+            if isinstance(text, Unsafe) or not is_template(text):
                 return text
             with self._compiling:
-                render = self._texts.get(text) or self._texts.setdefault(text, self._compiled(text))
+                render = self._texts.get(text) or self._texts.setdefault(text, self._compile_text(text))
         try:
             return render(scope)
         except MarkerError as error:
             return error.source
 
-    def _compiled(self, text: str) -> Render:
-        name = conditions.simple_name(text)
+    def _compile_text(self, text: str) -> Render:
+        name = conditions.parse_simple_template(text)
         if name is not None:
-            return _named(name)
+            return _make_variable_renderer(name)
         environment, body = self.environment, text
         if text.startswith(_HEADER):
-            settings, body = _header(text, {})
+            settings, body = _parse_header(text, {})
             environment = self._environment(self.search, escapes=True, **settings)
-        render = _rendering(environment.from_string(body))
+        render = _make_renderer(environment.from_string(body))
         ends = len(text) - len(text.rstrip("\n"))
         if not ends:
             return render
@@ -116,10 +120,10 @@ class Templar:
 
         return with_newlines
 
-    def lazy(self, value: Any, scope: Scope) -> Any:
+    def wrap(self, value: Any, scope: Scope) -> Any:
         """A value of a file for use in expressions: containers render what is in them when it is read."""
         if isinstance(value, str):
-            return self.text(value, scope)
+            return self.render_text(value, scope)
         if isinstance(value, dict):
             return LazyDict(value, scope)
         if isinstance(value, (list, tuple)):
@@ -128,68 +132,70 @@ class Templar:
             value.fail()
         return value
 
-    def value(self, value: Any, scope: Scope, what: str = "") -> Any:
+    def render(self, value: Any, scope: Scope, what: str = "") -> Any:
         """A value that must be defined, for use in a task; TemplatingError names expression and reason."""
         if value is None or type(value) in (bool, int, float):
             return value
         try:
-            return self._final(value, scope)
+            return self._render_final(value, scope)
         except ERRORS as error:
-            raise _explained(error, value, what) from None
+            raise _make_error(error, value, what) from None
 
-    def _final(self, value: Any, scope: Scope) -> Any:
+    def _render_final(self, value: Any, scope: Scope) -> Any:
         if isinstance(value, str):
-            return filters.plain(self.text(value, scope))
+            return to_plain(self.render_text(value, scope))
         if isinstance(value, dict):
-            found = {key: self._final(entry, scope) for key, entry in value.items()}
-            return {key: entry for key, entry in found.items() if not filters.omitted(entry)}
+            found = {key: self._render_final(entry, scope) for key, entry in value.items()}
+            return {key: entry for key, entry in found.items() if not is_omitted(entry)}
         if isinstance(value, (list, tuple)):
-            entries = [self._final(entry, scope) for entry in value]
-            return [entry for entry in entries if not filters.omitted(entry)]
-        return filters.plain(self.lazy(value, scope))
+            entries = [self._render_final(entry, scope) for entry in value]
+            return [entry for entry in entries if not is_omitted(entry)]
+        return to_plain(self.wrap(value, scope))
 
-    def loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
+    def find_loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
         """What `with_NAME: value` loops over; first_found looks in `kind` ("templates", "vars", "files")."""
         try:
-            return lookups.loop_items(name, value, scope, kind)
+            return loop_items(name, value, scope, kind)
         except ERRORS as error:
-            raise _explained(error, value, f"with_{name}") from None
+            raise _make_error(error, value, f"with_{name}") from None
 
     # -- conditions --------------------------------------------------------------------------------------
 
-    def test(self, condition: Any, scope: Scope, what: str = "when") -> bool:
+    def evaluate_condition(self, condition: Any, scope: Scope, what: str = "when") -> bool:
         """A condition: an expression without braces, or a boolean. Its result must be a boolean."""
         if isinstance(condition, bool):
             return condition
         if condition is None:
             return True
         try:
-            found = self._condition(condition, scope)
+            found = self._evaluate_condition(condition, scope)
             if isinstance(found, Marker):
                 found.trip()
         except ERRORS as error:
-            raise _explained(error, condition, what) from None
+            raise _make_error(error, condition, what) from None
         if isinstance(found, bool):
             return found
-        raise TemplatingError(f"{what}: {conditions.broken(found)}, in {_short(condition)!r}")
+        raise TemplatingError(f"{what}: {conditions.describe_non_boolean(found)}, in {_shorten(condition)!r}")
 
-    def _condition(self, condition: Any, scope: Scope) -> Any:
-        text = conditions.stripped(condition)
-        if conditions.all_template(text):
-            found = self.text(text, scope)
+    def _evaluate_condition(self, condition: Any, scope: Scope) -> Any:
+        text = conditions.strip_condition(condition)
+        if conditions.is_whole_template(text):
+            found = self.render_text(text, scope)
             if isinstance(found, Marker):
                 found.trip()
             if not isinstance(found, str):
-                return filters.plain(found)
-            text = conditions.stripped(conditions.trusted(self.environment, text, found, scope))
-        return self.expression(text, scope)
+                return to_plain(found)
+            text = conditions.strip_condition(
+                conditions.resolve_trusted_expression(self.environment, text, found, scope)
+            )
+        return self.evaluate_expression(text, scope)
 
-    def problems(self, text: str, *, condition: bool = False) -> list[str]:
+    def find_problems(self, text: str, *, condition: bool = False) -> list[str]:
         """What is wrong with a template (or condition) that can be told before it is rendered.
 
         Syntax, and filters, tests and lookups that are not there; refused ones with what to use instead.
         """
-        if not condition and not templated(text):
+        if not condition and not is_template(text):
             return []
         try:
             tree = self._environment(self.search, conditional=True).parse(
@@ -197,33 +203,33 @@ class Templar:
             )
         except jinja2.TemplateSyntaxError as error:
             return [str(error.message)]
-        return conditions.unknown(tree)
+        return conditions.find_unknown_plugins(tree)
 
-    def expression(self, text: str, scope: Scope) -> Any:
+    def evaluate_expression(self, text: str, scope: Scope) -> Any:
         """The value of an expression without braces."""
         render = self._conditions.get(text)
         if render is None:
-            name = conditions.name(text)
-            render = _named(name) if name is not None else self._compiled_expression(text)
+            name = conditions.parse_variable_name(text)
+            render = _make_variable_renderer(name) if name is not None else self._compile_expression(text)
             self._conditions[text] = render
         return render(scope)
 
-    def _compiled_expression(self, text: str) -> Render:
+    def _compile_expression(self, text: str) -> Render:
         environment = self._environment(self.search, conditional=True)
-        found = conditions.parsed(environment, text)
+        found = conditions.parse_expression(environment, text)
         template = environment.from_string(nodes.Template([nodes.Output([found], lineno=1)], lineno=1))
-        return _rendering(template)
+        return _make_renderer(template)
 
     # -- files -------------------------------------------------------------------------------------------
 
-    def file(
+    def render_file(
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> str:
         """A template file rendered; includes are looked for beside it and in `search`."""
-        found = self.file_value(path, scope, search, overrides)
-        return "" if found is None else found if isinstance(found, str) else str(filters.plain(found))
+        found = self.render_file_value(path, scope, search, overrides)
+        return "" if found is None else found if isinstance(found, str) else str(to_plain(found))
 
-    def file_value(
+    def render_file_value(
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> Any:
         """As `file`, with the type of a file that is a single expression (the template lookup has it)."""
@@ -234,7 +240,7 @@ class Templar:
             if render is None:
                 with self._compiling:
                     if key not in self._files:
-                        self._files[key] = self._compiled_file(path, search, dict(overrides or {}))
+                        self._files[key] = self._compile_file(path, search, dict(overrides or {}))
                     render = self._files[key]
             self._local.scope = scope
             found = render(scope)
@@ -242,19 +248,19 @@ class Templar:
                 found.trip()
             return found
         except ERRORS as error:
-            raise TemplatingError(f"{_place(error, path)}: {reason(error)}") from None
+            raise TemplatingError(f"{_find_position(error, path)}: {describe_error(error)}") from None
         finally:
             self._local.scope = before
 
-    def _compiled_file(self, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Render:
+    def _compile_file(self, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Render:
         text, _ = yaml_file.read_text(path)
         body = text
         if text.startswith(_HEADER):
-            settings, body = _header(text, settings)
+            settings, body = _parse_header(text, settings)
         newline = settings.get("newline_sequence", "\n")
         template = self._environment((path.parent, *search), **settings).from_string(body)
         template.filename = str(path)
-        render = _rendering(template)
+        render = _make_renderer(template)
         ends = len(body) - len(body.rstrip("\n"))
 
         def with_newlines(scope: Scope) -> Any:
@@ -266,7 +272,7 @@ class Templar:
         return with_newlines if ends else render
 
 
-def _rendering(template: jinja2.Template) -> Render:
+def _make_renderer(template: jinja2.Template) -> Render:
     environment: Any = template.environment
     root, name, blocks, concat = (
         template.root_render_func,
@@ -281,35 +287,35 @@ def _rendering(template: jinja2.Template) -> Render:
     return render
 
 
-def _named(name: str) -> Render:
+def _make_variable_renderer(name: str) -> Render:
     """The value of one variable needs no template."""
 
     def render(scope: Scope) -> Any:
         try:
             return scope[name]
         except KeyError:
-            return lookups.GLOBALS[name] if name in lookups.GLOBALS else Marker(name=name)
+            return GLOBALS[name] if name in GLOBALS else Marker(name=name)
 
     return render
 
 
-def _header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _parse_header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The settings of a `#jinja2:` line, and the template below it."""
     line, newline, body = text.partition("\n")
     if not newline:
-        raise filters.FilterError(f"Missing newline after {_HEADER!r} override.")
+        raise FilterError(f"Missing newline after {_HEADER!r} override.")
     found = dict(settings)
     for pair in line[len(_HEADER) :].split(","):
         name, colon, value = pair.partition(":")
         if not colon or name.strip() not in _SETTINGS:
-            raise filters.FilterError(
+            raise FilterError(
                 f"{pair.strip()!r} is no setting for {_HEADER!r}; NAME:VALUE of {', '.join(_SETTINGS)} are"
             )
         found[name.strip()] = ast.literal_eval(value.strip())
     return found, body
 
 
-def _place(error: BaseException, path: Path) -> str:
+def _find_position(error: BaseException, path: Path) -> str:
     """Where in which template file an error is, as far as it can be told."""
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.filename or path}:{error.lineno}"
@@ -317,12 +323,12 @@ def _place(error: BaseException, path: Path) -> str:
     trace = error.__traceback__
     while trace is not None:
         if found is None or not isinstance(error, MarkerError):
-            found = template_place(trace.tb_frame.f_globals, trace.tb_lineno) or found
+            found = find_template_position(trace.tb_frame.f_globals, trace.tb_lineno) or found
         trace = trace.tb_next
     return f"{found[0]}:{found[1]}" if found else str(path)
 
 
-def reason(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What an error of an expression says to the user."""
     if isinstance(error, RecursionError):
         return "Recursive loop detected in template."
@@ -331,12 +337,12 @@ def reason(error: BaseException) -> str:
     return str(getattr(error, "message", None) or str(error) or type(error).__name__)
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     shown = str(value)
     return shown if len(shown) < 200 else shown[:200] + "..."
 
 
-def _explained(error: BaseException, value: Any, what: str) -> TemplatingError:
-    found = TemplatingError(f"{what + ': ' if what else ''}{reason(error)}, in {_short(value)!r}")
-    found.reason = reason(error)
+def _make_error(error: BaseException, value: Any, what: str) -> TemplatingError:
+    found = TemplatingError(f"{what + ': ' if what else ''}{describe_error(error)}, in {_shorten(value)!r}")
+    found.reason = describe_error(error)
     return found

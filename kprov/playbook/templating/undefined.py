@@ -27,7 +27,7 @@ def type_name(value: Any) -> str:
     return type(value).__name__
 
 
-def template_place(names: dict[str, Any], line: int) -> tuple[str, int] | None:
+def find_template_position(names: dict[str, Any], line: int) -> tuple[str, int] | None:
     """File and line of a compiled template's code; None for other code and for templates of no file."""
     template = names.get("__jinja_template__")
     if template is None or template.filename is None:
@@ -35,14 +35,14 @@ def template_place(names: dict[str, Any], line: int) -> tuple[str, int] | None:
     return template.filename, template.get_corresponding_lineno(line)
 
 
-def _place() -> tuple[str, int] | None:
+def _find_position() -> tuple[str, int] | None:
     """Where in a template file the marker came to be."""
     frame: Any = sys._getframe(2)
     for _ in range(6):
         if frame is None:
             return None
         if "__jinja_template__" in frame.f_globals:
-            return template_place(frame.f_globals, frame.f_lineno)
+            return find_template_position(frame.f_globals, frame.f_lineno)
         frame = frame.f_back
     return None
 
@@ -58,7 +58,7 @@ class Marker(jinja2.StrictUndefined):
         if hint is None and name is not None and obj is not missing:
             hint = f"object of type {type_name(obj)!r} has no attribute {name!r}"
         super().__init__(hint, obj, name)
-        self.place = _place()
+        self.place = _find_position()
         make: Any = self._error
         self._undefined_exception = make
 

@@ -32,7 +32,7 @@ class FilterError(Exception):
     """A filter, test or lookup cannot do what it was asked; the message says why."""
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """A value of plain types only: tuples, sets, views are lists, mappings dicts, omitted entries gone.
 
     FilterError for what is no data (a function, a range), an undefined error for what is undefined.
@@ -41,7 +41,7 @@ def plain(value: Any) -> Any:
     if kind in _SCALARS:
         return value
     if isinstance(value, Mapping):
-        return {plain(key): plain(entry) for key, entry in value.items() if not omitted(entry)}
+        return {to_plain(key): to_plain(entry) for key, entry in value.items() if not is_omitted(entry)}
     if isinstance(value, Marker):
         return value.trip()
     if isinstance(value, str):
@@ -53,7 +53,7 @@ def plain(value: Any) -> Any:
     ):
         raise FilterError(f"Type {kind.__name__!r} is unsupported for variable storage.")
     if isinstance(value, (list, tuple, set, frozenset, Iterable)) and not isinstance(value, bytearray):
-        return [plain(entry) for entry in value if not omitted(entry)]
+        return [to_plain(entry) for entry in value if not is_omitted(entry)]
     for scalar in (int, float):
         if isinstance(value, scalar):
             return scalar(value)
@@ -62,12 +62,12 @@ def plain(value: Any) -> Any:
     raise FilterError(f"Type {kind.__name__!r} is unsupported for variable storage.")
 
 
-def omitted(value: Any) -> bool:
+def is_omitted(value: Any) -> bool:
     """Whether a value is `omit`."""
     return type(value) is str and value == OMIT
 
 
-def listed(value: Any) -> Any:
+def to_list(value: Any) -> Any:
     """What a filter or function gave: iterators and views as lists, anything else as it is."""
     if not isinstance(value, _VIEWS):
         return value
@@ -75,19 +75,19 @@ def listed(value: Any) -> Any:
     return list(iterable)
 
 
-def text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """A value as text; None is 'None', as Ansible has it."""
     if type(value) is str:
         return value
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "surrogateescape")
-    return str(plain(value)) if not isinstance(value, str) else str.__str__(value)
+    return str(to_plain(value)) if not isinstance(value, str) else str.__str__(value)
 
 
-def sequence(value: Any) -> bool:
+def is_sequence(value: Any) -> bool:
     """Whether a value is a list of things, not a text or a mapping."""
     return isinstance(value, (list, tuple, set, frozenset, range, *_VIEWS))
 
 
-def named(value: Any) -> str:
+def describe_type(value: Any) -> str:
     return type_name(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @functools.total_ordering
-class Loose:
+class LooseVersion:
     """Numbers and words, compared one by one; a number and a word cannot be compared."""
 
     def __init__(self, text: str) -> None:
@@ -16,22 +16,22 @@ class Loose:
         self.parts: list[Any] = [int(part) if part.isdigit() else part for part in parts]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Loose) and self.parts == other.parts
+        return isinstance(other, LooseVersion) and self.parts == other.parts
 
-    def __lt__(self, other: Loose) -> bool:
+    def __lt__(self, other: LooseVersion) -> bool:
         return self.parts < other.parts
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def loose(text: str) -> Loose:
-    return Loose(text)
+def parse_loose(text: str) -> LooseVersion:
+    return LooseVersion(text)
 
 
 _STRICT = re.compile(r"(\d+)\.(\d+)(\.(\d+))?([ab](\d+))?", re.ASCII)
 
 
-def strict(text: str) -> Any:
+def parse_strict(text: str) -> Any:
     """`1.2`, `1.2.3`, `1.2a1`: pre-releases come before."""
     found = _STRICT.fullmatch(text)
     if not found:
@@ -47,7 +47,7 @@ _SEMVER = re.compile(
 )
 
 
-def semver(text: str) -> Any:
+def parse_semver(text: str) -> Any:
     """https://semver.org's precedence; build metadata does not count."""
     found = _SEMVER.fullmatch(text)
     if not found:
@@ -59,16 +59,16 @@ def semver(text: str) -> Any:
     return (int(found[1]), int(found[2]), int(found[3]), order)
 
 
-def pep440(text: str) -> Any:
+def parse_pep440(text: str) -> Any:
     from packaging.version import Version
 
     return Version(text)
 
 
 TYPES: dict[str, Any] = {
-    "loose": loose,
-    "strict": strict,
-    "semver": semver,
-    "semantic": semver,
-    "pep440": pep440,
+    "loose": parse_loose,
+    "strict": parse_strict,
+    "semver": parse_semver,
+    "semantic": parse_semver,
+    "pep440": parse_pep440,
 }

@@ -61,14 +61,14 @@ class HostFacts:
 
     def __init__(self) -> None:
         self.known: dict[str, Any] = {}
-        self.asked: set[str] = set()
+        self.requested: set[str] = set()
         self.complete = False
         #: Whether a play that gathers facts has had the host: from then on they are there, also in plays
         #: that gather none.
         self.allowed = False
         self.lock = threading.Lock()
 
-    def learn(self, facts: Mapping[str, Any]) -> None:
+    def add(self, facts: Mapping[str, Any]) -> None:
         """Take in facts as a module gives them."""
         for name, value in facts.items():
             self.known[name.removeprefix("ansible_")] = value
@@ -76,7 +76,7 @@ class HostFacts:
     def clear(self) -> None:
         """Know nothing any more."""
         self.known.clear()
-        self.asked.clear()
+        self.requested.clear()
         self.complete = False
 
 
@@ -87,23 +87,23 @@ class FactStore:
         self._hosts: dict[str, HostFacts] = {}
         self.gather: Gather | None = None
 
-    def of(self, host: str) -> HostFacts:
+    def host_facts(self, host: str) -> HostFacts:
         """A host's."""
         return self._hosts.setdefault(host, HostFacts())
 
-    def need(self, host: str, name: str | None) -> None:
+    def gather_missing(self, host: str, name: str | None) -> None:
         """Have a fact (None: all facts) of a host if it can be had."""
-        facts, gather = self.of(host), self.gather
+        facts, gather = self.host_facts(host), self.gather
         if facts.complete or gather is None or (name is not None and name in facts.known):
             return
         with facts.lock:
-            if facts.complete or (name is not None and (name in facts.known or name in facts.asked)):
+            if facts.complete or (name is not None and (name in facts.known or name in facts.requested)):
                 return
-            facts.learn(gather(host, frozenset() if name is None else frozenset((name,))))
+            facts.add(gather(host, frozenset() if name is None else frozenset((name,))))
             if name is None:
                 facts.complete = True
             else:
-                facts.asked.add(name)
+                facts.requested.add(name)
 
 
 class AnsibleFacts(Mapping[str, Any]):
@@ -111,15 +111,15 @@ class AnsibleFacts(Mapping[str, Any]):
 
     def __init__(self, store: FactStore, host: str, *, gathering: bool) -> None:
         self._store, self._host, self._gathering = store, host, gathering
-        self._facts = store.of(host)
+        self._facts = store.host_facts(host)
 
-    def _have(self, name: str | None) -> None:
+    def _gather_missing(self, name: str | None) -> None:
         if self._gathering:
-            self._store.need(self._host, name)
+            self._store.gather_missing(self._host, name)
 
     def __contains__(self, name: object) -> bool:
         if name not in self._facts.known and isinstance(name, str):
-            self._have(name)
+            self._gather_missing(name)
         return name in self._facts.known
 
     def __getitem__(self, name: str) -> Any:
@@ -128,11 +128,11 @@ class AnsibleFacts(Mapping[str, Any]):
         return self._facts.known[name]
 
     def __iter__(self) -> Iterator[str]:
-        self._have(None)
+        self._gather_missing(None)
         return iter(list(self._facts.known))
 
     def __len__(self) -> int:
-        self._have(None)
+        self._gather_missing(None)
         return len(self._facts.known)
 
 
@@ -141,7 +141,7 @@ class FactVariables(Mapping[str, Any]):
 
     def __init__(self, store: FactStore, host: str, *, gathering: bool) -> None:
         self._facts = AnsibleFacts(store, host, gathering=gathering)
-        self._known = store.of(host).known
+        self._known = store.host_facts(host).known
 
     def __contains__(self, name: object) -> bool:
         if name == "ansible_facts":

@@ -9,10 +9,10 @@ from kprov.errors import InputError
 from kprov.inventory import variable_files
 from kprov.inventory.model import Inventory
 from kprov.playbook.templating.scope import Scope
-from kprov.playbook.templating.templar import ERRORS, reason
+from kprov.playbook.templating.templar import ERRORS, describe_error
 
 
-def misfit(inventory: Inventory, host: str, name: str, why: str) -> InputError:
+def make_variable_error(inventory: Inventory, host: str, name: str, why: str) -> InputError:
     """The error for a variable of a host that has no value; it names the file and line that set it."""
     value = inventory.variables(host).get(name)
     places = (
@@ -41,7 +41,7 @@ class HostVariables(Mapping[str, Any]):
         try:
             return self._scope[name]
         except ERRORS as error:
-            raise misfit(self._inventory, self._host, name, reason(error)) from None
+            raise make_variable_error(self._inventory, self._host, name, describe_error(error)) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._scope

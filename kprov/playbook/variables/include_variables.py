@@ -7,11 +7,11 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Given:
+class IncludeVariables:
     """What includes around a task give it: items of their loops (values), and their `vars` (templates)."""
 
     items: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
 
 
-NOTHING = Given()
+NO_VARIABLES = IncludeVariables()

@@ -17,25 +17,25 @@ from kprov.playbook.templating.scope import Layer, Scope
 from kprov.playbook.templating.templar import Templar
 from kprov.playbook.templating.values import OMIT
 from kprov.playbook.variables.facts import FactStore, FactVariables
-from kprov.playbook.variables.include_variables import NOTHING as _NOTHING_GIVEN
-from kprov.playbook.variables.include_variables import Given
+from kprov.playbook.variables.include_variables import NO_VARIABLES as _NOTHING_GIVEN
+from kprov.playbook.variables.include_variables import IncludeVariables
 
 _OfRoles = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class _Later:
+class _DeferredValue:
     """A value to be made when it is asked for."""
 
     make: Callable[[], Any]
 
 
-class _Magic(dict[str, Any]):
+class _MagicVariables(dict[str, Any]):
     """Magic variables. Lists of all hosts are made for those who look: else each task costs n times n."""
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
-        if type(value) is _Later:
+        if type(value) is _DeferredValue:
             value = self[name] = value.make()
         return value
 
@@ -88,34 +88,36 @@ class Variables:
         self._roles: dict[tuple[Play, Role | None, int], _OfRoles] = {}
         self._lock = threading.Lock()
 
-    def of_inventory(self, host: str) -> dict[str, Any]:
+    def inventory_variables(self, host: str) -> dict[str, Any]:
         """Raw variables of a host from the inventory and from folders beside the playbook."""
         with self._lock:
             if host not in self._inventory:
                 self._inventory[host] = self.inventory.variables(host, (self.playbook_dir,))
             return self._inventory[host]
 
-    def forget(self) -> None:
+    def clear_inventory_cache(self) -> None:
         """The inventory has changed (add_host, group_by)."""
         with self._lock:
             self._inventory.clear()
             self._groups = None
 
-    def magic(self, host: str, play: Play | None = None, node: Node | None = None) -> dict[str, Any]:
+    def magic_variables(
+        self, host: str, play: Play | None = None, node: Node | None = None
+    ) -> dict[str, Any]:
         """Ansible's magic variables."""
         if self._groups is None:
             self._groups = self.inventory.group_members()
-        found = _Magic(
+        found = _MagicVariables(
             **self.inventory.magic(host),
-            **self._of_run(),
+            **self._run_variables(),
             groups=self._groups,
             playbook_dir=str(self.playbook_dir),
-            ansible_play_hosts_all=_Later(lambda: list(self.play_hosts)),
-            ansible_play_hosts=_Later(self.active),
-            ansible_play_batch=_Later(self.batch),
-            play_hosts=_Later(self.active),
-            kprov_unreachable=_Later(self.lost),
-            kprov_failed=_Later(self.failed),
+            ansible_play_hosts_all=_DeferredValue(lambda: list(self.play_hosts)),
+            ansible_play_hosts=_DeferredValue(self.active),
+            ansible_play_batch=_DeferredValue(self.batch),
+            play_hosts=_DeferredValue(self.active),
+            kprov_unreachable=_DeferredValue(self.lost),
+            kprov_failed=_DeferredValue(self.failed),
             ansible_inventory_sources=self.inventory.named,
         )
         if play is not None:
@@ -124,7 +126,7 @@ class Variables:
                 ansible_play_name=play.name,
                 ansible_play_role_names=play.role_names,
                 role_names=play.role_names,
-                **self._dependencies(play),
+                **self._dependency_names(play),
             )
         if node is not None:
             folders = [*map(str, node.folders), found["playbook_dir"]]
@@ -134,7 +136,7 @@ class Variables:
             found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
         return found
 
-    def _of_run(self) -> dict[str, Any]:
+    def _run_variables(self) -> dict[str, Any]:
         """Magic variables that are the same for all hosts and all of a run."""
         options = self.options
         found: dict[str, Any] = {
@@ -152,7 +154,7 @@ class Variables:
         return {**found, "ansible_limit": options.limit} if options.limit else found
 
     @staticmethod
-    def _dependencies(play: Play) -> dict[str, list[str]]:
+    def _dependency_names(play: Play) -> dict[str, list[str]]:
         names = {inner.name: None for role in play.roles for inner in role.lineage()[:-1]}
         return {
             "ansible_dependent_role_names": list(names),
@@ -163,19 +165,21 @@ class Variables:
         """What `hostvars` shows of a host."""
         return [
             Layer(self.options.extra_vars),
-            Layer(self.magic(host), raw=True),
+            Layer(self.magic_variables(host), raw=True),
             Layer(self.registered.setdefault(host, {}), raw=True),
             Layer(self.included.setdefault(host, {})),
             Layer(FactVariables(self.facts, host, gathering=True), raw=True),
-            Layer(self.of_inventory(host)),
+            Layer(self.inventory_variables(host)),
         ]
 
-    def scope(self, host: str, play: Play, node: Node, *, include: Given | None = None) -> Scope:
+    def task_scope(
+        self, host: str, play: Play, node: Node, *, include: IncludeVariables | None = None
+    ) -> Scope:
         """What a task sees on a host: Ansible's precedence, the first layer wins."""
-        defaults, role_vars, params = self._of_roles(play, node.role)
-        gathering = self.facts.of(host).allowed or gathers(play)
+        defaults, role_vars, params = self._role_variables(play, node.role)
+        gathering = self.facts.host_facts(host).allowed or gathers_facts(play)
         given = include or _NOTHING_GIVEN
-        magic = self.magic(host, play, node)
+        magic = self.magic_variables(host, play, node)
         magic["hostvars"] = HostVars(self, host)
         layers = [
             Layer(magic, raw=True),
@@ -185,22 +189,22 @@ class Variables:
             Layer(params),
             Layer(self.registered.setdefault(host, {}), raw=True),
             Layer(self.included.setdefault(host, {})),
-            Layer(node.merged("vars")),
+            Layer(node.merge_keyword("vars")),
             Layer(role_vars),
         ]
         low = [
             Layer(play.variables),
             Layer(FactVariables(self.facts, host, gathering=gathering), raw=True),
-            Layer(self.of_inventory(host)),
+            Layer(self.inventory_variables(host)),
             Layer(defaults),
         ]
         scope = Scope(self.templar, [*layers, *low])
         if play.vars_files:
-            files = self._vars_files(play, scope)
+            files = self._load_vars_files(play, scope)
             scope = Scope(self.templar, [*layers, Layer(files), *low])
         return scope
 
-    def _of_roles(self, play: Play, role: Role | None) -> _OfRoles:
+    def _role_variables(self, play: Play, role: Role | None) -> _OfRoles:
         """Defaults, variables and parameters that a role's tasks (or the play's own) have from roles."""
         key = (play, role, len(play.roles))
         found = self._roles.get(key)
@@ -215,11 +219,11 @@ class Variables:
             self._roles[key] = found
         return found
 
-    def _vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:
+    def _load_vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for entry in play.vars_files:
             for name in entry if isinstance(entry, list) else [entry]:
-                path = play.directory / str(self.templar.value(name, scope, "vars_files"))
+                path = play.directory / str(self.templar.render(name, scope, "vars_files"))
                 if isinstance(entry, list) and not path.exists():
                     continue
                 found.update(yaml_file.load_yaml(path) or {})
@@ -227,15 +231,15 @@ class Variables:
         return found
 
 
-def gathers(play: Play) -> bool:
+def gathers_facts(play: Play) -> bool:
     """Whether a play gathers facts: Ansible's default is that it does."""
     return play.keywords.get("gather_facts", True) not in (False, "no", "false")
 
 
-def without_omitted(value: Any) -> Any:
+def remove_omitted(value: Any) -> Any:
     """A value without what is `omit` in it."""
     if isinstance(value, dict):
-        return {key: without_omitted(entry) for key, entry in value.items() if entry != OMIT}
+        return {key: remove_omitted(entry) for key, entry in value.items() if entry != OMIT}
     if isinstance(value, list):
-        return [without_omitted(entry) for entry in value if entry != OMIT]
+        return [remove_omitted(entry) for entry in value if entry != OMIT]
     return value

@@ -10,14 +10,14 @@ from kprov.cli.options import run_options
 from kprov.errors import KprovError
 from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.model.search_paths import SearchPaths
-from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
+from kprov.playbook.results.run_result import RunOptions, RunResult, SilentCallbacks
 from kprov.playbook.running.engine import Engine
 from tests.parity import collection_path
 from tests.parity.engines.request import Request
 from tests.parity.recorder import Recorder
 
 
-class Record(Silent):
+class Record(SilentCallbacks):
     """Callbacks > recorder."""
 
     def __init__(self, recorder: Recorder) -> None:

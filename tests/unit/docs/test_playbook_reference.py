@@ -41,7 +41,7 @@ def test_there_are_examples() -> None:
 def test_every_example_can_be_played(example: str, tmp_path: Path) -> None:
     path = tmp_path / "site.yml"
     path.write_text(example, encoding="utf-8")
-    assert playbook_loader.playbook(path)
+    assert playbook_loader.load_playbook(path)
 
 
 @pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)

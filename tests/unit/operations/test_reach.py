@@ -36,7 +36,7 @@ def aside(inventory: Path) -> dict[str, str]:
     with open_cluster(inventory) as cluster:
         with suppress(PreflightError):  # this machine need not be one that the roles know
             connect_hosts(cluster, ["a", "b", "gone"])
-        return cluster.engine.aside
+        return cluster.engine.unreachable_hosts
 
 
 def test_only_an_up_before_makes_a_host_without_a_connection_one_to_be_set_aside(tmp_path: Path) -> None:

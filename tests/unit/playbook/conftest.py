@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from kprov.inventory.sources.load import load_inventory
-from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
+from kprov.playbook.results.run_result import RunOptions, RunResult, SilentCallbacks
 from kprov.playbook.running.engine import Engine
 
 
-class Recorder(Silent):
+class Recorder(SilentCallbacks):
     """Every outcome, and everything that was shown."""
 
     def __init__(self) -> None:

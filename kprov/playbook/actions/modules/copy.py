@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.actions.call import ActionError, Call, Remote, text
-from kprov.playbook.actions.controller_files import travelling
+from kprov.playbook.actions.call import ActionError, Call, ModuleCall, hash_text
+from kprov.playbook.actions.controller_files import load_content
 from kprov.transport.agent_modules import parse_boolean
 
 
-def prepare(call: Call) -> Remote:
+def prepare(call: Call) -> ModuleCall:
     """One call of the agent's copy, of a folder too."""
     args = dict(call.args)
     given, src, dest = args.pop("content", None), args.get("src"), args.get("dest")
@@ -25,26 +25,26 @@ def prepare(call: Call) -> Remote:
         if str(dest).endswith("/"):
             raise ActionError("can not use content with a dir as dest")
         args.pop("src", None)
-        sha, data = text(json.dumps(given) if isinstance(given, (dict, list)) else str(given))
-        return Remote("copy", {**args, "_sha256": sha}, {sha: data})
+        sha, data = hash_text(json.dumps(given) if isinstance(given, (dict, list)) else str(given))
+        return ModuleCall("copy", {**args, "_sha256": sha}, {sha: data})
     if parse_boolean(args.get("remote_src")):
-        return Remote("copy", args)
-    path = call.find(str(src), "files")
+        return ModuleCall("copy", args)
+    path = call.find_file(str(src), "files")
     args.pop("src")
     if path.is_dir():
         follow = parse_boolean(args.get("local_follow"), default=True)
         inside = str(src).endswith("/")
-        tree, contents = walked(path, inside=inside, follow=follow, args=args)
+        tree, contents = list_folder(path, inside=inside, follow=follow, args=args)
         shown = f"{path}/" if inside else str(path)
-        return Remote("copy", {**args, "_tree": tree, "_src": shown}, contents)
-    sha, source = travelling(path, args)
+        return ModuleCall("copy", {**args, "_tree": tree, "_src": shown}, contents)
+    sha, source = load_content(path, args)
     now = path.stat()
     extra: dict[str, Any] = {"_sha256": sha, "_name": path.name, "_src": str(path)}
     extra.update(_mode=now.st_mode & 0o7777, _size=len(source) if isinstance(source, bytes) else now.st_size)
-    return Remote("copy", {**args, **extra}, {sha: source})
+    return ModuleCall("copy", {**args, **extra}, {sha: source})
 
 
-def walked(
+def list_folder(
     top: Path, *, inside: bool, follow: bool, args: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, bytes | Path]]:
     """The tree below a folder as the agent's copy takes it; names begin with the folder's unless `inside`.
@@ -67,7 +67,7 @@ def walked(
                 tree["folders"].append(inner)
                 walk(entry, f"{inner}/", above)
             elif entry.is_file():
-                sha, source = travelling(entry, args)
+                sha, source = load_content(entry, args)
                 contents[sha] = source
                 now = entry.stat()
                 size = len(source) if isinstance(source, bytes) else now.st_size

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.actions.call import ActionError, Call, Remote
+from kprov.playbook.actions.call import ActionError, Call, ModuleCall
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "src": {"required": True},
@@ -21,11 +21,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 RULES: dict[str, Any] = {"check_mode": False}
 
 
-def prepare(call: Call) -> Remote:
+def prepare(call: Call) -> ModuleCall:
     """The file's content is asked for."""
     if call.args.get("flat"):
-        _flat(call)
-    return Remote("slurp", {"src": call.args["src"]})
+        _flat_path(call)
+    return ModuleCall("slurp", {"src": call.args["src"]})
 
 
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
@@ -38,15 +38,15 @@ def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
         }
     source = str(call.args["src"])
     if result.get("failed"):
-        return _missing(call, result, source)
+        return _missing_file_result(call, result, source)
     data = base64.b64decode(result["content"])
-    path = _flat(call) if call.args.get("flat") else _below(call, source)
+    path = _flat_path(call) if call.args.get("flat") else _host_path(call, source)
     here = path.read_bytes() if path.is_file() else None
-    sums = _sums(data)
+    sums = _checksums(data)
     if here == data:
         return {"changed": False, "file": source, "dest": str(path), **sums}
-    _write(path, data)
-    written = _sums(path.read_bytes())
+    _write_file(path, data)
+    written = _checksums(path.read_bytes())
     if call.args.get("validate_checksum", True) and written != sums:
         text = "checksum mismatch"
         return {"changed": False, "failed": True, "msg": text, "file": source, "dest": str(path), **written}
@@ -54,7 +54,7 @@ def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
     return {"changed": True, "dest": str(path), **sums, **remote}
 
 
-def _missing(call: Call, result: dict[str, Any], source: str) -> dict[str, Any]:
+def _missing_file_result(call: Call, result: dict[str, Any], source: str) -> dict[str, Any]:
     text = str(result.get("msg", ""))
     if "not found" in text:
         text = "the remote file does not exist, not transferring, ignored"
@@ -65,12 +65,12 @@ def _missing(call: Call, result: dict[str, Any], source: str) -> dict[str, Any]:
     return {"changed": False, "file": source, "msg": text}
 
 
-def _below(call: Call, source: str) -> Path:
+def _host_path(call: Call, source: str) -> Path:
     base = call.playbook_dir / Path(str(call.args["dest"])).expanduser()
     return Path(os.path.normpath(f"{base}/{call.host}/{source}"))
 
 
-def _flat(call: Call) -> Path:
+def _flat_path(call: Call) -> Path:
     dest = str(call.args["dest"])
     path = call.playbook_dir / Path(dest).expanduser()
     if dest.endswith("/"):
@@ -87,7 +87,7 @@ def _flat(call: Call) -> Path:
     return Path(os.path.normpath(path))
 
 
-def _sums(data: bytes) -> dict[str, str]:
+def _checksums(data: bytes) -> dict[str, str]:
     """The names are Ansible's; they find changes and keep no secret."""
     return {
         "checksum": hashlib.sha1(data, usedforsecurity=False).hexdigest(),
@@ -95,7 +95,7 @@ def _sums(data: bytes) -> dict[str, str]:
     }
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o7777 if path.exists() else None
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".kprov-", delete=False) as file:

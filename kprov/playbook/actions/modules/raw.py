@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.playbook.actions.call import Call, Remote
+from kprov.playbook.actions.call import Call, ModuleCall
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"executable": {}}
 RULES: dict[str, Any] = {"check_mode": False, "required_one_of": [["_raw_params"]]}
 _KEPT = ("changed", "failed", "rc", "stdout", "stderr", "stdout_lines", "stderr_lines")
 
 
-def prepare(call: Call) -> list[Remote]:
+def prepare(call: Call) -> list[ModuleCall]:
     """The line for a shell; nothing is taken from its output. In check mode there is none."""
     if call.environment:
         call.callbacks.warning(f"{call.host}: raw module does not support the environment keyword")
@@ -19,7 +19,7 @@ def prepare(call: Call) -> list[Remote]:
     if call.check:
         return []
     # `_raw`: a host without Python, and so without an agent, takes it too.
-    return [Remote("command", {**call.args, "_shell": True, "_raw": True, "strip_empty_ends": False})]
+    return [ModuleCall("command", {**call.args, "_shell": True, "_raw": True, "strip_empty_ends": False})]
 
 
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:

@@ -36,35 +36,35 @@ class _NotYetError(Exception):
 
 def run(call: Call) -> dict[str, Any]:
     """`rebooted` and the seconds it took."""
-    if call.templar.value("{{ ansible_connection | default('ssh') }}", call.scope) == "local":
+    if call.templar.render("{{ ansible_connection | default('ssh') }}", call.scope) == "local":
         text = "Running reboot with local connection would reboot the control node."
         return {"changed": False, "elapsed": 0, "rebooted": False, "failed": True, "msg": text}
     if call.check:
         return {"changed": True, "elapsed": 0, "rebooted": True}
     args = agent_modules.check_arguments("ansible.builtin.reboot", call.args, ARGUMENTS, {})
-    before = _boot(call, args)
-    command = _command(call, args)
-    failed = _go_down(call, command)
+    before = _read_boot_id(call, args)
+    command = _build_command(call, args)
+    failed = _start_reboot(call, command)
     start = time.monotonic()
     if failed:
         return {"changed": False, "failed": True, "rebooted": False, "msg": failed, "elapsed": 0}
     time.sleep(max(0, args["post_reboot_delay"]))
     result: dict[str, Any] = {"changed": True, "rebooted": True}
     try:
-        _until(lambda: _new_boot(call, args, before), "last boot time check", args)
-        _until(lambda: _tested(call, args), "post-reboot test command", args)
+        _wait_until(lambda: _check_new_boot(call, args, before), "last boot time check", args)
+        _wait_until(lambda: _run_test_command(call, args), "post-reboot test command", args)
     except _NotYetError as error:
         result = {"changed": False, "rebooted": True, "failed": True, "msg": str(error)}
     return {**result, "elapsed": int(time.monotonic() - start)}
 
 
-def _shell(call: Call, line: str) -> dict[str, Any]:
-    return call.remote("command", {"_raw_params": line, "_shell": True}, check=False)
+def _run_shell(call: Call, line: str) -> dict[str, Any]:
+    return call.run_module("command", {"_raw_params": line, "_shell": True}, check=False)
 
 
-def _boot(call: Call, args: dict[str, Any]) -> str:
+def _read_boot_id(call: Call, args: dict[str, Any]) -> str:
     """What tells this boot of the host from others."""
-    found = _shell(call, args["boot_time_command"])
+    found = _run_shell(call, args["boot_time_command"])
     if found.get("rc") != 0:
         raise ActionError(
             f"reboot: failed to get host boot time info, rc: {found.get('rc')}, "
@@ -73,11 +73,11 @@ def _boot(call: Call, args: dict[str, Any]) -> str:
     return str(found["stdout"]).strip()
 
 
-def _command(call: Call, args: dict[str, Any]) -> str:
+def _build_command(call: Call, args: dict[str, Any]) -> str:
     """The command line that reboots; the program's full path from the folders that may have it."""
     line = args["reboot_command"]
     if line is None:
-        facts = call.remote("setup", {"_names": ["ansible_distribution"]}, check=False)["ansible_facts"]
+        facts = call.run_module("setup", {"_names": ["ansible_distribution"]}, check=False)["ansible_facts"]
         pattern = _COMMANDS.get(str(facts.get("ansible_distribution", "")).lower(), _COMMAND)
         minutes = max(0, args["pre_reboot_delay"]) // 60
         line = pattern.format(minutes=minutes, message=shlex.quote(args["msg"]))
@@ -86,7 +86,7 @@ def _command(call: Call, args: dict[str, Any]) -> str:
         paths = [f"{folder}/{program}" for folder in args["search_paths"]]
         words = " ".join(shlex.quote(path) for path in paths)
         look = f'for path in {words}; do if [ -e "$path" ]; then echo "$path"; break; fi; done'
-        found = str(_shell(call, look).get("stdout", "")).strip()
+        found = str(_run_shell(call, look).get("stdout", "")).strip()
         if not found:
             places = f"in search paths: {args['search_paths']}"
             raise ActionError(f'Task failed: Unable to find command "{program}" {places}')
@@ -94,10 +94,10 @@ def _command(call: Call, args: dict[str, Any]) -> str:
     return f"{program} {rest}".strip()
 
 
-def _go_down(call: Call, command: str) -> str:
+def _start_reboot(call: Call, command: str) -> str:
     """Why the command failed; empty when the host goes down, perhaps too quickly to say so."""
     try:
-        found = _shell(call, command)
+        found = _run_shell(call, command)
     except (UnreachableError, PreflightError):
         return ""
     if found.get("rc") in (0, None) and not found.get("failed"):
@@ -106,7 +106,7 @@ def _go_down(call: Call, command: str) -> str:
     return f"Reboot command failed. Error was: '{str(out).strip()}, {str(err).strip()}'"
 
 
-def _until(look: Callable[[], None], what: str, args: dict[str, Any]) -> None:
+def _wait_until(look: Callable[[], None], what: str, args: dict[str, Any]) -> None:
     """Look until it does not raise. Raises _NotYetError with Ansible's text when the timeout came first."""
     deadline = time.monotonic() + args["reboot_timeout"]
     while True:
@@ -121,16 +121,16 @@ def _until(look: Callable[[], None], what: str, args: dict[str, Any]) -> None:
             return
 
 
-def _new_boot(call: Call, args: dict[str, Any], before: str) -> None:
+def _check_new_boot(call: Call, args: dict[str, Any], before: str) -> None:
     call.reconnect(args["connect_timeout"] or 0)
-    now = _boot(call, args)
+    now = _read_boot_id(call, args)
     if not now or now == before:
         raise _NotYetError("boot time has not changed")
 
 
-def _tested(call: Call, args: dict[str, Any]) -> None:
+def _run_test_command(call: Call, args: dict[str, Any]) -> None:
     try:
-        found = _shell(call, args["test_command"])
+        found = _run_shell(call, args["test_command"])
     except (UnreachableError, PreflightError):
         call.reconnect(args["connect_timeout"] or 0)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.playbook.actions.call import Call, Remote
+from kprov.playbook.actions.call import Call, ModuleCall
 from kprov.transport import agent_modules
 
 _TABLE = agent_modules.module_table("service")
@@ -13,6 +13,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = _TABLE[0]
 RULES: dict[str, Any] = _TABLE[1]
 
 
-def prepare(call: Call) -> Remote:
+def prepare(call: Call) -> ModuleCall:
     """The agent's module of the same name."""
-    return Remote("service", {**call.args, "_status": "register" in call.task.keywords})
+    return ModuleCall("service", {**call.args, "_status": "register" in call.task.keywords})

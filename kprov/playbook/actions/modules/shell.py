@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.playbook.actions.call import Call, Remote
+from kprov.playbook.actions.call import Call, ModuleCall
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "cmd": {},
@@ -22,6 +22,6 @@ _WAYS = ["_raw_params", "cmd"]
 RULES: dict[str, Any] = {"required_one_of": [_WAYS], "mutually_exclusive": [_WAYS]}
 
 
-def prepare(call: Call) -> Remote:
+def prepare(call: Call) -> ModuleCall:
     """The line for a shell."""
-    return Remote("command", {**call.args, "_shell": True})
+    return ModuleCall("command", {**call.args, "_shell": True})

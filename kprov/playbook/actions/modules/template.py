@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.actions.call import ActionError, Call, Remote
+from kprov.playbook.actions.call import ActionError, Call, ModuleCall
 from kprov.playbook.templating.template_variables import template_vars
 
 #: Settings of Jinja's environment that a task may change.
@@ -47,15 +47,17 @@ def render(call: Call, path: Path) -> str:
         if overrides["newline_sequence"] not in _NEWLINES:
             raise ActionError("newline_sequence needs to be one of: \n, \r or \r\n")
         overrides["newline_sequence"] = _NEWLINES[overrides["newline_sequence"]]
-    return call.templar.file(path, call.scope.above(special), call.search("templates"), overrides)
+    return call.templar.render_file(
+        path, call.scope.extend(special), call.search_folders("templates"), overrides
+    )
 
 
-def prepare(call: Call) -> Remote:
+def prepare(call: Call) -> ModuleCall:
     """The rendered text as a copy."""
     for name in ("src", "dest"):
         if not call.args.get(name):
             raise ActionError("src and dest are required")
-    path = call.find(str(call.args["src"]), "templates")
+    path = call.find_file(str(call.args["src"]), "templates")
     errors = "surrogateescape" if call.args.get("output_encoding", "utf-8") == "utf-8" else "strict"
     data = render(call, path).encode(call.args.get("output_encoding", "utf-8"), errors)
     sha = hashlib.sha256(data).hexdigest()
@@ -63,4 +65,4 @@ def prepare(call: Call) -> Remote:
         name: value for name, value in call.args.items() if name not in (*_JINJA, "src", "output_encoding")
     }
     extra = {"_sha256": sha, "_name": path.name, "_mode": path.stat().st_mode & 0o7777, "_src": str(path)}
-    return Remote("copy", {**args, **extra}, {sha: data})
+    return ModuleCall("copy", {**args, **extra}, {sha: data})

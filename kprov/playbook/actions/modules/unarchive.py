@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kprov.playbook.actions.call import ActionError, Call, Remote
-from kprov.playbook.actions.controller_files import travelling
+from kprov.playbook.actions.call import ActionError, Call, ModuleCall
+from kprov.playbook.actions.controller_files import load_content
 from kprov.transport.agent_modules import parse_boolean
 
 
-def prepare(call: Call) -> Remote:
+def prepare(call: Call) -> ModuleCall:
     """The archive travels unless it is the host's, or one that the host can download."""
     args = dict(call.args)
     if not args.get("src") or not args.get("dest"):
@@ -17,11 +17,11 @@ def prepare(call: Call) -> Remote:
             raise ActionError("parameters are mutually exclusive: ('copy', 'remote_src')")
         args["remote_src"] = not parse_boolean(args.pop("copy"))
     if parse_boolean(args.get("remote_src")):
-        return Remote("unarchive", args)
+        return ModuleCall("unarchive", args)
     if "://" in str(args["src"]):
         raise ActionError(
             f"Unsupported option, an URI src ({args['src']}) is only supported when remote_src is True"
         )
-    path = call.find(str(args["src"]), "files")
-    sha, source = travelling(path, args)
-    return Remote("unarchive", {**args, "_sha256": sha, "_src": str(path)}, {sha: source})
+    path = call.find_file(str(args["src"]), "files")
+    sha, source = load_content(path, args)
+    return ModuleCall("unarchive", {**args, "_sha256": sha, "_src": str(path)}, {sha: source})

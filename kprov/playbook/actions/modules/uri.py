@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.actions.call import ActionError, Call, Remote, content
+from kprov.playbook.actions.call import ActionError, Call, ModuleCall, hash_file
 from kprov.transport.agent_modules import parse_boolean
 
 
-def prepare(call: Call) -> Remote | list[Remote]:
+def prepare(call: Call) -> ModuleCall | list[ModuleCall]:
     """`src`, and the files of a form, travel unless they are the host's. In check mode nothing is asked."""
     if call.check:
         return []
     args = dict(call.args)
     contents: dict[str, bytes | Path] = {}
     if parse_boolean(args.get("remote_src")):
-        return Remote("uri", args)
+        return ModuleCall("uri", args)
     if args.get("src"):
-        path = call.find(str(args["src"]), "files")
-        args["_sha256"], source = content(path)
+        path = call.find_file(str(args["src"]), "files")
+        args["_sha256"], source = hash_file(path)
         contents[args["_sha256"]] = source
     elif args.get("body_format") == "form-multipart":
         body = args.get("body")
@@ -28,10 +28,10 @@ def prepare(call: Call) -> Remote | list[Remote]:
         sent = {}
         for name, value in body.items():
             if isinstance(value, dict) and value.get("filename") and not value.get("content"):
-                sent[name], source = content(call.find(str(value["filename"]), "files"))
+                sent[name], source = hash_file(call.find_file(str(value["filename"]), "files"))
                 contents[sent[name]] = source
         args["_files"] = sent
-    return Remote("uri", args, contents)
+    return ModuleCall("uri", args, contents)
 
 
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:

@@ -31,11 +31,11 @@ def run(call: Call) -> dict[str, Any]:
         except (UnreachableError, PreflightError) as error:
             if time.monotonic() - start >= args["timeout"] + args["delay"]:
                 text = f"timed out waiting for ping module test: {error.reason}"
-                return {"changed": False, "failed": True, "msg": text, "elapsed": _since(start)}
+                return {"changed": False, "failed": True, "msg": text, "elapsed": _elapsed_seconds(start)}
             time.sleep(args["sleep"])
         else:
-            return {"changed": False, "elapsed": _since(start)}
+            return {"changed": False, "elapsed": _elapsed_seconds(start)}
 
 
-def _since(start: float) -> int:
+def _elapsed_seconds(start: float) -> int:
     return int(time.monotonic() - start)

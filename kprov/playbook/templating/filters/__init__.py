@@ -1,12 +1,5 @@
-"""Ansible's filters that Jinja2 does not have, a subject a file; ALL is what templates see.
+"""Ansible's filters that Jinja2 lacks, one file for each subject; `filter_table` lists all of them.
 
-Called from `templating.templar`; imports nothing of the playbook but `undefined` and `plugged`.
+The templar, the conditions, the loader and the reference use `filter_table`.
+It imports what filters have in common: templating.values, .undefined, .versions and .plugin_calls.
 """
-
-from __future__ import annotations
-
-from kprov.playbook.templating.filters.table import ALL, FILTERS, REFUSED
-from kprov.playbook.templating.filters.yaml_json import to_json
-from kprov.playbook.templating.values import OMIT, FilterError, omitted, plain
-
-__all__ = ["ALL", "FILTERS", "OMIT", "REFUSED", "FilterError", "omitted", "plain", "to_json"]

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from jinja2 import pass_environment
 from jinja2.filters import sync_do_groupby
 
-from kprov.playbook.templating.plugin_calls import takes_markers
+from kprov.playbook.templating.plugin_calls import accept_markers
 from kprov.playbook.templating.undefined import Marker
-from kprov.playbook.templating.values import FilterError, named
+from kprov.playbook.templating.values import FilterError, describe_type
 
 _TRUE, _FALSE = frozenset(("yes", "on", "true", "1")), frozenset(("no", "off", "false", "0"))
 
@@ -26,7 +26,7 @@ def boolean(value: Any) -> bool:
     return bool(value == 1)
 
 
-@takes_markers
+@accept_markers
 def default(value: Any, default_value: Any = "", boolean: Any = False) -> Any:
     """Another value where there is none, or (with `boolean`) where it is empty."""
     if isinstance(boolean, Marker):
@@ -36,7 +36,7 @@ def default(value: Any, default_value: Any = "", boolean: Any = False) -> Any:
     return value
 
 
-@takes_markers
+@accept_markers
 def mandatory(value: Any, msg: str | None = None) -> Any:
     if isinstance(value, Marker):
         name = f"{value._undefined_name!r} " if value._undefined_name is not None else ""
@@ -44,7 +44,7 @@ def mandatory(value: Any, msg: str | None = None) -> Any:
     return value
 
 
-@takes_markers
+@accept_markers
 def ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) -> Any:
     """The first value for what is true, else the second; the third for none where it is given."""
     if isinstance(value, Marker):
@@ -54,9 +54,9 @@ def ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) -> 
     return true_val if value else false_val
 
 
-@takes_markers
+@accept_markers
 def type_debug(value: Any) -> str:
-    return named(value)
+    return describe_type(value)
 
 
 class Group(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kprov.playbook.templating.filters.data import combine
-from kprov.playbook.templating.values import FilterError, plain
+from kprov.playbook.templating.values import FilterError, to_plain
 
 
 def json_query(value: Any, expr: str) -> Any:
@@ -23,7 +23,7 @@ def json_query(value: Any, expr: str) -> Any:
     except ImportError:
         raise FilterError("json_query needs the Python library jmespath: pip install jmespath") from None
     try:
-        return jmespath.search(expr, plain(value))
+        return jmespath.search(expr, to_plain(value))
     except jmespath.exceptions.JMESPathError as error:
         raise FilterError(f"json_query: {error}") from None
 
@@ -81,9 +81,9 @@ def random_mac(value: str, seed: Any = None) -> str:
 
 
 def version_sort(value: Any, reverse: bool = False) -> list[Any]:
-    from kprov.playbook.templating.versions import loose
+    from kprov.playbook.templating.versions import parse_loose
 
-    return sorted(value, key=lambda one: loose(str(one)), reverse=reverse)
+    return sorted(value, key=lambda one: parse_loose(str(one)), reverse=reverse)
 
 
 def from_csv(

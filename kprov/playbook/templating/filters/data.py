@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from jinja2 import pass_environment
 
-from kprov.playbook.templating.values import FilterError, named, sequence
+from kprov.playbook.templating.values import FilterError, describe_type, is_sequence
 
 _LIST_MERGE: dict[str, Callable[[list[Any], list[Any]], list[Any]]] = {
     "replace": lambda _old, new: new,
@@ -29,7 +29,7 @@ def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -
     for entry in dicts:
         if not isinstance(entry, Mapping) and len(dicts) > 1:
             raise FilterError(
-                f"failed to combine variables, expected dicts but got {named(entry)!r}: {entry!r}"
+                f"failed to combine variables, expected dicts but got {describe_type(entry)!r}: {entry!r}"
             )
     if len(dicts) <= 1:
         return dicts[0] if dicts else {}
@@ -69,13 +69,13 @@ def flatten(value: Any, levels: int | None = None, skip_nulls: bool = True) -> l
 
 def dict2items(value: Any, key_name: str = "key", value_name: str = "value") -> list[dict[str, Any]]:
     if not isinstance(value, Mapping):
-        raise FilterError(f"dict2items requires a dictionary, got {named(value)} instead.")
+        raise FilterError(f"dict2items requires a dictionary, got {describe_type(value)} instead.")
     return [{key_name: key, value_name: value[key]} for key in value]
 
 
 def items2dict(value: Any, key_name: str = "key", value_name: str = "value") -> dict[Any, Any]:
-    if not sequence(value):
-        raise FilterError(f"items2dict requires a list, got {named(value)} instead.")
+    if not is_sequence(value):
+        raise FilterError(f"items2dict requires a list, got {describe_type(value)} instead.")
     try:
         return {entry[key_name]: entry[value_name] for entry in value}
     except KeyError:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from kprov.playbook.templating.values import FilterError, named, text
+from kprov.playbook.templating.values import FilterError, describe_type, to_text
 
 #: The name space of Ansible's to_uuid.
 NAMESPACE = uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E")
@@ -23,7 +23,7 @@ def _bytes(value: Any) -> bytes:
     return (
         bytes(value)
         if isinstance(value, (bytes, bytearray))
-        else text(value).encode("utf-8", "surrogateescape")
+        else to_text(value).encode("utf-8", "surrogateescape")
     )
 
 
@@ -50,7 +50,7 @@ def password_hash(
     if scheme not in _SCHEMES.values():
         raise FilterError(f"{hashtype} is not in the list of supported algorithms: {', '.join(_SCHEMES)}")
     if not isinstance(password, (str, bytes)):
-        raise FilterError(f"a password is a text, not {named(password)}; quote it")
+        raise FilterError(f"a password is a text, not {describe_type(password)}; quote it")
     settings: dict[str, Any] = {}
     letters: Any = bcrypt64
     if salt:
@@ -78,11 +78,11 @@ def to_uuid(value: Any, namespace: Any = NAMESPACE) -> str:
         space = namespace if isinstance(namespace, uuid.UUID) else uuid.UUID(namespace)
     except (AttributeError, ValueError) as error:
         raise FilterError(f"Invalid value {namespace!r} for 'namespace': {error}") from None
-    return str(uuid.uuid5(space, text(value)))
+    return str(uuid.uuid5(space, to_text(value)))
 
 
 def b64encode(value: Any, encoding: str = "utf-8", urlsafe: bool = False) -> str:
-    data = bytes(value) if isinstance(value, (bytes, bytearray)) else text(value).encode(encoding)
+    data = bytes(value) if isinstance(value, (bytes, bytearray)) else to_text(value).encode(encoding)
     return (base64.urlsafe_b64encode if urlsafe else base64.b64encode)(data).decode()
 
 

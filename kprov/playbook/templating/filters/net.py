@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kprov.playbook.templating.filters.libraries import netaddr
-from kprov.playbook.templating.values import FilterError, sequence
+from kprov.playbook.templating.values import FilterError, is_sequence
 
 
 @dataclass
-class Asked:
+class AddressQuery:
     """An address or network that a filter was given; `text` as it was given, `network` with a prefix."""
 
     net: Any
@@ -27,12 +27,12 @@ class Asked:
         return int(self.net.size)
 
     @property
-    def inside(self) -> bool:
+    def is_host_address(self) -> bool:
         """Whether it is an address within a network, not the network's own."""
         return bool(self.net.ip != self.net.network)
 
     @property
-    def usable(self) -> tuple[int, int]:
+    def usable_range(self) -> tuple[int, int]:
         """First and last address that a host may have, as numbers."""
         edge = 0 if self.size == 2 else 1
         return int(self.net.first) + edge, int(self.net.last) - edge
@@ -41,8 +41,8 @@ class Asked:
         return f"{self.ip}{between}{self.net.prefixlen if what is None else what}"
 
 
-def _of_networks(function: Callable[[Asked], Any]) -> Callable[[Asked], Any]:
-    def query(asked: Asked) -> Any:
+def _require_network(function: Callable[[AddressQuery], Any]) -> Callable[[AddressQuery], Any]:
+    def query(asked: AddressQuery) -> Any:
         if not asked.network:
             raise FilterError("Not a network address")
         return function(asked) if asked.size > 1 else None
@@ -50,43 +50,43 @@ def _of_networks(function: Callable[[Asked], Any]) -> Callable[[Asked], Any]:
     return query
 
 
-def _address(asked: Asked) -> Any:
+def _address(asked: AddressQuery) -> Any:
     net = asked.net
-    if asked.size == 1 or asked.inside or not net.broadcast or net.version == 6:
+    if asked.size == 1 or asked.is_host_address or not net.broadcast or net.version == 6:
         return asked.ip
     return None
 
 
-def _host(asked: Asked) -> Any:
+def _host(asked: AddressQuery) -> Any:
     if asked.size == 1:
         return str(asked.net)
-    return asked.with_prefix() if asked.inside or not asked.net.broadcast else None
+    return asked.with_prefix() if asked.is_host_address or not asked.net.broadcast else None
 
 
-def _address_prefix(asked: Asked) -> Any:
+def _address_prefix(asked: AddressQuery) -> Any:
     edges = (asked.net.network, asked.net.broadcast)
     return False if asked.size > 2 and asked.net.ip in edges else asked.with_prefix()
 
 
-def _in_network(between: str, attribute: str) -> Callable[[Asked], Any]:
-    def query(asked: Asked) -> Any:
-        if asked.size == 2 or (asked.size > 1 and asked.inside):
+def _format_host_in_network(between: str, attribute: str) -> Callable[[AddressQuery], Any]:
+    def query(asked: AddressQuery) -> Any:
+        if asked.size == 2 or (asked.size > 1 and asked.is_host_address):
             return asked.with_prefix(between, str(getattr(asked.net, attribute)))
         return None
 
     return query
 
 
-def _neighbour(step: int) -> Callable[[Asked], Any]:
-    def query(asked: Asked) -> Any:
-        first, last = asked.usable
+def _neighbour_address(step: int) -> Callable[[AddressQuery], Any]:
+    def query(asked: AddressQuery) -> Any:
+        first, last = asked.usable_range
         found = int(asked.net.ip) + step
         return str(netaddr.IPAddress(found, asked.net.version)) if first <= found <= last else None
 
-    return _of_networks(query)
+    return _require_network(query)
 
 
-def _peer(asked: Asked) -> Any:
+def _peer(asked: AddressQuery) -> Any:
     if not asked.network:
         raise FilterError("Not a network address")
     number = int(asked.net.ip)
@@ -99,24 +99,24 @@ def _peer(asked: Asked) -> Any:
     return str(netaddr.IPAddress(number ^ 3, asked.net.version))
 
 
-def _usable(number: int, asked: Asked) -> str:
+def _format_address(number: int, asked: AddressQuery) -> str:
     return str(netaddr.IPAddress(number, asked.net.version))
 
 
-def _six_to_four(asked: Asked) -> Any:
+def _six_to_four(asked: AddressQuery) -> Any:
     if asked.net.version == 6:
-        found = asked.text if not asked.network else asked.ip if asked.inside else ""
+        found = asked.text if not asked.network else asked.ip if asked.is_host_address else ""
         return asked.text if found and ipaddr(found, "2002::/16") else False
-    if asked.size > 1 and not asked.inside:
+    if asked.size > 1 and not asked.is_host_address:
         return False
     return "2002:{:02x}{:02x}:{:02x}{:02x}::1/48".format(*map(int, asked.ip.split(".")))
 
 
-def _kept(test: Callable[[Any], bool]) -> Callable[[Asked], Any]:
+def _keep_if(test: Callable[[Any], bool]) -> Callable[[AddressQuery], Any]:
     return lambda asked: asked.text if test(asked.net) else None
 
 
-def _public(net: Any) -> bool:
+def _is_public(net: Any) -> bool:
     ip = net.ip
     return bool(
         ip.is_unicast()
@@ -127,11 +127,11 @@ def _public(net: Any) -> bool:
     )
 
 
-def _link_local(net: Any) -> bool:
+def _is_link_local(net: Any) -> bool:
     return net.ip in netaddr.IPNetwork("169.254.0.0/16" if net.version == 4 else "fe80::/10")
 
 
-def _to_v4(asked: Asked) -> Any:
+def _to_v4(asked: AddressQuery) -> Any:
     if asked.net.version == 4:
         return asked.text
     try:
@@ -140,13 +140,13 @@ def _to_v4(asked: Asked) -> Any:
         return False
 
 
-def _wrap(asked: Asked) -> Any:
+def _wrap(asked: AddressQuery) -> Any:
     if asked.net.version == 4:
         return asked.text
     return f"[{asked.ip}]/{asked.net.prefixlen}" if asked.network else f"[{asked.ip}]"
 
 
-QUERIES: dict[str, Callable[[Asked], Any]] = {
+QUERIES: dict[str, Callable[[AddressQuery], Any]] = {
     "": lambda a: str(a.net) if a.network else a.ip,
     "6to4": _six_to_four,
     "address": _address,
@@ -160,30 +160,32 @@ QUERIES: dict[str, Callable[[Asked], Any]] = {
     "bool": lambda _a: True,
     "broadcast": lambda a: str(a.net.broadcast) if a.size > 2 else None,
     "cidr": lambda a: str(a.net),
-    "first_usable": _of_networks(lambda a: _usable(a.usable[0], a)),
-    "last_usable": _of_networks(lambda a: _usable(a.usable[1], a)),
-    "range_usable": _of_networks(lambda a: f"{_usable(a.usable[0], a)}-{_usable(a.usable[1], a)}"),
-    "next_usable": _neighbour(1),
-    "previous_usable": _neighbour(-1),
+    "first_usable": _require_network(lambda a: _format_address(a.usable_range[0], a)),
+    "last_usable": _require_network(lambda a: _format_address(a.usable_range[1], a)),
+    "range_usable": _require_network(
+        lambda a: f"{_format_address(a.usable_range[0], a)}-{_format_address(a.usable_range[1], a)}"
+    ),
+    "next_usable": _neighbour_address(1),
+    "previous_usable": _neighbour_address(-1),
     "peer": _peer,
     "host": _host,
     "hostmask": lambda a: str(a.net.hostmask),
     "wildcard": lambda a: str(a.net.hostmask),
     "int": lambda a: f"{int(a.net.ip)}/{a.net.prefixlen}" if a.network else int(a.net.ip),
-    "ip/prefix": _in_network("/", "prefixlen"),
-    "ip_netmask": _in_network(" ", "netmask"),
+    "ip/prefix": _format_host_in_network("/", "prefixlen"),
+    "ip_netmask": _format_host_in_network(" ", "netmask"),
     "ipv4": _to_v4,
     "v4": _to_v4,
     "ipv6": lambda a: str(a.net.ipv6()) if a.net.version == 4 else a.text,
     "v6": lambda a: str(a.net.ipv6()) if a.net.version == 4 else a.text,
-    "link-local": _kept(_link_local),
-    "lo": _kept(lambda net: bool(net.ip.is_loopback())),
-    "loopback": _kept(lambda net: bool(net.ip.is_loopback())),
-    "multicast": _kept(lambda net: bool(net.is_multicast())),
-    "unicast": _kept(lambda net: bool(net.is_unicast())),
-    "private": _kept(lambda net: not net.ip.is_global()),
-    "public": _kept(_public),
-    "net": lambda a: f"{a.net.network}/{a.net.prefixlen}" if a.size > 1 and not a.inside else None,
+    "link-local": _keep_if(_is_link_local),
+    "lo": _keep_if(lambda net: bool(net.ip.is_loopback())),
+    "loopback": _keep_if(lambda net: bool(net.ip.is_loopback())),
+    "multicast": _keep_if(lambda net: bool(net.is_multicast())),
+    "unicast": _keep_if(lambda net: bool(net.is_unicast())),
+    "private": _keep_if(lambda net: not net.ip.is_global()),
+    "public": _keep_if(_is_public),
+    "net": lambda a: f"{a.net.network}/{a.net.prefixlen}" if a.size > 1 and not a.is_host_address else None,
     "netmask": lambda a: str(a.net.netmask),
     "network": lambda a: str(a.net.network),
     "network_id": lambda a: str(a.net.network),
@@ -195,13 +197,13 @@ QUERIES: dict[str, Callable[[Asked], Any]] = {
     "revdns": lambda a: a.net.ip.reverse_dns,
     "size": lambda a: a.size,
     "size_usable": lambda a: {1: 0, 2: 2}.get(a.size, a.size - 2),
-    "type": lambda a: "address" if a.size == 1 or a.inside else "network",
+    "type": lambda a: "address" if a.size == 1 or a.is_host_address else "network",
     "version": lambda a: a.net.version,
     "wrap": _wrap,
 }
 
 
-def asked(value: Any, version: Literal[0, 4, 6] = 0) -> Asked | None:
+def parse_address(value: Any, version: Literal[0, 4, 6] = 0) -> AddressQuery | None:
     """An address, network, or number as netaddr sees it; None when it is none."""
     text = str(value)
     address, slash, prefix = text.partition("/")
@@ -210,11 +212,11 @@ def asked(value: Any, version: Literal[0, 4, 6] = 0) -> Asked | None:
             net = netaddr.IPNetwork(
                 netaddr.IPAddress(int(text), version or (4 if int(text) < 1 << 32 else 6))
             )
-            return Asked(net, str(net), network=False)
+            return AddressQuery(net, str(net), network=False)
         if slash and address.isdigit() and prefix.isdigit():
             net = netaddr.IPNetwork(f"{netaddr.IPAddress(int(address))}/{prefix}")
-            return Asked(net, str(net), network=True)
-        return Asked(netaddr.IPNetwork(text), value, network=bool(slash))
+            return AddressQuery(net, str(net), network=True)
+        return AddressQuery(netaddr.IPNetwork(text), value, network=bool(slash))
     except (netaddr.AddrFormatError, ValueError, TypeError):
         return None
 
@@ -224,11 +226,11 @@ def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: st
 
     Queries are in QUERIES; a number gives that address of the network, a network keeps what lies in it.
     """
-    if sequence(value):
+    if is_sequence(value):
         return [found for one in value if (found := ipaddr(one, query, version, alias))]
     if not value or value is True:
         return False
-    found = asked(value, version)
+    found = parse_address(value, version)
     if found is None or (version and found.net.version != version):
         return False
     if str(query) in QUERIES:
@@ -236,7 +238,7 @@ def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: st
     try:
         index = int(str(query))
     except ValueError:
-        within = asked(query)
+        within = parse_address(query)
         if within is None:
             raise FilterError(f"{alias}: unknown filter type: {query}") from None
         return found.text if found.net in within.net else None
@@ -250,7 +252,7 @@ def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: st
 
 def ipwrap(value: Any, query: Any = "") -> Any:
     """IPv6 addresses in brackets, anything else as it is."""
-    if sequence(value):
+    if is_sequence(value):
         return [ipwrap(one, query) for one in value]
     found = ipaddr(value, query, alias="ipwrap")
     return ipaddr(found, "wrap") if found else value

@@ -9,20 +9,20 @@ import os.path
 from collections.abc import Callable
 from typing import Any
 
-from kprov.playbook.templating.values import FilterError, named, sequence
+from kprov.playbook.templating.values import FilterError, describe_type, is_sequence
 
 
 def path_join(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if not sequence(value):
-        raise FilterError(f"|path_join expects string or sequence, got {named(value)} instead.")
+    if not is_sequence(value):
+        raise FilterError(f"|path_join expects string or sequence, got {describe_type(value)} instead.")
     return str(os.path.join(*value))
 
 
 def commonpath(value: Any) -> str:
-    if not sequence(value):
-        raise FilterError(f"|commonpath expects sequence, got {named(value)} instead.")
+    if not is_sequence(value):
+        raise FilterError(f"|commonpath expects sequence, got {describe_type(value)} instead.")
     return str(os.path.commonpath(value))
 
 

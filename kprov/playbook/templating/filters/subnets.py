@@ -7,16 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.playbook.templating.filters.libraries import netaddr
-from kprov.playbook.templating.filters.net import Asked, asked
-from kprov.playbook.templating.values import FilterError, sequence
+from kprov.playbook.templating.filters.net import AddressQuery, parse_address
+from kprov.playbook.templating.values import FilterError, is_sequence
 
 
 def _network(value: Any) -> Any:
     """The network of a value, or of a single address the /32; None for what is neither."""
-    found = asked(value) if value and value is not True else None
+    found = parse_address(value) if value and value is not True else None
     if found is None:
         return None
-    return found.net.cidr if found.size > 1 and not found.inside else netaddr.IPNetwork(str(found.net))
+    return (
+        found.net.cidr if found.size > 1 and not found.is_host_address else netaddr.IPNetwork(str(found.net))
+    )
 
 
 def _address(value: Any) -> Any:
@@ -87,10 +89,10 @@ def nthhost(value: Any, query: Any = "") -> Any:
 
 def _step(sign: int) -> Callable[[Any, Any], Any]:
     def usable(value: Any, offset: Any) -> Any:
-        found: Asked | None = asked(value)
+        found: AddressQuery | None = parse_address(value)
         if found is None:
             return False
-        first, last = found.usable
+        first, last = found.usable_range
         number = int(found.net.ip) + sign * int(offset)
         if found.size > 1 and first <= number <= last:
             return str(netaddr.IPAddress(number, found.net.version))
@@ -101,7 +103,7 @@ def _step(sign: int) -> Callable[[Any, Any], Any]:
 
 def cidr_merge(value: Any, action: str = "merge") -> Any:
     """The fewest networks that cover a list, or (`span`) the one that spans it."""
-    if not sequence(value):
+    if not is_sequence(value):
         raise FilterError(f"cidr_merge: expected iterable, got {value!r}")
     try:
         if action == "merge":
@@ -120,15 +122,15 @@ def network_in_network(value: Any, test: Any) -> bool:
 
 
 def _outer(value: Any) -> Any:
-    found = asked(value) if value else None
+    found = parse_address(value) if value else None
     return None if found is None else found.net.cidr
 
 
 def network_in_usable(value: Any, test: Any) -> bool:
-    outer, inner = asked(value), _outer(test)
+    outer, inner = parse_address(value), _outer(test)
     if outer is None or inner is None:
         return False
-    first, last = outer.usable if outer.size > 1 else (int(outer.net.first), int(outer.net.last))
+    first, last = outer.usable_range if outer.size > 1 else (int(outer.net.first), int(outer.net.last))
     return bool(first <= inner.first and inner.last <= last)
 
 

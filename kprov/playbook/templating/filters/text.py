@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from kprov.playbook.templating.values import FilterError, text
+from kprov.playbook.templating.values import FilterError, to_text
 
 _COMMENTS: dict[str, dict[str, str]] = {
     "plain": {"decoration": "# "},
@@ -32,7 +32,7 @@ def regex_replace(
     mandatory_count: int = 0,
 ) -> str:
     found, times = re.compile(pattern, _flags(ignorecase, multiline)).subn(
-        replacement, text(value), count=count
+        replacement, to_text(value), count=count
     )
     if mandatory_count and mandatory_count != times:
         raise FilterError(
@@ -51,26 +51,26 @@ def regex_search(
         if name is None:
             raise FilterError(f"Unknown argument {group!r}; groups are given as '\\1' or '\\g<name>'")
         wanted.append(name[1] if name[1] is not None else int(name[2]))
-    found = re.search(regex, text(value), _flags(ignorecase, multiline))
+    found = re.search(regex, to_text(value), _flags(ignorecase, multiline))
     if not found:
         return None
     return [found.group(name) for name in wanted] if wanted else found.group()
 
 
 def regex_findall(value: Any, regex: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:
-    return re.findall(regex, text(value), _flags(ignorecase, multiline))
+    return re.findall(regex, to_text(value), _flags(ignorecase, multiline))
 
 
 def regex_escape(value: Any, re_type: str = "python") -> str:
     if re_type == "python":
-        return re.escape(text(value))
+        return re.escape(to_text(value))
     if re_type == "posix_basic":
-        return re.sub(r"([].[^$*\\])", r"\\\1", text(value))
+        return re.sub(r"([].[^$*\\])", r"\\\1", to_text(value))
     raise FilterError(f"Invalid regex type ({re_type}); there are python and posix_basic")
 
 
 def quote(value: Any) -> str:
-    return shlex.quote("" if value is None else text(value))
+    return shlex.quote("" if value is None else to_text(value))
 
 
 def comment(value: str, style: str = "plain", **settings: Any) -> str:

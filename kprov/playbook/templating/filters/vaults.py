@@ -9,12 +9,12 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import secrets, yaml_file
 from kprov.inventory.vault import vault_format
-from kprov.playbook.templating.values import FilterError, named
+from kprov.playbook.templating.values import FilterError, describe_type
 
 
 def _bytes(value: Any, what: str) -> bytes:
     if not isinstance(value, (str, bytes)):
-        raise FilterError(f"{what} is a text, not {named(value)}")
+        raise FilterError(f"{what} is a text, not {describe_type(value)}")
     return value.encode() if isinstance(value, str) else value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kprov.playbook.templating.values import FilterError, omitted, plain
+from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
 
 #: libyaml's, which breaks long lines where Ansible's output has them broken.
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -18,13 +18,13 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 def _shared(value: Any, known: dict[int, Any]) -> Any:
     """As `plain`; a container that is there twice stays one, which YAML shows with an anchor."""
     if not isinstance(value, (dict, list)):
-        return plain(value)
+        return to_plain(value)
     if id(value) not in known:
         found: Any
         if isinstance(value, dict):
-            found = {plain(key): _shared(one, known) for key, one in value.items() if not omitted(one)}
+            found = {to_plain(key): _shared(one, known) for key, one in value.items() if not is_omitted(one)}
         else:
-            found = [_shared(one, known) for one in value if not omitted(one)]
+            found = [_shared(one, known) for one in value if not is_omitted(one)]
         # The value too is kept, so that its identity stays its own.
         known[id(value)] = (found, value)
     return known[id(value)][0]
@@ -42,7 +42,7 @@ def to_json(value: Any, **options: Any) -> str:
         options.pop(name, None)
     if options.pop("profile", None) not in (None, "tagless"):
         raise FilterError("to_json: profile is not supported; remove it")
-    return json.dumps(plain(value), default=_json_default, **options)
+    return json.dumps(to_plain(value), default=_json_default, **options)
 
 
 def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options: Any) -> str:

@@ -1,10 +1,5 @@
-"""Ansible's tests (`is ...`) that Jinja2 does not have, a subject a file; ALL is what templates see.
+"""Ansible's tests (`is ...`) that Jinja2 lacks, one file for each subject; `jinja_test_table` lists them.
 
-Called from `templating.templar`; imports nothing of the playbook but filters and what they stand on.
+The templar, the conditions, the loader and the reference use `jinja_test_table`.
+It imports filters (for addresses) and what filters and tests have in common.
 """
-
-from __future__ import annotations
-
-from kprov.playbook.templating.jinja_tests.table import ALL, REFUSED, TESTS
-
-__all__ = ["ALL", "REFUSED", "TESTS"]

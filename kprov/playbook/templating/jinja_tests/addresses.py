@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.playbook.templating.filters.libraries import netaddr
-from kprov.playbook.templating.filters.net import asked
+from kprov.playbook.templating.filters.net import parse_address
 from kprov.playbook.templating.filters.subnets import network_in_network
 
 
@@ -16,7 +16,7 @@ def _ip(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """A test of an address; what is no address does not pass."""
 
     def test(value: Any) -> bool:
-        found = asked(value) if isinstance(value, str) and value else None
+        found = parse_address(value) if isinstance(value, str) and value else None
         return found is not None and check(found)
 
     return test

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from kprov.playbook.templating import versions
-from kprov.playbook.templating.values import FilterError, text
+from kprov.playbook.templating.values import FilterError, to_text
 
 
 def regex(
@@ -22,7 +22,7 @@ def regex(
     flags = (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
     compiled = re.compile(pattern, flags)
     return bool(
-        getattr(compiled, match_type if match_type in ("match", "fullmatch") else "search")(text(value))
+        getattr(compiled, match_type if match_type in ("match", "fullmatch") else "search")(to_text(value))
     )
 
 
@@ -73,7 +73,7 @@ def version(
         raise FilterError(f"Invalid operator type ({operator}). Must be one of {', '.join(_OPERATORS)}")
     make = versions.TYPES[kind]
     try:
-        return bool(_OPERATORS[operator](make(text(value)), make(text(version))))
+        return bool(_OPERATORS[operator](make(to_text(value)), make(to_text(version))))
     except (TypeError, ValueError) as error:
         raise FilterError(f"Version comparison failed: {error}") from None
 

@@ -1,11 +1,5 @@
-"""Ansible's lookups, and the functions that templates may call (GLOBALS).
+"""Ansible's lookups, one file for each subject; `lookup_table` lists them and `call` runs them.
 
-`run` calls a lookup from code, `loop_items` is what `with_NAME` loops over. Imports filters, inventory.
+The templar, the conditions, the loader and the reference use both.
+It imports filters, templating.scope and templating.jinja_environment.
 """
-
-from __future__ import annotations
-
-from kprov.playbook.templating.lookups.call import GLOBALS, loop_items, run
-from kprov.playbook.templating.lookups.table import LOOKUPS, REFUSED
-
-__all__ = ["GLOBALS", "LOOKUPS", "REFUSED", "loop_items", "run"]

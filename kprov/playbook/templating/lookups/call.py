@@ -13,11 +13,11 @@ import jinja2
 from jinja2 import pass_context
 
 from kprov.playbook.templating.jinja_environment import ConstantTemplate, Context
-from kprov.playbook.templating.lookups.table import LOOKUPS, REFUSED, short
-from kprov.playbook.templating.plugin_calls import takes_markers
+from kprov.playbook.templating.lookups.lookup_table import LOOKUPS, REFUSED_LOOKUPS, short_name
+from kprov.playbook.templating.plugin_calls import accept_markers
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
-from kprov.playbook.templating.values import OMIT, FilterError, plain
+from kprov.playbook.templating.values import OMIT, FilterError, to_plain
 
 #: Lookups that look at undefined terms themselves.
 _TAKE_MARKERS = frozenset(("env", "first_found", "vars"))
@@ -32,21 +32,21 @@ _FAILURES = (
 )
 
 
-def check(name: str) -> None:
+def check_lookup(name: str) -> None:
     """FilterError for a lookup that there is not, with what to use instead."""
-    plain_name = short(name)
+    plain_name = short_name(name)
     if plain_name in LOOKUPS:
         return
-    if plain_name in REFUSED:
-        raise FilterError(f"the lookup {name!r} is not supported; {REFUSED[plain_name]}")
+    if plain_name in REFUSED_LOOKUPS:
+        raise FilterError(f"the lookup {name!r} is not supported; {REFUSED_LOOKUPS[plain_name]}")
     raise FilterError(f"the lookup {name!r} is not supported; there are {', '.join(sorted(LOOKUPS))}")
 
 
-def run(name: str, terms: list[Any], scope: Scope, **options: Any) -> list[Any]:
+def run_lookup(name: str, terms: list[Any], scope: Scope, **options: Any) -> list[Any]:
     """The values of a lookup. FilterError or an undefined error with the reason."""
-    check(name)
+    check_lookup(name)
     try:
-        return LOOKUPS[short(name)](scope, terms, **options)
+        return LOOKUPS[short_name(name)](scope, terms, **options)
     except (MarkerError, jinja2.TemplateError):
         raise
     except _FAILURES as error:
@@ -58,15 +58,15 @@ def loop_items(name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]
 
     `kind` is where with_first_found looks: "templates", "vars" or "files", by the task's action.
     """
-    found = scope.templar.lazy(value, scope)
-    if short(name) == "first_found":
+    found = scope.templar.wrap(value, scope)
+    if short_name(name) == "first_found":
         terms = _without_undefined(found if isinstance(found, (list, tuple)) else [found])
-        return run(name, terms, scope, kind=kind)
+        return run_lookup(name, terms, scope, kind=kind)
     if isinstance(found, Marker):
         found.trip()
-    found = plain(found)
+    found = to_plain(found)
     terms = found if isinstance(found, list) else [found]
-    return list(plain(run(name, terms, scope)))
+    return list(to_plain(run_lookup(name, terms, scope)))
 
 
 def _without_undefined(value: Any) -> Any:
@@ -77,20 +77,20 @@ def _without_undefined(value: Any) -> Any:
     return value
 
 
-def _called(context: Context, name: Any, terms: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _call_lookup(context: Context, name: Any, terms: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """A lookup called in a template; a marker among what it is given is its answer."""
     wantlist, errors = options.pop("wantlist", False), options.pop("errors", "strict")
     if isinstance(name, Marker):
         return name
-    check(name)
+    check_lookup(name)
     scope = context.scope
-    given = [_rendered(term, scope) for term in terms]
-    if short(name) not in _TAKE_MARKERS:
+    given = [_render_term(term, scope) for term in terms]
+    if short_name(name) not in _TAKE_MARKERS:
         for one in (*given, *options.values()):
             if isinstance(one, Marker):
                 return one
     try:
-        found = run(name, given, scope, **options)
+        found = run_lookup(name, given, scope, **options)
     except MarkerError as error:
         return error.source
     except (FilterError, jinja2.TemplateError) as error:
@@ -106,29 +106,29 @@ def _called(context: Context, name: Any, terms: tuple[Any, ...], options: dict[s
     return ",".join(found) if all(isinstance(one, str) for one in found) else found
 
 
-def _rendered(term: Any, scope: Scope) -> Any:
+def _render_term(term: Any, scope: Scope) -> Any:
     """A term with its constant texts rendered, as `lookup('file', '{{ name }}')` has it."""
     if isinstance(term, ConstantTemplate):
-        return scope.templar.text(str(term), scope)
+        return scope.templar.render_text(str(term), scope)
     if type(term) is dict:
-        return {key: _rendered(one, scope) for key, one in term.items()}
+        return {key: _render_term(one, scope) for key, one in term.items()}
     if type(term) in (list, tuple):
-        return [_rendered(one, scope) for one in term]
+        return [_render_term(one, scope) for one in term]
     return term
 
 
-@takes_markers
+@accept_markers
 @pass_context
 def lookup(context: Context, name: str, /, *terms: Any, **options: Any) -> Any:
     """A lookup's values joined by commas, or its only value; a list with wantlist=True."""
-    return _called(context, name, terms, options)
+    return _call_lookup(context, name, terms, options)
 
 
-@takes_markers
+@accept_markers
 @pass_context
 def query(context: Context, name: str, /, *terms: Any, **options: Any) -> Any:
     """A lookup's values as a list."""
-    return _called(context, name, terms, {**options, "wantlist": True})
+    return _call_lookup(context, name, terms, {**options, "wantlist": True})
 
 
 def undef(hint: str | None = None) -> Marker:

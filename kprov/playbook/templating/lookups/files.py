@@ -14,18 +14,25 @@ from typing import Any
 
 from kprov.playbook.templating.filters.choices import boolean
 from kprov.playbook.templating.filters.vaults import readable
-from kprov.playbook.templating.lookups.search import base, find, folders, key_values, must, options
+from kprov.playbook.templating.lookups.search import (
+    check_options,
+    find_file,
+    parse_key_values,
+    playbook_folder,
+    require_file,
+    search_folders,
+)
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.template_variables import template_vars
 from kprov.playbook.templating.undefined import Marker
-from kprov.playbook.templating.values import FilterError, sequence
+from kprov.playbook.templating.values import FilterError, is_sequence
 
 
 def _file(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    asked = options(given, {"rstrip": True, "lstrip": False}, "file")
+    asked = check_options(given, {"rstrip": True, "lstrip": False}, "file")
     found = []
     for term in terms:
-        text = readable(must(scope, "files", term))
+        text = readable(require_file(scope, "files", term))
         text = text.lstrip() if boolean(asked["lstrip"]) else text
         found.append(text.rstrip() if boolean(asked["rstrip"]) else text)
     return found
@@ -42,18 +49,18 @@ def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         "convert_data": None,
         "jinja2_native": None,
     }
-    asked = options(given, known, "template")
+    asked = check_options(given, known, "template")
     settings = {name: asked[name] for name in known if name.endswith("_string")}
     settings["trim_blocks"] = boolean(asked["trim_blocks"])
     found = []
     for term in terms:
-        path = must(scope, "templates", term)
+        path = require_file(scope, "templates", term)
         above = {
             **template_vars(path, str(term), managed="ansible_managed" not in scope),
             **asked["template_vars"],
         }
-        search = [inner for folder in folders(scope) for inner in (folder / "templates", folder)]
-        found.append(scope.templar.file_value(path, scope.above(above), tuple(search), settings))
+        search = [inner for folder in search_folders(scope) for inner in (folder / "templates", folder)]
+        found.append(scope.templar.render_file_value(path, scope.extend(above), tuple(search), settings))
     return found
 
 
@@ -62,10 +69,14 @@ def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
     for term in terms:
         folder, name = os.path.split(str(term))
         if folder:
-            place = find(scope, "files", folder)
+            place = find_file(scope, "files", folder)
             places = [] if place is None else [place]
         else:
-            places = [inner for one in [*folders(scope), base(scope)] for inner in (one / "files", one)]
+            places = [
+                inner
+                for one in [*search_folders(scope), playbook_folder(scope)]
+                for inner in (one / "files", one)
+            ]
         for one in places:
             hits = [path for path in glob.glob(str(one / name)) if os.path.isfile(path)]
             if hits:
@@ -77,7 +88,7 @@ def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
 def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
     """The first file there is of many names; terms: names, lists, or mappings with files, paths, skip."""
     known = {"files": [], "paths": [], "skip": False}
-    asked = options(given, known, "first_found")
+    asked = check_options(given, known, "first_found")
     names: list[str] = []
 
     def collect(entries: Any) -> None:
@@ -85,20 +96,20 @@ def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -
             if isinstance(entry, Marker):
                 entry.trip()
             if isinstance(entry, Mapping):
-                asked.update({"skip": False, "paths": [], **options(dict(entry), known, "first_found")})
-                _join(names, asked["files"], asked["paths"])
+                asked.update({"skip": False, "paths": [], **check_options(dict(entry), known, "first_found")})
+                _add_names(names, asked["files"], asked["paths"])
             elif isinstance(entry, str):
-                _join(names, [entry], asked["paths"])
-            elif sequence(entry):
+                _add_names(names, [entry], asked["paths"])
+            elif is_sequence(entry):
                 collect(entry)
             else:
                 raise FilterError("Invalid term supplied. A string, dict or list is required")
 
-    collect(terms or _listed(asked["files"]))
+    collect(terms or _to_list(asked["files"]))
     kinds = [kind] if kind else ["files", "templates", "vars", "tasks"]
     for name in names:
         for one in kinds:
-            path = find(scope, one, name)
+            path = find_file(scope, one, name)
             if path is not None:
                 return [os.path.normpath(path)]
     if boolean(asked["skip"]):
@@ -106,13 +117,13 @@ def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -
     raise FilterError(f"No file was found when using first_found: {', '.join(names)}")
 
 
-def _listed(value: Any) -> list[Any]:
+def _to_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _join(names: list[str], files: Any, paths: Any) -> None:
-    each = [name for one in _listed(files) for name in re.split("[,;]", one)]
-    within = [folder for one in _listed(paths) for folder in re.split("[,:;]", one)]
+def _add_names(names: list[str], files: Any, paths: Any) -> None:
+    each = [name for one in _to_list(files) for name in re.split("[,;]", one)]
+    within = [folder for one in _to_list(paths) for folder in re.split("[,:;]", one)]
     names += [os.path.join(folder, name) for folder in within for name in each] if within else each
 
 
@@ -129,21 +140,21 @@ def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         raise FilterError("Search key is required but was not found")
     found: list[Any] = []
     for term in terms:
-        key, said = key_values(str(term))
+        key, said = parse_key_values(str(term))
         if not key:
             raise FilterError("Search key is required but was not found")
-        asked = options({**given, **said}, known, "csvfile")
+        asked = check_options({**given, **said}, known, "csvfile")
         delimiter = "\t" if asked["delimiter"] == "TAB" else asked["delimiter"]
-        with must(scope, "files", asked["file"]).open(encoding=asked["encoding"]) as file:
+        with require_file(scope, "files", asked["file"]).open(encoding=asked["encoding"]) as file:
             rows = csv.reader(file, dialect=csv.excel, delimiter=delimiter)
             hit = next((row for row in rows if row and row[int(asked["keycol"])] == key), None)
         value = asked["default"] if hit is None else hit[int(asked["col"])]
-        found += [] if value is None else _listed(value)
+        found += [] if value is None else _to_list(value)
     return found
 
 
 def _unvault(scope: Scope, terms: list[Any]) -> list[Any]:
-    return [readable(Path(must(scope, "files", term))) for term in terms]
+    return [readable(Path(require_file(scope, "files", term))) for term in terms]
 
 
 LOOKUPS: dict[str, Callable[..., list[Any]]] = {

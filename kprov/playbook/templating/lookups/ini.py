@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from kprov.playbook.templating.filters.choices import boolean
-from kprov.playbook.templating.lookups.search import key_values, must, options
+from kprov.playbook.templating.lookups.search import check_options, parse_key_values, require_file
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.values import FilterError
 
@@ -28,17 +28,17 @@ def ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     }
     found: list[Any] = []
     for term in terms:
-        asked, key = options(given, known, "ini"), str(term)
+        asked, key = check_options(given, known, "ini"), str(term)
         if "=" in key or " " in key.strip():
-            key, said = key_values(key)
-            asked = options({**given, **said}, known, "ini")
+            key, said = parse_key_values(key)
+            asked = check_options({**given, **said}, known, "ini")
         parser = configparser.ConfigParser(
             allow_no_value=boolean(asked["allow_no_value"]) or boolean(asked["allow_none"]),
             interpolation=configparser.BasicInterpolation() if boolean(asked["interpolation"]) else None,
         )
         if boolean(asked["case_sensitive"]):
             parser.optionxform = str  # type: ignore[method-assign,assignment]
-        text = must(scope, "files", asked["file"]).read_text(encoding=asked["encoding"])
+        text = require_file(scope, "files", asked["file"]).read_text(encoding=asked["encoding"])
         section = asked["section"]
         if asked["type"] == "properties":
             section, text = "java_properties", f"[java_properties]\n{text}"

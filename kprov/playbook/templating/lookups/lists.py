@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kprov.playbook.templating.filters.choices import boolean
-from kprov.playbook.templating.lookups.search import key_values, options
+from kprov.playbook.templating.lookups.search import check_options, parse_key_values
 from kprov.playbook.templating.scope import Scope
-from kprov.playbook.templating.values import FilterError, named
+from kprov.playbook.templating.values import FilterError, describe_type
 
 Lookup = Callable[..., list[Any]]
 
 
-def _flat(terms: list[Any]) -> list[Any]:
+def _flatten(terms: list[Any]) -> list[Any]:
     """One level of lists opened."""
     return [one for term in terms for one in (term if isinstance(term, (list, tuple)) else [term])]
 
@@ -24,7 +24,9 @@ def _flat(terms: list[Any]) -> list[Any]:
 def _dict(_scope: Scope, terms: list[Any]) -> list[Any]:
     for term in terms:
         if not isinstance(term, Mapping):
-            raise FilterError(f"the 'dict' lookup plugin expects a dictionary, got {named(term)}: {term!r}")
+            raise FilterError(
+                f"the 'dict' lookup plugin expects a dictionary, got {describe_type(term)}: {term!r}"
+            )
     return [{"key": key, "value": term[key]} for term in terms for key in term]
 
 
@@ -32,16 +34,16 @@ def _nested(_scope: Scope, terms: list[Any]) -> list[Any]:
     if not terms:
         raise FilterError("with_nested requires at least one element in the nested list")
     lists = [term if isinstance(term, (list, tuple)) else [term] for term in terms]
-    found: list[list[Any]] = [_flat([one]) for one in lists[0]]
+    found: list[list[Any]] = [_flatten([one]) for one in lists[0]]
     for more in lists[1:]:
-        found = [_flat([*one, other]) for one in found for other in more]
+        found = [_flatten([*one, other]) for one in found for other in more]
     return found
 
 
 def _together(_scope: Scope, terms: list[Any]) -> list[Any]:
     if not terms:
         raise FilterError("with_together requires at least one element in each list")
-    return [_flat(list(row)) for row in itertools.zip_longest(*terms)]
+    return [_flatten(list(row)) for row in itertools.zip_longest(*terms)]
 
 
 def _subelements(_scope: Scope, terms: list[Any]) -> list[Any]:
@@ -64,11 +66,11 @@ def _subelements(_scope: Scope, terms: list[Any]) -> list[Any]:
         if not isinstance(entry, Mapping):
             raise FilterError(f"subelements lookup expects a dictionary, got {entry!r}")
         if entry.get("skipped", False) is False:
-            found += _pairs(entry, path, skip)
+            found += _pair_subelements(entry, path, skip)
     return found
 
 
-def _pairs(entry: Mapping[str, Any], path: list[str], skip: bool) -> list[Any]:
+def _pair_subelements(entry: Mapping[str, Any], path: list[str], skip: bool) -> list[Any]:
     inner: Any = entry
     for key in path:
         if not isinstance(inner, Mapping):
@@ -80,14 +82,14 @@ def _pairs(entry: Mapping[str, Any], path: list[str], skip: bool) -> list[Any]:
         inner = inner[key]
     if not isinstance(inner, list):
         raise FilterError(f"the key {path[-1]} should point to a list, got {inner!r}")
-    return [[_without(entry, path), one] for one in inner]
+    return [[_remove_key(entry, path), one] for one in inner]
 
 
-def _without(entry: Any, path: list[str]) -> Any:
+def _remove_key(entry: Any, path: list[str]) -> Any:
     """The entry without the list that is looped over."""
     if len(path) == 1:
         return {key: value for key, value in entry.items() if key != path[0]}
-    return {key: _without(value, path[1:]) if key == path[0] else value for key, value in entry.items()}
+    return {key: _remove_key(value, path[1:]) if key == path[0] else value for key, value in entry.items()}
 
 
 _SHORT = re.compile(r"^((0x)?[0-9a-f]+-)?((0x)?[0-9a-f]+)(/((0x)?[0-9a-f]+))?(:(.+))?$", re.IGNORECASE)
@@ -106,17 +108,17 @@ def _sequence(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
                 "format": short[9],
             }
         else:
-            words, said = key_values(text)  # type: ignore[assignment]
+            words, said = parse_key_values(text)  # type: ignore[assignment]
             if words:
                 raise FilterError(f"unrecognized arguments to with_sequence: {words}")
         asked = {name: value for name, value in said.items() if value is not None}
-        found += _numbers({**given, **asked})
+        found += _make_numbers({**given, **asked})
     return found
 
 
-def _numbers(given: dict[str, Any]) -> list[str]:
+def _make_numbers(given: dict[str, Any]) -> list[str]:
     known = {"start": 1, "end": None, "count": None, "stride": 1, "format": "%d"}
-    every = options(given, known, "sequence")
+    every = check_options(given, known, "sequence")
     number = {
         name: int(value, 0)
         if isinstance(value, str) and not value.lstrip("-").isdigit()
@@ -151,25 +153,25 @@ def _random_choice(_scope: Scope, terms: list[Any]) -> list[Any]:
 
 LOOKUPS: dict[str, Lookup] = {
     "dict": _dict,
-    "items": lambda _scope, terms: _flat(terms),
+    "items": lambda _scope, terms: _flatten(terms),
     "list": lambda _scope, terms: terms,
-    "indexed_items": lambda _scope, terms: [[index, one] for index, one in enumerate(_flat(terms))],
+    "indexed_items": lambda _scope, terms: [[index, one] for index, one in enumerate(_flatten(terms))],
     "nested": _nested,
     "cartesian": _nested,
     "together": _together,
     "subelements": _subelements,
     "sequence": _sequence,
     "random_choice": _random_choice,
-    "flattened": lambda _scope, terms: _deep(terms),
+    "flattened": lambda _scope, terms: _flatten_all(terms),
 }
 
 
-def _deep(terms: list[Any]) -> list[Any]:
+def _flatten_all(terms: list[Any]) -> list[Any]:
     """All levels of lists opened; nothing for null."""
     found: list[Any] = []
     for term in terms:
         if isinstance(term, (list, tuple)):
-            found += _deep(list(term))
+            found += _flatten_all(list(term))
         elif term is not None and term not in ("None", "null"):
             found.append(term)
     return found

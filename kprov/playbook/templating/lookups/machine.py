@@ -13,14 +13,14 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory.host_patterns import match_hosts
 from kprov.inventory.model import Group, Host, Inventory
-from kprov.playbook.templating.lookups.search import base, options
+from kprov.playbook.templating.lookups.search import check_options, playbook_folder
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker
-from kprov.playbook.templating.values import FilterError, named
+from kprov.playbook.templating.values import FilterError, describe_type
 
 
 def _env(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    default = options(given, {"default": ""}, "env")["default"]
+    default = check_options(given, {"default": ""}, "env")["default"]
     found = []
     for term in terms:
         name = str(term).split()[0]
@@ -31,14 +31,14 @@ def _env(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     return found
 
 
-def _output(scope: Scope, command: Any, lookup: str) -> str:
+def _run_command(scope: Scope, command: Any, lookup: str) -> str:
     done = subprocess.run(
         str(command),
         shell=True,
         check=False,
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        cwd=base(scope),
+        cwd=playbook_folder(scope),
     )
     if done.returncode:
         raise FilterError(f"lookup_plugin.{lookup}({command}) returned {done.returncode}")
@@ -46,19 +46,19 @@ def _output(scope: Scope, command: Any, lookup: str) -> str:
 
 
 def _pipe(scope: Scope, terms: list[Any]) -> list[Any]:
-    return [_output(scope, term, "pipe").rstrip() for term in terms]
+    return [_run_command(scope, term, "pipe").rstrip() for term in terms]
 
 
 def _lines(scope: Scope, terms: list[Any]) -> list[Any]:
-    return [line for term in terms for line in _output(scope, term, "lines").splitlines()]
+    return [line for term in terms for line in _run_command(scope, term, "lines").splitlines()]
 
 
 def _vars(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    default = options(given, {"default": None}, "vars")["default"]
+    default = check_options(given, {"default": None}, "vars")["default"]
     found = []
     for term in terms:
         if not isinstance(term, str):
-            raise FilterError(f"Variable name must be 'str' not {named(term)!r}.")
+            raise FilterError(f"Variable name must be 'str' not {describe_type(term)!r}.")
         try:
             value = scope[term]
         except KeyError:
@@ -72,14 +72,16 @@ def _varnames(scope: Scope, terms: list[Any]) -> list[Any]:
     found: list[Any] = []
     for term in terms:
         if not isinstance(term, str):
-            raise FilterError(f"Invalid setting identifier, {term!r} is not a string, it is a {named(term)}")
+            raise FilterError(
+                f"Invalid setting identifier, {term!r} is not a string, it is a {describe_type(term)}"
+            )
         wanted = re.compile(term)
         found += [name for name in names if wanted.search(name)]
     return found
 
 
 def _inventory_hostnames(scope: Scope, terms: list[Any]) -> list[Any]:
-    inventory = Inventory(path=base(scope))
+    inventory = Inventory(path=playbook_folder(scope))
     for name, hosts in scope["groups"].items():
         group = inventory.groups.setdefault(name, Group(name))
         for host in hosts:

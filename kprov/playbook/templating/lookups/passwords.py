@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.templating.filters.hashes import new_salt, password_hash
-from kprov.playbook.templating.lookups.search import base, key_values, options
+from kprov.playbook.templating.lookups.search import check_options, parse_key_values, playbook_folder
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.values import FilterError
 
@@ -31,8 +31,8 @@ def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     """Passwords by the files that keep them (`PATH length=12 chars=digits`); /dev/null keeps nothing."""
     found = []
     for term in terms:
-        name, said = key_values(str(term))
-        asked = options({**given, **said}, _KNOWN, "password")
+        name, said = parse_key_values(str(term))
+        asked = check_options({**given, **said}, _KNOWN, "password")
         if asked["encrypt"] not in (None, "") and asked["encrypt"] not in (
             "md5_crypt",
             "bcrypt",
@@ -40,17 +40,17 @@ def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             "sha512_crypt",
         ):
             raise FilterError("encrypt is one of md5_crypt, bcrypt, sha256_crypt, sha512_crypt")
-        path = base(scope) / Path(name).expanduser()
+        path = playbook_folder(scope) / Path(name).expanduser()
         if str(path) == os.devnull:
-            found.append(_shown(*_of(None, asked)[:3], asked))
+            found.append(_encrypt(*_read_or_make(None, asked)[:3], asked))
             continue
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _lock(path):
             text = path.read_text(encoding="utf-8").rstrip() if path.exists() else None
-            plain, salt, ident, changed = _of(text, asked)
+            plain, salt, ident, changed = _read_or_make(text, asked)
             if changed:
-                _write(path, _kept(plain, salt, ident))
-        found.append(_shown(plain, salt, ident, asked))
+                _write_file(path, _format_line(plain, salt, ident))
+        found.append(_encrypt(plain, salt, ident, asked))
     return found
 
 
@@ -65,12 +65,12 @@ def _lock(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _of(text: str | None, asked: dict[str, Any]) -> tuple[str, str | None, str | None, bool]:
+def _read_or_make(text: str | None, asked: dict[str, Any]) -> tuple[str, str | None, str | None, bool]:
     """Password, salt, ident, and whether the file must be written."""
     salt = ident = None
     changed = text is None
     if text is None:
-        plain = _new(asked)
+        plain = _make_password(asked)
     else:
         plain, slug, rest = text.rpartition(" salt=")
         if not slug:
@@ -89,7 +89,7 @@ def _of(text: str | None, asked: dict[str, Any]) -> tuple[str, str | None, str |
     return plain, salt, ident, changed
 
 
-def _new(asked: dict[str, Any]) -> str:
+def _make_password(asked: dict[str, Any]) -> str:
     chars = asked["chars"]
     if isinstance(chars, str):
         chars = ([","] if ",," in chars else []) + [
@@ -100,12 +100,12 @@ def _new(asked: dict[str, Any]) -> str:
     return "".join(source.choice(known) for _ in range(int(asked["length"])))
 
 
-def _kept(plain: str, salt: str | None, ident: str | None) -> str:
+def _format_line(plain: str, salt: str | None, ident: str | None) -> str:
     text = plain if not salt else f"{plain} salt={salt}"
     return f"{text} ident={ident}\n" if salt and ident else f"{text}\n"
 
 
-def _write(path: Path, text: str) -> None:
+def _write_file(path: Path, text: str) -> None:
     """Beside, synced and renamed, 0600 from the first byte."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -116,7 +116,7 @@ def _write(path: Path, text: str) -> None:
     beside.rename(path)
 
 
-def _shown(plain: str, salt: str | None, ident: str | None, asked: dict[str, Any]) -> str:
+def _encrypt(plain: str, salt: str | None, ident: str | None, asked: dict[str, Any]) -> str:
     if not asked["encrypt"]:
         return plain
     return password_hash(plain, str(asked["encrypt"]), salt=salt, ident=ident)

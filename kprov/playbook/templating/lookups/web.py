@@ -11,7 +11,7 @@ import urllib.request
 from typing import Any
 
 from kprov.playbook.templating.filters.choices import boolean
-from kprov.playbook.templating.lookups.search import options
+from kprov.playbook.templating.lookups.search import check_options
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.values import FilterError
 
@@ -32,7 +32,7 @@ _URL: dict[str, Any] = {
 
 
 def url(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    asked = options(given, _URL, "url")
+    asked = check_options(given, _URL, "url")
     secure = ssl.create_default_context(cafile=asked["ca_path"])
     if not boolean(asked["validate_certs"]):
         secure.check_hostname, secure.verify_mode = False, ssl.CERT_NONE

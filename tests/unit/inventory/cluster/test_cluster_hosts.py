@@ -32,7 +32,7 @@ def written(folder: Path, host: str = FIRST, **variables: Any) -> Path:
 def refused(path: Path) -> str:
     inventory = load_inventory(path)
     with Engine(inventory) as engine, pytest.raises(InputError) as error:
-        validate(inventory, engine.host_scope)
+        validate(inventory, engine.host_variables)
     assert error.value.exit_code == 2
     return str(error.value)
 
@@ -40,7 +40,7 @@ def refused(path: Path) -> str:
 def accepted(path: Path) -> None:
     inventory = load_inventory(path)
     with Engine(inventory) as engine:
-        validate(inventory, engine.host_scope)
+        validate(inventory, engine.host_variables)
 
 
 @pytest.mark.parametrize("host", ["Node_1", "Node1", "-a", "a-", "a..b", "a" * 64, "ä"])

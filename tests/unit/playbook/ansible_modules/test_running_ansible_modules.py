@@ -81,7 +81,7 @@ def collection(bench: Any, folder: str = "collections") -> Path:
     ],
 )
 def test_the_kind_of_a_module_is_what_ansible_takes_it_for(source: bytes, kind: str) -> None:
-    assert payloads.kind_of(source) == kind
+    assert payloads.detect_kind(source) == kind
 
 
 def test_a_program_of_the_playbooks_library_gets_its_arguments_in_a_file(bench: Any) -> None:
@@ -265,8 +265,8 @@ def test_what_cannot_be_run_is_refused_at_load_with_its_place(bench: Any) -> Non
 def test_without_ansible_core_the_error_says_what_to_install(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ansible_core, "installed", lambda: False)
-    monkeypatch.setattr(ansible_core, "module", lambda _: None)
+    monkeypatch.setattr(ansible_core, "is_installed", lambda: False)
+    monkeypatch.setattr(ansible_core, "find_module_file", lambda _: None)
     collection(bench)
     bench.write("library/say.py", WANT_JSON)
     assert bench.play(tasks("- say: {word: x}")).ok
@@ -285,4 +285,4 @@ def test_a_circle_of_redirections_is_refused(bench: Any) -> None:
     (top / "meta/runtime.yml").write_text("plugin_routing: {modules: {a: {redirect: own.things.a}}}\n")
     search = ModuleSearch((bench.folder,), SearchPaths())
     with pytest.raises(InputError, match="redirects in a circle"):
-        finder.find("own.things.a", search)
+        finder.find_module("own.things.a", search)

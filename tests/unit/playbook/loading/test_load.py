@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kprov.errors import InputError
-from kprov.playbook.loading.arguments import split
+from kprov.playbook.loading.arguments import split_words
 
 HEAD = "- hosts: all\n  gather_facts: false\n  tasks:\n"
 
@@ -105,7 +105,7 @@ def test_a_keyword_of_a_wrong_type_is_refused_with_its_place(bench: Any, text: s
     ],
 )
 def test_words_hold_together_in_quotes_and_braces(text: str, words: list[str]) -> None:
-    assert split(text) == words
+    assert split_words(text) == words
 
 
 def test_free_form_has_its_own_options_and_actions_their_old_forms(bench: Any) -> None:

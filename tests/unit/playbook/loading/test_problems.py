@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.errors import InputError
-from kprov.playbook.model.search_paths import SearchPaths, configured
+from kprov.playbook.model.search_paths import SearchPaths, load_search_paths
 
 HEAD = "- hosts: a\n  gather_facts: false\n"
 
@@ -16,7 +16,7 @@ HEAD = "- hosts: a\n  gather_facts: false\n"
 def problems(bench: Any, text: str, *, includes: bool = False, **options: Any) -> str:
     path = bench.write("play.yml", text)
     with pytest.raises(InputError) as caught, bench.engine(**options) as engine:
-        engine.plays(path, includes=includes)
+        engine.list_plays(path, includes=includes)
     return str(caught.value).replace(f"{bench.folder}/", "")
 
 
@@ -77,7 +77,7 @@ def test_files_that_are_included_by_name_are_read_by_a_syntax_check_only(bench: 
         assert place in said
     path = bench.write("play.yml", text)
     with bench.engine() as engine:
-        assert engine.plays(path)
+        assert engine.list_plays(path)
 
 
 def test_an_included_file_is_refused_with_all_its_problems(bench: Any) -> None:
@@ -112,20 +112,22 @@ def test_paths_come_from_the_command_line_the_environment_and_ansible_cfg(
     )
     tmp_path.chmod(0o755)
     home = Path("~/home").expanduser()
-    paths, warnings = configured({}, {})
+    paths, warnings = load_search_paths({}, {})
     assert (paths.roles, warnings) == ((tmp_path / "here", Path("/abs"), home), [])
     assert paths.modules == (tmp_path / "lib",)
-    assert configured({}, {"ANSIBLE_ROLES_PATH": "env"})[0].roles == (tmp_path / "env",)
-    assert configured({"roles": "given"}, {"ANSIBLE_ROLES_PATH": "env"})[0].roles == (tmp_path / "given",)
+    assert load_search_paths({}, {"ANSIBLE_ROLES_PATH": "env"})[0].roles == (tmp_path / "env",)
+    assert load_search_paths({"roles": "given"}, {"ANSIBLE_ROLES_PATH": "env"})[0].roles == (
+        tmp_path / "given",
+    )
     assert paths.collections == tuple(
         Path(name).expanduser() for name in ("~/.ansible/collections", "/usr/share/ansible/collections")
     )
     other = tmp_path / "other"
     other.mkdir()
     (other / "my.cfg").write_text("[defaults]\nroles_path = r\n")
-    assert configured({}, {"ANSIBLE_CONFIG": str(other / "my.cfg")})[0].roles == (other / "r",)
+    assert load_search_paths({}, {"ANSIBLE_CONFIG": str(other / "my.cfg")})[0].roles == (other / "r",)
     tmp_path.chmod(0o777)
-    paths, warnings = configured({}, {})
+    paths, warnings = load_search_paths({}, {})
     assert paths.modules != (tmp_path / "lib",)
     assert "is ignored, as every user can write" in warnings[0]
 
@@ -134,4 +136,4 @@ def test_a_broken_ansible_cfg_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ansible.cfg").write_text("roles_path = x\n")
     with pytest.raises(InputError, match=r"ansible.cfg: cannot be read"):
-        configured({}, {})
+        load_search_paths({}, {})

@@ -13,7 +13,7 @@ from kprov.inventory import host_patterns
 from kprov.inventory.sources.load import load_inventory
 from kprov.operations.cluster import open_cluster
 from kprov.operations.up import install_cluster
-from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
+from kprov.playbook.results.run_result import RunOptions, RunResult, SilentCallbacks
 
 PLAY = """- hosts: all
   gather_facts: false
@@ -67,7 +67,7 @@ def test_looking_at_hosts_refuses_them_too(bench: Any) -> None:
         bench.engine(limit="nope") as engine,
         pytest.raises(InputError, match="there is no host or group 'nope'"),
     ):
-        engine.plays(bench.write("play.yml", PLAY))
+        engine.list_plays(bench.write("play.yml", PLAY))
 
 
 def test_a_slip_has_a_suggestion_also_from_a_file_of_hosts(tmp_path: Path) -> None:
@@ -130,7 +130,9 @@ def test_up_refuses_them_before_a_host_is_reached(
     (tmp_path / "hosts.yml").write_text(CLUSTER)
     said: list[str] = []
     with pytest.raises(InputError) as error:
-        install_cluster(tmp_path / "hosts.yml", RunOptions(command="up", **options), Silent(), said.append)
+        install_cluster(
+            tmp_path / "hosts.yml", RunOptions(command="up", **options), SilentCallbacks(), said.append
+        )
     assert str(error.value).startswith(words)
     assert said == []
 
@@ -138,11 +140,11 @@ def test_up_refuses_them_before_a_host_is_reached(
 def test_every_role_of_a_cluster_can_be_chosen_by_its_name(tmp_path: Path) -> None:
     from kprov.operations.up import PLAYBOOK
     from kprov.playbook.loading import playbook_loader
-    from kprov.playbook.loading.play_checks import walk
+    from kprov.playbook.loading.play_checks import walk_tasks
 
     (tmp_path / "hosts.yml").write_text(CLUSTER)
-    plays = playbook_loader.playbook(PLAYBOOK)
-    tasks = [task for play in plays for section in play.sections for task in walk(section)]
+    plays = playbook_loader.load_playbook(PLAYBOOK)
+    tasks = [task for play in plays for section in play.sections for task in walk_tasks(section)]
     assert all(task.role is None or task.role.name in task.tags for task in tasks)
     with open_cluster(
         tmp_path / "hosts.yml", RunOptions(command="up", tags=("node_roles", "etcd"))

@@ -135,7 +135,7 @@ def test_no_log_is_kept_from_output_errors_and_journal(bench: Any) -> None:
     result = bench.play(text, journal=bench.folder / "journal")
     said = (
         bench.recorder.shown
-        + json.dumps(result.report())
+        + json.dumps(result.to_json())
         + next((bench.folder / "journal").iterdir()).read_text()
     )
     assert "hush-hush" not in said

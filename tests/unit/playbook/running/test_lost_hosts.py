@@ -27,7 +27,7 @@ def test_a_host_lost_in_a_run_is_named_and_the_others_finish(bench: Any) -> None
 def test_a_host_set_aside_before_the_run_takes_no_part_in_it(bench: Any) -> None:
     path = bench.write("play.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - debug:\n")
     with Engine(load_inventory(bench.folder / "hosts.yml"), RunOptions(), bench.recorder) as engine:
-        engine.aside = {"a": "no answer"}
+        engine.unreachable_hosts = {"a": "no answer"}
         result = engine.run(path)
     assert bench.outcomes("a") == {}
     assert bench.outcomes("b") == {"debug": "ok"}

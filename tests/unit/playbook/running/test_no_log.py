@@ -29,7 +29,7 @@ def test_paths_of_no_log_tasks_are_in_no_report(bench: Any) -> None:
     assert result.ok
     assert (bench.folder / "quiet-second-place").exists()
     said = (
-        json.dumps([result.report(), [change.report() for change in result.changes]]) + bench.recorder.shown
+        json.dumps([result.to_json(), [change.to_json() for change in result.changes]]) + bench.recorder.shown
     )
     assert "quiet-" not in said
     assert result.changed_files == {"a": [f"{bench.folder}/open-place"]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kprov.errors import InputError
-from kprov.playbook.results.journal import Memory, latest
+from kprov.playbook.results.journal import EarlierRun, find_latest
 
 TEXT = """
 - hosts: all
@@ -62,12 +62,12 @@ def test_handlers_that_were_notified_before_run_in_the_end_and_once(bench: Any) 
 def test_a_journal_cut_by_a_kill_is_read_to_its_last_whole_line(bench: Any) -> None:
     journal = bench.folder / "journal"
     bench.play(TEXT, journal=journal)
-    path = latest(journal)
+    path = find_latest(journal)
     assert path is not None
-    whole = len(Memory(path))
+    whole = len(EarlierRun(path))
     with path.open("a") as file:
         file.write('{"event": "task", "host": "a", "outc')
-    assert len(Memory(path)) == whole > 0
+    assert len(EarlierRun(path)) == whole > 0
 
 
 def test_a_task_that_was_edited_runs_again(bench: Any) -> None:
@@ -140,7 +140,7 @@ def test_handlers_that_a_failed_run_owes_run_when_the_playbook_is_begun_again(be
 def test_a_task_whose_run_was_killed_before_it_could_tell_notifies_its_handlers(bench: Any) -> None:
     journal = bench.folder / "journal"
     assert not bench.play(OWED, journal=journal).ok
-    path = latest(journal)
+    path = find_latest(journal)
     assert path is not None
     kept = [
         line for line in path.read_text().splitlines(keepends=True) if '"begin"' in line or '"run"' in line
@@ -166,7 +166,7 @@ def test_a_task_cut_short_is_not_forgotten_for_a_run_on_other_hosts(bench: Any) 
     journal = bench.folder / "journal"
     (bench.folder / "open").write_text("")
     assert bench.play(OWED, journal=journal).ok
-    path = latest(journal)
+    path = find_latest(journal)
     assert path is not None
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if '"begin"' in line or '"run"' in line))

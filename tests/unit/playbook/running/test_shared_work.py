@@ -34,30 +34,30 @@ def test_a_template_file_is_compiled_once(tmp_path: Path, monkeypatch: pytest.Mo
     path.write_text("{{ name }}!\n")
     templar = Templar()
     compiled: list[Path] = []
-    real = Templar._compiled_file
+    real = Templar._compile_file
 
     def counted(self: Templar, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Any:
         compiled.append(path)
         return real(self, path, search, settings)
 
-    monkeypatch.setattr(Templar, "_compiled_file", counted)
+    monkeypatch.setattr(Templar, "_compile_file", counted)
     scope = Scope(templar, [Layer({"name": "one"})])
-    assert at_once(lambda: templar.file(path, scope, ())) == ["one!\n"] * HOSTS
+    assert at_once(lambda: templar.render_file(path, scope, ())) == ["one!\n"] * HOSTS
     assert compiled == [path]
 
 
 def test_a_text_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     templar = Templar()
     compiled: list[str] = []
-    real = Templar._compiled
+    real = Templar._compile_text
 
     def counted(self: Templar, text: str) -> Any:
         compiled.append(text)
         return real(self, text)
 
-    monkeypatch.setattr(Templar, "_compiled", counted)
+    monkeypatch.setattr(Templar, "_compile_text", counted)
     scope = Scope(templar, [Layer({"number": 20})])
-    assert at_once(lambda: templar.text("{{ number + 1 }}", scope)) == [21] * HOSTS
+    assert at_once(lambda: templar.render_text("{{ number + 1 }}", scope)) == [21] * HOSTS
     assert compiled == ["{{ number + 1 }}"]
 
 
@@ -66,10 +66,10 @@ def test_a_file_that_comes_later_is_found_in_the_same_folders(tmp_path: Path) ->
     (tmp_path / "a").write_text("")
     templar = Templar()
     call = Call(task, "h", Scope(templar, []), templar, {}, tmp_path)
-    assert call.find("a", "files") == tmp_path / "a"
+    assert call.find_file("a", "files") == tmp_path / "a"
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "a").write_text("")
-    assert call.find("a", "files") == tmp_path / "files" / "a"
+    assert call.find_file("a", "files") == tmp_path / "files" / "a"
 
 
 def test_the_nearest_value_of_a_keyword_holds_and_lists_are_collected_from_outside() -> None:
@@ -78,4 +78,4 @@ def test_the_nearest_value_of_a_keyword_holds_and_lists_are_collected_from_outsi
     task = Task({"tags": ["one", "two"]}, parent=block)
     assert task.get("become", "default") is None
     assert task.get("delegate_to", "default") == "default"
-    assert task.collected("tags") == ["all", "some", "one", "two"]
+    assert task.collect_keyword("tags") == ["all", "some", "one", "two"]

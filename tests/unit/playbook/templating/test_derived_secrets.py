@@ -15,7 +15,7 @@ from kprov.inventory.vault import keyring, vault_format
 from kprov.inventory.vault.keyring import Keyring, Password
 from kprov.playbook.results.run_result import RunOptions
 from kprov.playbook.running.engine import Engine
-from kprov.playbook.templating import filters
+from kprov.playbook.templating.filters.filter_table import ALL_FILTERS
 from kprov.playbook.templating.scope import Layer, Scope
 from kprov.playbook.templating.templar import Templar
 
@@ -33,7 +33,7 @@ def _vault() -> Iterator[None]:
 def rendered(expression: str, **variables: Any) -> Any:
     templar = Templar()
     layers = [Layer({"word": WORD, **variables}, raw=True)]
-    return templar.value("{{ " + expression + " }}", Scope(templar, layers))
+    return templar.render("{{ " + expression + " }}", Scope(templar, layers))
 
 
 def leaves(value: Any) -> list[str]:
@@ -119,7 +119,7 @@ def test_every_named_filter_is_there() -> None:
     from kprov.playbook.templating import derived_secrets
 
     named = derived_secrets._OPAQUE | derived_secrets._FORMS | derived_secrets._PARTS
-    assert named <= set(filters.ALL)
+    assert named <= set(ALL_FILTERS)
 
 
 def test_no_derived_value_reaches_output_diff_report_and_journal(bench: Any) -> None:

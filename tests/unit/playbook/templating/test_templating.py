@@ -17,7 +17,7 @@ VARIABLES: dict[str, Any] = {
 
 def value(text: Any) -> Any:
     templar = Templar()
-    return templar.value(
+    return templar.render(
         text, Scope(templar, [Layer({"raw": "{{ not a template }}"}, raw=True), Layer(VARIABLES)])
     )
 

@@ -16,7 +16,7 @@ def rendered(folder: Path, text: str, **overrides: Any) -> str:
     (folder / "main.j2").write_text(text)
     templar = Templar()
     scope = Scope(templar, [Layer({"n": 1, "items_": [1, 2], "name": "x{{ n }}", "flag": True})])
-    return templar.file(folder / "main.j2", scope, (), overrides)
+    return templar.render_file(folder / "main.j2", scope, (), overrides)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_an_import_without_context_is_not_kept_between_hosts(tmp_path: Path) -> 
     (tmp_path / "main.j2").write_text("{% import 'lib.j2' as lib %}{{ lib.host }}")
     templar = Templar()
     for name in ("one", "two"):
-        assert templar.file(tmp_path / "main.j2", Scope(templar, [Layer({"who": name})]), ()) == name
+        assert templar.render_file(tmp_path / "main.j2", Scope(templar, [Layer({"who": name})]), ()) == name

@@ -47,7 +47,7 @@ def scope(tmp_path: Path) -> Scope:
     ],
 )
 def test_a_lookup_finds(scope: Scope, text: str, expected: Any) -> None:
-    assert scope.templar.value(text, scope) == expected
+    assert scope.templar.render(text, scope) == expected
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_a_lookup_finds(scope: Scope, text: str, expected: Any) -> None:
 )
 def test_a_lookup_says_why_not(scope: Scope, text: str, message: str) -> None:
     with pytest.raises(TemplatingError) as caught:
-        scope.templar.value(text, scope)
+        scope.templar.render(text, scope)
     assert message in str(caught.value)
 
 
 def test_a_password_is_made_once_and_kept(scope: Scope, tmp_path: Path) -> None:
     text = "{{ lookup('password', 'secrets/p length=12 chars=digits') }}"
-    first = scope.templar.value(text, scope)
+    first = scope.templar.render(text, scope)
     assert re.fullmatch("[0-9]{12}", str(first))
-    assert scope.templar.value(text, scope) == first
+    assert scope.templar.render(text, scope) == first
     path = tmp_path / "secrets" / "p"
     assert (path.read_text(), path.stat().st_mode & 0o777) == (f"{first}\n", 0o600)
 
@@ -78,9 +78,9 @@ def test_a_password_is_made_once_and_kept(scope: Scope, tmp_path: Path) -> None:
 def test_an_encrypted_password_keeps_its_salt(scope: Scope, tmp_path: Path) -> None:
     (tmp_path / "p").write_text("secret\n")
     text = "{{ lookup('password', 'p', encrypt='md5_crypt') }}"
-    first = scope.templar.value(text, scope)
+    first = scope.templar.render(text, scope)
     assert str(first).startswith("$1$")
-    assert scope.templar.value(text, scope) == first
+    assert scope.templar.render(text, scope) == first
     assert re.fullmatch(r"secret salt=\S{8}\n", (tmp_path / "p").read_text())
 
 
@@ -96,4 +96,4 @@ def test_an_encrypted_password_keeps_its_salt(scope: Scope, tmp_path: Path) -> N
     ],
 )
 def test_with_name_loops_over_a_lookup(scope: Scope, name: str, value: Any, expected: list[Any]) -> None:
-    assert scope.templar.loop_items(name, value, scope) == expected
+    assert scope.templar.find_loop_items(name, value, scope) == expected

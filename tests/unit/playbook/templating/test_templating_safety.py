@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.playbook.templating.filters import REFUSED
+from kprov.playbook.templating.filters.filter_table import REFUSED_FILTERS
 from kprov.playbook.templating.scope import Layer, Scope
 from kprov.playbook.templating.templar import Templar, TemplatingError
 
@@ -25,14 +25,14 @@ def scope() -> Scope:
 @pytest.mark.parametrize("condition", ["{{ written }}", "{{ again }}", "{{ n == 1 }}"])
 def test_a_condition_of_a_file_may_stand_in_a_variable(condition: str) -> None:
     found = scope()
-    assert found.templar.test(condition, found)
+    assert found.templar.evaluate_condition(condition, found)
 
 
 @pytest.mark.parametrize("condition", ["{{ result.stdout }}", "{{ made }}", "{{ n }} == 1", "{{ 'n == 1' }}"])
 def test_a_result_is_never_evaluated(condition: str) -> None:
     found = scope()
     with pytest.raises(TemplatingError, match=r"come from files|Template delimiters"):
-        found.templar.test(condition, found)
+        found.templar.evaluate_condition(condition, found)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_a_result_is_never_evaluated(condition: str) -> None:
 )
 def test_a_template_changes_no_variable(text: str) -> None:
     found = scope()
-    found.templar.value(text, found)
+    found.templar.render(text, found)
     again = Scope(found.templar, found.layers)
-    assert found.templar.value("{{ [list, tree.a, result.list] }}", again) == [[1], [1], [1]]
+    assert found.templar.render("{{ [list, tree.a, result.list] }}", again) == [[1], [1], [1]]
 
 
 @pytest.mark.parametrize(
@@ -56,29 +56,29 @@ def test_a_template_changes_no_variable(text: str) -> None:
     ],
 )
 def test_problems_are_told_before_a_template_is_rendered(text: str, problem: str) -> None:
-    assert [found[: len(problem)] for found in Templar().problems(text)] == [problem]
+    assert [found[: len(problem)] for found in Templar().find_problems(text)] == [problem]
 
 
 def test_what_is_refused_says_so_when_it_is_used() -> None:
     found = scope()
-    for name, instead in REFUSED.items():
+    for name, instead in REFUSED_FILTERS.items():
         with pytest.raises(TemplatingError) as caught:
-            found.templar.value("{{ n | " + name + " }}", found)
+            found.templar.render("{{ n | " + name + " }}", found)
         assert instead in str(caught.value)
 
 
 def test_variables_of_hosts_are_mappings_without_inner_attributes() -> None:
     found = scope()
-    above = found.above({"hostvars": {"h": found}})
+    above = found.extend({"hostvars": {"h": found}})
     texts = [
         "{{ hostvars.h.get('n') }}",
         "{{ 'n' in vars.keys() }}",
         "{{ hostvars.h.layers | default('none') }}",
         "{{ vars.items() | length > 3 }}",
     ]
-    assert [found.templar.value(text, above) for text in texts] == [1, True, "none", True]
+    assert [found.templar.render(text, above) for text in texts] == [1, True, "none", True]
 
 
 def test_no_problem_is_no_problem() -> None:
-    assert Templar().problems("x == 1 and y is defined", condition=True) == []
-    assert Templar().problems("plain") == []
+    assert Templar().find_problems("x == 1 and y is defined", condition=True) == []
+    assert Templar().find_problems("plain") == []

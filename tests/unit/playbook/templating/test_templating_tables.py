@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kprov.playbook.templating.filters import to_json
+from kprov.playbook.templating.filters.yaml_json import to_json
 from kprov.playbook.templating.scope import Layer, Scope
 from kprov.playbook.templating.templar import Templar, TemplatingError
 
@@ -36,7 +36,7 @@ def cases(kind: str) -> list[Any]:
 @pytest.mark.parametrize(("table", "some"), cases("values"))
 def test_expressions_have_the_values_that_ansible_gives_them(table: str, some: list[Any]) -> None:
     # By way of JSON, as the tables were made: keys are texts there, times are texts.
-    found = [[text, yaml.safe_load(to_json(_TEMPLAR.value(text, scope(table))))] for text, _ in some]
+    found = [[text, yaml.safe_load(to_json(_TEMPLAR.render(text, scope(table))))] for text, _ in some]
     assert found == some
 
 
@@ -46,20 +46,20 @@ def test_expressions_have_the_values_that_ansible_gives_them(table: str, some: l
 def test_what_fails_in_ansible_fails_with_the_expression(table: str, some: list[str]) -> None:
     for text in some:
         with pytest.raises(TemplatingError, match=r"in ['\"]"):
-            _TEMPLAR.value(text, scope(table))
+            _TEMPLAR.render(text, scope(table))
 
 
 @pytest.mark.parametrize(("table", "some"), cases("met"))
 def test_conditions_are_met(table: str, some: list[Any]) -> None:
-    assert [one for one in some if not _TEMPLAR.test(one, scope(table))] == []
+    assert [one for one in some if not _TEMPLAR.evaluate_condition(one, scope(table))] == []
 
 
 @pytest.mark.parametrize(("table", "some"), cases("unmet"))
 def test_conditions_are_not_met(table: str, some: list[Any]) -> None:
-    assert [one for one in some if _TEMPLAR.test(one, scope(table))] == []
+    assert [one for one in some if _TEMPLAR.evaluate_condition(one, scope(table))] == []
 
 
 @pytest.mark.parametrize("case", _TABLES["conditions"]["fails"])
 def test_a_condition_that_is_no_boolean_is_refused(case: Any) -> None:
     with pytest.raises(TemplatingError, match="when: "):
-        _TEMPLAR.test(case, scope("conditions"))
+        _TEMPLAR.evaluate_condition(case, scope("conditions"))

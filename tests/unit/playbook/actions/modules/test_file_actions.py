@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kprov.inventory.vault import vault_format
-from kprov.playbook.actions.modules.copy import walked
+from kprov.playbook.actions.modules.copy import list_folder
 
 
 def played(bench: Any, *tasks: str, **options: Any) -> dict[str, str]:
@@ -27,11 +27,11 @@ def test_a_folder_is_walked_with_links_followed_or_kept(tmp_path: Path) -> None:
     (tmp_path / "t/link").symlink_to("sub/f")
     (tmp_path / "t/circle").symlink_to(".")
     (tmp_path / "t/dangling").symlink_to("none")
-    tree, contents = walked(tmp_path / "t", inside=False, follow=True, args={})
+    tree, contents = list_folder(tmp_path / "t", inside=False, follow=True, args={})
     assert sorted(name for name, *_ in tree["files"]) == ["t/link", "t/sub/f"]
     assert sorted(tree["links"]) == [[".", "t/circle"], ["none", "t/dangling"]]
     assert list(contents.values()) == [b"f"]
-    tree, _ = walked(tmp_path / "t", inside=True, follow=False, args={})
+    tree, _ = list_folder(tmp_path / "t", inside=True, follow=False, args={})
     assert (tree["folders"], len(tree["links"])) == (["sub"], 3)
 
 

@@ -23,7 +23,7 @@ from kprov.playbook.templating.filters import (
     vaults,
     yaml_json,
 )
-from kprov.playbook.templating.plugin_calls import refusing
+from kprov.playbook.templating.plugin_calls import make_refusal
 
 #: ansible.builtin's filters.
 BUILTIN: dict[str, Callable[..., Any]] = {
@@ -50,7 +50,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 _WINDOWS = "hosts are Linux: use basename, dirname or splitext"
 #: What is not supported, with what to use instead.
-REFUSED: dict[str, str] = {
+REFUSED_FILTERS: dict[str, str] = {
     "win_basename": _WINDOWS,
     "win_dirname": _WINDOWS,
     "win_splitdrive": _WINDOWS,
@@ -100,8 +100,8 @@ def _all() -> dict[str, Callable[..., Any]]:
         found.setdefault(name, function)
     found |= {f"ansible.netcommon.{name}": function for name, function in UTILS.items()}
     found |= {f"community.general.lists_{name}": BUILTIN[full] for name, full in _LISTS.items()}
-    found |= {name: refusing("filter", name, instead) for name, instead in REFUSED.items()}
+    found |= {name: make_refusal("filter", name, instead) for name, instead in REFUSED_FILTERS.items()}
     return found
 
 
-ALL = _all()
+ALL_FILTERS = _all()

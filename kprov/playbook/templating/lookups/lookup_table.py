@@ -34,7 +34,7 @@ LOOKUPS: dict[str, Callable[..., list[Any]]] = {
 }
 
 #: What is not supported, with what to use instead.
-REFUSED: dict[str, str] = {
+REFUSED_LOOKUPS: dict[str, str] = {
     "config": "there are no settings of Ansible to read; use variables",
     "dig": "use pipe with the command dig",
     "hashi_vault": "read secrets into vault-encrypted variables, or use pipe",
@@ -52,7 +52,7 @@ REFUSED: dict[str, str] = {
 PREFIXES = ("ansible.builtin.", "ansible.legacy.", "community.general.")
 
 
-def short(name: str) -> str:
+def short_name(name: str) -> str:
     """A lookup's name without its collection."""
     for prefix in PREFIXES:
         if name.startswith(prefix):

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2.tests import TESTS as JINJA
 
 from kprov.playbook.templating.jinja_tests import addresses, files, results, texts
-from kprov.playbook.templating.plugin_calls import refusing, takes_markers
+from kprov.playbook.templating.plugin_calls import accept_markers, make_refusal
 from kprov.playbook.templating.undefined import Marker
 
 
@@ -25,8 +25,8 @@ BUILTIN: dict[str, Callable[..., Any]] = {
     **texts.TESTS,
     "any": any,
     "all": all,
-    "defined": takes_markers(lambda value: not isinstance(value, Marker)),
-    "undefined": takes_markers(lambda value: isinstance(value, Marker)),
+    "defined": accept_markers(lambda value: not isinstance(value, Marker)),
+    "undefined": accept_markers(lambda value: isinstance(value, Marker)),
     "subset": lambda one, other: set(one) <= set(other),
     "issubset": lambda one, other: set(one) <= set(other),
     "superset": lambda one, other: set(one) >= set(other),
@@ -44,7 +44,7 @@ TESTS: dict[str, Callable[..., Any]] = {
 }
 
 #: What is not supported, with what to use instead.
-REFUSED: dict[str, str] = {
+REFUSED_TESTS: dict[str, str] = {
     "ansible.utils.validate": "use assert, or a role's argument_specs",
     "ansible.utils.ipv6_ipv4_mapped": "use ipaddr('ipv4')",
     "ansible.utils.ipv6_sixtofour": "use ipaddr('6to4')",
@@ -61,8 +61,8 @@ def _all() -> dict[str, Callable[..., Any]]:
     for collection in ("ansible.builtin", "ansible.legacy"):
         found |= {f"{collection}.{name}": found[name] for name in list(found) if name.isidentifier()}
     found |= {name: test for name, test in TESTS.items() if "." in name}
-    found |= {name: refusing("test", name, instead) for name, instead in REFUSED.items()}
+    found |= {name: make_refusal("test", name, instead) for name, instead in REFUSED_TESTS.items()}
     return found
 
 
-ALL = _all()
+ALL_TESTS = _all()
