@@ -154,13 +154,13 @@ class EventRecorder:
                 return
         name = f"{about.name}.{time.time_ns():x}"
         await self._client.request(
-            "POST", path, body=self._document(about, name, kind, reason, message, when)
+            "POST", path, body=self._build_event(about, name, kind, reason, message, when)
         )
         self._sent[key] = _SentEvent(name, 1)
         while len(self._sent) > _CACHE_SIZE:
             self._sent.popitem(last=False)
 
-    def _document(
+    def _build_event(
         self, about: ObjectReference, name: str, kind: str, reason: str, message: str, when: str
     ) -> dict[str, Any]:
         involved = {

@@ -42,12 +42,12 @@ class BuildInfo:
 
 
 @functools.cache
-def current() -> BuildInfo:
+def get_build_info() -> BuildInfo:
     """Build information of the running code. The first call may run two git commands."""
-    return of(_HERE.parent, _ARCHIVED)
+    return read_build_info(_HERE.parent, _ARCHIVED)
 
 
-def of(folder: Path, archived: str) -> BuildInfo:
+def read_build_info(folder: Path, archived: str) -> BuildInfo:
     """Build information of the sources around a component_base. archived: git's text for %H and %ct."""
     try:
         return BuildInfo(**json.loads((folder / FILE).read_bytes()))
@@ -55,26 +55,26 @@ def of(folder: Path, archived: str) -> BuildInfo:
         pass
     if not archived.startswith("$"):
         commit, seconds = archived.split()
-        return BuildInfo(commit, "archive", _shown(int(seconds)))
-    return _of_checkout(folder.parents[2])
+        return BuildInfo(commit, "archive", _render_time(int(seconds)))
+    return _read_checkout(folder.parents[2])
 
 
-def _of_checkout(root: Path) -> BuildInfo:
+def _read_checkout(root: Path) -> BuildInfo:
     """The commit that last changed the sources, and its date or that of the newest uncommitted change."""
-    said = _git(root, "log", "-1", "--format=%H %ct", "--", *SOURCES)
+    said = _run_git(root, "log", "-1", "--format=%H %ct", "--", *SOURCES)
     flags = ("--porcelain", "--no-renames", "-z", "--untracked-files=all")
-    changed = _git(root, "status", *flags, "--", *SOURCES)
+    changed = _run_git(root, "status", *flags, "--", *SOURCES)
     if not said or changed is None:
         return BuildInfo()
     commit, seconds = said.split()
     if not changed:
-        return BuildInfo(commit, "clean", _shown(int(seconds)))
+        return BuildInfo(commit, "clean", _render_time(int(seconds)))
     files = [root / entry[3:] for entry in changed.split("\0") if entry]
     times = [int(file.stat().st_mtime) for file in files if file.exists()]
-    return BuildInfo(commit, "dirty", _shown(max([int(seconds), *times])))
+    return BuildInfo(commit, "dirty", _render_time(max([int(seconds), *times])))
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _run_git(root: Path, *arguments: str) -> str | None:
     """The output of git. None without git, outside a checkout, or in one of another user."""
     program = shutil.which("git")
     if program is None:
@@ -91,9 +91,9 @@ def _git(root: Path, *arguments: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _shown(seconds: int) -> str:
+def _render_time(seconds: int) -> str:
     return timestamps.show(datetime.fromtimestamp(seconds, UTC))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asdict(current())) + "\n")
+    sys.stdout.write(json.dumps(asdict(get_build_info())) + "\n")

@@ -20,7 +20,7 @@ _NUMBER: Final = re.compile(r"(?P<number>\d*\.?\d*)(?P<unit>[^\d.]*)")
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
-def refusal(text: str) -> str:
+def describe_error(text: str) -> str:
     """Go's error text for a malformed duration. "" if it is well-formed."""
     body = text[1:] if text[:1] in {"-", "+"} else text
     if body == "0":

@@ -32,7 +32,7 @@ def histogram(
     return Histogram(name, text, labels, buckets=tuple(buckets))
 
 
-def cumulated(bounds: Sequence[float], entry: Sequence[float]) -> list[tuple[str, float]]:
+def accumulate_buckets(bounds: Sequence[float], entry: Sequence[float]) -> list[tuple[str, float]]:
     """Cumulative buckets of a histogram. entry: a count for each bound and for +Inf, then the sum."""
     names = (*(f"{bound:g}" for bound in bounds), "+Inf")
     return list(zip(names, accumulate(entry[:-1]), strict=True))

@@ -51,22 +51,22 @@ class FlagSet:
     def duration(self, name: str, default: float = 0.0, text: str = "") -> None:
         """A value such as 1m30s, parsed to float seconds."""
         self._durations.add(name)
-        self._add(name, default, text, _duration)
+        self._add(name, default, text, _parse_duration)
 
     def boolean(self, name: str, default: bool = False, text: str = "") -> None:
         """A switch: present means true, ``--name=false`` turns it off."""
-        self._add(name, default, text, _boolean, nargs="?", const=True)
+        self._add(name, default, text, _parse_boolean, nargs="?", const=True)
 
     def string_list(self, name: str, default: Sequence[str] = (), text: str = "") -> None:
         """Commas or repetition: ``--a=x,y --a=z`` gives [x, y, z]."""
-        self._add(name, None, text, _list, action="extend")
-        self._parser.set_defaults(**{_attribute(name): None})
-        self._multiple[_attribute(name)] = lambda _: list(default)
+        self._add(name, None, text, _parse_list, action="extend")
+        self._parser.set_defaults(**{_attribute_name(name): None})
+        self._multiple[_attribute_name(name)] = lambda _: list(default)
 
     def string_map(self, name: str, text: str = "") -> None:
         """Commas or repetition of key=value, parsed to a dict (empty without the flag)."""
-        self._add(name, None, text, _pairs, action="extend")
-        self._multiple[_attribute(name)] = lambda _: {}
+        self._add(name, None, text, _parse_pairs, action="extend")
+        self._multiple[_attribute_name(name)] = lambda _: {}
 
     def parse(self, argv: Sequence[str] | None = None) -> argparse.Namespace:
         """Values by attribute, dashes as underscores. A wrong flag prints one line and exits with 1."""
@@ -85,7 +85,7 @@ class FlagSet:
         return {
             name: durations.render(value) if name in self._durations else _render(value)
             for name in sorted(self._known)
-            for value in (getattr(options, _attribute(name)),)
+            for value in (getattr(options, _attribute_name(name)),)
         }
 
     def _add(self, name: str, default: Any, text: str, kind: Callable[[str], Any], **extra: Any) -> None:
@@ -95,7 +95,7 @@ class FlagSet:
             default=default,
             help=text.replace("%", "%%"),
             type=kind,
-            dest=_attribute(name),
+            dest=_attribute_name(name),
             **extra,
         )
 
@@ -118,18 +118,18 @@ def _render(value: Any) -> str:
     return str(value)
 
 
-def _attribute(name: str) -> str:
+def _attribute_name(name: str) -> str:
     return name.replace("-", "_")
 
 
-def _duration(text: str) -> float:
+def _parse_duration(text: str) -> float:
     try:
         return durations.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
     if text in _TRUE:
         return True
     if text in _FALSE:
@@ -137,13 +137,13 @@ def _boolean(text: str) -> bool:
     raise argparse.ArgumentTypeError(f'invalid boolean value "{text}"')
 
 
-def _list(text: str) -> list[str]:
+def _parse_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
+def _parse_pairs(text: str) -> list[tuple[str, str]]:
     pairs = []
-    for item in _list(text):
+    for item in _parse_list(text):
         key, separator, value = item.partition("=")
         if not separator:
             raise argparse.ArgumentTypeError(f'"{item}" must be formatted as key=value')

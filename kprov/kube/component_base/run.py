@@ -37,7 +37,7 @@ async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | 
     watchdog = asyncio.create_task(sd_notify.watchdog(), name="watchdog")
     loop = asyncio.get_running_loop()
 
-    def signalled() -> None:
+    def handle_signal() -> None:
         if stop.is_set():
             task.cancel()
             return
@@ -47,14 +47,14 @@ async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | 
         loop.call_later(STOP_GRACE_SECONDS, task.cancel)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled)
+        loop.add_signal_handler(number, handle_signal)
     try:
         return await task or 0
     except asyncio.CancelledError:
         log.warning("cancelled before it had stopped")
         return 1
     except BaseExceptionGroup as group:
-        for error in _leaves(group):
+        for error in _flatten(group):
             unknown = None if isinstance(error, FatalError) else error
             log.error("%s", error, exc_info=unknown)  # noqa: TRY400  logged by its own kind
         return 1
@@ -70,7 +70,7 @@ async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | 
             await watchdog
 
 
-async def until(stop: asyncio.Event, *works: Awaitable[Any]) -> None:
+async def run_until(stop: asyncio.Event, *works: Awaitable[Any]) -> None:
     """Run the awaitables until ``stop`` is set or all have ended. If one raises, the others are cancelled.
 
     ExceptionGroup: what they raised.
@@ -89,8 +89,8 @@ async def _await(work: Awaitable[Any]) -> Any:
     return await work
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+def _flatten(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     leaves: list[BaseException] = []
     for error in group.exceptions:
-        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+        leaves.extend(_flatten(error) if isinstance(error, BaseExceptionGroup) else [error])
     return leaves

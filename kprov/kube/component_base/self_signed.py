@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 
-def make(name: str) -> tuple[str, str]:
+def create_certificate(name: str) -> tuple[str, str]:
     """Files of a new certificate and key for ``name`` and 127.0.0.1 in a private folder. Valid for a year."""
     folder = Path(tempfile.mkdtemp(prefix="serving-"))
     # The components run isolated from the host's libraries: the child needs the same search path.
@@ -21,7 +21,7 @@ def make(name: str) -> tuple[str, str]:
     return str(folder / "tls.crt"), str(folder / "tls.key")
 
 
-def _write(name: str, folder: Path) -> None:
+def _write_certificate(name: str, folder: Path) -> None:
     import ipaddress
     from datetime import UTC, datetime, timedelta
 
@@ -55,4 +55,4 @@ def _write(name: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    _write(sys.argv[1], Path(sys.argv[2]))
+    _write_certificate(sys.argv[1], Path(sys.argv[2]))

@@ -82,7 +82,7 @@ class HealthServer:
         if not certificate and self._self_signed:
             from kprov.kube.component_base import self_signed
 
-            certificate, key = self_signed.make("localhost")
+            certificate, key = self_signed.create_certificate("localhost")
             self._tls = (certificate, key, authority)
         if not certificate:
             return None

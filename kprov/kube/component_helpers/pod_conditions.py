@@ -5,13 +5,13 @@ from kprov.kube.api.meta import Condition
 from kprov.kube.machinery import timestamps
 
 
-def condition(pod: Pod, kind: str) -> Condition | None:
+def find_condition(pod: Pod, kind: str) -> Condition | None:
     return next((entry for entry in pod.status.conditions if entry.type == kind), None)
 
 
 def is_ready(pod: Pod) -> bool:
     """The Ready condition is True. A deletion timestamp does not matter."""
-    ready = condition(pod, "Ready")
+    ready = find_condition(pod, "Ready")
     return ready is not None and ready.status == "True"
 
 
@@ -27,7 +27,7 @@ def is_active(pod: Pod) -> bool:
 
 def seconds_until_available(pod: Pod, min_ready_seconds: int, now: float) -> float | None:
     """0 if the pod is available at Unix time ``now``, else the remaining seconds. None if it is not ready."""
-    ready = condition(pod, "Ready")
+    ready = find_condition(pod, "Ready")
     if ready is None or ready.status != "True":
         return None
     if min_ready_seconds == 0:

@@ -12,17 +12,17 @@ RESOLVED = "/run/systemd/resolve/resolv.conf"
 _STUBS: Final = frozenset({"127.0.0.53", "127.0.0.54"})
 
 
-def beyond_stub(path: str) -> str:
+def resolve_stub(path: str) -> str:
     """RESOLVED if ``path`` names systemd-resolved's stub and RESOLVED exists, else ``path``."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return path
-    names_stub = not _STUBS.isdisjoint(servers(text))
+    names_stub = not _STUBS.isdisjoint(parse_servers(text))
     return RESOLVED if names_stub and Path(RESOLVED).is_file() else path
 
 
-def servers(text: str) -> list[str]:
+def parse_servers(text: str) -> list[str]:
     """The addresses of the nameserver lines, in order."""
     lines = (line.split("#")[0].split() for line in text.splitlines())
     return [words[1] for words in lines if len(words) >= 2 and words[0] == "nameserver"]

@@ -7,7 +7,7 @@ from argparse import Namespace
 from kprov.kube.client import InformerFactory, LeaderElector, RestClient
 from kprov.kube.client.delegated_auth import DelegatedAuth
 from kprov.kube.component_base import sd_notify
-from kprov.kube.component_base.run import until
+from kprov.kube.component_base.run import run_until
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.controller_manager import registry
 from kprov.kube.controller_manager.context import Context, Controller
@@ -33,7 +33,7 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
         try:
             if not options.leader_elect:
                 sd_notify.notify("READY=1")
-                await until(stop, lead(client, options, stop))
+                await run_until(stop, lead(client, options, stop))
                 return 0
             elector = LeaderElector(
                 client,

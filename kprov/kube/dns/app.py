@@ -60,7 +60,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
                     forwarder.servers = _servers(options)
 
         try:
-            await run.until(stop, informers.run(stop), follow(), keep())
+            await run.run_until(stop, informers.run(stop), follow(), keep())
         finally:
             await server.stop()
             await health.stop()
@@ -112,10 +112,10 @@ def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], N
 def _servers(options: Options) -> list[str]:
     if options.upstream:
         return options.upstream
-    path = resolv_conf.beyond_stub(options.resolv_conf)
+    path = resolv_conf.resolve_stub(options.resolv_conf)
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         log.warning("%s: %s", path, error.strerror)
         return []
-    return [server for server in resolv_conf.servers(text) if server != options.listen_address]
+    return [server for server in resolv_conf.parse_servers(text) if server != options.listen_address]

@@ -195,7 +195,7 @@ class _Node:
         sd_notify.notify("READY=1")
         log.info("kubelet of node %s serves on port %d", config.node_name, config.port)
         try:
-            await run.until(stop, *works)
+            await run.run_until(stop, *works)
         finally:
             await self.kubelet.close()
             await server.stop()

@@ -48,7 +48,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
                 await quiet(wake, every=_RESYNC, settle=_SETTLE)
 
         try:
-            await run.until(stop, informers.run(stop), loop())
+            await run.run_until(stop, informers.run(stop), loop())
         finally:
             monitor.close()
             await health.stop()

@@ -119,7 +119,7 @@ async def _serve_until(
     sd_notify.notify("READY=1")
     started = time.monotonic()
     try:
-        await run.until(stop, informers.run(stop), loop(), health_ports())
+        await run.run_until(stop, informers.run(stop), loop(), health_ports())
     finally:
         # The rules stay: services go on working while a new kube-proxy starts.
         log.info("stopped after %.0fs; the rules stay", time.monotonic() - started)

@@ -45,9 +45,9 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
                     renew_deadline=options.renew_deadline,
                     retry_period=options.retry_period,
                 )
-                await run.until(stop, elector.run(stop))
+                await run.run_until(stop, elector.run(stop))
             else:
-                await run.until(stop, lead())
+                await run.run_until(stop, lead())
         finally:
             await health.stop()
 

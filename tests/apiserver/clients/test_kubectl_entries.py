@@ -233,7 +233,7 @@ def test_version_should_check_is_all_data_is_printed(kubectl: Kubectl) -> None:
             assert found.get(name), (side, name)
         assert found["platform"].startswith("linux/")
     server = versions["serverVersion"]
-    if build_info.current().commit:
+    if build_info.get_build_info().commit:
         assert re.fullmatch("[0-9a-f]{40}", server["gitCommit"])
         assert server["gitTreeState"] in {"clean", "dirty", "archive"}
 

@@ -68,7 +68,7 @@ class AdmissionMetrics:
             for (name, is_rejected), entry in entries.items():
                 values = (phase, operation, str(is_rejected).lower())
                 family, shown = (controller, (name, *values)) if name else (step, values)
-                family.add_metric(shown, metrics.cumulated(_BOUNDS, entry), sum_value=entry[-1])
+                family.add_metric(shown, metrics.accumulate_buckets(_BOUNDS, entry), sum_value=entry[-1])
         yield step
         yield controller
 

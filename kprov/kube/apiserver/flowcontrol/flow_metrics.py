@@ -100,5 +100,5 @@ def _collect_waits(levels: Mapping[str, PriorityLevel], schemas: Sequence[FlowSc
             entry[_AT_ONCE] += counts.dispatched - sum(entry[:-1])
         for executes, entry in entries.items():
             labels = schema.level, schema.name, "true" if executes else "false"
-            family.add_metric(labels, metrics.cumulated(_BOUNDS, entry), sum_value=entry[-1])
+            family.add_metric(labels, metrics.accumulate_buckets(_BOUNDS, entry), sum_value=entry[-1])
     return family

@@ -62,7 +62,7 @@ class Documents:
             return None
         if path == "/version":
             negotiation.check_route(request.headers.get("Accept") or "*/*", (negotiation.JSON,))
-            made_of = await asyncio.to_thread(build_info.current)
+            made_of = await asyncio.to_thread(build_info.get_build_info)
             return responses.build_document(build_version(made_of), _INDENTED)
         if path == "/":
             return responses.build_document({"paths": self._list_paths()}, _INDENTED)

@@ -85,7 +85,7 @@ def parse_timeout(query: Mapping[str, str], most: float) -> float:
     text = query.get("timeout")
     if not text:
         return most
-    why = durations.refusal(text)
+    why = durations.describe_error(text)
     if why:
         raise status.bad_request(f"invalid timeout specified in the request URL - {why}")
     seconds = durations.parse(text)

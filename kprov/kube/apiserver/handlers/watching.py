@@ -21,7 +21,7 @@ from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse, chunk
+from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse, encode_chunk
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.printers import tables as printer_tables
@@ -140,7 +140,7 @@ class _HttpSink:
             # One chunk for all: a client's parser has work with each.
             data = b"".join(self._pending)
             self._response.sent += len(data)
-            self._transport.write(chunk(data) if self._response.chunked else data)
+            self._transport.write(encode_chunk(data) if self._response.chunked else data)
             if self._transport.get_write_buffer_size() > _BACKLOG_BYTES:
                 self._transport.abort()
         self._pending.clear()

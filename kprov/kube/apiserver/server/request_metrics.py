@@ -197,7 +197,9 @@ class RequestMetrics:
         )
         for (verb, *place), entry in self._sizes.items():
             family.add_metric(
-                (_format_verb(verb, place[3]), *place), metrics.cumulated(_SIZES, entry), sum_value=entry[-1]
+                (_format_verb(verb, place[3]), *place),
+                metrics.accumulate_buckets(_SIZES, entry),
+                sum_value=entry[-1],
             )
         return family
 
@@ -249,7 +251,7 @@ def _build_histogram(
 ) -> Metric:
     family = HistogramMetricFamily(name, text, labels=labels)
     for values, entry in sums.items():
-        family.add_metric(values, metrics.cumulated(bounds, entry), sum_value=entry[-1])
+        family.add_metric(values, metrics.accumulate_buckets(bounds, entry), sum_value=entry[-1])
     return family
 
 

@@ -46,7 +46,7 @@ class ScrapeMetrics:
     async def refresh(self) -> None:
         """Read the values. Call it before each scrape."""
         if self._build is None:
-            self._build = build_version(await asyncio.to_thread(build_info.current))
+            self._build = build_version(await asyncio.to_thread(build_info.get_build_info))
         self._bytes = await self._size()
 
     def describe(self) -> Iterable[Metric]:

@@ -89,7 +89,7 @@ def _refused(code: int) -> Response:
 
 async def _copy(socket: WebSocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     async def up() -> None:
-        async for data in socket.messages(text=False, code=None):
+        async for data in socket.iter_messages(text=False, code=None):
             writer.write(data)
             await writer.drain()
 

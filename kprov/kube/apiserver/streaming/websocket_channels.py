@@ -92,7 +92,7 @@ class _Session:
 
     async def _read(self, incoming: asyncio.Queue[bytes]) -> None:
         """Until the client goes, or breaks the rules of the channels."""
-        async for message in self._socket.messages():
+        async for message in self._socket.iter_messages():
             if not message:
                 continue
             if message[0] == _CLOSE and (len(message) != 2 or message[1] > _RESIZE):

@@ -27,8 +27,8 @@ class Body:
         "_pieces",
         "_unread",
         "_waiter",
-        "ended",
         "error",
+        "has_ended",
         "on_first_read",
         "received",
     )
@@ -42,7 +42,7 @@ class Body:
         self._unread = 0
         #: Bytes that have arrived, read or not.
         self.received = 0
-        self.ended = False
+        self.has_ended = False
         #: Why the body ended before it was complete.
         self.error: Exception | None = None
         self.on_first_read: Callable[[], None] | None = None
@@ -67,7 +67,7 @@ class Body:
 
     def end(self, error: Exception | None = None) -> None:
         """No more pieces. error: why the body is incomplete; raised when all pieces are read."""
-        self.ended = True
+        self.has_ended = True
         self.error = error
         self._wake()
 
@@ -75,7 +75,7 @@ class Body:
         """The remaining pieces. Raises the error that `end` got."""
         self._start_reading()
         while True:
-            if not self._pieces and not self.ended:
+            if not self._pieces and not self.has_ended:
                 await self._wait_for_data()
             if self._pieces:
                 data = self._pieces.popleft()
@@ -83,13 +83,13 @@ class Body:
                 yield data
             elif self.error is not None:
                 raise self.error
-            elif self.ended:
+            elif self.has_ended:
                 return
 
     async def read(self) -> bytes:
         """Wait for bytes. b"" at the end. Raises the error that `end` got."""
         self._start_reading()
-        if not self._pieces and not self.ended:
+        if not self._pieces and not self.has_ended:
             await self._wait_for_data()
         if not self._pieces and self.error is not None:
             raise self.error

@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.write(_CONTINUE)
 
-    def pause(self, on: bool) -> None:
+    def pause_reading(self, on: bool) -> None:
         """Stop reading from the client until each caller has resumed."""
         self._pauses += 1 if on else -1
         if self.transport is None or self.transport.is_closing():
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
     def _enqueue(self, request: Request | HeadError) -> None:
         self._queue.append(request)
         if len(self._queue) == _MAX_PIPELINED:
-            self.pause(True)
+            self.pause_reading(True)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -195,7 +195,7 @@ class Connection(asyncio.Protocol):
         request = self._queue.popleft()
         self._is_new = False
         if len(self._queue) == _MAX_PIPELINED - 1:
-            self.pause(False)
+            self.pause_reading(False)
         if isinstance(request, HeadError):
             return await self._refuse(request)
         is_options = request.raw_path == "*" and request.method == "OPTIONS"
@@ -210,18 +210,18 @@ class Connection(asyncio.Protocol):
         if isinstance(response, StreamResponse):
             response.end()
         else:
-            if not request.body.ended:
+            if not request.body.has_ended:
                 await self._drop_chunks(request)
             self._send(request, response)
         if self._drained is not None:
             await self.drain()
-        if self._tunnel is None and request.body.ended and request.body.error is None:
+        if self._tunnel is None and request.body.has_ended and request.body.error is None:
             return request.keep_alive
         return await self._finish(request, response)
 
     async def _wait_for_request(self) -> bool:
         """False: the listener is stopping."""
-        if self._listener.stopping:
+        if self._listener.is_stopping:
             return False
         self._since = monotonic()
         waiter = self._waiter = self._loop.create_future()
@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
                 return False
             tunnel, self._tunnel = self._tunnel, None
             self._parser.resume(tunnel.take_unread())
-        if not request.body.ended:
+        if not request.body.has_ended:
             return await self._drop_rest(request) and request.keep_alive
         if request.body.error is not None:
             await self._linger(None)
@@ -283,12 +283,12 @@ class Connection(asyncio.Protocol):
 
     # responses
 
-    def begin(self, request: Request, stream: StreamResponse) -> bool:
+    def start_stream(self, request: Request, stream: StreamResponse) -> bool:
         """Send a stream's head. Whether its body is chunked."""
         assert self.transport is not None
         self._is_responding = True
         request.before_response(stream)
-        lines = self._date_line(stream)
+        lines = self._date_lines(stream)
         chunked = False
         if stream.status != 101:
             if has_body(stream.status) and "Content-Length" not in stream.headers:
@@ -297,22 +297,22 @@ class Connection(asyncio.Protocol):
                     lines.append("Transfer-Encoding: chunked")
                 else:
                     request.keep_alive = False
-            lines += self._connection_line(request)
-        self.transport.write(stream.head(*lines, version=request.version))
+            lines += self._connection_lines(request)
+        self.transport.write(stream.encode_head(*lines, version=request.version))
         return chunked
 
-    def _send(self, request: Request, answer: BaseResponse) -> None:
+    def _send(self, request: Request, response: BaseResponse) -> None:
         assert self.transport is not None
-        assert isinstance(answer, Response)
-        request.before_response(answer)
-        body = answer.body
-        lines = self._date_line(answer)
-        if has_body(answer.status):
+        assert isinstance(response, Response)
+        request.before_response(response)
+        body = response.body
+        lines = self._date_lines(response)
+        if has_body(response.status):
             lines.append(f"Content-Length: {len(body)}")
         else:
             body = b""
-        lines += self._connection_line(request)
-        head = answer.head(*lines, version=request.version)
+        lines += self._connection_lines(request)
+        head = response.encode_head(*lines, version=request.version)
         if request.method == "HEAD":
             body = b""
         if len(body) <= _MAX_JOINED_BYTES:
@@ -321,19 +321,19 @@ class Connection(asyncio.Protocol):
             self.transport.write(head)
             self.transport.write(body)
 
-    def _date_line(self, answer: BaseResponse) -> list[str]:
+    def _date_lines(self, response: BaseResponse) -> list[str]:
         """Empty if a backend's response already has a date (RFC 9110, 6.6.1)."""
-        return [] if "Date" in answer.headers else [self._listener.date()]
+        return [] if "Date" in response.headers else [self._listener.date_line()]
 
-    def _connection_line(self, request: Request) -> list[str]:
+    def _connection_lines(self, request: Request) -> list[str]:
         """The Connection header."""
         body = request.body
-        if self._listener.stopping or request.method == "CONNECT":
+        if self._listener.is_stopping or request.method == "CONNECT":
             request.keep_alive = False
         elif body.on_first_read is not None:
             # The client expects 100-continue and may send the body or not: what comes next is not known.
             request.keep_alive = False
-        elif not body.ended:
+        elif not body.has_ended:
             length = request.content_length
             if length is None or length - body.received > _MAX_DISCARD_BYTES:
                 request.keep_alive = False
@@ -349,7 +349,9 @@ class Connection(asyncio.Protocol):
         body = _REFUSAL_BODIES.get(error.code)
         headers = {"Content-Type": "text/plain; charset=utf-8"} if body != b"" else {"Content-Length": "0"}
         reason = f"{REASONS.get(error.code)}: {error.text}" if error.text else ""
-        head = Response(headers=headers | {"Connection": "close"}, status=error.code, reason=reason).head()
+        head = Response(
+            headers=headers | {"Connection": "close"}, status=error.code, reason=reason
+        ).encode_head()
         if body is None:
             body = head.split(b"\r\n", 1)[0].split(b" ", 1)[1]
         self.transport.write(head + body)

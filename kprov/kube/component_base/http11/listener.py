@@ -38,7 +38,7 @@ class Listener:
         self.request_class = request_class
         self.connections: set[Connection] = set()
         #: Each connection closes after its next response.
-        self.stopping = False
+        self.is_stopping = False
         self.head_seconds = head_seconds
         self._idle_seconds = idle_seconds
         self._server: asyncio.Server | None = None
@@ -71,7 +71,7 @@ class Listener:
 
     def stop_accepting(self) -> None:
         """Accept no more connections, close idle ones now, and each other one after its next response."""
-        self.stopping = True
+        self.is_stopping = True
         if self._server is not None:
             self._server.close()
         for connection in list(self.connections):
@@ -88,7 +88,7 @@ class Listener:
             connection.abort()
         await asyncio.gather(*(each.wait_closed() for each in left))
 
-    def date(self) -> str:
+    def date_line(self) -> str:
         """The Date header line of this second."""
         now = int(time())
         if now != self._date_second:

@@ -70,7 +70,7 @@ class RequestParser:
 
     def end(self, error: Exception) -> None:
         """The connection is lost. error: raised to whoever reads an unfinished body."""
-        if self._last_request is not None and not self._last_request.body.ended:
+        if self._last_request is not None and not self._last_request.body.has_ended:
             self._last_request.body.end(error)
 
     def _feed_head(self, data: bytes) -> bytes:
@@ -158,7 +158,7 @@ class RequestParser:
             self._last_lines = lines
         fields = self._last_fields
         headers = fields.headers.copy()
-        body = Body(self._connection.pause)
+        body = Body(self._connection.pause_reading)
         request = self._request_class(
             method,
             target,

@@ -34,7 +34,7 @@ class BaseResponse:
         """Without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
-    def head(self, *more: str, version: str = "1.1") -> bytes:
+    def encode_head(self, *more: str, version: str = "1.1") -> bytes:
         """The status line and all headers. more: lines without their ends. version: the client's.
 
         ValueError: a header has a line break in it.
@@ -106,7 +106,7 @@ class StreamResponse(BaseResponse):
             raise ConnectionResetError("the client is gone")
         self._connection = connection
         self._open = True
-        self.chunked = connection.begin(request, self)
+        self.chunked = connection.start_stream(request, self)
         self._has_body = request.method != "HEAD" and has_body(self.status)
 
     async def write(self, data: bytes) -> None:
@@ -117,7 +117,7 @@ class StreamResponse(BaseResponse):
         if not data or not self._has_body:
             return
         self.sent += len(data)
-        connection.transport.write(chunk(data) if self.chunked else data)
+        connection.transport.write(encode_chunk(data) if self.chunked else data)
         await connection.drain()
 
     def end(self) -> None:
@@ -130,7 +130,7 @@ class StreamResponse(BaseResponse):
             transport.write(b"0\r\n\r\n")
 
 
-def chunk(data: bytes) -> bytes:
+def encode_chunk(data: bytes) -> bytes:
     """One chunk of a chunked body."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 

@@ -15,7 +15,7 @@ class Tunnel:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        incoming = Body(connection.pause)
+        incoming = Body(connection.pause_reading)
         self.feed, self.end = incoming.feed, incoming.end
         #: Wait for bytes. b"" at the end.
         self.read = incoming.read

@@ -92,7 +92,7 @@ class WebSocket:
             raise ConnectionResetError(str(error)) from error
         await self._tunnel.write(frame)
 
-    async def messages(self, *, text: bool = True, code: int | None = _NORMAL) -> AsyncIterator[bytes]:
+    async def iter_messages(self, *, text: bool = True, code: int | None = _NORMAL) -> AsyncIterator[bytes]:
         """Complete messages until the client closes or breaks the protocol. Answers its pings.
 
         text: False ends at the first text message. code: of the Close frame that answers the client's. None:
@@ -135,7 +135,7 @@ class WebSocket:
 
     async def wait_closed(self) -> None:
         """Wait until the client closes. Ignore its messages."""
-        async for _ in self.messages():
+        async for _ in self.iter_messages():
             pass
 
     async def close(self) -> None:

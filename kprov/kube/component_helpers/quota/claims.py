@@ -46,7 +46,7 @@ class PersistentVolumeClaims(Evaluator):
 
 
 def needs_recount(new: Object, old: Object) -> bool:
-    """Whether a status change matters: allocated size, or the classes that scopes look at."""
+    """Whether a status change affects usage: the allocated size, or the classes in scopes."""
     return _allocated(new) != _allocated(old) or _attributes_classes(new) != _attributes_classes(old)
 
 
@@ -63,7 +63,7 @@ def _allocated(claim: Object) -> Quantity | None:
 
 
 def _size(claim: Object) -> Quantity | None:
-    """In whole bytes; the allocated size where an expansion has made it larger."""
+    """The requested or the allocated size, whichever is larger, in whole bytes."""
     asked = (((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}).get("storage")
     if asked is None:
         return None

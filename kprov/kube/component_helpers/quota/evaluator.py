@@ -1,4 +1,4 @@
-"""What an evaluator is, and the one that only counts.
+"""The base class of evaluators, which counts objects.
 
 Source: upstream staging/src/k8s.io/apiserver/pkg/quota/v1/{interfaces.go,generic/evaluator.go}.
 """
@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from kprov.kube.component_helpers.pod_resources import Amounts
 from kprov.kube.machinery.quantity import Quantity
-from kprov.kube.machinery.resources import Resource
 
 Object = Mapping[str, Any]
 #: A term of a scope selector: scopeName, operator, values.
 Scope = Mapping[str, Any]
-#: (group, plural, namespace) to the objects that are there; namespace "" for all.
+#: The objects of (group, plural, namespace). Namespace "" is all.
 Objects = Callable[[str, str, str], Iterable[Object]]
 
 ONE: Final = Quantity.of(1)
@@ -34,7 +33,7 @@ def scopes_of(quota: Object) -> list[Scope]:
 
 
 class Evaluator:
-    """Measures one kind; this one counts objects."""
+    """Computes what objects of one kind use. This class counts them."""
 
     def __init__(self, group: str, plural: str, *aliases: str) -> None:
         self.group, self.plural = group, plural
@@ -42,41 +41,36 @@ class Evaluator:
         self._names = {self.count, *aliases}
 
     def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
-        """Whether that operation (CREATE, UPDATE) may change usage."""
+        """Whether an operation (CREATE, UPDATE) may change usage."""
         del obj, old
         return operation == "CREATE" and not subresource
 
     def resources(self, names: Iterable[str]) -> list[str]:
-        """Those of the quota's names that this kind uses, sorted."""
+        """The names of a quota that apply to this kind, sorted."""
         return sorted(name for name in set(names) if self.measures(name))
 
     def measures(self, name: str) -> bool:
         return name in self._names
 
     def in_scope(self, scope: Scope, obj: Object) -> bool:
-        """Whether a scope takes the object in; kinds without scopes are in none."""
+        """Whether the object is in a scope. Kinds without scopes are in none."""
         del scope, obj
         return False
 
-    #: Whether limited scopes of the admission configuration are looked at.
+    #: Whether limited scopes of the admission configuration apply to this kind.
     has_scopes = False
 
     def constraint(self, required: Sequence[str], obj: Object) -> str:
-        """What the object lacks to be measured ("must specify ..."); "" when nothing."""
+        """What the object has to specify: "must specify ...", or ""."""
         del required, obj
         return ""
 
     def usage(self, obj: Object) -> Amounts:
-        """What the object uses, by the quota's names."""
+        """What the object uses, by the names of quotas."""
         del obj
         return dict.fromkeys(self._names, ONE)
 
     def matches(self, quota: Object, obj: Object) -> bool:
-        """Whether the quota has something to say about the object."""
+        """Whether the quota applies to the object."""
         hard = (quota.get("status") or {}).get("hard") or {}
         return bool(self.resources(hard)) and all(self.in_scope(scope, obj) for scope in scopes_of(quota))
-
-
-def is_quotable(resource: Resource) -> bool:
-    """Whether objects of the kind can be counted in a namespace."""
-    return resource.namespaced and {"create", "list", "watch", "delete"} <= set(resource.verbs)

@@ -28,7 +28,7 @@ _COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 _NAMES: Final = frozenset({
     "pods", *_COMPUTE, *(f"{part}.{name}" for part in ("requests", "limits") for name in _COMPUTE),
 })  # fmt: skip
-#: A quota on one of these makes every container name it; a mistake upstream keeps for old clients.
+#: With a quota on one of these every container has to specify it (upstream keeps this for old clients).
 _DEMANDED: Final = frozenset({
     "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory",
 })  # fmt: skip
@@ -87,8 +87,8 @@ class Pods(Evaluator):
                 missing.setdefault(name, set()).add(container["name"])
         if not missing:
             return ""
-        told = (f"{name} for: {','.join(sorted(missing[name]))}" for name in sorted(missing))
-        return f"must specify {'; '.join(told)}"
+        parts = (f"{name} for: {','.join(sorted(missing[name]))}" for name in sorted(missing))
+        return f"must specify {'; '.join(parts)}"
 
     def usage(self, obj: Object) -> Amounts:
         used: Amounts = {self.count: ONE}
@@ -100,13 +100,13 @@ class Pods(Evaluator):
 
 
 def is_terminating(pod: Object) -> bool:
-    """Whether the pod has a deadline."""
+    """Whether the pod has an active deadline."""
     seconds = (pod.get("spec") or {}).get("activeDeadlineSeconds")
     return seconds is not None and seconds >= 0
 
 
 def is_alive(pod: Object, now: datetime | None = None) -> bool:
-    """Whether it is still charged: not ended, and not overdue in being deleted."""
+    """Whether the pod counts: it has not ended, and its deletion is not past the grace period."""
     if (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}:
         return False
     metadata = pod.get("metadata") or {}
@@ -117,7 +117,7 @@ def is_alive(pod: Object, now: datetime | None = None) -> bool:
 
 
 def is_best_effort(spec: Mapping[str, Any]) -> bool:
-    """Whether nothing of cpu and memory is asked for."""
+    """Whether the pod has neither requests nor limits for cpu and memory."""
     whole = spec.get("resources") or {}
     parts = [whole] if whole.get("requests") or whole.get("limits") else [
         container.get("resources") or {}
@@ -133,7 +133,7 @@ def is_best_effort(spec: Mapping[str, Any]) -> bool:
 
 
 def is_extended(name: str) -> bool:
-    """Whether a quota's name is that of an extended resource's requests."""
+    """Whether a quota's name is for requests of an extended resource."""
     return name.startswith(REQUESTS) and (not _is_native(name) or name.startswith(REQUESTS + DEVICE_CLASS))
 
 

@@ -1,4 +1,4 @@
-"""Which evaluator measures a kind (upstream pkg/quota/v1/install/registry.go, evaluator/core/registry.go)."""
+"""The evaluator of each kind (upstream pkg/quota/v1/install/registry.go, evaluator/core/registry.go)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kprov.kube.component_helpers.quota.pods import Pods
 from kprov.kube.component_helpers.quota.resource_claims import ResourceClaims
 from kprov.kube.component_helpers.quota.services import Services
 
-#: Kinds that have a name in quotas from before count/ was there.
+#: Kinds with a name in quotas that is older than count/.
 _OLD_NAMES: Final = frozenset({"configmaps", "resourcequotas", "replicationcontrollers", "secrets"})
 _IGNORED: Final = frozenset({
     ("", "bindings"),
@@ -27,7 +27,7 @@ _IGNORED: Final = frozenset({
 
 
 class Evaluators:
-    """One evaluator a kind, made when first asked for."""
+    """One evaluator for each kind, created with its first use."""
 
     def __init__(self, objects: Objects) -> None:
         self._known: dict[tuple[str, str], Evaluator] = {
@@ -36,7 +36,7 @@ class Evaluators:
         }
 
     def of(self, group: str, plural: str) -> Evaluator | None:
-        """None for kinds that no quota counts."""
+        """The evaluator of a kind. None if no quota applies to it."""
         if (group, plural) in _IGNORED:
             return None
         found = self._known.get((group, plural))

@@ -1,4 +1,4 @@
-"""What resource claims use of a quota: devices by class, and by the extended resource a class stands for.
+"""What resource claims use of a quota: devices by class, and by the extended resource of a class.
 
 Source: upstream pkg/quota/v1/evaluator/core/resource_claims.go.
 """
@@ -15,8 +15,8 @@ from kprov.kube.machinery.quantity import Quantity
 GROUP: Final = "resource.k8s.io"
 _DEVICES: Final = ".deviceclass.resource.k8s.io/devices"
 _IMPLICIT: Final = REQUESTS + DEVICE_CLASS
-#: What "all matching devices" is charged for.
-_MOST_DEVICES: Final = 32
+#: How many devices "all matching devices" counts as.
+_MAX_DEVICES: Final = 32
 _EXTENDED: Final = "resource.kubernetes.io/extended-resource-claim"
 
 
@@ -50,7 +50,7 @@ class ResourceClaims(Evaluator):
         return used
 
     def _extended(self) -> dict[str, str]:
-        """Device classes to the extended resources that they stand for."""
+        """The extended resource of each device class that has one."""
         return {
             each["metadata"]["name"]: name
             for each in self._objects(GROUP, "deviceclasses", "")
@@ -73,7 +73,7 @@ class ResourceClaims(Evaluator):
                     used[each] = rest
 
     def _paid_by_pod(self, claim: Object) -> Amounts:
-        """What the pod for which the scheduler made the claim is charged with itself."""
+        """What the quota already counts for the pod for which the scheduler created the claim."""
         metadata = claim.get("metadata") or {}
         owner = _controller(metadata)
         if (metadata.get("annotations") or {}).get(_EXTENDED) != "true" or owner is None:
@@ -91,7 +91,7 @@ class ResourceClaims(Evaluator):
         return Pods().usage(pod) if self._is_first(claim, owner["uid"]) else {}
 
     def _is_first(self, claim: Object, uid: str) -> bool:
-        """Of several claims made for one pod only the first is paid by the pod."""
+        """Of several claims created for one pod only the first is counted with the pod."""
         metadata = claim["metadata"]
         own = (metadata.get("creationTimestamp") or "", metadata.get("name", ""))
         return not any(
@@ -107,7 +107,7 @@ def _devices(part: Object) -> Quantity:
         case "ExactCount":
             return Quantity.of(part.get("count", 0))
         case "All":
-            return Quantity.of(_MOST_DEVICES)
+            return Quantity.of(_MAX_DEVICES)
     return Quantity.of(0)
 
 

@@ -19,7 +19,7 @@ class Services(Evaluator):
         kind, ports = spec.get("type"), spec.get("ports") or ()
         node_ports = len(ports) if kind in {"NodePort", "LoadBalancer"} else 0
         if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False:
-            # Only those that were asked for by number; the others are counted before they are given.
+            # Without allocation only ports with a number count.
             node_ports = sum(bool(port.get("nodePort")) for port in ports)
         return {
             self.count: ONE,

@@ -1,4 +1,4 @@
-"""What all objects of a namespace together use of a quota (upstream apiserver/pkg/quota/v1/resources.go)."""
+"""What the objects of a namespace use of a quota (upstream apiserver/pkg/quota/v1/resources.go)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object, Obje
 from kprov.kube.machinery.quantity import ZERO
 
 
-def used_of(quota: Object, evaluators: Iterable[Evaluator], objects: Objects) -> Amounts:
-    """By those names of spec.hard that an evaluator measures."""
+def calculate_usage(quota: Object, evaluators: Iterable[Evaluator], objects: Objects) -> Amounts:
+    """Usage of the names in spec.hard that an evaluator supports."""
     namespace = quota["metadata"]["namespace"]
     hard = ((quota.get("spec") or {}).get("hard") or {}).keys()
     scopes = scopes_of(quota)

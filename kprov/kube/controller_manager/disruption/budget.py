@@ -114,7 +114,7 @@ def failed(pdb: PodDisruptionBudget, why: str, stamp: str) -> dict[str, Any]:
 
 def stale_in(pod: Pod, now: float) -> float | None:
     """Seconds until the pod's mark of disruption is stale, 0 when it is; None if it has none that can be."""
-    mark = pod_conditions.condition(pod, TARGET)
+    mark = pod_conditions.find_condition(pod, TARGET)
     if mark is None or mark.status != "True" or mark.reason == BY_KUBELET:
         return None
     if pod.metadata.deletion_timestamp or pod_conditions.is_terminal(pod):

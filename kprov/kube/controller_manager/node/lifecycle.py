@@ -134,7 +134,7 @@ class NodeLifecycleController(Controller):
     async def _mark_pods(self, node: Node) -> None:
         """Pods of a node that does not answer are not ready: services stop sending to them at once."""
         for pod in self._pods.by_index("node", node.metadata.name):
-            ready = pod_conditions.condition(pod, "Ready")
+            ready = pod_conditions.find_condition(pod, "Ready")
             if ready is None or ready.status != "True" or pod_conditions.is_terminal(pod):
                 continue
             now = timestamps.now()

@@ -46,7 +46,7 @@ def _cost(pod: Pod) -> int:
 
 
 def _ready_since(pod: Pod) -> str | None:
-    ready = pod_conditions.condition(pod, "Ready")
+    ready = pod_conditions.find_condition(pod, "Ready")
     return ready.last_transition_time if ready else None
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from kprov.kube.client import ApiError
 from kprov.kube.component_helpers.pod_resources import Amounts, parse_amounts
-from kprov.kube.component_helpers.quota.usage import used_of
+from kprov.kube.component_helpers.quota.usage import calculate_usage
 from kprov.kube.controller_manager.context import Context, Controller, periodically
 from kprov.kube.controller_manager.resource_quota.monitors import Monitors
 from kprov.kube.machinery.quantity import ZERO
@@ -55,7 +55,7 @@ class ResourceQuotaController(Controller):
         status = quota.get("status") or {}
         evaluators = await self._monitors.measuring(hard)
         before = parse_amounts(status.get("used"))
-        used = before | used_of(quota, evaluators, self._monitors.objects)
+        used = before | calculate_usage(quota, evaluators, self._monitors.objects)
         used = {name: amount for name, amount in used.items() if name in hard}
         limits_differ = parse_amounts(hard) != parse_amounts(status.get("hard"))
         if not limits_differ and "used" in status and used == before:

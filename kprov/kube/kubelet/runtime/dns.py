@@ -27,7 +27,7 @@ def read_resolv_conf(path: str) -> DnsConfig:
     Where the file names systemd-resolved's stub, the settings behind it.
     """
     config = DnsConfig()
-    path = resolv_conf.beyond_stub(path) if path else ""
+    path = resolv_conf.resolve_stub(path) if path else ""
     try:
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines() if path else []
     except OSError:

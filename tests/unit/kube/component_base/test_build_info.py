@@ -11,7 +11,7 @@ import pytest
 from kprov.bundle import sources
 from kprov.kube.apiserver.handlers.documents import build_version
 from kprov.kube.component_base import build_info
-from kprov.kube.component_base.build_info import BuildInfo, of
+from kprov.kube.component_base.build_info import BuildInfo, read_build_info
 
 UNKNOWN = BuildInfo("", "", "1970-01-01T00:00:00Z")
 NOT_ARCHIVED = "$Format:..."
@@ -53,7 +53,9 @@ def test_a_checkout_is_the_commit_that_last_changed_the_components(checkout: Pat
     (checkout / "README").write_text("not of the components")
     git(checkout, "commit", "-q", "-a", "-m", "second", when="2026-02-02T12:00:00Z")
     (checkout / "README").write_text("nor is this, which is in no commit")
-    assert of(folder_of(checkout), NOT_ARCHIVED) == BuildInfo(first, "clean", "2026-01-01T12:00:00Z")
+    assert read_build_info(folder_of(checkout), NOT_ARCHIVED) == BuildInfo(
+        first, "clean", "2026-01-01T12:00:00Z"
+    )
 
 
 @pytest.mark.parametrize("name", ["a.py", "new.py"])
@@ -61,13 +63,13 @@ def test_a_changed_checkout_says_so_and_is_of_the_time_of_the_change(checkout: P
     file = folder_of(checkout) / name
     file.write_text("changed")
     os.utime(file, (1_800_000_000, 1_800_000_000))
-    found = of(folder_of(checkout), NOT_ARCHIVED)
+    found = read_build_info(folder_of(checkout), NOT_ARCHIVED)
     assert found == BuildInfo(git(checkout, "rev-parse", "HEAD"), "dirty", "2027-01-15T08:00:00Z")
 
 
 def test_a_removed_file_is_a_change_too(checkout: Path) -> None:
     (folder_of(checkout) / "a.py").unlink()
-    assert of(folder_of(checkout), NOT_ARCHIVED).tree_state == "dirty"
+    assert read_build_info(folder_of(checkout), NOT_ARCHIVED).tree_state == "dirty"
 
 
 def test_a_folder_that_no_repository_knows_is_of_an_unknown_commit(
@@ -79,11 +81,13 @@ def test_a_folder_that_no_repository_knows_is_of_an_unknown_commit(
     for folder in (alone, within):
         folder.mkdir(parents=True)
         (folder / "a.py").write_text("")
-        assert of(folder, NOT_ARCHIVED) == UNKNOWN
+        assert read_build_info(folder, NOT_ARCHIVED) == UNKNOWN
 
 
 def test_an_archive_has_its_commit_in_the_module(tmp_path: Path) -> None:
-    assert of(tmp_path, "00ff 1767268800") == BuildInfo("00ff", "archive", "2026-01-01T12:00:00Z")
+    assert read_build_info(tmp_path, "00ff 1767268800") == BuildInfo(
+        "00ff", "archive", "2026-01-01T12:00:00Z"
+    )
 
 
 def test_git_writes_it_there(tmp_path: Path) -> None:
@@ -109,9 +113,9 @@ def test_a_bundle_says_what_was_known_when_it_was_built(checkout: Path) -> None:
     assert stamp.name == build_info.FILE
     assert sources.PACKAGE / stamp.parent == Path(build_info.__file__).parent
     said = sources.read_build_info()
-    assert BuildInfo(**orjson.loads(said)) == build_info.current()
+    assert BuildInfo(**orjson.loads(said)) == build_info.get_build_info()
     (checkout / "kprov" / stamp).write_text('{"commit": "00ff", "tree_state": "clean", "date": "d"}')
-    assert of(folder_of(checkout), NOT_ARCHIVED) == BuildInfo("00ff", "clean", "d")
+    assert read_build_info(folder_of(checkout), NOT_ARCHIVED) == BuildInfo("00ff", "clean", "d")
 
 
 def test_the_version_has_upstreams_fields() -> None:
@@ -130,4 +134,4 @@ def test_an_operator_without_the_components_libraries_can_ask() -> None:
     command = [sys.executable, "-S", "-m", build_info.__name__]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert BuildInfo(**orjson.loads(done.stdout)) == build_info.current()
+    assert BuildInfo(**orjson.loads(done.stdout)) == build_info.get_build_info()

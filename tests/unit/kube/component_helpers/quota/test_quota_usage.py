@@ -8,7 +8,7 @@ import pytest
 
 from kprov.kube.component_helpers.quota.evaluator import Objects, scopes_of
 from kprov.kube.component_helpers.quota.registry import Evaluators
-from kprov.kube.component_helpers.quota.usage import used_of
+from kprov.kube.component_helpers.quota.usage import calculate_usage
 from kprov.kube.machinery.json_object import JsonObject
 
 World = dict[tuple[str, str], list[JsonObject]]
@@ -128,5 +128,5 @@ def test_a_namespaces_use_is_counted_within_the_scopes() -> None:
     }
     assert [scope["scopeName"] for scope in scopes_of(quota)] == ["Terminating"]
     found = [each for each in (evaluators(world).of("", kind) for kind in ("pods", "secrets")) if each]
-    counted = {name: str(amount) for name, amount in used_of(quota, found, objects_of(world)).items()}
+    counted = {name: str(amount) for name, amount in calculate_usage(quota, found, objects_of(world)).items()}
     assert counted == {"pods": "1", "cpu": "0", "secrets": "0"}
