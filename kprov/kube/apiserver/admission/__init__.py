@@ -1,6 +1,6 @@
 """Admission: the chain of plugins in upstream's order.
 
-Called by the store and the subresources.
+Built by app; the stores, the verbs and the subresources call it by the protocol Admission.
 """
 
 from __future__ import annotations

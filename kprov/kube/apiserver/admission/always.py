@@ -35,7 +35,7 @@ class AlwaysDeny(AdmissionPlugin):
 
 
 class AlwaysPullImages(AdmissionPlugin):
-    """Nobody runs an image that is on a node because someone else may pull it."""
+    """Sets imagePullPolicy Always, so that a private image on a node does not run without its pull secret."""
 
     name = "AlwaysPullImages"
     resources = frozenset({("", "pods")})

@@ -1,4 +1,4 @@
-"""Who may approve and sign certificate requests, and whom no request may name.
+"""Checks who may approve and sign certificate requests, and which groups no request may have.
 
 CertificateApproval, CertificateSigning, CertificateSubjectRestriction. Source: upstream
 plugin/pkg/admission/certificates and pkg/certauthorization.
@@ -37,7 +37,7 @@ class _SignerPlugin(WantsAuthorizer):
         del registry
 
     async def _is_allowed(self, attributes: Attributes, verb: str, signer: str) -> bool:
-        """Whether the user has the verb on the signer, or on all of the signer's domain."""
+        """Whether the user has the verb on the signer or on all signers of its domain."""
         for name in (signer, f"{signer.partition('/')[0]}/*"):
             info = RequestInfo(
                 path="", verb=verb, is_resource_request=True, api_group=GROUP, api_version="*",
@@ -55,7 +55,7 @@ class CertificateApproval(_SignerPlugin):
     async def validate(self, attributes: Attributes) -> None:
         if attributes.subresource != "approval":
             return
-        # The stored signer counts: the request may try to change it.
+        # The stored signer decides: the request may try to change it.
         signer = (attributes.old or {}).get("spec", {}).get("signerName", "")
         if not await self._is_allowed(attributes, "approve", signer):
             raise forbidden_error(
@@ -104,7 +104,7 @@ def _find_signed_fields(request: JsonObject) -> tuple[Any, Any]:
 def parse_request(
     attributes: Attributes, text: str, *, failed: str = "failed to parse CSR"
 ) -> x509.CertificateSigningRequest:
-    """A CSR from spec.request (base64 of PEM). Raises StatusError 403, in the plugin's words, else."""
+    """Parse the CSR in spec.request (base64 of PEM). Raise StatusError 403 with the plugin's text."""
     try:
         pem = base64.b64decode(text, validate=True)
         if b"-----BEGIN CERTIFICATE REQUEST-----" not in pem:
@@ -115,7 +115,7 @@ def parse_request(
 
 
 def find_common_name(attributes: Attributes, text: str) -> str:
-    """The CN of spec.request, the last of several, "" when it has none."""
+    """The last CN of spec.request, "" without one."""
     request = parse_request(attributes, text, failed="unable to parse csr")
     names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[-1].value) if names else ""

@@ -1,4 +1,4 @@
-"""Which plugins run, in upstream's order (pkg/kubeapiserver/options/plugins.go), and what runs them."""
+"""The admission plugins in upstream's order (pkg/kubeapiserver/options/plugins.go), and the chain of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 
-#: Upstream's order; all but those in NOT_DEFAULT run unless they are disabled.
+#: In upstream's order. Those outside of NOT_DEFAULT run unless they are disabled.
 ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     AlwaysAdmit,
     NamespaceAutoProvision,
@@ -88,7 +88,7 @@ NOT_DEFAULT: Final = frozenset({
     "DenyServiceExternalIPs",
     "AlwaysDeny",
 })  # fmt: skip
-#: Upstream's plugins that are not there; they may be disabled, not enabled.
+#: Plugins of upstream that this server does not have. They may be disabled, not enabled.
 MISSING: Final = frozenset({
     "ImagePolicyWebhook",
     "PodNodeSelector",
@@ -106,7 +106,7 @@ MISSING: Final = frozenset({
 
 
 class _SelectedPlugins(NamedTuple):
-    """Plugins that look at an operation of a resource, and those that have something to do in each phase."""
+    """The plugins for an operation on a resource, and those of them with work in each phase."""
 
     plugins: tuple[AdmissionPlugin, ...]
     admitting: tuple[AdmissionPlugin, ...]
@@ -114,7 +114,7 @@ class _SelectedPlugins(NamedTuple):
 
 
 class Chain:
-    """Runs all plugins that look at an operation."""
+    """Runs the plugins that handle an operation on a resource."""
 
     def __init__(self, plugins: Sequence[AdmissionPlugin]) -> None:
         self._plugins = plugins
@@ -146,7 +146,7 @@ class Chain:
         clock.record_phase()
 
     def handles(self, resource: Resource, operation: str) -> bool:
-        """Whether any plugin looks at that operation."""
+        """Whether any plugin handles the operation."""
         return bool(self._select_plugins(resource, operation).plugins)
 
     def _select_plugins(self, resource: Resource, operation: str) -> _SelectedPlugins:
@@ -168,7 +168,7 @@ class Chain:
 
 
 def build(options: Namespace, registry: Registry, authorizer: Authorizer) -> Chain:
-    """By --enable- and --disable-admission-plugins. Raises SystemExit for names that are not there."""
+    """The chain of --enable- and --disable-admission-plugins. Raise SystemExit for unknown names."""
     enabled, disabled = set(options.enable_admission_plugins), set(options.disable_admission_plugins)
     if wrong := _find_name_problem(enabled, disabled):
         raise SystemExit(f"Error: {wrong}")

@@ -1,4 +1,4 @@
-"""--admission-control-config-file: an AdmissionConfiguration with a configuration for each of some plugins.
+"""--admission-control-config-file: an AdmissionConfiguration with configurations of plugins.
 
 Source: upstream staging/src/k8s.io/apiserver/pkg/admission/config.go.
 """
@@ -19,19 +19,19 @@ _SHAPE: Final = {"plugins": [{"name": str, "path": str, "configuration": dict}]}
 
 
 class ConfigurationError(ValueError):
-    """A configuration that cannot be used; the text names file, plugin and field."""
+    """An invalid configuration. The text names file, plugin and field."""
 
 
 class WantsConfiguration(AdmissionPlugin):
-    """A plugin that may be configured; `configure` is called once, only when the file has a word for it."""
+    """A plugin with a configuration. `configure` is called once if the file has one for it."""
 
     def configure(self, source: Object) -> None:
-        """Raises ConfigurationError."""
+        """Raise ConfigurationError."""
         raise NotImplementedError
 
 
 def read_configurations(path: str, known: Collection[str]) -> dict[str, Object]:
-    """Configurations by plugin name; of a plugin without one nothing. ConfigurationError; OSError."""
+    """The configurations in the file by plugin name. Raise ConfigurationError, OSError."""
     if not path:
         return {}
     file = Path(path)
@@ -57,9 +57,9 @@ def read_configurations(path: str, known: Collection[str]) -> dict[str, Object]:
 def check_configuration(
     source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[str, Any]
 ) -> None:
-    """A plugin's configuration is one. kinds: the kind by apiVersion, the newest first; shape: of its fields.
+    """Check the kind and the fields of a configuration. Raise ConfigurationError.
 
-    Raises ConfigurationError.
+    kinds: the kind by apiVersion, newest first. shape: of the fields, see apiserver.configuration.
     """
     version, kind = source.get("apiVersion"), source.get("kind")
     if not isinstance(version, str) or kinds.get(version) != kind or kind is None:
@@ -72,7 +72,7 @@ def check_configuration(
 
 
 def _raise_problems(where: str, wrong: Iterable[str]) -> None:
-    """All at once."""
+    """Raise ConfigurationError with all problems, if there are any."""
     told = "; ".join(wrong)
     if told:
         raise ConfigurationError(f"{where}: {told}")

@@ -1,4 +1,4 @@
-"""LimitRanger: a namespace's LimitRanges give containers defaults and bounds.
+"""LimitRanger: the LimitRanges of a namespace set defaults and bounds of containers, pods and claims.
 
 Source: upstream plugin/pkg/admission/limitranger/admission.go.
 """
@@ -58,7 +58,7 @@ def _is_checked(attributes: Attributes) -> bool:
 
 
 def _fill_defaults(pod: JsonObject, limit_range: Mapping[str, Any]) -> None:
-    """Defaults of a range's Container items, and an annotation that tells which."""
+    """Set the defaults of Container items, and an annotation with their names."""
     defaults: dict[str, dict[str, str]] = {"requests": {}, "limits": {}}
     for item in limit_range["spec"].get("limits") or ():
         if item.get("type") == "Container":
@@ -110,6 +110,6 @@ def _parse_amounts(resources: JsonObject) -> tuple[limits.Amounts, limits.Amount
 
 
 def _sum_pod(spec: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
-    """Requests and limits of the whole pod; its overhead is the runtime class's business."""
+    """The requests and limits of the whole pod, without the overhead of its runtime class."""
     pod = {"spec": {name: value for name, value in spec.items() if name != "overhead"}}
     return compute_pod_resources(pod, "requests"), compute_pod_resources(pod, "limits")

@@ -1,4 +1,4 @@
-"""Whether requests and limits keep to one item of a LimitRange; the texts are upstream's."""
+"""Check requests and limits against one item of a LimitRange, with upstream's texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Amounts = dict[str, Quantity]
 
 
 def check_limits(kind: str, item: JsonObject, requests: Amounts, limits: Amounts) -> list[str]:
-    """The broken rules of min, max and maxLimitRequestRatio."""
+    """The violations of min, max and maxLimitRequestRatio."""
     checks = (("min", _check_minimum), ("max", _check_maximum), ("maxLimitRequestRatio", _check_ratio))
     found = []
     for field, check in checks:
@@ -21,7 +21,7 @@ def check_limits(kind: str, item: JsonObject, requests: Amounts, limits: Amounts
 
 
 def check_requests(kind: str, item: JsonObject, requests: Amounts) -> list[str]:
-    """As `broken`, for kinds that have requests only (claims)."""
+    """As check_limits, for kinds that only have requests (claims)."""
     found = []
     for name, value in (item.get("min") or {}).items():
         text = _check_minimum(kind, name, Quantity.parse(value), requests.get(name), None)

@@ -1,4 +1,4 @@
-"""Which secrets a pod uses that its service account does not let it use.
+"""Find a secret of a pod that its service account does not allow.
 
 Source: upstream plugin/pkg/admission/serviceaccount/admission.go.
 """
@@ -15,7 +15,7 @@ _EPHEMERAL: Final = (("ephemeralContainers", "ephemeral container"),)
 
 
 def find_problem(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral: bool) -> str:
-    """The first one, as a text; "" when there is none."""
+    """The message for the first such secret, or ""."""
     allowed = {each.get("name") for each in account.get("secrets") or ()}
     name = account["metadata"]["name"]
     end = f"is not allowed because service account {name} does not reference that"
@@ -42,7 +42,7 @@ def _find_pull_problem(account: Mapping[str, Any], spec: JsonObject, end: str) -
 
 
 def _list_environment_secrets(container: JsonObject) -> list[tuple[str, str]]:
-    """(how it is used, secret) of the environment."""
+    """(use, secret) for each secret of the environment."""
     found = []
     for each in container.get("env") or ():
         reference = (each.get("valueFrom") or {}).get("secretKeyRef")

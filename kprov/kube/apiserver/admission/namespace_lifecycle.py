@@ -1,4 +1,4 @@
-"""NamespaceLifecycle: nothing is made in a namespace that is not there or on its way out."""
+"""NamespaceLifecycle: rejects new objects in a namespace that does not exist or is terminating."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 
 _IMMORTAL: Final = frozenset({"default", "kube-system", "kube-public"})
-#: Answered also about namespaces that are not there.
+#: Reviews are allowed in namespaces that do not exist.
 _REVIEWS: Final = frozenset({("authorization.k8s.io", "localsubjectaccessreviews")})
-#: So long another server's cache may not know of a deletion.
+#: How many seconds another server's cache may be behind after a deletion.
 _LIVE_SECONDS: Final = 30.0
 
 
@@ -49,7 +49,7 @@ class NamespaceLifecycle(AdmissionPlugin):
             raise _terminating_error(attributes)
 
     def _was_deleted(self, name: str) -> bool:
-        """Whether a deletion came by so recently that the cache may not have it."""
+        """Whether this server deleted the namespace so recently that the cache may still have it."""
         return self._deleted.get(name, 0.0) > time.monotonic()
 
 

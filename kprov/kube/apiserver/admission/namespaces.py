@@ -9,7 +9,7 @@ from kprov.kube.machinery import status
 
 
 class NamespaceAutoProvision(AdmissionPlugin):
-    """A namespace is there as soon as something is made in it."""
+    """Creates the namespace of the first object in it."""
 
     name = "NamespaceAutoProvision"
     operations = frozenset({"CREATE"})
@@ -18,7 +18,7 @@ class NamespaceAutoProvision(AdmissionPlugin):
         self._namespaces = registry.store("", "namespaces")
 
     async def admit(self, attributes: Attributes) -> None:
-        # A dry run changes nothing, so what needs the namespace is refused further on.
+        # A dry run must not create it; NamespaceLifecycle then rejects the object.
         name = attributes.namespace
         if not name or attributes.context.dry_run or self._namespaces.lister.get("", name) is not None:
             return

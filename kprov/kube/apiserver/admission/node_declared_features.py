@@ -1,4 +1,4 @@
-"""NodeDeclaredFeatureValidator: a pod is not changed into one that its node's kubelet does not know.
+"""NodeDeclaredFeatureValidator: rejects changes of a pod that need features which its kubelet does not have.
 
 Source: upstream plugin/pkg/admission/nodedeclaredfeatures,
 staging/src/k8s.io/component-helpers/nodedeclaredfeatures.
@@ -28,7 +28,7 @@ class NodeDeclaredFeatureValidator(PodOnNodePlugin):
 
 
 def find_required_features(spec: JsonObject, before: JsonObject) -> list[str]:
-    """The features that a kubelet needs to make the first of the second; both have the same containers."""
+    """The features that a kubelet needs to change `before` into `spec`; both have the same containers."""
     found = []
     if spec.get("resources") != before.get("resources"):
         found.append("InPlacePodLevelResourcesVerticalScaling")

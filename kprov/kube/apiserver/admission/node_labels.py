@@ -1,4 +1,4 @@
-"""Which labels a kubelet may put on its node (upstream kubelet/pkg/apis/well_known_labels.go)."""
+"""The labels that a kubelet may set on its node (upstream kubelet/pkg/apis/well_known_labels.go)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KUBELET_LABELS: Final = frozenset({
 
 
 def find_forbidden_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
-    """Keys that were added, removed or changed and are not a kubelet's to change, sorted."""
+    """The changed keys that a kubelet must not change, sorted."""
     changed = {key for key in labels.keys() | before.keys() if labels.get(key) != before.get(key)}
     return sorted(key for key in changed if _is_forbidden(key))
 

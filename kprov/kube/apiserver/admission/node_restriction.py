@@ -1,4 +1,4 @@
-"""NodeRestriction: a kubelet writes its own node, pods and lease, and no labels above its station.
+"""NodeRestriction: a kubelet may write only its own node, pods and lease, and only some labels.
 
 Source: upstream plugin/pkg/admission/noderestriction/admission.go.
 """
@@ -158,13 +158,13 @@ class NodeRestriction(WantsAuthorizer):
             raise forbidden_error(attributes, text)
 
     async def _find(self, store: Any, namespace: str, name: str, uid: str = "") -> JsonObject:
-        """From the cache; asks storage before it says no. Raises StatusError 404."""
+        """Find an object in the cache; wait until it is fresh before a 404. Raise StatusError 404."""
         found: JsonObject | None = store.lister.get(namespace, name)
         if found is None or (uid and found["metadata"]["uid"] != uid):
             await store.catch_up()
             found = store.lister.get(namespace, name)
         if found is None:
-            # Upstream's listers name what they look for in the singular.
+            # Upstream's listers have the resource in the singular in this message.
             raise status.not_found(store.resource.singular, name)
         return found
 
@@ -237,7 +237,7 @@ async def _check_claim(attributes: Attributes, node: str) -> None:
 
 
 def _remove_kubelet_fields(claim: JsonObject) -> JsonObject:
-    """A claim without what a kubelet may change."""
+    """Copy a claim without the fields that a kubelet may change."""
     metadata = {
         key: value
         for key, value in claim["metadata"].items()
@@ -278,7 +278,7 @@ async def _check_resource_slice(attributes: Attributes, node: str) -> None:
 
 
 async def _check_signing_request(attributes: Attributes, node: str) -> None:
-    """A kubelet asks for certificates in its own name only."""
+    """A kubelet may request certificates for its own name only."""
     if attributes.operation != "CREATE" or attributes.obj is None:
         return
     spec = attributes.obj.get("spec") or {}

@@ -1,4 +1,4 @@
-"""OwnerReferencesPermissionEnforcement: who cannot delete an object cannot have the collector delete it.
+"""OwnerReferencesPermissionEnforcement: setting an owner of an object requires the right to delete it.
 
 Source: upstream plugin/pkg/admission/gc/gc_admission.go.
 """
@@ -20,7 +20,7 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
         del registry
 
     async def validate(self, attributes: Attributes) -> None:
-        # A pod's status strategy keeps owner references as they are.
+        # The status strategy of pods does not change owner references.
         if attributes.resource.plural == "pods" and attributes.subresource == "status":
             return
         new, old = _list_owners(attributes.obj), _list_owners(attributes.old)
@@ -80,7 +80,7 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
         verb: str,
         sub: str,
     ) -> str | None:
-        """None when the user may; otherwise the reason."""
+        """None if the user is allowed, else the reason."""
         info = RequestInfo(
             path="", verb=verb, is_resource_request=True, api_group=group, api_version="*",
             namespace=namespace, resource=plural, subresource=sub, name=name,

@@ -1,4 +1,4 @@
-"""Admission as a chain of plugins; upstream's Attributes and Interface."""
+"""The base classes of admission plugins."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ __all__ = ["AdmissionPlugin", "Attributes", "WantsAuthorizer", "WantsOptions", "
 
 
 class AdmissionPlugin:
-    """One plugin under its upstream name. Refuses by raising machinery.status.StatusError."""
+    """One plugin under its upstream name. It rejects a request by raising StatusError."""
 
     name = ""
     operations: frozenset[str] = frozenset({"CREATE", "UPDATE"})
-    #: (group, plural) of what it looks at; None: everything.
+    #: (group, plural) of the handled resources; None: all.
     resources: frozenset[tuple[str, str]] | None = None
 
     async def admit(self, attributes: Attributes) -> None:
-        """May change attributes.obj; runs before validation."""
+        """Mutating phase: may change attributes.obj."""
 
     async def validate(self, attributes: Attributes) -> None:
-        """May only refuse; runs after validation."""
+        """Validating phase: may only reject."""
 
 
 class WantsAuthorizer(AdmissionPlugin):
-    """A plugin that asks what a user may; `authorizer` is set before the first request."""
+    """A plugin that checks rights of users; `authorizer` is set before the first request."""
 
     authorizer: Authorizer
 
 
 class WantsOptions(AdmissionPlugin):
-    """A plugin with flags of its own."""
+    """A plugin with its own flags."""
 
     def read_options(self, options: Namespace) -> None:
-        """Read the flags, before the first request."""
+        """Read the flags. Called before the first request."""
         raise NotImplementedError
 
 

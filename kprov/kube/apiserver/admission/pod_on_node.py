@@ -1,4 +1,4 @@
-"""What plugins have in common that judge changes of a pod which is on a node."""
+"""The base class of plugins that check changes of a pod on a node."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kprov.kube.machinery.json_object import JsonObject
 class PodOnNodePlugin(AdmissionPlugin):
     operations = frozenset({"UPDATE"})
     resources = frozenset({("", "pods")})
-    #: Updates of these are judged; "" is the pod itself.
+    #: The subresources whose updates are checked; "" is the pod itself.
     subresources: frozenset[str]
 
     def __init__(self, registry: Registry) -> None:
@@ -25,11 +25,11 @@ class PodOnNodePlugin(AdmissionPlugin):
             self.check_change(attributes, pod, old, name)
 
     def check_change(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
-        """Of a pod whose spec changes on the node of that name. Raises StatusError 403."""
+        """Check a change of the spec. name: of the node. Raise StatusError 403."""
         raise NotImplementedError
 
     def find_node(self, attributes: Attributes, name: str) -> JsonObject:
-        """Raises StatusError 403 when it is not there."""
+        """Raise StatusError 403 if the node does not exist."""
         node: JsonObject | None = self._nodes.get("", name)
         if node is None:
             raise forbidden_error(attributes, f'node "{name}" not found')

@@ -1,4 +1,4 @@
-"""Where pods go: PodTopologyLabels, LimitPodHardAntiAffinityTopology, ExtendedResourceToleration.
+"""Placement of pods: PodTopologyLabels, LimitPodHardAntiAffinityTopology, ExtendedResourceToleration.
 
 Source: upstream plugin/pkg/admission/{podtopologylabels,antiaffinity,extendedresourcetoleration}.
 """
@@ -17,7 +17,7 @@ _COPIED: Final = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region"
 
 
 class PodTopologyLabels(AdmissionPlugin):
-    """A pod gets the zone and region of its node as labels, when it is bound or made there."""
+    """Sets the zone and region labels of the node on a pod that is bound or created there."""
 
     name = "PodTopologyLabels"
     operations = frozenset({"CREATE"})
@@ -66,7 +66,7 @@ class LimitPodHardAntiAffinityTopology(AdmissionPlugin):
 
 
 class ExtendedResourceToleration(AdmissionPlugin):
-    """Who asks for a device may go where only those may go who ask for it."""
+    """Adds tolerations for the taints of nodes with the extended resources that a pod requests."""
 
     name = "ExtendedResourceToleration"
     resources = _PODS

@@ -1,4 +1,7 @@
-"""PodResizeValidator: a pod is not resized beyond its node (upstream plugin/pkg/admission/podresize)."""
+"""PodResizeValidator: rejects a resize beyond the capacity of the node.
+
+Source: upstream plugin/pkg/admission/podresize.
+"""
 
 from __future__ import annotations
 

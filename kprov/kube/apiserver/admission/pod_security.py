@@ -1,4 +1,4 @@
-"""PodSecurity: pods keep to the level that their namespace's labels name; workloads are warned of.
+"""PodSecurity: rejects pods that violate the level in the labels of their namespace; warns of workloads.
 
 Source: upstream staging/src/k8s.io/pod-security-admission/admission, plugin/pkg/admission/security.
 """
@@ -192,7 +192,7 @@ class PodSecurity(WantsConfiguration):
         return [f'namespace "{name}" is exempt from Pod Security, and the policy ({shown}) will be ignored']
 
     def _warn_existing_pods(self, namespace: str, level: LevelVersion) -> list[str]:
-        """What a stricter level would refuse of the pods that are there."""
+        """Warnings for existing pods that violate a stricter level."""
         end = time.monotonic() + _MOST_SECONDS
         pods = self._select_pods(self._pods.lister.list(namespace))
         checked = 0
@@ -214,7 +214,7 @@ class PodSecurity(WantsConfiguration):
         return warnings + sorted(f"{_format_names(names)}: {reasons}" for reasons, names in found.items())
 
     def _select_pods(self, pods: Sequence[JsonObject]) -> list[JsonObject]:
-        """One pod of each controller first."""
+        """The pods that are not exempt, with one pod of each controller first."""
         first: list[JsonObject] = []
         later: list[JsonObject] = []
         seen = set()
@@ -240,14 +240,14 @@ def _format_names(names: list[str]) -> str:
 
 
 def _is_stricter(new: LevelVersion, old: LevelVersion) -> bool:
-    """Whether pods that were let in may now be refused."""
+    """Whether the new level may reject pods that the old one allowed."""
     if new == old:
         return False
     return new.minor != old.minor or levels.LEVELS.index(new.level) > levels.LEVELS.index(old.level)
 
 
 def _is_significant(pod: JsonObject, old: JsonObject) -> bool:
-    """Whether an update brings another image or a new container."""
+    """Whether an update changes an image or adds a container."""
     spec, before = pod.get("spec") or {}, old.get("spec") or {}
     for kind in ("containers", "initContainers"):
         new, had = spec.get(kind) or [], before.get(kind) or []
@@ -265,7 +265,7 @@ def _check_username(value: str) -> list[str]:
 
 
 def _parse_exempt(given: JsonObject, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
-    """Those of a field, each of them right and only once."""
+    """The exemptions of a field. Raise ConfigurationError for invalid or duplicate ones."""
     found: set[str] = set()
     for index, value in enumerate(given.get(field) or ()):
         why = wrong(value) or (["Duplicate value"] if value in found else [])

@@ -1,4 +1,4 @@
-"""Small plugins about pods and nodes: Priority, DefaultTolerationSeconds, TaintNodesByCondition."""
+"""Plugins for pods and nodes: Priority, DefaultTolerationSeconds, TaintNodesByCondition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 
 _SECONDS: Final = 300
-#: Taints that pods outlast for a while, and the flags that say how long.
+#: Taints that pods tolerate for some time, and the flags with the seconds.
 _NODE_TAINTS: Final = {
     "node.kubernetes.io/not-ready": "default_not_ready_toleration_seconds",
     "node.kubernetes.io/unreachable": "default_unreachable_toleration_seconds",
@@ -19,12 +19,12 @@ _NODE_TAINTS: Final = {
 
 
 def is_pod(attributes: Attributes) -> bool:
-    """Whether the operation is on a pod itself."""
+    """Whether the operation is on a pod and not on a subresource."""
     return (attributes.resource.group, attributes.resource.plural, attributes.subresource) == ("", "pods", "")
 
 
 class Priority(AdmissionPlugin):
-    """The number that a pod's priorityClassName stands for."""
+    """Sets the priority and the preemption policy of a pod's class."""
 
     name = "Priority"
     resources = frozenset({("", "pods"), ("scheduling.k8s.io", "priorityclasses")})
@@ -61,7 +61,7 @@ class Priority(AdmissionPlugin):
         spec["preemptionPolicy"] = policy
 
     async def validate(self, attributes: Attributes) -> None:
-        """Only one class may be everybody's."""
+        """Reject a second default class."""
         obj = attributes.obj
         if attributes.resource.plural != "priorityclasses" or attributes.subresource or obj is None:
             return
@@ -96,7 +96,7 @@ class Priority(AdmissionPlugin):
 
 
 class DefaultTolerationSeconds(WantsOptions):
-    """Pods stay for five minutes on a node that is not ready or not reachable, unless they say otherwise."""
+    """Adds tolerations of five minutes for nodes that are not ready or unreachable."""
 
     name = "DefaultTolerationSeconds"
     resources = frozenset({("", "pods")})
@@ -127,7 +127,7 @@ def _tolerates_key(toleration: JsonObject, key: str) -> bool:
 
 
 class TaintNodesByCondition(AdmissionPlugin):
-    """A new node takes no pods before it is known to be ready."""
+    """Adds the not-ready taint to new nodes."""
 
     name = "TaintNodesByCondition"
     operations = frozenset({"CREATE"})

@@ -1,4 +1,4 @@
-"""One request against the quotas of its namespace: refused, or what the quotas then have in use.
+"""Charge one request to the quotas of its namespace, or reject it.
 
 Source: upstream staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go, CheckRequest.
 """
@@ -16,13 +16,13 @@ from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import ZERO
 
-#: An entry of limitedResources of a ResourceQuotaConfiguration.
+#: An entry of limitedResources in a ResourceQuotaConfiguration.
 Limited = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class TrackedQuota:
-    """A quota as stored, and what it has in use once the requests before this one are counted."""
+    """A stored quota, and its usage including the requests before this one."""
 
     quota: JsonObject
     hard: Amounts
@@ -41,7 +41,7 @@ class TrackedQuota:
 def charge(
     quotas: Sequence[TrackedQuota], attributes: Attributes, evaluator: Evaluator, limited: Sequence[Limited]
 ) -> dict[str, Amounts]:
-    """New `used` by quota name, of those that change. Raises StatusError 403."""
+    """The new usage of each changed quota by name. Raise StatusError 403."""
     obj = attributes.obj
     assert obj is not None
     matching = [tracked for tracked in quotas if evaluator.matches(tracked.quota, obj)]
@@ -68,7 +68,7 @@ def charge(
 def _list_bounded_names(
     tracked: TrackedQuota, attributes: Attributes, evaluator: Evaluator, obj: JsonObject
 ) -> list[str]:
-    """Names that the quota bounds for this kind."""
+    """The resource names of this kind that the quota limits."""
     bounded = evaluator.resources(tracked.hard)
     lacking = evaluator.constraint(bounded, obj)
     if lacking:
@@ -82,7 +82,7 @@ def _list_bounded_names(
 def _compute_delta(
     tracked: TrackedQuota | None, attributes: Attributes, evaluator: Evaluator, usage: Amounts
 ) -> Amounts:
-    """What an update uses more than the object did; all of it when the quota had not counted the object."""
+    """The additional usage of an update; all of it if the quota did not count the object before."""
     old = attributes.old
     if attributes.operation != "UPDATE" or old is None:
         return usage
@@ -101,7 +101,7 @@ def _fit_delta(tracked: TrackedQuota, attributes: Attributes, delta: Amounts) ->
     for name, amount in requested.items():
         used[name] = used[name] + amount if name in used else amount
     exceeded = [name for name in requested if used[name] > tracked.hard[name]]
-    # What the cluster itself tells of an object is counted, but never refused.
+    # Updates of the status by the cluster are counted but never rejected.
     if exceeded and attributes.subresource != "status":
         text = (
             f"exceeded quota: {tracked.name}, requested: {_format_amounts(requested, exceeded)}, "
@@ -120,7 +120,7 @@ def _check_coverage(
     covered: set[str],
     quotas: Sequence[TrackedQuota],
 ) -> None:
-    """What the configuration limits may only be used where a quota is about it."""
+    """Reject limited resources that no quota of the namespace covers. Raise StatusError 403."""
     if not limited:
         return
     resource = attributes.resource
@@ -156,7 +156,7 @@ def _check_coverage(
             for each in lacking
         )
         text = f"insufficient quota to match these scopes: [{shown}]"
-        # Upstream gives an error without a Status here, which its handlers show as 500.
+        # Upstream returns an error without a Status here, which its handlers turn into a 500.
         raise status.failure(500, "", text)
 
 

@@ -1,6 +1,6 @@
-"""Nobody grants more than they have: always on, before a role or a binding is stored.
+"""RBAC escalation checks, before a role or a binding is stored.
 
-Upstream has this around the storage of the RBAC kinds (pkg/registry/rbac/*/policybased).
+Upstream has them around the storage of the RBAC kinds (pkg/registry/rbac/*/policybased).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from kprov.kube.apiserver.registry.registry import Registry
 
 
 class RBACEscalation(WantsAuthorizer):
-    """Not a plugin of upstream's list: no flag turns it off.
+    """Not an upstream plugin, so no flag disables it.
 
-    The last of the mutating phase, since who may not is told so before what is wrong with it.
+    It runs at the end of the mutating phase, because upstream checks escalation before validation.
     """
 
     name = "RBACEscalation"

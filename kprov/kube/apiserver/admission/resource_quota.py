@@ -1,7 +1,7 @@
-"""ResourceQuota: what an object uses is written into its namespace's quotas before the object is stored.
+"""ResourceQuota: adds the usage of an object to the quotas of its namespace before the object is stored.
 
-A quota's status is written under optimistic locking, so several API servers together never exceed it.
-Requests that wait for the same namespace are counted together and cost one write.
+The status of a quota is written with optimistic locking, so several API servers together never exceed it.
+Waiting requests of one namespace are charged together with one write.
 Source: upstream staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota.
 """
 
@@ -62,7 +62,7 @@ class _Waiter:
 
 @dataclass(slots=True)
 class _Queue:
-    """Who waits in one namespace; whoever has the lock decides for all."""
+    """The waiting requests of one namespace. The holder of the lock charges all of them."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: list[_Waiter] = field(default_factory=list)
@@ -81,7 +81,7 @@ class ResourceQuota(WantsConfiguration):
         self._store.lister.on_change(self._handle_change)
 
     def configure(self, source: Object) -> None:
-        """Takes limitedResources of a ResourceQuotaConfiguration."""
+        """Read limitedResources of a ResourceQuotaConfiguration."""
         check_configuration(source, self.name, _KINDS, _SHAPE)
         limited = source.get("limitedResources") or ()
         for index, entry in enumerate(limited):
@@ -119,13 +119,13 @@ class ResourceQuota(WantsConfiguration):
             raise waiter.error
 
     async def _decide_all(self, namespace: str, waiting: list[_Waiter]) -> None:
-        """Decide about all that wait now."""
+        """Decide on all requests that wait now."""
         batch = waiting[:]
         waiting.clear()
         try:
             await self._decide(namespace, batch)
         finally:
-            # Only after an interruption: someone else goes on with the rest.
+            # Only after a cancellation: another waiter continues with the rest.
             waiting += [each for each in batch if not each.done]
 
     async def _decide(self, namespace: str, batch: Sequence[_Waiter]) -> None:
@@ -135,7 +135,7 @@ class ResourceQuota(WantsConfiguration):
             quotas = self._list_quotas(namespace, only)
             denied, charged = self._charge_batch(quotas, batch)
             if denied and not is_fresh:
-                # The refusal may come from a state that is a moment old.
+                # The cached quota may be behind: check again with a fresh cache.
                 await self._store.catch_up()
                 is_fresh = True
                 continue
@@ -147,16 +147,16 @@ class ResourceQuota(WantsConfiguration):
                     if not waiter.done:
                         waiter.end()
                 return
-            # Another server was faster with these. The others are charged already.
+            # Another server changed these first. The others are charged already.
             only = lost
-            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311  spreads, hides nothing
+            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311  only spreads retries
             await self._store.catch_up()
             is_fresh = True
 
     def _charge_batch(
         self, quotas: Sequence[TrackedQuota], batch: Sequence[_Waiter]
     ) -> tuple[dict[_Waiter, StatusError], list[TrackedQuota]]:
-        """Who is refused, and which quotas then have to be written."""
+        """The rejected requests, and the quotas to write."""
         denied: dict[_Waiter, StatusError] = {}
         changed: set[str] = set()
         by_name = {each.name: each for each in quotas}
@@ -183,7 +183,7 @@ class ResourceQuota(WantsConfiguration):
         ]
 
     async def _write(self, namespace: str, tracked: TrackedQuota) -> bool:
-        """False: it was changed meanwhile. A quota that is gone bounds nothing any more."""
+        """Write the usage; False if the quota changed. A deleted quota has no limits."""
         name = tracked.name
         context = make_system_context("update", self._store.resource, namespace, name)
         wanted = _format_used(tracked.used)
@@ -220,7 +220,7 @@ class ResourceQuota(WantsConfiguration):
             self._known.pop(namespace, None)
 
     def _keep_newest(self, obj: Document) -> None:
-        """The newer of what the cache tells and what was written here."""
+        """Keep the newer of the cached quota and the one that was written here."""
         metadata = obj["metadata"]
         found = self._known.setdefault(metadata["namespace"], {})
         known = found.get(metadata["name"])

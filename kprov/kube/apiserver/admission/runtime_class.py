@@ -1,4 +1,4 @@
-"""RuntimeClass: a pod takes its runtime's overhead and where that runtime is.
+"""RuntimeClass: sets the overhead and the scheduling of its runtime class in a pod.
 
 Source: upstream plugin/pkg/admission/runtimeclass/admission.go, pkg/util/tolerations.
 """

@@ -1,4 +1,4 @@
-"""ServiceAccount: every pod acts as an account of its namespace and gets that account's token as a volume.
+"""ServiceAccount: sets the service account of a pod and mounts a token of it.
 
 Source: upstream plugin/pkg/admission/serviceaccount/admission.go.
 """
@@ -22,7 +22,7 @@ VOLUME_PREFIX: Final = "kube-api-access-"
 MIRROR: Final = "kubernetes.io/config.mirror"
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 _TOKEN_SECONDS: Final = 60 * 60 + 7
-#: The account lets pods use only the secrets that it names.
+#: Annotation of accounts whose pods may only use the listed secrets.
 ENFORCED: Final = "kubernetes.io/enforce-mountable-secrets"
 _DEFAULT_TRIES: Final = 10
 _PAUSE_SECONDS: Final = 0.15
@@ -45,7 +45,7 @@ class ServiceAccount(AdmissionPlugin):
             return
         spec.setdefault("serviceAccountName", "default")
         spec["serviceAccountName"] = spec["serviceAccountName"] or "default"
-        # The old name of the field is still sent by and shown to clients.
+        # spec.serviceAccount is the deprecated name of the field, which clients still use.
         spec["serviceAccount"] = spec["serviceAccountName"]
         account = await self._find_account(attributes, spec["serviceAccountName"])
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
@@ -77,7 +77,7 @@ class ServiceAccount(AdmissionPlugin):
                 raise forbidden_error(attributes, reason)
 
     async def _find_account(self, attributes: Attributes, name: str) -> Mapping[str, Any]:
-        """The account; the default one of a new namespace is waited for."""
+        """Find the account. Wait for the default account of a new namespace."""
         found = self._accounts.lister.get_shared(attributes.namespace, name)
         for attempt in range(_DEFAULT_TRIES if name == "default" else 1):
             if found is not None:
@@ -108,7 +108,7 @@ def _check_mirror(attributes: Attributes, pod: JsonObject) -> None:
 
 
 def _mount_token(spec: JsonObject) -> None:
-    """A projected volume (token, CA, namespace), mounted where no container has something of its own."""
+    """Add a volume (token, CA, namespace) and mount it in containers without a mount at its path."""
     volumes = spec.get("volumes") or []
     name = next((v["name"] for v in volumes if v["name"].startswith(VOLUME_PREFIX)), "")
     needed = False

@@ -23,7 +23,7 @@ _FINALIZERS: Final = {
 
 
 def find_default_class(classes: Sequence[JsonObject], annotations: Sequence[str]) -> JsonObject | None:
-    """The default class: of several the newest, of those the first by name."""
+    """The newest default class; of equally old ones the first by name."""
     defaults = [
         each
         for each in classes
@@ -60,7 +60,7 @@ class DefaultStorageClass(AdmissionPlugin):
 
 
 class StorageObjectInUseProtection(AdmissionPlugin):
-    """A finalizer, which the protection controllers take away when nothing uses the object any more."""
+    """Adds a finalizer that the protection controllers remove when the object is no longer used."""
 
     name = "StorageObjectInUseProtection"
     operations = frozenset({"CREATE"})

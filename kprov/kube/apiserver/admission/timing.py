@@ -1,6 +1,6 @@
-"""How long admission took, by phase and by plugin, under upstream's names.
+"""The duration of admission by phase and by plugin, under upstream's names.
 
-A plugin costs one look at the clock, one look-up and two additions; the text is made when someone scrapes.
+A plugin costs one read of the clock, one dictionary lookup and two additions. A scrape builds the families.
 Source: apiserver/pkg/admission/metrics/metrics.go.
 """
 
@@ -20,16 +20,16 @@ _BOUNDS: Final = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
 _STEP: Final = "apiserver_admission_step_admission_duration_seconds"
 _CONTROLLER: Final = "apiserver_admission_controller_admission_duration_seconds"
 
-#: The plugin, "" for the whole phase; whether it was refused.
+#: The plugin, "" for the whole phase; whether it rejected the request.
 _Key = tuple[str, bool]
-#: Counts by bucket and the sum of seconds.
+#: Counts by bucket, then the sum of seconds.
 _Entry = list[float]
-#: Most are within the first bucket.
+#: Most durations are in the first bucket.
 _FIRST: Final = _BOUNDS[0]
 
 
 class AdmissionMetrics:
-    """One for the process; register() makes it part of /metrics."""
+    """The admission metrics of this process; `register` adds them to /metrics."""
 
     def __init__(self) -> None:
         #: By phase (admit or validate) and operation.
@@ -74,7 +74,10 @@ class AdmissionMetrics:
 
 
 class PhaseTimer:
-    """Of one phase of one request: `done` after each plugin, `end` after all, `refused` instead of both."""
+    """Times one phase of one request.
+
+    Call record_plugin after each plugin and record_phase at the end, or record_rejection instead of both.
+    """
 
     __slots__ = ("_begin", "_entries", "_last")
 

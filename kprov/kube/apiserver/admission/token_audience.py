@@ -1,4 +1,4 @@
-"""Whether a pod's volumes want a token for an audience, so that its kubelet may ask for one.
+"""Whether a volume of a pod needs a token for an audience, so that its kubelet may request one.
 
 Source: upstream plugin/pkg/admission/noderestriction/admission.go, podReferencesAudience. In-tree volumes,
 which upstream translates to CSI, are not translated.
@@ -13,7 +13,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def has_audience(registry: Registry, pod: JsonObject, audience: str) -> bool:
-    """By a projected token, or by the CSI driver of one of the volumes."""
+    """Whether a projected token or the CSI driver of a volume has the audience."""
     for volume in pod["spec"].get("volumes") or ():
         for source in (volume.get("projected") or {}).get("sources") or ():
             token = source.get("serviceAccountToken")
@@ -28,7 +28,7 @@ def has_audience(registry: Registry, pod: JsonObject, audience: str) -> bool:
 
 
 def _list_drivers(registry: Registry, pod: JsonObject) -> Iterator[str]:
-    """Names of the CSI drivers behind a pod's volumes."""
+    """The names of the CSI drivers of a pod's volumes."""
     claims = registry.store("", "persistentvolumeclaims").lister
     volumes = registry.store("", "persistentvolumes").lister
     namespace = pod["metadata"]["namespace"]

@@ -193,7 +193,7 @@ selinux_31 = _build_selinux_check(_SELINUX | {"container_engine_t"})
 
 
 def check_seccomp(metadata: Object, spec: Object) -> Violation | None:
-    """Before 1.19 the profiles stood in annotations."""
+    """Before 1.19 annotations had the profiles."""
     annotations = metadata.get("annotations") or {}
     keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + each["name"] for each in list_containers(spec))]
     found = sorted({

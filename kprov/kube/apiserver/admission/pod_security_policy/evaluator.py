@@ -1,4 +1,4 @@
-"""Which checks make up a level in a version (upstream pod-security-admission/policy/registry.go)."""
+"""The checks of a level in a version (upstream pod-security-admission/policy/registry.go)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kprov.kube.apiserver.admission.pod_security_policy import baseline, restric
 from kprov.kube.apiserver.admission.pod_security_policy.levels import BASELINE, PRIVILEGED, LevelVersion
 from kprov.kube.apiserver.admission.pod_security_policy.violation import Check, Object, Violation
 
-#: By upstream's name: (since which minor version, the check), ascending.
+#: By upstream's name: (first minor version, check), ascending.
 _Versions = tuple[tuple[int, Check], ...]
 _BASELINE: Final[dict[str, _Versions]] = {
     "appArmorProfile": ((0, baseline.check_app_armor),),
@@ -42,7 +42,7 @@ _RESTRICTED: Final[dict[str, _Versions]] = {
     "runAsUser": ((23, restricted.check_run_as_user), (35, restricted.run_as_user_35)),
     "seccompProfile_restricted": ((19, restricted.check_seccomp), (25, restricted.seccomp_25)),
 }
-#: Restricted checks that say all that a baseline check says.
+#: Restricted checks that include a baseline check.
 _OVERRIDES: Final = {
     "capabilities_restricted": "capabilities_baseline",
     "procMount_restricted": "procMount",
@@ -52,7 +52,7 @@ _OVERRIDES: Final = {
 
 
 def evaluate(level: LevelVersion, metadata: Object, spec: Object) -> list[Violation]:
-    """Everything that is wrong with a pod at that level."""
+    """The violations of a pod at a level."""
     if level.level == PRIVILEGED:
         return []
     found = (check(metadata, spec) for check in list_checks(level))
@@ -61,7 +61,7 @@ def evaluate(level: LevelVersion, metadata: Object, spec: Object) -> list[Violat
 
 @lru_cache(maxsize=256)
 def list_checks(level: LevelVersion) -> tuple[Check, ...]:
-    """Baseline's checks first, then those of restricted, each by name."""
+    """The baseline checks, then the restricted ones, each by name."""
     base = _select_versions(_BASELINE, level.minor)
     if level.level == BASELINE:
         return tuple(base[name] for name in sorted(base))

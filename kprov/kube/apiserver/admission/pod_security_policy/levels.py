@@ -1,4 +1,4 @@
-"""Levels, versions, and what a namespace's labels ask for.
+"""Levels, versions, and the policy in the labels of a namespace.
 
 Source: upstream staging/src/k8s.io/pod-security-admission/api/{helpers,constants}.go.
 """
@@ -15,7 +15,7 @@ from kprov.kube.machinery.field import FieldError
 
 PREFIX: Final = "pod-security.kubernetes.io/"
 PRIVILEGED, BASELINE, RESTRICTED = "privileged", "baseline", "restricted"
-#: From what lets everything pass to what lets least pass.
+#: From the least to the most restrictive.
 LEVELS: Final = (PRIVILEGED, BASELINE, RESTRICTED)
 MODES: Final = ("enforce", "audit", "warn")
 #: The minor version that stands for "latest".
@@ -25,7 +25,7 @@ _VERSION: Final = re.compile(r"v1\.([0-9]|[1-9][0-9]*)")
 
 @dataclass(frozen=True, slots=True)
 class LevelVersion:
-    """A level as it was in one version."""
+    """A level in one version."""
 
     level: str = PRIVILEGED
     minor: int = LATEST
@@ -39,7 +39,7 @@ class LevelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is refused, what is written in the audit log, what users are warned of."""
+    """The levels at which pods are rejected, audited and warned of."""
 
     enforce: LevelVersion = LevelVersion()
     audit: LevelVersion = LevelVersion()
@@ -54,7 +54,7 @@ class Policy:
 
 
 def parse_version(text: str) -> int:
-    """The minor version. Raises ValueError."""
+    """The minor version. Raise ValueError."""
     if text == "latest":
         return LATEST
     match = _VERSION.fullmatch(text)
@@ -64,14 +64,14 @@ def parse_version(text: str) -> int:
 
 
 def parse_level(text: str) -> str:
-    """The level. Raises ValueError."""
+    """The level. Raise ValueError."""
     if text not in LEVELS:
         raise ValueError(f"must be one of {', '.join(LEVELS)}")
     return text
 
 
 def parse_labels(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, list[FieldError]]:
-    """The policy of a namespace; wrong labels enforce the strictest level and warn of nothing."""
+    """The policy of a namespace. Invalid labels enforce restricted, and audit and warn of nothing."""
     if not any(name.startswith(PREFIX) for name in labels):
         return defaults, []
     errors: list[FieldError] = []
@@ -83,7 +83,7 @@ def parse_labels(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, l
         and is_level_given
         and LEVELS.index(enforce.level) > LEVELS.index(warn.level)
     ):
-        # Who is bound to a level hears of it for workloads, too.
+        # Without a warn label, workloads are warned of the enforced level.
         modes["warn"] = replace(warn, level=enforce.level) if f"{PREFIX}warn-version" in labels else enforce
     return Policy(**modes), errors
 

@@ -26,7 +26,7 @@ _VOLUMES: Final = frozenset({
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected",
     "secret",
 })  # fmt: skip
-#: In the order in which a volume's kind is looked for.
+#: The types of volumes, in the order in which upstream checks them.
 _RESTRICTED_VOLUMES: Final = (
     "hostPath", "gcePersistentDisk", "awsElasticBlockStore", "gitRepo", "nfs", "iscsi", "glusterfs", "rbd",
     "flexVolume", "cinder", "cephfs", "flocker", "fc", "azureFile", "vsphereVolume", "quobyte", "azureDisk",

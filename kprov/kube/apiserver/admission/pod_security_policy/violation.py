@@ -1,4 +1,4 @@
-"""What the checks share: walking over containers, and the form of their texts."""
+"""The result of a check, and functions that the checks share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Why a pod is not what a level asks for."""
+    """A reason why a pod violates a level."""
 
     reason: str
     detail: str = ""
@@ -20,7 +20,7 @@ class Violation:
         return f"{self.reason} ({self.detail})" if self.detail else self.reason
 
 
-#: (a pod's metadata, its spec) to what is wrong.
+#: From the metadata and the spec of a pod to a violation or None.
 Check = Callable[[Object, Object], Violation | None]
 
 
@@ -31,7 +31,7 @@ def list_containers(spec: Object) -> Iterator[Object]:
 
 
 def find_context(container_or_spec: Object) -> Object:
-    """The security context; empty when there is none."""
+    """The security context, {} without one."""
     return container_or_spec.get("securityContext") or {}
 
 
@@ -44,12 +44,12 @@ def pluralize(word: str, count: int, many: str = "") -> str:
 
 
 def format_containers(names: list[str]) -> str:
-    """Gives: container "a"; or: containers "a", "b"."""
+    """Format as: container "a"; or: containers "a", "b"."""
     return f"{pluralize('container', len(names))} {quote(names)}"
 
 
 def find_setters(spec: Object, is_bad: Callable[[Object], bool]) -> list[str]:
-    """Who has a bad security context: the pod, containers by name."""
+    """The pod and the names of containers whose security context is bad."""
     found = ["pod"] if is_bad(find_context(spec)) else []
     bad = [each["name"] for each in list_containers(spec) if is_bad(find_context(each))]
     return found + ([format_containers(bad)] if bad else [])
