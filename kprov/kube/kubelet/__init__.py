@@ -1,4 +1,5 @@
-"""kubelet: registers the node and runs its pods through CRI.
+"""kubelet: registers the node and runs its pods through CRI (upstream's pkg/kubelet).
 
-``app`` wires the parts; ``pod_workers`` owns the life of each pod. Imports client and below.
+``app`` builds it, ``kubelet`` has the steps of a pod's life, ``pod_workers`` runs them for each pod.
+Imports client and below.
 """

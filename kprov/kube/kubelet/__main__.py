@@ -5,16 +5,16 @@ import sys
 
 from kprov.kube.component_base import logs, run
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.kubelet.config import options
+from kprov.kube.kubelet.config import flags
 
 
 def main() -> int:
     try:
-        config = options.parse()
+        config = flags.parse()
     except ConfigError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
-    # What is made for pods is read by users who are not root; secrets get narrower modes where they are made.
+    # Users other than root read the files of pods. Secrets get narrower modes when they are written.
     os.umask(0o022)
     logs.setup(config.verbosity, "kubelet")
     from kprov.kube.kubelet.app import serve

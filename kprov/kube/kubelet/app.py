@@ -1,48 +1,56 @@
-"""Puts the kubelet's parts together and runs them."""
+"""Builds the kubelet from its parts and runs it."""
 
 import asyncio
 import contextlib
 import logging
-from typing import Any
+from typing import Final
 
+import msgspec
+
+from kprov.kube.api.core import Container, Pod
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
 from kprov.kube.kubelet.api_objects.tokens import TokenManager
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
-from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.images.garbage_collection import ImageGc
+from kprov.kube.kubelet.events import EventSender
+from kprov.kube.kubelet.housekeeping import Housekeeper
+from kprov.kube.kubelet.images.garbage_collection import ImageGarbageCollector
 from kprov.kube.kubelet.images.manager import ImageManager
-from kprov.kube.kubelet.kubelet import Kubelet, Parts
+from kprov.kube.kubelet.kubelet import Dependencies, Kubelet
 from kprov.kube.kubelet.node import info
-from kprov.kube.kubelet.node.pressure import Pressure
-from kprov.kube.kubelet.node.registration import NodeAgent
+from kprov.kube.kubelet.node.pressure import NodePressure
+from kprov.kube.kubelet.node.registration import NodeReporter
 from kprov.kube.kubelet.node.runtime_health import RuntimeHealth
-from kprov.kube.kubelet.node.status import NodeStatusMaker
+from kprov.kube.kubelet.node.status import NodeStatusBuilder
 from kprov.kube.kubelet.pleg import Pleg
 from kprov.kube.kubelet.pods import apparmor, pod_queries
-from kprov.kube.kubelet.pods.admission import Admission
-from kprov.kube.kubelet.pods.pod_queries import Container, Pod
-from kprov.kube.kubelet.pods.static_pods import StaticPods
-from kprov.kube.kubelet.probes.handlers import Handlers
+from kprov.kube.kubelet.pods.admission import PodAdmission
+from kprov.kube.kubelet.pods.pod_manager import PodManager
+from kprov.kube.kubelet.pods.static_pods import StaticPodSource
+from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
 from kprov.kube.kubelet.probes.manager import ProbeManager
-from kprov.kube.kubelet.runtime.pod_runtime import PodRuntime
+from kprov.kube.kubelet.runtime.container_killer import ContainerKiller
+from kprov.kube.kubelet.runtime.container_starter import ContainerStarter
+from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.server.app import KubeletServer
 from kprov.kube.kubelet.shutdown import groups
-from kprov.kube.kubelet.shutdown.manager import PROBLEM, ShutdownManager
+from kprov.kube.kubelet.shutdown.manager import NOT_READY_MESSAGE, ShutdownManager
 from kprov.kube.kubelet.status.manager import StatusManager
 from kprov.kube.kubelet.volumes.manager import VolumeManager
+from kprov.kube.kubelet.volumes.sources import VolumeSources
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
-_HOUSEKEEPING_SECONDS = 60.0
-_PRESSURE_SECONDS = 10.0
+_HOUSEKEEPING_SECONDS: Final = 60.0
+_PRESSURE_SECONDS: Final = 10.0
 
 
-async def serve(config: KubeletConfig, stop: asyncio.Event) -> None:
-    """Run until ``stop``; pods go on without us."""
+async def serve(config: KubeletConfiguration, stop: asyncio.Event) -> None:
+    """Run until ``stop``. The pods go on running after it."""
     client = None
     if config.kubeconfig:
         client = RestClient.from_kubeconfig(
@@ -50,165 +58,189 @@ async def serve(config: KubeletConfig, stop: asyncio.Event) -> None:
         )
     cri = CriClient(config.endpoint, timeout=config.runtime_request_timeout)
     try:
-        await _Node(config, client, cri).run(stop)
+        await _App(config, client, cri).run(stop)
     finally:
         await cri.close()
         if client is not None:
             await client.close()
 
 
-class _Node:
-    def __init__(self, config: KubeletConfig, client: RestClient | None, cri: CriClient) -> None:
+class _App:
+    def __init__(self, config: KubeletConfiguration, client: RestClient | None, cri: CriClient) -> None:
         self._config = config
         self._client = client
         self._cri = cri
         self._recorder = (
             EventRecorder(client, component="kubelet", host=config.node_name) if client is not None else None
         )
-        self._events = PodEvents(self._recorder, config.node_name)
-        self._host_ips = config.node_ips or [info.default_address()]
+        self._events = EventSender(self._recorder, config.node_name)
+        self._host_ips = config.node_ips or [info.find_default_address()]
         config.node_ips = self._host_ips
-        self._capacity = info.capacity(config)
-        self._allocatable = info.allocatable(config, self._capacity)
+        self._capacity = info.compute_capacity(config)
+        self._allocatable = info.compute_allocatable(config, self._capacity)
         self._informers = InformerFactory(client) if client is not None else None
-        self._pressure = Pressure()
-        self._health = RuntimeHealth(cri, self._runtime_changed)
-        self._handlers = Handlers(cri)
-        self._mirrors: dict[str, Pod] = {}
-        self._agent: NodeAgent | None = None
-        self.kubelet = self._make_kubelet()
-        self._pleg = Pleg(cri, self.kubelet.wake)
-        self._image_gc = ImageGc(cri, config, self._events)
-        self._static = StaticPods(config, client, self.kubelet)
+        self._pressure = NodePressure()
+        self._health = RuntimeHealth(cri, self._handle_runtime_change)
+        self._handlers = HandlerRunner(cri)
+        self._pods = PodManager()
+        self._node_reporter: NodeReporter | None = None
+        self._kubelet = self._make_kubelet()
+        self._pleg = Pleg(cri, self._kubelet.wake_worker)
+        self._image_gc = ImageGarbageCollector(cri, config, self._events)
+        self._static_pods = StaticPodSource(config, client, self._kubelet)
         self._shutdown = ShutdownManager(
-            groups.periods(config.shutdown_grace, config.shutdown_grace_critical, config.shutdown_periods),
-            active_pods=self.kubelet.active_pods,
-            kill=self.kubelet.end_for_shutdown,
-            flush=self.kubelet.send_statuses,
-            on_change=self._node_changed,
+            groups.make_schedule(
+                config.shutdown_grace, config.shutdown_grace_critical, config.shutdown_periods
+            ),
+            list_active_pods=self._kubelet.list_active_pods,
+            kill_pod=self._kubelet.end_for_shutdown,
+            send_statuses=self._kubelet.send_statuses,
+            on_change=self._report_node_soon,
             events=self._events,
         )
 
     def _make_kubelet(self) -> Kubelet:
         config, client = self._config, self._client
         tokens = TokenManager(client)
-        objects = ObjectCache(client, self._wake)
-        volumes = VolumeManager(config.root_dir, objects.lookup, tokens.get, self._allocatable)
-        status = StatusManager(client, self._api_pod)
-        parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
-        images = ImageManager(self._cri, self._events, parallel=parallel)
-        runtime = PodRuntime(
-            cri=self._cri,
-            config=config,
-            events=self._events,
-            images=images,
-            volumes=volumes,
-            handlers=self._handlers,
-            environment=self._environment,
-            handler=self._runtime_handler,
-            memory_capacity=info.memory()[0],
+        objects = ObjectCache(client, self._wake_worker)
+        sources = VolumeSources(objects.get_object, tokens.get_token, self._allocatable)
+        volumes = VolumeManager(config.root_dir, sources)
+        status = StatusManager(client, self._pods.get_api_document)
+        runtime = self._make_runtime(volumes)
+        apparmor_problem = apparmor.check_host()
+        apparmor.log_problem(apparmor_problem)
+        kubelet = Kubelet(
+            Dependencies(
+                config=config,
+                cri=self._cri,
+                pods=self._pods,
+                events=self._events,
+                runtime=runtime,
+                volumes=volumes,
+                objects=objects,
+                tokens=tokens,
+                probes=ProbeManager(self._handlers, self._events, status.get_pod_status, self._wake_worker),
+                status=status,
+                admission=PodAdmission(self._allocatable, config.max_pods, apparmor_problem),
+                host_ips=self._host_ips,
+                get_network_problem=lambda: self._health.network_problem,
+                is_shutting_down=lambda: self._shutdown.is_shutting_down,
+            )
         )
-        apparmor_problem = apparmor.host_problem()
-        apparmor.warn(apparmor_problem)
-        parts = Parts(
+        self._housekeeper = Housekeeper(
             config=config,
             cri=self._cri,
-            events=self._events,
+            pods=self._pods,
+            workers=kubelet.workers,
             runtime=runtime,
             volumes=volumes,
-            objects=objects,
-            tokens=tokens,
-            probes=ProbeManager(self._handlers, self._events, status.get, self._wake),
-            status=status,
-            admission=Admission(self._allocatable, config.max_pods, apparmor_problem),
-            host_ips=self._host_ips,
-            network_problem=lambda: self._health.network_problem,
-            is_shutting_down=lambda: self._shutdown.is_shutting_down,
         )
-        return Kubelet(parts)
+        return kubelet
 
-    def _wake(self, uid: str) -> None:
-        self.kubelet.wake(uid)
+    def _make_runtime(self, volumes: VolumeManager) -> RuntimeManager:
+        config = self._config
+        parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
+        killer = ContainerKiller(self._cri, config, self._events, self._handlers)
+        starter = ContainerStarter(
+            cri=self._cri,
+            config=config,
+            events=self._events,
+            images=ImageManager(self._cri, self._events, parallel=parallel),
+            volumes=volumes,
+            handlers=self._handlers,
+            killer=killer,
+            make_environment=self._make_environment,
+            memory_capacity=info.read_memory()[0],
+        )
+        return RuntimeManager(
+            cri=self._cri,
+            config=config,
+            events=self._events,
+            starter=starter,
+            killer=killer,
+            get_handler=self._get_runtime_handler,
+        )
 
-    def _api_pod(self, uid: str) -> Pod | None:
-        """The pod as the API shows it: for a static pod its mirror."""
-        pod = self.kubelet.pod(uid)
-        if pod is not None and pod_queries.is_static(pod):
-            return self._mirrors.get(f"{pod_queries.namespace_of(pod)}/{pod_queries.name_of(pod)}")
-        return pod
+    def _wake_worker(self, uid: str) -> None:
+        self._kubelet.wake_worker(uid)
 
-    async def _environment(self, pod: Pod, container: Container, ips: list[str]) -> dict[str, str]:
-        return await self.kubelet.environment_source(self._services, self._allocatable)(pod, container, ips)  # type: ignore[no-any-return]
+    async def _make_environment(self, pod: Pod, container: Container, ips: list[str]) -> dict[str, str]:
+        services = (
+            self._informers.informer("", "v1", "services").list() if self._informers is not None else []
+        )
+        return await self._kubelet.make_environment(
+            pod, container, ips, services=services, allocatable=self._allocatable
+        )
 
-    async def _runtime_handler(self, pod: Pod) -> str:
-        """The runtime's handler that the pod's RuntimeClass names; "" is the default one."""
-        name = pod["spec"].get("runtimeClassName")
+    async def _get_runtime_handler(self, pod: Pod) -> str:
+        """The runtime's handler that the pod's RuntimeClass names. "" is the default one."""
+        name = pod.spec.runtime_class_name
         if not name or self._client is None:
             return ""
         found = await self._client.resource("node.k8s.io", "v1", "runtimeclasses").get(name)
         return str(found.get("handler") or "")
 
-    def _services(self) -> list[dict[str, Any]]:
-        return self._informers.informer("", "v1", "services").list() if self._informers is not None else []
+    def _report_node_soon(self) -> None:
+        if self._node_reporter is not None:
+            self._node_reporter.report_soon()
 
-    def _node_changed(self) -> None:
-        if self._agent is not None:
-            self._agent.poke()
-
-    def _runtime_changed(self) -> None:
-        self._node_changed()
-        self.kubelet.wake_all()
+    def _handle_runtime_change(self) -> None:
+        self._report_node_soon()
+        self._kubelet.wake_all_workers()
 
     async def run(self, stop: asyncio.Event) -> None:
         config = self._config
         await self._health.check()
-        version = await self._runtime_version(stop)
+        version = await self._wait_for_runtime(stop)
         if version is None:
             return
         await asyncio.to_thread(self._pressure.measure, config)
-        works = [self._pleg.run(), self._health.run(), self._image_gc.run(), self._housekeeping()]
+        works = [self._pleg.run(), self._health.run(), self._image_gc.run(), self._run_housekeeping()]
         works += [self._measure_pressure(), self._shutdown.run()]
         if config.static_pod_path:
-            works.append(self._static.run())
+            works.append(self._static_pods.run())
         if self._client is not None and self._informers is not None:
-            maker = NodeStatusMaker(
-                config,
-                host_ips=self._host_ips,
-                capacity=self._capacity,
-                allocatable=self._allocatable,
-                node_info=info.node_info(*version),
-                pressure=self._pressure,
-                problems=self._problems,
-            )
-            with contextlib.suppress(RuntimeFailure):
-                maker.images = await self._cri.list_images()
-            self._image_gc.on_images = lambda images: setattr(maker, "images", images)
-            self._agent = NodeAgent(self._client, config, maker, self._events)
-            self._follow_api()
-            works += [self._informers.run(stop), self._agent.run()]
-        server = KubeletServer(config, self.kubelet, self._cri, self._client)
+            self._node_reporter = await self._make_node_reporter(self._client, version)
+            self._watch_api(self._informers)
+            works += [self._informers.run(stop), self._node_reporter.run()]
+        server = KubeletServer(config, self._kubelet, self._cri, self._client)
         health = HealthServer(address=config.healthz_address, port=config.healthz_port)
         health.add_check("pleg", lambda: self._pleg.problem)
         await server.start()
         await health.start()
-        self._events.node("Normal", "Starting", "Starting kubelet.")
+        self._events.send_node_event("Normal", "Starting", "Starting kubelet.")
         sd_notify.notify("READY=1")
-        log.info("kubelet of node %s serves on port %d", config.node_name, config.port)
+        log.info("kubelet of node %s listens on port %d", config.node_name, config.port)
         try:
             await run.run_until(stop, *works)
         finally:
-            await self.kubelet.close()
+            await self._kubelet.close()
             await server.stop()
             await health.stop()
             await self._handlers.close()
             if self._recorder is not None:
                 await self._recorder.close()
 
-    async def _runtime_version(self, stop: asyncio.Event) -> tuple[str, str] | None:
-        """Name and version, as soon as the runtime answers; None when told to stop before."""
+    async def _make_node_reporter(self, client: RestClient, version: tuple[str, str]) -> NodeReporter:
+        builder = NodeStatusBuilder(
+            self._config,
+            host_ips=self._host_ips,
+            capacity=self._capacity,
+            allocatable=self._allocatable,
+            node_info=info.make_node_info(*version),
+            pressure=self._pressure,
+            list_problems=self._list_problems,
+        )
+        with contextlib.suppress(RuntimeFailure):
+            builder.images = await self._cri.list_images()
+        self._image_gc.on_images = lambda images: setattr(builder, "images", images)
+        return NodeReporter(client, self._config, builder, self._events)
+
+    async def _wait_for_runtime(self, stop: asyncio.Event) -> tuple[str, str] | None:
+        """The runtime's name and version, once it answers. None if ``stop`` comes first."""
         while not stop.is_set():
             try:
-                answer = await self._cri.version()
+                response = await self._cri.version()
             except RuntimeFailure as failure:
                 log.warning("waiting for the container runtime: %s", failure)
                 with contextlib.suppress(TimeoutError):
@@ -216,59 +248,67 @@ class _Node:
                         await stop.wait()
             else:
                 await self._health.check()
-                return answer.runtime_name, answer.runtime_version
+                return response.runtime_name, response.runtime_version
         return None
 
-    def _problems(self) -> list[str]:
-        problems = self._health.problems()
+    def _list_problems(self) -> list[str]:
+        """Why the node is not ready."""
+        problems = self._health.list_problems()
         if self._pleg.problem:
             problems.append(f"PLEG is not healthy: {self._pleg.problem}")
         if self._shutdown.is_shutting_down:
-            problems.append(PROBLEM)
+            problems.append(NOT_READY_MESSAGE)
         return problems
 
-    def _follow_api(self) -> None:
-        assert self._informers is not None
-        self._informers.informer("", "v1", "services")
-        mine = self._informers.informer(
-            "", "v1", "pods", field_selector=f"spec.nodeName={self._config.node_name}"
+    def _watch_api(self, informers: InformerFactory) -> None:
+        informers.informer("", "v1", "services")
+        pods = informers.informer("", "v1", "pods", field_selector=f"spec.nodeName={self._config.node_name}")
+        pods.add_handler(
+            on_add=self._handle_pod,
+            on_update=lambda _, new: self._handle_pod(new),
+            on_delete=self._handle_deleted_pod,
         )
-        mine.add_handler(
-            on_add=self._pod_seen, on_update=lambda _, new: self._pod_seen(new), on_delete=self._pod_gone
-        )
 
-    def _pod_seen(self, pod: Pod) -> None:
-        if pod_queries.is_mirror(pod):
-            self._mirrors[f"{pod_queries.namespace_of(pod)}/{pod_queries.name_of(pod)}"] = pod
-            self._static.mirror_seen(pod)
+    def _handle_pod(self, document: JsonObject) -> None:
+        if _is_mirror(document):
+            self._pods.set_mirror(document)
+            self._static_pods.add_mirror(document)
             return
-        self.kubelet.set_pod(pod)
+        try:
+            self._kubelet.set_pod(document)
+        except msgspec.ValidationError as error:
+            meta = document["metadata"]
+            log.error("ignoring pod %s/%s: %s", meta["namespace"], meta["name"], error)  # noqa: TRY400
 
-    def _pod_gone(self, pod: Pod) -> None:
-        if pod_queries.is_mirror(pod):
-            self._mirrors.pop(f"{pod_queries.namespace_of(pod)}/{pod_queries.name_of(pod)}", None)
-            self._static.mirror_gone(pod)
+    def _handle_deleted_pod(self, document: JsonObject) -> None:
+        if _is_mirror(document):
+            self._pods.remove_mirror(document)
+            self._static_pods.remove_mirror(document)
             return
-        self.kubelet.remove_pod(pod_queries.uid_of(pod))
+        self._kubelet.remove_pod(document["metadata"]["uid"])
 
-    async def _housekeeping(self) -> None:
+    async def _run_housekeeping(self) -> None:
         if self._informers is not None:
             await self._informers.wait_for_sync()
         if self._config.static_pod_path:
-            await self._static.read_once.wait()
+            await self._static_pods.has_read.wait()
         while True:
             try:
-                await self.kubelet.remove_orphans()
-                await self.kubelet.remove_dead_containers()
-                await self.kubelet.rotate_logs()
+                await self._housekeeper.remove_orphans()
+                await self._housekeeper.remove_dead_containers()
+                await self._housekeeper.rotate_logs()
             except (RuntimeFailure, OSError) as failure:
                 log.warning("housekeeping: %s", failure)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
     async def _measure_pressure(self) -> None:
         while True:
-            before = (self._pressure.memory, self._pressure.disk, self._pressure.pids)
+            before = self._pressure.conditions
             await asyncio.to_thread(self._pressure.measure, self._config)
-            if before != (self._pressure.memory, self._pressure.disk, self._pressure.pids) and self._agent:
-                self._agent.poke()
+            if before != self._pressure.conditions:
+                self._report_node_soon()
             await asyncio.sleep(_PRESSURE_SECONDS)
+
+
+def _is_mirror(document: JsonObject) -> bool:
+    return pod_queries.CONFIG_MIRROR in (document["metadata"].get("annotations") or {})

@@ -8,26 +8,26 @@ INITIAL_SECONDS: Final = 10.0
 
 
 class BackOff:
-    """10 s, 20 s, 40 s ... up to ``maximum``; forgotten after twice that without a failure."""
+    """10 s, 20 s, 40 s ... up to ``maximum``. A key without a failure for twice that time starts again."""
 
     def __init__(self, maximum: float = 300.0, *, clock: Callable[[], float] = time.time) -> None:
         self._maximum = maximum
         self._clock = clock
         self._entries: dict[str, tuple[float, float]] = {}  # key > (delay, time of the last failure)
 
-    def remaining(self, key: str, since: float) -> float:
-        """Seconds still to wait for a failure at Unix time ``since``; 0 when it may be tried."""
+    def get_remaining(self, key: str, since: float) -> float:
+        """Seconds to wait after a failure at Unix time ``since``. 0: the next try may start."""
         entry = self._entries.get(key)
         if entry is None or since - entry[1] > 2 * self._maximum:
             return 0.0
         return max(0.0, since + entry[0] - self._clock())
 
-    def delay(self, key: str) -> float:
+    def get_delay(self, key: str) -> float:
         entry = self._entries.get(key)
         return entry[0] if entry else 0.0
 
-    def next(self, key: str, since: float) -> None:
-        """Note a failure: the delay doubles."""
+    def record_failure(self, key: str, since: float) -> None:
+        """Double the delay of the key."""
         entry = self._entries.get(key)
         initial = min(INITIAL_SECONDS, self._maximum)
         if entry is None or since - entry[1] > 2 * self._maximum:
@@ -37,13 +37,6 @@ class BackOff:
         self._entries[key] = (delay, self._clock())
 
     def forget(self, prefix: str) -> None:
-        """Drop all keys that start so."""
+        """Remove all keys with this prefix."""
         for key in [key for key in self._entries if key.startswith(prefix)]:
             del self._entries[key]
-
-    def collect(self) -> None:
-        """Drop what is too old to matter."""
-        now = self._clock()
-        for key, (_, last) in list(self._entries.items()):
-            if now - last > 2 * self._maximum:
-                del self._entries[key]

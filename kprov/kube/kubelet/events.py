@@ -1,43 +1,44 @@
-"""Events about pods, containers and the node, in upstream's words."""
+"""Events about pods, containers and the node, with upstream's reasons and messages."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from kprov.kube.api.core import ObjectReference
+from kprov.kube.api.core import Container, ObjectReference, Pod
 from kprov.kube.client import EventRecorder
-from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.pod_queries import Container, Pod
 
 Kind = Literal["Normal", "Warning"]
 
 
-class PodEvents:
-    """Without a recorder (no API server) nothing is sent."""
+class EventSender:
+    """Sends nothing without a recorder (no API server)."""
 
     def __init__(self, recorder: EventRecorder | None, node_name: str) -> None:
         self._recorder = recorder
         self._node_name = node_name
 
-    def pod(self, pod: Pod, kind: Kind, reason: str, message: str, *, field_path: str = "") -> None:
-        if self._recorder is None or (
-            pod_queries.is_static(pod) and not pod_queries.is_mirror(pod) and _unmirrored(pod)
-        ):
+    def send_pod_event(
+        self, pod: Pod, kind: Kind, reason: str, message: str, *, field_path: str = ""
+    ) -> None:
+        """An event about a pod, or about the part of it at ``field_path``."""
+        if self._recorder is None:
             return
-        meta = pod["metadata"]
+        meta = pod.metadata
         about = ObjectReference(
             api_version="v1",
             kind="Pod",
-            namespace=pod_queries.namespace_of(pod),
-            name=meta["name"],
-            uid=meta.get("uid", ""),
-            resource_version=meta.get("resourceVersion", ""),
+            namespace=meta.namespace,
+            name=meta.name,
+            uid=meta.uid,
+            resource_version=meta.resource_version,
             field_path=field_path,
         )
         self._recorder.event(about, kind, reason, message)
 
-    def container(self, pod: Pod, container: Container, kind: Kind, reason: str, message: str) -> None:
-        self.pod(pod, kind, reason, message, field_path=_field_path(pod, container["name"]))
+    def send_container_event(
+        self, pod: Pod, container: Container, kind: Kind, reason: str, message: str
+    ) -> None:
+        self.send_pod_event(pod, kind, reason, message, field_path=_get_field_path(pod, container.name))
 
-    def node(self, kind: Kind, reason: str, message: str) -> None:
+    def send_node_event(self, kind: Kind, reason: str, message: str) -> None:
         if self._recorder is None:
             return
         name = self._node_name
@@ -45,17 +46,13 @@ class PodEvents:
         self._recorder.event(about, kind, reason, message)
 
 
-def _unmirrored(pod: Pod) -> bool:
-    return not pod["metadata"].get("namespace")
-
-
-def _field_path(pod: Pod, name: str) -> str:
-    groups: tuple[tuple[str, Any], ...] = (
-        ("containers", pod_queries.app_containers(pod)),
-        ("initContainers", pod_queries.init_containers(pod)),
-        ("ephemeralContainers", pod_queries.ephemeral_containers(pod)),
+def _get_field_path(pod: Pod, name: str) -> str:
+    groups = (
+        ("containers", pod.spec.containers),
+        ("initContainers", pod.spec.init_containers),
+        ("ephemeralContainers", pod.spec.ephemeral_containers),
     )
     for field, containers in groups:
-        if any(container["name"] == name for container in containers):
+        if any(container.name == name for container in containers):
             return f"spec.{field}{{{name}}}"
     return ""

@@ -1,458 +1,410 @@
-"""The pods of this node: from the API server and files, through their workers, to the runtime and back."""
+"""The pods of this node: from the API server and files, through their workers, to the runtime and back.
+
+``sync_pod``, ``sync_terminating_pod`` and ``sync_terminated_pod`` are the steps of a pod's life
+(pkg/kubelet/kubelet.go).
+"""
 
 import asyncio
-import contextlib
 import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import msgspec
+
+from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.meta import Condition, ObjectMeta
 from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
 from kprov.kube.kubelet.api_objects.tokens import TokenManager
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.cri.pod_state import PodState
-from kprov.kube.kubelet.events import PodEvents
+from kprov.kube.kubelet.errors import VolumeError
+from kprov.kube.kubelet.events import EventSender
+from kprov.kube.kubelet.pod_workers import PodWorker
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.admission import Admission, Refusal
-from kprov.kube.kubelet.pods.pod_queries import Container, Pod
-from kprov.kube.kubelet.pods.pod_workers import TERMINATED, PodWorker
+from kprov.kube.kubelet.pods.admission import PodAdmission, Rejection
+from kprov.kube.kubelet.pods.field_path import NodeFields
+from kprov.kube.kubelet.pods.pod_manager import PodManager
 from kprov.kube.kubelet.probes.manager import ProbeManager
-from kprov.kube.kubelet.runtime import cgroups, environment, log_rotation, sandbox_config
-from kprov.kube.kubelet.runtime.pod_runtime import PodRuntime
+from kprov.kube.kubelet.runtime import cgroups, sandbox_config
+from kprov.kube.kubelet.runtime.environment import EnvironmentSources, make_environment_variables
+from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.shutdown import manager as shutdown
-from kprov.kube.kubelet.status import generate
 from kprov.kube.kubelet.status.manager import StatusManager
+from kprov.kube.kubelet.status.pod_status import generate_pod_status
 from kprov.kube.kubelet.volumes.manager import VolumeManager
-from kprov.kube.kubelet.volumes.sources import VolumeError
+from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
 log = logging.getLogger(__name__)
 
 _NETWORK_NOT_READY: Final = "network is not ready"
+_FINAL_PHASES: Final = frozenset({"Succeeded", "Failed"})
 
 
 class NetworkNotReadyError(OSError):
-    """No pod network yet; the pod is tried again soon."""
+    """The runtime has no pod network yet. The pod worker tries again soon."""
 
 
 @dataclass(kw_only=True)
-class Parts:
-    """What the kubelet is made of."""
+class Dependencies:
+    """What the kubelet is made of (kubelet.Dependencies)."""
 
-    config: KubeletConfig
+    config: KubeletConfiguration
     cri: CriClient
-    events: PodEvents
-    runtime: PodRuntime
+    pods: PodManager
+    events: EventSender
+    runtime: RuntimeManager
     volumes: VolumeManager
     objects: ObjectCache
     tokens: TokenManager
     probes: ProbeManager
     status: StatusManager
-    admission: Admission
+    admission: PodAdmission
     host_ips: list[str]
-    # None while the runtime's network is ready, else why it is not.
-    network_problem: Callable[[], str | None]
+    # None if the runtime's network is ready, else why it is not.
+    get_network_problem: Callable[[], str | None]
     is_shutting_down: Callable[[], bool]
 
 
 class Kubelet:
-    """Give it pods with ``set_pod`` and ``remove_pod``; it does the rest."""
+    """``set_pod`` adds or changes a pod, ``remove_pod`` removes it. Workers do the rest."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._pods: dict[str, Pod] = {}
-        self._workers: dict[str, PodWorker] = {}
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._deps = dependencies
+        self._pods = dependencies.pods
+        self.workers: dict[str, PodWorker] = {}
         self._rejected: set[str] = set()
         # Pods that end because the node shuts down.
         self._shut_down: set[str] = set()
 
-    def pods(self) -> list[Pod]:
-        """All pods of this node, static ones included, each with the status this kubelet knows."""
+    # What the server reads.
+
+    def list_documents(self) -> list[JsonObject]:
+        """All pods of this node with static pods, each with the kubelet's status."""
         return [
-            {**pod, "status": self._parts.status.get(uid) or pod.get("status") or {}}
-            for uid, pod in self._pods.items()
+            {**document, "status": self._deps.status.get_pod_status(uid) or document.get("status") or {}}
+            for uid, document in self._pods.list_documents().items()
         ]
 
-    def pod(self, uid: str) -> Pod | None:
-        return self._pods.get(uid)
+    def has_pod(self, uid: str) -> bool:
+        return self._pods.has_pod(uid)
 
-    def find(self, namespace: str, name: str) -> Pod | None:
-        for pod in self._pods.values():
-            if pod_queries.name_of(pod) == name and pod_queries.namespace_of(pod) == namespace:
-                return pod
-        return None
+    def find_pod(self, namespace: str, name: str) -> Pod | None:
+        return self._pods.find_pod(namespace, name)
 
-    def container_status(self, uid: str, name: str) -> dict[str, Any] | None:
-        """The newest status told of a container."""
-        status = self._parts.status.get(uid) or {}
+    def get_container_status(self, uid: str, name: str) -> JsonObject | None:
+        status = self._deps.status.get_pod_status(uid) or {}
         for field in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
             for item in status.get(field) or []:
                 if item["name"] == name:
                     return item  # type: ignore[no-any-return]
         return None
 
-    def waiting_reason(self, uid: str, name: str) -> str:
+    def get_waiting_reason(self, uid: str, name: str) -> str:
         """Why a container has not started."""
-        waiting = self._parts.runtime.waiting.get(uid, {}).get(name)
+        waiting = self._deps.runtime.waiting.get(uid, {}).get(name)
         if waiting is not None:
             return waiting.reason
-        found = self.container_status(uid, name) or {}
-        return str(((found.get("state") or {}).get("waiting") or {}).get("reason") or "ContainerCreating")
+        status = self.get_container_status(uid, name) or {}
+        return str(((status.get("state") or {}).get("waiting") or {}).get("reason") or "ContainerCreating")
 
-    def wake(self, uid: str) -> None:
-        if (worker := self._workers.get(uid)) is not None:
+    # What the sources of pods call.
+
+    def wake_worker(self, uid: str) -> None:
+        """Sync the pod now."""
+        if (worker := self.workers.get(uid)) is not None:
             worker.wake()
 
-    def wake_all(self) -> None:
-        for worker in self._workers.values():
+    def wake_all_workers(self) -> None:
+        for worker in self.workers.values():
             worker.wake()
 
-    def set_pod(self, pod: Pod) -> None:
-        """A pod that is new, or changed."""
-        uid = pod_queries.uid_of(pod)
-        old = self._pods.get(uid)
-        self._pods[uid] = pod
-        worker = self._workers.get(uid)
+    def set_pod(self, document: JsonObject) -> None:
+        """A pod is new or has changed."""
+        uid = document["metadata"]["uid"]
+        old = self._pods.get_pod(uid)
+        pod = self._pods.set_pod(document)
+        worker = self.workers.get(uid)
         if worker is None:
             if old is None:
-                self._start(pod)
+                self._admit_and_start(pod)
             elif pod_queries.is_being_deleted(pod):
-                # It ended before; now its object may go.
+                # The pod ended before. The worker lets its object be deleted.
                 self._start_worker(pod)
         elif worker.pod is not pod:
-            self._register(pod)
-            # Others may end a pod by its phase: eviction, preemption, a lost node.
-            if old is not None and _is_only_status(old, pod) and not pod_queries.is_finished(pod):
+            self._register_objects(pod)
+            # Other clients may end a pod by its phase: eviction, preemption, a lost node.
+            if old is not None and _has_same_spec(old, pod) and not pod_queries.is_finished(pod):
                 worker.pod = pod
             else:
-                worker.update(pod)
+                worker.update_pod(pod)
         if pod_queries.is_being_deleted(pod) and worker is not None:
-            worker.update(pod)
-        self._parts.status.reconcile(pod)
+            worker.update_pod(pod)
+        self._deps.status.reconcile(document)
 
     def remove_pod(self, uid: str) -> None:
-        """The pod is gone from where it came from: end what is left of it."""
-        pod = self._pods.pop(uid, None)
-        worker = self._workers.get(uid)
+        """The pod is gone from its source: end it and remove all of it."""
+        pod = self._pods.remove_pod(uid)
+        worker = self.workers.get(uid)
         if worker is not None:
-            grace = pod_queries.deletion_grace(worker.pod)
+            grace = pod_queries.get_deletion_grace(worker.pod)
             worker.terminate(
-                max(1, grace) if grace is not None else pod_queries.termination_grace(worker.pod),
-                orphaned=True,
+                max(1, grace) if grace is not None else pod_queries.get_termination_grace(worker.pod)
             )
         elif pod is not None:
-            task = asyncio.get_running_loop().create_task(self._clean(uid, pod))
+            task = asyncio.get_running_loop().create_task(self._clean_up(uid, pod))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def _start(self, pod: Pod) -> None:
-        uid = pod_queries.uid_of(pod)
-        others = [
-            item
-            for key, item in self._pods.items()
-            if key != uid and key not in self._rejected and not self._has_ended(key, item)
-        ]
-        if (
-            not pod_queries.is_being_deleted(pod)
-            and not pod_queries.is_finished(pod)
-            and not (pod.get("status") or {}).get("startTime")
-        ):
-            refusal = self._parts.admission.check(pod, others)
-            if self._parts.is_shutting_down():
-                refusal = Refusal(*shutdown.REJECTION)
-            if refusal is not None:
-                self._rejected.add(uid)
-                self._parts.events.pod(pod, "Warning", refusal.reason, refusal.message)
-                text = f"Pod was rejected: {refusal.message}"
-                status = {
-                    **(pod.get("status") or {}),
-                    "phase": "Failed",
-                    "reason": refusal.reason,
-                    "message": text,
-                }
-                self._parts.status.set(pod, status)
-                self._parts.status.finish(uid)
-                return
+    def _admit_and_start(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        is_new = not (
+            pod_queries.is_being_deleted(pod) or pod_queries.is_finished(pod) or pod.status.start_time
+        )
+        rejection = self._admit(pod) if is_new else None
+        if rejection is not None:
+            self._reject(pod, rejection)
+            return
         self._rejected.discard(uid)
         self._start_worker(pod)
 
+    def _admit(self, pod: Pod) -> Rejection | None:
+        if self._deps.is_shutting_down():
+            return Rejection(*shutdown.REJECTION)
+        others = [
+            other
+            for other in self._pods.list_pods()
+            if other.metadata.uid not in self._rejected | {pod.metadata.uid} and not self._has_ended(other)
+        ]
+        return self._deps.admission.admit(pod, others)
+
+    def _reject(self, pod: Pod, rejection: Rejection) -> None:
+        uid = pod.metadata.uid
+        self._rejected.add(uid)
+        self._deps.events.send_pod_event(pod, "Warning", rejection.reason, rejection.message)
+        api_status = self._pods.get_status(uid)
+        status = {
+            **api_status,
+            "phase": "Failed",
+            "reason": rejection.reason,
+            "message": f"Pod was rejected: {rejection.message}",
+        }
+        self._deps.status.set_pod_status(uid, status, api_status)
+        self._deps.status.finish_pod(uid)
+
     def _start_worker(self, pod: Pod) -> None:
-        uid = pod_queries.uid_of(pod)
-        self._register(pod)
-        self._workers[uid] = PodWorker(pod, self, self._parts.config.sync_frequency, self._ended)
+        self._register_objects(pod)
+        resync = self._deps.config.sync_frequency
+        self.workers[pod.metadata.uid] = PodWorker(pod, self, resync, self._handle_worker_end)
 
-    def _register(self, pod: Pod) -> None:
-        """Watch what it uses; what comes of it behind its end must not open watches once more."""
+    def _register_objects(self, pod: Pod) -> None:
+        """Watch the objects that the pod uses. A late update of a pod that ends must not start watches."""
         if not pod_queries.is_being_deleted(pod):
-            self._parts.objects.register(pod)
+            self._deps.objects.register_pod(pod)
 
-    def _has_ended(self, uid: str, pod: Pod) -> bool:
-        return uid not in self._workers or pod_queries.is_finished(pod)
+    def _has_ended(self, pod: Pod) -> bool:
+        return pod.metadata.uid not in self.workers or pod_queries.is_finished(pod)
 
-    def _ended(self, worker: PodWorker) -> None:
-        self._workers.pop(worker.uid, None)
-        self._parts.objects.unregister(worker.uid)
-        pod = self._pods.get(worker.uid)
-        if (
-            pod is not None
-            and pod_queries.is_being_deleted(pod)
-            and not pod_queries.is_being_deleted(worker.pod)
-        ):
+    def _handle_worker_end(self, worker: PodWorker) -> None:
+        self.workers.pop(worker.uid, None)
+        self._deps.objects.unregister_pod(worker.uid)
+        pod = self._pods.get_pod(worker.uid)
+        was_deleted = pod_queries.is_being_deleted(worker.pod)
+        if pod is not None and pod_queries.is_being_deleted(pod) and not was_deleted:
             self._start_worker(pod)
 
-    def active_pods(self) -> list[Pod]:
+    def list_active_pods(self) -> list[Pod]:
         """Pods that have not ended."""
-        return [pod for uid, pod in self._pods.items() if not self._has_ended(uid, pod)]
+        return [pod for pod in self._pods.list_pods() if not self._has_ended(pod)]
 
     async def end_for_shutdown(self, pod: Pod, grace: int) -> None:
-        """End a pod within ``grace`` seconds because the node shuts down; returns when it has ended."""
-        uid = pod_queries.uid_of(pod)
-        if (worker := self._workers.get(uid)) is not None:
+        """End a pod within ``grace`` seconds because the node shuts down. Returns when it has ended."""
+        uid = pod.metadata.uid
+        if (worker := self.workers.get(uid)) is not None:
             self._shut_down.add(uid)
             worker.terminate(max(1, grace))
             await worker.wait_until_ended()
 
     async def send_statuses(self) -> None:
-        """Wait until the API server has the pods' statuses, at most two seconds."""
-        await self._parts.status.close()
+        """Wait until the API server has the statuses of all pods, at most two seconds."""
+        await self._deps.status.close()
 
     async def close(self) -> None:
-        """Stop watching over pods; they go on running."""
-        for worker in self._workers.values():
+        """Stop the workers. The pods go on running."""
+        for worker in self.workers.values():
             worker.stop()
-        self._parts.probes.close()
-        await self._parts.objects.close()
-        await self._parts.status.close()
+        self._deps.probes.close()
+        await self._deps.objects.close()
+        await self._deps.status.close()
 
     # The steps of a pod's life.
 
     async def sync_pod(self, pod: Pod) -> tuple[bool, float | None]:
-        parts, uid = self._parts, pod_queries.uid_of(pod)
-        state = await parts.runtime.state(uid)
-        status = self._tell(pod, state)
-        if status["phase"] in {"Succeeded", "Failed"}:
+        deps, uid = self._deps, pod.metadata.uid
+        state = await deps.runtime.get_pod_state(uid)
+        status = self._update_status(pod, state)
+        if status["phase"] in _FINAL_PHASES or self._fail_if_overdue(pod, status):
             return True, None
-        if self._is_overdue(pod, status):
-            text = "Pod was active on the node longer than the specified deadline"
-            parts.events.pod(pod, "Normal", "DeadlineExceeded", text)
-            parts.status.set(
-                pod, {**status, "phase": "Failed", "reason": "DeadlineExceeded", "message": text}
-            )
-            return True, None
-        problem = parts.network_problem()
-        if problem and not pod_queries.uses_host_network(pod) and not state.ips:
-            parts.events.pod(pod, "Warning", "NetworkNotReady", f"{_NETWORK_NOT_READY}: {problem}")
-            raise NetworkNotReadyError(f"{_NETWORK_NOT_READY}: {problem}")
-        await asyncio.to_thread(cgroups.ensure, pod, parts.config)
+        self._check_network(pod, state)
+        await asyncio.to_thread(cgroups.create_pod_cgroup, pod, deps.config)
         try:
-            await parts.volumes.set_up(pod, self._runtime_fields(state.ips, pod))
+            await deps.volumes.mount_volumes(pod, self._make_node_fields(pod, state.ips))
         except VolumeError as error:
-            parts.events.pod(pod, "Warning", "FailedMount", str(error))
+            deps.events.send_pod_event(pod, "Warning", "FailedMount", str(error))
             raise
-        parts.probes.add_pod(pod)
-        did, retry = await parts.runtime.sync(pod, state, parts.probes, await self._pull_secrets(pod))
-        if did or parts.runtime.waiting.get(uid):
-            status = self._tell(pod, await parts.runtime.state(uid))
-        deadline = pod["spec"].get("activeDeadlineSeconds")
+        deps.probes.add_pod(pod)
+        secrets = await self._get_pull_secrets(pod)
+        changed, retry = await deps.runtime.sync_pod(pod, state, deps.probes, secrets)
+        if changed or deps.runtime.waiting.get(uid):
+            status = self._update_status(pod, await deps.runtime.get_pod_state(uid))
+        deadline = pod.spec.active_deadline_seconds
         if deadline is not None:
             retry = min(retry or float(deadline), float(deadline)) + 0.5
-        return status["phase"] in {"Succeeded", "Failed"}, retry
+        return status["phase"] in _FINAL_PHASES, retry
 
-    async def sync_terminating(self, pod: Pod, grace: int | None) -> None:
-        parts, uid = self._parts, pod_queries.uid_of(pod)
-        state = await parts.runtime.state(uid)
-        self._tell(pod, state)
-        parts.probes.stop_liveness(uid)
-        await parts.runtime.kill(pod, state, grace)
-        parts.probes.remove_pod(uid)
-        state = await parts.runtime.state(uid)
-        if running := state.running():
-            raise OSError(f"containers still run after they were ended: {[item.name for item in running]}")
-        self._tell(pod, state, terminal=True)
+    async def sync_terminating_pod(self, pod: Pod, grace: int | None) -> None:
+        deps, uid = self._deps, pod.metadata.uid
+        state = await deps.runtime.get_pod_state(uid)
+        self._update_status(pod, state)
+        deps.probes.stop_liveness_and_startup(uid)
+        await deps.runtime.kill_pod(pod, state, grace)
+        deps.probes.remove_pod(uid)
+        state = await deps.runtime.get_pod_state(uid)
+        if running := state.list_running():
+            raise OSError(f"containers run although they were stopped: {[item.name for item in running]}")
+        self._update_status(pod, state, terminal=True)
 
-    async def sync_terminated(self, pod: Pod) -> None:
-        parts, uid = self._parts, pod_queries.uid_of(pod)
-        newest = self._pods.get(uid)
-        gone = newest is None or pod_queries.is_being_deleted(newest)
-        if gone:
-            await parts.volumes.tear_down(uid)
+    async def sync_terminated_pod(self, pod: Pod) -> None:
+        deps, uid = self._deps, pod.metadata.uid
+        newest = self._pods.get_pod(uid)
+        if newest is None or pod_queries.is_being_deleted(newest):
+            await deps.volumes.remove_pod_folder(uid)
             await self._remove_containers(uid)
         else:
-            await parts.volumes.tear_down_volumes(uid)
-        await asyncio.to_thread(cgroups.remove, pod, parts.config)
-        parts.tokens.forget(uid)
+            await deps.volumes.unmount_volumes(uid)
+        await asyncio.to_thread(cgroups.remove_pod_cgroup, pod, deps.config)
+        deps.tokens.forget_pod(uid)
         if newest is None:
-            await self._clean(uid, pod)
+            await self._clean_up(uid, pod)
         else:
-            parts.status.finish(uid)
+            deps.status.finish_pod(uid)
 
     async def _remove_containers(self, uid: str) -> None:
-        await self._parts.runtime.remove(await pod_state.read(self._parts.cri, uid))
+        await self._deps.runtime.remove_pod(await pod_state.read_pod_state(self._deps.cri, uid))
 
-    async def _clean(self, uid: str, pod: Pod) -> None:
-        """Nothing of the pod is to be left: it is gone from the API."""
-        parts = self._parts
+    async def _clean_up(self, uid: str, pod: Pod) -> None:
+        """Remove everything of a pod that is gone from the API."""
+        deps = self._deps
         await self._remove_containers(uid)
-        await parts.volumes.tear_down(uid)
-        folder = sandbox_config.log_directory(pod, parts.config)
+        await deps.volumes.remove_pod_folder(uid)
+        folder = sandbox_config.get_log_directory(pod, deps.config)
         await asyncio.to_thread(shutil.rmtree, folder, True)
-        parts.runtime.forget(uid)
-        parts.status.forget(uid)
-        parts.objects.unregister(uid)
+        deps.runtime.forget_pod(uid)
+        deps.status.forget_pod(uid)
+        deps.objects.unregister_pod(uid)
         self._rejected.discard(uid)
         self._shut_down.discard(uid)
 
-    def _tell(self, pod: Pod, state: PodState, *, terminal: bool = False) -> dict[str, Any]:
-        parts, uid = self._parts, pod_queries.uid_of(pod)
-        newest = self._pods.get(uid, pod)
-        old = parts.status.get(uid) or newest.get("status") or {}
-        is_shut_down = terminal and uid in self._shut_down and old.get("phase") not in {"Succeeded", "Failed"}
-        if is_shut_down:
+    def _update_status(self, pod: Pod, state: PodState, *, terminal: bool = False) -> JsonObject:
+        """Generate the pod's status and send it. ``terminal``: no container will run again."""
+        deps, uid = self._deps, pod.metadata.uid
+        newest = self._pods.get_pod(uid) or pod
+        api_status = self._pods.get_status(uid)
+        old = deps.status.get_pod_status(uid) or api_status
+        ends_in_shutdown = terminal and uid in self._shut_down and old.get("phase") not in _FINAL_PHASES
+        if ends_in_shutdown:
             old = {**old, **shutdown.ENDED_STATUS}
-        status = generate.generate(
+        status = generate_pod_status(
             newest,
             state,
             old=old,
-            waiting=parts.runtime.waiting.get(uid) or {},
-            host_ips=parts.host_ips,
-            update_ready=parts.probes.update_status,
+            waiting=deps.runtime.waiting.get(uid) or {},
+            host_ips=deps.host_ips,
+            update_ready=deps.probes.update_pod_status,
             terminal=terminal,
         )
-        if is_shut_down:
+        if ends_in_shutdown:
             status["conditions"].append(dict(shutdown.ENDED_CONDITION))
-        parts.status.set(newest, status)
+        deps.status.set_pod_status(uid, status, api_status)
         return status
 
-    def _is_overdue(self, pod: Pod, status: dict[str, Any]) -> bool:
-        from kprov.kube.machinery import timestamps
-
-        deadline, start = pod["spec"].get("activeDeadlineSeconds"), status.get("startTime")
+    def _fail_if_overdue(self, pod: Pod, status: JsonObject) -> bool:
+        """Whether the pod runs longer than activeDeadlineSeconds. Sets its phase to Failed then."""
+        deadline, start = pod.spec.active_deadline_seconds, status.get("startTime")
         if deadline is None or not start:
             return False
-        return timestamps.seconds(timestamps.now()) - timestamps.seconds(start) >= float(deadline)
+        if timestamps.seconds(timestamps.now()) - timestamps.seconds(start) < deadline:
+            return False
+        text = "Pod was active on the node longer than the specified deadline"
+        self._deps.events.send_pod_event(pod, "Normal", "DeadlineExceeded", text)
+        failed = {**status, "phase": "Failed", "reason": "DeadlineExceeded", "message": text}
+        uid = pod.metadata.uid
+        self._deps.status.set_pod_status(uid, failed, self._pods.get_status(uid))
+        return True
 
-    def _runtime_fields(self, ips: list[str], pod: Pod) -> dict[str, Any]:
-        parts = self._parts
-        own = parts.host_ips if pod_queries.uses_host_network(pod) else ips
-        return {"podIPs": own, "hostIPs": parts.host_ips, "nodeName": parts.config.node_name}
+    def _check_network(self, pod: Pod, state: PodState) -> None:
+        """Raises NetworkNotReadyError."""
+        problem = self._deps.get_network_problem()
+        if problem and not pod.spec.host_network and not state.ips:
+            text = f"{_NETWORK_NOT_READY}: {problem}"
+            self._deps.events.send_pod_event(pod, "Warning", "NetworkNotReady", text)
+            raise NetworkNotReadyError(text)
 
-    async def _pull_secrets(self, pod: Pod) -> list[dict[str, Any]]:
+    def _make_node_fields(self, pod: Pod, ips: list[str]) -> NodeFields:
+        host_ips = self._deps.host_ips
+        return NodeFields(
+            pod_ips=host_ips if pod.spec.host_network else ips,
+            host_ips=host_ips,
+            node_name=self._deps.config.node_name,
+        )
+
+    async def _get_pull_secrets(self, pod: Pod) -> list[JsonObject]:
         found = []
-        for reference in pod["spec"].get("imagePullSecrets") or []:
-            secret = await self._parts.objects.lookup(
-                "secrets", pod_queries.namespace_of(pod), reference.get("name", "")
-            )
+        for reference in pod.spec.image_pull_secrets:
+            secret = await self._deps.objects.get_object("secrets", pod.metadata.namespace, reference.name)
             if secret is None:
                 text = (
-                    f"Unable to retrieve some image pull secrets ({reference.get('name')});"
+                    f"Unable to retrieve some image pull secrets ({reference.name});"
                     " attempting to pull the image may not succeed."
                 )
-                self._parts.events.pod(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
+                self._deps.events.send_pod_event(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
             else:
                 found.append(secret)
         return found
 
-    def environment_source(
-        self, services: Callable[[], list[dict[str, Any]]], allocatable: dict[str, Quantity]
-    ) -> Callable[[Pod, Container, list[str]], Any]:
-        """What fills the environment of containers; ``services`` lists the cluster's."""
-
-        async def make(pod: Pod, container: Container, ips: list[str]) -> dict[str, str]:
-            return await environment.make(
-                pod,
-                container,
-                services=services(),
-                lookup=self._parts.objects.lookup,
-                runtime=self._runtime_fields(ips, pod),
-                allocatable=allocatable,
-            )
-
-        return make
-
-    # Housekeeping.
-
-    async def remove_orphans(self) -> None:
-        """End what the runtime and the disk hold of pods that are not ours any more."""
-        parts = self._parts
-        known = set(self._pods) | set(self._workers)
-        for sandbox in await parts.cri.list_pod_sandboxes():
-            uid = sandbox.metadata.uid
-            if uid in known or uid in self._pods or uid in self._workers:
-                continue
-            log.info(
-                "ending pod %s/%s (%s): it is not known here",
-                sandbox.metadata.namespace,
-                sandbox.metadata.name,
-                uid,
-            )
-            state = await pod_state.read(parts.cri, uid)
-            for status in state.running():
-                await parts.cri.stop_container(status.id, 1)
-            await parts.runtime.remove(state)
-            known.add(uid)
-        for uid in await asyncio.to_thread(parts.volumes.left_behind):
-            if uid not in self._pods and uid not in self._workers:
-                try:
-                    await parts.volumes.tear_down(uid)
-                except OSError as error:
-                    log.warning("removing what is left of pod %s: %s", uid, error)
-        await asyncio.to_thread(self._remove_dead_links)
-
-    def _remove_dead_links(self) -> None:
-        folder = Path("/var/log/containers")
-        for link in folder.iterdir() if folder.is_dir() else []:
-            if link.is_symlink() and not link.exists():
-                link.unlink(missing_ok=True)
-
-    async def rotate_logs(self) -> None:
-        """Put away logs of running containers that are too large, and drop the oldest."""
-        parts = self._parts
-        for uid in list(self._workers):
-            for status in (await pod_state.read(parts.cri, uid)).containers:
-                if status.is_running and await asyncio.to_thread(
-                    log_rotation.is_due, status.log_path, parts.config
-                ):
-                    await asyncio.to_thread(log_rotation.put_away, status.log_path, parts.config)
-                    await parts.cri.reopen_container_log(status.id)
-
-    async def remove_dead_containers(self) -> None:
-        """Keep the newest dead container of each name in pods that live (MaxPerPodContainer 1)."""
-        for uid in list(self._workers):
-            worker = self._workers.get(uid)
-            if worker is None or worker.stage == TERMINATED:
-                continue
-            state = await pod_state.read(self._parts.cri, uid)
-            seen: dict[str, int] = {}
-            for status in state.containers:
-                if status.state != pod_state.EXITED:
-                    continue
-                seen[status.name] = seen.get(status.name, 0) + 1
-                if seen[status.name] > 1:
-                    await self._parts.cri.remove_container(status.id)
-                    with contextlib.suppress(OSError):
-                        Path(status.log_path).unlink()  # noqa: ASYNC240 - one system call
-            for sandbox in state.sandboxes[1:]:
-                if not sandbox.ready and not any(item.sandbox_id == sandbox.id for item in state.containers):
-                    await self._parts.cri.remove_pod_sandbox(sandbox.id)
+    async def make_environment(
+        self,
+        pod: Pod,
+        container: Container,
+        ips: list[str],
+        *,
+        services: list[JsonObject],
+        allocatable: dict[str, Quantity],
+    ) -> dict[str, str]:
+        """The environment variables of a container. ``services``: all of the cluster."""
+        sources = EnvironmentSources(
+            self._deps.objects.get_object, self._make_node_fields(pod, ips), allocatable
+        )
+        return await make_environment_variables(pod, container, services=services, sources=sources)
 
 
-def _is_only_status(old: Pod, new: Pod) -> bool:
-    """Whether nothing changed that a worker acts upon."""
-
-    def relevant(pod: Pod) -> dict[str, Any]:
-        meta = {
-            key: value
-            for key, value in pod["metadata"].items()
-            if key not in {"resourceVersion", "managedFields"}
-        }
-        return {"metadata": meta, "spec": pod["spec"], "conditions": _gates(pod)}
-
-    return relevant(old) == relevant(new)
+def _has_same_spec(old: Pod, new: Pod) -> bool:
+    """Whether nothing changed on which a worker acts: spec, metadata, conditions of readiness gates."""
+    return (
+        old.spec == new.spec
+        and _get_relevant_metadata(old) == _get_relevant_metadata(new)
+        and _list_gate_conditions(old) == _list_gate_conditions(new)
+    )
 
 
-def _gates(pod: Pod) -> list[Any]:
-    wanted = {gate["conditionType"] for gate in pod["spec"].get("readinessGates") or []}
-    return [item for item in (pod.get("status") or {}).get("conditions") or [] if item["type"] in wanted]
+def _get_relevant_metadata(pod: Pod) -> ObjectMeta:
+    return msgspec.structs.replace(pod.metadata, resource_version="")
+
+
+def _list_gate_conditions(pod: Pod) -> list[Condition]:
+    gates = {gate.condition_type for gate in pod.spec.readiness_gates}
+    return [item for item in pod.status.conditions if item.type in gates]

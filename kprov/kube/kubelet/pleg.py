@@ -1,4 +1,7 @@
-"""Learns what happens to containers: from the runtime's events, or by listing where it sends none."""
+"""The pod lifecycle event generator: finds pods whose containers changed (pkg/kubelet/pleg).
+
+It reads the runtime's events, and lists all containers every second if the runtime sends none.
+"""
 
 import asyncio
 import logging
@@ -10,30 +13,30 @@ from kprov.kube.kubelet.cri.pod_state import POD_UID
 
 log = logging.getLogger(__name__)
 
-# As upstream: every second without events, else only as a safety net.
+# As upstream: every second without events, every minute with them in case one is lost.
 _RELIST_SECONDS: Final = 1.0
-_SAFETY_SECONDS: Final = 60.0
+_RELIST_SECONDS_WITH_EVENTS: Final = 60.0
 _RECONNECT_SECONDS: Final = 1.0
 
 
 class Pleg:
-    """``on_pod(uid)`` is called for each pod with news."""
+    """``on_pod(uid)`` is called for each pod that changed."""
 
     def __init__(self, cri: CriClient, on_pod: Callable[[str], None]) -> None:
         self._cri = cri
         self._on_pod = on_pod
         self._known: dict[str, tuple[str, int]] = {}  # container or sandbox id > (pod uid, state)
-        self._evented = True
-        self._switched = asyncio.Event()
+        self._has_events = True
+        self._relist_now = asyncio.Event()
         self.problem: str | None = None
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow())
-            group.create_task(self._relist_often())
+            group.create_task(self._read_events())
+            group.create_task(self._relist_periodically())
 
-    async def _follow(self) -> None:
+    async def _read_events(self) -> None:
         while True:
             try:
                 async for event in self._cri.container_events():
@@ -44,34 +47,34 @@ class Pleg:
                         self._on_pod(known[0])
             except RuntimeFailure as failure:
                 if failure.code == "UNIMPLEMENTED":
-                    log.info("the runtime sends no container events, listing containers every second")
-                    self._evented = False
-                    self._switched.set()
+                    log.info("the container runtime sends no events, listing containers every second")
+                    self._has_events = False
+                    self._relist_now.set()
                     return
                 log.debug("container events: %s", failure)
-            # Events may have been lost meanwhile.
-            self._switched.set()
+            # Events may be lost until the next call.
+            self._relist_now.set()
             await asyncio.sleep(_RECONNECT_SECONDS)
 
-    async def _relist_often(self) -> None:
+    async def _relist_periodically(self) -> None:
         while True:
             try:
                 await self.relist()
                 self.problem = None
             except RuntimeFailure as failure:
                 self.problem = str(failure)
-                log.warning("the runtime does not answer: %s", failure)
-            pause = _SAFETY_SECONDS if self._evented and not self.problem else _RELIST_SECONDS
+                log.warning("the container runtime does not answer: %s", failure)
+            pause = _RELIST_SECONDS_WITH_EVENTS if self._has_events and not self.problem else _RELIST_SECONDS
             try:
                 async with asyncio.timeout(pause):
-                    await self._switched.wait()
+                    await self._relist_now.wait()
                 await asyncio.sleep(_RELIST_SECONDS)
             except TimeoutError:
                 pass
-            self._switched.clear()
+            self._relist_now.clear()
 
     async def relist(self) -> None:
-        """Compare with the last list and tell of the pods that differ."""
+        """List all sandboxes and containers and report the pods that differ from the last list."""
         sandboxes, containers = await asyncio.gather(
             self._cri.list_pod_sandboxes(), self._cri.list_containers()
         )

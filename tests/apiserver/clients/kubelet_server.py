@@ -9,19 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.api.core import Pod
+from kprov.kube.api.decoding import convert
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient
-from kprov.kube.kubelet.kubelet import Kubelet
-from kprov.kube.kubelet.server.app import KubeletServer
+from kprov.kube.kubelet.server.app import KubeletServer, PodSource
 from tests.apiserver.servers import ApiServer, free_port
 
 _CONTAINER = "c1"
 
 
 class _Runtime:
-    """What a runtime would say: one container that runs and writes this log."""
+    """A runtime with one container that runs and writes this log."""
 
     def __init__(self, name: str, log: Path) -> None:
         self._status = pb.ContainerStatus(
@@ -42,21 +43,20 @@ class _Runtime:
 
 
 class _Pods:
-    """What the rest of the kubelet would say: it has this pod."""
+    """The pods of the kubelet: this one."""
 
     def __init__(self, pod: dict[str, Any]) -> None:
-        self._pod = pod
+        self._pod = convert(pod, Pod)
 
-    def find(self, namespace: str, name: str) -> dict[str, Any] | None:
-        metadata = self._pod["metadata"]
-        return self._pod if (metadata["namespace"], metadata["name"]) == (namespace, name) else None
+    def find_pod(self, namespace: str, name: str) -> Pod | None:
+        return self._pod if self._pod.key == f"{namespace}/{name}" else None
 
 
 @contextlib.contextmanager
 def kubelet_server(server: ApiServer, node: str, pod: dict[str, Any], log: Path) -> Iterator[None]:
     """That server, and the node object by which the API server finds it; the pod's first container has the log."""
     certificate, key = server.authority.issue(node, f"system:node:{node}", serves=True)
-    config = KubeletConfig(
+    config = KubeletConfiguration(
         node_name=node,
         address="127.0.0.1",
         port=free_port(),
@@ -66,7 +66,7 @@ def kubelet_server(server: ApiServer, node: str, pod: dict[str, Any], log: Path)
         authorization_mode="AlwaysAllow",
     )
     runtime = _Runtime(pod["spec"]["containers"][0]["name"], log)
-    made = KubeletServer(config, cast("Kubelet", _Pods(pod)), cast("CriClient", runtime), None)
+    made = KubeletServer(config, cast("PodSource", _Pods(pod)), cast("CriClient", runtime), None)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

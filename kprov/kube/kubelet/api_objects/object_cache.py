@@ -1,24 +1,25 @@
-"""Config maps and secrets that pods use: watched one by one while a pod refers to them (watch-based)."""
+"""Config maps and secrets that pods use. Each is watched while a pod refers to it (WatchBasedManager)."""
 
 import asyncio
-import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kprov.kube.api.core import Container, Pod
 from kprov.kube.client import ApiError, Informer, RestClient
-from kprov.kube.kubelet.pods.pod_queries import Pod, all_containers, namespace_of, uid_of
-
-log = logging.getLogger(__name__)
+from kprov.kube.kubelet.pods.pod_queries import list_containers
+from kprov.kube.machinery.json_object import JsonObject
 
 Key = tuple[str, str, str]  # ("configmaps" or "secrets", namespace, name)
+# (kind "configmaps" or "secrets", namespace, name) > the object, None if it does not exist.
+ObjectLookup = Callable[[str, str, str], Awaitable[JsonObject | None]]
 
 
 @dataclass
-class _Watched:
-    informer: Informer[dict[str, Any]]
+class _Watch:
+    informer: Informer[JsonObject]
     task: asyncio.Task[None]
-    users: set[str] = field(default_factory=set)
+    pod_uids: set[str] = field(default_factory=set)
 
 
 class ObjectCache:
@@ -27,13 +28,13 @@ class ObjectCache:
     def __init__(self, client: RestClient | None, on_change: Callable[[str], None]) -> None:
         self._client = client
         self._on_change = on_change
-        self._watched: dict[Key, _Watched] = {}
+        self._watches: dict[Key, _Watch] = {}
 
-    async def lookup(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object, or None when there is none. Raises ClientError."""
-        watched = self._watched.get((kind, namespace, name))
-        if watched is not None and watched.informer.has_synced:
-            found = watched.informer.get(namespace, name)
+    async def get_object(self, kind: str, namespace: str, name: str) -> JsonObject | None:
+        """The object, None if it does not exist. Raises ClientError."""
+        watch = self._watches.get((kind, namespace, name))
+        if watch is not None and watch.informer.has_synced:
+            found = watch.informer.get(namespace, name)
             if found is not None:
                 return found
         if self._client is None:
@@ -45,74 +46,78 @@ class ObjectCache:
                 return None
             raise
 
-    def register(self, pod: Pod) -> None:
-        """Watch what the pod refers to."""
-        uid = uid_of(pod)
-        wanted = references(pod)
-        for key in wanted:
-            watched = self._watched.get(key)
-            if watched is None and self._client is not None:
-                watched = self._watched[key] = self._watch(key, self._client)
-            if watched is not None:
-                watched.users.add(uid)
-        for key, watched in list(self._watched.items()):
-            if uid in watched.users and key not in wanted:
-                self._leave(key, watched, uid)
+    def register_pod(self, pod: Pod) -> None:
+        """Watch the objects that the pod refers to, and no others for it."""
+        uid = pod.metadata.uid
+        references = list_references(pod)
+        for key in references:
+            watch = self._watches.get(key)
+            if watch is None and self._client is not None:
+                watch = self._watches[key] = self._start_watch(key, self._client)
+            if watch is not None:
+                watch.pod_uids.add(uid)
+        for key, watch in list(self._watches.items()):
+            if uid in watch.pod_uids and key not in references:
+                self._remove_user(key, watch, uid)
 
-    def unregister(self, uid: str) -> None:
-        for key, watched in list(self._watched.items()):
-            if uid in watched.users:
-                self._leave(key, watched, uid)
+    def unregister_pod(self, uid: str) -> None:
+        for key, watch in list(self._watches.items()):
+            if uid in watch.pod_uids:
+                self._remove_user(key, watch, uid)
 
     async def close(self) -> None:
-        for watched in self._watched.values():
-            watched.task.cancel()
-        self._watched.clear()
+        for watch in self._watches.values():
+            watch.task.cancel()
+        self._watches.clear()
 
-    def _leave(self, key: Key, watched: _Watched, uid: str) -> None:
-        watched.users.discard(uid)
-        if not watched.users:
-            watched.task.cancel()
-            self._watched.pop(key, None)
+    def _remove_user(self, key: Key, watch: _Watch, uid: str) -> None:
+        watch.pod_uids.discard(uid)
+        if not watch.pod_uids:
+            watch.task.cancel()
+            self._watches.pop(key, None)
 
-    def _watch(self, key: Key, client: RestClient) -> _Watched:
+    def _start_watch(self, key: Key, client: RestClient) -> _Watch:
         kind, namespace, name = key
         informer = Informer(
             client.resource("", "v1", kind), namespace=namespace, field_selector=f"metadata.name={name}"
         )
-        watched = _Watched(informer, asyncio.get_running_loop().create_task(informer.run()))
+        watch = _Watch(informer, asyncio.get_running_loop().create_task(informer.run()))
 
-        def changed(*_: Any) -> None:
-            for uid in list(watched.users):
+        def notify(*_: Any) -> None:
+            for uid in list(watch.pod_uids):
                 self._on_change(uid)
 
-        informer.add_handler(on_add=changed, on_update=changed, on_delete=changed)
-        return watched
+        informer.add_handler(on_add=notify, on_update=notify, on_delete=notify)
+        return watch
 
 
-def references(pod: Pod) -> set[Key]:
-    """The config maps and secrets named anywhere in the pod."""
-    namespace = namespace_of(pod)
-    found: set[Key] = set()
-    for container in all_containers(pod):
-        for source in container.get("envFrom") or []:
-            _add(found, namespace, source.get("configMapRef"), source.get("secretRef"))
-        for entry in container.get("env") or []:
-            source = entry.get("valueFrom") or {}
-            _add(found, namespace, source.get("configMapKeyRef"), source.get("secretKeyRef"))
-    for volume in pod["spec"].get("volumes") or []:
-        parts = [volume, *((volume.get("projected") or {}).get("sources") or [])]
-        for part in parts:
-            secret = part.get("secret") or {}
-            name = secret.get("secretName") or secret.get("name")
-            _add(found, namespace, part.get("configMap"), {"name": name} if name else None)
-    for reference in pod["spec"].get("imagePullSecrets") or []:
-        _add(found, namespace, None, reference)
-    return found
+def list_references(pod: Pod) -> set[Key]:
+    """The config maps and secrets that the pod names anywhere."""
+    names: set[tuple[str, str]] = set()
+    for container in list_containers(pod):
+        names |= _list_of_environment(container)
+    for volume in pod.spec.volumes:
+        for source in (volume, *((volume.get("projected") or {}).get("sources") or [])):
+            names |= _list_of_volume(source)
+    names |= {("secrets", reference.name) for reference in pod.spec.image_pull_secrets}
+    return {(kind, pod.metadata.namespace, name) for kind, name in names if name}
 
 
-def _add(found: set[Key], namespace: str, config_map: Any, secret: Any) -> None:
-    if config_map and config_map.get("name"):
-        found.add(("configmaps", namespace, config_map["name"]))
-    if secret and secret.get("name"):
-        found.add(("secrets", namespace, secret["name"]))
+def _list_of_environment(container: Container) -> set[tuple[str, str]]:
+    references = [("configmaps", source.config_map_ref) for source in container.env_from]
+    references += [("secrets", source.secret_ref) for source in container.env_from]
+    names = {(kind, reference.name) for kind, reference in references if reference is not None}
+    for variable in container.env:
+        if (source := variable.value_from) is not None:
+            keys = (("configmaps", source.config_map_key_ref), ("secrets", source.secret_key_ref))
+            names |= {(kind, key.name) for kind, key in keys if key is not None}
+    return names
+
+
+def _list_of_volume(source: JsonObject) -> set[tuple[str, str]]:
+    """``source``: a volume, or a source of a projected volume, which says ``name`` for a secret."""
+    secret = source.get("secret") or {}
+    return {
+        ("configmaps", (source.get("configMap") or {}).get("name") or ""),
+        ("secrets", secret.get("secretName") or secret.get("name") or ""),
+    }

@@ -1,13 +1,13 @@
-"""Service account tokens for pods, asked from the API server and renewed in time (pkg/kubelet/token)."""
+"""Service account tokens for pods, requested from the API server and renewed in time (pkg/kubelet/token)."""
 
 import random
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kprov.kube.api.core import Pod
 from kprov.kube.client import RestClient
-from kprov.kube.kubelet.pods.pod_queries import Pod, name_of, namespace_of, uid_of
-from kprov.kube.kubelet.volumes.sources import VolumeError
+from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.machinery import timestamps
 
 _MAX_AGE: Final = 24 * 3600.0
@@ -22,8 +22,8 @@ class _Token:
     jitter: float
 
     @property
-    def is_due(self) -> bool:
-        """After 80 % of its life, at the latest after a day, spread over 10 s."""
+    def needs_renewal(self) -> bool:
+        """True after 80 % of its life or after a day, spread over 10 s."""
         now = time.time() + self.jitter
         lifetime = self.expires - self.issued
         return now > self.issued + 0.8 * lifetime or now > self.issued + _MAX_AGE
@@ -34,14 +34,17 @@ class TokenManager:
         self._client = client
         self._tokens: dict[tuple[str, str, int, str], _Token] = {}
 
-    async def get(self, pod: Pod, projection: dict[str, Any]) -> str:
-        """Bound to the pod. An old token serves on while a new one cannot be had."""
+    async def get_token(self, pod: Pod, projection: dict[str, Any]) -> str:
+        """A token bound to the pod. If the request for a new one fails, the old one until it expires.
+
+        Raises VolumeError.
+        """
         audience = projection.get("audience") or ""
         seconds = int(projection.get("expirationSeconds") or 3600)
-        account = pod["spec"].get("serviceAccountName") or "default"
-        key = (uid_of(pod), audience, seconds, account)
+        account = pod.spec.service_account_name or "default"
+        key = (pod.metadata.uid, audience, seconds, account)
         token = self._tokens.get(key)
-        if token is not None and not token.is_due:
+        if token is not None and not token.needs_renewal:
             return token.text
         if self._client is None:
             raise VolumeError("cannot fetch a service account token without an API server")
@@ -54,22 +57,23 @@ class TokenManager:
             raise VolumeError(text) from error
         return token.text
 
-    def forget(self, uid: str) -> None:
+    def forget_pod(self, uid: str) -> None:
         for key in [key for key in self._tokens if key[0] == uid]:
             del self._tokens[key]
 
     async def _request(self, pod: Pod, account: str, audience: str, seconds: int) -> _Token:
         assert self._client is not None
+        meta = pod.metadata
         spec: dict[str, Any] = {
             "audiences": [audience] if audience else None,
             "expirationSeconds": seconds,
-            "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": name_of(pod), "uid": uid_of(pod)},
+            "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": meta.name, "uid": meta.uid},
         }
         if not audience:
             del spec["audiences"]
         answer = await self._client.resource("", "v1", "serviceaccounts").create(
             {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
-            namespace=namespace_of(pod),
+            namespace=meta.namespace,
             name=account,
             subresource="token",
         )

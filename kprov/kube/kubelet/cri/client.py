@@ -10,14 +10,14 @@ from kprov.kube.component_base.rpc.channel import Channel
 from kprov.kube.component_base.rpc.status import RpcError
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 
-# As upstream: ordinary calls 2 minutes (runtimeRequestTimeout), pulls for as long as they make progress.
+# As upstream: 2 minutes for most calls (runtimeRequestTimeout). Pulls of large images take longer.
 _DEFAULT_TIMEOUT: Final = 120.0
 _PULL_TIMEOUT: Final = 1800.0
 _UNIX: Final = "unix://"
 
 
 class RuntimeFailure(Exception):  # noqa: N818  gRPC calls it a status
-    """The runtime refused or could not be reached; ``code`` is gRPC's name, such as NOT_FOUND."""
+    """The runtime refused a call or could not be reached. ``code`` is gRPC's, such as NOT_FOUND."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -63,19 +63,19 @@ class CriClient:
 
     async def run_pod_sandbox(self, config: pb.PodSandboxConfig, handler: str = "") -> str:
         request = pb.RunPodSandboxRequest(config=config, runtime_handler=handler)
-        # Twice the ordinary time, as upstream: the pod network is set up within this call.
+        # Twice the usual time, as upstream: the runtime sets up the pod network in this call.
         answer = await self._call(
             "RunPodSandbox", request, pb.RunPodSandboxResponse, timeout=2 * self._timeout
         )
         return str(answer.pod_sandbox_id)
 
     async def stop_pod_sandbox(self, sandbox: str) -> None:
-        await self._gone(
+        await self._call_unless_gone(
             "StopPodSandbox", pb.StopPodSandboxRequest(pod_sandbox_id=sandbox), pb.StopPodSandboxResponse
         )
 
     async def remove_pod_sandbox(self, sandbox: str) -> None:
-        await self._gone(
+        await self._call_unless_gone(
             "RemovePodSandbox",
             pb.RemovePodSandboxRequest(pod_sandbox_id=sandbox),
             pb.RemovePodSandboxResponse,
@@ -106,14 +106,14 @@ class CriClient:
         )
 
     async def stop_container(self, container: str, grace_seconds: int) -> None:
-        """Signal, wait ``grace_seconds``, kill. A container that is gone already is fine."""
+        """Send the stop signal, wait ``grace_seconds``, kill. Does nothing if the container is gone."""
         request = pb.StopContainerRequest(container_id=container, timeout=grace_seconds)
-        await self._gone(
+        await self._call_unless_gone(
             "StopContainer", request, pb.StopContainerResponse, timeout=self._timeout + grace_seconds
         )
 
     async def remove_container(self, container: str) -> None:
-        await self._gone(
+        await self._call_unless_gone(
             "RemoveContainer", pb.RemoveContainerRequest(container_id=container), pb.RemoveContainerResponse
         )
 
@@ -132,7 +132,7 @@ class CriClient:
     ) -> tuple[bytes, bytes, int]:
         """(stdout, stderr, exit code). Raises RuntimeFailure DEADLINE_EXCEEDED after ``timeout`` seconds."""
         request = pb.ExecSyncRequest(container_id=container, cmd=command, timeout=max(1, round(timeout)))
-        # The runtime ends the command itself; our own limit is only there for a runtime that hangs.
+        # The runtime ends the command itself. Our own limit is for a runtime that hangs.
         answer = await self._call("ExecSync", request, pb.ExecSyncResponse, timeout=timeout + 10)
         return answer.stdout, answer.stderr, answer.exit_code
 
@@ -157,7 +157,7 @@ class CriClient:
         return answer.stats  # type: ignore[no-any-return]
 
     async def image_status(self, image: str) -> pb.Image | None:
-        """The image if it is there."""
+        """The image, None if the runtime does not have it."""
         request = pb.ImageStatusRequest(image=pb.ImageSpec(image=image))
         answer = await self._call("ImageStatus", request, pb.ImageStatusResponse)
         return answer.image if answer.HasField("image") and answer.image.id else None
@@ -172,7 +172,7 @@ class CriClient:
         return str(answer.image_ref)
 
     async def remove_image(self, image: str) -> None:
-        await self._gone(
+        await self._call_unless_gone(
             "RemoveImage", pb.RemoveImageRequest(image=pb.ImageSpec(image=image)), pb.RemoveImageResponse
         )
 
@@ -180,7 +180,7 @@ class CriClient:
         return await self._call("ImageFsInfo", pb.ImageFsInfoRequest(), pb.ImageFsInfoResponse)  # type: ignore[no-any-return]
 
     async def container_events(self) -> AsyncIterator[pb.ContainerEventResponse]:
-        """What happens to containers from now on. RuntimeFailure UNIMPLEMENTED: this runtime cannot tell."""
+        """Events of containers from now on. RuntimeFailure UNIMPLEMENTED: the runtime sends none."""
         stream = self._channel.open_stream(
             self._channel.encode_method("/runtime.v1.RuntimeService/GetContainerEvents")
         )
@@ -193,7 +193,10 @@ class CriClient:
         finally:
             stream.cancel()
 
-    async def _gone(self, method: str, request: Any, answer: Any, timeout: float | None = None) -> None:
+    async def _call_unless_gone(
+        self, method: str, request: Any, answer: Any, timeout: float | None = None
+    ) -> None:
+        """Like ``_call``. Success if the runtime does not have the object."""
         try:
             await self._call(method, request, answer, timeout)
         except RuntimeFailure as failure:

@@ -1,4 +1,4 @@
-"""What the runtime says about a pod: its sandboxes and containers, newest first (kubecontainer.PodStatus)."""
+"""A pod as the runtime has it: its sandboxes and containers, newest first (kubecontainer.PodStatus)."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ _STATES: Final = {0: CREATED, 1: RUNNING, 2: EXITED, 3: UNKNOWN}
 
 
 @dataclass(slots=True)
-class ContainerStatus:
-    """One container, dead or alive. Times in Unix nanoseconds, 0 when it did not happen."""
+class ContainerState:
+    """One container, dead or alive. Times are Unix nanoseconds, 0 for what did not happen."""
 
     id: str
     name: str
@@ -53,7 +53,7 @@ class ContainerStatus:
 
 
 @dataclass(slots=True)
-class SandboxStatus:
+class SandboxState:
     id: str
     ready: bool
     created_at: int
@@ -64,42 +64,42 @@ class SandboxStatus:
 
 @dataclass(slots=True)
 class PodState:
-    """``containers`` holds all that exist, newest first; ``sandboxes`` too."""
+    """All sandboxes and all containers that exist, newest first."""
 
     uid: str
     name: str = ""
     namespace: str = ""
-    sandboxes: list[SandboxStatus] = field(default_factory=list)
-    containers: list[ContainerStatus] = field(default_factory=list)
+    sandboxes: list[SandboxState] = field(default_factory=list)
+    containers: list[ContainerState] = field(default_factory=list)
 
-    def latest(self, name: str) -> ContainerStatus | None:
+    def get_newest(self, name: str) -> ContainerState | None:
         """The newest container of that name."""
-        return next((status for status in self.containers if status.name == name), None)
+        return next((item for item in self.containers if item.name == name), None)
 
-    def running(self) -> list[ContainerStatus]:
-        return [status for status in self.containers if status.state in {RUNNING, UNKNOWN}]
+    def list_running(self) -> list[ContainerState]:
+        return [item for item in self.containers if item.state in {RUNNING, UNKNOWN}]
 
     @property
-    def sandbox(self) -> SandboxStatus | None:
+    def sandbox(self) -> SandboxState | None:
         return self.sandboxes[0] if self.sandboxes else None
 
     @property
     def ips(self) -> list[str]:
-        """Of the newest sandbox, when it is ready."""
+        """The addresses of the newest sandbox if it is ready."""
         return self.sandboxes[0].ips if self.sandboxes and self.sandboxes[0].ready else []
 
 
-async def read(cri: CriClient, uid: str) -> PodState:
-    """The state of one pod, straight from the runtime. What vanishes meanwhile is left out."""
+async def read_pod_state(cri: CriClient, uid: str) -> PodState:
+    """Ask the runtime for one pod. Leaves out what is removed in the meantime. Raises RuntimeFailure."""
     labels = {POD_UID: uid}
     sandboxes, containers = await asyncio.gather(cri.list_pod_sandboxes(labels), cri.list_containers(labels))
     state = PodState(uid)
-    sandbox_answers, container_answers = await asyncio.gather(
-        asyncio.gather(*(_sandbox(cri, item.id) for item in sandboxes)),
-        asyncio.gather(*(_container(cri, item) for item in containers)),
+    found_sandboxes, found_containers = await asyncio.gather(
+        asyncio.gather(*(_read_sandbox(cri, item.id) for item in sandboxes)),
+        asyncio.gather(*(_read_container(cri, item) for item in containers)),
     )
-    state.sandboxes = [item for item in sandbox_answers if item]
-    state.containers = [item for item in container_answers if item]
+    state.sandboxes = [item for item in found_sandboxes if item]
+    state.containers = [item for item in found_containers if item]
     state.sandboxes.sort(key=lambda item: item.created_at, reverse=True)
     state.containers.sort(key=lambda item: item.created_at, reverse=True)
     if sandboxes:
@@ -107,7 +107,7 @@ async def read(cri: CriClient, uid: str) -> PodState:
     return state
 
 
-async def _sandbox(cri: CriClient, sandbox: str) -> SandboxStatus | None:
+async def _read_sandbox(cri: CriClient, sandbox: str) -> SandboxState | None:
     try:
         status = await cri.pod_sandbox_status(sandbox)
     except RuntimeFailure as failure:
@@ -117,7 +117,7 @@ async def _sandbox(cri: CriClient, sandbox: str) -> SandboxStatus | None:
     ips = [status.network.ip] if status.network.ip else []
     ips += [item.ip for item in status.network.additional_ips]
     options = status.linux.namespaces.options
-    return SandboxStatus(
+    return SandboxState(
         id=status.id,
         ready=status.state == pb.SANDBOX_READY,
         created_at=status.created_at,
@@ -127,7 +127,7 @@ async def _sandbox(cri: CriClient, sandbox: str) -> SandboxStatus | None:
     )
 
 
-async def _container(cri: CriClient, item: pb.Container) -> ContainerStatus | None:
+async def _read_container(cri: CriClient, item: pb.Container) -> ContainerState | None:
     try:
         status = await cri.container_status(item.id)
     except RuntimeFailure as failure:
@@ -135,7 +135,7 @@ async def _container(cri: CriClient, item: pb.Container) -> ContainerStatus | No
             return None
         raise
     annotations = dict(status.annotations)
-    return ContainerStatus(
+    return ContainerState(
         id=status.id,
         name=status.labels.get(CONTAINER_NAME, status.metadata.name),
         state=_STATES.get(status.state, UNKNOWN),

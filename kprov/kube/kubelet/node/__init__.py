@@ -1,1 +1,1 @@
-"""The node itself: what it is, how it registers and tells that it lives. Called by app."""
+"""The node: its facts, its registration, status and lease in the API, its pressure. ``app`` calls it."""

@@ -1,58 +1,62 @@
-"""Pressure on memory, disk and process ids, measured against evictionHard."""
+"""Pressure on memory, disk and process ids by the thresholds of evictionHard. Nothing is evicted."""
 
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.node import info
 
 
 @dataclass
-class Pressure:
-    """What the node's conditions say; a pressure stays for the transition period after it ended."""
+class NodePressure:
+    """The node's conditions. A pressure stays for evictionPressureTransitionPeriod after its end."""
 
     memory: bool = False
     disk: bool = False
     pids: bool = False
-    _last: dict[str, float] = field(default_factory=dict)
+    _last_seen: dict[str, float] = field(default_factory=dict)
 
-    def measure(self, config: KubeletConfig) -> None:
-        """Look at /proc and the file systems now."""
-        crossed = {
-            "memory": _memory_is_short(config),
-            "disk": _disk_is_short(config),
-            "pids": _pids_are_short(config),
+    @property
+    def conditions(self) -> tuple[bool, bool, bool]:
+        return self.memory, self.disk, self.pids
+
+    def measure(self, config: KubeletConfiguration) -> None:
+        """Read /proc and the file systems."""
+        is_short = {
+            "memory": _is_memory_short(config),
+            "disk": _is_disk_short(config),
+            "pids": _are_pids_short(config),
         }
         now = time.monotonic()
-        for name, short in crossed.items():
+        for name, short in is_short.items():
             if short:
-                self._last[name] = now
-            seen = self._last.get(name)
+                self._last_seen[name] = now
+            seen = self._last_seen.get(name)
             setattr(
                 self, name, seen is not None and (short or now - seen < config.eviction_pressure_transition)
             )
 
 
-def _memory_is_short(config: KubeletConfig) -> bool:
+def _is_memory_short(config: KubeletConfiguration) -> bool:
     text = config.eviction_hard.get("memory.available")
-    total, available = info.memory()
-    return text is not None and available < info.threshold(text, total)
+    total, available = info.read_memory()
+    return text is not None and available < info.parse_threshold(text, total)
 
 
-def _disk_is_short(config: KubeletConfig) -> bool:
+def _is_disk_short(config: KubeletConfiguration) -> bool:
     paths = {"nodefs": config.root_dir, "imagefs": "/var/lib/containerd"}
     for name, path in paths.items():
-        size, free, inodes, free_inodes = info.disk(path)
+        size, free, inodes, free_inodes = info.read_disk(path)
         for signal, whole, left in (("available", size, free), ("inodesFree", inodes, free_inodes)):
             text = config.eviction_hard.get(f"{name}.{signal}")
-            # File systems without a fixed number of inodes say 0.
-            if text is not None and whole and left < info.threshold(text, whole):
+            # A file system without a fixed number of inodes reports 0.
+            if text is not None and whole and left < info.parse_threshold(text, whole):
                 return True
     return False
 
 
-def _pids_are_short(config: KubeletConfig) -> bool:
+def _are_pids_short(config: KubeletConfiguration) -> bool:
     text = config.eviction_hard.get("pid.available")
     if text is None:
         return False
@@ -61,4 +65,4 @@ def _pids_are_short(config: KubeletConfig) -> bool:
         running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[2])
     except (OSError, ValueError, IndexError):
         return False
-    return most - running < info.threshold(text, most)
+    return most - running < info.parse_threshold(text, most)

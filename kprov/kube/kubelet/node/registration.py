@@ -1,23 +1,22 @@
-"""Registers the node, keeps its status told, renews its lease."""
+"""Registers the node and reports its status (pkg/kubelet/kubelet_node_status.go)."""
 
 import asyncio
 import logging
-import random
 import time
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.client import ApiError, ClientError, RestClient
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
-from kprov.kube.kubelet.config.options import KubeletConfig
-from kprov.kube.kubelet.events import PodEvents
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
+from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.node import info
-from kprov.kube.kubelet.node.status import NodeStatusMaker, has_changed, report_is_due
-from kprov.kube.machinery import timestamps
+from kprov.kube.kubelet.node.lease import NodeLease
+from kprov.kube.kubelet.node.status import NodeStatusBuilder, has_changed, is_report_due
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
-_LEASE_NAMESPACE: Final = "kube-node-lease"
-# Labels that an existing node gets from its kubelet; others are left alone.
+# Labels that the kubelet sets on a node that exists already.
 _OWNED_LABELS: Final = (
     "kubernetes.io/hostname",
     "kubernetes.io/os",
@@ -28,62 +27,61 @@ _OWNED_LABELS: Final = (
 _MAX_REGISTRATION_PAUSE: Final = 7.0
 
 
-class NodeAgent:
-    """The node's object and lease."""
+class NodeReporter:
+    """The node's object in the API, and its lease."""
 
     def __init__(
-        self, client: RestClient, config: KubeletConfig, maker: NodeStatusMaker, events: PodEvents
+        self,
+        client: RestClient,
+        config: KubeletConfiguration,
+        builder: NodeStatusBuilder,
+        events: EventSender,
     ) -> None:
         self._config = config
-        self._maker = maker
+        self._builder = builder
         self._events = events
         self._nodes = client.resource("", "v1", "nodes")
-        self._leases = client.resource("coordination.k8s.io", "v1", "leases")
-        self._node: dict[str, Any] | None = None
-        self._reported = 0.0
-        self._poke = asyncio.Event()
-        self._lease: dict[str, Any] | None = None
-        self.registered = asyncio.Event()
+        self._lease = NodeLease(client, config, self._get_uid)
+        self._node: JsonObject | None = None
+        self._reported_at = 0.0
+        self._wake = asyncio.Event()
 
-    @property
-    def node(self) -> dict[str, Any] | None:
-        """The node as last seen."""
-        return self._node
+    def _get_uid(self) -> str:
+        return str(self._node["metadata"]["uid"]) if self._node is not None else ""
 
-    def poke(self) -> None:
-        """Something of the status may have changed: look now."""
-        self._poke.set()
+    def report_soon(self) -> None:
+        """Report the status now if it changed."""
+        self._wake.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         await self._register()
-        self.registered.set()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._tell_often())
-            group.create_task(self._renew_often())
+            group.create_task(self._report_periodically())
+            group.create_task(self._lease.run())
 
     async def _register(self) -> None:
         pause = 0.1
         while True:
             try:
-                self._node = await self._create_or_adopt()
+                self._node = await self._create_or_get()
             except ClientError as error:
-                log.warning("node %s cannot be registered yet: %s", self._config.node_name, error)
+                log.warning("registering node %s, trying again: %s", self._config.node_name, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _MAX_REGISTRATION_PAUSE)
             else:
                 return
 
-    async def _create_or_adopt(self) -> dict[str, Any]:
+    async def _create_or_get(self) -> JsonObject:
         name, config = self._config.node_name, self._config
         if config.register_node:
-            status = self._maker.make({})
+            status = self._builder.build({})
             node = {
                 "apiVersion": "v1",
                 "kind": "Node",
                 "metadata": {
                     "name": name,
-                    "labels": {**info.labels(config), **config.node_labels},
+                    "labels": {**info.make_labels(config), **config.node_labels},
                     "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
                 },
                 "spec": ({"taints": config.taints} if config.taints else {})
@@ -100,51 +98,51 @@ class NodeAgent:
                 return made
         found = await self._nodes.get(name)
         labels = found["metadata"].get("labels") or {}
-        wanted = {**{key: info.labels(config)[key] for key in _OWNED_LABELS}, **config.node_labels}
-        missing = {key: value for key, value in wanted.items() if labels.get(key) != value}
+        expected = {**{key: info.make_labels(config)[key] for key in _OWNED_LABELS}, **config.node_labels}
+        missing = {key: value for key, value in expected.items() if labels.get(key) != value}
         if missing:
             found = await self._nodes.patch(name, {"metadata": {"labels": missing}})
-        log.info("node %s was registered before", name)
+        log.info("node %s exists already", name)
         return found
 
-    async def _tell_often(self) -> None:
+    async def _report_periodically(self) -> None:
         while True:
             try:
-                await self._tell()
+                await self._report()
                 pause = self._config.node_status_update_frequency
             except ClientError as error:
-                log.warning("node status: %s", error)
+                log.warning("reporting the status of node %s: %s", self._config.node_name, error)
                 pause = 1.0
             try:
                 async with asyncio.timeout(pause):
-                    await self._poke.wait()
-                # Several things often change at once.
+                    await self._wake.wait()
+                # Several parts of the status often change together.
                 await asyncio.sleep(0.1)
             except TimeoutError:
                 pass
-            self._poke.clear()
+            self._wake.clear()
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         name = self._config.node_name
-        # Others write conditions too: a node that was thought lost has to say that it is there.
+        # Controllers write conditions too: the node lifecycle controller may have set Ready to Unknown.
         try:
             self._node = await self._nodes.get(name)
         except ApiError as error:
             if not error.is_not_found or not self._config.register_node:
                 raise
-            log.warning("node %s is gone from the API, registering it again", name)
-            self._node = await self._create_or_adopt()
+            log.warning("node %s was deleted from the API, registering it again", name)
+            self._node = await self._create_or_get()
         old = self._node.get("status") or {}
-        status = self._maker.make(old)
-        if not has_changed(old, status) and not report_is_due(
-            self._reported, self._config.node_status_report_frequency
+        status = self._builder.build(old)
+        if not has_changed(old, status) and not is_report_due(
+            self._reported_at, self._config.node_status_report_frequency
         ):
             return
         self._node = await self._patch(name, old, status)
-        self._reported = time.monotonic()
-        self._tell_of_changes(old, status)
+        self._reported_at = time.monotonic()
+        self._send_events(old, status)
 
-    async def _patch(self, name: str, old: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+    async def _patch(self, name: str, old: JsonObject, status: JsonObject) -> JsonObject:
         patch = {
             field: value
             for field, value in status.items()
@@ -156,7 +154,7 @@ class NodeAgent:
             name, {"status": patch}, patch_type=STRATEGIC_MERGE_PATCH, subresource="status"
         )
 
-    def _tell_of_changes(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def _send_events(self, old: JsonObject, new: JsonObject) -> None:
         before = {item["type"]: item for item in old.get("conditions") or []}
         for condition in new["conditions"]:
             known = before.get(condition["type"])
@@ -166,62 +164,6 @@ class NodeAgent:
                 event = "NodeReady" if condition["status"] == "True" else "NodeNotReady"
             else:
                 event = condition["reason"].replace("Kubelet", "Node", 1)
-            self._events.node("Normal", event, f"Node {self._config.node_name} status is now: {event}")
-
-    async def _renew_often(self) -> None:
-        """Every quarter of the lease's duration, as upstream."""
-        interval = self._config.node_lease_duration * 0.25
-        pause = 0.2
-        while True:
-            try:
-                await self._renew()
-            except ClientError as error:
-                log.warning("lease of node %s: %s", self._config.node_name, error)
-                self._lease = None
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _MAX_REGISTRATION_PAUSE)
-            else:
-                pause = 0.2
-                await asyncio.sleep(interval * (1 + random.random() * 0.04))  # noqa: S311  spreading load
-
-    async def _renew(self) -> None:
-        name = self._config.node_name
-        if self._lease is None:
-            try:
-                self._lease = await self._leases.get(name, namespace=_LEASE_NAMESPACE)
-            except ApiError as error:
-                if not error.is_not_found:
-                    raise
-                meta: dict[str, Any] = {"name": name, "namespace": _LEASE_NAMESPACE}
-                if self._node is not None:
-                    meta["ownerReferences"] = [
-                        {
-                            "apiVersion": "v1",
-                            "kind": "Node",
-                            "name": name,
-                            "uid": self._node["metadata"]["uid"],
-                        }
-                    ]
-                spec = {
-                    "holderIdentity": name,
-                    "leaseDurationSeconds": self._config.node_lease_duration,
-                    "renewTime": timestamps.micro_now(),
-                }
-                lease = {
-                    "apiVersion": "coordination.k8s.io/v1",
-                    "kind": "Lease",
-                    "metadata": meta,
-                    "spec": spec,
-                }
-                self._lease = await self._leases.create(lease, namespace=_LEASE_NAMESPACE)
-                return
-        lease = {
-            **self._lease,
-            "spec": {
-                **self._lease["spec"],
-                "holderIdentity": name,
-                "leaseDurationSeconds": self._config.node_lease_duration,
-                "renewTime": timestamps.micro_now(),
-            },
-        }
-        self._lease = await self._leases.update(lease, namespace=_LEASE_NAMESPACE)
+            self._events.send_node_event(
+                "Normal", event, f"Node {self._config.node_name} status is now: {event}"
+            )

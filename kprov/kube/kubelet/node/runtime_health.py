@@ -1,16 +1,17 @@
-"""Whether the container runtime and its pod network are ready, asked now and then."""
+"""Whether the container runtime and its pod network are ready, checked periodically (runtimeState)."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
 
+from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 
 log = logging.getLogger(__name__)
 
-_WHEN_READY: Final = 15.0
-_WHEN_NOT: Final = 1.0
+_SECONDS_WHEN_READY: Final = 15.0
+_SECONDS_WHEN_NOT_READY: Final = 1.0
 
 
 class RuntimeHealth:
@@ -20,7 +21,7 @@ class RuntimeHealth:
         self.runtime_problem: str | None = "container runtime status check may not have completed yet"
         self.network_problem: str | None = "network state unknown"
 
-    def problems(self) -> list[str]:
+    def list_problems(self) -> list[str]:
         """Why the node is not ready, in upstream's words."""
         found = []
         if self.runtime_problem:
@@ -30,29 +31,35 @@ class RuntimeHealth:
         return found
 
     async def check(self) -> None:
+        """Ask the runtime and call ``on_change`` if its status changed."""
         before = (self.runtime_problem, self.network_problem)
         try:
-            answer = await self._cri.status()
+            response = await self._cri.status()
         except RuntimeFailure as failure:
             self.runtime_problem = f"container runtime is down: {failure}"
         else:
-            conditions = {item.type: item for item in answer.status.conditions}
-            runtime, network = conditions.get("RuntimeReady"), conditions.get("NetworkReady")
-            self.runtime_problem = (
-                None if runtime is not None and runtime.status else "container runtime not ready"
-            )
-            if network is not None and network.status:
-                self.network_problem = None
-            else:
-                reason = network.reason if network is not None else ""
-                message = network.message if network is not None else ""
-                self.network_problem = f"NetworkReady=false reason:{reason} message:{message}"
+            conditions = {item.type: item for item in response.status.conditions}
+            self.runtime_problem = _describe_runtime(conditions.get("RuntimeReady"))
+            self.network_problem = _describe_network(conditions.get("NetworkReady"))
         if (self.runtime_problem, self.network_problem) != before:
-            log.info("container runtime: %s", "; ".join(self.problems()) or "ready")
+            log.info("container runtime: %s", "; ".join(self.list_problems()) or "ready")
             self._on_change()
 
     async def run(self) -> None:
-        """Until cancelled; often while something is amiss, so that pods start soon after it is not."""
+        """Check until cancelled, every second while there is a problem, so that pods start soon after it."""
         while True:
             await self.check()
-            await asyncio.sleep(_WHEN_NOT if self.problems() else _WHEN_READY)
+            await asyncio.sleep(_SECONDS_WHEN_NOT_READY if self.list_problems() else _SECONDS_WHEN_READY)
+
+
+def _describe_runtime(condition: pb.RuntimeCondition | None) -> str | None:
+    is_ready = condition is not None and condition.status
+    return None if is_ready else "container runtime not ready"
+
+
+def _describe_network(condition: pb.RuntimeCondition | None) -> str | None:
+    if condition is not None and condition.status:
+        return None
+    reason = condition.reason if condition is not None else ""
+    message = condition.message if condition is not None else ""
+    return f"NetworkReady=false reason:{reason} message:{message}"

@@ -1,36 +1,33 @@
-"""Status of the node: addresses, resources, conditions, images; and when it has to be told."""
+"""The node's status: addresses, resources, conditions, images (pkg/kubelet/nodestatus)."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
-from kprov.kube.kubelet.node.pressure import Pressure
+from kprov.kube.kubelet.node.pressure import NodePressure
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
-log = logging.getLogger(__name__)
-
-Status = dict[str, Any]
 _MAX_IMAGES: Final = 50
 _MAX_NAMES: Final = 5
 
 
-class NodeStatusMaker:
-    """``problems()`` lists why the node is not ready (empty: it is). ``images()`` the runtime's images."""
+class NodeStatusBuilder:
+    """``list_problems()`` says why the node is not ready, empty if it is. ``images``: the runtime's."""
 
     def __init__(
         self,
-        config: KubeletConfig,
+        config: KubeletConfiguration,
         *,
         host_ips: Sequence[str],
         capacity: dict[str, Quantity],
         allocatable: dict[str, Quantity],
-        node_info: Status,
-        pressure: Pressure,
-        problems: Callable[[], list[str]],
+        node_info: JsonObject,
+        pressure: NodePressure,
+        list_problems: Callable[[], list[str]],
     ) -> None:
         self._config = config
         self._host_ips = host_ips
@@ -38,42 +35,42 @@ class NodeStatusMaker:
         self._allocatable = {name: str(amount) for name, amount in allocatable.items()}
         self._node_info = node_info
         self._pressure = pressure
-        self._problems = problems
+        self._list_problems = list_problems
         self.images: Sequence[pb.Image] = ()
 
-    def make(self, old: Status) -> Status:
-        """The whole status now; conditions keep the time of their last change from ``old``."""
+    def build(self, old: JsonObject) -> JsonObject:
+        """The whole status. Conditions that did not change keep their time from ``old``."""
         addresses = [{"type": "InternalIP", "address": address} for address in self._host_ips]
-        status: Status = {
+        status: JsonObject = {
             "addresses": [*addresses, {"type": "Hostname", "address": self._config.node_name}],
             "capacity": self._capacity,
             "allocatable": self._allocatable,
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._config.port}},
             "declaredFeatures": ["ExtendWebSocketsToKubelet"],
             "nodeInfo": self._node_info,
-            "images": _images(self.images),
-            "conditions": self._conditions(old.get("conditions") or []),
+            "images": _list_images(self.images),
+            "conditions": self._make_conditions(old.get("conditions") or []),
         }
         return status
 
-    def _conditions(self, old: Sequence[Status]) -> list[Status]:
-        problems = self._problems()
+    def _make_conditions(self, old: Sequence[JsonObject]) -> list[JsonObject]:
+        problems = self._list_problems()
         pressure = self._pressure
         now = timestamps.now()
         before = {item["type"]: item for item in old}
         result = [
-            _amount("MemoryPressure", pressure.memory, "Memory", "memory available"),
-            _condition(
+            _make_amount_condition("MemoryPressure", pressure.memory, "Memory", "memory available"),
+            _make_condition(
                 "DiskPressure",
                 pressure.disk,
                 f"KubeletHas{'' if pressure.disk else 'No'}DiskPressure",
                 f"kubelet has {'' if pressure.disk else 'no '}disk pressure",
             ),
-            _amount("PIDPressure", pressure.pids, "PID", "PID available"),
+            _make_amount_condition("PIDPressure", pressure.pids, "PID", "PID available"),
         ]
         ready = not problems
         text = "kubelet is posting ready status" if ready else ", ".join(problems)
-        result.append(_condition("Ready", ready, "KubeletReady" if ready else "KubeletNotReady", text))
+        result.append(_make_condition("Ready", ready, "KubeletReady" if ready else "KubeletNotReady", text))
         for condition in result:
             known = before.get(condition["type"])
             same = known is not None and known["status"] == condition["status"]
@@ -82,16 +79,16 @@ class NodeStatusMaker:
         return result
 
 
-def _amount(kind: str, bad: bool, resource: str, text: str) -> Status:
+def _make_amount_condition(kind: str, bad: bool, resource: str, text: str) -> JsonObject:
     reason = f"KubeletHas{'Insufficient' if bad else 'Sufficient'}{resource}"
-    return _condition(kind, bad, reason, f"kubelet has {'insufficient' if bad else 'sufficient'} {text}")
+    return _make_condition(kind, bad, reason, f"kubelet has {'insufficient' if bad else 'sufficient'} {text}")
 
 
-def _condition(kind: str, good: bool, reason: str, message: str) -> Status:
-    return {"type": kind, "status": "True" if good else "False", "reason": reason, "message": message}
+def _make_condition(kind: str, holds: bool, reason: str, message: str) -> JsonObject:
+    return {"type": kind, "status": "True" if holds else "False", "reason": reason, "message": message}
 
 
-def _images(images: Sequence[pb.Image]) -> list[Status]:
+def _list_images(images: Sequence[pb.Image]) -> list[JsonObject]:
     """The largest images, as upstream: 50 at most, with 5 names each."""
     largest = sorted(images, key=lambda image: image.size, reverse=True)[:_MAX_IMAGES]
     return [
@@ -101,10 +98,10 @@ def _images(images: Sequence[pb.Image]) -> list[Status]:
     ]
 
 
-def has_changed(old: Status, new: Status) -> bool:
-    """Whether something other than a heartbeat differs."""
+def has_changed(old: JsonObject, new: JsonObject) -> bool:
+    """Whether the statuses differ in more than heartbeats."""
 
-    def relevant(status: Status) -> Status:
+    def select(status: JsonObject) -> JsonObject:
         drop = {"lastHeartbeatTime"}
         conditions = {
             item["type"]: {key: value for key, value in item.items() if key not in drop}
@@ -121,12 +118,12 @@ def has_changed(old: Status, new: Status) -> bool:
         )
         return {field: status.get(field) for field in fields} | {"conditions": conditions}
 
-    mine, theirs = relevant(new), relevant(old)
-    # Conditions of others on our node are none of our business.
+    mine, theirs = select(new), select(old)
+    # Other clients may set conditions and fields that the kubelet does not.
     theirs["conditions"] = {kind: theirs["conditions"].get(kind) for kind in mine["conditions"]}
     theirs["nodeInfo"] = {key: (theirs["nodeInfo"] or {}).get(key) for key in mine["nodeInfo"]}
     return mine != theirs
 
 
-def report_is_due(last: float, frequency: float) -> bool:
+def is_report_due(last: float, frequency: float) -> bool:
     return time.monotonic() - last >= frequency

@@ -1,46 +1,57 @@
-"""The pod fields that the downward API gives out (pkg/fieldpath)."""
+"""The pod fields that a fieldRef may name (pkg/fieldpath)."""
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
-from kprov.kube.kubelet.pods.pod_queries import Pod
+from kprov.kube.api.core import Pod
 
 _SUBSCRIPT: Final = re.compile(r"(metadata\.(?:labels|annotations))\['(.+)'\]")
 
 
 class UnsupportedFieldError(ValueError):
-    """A path that the downward API does not know."""
+    """The downward API does not have this path."""
 
 
-def value(pod: Pod, path: str, runtime: Mapping[str, Any]) -> str:
-    """Text of a field. ``runtime`` holds what the node knows: podIPs, hostIPs, nodeName."""
-    meta = pod["metadata"]
+@dataclass(frozen=True, slots=True)
+class NodeFields:
+    """Fields of a pod that its spec does not have but the node has."""
+
+    pod_ips: list[str] = field(default_factory=list)
+    host_ips: list[str] = field(default_factory=list)
+    node_name: str = ""
+
+
+def render_field(pod: Pod, path: str, fields: NodeFields) -> str:
+    """The text of a field. Raises UnsupportedFieldError."""
+    meta = pod.metadata
+    maps = {"metadata.labels": meta.labels, "metadata.annotations": meta.annotations}
     if match := _SUBSCRIPT.fullmatch(path):
-        return str((meta.get(match[1].removeprefix("metadata.")) or {}).get(match[2], ""))
-    if path in {"metadata.labels", "metadata.annotations"}:
-        return formatted_map(meta.get(path.removeprefix("metadata.")) or {})
-    if path in {"metadata.name", "metadata.namespace", "metadata.uid"}:
-        return str(meta.get(path.removeprefix("metadata."), ""))
-    pod_ips, host_ips = runtime.get("podIPs") or [], runtime.get("hostIPs") or []
+        return maps[match[1]].get(match[2], "")
+    if path in maps:
+        return render_map(maps[path])
     known = {
-        "spec.nodeName": runtime.get("nodeName", ""),
-        "spec.serviceAccountName": pod["spec"].get("serviceAccountName", ""),
-        "status.hostIP": host_ips[0] if host_ips else "",
-        "status.hostIPs": ",".join(host_ips),
-        "status.podIP": pod_ips[0] if pod_ips else "",
-        "status.podIPs": ",".join(pod_ips),
+        "metadata.name": meta.name,
+        "metadata.namespace": meta.namespace,
+        "metadata.uid": meta.uid,
+        "spec.nodeName": fields.node_name,
+        "spec.serviceAccountName": pod.spec.service_account_name,
+        "status.hostIP": fields.host_ips[0] if fields.host_ips else "",
+        "status.hostIPs": ",".join(fields.host_ips),
+        "status.podIP": fields.pod_ips[0] if fields.pod_ips else "",
+        "status.podIPs": ",".join(fields.pod_ips),
     }
     if path not in known:
         raise UnsupportedFieldError(f"unsupported fieldPath: {path}")
-    return str(known[path])
+    return known[path]
 
 
-def formatted_map(values: Mapping[str, str]) -> str:
+def render_map(values: Mapping[str, str]) -> str:
     """``key="value"`` lines, sorted, values quoted as Go's %q does."""
-    return "\n".join(f"{key}={_quoted(values[key])}" for key in sorted(values))
+    return "\n".join(f"{key}={_quote(values[key])}" for key in sorted(values))
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
     return '"' + "".join(escapes.get(letter, letter) for letter in text) + '"'

@@ -1,16 +1,9 @@
-"""Requests and limits: QoS class, cgroup numbers, values for the downward API."""
+"""Requests and limits of a pod: QoS class, cgroup values, values for the downward API."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from kprov.kube.kubelet.pods.pod_queries import (
-    Container,
-    Pod,
-    app_containers,
-    init_containers,
-    is_critical,
-    is_sidecar,
-)
+from kprov.kube.api.core import Container, Pod, ResourceFieldSelector, ResourceRequirements
+from kprov.kube.kubelet.pods.pod_queries import is_critical, is_sidecar
 from kprov.kube.machinery.quantity import Quantity
 
 MIN_SHARES: Final = 2
@@ -20,25 +13,27 @@ MIN_QUOTA: Final = 1000
 GUARANTEED, BURSTABLE, BEST_EFFORT = "Guaranteed", "Burstable", "BestEffort"
 
 
-def amount(container: Container, kind: str, resource: str) -> Quantity | None:
-    """``kind`` is requests or limits; a missing request is the limit, as the API server defaults it."""
-    resources = container.get("resources") or {}
-    text = (resources.get(kind) or {}).get(resource)
-    if text is None and kind == "requests":
-        text = (resources.get("limits") or {}).get(resource)
-    return Quantity.parse(text) if text is not None else None
+def parse_request(resources: ResourceRequirements, resource: str) -> Quantity | None:
+    """A missing request is the limit, as the API server sets it. None when both are missing."""
+    value = resources.requests.get(resource)
+    return parse_limit(resources, resource) if value is None else Quantity.parse(value)
 
 
-def qos_class(pod: Pod) -> str:
-    """Guaranteed, Burstable or BestEffort, over app and init containers and pod-level resources."""
-    pod_level = pod["spec"].get("resources")
-    units: list[Container] = (
-        [{"resources": pod_level}] if pod_level else [*app_containers(pod), *init_containers(pod)]
-    )
+def parse_limit(resources: ResourceRequirements, resource: str) -> Quantity | None:
+    value = resources.limits.get(resource)
+    return None if value is None else Quantity.parse(value)
+
+
+def _parse(resources: ResourceRequirements, kind: str, resource: str) -> Quantity | None:
+    return (parse_request if kind == "requests" else parse_limit)(resources, resource)
+
+
+def get_qos_class(pod: Pod) -> str:
+    """Guaranteed, Burstable or BestEffort, from app and init containers or from pod-level resources."""
     guaranteed, any_set = True, False
-    for unit in units:
+    for resources in _list_requirements(pod):
         for resource in ("cpu", "memory"):
-            request, limit = amount(unit, "requests", resource), amount(unit, "limits", resource)
+            request, limit = parse_request(resources, resource), parse_limit(resources, resource)
             has_request = request is not None and not request.is_zero
             has_limit = limit is not None and not limit.is_zero
             any_set = any_set or has_request or has_limit
@@ -47,6 +42,17 @@ def qos_class(pod: Pod) -> str:
     if not any_set:
         return BEST_EFFORT
     return GUARANTEED if guaranteed else BURSTABLE
+
+
+def _list_requirements(pod: Pod) -> list[ResourceRequirements]:
+    if (pod_level := _get_pod_level(pod)) is not None:
+        return [pod_level]
+    return [container.resources for container in [*pod.spec.containers, *pod.spec.init_containers]]
+
+
+def _get_pod_level(pod: Pod) -> ResourceRequirements | None:
+    resources = pod.spec.resources
+    return resources if resources is not None and (resources.requests or resources.limits) else None
 
 
 def milli_cpu_to_shares(milli: int) -> int:
@@ -62,65 +68,71 @@ def milli_cpu_to_quota(milli: int, period_microseconds: int) -> int:
     return max(MIN_QUOTA, milli * period_microseconds // 1000)
 
 
-def oom_score_adj(pod: Pod, container: Container, memory_capacity: int) -> int:
-    """From -997 (critical and guaranteed) to 1000 (best effort): who is killed first without memory."""
-    if is_critical(pod) or qos_class(pod) == GUARANTEED:
+def compute_oom_score_adj(pod: Pod, container: Container, memory_capacity: int) -> int:
+    """From -997 (critical and guaranteed) to 1000 (best effort): the kernel kills the highest first."""
+    if is_critical(pod) or get_qos_class(pod) == GUARANTEED:
         return -997
-    if qos_class(pod) == BEST_EFFORT:
+    if get_qos_class(pod) == BEST_EFFORT:
         return 1000
-    request = amount(container, "requests", "memory")
+    request = parse_request(container.resources, "memory")
     score = 1000 - (1000 * (request.value if request else 0)) // max(memory_capacity, 1)
     return 3 if score < 3 else 999 if score >= 1000 else score
 
 
-def pod_request(pod: Pod, resource: str, kind: str = "requests") -> int:
-    """What the pod needs at its peak: milli units of cpu, units of the rest (resourcehelper.PodRequests)."""
+def sum_requests(pod: Pod, resource: str) -> int:
+    """What the pod requests at its peak: milli units of cpu, units of the rest (PodRequests)."""
+    return _sum_resources(pod, resource, "requests")
 
-    def of(container: Container) -> int:
-        quantity = amount(container, kind, resource)
-        return 0 if quantity is None else quantity.milli_value if resource == "cpu" else quantity.value
 
-    total = sum(of(container) for container in app_containers(pod))
+def sum_limits(pod: Pod, resource: str) -> int | None:
+    """The sum of limits if every container has one or the pod has its own, else None."""
+    pod_level = _get_pod_level(pod)
+    if pod_level is not None and parse_limit(pod_level, resource):
+        return _sum_resources(pod, resource, "limits")
+    containers = [*pod.spec.containers, *pod.spec.init_containers]
+    if any(parse_limit(container.resources, resource) is None for container in containers):
+        return None
+    return _sum_resources(pod, resource, "limits")
+
+
+def _sum_resources(pod: Pod, resource: str, kind: str) -> int:
+    def count(resources: ResourceRequirements) -> int:
+        return _to_units(_parse(resources, kind, resource), resource)
+
+    total = sum(count(container.resources) for container in pod.spec.containers)
     sidecars, peak = 0, 0
-    for container in init_containers(pod):
+    for container in pod.spec.init_containers:
         if is_sidecar(container):
-            sidecars += of(container)
+            sidecars += count(container.resources)
             peak = max(peak, sidecars)
         else:
-            peak = max(peak, sidecars + of(container))
+            peak = max(peak, sidecars + count(container.resources))
     total = max(total + sidecars, peak)
-    pod_level = pod["spec"].get("resources")
-    if pod_level and amount({"resources": pod_level}, kind, resource) is not None:
-        total = of({"resources": pod_level})
-    overhead = (pod["spec"].get("overhead") or {}).get(resource)
+    pod_level = _get_pod_level(pod)
+    if pod_level is not None and _parse(pod_level, kind, resource) is not None:
+        total = count(pod_level)
+    overhead = pod.spec.overhead.get(resource)
     if overhead is not None:
-        quantity = Quantity.parse(overhead)
-        total += quantity.milli_value if resource == "cpu" else quantity.value
+        total += _to_units(Quantity.parse(overhead), resource)
     return total
 
 
-def pod_limit(pod: Pod, resource: str) -> int | None:
-    """The sum of limits when every container has one, else None."""
-    units: Iterable[Container] = [*app_containers(pod), *init_containers(pod)]
-    if (pod_level := pod["spec"].get("resources")) and amount({"resources": pod_level}, "limits", resource):
-        return pod_request(pod, resource, "limits")
-    if any(amount(unit, "limits", resource) is None for unit in units):
-        return None
-    return pod_request(pod, resource, "limits")
+def _to_units(quantity: Quantity | None, resource: str) -> int:
+    if quantity is None:
+        return 0
+    return quantity.milli_value if resource == "cpu" else quantity.value
 
 
-def resource_field(container: Container, selector: dict[str, Any], allocatable: dict[str, Quantity]) -> str:
-    """The value a resourceFieldRef stands for; a missing limit is the node's allocatable amount."""
-    kind, _, resource = str(selector["resource"]).partition(".")
-    resources = container.get("resources") or {}
-    text = (resources.get(kind) or {}).get(resource)
-    if text is not None:
-        quantity = Quantity.parse(text)
-    elif kind == "limits":
-        quantity = allocatable.get(resource, Quantity(0))
+def render_resource_field(
+    container: Container, selector: ResourceFieldSelector, allocatable: dict[str, Quantity]
+) -> str:
+    """The value of a resourceFieldRef. A missing limit is the node's allocatable amount."""
+    kind, _, resource = selector.resource.partition(".")
+    if kind == "limits":
+        quantity = parse_limit(container.resources, resource) or allocatable.get(resource, Quantity(0))
     else:
-        quantity = amount(container, "requests", resource) or Quantity(0)
-    divisor = Quantity.parse(selector.get("divisor") or "1")
+        quantity = parse_request(container.resources, resource) or Quantity(0)
+    divisor = Quantity.parse(selector.divisor or "1")
     if divisor.is_zero:
         divisor = Quantity.of(1)
     return str(-(-quantity.nanos // divisor.nanos))

@@ -1,1 +1,4 @@
-"""Liveness, readiness and startup probes. Called by the pod workers; imports handlers and pods."""
+"""Liveness, readiness and startup probes, and the runner of their handlers (pkg/kubelet/prober).
+
+``kubelet.py`` and ``runtime`` call it. It imports pods, events and cri.
+"""

@@ -1,22 +1,25 @@
-"""The ContainerConfig of a container."""
+"""The ContainerConfig of a container (generateContainerConfig)."""
 
 import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+import msgspec
+
+from kprov.kube.api.core import Container, ContainerPort, LifecycleHandler, Pod
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods import pod_queries, resources
-from kprov.kube.kubelet.pods.container_hash import container_hash
+from kprov.kube.kubelet.pods.container_hash import hash_container
 from kprov.kube.kubelet.pods.expansion import expand
-from kprov.kube.kubelet.pods.pod_queries import Container, Pod
 from kprov.kube.kubelet.runtime import security_context
 from kprov.kube.machinery.go_text import go_json
 
 
-def make(
+def generate_container_config(
     pod: Pod,
     container: Container,
     *,
@@ -24,38 +27,37 @@ def make(
     env: Mapping[str, str],
     image: pb.Image,
     mounts: Sequence[pb.Mount],
-    config: KubeletConfig,
+    config: KubeletConfiguration,
     memory_capacity: int,
     target: str = "",
 ) -> pb.ContainerConfig:
-    """``image`` as the runtime described it; raises ConfigError when runAsNonRoot cannot be kept."""
+    """``image`` is the runtime's description. Raises ContainerConfigError if runAsNonRoot is violated."""
     security_context.verify_non_root(pod, container, image)
-    name = container["name"]
     result = pb.ContainerConfig(
-        metadata=pb.ContainerMetadata(name=name, attempt=restart_count),
-        image=pb.ImageSpec(image=image.id, user_specified_image=container["image"]),
-        command=[expand(word, env) for word in container.get("command") or []],
-        args=[expand(word, env) for word in container.get("args") or []],
-        working_dir=container.get("workingDir") or "",
+        metadata=pb.ContainerMetadata(name=container.name, attempt=restart_count),
+        image=pb.ImageSpec(image=image.id, user_specified_image=container.image),
+        command=[expand(word, env) for word in container.command],
+        args=[expand(word, env) for word in container.args],
+        working_dir=container.working_dir,
         envs=[pb.KeyValue(key=key, value=value.encode()) for key, value in env.items()],
         mounts=mounts,
         labels={
-            pod_state.CONTAINER_NAME: name,
-            pod_state.POD_NAME: pod_queries.name_of(pod),
-            pod_state.POD_NAMESPACE: pod_queries.namespace_of(pod),
-            pod_state.POD_UID: pod_queries.uid_of(pod),
+            pod_state.CONTAINER_NAME: container.name,
+            pod_state.POD_NAME: pod.metadata.name,
+            pod_state.POD_NAMESPACE: pod.metadata.namespace,
+            pod_state.POD_UID: pod.metadata.uid,
         },
-        annotations=_annotations(pod, container, restart_count),
-        log_path=f"{name}/{restart_count}.log",
-        stdin=bool(container.get("stdin")),
-        stdin_once=bool(container.get("stdinOnce")),
-        tty=bool(container.get("tty")),
+        annotations=_make_annotations(pod, container, restart_count),
+        log_path=f"{container.name}/{restart_count}.log",
+        stdin=container.stdin,
+        stdin_once=container.stdin_once,
+        tty=container.tty,
     )
-    stop_signal = (container.get("lifecycle") or {}).get("stopSignal")
+    stop_signal = container.lifecycle.stop_signal if container.lifecycle is not None else None
     if stop_signal:
         result.stop_signal = pb.Signal.Value(stop_signal.replace("+", "PLUS").replace("-", "MINUS"))
     result.linux.security_context.CopyFrom(
-        security_context.container_context(
+        security_context.make_container_context(
             pod,
             container,
             image,
@@ -64,38 +66,57 @@ def make(
             target=target,
         )
     )
-    result.linux.resources.CopyFrom(_resources(pod, container, config, memory_capacity))
+    result.linux.resources.CopyFrom(_make_resources(pod, container, config, memory_capacity))
     return result
 
 
-def _annotations(pod: Pod, container: Container, restart_count: int) -> dict[str, str]:
+def _make_annotations(pod: Pod, container: Container, restart_count: int) -> dict[str, str]:
     annotations = {
-        pod_state.CONTAINER_HASH: container_hash(container),
+        pod_state.CONTAINER_HASH: hash_container(container),
         pod_state.RESTART_COUNT: str(restart_count),
-        pod_state.TERMINATION_PATH: container.get("terminationMessagePath") or "",
-        pod_state.TERMINATION_POLICY: container.get("terminationMessagePolicy") or "File",
-        pod_state.TERMINATION_GRACE: str(pod_queries.termination_grace(pod)),
+        pod_state.TERMINATION_PATH: container.termination_message_path,
+        pod_state.TERMINATION_POLICY: container.termination_message_policy or "File",
+        pod_state.TERMINATION_GRACE: str(pod_queries.get_termination_grace(pod)),
     }
-    if (grace := pod_queries.deletion_grace(pod)) is not None:
+    if (grace := pod_queries.get_deletion_grace(pod)) is not None:
         annotations[pod_state.DELETION_GRACE] = str(grace)
-    if pre_stop := (container.get("lifecycle") or {}).get("preStop"):
-        annotations[pod_state.PRE_STOP] = go_json.dumps(pre_stop).decode()
-    if container.get("ports"):
-        annotations[pod_state.CONTAINER_PORTS] = go_json.dumps(container["ports"]).decode()
+    if container.lifecycle is not None and container.lifecycle.pre_stop is not None:
+        annotations[pod_state.PRE_STOP] = _render_handler(container.lifecycle.pre_stop)
+    if container.ports:
+        annotations[pod_state.CONTAINER_PORTS] = _render_ports(container.ports)
     return annotations
 
 
-def _resources(
-    pod: Pod, container: Container, config: KubeletConfig, memory_capacity: int
+def _render_handler(handler: LifecycleHandler) -> str:
+    """JSON with the default values that the API server sets."""
+    document: dict[str, Any] = msgspec.to_builtins(handler)
+    if handler.http_get is not None:
+        document["httpGet"]["scheme"] = handler.http_get.scheme
+    return go_json.dumps(document).decode()
+
+
+def _render_ports(ports: Sequence[ContainerPort]) -> str:
+    """JSON with the default values that the API server sets."""
+    documents = []
+    for port in ports:
+        document = msgspec.to_builtins(port)
+        host_ip = {"hostIP": document.pop("hostIP")} if port.host_ip else {}
+        documents.append({**document, "protocol": port.protocol, **host_ip})
+    return go_json.dumps(documents).decode()
+
+
+def _make_resources(
+    pod: Pod, container: Container, config: KubeletConfiguration, memory_capacity: int
 ) -> pb.LinuxContainerResources:
     period = int(config.cpu_cfs_period * 1_000_000)
-    request = resources.amount(container, "requests", "cpu")
-    limit = resources.amount(container, "limits", "cpu")
-    memory = resources.amount(container, "limits", "memory")
+    request = resources.parse_request(container.resources, "cpu")
+    limit = resources.parse_limit(container.resources, "cpu")
+    memory = resources.parse_limit(container.resources, "memory")
+    oom_score = resources.compute_oom_score_adj(pod, container, memory_capacity)
     result = pb.LinuxContainerResources(
         cpu_shares=resources.milli_cpu_to_shares(request.milli_value if request else 0),
         memory_limit_in_bytes=memory.value if memory else 0,
-        oom_score_adj=_allowed_score(resources.oom_score_adj(pod, container, memory_capacity)),
+        oom_score_adj=_limit_oom_score(oom_score),
     )
     if config.cpu_cfs_quota and limit:
         result.cpu_period = period
@@ -103,29 +124,29 @@ def _resources(
     return result
 
 
-def _allowed_score(score: int) -> int:
-    """Never below our own score: where that takes a capability we lack, the runtime could not set it."""
+def _limit_oom_score(score: int) -> int:
+    """At least our own score if we lack the capability to go lower: the runtime could not set it."""
     try:
         own = int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return score
-    return score if os.geteuid() == 0 and _may_lower() else max(score, own)
+    return score if os.geteuid() == 0 and _has_cap_sys_resource() else max(score, own)
 
 
-def _may_lower() -> bool:
-    """CAP_SYS_RESOURCE, bit 24."""
+def _has_cap_sys_resource() -> bool:
+    """CAP_SYS_RESOURCE is bit 24."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> 24 & 1)
     return False
 
 
-def termination_log(pod: Pod, container: Container, config: KubeletConfig) -> pb.Mount | None:
-    """A fresh file that the container may leave its last words in."""
-    path = container.get("terminationMessagePath")
+def make_termination_log(pod: Pod, container: Container, config: KubeletConfiguration) -> pb.Mount | None:
+    """The mount of a new file for the container's termination message."""
+    path = container.termination_message_path
     if not path:
         return None
-    folder = Path(config.root_dir) / "pods" / pod_queries.uid_of(pod) / "containers" / container["name"]
+    folder = Path(config.root_dir) / "pods" / pod.metadata.uid / "containers" / container.name
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     file = folder / secrets.token_hex(4)
     file.touch(mode=0o666)

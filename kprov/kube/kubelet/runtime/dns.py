@@ -1,17 +1,17 @@
-"""What stands in a pod's /etc/resolv.conf, and its host name (pkg/kubelet/network/dns)."""
+"""A pod's /etc/resolv.conf, its host name and its /etc/hosts (pkg/kubelet/network/dns)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from kprov.kube.api.core import Pod, PodDNSConfigOption
 from kprov.kube.component_helpers import resolv_conf
-from kprov.kube.kubelet.pods.pod_queries import Pod, name_of, namespace_of, uses_host_network
 
 _MAX_SERVERS: Final = 3
 _MAX_SEARCHES: Final = 32
 _MAX_SEARCH_LENGTH: Final = 2048
-_HOST_NAME_LENGTH: Final = 63
+_MAX_HOST_NAME: Final = 63
 
 
 @dataclass
@@ -22,9 +22,9 @@ class DnsConfig:
 
 
 def read_resolv_conf(path: str) -> DnsConfig:
-    """The host's own settings; an unreadable or unset file gives empty ones.
+    """The host's settings. Empty if the file cannot be read or ``path`` is empty.
 
-    Where the file names systemd-resolved's stub, the settings behind it.
+    If the file names systemd-resolved's stub, the settings of systemd-resolved.
     """
     config = DnsConfig()
     path = resolv_conf.resolve_stub(path) if path else ""
@@ -45,64 +45,64 @@ def read_resolv_conf(path: str) -> DnsConfig:
     return config
 
 
-def for_pod(pod: Pod, *, host: DnsConfig, cluster_dns: Sequence[str], cluster_domain: str) -> DnsConfig:
-    """Upstream's rules for dnsPolicy and dnsConfig, within what resolv.conf may hold."""
-    spec = pod["spec"]
-    policy = spec.get("dnsPolicy") or "ClusterFirst"
-    cluster = policy == "ClusterFirstWithHostNet" or (policy == "ClusterFirst" and not uses_host_network(pod))
+def get_pod_dns(pod: Pod, *, host: DnsConfig, cluster_dns: Sequence[str], cluster_domain: str) -> DnsConfig:
+    """Upstream's rules for dnsPolicy and dnsConfig, within the limits of resolv.conf."""
+    policy = pod.spec.dns_policy or "ClusterFirst"
+    uses_cluster_dns = policy == "ClusterFirstWithHostNet" or (
+        policy == "ClusterFirst" and not pod.spec.host_network
+    )
     if policy == "None":
         config = DnsConfig()
-    elif cluster and cluster_dns:
+    elif uses_cluster_dns and cluster_dns:
         searches = list(host.searches)
         if cluster_domain:
             domain = cluster_domain
-            searches = [f"{namespace_of(pod)}.svc.{domain}", f"svc.{domain}", domain, *searches]
+            searches = [f"{pod.metadata.namespace}.svc.{domain}", f"svc.{domain}", domain, *searches]
         config = DnsConfig(list(cluster_dns), searches, ["ndots:5"])
     else:
         config = DnsConfig(list(host.servers), list(host.searches), list(host.options))
-    extra = spec.get("dnsConfig") or {}
-    config.servers += extra.get("nameservers") or []
-    config.searches += extra.get("searches") or []
-    config.options = _merged(config.options, extra.get("options") or [])
+    if (extra := pod.spec.dns_config) is not None:
+        config.servers += extra.nameservers
+        config.searches += extra.searches
+        config.options = _merge_options(config.options, extra.options)
     config.servers = list(dict.fromkeys(config.servers))[:_MAX_SERVERS]
-    config.searches = _fitting(list(dict.fromkeys(config.searches)))
+    config.searches = _limit_searches(list(dict.fromkeys(config.searches)))
     return config
 
 
-def _merged(options: list[str], extra: Sequence[dict[str, str]]) -> list[str]:
+def _merge_options(options: list[str], extra: Sequence[PodDNSConfigOption]) -> list[str]:
     values: dict[str, str] = {}
     for option in options:
         name, _, value = option.partition(":")
         values[name] = value
     for item in extra:
-        values[item["name"]] = item.get("value") or ""
+        values[item.name] = item.value or ""
     return [f"{name}:{value}" if value else name for name, value in values.items()]
 
 
-def _fitting(searches: list[str]) -> list[str]:
-    kept: list[str] = []
+def _limit_searches(searches: list[str]) -> list[str]:
+    result: list[str] = []
     for search in searches[:_MAX_SEARCHES]:
-        if len(" ".join([*kept, search])) > _MAX_SEARCH_LENGTH:
+        if len(" ".join([*result, search])) > _MAX_SEARCH_LENGTH:
             break
-        kept.append(search)
-    return kept
+        result.append(search)
+    return result
 
 
-def host_name(pod: Pod, cluster_domain: str) -> tuple[str, str]:
-    """(host name, domain) as the pod sees them; the domain is "" without a subdomain."""
-    spec = pod["spec"]
-    if override := spec.get("hostnameOverride"):
-        return str(override), ""
-    name = spec.get("hostname") or name_of(pod)[:_HOST_NAME_LENGTH].rstrip("-.")
+def get_host_name(pod: Pod, cluster_domain: str) -> tuple[str, str]:
+    """(host name, domain) as the pod sees them. The domain is "" without a subdomain."""
+    if override := pod.spec.hostname_override:
+        return override, ""
+    name = pod.spec.hostname or pod.metadata.name[:_MAX_HOST_NAME].rstrip("-.")
     domain = ""
-    if spec.get("subdomain"):
-        domain = f"{spec['subdomain']}.{namespace_of(pod)}.svc.{cluster_domain}"
+    if pod.spec.subdomain:
+        domain = f"{pod.spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}"
     return name, domain
 
 
-def hosts_file(pod: Pod, ips: Sequence[str], name: str, domain: str) -> str:
-    """Content of /etc/hosts; the host's own file, with the pod's aliases, in the host's network."""
-    if uses_host_network(pod):
+def render_hosts_file(pod: Pod, ips: Sequence[str], name: str, domain: str) -> str:
+    """Content of /etc/hosts. A pod in the host's network gets the host's entries and its own aliases."""
+    if pod.spec.host_network:
         lines = ["# Kubernetes-managed hosts file (host network)."]
         try:
             lines.append(Path("/etc/hosts").read_text(encoding="utf-8", errors="replace").rstrip("\n"))
@@ -120,8 +120,7 @@ def hosts_file(pod: Pod, ips: Sequence[str], name: str, domain: str) -> str:
         ]
         full = f"{name}.{domain}\t{name}" if domain else name
         lines += [f"{address}\t{full}" for address in ips]
-    aliases = pod["spec"].get("hostAliases") or []
-    if aliases:
+    if pod.spec.host_aliases:
         lines += ["", "# Entries added by HostAliases."]
-        lines += [f"{alias['ip']}\t" + "\t".join(alias.get("hostnames") or []) for alias in aliases]
+        lines += [f"{alias.ip}\t" + "\t".join(alias.hostnames) for alias in pod.spec.host_aliases]
     return "\n".join(lines) + "\n"

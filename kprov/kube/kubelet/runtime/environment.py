@@ -2,158 +2,111 @@
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
 
+from kprov.kube.api.core import Container, EnvFromSource, EnvVarSource, KeySelector, Pod
+from kprov.kube.kubelet.api_objects.object_cache import ObjectLookup
+from kprov.kube.kubelet.errors import ContainerConfigError
 from kprov.kube.kubelet.pods import field_path, resources
 from kprov.kube.kubelet.pods.expansion import expand
-from kprov.kube.kubelet.pods.pod_queries import Container, Pod, namespace_of
+from kprov.kube.kubelet.pods.field_path import NodeFields
+from kprov.kube.kubelet.runtime.service_variables import make_service_variables
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
-# (kind "configmaps" or "secrets", namespace, name) > the document, or None when it does not exist.
-Lookup = Callable[[str, str, str], Awaitable[dict[str, Any] | None]]
-
-_MASTER_SERVICES: Final = frozenset({"kubernetes"})
 _ENV_NAME: Final = re.compile(r"[^=\x00]+")
 
 
-class ConfigError(Exception):
-    """The container cannot be configured (CreateContainerConfigError); the text is for the user."""
+@dataclass(frozen=True, slots=True)
+class EnvironmentSources:
+    """Where values come from that the pod's spec only refers to."""
+
+    get_object: ObjectLookup
+    fields: NodeFields
+    allocatable: dict[str, Quantity]
 
 
-async def make(
-    pod: Pod,
-    container: Container,
-    *,
-    services: Iterable[dict[str, Any]],
-    lookup: Lookup,
-    runtime: Mapping[str, Any],
-    allocatable: dict[str, Quantity],
+async def make_environment_variables(
+    pod: Pod, container: Container, *, services: Iterable[JsonObject], sources: EnvironmentSources
 ) -> dict[str, str]:
-    """Names and values; service variables are weakest, ``env`` is strongest."""
-    links = pod["spec"].get("enableServiceLinks")
+    """Names and values: ``env`` wins over ``envFrom``, that over services. Raises ContainerConfigError."""
+    links = pod.spec.enable_service_links
     result: dict[str, str] = {}
-    namespace = namespace_of(pod)
-    for source in container.get("envFrom") or []:
-        result |= await _from_source(namespace, source, lookup)
-    service_env = service_variables(services, namespace, links=links is None or bool(links))
-    known = dict(service_env)
-    for entry in container.get("env") or []:
-        name = str(entry["name"])
-        if entry.get("value"):
-            value: str | None = expand(str(entry["value"]), {**known, **result})
-        elif entry.get("valueFrom"):
-            value = await _value_from(pod, container, entry["valueFrom"], lookup, runtime, allocatable)
+    namespace = pod.metadata.namespace
+    for source in container.env_from:
+        result |= await _read_all_keys(namespace, source, sources.get_object)
+    service_variables = make_service_variables(services, namespace, links=links is None or links)
+    for variable in container.env:
+        if variable.value:
+            value: str | None = expand(variable.value, {**service_variables, **result})
+        elif variable.value_from is not None:
+            value = await _read_value(pod, container, variable.value_from, sources)
         else:
             value = ""
         if value is not None:
-            result[name] = value
-    return {**{key: text for key, text in service_env.items() if key not in result}, **result}
+            result[variable.name] = value
+    return {**{key: text for key, text in service_variables.items() if key not in result}, **result}
 
 
-async def _from_source(namespace: str, source: dict[str, Any], lookup: Lookup) -> dict[str, str]:
-    if ref := source.get("configMapRef"):
-        kind, told = "configmaps", "configmap"
+async def _read_all_keys(namespace: str, source: EnvFromSource, get_object: ObjectLookup) -> dict[str, str]:
+    if (reference := source.config_map_ref) is not None:
+        resource, kind = "configmaps", "configmap"
     else:
-        ref, kind, told = source.get("secretRef") or {}, "secrets", "secret"
-    found = await lookup(kind, namespace, ref.get("name", ""))
+        reference, resource, kind = source.secret_ref, "secrets", "secret"
+    name = reference.name if reference is not None else ""
+    found = await get_object(resource, namespace, name)
     if found is None:
-        if ref.get("optional"):
+        if reference is not None and reference.optional:
             return {}
-        raise ConfigError(f'{told} "{ref.get("name", "")}" not found')
-    prefix = source.get("prefix") or ""
+        raise ContainerConfigError(f'{kind} "{name}" not found')
     values = {
-        key: _decoded(text) if kind == "secrets" else str(text)
+        source.prefix + key: _decode(text) if resource == "secrets" else str(text)
         for key, text in (found.get("data") or {}).items()
     }
-    return {prefix + key: text for key, text in values.items() if _ENV_NAME.fullmatch(prefix + key)}
+    return {key: text for key, text in values.items() if _ENV_NAME.fullmatch(key)}
 
 
-async def _value_from(
-    pod: Pod,
-    container: Container,
-    source: dict[str, Any],
-    lookup: Lookup,
-    runtime: Mapping[str, Any],
-    allocatable: dict[str, Quantity],
+async def _read_value(
+    pod: Pod, container: Container, source: EnvVarSource, sources: EnvironmentSources
 ) -> str | None:
-    if ref := source.get("fieldRef"):
+    namespace = pod.metadata.namespace
+    if source.field_ref is not None:
         try:
-            return field_path.value(pod, ref["fieldPath"], runtime)
+            return field_path.render_field(pod, source.field_ref.field_path, sources.fields)
         except field_path.UnsupportedFieldError as error:
-            raise ConfigError(str(error)) from error
-    if ref := source.get("resourceFieldRef"):
-        wanted = ref.get("containerName") or container["name"]
-        units = [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
-        unit = next((item for item in units if item["name"] == wanted), container)
-        return resources.resource_field(unit, ref, allocatable)
-    if ref := source.get("configMapKeyRef"):
-        return await _key(namespace_of(pod), "configmaps", "ConfigMap", ref, lookup)
-    if ref := source.get("secretKeyRef"):
-        return await _key(namespace_of(pod), "secrets", "Secret", ref, lookup)
-    raise ConfigError("environment source not supported")
+            raise ContainerConfigError(str(error)) from error
+    if (selector := source.resource_field_ref) is not None:
+        name = selector.container_name or container.name
+        containers = [*pod.spec.init_containers, *pod.spec.containers]
+        named = next((item for item in containers if item.name == name), container)
+        return resources.render_resource_field(named, selector, sources.allocatable)
+    if source.config_map_key_ref is not None:
+        key = source.config_map_key_ref
+        return await _read_key(namespace, "configmaps", "ConfigMap", key, sources.get_object)
+    if source.secret_key_ref is not None:
+        return await _read_key(namespace, "secrets", "Secret", source.secret_key_ref, sources.get_object)
+    raise ContainerConfigError("environment source not supported")
 
 
-async def _key(namespace: str, kind: str, told: str, ref: dict[str, Any], lookup: Lookup) -> str | None:
-    name, key = ref.get("name", ""), ref.get("key", "")
-    found = await lookup(kind, namespace, name)
+async def _read_key(
+    namespace: str, resource: str, kind: str, selector: KeySelector, get_object: ObjectLookup
+) -> str | None:
+    """None for an optional key that does not exist."""
+    name, key = selector.name, selector.key
+    found = await get_object(resource, namespace, name)
     if found is None:
-        if ref.get("optional"):
+        if selector.optional:
             return None
-        raise ConfigError(f'{told.lower()} "{name}" not found')
+        raise ContainerConfigError(f'{kind.lower()} "{name}" not found')
     data = found.get("data") or {}
     if key not in data:
-        if ref.get("optional"):
+        if selector.optional:
             return None
-        raise ConfigError(f"couldn't find key {key} in {told} {namespace}/{name}")
-    return _decoded(data[key]) if kind == "secrets" else str(data[key])
+        raise ContainerConfigError(f"couldn't find key {key} in {kind} {namespace}/{name}")
+    return _decode(data[key]) if resource == "secrets" else str(data[key])
 
 
-def _decoded(text: str) -> str:
+def _decode(text: str) -> str:
     return base64.b64decode(text).decode(errors="replace")
-
-
-def service_variables(services: Iterable[dict[str, Any]], namespace: str, *, links: bool) -> dict[str, str]:
-    """The variables of Docker links for services with a cluster IP (pkg/kubelet/envvars)."""
-    chosen: dict[str, dict[str, Any]] = {}
-    for service in services:
-        meta = service["metadata"]
-        address = service["spec"].get("clusterIP")
-        if not address or address == "None":
-            continue
-        if meta["namespace"] == "default" and meta["name"] in _MASTER_SERVICES:
-            chosen.setdefault(meta["name"], service)
-        elif links and meta["namespace"] == namespace:
-            chosen[meta["name"]] = service
-    result: dict[str, str] = {}
-    for service in sorted(chosen.values(), key=lambda item: str(item["metadata"]["name"])):
-        result |= _of_service(service)
-    return result
-
-
-def _of_service(service: dict[str, Any]) -> dict[str, str]:
-    prefix = _name(service["metadata"]["name"])
-    address, ports = service["spec"]["clusterIP"], service["spec"].get("ports") or []
-    if not ports:
-        return {}
-    host = f"[{address}]" if ":" in address else address
-    result = {f"{prefix}_SERVICE_HOST": address, f"{prefix}_SERVICE_PORT": str(ports[0]["port"])}
-    for port in ports:
-        if port.get("name"):
-            result[f"{prefix}_SERVICE_PORT_{_name(port['name'])}"] = str(port["port"])
-    first = ports[0]
-    result[f"{prefix}_PORT"] = f"{first.get('protocol', 'TCP').lower()}://{host}:{first['port']}"
-    for port in ports:
-        protocol = port.get("protocol", "TCP")
-        base = f"{prefix}_PORT_{port['port']}_{protocol}"
-        result |= {
-            base: f"{protocol.lower()}://{host}:{port['port']}",
-            f"{base}_PROTO": protocol.lower(),
-            f"{base}_PORT": str(port["port"]),
-            f"{base}_ADDR": address,
-        }
-    return result
-
-
-def _name(text: str) -> str:
-    return text.upper().replace("-", "_")

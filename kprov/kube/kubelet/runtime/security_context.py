@@ -1,10 +1,11 @@
-"""Security contexts of pods and containers as the runtime wants them."""
+"""Security contexts of sandboxes and containers in the form of the CRI."""
 
 from typing import Any, Final
 
+from kprov.kube.api.core import Container, Pod
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
-from kprov.kube.kubelet.pods.pod_queries import Container, Pod, all_containers, told, uses_host_network
-from kprov.kube.kubelet.runtime.environment import ConfigError
+from kprov.kube.kubelet.errors import ContainerConfigError
+from kprov.kube.kubelet.pods.pod_queries import format_pod, list_containers
 
 _MASKED: Final = (
     "/proc/asound",
@@ -23,13 +24,13 @@ _MASKED: Final = (
 _READ_ONLY: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
-def _pod_context(pod: Pod) -> dict[str, Any]:
-    return pod["spec"].get("securityContext") or {}
+def _get_pod_context(pod: Pod) -> dict[str, Any]:
+    return pod.spec.security_context or {}
 
 
-def effective(pod: Pod, container: Container) -> dict[str, Any]:
-    """The container's settings over those the pod sets for all."""
-    own, shared = container.get("securityContext") or {}, _pod_context(pod)
+def merge_contexts(pod: Pod, container: Container) -> dict[str, Any]:
+    """The container's settings, and the pod's where the container has none."""
+    own, shared = container.security_context or {}, _get_pod_context(pod)
     fields = (
         "runAsUser",
         "runAsGroup",
@@ -43,35 +44,35 @@ def effective(pod: Pod, container: Container) -> dict[str, Any]:
 
 
 def is_privileged(container: Container) -> bool:
-    return bool((container.get("securityContext") or {}).get("privileged"))
+    return bool((container.security_context or {}).get("privileged"))
 
 
-def supplemental_groups(pod: Pod) -> list[int]:
-    context = _pod_context(pod)
+def list_supplemental_groups(pod: Pod) -> list[int]:
+    context = _get_pod_context(pod)
     groups = [int(context["fsGroup"])] if context.get("fsGroup") is not None else []
     return list(dict.fromkeys([*groups, *(context.get("supplementalGroups") or [])]))
 
 
-def namespaces(pod: Pod, container: Container | None = None, target: str = "") -> pb.NamespaceOption:
-    """The sandbox's namespaces, or a container's; ``target`` is the id an ephemeral container looks into."""
-    spec = pod["spec"]
-    if spec.get("hostPID"):
+def make_namespaces(pod: Pod, container: Container | None = None, target: str = "") -> pb.NamespaceOption:
+    """Namespaces of the sandbox or of a container. ``target``: the id of an ephemeral container's target."""
+    spec = pod.spec
+    if spec.host_pid:
         pid = pb.NODE
-    elif spec.get("shareProcessNamespace"):
+    elif spec.share_process_namespace:
         pid = pb.POD
     else:
         pid = pb.CONTAINER
     if container is not None and target and pid == pb.CONTAINER:
         pid = pb.TARGET
     return pb.NamespaceOption(
-        network=pb.NODE if uses_host_network(pod) else pb.POD,
+        network=pb.NODE if spec.host_network else pb.POD,
         pid=pid,
-        ipc=pb.NODE if spec.get("hostIPC") else pb.POD,
+        ipc=pb.NODE if spec.host_ipc else pb.POD,
         target_id=target if pid == pb.TARGET else "",
     )
 
 
-def _seccomp(profile: dict[str, Any] | None, *, default: bool, root: str) -> pb.SecurityProfile:
+def _make_seccomp(profile: dict[str, Any] | None, *, default: bool, root: str) -> pb.SecurityProfile:
     kind = (profile or {}).get("type") or ("RuntimeDefault" if default else "Unconfined")
     if kind == "Localhost":
         path = f"{root}/seccomp/{(profile or {}).get('localhostProfile', '')}"
@@ -81,7 +82,7 @@ def _seccomp(profile: dict[str, Any] | None, *, default: bool, root: str) -> pb.
     return pb.SecurityProfile(profile_type=pb.SecurityProfile.Unconfined)
 
 
-def _apparmor(profile: dict[str, Any] | None) -> pb.SecurityProfile | None:
+def _make_apparmor(profile: dict[str, Any] | None) -> pb.SecurityProfile | None:
     if not profile:
         return None
     kinds = {"RuntimeDefault": pb.SecurityProfile.RuntimeDefault, "Localhost": pb.SecurityProfile.Localhost}
@@ -89,14 +90,14 @@ def _apparmor(profile: dict[str, Any] | None) -> pb.SecurityProfile | None:
     return pb.SecurityProfile(profile_type=kind, localhost_ref=profile.get("localhostProfile") or "")
 
 
-def sandbox(pod: Pod, *, root: str) -> pb.LinuxSandboxSecurityContext:
-    shared = _pod_context(pod)
+def make_sandbox_context(pod: Pod, *, root: str) -> pb.LinuxSandboxSecurityContext:
+    shared = _get_pod_context(pod)
     context = pb.LinuxSandboxSecurityContext(
-        namespace_options=namespaces(pod),
-        privileged=any(is_privileged(container) for container in all_containers(pod)),
-        # The sandbox's own process needs nothing, whatever the pod says.
-        seccomp=_seccomp({"type": "RuntimeDefault"}, default=True, root=root),
-        supplemental_groups=supplemental_groups(pod),
+        namespace_options=make_namespaces(pod),
+        privileged=any(is_privileged(container) for container in list_containers(pod)),
+        # The sandbox's own process needs no privileges, whatever the pod says.
+        seccomp=_make_seccomp({"type": "RuntimeDefault"}, default=True, root=root),
+        supplemental_groups=list_supplemental_groups(pod),
     )
     if context.privileged:
         context.seccomp.CopyFrom(pb.SecurityProfile(profile_type=pb.SecurityProfile.Unconfined))
@@ -108,40 +109,40 @@ def sandbox(pod: Pod, *, root: str) -> pb.LinuxSandboxSecurityContext:
 
 
 def verify_non_root(pod: Pod, container: Container, image: pb.Image) -> None:
-    """Raises ConfigError when runAsNonRoot is asked for and the user is, or may be, root."""
-    context = effective(pod, container)
+    """Raises ContainerConfigError if runAsNonRoot is set and the user is, or may be, root."""
+    context = merge_contexts(pod, container)
     if not context.get("runAsNonRoot"):
         return
-    where = f'(pod: "{told(pod)}", container: {container["name"]})'
+    where = f'(pod: "{format_pod(pod)}", container: {container.name})'
     if context.get("runAsUser") is not None:
         if int(context["runAsUser"]) == 0:
-            raise ConfigError(f"container's runAsUser breaks non-root policy {where}")
+            raise ContainerConfigError(f"container's runAsUser breaks non-root policy {where}")
         return
     if image.HasField("uid"):
         if image.uid.value == 0:
-            raise ConfigError(f"container has runAsNonRoot and image will run as root {where}")
+            raise ContainerConfigError(f"container has runAsNonRoot and image will run as root {where}")
     elif image.username:
-        raise ConfigError(
+        raise ContainerConfigError(
             f"container has runAsNonRoot and image has non-numeric user ({image.username}),"
             f" cannot verify user is non-root {where}"
         )
     else:
-        raise ConfigError(f"container has runAsNonRoot and image will run as root {where}")
+        raise ContainerConfigError(f"container has runAsNonRoot and image will run as root {where}")
 
 
-def container_context(
+def make_container_context(
     pod: Pod, container: Container, image: pb.Image, *, root: str, seccomp_default: bool, target: str = ""
 ) -> pb.LinuxContainerSecurityContext:
-    context = effective(pod, container)
+    context = merge_contexts(pod, container)
     capabilities = context.get("capabilities") or {}
     result = pb.LinuxContainerSecurityContext(
-        namespace_options=namespaces(pod, container, target),
+        namespace_options=make_namespaces(pod, container, target),
         privileged=bool(context.get("privileged")),
         readonly_rootfs=bool(context.get("readOnlyRootFilesystem")),
-        supplemental_groups=supplemental_groups(pod),
+        supplemental_groups=list_supplemental_groups(pod),
         no_new_privs=context.get("allowPrivilegeEscalation") is False,
-        seccomp=_seccomp(context.get("seccompProfile"), default=seccomp_default, root=root),
-        apparmor=_apparmor(context.get("appArmorProfile")),
+        seccomp=_make_seccomp(context.get("seccompProfile"), default=seccomp_default, root=root),
+        apparmor=_make_apparmor(context.get("appArmorProfile")),
         capabilities=pb.Capability(
             add_capabilities=capabilities.get("add") or [], drop_capabilities=capabilities.get("drop") or []
         ),
@@ -151,8 +152,14 @@ def container_context(
     if context.get("procMount") != "Unmasked":
         result.masked_paths.extend(_MASKED)
         result.readonly_paths.extend(_READ_ONLY)
-    if _pod_context(pod).get("supplementalGroupsPolicy") == "Strict":
+    if _get_pod_context(pod).get("supplementalGroupsPolicy") == "Strict":
         result.supplemental_groups_policy = pb.Strict
+    _set_user(result, context, image)
+    return result
+
+
+def _set_user(result: pb.LinuxContainerSecurityContext, context: dict[str, Any], image: pb.Image) -> None:
+    """The context's user, else the image's."""
     if context.get("runAsUser") is not None:
         result.run_as_user.value = int(context["runAsUser"])
     elif image.HasField("uid"):
@@ -161,4 +168,3 @@ def container_context(
         result.run_as_username = image.username
     if context.get("runAsGroup") is not None:
         result.run_as_group.value = int(context["runAsGroup"])
-    return result

@@ -1,69 +1,75 @@
-"""The server on :10250 and its paths (pkg/kubelet/server)."""
+"""The HTTPS server on :10250 and its paths (pkg/kubelet/server)."""
 
 import asyncio
-import logging
-import ssl
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, Final
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
 
+from kprov.kube.api.core import Pod
 from kprov.kube.client import RestClient
 from kprov.kube.component_base import metrics
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
-from kprov.kube.kubelet.kubelet import Kubelet
+from kprov.kube.kubelet.cri.pod_state import ContainerState
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.pod_queries import Pod
-from kprov.kube.kubelet.server import log_answer, log_file, stats, streaming
-from kprov.kube.kubelet.server.auth import Guard
-from kprov.kube.kubelet.server.log_file import LogOptions
+from kprov.kube.kubelet.server import log_response, parameters, stats, streaming, tls
+from kprov.kube.kubelet.server.auth import KubeletAuth, get_verb, list_subresources
+from kprov.kube.kubelet.server.errors import BadRequestError, NotFoundError
+from kprov.kube.machinery.json_object import JsonObject
 
-log = logging.getLogger(__name__)
-
-_RELOAD_SECONDS: Final = 60.0
-_LARGEST_PORT: Final = 65535
 Handler = Callable[[web.BaseRequest, list[str]], Awaitable[web.StreamResponse]]
 
 
-class NotFoundError(Exception):
-    """Answered with 404; the text is the body."""
+class PodSource(Protocol):
+    """What the server reads of the pods (the kubelet)."""
 
+    def list_documents(self) -> list[JsonObject]: ...
 
-class BadRequestError(Exception):
-    """Answered with 400; the text is the body."""
+    def has_pod(self, uid: str) -> bool: ...
+
+    def find_pod(self, namespace: str, name: str) -> Pod | None: ...
+
+    def get_container_status(self, uid: str, name: str) -> JsonObject | None: ...
+
+    def get_waiting_reason(self, uid: str, name: str) -> str: ...
 
 
 class KubeletServer:
     def __init__(
-        self, config: KubeletConfig, kubelet: Kubelet, cri: CriClient, client: RestClient | None
+        self,
+        config: KubeletConfiguration,
+        pods: PodSource,
+        cri: CriClient,
+        client: RestClient | None,
     ) -> None:
         self._config = config
-        self._kubelet = kubelet
+        self._pods = pods
         self._cri = cri
-        self._guard = Guard(config, client)
+        self._auth = KubeletAuth(config, client)
         self._runner: web.AppRunner | None = None
         self._reload: asyncio.Task[None] | None = None
-        self._handlers: dict[str, Handler] = {
-            "healthz": self._healthz,
-            "pods": self._pods,
-            "runningpods": self._pods,
-            "containerLogs": self._container_logs,
-            "exec": self._exec,
-            "attach": self._attach,
-            "portForward": self._port_forward,
-            "stats": self._stats,
-            "metrics": self._metrics,
-            "configz": self._configz,
+        # The first part of the path > its handler
+        self._handlers: Mapping[str, Handler] = {
+            "healthz": self._handle_healthz,
+            "pods": self._handle_pods,
+            "runningpods": self._handle_pods,
+            "containerLogs": self._handle_container_logs,
+            "exec": self._handle_exec,
+            "attach": self._handle_attach,
+            "portForward": self._handle_port_forward,
+            "stats": self._handle_stats,
+            "metrics": self._handle_metrics,
+            "configz": self._handle_configz,
         }
 
     async def start(self) -> None:
-        """Listen. OSError: the port is taken or the certificate cannot be read."""
-        context = self._context()
+        """Listen. OSError: the port is in use or the certificate cannot be read."""
+        context = tls.make_context(self._config)
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         app.on_response_prepare.append(_remove_server_header)
@@ -74,7 +80,9 @@ class KubeletServer:
         )
         await site.start()
         if context is not None:
-            self._reload = asyncio.get_running_loop().create_task(self._follow_certificate(context))
+            self._reload = asyncio.get_running_loop().create_task(
+                tls.reload_certificate(context, self._config)
+            )
 
     async def stop(self) -> None:
         if self._reload is not None:
@@ -82,43 +90,14 @@ class KubeletServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _context(self) -> ssl.SSLContext | None:
-        config = self._config
-        if not config.tls_cert_file:
-            log.warning("no tlsCertFile: the server speaks plain HTTP")
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(config.tls_cert_file, config.tls_private_key_file)
-        if config.client_ca_file:
-            context.load_verify_locations(config.client_ca_file)
-            context.verify_mode = ssl.CERT_OPTIONAL
-        return context
-
-    async def _follow_certificate(self, context: ssl.SSLContext) -> None:
-        """New connections get a renewed certificate without a restart."""
-        files = [Path(self._config.tls_cert_file), Path(self._config.tls_private_key_file)]
-        seen = [file.stat().st_mtime_ns for file in files]
-        while True:
-            await asyncio.sleep(_RELOAD_SECONDS)
-            try:
-                now = [file.stat().st_mtime_ns for file in files]
-                if now != seen:
-                    context.load_cert_chain(files[0], files[1])
-                    seen = now
-            except (OSError, ssl.SSLError) as error:
-                log.warning("the renewed certificate cannot be used yet: %s", error)
-
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
-        user = await self._guard.authenticate(certificate, request.headers.get("Authorization", ""))
+        user = await self._auth.authenticate(certificate, request.headers.get("Authorization", ""))
         if user is None:
             return web.Response(status=401, text="Unauthorized")
-        if not await self._guard.authorize(user, request.method, request.path):
-            from kprov.kube.kubelet.server.auth import subresource
-
-            part = subresource(request.path)[-1]
-            verb = {"POST": "create", "PUT": "update", "DELETE": "delete"}.get(request.method, "get")
+        if not await self._auth.authorize(user, request.method, request.path):
+            part = list_subresources(request.path)[-1]
+            verb = get_verb(request.method)
             text = f"Forbidden (user={user.name}, verb={verb}, resource=nodes, subresource(s)=[{part}])\n"
             return web.Response(status=403, text=text)
         parts = [part for part in request.path.split("/") if part]
@@ -134,105 +113,97 @@ class KubeletServer:
         except RuntimeFailure as failure:
             return web.Response(status=500, text=f"{failure}\n")
 
-    async def _healthz(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
+    async def _handle_healthz(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
         return web.Response(text="ok")
 
-    async def _configz(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
-        import dataclasses
+    async def _handle_configz(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
+        return _make_json_response({"kubeletconfig": dataclasses.asdict(self._config)})
 
-        return _json({"kubeletconfig": dataclasses.asdict(self._config)})
+    async def _handle_pods(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
+        documents = self._pods.list_documents()
+        return _make_json_response(
+            {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": documents}
+        )
 
-    async def _pods(self, _: web.BaseRequest, __: list[str]) -> web.StreamResponse:
-        return _json({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self._kubelet.pods()})
-
-    async def _stats(self, _: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_stats(self, _: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if parts[:1] != ["summary"]:
             raise NotFoundError("404 page not found")
-        return _json(await stats.summary(self._config, self._cri, self._kubelet.pods()))
+        documents = self._pods.list_documents()
+        return _make_json_response(await stats.make_summary(self._config, self._cri, documents))
 
-    async def _metrics(self, _: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_metrics(self, _: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if parts == ["resource"]:
-            body = await stats.resource_metrics(self._cri)
+            body = await stats.render_resource_metrics(self._cri)
         elif not parts:
             body = metrics.render()
         else:
             body = b""
         return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
-    async def _container_logs(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_container_logs(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if len(parts) != 3:
             raise BadRequestError("expected /containerLogs/NAMESPACE/POD/CONTAINER")
-        query = request.query
-        options = LogOptions(
-            follow=_flag(query.get("follow")),
-            tail=int(query["tailLines"]) if query.get("tailLines") else None,
-            since=log_file.since_seconds(query.get("sinceSeconds"), query.get("sinceTime")),
-            timestamps=_flag(query.get("timestamps")),
-            limit=int(query["limitBytes"]) if query.get("limitBytes") else None,
-            stream=query.get("stream") or "All",
-        )
-        pod = self._pod(parts[0], parts[1])
-        status = await self._logged(pod, parts[2], previous=_flag(query.get("previous")))
+        options = parameters.read_log_options(request)
+        pod, name = self._find_pod(parts[0], parts[1]), parts[2]
+        previous = parameters.read_flag(request.query.get("previous"))
+        container = await self._find_container_with_log(pod, name, previous=previous)
 
         def is_running() -> bool | None:
-            found = self._kubelet.container_status(pod_queries.uid_of(pod), parts[2])
-            if found is None:
-                return self._kubelet.pod(pod_queries.uid_of(pod)) is not None
-            same = found.get("containerID", "").endswith(status.id)
-            return same and bool(found["state"].get("running"))
+            status = self._pods.get_container_status(pod.metadata.uid, name)
+            if status is None:
+                return self._pods.has_pod(pod.metadata.uid)
+            is_same = status.get("containerID", "").endswith(container.id)
+            return is_same and bool(status["state"].get("running"))
 
         try:
-            return await log_answer.answer(request, status.log_path, options, is_running)
+            return await log_response.send_log(request, container.log_path, options, is_running)
         except FileNotFoundError as error:
-            text = f'failed to try resolving symlinks in path "{status.log_path}": no such file or directory'
+            path = container.log_path
+            text = f'failed to try resolving symlinks in path "{path}": no such file or directory'
             raise NotFoundError(text) from error
 
-    async def _logged(self, pod: Pod, name: str, *, previous: bool) -> pod_state.ContainerStatus:
-        """The container whose log is asked for, or BadRequestError in upstream's words."""
+    async def _find_container_with_log(self, pod: Pod, name: str, *, previous: bool) -> ContainerState:
+        """The newest container that has started, or the one before. The errors are upstream's."""
         if pod_queries.find_container(pod, name) is None:
-            raise NotFoundError(f'container "{name}" not found in pod "{pod_queries.name_of(pod)}"')
-        state = await pod_state.read(self._cri, pod_queries.uid_of(pod))
-        mine = [item for item in state.containers if item.name == name]
-        begun = [item for item in mine if item.state != pod_state.CREATED]
+            raise NotFoundError(f'container "{name}" not found in pod "{pod.metadata.name}"')
+        state = await pod_state.read_pod_state(self._cri, pod.metadata.uid)
+        started = [item for item in state.containers if item.name == name and item.state != pod_state.CREATED]
         if previous:
-            if len(begun) < 2:
-                text = f'previous terminated container "{name}" in pod "{pod_queries.name_of(pod)}" not found'
+            if len(started) < 2:
+                text = f'previous terminated container "{name}" in pod "{pod.metadata.name}" not found'
                 raise BadRequestError(text)
-            return begun[1]
-        if not begun:
-            why = self._kubelet.waiting_reason(pod_queries.uid_of(pod), name)
-            text = f'container "{name}" in pod "{pod_queries.name_of(pod)}" is waiting to start: {why}'
+            return started[1]
+        if not started:
+            reason = self._pods.get_waiting_reason(pod.metadata.uid, name)
+            text = f'container "{name}" in pod "{pod.metadata.name}" is waiting to start: {reason}'
             raise BadRequestError(text)
-        return begun[0]
+        return started[0]
 
-    def _pod(self, namespace: str, name: str) -> Pod:
-        pod = self._kubelet.find(namespace, name)
+    def _find_pod(self, namespace: str, name: str) -> Pod:
+        pod = self._pods.find_pod(namespace, name)
         if pod is None:
             raise NotFoundError(f'pod "{name}" does not exist')
         return pod
 
-    async def _running(self, parts: list[str]) -> str:
-        """Id of the running container named by NAMESPACE/POD[/UID]/CONTAINER."""
+    async def _find_running_container(self, parts: list[str]) -> str:
+        """Id of the running container that NAMESPACE/POD[/UID]/CONTAINER names."""
         if len(parts) not in {3, 4}:
             raise BadRequestError("expected /NAMESPACE/POD/CONTAINER")
-        pod = self._pod(parts[0], parts[1])
-        state = await pod_state.read(self._cri, pod_queries.uid_of(pod))
-        for status in state.containers:
-            if status.name == parts[-1]:
-                if status.is_running:
-                    return status.id
-                break
-        raise NotFoundError(f'container not found ("{parts[-1]}")')
+        pod = self._find_pod(parts[0], parts[1])
+        state = await pod_state.read_pod_state(self._cri, pod.metadata.uid)
+        newest = state.get_newest(parts[-1])
+        if newest is None or not newest.is_running:
+            raise NotFoundError(f'container not found ("{parts[-1]}")')
+        return newest.id
 
-    async def _exec(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
-        _require_upgrade(request)
-        container = await self._running(parts)
-        streams = _streams(request)
-        command = request.query.getall("command", [])
+    async def _handle_exec(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+        parameters.require_upgrade(request)
+        container_id = await self._find_running_container(parts)
+        streams = parameters.read_streams(request)
         url = await self._cri.exec_url(
             pb.ExecRequest(
-                container_id=container,
-                cmd=command,
+                container_id=container_id,
+                cmd=request.query.getall("command", []),
                 tty=streams["tty"],
                 stdin=streams["stdin"],
                 stdout=streams["stdout"],
@@ -241,13 +212,13 @@ class KubeletServer:
         )
         return await streaming.remote_command(request, url, **streams)
 
-    async def _attach(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
-        _require_upgrade(request)
-        container = await self._running(parts)
-        streams = _streams(request)
+    async def _handle_attach(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+        parameters.require_upgrade(request)
+        container_id = await self._find_running_container(parts)
+        streams = parameters.read_streams(request)
         url = await self._cri.attach_url(
             pb.AttachRequest(
-                container_id=container,
+                container_id=container_id,
                 tty=streams["tty"],
                 stdin=streams["stdin"],
                 stdout=streams["stdout"],
@@ -256,13 +227,13 @@ class KubeletServer:
         )
         return await streaming.remote_command(request, url, **streams)
 
-    async def _port_forward(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _handle_port_forward(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if len(parts) not in {2, 3}:
             raise BadRequestError("expected /portForward/NAMESPACE/POD")
-        _require_upgrade(request)
-        ports = _forwarded_ports(request)
-        pod = self._pod(parts[0], parts[1])
-        state = await pod_state.read(self._cri, pod_queries.uid_of(pod))
+        parameters.require_upgrade(request)
+        ports = parameters.read_ports(request)
+        pod = self._find_pod(parts[0], parts[1])
+        state = await pod_state.read_pod_state(self._cri, pod.metadata.uid)
         if state.sandbox is None or not state.sandbox.ready:
             raise NotFoundError(f"pod {parts[1]} does not run")
         url = await self._cri.port_forward_url(state.sandbox.id, ports)
@@ -270,50 +241,9 @@ class KubeletServer:
 
 
 async def _remove_server_header(_: web.Request, response: web.StreamResponse) -> None:
-    """Nobody needs to know which Python and library answer; upstream's kubelet sends no such header."""
+    """The header would name Python and the library. Upstream's kubelet sends none."""
     response.headers.popall("Server", None)
 
 
-def _json(value: Any) -> web.Response:
+def _make_json_response(value: Any) -> web.Response:
     return web.Response(body=orjson.dumps(value), headers={"Content-Type": "application/json"})
-
-
-def _flag(text: str | None) -> bool:
-    return (text or "").lower() in {"1", "true", "t"}
-
-
-def _require_upgrade(request: web.BaseRequest) -> None:
-    if not streaming.is_upgrade(request):
-        raise BadRequestError("Upgrade request required")
-
-
-def _forwarded_ports(request: web.BaseRequest) -> list[int]:
-    """The ports that a WebSocket's channels stand for; SPDY clients name the port of each stream there."""
-    if not streaming.is_websocket(request) or streaming.offers_subprotocol(request, streaming.TUNNEL):
-        return []
-    given = ",".join(request.query.getall("port", []))
-    if not given:
-        raise BadRequestError('query parameter "port" is required')
-    ports = given.split(",")
-    for port in ports:
-        if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _LARGEST_PORT):
-            raise BadRequestError(f'unable to parse "{port}" as a port')
-    return [int(port) for port in ports]
-
-
-def _streams(request: web.BaseRequest) -> dict[str, bool]:
-    """Kubelet's names (input, output, error) and the API server's (stdin, stdout, stderr)."""
-    query = request.query
-
-    def wanted(*names: str) -> bool:
-        return any(_flag(query.get(name)) for name in names)
-
-    streams = {
-        "stdin": wanted("input", "stdin"),
-        "stdout": wanted("output", "stdout"),
-        "stderr": wanted("error", "stderr"),
-        "tty": wanted("tty"),
-    }
-    if not any(streams[name] for name in ("stdin", "stdout", "stderr")):
-        raise BadRequestError("you must specify at least 1 of stdin, stdout, stderr")
-    return streams

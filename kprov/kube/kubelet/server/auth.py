@@ -1,4 +1,4 @@
-"""Who asks the kubelet, and may they: client certificates, tokens, SubjectAccessReview (server/auth.go)."""
+"""Authentication (certificates, tokens) and authorization (SubjectAccessReview) of requests."""
 
 import hashlib
 import logging
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kprov.kube.client import ClientError, RestClient
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ class User:
 ANONYMOUS: Final = User("system:anonymous", ("system:unauthenticated",))
 
 
-def subresource(path: str) -> list[str]:
-    """Of ``nodes``, the finest first: any that is allowed is enough."""
+def list_subresources(path: str) -> list[str]:
+    """The subresources of ``nodes`` that a path needs. Permission for one of them is enough."""
     if path.startswith("/stats"):
         return ["stats"]
     if path.startswith("/metrics"):
@@ -53,22 +53,26 @@ def subresource(path: str) -> list[str]:
     return ["proxy"]
 
 
-class Guard:
-    def __init__(self, config: KubeletConfig, client: RestClient | None) -> None:
+def get_verb(method: str) -> str:
+    return _VERBS.get(method, "")
+
+
+class KubeletAuth:
+    def __init__(self, config: KubeletConfiguration, client: RestClient | None) -> None:
         self._config = config
         self._client = client
         self._tokens: dict[str, tuple[float, User | None]] = {}
         self._decisions: dict[tuple[str, tuple[str, ...], str, str], tuple[float, bool]] = {}
 
     async def authenticate(self, certificate: dict[str, Any] | None, authorization: str) -> User | None:
-        """``certificate`` as ssl gives a verified one. None: unknown."""
+        """``certificate`` as ssl returns a verified one. None: the request is not authenticated."""
         if certificate:
-            return _of_certificate(certificate)
+            return _read_user(certificate)
         if authorization.lower().startswith("bearer ") and self._config.webhook_authentication:
-            return await self._of_token(authorization[7:].strip())
+            return await self._authenticate_token(authorization[7:].strip())
         return ANONYMOUS if self._config.anonymous else None
 
-    async def _of_token(self, token: str) -> User | None:
+    async def _authenticate_token(self, token: str) -> User | None:
         key = hashlib.sha256(token.encode()).hexdigest()
         known = self._tokens.get(key)
         if known is not None and known[0] > time.monotonic():
@@ -83,7 +87,7 @@ class Guard:
         try:
             answer = await self._client.resource("authentication.k8s.io", "v1", "tokenreviews").create(review)
         except ClientError as error:
-            log.warning("a token could not be reviewed: %s", error)
+            log.warning("reviewing a token: %s", error)
             return None
         status, user = answer.get("status") or {}, None
         if status.get("authenticated"):
@@ -94,19 +98,19 @@ class Guard:
                 found.get("uid", ""),
                 found.get("extra") or {},
             )
-        _remember(self._tokens, key, (time.monotonic() + _TOKEN_TTL, user))
+        _store(self._tokens, key, (time.monotonic() + _TOKEN_TTL, user))
         return user
 
     async def authorize(self, user: User, method: str, path: str) -> bool:
         if self._config.authorization_mode == "AlwaysAllow":
             return True
-        verb = _VERBS.get(method, "")
-        for part in subresource(path):
-            if await self._review(user, verb, part):
+        verb = get_verb(method)
+        for part in list_subresources(path):
+            if await self._review_access(user, verb, part):
                 return True
         return False
 
-    async def _review(self, user: User, verb: str, part: str) -> bool:
+    async def _review_access(self, user: User, verb: str, part: str) -> bool:
         key = (user.name, user.groups, verb, part)
         known = self._decisions.get(key)
         if known is not None and known[0] > time.monotonic():
@@ -135,23 +139,23 @@ class Guard:
                 review
             )
         except ClientError as error:
-            log.warning("access of %s could not be reviewed: %s", user.name, error)
-            # What was allowed a moment ago stays so while the API server is away.
+            log.warning("reviewing the access of %s: %s", user.name, error)
+            # The last decision holds while the API server cannot be reached.
             return known is not None and known[1]
         allowed = bool((answer.get("status") or {}).get("allowed"))
         lifetime = self._config.authorized_ttl if allowed else self._config.unauthorized_ttl
-        _remember(self._decisions, key, (time.monotonic() + lifetime, allowed))
+        _store(self._decisions, key, (time.monotonic() + lifetime, allowed))
         return allowed
 
 
-def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
+def _store(cache: dict[Any, Any], key: Any, value: Any) -> None:
     cache.pop(key, None)
     while len(cache) >= _CACHE_SIZE:
         del cache[next(iter(cache))]
     cache[key] = value
 
 
-def _of_certificate(certificate: dict[str, Any]) -> User:
+def _read_user(certificate: dict[str, Any]) -> User:
     name, groups = "", ["system:authenticated"]
     for part in certificate.get("subject", ()):
         for key, value in part:

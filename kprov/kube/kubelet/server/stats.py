@@ -4,31 +4,31 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.node import info
-from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.pod_queries import Pod
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 
 
-async def summary(config: KubeletConfig, cri: CriClient, known: Sequence[Pod]) -> dict[str, Any]:
-    """stats/v1alpha1 Summary, the parts that metrics-server and kubectl top read."""
+async def make_summary(
+    config: KubeletConfiguration, cri: CriClient, pods: Sequence[JsonObject]
+) -> JsonObject:
+    """stats/v1alpha1 Summary: the parts that metrics-server and kubectl top read. ``pods``: documents."""
     usage: dict[str, list[pb.ContainerStats]] = {}
     for item in await cri.list_container_stats():
         usage.setdefault(item.attributes.labels.get(pod_state.POD_UID, ""), []).append(item)
     now = timestamps.now()
-    total, available = info.memory()
-    size, free, inodes, free_inodes = info.disk(config.root_dir)
+    total, available = info.read_memory()
+    size, free, inodes, free_inodes = info.read_disk(config.root_dir)
     return {
         "node": {
             "nodeName": config.node_name,
-            "startTime": _boot_time(),
-            "cpu": {"time": now, "usageCoreNanoSeconds": _cpu_nanoseconds()},
+            "startTime": _read_boot_time(),
+            "cpu": {"time": now, "usageCoreNanoSeconds": _read_cpu_nanoseconds()},
             "memory": {
                 "time": now,
                 "availableBytes": available,
@@ -45,59 +45,56 @@ async def summary(config: KubeletConfig, cri: CriClient, known: Sequence[Pod]) -
                 "inodesUsed": inodes - free_inodes,
             },
         },
-        "pods": [_pod(pod, usage.get(pod_queries.uid_of(pod), [])) for pod in known],
+        "pods": [_make_pod_stats(pod, usage.get(pod["metadata"]["uid"], [])) for pod in pods],
     }
 
 
-def _pod(pod: Pod, items: list[pb.ContainerStats]) -> dict[str, Any]:
-    containers = [_container(item) for item in items]
+def _make_pod_stats(pod: JsonObject, items: list[pb.ContainerStats]) -> JsonObject:
+    meta = pod["metadata"]
+    containers = [_make_container_stats(item) for item in items]
     return {
-        "podRef": {
-            "name": pod_queries.name_of(pod),
-            "namespace": pod_queries.namespace_of(pod),
-            "uid": pod_queries.uid_of(pod),
-        },
+        "podRef": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
         "startTime": (pod.get("status") or {}).get("startTime"),
         "containers": containers,
-        "cpu": _sum(containers, "cpu", ("usageNanoCores", "usageCoreNanoSeconds")),
-        "memory": _sum(containers, "memory", ("workingSetBytes", "usageBytes", "rssBytes")),
+        "cpu": _sum_fields(containers, "cpu", ("usageNanoCores", "usageCoreNanoSeconds")),
+        "memory": _sum_fields(containers, "memory", ("workingSetBytes", "usageBytes", "rssBytes")),
     }
 
 
-def _sum(containers: list[dict[str, Any]], group: str, names: tuple[str, ...]) -> dict[str, Any]:
-    total: dict[str, Any] = {"time": timestamps.now()}
+def _sum_fields(containers: list[JsonObject], group: str, names: tuple[str, ...]) -> JsonObject:
+    total: JsonObject = {"time": timestamps.now()}
     return total | {name: sum(item[group].get(name, 0) for item in containers) for name in names}
 
 
-def _container(item: pb.ContainerStats) -> dict[str, Any]:
+def _make_container_stats(item: pb.ContainerStats) -> JsonObject:
     return {
         "name": item.attributes.metadata.name,
         "startTime": None,
         "cpu": {
-            "time": _time(item.cpu.timestamp),
+            "time": _render_time(item.cpu.timestamp),
             "usageNanoCores": item.cpu.usage_nano_cores.value,
             "usageCoreNanoSeconds": item.cpu.usage_core_nano_seconds.value,
         },
         "memory": {
-            "time": _time(item.memory.timestamp),
+            "time": _render_time(item.memory.timestamp),
             "workingSetBytes": item.memory.working_set_bytes.value,
             "usageBytes": item.memory.usage_bytes.value,
             "rssBytes": item.memory.rss_bytes.value,
         },
         "rootfs": {
-            "time": _time(item.writable_layer.timestamp),
+            "time": _render_time(item.writable_layer.timestamp),
             "usedBytes": item.writable_layer.used_bytes.value,
             "inodesUsed": item.writable_layer.inodes_used.value,
         },
     }
 
 
-async def resource_metrics(cri: CriClient) -> bytes:
+async def render_resource_metrics(cri: CriClient) -> bytes:
     """The metrics that metrics-server reads."""
-    total, available = info.memory()
+    total, available = info.read_memory()
     lines = [
         "# TYPE node_cpu_usage_seconds_total counter",
-        f"node_cpu_usage_seconds_total {_cpu_nanoseconds() / 1e9}",
+        f"node_cpu_usage_seconds_total {_read_cpu_nanoseconds() / 1e9}",
         "# TYPE node_memory_working_set_bytes gauge",
         f"node_memory_working_set_bytes {total - available}",
     ]
@@ -115,7 +112,7 @@ async def resource_metrics(cri: CriClient) -> bytes:
     return ("\n".join([*lines, *cpu, *memory]) + "\n").encode()
 
 
-def _cpu_nanoseconds() -> int:
+def _read_cpu_nanoseconds() -> int:
     """Time in which any CPU was busy, since boot."""
     values = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
     ticks = [int(value) for value in values]
@@ -123,10 +120,10 @@ def _cpu_nanoseconds() -> int:
     return busy * 10_000_000
 
 
-def _boot_time() -> str:
+def _read_boot_time() -> str:
     up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
     return timestamps.show(datetime.fromtimestamp(time.time() - up, UTC))
 
 
-def _time(nanoseconds: int) -> str:
+def _render_time(nanoseconds: int) -> str:
     return timestamps.show(datetime.fromtimestamp(nanoseconds / 1e9, UTC))

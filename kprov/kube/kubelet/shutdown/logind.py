@@ -1,4 +1,4 @@
-"""systemd-logind over D-Bus: delays a shutdown and tells when one begins (org.freedesktop.login1)."""
+"""systemd-logind over D-Bus: delays shutdowns and reports them (org.freedesktop.login1)."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ _MANAGER: Final = "org.freedesktop.login1.Manager"
 _SYSTEMD: Final = "org.freedesktop.systemd1"
 _SYSTEMD_PATH: Final = "/org/freedesktop/systemd1"
 _SIGHUP: Final = 1
-#: Seconds for the bus or a service to answer.
+#: Seconds that the bus or a service has to reply.
 _TIMEOUT: Final = 10.0
 #: logind reads its configuration some time after the signal.
 _RELOAD_PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -28,7 +28,7 @@ class LogindError(Exception):
 
 
 class Logind:
-    """A connection to the bus; use it with ``async with``."""
+    """A connection to the bus, for ``async with``."""
 
     def __init__(self, address: str = "", config_file: Path = CONFIG_FILE) -> None:
         self._address = address
@@ -47,7 +47,7 @@ class Logind:
             raise LogindError(f"connecting to D-Bus: {str(error) or 'timed out'}") from error
         self._bus = bus
         self._watch = asyncio.get_running_loop().create_task(self._report_disconnect(bus))
-        bus.add_message_handler(self._received)
+        bus.add_message_handler(self._handle_message)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class Logind:
             await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
         self._signals.put_nowait(None)
 
-    def _received(self, message: Message) -> None:
+    def _handle_message(self, message: Message) -> None:
         if (
             message.message_type == MessageType.SIGNAL
             and message.interface == _MANAGER
@@ -72,19 +72,19 @@ class Logind:
             self._signals.put_nowait(bool(message.body[0]))
 
     async def shutdowns(self) -> AsyncIterator[bool]:
-        """True when a shutdown begins, False when it was cancelled. Ends with the connection."""
+        """True when a shutdown begins, False when one is cancelled. Ends with the connection."""
         while (begins := await self._signals.get()) is not None:
             yield begins
 
     async def subscribe(self) -> None:
-        """Ask for the signals that ``shutdowns`` gives."""
+        """Request the signals that ``shutdowns`` yields."""
         rule = f"type='signal',interface='{_MANAGER}',member='PrepareForShutdown',path='{_LOGIND_PATH}'"
         await self._call(
             "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", rule
         )
 
     async def inhibit(self) -> int:
-        """Delay shutdowns until the descriptor that this gives is closed."""
+        """Delay shutdowns until the returned descriptor is closed."""
         reply = await self._call(
             _LOGIND,
             _LOGIND_PATH,
@@ -98,7 +98,7 @@ class Logind:
         )
         return int(reply.unix_fds[reply.body[0]])
 
-    async def max_delay(self) -> float:
+    async def get_max_delay(self) -> float:
         """The longest time that an inhibitor may delay a shutdown, in seconds."""
         reply = await self._call(
             _LOGIND,
@@ -113,7 +113,7 @@ class Logind:
 
     async def ensure_max_delay(self, seconds: int) -> None:
         """Configure logind to allow a delay of ``seconds``. Raises LogindError, OSError."""
-        if await self.max_delay() >= seconds:
+        if await self.get_max_delay() >= seconds:
             return
         text = f"# Written by the kubelet for shutdownGracePeriod.\n[Login]\nInhibitDelayMaxSec={seconds}\n"
         await asyncio.to_thread(self._write_config, text)
@@ -128,16 +128,16 @@ class Logind:
             _SIGHUP,
         )
         for pause in _RELOAD_PAUSES:
-            if await self.max_delay() >= seconds:
+            if await self.get_max_delay() >= seconds:
                 return
             await asyncio.sleep(pause)
         raise LogindError(
-            f"logind allows a delay of {await self.max_delay():g} s, and {seconds} s are needed:"
+            f"logind allows a delay of {await self.get_max_delay():g} s, and {seconds} s are needed:"
             f" another file overrides InhibitDelayMaxSec of {self._config_file}"
         )
 
     def _write_config(self, text: str) -> None:
-        # The modes are those of other configuration, whatever the umask is.
+        # The usual modes of configuration files, whatever the umask is.
         folder = self._config_file.parent
         if not folder.exists():
             folder.mkdir(parents=True)

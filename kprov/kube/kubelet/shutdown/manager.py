@@ -1,4 +1,4 @@
-"""Holds back a shutdown of the node until its pods have ended (nodeshutdown.Manager)."""
+"""Delays a shutdown of the node until its pods have ended (nodeshutdown.Manager)."""
 
 import asyncio
 import logging
@@ -6,19 +6,19 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from kprov.kube.kubelet.events import PodEvents
+from kprov.kube.api.core import Pod
+from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.pod_queries import Pod
-from kprov.kube.kubelet.shutdown.groups import Period, group
+from kprov.kube.kubelet.shutdown.groups import ShutdownPeriod, group_pods
 from kprov.kube.kubelet.shutdown.logind import Logind, LogindError
 
 log = logging.getLogger(__name__)
 
-PROBLEM: Final = "node is shutting down"
+NOT_READY_MESSAGE: Final = "node is shutting down"
 REJECTION: Final = ("NodeShutdown", "Pod was rejected as the node is shutting down.")
 
 _MESSAGE: Final = "Pod was terminated in response to imminent node shutdown."
-#: Status of the pods that it ends.
+#: Status of the pods that a shutdown ends.
 ENDED_STATUS: Final[dict[str, Any]] = {"phase": "Failed", "reason": "Terminated", "message": _MESSAGE}
 ENDED_CONDITION: Final[dict[str, Any]] = {
     "type": "DisruptionTarget",
@@ -31,37 +31,37 @@ _MAX_RETRY: Final = 60.0
 
 
 class ShutdownManager:
-    """``is_shutting_down`` tells whether pods are rejected and the node is not ready."""
+    """While ``is_shutting_down``, the kubelet rejects pods and the node is not ready."""
 
     def __init__(
         self,
-        schedule: Sequence[Period],
+        schedule: Sequence[ShutdownPeriod],
         *,
-        active_pods: Callable[[], list[Pod]],
-        kill: Callable[[Pod, int], Awaitable[None]],
-        flush: Callable[[], Awaitable[None]],
+        list_active_pods: Callable[[], list[Pod]],
+        kill_pod: Callable[[Pod, int], Awaitable[None]],
+        send_statuses: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
-        events: PodEvents,
+        events: EventSender,
         logind: Callable[[], Logind] = Logind,
     ) -> None:
-        """``kill(pod, seconds)`` returns when the pod has ended; ``flush()`` sends the pods' last status."""
+        """``kill_pod(pod, seconds)`` returns when the pod has ended. ``send_statuses()`` sends its status."""
         self._schedule = schedule
-        self._active_pods = active_pods
-        self._kill = kill
-        self._flush = flush
+        self._list_active_pods = list_active_pods
+        self._kill_pod = kill_pod
+        self._send_statuses = send_statuses
         self._on_change = on_change
         self._events = events
         self._logind = logind
-        self._lock: int | None = None
+        self._inhibitor: int | None = None
         self.is_shutting_down = False
 
     @property
-    def seconds(self) -> int:
-        """How long a shutdown is delayed at most."""
+    def max_seconds(self) -> int:
+        """The longest delay of a shutdown."""
         return sum(period.seconds for period in self._schedule)
 
     async def run(self) -> None:
-        """Watch for shutdowns until cancelled. Returns at once when no grace period is configured."""
+        """Watch for shutdowns until cancelled. Returns immediately if no grace period is configured."""
         if not self._schedule:
             return
         pause, last = _FIRST_RETRY, ""
@@ -69,7 +69,7 @@ class ShutdownManager:
             try:
                 await self._watch()
                 pause, last = _FIRST_RETRY, ""
-                log.warning("the connection to logind ended: connecting again")
+                log.warning("the connection to logind ended, connecting again")
             except (LogindError, OSError) as error:
                 if str(error) != last:
                     log.warning("pods will not be ended before the node shuts down: %s", error)
@@ -79,47 +79,51 @@ class ShutdownManager:
 
     async def _watch(self) -> None:
         async with self._logind() as logind:
-            await logind.ensure_max_delay(self.seconds)
+            await logind.ensure_max_delay(self.max_seconds)
             await logind.subscribe()
             try:
-                self._lock = await logind.inhibit()
-                log.info("a shutdown of the node waits up to %d s for its pods to end", self.seconds)
+                self._inhibitor = await logind.inhibit()
+                log.info("a shutdown of the node waits up to %d s for its pods to end", self.max_seconds)
                 async for begins in logind.shutdowns():
                     if begins:
-                        await self._begin()
+                        await self._begin_shutdown()
                     else:
-                        self._cancel()
-                        self._release()
-                        self._lock = await logind.inhibit()
+                        self._cancel_shutdown()
+                        self._release_inhibitor()
+                        self._inhibitor = await logind.inhibit()
             finally:
-                self._release()
+                self._release_inhibitor()
 
-    async def _begin(self) -> None:
-        log.info("the node is shutting down: ending its pods")
-        self._events.node("Normal", "NodeShutdown", "Shutdown manager detected shutdown event")
+    async def _begin_shutdown(self) -> None:
+        log.info("the node is shutting down, ending its pods")
+        self._events.send_node_event("Normal", "NodeShutdown", "Shutdown manager detected shutdown event")
         self.is_shutting_down = True
         self._on_change()
         try:
             await self._end_pods()
-            await self._flush()
+            await self._send_statuses()
         finally:
-            log.info("pods have ended: the shutdown goes on")
-            self._release()
+            log.info("the shutdown of the node continues")
+            self._release_inhibitor()
 
-    def _cancel(self) -> None:
+    def _cancel_shutdown(self) -> None:
         log.info("the shutdown was cancelled")
-        self._events.node("Normal", "NodeShutdown", "Shutdown manager detected shutdown cancellation")
+        self._events.send_node_event(
+            "Normal", "NodeShutdown", "Shutdown manager detected shutdown cancellation"
+        )
         self.is_shutting_down = False
         self._on_change()
 
     async def _end_pods(self) -> None:
         """One group after the other, each within its time."""
         loop = asyncio.get_running_loop()
-        for period, members in group(self._schedule, self._active_pods()):
+        for period, members in group_pods(self._schedule, self._list_active_pods()):
             if not members:
                 continue
             kills = [
-                loop.create_task(self._end(pod, min(period.seconds, pod_queries.termination_grace(pod))))
+                loop.create_task(
+                    self._end_pod(pod, min(period.seconds, pod_queries.get_termination_grace(pod)))
+                )
                 for pod in members
             ]
             _, pending = await asyncio.wait(kills, timeout=period.seconds)
@@ -132,13 +136,13 @@ class ShutdownManager:
                     period.seconds,
                 )
 
-    async def _end(self, pod: Pod, seconds: int) -> None:
+    async def _end_pod(self, pod: Pod, seconds: int) -> None:
         try:
-            await self._kill(pod, seconds)
+            await self._kill_pod(pod, seconds)
         except Exception:
-            log.exception("ending pod %s", pod_queries.told(pod))
+            log.exception("ending pod %s", pod_queries.format_pod(pod))
 
-    def _release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+    def _release_inhibitor(self) -> None:
+        if self._inhibitor is not None:
+            os.close(self._inhibitor)
+            self._inhibitor = None

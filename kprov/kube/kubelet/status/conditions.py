@@ -1,105 +1,111 @@
-"""The pod conditions that the kubelet owns (pkg/kubelet/status/generate.go)."""
+"""The pod conditions that the kubelet sets (pkg/kubelet/status/generate.go)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from kprov.kube.api.core import Pod
 from kprov.kube.kubelet.cri.pod_state import PodState
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.pod_queries import Pod
-from kprov.kube.kubelet.runtime import pod_actions
+from kprov.kube.kubelet.runtime.pod_actions import pod_sandbox_changed
+from kprov.kube.machinery.json_object import JsonObject
 
-Condition = dict[str, Any]
-OWNED: Final = frozenset(
+OWNED_TYPES: Final = frozenset(
     {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"}
 )
 
 
-def make(
-    pod: Pod, state: PodState, statuses: Mapping[str, dict[str, Any]], phase: str, others: Sequence[Condition]
-) -> list[Condition]:
-    """All owned conditions, without times. ``others``: those of readiness gates."""
-    containers = _containers_ready(pod, statuses, phase)
+def generate_conditions(
+    pod: Pod,
+    state: PodState,
+    statuses: Mapping[str, JsonObject],
+    phase: str,
+    others: Sequence[JsonObject],
+) -> list[JsonObject]:
+    """All conditions that the kubelet owns, without times. ``others``: those of readiness gates."""
+    containers = _make_containers_ready(pod, statuses, phase)
     result = [
-        _condition("PodReadyToStartContainers", not pod_actions.sandbox_changed(pod, state)[0]),
-        _initialized(pod, statuses, phase),
-        _ready(pod, containers, others),
+        _make_condition("PodReadyToStartContainers", not pod_sandbox_changed(pod, state)[0]),
+        _make_initialized(pod, statuses, phase),
+        _make_ready(pod, containers, others),
         containers,
-        _condition("PodScheduled", True),
+        _make_condition("PodScheduled", True),
     ]
-    generation = pod["metadata"].get("generation")
+    generation = pod.metadata.generation
     if generation:
         for condition in result:
             condition["observedGeneration"] = generation
     return result
 
 
-def _condition(kind: str, good: bool, reason: str = "", message: str = "") -> Condition:
-    condition: Condition = {"type": kind, "status": "True" if good else "False"}
+def _make_condition(kind: str, holds: bool, reason: str = "", message: str = "") -> JsonObject:
+    condition: JsonObject = {"type": kind, "status": "True" if holds else "False"}
     return condition | ({"reason": reason} if reason else {}) | ({"message": message} if message else {})
 
 
-def _listed(names: Sequence[str]) -> str:
-    """As Go prints a slice of strings."""
+def _render_names(names: Sequence[str]) -> str:
+    """The names as Go prints a slice of strings."""
     return f"[{' '.join(names)}]"
 
 
-def _containers_ready(pod: Pod, statuses: Mapping[str, dict[str, Any]], phase: str) -> Condition:
+def _make_containers_ready(pod: Pod, statuses: Mapping[str, JsonObject], phase: str) -> JsonObject:
     kind = "ContainersReady"
-    wanted = [item["name"] for item in pod_queries.init_containers(pod) if pod_queries.is_sidecar(item)]
-    wanted += [item["name"] for item in pod_queries.app_containers(pod)]
-    unknown = [name for name in wanted if name not in statuses]
-    unready = [name for name in wanted if name in statuses and not statuses[name].get("ready")]
+    names = [item.name for item in pod.spec.init_containers if pod_queries.is_sidecar(item)]
+    names += [item.name for item in pod.spec.containers]
+    unknown = [name for name in names if name not in statuses]
+    unready = [name for name in names if name in statuses and not statuses[name].get("ready")]
     if phase == "Succeeded" and not unknown:
-        return _condition(kind, False, "PodCompleted")
+        return _make_condition(kind, False, "PodCompleted")
     if phase == "Failed":
-        return _condition(kind, False, "PodFailed")
+        return _make_condition(kind, False, "PodFailed")
     messages = []
     if unknown:
-        messages.append(f"containers with unknown status: {_listed(unknown)}")
+        messages.append(f"containers with unknown status: {_render_names(unknown)}")
     if unready:
-        messages.append(f"containers with unready status: {_listed(unready)}")
+        messages.append(f"containers with unready status: {_render_names(unready)}")
     if messages:
-        return _condition(kind, False, "ContainersNotReady", ", ".join(messages))
-    return _condition(kind, True)
+        return _make_condition(kind, False, "ContainersNotReady", ", ".join(messages))
+    return _make_condition(kind, True)
 
 
-def _ready(pod: Pod, containers: Condition, others: Sequence[Condition]) -> Condition:
+def _make_ready(pod: Pod, containers: JsonObject, others: Sequence[JsonObject]) -> JsonObject:
     if containers["status"] != "True":
         return {**containers, "type": "Ready"}
     messages = []
-    for gate in pod["spec"].get("readinessGates") or []:
-        kind = gate["conditionType"]
+    for gate in pod.spec.readiness_gates:
+        kind = gate.condition_type
         found = next((item for item in others if item["type"] == kind), None)
         if found is None:
             messages.append(f'corresponding condition of pod readiness gate "{kind}" does not exist.')
         elif found["status"] != "True":
             messages.append(f'the status of pod readiness gate "{kind}" is not "True", but {found["status"]}')
     if messages:
-        return _condition("Ready", False, "ReadinessGatesNotReady", ", ".join(messages))
-    return _condition("Ready", True)
+        return _make_condition("Ready", False, "ReadinessGatesNotReady", ", ".join(messages))
+    return _make_condition("Ready", True)
 
 
-def _initialized(pod: Pod, statuses: Mapping[str, dict[str, Any]], phase: str) -> Condition:
+def _make_initialized(pod: Pod, statuses: Mapping[str, JsonObject], phase: str) -> JsonObject:
     kind = "Initialized"
     unknown, incomplete = [], []
-    for container in pod_queries.init_containers(pod):
-        status = statuses.get(container["name"])
+    for container in pod.spec.init_containers:
+        status = statuses.get(container.name)
         if status is None:
-            unknown.append(container["name"])
+            unknown.append(container.name)
         elif not status.get("started" if pod_queries.is_sidecar(container) else "ready"):
-            incomplete.append(container["name"])
+            incomplete.append(container.name)
     if phase == "Succeeded" and not unknown:
-        return _condition(kind, True, "PodCompleted")
-    for container in pod_queries.app_containers(pod):
-        status = statuses.get(container["name"]) or {}
-        state, last = status.get("state") or {}, status.get("lastState") or {}
-        if state.get("running") or state.get("terminated") or last.get("terminated"):
-            return _condition(kind, True)
+        return _make_condition(kind, True, "PodCompleted")
+    if any(_has_run(statuses.get(container.name) or {}) for container in pod.spec.containers):
+        return _make_condition(kind, True)
     messages = []
     if unknown:
-        messages.append(f"containers with unknown status: {_listed(unknown)}")
+        messages.append(f"containers with unknown status: {_render_names(unknown)}")
     if incomplete:
-        messages.append(f"containers with incomplete status: {_listed(incomplete)}")
+        messages.append(f"containers with incomplete status: {_render_names(incomplete)}")
     if messages:
-        return _condition(kind, False, "ContainersNotInitialized", ", ".join(messages))
-    return _condition(kind, True)
+        return _make_condition(kind, False, "ContainersNotInitialized", ", ".join(messages))
+    return _make_condition(kind, True)
+
+
+def _has_run(status: JsonObject) -> bool:
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    return bool(state.get("running") or state.get("terminated") or last.get("terminated"))

@@ -1,97 +1,105 @@
-"""containerStatuses from what the runtime says (convertToAPIContainerStatuses)."""
+"""Container statuses from the runtime's state (convertToAPIContainerStatuses)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kprov.kube.kubelet.cri.pod_state import CREATED, EXITED, RUNNING, ContainerStatus, PodState
-from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.pod_queries import Container, Pod
-from kprov.kube.kubelet.runtime import pod_actions
-from kprov.kube.kubelet.runtime.pod_runtime import Waiting
-from kprov.kube.machinery import timestamps
+import msgspec
 
-Status = dict[str, Any]
-_LOST: Final = "ContainerStatusUnknown"
+from kprov.kube.api.core import Container, Pod
+from kprov.kube.kubelet.cri.pod_state import CREATED, EXITED, RUNNING, ContainerState, PodState
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.runtime.pod_actions import (
+    has_created_app_container,
+    has_succeeded,
+    should_container_be_restarted,
+)
+from kprov.kube.kubelet.runtime.waiting import Waiting
+from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
+
+_LOST_REASON: Final = "ContainerStatusUnknown"
+_LOST_EXIT_CODE: Final = 137
 RUNTIME: Final = "containerd"
 
 
-def make(
+def generate_container_statuses(
     pod: Pod,
     state: PodState,
     containers: Sequence[Container],
-    old: Sequence[Status],
+    old: Sequence[JsonObject],
     waiting: Mapping[str, Waiting],
     *,
     init: bool,
-) -> list[Status]:
-    """One for each container, in upstream's order: init containers as in the spec, others by name."""
+) -> list[JsonObject]:
+    """A status for each container. Init containers are in the order of the spec, others sorted by name."""
     before = {status["name"]: status for status in old}
-    has_init = bool(pod_queries.init_containers(pod))
-    result: dict[str, Status] = {}
+    result = []
     for container in containers:
-        name = container["name"]
-        result[name] = _status(pod, state, container, before.get(name), has_init=has_init)
-    for container in containers:
-        name = container["name"]
-        latest = state.latest(name)
-        status = result[name]
-        ended_well = latest is not None and latest.state == EXITED and latest.exit_code == 0
-        if init and ended_well and not pod_queries.is_sidecar(container):
-            continue
-        if (
-            init
-            and latest is None
-            and pod_actions.any_app_created(pod, state)
-            and not pod_queries.is_sidecar(container)
-        ):
-            if status["state"].get("waiting"):
-                text = (
-                    "Unable to get init container status from container runtime and pod has been initialized,"
-                    " treat it as exited normally"
-                )
-                status["state"] = {"terminated": {"exitCode": 0, "reason": "Completed", "message": text}}
-            continue
-        why = waiting.get(name)
-        if why is None or not pod_actions.should_restart(pod, container, state):
-            continue
-        if status["state"].get("terminated"):
-            status["lastState"] = status["state"]
-        status["state"] = {"waiting": _without_empty({"reason": why.reason, "message": why.message})}
-    ordered = [result[container["name"]] for container in containers]
-    return ordered if init else sorted(ordered, key=lambda status: str(status["name"]))
+        status = _generate_status(pod, state, container, before.get(container.name))
+        if init and not pod_queries.is_sidecar(container):
+            if has_succeeded(state.get_newest(container.name)):
+                result.append(status)
+                continue
+            if state.get_newest(container.name) is None and has_created_app_container(pod, state):
+                result.append(_complete_removed_init_container(status))
+                continue
+        reason = waiting.get(container.name)
+        if reason is not None and should_container_be_restarted(pod, container, state):
+            _set_waiting(status, reason)
+        result.append(status)
+    return result if init else sorted(result, key=lambda status: str(status["name"]))
 
 
-def _status(pod: Pod, state: PodState, container: Container, old: Status | None, *, has_init: bool) -> Status:
-    mine = [status for status in state.containers if status.name == container["name"]][:2]
-    mounts = _volume_mounts(container)
-    if not mine:
-        return _unseen(pod, container, old, mounts, has_init=has_init)
-    status = _of(mine[0], old)
-    if len(mine) > 1 and (last := _of(mine[1], None)["state"]).get("terminated"):
+def _complete_removed_init_container(status: JsonObject) -> JsonObject:
+    """The pod is past its init containers, so one that the runtime does not have has succeeded."""
+    if status["state"].get("waiting"):
+        text = (
+            "Unable to get init container status from container runtime and pod has been initialized,"
+            " treat it as exited normally"
+        )
+        status["state"] = {"terminated": {"exitCode": 0, "reason": "Completed", "message": text}}
+    return status
+
+
+def _set_waiting(status: JsonObject, waiting: Waiting) -> None:
+    if status["state"].get("terminated"):
+        status["lastState"] = status["state"]
+    fields = {"reason": waiting.reason, "message": waiting.message}
+    status["state"] = {"waiting": _drop_empty(fields)}
+
+
+def _generate_status(pod: Pod, state: PodState, container: Container, old: JsonObject | None) -> JsonObject:
+    newest = [item for item in state.containers if item.name == container.name][:2]
+    mounts = _list_volume_mounts(container)
+    if not newest:
+        return _generate_status_of_missing(pod, container, old, mounts)
+    status = _convert(newest[0], old)
+    if len(newest) > 1 and (last := _convert(newest[1], None)["state"]).get("terminated"):
         status["lastState"] = last
     if mounts:
         status["volumeMounts"] = mounts
-    resources = container.get("resources")
-    status["resources"] = resources or {}
-    if resources and resources.get("requests"):
+    resources: JsonObject = msgspec.to_builtins(container.resources)
+    status["resources"] = resources
+    if resources.get("requests"):
         status["allocatedResources"] = resources["requests"]
     return status
 
 
-def _unseen(
-    pod: Pod, container: Container, old: Status | None, mounts: list[Status], *, has_init: bool
-) -> Status:
-    """The runtime knows no such container: not made yet, or lost."""
+def _generate_status_of_missing(
+    pod: Pod, container: Container, old: JsonObject | None, mounts: list[JsonObject]
+) -> JsonObject:
+    """The runtime does not have the container: it is not created yet, or it was lost."""
     if old is not None and old["state"].get("terminated"):
         return dict(old)
-    status: Status = {
-        "name": container["name"],
-        "image": container.get("image", ""),
+    reason = "PodInitializing" if pod.spec.init_containers else "ContainerCreating"
+    status: JsonObject = {
+        "name": container.name,
+        "image": container.image,
         "imageID": "",
         "ready": False,
         "restartCount": 0,
-        "state": {"waiting": {"reason": "PodInitializing" if has_init else "ContainerCreating"}},
+        "state": {"waiting": {"reason": reason}},
         "lastState": {},
     }
     if mounts:
@@ -104,85 +112,88 @@ def _unseen(
                 "The container could not be located when the pod was deleted."
                 "  The container used to be Running"
             )
-            status["lastState"] = {
-                "terminated": {
-                    "exitCode": 137,
-                    "reason": _LOST,
-                    "message": text,
-                    "startedAt": None,
-                    "finishedAt": None,
-                }
-            }
+            status["lastState"] = _make_lost_state(text)
             if not pod_queries.is_being_deleted(pod):
                 status["restartCount"] += 1
     return status
 
 
-def _of(container: ContainerStatus, old: Status | None) -> Status:
-    identity = f"{RUNTIME}://{container.id}"
-    status: Status = {
+def _make_lost_state(message: str) -> JsonObject:
+    return {
+        "terminated": {
+            "exitCode": _LOST_EXIT_CODE,
+            "reason": _LOST_REASON,
+            "message": message,
+            "startedAt": None,
+            "finishedAt": None,
+        }
+    }
+
+
+def _convert(container: ContainerState, old: JsonObject | None) -> JsonObject:
+    container_id = f"{RUNTIME}://{container.id}"
+    status: JsonObject = {
         "name": container.name,
         "image": container.image,
         "imageID": container.image_ref,
-        "containerID": identity,
+        "containerID": container_id,
         "ready": False,
         "restartCount": container.restart_count,
         "state": {},
         "lastState": {},
     }
     if container.state == RUNNING:
-        status["state"] = {"running": {"startedAt": _time(container.started_at)}}
+        status["state"] = {"running": {"startedAt": _render_time(container.started_at)}}
     elif container.state == EXITED:
-        status["state"] = {
-            "terminated": _without_empty(
-                {
-                    "exitCode": container.exit_code,
-                    "reason": container.reason,
-                    "message": container.message,
-                    "startedAt": _time(container.started_at),
-                    "finishedAt": _time(container.finished_at),
-                    "containerID": identity,
-                }
-            )
-        }
+        status["state"] = _make_terminated_state(container, container_id)
     elif container.state != CREATED and old is not None and old["state"].get("running"):
         text = "The container could not be located when the pod was terminated"
-        status["state"] = {
-            "terminated": {
-                "exitCode": 137,
-                "reason": _LOST,
-                "message": text,
-                "startedAt": None,
-                "finishedAt": None,
-            }
-        }
+        status["state"] = _make_lost_state(text)
         status["restartCount"] = old.get("restartCount", 0) + 1
     else:
         status["state"] = {"waiting": {}}
-    if old is not None and old.get("containerID") != identity:
-        if terminated := (old["state"].get("terminated") or (old.get("lastState") or {}).get("terminated")):
-            status["lastState"] = {"terminated": terminated}
-    elif old is not None:
-        status["lastState"] = old.get("lastState") or {}
+    if old is not None:
+        status["lastState"] = _get_last_state(old, container_id)
     return status
 
 
-def _volume_mounts(container: Container) -> list[Status]:
+def _make_terminated_state(container: ContainerState, container_id: str) -> JsonObject:
+    fields = {
+        "exitCode": container.exit_code,
+        "reason": container.reason,
+        "message": container.message,
+        "startedAt": _render_time(container.started_at),
+        "finishedAt": _render_time(container.finished_at),
+        "containerID": container_id,
+    }
+    return {"terminated": _drop_empty(fields)}
+
+
+def _get_last_state(old: JsonObject, container_id: str) -> JsonObject:
+    """``lastState``: how the former container ended, if ``old`` is the status of another container."""
+    last: JsonObject = old.get("lastState") or {}
+    if old.get("containerID") == container_id:
+        return last
+    terminated = old["state"].get("terminated") or last.get("terminated")
+    return {"terminated": terminated} if terminated else {}
+
+
+def _list_volume_mounts(container: Container) -> list[JsonObject]:
     mounts = []
-    for entry in container.get("volumeMounts") or []:
-        mount: Status = {"name": entry["name"], "mountPath": entry["mountPath"]}
-        if entry.get("readOnly"):
+    for entry in container.volume_mounts:
+        mount: JsonObject = {"name": entry.name, "mountPath": entry.mount_path}
+        if entry.read_only:
             mount |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
         mounts.append(mount)
     return mounts
 
 
-def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value != ""}
+def _drop_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value != ""}
 
 
-def _time(nanoseconds: int) -> str | None:
-    """RFC 3339, None (Go's zero time) for what did not happen."""
+def _render_time(nanoseconds: int) -> str | None:
+    """RFC 3339. None (Go's zero time) for what did not happen."""
     if nanoseconds <= 0:
         return None
     return timestamps.show(datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC))

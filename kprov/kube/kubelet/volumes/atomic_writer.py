@@ -1,6 +1,7 @@
-"""Writes a set of files so that readers see all of the old or all of the new (volume/util AtomicWriter).
+"""Writes a set of files so that readers see all old or all new ones (pkg/volume/util AtomicWriter).
 
-``DIR/..data`` is a link to a folder with the content, replaced by one rename; ``DIR/NAME`` link through it.
+``DIR/..data`` is a link to a folder with the content. One rename replaces it. ``DIR/NAME`` links
+through it.
 """
 
 import os
@@ -18,7 +19,7 @@ _NEW: Final = "..data_tmp"
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """``mode`` in permission bits; ``owner`` a user id, None for root."""
+    """A file. ``mode``: permission bits. ``owner``: a user id, None for root."""
 
     data: bytes
     mode: int
@@ -26,7 +27,7 @@ class Projection:
 
 
 def write(folder: Path, files: Mapping[str, Projection], *, group: int | None = None) -> bool:
-    """Make ``folder`` hold exactly these files (paths relative to it). True when something changed."""
+    """Make these the files of ``folder``, by relative path. True if something changed."""
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / _DATA
     old = link.resolve() if link.is_symlink() else None
@@ -35,7 +36,7 @@ def write(folder: Path, files: Mapping[str, Projection], *, group: int | None = 
     stamp = time.strftime("..%Y_%m_%d_%H_%M_%S.", time.gmtime())
     fresh = Path(tempfile.mkdtemp(prefix=stamp, dir=folder))
     fresh.chmod(0o755)
-    _own(fresh, None, group)
+    _set_owner(fresh, None, group)
     for name, projection in files.items():
         file = fresh / name
         for parent in reversed(file.relative_to(fresh).parents[:-1]):
@@ -46,7 +47,7 @@ def write(folder: Path, files: Mapping[str, Projection], *, group: int | None = 
         if group is not None:
             mode |= (mode >> 3) & 0o040 | 0o040
         file.chmod(mode)
-        _own(file, projection.owner, group)
+        _set_owner(file, projection.owner, group)
     new = folder / _NEW
     new.unlink(missing_ok=True)
     new.symlink_to(fresh.name)
@@ -64,7 +65,7 @@ def write(folder: Path, files: Mapping[str, Projection], *, group: int | None = 
     return True
 
 
-def _own(path: Path, owner: int | None, group: int | None) -> None:
+def _set_owner(path: Path, owner: int | None, group: int | None) -> None:
     if owner is not None or group is not None:
         os.chown(path, -1 if owner is None else owner, -1 if group is None else group)
 

@@ -1,4 +1,4 @@
-"""mount(2) and umount2(2) without a process for each, and what /proc says about mounts."""
+"""mount(2) and umount2(2) without a process for each call, and the mounts that /proc lists."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _MNT_DETACH: Final = 2
 _UMOUNT_NOFOLLOW: Final = 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
-#: A blank, tab, newline or backslash in a path of mountinfo.
+#: How mountinfo writes a blank, tab, newline or backslash in a path.
 _OCTAL: Final = re.compile(rb"\\([0-7]{3})")
 
 
@@ -25,27 +25,27 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
         ctypes.c_ulong(flags),
         data.encode() or None,
     )
-    _check(code, target)
+    _raise_error(code, target)
 
 
 def unmount(target: str) -> None:
-    """Detach the mount at ``target``; a link there is not followed. Raises OSError."""
-    _check(_libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW), target)
+    """Detach the mount at ``target``. Does not follow a link there. Raises OSError."""
+    _raise_error(_libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW), target)
 
 
-def below(folder: str) -> list[str]:
-    """Mount points at or below a folder, the newest first: none of them is hidden by an older one.
+def list_mount_points(folder: str) -> list[str]:
+    """Mount points at or below a folder, the newest first: an older mount never hides a newer one.
 
-    The kernel lists real paths, so links in ``folder`` are resolved. A point is listed once a mount.
+    The kernel lists real paths, so links in ``folder`` are resolved. A point is listed once for each mount.
     """
     real = os.path.realpath(folder)
-    points = [_mount_point(line) for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
+    points = [_parse_mount_point(line) for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
     inside = real.rstrip("/") + "/"
     return [point for point in reversed(points) if point == real or point.startswith(inside)]
 
 
-def mount_id(descriptor: int) -> int:
-    """The mount that an open file is on: bind mounts of one file system differ in it, unlike ``st_dev``."""
+def get_mount_id(descriptor: int) -> int:
+    """The mount of an open file. Bind mounts of one file system share ``st_dev`` but not this id."""
     for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")
         if name == "mnt_id":
@@ -53,11 +53,11 @@ def mount_id(descriptor: int) -> int:
     raise OSError(f"/proc/self/fdinfo/{descriptor} has no mnt_id")
 
 
-def _mount_point(line: bytes) -> str:
+def _parse_mount_point(line: bytes) -> str:
     return os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), line.split(b" ")[4]))
 
 
-def _check(code: int, target: str) -> None:
+def _raise_error(code: int, target: str) -> None:
     if code != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), target)

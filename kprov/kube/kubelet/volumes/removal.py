@@ -1,4 +1,4 @@
-"""Deletes a directory tree, but never what is mounted into it (removeall.RemoveAllOneFilesystem)."""
+"""Deletes a directory tree but nothing that is mounted in it (removeall.RemoveAllOneFilesystem)."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(slots=True)
 class _Directory:
-    """One on the way down: its open descriptor and the subdirectories that are left."""
+    """An open directory and its subdirectories that are not deleted yet."""
 
     descriptor: int
     name: str
@@ -22,20 +22,20 @@ class _Directory:
 
 
 def remove_tree(path: Path) -> None:
-    """Delete ``path`` and all below it; a missing one is fine.
+    """Delete ``path`` and all below it, if it exists.
 
-    Raises OSError: EBUSY names a mount point, whose content is not touched. Links are deleted, not followed.
+    Raises OSError: EBUSY names a mount point, whose content stays. Links are deleted, not followed.
     """
     parent = os.open(path.parent, _DIRECTORY & ~os.O_NOFOLLOW)
     stack = [_Directory(parent, "", str(path.parent), [path.name])]
     try:
-        here = mount.mount_id(parent)
+        here = mount.get_mount_id(parent)
         while True:
             current = stack[-1]
             if current.subdirectories:
                 name = current.subdirectories.pop()
                 try:
-                    stack.append(_empty_of_files(current, name, here))
+                    stack.append(_delete_files(current, name, here))
                 except FileNotFoundError:
                     continue
             elif len(stack) > 1:
@@ -49,12 +49,12 @@ def remove_tree(path: Path) -> None:
             os.close(directory.descriptor)
 
 
-def _empty_of_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
-    """Open a subdirectory and delete all of it that is no directory."""
+def _delete_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
+    """Open a subdirectory and delete all entries that are no directories."""
     path = f"{parent.path}/{name}"
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent.descriptor)
     try:
-        if mount.mount_id(descriptor) != mount_id:
+        if mount.get_mount_id(descriptor) != mount_id:
             raise OSError(errno.EBUSY, "a file system is still mounted here", path)
         subdirectories = []
         with os.scandir(descriptor) as entries:

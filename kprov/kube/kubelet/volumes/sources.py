@@ -1,125 +1,142 @@
-"""The content of configMap, secret, downwardAPI and projected volumes, as files to write."""
+"""The files of configMap, secret, downwardAPI and projected volumes."""
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
+from kprov.kube.api.core import Pod, ResourceFieldSelector
+from kprov.kube.api.decoding import convert
+from kprov.kube.kubelet.api_objects.object_cache import ObjectLookup
+from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import field_path, resources
-from kprov.kube.kubelet.pods.pod_queries import Pod, namespace_of
-from kprov.kube.kubelet.runtime.environment import Lookup
+from kprov.kube.kubelet.pods.field_path import NodeFields
 from kprov.kube.kubelet.volumes.atomic_writer import Projection
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
 DEFAULT_MODE: Final = 0o644
-#: Gets a token for a pod and one of its projections.
-TokenSource = Callable[[Pod, dict[str, Any]], Awaitable[str]]
+# (pod, serviceAccountToken of a projected volume) > token
+TokenSource = Callable[[Pod, JsonObject], Awaitable[str]]
+Files = dict[str, Projection]
 
 
-class VolumeError(Exception):
-    """The volume cannot be set up now; the text goes into a FailedMount event."""
+@dataclass(frozen=True, slots=True)
+class VolumeSources:
+    """Where the content of volumes comes from."""
+
+    get_object: ObjectLookup
+    get_token: TokenSource
+    allocatable: dict[str, Quantity]
 
 
-async def content(
-    pod: Pod,
-    volume: dict[str, Any],
-    *,
-    lookup: Lookup,
-    token: TokenSource,
-    runtime: Mapping[str, Any],
-    allocatable: dict[str, Quantity],
-) -> dict[str, Projection]:
+async def make_files(pod: Pod, volume: JsonObject, sources: VolumeSources, fields: NodeFields) -> Files:
     """Files by relative path. Raises VolumeError."""
     if "configMap" in volume:
         source = volume["configMap"]
-        return await _keys(pod, "configmaps", source, source.get("name", ""), _mode(source), lookup)
+        name = source.get("name", "")
+        return await _read_object(pod, "configmaps", source, name, _get_mode(source), sources)
     if "secret" in volume:
         source = volume["secret"]
-        return await _keys(pod, "secrets", source, source.get("secretName", ""), _mode(source), lookup)
+        name = source.get("secretName", "")
+        return await _read_object(pod, "secrets", source, name, _get_mode(source), sources)
     if "downwardAPI" in volume:
         source = volume["downwardAPI"]
-        return _downward(pod, source.get("items") or [], _mode(source), runtime, allocatable)
-    files: dict[str, Projection] = {}
+        return _render_fields(pod, source.get("items") or [], _get_mode(source), sources, fields)
     projected = volume["projected"]
-    mode = _mode(projected)
+    files: Files = {}
     for source in projected.get("sources") or []:
-        if part := source.get("configMap"):
-            files |= await _keys(pod, "configmaps", part, part.get("name", ""), mode, lookup)
-        elif part := source.get("secret"):
-            files |= await _keys(pod, "secrets", part, part.get("name", ""), mode, lookup)
-        elif part := source.get("downwardAPI"):
-            files |= _downward(pod, part.get("items") or [], mode, runtime, allocatable)
-        elif part := source.get("serviceAccountToken"):
-            files[part["path"]] = await _token(pod, part, mode, token)
-        else:
-            kind = next(iter(source), "none")
-            raise VolumeError(f"projected volume source {kind} is not supported by this kubelet")
+        files |= await _project(pod, source, _get_mode(projected), sources, fields)
     return files
 
 
-def _mode(source: dict[str, Any]) -> int:
+async def _project(
+    pod: Pod, source: JsonObject, mode: int, sources: VolumeSources, fields: NodeFields
+) -> Files:
+    """The files of one source of a projected volume."""
+    if part := source.get("configMap"):
+        return await _read_object(pod, "configmaps", part, part.get("name", ""), mode, sources)
+    if part := source.get("secret"):
+        return await _read_object(pod, "secrets", part, part.get("name", ""), mode, sources)
+    if part := source.get("downwardAPI"):
+        return _render_fields(pod, part.get("items") or [], mode, sources, fields)
+    if part := source.get("serviceAccountToken"):
+        return {part["path"]: await _read_token(pod, part, mode, sources)}
+    kind = next(iter(source), "none")
+    raise VolumeError(f"projected volume source {kind} is not supported by this kubelet")
+
+
+def _get_mode(source: JsonObject) -> int:
     mode = source.get("defaultMode")
     return DEFAULT_MODE if mode is None else int(mode)
 
 
-async def _token(pod: Pod, part: dict[str, Any], mode: int, token: TokenSource) -> Projection:
-    context = pod["spec"].get("securityContext") or {}
+def _get_item_mode(item: JsonObject, default: int) -> int:
+    mode = item.get("mode")
+    return default if mode is None else int(mode)
+
+
+async def _read_token(pod: Pod, part: JsonObject, mode: int, sources: VolumeSources) -> Projection:
+    context = pod.spec.security_context or {}
     users = {
-        (container.get("securityContext") or {}).get("runAsUser", context.get("runAsUser"))
-        for container in [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
+        (container.security_context or {}).get("runAsUser", context.get("runAsUser"))
+        for container in [*pod.spec.containers, *pod.spec.init_containers]
     }
-    data = (await token(pod, part)).encode()
+    data = (await sources.get_token(pod, part)).encode()
     if context.get("fsGroup") is not None:
         return Projection(data, 0o600)
-    # With one user for all containers the token is that user's alone.
+    # If all containers run as one user, only that user may read the token.
     owner = next(iter(users)) if len(users) == 1 else None
     return Projection(data, 0o600 if owner is not None else mode, owner)
 
 
-async def _keys(
-    pod: Pod, kind: str, source: dict[str, Any], name: str, mode: int, lookup: Lookup
-) -> dict[str, Projection]:
-    found = await lookup(kind, namespace_of(pod), name)
-    told = "configmap" if kind == "configmaps" else "secret"
+async def _read_object(
+    pod: Pod, resource: str, source: JsonObject, name: str, mode: int, sources: VolumeSources
+) -> Files:
+    """The keys of a config map or secret that ``source`` selects."""
+    found = await sources.get_object(resource, pod.metadata.namespace, name)
+    kind = "configmap" if resource == "configmaps" else "secret"
     if found is None:
         if source.get("optional"):
             return {}
-        raise VolumeError(f'{told} "{name}" not found')
-    if kind == "secrets":
-        data = {key: base64.b64decode(text) for key, text in (found.get("data") or {}).items()}
-    else:
-        data = {key: str(text).encode() for key, text in (found.get("data") or {}).items()}
-        data |= {key: base64.b64decode(text) for key, text in (found.get("binaryData") or {}).items()}
+        raise VolumeError(f'{kind} "{name}" not found')
+    data = _read_data(found, resource)
     if not source.get("items"):
         return {key: Projection(value, mode) for key, value in data.items()}
     files = {}
     for item in source["items"]:
-        if item["key"] not in data:
-            if source.get("optional"):
-                continue
-            raise VolumeError(f"{told} references non-existent {told.replace('map', '')} key: {item['key']}")
-        own = item.get("mode")
-        files[item["path"]] = Projection(data[item["key"]], mode if own is None else int(own))
+        if item["key"] in data:
+            files[item["path"]] = Projection(data[item["key"]], _get_item_mode(item, mode))
+        elif not source.get("optional"):
+            raise VolumeError(f"{kind} references non-existent {kind.replace('map', '')} key: {item['key']}")
     return files
 
 
-def _downward(
-    pod: Pod,
-    items: list[dict[str, Any]],
-    mode: int,
-    runtime: Mapping[str, Any],
-    allocatable: dict[str, Quantity],
-) -> dict[str, Projection]:
+def _read_data(found: JsonObject, resource: str) -> dict[str, bytes]:
+    values: dict[str, Any] = found.get("data") or {}
+    if resource == "secrets":
+        return {key: base64.b64decode(text) for key, text in values.items()}
+    data = {key: str(text).encode() for key, text in values.items()}
+    return data | {key: base64.b64decode(text) for key, text in (found.get("binaryData") or {}).items()}
+
+
+def _render_fields(
+    pod: Pod, items: list[JsonObject], mode: int, sources: VolumeSources, fields: NodeFields
+) -> Files:
     files = {}
     for item in items:
-        if ref := item.get("fieldRef"):
-            text = field_path.value(pod, ref["fieldPath"], runtime)
+        if reference := item.get("fieldRef"):
+            text = field_path.render_field(pod, reference["fieldPath"], fields)
         else:
-            ref = item["resourceFieldRef"]
-            units = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
-            unit = next((unit for unit in units if unit["name"] == ref.get("containerName")), None)
-            if unit is None:
-                raise VolumeError(f'failed to find container "{ref.get("containerName")}" in the pod')
-            text = resources.resource_field(unit, ref, allocatable)
-        own = item.get("mode")
-        files[item["path"]] = Projection(text.encode(), mode if own is None else int(own))
+            text = _render_resource(pod, item["resourceFieldRef"], sources)
+        files[item["path"]] = Projection(text.encode(), _get_item_mode(item, mode))
     return files
+
+
+def _render_resource(pod: Pod, reference: JsonObject, sources: VolumeSources) -> str:
+    selector = convert(reference, ResourceFieldSelector)
+    containers = [*pod.spec.containers, *pod.spec.init_containers]
+    container = next((item for item in containers if item.name == selector.container_name), None)
+    if container is None:
+        raise VolumeError(f'failed to find container "{selector.container_name}" in the pod')
+    return resources.render_resource_field(container, selector, sources.allocatable)

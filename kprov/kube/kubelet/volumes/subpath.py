@@ -1,8 +1,8 @@
 """Bind mounts for subPath that a container cannot redirect (pkg/volume/util/subpath).
 
 A container may replace a directory of its volume by a link at any time (CVE-2021-25741). So the path is
-opened component by component without following links, and what was opened, not its path, is mounted below
-the pod's folder. The runtime gets the path of that mount.
+opened component by component without following links. The open file, not its path, is mounted below the
+pod's folder. The runtime gets the path of that mount.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Final
 
 from kprov.kube.kubelet.volumes import mount
 
-#: Folder in a pod's folder: VOLUME/CONTAINER/INDEX below it is the mount for that entry of volumeMounts.
+#: A folder in the pod's folder. VOLUME/CONTAINER/INDEX in it is the mount for that entry of volumeMounts.
 FOLDER: Final = "volume-subpaths"
 
 _ANY: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,10 +21,10 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def bind(volume: str, sub_path: str, target: Path) -> None:
-    """Mount what ``sub_path`` names within ``volume`` at ``target``.
+    """Mount ``sub_path`` of ``volume`` at ``target``.
 
-    Missing directories are created with the volume's mode. A mount that ``target`` already has stays when it
-    is of the same file. Raises OSError; PermissionError when the path leaves the volume.
+    Missing directories are created with the volume's mode. A mount of the same file at ``target`` stays.
+    Raises OSError, PermissionError if the path leaves the volume.
     """
     descriptor = open_within(volume, sub_path)
     try:
@@ -34,9 +34,9 @@ def bind(volume: str, sub_path: str, target: Path) -> None:
 
 
 def open_within(volume: str, sub_path: str) -> int:
-    """An O_PATH descriptor of a path in the volume; the caller closes it.
+    """An O_PATH descriptor of a path in the volume. The caller closes it.
 
-    Links are resolved once and must lead within the volume. A link that appears after that is an error.
+    Links are resolved once and must stay in the volume. A link that appears after that is an error.
     """
     base = os.path.realpath(volume)
     full = os.path.realpath(os.path.join(base, sub_path))  # noqa: PTH118
@@ -66,7 +66,7 @@ def _open_child(parent: int, name: str, mode: int) -> int:
         os.mkdir(name, mode & 0o777, dir_fd=parent)
         child = os.open(name, _DIRECTORY, dir_fd=parent)
         try:
-            # Again, past the umask and with the bits that mkdir ignores.
+            # mkdir applies the umask and ignores some bits.
             os.fchmod(child, mode)
         finally:
             os.close(child)
@@ -75,7 +75,7 @@ def _open_child(parent: int, name: str, mode: int) -> int:
 
 def _mount_at(descriptor: int, target: Path) -> None:
     wanted = os.fstat(descriptor)
-    mounts = mount.below(str(target))
+    mounts = mount.list_mount_points(str(target))
     if mounts and os.path.samestat(target.lstat(), wanted):
         return
     for point in mounts:
@@ -87,7 +87,7 @@ def _mount_at(descriptor: int, target: Path) -> None:
 def _make_mount_point(target: Path, *, directory: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     if target.exists() and target.is_dir() != directory:
-        # The volume held a file here before, and a directory now, or the other way round.
+        # The volume had a file here before and has a directory now, or the other way round.
         if directory:
             target.unlink()
         else:

@@ -7,7 +7,7 @@ import pytest
 from kprov.kube.component_helpers import resolv_conf
 from kprov.kube.dns import app as cluster_dns
 from kprov.kube.dns import options as cluster_dns_options
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.runtime import sandbox_config
 from tests.unit.kube.kubelet.kubelet_builders import pod
 
@@ -25,8 +25,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def servers_of_pod(path: Path, policy: str = "Default") -> list[str]:
-    config = KubeletConfig(resolv_conf=str(path), cluster_dns=["169.254.25.10"], cluster_domain="x")
-    return list(sandbox_config.make(pod(dnsPolicy=policy), 0, config).dns_config.servers)
+    config = KubeletConfiguration(resolv_conf=str(path), cluster_dns=["169.254.25.10"], cluster_domain="x")
+    return list(
+        sandbox_config.generate_pod_sandbox_config(pod(dnsPolicy=policy), 0, config).dns_config.servers
+    )
 
 
 def servers_of_cluster_dns(path: Path) -> list[str]:

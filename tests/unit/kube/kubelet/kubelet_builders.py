@@ -2,33 +2,44 @@
 
 from typing import Any
 
-from kprov.kube.kubelet.cri.pod_state import EXITED, RUNNING, ContainerStatus, PodState, SandboxStatus
+import msgspec
+
+from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.decoding import convert
+from kprov.kube.kubelet.cri.pod_state import EXITED, RUNNING, ContainerState, PodState, SandboxState
+from kprov.kube.machinery.json_object import JsonObject
 
 
-def pod(*containers: dict[str, Any], init: list[dict[str, Any]] | None = None, **spec: Any) -> dict[str, Any]:
+def pod(*containers: Container, init: list[Container] | None = None, **spec: Any) -> Pod:
     """A pod with these containers (one named c without any)."""
-    return {
+    return convert(pod_document(*containers, init=init, **spec), Pod)
+
+
+def pod_document(*containers: Container, init: list[Container] | None = None, **spec: Any) -> JsonObject:
+    """The same pod as the API server has it."""
+    document: JsonObject = {
         "metadata": {"name": "p", "namespace": "default", "uid": "u1", "generation": 1},
         "spec": {
             "restartPolicy": "Always",
-            "containers": list(containers) or [container()],
-            **({"initContainers": init} if init else {}),
+            "containers": msgspec.to_builtins(list(containers) or [container()]),
+            **({"initContainers": msgspec.to_builtins(init)} if init else {}),
             **spec,
         },
     }
+    return document
 
 
-def container(name: str = "c", **fields: Any) -> dict[str, Any]:
-    return {"name": name, "image": "busybox:1.36", **fields}
+def container(name: str = "c", **fields: Any) -> Container:
+    return convert({"name": name, "image": "busybox:1.36", **fields}, Container)
 
 
-def running(name: str = "c", **fields: Any) -> ContainerStatus:
-    return ContainerStatus(
+def running(name: str = "c", **fields: Any) -> ContainerState:
+    return ContainerState(
         **{"id": f"{name}-1", "name": name, "state": RUNNING, "started_at": 10**18, **fields}
     )
 
 
-def exited(name: str = "c", code: int = 0, **fields: Any) -> ContainerStatus:
+def exited(name: str = "c", code: int = 0, **fields: Any) -> ContainerState:
     defaults = {
         "id": f"{name}-1",
         "name": name,
@@ -38,12 +49,10 @@ def exited(name: str = "c", code: int = 0, **fields: Any) -> ContainerStatus:
         "finished_at": 10**18 + 10**9,
         "reason": "Error" if code else "Completed",
     }
-    return ContainerStatus(**{**defaults, **fields})
+    return ContainerState(**{**defaults, **fields})
 
 
-def state(*containers: ContainerStatus, ready: bool = True, sandboxes: int = 1) -> PodState:
+def state(*containers: ContainerState, ready: bool = True, sandboxes: int = 1) -> PodState:
     """A pod in the runtime, its newest sandbox ready."""
-    made = [
-        SandboxStatus(f"s{index}", ready, index, index, ["10.1.0.5"], False) for index in range(sandboxes)
-    ]
+    made = [SandboxState(f"s{index}", ready, index, index, ["10.1.0.5"], False) for index in range(sandboxes)]
     return PodState("u1", "p", "default", made[::-1], list(containers))

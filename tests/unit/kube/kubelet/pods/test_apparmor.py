@@ -2,12 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from kprov.kube.api.core import Pod
 from kprov.kube.kubelet.pods import apparmor
-from kprov.kube.kubelet.pods.admission import Admission
+from kprov.kube.kubelet.pods.admission import PodAdmission
 from tests.unit.kube.kubelet.kubelet_builders import container, pod
 
 DEFAULT = {"appArmorProfile": {"type": "RuntimeDefault"}}
@@ -26,26 +26,26 @@ def host(tmp_path: Path) -> Path:
 
 
 def test_host_with_apparmor(host: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert apparmor.host_problem(host) is None
+    assert apparmor.check_host(host) is None
     with caplog.at_level(logging.WARNING):
-        apparmor.warn(apparmor.host_problem(host))
+        apparmor.log_problem(apparmor.check_host(host))
     assert caplog.records == []
 
 
 def test_kernel_without_apparmor(host: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (host / "sys/module/apparmor/parameters/enabled").write_text("N\n")
-    assert apparmor.host_problem(host) == apparmor.NOT_ENABLED
-    assert apparmor.host_problem(tmp_path / "missing") == apparmor.NOT_ENABLED
+    assert apparmor.check_host(host) == apparmor.NOT_ENABLED
+    assert apparmor.check_host(tmp_path / "missing") == apparmor.NOT_ENABLED
     # That is how the host was made: nothing to warn of.
     with caplog.at_level(logging.WARNING):
-        apparmor.warn(apparmor.NOT_ENABLED)
+        apparmor.log_problem(apparmor.NOT_ENABLED)
     assert caplog.records == []
 
 
 def test_missing_package_is_a_warning(host: Path, caplog: pytest.LogCaptureFixture) -> None:
     (host / "sbin/apparmor_parser").unlink()
     with caplog.at_level(logging.WARNING):
-        apparmor.warn(apparmor.host_problem(host))
+        apparmor.log_problem(apparmor.check_host(host))
     assert [record.getMessage() for record in caplog.records] == [apparmor.NO_PARSER]
     assert "containers run unconfined (install the package apparmor" in apparmor.NO_PARSER
 
@@ -61,26 +61,26 @@ def test_missing_package_is_a_warning(host: Path, caplog: pytest.LogCaptureFixtu
         (pod(container(securityContext=UNCONFINED)), False),
     ],
 )
-def test_pods_that_name_a_profile_need_apparmor(made: dict[str, Any], required: bool) -> None:
+def test_pods_that_name_a_profile_need_apparmor(made: Pod, required: bool) -> None:
     assert apparmor.is_required(made) is required
-    refusal = Admission({}, 10, apparmor.NOT_ENABLED).check(made, [])
-    assert (refusal is not None) is required
-    assert Admission({}, 10, None).check(made, []) is None
+    rejection = PodAdmission({}, 10, apparmor.NOT_ENABLED).admit(made, [])
+    assert (rejection is not None) is required
+    assert PodAdmission({}, 10, None).admit(made, []) is None
 
 
-def test_annotations_of_old_name_profiles_too() -> None:
+def test_deprecated_annotations_name_profiles_too() -> None:
     key = "container.apparmor.security.beta.kubernetes.io/c"
     made = pod()
-    made["metadata"]["annotations"] = {key: "localhost/x"}
+    made.metadata.annotations = {key: "localhost/x"}
     assert apparmor.is_required(made)
-    made["metadata"]["annotations"] = {key: "unconfined"}
+    made.metadata.annotations = {key: "unconfined"}
     assert not apparmor.is_required(made)
 
 
 def test_rejection_has_upstreams_words_and_spares_no_critical_pod() -> None:
-    refusal = Admission({}, 10, apparmor.NOT_ENABLED).check(
+    rejection = PodAdmission({}, 10, apparmor.NOT_ENABLED).admit(
         pod(securityContext=DEFAULT, priority=2_000_000_000), []
     )
-    assert refusal is not None
-    assert refusal.reason == "AppArmor"
-    assert refusal.message == "Cannot enforce AppArmor: AppArmor is not enabled on the host"
+    assert rejection is not None
+    assert rejection.reason == "AppArmor"
+    assert rejection.message == "Cannot enforce AppArmor: AppArmor is not enabled on the host"

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.kubelet.errors import ContainerConfigError
 from kprov.kube.kubelet.pods.expansion import expand
-from kprov.kube.kubelet.runtime import environment
+from kprov.kube.kubelet.pods.field_path import NodeFields
+from kprov.kube.kubelet.runtime.environment import EnvironmentSources, make_environment_variables
 from kprov.kube.machinery.quantity import Quantity
 from tests.unit.kube.kubelet.kubelet_builders import container, pod
 
@@ -16,19 +18,19 @@ OBJECTS = {
 }
 
 
-async def lookup(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+async def get_object(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
     return OBJECTS.get((kind, namespace, name))
 
 
-async def made(services: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str, str]:
-    wanted = container(**fields)
-    return await environment.make(
-        pod(wanted),
-        wanted,
-        services=services or [],
-        lookup=lookup,
-        runtime={"podIPs": ["10.1.0.5"], "hostIPs": ["10.0.0.1"], "nodeName": "n1"},
-        allocatable={"cpu": Quantity.of(2), "memory": Quantity.parse("1Gi")},
+async def make(services: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str, str]:
+    definition = container(**fields)
+    sources = EnvironmentSources(
+        get_object,
+        NodeFields(pod_ips=["10.1.0.5"], host_ips=["10.0.0.1"], node_name="n1"),
+        {"cpu": Quantity.of(2), "memory": Quantity.parse("1Gi")},
+    )
+    return await make_environment_variables(
+        pod(definition), definition, services=services or [], sources=sources
     )
 
 
@@ -45,33 +47,33 @@ async def test_values_come_from_objects_fields_and_resources() -> None:
         entry("CPU", resourceFieldRef={"resource": "requests.cpu", "divisor": "1m"}),
         entry("MEM", resourceFieldRef={"resource": "limits.memory", "divisor": "1Mi"}),
     ]
-    values = await made(env=env, resources={"requests": {"cpu": "250m"}})
+    values = await make(env=env, resources={"requests": {"cpu": "250m"}})
     expected = {"A": "1", "PW": "hunter2", "IP": "10.1.0.5", "NODE": "n1", "CPU": "250", "MEM": "1024"}
     assert values == expected
 
 
-async def test_env_wins_over_env_from_and_sees_what_came_before() -> None:
+async def test_env_wins_over_env_from_and_expands_earlier_variables() -> None:
     env = [{"name": "X_a", "value": "own"}, {"name": "BOTH", "value": "$(X_a)-$(X_b)-$(NONE)-$$(X_a)"}]
-    values = await made(envFrom=[{"prefix": "X_", "configMapRef": {"name": "cm"}}], env=env)
+    values = await make(envFrom=[{"prefix": "X_", "configMapRef": {"name": "cm"}}], env=env)
     assert values == {"X_a": "own", "X_b": "2", "BOTH": "own-2-$(NONE)-$(X_a)"}
 
 
-async def test_what_is_missing_is_named_unless_it_is_optional() -> None:
-    with pytest.raises(environment.ConfigError, match='configmap "nope" not found'):
-        await made(envFrom=[{"configMapRef": {"name": "nope"}}])
-    with pytest.raises(environment.ConfigError, match="couldn't find key z in ConfigMap default/cm"):
-        await made(env=[entry("Z", configMapKeyRef={"name": "cm", "key": "z"})])
+async def test_missing_objects_and_keys_are_errors_unless_they_are_optional() -> None:
+    with pytest.raises(ContainerConfigError, match='configmap "nope" not found'):
+        await make(envFrom=[{"configMapRef": {"name": "nope"}}])
+    with pytest.raises(ContainerConfigError, match="couldn't find key z in ConfigMap default/cm"):
+        await make(env=[entry("Z", configMapKeyRef={"name": "cm", "key": "z"})])
     optional = {"name": "cm", "key": "z", "optional": True}
-    assert await made(env=[entry("Z", configMapKeyRef=optional)]) == {}
+    assert await make(env=[entry("Z", configMapKeyRef=optional)]) == {}
 
 
-async def test_services_of_the_namespace_are_told_as_links() -> None:
+async def test_services_of_the_namespace_become_link_variables() -> None:
     service = {
         "metadata": {"name": "my-db", "namespace": "default"},
         "spec": {"clusterIP": "10.96.0.7", "ports": [{"name": "sql", "port": 5432, "protocol": "TCP"}]},
     }
     other = {"metadata": {"name": "x", "namespace": "other"}, "spec": {"clusterIP": "10.96.0.8", "ports": []}}
-    assert await made([service, other]) == {
+    assert await make([service, other]) == {
         "MY_DB_SERVICE_HOST": "10.96.0.7",
         "MY_DB_SERVICE_PORT": "5432",
         "MY_DB_SERVICE_PORT_SQL": "5432",

@@ -8,20 +8,19 @@ from typing import cast
 import aiohttp
 import pytest
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri.client import CriClient
-from kprov.kube.kubelet.kubelet import Kubelet
-from kprov.kube.kubelet.server.app import KubeletServer
+from kprov.kube.kubelet.server.app import KubeletServer, PodSource
 
 
 @pytest.fixture
 async def url(unused_tcp_port: int) -> AsyncIterator[str]:
     """Of a server without TLS that lets everybody in."""
-    config = KubeletConfig(
+    config = KubeletConfiguration(
         node_name="n1", address="127.0.0.1", port=unused_tcp_port, anonymous=True, authorization_mode="AlwaysAllow"
     )  # fmt: skip
     # No request of these tests gets as far as a pod.
-    server = KubeletServer(config, cast("Kubelet", None), cast("CriClient", None), None)
+    server = KubeletServer(config, cast("PodSource", None), cast("CriClient", None), None)
     await server.start()
     yield f"http://127.0.0.1:{unused_tcp_port}"
     await server.stop()

@@ -5,21 +5,24 @@ from typing import Any
 import pytest
 
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.kubelet.config.options import KubeletConfig, read_document
-from kprov.kube.kubelet.shutdown.groups import Period, group, periods
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration, read_document
+from kprov.kube.kubelet.shutdown.groups import ShutdownPeriod, group_pods, make_schedule
 from tests.unit.kube.kubelet.kubelet_builders import pod
 
 CRITICAL = 2_000_000_000
 
 
 def test_critical_pods_get_the_end_of_the_time() -> None:
-    assert periods(60, 20) == [Period(0, 40), Period(CRITICAL, 20)]
-    assert periods(60, 0) == [Period(0, 60), Period(CRITICAL, 0)]
-    assert periods(0, 0) == []
+    assert make_schedule(60, 20) == [ShutdownPeriod(0, 40), ShutdownPeriod(CRITICAL, 20)]
+    assert make_schedule(60, 0) == [ShutdownPeriod(0, 60), ShutdownPeriod(CRITICAL, 0)]
+    assert make_schedule(0, 0) == []
 
 
 def test_priorities_are_sorted_and_replace_the_two_periods() -> None:
-    assert periods(0, 0, [Period(1000, 5), Period(0, 10)]) == [Period(0, 10), Period(1000, 5)]
+    assert make_schedule(0, 0, [ShutdownPeriod(1000, 5), ShutdownPeriod(0, 10)]) == [
+        ShutdownPeriod(0, 10),
+        ShutdownPeriod(1000, 5),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -27,26 +30,26 @@ def test_priorities_are_sorted_and_replace_the_two_periods() -> None:
     [(None, 0), (-5, 0), (0, 0), (99, 0), (100, 100), (101, 100), (999, 100), (1000, 1000), (CRITICAL, 1000)],
 )
 def test_pod_belongs_to_the_highest_period_that_it_reaches(priority: int | None, expected: int) -> None:
-    schedule = [Period(0, 1), Period(100, 1), Period(1000, 1)]
+    schedule = [ShutdownPeriod(0, 1), ShutdownPeriod(100, 1), ShutdownPeriod(1000, 1)]
     made = pod(priority=priority)
-    found = [period.priority for period, members in group(schedule, [made]) if members]
+    found = [period.priority for period, members in group_pods(schedule, [made]) if members]
     assert found == [expected]
 
 
 def test_pod_below_the_lowest_priority_belongs_to_the_first_period() -> None:
-    found = group([Period(10, 1), Period(20, 1)], [pod(priority=0)])
+    found = group_pods([ShutdownPeriod(10, 1), ShutdownPeriod(20, 1)], [pod(priority=0)])
     assert [len(members) for _, members in found] == [1, 0]
 
 
-def read(**document: Any) -> KubeletConfig:
-    config = KubeletConfig()
+def read(**document: Any) -> KubeletConfiguration:
+    config = KubeletConfiguration()
     read_document(config, document)
     return config
 
 
 def test_configuration_by_priority() -> None:
     config = read(shutdownGracePeriodByPodPriority=[{"priority": 5, "shutdownGracePeriodSeconds": 7}])
-    assert config.shutdown_periods == [Period(5, 7)]
+    assert config.shutdown_periods == [ShutdownPeriod(5, 7)]
 
 
 @pytest.mark.parametrize(

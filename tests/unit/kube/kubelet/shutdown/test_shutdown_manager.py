@@ -7,25 +7,25 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.shutdown.groups import Period
+from kprov.kube.api.core import Pod
+from kprov.kube.kubelet.events import EventSender
+from kprov.kube.kubelet.shutdown.groups import ShutdownPeriod
 from kprov.kube.kubelet.shutdown.logind import Logind, LogindError
 from kprov.kube.kubelet.shutdown.manager import ShutdownManager
 from tests.unit.kube.kubelet.kubelet_builders import pod
 from tests.unit.kube.kubelet.shutdown.logind_server import LogindServer, logind_server
 
-SCHEDULE = [Period(0, 30), Period(2_000_000_000, 10)]
+SCHEDULE = [ShutdownPeriod(0, 30), ShutdownPeriod(2_000_000_000, 10)]
 
 
 class Kubelet:
     """Records what the manager asks for; pods end when the test says so."""
 
     def __init__(self, address: str, config_file: Path) -> None:
-        self.pods: list[dict[str, Any]] = []
+        self.pods: list[Pod] = []
         self.killed: list[tuple[str, int]] = []
         self.may_end = asyncio.Event()
         self.may_end.set()
@@ -33,16 +33,16 @@ class Kubelet:
         self.changed = asyncio.Event()
         self.manager = ShutdownManager(
             SCHEDULE,
-            active_pods=lambda: self.pods,
-            kill=self.kill,
-            flush=self.flush,
+            list_active_pods=lambda: self.pods,
+            kill_pod=self.kill,
+            send_statuses=self.flush,
             on_change=self.changed.set,
-            events=PodEvents(None, "node1"),
+            events=EventSender(None, "node1"),
             logind=lambda: Logind(address, config_file),
         )
 
-    async def kill(self, pod: dict[str, Any], seconds: int) -> None:
-        self.killed.append((pod["metadata"]["name"], seconds))
+    async def kill(self, pod: Pod, seconds: int) -> None:
+        self.killed.append((pod.metadata.name, seconds))
         await self.may_end.wait()
 
     async def flush(self) -> None:
@@ -50,7 +50,7 @@ class Kubelet:
 
     def add_pod(self, name: str, grace: int, priority: int) -> None:
         made = pod(terminationGracePeriodSeconds=grace, priority=priority)
-        made["metadata"]["name"] = name
+        made.metadata.name = name
         self.pods.append(made)
 
 
@@ -140,16 +140,16 @@ async def test_host_without_logind_gets_one_warning(
 
 
 async def test_without_a_grace_period_nothing_is_watched() -> None:
-    events = PodEvents(None, "node1")
+    events = EventSender(None, "node1")
 
     async def never() -> None:
         raise AssertionError
 
     manager = ShutdownManager(
         [],
-        active_pods=list,
-        kill=lambda *_: never(),
-        flush=never,
+        list_active_pods=list,
+        kill_pod=lambda *_: never(),
+        send_statuses=never,
         on_change=lambda: None,
         events=events,
         logind=lambda: pytest.fail("connects"),

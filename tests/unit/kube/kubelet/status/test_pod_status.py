@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import Condition
 from kprov.kube.kubelet.cri.pod_state import PodState
-from kprov.kube.kubelet.pods.pod_queries import Pod
-from kprov.kube.kubelet.runtime.pod_runtime import Waiting
-from kprov.kube.kubelet.status import generate, manager
+from kprov.kube.kubelet.runtime.waiting import Waiting
+from kprov.kube.kubelet.status.patches import make_status_patch
+from kprov.kube.kubelet.status.pod_status import generate_pod_status
 from tests.unit.kube.kubelet.kubelet_builders import container, exited, pod, running, state
 
 
@@ -19,7 +21,7 @@ def ready_when_running(_: Pod, statuses: list[dict[str, Any]], __: dict[str, Any
         status["ready"] = status["started"] or done
 
 
-def told(
+def make_status(
     pod: Pod,
     state: PodState,
     old: dict[str, Any] | None = None,
@@ -27,7 +29,7 @@ def told(
     *,
     terminal: bool = False,
 ) -> dict[str, Any]:
-    return generate.generate(
+    return generate_pod_status(
         pod,
         state,
         old=old or {},
@@ -44,7 +46,7 @@ def condition(status: dict[str, Any], kind: str) -> tuple[str, str, str]:
 
 
 def test_a_running_pod() -> None:
-    status = told(pod(), state(running()))
+    status = make_status(pod(), state(running()))
     assert (status["phase"], status["podIP"], status["hostIP"]) == ("Running", "10.1.0.5", "10.0.0.1")
     assert (status["qosClass"], status["observedGeneration"]) == ("BestEffort", 1)
     for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"):
@@ -53,7 +55,7 @@ def test_a_running_pod() -> None:
 
 
 def test_a_pod_whose_containers_are_not_made_yet() -> None:
-    status = told(pod(), PodState("u1"))
+    status = make_status(pod(), PodState("u1"))
     assert status["phase"] == "Pending"
     assert status["containerStatuses"][0]["state"] == {"waiting": {"reason": "ContainerCreating"}}
     text = "containers with unready status: [c]"
@@ -63,7 +65,9 @@ def test_a_pod_whose_containers_are_not_made_yet() -> None:
 
 def test_a_container_that_waits_says_why_and_how_it_ended() -> None:
     waiting = {"c": Waiting("CrashLoopBackOff", "back-off 10s restarting failed container=c pod=p")}
-    found = told(pod(), state(exited(code=3, restart_count=2)), waiting=waiting)["containerStatuses"][0]
+    found = make_status(pod(), state(exited(code=3, restart_count=2)), waiting=waiting)["containerStatuses"][
+        0
+    ]
     assert found["state"]["waiting"]["reason"] == "CrashLoopBackOff"
     assert found["lastState"]["terminated"]["exitCode"] == 3
     assert found["restartCount"] == 2
@@ -83,23 +87,23 @@ def test_the_phase_after_all_containers_ended(policy: str, codes: list[int], pha
     names = [f"c{index}" for index in range(len(codes))]
     wanted = pod(*map(container, names), restartPolicy=policy)
     ended = [exited(name, code) for name, code in zip(names, codes, strict=True)]
-    assert told(wanted, state(*ended))["phase"] == phase
+    assert make_status(wanted, state(*ended))["phase"] == phase
 
 
 def test_a_terminated_pod_that_would_restart_has_succeeded_or_failed() -> None:
-    assert told(pod(), state(exited()), terminal=True)["phase"] == "Succeeded"
-    assert told(pod(), state(exited(code=137)), terminal=True)["phase"] == "Failed"
+    assert make_status(pod(), state(exited()), terminal=True)["phase"] == "Succeeded"
+    assert make_status(pod(), state(exited(code=137)), terminal=True)["phase"] == "Failed"
 
 
 def test_init_containers_hold_the_pod_pending() -> None:
     wanted = pod(init=[container("i")])
-    status = told(wanted, state(running("i")))
+    status = make_status(wanted, state(running("i")))
     assert status["phase"] == "Pending"
     text = "containers with incomplete status: [i]"
     ready_already = {**status["initContainerStatuses"][0], "ready": False}
     assert ready_already["state"]["running"]
     assert status["containerStatuses"][0]["state"] == {"waiting": {"reason": "PodInitializing"}}
-    failed = told(pod(init=[container("x")]), state(exited("x", 1)))
+    failed = make_status(pod(init=[container("x")]), state(exited("x", 1)))
     assert condition(failed, "Initialized") == (
         "False",
         "ContainersNotInitialized",
@@ -109,12 +113,12 @@ def test_init_containers_hold_the_pod_pending() -> None:
 
 def test_a_failed_init_container_fails_a_pod_that_never_restarts() -> None:
     wanted = pod(init=[container("i")], restartPolicy="Never")
-    assert told(wanted, state(exited("i", 1)))["phase"] == "Failed"
+    assert make_status(wanted, state(exited("i", 1)))["phase"] == "Failed"
 
 
 def test_a_final_phase_is_kept_for_ever() -> None:
     old = {"phase": "Failed", "reason": "DeadlineExceeded", "message": "too long"}
-    status = told(pod(), state(running()), old)
+    status = make_status(pod(), state(running()), old)
     assert (status["phase"], status["reason"], status["message"]) == (
         "Failed",
         "DeadlineExceeded",
@@ -123,7 +127,7 @@ def test_a_final_phase_is_kept_for_ever() -> None:
 
 
 def test_addresses_outlive_the_sandbox() -> None:
-    status = told(pod(), state(exited(), ready=False), {"podIPs": [{"ip": "10.1.0.9"}]})
+    status = make_status(pod(), state(exited(), ready=False), {"podIPs": [{"ip": "10.1.0.9"}]})
     assert status["podIP"] == "10.1.0.9"
 
 
@@ -133,16 +137,20 @@ def test_a_lost_container_is_counted() -> None:
             {"name": "c", "restartCount": 1, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
         ]
     }
-    found = told(pod(), state(), old)["containerStatuses"][0]
+    found = make_status(pod(), state(), old)["containerStatuses"][0]
     assert (found["restartCount"], found["lastState"]["terminated"]["exitCode"]) == (2, 137)
 
 
 def test_readiness_gates_of_others_are_waited_for() -> None:
     wanted = pod(readinessGates=[{"conditionType": "example.com/up"}])
     text = 'corresponding condition of pod readiness gate "example.com/up" does not exist.'
-    assert condition(told(wanted, state(running())), "Ready") == ("False", "ReadinessGatesNotReady", text)
-    wanted["status"] = {"conditions": [{"type": "example.com/up", "status": "True"}]}
-    assert condition(told(wanted, state(running())), "Ready")[0] == "True"
+    assert condition(make_status(wanted, state(running())), "Ready") == (
+        "False",
+        "ReadinessGatesNotReady",
+        text,
+    )
+    wanted.status.conditions = [Condition(type="example.com/up", status="True")]
+    assert condition(make_status(wanted, state(running())), "Ready")[0] == "True"
 
 
 def test_only_what_changed_is_sent_and_what_is_gone_is_said() -> None:
@@ -158,11 +166,11 @@ def test_only_what_changed_is_sent_and_what_is_gone_is_said() -> None:
         "conditions": [{"type": "Ready", "status": "True"}],
         "podIPs": [{"ip": "2"}],
     }
-    assert manager._difference(api, wanted) == {
+    assert make_status_patch(api, wanted) == {
         "phase": "Running",
         "conditions": [
             {"type": "Ready", "status": "True", "reason": None, "message": None, "lastProbeTime": None}
         ],
         "podIPs": [{"ip": "2"}, {"$patch": "replace"}],
     }
-    assert manager._difference(wanted, wanted) == {}
+    assert make_status_patch(wanted, wanted) == {}

@@ -1,4 +1,4 @@
-"""What is known of a pod reaches the API server, whatever comes in between."""
+"""The last status of a pod reaches the API server, and a deleted pod is removed from it."""
 
 import asyncio
 from typing import Any
@@ -8,14 +8,14 @@ import pytest
 from kprov.kube.client import RestClient
 from kprov.kube.kubelet.status import manager as module
 from kprov.kube.kubelet.status.manager import StatusManager
-from tests.unit.kube.kubelet.kubelet_builders import pod
+from tests.unit.kube.kubelet.kubelet_builders import pod_document
 
 PATH = "/api/v1/namespaces/default/pods/p"
 STATUS = {"phase": "Succeeded", "startTime": "2026-01-01T00:00:00Z"}
 
 
 def ending() -> dict[str, Any]:
-    found = pod()
+    found = pod_document()
     found["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return {**found, "status": dict(STATUS)}
 
@@ -26,36 +26,36 @@ async def until_deleted(server: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_pod_that_ends_while_its_last_status_is_told_is_deleted(
+async def test_a_pod_that_ends_while_its_last_status_is_sent_is_deleted(
     server: Any, client: RestClient
 ) -> None:
-    """The end comes after the sender looked for work, and before its task is taken for ended."""
+    """The pod ends after the sender looked for work and before its task is done."""
     server.put(PATH, ending())
-    asked = False
+    has_read = False
 
-    def current(uid: str) -> dict[str, Any]:
-        nonlocal asked
-        if not asked:
-            asyncio.get_running_loop().call_soon(statuses.finish, uid)
-        asked = True
+    def get_document(uid: str) -> dict[str, Any]:
+        nonlocal has_read
+        if not has_read:
+            asyncio.get_running_loop().call_soon(statuses.finish_pod, uid)
+        has_read = True
         found: dict[str, Any] = server.objects[PATH]
         return found
 
-    statuses = StatusManager(client, current)
-    statuses.set(ending(), dict(STATUS))
+    statuses = StatusManager(client, get_document)
+    statuses.set_pod_status("u1", dict(STATUS), STATUS)
     await until_deleted(server)
 
 
-@pytest.mark.parametrize("told", ["Succeeded", "another"], ids=["delete", "patch"])
+@pytest.mark.parametrize("phase", ["Succeeded", "another"], ids=["delete", "patch"])
 async def test_a_conflict_is_tried_again(
-    server: Any, client: RestClient, refuse: Any, monkeypatch: pytest.MonkeyPatch, told: str
+    server: Any, client: RestClient, refuse: Any, monkeypatch: pytest.MonkeyPatch, phase: str
 ) -> None:
     monkeypatch.setattr(module, "_RETRY_SECONDS", 0.01)
     server.put(PATH, ending())
     server.answers = [refuse(409, "Conflict")]
     statuses = StatusManager(client, lambda _: server.objects[PATH])
-    statuses.set(ending(), {**STATUS, "phase": told})
-    statuses.finish("u1")
+    statuses.set_pod_status("u1", {**STATUS, "phase": phase}, STATUS)
+    statuses.finish_pod("u1")
     await until_deleted(server)
 
 
@@ -68,8 +68,8 @@ async def test_another_pod_of_the_same_name_is_left_alone(
     server.put(PATH, other)
     statuses = StatusManager(client, lambda _: ending())
     server.answers = [refuse(409, "Conflict")]
-    statuses.set(ending(), {**STATUS, "message": "told"})
-    statuses.finish("u1")
+    statuses.set_pod_status("u1", {**STATUS, "message": "new"}, STATUS)
+    statuses.finish_pod("u1")
     await asyncio.sleep(0.2)
     assert [method for method, _, _ in server.requests].count("PATCH") == 1
     assert PATH in server.objects

@@ -7,22 +7,25 @@ import ctypes
 import os
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
+from kprov.kube.api.core import Pod
+from kprov.kube.api.decoding import convert
+from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.manager import VolumeManager
-from kprov.kube.kubelet.volumes.sources import VolumeError
+from kprov.kube.kubelet.volumes.sources import VolumeSources
 from tests.unit.kube.kubelet.volumes import mount_namespace
 
 
 def manager(root: Path) -> VolumeManager:
-    return VolumeManager(str(root), cast("Any", None), cast("Any", None), {})
+    return VolumeManager(str(root), cast("VolumeSources", None))
 
 
-def pod(volume: Path, sub_path: str) -> dict[str, Any]:
-    return {
+def pod(volume: Path, sub_path: str) -> Pod:
+    document = {
         "metadata": {"name": "p", "namespace": "default", "uid": "u1"},
         "spec": {
             "containers": [
@@ -31,12 +34,13 @@ def pod(volume: Path, sub_path: str) -> dict[str, Any]:
             "volumes": [{"name": "v", "hostPath": {"path": str(volume)}}],
         },
     }
+    return convert(document, Pod)
 
 
 def prepare(root: Path, volume: Path, sub_path: str) -> Path:
     """What the runtime is told to mount."""
     made = pod(volume, sub_path)
-    return Path(manager(root).mounts(made, made["spec"]["containers"][0], {})[0].host_path)
+    return Path(manager(root).make_mounts(made, made.spec.containers[0], {})[0].host_path)
 
 
 @pytest.fixture
@@ -140,11 +144,11 @@ def test_restarted_container_gets_the_path_as_it_is_now(tmp_path: Path, volume: 
         root = tmp_path / "root"
         first = prepare(root, volume, "data")
         assert prepare(root, volume, "data") == first
-        assert len(mount.below(str(first))) == 1
+        assert len(mount.list_mount_points(str(first))) == 1
         (volume / "data").rename(volume / "old")
         (volume / "data").write_text("a file")
         assert prepare(root, volume, "data").read_text() == "a file"
-        assert len(mount.below(str(first))) == 1
+        assert len(mount.list_mount_points(str(first))) == 1
 
     mount_namespace.run(work)
 
@@ -156,10 +160,10 @@ def test_mounts_that_a_crash_left_go_with_the_pod_and_the_volume_stays(tmp_path:
         prepare(root, volume, "data/marker")
         # Another process starts, which knows nothing but the disk.
         fresh = manager(root)
-        assert fresh.left_behind() == {"u1"}
-        asyncio.run(fresh.tear_down("u1"))
-        assert mount.below(str(root)) == []
-        assert fresh.left_behind() == set()
+        assert fresh.list_pod_folders() == {"u1"}
+        asyncio.run(fresh.remove_pod_folder("u1"))
+        assert mount.list_mount_points(str(root)) == []
+        assert fresh.list_pod_folders() == set()
         assert (volume / "data" / "marker").read_text() == "inside"
 
     mount_namespace.run(work)
@@ -168,8 +172,8 @@ def test_mounts_that_a_crash_left_go_with_the_pod_and_the_volume_stays(tmp_path:
 def test_volumes_of_an_ended_pod_are_torn_down_with_their_sub_paths(tmp_path: Path, volume: Path) -> None:
     def work() -> None:
         prepare(tmp_path / "root", volume, "data")
-        asyncio.run(manager(tmp_path / "root").tear_down_volumes("u1"))
-        assert mount.below(str(tmp_path)) == []
+        asyncio.run(manager(tmp_path / "root").unmount_volumes("u1"))
+        assert mount.list_mount_points(str(tmp_path)) == []
         assert (volume / "data" / "marker").exists()
 
     mount_namespace.run(work)

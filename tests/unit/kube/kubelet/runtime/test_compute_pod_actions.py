@@ -1,10 +1,10 @@
 """What is done to a pod's sandbox and containers."""
 
+from kprov.kube.api.core import Container, Pod
 from kprov.kube.kubelet.cri.pod_state import PodState
-from kprov.kube.kubelet.pods.container_hash import container_hash
-from kprov.kube.kubelet.pods.pod_queries import Pod
-from kprov.kube.kubelet.runtime import pod_actions
-from kprov.kube.kubelet.runtime.pod_actions import Actions
+from kprov.kube.kubelet.pods.container_hash import hash_container
+from kprov.kube.kubelet.runtime.compute_pod_actions import compute_pod_actions
+from kprov.kube.kubelet.runtime.pod_actions import PodActions, ProbeResult
 from tests.unit.kube.kubelet.kubelet_builders import container, exited, pod, running, state
 
 
@@ -12,15 +12,15 @@ def nothing_known(_: str) -> bool | None:
     return None
 
 
-def compute(pod: Pod, state: PodState, **probes: bool) -> Actions:
-    def of(kind: str) -> pod_actions.ProbeResult:
+def compute(pod: Pod, state: PodState, **probes: bool) -> PodActions:
+    def get_results(kind: str) -> ProbeResult:
         return (lambda _: probes[kind]) if kind in probes else nothing_known
 
-    return pod_actions.compute(pod, state, liveness=of("liveness"), startup=of("startup"))
+    return compute_pod_actions(pod, state, liveness=get_results("liveness"), startup=get_results("startup"))
 
 
-def names(containers: list[dict[str, object]]) -> list[object]:
-    return [item["name"] for item in containers]
+def names(containers: list[Container]) -> list[str]:
+    return [item.name for item in containers]
 
 
 def test_a_new_pod_gets_a_sandbox_and_its_containers() -> None:
@@ -29,7 +29,7 @@ def test_a_new_pod_gets_a_sandbox_and_its_containers() -> None:
 
 
 def test_a_running_pod_is_left_alone() -> None:
-    assert compute(pod(), state(running())) == Actions()
+    assert compute(pod(), state(running())) == PodActions()
 
 
 def test_a_dead_sandbox_is_replaced_with_the_next_attempt() -> None:
@@ -58,7 +58,7 @@ def test_a_container_that_fails_its_liveness_probe_is_killed_and_started() -> No
 
 
 def test_a_container_with_another_image_is_replaced() -> None:
-    old = container_hash(container(image="busybox:1.35"))
+    old = hash_container(container(image="busybox:1.35"))
     todo = compute(pod(), state(running(hash=old)))
     assert [kill.message for kill in todo.to_kill] == ["Container c definition changed, will be restarted"]
 
@@ -66,7 +66,7 @@ def test_a_container_with_another_image_is_replaced() -> None:
 def test_init_containers_run_one_after_the_other() -> None:
     wanted = pod(init=[container("i1"), container("i2")])
     assert names(compute(wanted, PodState("u1")).init_to_start) == ["i1"]
-    assert compute(wanted, state(running("i1"))) == Actions()
+    assert compute(wanted, state(running("i1"))) == PodActions()
     second = compute(wanted, state(exited("i1")))
     assert (names(second.init_to_start), second.to_start) == (["i2"], [])
     assert names(compute(wanted, state(exited("i1"), exited("i2"))).to_start) == ["c"]

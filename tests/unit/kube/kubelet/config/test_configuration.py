@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.kubelet.config import options
+from kprov.kube.kubelet.config import flags
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 
 CONFIG = """
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -21,10 +22,10 @@ evictionHard: {memory.available: 100Mi}
 """
 
 
-def parsed(tmp_path: Path, text: str, *flags: str) -> options.KubeletConfig:
+def parsed(tmp_path: Path, text: str, *arguments: str) -> KubeletConfiguration:
     file = tmp_path / "config.yaml"
     file.write_text(text)
-    return options.parse([f"--config={file}", *flags])
+    return flags.parse([f"--config={file}", *arguments])
 
 
 def test_the_file_is_read_under_upstreams_names(tmp_path: Path) -> None:

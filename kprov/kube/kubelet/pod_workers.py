@@ -1,6 +1,6 @@
-"""One worker for each pod: it brings the pod up, keeps it so, and ends it (pkg/kubelet/pod_workers.go).
+"""A worker for each pod: it starts the pod, keeps it running and ends it (pkg/kubelet/pod_workers.go).
 
-A pod's life: syncing > terminating (containers are being ended) > terminated (nothing of it is left here).
+A pod's life: syncing > terminating (its containers are being stopped) > terminated (nothing of it runs here).
 """
 
 import asyncio
@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from kprov.kube.api.core import Pod
+from kprov.kube.client import ClientError
+from kprov.kube.kubelet.cri.client import RuntimeFailure
+from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.pods.pod_queries import Pod
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +24,15 @@ _MAX_RETRY: Final = 30.0
 
 
 class PodSyncer(Protocol):
-    """The steps of a pod's life; each may be called again until it succeeds."""
+    """The steps of a pod's life. The worker repeats a step until it succeeds."""
 
     async def sync_pod(self, pod: Pod) -> tuple[bool, float | None]:
-        """(the pod has ended by itself, seconds until the next try or None)."""
+        """(whether the pod has ended by itself, seconds until the next try or None)."""
         ...
 
-    async def sync_terminating(self, pod: Pod, grace: int | None) -> None: ...
+    async def sync_terminating_pod(self, pod: Pod, grace: int | None) -> None: ...
 
-    async def sync_terminated(self, pod: Pod) -> None: ...
+    async def sync_terminated_pod(self, pod: Pod) -> None: ...
 
 
 class PodWorker:
@@ -37,7 +40,7 @@ class PodWorker:
         self, pod: Pod, syncer: PodSyncer, resync_seconds: float, on_end: Callable[["PodWorker"], None]
     ) -> None:
         self.pod = pod
-        self.uid = pod_queries.uid_of(pod)
+        self.uid = pod.metadata.uid
         self.stage = SYNCING
         self.started_at = time.time()
         self._syncer = syncer
@@ -46,54 +49,47 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._wake.set()
         self._grace: int | None = None
-        # The object is gone from the API (or the file from its folder): end it whatever it says.
-        self._orphaned = False
         self._step: asyncio.Task[Any] | None = None
-        self._task = asyncio.get_running_loop().create_task(self._work(), name=f"pod {pod_queries.told(pod)}")
+        name = f"pod {pod_queries.format_pod(pod)}"
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=name)
 
     def wake(self) -> None:
-        """Something about the pod happened: look at it now."""
+        """Sync the pod now: something happened to it."""
         self._wake.set()
 
-    def update(self, pod: Pod) -> None:
-        """A newer version of the pod."""
+    def update_pod(self, pod: Pod) -> None:
+        """Go on with a newer version of the pod."""
         self.pod = pod
         if pod_queries.is_being_deleted(pod):
-            self.terminate(pod_queries.deletion_grace(pod))
+            self.terminate(pod_queries.get_deletion_grace(pod))
         elif pod_queries.is_finished(pod):
             self.terminate(None)
         self.wake()
 
-    def terminate(self, grace: int | None, *, orphaned: bool = False) -> None:
-        """End it; a shorter grace than before takes effect at once."""
-        self._orphaned = self._orphaned or orphaned
+    def terminate(self, grace: int | None) -> None:
+        """End the pod. A shorter grace period than before takes effect immediately."""
         shorter = grace is not None and (self._grace is None or grace < self._grace)
         if shorter:
             self._grace = grace
         if self.stage == SYNCING or (self.stage == TERMINATING and shorter):
-            first = self.stage == SYNCING
             self.stage = TERMINATING
-            if self._step is not None and (first or shorter):
+            if self._step is not None:
                 self._step.cancel()
         self.wake()
 
-    @property
-    def is_ended(self) -> bool:
-        return self._task.done()
-
     async def wait_until_ended(self) -> None:
-        """Return when nothing of the pod is left here, or the worker was stopped."""
+        """Return when nothing of the pod runs here, or the worker was stopped."""
         await asyncio.wait([self._task])
 
     def stop(self) -> None:
-        """End the worker, not the pod: the kubelet is going down."""
+        """Stop the worker. The pod goes on running: the kubelet exits."""
         self._task.cancel()
 
-    async def _work(self) -> None:
+    async def _run(self) -> None:
         retry = _FIRST_RETRY
         while True:
             self._wake.clear()
-            self._step = asyncio.get_running_loop().create_task(self._turn())
+            self._step = asyncio.get_running_loop().create_task(self._run_step())
             try:
                 wait = await self._step
                 retry = _FIRST_RETRY
@@ -103,8 +99,8 @@ class PodWorker:
                     self._step.cancel()
                     raise
                 continue
-            except Exception as error:
-                _report(self.pod, error)
+            except Exception as error:  # noqa: BLE001 - the worker tries again whatever failed
+                _log_error(self.pod, error)
                 wait = retry
                 retry = min(retry * 2, _MAX_RETRY)
             finally:
@@ -118,32 +114,28 @@ class PodWorker:
             except TimeoutError:
                 pass
 
-    async def _turn(self) -> float | None:
-        """One step; seconds to wait before the next, None when it has ended."""
+    async def _run_step(self) -> float | None:
+        """Seconds to wait before the next step. None when the pod has ended."""
         if self.stage == SYNCING:
             if pod_queries.is_being_deleted(self.pod) or pod_queries.is_finished(self.pod):
-                self._grace = pod_queries.deletion_grace(self.pod)
+                self._grace = pod_queries.get_deletion_grace(self.pod)
                 self.stage = TERMINATING
             else:
                 ended, retry = await self._syncer.sync_pod(self.pod)
                 if not ended:
-                    later = self._resync * (1 + random.random() * 0.5)  # noqa: S311  spreading load
-                    return later if retry is None else min(retry, later)
+                    resync = self._resync * (1 + random.random() * 0.5)  # noqa: S311  spreading load
+                    return resync if retry is None else min(retry, resync)
                 self.stage = TERMINATING
         if self.stage == TERMINATING:
-            await self._syncer.sync_terminating(self.pod, self._grace)
+            await self._syncer.sync_terminating_pod(self.pod, self._grace)
             self.stage = TERMINATED
         if self.stage == TERMINATED:
-            await self._syncer.sync_terminated(self.pod)
+            await self._syncer.sync_terminated_pod(self.pod)
         return None
 
 
-def _report(pod: Pod, error: Exception) -> None:
-    from kprov.kube.client import ClientError
-    from kprov.kube.kubelet.cri.client import RuntimeFailure
-    from kprov.kube.kubelet.volumes.sources import VolumeError
-
+def _log_error(pod: Pod, error: Exception) -> None:
     if isinstance(error, RuntimeFailure | VolumeError | ClientError | OSError):
-        log.warning("syncing pod %s, trying again: %s", pod_queries.told(pod), error)
+        log.warning("syncing pod %s, trying again: %s", pod_queries.format_pod(pod), error)
     else:
-        log.error("syncing pod %s failed, trying again", pod_queries.told(pod), exc_info=error)
+        log.error("syncing pod %s failed, trying again", pod_queries.format_pod(pod), exc_info=error)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kprov.kube.kubelet.server import log_file
-from kprov.kube.kubelet.server.log_file import LogOptions
+from kprov.kube.kubelet.logs import log_file
+from kprov.kube.kubelet.logs.log_file import LogOptions
 
 LINES = (
     b"2026-01-01T00:00:01.000000001Z stdout F one\n"
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> str:
 
 
 async def read(path: str, **options: object) -> bytes:
-    pieces = log_file.read(path, LogOptions(**options), lambda: False)  # type: ignore[arg-type]
+    pieces = log_file.read_log(path, LogOptions(**options), lambda: False)  # type: ignore[arg-type]
     return b"".join([piece async for piece in pieces])
 
 
@@ -39,7 +39,7 @@ async def test_the_tail_is_counted_in_lines(path: str) -> None:
 
 
 async def test_since_stream_limit_and_timestamps(path: str) -> None:
-    assert await read(path, since=log_file.since_seconds(None, "2026-01-01T00:00:02.6Z")) == b"three\n"
+    assert await read(path, since=log_file.parse_since(None, "2026-01-01T00:00:02.6Z")) == b"three\n"
     assert await read(path, stream="Stderr") == b"three\n"
     assert await read(path, limit=5) == b"one\nt"
     assert await read(path, tail=1, timestamps=True) == b"2026-01-01T00:00:03.000000001Z three\n"
@@ -58,7 +58,7 @@ def append_line(path: str) -> None:
 async def test_only_who_follows_a_log_reads_what_is_written_meanwhile(
     path: str, follow: bool, said: bytes
 ) -> None:
-    pieces = log_file.read(path, LogOptions(tail=1, follow=follow), lambda: False)
+    pieces = log_file.read_log(path, LogOptions(tail=1, follow=follow), lambda: False)
     found = [await anext(pieces)]
     append_line(path)
     found += [piece async for piece in pieces]
@@ -79,12 +79,12 @@ async def test_a_log_without_a_whole_line_is_empty(path: str) -> None:
 
 
 async def test_a_log_that_was_cut_ends_where_it_ends(path: str) -> None:
-    pieces = log_file.read(path, LogOptions(), lambda: True)
+    pieces = log_file.read_log(path, LogOptions(), lambda: True)
     assert await anext(pieces) == b"one\ntwo-half\nthree\n"
     os.truncate(path, 10)
     assert [piece async for piece in pieces] == []
 
 
 def test_the_end_of_a_log_as_text(path: str) -> None:
-    assert log_file.tail_text(path, lines=1, limit=100) == "three\n"
-    assert log_file.tail_text("/nonexistent", lines=1, limit=100) == ""
+    assert log_file.read_tail(path, lines=1, limit=100) == "three\n"
+    assert log_file.read_tail("/nonexistent", lines=1, limit=100) == ""

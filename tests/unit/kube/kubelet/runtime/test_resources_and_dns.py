@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.api.core import Container
 from kprov.kube.kubelet.backoff import BackOff
 from kprov.kube.kubelet.pods import resources
 from kprov.kube.kubelet.runtime import dns
@@ -23,28 +24,28 @@ FULL = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memor
     ],
 )
 def test_qos_class(wanted: dict[str, Any], expected: str) -> None:
-    assert resources.qos_class(pod(container(resources=wanted))) == expected
+    assert resources.get_qos_class(pod(container(resources=wanted))) == expected
 
 
 def test_one_container_without_limits_makes_the_pod_burstable() -> None:
-    assert resources.qos_class(pod(container("a", resources=FULL), container("b"))) == "Burstable"
+    assert resources.get_qos_class(pod(container("a", resources=FULL), container("b"))) == "Burstable"
 
 
 def test_who_is_killed_first_without_memory() -> None:
     gib = 2**30
     burstable = container(resources={"requests": {"memory": "1Gi"}})
-    assert resources.oom_score_adj(pod(), container(), 4 * gib) == 1000
-    assert resources.oom_score_adj(pod(burstable), burstable, 4 * gib) == 750
+    assert resources.compute_oom_score_adj(pod(), container(), 4 * gib) == 1000
+    assert resources.compute_oom_score_adj(pod(burstable), burstable, 4 * gib) == 750
     full = container(resources=FULL)
-    assert resources.oom_score_adj(pod(full), full, 4 * gib) == -997
+    assert resources.compute_oom_score_adj(pod(full), full, 4 * gib) == -997
 
 
 def test_init_containers_count_by_their_peak_and_sidecars_beside_all() -> None:
-    def needs(name: str, cpu: str, **fields: Any) -> dict[str, Any]:
+    def needs(name: str, cpu: str, **fields: Any) -> Container:
         return container(name, resources={"requests": {"cpu": cpu}}, **fields)
 
     wanted = pod(needs("c", "1"), init=[needs("s", "500m", restartPolicy="Always"), needs("i", "2")])
-    assert resources.pod_request(wanted, "cpu") == 2500
+    assert resources.sum_requests(wanted, "cpu") == 2500
 
 
 def test_cpu_becomes_shares_and_quota() -> None:
@@ -58,7 +59,7 @@ HOST = dns.DnsConfig(["9.9.9.9"], ["corp.example"], ["timeout:2"])
 
 
 def settings(**spec: Any) -> dns.DnsConfig:
-    return dns.for_pod(pod(**spec), host=HOST, cluster_dns=["10.0.0.10"], cluster_domain="cluster.local")
+    return dns.get_pod_dns(pod(**spec), host=HOST, cluster_dns=["10.0.0.10"], cluster_domain="cluster.local")
 
 
 def test_pods_ask_the_cluster_first() -> None:
@@ -81,9 +82,9 @@ def test_dns_config_adds_to_the_policy() -> None:
 
 def test_host_name_and_hosts_file() -> None:
     named = pod(hostname="web", subdomain="sub", hostAliases=[{"ip": "1.2.3.4", "hostnames": ["a", "b"]}])
-    name, domain = dns.host_name(named, "cluster.local")
+    name, domain = dns.get_host_name(named, "cluster.local")
     assert (name, domain) == ("web", "sub.default.svc.cluster.local")
-    lines = dns.hosts_file(named, ["10.1.0.5"], name, domain).splitlines()
+    lines = dns.render_hosts_file(named, ["10.1.0.5"], name, domain).splitlines()
     assert "10.1.0.5\tweb.sub.default.svc.cluster.local\tweb" in lines
     assert lines[-1] == "1.2.3.4\ta\tb"
 
@@ -91,12 +92,12 @@ def test_host_name_and_hosts_file() -> None:
 def test_restarts_wait_longer_each_time_and_start_anew_after_a_good_while() -> None:
     now = [1000.0]
     backoff = BackOff(300.0, clock=lambda: now[0])
-    assert backoff.remaining("k", 1000.0) == 0
+    assert backoff.get_remaining("k", 1000.0) == 0
     delays = []
     for _ in range(7):
-        backoff.next("k", now[0])
-        delays.append(backoff.delay("k"))
+        backoff.record_failure("k", now[0])
+        delays.append(backoff.get_delay("k"))
     assert delays == [10, 20, 40, 80, 160, 300, 300]
-    assert backoff.remaining("k", 1000.0) == 300.0
+    assert backoff.get_remaining("k", 1000.0) == 300.0
     now[0] += 700
-    assert backoff.remaining("k", now[0]) == 0
+    assert backoff.get_remaining("k", now[0]) == 0

@@ -1,15 +1,15 @@
-"""Keeps the logs of running containers small (pkg/kubelet/logs): LOG, LOG.STAMP.gz, LOG.STAMP."""
+"""Rotates the logs of running containers: LOG, LOG.STAMP.gz, LOG.STAMP (pkg/kubelet/logs)."""
 
 import gzip
 import shutil
 import time
 from pathlib import Path
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.machinery.quantity import Quantity
 
 
-def is_due(path: str, config: KubeletConfig) -> bool:
+def needs_rotation(path: str, config: KubeletConfiguration) -> bool:
     """Whether the log has grown beyond containerLogMaxSize."""
     try:
         return Path(path).stat().st_size > Quantity.parse(config.container_log_max_size).value
@@ -17,23 +17,23 @@ def is_due(path: str, config: KubeletConfig) -> bool:
         return False
 
 
-def put_away(path: str, config: KubeletConfig) -> None:
-    """Rename the log, so that the runtime can open a new one; keep containerLogMaxFiles in all.
+def rotate(path: str, config: KubeletConfiguration) -> None:
+    """Rename the log, so that the runtime can open a new one. Keep containerLogMaxFiles files in all.
 
-    The one put away last stays as it is: readers may not have come to its end.
+    The newest of the rotated files is not compressed: readers may not have reached its end.
     """
     log = Path(path)
-    for older in _rotated(log):
+    for older in _list_rotated(log):
         if older.suffix != ".gz":
             with open(older, "rb") as source, gzip.open(f"{older}.gz", "wb") as target:
                 shutil.copyfileobj(source, target)
             older.unlink()
     log.rename(f"{path}.{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
-    rotated = _rotated(log)
+    rotated = _list_rotated(log)
     for oldest in rotated[: max(0, len(rotated) - (config.container_log_max_files - 1))]:
         oldest.unlink(missing_ok=True)
 
 
-def _rotated(log: Path) -> list[Path]:
+def _list_rotated(log: Path) -> list[Path]:
     """Oldest first."""
     return sorted(log.parent.glob(f"{log.name}.*"))

@@ -1,27 +1,27 @@
-"""A container's log as an answer, for as long as its client is there."""
+"""The response to a request for a container's log."""
 
 from collections.abc import Callable
 
 from aiohttp import web
 
-from kprov.kube.kubelet.server import log_file
-from kprov.kube.kubelet.server.log_file import LogOptions
+from kprov.kube.kubelet.logs import log_file
+from kprov.kube.kubelet.logs.log_file import LogOptions
 
 
-async def answer(
+async def send_log(
     request: web.BaseRequest, path: str, options: LogOptions, is_running: Callable[[], bool | None]
 ) -> web.StreamResponse:
-    """The log at `path`, as `log_file.read` gives it. Raises FileNotFoundError when nothing was sent yet."""
+    """Send the log until its end or until the client disconnects. FileNotFoundError: there is no log."""
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     response.enable_chunked_encoding()
 
-    def goes_on() -> bool | None:
-        # A quiet container writes nothing at which its client could be missed.
-        is_there = request.transport is not None and not request.transport.is_closing()
-        return is_running() if is_there else False
+    def must_follow() -> bool | None:
+        # A write shows that the client has disconnected, but a quiet container writes nothing.
+        is_connected = request.transport is not None and not request.transport.is_closing()
+        return is_running() if is_connected else False
 
     try:
-        async for piece in log_file.read(path, options, goes_on):
+        async for piece in log_file.read_log(path, options, must_follow):
             if not response.prepared:
                 await response.prepare(request)
             await response.write(piece)
@@ -32,6 +32,6 @@ async def answer(
         if not response.prepared:
             raise
     except ConnectionError:
-        # Nobody is there any more to be told.
+        # The client has disconnected.
         pass
     return response

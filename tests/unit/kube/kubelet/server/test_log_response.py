@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from kprov.kube.kubelet.server import log_answer
-from kprov.kube.kubelet.server.log_file import LogOptions
+from kprov.kube.kubelet.logs.log_file import LogOptions
+from kprov.kube.kubelet.server import log_response
 from tests.unit.kube.http_server import served
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -28,7 +28,7 @@ class Kubelet:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             options = LogOptions(follow=self.follow)
-            return await log_answer.answer(request, str(self.path), options, lambda: self.runs)
+            return await log_response.send_log(request, str(self.path), options, lambda: self.runs)
         finally:
             self.ended.set()
 

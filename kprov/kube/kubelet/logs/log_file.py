@@ -1,4 +1,4 @@
-"""Container logs as the runtime writes them: ``TIME stdout|stderr F|P TEXT`` (CRI's log format)."""
+"""Reads container logs in CRI's format: ``TIME stdout|stderr F|P TEXT``."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _FULL: Final = b"F"
 
 @dataclass(frozen=True, kw_only=True)
 class LogOptions:
-    """``tail`` lines from the end, None for all; ``since`` Unix seconds; ``limit`` bytes to give at most."""
+    """``tail``: number of lines, None for all. ``since``: Unix seconds. ``limit``: bytes."""
 
     follow: bool = False
     tail: int | None = None
@@ -27,8 +27,8 @@ class LogOptions:
     stream: str = "All"
 
 
-def _end_of_lines(file: BinaryIO, size: int) -> int:
-    """Where the last whole line before ``size`` ends: a size can be seen amid a write. Moves the position."""
+def _find_end_of_lines(file: BinaryIO, size: int) -> int:
+    """The end of the last whole line before ``size``: a line may be half written. Moves the position."""
     position = size
     while position > 0:
         length = min(_BLOCK, position)
@@ -40,8 +40,8 @@ def _end_of_lines(file: BinaryIO, size: int) -> int:
     return 0
 
 
-def _offset_of_tail(file: BinaryIO, end: int, lines: int) -> int:
-    """Where the last ``lines`` lines before ``end``, the end of one, begin. Moves the file's position."""
+def _find_tail(file: BinaryIO, end: int, lines: int) -> int:
+    """The start of the last ``lines`` lines before ``end``, the end of a line. Moves the position."""
     if lines <= 0:
         return end
     # The newline that ends the last line does not count.
@@ -61,7 +61,7 @@ def _offset_of_tail(file: BinaryIO, end: int, lines: int) -> int:
     return 0
 
 
-def parse(line: bytes) -> tuple[bytes, bytes, bool, bytes]:
+def parse_line(line: bytes) -> tuple[bytes, bytes, bool, bytes]:
     """(time, stream, complete, text) of one line without its newline. Raises ValueError."""
     time_text, stream, tags, *rest = line.split(b" ", 3)
     text = rest[0] if rest else b""
@@ -69,10 +69,10 @@ def parse(line: bytes) -> tuple[bytes, bytes, bool, bytes]:
     return time_text, stream, full, text
 
 
-def _shown(line: bytes, options: LogOptions) -> bytes:
-    """What the reader gets of a line; empty when nothing."""
+def _render_line(line: bytes, options: LogOptions) -> bytes:
+    """The line as the options select it. Empty if they exclude it."""
     try:
-        when, stream, full, text = parse(line)
+        when, stream, full, text = parse_line(line)
     except ValueError:
         return b""
     if options.stream != "All" and stream.decode() != options.stream.lower():
@@ -83,34 +83,51 @@ def _shown(line: bytes, options: LogOptions) -> bytes:
     return prefix + text + (b"\n" if full else b"")
 
 
-async def read(path: str, options: LogOptions, is_running: Callable[[], bool | None]) -> AsyncIterator[bytes]:
+class _LineRenderer:
+    """Turns blocks of the file into rendered lines, up to the limit of bytes."""
+
+    def __init__(self, options: LogOptions) -> None:
+        self._options = options
+        self._rest = b""
+        self._left = options.limit
+
+    @property
+    def is_complete(self) -> bool:
+        return self._left == 0
+
+    def render(self, block: bytes) -> bytes:
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        piece = b"".join(_render_line(line, self._options) for line in lines)
+        if self._left is not None:
+            piece = piece[: self._left]
+            self._left -= len(piece)
+        return piece
+
+
+async def read_log(
+    path: str, options: LogOptions, is_running: Callable[[], bool | None]
+) -> AsyncIterator[bytes]:
     """Pieces of the log, to the last whole line that it has when it is opened.
 
-    With ``follow`` until the container has ended and all is read: ``is_running()`` is asked at the end of the
-    file, and a log that is rotated meanwhile goes on in its next file. FileNotFoundError: there is no log.
+    With ``follow`` until the container has ended and all is read: ``is_running()`` is called at the end of
+    the file. A log that is rotated in the meantime continues in its next file. FileNotFoundError: no log.
     """
-    left = options.limit
+    renderer = _LineRenderer(options)
     file = _open(path)
     try:
-        end = await asyncio.to_thread(_end_of_lines, file, os.fstat(file.fileno()).st_size)
+        end = await asyncio.to_thread(_find_end_of_lines, file, os.fstat(file.fileno()).st_size)
         start = 0
         if options.tail is not None:
-            start = await asyncio.to_thread(_offset_of_tail, file, end, options.tail)
+            start = await asyncio.to_thread(_find_tail, file, end, options.tail)
         file.seek(start)
-        rest = b""
         ended = False
         while True:
-            # Lines that are written while this reads would be more than the tail that was counted.
+            # Without follow, lines that are written while this reads are left out: the tail is counted.
             block = file.read(_BLOCK if options.follow else min(_BLOCK, max(end - file.tell(), 0)))
             if block:
-                *lines, rest = (rest + block).split(b"\n")
-                piece = b"".join(_shown(line, options) for line in lines)
-                if left is not None:
-                    piece = piece[:left]
-                    left -= len(piece)
-                if piece:
+                if piece := renderer.render(block):
                     yield piece
-                if left == 0:
+                if renderer.is_complete:
                     return
                 await asyncio.sleep(0)
                 continue
@@ -120,9 +137,8 @@ async def read(path: str, options: LogOptions, is_running: Callable[[], bool | N
                 file.close()
                 file = _open(path)
                 continue
-            if is_running() is False:
-                # Read once more: the last words may have come just now.
-                ended = True
+            # Read once more after the end: the container may have written its last lines just now.
+            ended = is_running() is False
             await asyncio.sleep(_POLL_SECONDS)
     finally:
         file.close()
@@ -139,19 +155,19 @@ def _is_replaced(path: str, descriptor: int) -> bool:
         return False
 
 
-def tail_text(path: str, *, lines: int, limit: int) -> str:
-    """The end of a log as text: at most so many lines and bytes."""
+def read_tail(path: str, *, lines: int, limit: int) -> str:
+    """The end of a log: at most ``lines`` lines and ``limit`` bytes. Empty if the log cannot be read."""
     try:
         with open(path, "rb") as file:
-            end = _end_of_lines(file, file.seek(0, os.SEEK_END))
-            file.seek(_offset_of_tail(file, end, lines))
-            content = b"".join(_shown(line, LogOptions()) for line in file.read().split(b"\n") if line)
+            end = _find_end_of_lines(file, file.seek(0, os.SEEK_END))
+            file.seek(_find_tail(file, end, lines))
+            content = b"".join(_render_line(line, LogOptions()) for line in file.read().split(b"\n") if line)
     except OSError:
         return ""
     return content[-limit:].decode(errors="replace")
 
 
-def since_seconds(seconds: str | None, moment: str | None) -> float:
+def parse_since(seconds: str | None, moment: str | None) -> float:
     """Unix time of ?sinceSeconds and ?sinceTime, 0 without either. Raises ValueError."""
     if seconds:
         return time.time() - int(seconds)

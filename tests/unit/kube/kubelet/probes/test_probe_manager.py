@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from kprov.kube.api.core import Pod
 from kprov.kube.kubelet.cri.client import CriClient
-from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.probes.handlers import Handlers
+from kprov.kube.kubelet.events import EventSender
+from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
 from kprov.kube.kubelet.probes.manager import ProbeManager
 from tests.unit.kube.kubelet.kubelet_builders import container, pod
 
@@ -19,9 +20,9 @@ class Node:
         self.statuses: dict[str, dict[str, Any]] = {}
         self.changed = asyncio.Event()
         self.cri = CriClient("unix:///run/no-runtime.sock", timeout=1.0)
-        events = PodEvents(None, "node1")
+        events = EventSender(None, "node1")
         self.probes = ProbeManager(
-            Handlers(self.cri), events, self.statuses.get, lambda _: self.changed.set()
+            HandlerRunner(self.cri), events, self.statuses.get, lambda _: self.changed.set()
         )
         self.port = 0
         self.server: asyncio.Server | None = None
@@ -37,11 +38,11 @@ class Node:
         self.server.close()
         await self.cri.close()
 
-    def run_pod(self, uid: str) -> dict[str, Any]:
+    def run_pod(self, uid: str) -> Pod:
         """A pod whose container has started, with all three kinds of probes."""
         probe = {"tcpSocket": {"port": self.port}, "periodSeconds": 1}
         made = pod(container(livenessProbe=probe, readinessProbe=probe, startupProbe=probe))
-        made["metadata"]["uid"] = uid
+        made.metadata.uid = uid
         self.statuses[uid] = {
             "phase": "Running",
             "podIP": "127.0.0.1",
@@ -58,7 +59,7 @@ class Node:
         return made
 
     async def wait_for_results(self, uid: str) -> None:
-        while self.probes.startup(f"{uid}-c") is None or self.probes.liveness(f"{uid}-c") is None:
+        while self.probes.get_startup(f"{uid}-c") is None or self.probes.get_liveness(f"{uid}-c") is None:
             self.changed.clear()
             async with asyncio.timeout(10):
                 await self.changed.wait()
@@ -71,8 +72,8 @@ async def test_results_go_with_their_pod() -> None:
         await node.wait_for_results("u1")
         await node.wait_for_results("u2")
         node.probes.remove_pod("u1")
-        assert node.probes.liveness("u1-c") is None
-        assert node.probes.startup("u1-c") is None
+        assert node.probes.get_liveness("u1-c") is None
+        assert node.probes.get_startup("u1-c") is None
         assert {identity for _, identity in node.probes._results} == {"u2-c"}
 
 
@@ -80,8 +81,8 @@ async def test_results_of_a_terminating_pod_stay_until_it_has_ended() -> None:
     async with Node() as node:
         node.run_pod("u1")
         await node.wait_for_results("u1")
-        node.probes.stop_liveness("u1")
-        assert node.probes.liveness("u1-c") is True
+        node.probes.stop_liveness_and_startup("u1")
+        assert node.probes.get_liveness("u1-c") is True
         node.probes.remove_pod("u1")
         assert node.probes._results == {}
         assert node.probes._results_of_pods == {}
@@ -92,10 +93,10 @@ async def test_result_of_a_replaced_container_is_dropped() -> None:
         node.run_pod("u1")
         await node.wait_for_results("u1")
         node.statuses["u1"]["containerStatuses"][0]["containerID"] = "containerd://again"
-        while node.probes.startup("again") is None:
+        while node.probes.get_startup("again") is None:
             node.changed.clear()
             async with asyncio.timeout(10):
                 await node.changed.wait()
-        assert node.probes.startup("u1-c") is None
+        assert node.probes.get_startup("u1-c") is None
         node.probes.remove_pod("u1")
         assert node.probes._results == {}

@@ -2,11 +2,12 @@
 
 import pytest
 
-from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.api.core import Container, EnvVar
+from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
-from kprov.kube.kubelet.pods.container_hash import container_hash
+from kprov.kube.kubelet.pods.container_hash import hash_container
 from kprov.kube.kubelet.runtime import container_config
-from kprov.kube.kubelet.runtime.pod_actions import compute
+from kprov.kube.kubelet.runtime.compute_pod_actions import compute_pod_actions
 from tests.unit.kube.kubelet.kubelet_builders import container, pod, running, state
 
 
@@ -39,17 +40,19 @@ from tests.unit.kube.kubelet.kubelet_builders import container, pod, running, st
     ],
 )
 def test_hash_is_upstreams(name: str, image: str, value: str) -> None:
-    assert container_hash({"name": name, "image": image}) == value
+    assert hash_container(Container(name=name, image=image)) == value
 
 
 def test_hash_covers_name_and_image_only() -> None:
     # As upstream: both containers hash to this value there.
-    assert container_hash({"name": "a", "image": "a"}) == "84bf8992"
-    assert container_hash({"name": "a", "image": "a", "env": [{"name": "X", "value": "1"}]}) == "84bf8992"
+    assert hash_container(Container(name="a", image="a")) == "84bf8992"
+    assert hash_container(Container(name="a", image="a", env=[EnvVar(name="X", value="1")])) == "84bf8992"
 
 
 def test_container_that_upstreams_kubelet_started_is_kept() -> None:
-    todo = compute(pod(), state(running(hash="142437a3")), liveness=lambda _: None, startup=lambda _: None)
+    todo = compute_pod_actions(
+        pod(), state(running(hash="142437a3")), liveness=lambda _: None, startup=lambda _: None
+    )
     assert not todo.kill_pod
     assert not todo.to_kill
     assert not todo.to_start
@@ -64,14 +67,14 @@ def test_labels_and_annotations_are_those_that_upstream_reads() -> None:
         terminationMessagePath="/dev/termination-log",
         terminationMessagePolicy="File",
     )
-    made = container_config.make(
+    made = container_config.generate_container_config(
         pod(definition, terminationGracePeriodSeconds=30),
         definition,
         restart_count=2,
         env={},
         image=pb.Image(id="sha256:1"),
         mounts=[],
-        config=KubeletConfig(),
+        config=KubeletConfiguration(),
         memory_capacity=1 << 30,
     )
     assert dict(made.labels) == {

@@ -10,9 +10,10 @@ import grpc
 import grpc.aio
 import pytest
 
+from kprov.kube.api.core import Container, GRPCAction, Probe
 from kprov.kube.kubelet.cri.client import CriClient
-from kprov.kube.kubelet.pods.pod_queries import Container
-from kprov.kube.kubelet.probes.handlers import Handlers, ProbeError
+from kprov.kube.kubelet.probes.errors import HandlerError
+from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
 
 LONG = "s" * 300
 
@@ -46,33 +47,33 @@ async def health() -> AsyncIterator[tuple[Health, int]]:
         await server.stop(None)
 
 
-async def probe(port: int, service: str) -> str:
-    handlers = Handlers(cast("CriClient", None))
-    action = {"grpc": {"port": port, "service": service}}
-    return await handlers.run(action, cast("Container", None), "", "127.0.0.1", 5)
+async def probe(port: int, service: str) -> None:
+    handlers = HandlerRunner(cast("CriClient", None))
+    action = Probe(grpc=GRPCAction(port=port, service=service))
+    await handlers.run(action, cast("Container", None), "", "127.0.0.1", 5)
 
 
 @pytest.mark.parametrize("service", ["", "up", LONG])
 async def test_a_service_that_serves_passes(service: str) -> None:
     async with health() as (server, port):
-        assert await probe(port, service) == ""
+        await probe(port, service)
         assert server.user_agents[0].startswith("kube-probe/")
 
 
 async def test_a_service_that_does_not_serve_fails_with_its_status() -> None:
     async with health() as (_, port):
-        with pytest.raises(ProbeError, match=r'service unhealthy \(responded with "NOT_SERVING"\)'):
+        with pytest.raises(HandlerError, match=r'service unhealthy \(responded with "NOT_SERVING"\)'):
             await probe(port, "down")
 
 
 async def test_an_unknown_service_fails_with_the_servers_text() -> None:
     async with health() as (_, port):
-        with pytest.raises(ProbeError, match="error: health rpc failed: unknown service"):
+        with pytest.raises(HandlerError, match="error: health rpc failed: unknown service"):
             await probe(port, "other")
 
 
 async def test_a_port_without_a_server_fails() -> None:
     async with health() as (_, port):
         pass
-    with pytest.raises(ProbeError, match="failed to connect"):
+    with pytest.raises(HandlerError, match="failed to connect"):
         await probe(port, "")
