@@ -32,7 +32,7 @@ class Verbatim(str):
     __slots__ = ()
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Value as Go's %#v shows it in these messages: strings quoted, objects and lists as JSON."""
     import json
 
@@ -54,7 +54,7 @@ OMITTED: Final = object()
 def invalid(field: str, value: Any, detail: str) -> FieldError:
     if value is OMITTED:
         return FieldError("FieldValueInvalid", field, f"Invalid value: {detail}")
-    text = f"Invalid value: {shown(value)}"
+    text = f"Invalid value: {format_value(value)}"
     return FieldError("FieldValueInvalid", field, f"{text}: {detail}" if detail else text)
 
 
@@ -65,12 +65,12 @@ def required(field: str, detail: str = "") -> FieldError:
 
 
 def duplicate(field: str, value: Any) -> FieldError:
-    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {shown(value)}")
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {format_value(value)}")
 
 
 def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
     names = ", ".join(f'"{name}"' for name in supported)
-    text = f"Unsupported value: {shown(value)}: supported values: {names}"
+    text = f"Unsupported value: {format_value(value)}: supported values: {names}"
     return FieldError("FieldValueNotSupported", field, text)
 
 
@@ -83,11 +83,11 @@ def too_long(field: str, limit: int) -> FieldError:
 
 
 def not_found(field: str, value: Any) -> FieldError:
-    return FieldError("FieldValueNotFound", field, f"Not found: {shown(value)}")
+    return FieldError("FieldValueNotFound", field, f"Not found: {format_value(value)}")
 
 
 def type_invalid(field: str, value: Any, detail: str) -> FieldError:
-    return FieldError("FieldValueTypeInvalid", field, f"Invalid value: {shown(value)}: {detail}")
+    return FieldError("FieldValueTypeInvalid", field, f"Invalid value: {format_value(value)}: {detail}")
 
 
 def too_many(field: str, actual: int, limit: int) -> FieldError:

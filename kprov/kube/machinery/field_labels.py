@@ -14,30 +14,30 @@ _BOTH: Final = "metadata.name metadata.namespace"
 _INVOLVED: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
 
-def _same(text: str) -> dict[str, str]:
+def _keep_names(text: str) -> dict[str, str]:
     return {name: name for name in text.split()}
 
 
 #: By (group, version, kind): the client's name of a field, and the store's.
 LABELS: Final[dict[tuple[str, str, str], dict[str, str]]] = {
-    ("", "v1", "Pod"): _same(
+    ("", "v1", "Pod"): _keep_names(
         f"{_BOTH} spec.nodeName spec.restartPolicy spec.schedulerName spec.serviceAccountName"
         " spec.hostNetwork status.phase status.podIP status.podIPs status.nominatedNodeName"
     )
     | {"spec.host": "spec.nodeName"},
-    ("", "v1", "Node"): _same("metadata.name spec.unschedulable"),
-    ("", "v1", "ReplicationController"): _same(f"{_BOTH} status.replicas"),
-    ("", "v1", "Event"): _same(f"{_BOTH} reason reportingComponent source type")
+    ("", "v1", "Node"): _keep_names("metadata.name spec.unschedulable"),
+    ("", "v1", "ReplicationController"): _keep_names(f"{_BOTH} status.replicas"),
+    ("", "v1", "Event"): _keep_names(f"{_BOTH} reason reportingComponent source type")
     | {f"involvedObject.{part}": f"involvedObject.{part}" for part in _INVOLVED},
-    ("", "v1", "Namespace"): _same("metadata.name status.phase"),
-    ("", "v1", "Secret"): _same(f"{_BOTH} type"),
-    ("", "v1", "Service"): _same(f"{_BOTH} spec.clusterIP spec.type"),
-    ("events.k8s.io", "v1", "Event"): _same(f"{_BOTH} reason type")
+    ("", "v1", "Namespace"): _keep_names("metadata.name status.phase"),
+    ("", "v1", "Secret"): _keep_names(f"{_BOTH} type"),
+    ("", "v1", "Service"): _keep_names(f"{_BOTH} spec.clusterIP spec.type"),
+    ("events.k8s.io", "v1", "Event"): _keep_names(f"{_BOTH} reason type")
     | {"reportingController": "reportingComponent"}
     | {f"regarding.{part}": f"involvedObject.{part}" for part in _INVOLVED},
-    ("batch", "v1", "Job"): _same(f"{_BOTH} status.successful"),
-    ("certificates.k8s.io", "v1", "CertificateSigningRequest"): _same("metadata.name spec.signerName"),
-    ("resource.k8s.io", "v1", "ResourceSlice"): _same("metadata.name spec.nodeName spec.driver"),
+    ("batch", "v1", "Job"): _keep_names(f"{_BOTH} status.successful"),
+    ("certificates.k8s.io", "v1", "CertificateSigningRequest"): _keep_names("metadata.name spec.signerName"),
+    ("resource.k8s.io", "v1", "ResourceSlice"): _keep_names("metadata.name spec.nodeName spec.driver"),
 }
 #: Where upstream's text for an unknown field is not its usual one.
 _TEXTS: Final = {
@@ -46,23 +46,23 @@ _TEXTS: Final = {
         "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {}"
     ),
 }
-_ANY_KIND: Final = _same(_BOTH)
+_ANY_KIND: Final = _keep_names(_BOTH)
 
 
-def stored_selector(gvk: tuple[str, str, str], selector: FieldSelector) -> FieldSelector:
+def convert_selector(gvk: tuple[str, str, str], selector: FieldSelector) -> FieldSelector:
     """The selector in the store's names. Raises SelectorError for a field of which nothing is known."""
     known = LABELS.get(gvk, _ANY_KIND)
 
     def term(each: FieldTerm) -> FieldTerm:
         name = known.get(each.field)
         if name is None:
-            raise SelectorError(_refusal(gvk, each.field))
+            raise SelectorError(_describe_unknown(gvk, each.field))
         return FieldTerm(name, each.value, each.negated)
 
     return selector.map_terms(term)
 
 
-def _refusal(gvk: tuple[str, str, str], name: str) -> str:
+def _describe_unknown(gvk: tuple[str, str, str], name: str) -> str:
     if gvk not in LABELS:
         return f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
     return _TEXTS.get(gvk, "field label not supported: {}").format(name)

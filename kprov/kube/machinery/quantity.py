@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 
-from kprov.kube.machinery.go_text.go_json import written
+from kprov.kube.machinery.go_text.go_json import normalize_number
 
 DECIMAL_SI, BINARY_SI, DECIMAL_EXPONENT = "DecimalSI", "BinarySI", "DecimalExponent"
 
@@ -42,7 +42,7 @@ class Quantity:
     def parse(cls, text: str | float) -> Quantity:
         """From wire text (or a JSON number). Smaller than a nano is rounded up. Raises QuantityError."""
         if isinstance(text, float):
-            text = written(text)
+            text = normalize_number(text)
         return _parse(text if isinstance(text, str) else repr(text))
 
     @classmethod

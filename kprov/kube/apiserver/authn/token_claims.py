@@ -81,7 +81,7 @@ def _find_problems(held: JsonObject, texts: Collection[str], times: Collection[s
 
 def _check_type(value: Any, wanted: type, named: str) -> Iterator[str]:
     if value is not None and not isinstance(value, wanted):
-        yield f"json: cannot unmarshal {go_json.kind(value)} into Go value of type {named}"
+        yield f"json: cannot unmarshal {go_json.type_name(value)} into Go value of type {named}"
 
 
 def _truncate(seconds: float) -> int:

@@ -66,7 +66,7 @@ def _decode_document(text: str) -> dict[str, Any]:
         return {}
     if not isinstance(held, dict):
         raise _invalid_token(
-            f": json: cannot unmarshal {go_json.kind(held)} into Go value of type storage.continueToken"
+            f": json: cannot unmarshal {go_json.type_name(held)} into Go value of type storage.continueToken"
         )
     return held
 
@@ -76,7 +76,7 @@ def _read_member(held: dict[str, Any], name: str, type_: type[Any], field: str, 
     if value is None:
         return type_()
     if type(value) is not type_:
-        found = go_json.kind(value)
+        found = go_json.type_name(value)
         if found == "number":
             found = f"number {value}"
         raise _invalid_token(

@@ -116,7 +116,7 @@ def _parse_selection(
         labels = LabelSelector.parse(query.get("labelSelector", ""))
         fields = FieldSelector.parse(query.get("fieldSelector", ""))
         if gvk is not None and fields.terms:
-            fields = field_labels.stored_selector(gvk, fields)
+            fields = field_labels.convert_selector(gvk, fields)
     except SelectorError as error:
         raise status.bad_request(str(error)) from None
     if info.name and not fields.is_empty:

@@ -29,9 +29,9 @@ def find_warnings(data: bytes, document: Any, content_type: str) -> list[str]:
     if content_type == patch_types.JSON_PATCH and isinstance(document, list):
         for index, operation in enumerate(document):
             unknown |= {f"[{index}].{name}" for name in operation if name not in _OPERATION}
-    if not unknown and duplicate_fields.has_as_many(data, document):
+    if not unknown and duplicate_fields.has_no_duplicates(data, document):
         return []
-    found = duplicate_fields.in_order(data, unknown)
+    found = duplicate_fields.list_strict_errors(data, unknown)
     return [f"json patch {text}" for text in found] if content_type == patch_types.JSON_PATCH else found
 
 
@@ -65,8 +65,8 @@ def check_fields(
     if shown is not None:
         # Upstream converts the result of a strategic merge patch to a Go type without encoding it as JSON.
         node = object_schema.builtin().node(gvk)
-        why = typed_conversion.problem(node, found)
-        found = typed_conversion.restore(node, found)
+        why = typed_conversion.find_problem(node, found)
+        found = typed_conversion.convert_numbers(node, found)
     report = object_schema.builtin().prune(found, gvk, None)
     if report.errors:
         raise _invalid_error(whole, shown, why or report.errors[0])
@@ -80,5 +80,5 @@ def check_fields(
 
 
 def _invalid_error(whole: bytes, shown: Callable[[], Any] | None, why: str) -> status.StatusError:
-    text = go_json.printed(shown()) if shown is not None else whole.decode()
+    text = go_json.format_value(shown()) if shown is not None else whole.decode()
     return status.invalid("", "", "", [field.invalid("patch", text, why)])

@@ -123,10 +123,10 @@ def _build_apply(
     if not isinstance(document, dict):
         raise status.bad_request(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
-            f"{go_json.kind(document)} into Go value of type map[string]interface {{}}"
+            f"{go_json.type_name(document)} into Go value of type map[string]interface {{}}"
         )
     _check_kind(document, gvk)
-    annotation = last_applied.text_of(document, manager)
+    annotation = last_applied.make_annotation(document, manager)
     applied = _decode_applied(context, gvk, document, data, validation)
     resource = find(context.info.api_group, context.info.api_version, context.info.resource)
     ignored = find_strategy(resource).find_reset_fields(subresource) if resource is not None else ()
@@ -144,12 +144,12 @@ def _build_apply(
                 text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
         # Apply merges the document as it was sent: "1000m" for "1" is a change, and null is a value.
-        result: JsonObject = typed_conversion.restore(
-            object_schema.builtin().node(gvk), patch_types.copied(merged)
+        result: JsonObject = typed_conversion.convert_numbers(
+            object_schema.builtin().node(gvk), patch_types.copy_document(merged)
         )
         object_schema.builtin().prune(result, gvk, None)
         if annotation is not None:
-            last_applied.keep_up(result, annotation)
+            last_applied.update_annotation(result, annotation)
         return result
 
     return change
@@ -169,23 +169,23 @@ def _decode_applied(
     """Check the applied document. Unknown fields are errors in every mode. Raise StatusError 400."""
     mode = body.parse_validation_mode(validation)
     applied = body.apply_type_meta(document, gvk)
-    refusal = structured_check.refusal(object_schema.builtin().node(gvk), applied, gvk)
+    refusal = structured_check.find_error(object_schema.builtin().node(gvk), applied, gvk)
     node = object_schema.builtin().node(gvk)
-    why = typed_conversion.problem(node, applied)
+    why = typed_conversion.find_problem(node, applied)
     report = object_schema.builtin().prune(
-        typed_conversion.restore(node, patch_types.copied(applied)), gvk, None
+        typed_conversion.convert_numbers(node, patch_types.copy_document(applied)), gvk, None
     )
     if refusal is not None and (report.errors or report.unknown_fields):
         raise refusal
     if report.errors:
-        about = structured_check.about(applied, gvk)
+        about = structured_check.describe_object(applied, gvk)
         kind = about.partition("; ")[2]
         raise status.bad_request(
             f"failed to convert new object ({about}) to proper version: "
             f"unable to convert unstructured object to {kind}: {why or report.errors[0]}"
         )
     applied["metadata"] = applied.get("metadata") or {}
-    twice = [] if mode == "Ignore" else duplicate_fields.yaml_duplicates(data)
+    twice = [] if mode == "Ignore" else duplicate_fields.find_yaml_duplicates(data)
     if twice:
         text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "
         text += "\n  ".join(twice)

@@ -65,8 +65,8 @@ class VersionedView:
 
 def find_view(registry: Registry, resource: Resource) -> VersionedView | None:
     """None: nothing of that resource is stored."""
-    conversion = conversions.conversion(resource)
-    stored = resource if conversion is None else conversions.stored(resource)
+    conversion = conversions.find_conversion(resource)
+    stored = resource if conversion is None else conversions.stored_resource(resource)
     store = registry.stores.get(stored)
     if store is None:
         return None

@@ -165,7 +165,7 @@ def check_fields(
         data = None
     report = object_schema.builtin().prune(obj, gvk, data if content_type == JSON else None)
     if data is not None and content_type == YAML:
-        report.duplicate_keys = duplicate_fields.yaml_duplicates(data)
+        report.duplicate_keys = duplicate_fields.find_yaml_duplicates(data)
     refusal = report.bad_request_text(gvk, strict=mode == "Strict")
     if refusal is not None:
         raise status.bad_request(refusal)
@@ -217,10 +217,10 @@ def check_shape(obj: Any) -> None:
     """Raise ValueError unless it is an object whose kind and apiVersion are strings."""
     if not isinstance(obj, dict):
         raise NotAnObjectError(
-            f"{_NO_KIND}json: cannot unmarshal {go_json.kind(obj)} into Go value of type {_GO_TYPE}"
+            f"{_NO_KIND}json: cannot unmarshal {go_json.type_name(obj)} into Go value of type {_GO_TYPE}"
         )
     for name in ("apiVersion", "kind"):
         if obj.get(name) is not None and not isinstance(obj[name], str):
-            found = go_json.kind(obj[name])
+            found = go_json.type_name(obj[name])
             text = f"json: cannot unmarshal {found} into Go struct field .{name} of type string"
             raise ValueError(_NO_KIND + text)

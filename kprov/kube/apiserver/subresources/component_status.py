@@ -46,7 +46,7 @@ def _is_selected(call: Call, name: str) -> bool:
     try:
         labels = LabelSelector.parse(call.query.get("labelSelector", ""))
         fields = FieldSelector.parse(call.query.get("fieldSelector", ""))
-        fields = field_labels.stored_selector(call.resource.gvk, fields)
+        fields = field_labels.convert_selector(call.resource.gvk, fields)
     except SelectorError as error:
         raise status.bad_request(str(error)) from None
     return labels.matches({}) and fields.matches({"metadata.name": name})

@@ -46,7 +46,7 @@ async def handle_scale(call: Call) -> Reply:
             current["metadata"]["managedFields"] = scale_owners.convert_to_scale(
                 owners, store.resource.api_version
             )
-        live = patch_types.copied(current)
+        live = patch_types.copy_document(current)
         new = wanted(current)
         if not call.context.applied:
             manager = call.context.manager

@@ -20,10 +20,10 @@ _OLD_VERSIONS: Final = ("apps/v1beta1", "apps/v1beta2")
 
 def convert_to_scale(entries: list[JsonObject] | None, version: str) -> list[JsonObject]:
     """The managedFields of a Scale: of the workload's those that own its replicas; version: "apps/v1"."""
-    return managed_entries.listed(
+    return managed_entries.encode_entries(
         [
             replace(entry, version=_VERSION, fields={_REPLICAS})
-            for entry in managed_entries.decoded(entries).values()
+            for entry in managed_entries.decode_entries(entries).values()
             if _is_known(entry, version) and _REPLICAS in entry.fields
         ]
     )
@@ -37,7 +37,7 @@ def convert_to_workload(
     An updater is another one in a Scale, whose version is another: each change of a Scale takes the replicas
     from the updater's entry and adds one of their own, without a time.
     """
-    before, owners = managed_entries.decoded(entries), managed_entries.decoded(scale)
+    before, owners = managed_entries.decode_entries(entries), managed_entries.decode_entries(scale)
     kept: list[Entry] = []
     for key, entry in before.items():
         if not _is_known(entry, version):
@@ -50,7 +50,7 @@ def convert_to_workload(
         if _REPLICAS in entry.fields:
             time = before[key].time if key in before else None
             kept.append(replace(entry, version=version, time=time, fields={_REPLICAS}))
-    return managed_entries.listed(kept)
+    return managed_entries.encode_entries(kept)
 
 
 def _is_known(entry: Entry, version: str) -> bool:

@@ -32,14 +32,14 @@ _CONVERSIONS: Final = {
 }
 
 
-def conversion(resource: Resource) -> Conversion | None:
+def find_conversion(resource: Resource) -> Conversion | None:
     """How objects of a served version are converted; None: they are stored as they are."""
     return _CONVERSIONS.get(resource.gvk)
 
 
 def is_convertible(gvk: Gvk, other: Gvk) -> bool:
     """Whether both are versions of one kind; they may be the same."""
-    return gvk == other or _home(gvk) == _home(other)
+    return gvk == other or _storage_version(gvk) == _storage_version(other)
 
 
 def convert(obj: JsonObject, gvk: Gvk, other: Gvk) -> JsonObject:
@@ -51,13 +51,13 @@ def convert(obj: JsonObject, gvk: Gvk, other: Gvk) -> JsonObject:
     return copy
 
 
-def _home(gvk: Gvk) -> Gvk:
+def _storage_version(gvk: Gvk) -> Gvk:
     """The version that a kind is stored in."""
     held = _CONVERSIONS.get(gvk)
     return gvk if held is None else held.stored
 
 
-def others(resource: Resource) -> list[Resource]:
+def other_versions(resource: Resource) -> list[Resource]:
     """What a stored resource is served as in other versions."""
     return [
         found
@@ -66,7 +66,7 @@ def others(resource: Resource) -> list[Resource]:
     ]
 
 
-def stored(resource: Resource) -> Resource:
+def stored_resource(resource: Resource) -> Resource:
     """The resource whose store has the objects; itself for nearly all."""
     group, version = storage_version(resource)
     return find(group, version, resource.plural) or resource

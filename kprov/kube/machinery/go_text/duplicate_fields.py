@@ -14,7 +14,7 @@ class _Pairs(list[tuple[str, Any]]):
     """An object as it was written."""
 
 
-def has_as_many(body: bytes, obj: Any) -> bool:
+def has_no_duplicates(body: bytes, obj: Any) -> bool:
     """Whether `obj` has as many fields as `body`, which it was made of: then none stood there twice.
 
     Counted are colons: each field has one, and what texts have of them is the same in both unless it is
@@ -25,7 +25,7 @@ def has_as_many(body: bytes, obj: Any) -> bool:
     return orjson.dumps(obj).count(b":") == body.count(b":")
 
 
-def in_order(body: bytes, unknown: Collection[str]) -> list[str]:
+def list_strict_errors(body: bytes, unknown: Collection[str]) -> list[str]:
     """Texts of unknown fields and of those given again, as they come in the body, each once.
 
     Source: sigs.k8s.io/json, strict decoding.
@@ -38,9 +38,9 @@ def in_order(body: bytes, unknown: Collection[str]) -> list[str]:
     return list(found)
 
 
-def by_name(unknown: Collection[str]) -> list[str]:
+def list_unknown_fields(unknown: Collection[str]) -> list[str]:
     """Texts of unknown fields, names in order, items of lists by number."""
-    return [_unknown(path) for path in sorted(unknown, key=_steps)]
+    return [_describe_unknown(path) for path in sorted(unknown, key=_steps)]
 
 
 def _steps(path: str) -> list[tuple[int, int, str]]:
@@ -48,7 +48,7 @@ def _steps(path: str) -> list[tuple[int, int, str]]:
     return [(0, int(index), "") if index else (1, 0, name) for index, name in steps]
 
 
-def _unknown(path: str) -> str:
+def _describe_unknown(path: str) -> str:
     return f"unknown field {json.dumps(path, ensure_ascii=False)}"
 
 
@@ -58,7 +58,7 @@ def _collect(value: Any, path: str, unknown: frozenset[str], found: dict[str, No
         for name, held in value:
             here = f"{path}.{name}" if path else name
             if here in unknown:
-                found[_unknown(here)] = None
+                found[_describe_unknown(here)] = None
                 continue
             if name in seen:
                 found[f"duplicate field {json.dumps(here, ensure_ascii=False)}"] = None
@@ -69,7 +69,7 @@ def _collect(value: Any, path: str, unknown: frozenset[str], found: dict[str, No
             _collect(held, f"{path}[{index}]", unknown, found)
 
 
-def yaml_duplicates(body: bytes) -> list[str]:
+def find_yaml_duplicates(body: bytes) -> list[str]:
     """Keys of YAML mappings that stand there already: 'line 8: key "a" already set in map'.
 
     Source of the text: upstream's sigs.k8s.io/yaml (goyaml.v2, strict decoding).

@@ -40,31 +40,31 @@ class JsonError(ValueError):
     """No JSON; the text is Go's."""
 
 
-def kind(value: Any) -> str:
+def type_name(value: Any) -> str:
     """How Go names the type of a JSON value."""
     kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
     return kinds.get(type(value), "number")
 
 
-def printed(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A document as Go's %v shows it: map[a:1 b:[x y]]."""
     if isinstance(value, dict):
-        return "map[" + " ".join(f"{name}:{printed(value[name])}" for name in sorted(value)) + "]"
+        return "map[" + " ".join(f"{name}:{format_value(value[name])}" for name in sorted(value)) + "]"
     if isinstance(value, list):
-        return "[" + " ".join(map(printed, value)) + "]"
+        return "[" + " ".join(map(format_value, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     return "<nil>" if value is None else str(value)
 
 
-def written(number: float) -> int | float:
+def normalize_number(number: float) -> int | float:
     """A number as Go writes it in JSON: a whole one as an integer, of any size up to 21 digits."""
     return int(number) if number.is_integer() and abs(number) < _PLAIN_FLOATS else number
 
 
-def reread(number: float) -> int | float:
+def round_trip_number(number: float) -> int | float:
     """A number that Go has written as JSON and read again: a whole one of 64 bits is an integer."""
-    whole = written(number)
+    whole = normalize_number(number)
     return whole if -(2**63) <= whole < 2**63 else number
 
 
@@ -87,21 +87,21 @@ def loads(data: bytes) -> Any:
     Raises JsonError.
     """
     try:
-        return shallow(orjson.loads(data), data)
+        return reject_deep(orjson.loads(data), data)
     except orjson.JSONDecodeError:
-        text = error(data)
+        text = find_error(data)
         if text:
             raise JsonError(text) from None
     try:
         found = json.loads(data.decode("utf-8", "replace"), parse_int=_number, parse_float=_number)
-        return shallow(orjson.loads(_HALF.sub("�", json.dumps(found, ensure_ascii=False))), data)
+        return reject_deep(orjson.loads(_HALF.sub("�", json.dumps(found, ensure_ascii=False))), data)
     except JsonError:
         raise
     except (ValueError, RecursionError) as failure:
         raise JsonError(str(failure)) from None
 
 
-def shallow(found: Any, data: bytes = b"") -> Any:
+def reject_deep(found: Any, data: bytes = b"") -> Any:
     """The same document. data: what it was read from, where that is known.
 
     Raises JsonError for one that is too deep to be written again.
@@ -126,7 +126,7 @@ def _number(text: str) -> int | float:
     return int(text) if len(text) <= _SHORT_DIGITS and text.lstrip("-").isdigit() else found
 
 
-def error(data: bytes) -> str:
+def find_error(data: bytes) -> str:
     """What Go says of a document; "" when it is one."""
     try:
         end = _Scanner(data).document()

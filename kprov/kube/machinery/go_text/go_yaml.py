@@ -40,8 +40,8 @@ def loads(data: bytes) -> Any:
     """The document with strings for keys; None when there is none. Raises YamlError."""
     if data.lstrip()[:1] == b"{":
         try:
-            found = go_json.shallow(orjson.loads(data), data)
-            return _with_json_keys(found) if _FLOAT.search(data) else found
+            found = go_json.reject_deep(orjson.loads(data), data)
+            return _use_json_keys(found) if _FLOAT.search(data) else found
         except orjson.JSONDecodeError:
             pass
         except go_json.JsonError as error:
@@ -50,7 +50,7 @@ def loads(data: bytes) -> Any:
 
     try:
         _check_shape(data)
-        loader = _loader()(data)
+        loader = _make_loader()(data)
         try:
             found = loader.get_data()
         finally:
@@ -58,12 +58,12 @@ def loads(data: bytes) -> Any:
     except YamlError:
         raise
     except yaml.YAMLError as error:
-        raise YamlError(_text(error)) from None
+        raise YamlError(_describe_error(error)) from None
     except (RecursionError, ValueError, TypeError) as error:
         raise YamlError(f"yaml: {error}") from None
     if b"&" in data and _is_excessive(found):
         raise YamlError("yaml: document contains excessive aliasing")
-    return _with_json_keys(found)
+    return _use_json_keys(found)
 
 
 def _check_shape(data: bytes) -> None:
@@ -76,7 +76,7 @@ def _check_shape(data: bytes) -> None:
     import yaml
 
     names: list[str | None] = []
-    for event in yaml.parse(data, Loader=_loader()):
+    for event in yaml.parse(data, Loader=_make_loader()):
         if isinstance(event, yaml.CollectionStartEvent):
             names.append(event.anchor)
             if len(names) > go_json.MAX_DEPTH:
@@ -89,7 +89,7 @@ def _check_shape(data: bytes) -> None:
             return  # only the first is read
 
 
-def _text(error: Any) -> str:
+def _describe_error(error: Any) -> str:
     """Go counts lines from nought, but for the scanner's errors, and leaves the first one out."""
     from yaml.scanner import ScannerError
 
@@ -102,18 +102,18 @@ def _text(error: Any) -> str:
 
 
 @functools.cache
-def _loader() -> Any:
+def _make_loader() -> Any:
     """A safe loader that takes words as Go does; a tag that nobody knows says nothing."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    made: Any = type("_Loader", (base,), {"resolve": _resolve})
-    made.add_constructor(_WORD, lambda _, node: go_yaml_scalars.value_of(node.value))
-    made.add_constructor(None, _untagged)
+    made: Any = type("_Loader", (base,), {"resolve": _resolve_tag})
+    made.add_constructor(_WORD, lambda _, node: go_yaml_scalars.parse_scalar(node.value))
+    made.add_constructor(None, _construct_untagged)
     return made
 
 
-def _resolve(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
+def _resolve_tag(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
     """The tag of a node that has none of its own. implicit: of a word, whether it stands without quotes."""
     import yaml
 
@@ -124,7 +124,7 @@ def _resolve(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
     return _LIST if kind is yaml.SequenceNode else _MAP
 
 
-def _untagged(loader: Any, node: Any) -> Any:
+def _construct_untagged(loader: Any, node: Any) -> Any:
     import yaml
 
     if isinstance(node, yaml.MappingNode):
@@ -151,7 +151,7 @@ def _is_excessive(found: Any) -> bool:
     total = size(found)
     if total <= _ALWAYS:
         return False
-    written = sum(len(value) for value in _once(found)) + 1
+    written = sum(len(value) for value in _list_containers(found)) + 1
     share = (total - written) / total
     if total <= _ALIASES_FREE:
         return share > _SHARE_FREE
@@ -161,7 +161,7 @@ def _is_excessive(found: Any) -> bool:
     return share > _SHARE_FREE - (_SHARE_FREE - _SHARE_FEW) * part
 
 
-def _once(found: Any) -> list[Any]:
+def _list_containers(found: Any) -> list[Any]:
     """Every object and list of a document, those that stand in several places once."""
     seen: dict[int, Any] = {}
     todo = [found]
@@ -173,25 +173,25 @@ def _once(found: Any) -> list[Any]:
     return list(seen.values())
 
 
-def _with_json_keys(value: Any) -> Any:
+def _use_json_keys(value: Any) -> Any:
     if isinstance(value, dict):
         if all(type(name) is str for name in value):
-            return {name: _with_json_keys(each) for name, each in value.items()}
+            return {name: _use_json_keys(each) for name, each in value.items()}
         if None in value:
-            shown = go_json.printed(value[None])
+            shown = go_json.format_value(value[None])
             raise YamlError(f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}")
-        return {_key(name): _with_json_keys(each) for name, each in value.items()}
+        return {_format_key(name): _use_json_keys(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_with_json_keys(each) for each in value]
+        return [_use_json_keys(each) for each in value]
     if isinstance(value, float):
         if not math.isfinite(value):
             shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
             raise YamlError(f"json: unsupported value: {shown}")
-        return go_json.reread(value)
+        return go_json.round_trip_number(value)
     return value
 
 
-def _key(name: Any) -> str:
+def _format_key(name: Any) -> str:
     if isinstance(name, bool):
         return "true" if name else "false"
     return str(name)

@@ -23,7 +23,7 @@ _INTEGER: Final = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+
 _BASES: Final = {"0x": 16, "0b": 2, "0o": 8}
 
 
-def value_of(word: str) -> Any:
+def parse_scalar(word: str) -> Any:
     """The value of an unquoted word: None, a bool, an int, a float, or the word itself."""
     if word in _WORDS:
         return _WORDS[word]

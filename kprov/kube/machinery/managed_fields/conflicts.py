@@ -10,32 +10,32 @@ from collections.abc import Sequence
 
 from kprov.kube.machinery import status
 from kprov.kube.machinery.managed_fields import field_set
-from kprov.kube.machinery.managed_fields.entries import Entry, in_order
+from kprov.kube.machinery.managed_fields.entries import Entry, sort_key
 from kprov.kube.machinery.managed_fields.field_set import FieldSet
 
 #: Owners, and what of theirs would change.
-Found = Sequence[tuple[Entry, FieldSet]]
+Conflicts = Sequence[tuple[Entry, FieldSet]]
 
 
 class ConflictError(Exception):
     """An apply would change what others own."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Conflicts) -> None:
         super().__init__(f"conflicts with {len(found)} owners")
         self.found = found
 
 
-def refusal(found: Found) -> status.StatusError:
+def make_status(found: Conflicts) -> status.StatusError:
     """409: owners in the order of their names, of each the fields as FieldsV1 would have them walked."""
     ordered = [
-        (entry, field_set.in_order(paths))
-        for entry, paths in sorted(found, key=lambda each: in_order(each[0].key))
+        (entry, field_set.sort_paths(paths))
+        for entry, paths in sorted(found, key=lambda each: sort_key(each[0].key))
     ]
     causes = [
         {
             "reason": "FieldManagerConflict",
             "message": f"conflict with {entry.shown}",
-            "field": field_set.shown(path),
+            "field": field_set.format_path(path),
         }
         for entry, paths in ordered
         for path in paths
@@ -47,5 +47,5 @@ def refusal(found: Found) -> status.StatusError:
     lines: list[str] = []
     for entry, paths in ordered:
         lines.append(f"conflicts with {entry.shown}:")
-        lines += [f"- {field_set.shown(path)}" for path in paths]
+        lines += [f"- {field_set.format_path(path)}" for path in paths]
     return status.apply_conflict(causes, f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines))

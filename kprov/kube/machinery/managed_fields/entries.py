@@ -52,7 +52,7 @@ class Entry:
 Managers = dict[Key, Entry]
 
 
-def in_order(key: Key) -> str:
+def sort_key(key: Key) -> str:
     """What upstream sorts owners by: the text of the entry without fields and time."""
     manager, operation, version, subresource = key
     named = {"manager": manager, "operation": operation, "apiVersion": version, "subresource": subresource}
@@ -60,7 +60,7 @@ def in_order(key: Key) -> str:
     return json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
 
 
-def decoded(entries: list[JsonObject] | None) -> Managers:
+def decode_entries(entries: list[JsonObject] | None) -> Managers:
     """From the wire. StructuredMergeError or ValueError: one of them is none."""
     managers: Managers = {}
     for index, each in enumerate(entries or ()):
@@ -76,30 +76,30 @@ def decoded(entries: list[JsonObject] | None) -> Managers:
             version=each["apiVersion"],
             subresource=each.get("subresource", ""),
             time=each.get("time"),
-            fields=field_set.decode(each.get("fieldsV1")),
+            fields=field_set.decode_fields(each.get("fieldsV1")),
         )
         managers[entry.key] = entry
     return managers
 
 
-def store(metadata: JsonObject, managers: Managers) -> None:
+def store_entries(metadata: JsonObject, managers: Managers) -> None:
     """Write metadata.managedFields."""
     if not managers:
         metadata.pop("managedFields", None)
         return
-    metadata["managedFields"] = listed(managers.values())
+    metadata["managedFields"] = encode_entries(managers.values())
 
 
-def listed(entries: Iterable[Entry]) -> list[JsonObject]:
+def encode_entries(entries: Iterable[Entry]) -> list[JsonObject]:
     """As they stand in metadata, in upstream's order."""
     ordered = sorted(
         entries,
         key=lambda each: (each.operation, each.time or "", each.manager, each.version, each.subresource),
     )
-    return [wire(entry, field_set.encode(entry.fields)) for entry in ordered]
+    return [encode_entry(entry, field_set.encode_fields(entry.fields)) for entry in ordered]
 
 
-def wire(entry: Entry, fields: JsonObject) -> JsonObject:
+def encode_entry(entry: Entry, fields: JsonObject) -> JsonObject:
     """fields: its FieldsV1."""
     shown: JsonObject = {"manager": entry.manager, "operation": entry.operation, "apiVersion": entry.version}
     if entry.time is not None:
@@ -111,7 +111,7 @@ def wire(entry: Entry, fields: JsonObject) -> JsonObject:
     return shown
 
 
-def cap(managers: Managers) -> None:
+def merge_oldest_updaters(managers: Managers) -> None:
     """Join the oldest updaters once there are more than ten, so that objects do not grow without end.
 
     Of each version apart: the oldest of a version waits for a second one of it.
@@ -120,7 +120,7 @@ def cap(managers: Managers) -> None:
     surplus = len(updaters) - _MAX_UPDATE_MANAGERS
     if surplus <= 0:
         return
-    updaters.sort(key=lambda key: (managers[key].time or "", in_order(key)))
+    updaters.sort(key=lambda key: (managers[key].time or "", sort_key(key)))
     waiting: dict[str, Key] = {}
     for key in updaters:
         if surplus == 0:

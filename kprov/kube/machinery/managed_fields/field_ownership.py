@@ -19,24 +19,24 @@ from kprov.kube.machinery.managed_fields.entries import (
     Entry,
     Key,
     Managers,
-    cap,
-    decoded,
-    store,
-    wire,
+    decode_entries,
+    encode_entry,
+    merge_oldest_updaters,
+    store_entries,
 )
 from kprov.kube.machinery.managed_fields.field_set import FieldSet, Path
-from kprov.kube.machinery.managed_fields.first_fields import first_fields
+from kprov.kube.machinery.managed_fields.first_fields import collect_first_fields
 from kprov.kube.machinery.managed_fields.kind_versions import Differences, KindVersions, Versioned
 from kprov.kube.machinery.managed_fields.structured_merge import (
     StructuredMergeError,
+    add_named_parents,
     merge,
     remove,
-    with_named_parents,
 )
-from kprov.kube.machinery.managed_fields.structured_merge import field_set as fields_of
+from kprov.kube.machinery.managed_fields.structured_merge import collect_fields as fields_of
 from kprov.kube.machinery.resources import api_version
 from kprov.kube.machinery.schema import object_schema
-from kprov.kube.machinery.schema.zero_values import zero_of
+from kprov.kube.machinery.schema.zero_values import make_zero
 
 _BEFORE_APPLY = "before-first-apply"
 #: Fields that belong to nobody, as upstream strips them.
@@ -55,7 +55,7 @@ _UNOWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
     )
 }
 #: Of metadata there are owners of parts.
-_NOBODYS = frozenset(_UNOWNED - {("f:metadata",)})
+_EXCLUDED = frozenset(_UNOWNED - {("f:metadata",)})
 
 
 def update(
@@ -76,7 +76,7 @@ def update(
     Never fails: managedFields that cannot be read give way to the stored ones, as upstream has it.
     """
     metadata = new.setdefault("metadata", {})
-    managers = _live_or_new(live, metadata, subresource)
+    managers = _read_managers(live, metadata, subresource)
     sent = metadata.pop("managedFields", None)
     stored = (live or {}).get("metadata", {}).get("managedFields")
     before = dict(managers)
@@ -87,19 +87,19 @@ def update(
     entry = Entry(manager or "unknown", "Update", kind.own, subresource, now, set())
     try:
         if live is None and not managers:
-            fields = first_fields(kind.node, zero_of(kind.node), new, _nobodys(tuple(ignored)))
+            fields = collect_first_fields(kind.node, make_zero(kind.node), new, _exclude(tuple(ignored)))
             if fields:
-                metadata["managedFields"] = [wire(entry, fields)]
+                metadata["managedFields"] = [encode_entry(entry, fields)]
             return
-        old = zero_of(kind.node) if live is None else _bare(live)
+        old = make_zero(kind.node) if live is None else _strip(live)
         managers = _update(kind, old, new, managers, entry, ignored)
     except StructuredMergeError:
         return
     if managers == before and stored and len(stored) == len(managers) and sent in (None, stored):
         metadata["managedFields"] = stored  # by far the most writes: no need to encode the same again
         return
-    cap(managers)
-    store(metadata, managers)
+    merge_oldest_updaters(managers)
+    store_entries(metadata, managers)
 
 
 def apply(
@@ -129,32 +129,32 @@ def apply(
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise status.bad_request("metadata.managedFields must be nil")
     kind = KindVersions(gvk, schema)
-    refusal = structured_check.refusal(kind.node, applied, gvk)
+    refusal = structured_check.find_error(kind.node, applied, gvk)
     if refusal is not None:
         raise refusal
     now = now or timestamps.now()
-    before = _bare(live)
+    before = _strip(live)
     ignored = tuple(ignored)
     try:
-        managers = decoded((live or {}).get("metadata", {}).get("managedFields"))
+        managers = decode_entries((live or {}).get("metadata", {}).get("managedFields"))
         if not managers and live is not None:
             first = Entry(_BEFORE_APPLY, "Update", version, subresource, now, set())
-            managers = _update(kind, zero_of(kind.node), before, managers, first, ignored)
+            managers = _update(kind, make_zero(kind.node), before, managers, first, ignored)
         entry = Entry(manager, "Apply", version, subresource, now, set())
         try:
             result, managers = _apply(kind, before, applied, managers, entry, ignored, force=force)
         except ConflictError as error:
             # Who applied on the client before is not in his own way.
-            left = last_applied.conflicts(kind, before, manager, error)
+            left = last_applied.remaining_conflicts(kind, before, manager, error)
             if left:
-                raise apply_conflicts.refusal(left) from None
+                raise apply_conflicts.make_status(left) from None
             result, managers = _apply(kind, before, applied, managers, entry, ignored, force=True)
     except StructuredMergeError as error:
         raise status.bad_request(f"failed to create typed patch object: {error}") from None
     if result is before or result is applied:
         result = dict(result)
     result["metadata"] = dict(result.get("metadata") or {})
-    store(result["metadata"], managers)
+    store_entries(result["metadata"], managers)
     return result
 
 
@@ -165,11 +165,11 @@ def without_managed_fields(obj: JsonObject) -> JsonObject:
 
 
 @lru_cache(maxsize=256)
-def _nobodys(ignored: tuple[Path, ...]) -> frozenset[Path]:
-    return _NOBODYS.union(ignored)
+def _exclude(ignored: tuple[Path, ...]) -> frozenset[Path]:
+    return _EXCLUDED.union(ignored)
 
 
-def _bare(obj: JsonObject | None) -> JsonObject:
+def _strip(obj: JsonObject | None) -> JsonObject:
     return {} if obj is None else without_managed_fields(obj)
 
 
@@ -184,7 +184,7 @@ def _update(
     """The owners after what changed went to `entry`, and away from everyone else."""
     managers = kind.reconciled(managers)
     differences = Differences(kind, old, new, ignored)
-    _take_away(managers, differences)
+    _release_changed(managers, differences)
     owned = differences.of(kind.own)[0] - _UNOWNED
     if owned:
         previous = managers.get(entry.key)
@@ -194,7 +194,7 @@ def _update(
     return managers
 
 
-def _take_away(managers: Managers, differences: Differences, but: Key | None = None) -> None:
+def _release_changed(managers: Managers, differences: Differences, but: Key | None = None) -> None:
     for key, entry in list(managers.items()):
         if key == but:
             continue
@@ -223,11 +223,11 @@ def _apply(
     before = managers.get(entry.key)
     managers = kind.reconciled(managers)
     result: JsonObject = merge(kind.node, live, applied)
-    owned = field_set.without(fields_of(kind.node, applied), ignored)
+    owned = field_set.exclude(fields_of(kind.node, applied), ignored)
     last = managers.get(entry.key)
     managers[entry.key] = replace(entry, fields=owned)
     if last is not None and last.fields:
-        result = _pruned(kind, result, managers, last)
+        result = _prune(kind, result, managers, last)
     differences = Differences(kind, live, result, ignored)
     conflicts = {
         key: held.fields & differences.of(held.version)[0]
@@ -237,7 +237,7 @@ def _apply(
     found = [(managers[key], paths) for key, paths in conflicts.items() if paths]
     if found and not force:
         raise ConflictError(found)
-    _take_away(managers, differences, but=entry.key)
+    _release_changed(managers, differences, but=entry.key)
     owned -= _UNOWNED
     if not owned:
         managers.pop(entry.key, None)
@@ -249,7 +249,7 @@ def _apply(
     return result, managers
 
 
-def _pruned(kind: KindVersions, merged: JsonObject, managers: Managers, last: Entry) -> JsonObject:
+def _prune(kind: KindVersions, merged: JsonObject, managers: Managers, last: Entry) -> JsonObject:
     """`merged` without what the manager applied before, applies no more, and nobody else owns.
 
     It is taken apart in the version of that last time, what others own is put back in each one's own.
@@ -259,31 +259,31 @@ def _pruned(kind: KindVersions, merged: JsonObject, managers: Managers, last: En
         managed[entry.version] = managed.get(entry.version, set()) | entry.fields
     node = kind.node_of(last.version)
     assert node is not None, "owners in other versions are gone before"
-    applied = with_named_parents(node, last.fields)
+    applied = add_named_parents(node, last.fields)
     whole = kind.converted(Versioned(kind.own, merged), last.version)
     kept = Versioned(last.version, remove(node, whole.document, applied))
     around = whole
     for version, fields in managed.items():
         around, kept = kind.converted(around, version), kind.converted(kept, version)
-        kept = Versioned(version, _with_owned(kind, around, kept, fields))
-    left = with_named_parents(node, fields_of(node, kind.converted(kept, last.version).document))
-    everything = with_named_parents(node, fields_of(node, whole.document))
+        kept = Versioned(version, _restore_owned(kind, around, kept, fields))
+    left = add_named_parents(node, fields_of(node, kind.converted(kept, last.version).document))
+    everything = add_named_parents(node, fields_of(node, whole.document))
     # Only what was applied before may go: fields of nobody inside it stay.
     result = remove(node, whole.document, (everything - left) & applied)
     return kind.converted(Versioned(last.version, result), kind.own).document
 
 
-def _with_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> JsonObject:
+def _restore_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> JsonObject:
     """What is kept, and of the whole what is owned."""
     node = kind.node_of(whole.version)
     assert node is not None, "owners in other versions are gone before"
-    everything = with_named_parents(node, fields_of(node, whole.document))
-    stays = with_named_parents(node, fields_of(node, kept.document)) | with_named_parents(node, owned)
+    everything = add_named_parents(node, fields_of(node, whole.document))
+    stays = add_named_parents(node, fields_of(node, kept.document)) | add_named_parents(node, owned)
     result: JsonObject = remove(node, whole.document, everything - stays)
     return result
 
 
-def _live_or_new(live: JsonObject | None, metadata: JsonObject, subresource: str) -> Managers:
+def _read_managers(live: JsonObject | None, metadata: JsonObject, subresource: str) -> Managers:
     """A client may write managedFields itself; an empty entry in them clears all."""
     sent = metadata.get("managedFields")
     stored = (live or {}).get("metadata", {}).get("managedFields")
@@ -291,8 +291,8 @@ def _live_or_new(live: JsonObject | None, metadata: JsonObject, subresource: str
         if sent in ([], [{}]):
             return {}
         with suppress(ValueError):
-            return decoded(sent)
+            return decode_entries(sent)
     try:
-        return decoded(stored)
+        return decode_entries(stored)
     except ValueError:
         return {}

@@ -19,7 +19,7 @@ FieldSet = set[Path]
 _EMPTY: Final[tuple[Any, ...]] = ({}, None)
 
 
-def decode(fields: dict[str, Any] | None) -> FieldSet:
+def decode_fields(fields: dict[str, Any] | None) -> FieldSet:
     """From FieldsV1, nested objects; "." marks an inner node that is itself a member.
 
     ValueError: it is none. Steps of kinds that a later version may know are left out.
@@ -60,7 +60,7 @@ def _is_known(step: str) -> bool:
     return True
 
 
-def encode(paths: FieldSet) -> dict[str, Any]:
+def encode_fields(paths: FieldSet) -> dict[str, Any]:
     """To FieldsV1, steps in upstream's order."""
     root: dict[str, Any] = {}
     for path in sorted(paths):
@@ -88,7 +88,7 @@ def prefixes(paths: Iterable[Path]) -> FieldSet:
     return found
 
 
-def without(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:
+def exclude(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:
     """The paths that do not begin with one of `excluded`."""
     heads = [(head, len(head)) for head in excluded]
     if not heads:
@@ -96,12 +96,12 @@ def without(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:
     return {path for path in paths if all(path[:length] != head for head, length in heads)}
 
 
-def in_order(paths: FieldSet) -> list[Path]:
+def sort_paths(paths: FieldSet) -> list[Path]:
     """As upstream walks a set: an object's members, by name, before what is below any of them."""
-    return sorted(paths, key=_walked)
+    return sorted(paths, key=_sort_key)
 
 
-def _walked(path: Path) -> list[tuple[bool, tuple[Any, ...]]]:
+def _sort_key(path: Path) -> list[tuple[bool, tuple[Any, ...]]]:
     last = len(path) - 1
     return [(index < last, _rank(step)) for index, step in enumerate(path)]
 
@@ -124,12 +124,12 @@ def _value_rank(value: Any) -> tuple[int, Any]:
     return (1, value) if isinstance(value, str) else (3, _json(value))
 
 
-def shown(path: Path) -> str:
+def format_path(path: Path) -> str:
     """As conflicts name a field: .spec.containers[name="a"].image."""
-    return "".join(map(_shown_step, path))
+    return "".join(map(_format_step, path))
 
 
-def _shown_step(step: str) -> str:
+def _format_step(step: str) -> str:
     kind, text = step[0], step[2:]
     if kind == "f":
         return f".{text}"

@@ -17,7 +17,7 @@ from kprov.kube.machinery.managed_fields.entries import Managers
 from kprov.kube.machinery.managed_fields.field_set import FieldSet, Path
 from kprov.kube.machinery.managed_fields.structured_merge import (
     StructuredMergeError,
-    child,
+    child_node,
     compare,
 )
 from kprov.kube.machinery.resources import api_version, split_api_version
@@ -74,7 +74,7 @@ class KindVersions:
             node = self.node_of(entry.version)
             if node is None:
                 continue
-            inner = {path: head for path in entry.fields if (head := _atomic_head(node, path))}
+            inner = {path: head for path in entry.fields if (head := _find_atomic_head(node, path))}
             whole = (entry.fields - set(inner)) | set(inner.values())
             found[key] = replace(entry, fields=whole) if inner else entry
         return found
@@ -100,19 +100,19 @@ class Differences:
             new = self._kind.converted(self._new, version).document
             changes = compare(node, old, new)
             found = self._found[version] = (
-                field_set.without(changes.modified | changes.added, self._ignored),
-                field_set.without(changes.removed, self._ignored),
+                field_set.exclude(changes.modified | changes.added, self._ignored),
+                field_set.exclude(changes.removed, self._ignored),
             )
         return found
 
 
 @lru_cache(maxsize=1 << 16)
-def _atomic_head(node: Node, path: Path) -> Path | None:
+def _find_atomic_head(node: Node, path: Path) -> Path | None:
     """The beginning of a path that is owned as a whole; None: it has none but itself."""
     for index, step in enumerate(path):
         if node.atomic or (node.kind is Kind.LIST and node.list_type == "atomic"):
             return path[:index]
-        node = child(node, step[2:]) if step[0] == "f" else (node.item or ANY_NODE)
+        node = child_node(node, step[2:]) if step[0] == "f" else (node.item or ANY_NODE)
         if node is ANY_NODE:
             return None
     return None

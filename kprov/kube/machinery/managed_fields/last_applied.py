@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import structured_check
-from kprov.kube.machinery.managed_fields.conflicts import ConflictError, Found
+from kprov.kube.machinery.managed_fields.conflicts import ConflictError, Conflicts
 from kprov.kube.machinery.managed_fields.field_set import FieldSet
 from kprov.kube.machinery.managed_fields.kind_versions import KindVersions
 from kprov.kube.machinery.managed_fields.structured_merge import (
     StructuredMergeError,
+    collect_fields,
     compare,
-    field_set,
 )
 
 _ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -28,17 +28,19 @@ _ANNOTATIONS_LIMIT: Final = 256 * 1024
 _ESCAPED: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
 
-def conflicts(kind: KindVersions, live: JsonObject, manager: str, error: ConflictError) -> Found:
+def remaining_conflicts(
+    kind: KindVersions, live: JsonObject, manager: str, error: ConflictError
+) -> Conflicts:
     """Those that are left when what kubectl applied on the client, and nobody has changed, is its own.
 
     None are left: it may apply as if by force.
     """
-    own = _owned(kind, live) if manager == _MANAGER else set()
+    own = _collect_owned(kind, live) if manager == _MANAGER else set()
     return [(entry, paths - own) for entry, paths in error.found if paths - own]
 
 
-def _owned(kind: KindVersions, live: JsonObject) -> FieldSet:
-    text = _annotations(live).get(_ANNOTATION)
+def _collect_owned(kind: KindVersions, live: JsonObject) -> FieldSet:
+    text = _read_annotations(live).get(_ANNOTATION)
     try:
         applied = json.loads(text) if text else None
     except ValueError:
@@ -46,20 +48,20 @@ def _owned(kind: KindVersions, live: JsonObject) -> FieldSet:
     if not isinstance(applied, dict) or applied.get("apiVersion") != kind.own or not applied.get("kind"):
         return set()
     try:
-        if any(structured_check.errors(kind.node, applied)):
+        if any(structured_check.iterate_errors(kind.node, applied)):
             return set()
         changes = compare(kind.node, applied, live)
-        return field_set(kind.node, applied) - changes.modified - changes.added - changes.removed
+        return collect_fields(kind.node, applied) - changes.modified - changes.added - changes.removed
     except StructuredMergeError:
         return set()
 
 
-def text_of(applied: Mapping[str, Any], manager: str) -> str | None:
+def make_annotation(applied: Mapping[str, Any], manager: str) -> str | None:
     """What the annotation is to hold after an apply of that document; None: not this manager's."""
     if manager != _MANAGER:
         return None
     document = dict(applied)
-    if _annotations(document):
+    if _read_annotations(document):
         metadata = dict(document["metadata"])
         kept = {name: value for name, value in metadata["annotations"].items() if name != _ANNOTATION}
         document["metadata"] = metadata | {"annotations": kept}
@@ -67,9 +69,9 @@ def text_of(applied: Mapping[str, Any], manager: str) -> str | None:
     return f"{text.translate(_ESCAPED)}\n"
 
 
-def keep_up(result: JsonObject, text: str) -> None:
+def update_annotation(result: JsonObject, text: str) -> None:
     """Write the annotation where there is one; one that is too large goes."""
-    annotations = _annotations(result)
+    annotations = _read_annotations(result)
     if not annotations.get(_ANNOTATION):
         return
     renewed = {**annotations, _ANNOTATION: text}
@@ -79,7 +81,7 @@ def keep_up(result: JsonObject, text: str) -> None:
     result["metadata"] = {**result["metadata"], "annotations": renewed}
 
 
-def _annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
+def _read_annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
     metadata = obj.get("metadata")
     found = metadata.get("annotations") if isinstance(metadata, dict) else None
     return found if isinstance(found, dict) else {}

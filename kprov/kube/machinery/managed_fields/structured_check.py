@@ -30,16 +30,20 @@ _GO_TYPES: Final[dict[type, str]] = {
 }
 
 
-def refusal(node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]) -> status.StatusError | None:
+def find_error(
+    node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]
+) -> status.StatusError | None:
     """400 with all that is wrong, None for a document that can be merged."""
-    found = list(errors(node, document))
+    found = list(iterate_errors(node, document))
     if not found:
         return None
     text = found[0] if len(found) == 1 else "errors:\n  " + "\n  ".join(found)
-    return status.bad_request(f"failed to create typed patch object ({about(document, gvk)}): {text}")
+    return status.bad_request(
+        f"failed to create typed patch object ({describe_object(document, gvk)}): {text}"
+    )
 
 
-def about(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> str:
+def describe_object(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> str:
     """Which object refusals speak of: "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND"."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
@@ -50,47 +54,47 @@ def about(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> str:
     return f"{namespace}/{name}; {gvk[0]}/{gvk[1]}, Kind={gvk[2]}"
 
 
-def errors(node: Node, value: Any, path: Path = ()) -> Iterator[str]:
+def iterate_errors(node: Node, value: Any, path: Path = ()) -> Iterator[str]:
     """Fields that the type does not have; list items without a key, or with that of another; wrong types."""
-    mismatch = _mismatch(node.kind, value)
+    mismatch = _describe_mismatch(node.kind, value)
     if mismatch:
-        yield f"{field_set.shown(path)}: {mismatch}"
+        yield f"{field_set.format_path(path)}: {mismatch}"
     elif isinstance(value, dict) and node.kind in {Kind.STRUCT, Kind.MAP}:
         for name, held in value.items():
             inner = (*path, f"f:{name}")
             if node.kind is Kind.STRUCT and node.fields and name not in node.fields:
                 # Upstream looks at none of those that follow; in which order they come is Go's choice there.
-                yield f"{field_set.shown(inner)}: field not declared in schema"
+                yield f"{field_set.format_path(inner)}: field not declared in schema"
                 return
             child = node.fields.get(name, ANY_NODE) if node.kind is Kind.STRUCT else node.item or ANY_NODE
-            yield from errors(child, held, inner)
+            yield from iterate_errors(child, held, inner)
     elif isinstance(value, list) and node.kind is Kind.LIST:
         if node.list_type == "atomic":
             for index, item in enumerate(value):
-                yield from errors(node.item or ANY_NODE, item, (*path, f"i:{index}"))
+                yield from iterate_errors(node.item or ANY_NODE, item, (*path, f"i:{index}"))
         else:
-            yield from _items(node, value, path)
+            yield from _check_items(node, value, path)
 
 
-def _items(node: Node, items: list[Any], path: Path) -> Iterator[str]:
+def _check_items(node: Node, items: list[Any], path: Path) -> Iterator[str]:
     seen: set[str] = set()
     for index, item in enumerate(items):
         try:
             step = item_step(node, item)
         except StructuredMergeError as error:
-            yield f"{field_set.shown(path)}: element {index}: {error}"
+            yield f"{field_set.format_path(path)}: element {index}: {error}"
             return
         if step in seen:
-            yield f"{field_set.shown(path)}: duplicate entries for key {field_set.shown((step,))}"
+            yield f"{field_set.format_path(path)}: duplicate entries for key {field_set.format_path((step,))}"
         seen.add(step)
-        yield from errors(node.item or ANY_NODE, item, (*path, step))
+        yield from iterate_errors(node.item or ANY_NODE, item, (*path, step))
 
 
-def _mismatch(kind: Kind, value: Any) -> str:
+def _describe_mismatch(kind: Kind, value: Any) -> str:
     """What is said of a value of another type, "" for a right one and for null."""
     if value is None or kind is Kind.ANY:
         return ""
-    pointed = f"&{{{go_json.printed(value)}}}"
+    pointed = f"&{{{go_json.format_value(value)}}}"
     if kind in _HOLDERS:
         name, holder = _HOLDERS[kind]
         return "" if isinstance(value, holder) else f"expected {name}, got {pointed}"
@@ -116,4 +120,4 @@ def _go_syntax(value: Any) -> str:
         return f"[]interface {{}}{{{', '.join(map(_go_syntax, value))}}}"
     if value is None:
         return "interface {}(nil)"
-    return status.quoted(value) if isinstance(value, str) else go_json.printed(value)
+    return status.quoted(value) if isinstance(value, str) else go_json.format_value(value)

@@ -53,7 +53,7 @@ def is_keyed_list(node: Node, value: Any) -> bool:
     return isinstance(value, list) and node.kind is Kind.LIST and node.list_type != "atomic"
 
 
-def child(node: Node, name: str) -> Node:
+def child_node(node: Node, name: str) -> Node:
     """The type of a field, ANY_NODE where nothing is known of it."""
     if node.kind is Kind.STRUCT:
         return node.fields.get(name, ANY_NODE)
@@ -70,7 +70,7 @@ def item_step(node: Node, item: Any) -> str:
         raise StructuredMergeError("associative list with keys may not have non-map elements")
     keys = {}
     for name in node.map_keys:
-        value = item[name] if name in item else _key_default(node, name)
+        value = item[name] if name in item else _default_key(node, name)
         if value is not None or name in item:
             keys[name] = value
     if not keys:
@@ -82,51 +82,51 @@ def item_step(node: Node, item: Any) -> str:
     return key_step(keys)
 
 
-def _key_default(node: Node, name: str) -> Any:
+def _default_key(node: Node, name: str) -> Any:
     """What stands for a key that an item does not name: its default, else a zero that is always written."""
     if name in KEY_DEFAULTS:
         return KEY_DEFAULTS[name]
-    return defaults.default_of(node.item.definition, name, "") if node.item else None
+    return defaults.find_default(node.item.definition, name, "") if node.item else None
 
 
-class Repeated(list[Any]):
+class RepeatedItems(list[Any]):
     """Items of one list that have the same step: stored objects may hold such, and they are one value."""
 
 
-def by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
+def group_by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
     """Items by step; several with one step are Repeated."""
     found: dict[str, Any] = {}
     for item in items or ():
         step = item_step(node, item)
         if step not in found:
             found[step] = item
-        elif type(found[step]) is Repeated:
+        elif type(found[step]) is RepeatedItems:
             found[step].append(item)
         else:
-            found[step] = Repeated((found[step], item))
+            found[step] = RepeatedItems((found[step], item))
     return found
 
 
-def field_set(node: Node, document: dict[str, Any]) -> FieldSet:
+def collect_fields(node: Node, document: dict[str, Any]) -> FieldSet:
     """Every field that a document sets: what applying it would own."""
     found: FieldSet = set()
-    _collect(node, document, (), found)
+    _collect_into(node, document, (), found)
     return found
 
 
-def _collect(node: Node, value: Any, path: Path, found: FieldSet) -> None:
+def _collect_into(node: Node, value: Any, path: Path, found: FieldSet) -> None:
     if _is_map(node, value):
         is_struct = node.kind is Kind.STRUCT
         for name, held in value.items():
             inner = (*path, f"f:{name}")
-            _collect(child(node, name), held, inner, found)
+            _collect_into(child_node(node, name), held, inner, found)
             if held is None or held == {} or not (is_struct and name in node.fields):
                 found.add(inner)
     elif is_keyed_list(node, value):
-        for step, item in by_step(node, value).items():
+        for step, item in group_by_step(node, value).items():
             inner = (*path, step)
-            if type(item) is not Repeated:
-                _collect(node.item or ANY_NODE, item, inner, found)
+            if type(item) is not RepeatedItems:
+                _collect_into(node.item or ANY_NODE, item, inner, found)
             found.add(inner)
     else:
         found.add(path)
@@ -157,13 +157,13 @@ def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> 
     if isinstance(sample, dict):
         before, after = old or {}, new or {}
         for name, value in after.items():
-            _compare(child(node, name), before.get(name, _ABSENT), value, (*path, f"f:{name}"), result)
+            _compare(child_node(node, name), before.get(name, _ABSENT), value, (*path, f"f:{name}"), result)
         for name, value in before.items():
             if name not in after:
-                _compare(child(node, name), value, _ABSENT, (*path, f"f:{name}"), result)
+                _compare(child_node(node, name), value, _ABSENT, (*path, f"f:{name}"), result)
     else:
         item = node.item or ANY_NODE
-        before, after = by_step(node, old), by_step(node, new)
+        before, after = group_by_step(node, old), group_by_step(node, new)
         for step, value in after.items():
             _compare_items(item, before.get(step, _ABSENT), value, (*path, step), result)
         for step, value in before.items():
@@ -177,12 +177,12 @@ def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> 
 
 def _compare_items(item: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
     """Items of one step; repeated ones come, go and change together, and a single one instead is new."""
-    if type(old) is not Repeated and type(new) is not Repeated:
+    if type(old) is not RepeatedItems and type(new) is not RepeatedItems:
         _compare(item, old, new, path, result)
     elif type(old) is type(new):
         if old != new:
             result.modified.add(path)
-    elif type(old) is Repeated:
+    elif type(old) is RepeatedItems:
         if new is not _ABSENT:
             _compare(item, _ABSENT, new, path, result)
         result.removed.add(path)
@@ -216,7 +216,7 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
         held = live if isinstance(live, dict) else {}
         result = dict(held)
         for name, value in applied.items():
-            result[name] = merge(child(node, name), held.get(name), value)
+            result[name] = merge(child_node(node, name), held.get(name), value)
         return result
     if is_keyed_list(node, applied):
         return _merge_list(node, live if isinstance(live, list) else [], applied)
@@ -232,7 +232,9 @@ def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
         twice = next(step for index, step in enumerate(steps) if step in steps[:index])
         raise StructuredMergeError(f"duplicate entries for key [{twice[2:]}]")
     # Nothing is laid over items that are repeated.
-    left = {step: value for step, value in by_step(node, live).items() if type(value) is not Repeated}
+    left = {
+        step: value for step, value in group_by_step(node, live).items() if type(value) is not RepeatedItems
+    }
     result: list[Any] = []
     pending = list(right)
     for value in live:
@@ -259,7 +261,9 @@ def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet
             inner = (*path, f"f:{name}")
             if inner in paths:
                 continue
-            kept[name] = _remove(child(node, name), held, inner, paths, heads) if inner in heads else held
+            kept[name] = (
+                _remove(child_node(node, name), held, inner, paths, heads) if inner in heads else held
+            )
         return kept
     if is_keyed_list(node, value):
         items = []
@@ -273,7 +277,7 @@ def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet
     return value
 
 
-def with_named_parents(node: Node, paths: FieldSet) -> FieldSet:
+def add_named_parents(node: Node, paths: FieldSet) -> FieldSet:
     """The paths and every beginning of them that is a declared field of an object."""
     found = set(paths)
     for head in prefixes(paths):
@@ -285,5 +289,5 @@ def with_named_parents(node: Node, paths: FieldSet) -> FieldSet:
 def _is_declared(node: Node, path: Path) -> bool:
     current = node
     for step in path[:-1]:
-        current = child(current, step[2:]) if step[0] == "f" else (current.item or ANY_NODE)
+        current = child_node(current, step[2:]) if step[0] == "f" else (current.item or ANY_NODE)
     return current.kind is Kind.STRUCT and path[-1][2:] in current.fields

@@ -15,7 +15,7 @@ _NO_ZERO: Final = {
 
 
 @cache
-def _marked(definition: str) -> dict[str, Any]:
+def _marker_defaults(definition: str) -> dict[str, Any]:
     """The defaults of markers, by field."""
     described = api_types.find(definition.removeprefix("io.k8s."))
     if described is None:
@@ -23,12 +23,12 @@ def _marked(definition: str) -> dict[str, Any]:
     return {each.name: each.default for each in api_types.flatten(described) if each.default is not None}
 
 
-def default_of(definition: str, field: str, reference: str) -> Any:
+def find_default(definition: str, field: str, reference: str) -> Any:
     """The default of a type's field, None for none. reference: the definition it refers to, or ""."""
-    marked = _marked(definition)
+    marked = _marker_defaults(definition)
     if field in marked:
         return marked[field]
-    fields = zero_values.of_definition(definition)
+    fields = zero_values.fields_of_definition(definition)
     if fields is None or reference in _NO_ZERO:
         return None
     return {} if field in fields.structs else fields.written.get(field)

@@ -15,7 +15,7 @@ import orjson
 
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.openapi import enums
-from kprov.kube.machinery.openapi.defaults import default_of
+from kprov.kube.machinery.openapi.defaults import find_default
 from kprov.kube.machinery.openapi.paths import (
     CONNECT,
     PARAMETERS,
@@ -76,7 +76,7 @@ def v3_index(resources: Iterable[Resource] = RESOURCES) -> Json:
 def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> bytes:
     """The OpenAPI v3 document of one group version as JSON."""
     raw = definitions.load()
-    names = _names(raw)
+    names = _definition_names(raw)
     served = [each for each in resources if (each.group, each.version) == (group, version)]
     paths: Json = {}
     used: set[str] = set()
@@ -85,17 +85,18 @@ def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> b
             paths.setdefault(operation.path, {"parameters": list(_v3_path_parameters(operation.path))})[
                 operation.method
             ] = _v3_operation(operation, names)
-            used |= {name for name in _types(operation, names) if name}
+            used |= {name for name in _iterate_types(operation, names) if name}
     document = {
         "openapi": "3.0.0",
         "info": _INFO,
         "paths": paths,
         "components": {
             "schemas": {
-                name: _of_group(
-                    _schema(name, raw[name], "#/components/schemas/", v3=True), {("", "v1"), (group, version)}
+                name: _limit_to_group(
+                    _publish_schema(name, raw[name], "#/components/schemas/", v3=True),
+                    {("", "v1"), (group, version)},
                 )
-                for name in _closure(used, raw)
+                for name in _collect_references(used, raw)
             },
             "securitySchemes": _SCHEMES,
         },
@@ -106,7 +107,7 @@ def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> b
 def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:
     """The OpenAPI v2 (Swagger) document of everything as JSON."""
     raw = definitions.load()
-    names = _names(raw)
+    names = _definition_names(raw)
     paths: Json = {}
     for resource in resources:
         for operation in operations(resource):
@@ -119,7 +120,7 @@ def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:
         "info": _INFO,
         "paths": paths,
         "definitions": {
-            name: _schema(name, schema, "#/definitions/", v3=False) for name, schema in raw.items()
+            name: _publish_schema(name, schema, "#/definitions/", v3=False) for name, schema in raw.items()
         },
         "securityDefinitions": _SCHEMES,
         "security": [{"BearerToken": []}],
@@ -127,7 +128,7 @@ def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:
     return orjson.dumps(document)
 
 
-def _names(raw: definitions.Definitions) -> dict[tuple[str, str, str], str]:
+def _definition_names(raw: definitions.Definitions) -> dict[tuple[str, str, str], str]:
     return {
         (kind["group"], kind["version"], kind["kind"]): name
         for name, definition in raw.items()
@@ -135,13 +136,13 @@ def _names(raw: definitions.Definitions) -> dict[tuple[str, str, str], str]:
     }
 
 
-def _types(operation: Operation, names: dict[tuple[str, str, str], str]) -> Iterator[str | None]:
+def _iterate_types(operation: Operation, names: dict[tuple[str, str, str], str]) -> Iterator[str | None]:
     for held in (operation.body, operation.response):
         if held is not None:
             yield held if isinstance(held, str) else names.get(held)
 
 
-def _closure(used: set[str], raw: definitions.Definitions) -> list[str]:
+def _collect_references(used: set[str], raw: definitions.Definitions) -> list[str]:
     """The definitions and all that they refer to, by name."""
     pending, found = list(used), set()
     while pending:
@@ -149,11 +150,11 @@ def _closure(used: set[str], raw: definitions.Definitions) -> list[str]:
         if name in found or name not in raw:
             continue
         found.add(name)
-        pending += _references(raw[name])
+        pending += _iterate_references(raw[name])
     return sorted(found)
 
 
-def _of_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
+def _limit_to_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
     """A type that many groups share (DeleteOptions) says only the kinds of the document's own."""
     kinds = schema.get("x-kubernetes-group-version-kind", ())
     if len(kinds) > 1:
@@ -162,17 +163,17 @@ def _of_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
     return schema
 
 
-def _references(schema: Json) -> Iterator[str]:
+def _iterate_references(schema: Json) -> Iterator[str]:
     if "$ref" in schema:
         yield schema["$ref"].removeprefix(_OLD_REF)
     for name in ("items", "additionalProperties"):
         if isinstance(schema.get(name), dict):
-            yield from _references(schema[name])
+            yield from _iterate_references(schema[name])
     for child in schema.get("properties", {}).values():
-        yield from _references(child)
+        yield from _iterate_references(child)
 
 
-def _schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
+def _publish_schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
     """A definition as upstream publishes it: plain types, no nulls, kinds not fixed to one value."""
     if name == _INT_OR_STRING:
         kinds: Json = {"oneOf": [{"type": "integer"}, {"type": "string"}]} if v3 else {"type": "string"}
@@ -180,8 +181,8 @@ def _schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
     if name == _QUANTITY:
         kinds = {"oneOf": [{"type": "string"}, {"type": "number"}]} if v3 else {"type": "string"}
         return {"description": schema.get("description", ""), **kinds}
-    result = _converted(schema, prefix, v3=v3)
-    enums.add(name, result)
+    result = _convert_schema(schema, prefix, v3=v3)
+    enums.add_enums(name, result)
     if v3:
         _add_defaults(name, result)
     return result
@@ -192,7 +193,7 @@ def _add_defaults(name: str, schema: Json) -> None:
     for field, held in schema.get("properties", {}).items():
         pointed: Json = held["allOf"][0] if "allOf" in held else held
         reference = pointed.get("$ref", "").rpartition("/")[2]
-        default = default_of(name, field, reference)
+        default = find_default(name, field, reference)
         if default is not None and not (reference and default != {}):
             _set_default(held, default)
 
@@ -203,7 +204,7 @@ def _set_default(schema: Json, zero: Any) -> None:
     schema["default"] = zero
 
 
-def _converted(schema: Json, prefix: str, *, v3: bool) -> Json:
+def _convert_schema(schema: Json, prefix: str, *, v3: bool) -> Json:
     result: Json = {}
     for name, value in schema.items():
         if name == "$ref":
@@ -216,9 +217,11 @@ def _converted(schema: Json, prefix: str, *, v3: bool) -> Json:
         elif name == "type":
             result["type"] = value if isinstance(value, str) else value[0]
         elif name == "properties":
-            result["properties"] = {key: _converted(child, prefix, v3=v3) for key, child in value.items()}
+            result["properties"] = {
+                key: _convert_schema(child, prefix, v3=v3) for key, child in value.items()
+            }
         elif name in {"items", "additionalProperties"} and isinstance(value, dict):
-            result[name] = _converted(value, prefix, v3=v3)
+            result[name] = _convert_schema(value, prefix, v3=v3)
         elif name not in {"enum", "oneOf"}:
             result[name] = value
     return result
@@ -228,7 +231,7 @@ def _path_names(path: str) -> list[str]:
     return [name for name in ("name", "namespace") if f"{{{name}}}" in path]
 
 
-def _pretty(path: str) -> bool:
+def _takes_pretty(path: str) -> bool:
     """Whether a path takes ?pretty: all but connections."""
     return path.rpartition("/")[2] not in CONNECT
 
@@ -238,7 +241,7 @@ def _v3_path_parameters(path: str) -> Iterator[Json]:
         text = _PATH_PARAMETERS[name]
         schema = {"type": "string", "uniqueItems": True}
         yield {"name": name, "in": "path", "description": text, "required": True, "schema": schema}
-    if _pretty(path):
+    if _takes_pretty(path):
         kind, text = PARAMETERS["pretty"]
         schema = {"type": kind, "uniqueItems": True}
         yield {"name": "pretty", "in": "query", "description": text, "schema": schema}
@@ -255,12 +258,12 @@ def _v2_path_parameters(path: str) -> Iterator[Json]:
             "type": "string",
             "uniqueItems": True,
         }
-    if _pretty(path):
+    if _takes_pretty(path):
         kind, text = PARAMETERS["pretty"]
         yield {"name": "pretty", "in": "query", "description": text, "type": kind, "uniqueItems": True}
 
 
-def _common(operation: Operation) -> Json:
+def _describe_operation(operation: Operation) -> Json:
     group, version, kind = operation.gvk
     return {
         "description": operation.description,
@@ -272,7 +275,7 @@ def _common(operation: Operation) -> Json:
 
 
 def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
-    result = _common(operation)
+    result = _describe_operation(operation)
     result["parameters"] = [
         {"name": name, "in": "query", "description": text, "schema": {"type": kind, "uniqueItems": True}}
         for name in operation.parameters
@@ -293,17 +296,17 @@ def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
             result["requestBody"]["required"] = True
     streams = _STREAMS if operation.action == "list" else ()
     answer = content(operation.response, (*_MEDIA_TYPES, *streams))
-    result["responses"] = _responses(operation, {} if answer is None else {"content": answer})
+    result["responses"] = _list_responses(operation, {} if answer is None else {"content": answer})
     return result
 
 
-def _responses(operation: Operation, answer: Json) -> Json:
+def _list_responses(operation: Operation, answer: Json) -> Json:
     codes: Json = {str(code): {"description": _CODES[code]} | answer for code in operation.codes}
     return codes | {"401": {"description": "Unauthorized"}}
 
 
 def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
-    result = _common(operation)
+    result = _describe_operation(operation)
     result["consumes"] = list(PATCH_TYPES) if operation.body == PATCH_BODY else ["*/*"]
     result["produces"] = [*_MEDIA_TYPES, *(_STREAMS if operation.action == "list" else ())]
     result["schemes"] = ["https"]
@@ -321,5 +324,5 @@ def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
     held = operation.response
     answer = held if isinstance(held, str) else names.get(held or ("", "", ""))
     shown: Json = {} if answer is None else {"schema": {"$ref": f"#/definitions/{answer}"}}
-    result["responses"] = _responses(operation, shown)
+    result["responses"] = _list_responses(operation, shown)
     return result

@@ -11,7 +11,7 @@ from typing import Any
 from kprov.kube.machinery.upstream import api_types
 
 
-def add(definition: str, schema: dict[str, Any]) -> None:
+def add_enums(definition: str, schema: dict[str, Any]) -> None:
     """Write the values into the fields of a type's schema, and their list into the text of plain fields."""
     for field, inner, values in fields(definition):
         found = schema["properties"][field]

@@ -32,7 +32,7 @@ def apply(document: Any, operations: list[dict[str, Any]]) -> Any:
 
 
 def _add(document: Any, operation: dict[str, Any], path: str) -> Any:
-    holder, name = _place(document, path)
+    holder, name = _find_holder(document, path)
     _put(holder, name, operation.get("value"))
     return document
 
@@ -43,14 +43,14 @@ def _put(holder: Any, name: str, value: Any) -> None:
     elif name == "-":
         holder.append(value)
     else:
-        holder.insert(_index(name, len(holder) + 1), value)
+        holder.insert(_parse_index(name, len(holder) + 1), value)
 
 
 def _remove(document: Any, _: dict[str, Any], path: str) -> Any:
-    holder, name = _place(document, path)
+    holder, name = _find_holder(document, path)
     if isinstance(holder, dict) and name not in holder:
         raise JsonPatchError(f"missing key: {name}")
-    del holder[name if isinstance(holder, dict) else _index(name, len(holder))]
+    del holder[name if isinstance(holder, dict) else _parse_index(name, len(holder))]
     return document
 
 
@@ -58,43 +58,43 @@ def _replace(document: Any, operation: dict[str, Any], path: str) -> Any:
     value = operation.get("value")
     if not path:
         return value
-    holder, name = _place(document, path)
+    holder, name = _find_holder(document, path)
     _get(holder, name)
-    holder[name if isinstance(holder, dict) else _index(name, len(holder))] = value
+    holder[name if isinstance(holder, dict) else _parse_index(name, len(holder))] = value
     return document
 
 
 def _move(document: Any, operation: dict[str, Any], path: str) -> Any:
-    source = _source(operation)
-    value = _get(*_place(document, source))
+    source = _read_source(operation)
+    value = _get(*_find_holder(document, source))
     document = _remove(document, operation, source)
     return _add(document, {"value": value}, path)
 
 
 def _copy(document: Any, operation: dict[str, Any], path: str) -> Any:
-    value = _get(*_place(document, _source(operation)))
+    value = _get(*_find_holder(document, _read_source(operation)))
     return _add(document, {"value": orjson.loads(orjson.dumps(value))}, path)
 
 
 def _test(document: Any, operation: dict[str, Any], path: str) -> Any:
-    held = _get(*_place(document, path))
-    if _written(held) != _written(operation.get("value")):
+    held = _get(*_find_holder(document, path))
+    if _encode(held) != _encode(operation.get("value")):
         raise JsonPatchError(f"testing value {path} failed")
     return document
 
 
-def _written(value: Any) -> bytes:
+def _encode(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def _source(operation: dict[str, Any]) -> str:
+def _read_source(operation: dict[str, Any]) -> str:
     source = operation.get("from")
     if source is None:
         raise JsonPatchError("unable to decode from")
     return str(source)
 
 
-def _place(document: Any, path: str) -> tuple[Any, str]:
+def _find_holder(document: Any, path: str) -> tuple[Any, str]:
     """The object or list that a path ends in, and the last step."""
     first, *steps = path.split("/")
     if not steps:
@@ -112,11 +112,11 @@ def _get(holder: Any, name: str) -> Any:
     if isinstance(holder, dict):
         return holder.get(name)
     if isinstance(holder, list):
-        return holder[_index(name, len(holder))]
+        return holder[_parse_index(name, len(holder))]
     raise JsonPatchError(f"missing path: {name}")
 
 
-def _index(text: str, size: int) -> int:
+def _parse_index(text: str, size: int) -> int:
     """A place among `size`, those below nought from the end. Raises JsonPatchError."""
     if not _INDEX.fullmatch(text):
         raise JsonPatchError(f"no index: {text}")

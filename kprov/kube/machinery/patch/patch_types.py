@@ -30,20 +30,20 @@ _GO_OBJECT = "map[string]interface {}"
 def json_patch(doc: JsonObject, patch: Any) -> JsonObject:
     """RFC 6902. `patch` is a list of operations."""
     if patch is not None and not isinstance(patch, list):
-        raise _undecodable(patch, "[]handlers.jsonPatchOp")
+        raise _decoding_error(patch, "[]handlers.jsonPatchOp")
     patch = patch or []
     for operation in patch:
         if not isinstance(operation, dict):
-            raise _undecodable(operation, "handlers.jsonPatchOp")
+            raise _decoding_error(operation, "handlers.jsonPatchOp")
         for name in ("op", "path", "from"):
             if operation.get(name) is not None and not isinstance(operation[name], str):
-                raise _undecodable(operation[name], "string", f"struct field jsonPatchOp.{name}")
+                raise _decoding_error(operation[name], "string", f"struct field jsonPatchOp.{name}")
     if len(patch) > _MAX_OPERATIONS:
         raise status.request_entity_too_large(
             f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
         )
     try:
-        result = go_json.shallow(json_patch_rules.apply(copied(doc), patch))
+        result = go_json.reject_deep(json_patch_rules.apply(copy_document(doc), patch))
     except (json_patch_rules.JsonPatchError, go_json.JsonError):
         # Upstream says no more than this to the client either.
         raise status.failure(
@@ -54,8 +54,8 @@ def json_patch(doc: JsonObject, patch: Any) -> JsonObject:
     return result
 
 
-def _undecodable(found: Any, wanted: str, place: str = "value") -> status.StatusError:
-    text = f"json: cannot unmarshal {go_json.kind(found)} into Go {place} of type {wanted}"
+def _decoding_error(found: Any, wanted: str, place: str = "value") -> status.StatusError:
+    text = f"json: cannot unmarshal {go_json.type_name(found)} into Go {place} of type {wanted}"
     return status.bad_request(f"error decoding patch: {text}")
 
 
@@ -64,9 +64,9 @@ def merge_patch(doc: JsonObject, patch: Any) -> JsonObject:
     if not isinstance(patch, dict):
         if patch is None:
             raise status.bad_request("Invalid JSON Patch")
-        raise _undecodable(patch, _GO_OBJECT)
-    result: JsonObject = copied(doc)
-    _merge_into(result, copied(patch))
+        raise _decoding_error(patch, _GO_OBJECT)
+    result: JsonObject = copy_document(doc)
+    _merge_into(result, copy_document(patch))
     return result
 
 
@@ -89,17 +89,17 @@ def strategic_merge_patch(
     """Merge along the schema's merge keys; the directives $patch, $retainKeys and the like are obeyed."""
     if not isinstance(patch, dict):
         if patch is None:
-            return copied(doc)  # type: ignore[no-any-return]
+            return copy_document(doc)  # type: ignore[no-any-return]
         raise status.bad_request(
-            f"json: cannot unmarshal {go_json.kind(patch)} into Go value of type {_GO_OBJECT}"
+            f"json: cannot unmarshal {go_json.type_name(patch)} into Go value of type {_GO_OBJECT}"
         )
     node = (schema or object_schema.builtin()).node(gvk)
     try:
-        return merge(copied(doc), patch, node)
+        return merge(copy_document(doc), patch, node)
     except StrategicMergeError as error:
         raise status.bad_request(str(error)) from None
 
 
-def copied(document: Any) -> Any:
+def copy_document(document: Any) -> Any:
     """A deep copy of a JSON document; several times faster than copy.deepcopy."""
     return orjson.loads(orjson.dumps(document))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kprov.kube.machinery.go_text.go_json import printed
+from kprov.kube.machinery.go_text.go_json import format_value
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
 
@@ -34,20 +34,20 @@ class StrategicMergeError(ValueError):
 def merge(original: JsonObject, patch: JsonObject, node: Node) -> JsonObject:
     """The merged object. `original` is used up; `patch` is left as it is."""
     if PATCH in patch:
-        return _directive(patch)
+        return _replace_or_delete(patch)
     _retain_keys(original, patch)
-    ordered = _ordered_lists(original, patch, node)
+    ordered = _merge_ordered_lists(original, patch, node)
     for name, value in patch.items():
         if name in ordered or name == RETAIN_KEYS or name.startswith(SET_ORDER):
             continue
         if name.startswith(_DELETE_FROM_LIST):
             _delete_from_list(original, name.removeprefix(_DELETE_FROM_LIST), value)
         else:
-            _merge_field(original, name, value, child_of(node, name))
+            _merge_field(original, name, value, child_node(node, name))
     return original
 
 
-def child_of(node: Node, name: str) -> Node:
+def child_node(node: Node, name: str) -> Node:
     """The type of a field."""
     if node.kind is Kind.STRUCT:
         return node.fields.get(name, ANY_NODE)
@@ -56,13 +56,13 @@ def child_of(node: Node, name: str) -> Node:
     return ANY_NODE
 
 
-def _directive(patch: JsonObject) -> JsonObject:
+def _replace_or_delete(patch: JsonObject) -> JsonObject:
     kind = patch[PATCH]
     if kind == "replace":
         return {name: value for name, value in patch.items() if name != PATCH}
     if kind == "delete":
         return {}
-    raise StrategicMergeError(f"unknown patch type: {printed(kind)} in map: {printed(patch)}")
+    raise StrategicMergeError(f"unknown patch type: {format_value(kind)} in map: {format_value(patch)}")
 
 
 def _merge_field(original: JsonObject, name: str, value: Any, node: Node) -> None:
@@ -73,9 +73,9 @@ def _merge_field(original: JsonObject, name: str, value: Any, node: Node) -> Non
     if isinstance(held, dict) and isinstance(value, dict):
         original[name] = value if "replace" in node.strategies else merge(held, value, node)
     elif isinstance(held, list) and isinstance(value, list):
-        original[name] = _merged_list(held, value, node)
+        original[name] = _merge_or_replace_list(held, value, node)
     else:
-        plain = plain_of(value)
+        plain = strip_directives(value)
         if plain is None:
             original.pop(name, None)
         else:
@@ -87,7 +87,7 @@ def _is_directive(name: str) -> bool:
     return name in {PATCH, RETAIN_KEYS} or name.startswith((_DELETE_FROM_LIST, SET_ORDER))
 
 
-def plain_of(value: Any) -> Any:
+def strip_directives(value: Any) -> Any:
     """A patch value as it stands in a document: without nulls; None for one with $patch.
 
     Where there is nothing to merge with nobody reads other directives: they are fields that are not known.
@@ -98,10 +98,10 @@ def plain_of(value: Any) -> Any:
         return {
             name: plain
             for name, held in value.items()
-            if held is not None and (plain := plain_of(held)) is not None
+            if held is not None and (plain := strip_directives(held)) is not None
         }
     if isinstance(value, list):
-        return [plain for held in value if (plain := plain_of(held)) is not None]
+        return [plain for held in value if (plain := strip_directives(held)) is not None]
     return value
 
 
@@ -123,11 +123,11 @@ def _delete_from_list(original: JsonObject, name: str, values: Any) -> None:
         original.pop(name, None)
     elif isinstance(held, list) and isinstance(values, list):
         if len({type(value) for value in (*held, *values)}) > 1:
-            raise StrategicMergeError(f"list element types are not identical: {printed([held, values])}")
+            raise StrategicMergeError(f"list element types are not identical: {format_value([held, values])}")
         original[name] = [value for value in held if value not in values]
 
 
-def _ordered_lists(original: JsonObject, patch: JsonObject, node: Node) -> set[str]:
+def _merge_ordered_lists(original: JsonObject, patch: JsonObject, node: Node) -> set[str]:
     """Merge the lists that come with an order; gives their names."""
     done: set[str] = set()
     for directive, order in patch.items():
@@ -135,30 +135,30 @@ def _ordered_lists(original: JsonObject, patch: JsonObject, node: Node) -> set[s
             continue
         name = directive.removeprefix(SET_ORDER)
         held, sent = original.get(name), patch.get(name)
-        _want_list(order)
+        _require_list(order)
         for each, holder in ((held, original), (sent, patch)):
             if name in holder:
-                _want_list(each)
+                _require_list(each)
         if node.kind is Kind.STRUCT and name not in node.fields:
             raise StrategicMergeError(
                 f'unable to find api field in struct {node.name} for the json field "{name}"'
             )
-        child = child_of(node, name)
+        child = child_node(node, name)
         _check_order(sent or [], order, child)
         if sent is not None:
-            merged = plain_of(sent) if held is None else _merged_list(held, sent, child)
+            merged = strip_directives(sent) if held is None else _merge_or_replace_list(held, sent, child)
         elif held is not None:
             merged = list(held)
         else:
             continue
-        original[name] = _in_order(
-            merged, order, held or [], _identity(child, [*merged, *order, *(held or [])])
+        original[name] = _sort_merged(
+            merged, order, held or [], _choose_identity(child, [*merged, *order, *(held or [])])
         )
         done.add(name)
     return done
 
 
-def _want_list(value: Any) -> None:
+def _require_list(value: Any) -> None:
     if not isinstance(value, list):
         found = "%!s(<nil>)" if value is None else _GO_TYPES[type(value)]
         raise StrategicMergeError(f"expected a []interface {{}}, but received a {found}")
@@ -167,7 +167,7 @@ def _want_list(value: Any) -> None:
 def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
     if not order:
         return
-    identity = _identity(node, [*sent, *order])
+    identity = _choose_identity(node, [*sent, *order])
     ranks = [identity(value) for value in order]
     position = 0
     for value in sent:
@@ -178,12 +178,12 @@ def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
             position += 1
         if position == len(ranks):
             raise StrategicMergeError(
-                f"The order in patch list:\n{printed(sent)}\n "
-                f"doesn't match {SET_ORDER[:-1]} list:\n{printed(order)}\n"
+                f"The order in patch list:\n{format_value(sent)}\n "
+                f"doesn't match {SET_ORDER[:-1]} list:\n{format_value(order)}\n"
             )
 
 
-def _identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
+def _choose_identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
     """What makes two elements the same: the merge key's value, for plain values themselves."""
     if not any(isinstance(value, dict) for value in values):
         return _hashable
@@ -195,7 +195,9 @@ def _identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
         if not isinstance(value, dict):
             raise StrategicMergeError("list element types are not identical")
         if key not in value:
-            raise StrategicMergeError(f"map: {printed(value)} does not contain declared merge key: {key}")
+            raise StrategicMergeError(
+                f"map: {format_value(value)} does not contain declared merge key: {key}"
+            )
         return _hashable(value[key])
 
     return of
@@ -203,22 +205,22 @@ def _identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
 
 def _hashable(value: Any) -> Any:
     """Of a list or object, which no key and no element of these lists may be, its text."""
-    return printed(value) if isinstance(value, dict | list) else value
+    return format_value(value) if isinstance(value, dict | list) else value
 
 
-def _merged_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
-    return _merge_list(held, sent, node) if "merge" in node.strategies else list(plain_of(sent))
+def _merge_or_replace_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
+    return _merge_list(held, sent, node) if "merge" in node.strategies else list(strip_directives(sent))
 
 
 def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
     if not held and not sent:
         return held
-    _want_one_type(held, sent)
+    _require_one_type(held, sent)
     if not any(isinstance(value, dict) for value in (*held, *sent)):
         merged = list(dict.fromkeys((*held, *sent)))
-        return _in_order(merged, sent, held, lambda value: value)
+        return _sort_merged(merged, sent, held, lambda value: value)
     replaced = any(isinstance(value, dict) and value.get(PATCH) == "replace" for value in sent)
-    identity = _identity(node, [*held, *sent]) if not replaced else repr
+    identity = _choose_identity(node, [*held, *sent]) if not replaced else repr
     kept, changes = list(held), []
     for value in sent:
         directive = value.get(PATCH) if isinstance(value, dict) else None
@@ -230,39 +232,41 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
         elif directive == "merge":
             raise StrategicMergeError("merging lists cannot yet be specified in the patch")
         elif directive != "replace":
-            raise StrategicMergeError(f"unknown patch type: {printed(directive)} in map: {printed(value)}")
+            raise StrategicMergeError(
+                f"unknown patch type: {format_value(directive)} in map: {format_value(value)}"
+            )
     if replaced:
-        return [plain_of(value) for value in changes]
-    places = _places(kept, identity)
+        return [strip_directives(value) for value in changes]
+    places = _index_elements(kept, identity)
     item = node.item or ANY_NODE
     for value in changes:
         place = places.get(identity(value))
         if place is None:
             places[identity(value)] = len(kept)
-            kept.append(_added(value, node.merge_key))
+            kept.append(_make_element(value, node.merge_key))
         else:
             kept[place] = merge(kept[place], value, item)
-    return _in_order(kept, changes, held, identity)
+    return _sort_merged(kept, changes, held, identity)
 
 
-def _want_one_type(held: list[Any], sent: list[Any]) -> None:
+def _require_one_type(held: list[Any], sent: list[Any]) -> None:
     """Upstream looks for lists in the place of the first element alone."""
     first, *others = (*held, *sent)
     if isinstance(first, list):
         raise StrategicMergeError("lists of lists are not supported")
     if any(type(value) is not type(first) for value in others):
-        raise StrategicMergeError(f"list element types are not identical: {printed([held, sent])}")
+        raise StrategicMergeError(f"list element types are not identical: {format_value([held, sent])}")
 
 
-def _added(value: Any, key: str | None) -> Any:
+def _make_element(value: Any, key: str | None) -> Any:
     """As it stands in a list. A key of null stays, to be told from others by it; decoding drops it."""
-    plain = plain_of(value)
+    plain = strip_directives(value)
     if isinstance(plain, dict) and key in value and value[key] is None:
         plain[key] = None
     return plain
 
 
-def _in_order(
+def _sort_merged(
     merged: list[Any], order: list[Any], before: list[Any], identity: Callable[[Any], Any]
 ) -> list[Any]:
     """Elements named by `order` stand in its order; the others keep their place relative to them in `before`.
@@ -270,9 +274,9 @@ def _in_order(
     As upstream merges the two sorted lists: an element that only the server has goes first when the next
     ordered one stood behind it before.
     """
-    ranks, places = _places(order, identity), _places(before, identity)
+    ranks, places = _index_elements(order, identity), _index_elements(before, identity)
     listed = sorted((value for value in merged if identity(value) in ranks), key=lambda v: ranks[identity(v)])
-    others = _stable([value for value in merged if identity(value) not in ranks], places, identity)
+    others = _sort_stable([value for value in merged if identity(value) not in ranks], places, identity)
     result: list[Any] = []
     right = 0
     for other in others:
@@ -287,7 +291,7 @@ def _in_order(
     return result + listed[right:]
 
 
-def _stable(values: list[Any], places: dict[Any, int], identity: Callable[[Any], Any]) -> list[Any]:
+def _sort_stable(values: list[Any], places: dict[Any, int], identity: Callable[[Any], Any]) -> list[Any]:
     """As Go's stable sort of a few elements has them, where what has no place is less than anything."""
     if len(values) > _FEW:
         return values
@@ -303,6 +307,6 @@ def _stable(values: list[Any], places: dict[Any, int], identity: Callable[[Any],
     return result
 
 
-def _places(values: list[Any], identity: Callable[[Any], Any]) -> dict[Any, int]:
+def _index_elements(values: list[Any], identity: Callable[[Any], Any]) -> dict[Any, int]:
     """Where each stands; of several that are the same, the first."""
     return {identity(value): index for index, value in reversed(list(enumerate(values)))}

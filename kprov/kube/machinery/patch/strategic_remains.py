@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.patch.strategic_merge import PATCH, RETAIN_KEYS, SET_ORDER, child_of
+from kprov.kube.machinery.patch.strategic_merge import PATCH, RETAIN_KEYS, SET_ORDER, child_node
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Node
 
 
@@ -20,7 +20,7 @@ def remains(original: JsonObject, patch: JsonObject, node: Node) -> JsonObject:
         return patch
     ordered = {name.removeprefix(SET_ORDER) for name in patch if name.startswith(SET_ORDER)}
     return {
-        name: _value(original, name, value, child_of(node, name))
+        name: _value(original, name, value, child_node(node, name))
         for name, value in patch.items()
         if name not in ordered and name != RETAIN_KEYS and not name.startswith(SET_ORDER)
     }

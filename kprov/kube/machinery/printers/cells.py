@@ -82,7 +82,7 @@ def template(spec: Object) -> Object:
     return found
 
 
-def joined(parts: Iterable[str], count: int, shown: int) -> str:
+def join(parts: Iterable[str], count: int, shown: int) -> str:
     """The first parts, and how many more there are: "a,b,c + 2 more..."."""
     text = ",".join(parts)
     return f"{text} + {count - shown} more..." if count > shown else text

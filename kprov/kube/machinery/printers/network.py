@@ -48,7 +48,7 @@ def ingress(obj: Object, now: float) -> Cells:
     return [
         cells.name(obj),
         spec.get("ingressClassName") or NONE,
-        cells.joined(hosts, len(rules), 3) if hosts else "*",
+        cells.join(hosts, len(rules), 3) if hosts else "*",
         cells.load_balancer(cells.status(obj)),
         "80, 443" if spec.get("tls") else "80",
         cells.age(obj, now),
@@ -91,7 +91,7 @@ def endpoints(obj: Object) -> str:
             found += [_host_port(address, port["port"]) for address in addresses]
     if not obj.get("subsets"):
         return NONE
-    return cells.joined(found[:3], len(found), 3)
+    return cells.join(found[:3], len(found), 3)
 
 
 def _endpoint_port(port: Object) -> str:
@@ -104,7 +104,7 @@ def endpoint_slice(obj: Object, now: float) -> Cells:
     return [
         cells.name(obj),
         obj.get("addressType", ""),
-        cells.joined(ports[:3], len(ports), 3) or UNSET,
-        cells.joined(addresses[:3], len(addresses), 3) or UNSET,
+        cells.join(ports[:3], len(ports), 3) or UNSET,
+        cells.join(addresses[:3], len(addresses), 3) or UNSET,
         cells.age(obj, now),
     ]

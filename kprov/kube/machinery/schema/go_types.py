@@ -39,7 +39,7 @@ _PLAIN: Final = Field("", "")
 _OF_TYPE_META: Final = Field("TypeMeta.", "")
 
 
-def place(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
+def locate(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
     """Of a value within an object: the path that Go's decoder tells, and the name of its type.
 
     steps: fields' names from the object on; None is a step to an item of a list or a value of a map.
@@ -47,7 +47,7 @@ def place(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
     node, names, go_type = root, [], ""
     for step in steps:
         if step is None:
-            go_type = of_items(go_type)
+            go_type = item_type(go_type)
             node = node.item or ANY_NODE
         else:
             field = _field(node, step)
@@ -57,7 +57,7 @@ def place(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
     return ".".join(names), go_type or node.go_name
 
 
-def of_items(go_type: str) -> str:
+def item_type(go_type: str) -> str:
     """The type of what is in a list or a map, "" where its name does not tell."""
     if go_type.startswith("map["):
         return go_type.partition("]")[2]
@@ -70,7 +70,7 @@ def fields(node: Node) -> dict[str, Field]:
     described = api_types.find(node.definition.removeprefix(_PREFIX)) if node.definition else None
     if described is None:
         return {}
-    return {name: field for name, field in _walk(described, "") if field != _PLAIN}
+    return {name: field for name, field in _iterate_fields(described, "") if field != _PLAIN}
 
 
 def _field(node: Node, name: str) -> Field:
@@ -80,11 +80,11 @@ def _field(node: Node, name: str) -> Field:
     return _OF_TYPE_META if name in _TYPE_META and node.has_kind else _PLAIN
 
 
-def _walk(described: GoType, embedded: str) -> Iterator[tuple[str, Field]]:
+def _iterate_fields(described: GoType, embedded: str) -> Iterator[tuple[str, Field]]:
     for each in described.fields:
         if not each.name:
             if each.go_type != api_types.TYPE_META:
-                yield from _walk(api_types.get(each.go_type), f"{embedded}{each.go_name}.")
+                yield from _iterate_fields(api_types.get(each.go_type), f"{embedded}{each.go_name}.")
         else:
             go_type = each.go_type.removeprefix("*")
             yield each.name, Field(embedded, "" if _has_node(go_type) else api_types.print_name(go_type))

@@ -128,7 +128,7 @@ class Compiler:
         node = self._nodes.get(name)
         if node is None:
             raw = self._definitions[name]
-            node = Node(_SPECIAL.get(name) or _kind(raw))
+            node = Node(_SPECIAL.get(name) or _find_kind(raw))
             *_, node.package, node.name = name.split(".")
             node.definition = name
             node.has_kind = "x-kubernetes-group-version-kind" in raw
@@ -140,7 +140,7 @@ class Compiler:
         """The node of a schema that stands in a definition (a property, items ...)."""
         reference = raw.get("$ref")
         if reference is None:
-            node = Node(_kind(raw))
+            node = Node(_find_kind(raw))
             self._fill(node, raw)
             return node
         target = self.definition(reference.removeprefix(_REF))
@@ -157,7 +157,7 @@ class Compiler:
             for name, field in raw["properties"].items():
                 node.fields[name] = made = self.node(field)
                 if made.kind is Kind.MAP and node.definition.startswith(_CORE):
-                    _round(made)
+                    _use_milli_quantities(made)
         elif node.kind is Kind.MAP:
             node.item = self.node(raw["additionalProperties"])
         elif node.kind is Kind.LIST:
@@ -183,14 +183,14 @@ def _copy(node: Node) -> Node:
     return made
 
 
-def _round(map_: Node) -> None:
+def _use_milli_quantities(map_: Node) -> None:
     """Core's maps of quantities are resource lists. Source: pkg/apis/core/v1/defaults.go."""
     if map_.item is not None and map_.item.kind is Kind.QUANTITY:
         map_.item = _copy(map_.item)
         map_.item.kind = Kind.MILLI_QUANTITY
 
 
-def _kind(raw: dict[str, Any]) -> Kind:
+def _find_kind(raw: dict[str, Any]) -> Kind:
     kinds = raw.get("type", "object" if "properties" in raw else "")
     kind = kinds if isinstance(kinds, str) else kinds[0]
     if kind == "object":

@@ -15,7 +15,11 @@ from functools import cache
 from typing import Any
 
 from kprov.kube.machinery import timestamps
-from kprov.kube.machinery.go_text.duplicate_fields import by_name, has_as_many, in_order
+from kprov.kube.machinery.go_text.duplicate_fields import (
+    has_no_duplicates,
+    list_strict_errors,
+    list_unknown_fields,
+)
 from kprov.kube.machinery.quantity import QuantityError, canonical, canonical_milli
 from kprov.kube.machinery.schema import definitions, go_types
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Compiler, Kind, Node
@@ -88,7 +92,7 @@ class _MismatchError(_RefusedError):
             # A place in a list is a number, a key of a map has a mark.
             steps.append(path[1] if isinstance(path[1], str) and len(path) == 2 else None)
             path = path[0]
-        where, go_type = go_types.place(root, reversed(steps))
+        where, go_type = go_types.locate(root, reversed(steps))
         return (
             f"json: cannot unmarshal {self._given} into Go struct field {self._owner.name}.{where}"
             f" of type {go_type}"
@@ -129,17 +133,17 @@ class Schema:
     def _run(self, obj: dict[str, Any], gvk: Gvk, body: bytes | None, *, prune: bool) -> SchemaReport:
         report = SchemaReport()
         # Before what is unknown is dropped from it.
-        is_whole = body is None or has_as_many(body, obj)
+        is_whole = body is None or has_no_duplicates(body, obj)
         node = self.node(gvk)
         if node.kind is Kind.STRUCT:
             try:
-                _struct(node, obj, (), report, prune)
+                _check_struct(node, obj, (), report, prune)
             except _RefusedError as refused:
                 report.errors.append(refused.told(node))
         if body is None:
-            report.strict_errors = by_name(report.unknown_fields)
+            report.strict_errors = list_unknown_fields(report.unknown_fields)
         elif report.unknown_fields or not is_whole:
-            report.strict_errors = in_order(body, report.unknown_fields)[:_STRICT_ERRORS]
+            report.strict_errors = list_strict_errors(body, report.unknown_fields)[:_STRICT_ERRORS]
         return report
 
     def merge_key(self, gvk: Gvk, *path: str) -> str | None:
@@ -170,20 +174,20 @@ def _drop_descriptions(schema: dict[str, Any]) -> None:
         _drop_descriptions(child)
 
 
-def _struct(node: Node, value: dict[str, Any], path: _Path, report: SchemaReport, prune: bool) -> None:
+def _check_struct(node: Node, value: dict[str, Any], path: _Path, report: SchemaReport, prune: bool) -> None:
     fields = node.fields
     dropped: list[str] | None = None
     for name, held in value.items():
         child = fields.get(name)
         if child is None:
-            report.unknown_fields.append(_shown((path, name)))
+            report.unknown_fields.append(_format_path((path, name)))
         elif held is not None:
             kind = child.kind
             if kind is Kind.STRING:
                 if type(held) is not str:
                     raise _mismatch(node, child, (path, name), held)
                 continue
-            new = _value(node, child, held, (path, name), report, prune)
+            new = _check_value(node, child, held, (path, name), report, prune)
             if prune and new is not held:
                 value[name] = new
             continue
@@ -193,54 +197,54 @@ def _struct(node: Node, value: dict[str, Any], path: _Path, report: SchemaReport
         del value[name]
 
 
-def _value(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> Any:
+def _check_value(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> Any:
     """The value as encoding would show it. Raises _RefusedError."""
     kind = node.kind
     if kind is Kind.STRUCT:
         if type(value) is not dict:
             raise _mismatch(owner, node, path, value)
-        _struct(node, value, path, report, prune)
+        _check_struct(node, value, path, report, prune)
     elif kind is Kind.LIST:
-        _list(owner, node, value, path, report, prune)
+        _check_list(owner, node, value, path, report, prune)
     elif kind is Kind.MAP:
-        _map(owner, node, value, path, report, prune)
+        _check_map(owner, node, value, path, report, prune)
     elif kind is not Kind.ANY:
-        return _scalar(owner, node, value, path)
+        return _check_scalar(owner, node, value, path)
     return value
 
 
-def _list(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> None:
+def _check_list(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> None:
     item = node.item
     assert item is not None
     if type(value) is not list:
         raise _mismatch(owner, node, path, value)
     for index, held in enumerate(value):
         if held is None:
-            new = _zero(item) if prune else None
+            new = _zero_of_null(item) if prune else None
         else:
-            new = _value(owner, item, held, (path, index), report, prune)
+            new = _check_value(owner, item, held, (path, index), report, prune)
         if prune and new is not held:
             value[index] = new
 
 
-def _map(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> None:
+def _check_map(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> None:
     item = node.item
     assert item is not None
     if type(value) is not dict:
         raise _mismatch(owner, node, path, value)
     for key, held in value.items():
         if held is None:
-            new = _zero(item) if prune else None
+            new = _zero_of_null(item) if prune else None
         elif type(held) is str and item.kind is Kind.STRING:
             continue
         else:
             # Keys of a map are not part of the paths in Go's errors, only of unknown fields' paths.
-            new = _value(owner, item, held, (path, key, True), report, prune)
+            new = _check_value(owner, item, held, (path, key, True), report, prune)
         if prune and new is not held:
             value[key] = new
 
 
-def _zero(node: Node) -> Any:
+def _zero_of_null(node: Node) -> Any:
     """What Go leaves for a null in a list or map."""
     zeros: dict[Kind, Any] = {
         Kind.STRING: "",
@@ -255,7 +259,7 @@ def _zero(node: Node) -> Any:
     return zeros.get(node.kind)
 
 
-def _scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
+def _check_scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
     kind, given = node.kind, type(value)
     if kind is Kind.STRING:
         fits = given is str
@@ -270,19 +274,19 @@ def _scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
     elif kind is Kind.INT_OR_STRING:
         if given is str or (given is int and -_INT32 <= value < _INT32):
             return value
-        raise _RefusedError(f"json: cannot unmarshal {_go_value(value)} into Go value of type int32")
+        raise _RefusedError(f"json: cannot unmarshal {_json_type_name(value)} into Go value of type int32")
     elif kind is Kind.QUANTITY:
-        return _quantity(value, canonical)
+        return _check_quantity(value, canonical)
     elif kind is Kind.MILLI_QUANTITY:
-        return _quantity(value, canonical_milli)
+        return _check_quantity(value, canonical_milli)
     else:
-        return _formatted(owner, node, value, path)
+        return _check_formatted(owner, node, value, path)
     if not fits:
         raise _mismatch(owner, node, path, value)
     return value
 
 
-def _quantity(value: Any, form: Callable[[str | int | float], str]) -> str:
+def _check_quantity(value: Any, form: Callable[[str | int | float], str]) -> str:
     try:
         if type(value) is str:
             return form(value.strip())
@@ -291,16 +295,16 @@ def _quantity(value: Any, form: Callable[[str | int | float], str]) -> str:
         raise _RefusedError(str(error)) from None
 
 
-def _formatted(owner: Node, node: Node, value: Any, path: _Path) -> Any:
+def _check_formatted(owner: Node, node: Node, value: Any, path: _Path) -> Any:
     if type(value) is not str:
         if node.kind is Kind.BYTES:
             raise _mismatch(owner, node, path, value)
-        raise _RefusedError(f"json: cannot unmarshal {_go_value(value)} into Go value of type string")
+        raise _RefusedError(f"json: cannot unmarshal {_json_type_name(value)} into Go value of type string")
     if node.kind is Kind.BYTES:
         try:
             base64.b64decode(value.replace("\n", "").replace("\r", ""), validate=True)
         except (binascii.Error, ValueError):
-            raise _RefusedError(f"illegal base64 data at input byte {_illegal_base64(value)}") from None
+            raise _RefusedError(f"illegal base64 data at input byte {_find_illegal_base64(value)}") from None
         return value
     try:
         time = timestamps.parse(value)
@@ -312,13 +316,13 @@ def _formatted(owner: Node, node: Node, value: Any, path: _Path) -> Any:
     return timestamps.show(time) if node.kind is Kind.TIME else timestamps.show_micro(time)
 
 
-def _illegal_base64(value: str) -> int:
+def _find_illegal_base64(value: str) -> int:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\r\n"
     whole = len(value) // 4 * 4
     return next((index for index, character in enumerate(value) if character not in letters), whole)
 
 
-def _go_value(value: Any) -> str:
+def _json_type_name(value: Any) -> str:
     """How Go's decoder names a JSON value in its errors."""
     if isinstance(value, bool):
         return "bool"
@@ -328,13 +332,13 @@ def _go_value(value: Any) -> str:
 
 
 def _mismatch(owner: Node, node: Node, path: _Path, value: Any) -> _MismatchError:
-    given = _go_value(value)
+    given = _json_type_name(value)
     if given == "number" and node.kind in {Kind.INT32, Kind.INT64}:
         given = f"number {value}"
     return _MismatchError(owner, given, path)
 
 
-def _shown(path: _Path) -> str:
+def _format_path(path: _Path) -> str:
     steps: list[str] = []
     while path:
         step = path[1]

@@ -29,7 +29,7 @@ _BITS: Final = {Kind.INT32: 32, Kind.INT64: 64}
 _SIMPLE: Final = {Kind.STRING: "string", Kind.BOOL: "bool", Kind.INT32: "int32", Kind.INT64: "int64"}
 
 
-def problem(node: Node, value: Any, go_type: str = "") -> str | None:
+def find_problem(node: Node, value: Any, go_type: str = "") -> str | None:
     """The first value of a wrong type, in Go's words, without its path; None: there is none that is known.
 
     go_type: the type's name where it is none that the schema tells.
@@ -40,11 +40,12 @@ def problem(node: Node, value: Any, go_type: str = "") -> str | None:
         wanted, words = _CONTAINERS[node.kind]
         if type(value) is not wanted:
             return f"cannot restore {words} {_KINDS[type(value)]}"
-        return next(filter(None, (problem(*each) for each in _held(node, value, go_type))), None)
-    return _simple(_SIMPLE[node.kind], value, go_type) if node.kind in _SIMPLE else None
+        problems = (find_problem(*each) for each in _list_children(node, value, go_type))
+        return next(filter(None, problems), None)
+    return _check_scalar(_SIMPLE[node.kind], value, go_type) if node.kind in _SIMPLE else None
 
 
-def restore(node: Node, value: Any) -> Any:
+def convert_numbers(node: Node, value: Any) -> Any:
     """The same value, changed in place: numbers as Go's conversion leaves them where they are to be integers.
 
     What has a problem stays as it is. 80.0 is 80, and of what is too large the lower bits are taken.
@@ -54,15 +55,15 @@ def restore(node: Node, value: Any) -> Any:
         for name, held in value.items():
             if isinstance(held, dict | list | int | float):
                 child = node.item if children is None else children.get(name)
-                value[name] = restore(child or ANY_NODE, held)
+                value[name] = convert_numbers(child or ANY_NODE, held)
     elif isinstance(value, list):
         for index, held in enumerate(value):
             if isinstance(held, dict | list | int | float):
-                value[index] = restore(node.item or ANY_NODE, held)
+                value[index] = convert_numbers(node.item or ANY_NODE, held)
     elif node.kind in _BITS and type(value) is not bool and value == value // 1:
         return _lower_bits(value, _BITS[node.kind])
     elif node.kind is Kind.INT_OR_STRING and type(value) is float:
-        return go_json.reread(value)
+        return go_json.round_trip_number(value)
     return value
 
 
@@ -75,7 +76,7 @@ def _lower_bits(value: float, bits: int) -> int:
     return (number + half) % (1 << bits) - half
 
 
-def _held(node: Node, value: Any, go_type: str) -> list[tuple[Node, Any, str]]:
+def _list_children(node: Node, value: Any, go_type: str) -> list[tuple[Node, Any, str]]:
     if node.kind is Kind.STRUCT:
         fields, named = node.fields, go_types.fields(node)
         return [
@@ -85,11 +86,11 @@ def _held(node: Node, value: Any, go_type: str) -> list[tuple[Node, Any, str]]:
         ]
     if node.kind is Kind.BYTES:
         return []
-    item, of_items = node.item or ANY_NODE, go_types.of_items(go_type)
+    item, of_items = node.item or ANY_NODE, go_types.item_type(go_type)
     return [(item, held, of_items) for held in (value.values() if isinstance(value, dict) else value)]
 
 
-def _simple(wanted: str, value: Any, go_type: str) -> str | None:
+def _check_scalar(wanted: str, value: Any, go_type: str) -> str | None:
     found = _KINDS[type(value)]
     is_number = found in {"int64", "float64"}
     if found == wanted or (is_number and wanted.startswith("int") and value == int(value)):

@@ -49,13 +49,13 @@ class Fields:
 
 
 @cache
-def of(node: Node) -> Fields | None:
+def fields_of(node: Node) -> Fields | None:
     """The fields of a struct. None for unknown types: custom resources, schemas of schemas."""
-    return of_definition(node.definition) if node.kind is Kind.STRUCT else None
+    return fields_of_definition(node.definition) if node.kind is Kind.STRUCT else None
 
 
 @cache
-def of_definition(name: str) -> Fields | None:
+def fields_of_definition(name: str) -> Fields | None:
     """The same for a definition by its full name."""
     name = name.removeprefix(_PREFIX)
     described = None if name in _UNCHANGED else api_types.find(name)
@@ -93,7 +93,7 @@ def normalize(value: JsonObject, node: Node) -> list[Emptied]:
     return gone
 
 
-def put_back(gone: Sequence[Emptied]) -> None:
+def restore_emptied(gone: Sequence[Emptied]) -> None:
     """What a client gave as empty is there again, where nothing has come in its place: refusals show it."""
     for owner, name, held in gone:
         if owner.get(name) is None:
@@ -101,7 +101,7 @@ def put_back(gone: Sequence[Emptied]) -> None:
 
 
 @contextmanager
-def shown_empty(gone: Sequence[Emptied]) -> Iterator[None]:
+def restore_empty_lists(gone: Sequence[Emptied]) -> Iterator[None]:
     """Lists that were given as empty are so again meanwhile, where null stands for them: they have owners."""
     lists = [(owner, name, held) for owner, name, held in gone if name in owner and owner[name] is None]
     for owner, name, held in lists:
@@ -114,7 +114,7 @@ def shown_empty(gone: Sequence[Emptied]) -> Iterator[None]:
 
 
 def _normalize(value: JsonObject, node: Node, gone: list[Emptied]) -> None:
-    fields = of(node)
+    fields = fields_of(node)
     if fields is None:
         if node.kind is Kind.STRUCT:
             for name, held in value.items():
@@ -138,7 +138,7 @@ def _normalize(value: JsonObject, node: Node, gone: list[Emptied]) -> None:
             value[name] = zero
     for name in fields.structs:
         if value.get(name) is None and name in node.fields:
-            value[name] = zero_of(node.fields[name])
+            value[name] = make_zero(node.fields[name])
 
 
 def _descend(value: Any, node: Node | None, gone: list[Emptied]) -> None:
@@ -158,13 +158,13 @@ def _descend(value: Any, node: Node | None, gone: list[Emptied]) -> None:
                 _descend(item, node.item, gone)
 
 
-def zero_of(node: Node) -> JsonObject:
+def make_zero(node: Node) -> JsonObject:
     """The object that Go's zero value of a struct is encoded to; a new one each time."""
-    fields = of(node)
+    fields = fields_of(node)
     if fields is None:
         return {}
     zero = dict(fields.written)
     for name in fields.structs:
         if name in node.fields:
-            zero[name] = zero_of(node.fields[name])
+            zero[name] = make_zero(node.fields[name])
     return zero

@@ -45,7 +45,7 @@ METRICS = [
 def conversion(group: str, version: str, plural: str) -> Conversion:
     resource = find(group, version, plural)
     assert resource is not None
-    found = table.conversion(resource)
+    found = table.find_conversion(resource)
     assert found is not None
     return found
 
@@ -123,5 +123,5 @@ def test_events_have_other_names_in_their_own_group() -> None:
 def test_most_resources_are_stored_as_they_are_served() -> None:
     pods = find("", "v1", "pods")
     assert pods is not None
-    assert table.conversion(pods) is None
-    assert table.stored(pods) is pods
+    assert table.find_conversion(pods) is None
+    assert table.stored_resource(pods) is pods

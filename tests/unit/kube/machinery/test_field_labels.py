@@ -10,7 +10,7 @@ from kprov.kube.machinery.selectors import FieldSelector, SelectorError
 
 def test_a_field_of_another_version_is_the_stores_field() -> None:
     selector = FieldSelector.parse("regarding.name=p,reportingController!=c")
-    found = field_labels.stored_selector(("events.k8s.io", "v1", "Event"), selector)
+    found = field_labels.convert_selector(("events.k8s.io", "v1", "Event"), selector)
     assert str(found) == "involvedObject.name=p,reportingComponent!=c"
 
 
@@ -27,5 +27,5 @@ def test_a_field_of_another_version_is_the_stores_field() -> None:
 )
 def test_an_unknown_field_is_refused_in_upstreams_words(gvk: tuple[str, str, str], text: str) -> None:
     with pytest.raises(SelectorError) as caught:
-        field_labels.stored_selector(gvk, FieldSelector.parse("spec.foo=1"))
+        field_labels.convert_selector(gvk, FieldSelector.parse("spec.foo=1"))
     assert str(caught.value) == text

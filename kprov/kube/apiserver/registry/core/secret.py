@@ -107,11 +107,10 @@ def find_secret_warnings(obj: JsonObject) -> list[str]:
 def _validate_json_object(path: str, text: str) -> list[FieldError]:
     """What is wrong with a document that is to be an object; null is an empty one."""
     document = base64.b64decode(text)
-    wrong = go_json.error(document)
+    wrong = go_json.find_error(document)
     if not wrong and not isinstance(value := orjson.loads(document), dict) and value is not None:
-        wrong = (
-            f"json: cannot unmarshal {go_json.kind(value)} into Go value of type map[string]interface {{}}"
-        )
+        given = go_json.type_name(value)
+        wrong = f"json: cannot unmarshal {given} into Go value of type map[string]interface {{}}"
     return [field.invalid(path, _REDACTED, wrong)] if wrong else []
 
 

@@ -21,7 +21,7 @@ def raise_if_invalid(
         return
     if emptied:
         # What was given as empty is shown so.
-        zero_values.put_back(emptied)
+        zero_values.restore_emptied(emptied)
         again = judge()
         if _list_places(again) == _list_places(errors):
             errors = again

@@ -19,7 +19,7 @@ class Ownership:
     def __init__(self, resource: Resource, strategy: Strategy) -> None:
         self._resource = resource
         #: By group and version: what clients may use instead of the stored version.
-        self._others = {(other.group, other.version): other for other in conversions.others(resource)}
+        self._others = {(other.group, other.version): other for other in conversions.other_versions(resource)}
         paths = ("", *(each.name for each in resource.subresources))
         self._ignored = {each: strategy.find_reset_fields(each) for each in paths}
 
@@ -40,7 +40,7 @@ class Ownership:
         if not emptied:
             self._note(context, old, obj, subresource)
             return
-        with zero_values.shown_empty(emptied):
+        with zero_values.restore_empty_lists(emptied):
             self._note(context, old, obj, subresource)
 
     def _note(

@@ -62,7 +62,7 @@ def _find_uuid_problem(text: str) -> str:
     length = len(text.encode())
     if length == _UUID_LENGTH + len("urn:uuid:"):
         if text[:9].lower() != "urn:uuid:":
-            return f"invalid urn prefix: {field.shown(text[:9])}"
+            return f"invalid urn prefix: {field.format_value(text[:9])}"
         text = text[9:]
     elif length == _UUID_LENGTH + 2:
         if text[0] != "{" or text[-1] != "}":

@@ -42,7 +42,7 @@ def test_bytes_and_characters_that_are_none_are_replaced() -> None:
 
 def test_what_is_right_is_read() -> None:
     text = b' {"a": [1, -2.5e+3, true, null, {}, []], "b": "\\u00e9\\n"} '
-    assert go_json.error(text) == ""
+    assert go_json.find_error(text) == ""
     assert go_json.loads(text) == {"a": [1, -2500.0, True, None, {}, []], "b": "é\n"}
 
 
@@ -88,5 +88,5 @@ def test_what_go_escapes_is_escaped(document: object, written: bytes) -> None:
     ],
 )
 def test_what_go_rereads_as_an_integer_has_64_bits(number: float, read: str) -> None:
-    assert repr(go_json.reread(number)) == read
-    go_json.dumps(go_json.reread(number))
+    assert repr(go_json.round_trip_number(number)) == read
+    go_json.dumps(go_json.round_trip_number(number))

@@ -46,7 +46,7 @@ def apply(
 def owned(obj: JsonObject, manager: str) -> set[tuple[str, ...]]:
     for entry in obj["metadata"].get("managedFields", ()):
         if entry["manager"] == manager:
-            return field_set.decode(entry["fieldsV1"])
+            return field_set.decode_fields(entry["fieldsV1"])
     return set()
 
 
@@ -179,7 +179,13 @@ def test_steps_of_later_versions_are_left_out() -> None:
         'k:{"name":"a"}': {},
         "v:1": {},
     }
-    assert field_set.decode(fields) == {("f:a", "f:c"), ("f:a",), ("i:1",), ('k:{"name":"a"}',), ("v:1",)}
+    assert field_set.decode_fields(fields) == {
+        ("f:a", "f:c"),
+        ("f:a",),
+        ("i:1",),
+        ('k:{"name":"a"}',),
+        ("v:1",),
+    }
 
 
 def test_an_item_twice_in_an_applied_list_is_refused() -> None:
@@ -222,7 +228,7 @@ def test_a_sole_managers_last_apply_is_what_is_there(first: dict[str, str], seco
 
 @given(st.sets(st.lists(st.sampled_from(["f:a", "f:b", 'k:{"n":1}']), min_size=1, max_size=3).map(tuple)))
 def test_sets_of_fields_survive_the_wire(paths: set[tuple[str, ...]]) -> None:
-    assert field_set.decode(field_set.encode(paths)) == paths
+    assert field_set.decode_fields(field_set.encode_fields(paths)) == paths
 
 
 def test_conflicts_are_told_members_first_and_numbers_as_numbers() -> None:
@@ -255,8 +261,8 @@ def test_the_oldest_updaters_of_one_version_are_joined_and_others_left() -> None
         }
         for n, version in enumerate(versions)
     ]
-    managers = managed_entries.decoded(obj["metadata"]["managedFields"])
-    managed_entries.cap(managers)
+    managers = managed_entries.decode_entries(obj["metadata"]["managedFields"])
+    managed_entries.merge_oldest_updaters(managers)
     assert len(managers) == 10
     assert [entry.manager for entry in managers.values() if entry.version == "autoscaling/v2"] == ["m01"]
     joined = managers["ancient-changes", "Update", "autoscaling/v1", ""]

@@ -10,11 +10,11 @@ import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import field_set
-from kprov.kube.machinery.managed_fields.first_fields import first_fields
+from kprov.kube.machinery.managed_fields.first_fields import collect_first_fields
 from kprov.kube.machinery.managed_fields.structured_merge import compare
 from kprov.kube.machinery.schema import object_schema
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
-from kprov.kube.machinery.schema.zero_values import zero_of
+from kprov.kube.machinery.schema.zero_values import make_zero
 
 KINDS = [
     ("", "v1", "ConfigMap"),
@@ -66,13 +66,13 @@ def document(node: Node, draw: random.Random) -> JsonObject:
 
 def compared(node: Node, new: JsonObject) -> bytes:
     """By the way that updates go."""
-    changes = compare(node, zero_of(node), new)
-    changed = field_set.without(changes.modified | changes.added, EXCLUDED) - {("f:metadata",)}
-    return orjson.dumps(field_set.encode(changed))
+    changes = compare(node, make_zero(node), new)
+    changed = field_set.exclude(changes.modified | changes.added, EXCLUDED) - {("f:metadata",)}
+    return orjson.dumps(field_set.encode_fields(changed))
 
 
 def walked(node: Node, new: JsonObject) -> bytes:
-    return orjson.dumps(first_fields(node, zero_of(node), new, EXCLUDED))
+    return orjson.dumps(collect_first_fields(node, make_zero(node), new, EXCLUDED))
 
 
 @pytest.mark.parametrize("gvk", KINDS)

@@ -12,16 +12,16 @@ NAME = "kubectl.kubernetes.io/last-applied-configuration"
 def test_the_text_is_as_go_writes_it_and_without_itself() -> None:
     applied = {"kind": "K", "b": "<&>\u2028é", "metadata": {"annotations": {NAME: "x"}}}
     wanted = '{"b":"\\u003c\\u0026\\u003e\\u2028é","kind":"K","metadata":{"annotations":{}}}\n'
-    assert last_applied.text_of(applied, "kubectl") == wanted
-    assert last_applied.text_of(applied, "kubectl-edit") is None
+    assert last_applied.make_annotation(applied, "kubectl") == wanted
+    assert last_applied.make_annotation(applied, "kubectl-edit") is None
 
 
 def test_only_one_that_is_there_is_kept_up_and_none_that_is_too_large() -> None:
     bare: dict[str, Any] = {"metadata": {}}
-    last_applied.keep_up(bare, "text")
+    last_applied.update_annotation(bare, "text")
     assert bare == {"metadata": {}}
     held = {"metadata": {"annotations": {NAME: "old", "a": "b"}}}
-    last_applied.keep_up(held, "text")
+    last_applied.update_annotation(held, "text")
     assert held["metadata"]["annotations"] == {NAME: "text", "a": "b"}
-    last_applied.keep_up(held, "x" * (256 * 1024))
+    last_applied.update_annotation(held, "x" * (256 * 1024))
     assert held["metadata"]["annotations"] == {"a": "b"}

@@ -81,7 +81,7 @@ PORT = {"containerPort": 80}
     ],
 )
 def test_what_cannot_be_merged_is_named_by_its_path(document: dict[str, Any], words: str) -> None:
-    refusal = structured_check.refusal(object_schema.builtin().node(GVK), document, GVK)
+    refusal = structured_check.find_error(object_schema.builtin().node(GVK), document, GVK)
     assert refusal is not None
     assert (refusal.code, refusal.message) == (400, START + words)
 
@@ -93,12 +93,12 @@ def test_applying_says_the_same() -> None:
 
 def test_an_item_without_its_key_has_the_zero_that_its_type_writes() -> None:
     document = deployment({"name": "c"}, {"image": "i"})
-    assert structured_check.refusal(object_schema.builtin().node(GVK), document, GVK) is None
+    assert structured_check.find_error(object_schema.builtin().node(GVK), document, GVK) is None
 
 
 def test_an_item_without_any_key_is_told_by_its_index() -> None:
     document = {"metadata": {"name": "n", "ownerReferences": ["x"]}}
-    refusal = structured_check.refusal(object_schema.builtin().node(GVK), document, GVK)
+    refusal = structured_check.find_error(object_schema.builtin().node(GVK), document, GVK)
     assert refusal is not None
     assert refusal.message.endswith(
         ".metadata.ownerReferences: element 0: associative list with keys may not have non-map elements"
@@ -117,7 +117,7 @@ def test_who_applies_what_is_there_already_has_no_time() -> None:
 
 @pytest.mark.parametrize("metadata", ["text", [], 5, None, True])
 def test_metadata_that_are_none_name_no_object(metadata: Any) -> None:
-    refusal = structured_check.refusal(
+    refusal = structured_check.find_error(
         object_schema.builtin().node(GVK), {**deployment(), "metadata": metadata, "other": 1}, GVK
     )
     assert refusal is not None

@@ -82,7 +82,7 @@ def test_what_may_stand_alone_has_its_kind_from_an_embedded_struct() -> None:
 )
 def test_patches_are_told_the_same_types(document: JsonObject, go_type: str) -> None:
     node = object_schema.builtin().node(POD)
-    assert typed_conversion.problem(node, document) == f"cannot convert int64 to {go_type}"
+    assert typed_conversion.find_problem(node, document) == f"cannot convert int64 to {go_type}"
 
 
 def test_every_line_is_of_fields_that_there_are() -> None:

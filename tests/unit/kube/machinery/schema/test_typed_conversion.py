@@ -32,7 +32,7 @@ def template(**parts: Any) -> dict[str, Any]:
     ],
 )
 def test_the_first_wrong_type_is_told(document: dict[str, Any], words: str | None) -> None:
-    assert typed_conversion.problem(NODE, document) == words
+    assert typed_conversion.find_problem(NODE, document) == words
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_first_wrong_type_is_told(document: dict[str, Any], words: str | Non
     ],
 )
 def test_what_is_to_be_an_integer_of_32_bits_keeps_the_lower_ones(number: float, found: float) -> None:
-    document = typed_conversion.restore(
+    document = typed_conversion.convert_numbers(
         NODE, {"spec": {"replicas": number, "template": {"spec": {"x": 2.0}}}}
     )
     assert repr(document) == repr({"spec": {"replicas": found, "template": {"spec": {"x": 2.0}}}})

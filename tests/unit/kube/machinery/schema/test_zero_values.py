@@ -42,5 +42,5 @@ def test_what_was_given_empty_is_put_back_where_nothing_took_its_place() -> None
     gone = zero_values.normalize(obj, POD)
     assert "nodeSelector" not in obj["spec"]
     obj["spec"]["nodeSelector"] = {"a": "b"}
-    zero_values.put_back(gone)
+    zero_values.restore_emptied(gone)
     assert (obj["spec"]["containers"][0]["args"], obj["spec"]["nodeSelector"]) == ([], {"a": "b"})

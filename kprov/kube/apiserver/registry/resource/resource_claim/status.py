@@ -185,4 +185,4 @@ def _validate_interface_address(text: str, path: str) -> Errors:
     size = int(length) - 96 if mapped and int(length) > 32 else int(length)
     canonical = f"{mapped or address}/{size}"
     if text != canonical:
-        yield field.invalid(path, text, f"must be in canonical form ({field.shown(canonical)})")
+        yield field.invalid(path, text, f"must be in canonical form ({field.format_value(canonical)})")
