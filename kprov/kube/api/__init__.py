@@ -1,1 +1,1 @@
-"""Typed views (msgspec) of the fields the components use, one file per API group."""
+"""Typed views (msgspec) of the fields that components use, by API group."""

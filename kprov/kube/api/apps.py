@@ -1,4 +1,4 @@
-"""apps/v1. Pod templates stay plain dicts: they are copied whole and never looked into field by field."""
+"""apps/v1. Pod templates are plain dicts: components copy them as they are."""
 
 # ruff: noqa: RUF012  msgspec gives each object its own empty list
 

@@ -1,7 +1,7 @@
 """Decode JSON into views as Go's encoding/json does: null leaves a field at its default.
 
-Go writes null for a nil slice or map without ``omitempty`` (``"containers": null``). msgspec refuses null
-for a list. Such documents are rare, so they pay for a second attempt and all others cost nothing.
+Go writes null for a nil slice or map without ``omitempty`` (``"containers": null``). msgspec rejects null for
+a list. Such documents are rare: only they are decoded a second time.
 """
 
 import functools
@@ -23,7 +23,7 @@ class ViewDecoder(Generic[T]):
         self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(expected)
 
     def decode(self, content: bytes | msgspec.Raw) -> T:
-        """Raises msgspec.DecodeError for text that is not JSON, ValidationError for a wrong type."""
+        """msgspec.DecodeError: the text is not JSON. msgspec.ValidationError: a field has a wrong type."""
         try:
             return self._decoder.decode(content)
         except msgspec.ValidationError:
@@ -31,7 +31,7 @@ class ViewDecoder(Generic[T]):
 
 
 def convert(document: Any, expected: type[T]) -> T:
-    """The view of a document that is parsed already. Raises msgspec.ValidationError for a wrong type."""
+    """Convert a parsed document to a view. msgspec.ValidationError: a field has a wrong type."""
     try:
         return msgspec.convert(document, expected)
     except msgspec.ValidationError:
@@ -50,7 +50,7 @@ def _type_info(expected: Hashable) -> inspect.Type:
 def _drop_nulls(value: Any, expected: inspect.Type) -> Any:
     """The value without null fields whose type has no None. Null elements become zero values.
 
-    Values of another type stay as they are, for msgspec to refuse.
+    Values of a wrong type stay as they are: msgspec rejects them later.
     """
     if isinstance(expected, inspect.UnionType):
         return next((_drop_nulls(value, each) for each in expected.types if _fits(value, each)), value)

@@ -5,11 +5,11 @@
 import msgspec
 
 from kprov.kube.api.core import ObjectReference
-from kprov.kube.api.meta import Object, View
+from kprov.kube.api.meta import NodeName, Object, View
 
 
 class EndpointConditions(View):
-    """None means unknown, which consumers read as ready, serving, not terminating."""
+    """None means unknown: consumers read it as ready, serving and not terminating."""
 
     ready: bool | None = None
     serving: bool | None = None
@@ -31,13 +31,13 @@ class Endpoint(View):
     hostname: str | None = None
     target_ref: ObjectReference | None = None
     deprecated_topology: dict[str, str] = {}
-    node_name: str | None = None
+    node_name: NodeName | None = None
     zone: str | None = None
     hints: EndpointHints | None = None
 
 
 class EndpointPort(View):
-    """``port`` None means all ports; ``name`` "" is a name too."""
+    """port: None means all ports. name: "" is a valid name."""
 
     name: str | None = None
     protocol: str | None = None

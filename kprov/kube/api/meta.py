@@ -1,16 +1,20 @@
-"""What all objects share (k8s.io/apimachinery/pkg/apis/meta/v1).
+"""Metadata and other types of all objects (k8s.io/apimachinery/pkg/apis/meta/v1).
 
-A view holds the fields components use and drops the rest on reading: never send one back with ``update``
-unless it is known to hold every field; send patches.
+A view has the fields that components use. Decoding drops the others. So change objects by patches, and use
+``update`` only for views that are known to have every field.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NewType
 
 import msgspec
 
+#: Opaque to clients: compare only for equality.
+ResourceVersion = NewType("ResourceVersion", str)
+NodeName = NewType("NodeName", str)
+
 
 class View(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """Base of the typed views: wire names from snake case, empty fields left out when written."""
+    """Base of the typed views. Field names become camel case on the wire. Empty fields are omitted."""
 
 
 class OwnerReference(View):
@@ -23,13 +27,13 @@ class OwnerReference(View):
 
 
 class ObjectMeta(View):
-    """Metadata without managedFields. Timestamps are RFC 3339 text, "" when missing."""
+    """Metadata without managedFields. Timestamps are RFC 3339 text, "" if missing."""
 
     name: str = ""
     generate_name: str = ""
     namespace: str = ""
     uid: str = ""
-    resource_version: str = ""
+    resource_version: ResourceVersion = ResourceVersion("")
     generation: int = 0
     creation_timestamp: str | None = ""
     deletion_timestamp: str | None = ""
@@ -40,7 +44,7 @@ class ObjectMeta(View):
     finalizers: list[str] = []
 
     def controller(self) -> OwnerReference | None:
-        """The owner that manages the object, if one does (metav1.GetControllerOf)."""
+        """The owner that manages the object, or None (metav1.GetControllerOf)."""
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
@@ -59,19 +63,19 @@ class Object(View):
 
 
 class PartialObjectMetadata(Object):
-    """Any object, metadata only: the client asks the server for just that, as for every such view."""
+    """The metadata of any object. The client requests only metadata for views with `metadata_only`."""
 
     metadata_only: ClassVar[bool] = True
 
 
 class ListMeta(View):
-    resource_version: str = ""
+    resource_version: ResourceVersion = ResourceVersion("")
     continue_: str = msgspec.field(default="", name="continue")
     remaining_item_count: int | None = None
 
 
 class Condition(View):
-    """metav1.Condition and its older relatives of pods, nodes and workloads."""
+    """metav1.Condition, and the older types of conditions of pods, nodes and workloads."""
 
     type: str = ""
     status: str = ""
@@ -96,7 +100,7 @@ class LabelSelector(View):
 
 
 class Status(View):
-    """metav1.Status, the body of refusals."""
+    """metav1.Status, the body of error responses."""
 
     kind: str = ""
     status: str = ""

@@ -15,7 +15,7 @@ class PodDisruptionBudgetSpec(View):
 
 
 class PodDisruptionBudgetStatus(View):
-    """``disrupted_pods``: names of evicted pods whose deletion was not seen yet, and since when."""
+    """disrupted_pods: names of evicted pods that are not deleted yet, and the times of their evictions."""
 
     observed_generation: int = 0
     disrupted_pods: dict[str, str] = {}

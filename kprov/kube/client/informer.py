@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from kprov.kube.api.meta import ResourceVersion
 from kprov.kube.client.errors import ApiError, TransportError
 from kprov.kube.client.resource import Bookmark, ResourceClient, WatchEvent
 from kprov.kube.client.store import IndexFunction, Store, key_of, resource_version_of
@@ -25,6 +26,8 @@ Object = TypeVar("Object")
 _WATCH_SECONDS: Final = 300
 # After a watch that ends sooner the informer waits before the next.
 _SHORT_WATCH_SECONDS: Final = 5.0
+#: A list at this version may come from the server's cache.
+_ANY_VERSION: Final = ResourceVersion("0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,9 @@ class Informer(Generic[Object]):
         self._field_selector = field_selector
         self._handlers: list[Handler[Object]] = []
         self._synced = asyncio.Event()
-        self._version = ""
+        self._version = ResourceVersion("")
         # Resource version of the next list: "0" accepts any cached state, None asks for the newest.
-        self._list_version: str | None = "0"
+        self._list_version: ResourceVersion | None = _ANY_VERSION
 
     @property
     def has_synced(self) -> bool:
@@ -66,7 +69,7 @@ class Informer(Generic[Object]):
         return self._synced.is_set()
 
     @property
-    def last_resource_version(self) -> str:
+    def last_resource_version(self) -> ResourceVersion:
         return self._version
 
     def add_handler(
@@ -113,7 +116,7 @@ class Informer(Generic[Object]):
             except ApiError as error:
                 if error.is_expired:
                     log.info("watch of %s is too old, listing again", where)
-                    self._version, self._list_version = "", None
+                    self._version, self._list_version = ResourceVersion(""), None
                 else:
                     log.warning("%s: %s", where, error)
             except TransportError as error:
@@ -125,7 +128,7 @@ class Informer(Generic[Object]):
                 continue
             except (msgspec.MsgspecError, ValueError):
                 log.exception("%s: malformed response", where)
-                self._version = ""
+                self._version = ResourceVersion("")
             if time.monotonic() - start < _SHORT_WATCH_SECONDS:
                 await asyncio.sleep(backoff.next())
             else:
@@ -150,7 +153,7 @@ class Informer(Generic[Object]):
         for obj in listed.values():
             self._put(obj)
         self._version = answer.resource_version
-        self._list_version = answer.resource_version or "0"
+        self._list_version = answer.resource_version or _ANY_VERSION
         self._synced.set()
 
     async def _watch(self) -> None:

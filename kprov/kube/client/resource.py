@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from kprov.kube.api.decoding import ViewDecoder
-from kprov.kube.api.meta import ListMeta
+from kprov.kube.api.meta import ListMeta, ResourceVersion
 from kprov.kube.client.api_connection import ApiConnection
 from kprov.kube.client.errors import ApiError
 
@@ -23,6 +23,7 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _LIST_TIMEOUT_SECONDS: Final = 60.0
+_NO_VERSION: Final = ResourceVersion("")
 
 
 class ObjectList(msgspec.Struct, Generic[Object]):
@@ -32,7 +33,7 @@ class ObjectList(msgspec.Struct, Generic[Object]):
     metadata: ListMeta = msgspec.field(default_factory=ListMeta)
 
     @property
-    def resource_version(self) -> str:
+    def resource_version(self) -> ResourceVersion:
         return self.metadata.resource_version
 
     def __iter__(self) -> Any:
@@ -51,7 +52,7 @@ class WatchEvent(Generic[Object]):
 class Bookmark:
     """The server has sent all changes up to ``resource_version``."""
 
-    resource_version: str
+    resource_version: ResourceVersion
 
 
 class _BookmarkObject(msgspec.Struct):
@@ -113,7 +114,7 @@ class ResourceClient(Generic[Object]):
         *,
         label_selector: str = "",
         field_selector: str = "",
-        resource_version: str | None = None,
+        resource_version: ResourceVersion | None = None,
         limit: int = 0,
         continue_: str = "",
     ) -> ObjectList[Object]:
@@ -217,7 +218,7 @@ class ResourceClient(Generic[Object]):
         self,
         namespace: str | None = None,
         *,
-        resource_version: str = "",
+        resource_version: ResourceVersion = _NO_VERSION,
         label_selector: str = "",
         field_selector: str = "",
         timeout_seconds: int = 300,

@@ -4,6 +4,8 @@ import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
+from kprov.kube.api.meta import ResourceVersion
+
 Object = TypeVar("Object")
 IndexFunction = Callable[[Any], Iterable[str]]
 
@@ -90,10 +92,10 @@ def key_of(obj: Any) -> tuple[str, str]:
     return obj.metadata.namespace, obj.metadata.name
 
 
-def resource_version_of(obj: Any) -> str:
+def resource_version_of(obj: Any) -> ResourceVersion:
     if isinstance(obj, dict):
-        return str(obj["metadata"].get("resourceVersion") or "")
-    return str(obj.metadata.resource_version)
+        return ResourceVersion(obj["metadata"].get("resourceVersion") or "")
+    return ResourceVersion(obj.metadata.resource_version)
 
 
 def split_key(key: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The core group, v1: pods, nodes, services and what stands around them."""
+"""The core group, v1: pods, nodes, services and its other kinds."""
 
 from kprov.kube.api.core.affinity import (
     Affinity,

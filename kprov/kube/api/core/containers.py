@@ -1,4 +1,4 @@
-"""Containers: what is in a pod's spec.containers and in their statuses."""
+"""Containers and their statuses."""
 
 # ruff: noqa: RUF012  msgspec gives each object its own empty list
 
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from kprov.kube.api.core.types import IntOrString, Quantity, ResourceList
-from kprov.kube.api.meta import View
+from kprov.kube.api.meta import ResourceVersion, View
 
 
 class LocalObjectReference(View):
@@ -20,7 +20,7 @@ class ObjectReference(View):
     namespace: str = ""
     name: str = ""
     uid: str = ""
-    resource_version: str = ""
+    resource_version: ResourceVersion = ResourceVersion("")
     field_path: str = ""
 
 
@@ -127,7 +127,7 @@ class SleepAction(View):
 
 
 class Probe(View):
-    """Times in seconds, upstream's defaults."""
+    """Times in seconds, with upstream's defaults."""
 
     exec: ExecAction | None = None
     http_get: HTTPGetAction | None = None
@@ -155,7 +155,7 @@ class Lifecycle(View):
 
 
 class Container(View):
-    """A container of any of the three lists; restart_policy "Always" makes an init container a sidecar."""
+    """A container, init container or ephemeral container. Sidecars have restart_policy Always."""
 
     name: str = ""
     image: str = ""

@@ -1,4 +1,4 @@
-"""Namespaces, configuration, events and the group's other objects."""
+"""Namespaces, config maps, secrets, service accounts, events, replication controllers, volumes."""
 
 # ruff: noqa: RUF012  msgspec gives each object its own empty list
 

@@ -14,7 +14,7 @@ from kprov.kube.api.core.containers import (
     ResourceRequirements,
 )
 from kprov.kube.api.core.types import ResourceList
-from kprov.kube.api.meta import Condition, Object, ObjectMeta, View
+from kprov.kube.api.meta import Condition, NodeName, Object, ObjectMeta, View
 
 
 class HostAlias(View):
@@ -42,7 +42,7 @@ class SchedulingGate(View):
 
 
 class PodSpec(View):
-    """Volumes and security contexts stay plain dicts: kubelet and scheduler look into them by kind."""
+    """Volumes and security contexts are plain dicts."""
 
     volumes: list[dict[str, Any]] = []
     init_containers: list[Container] = []
@@ -56,7 +56,7 @@ class PodSpec(View):
     node_selector: dict[str, str] = {}
     service_account_name: str = ""
     automount_service_account_token: bool | None = None
-    node_name: str = ""
+    node_name: NodeName = NodeName("")
     host_network: bool = False
     host_pid: bool = msgspec.field(default=False, name="hostPID")
     host_ipc: bool = msgspec.field(default=False, name="hostIPC")

@@ -6,7 +6,7 @@ import msgspec
 
 from kprov.kube.api.core.containers import ObjectReference
 from kprov.kube.api.core.types import IntOrString
-from kprov.kube.api.meta import Condition, Object, View
+from kprov.kube.api.meta import Condition, NodeName, Object, View
 
 
 class ServicePort(View):
@@ -72,7 +72,7 @@ class Service(Object):
 class EndpointAddress(View):
     ip: str = ""
     hostname: str = ""
-    node_name: str | None = None
+    node_name: NodeName | None = None
     target_ref: ObjectReference | None = None
 
 

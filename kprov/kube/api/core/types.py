@@ -1,5 +1,5 @@
-"""Types of fields that stand in many of the group's objects."""
+"""Field types that many kinds of the group share."""
 
 IntOrString = int | str
-Quantity = str | int | float  # JSON numbers are legal where quantities stand
+Quantity = str | int | float  # A quantity may be a JSON number
 ResourceList = dict[str, Quantity]

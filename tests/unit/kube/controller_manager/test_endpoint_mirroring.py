@@ -4,6 +4,7 @@ from typing import Any
 
 from kprov.kube.api.core import EndpointAddress, EndpointPort, Endpoints, EndpointSubset, ObjectReference
 from kprov.kube.api.discovery import EndpointSlice
+from kprov.kube.api.meta import NodeName
 from kprov.kube.controller_manager.endpoints import mirror_plan
 from kprov.kube.controller_manager.endpoints.slice_plan import MANAGED_BY, SERVICE_NAME
 
@@ -66,7 +67,7 @@ def test_who_is_not_ready_somewhere_is_not_ready() -> None:
 
 def test_addresses_in_odd_forms_and_none() -> None:
     target = ObjectReference(kind="Pod", name="p", uid="x")
-    address = EndpointAddress(ip="010.000.000.001", hostname="h", node_name="n", target_ref=target)
+    address = EndpointAddress(ip="010.000.000.001", hostname="h", node_name=NodeName("n"), target_ref=target)
     of = endpoints(EndpointSubset(addresses=[address, EndpointAddress(ip="no address")], ports=[PORT]))
     wanted = mirror_plan.wanted(of, 1000)
     assert wanted.invalid == 1

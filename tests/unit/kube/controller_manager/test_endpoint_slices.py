@@ -4,7 +4,7 @@ from typing import Any
 
 from kprov.kube.api.core import Container, ContainerPort, Pod, PodIP, Service, ServicePort
 from kprov.kube.api.discovery import EndpointSlice
-from kprov.kube.api.meta import Condition
+from kprov.kube.api.meta import Condition, NodeName
 from kprov.kube.controller_manager.endpoints import slice_plan, subsets
 
 
@@ -25,7 +25,7 @@ def pod(number: int, *, ready: bool = True, port: int = 8080, deleting: bool = F
     made.metadata.name = made.metadata.uid = f"p{number}"
     made.metadata.namespace = "ns"
     made.metadata.deletion_timestamp = "2026-01-01T00:00:00Z" if deleting else ""
-    made.spec.node_name = "n1"
+    made.spec.node_name = NodeName("n1")
     made.spec.containers = [Container(ports=[ContainerPort(name="http", container_port=port)])]
     made.status.phase = "Running"
     made.status.pod_ips = [PodIP(ip=f"10.1.{number // 250}.{number % 250 + 1}"), PodIP(ip="fd00::1")]

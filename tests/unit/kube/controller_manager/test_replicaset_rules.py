@@ -4,7 +4,7 @@ from typing import Any
 
 from kprov.kube.api.apps import ReplicaSet
 from kprov.kube.api.core import ContainerStatus, Pod
-from kprov.kube.api.meta import Condition
+from kprov.kube.api.meta import Condition, NodeName
 from kprov.kube.controller_manager.expectations import Expectations
 from kprov.kube.controller_manager.replicaset import status
 from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
@@ -18,7 +18,7 @@ def pod(name: str, node: str = "n1", ready: str = "2026-01-01T00:00:00Z", **chan
     made.metadata.name = made.metadata.uid = name
     made.metadata.creation_timestamp = changes.get("created", "2026-01-01T00:00:00Z")
     made.metadata.annotations = changes.get("annotations", {})
-    made.spec.node_name = node
+    made.spec.node_name = NodeName(node)
     made.status.phase = changes.get("phase", "Running")
     if ready:
         made.status.conditions = [Condition(type="Ready", status="True", last_transition_time=ready)]
