@@ -210,7 +210,7 @@ def test_a_gated_pods_affinity_comes_with_a_node_affinity_only(server: ApiServer
     path = f"/api/v1/namespaces/{namespace}/pods"
     server.post(path, pod(schedulingGates=[{"name": "a.io/b"}]))
     refused = merged(server, f"{path}/a", {"spec": {"affinity": {}}})
-    assert '+ "Affinity": {\n+  "NodeAffinity": null,' in refused.json["message"]
+    assert '+ "affinity": {}' in refused.json["message"]
     taken = merged(server, f"{path}/a", {"spec": {"affinity": {"nodeAffinity": {REQUIRED: near("a")}}}})
     assert taken.status == 200
     emptied: JsonObject = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
     check_annotations,
@@ -27,6 +26,7 @@ from kprov.kube.apiserver.registry.generic.checks import (
     require_fields,
 )
 from kprov.kube.apiserver.registry.podspec import projected_volumes
+from kprov.kube.apiserver.registry.podspec.volume_claim_spec import validate_claim_spec
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -280,7 +280,7 @@ def _validate_ephemeral(source: JsonObject, path: str) -> Errors:
     yield from check_labels(metadata.get("labels"), f"{where}.metadata.labels")
     for part in sorted(metadata.keys() - {"annotations", "labels"}):
         yield field.forbidden(f"{where}.metadata.{part}", "cannot be set")
-    yield from claim_validation.validate_claim_spec(template.get("spec") or {}, f"{where}.spec")
+    yield from validate_claim_spec(template.get("spec") or {}, f"{where}.spec")
 
 
 def _validate_image(source: JsonObject, path: str) -> Errors:

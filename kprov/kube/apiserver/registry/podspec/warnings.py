@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import addresses
 from kprov.kube.apiserver.registry.generic.checks import enumerate_items, parse_nanos
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import apparmor, node_label_warnings, volume_warnings
 from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
+from kprov.kube.apiserver.registry.podspec.volume_claim_spec import find_claim_spec_warnings
 from kprov.kube.apiserver.registry.podspec.windows import enumerate_containers
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
@@ -85,7 +85,7 @@ def _find_pod_level_warnings(metadata: JsonObject, spec: JsonObject, prefix: str
         template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
         if template is not None:
             claim = f"{where}.ephemeral.volumeClaimTemplate.spec"
-            yield from claim_validation.find_claim_spec_warnings(template.get("spec") or {}, claim)
+            yield from find_claim_spec_warnings(template.get("spec") or {}, claim)
     yield from volume_warnings.find_overlaps(spec.get("volumes") or ())
     yield from _find_duplicate_warnings(spec, prefix)
     for name in ("memory", "ephemeral-storage"):

@@ -13,9 +13,9 @@ from kprov.kube.apiserver.registry.apps.stateful_set.validation import (
     validate_stateful_set_status,
     validate_stateful_set_update,
 )
-from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
+from kprov.kube.apiserver.registry.podspec.volume_claim_spec import find_claim_spec_warnings
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import names
@@ -33,7 +33,7 @@ class StatefulSetStrategy(WorkloadStrategy):
         for where, claim in checks.enumerate_items(
             obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"
         ):
-            found += claim_validation.find_claim_spec_warnings(claim["spec"], where)
+            found += find_claim_spec_warnings(claim["spec"], where)
         if (obj["spec"].get("revisionHistoryLimit") or 0) < 0:
             text = "a negative value retains all historical revisions; a value >= 0 is recommended"
             found.append(f"spec.revisionHistoryLimit: {text}")

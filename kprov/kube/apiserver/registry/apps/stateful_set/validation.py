@@ -17,11 +17,11 @@ from kprov.kube.apiserver.registry.apps.rolling_update import (
     check_count_or_percent,
     is_zero_amount,
 )
-from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import template_validation
+from kprov.kube.apiserver.registry.podspec.volume_claim_spec import validate_claim_spec
 from kprov.kube.apiserver.registry.podspec.workload_validation import find_old_template
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
@@ -54,7 +54,7 @@ def _validate_spec(spec: JsonObject, old: JsonObject | None, *, looks_at_pods: b
         yield from checks.check_enum(value, f"spec.persistentVolumeClaimRetentionPolicy.{part}", _POLICIES)
     claims = spec.get("volumeClaimTemplates") if is_new else ()
     for where, claim in checks.enumerate_items(claims, "spec.volumeClaimTemplates"):
-        yield from claim_validation.validate_claim_spec(claim["spec"], f"{where}.spec")
+        yield from validate_claim_spec(claim["spec"], f"{where}.spec")
     yield from check_not_negative(spec, "spec", "replicas", "minReadySeconds")
     yield from check_not_negative(spec.get("ordinals") or {}, "spec.ordinals", "start")
     if is_new:

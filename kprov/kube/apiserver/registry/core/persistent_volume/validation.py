@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, parse_nanos
 from kprov.kube.apiserver.registry.podspec import scheduling
 from kprov.kube.apiserver.registry.podspec import volumes as sources
+from kprov.kube.apiserver.registry.podspec.volume_claim_spec import VOLUME_MODES, validate_access_modes
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_difference import describe_difference
 from kprov.kube.machinery.json_object import JsonObject
@@ -72,7 +72,7 @@ def validate_volume_spec(
     """
     if inline:
         yield from _validate_inline(spec, path)
-    yield from claim_validation.validate_access_modes(spec, path)
+    yield from validate_access_modes(spec, path)
     policy, mode = spec.get(_POLICY) or "", spec.get("volumeMode")
     if inline:
         yield from _check_allowed_value(policy or None, f"{path}.{_POLICY}", "may only be Retain", "Retain")
@@ -94,7 +94,7 @@ def validate_volume_spec(
         yield from _check_allowed_value(mode, f"{path}.volumeMode", only, "Filesystem")
         # Classes of attributes are not looked at there.
         return
-    yield from checks.check_enum(mode, f"{path}.volumeMode", claim_validation.VOLUME_MODES)
+    yield from checks.check_enum(mode, f"{path}.volumeMode", VOLUME_MODES)
     if spec.get(_CLASS) is not None:
         if not spec[_CLASS]:
             yield field.required(f"{path}.{_CLASS}", "an empty string is disallowed")

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.core.persistent_volume_claim.status import validate_claim_status
+from kprov.kube.apiserver.registry.core.persistent_volume_claim.update import (
+    find_claim_warnings,
+    validate_claim_update,
+)
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
+from kprov.kube.apiserver.registry.podspec.volume_claim_spec import validate_claim_spec
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -29,7 +34,7 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         status["phase"] = status.get("phase") or "Pending"
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        return claim_validation.find_claim_warnings(obj)
+        return find_claim_warnings(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         """A source that no controller would fill a volume from is left out, as upstream does."""
@@ -50,13 +55,13 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         _copy_source(before)
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(claim_validation.validate_claim_status(obj))
+        return list(validate_claim_status(obj))
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        return list(claim_validation.validate_claim_spec(obj["spec"], "spec"))
+        return list(validate_claim_spec(obj["spec"], "spec"))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(claim_validation.validate_claim_update(obj, old))
+        return list(validate_claim_update(obj, old))
 
 
 def _drop_cross_namespace_source(spec: JsonObject) -> None:
