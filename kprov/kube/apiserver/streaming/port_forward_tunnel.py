@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult
 
 from kprov.kube.apiserver.streaming import headers, upgrade, websocket_channels
-from kprov.kube.component_base.both_ways import until_one_ends
+from kprov.kube.component_base.bidirectional_copy import copy_both_ways
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import REASONS, BaseResponse, Response
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
@@ -88,17 +88,9 @@ def _refused(code: int) -> Response:
 
 
 async def _copy(socket: WebSocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    async def up() -> None:
-        async for data in socket.iter_messages(text=False, code=None):
-            writer.write(data)
-            await writer.drain()
-
-    async def down() -> None:
-        while data := await reader.read(_PIECE):
-            await socket.send_bytes(data)
-
     try:
-        await until_one_ends(up(), down())
+        incoming = socket.iter_messages(text=False, code=None)
+        await copy_both_ways(incoming, socket.send_bytes, reader, writer, piece_bytes=_PIECE)
     finally:
         with contextlib.suppress(ConnectionError):
             await socket.close()

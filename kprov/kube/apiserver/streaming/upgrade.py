@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult
 
 from kprov.kube.apiserver.streaming import dial_errors
-from kprov.kube.component_base.both_ways import until_one_ends
+from kprov.kube.component_base.bidirectional_copy import copy_both_ways
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.client import ClientConnection, ResponseHead, target_of
 from kprov.kube.component_base.http11.request import Request
@@ -21,7 +21,6 @@ from kprov.kube.component_base.http11.response import BaseResponse, StreamRespon
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
-_PIECE_BYTES: Final = 64 * 1024
 #: Time limit for a backend's error response.
 _REFUSAL_SECONDS: Final = 10.0
 
@@ -38,7 +37,7 @@ async def proxy_upgrade(
     try:
         if head.status != 101:
             return await forward_refusal(request, head, connection)
-        return await _copy_both_ways(request, head, connection)
+        return await _switch(request, head, connection)
     finally:
         connection.close()
 
@@ -103,21 +102,11 @@ async def forward_refusal(
     return response
 
 
-async def _copy_both_ways(request: Request, head: ResponseHead, connection: ClientConnection) -> BaseResponse:
+async def _switch(request: Request, head: ResponseHead, connection: ClientConnection) -> BaseResponse:
+    """Pass on 101 Switching Protocols, and then all bytes."""
     assert request.connection is not None
     tunnel = request.connection.tunnel()
     response = StreamResponse(status=101, headers=head.headers)
     response.start(request)
-    reader, writer = connection.reader, connection.writer
-
-    async def copy_to_backend() -> None:
-        while data := await tunnel.read():
-            writer.write(data)
-            await writer.drain()
-
-    async def copy_to_client() -> None:
-        while data := await reader.read(_PIECE_BYTES):
-            await tunnel.write(data)
-
-    await until_one_ends(copy_to_backend(), copy_to_client())
+    await copy_both_ways(tunnel, tunnel.write, connection.reader, connection.writer)
     return response

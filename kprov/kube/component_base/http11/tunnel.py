@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from kprov.kube.component_base.http11.body import Body
@@ -21,6 +22,11 @@ class Tunnel:
         self.read = incoming.read
         #: Return the unread bytes without waiting.
         self.take_unread = incoming.take_unread
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """All bytes, until the client disconnects."""
+        while data := await self.read():
+            yield data
 
     async def write(self, data: bytes) -> None:
         """Send. Wait while too much is unsent. ConnectionResetError: the client has disconnected."""

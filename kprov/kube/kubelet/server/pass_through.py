@@ -6,13 +6,12 @@ Source: upstream apimachinery/pkg/util/proxy/upgradeaware.go (tryUpgrade), pkg/k
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from aiohttp import web
 from multidict import CIMultiDict
 
-from kprov.kube.component_base.both_ways import until_one_ends
+from kprov.kube.component_base.bidirectional_copy import copy_both_ways
 from kprov.kube.component_base.http11.body import Body
 from kprov.kube.component_base.http11.client import ClientConnection, ResponseHead
 from kprov.kube.kubelet.server.runtime_upgrade import request_upgrade
@@ -24,7 +23,6 @@ _FORWARDED: Final = frozenset({"connection", "upgrade", "origin", "user-agent", 
 _FORWARDED_PREFIX: Final = "sec-websocket-"
 #: What aiohttp writes itself.
 _OWN: Final = ("Date", "Server", "Content-Length", "Transfer-Encoding")
-_PIECE: Final = 64 * 1024
 
 
 async def pass_through(request: web.BaseRequest, url: str) -> web.StreamResponse:
@@ -92,23 +90,6 @@ async def accept(request: web.BaseRequest, answer: web.StreamResponse) -> None:
 def result(begun: web.StreamResponse) -> web.StreamResponse:
     """What a handler returns. A client that left before the answer began gets nothing."""
     return begun if begun.prepared else web.Response()
-
-
-async def copy_both_ways(
-    incoming: AsyncIterator[bytes], send: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """`incoming` to `writer` and `reader` to `send`, until one of them ends."""
-
-    async def up() -> None:
-        async for data in incoming:
-            writer.write(data)
-            await writer.drain()
-
-    async def down() -> None:
-        while data := await reader.read(_PIECE):
-            await send(data)
-
-    await until_one_ends(up(), down())
 
 
 class _Raw:

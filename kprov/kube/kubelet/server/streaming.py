@@ -13,8 +13,9 @@ from typing import Final
 import orjson
 from aiohttp import WSMsgType, web
 
+from kprov.kube.component_base.bidirectional_copy import copy_both_ways
 from kprov.kube.kubelet.server import spdy
-from kprov.kube.kubelet.server.pass_through import accept, copy_both_ways, pass_through, result
+from kprov.kube.kubelet.server.pass_through import accept, pass_through, result
 
 log = logging.getLogger(__name__)
 
