@@ -1,1 +1,4 @@
-"""kube-controller-manager: one file a controller. Imports client and below."""
+"""kube-controller-manager: a package or a file for each controller, as upstream in pkg/controller.
+
+``registry`` lists the controllers. All of them build on ``framework``. Imports client and below.
+"""

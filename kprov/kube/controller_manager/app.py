@@ -10,7 +10,7 @@ from kprov.kube.component_base import sd_notify
 from kprov.kube.component_base.run import run_until
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.controller_manager import registry
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 log = logging.getLogger(__name__)
 

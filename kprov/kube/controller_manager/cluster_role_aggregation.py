@@ -1,8 +1,8 @@
 """Cluster roles that collect the rules of others by label (pkg/controller/clusterroleaggregation)."""
 
 from kprov.kube.api.rbac import ClusterRole, PolicyRule
-from kprov.kube.controller_manager.context import Context, Controller
-from kprov.kube.controller_manager.ownership import selector_of
+from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.controller_ref_manager import selector_of
 
 _GROUP = "rbac.authorization.k8s.io"
 

@@ -14,7 +14,7 @@ from kprov.kube.api.meta import PartialObjectMetadata
 from kprov.kube.client import ApiError, ClientError, WorkQueue
 from kprov.kube.client.discovery import ApiResource, discover
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.machinery import timestamps
 
 FINALIZER: Final = "kubernetes"

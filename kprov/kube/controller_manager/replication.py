@@ -10,8 +10,8 @@ import msgspec
 from kprov.kube.api.apps import ReplicaSet, ReplicaSetSpec
 from kprov.kube.api.meta import LabelSelector
 from kprov.kube.client import Informer
-from kprov.kube.controller_manager.context import Context
-from kprov.kube.controller_manager.ownership import owner_or_orphan_index
+from kprov.kube.controller_manager.framework.controller import Context
+from kprov.kube.controller_manager.framework.controller_ref_manager import owner_or_orphan_index
 from kprov.kube.controller_manager.replicaset.controller import ReplicaSetController
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kprov.kube.client import ApiError
 from kprov.kube.client.resource import MERGE_PATCH
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.machinery import timestamps
 
 Document = dict[str, Any]

@@ -3,7 +3,7 @@
 from typing import Final
 
 from kprov.kube.api.core import Node
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 ANNOTATION: Final = "node.alpha.kubernetes.io/ttl"
 # (fewest nodes, most nodes, seconds); the ranges overlap so that a size at a border does not flap.

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 10.0
 
 
-async def ensure(address: str) -> str | None:
+async def ensure_address(address: str) -> str | None:
     """Add the address to `lo` when no interface has it; the reason when that fails."""
     if ipaddress.ip_address(address).is_loopback or ipaddress.ip_address(address).is_unspecified:
         return None

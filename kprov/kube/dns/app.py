@@ -14,10 +14,10 @@ from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.component_helpers import resolv_conf
 from kprov.kube.dns import address, records
+from kprov.kube.dns.forwarder import Forwarder
 from kprov.kube.dns.options import Options
 from kprov.kube.dns.resolver import Resolver
 from kprov.kube.dns.server import DnsServer
-from kprov.kube.dns.upstream import Forwarder
 from kprov.kube.dns.zone import Zone
 
 log = logging.getLogger(__name__)
@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 _SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
-def _service_key(piece: EndpointSlice) -> str:
+def _get_service_key(piece: EndpointSlice) -> str:
     return f"{piece.metadata.namespace}/{piece.metadata.labels.get(_SERVICE_NAME_LABEL, '')}"
 
 
 async def serve(options: Options, stop: asyncio.Event) -> None:
-    problem: dict[str, str | None] = {"address": await address.ensure(options.listen_address)}
+    problem: dict[str, str | None] = {"address": await address.ensure_address(options.listen_address)}
     async with RestClient.from_kubeconfig(options.kubeconfig, user_agent="cluster-dns") as client:
         informers = InformerFactory(client)
-        zone, feed = _zone(informers, options.cluster_domain)
-        forwarder = Forwarder(_servers(options))
+        zone, feed = _make_zone(informers, options.cluster_domain)
+        forwarder = Forwarder(_list_servers(options))
         resolver = Resolver(zone, forwarder)
         server = DnsServer(resolver, options.listen_address, options.port)
         health = HealthServer(address=options.metrics[0], port=options.metrics[1])
@@ -55,9 +55,9 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         async def keep() -> None:
             while True:
                 await asyncio.sleep(address.CHECK_SECONDS)
-                problem["address"] = await address.ensure(options.listen_address)
+                problem["address"] = await address.ensure_address(options.listen_address)
                 if not options.upstream:
-                    forwarder.servers = _servers(options)
+                    forwarder.servers = _list_servers(options)
 
         try:
             await run.run_until(stop, informers.run(stop), follow(), keep())
@@ -66,7 +66,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
             await health.stop()
 
 
-def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], None]]:
+def _make_zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], None]]:
     services = informers.informer("", "v1", "services", Service)
     # All of them: slices written by hand for a headless service carry no label that tells them apart.
     slices = informers.informer(
@@ -74,7 +74,7 @@ def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], N
         "v1",
         "endpointslices",
         EndpointSlice,
-        indexers={"service": lambda piece: [_service_key(piece)]},
+        indexers={"service": lambda piece: [_get_service_key(piece)]},
     )
     namespaces = informers.informer("", "v1", "namespaces", PartialObjectMetadata)
     zone = Zone(domain, has_namespace=lambda name: namespaces.get(None, name) is not None)
@@ -83,7 +83,9 @@ def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], N
         namespace, _, name = key.partition("/")
         service = services.get(namespace, name)
         found = (
-            records.service_records(service, slices.by_index("service", key), domain) if service else ({}, {})
+            records.make_service_records(service, slices.by_index("service", key), domain)
+            if service
+            else ({}, {})
         )
         zone.set_service(key, *found)
 
@@ -96,9 +98,9 @@ def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], N
         on_delete=lambda old: update(old.key),
     )
     slices.add_handler(
-        on_add=lambda new: update(_service_key(new)),
-        on_update=lambda _, new: update(_service_key(new)),
-        on_delete=lambda old: update(_service_key(old)),
+        on_add=lambda new: update(_get_service_key(new)),
+        on_update=lambda _, new: update(_get_service_key(new)),
+        on_delete=lambda old: update(_get_service_key(old)),
     )
     namespaces.add_handler(on_add=namespaces_changed, on_delete=namespaces_changed)
 
@@ -109,7 +111,7 @@ def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], N
     return zone, feed
 
 
-def _servers(options: Options) -> list[str]:
+def _list_servers(options: Options) -> list[str]:
     if options.upstream:
         return options.upstream
     path = resolv_conf.resolve_stub(options.resolv_conf)

@@ -31,7 +31,7 @@ class Question(NamedTuple):
     payload: int
 
 
-class Malformed(Exception):  # noqa: N818  dnslib has a DNSError of its own
+class FormatError(Exception):
     """Not a DNS question."""
 
 
@@ -40,9 +40,9 @@ def parse(data: bytes) -> Question:
     try:
         record = dnslib.DNSRecord.parse(data)
     except (dnslib.DNSError, ValueError, IndexError) as error:
-        raise Malformed(str(error)) from error
+        raise FormatError(str(error)) from error
     if record.header.qr or len(record.questions) != 1:
-        raise Malformed("not one question")
+        raise FormatError("not one question")
     name = str(record.q.qname).rstrip(".").lower()
     option = next((entry for entry in record.ar if entry.rtype == dnslib.QTYPE.OPT), None)
     payload = max(_UDP_PLAIN, min(int(option.rclass), _UDP_MAX)) if option else _UDP_PLAIN
@@ -50,14 +50,14 @@ def parse(data: bytes) -> Question:
     return Question(record.header.id, name, kind, record, option is not None, payload)
 
 
-def authoritative(question: Question, answer: Answer, domain: str, serial: int) -> Any:
+def make_authoritative_reply(question: Question, answer: Answer, domain: str, serial: int) -> Any:
     """Answer of the cluster's own zone; with an SOA when there is nothing (RFC 2308)."""
-    reply = _reply(question)
+    reply = _make_reply(question)
     reply.header.aa = 1
     for name, record in answer.records:
-        reply.add_answer(_rr(name, record))
+        reply.add_answer(_make_resource_record(name, record))
     for name, record in answer.additional:
-        reply.add_ar(_rr(name, record))
+        reply.add_ar(_make_resource_record(name, record))
     if not answer.exists:
         reply.header.rcode = dnslib.RCODE.NXDOMAIN
     if not answer.records:
@@ -67,8 +67,8 @@ def authoritative(question: Question, answer: Answer, domain: str, serial: int) 
     return reply
 
 
-def failure(question: Question, rcode: str) -> Any:
-    reply = _reply(question)
+def make_failure(question: Question, rcode: str) -> Any:
+    reply = _make_reply(question)
     reply.header.rcode = getattr(dnslib.RCODE, rcode)
     return reply
 
@@ -78,19 +78,19 @@ def pack_udp(reply: Any, question: Question) -> bytes:
     data = bytes(reply.pack())
     if len(data) <= question.payload:
         return data
-    short = _reply(question)
+    short = _make_reply(question)
     short.header.rcode, short.header.aa, short.header.tc = reply.header.rcode, reply.header.aa, 1
     return bytes(short.pack())
 
 
-def _reply(question: Question) -> Any:
+def _make_reply(question: Question) -> Any:
     reply = question.record.reply(ra=1, aa=0)
     if question.edns:
         reply.add_ar(dnslib.EDNS0(udp_len=_UDP_MAX))
     return reply
 
 
-def _rr(name: str, record: Record) -> Any:
+def _make_resource_record(name: str, record: Record) -> Any:
     kind = getattr(dnslib.QTYPE, record.type)
     if record.type == "SRV":
         priority, weight, port, target = record.data.split(" ")

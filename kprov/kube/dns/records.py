@@ -23,7 +23,7 @@ class Record(NamedTuple):
 Records = dict[str, list[Record]]
 
 
-def service_records(
+def make_service_records(
     service: Service, slices: Iterable[EndpointSlice], domain: str
 ) -> tuple[Records, Records]:
     """(forward, reverse) records of one service. `domain` is the cluster's, "cluster.local"."""
@@ -37,17 +37,17 @@ def service_records(
             literal = str(ipaddress.ip_address(target))
         except ValueError:
             return {base: [Record("CNAME", target)]}, {}
-        return {base: [Record(_address_type(literal), literal)]}, {}
+        return {base: [Record(_get_address_type(literal), literal)]}, {}
     if spec.cluster_ip in {"", "None"}:
-        return _headless(base, slices, publish_not_ready=spec.publish_not_ready_addresses)
+        return _make_headless_records(base, slices, publish_not_ready=spec.publish_not_ready_addresses)
     forward: Records = {}
     reverse: Records = {}
     for address in spec.cluster_ips or [spec.cluster_ip]:
-        _add(forward, base, Record(_address_type(address), address))
-        _add(reverse, reverse_name(address), Record("PTR", base))
+        _add_record(forward, base, Record(_get_address_type(address), address))
+        _add_record(reverse, get_reverse_name(address), Record("PTR", base))
     for port in spec.ports:
         if port.name:
-            _add(
+            _add_record(
                 forward,
                 f"_{port.name}._{port.protocol.lower()}.{base}".lower(),
                 Record("SRV", f"0 100 {port.port} {base}"),
@@ -55,7 +55,7 @@ def service_records(
     return forward, reverse
 
 
-def _headless(
+def _make_headless_records(
     base: str, slices: Iterable[EndpointSlice], *, publish_not_ready: bool
 ) -> tuple[Records, Records]:
     forward: Records = {}
@@ -67,25 +67,25 @@ def _headless(
             if endpoint.conditions.ready is False and not publish_not_ready:
                 continue
             for address in endpoint.addresses:
-                host = f"{endpoint_label(endpoint, address)}.{base}"
-                record = Record(_address_type(address), address)
-                _add(forward, base, record)
-                _add(forward, host, record)
+                host = f"{get_endpoint_label(endpoint, address)}.{base}"
+                record = Record(_get_address_type(address), address)
+                _add_record(forward, base, record)
+                _add_record(forward, host, record)
                 if endpoint.hostname:
-                    _add(reverse, reverse_name(address), Record("PTR", host))
+                    _add_record(reverse, get_reverse_name(address), Record("PTR", host))
                 for port in piece.ports or []:
                     if port.name and port.port is not None:
                         srv = f"_{port.name}._{(port.protocol or 'TCP').lower()}.{base}".lower()
-                        _add(forward, srv, Record("SRV", f"0 100 {port.port} {host}"))
+                        _add_record(forward, srv, Record("SRV", f"0 100 {port.port} {host}"))
     return forward, reverse
 
 
-def endpoint_label(endpoint: Endpoint, address: str) -> str:
+def get_endpoint_label(endpoint: Endpoint, address: str) -> str:
     """The endpoint's hostname, or its address with dashes."""
     return (endpoint.hostname or address.replace(".", "-").replace(":", "-")).lower()
 
 
-def pod_address(label: str) -> str | None:
+def parse_pod_address(label: str) -> str | None:
     """The address that a pod's name stands for (1-2-3-4.NAMESPACE.pod.DOMAIN); None when it is none."""
     for text in (label.replace("-", "."), label.replace("-", ":")):
         try:
@@ -95,15 +95,15 @@ def pod_address(label: str) -> str | None:
     return None
 
 
-def reverse_name(address: str) -> str:
+def get_reverse_name(address: str) -> str:
     return ipaddress.ip_address(address).reverse_pointer
 
 
-def _address_type(address: str) -> str:
+def _get_address_type(address: str) -> str:
     return "AAAA" if ":" in address else "A"
 
 
-def _add(records: Records, name: str, record: Record) -> None:
+def _add_record(records: Records, name: str, record: Record) -> None:
     entries = records.setdefault(name, [])
     if record not in entries:
         entries.append(record)

@@ -6,8 +6,8 @@ from typing import Any
 
 from kprov.kube.component_base import metrics
 from kprov.kube.dns import message
-from kprov.kube.dns.message import Malformed, Question
-from kprov.kube.dns.upstream import Forwarder
+from kprov.kube.dns.forwarder import Forwarder
+from kprov.kube.dns.message import FormatError, Question
 from kprov.kube.dns.zone import Answer, Zone
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Resolver:
         self._tcp_requests = _REQUESTS.labels(proto="tcp")
         self.ready = False
 
-    def fast(self, data: bytes) -> bytes | None:
+    def get_cached(self, data: bytes) -> bytes | None:
         """A UDP answer given before, as long as the zone is the same: only the id is different."""
         if self._fast_version != self._zone.version:
             self._fast.clear()
@@ -43,20 +43,20 @@ class Resolver:
         self._udp_requests.inc()
         return data[:2] + kept
 
-    async def answer(self, data: bytes, *, tcp: bool) -> bytes | None:
+    async def respond(self, data: bytes, *, tcp: bool) -> bytes | None:
         """The answer's bytes; None for what is not worth one."""
         (self._tcp_requests if tcp else self._udp_requests).inc()
         try:
             question = message.parse(data)
-        except Malformed:
+        except FormatError:
             return None
-        reply = self._local(question)
+        reply = self._resolve_locally(question)
         if reply is None:
             try:
-                return await self._ask_others(data, tcp=tcp)
+                return await self._forward(data, tcp=tcp)
             except OSError as error:
                 log.warning("%s %s: %s", question.type, question.name, error)
-                return bytes(message.failure(question, "SERVFAIL").pack())
+                return bytes(message.make_failure(question, "SERVFAIL").pack())
         _RESPONSES.labels(rcode=str(reply.header.rcode)).inc()
         if tcp:
             return bytes(reply.pack())
@@ -65,26 +65,26 @@ class Resolver:
             self._fast[data[2:]] = packed[2:]
         return packed
 
-    async def _ask_others(self, data: bytes, *, tcp: bool) -> bytes:
+    async def _forward(self, data: bytes, *, tcp: bool) -> bytes:
         """Over the client's protocol; servers that refuse TCP may still answer over UDP."""
         if tcp:
             try:
-                return await self._forwarder.ask(data, tcp=True)
+                return await self._forwarder.forward(data, tcp=True)
             except OSError as error:
                 log.info("asking over UDP, TCP failed: %s", error)
-        return await self._forwarder.ask(data)
+        return await self._forwarder.forward(data)
 
-    def _local(self, question: Question) -> Any:
+    def _resolve_locally(self, question: Question) -> Any:
         """An answer of our own zone; None when the name is others' business."""
         zone = self._zone
         if zone.owns(question.name):
             if not self.ready:
-                return message.failure(question, "SERVFAIL")
-            answer = zone.lookup(question.name, question.type)
-            return message.authoritative(question, answer, zone.domain, zone.version)
+                return message.make_failure(question, "SERVFAIL")
+            respond = zone.lookup(question.name, question.type)
+            return message.make_authoritative_reply(question, respond, zone.domain, zone.version)
         if question.name.endswith(_REVERSE):
-            answer = zone.reverse(question.name)
-            if answer.exists:
-                wanted = answer if question.type in {"PTR", "ANY"} else Answer(True)
-                return message.authoritative(question, wanted, zone.domain, zone.version)
+            respond = zone.lookup_reverse(question.name)
+            if respond.exists:
+                wanted = respond if question.type in {"PTR", "ANY"} else Answer(True)
+                return message.make_authoritative_reply(question, wanted, zone.domain, zone.version)
         return None

@@ -11,7 +11,7 @@ _IDLE_SECONDS = 30.0
 _CONNECTIONS_MAX = 1000
 
 
-class _Udp(asyncio.DatagramProtocol):
+class _UdpProtocol(asyncio.DatagramProtocol):
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._transport: asyncio.DatagramTransport | None = None
@@ -23,18 +23,18 @@ class _Udp(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport is not None
-        kept = self._resolver.fast(data)
+        kept = self._resolver.get_cached(data)
         if kept is not None:
             self._transport.sendto(kept, addr)
             return
-        task = asyncio.get_running_loop().create_task(self._answer(data, addr))
+        task = asyncio.get_running_loop().create_task(self._respond(data, addr))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, data: bytes, addr: tuple[str, int]) -> None:
-        answer = await self._resolver.answer(data, tcp=False)
-        if answer is not None and self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(answer, addr)
+    async def _respond(self, data: bytes, addr: tuple[str, int]) -> None:
+        respond = await self._resolver.respond(data, tcp=False)
+        if respond is not None and self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(respond, addr)
 
 
 class DnsServer:
@@ -50,10 +50,10 @@ class DnsServer:
 
     async def start(self) -> None:
         """Raises OSError when the address is not there or the port is taken."""
-        self._server = await asyncio.start_server(self._connection, self._address, self.port)
+        self._server = await asyncio.start_server(self._serve_connection, self._address, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Udp(self._resolver), local_addr=(self._address, self.port)
+            lambda: _UdpProtocol(self._resolver), local_addr=(self._address, self.port)
         )
 
     async def stop(self) -> None:
@@ -63,17 +63,17 @@ class DnsServer:
             self._server.close()
         await asyncio.sleep(0)  # sockets close in the loop's next turn
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         try:
             while self._connections <= _CONNECTIONS_MAX:
                 async with asyncio.timeout(_IDLE_SECONDS):
                     (length,) = struct.unpack("!H", await reader.readexactly(2))
                     data = await reader.readexactly(length)
-                answer = await self._resolver.answer(data, tcp=True)
-                if answer is None:
+                respond = await self._resolver.respond(data, tcp=True)
+                if respond is None:
                     break
-                writer.write(struct.pack("!H", len(answer)) + answer)
+                writer.write(struct.pack("!H", len(respond)) + respond)
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass

@@ -34,17 +34,17 @@ class Zone:
         """Whether the name is in the cluster's domain (no other server may answer for it)."""
         return name == self.domain or name.endswith(f".{self.domain}")
 
-    def set_service(self, key: str, forward: Records, reverse: Records) -> None:
+    def set_service(self, key: str, forward: Records, lookup_reverse: Records) -> None:
         """Put a service's records in place of those it had; empty ones take it away."""
         old = self._by_service.pop(key, ({}, {}))
-        if old == (forward, reverse):
+        if old == (forward, lookup_reverse):
             self._by_service[key] = old
             return
-        if forward or reverse:
-            self._by_service[key] = (forward, reverse)
+        if forward or lookup_reverse:
+            self._by_service[key] = (forward, lookup_reverse)
         for name in {*old[0], *old[1]}:
             self._remove(name, [*old[0].get(name, []), *old[1].get(name, [])])
-        for name, entries in [*forward.items(), *reverse.items()]:
+        for name, entries in [*forward.items(), *lookup_reverse.items()]:
             self._insert(name, entries)
         self.version += 1
 
@@ -54,7 +54,7 @@ class Zone:
         seen: set[str] = set()
         while name not in seen:
             seen.add(name)
-            entries = self._entries(name)
+            entries = self._find_records(name)
             if entries is None:
                 # An alias to a name that is not there: the answer ends with the alias.
                 return Answer(bool(found), tuple(found))
@@ -67,14 +67,14 @@ class Zone:
             name = alias.data
             if not self.owns(name):
                 break
-        return Answer(True, tuple(found), self._additional(found) if kind == "SRV" else ())
+        return Answer(True, tuple(found), self._find_additional(found) if kind == "SRV" else ())
 
-    def reverse(self, name: str) -> Answer:
+    def lookup_reverse(self, name: str) -> Answer:
         """PTR records; a name that is not known here may be known elsewhere."""
         entries = self._names.get(name, [])
         return Answer(bool(entries), tuple((name, record) for record in entries))
 
-    def _entries(self, name: str) -> list[Record] | None:
+    def _find_records(self, name: str) -> list[Record] | None:
         entries = self._names.get(name)
         if entries is not None:
             return entries
@@ -90,11 +90,11 @@ class Zone:
         if labels[-1] == "pod" and len(labels) == 2 and self._has_namespace(labels[0]):
             return []
         if labels[-1] == "pod" and len(labels) == 3 and self._has_namespace(labels[1]):
-            address = records.pod_address(labels[0])
+            address = records.parse_pod_address(labels[0])
             return [Record("AAAA" if ":" in address else "A", address)] if address else None
         return None
 
-    def _additional(self, found: Iterable[tuple[str, Record]]) -> tuple[tuple[str, Record], ...]:
+    def _find_additional(self, found: Iterable[tuple[str, Record]]) -> tuple[tuple[str, Record], ...]:
         hosts = dict.fromkeys(record.data.rsplit(" ", 1)[1] for _, record in found if record.type == "SRV")
         return tuple(
             (host, record)
@@ -106,7 +106,7 @@ class Zone:
     def _insert(self, name: str, entries: list[Record]) -> None:
         if name not in self._names:
             self._names[name] = []
-            self._parents.update(_above(name))
+            self._parents.update(_list_parents(name))
         self._names[name] = self._names[name] + entries
 
     def _remove(self, name: str, entries: list[Record]) -> None:
@@ -117,12 +117,12 @@ class Zone:
         if left:
             self._names[name] = left
         elif self._names.pop(name, None) is not None:
-            self._parents.subtract(_above(name))
-            for parent in _above(name):
+            self._parents.subtract(_list_parents(name))
+            for parent in _list_parents(name):
                 if self._parents[parent] <= 0:
                     del self._parents[parent]
 
 
-def _above(name: str) -> list[str]:
+def _list_parents(name: str) -> list[str]:
     labels = name.split(".")
     return [".".join(labels[i:]) for i in range(1, len(labels))]

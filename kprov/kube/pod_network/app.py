@@ -12,7 +12,7 @@ from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.machinery import timestamps
 from kprov.kube.pod_network import kernel
 from kprov.kube.pod_network.options import Options
-from kprov.kube.pod_network.reconciler import Reconciler, quiet
+from kprov.kube.pod_network.reconciler import Reconciler, wait_for_changes
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _SETTLE = 0.1
 async def serve(options: Options, stop: asyncio.Event) -> None:
     reconciler = Reconciler(options)
     health = HealthServer(address=options.health_address, port=options.health_port)
-    health.add_check("network", lambda: describe(reconciler.problems))
+    health.add_check("network", lambda: describe_problems(reconciler.problems))
     await health.start()
     async with RestClient.from_kubeconfig(options.kubeconfig, user_agent="pod-network") as client:
         informers = InformerFactory(client)
@@ -33,7 +33,9 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         wake = asyncio.Event()
         nodes.add_handler(
             on_add=lambda _: wake.set(),
-            on_update=lambda old, new: wake.set() if _relevant(old) != _relevant(new) else None,
+            on_update=lambda old, new: (
+                wake.set() if _get_relevant_fields(old) != _get_relevant_fields(new) else None
+            ),
             on_delete=lambda _: wake.set(),
         )
         monitor = kernel.RouteMonitor(wake.set)
@@ -44,8 +46,8 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
             await nodes.wait_for_sync()
             while True:
                 if await reconciler.reconcile(nodes.list()):
-                    await _report(client, nodes.get(None, options.node_name))
-                await quiet(wake, every=_RESYNC, settle=_SETTLE)
+                    await _report_network_up(client, nodes.get(None, options.node_name))
+                await wait_for_changes(wake, every=_RESYNC, settle=_SETTLE)
 
         try:
             await run.run_until(stop, informers.run(stop), loop())
@@ -54,23 +56,23 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
             await health.stop()
 
 
-def describe(problems: dict[str, str]) -> str | None:
+def describe_problems(problems: dict[str, str]) -> str | None:
     """The problems as one line, None when there are none."""
     return "; ".join(f"{subject}: {text}" for subject, text in problems.items()) or None
 
 
-def _relevant(node: Node) -> object:
-    return node.spec.pod_cidr, node.spec.pod_cidrs, node.status.addresses, _network_unavailable(node)
+def _get_relevant_fields(node: Node) -> object:
+    return node.spec.pod_cidr, node.spec.pod_cidrs, node.status.addresses, _get_network_unavailable(node)
 
 
-def _network_unavailable(node: Node) -> str:
+def _get_network_unavailable(node: Node) -> str:
     conditions = node.status.conditions
     return next((entry.status for entry in conditions if entry.type == "NetworkUnavailable"), "")
 
 
-async def _report(client: RestClient, node: Node | None) -> None:
+async def _report_network_up(client: RestClient, node: Node | None) -> None:
     """Say on the node that its network is up, once; the taint not-ready for it goes with that."""
-    if node is None or _network_unavailable(node) == "False":
+    if node is None or _get_network_unavailable(node) == "False":
         return
     now = timestamps.now()
     condition = {

@@ -25,10 +25,10 @@ _RTM_DELROUTE = 25
 _NLMSG_HEADER = struct.Struct("=IHHII")
 
 
-async def own_routes(family: str) -> frozenset[routes.Route]:
+async def list_own_routes(family: str) -> frozenset[routes.Route]:
     """Our routes of a family ("-4" or "-6") in the main table."""
     text = await run("ip", family, "-json", "route", "show", "proto", str(routes.PROTOCOL))
-    return routes.parse_present(orjson.loads(text) if text.strip() else [])
+    return routes.parse_routes(orjson.loads(text) if text.strip() else [])
 
 
 async def change_routes(family: str, lines: list[str]) -> None:
@@ -36,7 +36,7 @@ async def change_routes(family: str, lines: list[str]) -> None:
     try:
         await run("ip", family, "-force", "-batch", "-", stdin="\n".join(lines) + "\n")
     except ProcessError as error:
-        raise ProcessError(_with_routes(str(error), lines)) from error
+        raise ProcessError(_name_failed_routes(str(error), lines)) from error
 
 
 async def load_ruleset(text: str) -> None:
@@ -51,7 +51,7 @@ async def list_table(family: str) -> str:
         return ""
 
 
-def forwarding_problem(root: Path = Path("/proc/sys")) -> str:
+def check_forwarding(root: Path = Path("/proc/sys")) -> str:
     """Why the kernel would not forward packets, or empty."""
     try:
         value = (root / "net/ipv4/ip_forward").read_text().strip()
@@ -74,13 +74,13 @@ class RouteMonitor:
         self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_ROUTE | _RTMGRP_IPV6_ROUTE))
 
     def start(self) -> None:
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read_messages)
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
 
-    def _readable(self) -> None:
+    def _read_messages(self) -> None:
         try:
             data = self._socket.recv(65536)
         except BlockingIOError:
@@ -88,11 +88,11 @@ class RouteMonitor:
         except OSError:  # ENOBUFS: messages were lost, so look at everything
             self._on_change()
             return
-        if any(kind in {_RTM_NEWLINK, _RTM_DELLINK, _RTM_DELROUTE} for kind in message_types(data)):
+        if any(kind in {_RTM_NEWLINK, _RTM_DELLINK, _RTM_DELROUTE} for kind in parse_message_types(data)):
             self._on_change()
 
 
-def message_types(data: bytes) -> list[int]:
+def parse_message_types(data: bytes) -> list[int]:
     """The types of the netlink messages in a datagram (struct nlmsghdr, linux/netlink.h)."""
     types = []
     offset = 0
@@ -105,7 +105,7 @@ def message_types(data: bytes) -> list[int]:
     return types
 
 
-def _with_routes(text: str, lines: list[str]) -> str:
+def _name_failed_routes(text: str, lines: list[str]) -> str:
     """What `ip -batch` said, with the lines it means by their numbers: "Command failed -:2"."""
     failed = [int(number) for number in re.findall(r"Command failed -:(\d+)", text)]
     named = [lines[number - 1] for number in failed if 0 < number <= len(lines)]

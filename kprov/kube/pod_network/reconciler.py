@@ -19,7 +19,7 @@ class Reconciler:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._families = ruleset.families(options.cluster_cidrs)
+        self._families = ruleset.list_families(options.cluster_cidrs)
         self._rules_seen: dict[str, str] = {}
         self.problems: dict[str, str] = {"network": "not set up yet"}
 
@@ -27,16 +27,16 @@ class Reconciler:
         """One pass; whether this node's pods can be reached. What fails is kept in `problems` by subject."""
         nodes = list(nodes)
         own = next((node for node in nodes if node.metadata.name == self._options.node_name), None)
-        own_cidrs = pod_cidrs(own) if own is not None else []
-        others = [peer(node) for node in nodes if node is not own]
-        plan = routes.desired_routes((other for other in others if other.pod_cidrs), own_cidrs)
+        own_cidrs = list_pod_cidrs(own) if own is not None else []
+        others = [make_peer(node) for node in nodes if node is not own]
+        plan = routes.compute_routes((other for other in others if other.pod_cidrs), own_cidrs)
         found = {
-            "node": self._own_problem(own, own_cidrs),
+            "node": self._check_own_node(own, own_cidrs),
             "peers": "; ".join(plan.problems),
-            "forwarding": kernel.forwarding_problem(),
-            "routes": await self._attempt(self._routes(plan.routes)),
-            "nftables": await self._attempt(self._rules()),
-            "cni": self._conflist(own_cidrs),
+            "forwarding": kernel.check_forwarding(),
+            "routes": await self._run_and_describe(self._sync_routes(plan.routes)),
+            "nftables": await self._run_and_describe(self._sync_rules()),
+            "cni": self._write_conflist(own_cidrs),
         }
         new = {subject: text for subject, text in found.items() if text}
         for subject, text in new.items():
@@ -45,38 +45,38 @@ class Reconciler:
         self.problems = new
         return not any(new.get(subject) for subject in ("node", "routes", "nftables", "cni"))
 
-    def _own_problem(self, own: Node | None, own_cidrs: list[str]) -> str:
+    def _check_own_node(self, own: Node | None, own_cidrs: list[str]) -> str:
         if own is None:
             return f'node "{self._options.node_name}" is not registered yet'
         return "" if own_cidrs else f'node "{self._options.node_name}" has no spec.podCIDR yet'
 
     @staticmethod
-    async def _attempt(work: Awaitable[None]) -> str:
+    async def _run_and_describe(work: Awaitable[None]) -> str:
         try:
             await work
         except ProcessError as error:
             return str(error)
         return ""
 
-    async def _routes(self, desired: frozenset[routes.Route]) -> None:
+    async def _sync_routes(self, desired: frozenset[routes.Route]) -> None:
         for family in self._families:
             flag = _FAMILIES[family]
             wanted = frozenset(route for route in desired if (":" in route.destination) == (flag == "-6"))
-            lines = routes.changes(wanted, await kernel.own_routes(flag))
+            lines = routes.render_changes(wanted, await kernel.list_own_routes(flag))
             if lines:
                 log.info("routes: %s", "; ".join(lines))
                 await kernel.change_routes(flag, lines)
 
-    async def _rules(self) -> None:
+    async def _sync_rules(self) -> None:
         """Load the table again when it is not as it was after the last load."""
         now = {family: await kernel.list_table(family) for family in self._families}
         if now == self._rules_seen and all(now.values()):
             return
-        await kernel.load_ruleset(ruleset.render(self._options.cluster_cidrs))
+        await kernel.load_ruleset(ruleset.render_ruleset(self._options.cluster_cidrs))
         self._rules_seen = {family: await kernel.list_table(family) for family in self._families}
         log.info("nftables: table %s loaded", ruleset.TABLE)
 
-    def _conflist(self, own_cidrs: list[str]) -> str:
+    def _write_conflist(self, own_cidrs: list[str]) -> str:
         if not own_cidrs:
             return ""
         content = conflist.encode(conflist.conflist(own_cidrs, self._options.cni_bridge))
@@ -88,16 +88,16 @@ class Reconciler:
         return ""
 
 
-def pod_cidrs(node: Node) -> list[str]:
+def list_pod_cidrs(node: Node) -> list[str]:
     return node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else [])
 
 
-def peer(node: Node) -> routes.Peer:
+def make_peer(node: Node) -> routes.Peer:
     internal = (entry.address for entry in node.status.addresses if entry.type == "InternalIP")
-    return routes.Peer(node.metadata.name, tuple(pod_cidrs(node)), tuple(internal))
+    return routes.Peer(node.metadata.name, tuple(list_pod_cidrs(node)), tuple(internal))
 
 
-async def quiet(wake: asyncio.Event, *, every: float, settle: float) -> None:
+async def wait_for_changes(wake: asyncio.Event, *, every: float, settle: float) -> None:
     """Until `wake` is set and `settle` seconds went by, or `every` seconds at most; clears `wake`."""
     try:
         async with asyncio.timeout(every):

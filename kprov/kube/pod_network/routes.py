@@ -30,12 +30,12 @@ class RoutePlan(NamedTuple):
     problems: tuple[str, ...]
 
 
-def desired_routes(peers: Iterable[Peer], own_cidrs: Iterable[str] = ()) -> RoutePlan:
+def compute_routes(peers: Iterable[Peer], own_cidrs: Iterable[str] = ()) -> RoutePlan:
     """A route to each peer's pod CIDR over its InternalIP of the same address family.
 
     Two nodes with one CIDR (a broken allocation) leave the CIDR with the first by name, and say so.
     """
-    taken = {normal(cidr): "this node" for cidr in own_cidrs}
+    taken = {normalize_destination(cidr): "this node" for cidr in own_cidrs}
     routes: set[Route] = set()
     problems: list[str] = []
     for peer in sorted(peers):
@@ -46,7 +46,7 @@ def desired_routes(peers: Iterable[Peer], own_cidrs: Iterable[str] = ()) -> Rout
                 problems.append(f"node {peer.name}: podCIDR {cidr!r} is not a network")
                 continue
             destination = str(network)
-            gateway = _address_of_family(peer.internal_ips, network.version)
+            gateway = _find_address(peer.internal_ips, network.version)
             if gateway is None:
                 problems.append(
                     f"node {peer.name}: no IPv{network.version} InternalIP to route {destination} over"
@@ -61,7 +61,7 @@ def desired_routes(peers: Iterable[Peer], own_cidrs: Iterable[str] = ()) -> Rout
     return RoutePlan(frozenset(routes), tuple(problems))
 
 
-def changes(desired: frozenset[Route], present: frozenset[Route]) -> list[str]:
+def render_changes(desired: frozenset[Route], present: frozenset[Route]) -> list[str]:
     """Lines for `ip -batch -` that make `present` (our own routes only) into `desired`.
 
     `replace` also repairs a route that somebody else's took the place of. Routes that go away come last, so
@@ -80,23 +80,23 @@ def changes(desired: frozenset[Route], present: frozenset[Route]) -> list[str]:
     return lines
 
 
-def parse_present(rows: Iterable[dict[str, object]]) -> frozenset[Route]:
+def parse_routes(rows: Iterable[dict[str, object]]) -> frozenset[Route]:
     """Our routes from `ip -json route show proto N` (rows with dst and gateway)."""
     return frozenset(
-        Route(normal(str(row["dst"])), str(row["gateway"]))
+        Route(normalize_destination(str(row["dst"])), str(row["gateway"]))
         for row in rows
         if "dst" in row and "gateway" in row
     )
 
 
-def normal(destination: str) -> str:
+def normalize_destination(destination: str) -> str:
     """A destination as a CIDR: `ip` prints a single host without its prefix length."""
     if destination == "default" or "/" in destination:
         return destination
     return f"{destination}/{_WHOLE[ipaddress.ip_address(destination).version]}"
 
 
-def _address_of_family(addresses: Iterable[str], version: int) -> str | None:
+def _find_address(addresses: Iterable[str], version: int) -> str | None:
     for address in addresses:
         try:
             if ipaddress.ip_address(address).version == version:

@@ -5,12 +5,12 @@ import ipaddress
 TABLE = "kprov-pod-network"
 
 
-def families(cluster_cidrs: list[str]) -> list[str]:
+def list_families(cluster_cidrs: list[str]) -> list[str]:
     """The nftables families the CIDRs belong to: "ip", "ip6"."""
-    return [name for version, name in ((4, "ip"), (6, "ip6")) if _of_version(cluster_cidrs, version)]
+    return [name for version, name in ((4, "ip"), (6, "ip6")) if _filter_by_version(cluster_cidrs, version)]
 
 
-def render(cluster_cidrs: list[str]) -> str:
+def render_ruleset(cluster_cidrs: list[str]) -> str:
     """One `nft -f -` transaction that replaces the whole table of every family in `cluster_cidrs`.
 
     Traffic between pods, and what kube-proxy sends them from outside, keeps its source address. Multicast
@@ -18,7 +18,7 @@ def render(cluster_cidrs: list[str]) -> str:
     """
     parts = []
     for version, family, multicast in ((4, "ip", "224.0.0.0/4"), (6, "ip6", "ff00::/8")):
-        cidrs = _of_version(cluster_cidrs, version)
+        cidrs = _filter_by_version(cluster_cidrs, version)
         if not cidrs:
             continue
         pods = "{ " + ", ".join(cidrs) + " }"
@@ -42,6 +42,6 @@ table {family} {TABLE} {{
     return "".join(parts)
 
 
-def _of_version(cidrs: list[str], version: int) -> list[str]:
+def _filter_by_version(cidrs: list[str], version: int) -> list[str]:
     networks = [ipaddress.ip_network(cidr) for cidr in cidrs]
     return [str(network) for network in networks if network.version == version]

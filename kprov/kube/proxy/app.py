@@ -11,11 +11,11 @@ from kprov.kube.client.rest import RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.proxy import kernel
-from kprov.kube.proxy.base import Settings
 from kprov.kube.proxy.healthcheck import HealthCheckPorts
+from kprov.kube.proxy.nftables.base_table import Settings
 from kprov.kube.proxy.options import Options
 from kprov.kube.proxy.proxier import Proxier
-from kprov.kube.proxy.services import SERVICE_NAME_LABEL, of_family
+from kprov.kube.proxy.services import SERVICE_NAME_LABEL, filter_by_family
 from kprov.kube.proxy.state import State
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _OTHER_PROXY = "!service.kubernetes.io/service-proxy-name"
 _HEALTH_PORTS_EVERY = 1.0
 
 
-def _service_key(piece: EndpointSlice) -> str:
+def _get_service_key(piece: EndpointSlice) -> str:
     return f"{piece.metadata.namespace}/{piece.metadata.labels.get(SERVICE_NAME_LABEL, '')}"
 
 
@@ -43,7 +43,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
             "endpointslices",
             EndpointSlice,
             label_selector=f"{_OTHER_PROXY},!service.kubernetes.io/headless",
-            indexers={"service": lambda piece: [_service_key(piece)]},
+            indexers={"service": lambda piece: [_get_service_key(piece)]},
         )
         nodes = informers.informer(
             "", "v1", "nodes", Node, field_selector=f"metadata.name={options.node_name}"
@@ -56,7 +56,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         state = State(
             settings=Settings(
                 family=4,
-                cluster_cidr=options.cluster_cidr(4),
+                cluster_cidr=options.get_cluster_cidr(4),
                 masquerade_all=options.masquerade_all,
                 masquerade_mark=1 << options.masquerade_bit,
                 all_node_addresses=options.all_node_addresses,
@@ -74,17 +74,17 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
         def node_changed(node: Node) -> None:
             internal = [entry.address for entry in node.status.addresses if entry.type == "InternalIP"]
-            proxier.node_changed(of_family(internal, 4), node.metadata.labels.get(_ZONE_LABEL, ""))
+            proxier.set_node(filter_by_family(internal, 4), node.metadata.labels.get(_ZONE_LABEL, ""))
 
         services.add_handler(
-            on_add=lambda new: proxier.mark(new.key),
-            on_update=lambda _, new: proxier.mark(new.key),
-            on_delete=lambda old: proxier.mark(old.key),
+            on_add=lambda new: proxier.mark_changed(new.key),
+            on_update=lambda _, new: proxier.mark_changed(new.key),
+            on_delete=lambda old: proxier.mark_changed(old.key),
         )
         slices.add_handler(
-            on_add=lambda new: proxier.mark(_service_key(new)),
-            on_update=lambda _, new: proxier.mark(_service_key(new)),
-            on_delete=lambda old: proxier.mark(_service_key(old)),
+            on_add=lambda new: proxier.mark_changed(_get_service_key(new)),
+            on_update=lambda _, new: proxier.mark_changed(_get_service_key(new)),
+            on_delete=lambda old: proxier.mark_changed(_get_service_key(old)),
         )
         nodes.add_handler(on_add=node_changed, on_update=lambda _, new: node_changed(new))
         await _serve_until(stop, options, informers, proxier, state)
@@ -100,12 +100,12 @@ async def _serve_until(
     await health.start()
     await metrics.start()
 
-    async def loop() -> None:
+    async def run_proxier() -> None:
         await informers.wait_for_sync()
         log.info("services and endpoints are known, writing rules")
         await proxier.run()
 
-    async def health_ports() -> None:
+    async def update_health_ports() -> None:
         await informers.wait_for_sync()
         while True:
             wanted = {
@@ -119,7 +119,7 @@ async def _serve_until(
     sd_notify.notify("READY=1")
     started = time.monotonic()
     try:
-        await run.run_until(stop, informers.run(stop), loop(), health_ports())
+        await run.run_until(stop, informers.run(stop), run_proxier(), update_health_ports())
     finally:
         # The rules stay: services go on working while a new kube-proxy starts.
         log.info("stopped after %.0fs; the rules stay", time.monotonic() - started)

@@ -23,7 +23,7 @@ class HealthCheckPorts:
         for port in self._servers.keys() - services.keys():
             self._servers.pop(port).close()
         self._answers = {
-            port: answer(*service, proxy_healthy=proxy_healthy) for port, service in services.items()
+            port: render_response(*service, proxy_healthy=proxy_healthy) for port, service in services.items()
         }
         for port in services.keys() - self._servers.keys():
             try:
@@ -50,7 +50,7 @@ class HealthCheckPorts:
             writer.close()
 
 
-def answer(namespace: str, name: str, local_endpoints: int, *, proxy_healthy: bool) -> bytes:
+def render_response(namespace: str, name: str, local_endpoints: int, *, proxy_healthy: bool) -> bytes:
     """The whole HTTP answer, upstream's document and headers: 200 with local endpoints, 503 without."""
     document = {
         "service": {"namespace": namespace, "name": name},

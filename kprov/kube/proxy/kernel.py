@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import orjson
 
 from kprov.kube.component_helpers.process import ProcessError, run
-from kprov.kube.proxy.nftables import TABLE
-from kprov.kube.proxy.present import Present, parse_elements, parse_table
+from kprov.kube.proxy.nftables.kernel_table import KernelTable, parse_elements, parse_table
+from kprov.kube.proxy.nftables.transactions import TABLE
 
 # A full table of a large cluster takes the kernel a while.
 _TIMEOUT = 60.0
 
 
-async def apply(text: str) -> None:
+async def run_transaction(text: str) -> None:
     """Run one nftables transaction: all of it or nothing."""
     await run("nft", "-f", "-", stdin=text, timeout=_TIMEOUT)
 
@@ -27,7 +27,7 @@ async def table_exists(family: str) -> bool:
     return True
 
 
-async def read_table(family: str, containers: Iterable[str]) -> Present | None:
+async def read_table(family: str, containers: Iterable[str]) -> KernelTable | None:
     """The table with the elements of these containers, as far as they exist; None without a table.
 
     Affinity sets are not among them: they may have an entry for each client. Raises ProcessError.
@@ -46,10 +46,10 @@ async def read_table(family: str, containers: Iterable[str]) -> Present | None:
 
 
 async def delete_table(family: str) -> None:
-    await apply(f"add table {family} {TABLE}\ndelete table {family} {TABLE}\n")
+    await run_transaction(f"add table {family} {TABLE}\ndelete table {family} {TABLE}\n")
 
 
-async def local_addresses() -> list[str]:
+async def list_local_addresses() -> list[str]:
     """All addresses of this host but loopback ones and those of the link."""
     rows = orjson.loads(await run("ip", "-json", "address", "show"))
     return [
@@ -57,7 +57,7 @@ async def local_addresses() -> list[str]:
     ]
 
 
-async def forget_udp(selections: Iterable[str], family: int) -> None:
+async def delete_udp_entries(selections: Iterable[str], family: int) -> None:
     """Delete conntrack entries of UDP by State's selections; without the program nothing is done."""
     if shutil.which("conntrack") is None:
         return

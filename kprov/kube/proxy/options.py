@@ -28,7 +28,7 @@ class Options:
     verbosity: int
     cleanup: bool
 
-    def cluster_cidr(self, family: int) -> str:
+    def get_cluster_cidr(self, family: int) -> str:
         for cidr in self.cluster_cidrs:
             if ipaddress.ip_network(cidr).version == family:
                 return cidr
@@ -51,12 +51,12 @@ def parse(argv: list[str] | None = None) -> Options:
         document = (
             configfile.load(values.config, API_VERSION, "KubeProxyConfiguration") if values.config else {}
         )
-        return _options(document, values)
+        return _make_options(document, values)
     except (configfile.ConfigError, ValueError) as error:
         raise SystemExit(f"Error: {error}") from None
 
 
-def _options(document: dict[str, Any], values: Any) -> Options:
+def _make_options(document: dict[str, Any], values: Any) -> Options:
     mode = document.get("mode") or "nftables"
     if mode != "nftables":
         raise ValueError(f'mode: only "nftables" is supported, not "{mode}"')
@@ -80,19 +80,19 @@ def _options(document: dict[str, Any], values: Any) -> Options:
         node_port_addresses=addresses,
         masquerade_all=bool(nft.get("masqueradeAll")),
         masquerade_bit=14 if nft.get("masqueradeBit") is None else int(nft["masqueradeBit"]),
-        sync_period=_seconds(nft.get("syncPeriod"), 30.0),
-        min_sync_period=_seconds(nft.get("minSyncPeriod"), 0.2),
-        healthz=_socket(document.get("healthzBindAddress") or "0.0.0.0:10256", 10256),
-        metrics=_socket(document.get("metricsBindAddress") or "127.0.0.1:10249", 10249),
+        sync_period=_read_seconds(nft.get("syncPeriod"), 30.0),
+        min_sync_period=_read_seconds(nft.get("minSyncPeriod"), 0.2),
+        healthz=_parse_socket(document.get("healthzBindAddress") or "0.0.0.0:10256", 10256),
+        metrics=_parse_socket(document.get("metricsBindAddress") or "127.0.0.1:10249", 10249),
         verbosity=values.v,
         cleanup=values.cleanup,
     )
 
 
-def _seconds(text: str | None, default: float) -> float:
+def _read_seconds(text: str | None, default: float) -> float:
     return durations.parse(text) if text and durations.parse(text) > 0 else default
 
 
-def _socket(text: str, default_port: int) -> tuple[str, int]:
+def _parse_socket(text: str, default_port: int) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     return (host.strip("[]"), int(port)) if separator else (text, default_port)

@@ -7,8 +7,9 @@ import time
 
 from kprov.kube.component_base import metrics
 from kprov.kube.component_helpers.process import ProcessError
-from kprov.kube.proxy import base, kernel, nftables
-from kprov.kube.proxy.nftables import Tables, Transaction
+from kprov.kube.proxy import kernel
+from kprov.kube.proxy.nftables import base_table, transactions
+from kprov.kube.proxy.nftables.transactions import Tables, Transaction
 from kprov.kube.proxy.state import State
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Proxier:
         self.problem = "the rules have not been written yet"
         self.queued_at = 0.0
 
-    def mark(self, key: str) -> None:
+    def mark_changed(self, key: str) -> None:
         """The service namespace/name or its endpoints changed."""
         self._dirty.add(key)
         if not self._wake.is_set():
@@ -68,7 +69,7 @@ class Proxier:
             _QUEUED.labels(ip_family=self._label).set_to_current_time()
         self._wake.set()
 
-    def node_changed(self, node_ips: tuple[str, ...], zone: str) -> None:
+    def set_node(self, node_ips: tuple[str, ...], zone: str) -> None:
         if (node_ips, zone) != (self.node_ips, self.zone):
             self.node_ips, self.zone = node_ips, zone
             self._dirty |= self._state.services.keys()
@@ -79,10 +80,10 @@ class Proxier:
         self._wake.set()
         while True:
             try:
-                async with asyncio.timeout(self._wait_seconds()):
+                async with asyncio.timeout(self._get_wait_seconds()):
                     await self._wake.wait()
             except TimeoutError:
-                await self.check()
+                await self.check_kernel_table()
             self._wake.clear()
             started = time.monotonic()
             try:
@@ -100,16 +101,16 @@ class Proxier:
             # Changes come in flocks: what comes within this time is written together.
             await asyncio.sleep(self._min_sync_period)
 
-    def _wait_seconds(self) -> float:
+    def _get_wait_seconds(self) -> float:
         return min(self._sync_period, _STALE_AFTER) if self._stale_chains else self._sync_period
 
-    async def check(self) -> None:
+    async def check_kernel_table(self) -> None:
         """Let the next sync compare with the kernel's table: it was taken away, or an hour went by."""
         if self._written is None:
             return
         too_old = time.monotonic() - self._written_at > _FULL_EVERY
         if too_old or not await kernel.table_exists(self._family):
-            log.info("comparing table %s %s with the kernel's", self._family, nftables.TABLE)
+            log.info("comparing table %s %s with the kernel's", self._family, transactions.TABLE)
             self._written = None
             self._stale_chains.clear()
 
@@ -117,47 +118,47 @@ class Proxier:
         """Write what differs. Raises ProcessError."""
         dirty, self._dirty = self._dirty, set()
         self._stale_udp |= self._state.update(dirty, self.node_ips, self.zone)
-        desired = self._state.desired(await self._addresses())
+        desired = self._state.desired(await self._list_node_port_addresses())
         now = time.monotonic()
         if self._written is None:
-            transaction = await self._whole(desired)
+            transaction = await self._make_full_transaction(desired)
             self._written_at = now
         else:
-            transaction = nftables.difference(self._family, self._written, desired)
-        await self._delete_stale(desired, now)
+            transaction = transactions.render_difference(self._family, self._written, desired)
+        await self._delete_stale_chains(desired, now)
         if transaction.text:
-            await kernel.apply(transaction.text)
+            await kernel.run_transaction(transaction.text)
             log.debug("nftables: %d bytes for %d changed services", len(transaction.text), len(dirty))
         self._written = desired
         self._stale_chains |= dict.fromkeys(transaction.stale_chains, now)
         _LAST.labels(ip_family=self._label).set_to_current_time()
         stale_udp, self._stale_udp = self._stale_udp, set()
         try:
-            await kernel.forget_udp(stale_udp, self._state.settings.family)
+            await kernel.delete_udp_entries(stale_udp, self._state.settings.family)
         except ProcessError as error:
             log.warning("stale UDP connections stay: %s", error)
 
-    async def _whole(self, desired: Tables) -> Transaction:
+    async def _make_full_transaction(self, desired: Tables) -> Transaction:
         """From what the kernel has, so that affinity sets keep their clients."""
         settings = self._state.settings
-        layout, text = base.layout(settings), base.render(settings)
+        layout, text = base_table.make_layout(settings), base_table.render_base_table(settings)
         present = await kernel.read_table(self._family, layout.containers)
         if present is None:
-            return nftables.replace(self._family, text, desired)
-        if self._failures >= _REPLACE_AFTER_FAILURES or not present.fits(layout):
-            log.warning("replacing table %s %s, session affinity is lost", self._family, nftables.TABLE)
-            return nftables.replace(self._family, text, desired)
-        return nftables.take_over(self._family, text, layout, present, desired)
+            return transactions.render_replacement(self._family, text, desired)
+        if self._failures >= _REPLACE_AFTER_FAILURES or not present.is_compatible_with(layout):
+            log.warning("replacing table %s %s, session affinity is lost", self._family, transactions.TABLE)
+            return transactions.render_replacement(self._family, text, desired)
+        return transactions.render_takeover(self._family, text, layout, present, desired)
 
-    async def _delete_stale(self, desired: Tables, now: float) -> None:
+    async def _delete_stale_chains(self, desired: Tables, now: float) -> None:
         ripe = {name for name, since in self._stale_chains.items() if now - since >= _STALE_AFTER}
         for name in ripe | (self._stale_chains.keys() & desired.chains.keys()):
             del self._stale_chains[name]
         ripe -= desired.chains.keys()
         if ripe:
-            await kernel.apply(nftables.delete_chains(self._family, ripe))
+            await kernel.run_transaction(transactions.render_chain_deletion(self._family, ripe))
 
-    async def _addresses(self) -> list[str]:
+    async def _list_node_port_addresses(self) -> list[str]:
         """Addresses of this node that take node ports: "primary" means those of the Node object."""
         if self._state.settings.all_node_addresses:
             return []
@@ -165,7 +166,7 @@ class Proxier:
         found = set(self.node_ips) if "primary" in wanted else set()
         networks = [ipaddress.ip_network(cidr) for cidr in wanted if cidr != "primary"]
         if networks:
-            for text in await kernel.local_addresses():
+            for text in await kernel.list_local_addresses():
                 address = ipaddress.ip_address(text)
                 if address.version == self._state.settings.family and any(address in net for net in networks):
                     found.add(text)

@@ -11,7 +11,7 @@ SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 _DEFAULT_AFFINITY_SECONDS = 10800
 
 
-def of_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
+def filter_by_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
     """The addresses of IPv4 (4) or IPv6 (6); what is no address is left out."""
     found = []
     for address in addresses:
@@ -23,12 +23,12 @@ def of_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def service_ports(service: Service, family: int) -> list[ServicePort]:
+def list_service_ports(service: Service, family: int) -> list[ServicePort]:
     """The ports to proxy; none for headless services, ExternalName and services of the other family."""
     spec = service.spec
     if spec.type == "ExternalName" or spec.cluster_ip in {"", "None"}:
         return []
-    cluster_ips = of_family(spec.cluster_ips or [spec.cluster_ip], family)
+    cluster_ips = filter_by_family(spec.cluster_ips or [spec.cluster_ip], family)
     if not cluster_ips:
         return []
     affinity = 0
@@ -39,7 +39,7 @@ def service_ports(service: Service, family: int) -> list[ServicePort]:
     ingress = service.status.load_balancer.ingress
     balancers = (entry.ip for entry in ingress if entry.ip and entry.ip_mode in {None, "VIP"})
     is_balanced = spec.type == "LoadBalancer"
-    external = of_family(spec.external_ips, family)
+    external = filter_by_family(spec.external_ips, family)
     return [
         ServicePort(
             name=ServicePortName(
@@ -50,8 +50,10 @@ def service_ports(service: Service, family: int) -> list[ServicePort]:
             protocol=port.protocol.lower(),
             node_port=port.node_port,
             external_ips=external,
-            load_balancer_ips=of_family(balancers, family) if is_balanced else (),
-            source_ranges=of_family((cidr.strip() for cidr in spec.load_balancer_source_ranges), family),
+            load_balancer_ips=filter_by_family(balancers, family) if is_balanced else (),
+            source_ranges=filter_by_family(
+                (cidr.strip() for cidr in spec.load_balancer_source_ranges), family
+            ),
             affinity_seconds=affinity,
             internal_local=spec.internal_traffic_policy == "Local",
             external_local=spec.external_traffic_policy == "Local",
@@ -61,7 +63,7 @@ def service_ports(service: Service, family: int) -> list[ServicePort]:
     ]
 
 
-def endpoints_by_port(
+def group_endpoints_by_port(
     slices: Iterable[EndpointSlice], family: int, node_name: str
 ) -> dict[tuple[str, str], list[Endpoint]]:
     """Endpoints of one service by (port name, protocol), sorted, each once.

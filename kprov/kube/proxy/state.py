@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 
 from kprov.kube.api.core import Service
 from kprov.kube.api.discovery import EndpointSlice
-from kprov.kube.proxy import base, services
-from kprov.kube.proxy.nftables import Tables
-from kprov.kube.proxy.rules import service_tables
-from kprov.kube.proxy.topology import categorize
+from kprov.kube.proxy import services
+from kprov.kube.proxy.nftables import base_table
+from kprov.kube.proxy.nftables.service_rules import render_service_port
+from kprov.kube.proxy.nftables.transactions import Tables
+from kprov.kube.proxy.topology import categorize_endpoints
 from kprov.kube.proxy.types import Endpoint, ServicePort
 
 
@@ -30,7 +31,7 @@ class State:
     def __init__(
         self,
         *,
-        settings: base.Settings,
+        settings: base_table.Settings,
         node_name: str,
         get_service: Callable[[str], Service | None],
         get_slices: Callable[[str], Iterable[EndpointSlice]],
@@ -47,34 +48,34 @@ class State:
         for key in keys:
             old = self.services.pop(key, None)
             service = self._get_service(key)
-            new = self._compute(service, node_ips, zone) if service else None
+            new = self._compute_service(service, node_ips, zone) if service else None
             if new is not None:
                 self.services[key] = new
-            stale |= stale_udp(old, new)
+            stale |= find_stale_udp(old, new)
         return stale
 
     def desired(self, node_port_addresses: Iterable[str]) -> Tables:
         """The whole table; services claim addresses in the order of their names."""
         tables = Tables()
         for address in node_port_addresses:
-            tables.add(base.NODEPORT_IPS, address)
+            tables.add(base_table.NODEPORT_IPS, address)
         for key in sorted(self.services):
             tables.merge(self.services[key].tables)
         return tables
 
-    def _compute(self, service: Service, node_ips: tuple[str, ...], zone: str) -> ServiceState | None:
+    def _compute_service(self, service: Service, node_ips: tuple[str, ...], zone: str) -> ServiceState | None:
         family = self.settings.family
-        ports = services.service_ports(service, family)
+        ports = services.list_service_ports(service, family)
         if not ports:
             return None
-        by_port = services.endpoints_by_port(self._get_slices(service.key), family, self._node_name)
+        by_port = services.group_endpoints_by_port(self._get_slices(service.key), family, self._node_name)
         tables = Tables()
         local: set[str] = set()
         state = ServiceState(tables, ports, 0)
         for port in ports:
             endpoints = by_port.get((port.name.port, port.protocol), [])
-            choice = categorize(endpoints, port, self._node_name, zone)
-            tables.merge(service_tables(port, choice, self.settings, node_ips))
+            choice = categorize_endpoints(endpoints, port, self._node_name, zone)
+            tables.merge(render_service_port(port, choice, self.settings, node_ips))
             local |= {endpoint.ip for endpoint in endpoints if endpoint.is_local and endpoint.ready}
             if port.protocol == "udp":
                 state.udp_endpoints[port] = choice.reachable
@@ -82,7 +83,7 @@ class State:
         return state
 
 
-def stale_udp(old: ServiceState | None, new: ServiceState | None) -> set[str]:
+def find_stale_udp(old: ServiceState | None, new: ServiceState | None) -> set[str]:
     """Conntrack selections ("address" or "port N", with " via ENDPOINT") whose entries must go.
 
     A UDP client goes on sending over its old entry: to an endpoint that is gone, or past the service when it
@@ -93,14 +94,14 @@ def stale_udp(old: ServiceState | None, new: ServiceState | None) -> set[str]:
     for port, ends in old.udp_endpoints.items() if old else ():
         after = {end.ip for end in now[port.name][1]} if port.name in now else set()
         gone = {end.ip for end in ends} - after
-        stale |= {f"{where} via {ip}" for ip in gone for where in _destinations(port)}
+        stale |= {f"{where} via {ip}" for ip in gone for where in _list_destinations(port)}
     before = {port.name: ends for port, ends in old.udp_endpoints.items()} if old else {}
     for name, (port, ends) in now.items():
         if ends and not before.get(name):
-            stale |= set(_destinations(port))
+            stale |= set(_list_destinations(port))
     return stale
 
 
-def _destinations(port: ServicePort) -> list[str]:
+def _list_destinations(port: ServicePort) -> list[str]:
     addresses = [port.cluster_ip, *port.external_ips, *port.load_balancer_ips]
     return addresses + ([f"port {port.node_port}"] if port.node_port else [])

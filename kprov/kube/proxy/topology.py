@@ -6,7 +6,7 @@ from typing import NamedTuple
 from kprov.kube.proxy.types import Endpoint, ServicePort
 
 
-class Choice(NamedTuple):
+class CategorizedEndpoints(NamedTuple):
     """Endpoints for the policies Cluster and Local; `any_exist` tells whether any node has a usable one."""
 
     cluster: tuple[Endpoint, ...]
@@ -18,27 +18,29 @@ class Choice(NamedTuple):
         return tuple(sorted({*self.cluster, *self.local}))
 
 
-def categorize(endpoints: Iterable[Endpoint], service: ServicePort, node_name: str, zone: str) -> Choice:
+def categorize_endpoints(
+    endpoints: Iterable[Endpoint], service: ServicePort, node_name: str, zone: str
+) -> CategorizedEndpoints:
     """Ready endpoints; where there is none, those that terminate but still serve."""
     every = list(endpoints)
     cluster: list[Endpoint] = []
     local: list[Endpoint] = []
     if service.uses_cluster_endpoints:
-        cluster = _usable(every)
-        cluster = _hinted(cluster, node_name, zone)
+        cluster = _select_usable(every)
+        cluster = _filter_by_hints(cluster, node_name, zone)
     if service.uses_local_endpoints:
-        local = _usable(endpoint for endpoint in every if endpoint.is_local)
+        local = _select_usable(endpoint for endpoint in every if endpoint.is_local)
     any_exist = any(endpoint.ready or (endpoint.serving and endpoint.terminating) for endpoint in every)
-    return Choice(tuple(cluster), tuple(local), any_exist)
+    return CategorizedEndpoints(tuple(cluster), tuple(local), any_exist)
 
 
-def _usable(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+def _select_usable(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
     every = list(endpoints)
     ready = [endpoint for endpoint in every if endpoint.ready]
     return ready or [endpoint for endpoint in every if endpoint.serving and endpoint.terminating]
 
 
-def _hinted(endpoints: list[Endpoint], node_name: str, zone: str) -> list[Endpoint]:
+def _filter_by_hints(endpoints: list[Endpoint], node_name: str, zone: str) -> list[Endpoint]:
     """Hints count only when every ready endpoint has some and one of them is for us."""
     ready = [endpoint for endpoint in endpoints if endpoint.ready]
     if not ready or len(ready) != len(endpoints):

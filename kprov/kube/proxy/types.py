@@ -31,17 +31,17 @@ class ServicePort(NamedTuple):
     health_check_node_port: int = 0
 
     @property
-    def externally_accessible(self) -> bool:
+    def is_externally_accessible(self) -> bool:
         return bool(self.node_port or self.external_ips or self.load_balancer_ips)
 
     @property
     def uses_cluster_endpoints(self) -> bool:
         """Also with the external policy Local: traffic of the node itself and its pods takes any endpoint."""
-        return not self.internal_local or self.externally_accessible
+        return not self.internal_local or self.is_externally_accessible
 
     @property
     def uses_local_endpoints(self) -> bool:
-        return self.internal_local or (self.external_local and self.externally_accessible)
+        return self.internal_local or (self.external_local and self.is_externally_accessible)
 
 
 class Endpoint(NamedTuple):

@@ -31,8 +31,8 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     ) as client:
         sd_notify.notify("READY=1")
 
-        async def lead() -> None:
-            await schedule(options, client)
+        async def run_as_leader() -> None:
+            await run_scheduler(options, client)
 
         try:
             if options.leader_elect:
@@ -40,30 +40,30 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
                     client,
                     lease=options.lease_name,
                     namespace=options.lease_namespace,
-                    on_started=lead,
+                    on_started=run_as_leader,
                     lease_duration=options.lease_duration,
                     renew_deadline=options.renew_deadline,
                     retry_period=options.retry_period,
                 )
                 await run.run_until(stop, elector.run(stop))
             else:
-                await run.run_until(stop, lead())
+                await run.run_until(stop, run_as_leader())
         finally:
             await health.stop()
 
 
-async def schedule(options: Options, client: RestClient) -> None:
+async def run_scheduler(options: Options, client: RestClient) -> None:
     """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
-    from kprov.kube.scheduler.events import Sources, connect
+    from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
     from kprov.kube.scheduler.profile import default_plugins
     from kprov.kube.scheduler.scheduler import Scheduler
 
     informers = InformerFactory(client)
-    sources = Sources(informers)
+    sources = SchedulerInformers(informers)
     recorder = EventRecorder(client, component=options.scheduler_name)
-    plugins = default_plugins(sources.default_selector, sources.claim)
+    plugins = default_plugins(sources.get_default_selector, sources.get_claim)
     scheduler = Scheduler(client, plugins, recorder, name=options.scheduler_name)
-    connect(scheduler, sources)
+    add_event_handlers(scheduler, sources)
     stopped = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kprov.kube.scheduler.podinfo import PodInfo
+from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 
 Scores = NDArray[np.float64]
@@ -17,7 +17,7 @@ MAX_SCORE = 100.0
 
 
 @dataclass(slots=True)
-class Cycle:
+class CycleState:
     """One pod's turn: the state it is decided on, and what plugins remember from filter to score."""
 
     info: PodInfo
@@ -34,11 +34,11 @@ class Plugin:
     #: Kinds of change after which a pod that the rule refused may fit: node, pod, service, pvc.
     requeue_on: frozenset[str] = frozenset({"node"})
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
         """(reason, slots refused for it), for each reason; slots that are not alive may be in it."""
         return iter(())
 
-    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         """Scores by slot, 0 to MAX_SCORE after normalizing; None when all nodes are alike."""
         return None
 
@@ -60,7 +60,7 @@ class Diagnosis:
         return f"0/{self.total} nodes are available" + (f": {parts}." if parts else ".")
 
 
-def run_filters(plugins: list[Plugin], cycle: Cycle) -> tuple[Mask, Diagnosis]:
+def run_filters(plugins: list[Plugin], cycle: CycleState) -> tuple[Mask, Diagnosis]:
     """Slots that every rule accepts; a refused node counts for the first rule that refuses it."""
     feasible = cycle.state.alive.copy()
     reasons: dict[str, int] = {}
@@ -80,7 +80,7 @@ def run_filters(plugins: list[Plugin], cycle: Cycle) -> tuple[Mask, Diagnosis]:
     return feasible, Diagnosis(cycle.state.node_count, reasons, frozenset(refusing))
 
 
-def run_scores(plugins: list[Plugin], cycle: Cycle, feasible: Mask) -> Scores:
+def run_scores(plugins: list[Plugin], cycle: CycleState, feasible: Mask) -> Scores:
     """Weighted sum over all rules, by slot."""
     total = np.zeros(cycle.state.capacity, dtype=np.float64)
     for plugin in plugins:
@@ -90,7 +90,7 @@ def run_scores(plugins: list[Plugin], cycle: Cycle, feasible: Mask) -> Scores:
     return total
 
 
-def normalized(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:
+def normalize_scores(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:
     """Upstream's DefaultNormalizeScore: the largest becomes 100; reversed, the largest becomes 0."""
     largest = scores[feasible].max(initial=0.0)
     if largest == 0:

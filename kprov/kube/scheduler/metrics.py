@@ -16,11 +16,11 @@ _TRIES = histogram("scheduler_pod_scheduling_attempts", "Attempts that a schedul
 _PROFILE = "default-scheduler"
 
 
-def attempt(result: str, seconds: float) -> None:
+def record_attempt(result: str, seconds: float) -> None:
     """result: scheduled, unschedulable or error."""
     _ATTEMPTS.labels(result, _PROFILE).inc()
     _DURATION.labels(result, _PROFILE).observe(seconds)
 
 
-def scheduled(attempts: int) -> None:
+def record_scheduled_pod(attempts: int) -> None:
     _TRIES.observe(attempts)

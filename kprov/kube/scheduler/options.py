@@ -61,7 +61,7 @@ def parse(argv: list[str] | None = None) -> Options:
     connection: dict[str, Any] = config.get("clientConnection") or {}
     election: dict[str, Any] = config.get("leaderElection") or {}
     profiles: list[dict[str, Any]] = config.get("profiles") or [{}]
-    _refuse_unsupported(config, profiles)
+    _reject_unsupported(config, profiles)
     kubeconfig = connection.get("kubeconfig") or values.kubeconfig
     if not kubeconfig:
         raise SystemExit("Error: --kubeconfig or clientConnection.kubeconfig is required")
@@ -72,9 +72,9 @@ def parse(argv: list[str] | None = None) -> Options:
         tls_cert_file=values.tls_cert_file,
         tls_private_key_file=values.tls_private_key_file,
         leader_elect=bool(election.get("leaderElect", values.leader_elect)),
-        lease_duration=_seconds(election.get("leaseDuration"), values.leader_elect_lease_duration),
-        renew_deadline=_seconds(election.get("renewDeadline"), values.leader_elect_renew_deadline),
-        retry_period=_seconds(election.get("retryPeriod"), values.leader_elect_retry_period),
+        lease_duration=_read_seconds(election.get("leaseDuration"), values.leader_elect_lease_duration),
+        renew_deadline=_read_seconds(election.get("renewDeadline"), values.leader_elect_renew_deadline),
+        retry_period=_read_seconds(election.get("retryPeriod"), values.leader_elect_retry_period),
         lease_name=election.get("resourceName") or "kube-scheduler",
         lease_namespace=election.get("resourceNamespace") or "kube-system",
         scheduler_name=profiles[0].get("schedulerName") or "default-scheduler",
@@ -84,7 +84,7 @@ def parse(argv: list[str] | None = None) -> Options:
     )
 
 
-def _refuse_unsupported(config: dict[str, Any], profiles: list[dict[str, Any]]) -> None:
+def _reject_unsupported(config: dict[str, Any], profiles: list[dict[str, Any]]) -> None:
     """What would be ignored is refused: nobody should believe that it works."""
     if len(profiles) > 1:
         raise SystemExit("Error: profiles: one profile is supported")
@@ -95,5 +95,5 @@ def _refuse_unsupported(config: dict[str, Any], profiles: list[dict[str, Any]]) 
         raise SystemExit("Error: extenders: not supported")
 
 
-def _seconds(text: str | None, default: float) -> float:
+def _read_seconds(text: str | None, default: float) -> float:
     return durations.parse(text) if text else default

@@ -20,12 +20,12 @@ _ITSELF = "itself"
 
 @dataclass(slots=True)
 class QueuedPod:
-    """A waiting pod. `refused_by`: rules that refused it last; `attempts`: how often it was tried."""
+    """A waiting pod. `rejected_by`: rules that refused it last; `attempts`: how often it was tried."""
 
     pod: Pod
     added: float
     attempts: int = 0
-    refused_by: frozenset[str] = frozenset()
+    rejected_by: frozenset[str] = frozenset()
     gated: bool = False
     ready_at: float = 0.0
     entry: int = field(default=-1)
@@ -57,10 +57,10 @@ class SchedulingQueue:
     def __len__(self) -> int:
         return len(self._pods)
 
-    def pending(self) -> dict[str, int]:
+    def count_pending(self) -> dict[str, int]:
         """Pods by queue, under the names of upstream's metric scheduler_pending_pods."""
         gated = sum(queued.gated for queued in self._waiting.values())
-        backing_off = sum(1 for _, number, uid in self._backing_off if self._current(uid, number))
+        backing_off = sum(1 for _, number, uid in self._backing_off if self._get_current(uid, number))
         return {
             "gated": gated,
             "unschedulable": len(self._waiting) - gated,
@@ -75,7 +75,7 @@ class SchedulingQueue:
             return
         gated = bool(pod.spec.scheduling_gates)
         queued = self._pods[pod.metadata.uid] = QueuedPod(pod, self._clock(), gated=gated)
-        self._wait(queued) if gated else self._activate(queued)
+        self._hold(queued) if gated else self._activate(queued)
 
     def update(self, pod: Pod) -> None:
         """What is known of a pod changed, also while it is being tried. Others are ignored."""
@@ -83,14 +83,14 @@ class SchedulingQueue:
         if queued is None:
             return
         gated = bool(pod.spec.scheduling_gates)
-        changed = _schedulable_part(queued.pod) != _schedulable_part(pod)
+        handle_change = _get_relevant_fields(queued.pod) != _get_relevant_fields(pod)
         queued.pod = pod
         if queued.gated and not gated:
             queued.gated = False
             self._activate(queued)
-        elif changed and queued.uid in self._waiting and not gated:
+        elif handle_change and queued.uid in self._waiting and not gated:
             self._back_off(queued)
-        elif changed and queued.uid in self._in_flight:
+        elif handle_change and queued.uid in self._in_flight:
             self._in_flight[queued.uid].add(_ITSELF)
 
     def remove(self, uid: str) -> None:
@@ -102,53 +102,55 @@ class SchedulingQueue:
     async def pop(self) -> QueuedPod:
         """The waiting pod of the highest priority, the longest waiting among equals."""
         while True:
-            self._promote()
+            self._flush_expired()
             while self._active:
                 _, _, number, uid = heapq.heappop(self._active)
-                queued = self._current(uid, number)
+                queued = self._get_current(uid, number)
                 if queued is not None:
                     queued.attempts += 1
                     queued.entry = -1
                     self._in_flight[uid] = set()
                     return queued
             self._wake.clear()
-            timeout = self._next_deadline()
+            timeout = self._get_next_deadline()
             try:
                 await asyncio.wait_for(self._wake.wait(), timeout)
             except TimeoutError:
                 continue
 
-    def done(self, queued: QueuedPod) -> None:
+    def mark_scheduled(self, queued: QueuedPod) -> None:
         """The pod has a node."""
         self.remove(queued.uid)
 
-    def unschedulable(self, queued: QueuedPod, refused_by: frozenset[str], interests: frozenset[str]) -> None:
+    def add_unschedulable(
+        self, queued: QueuedPod, rejected_by: frozenset[str], interests: frozenset[str]
+    ) -> None:
         """No node fits: wait for a change that may help; at once if one of those came in the meantime."""
         missed = self._in_flight.pop(queued.uid, set())
         if queued.uid not in self._pods:
             return
-        queued.refused_by = refused_by
+        queued.rejected_by = rejected_by
         if missed & (interests | {_ITSELF}):
             self._back_off(queued)
         else:
-            self._wait(queued)
+            self._hold(queued)
 
-    def failed(self, queued: QueuedPod) -> None:
+    def retry_after_backoff(self, queued: QueuedPod) -> None:
         """Something else went wrong (binding, API): try again after the backoff."""
         self._in_flight.pop(queued.uid, None)
         if queued.uid in self._pods:
             self._back_off(queued)
 
-    def changed(self, kind: str, interests: Callable[[frozenset[str]], frozenset[str]]) -> None:
+    def handle_change(self, kind: str, interests: Callable[[frozenset[str]], frozenset[str]]) -> None:
         """Something of that kind changed: pods refused by rules that care are tried again."""
         for seen in self._in_flight.values():
             seen.add(kind)
         for queued in list(self._waiting.values()):
-            if not queued.gated and kind in interests(queued.refused_by):
+            if not queued.gated and kind in interests(queued.rejected_by):
                 del self._waiting[queued.uid]
                 self._back_off(queued)
 
-    def _current(self, uid: str, number: int) -> QueuedPod | None:
+    def _get_current(self, uid: str, number: int) -> QueuedPod | None:
         queued = self._pods.get(uid)
         return queued if queued is not None and queued.entry == number else None
 
@@ -166,29 +168,29 @@ class SchedulingQueue:
         heapq.heappush(self._backing_off, (queued.ready_at, queued.entry, queued.uid))
         self._wake.set()
 
-    def _wait(self, queued: QueuedPod) -> None:
+    def _hold(self, queued: QueuedPod) -> None:
         queued.entry = -1
         queued.ready_at = self._clock() + UNSCHEDULABLE_SECONDS
         self._waiting[queued.uid] = queued
 
-    def _promote(self) -> None:
+    def _flush_expired(self) -> None:
         """Backoffs that are over, and pods that waited for the longest time allowed, become active."""
         now = self._clock()
         while self._backing_off and self._backing_off[0][0] <= now:
             _, number, uid = heapq.heappop(self._backing_off)
-            queued = self._current(uid, number)
+            queued = self._get_current(uid, number)
             if queued is not None:
                 self._activate(queued)
         for queued in [q for q in self._waiting.values() if not q.gated and q.ready_at <= now]:
             self._activate(queued)
 
-    def _next_deadline(self) -> float | None:
+    def _get_next_deadline(self) -> float | None:
         """Seconds until somebody's time is over; None when nobody waits for a time."""
         times = [self._backing_off[0][0]] if self._backing_off else []
         times += [queued.ready_at for queued in self._waiting.values() if not queued.gated]
         return max(0.001, min(times) - self._clock()) if times else None
 
 
-def _schedulable_part(pod: Pod) -> object:
+def _get_relevant_fields(pod: Pod) -> object:
     """What of a pod a decision depends on: not its status, which the scheduler writes itself."""
     return pod.spec, pod.metadata.labels, pod.metadata.annotations

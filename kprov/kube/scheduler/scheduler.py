@@ -12,10 +12,10 @@ from kprov.kube.client.errors import ApiError, ClientError
 from kprov.kube.client.events import EventRecorder, reference
 from kprov.kube.client.rest import RestClient
 from kprov.kube.machinery import timestamps
-from kprov.kube.scheduler import metrics, podinfo
-from kprov.kube.scheduler.cycle import Decision, decide
+from kprov.kube.scheduler import metrics, pod_info
 from kprov.kube.scheduler.framework import Plugin
 from kprov.kube.scheduler.queue import QueuedPod, SchedulingQueue
+from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
 
 log = logging.getLogger(__name__)
@@ -45,16 +45,16 @@ class Scheduler:
         self._bindings = asyncio.Semaphore(_BINDINGS)
         self._interests = {plugin.name: plugin.requeue_on for plugin in plugins}
 
-    def interests(self, refused_by: frozenset[str]) -> frozenset[str]:
+    def get_requeue_kinds(self, rejected_by: frozenset[str]) -> frozenset[str]:
         """Kinds of change that the rules care about; all kinds where no rule is to blame."""
         kinds: frozenset[str] = frozenset().union(
-            *(self._interests.get(name, frozenset()) for name in refused_by)
+            *(self._interests.get(name, frozenset()) for name in rejected_by)
         )
         return kinds or frozenset({"node", "pod", "service", "pvc"})
 
-    def changed(self, kind: str) -> None:
+    def handle_change(self, kind: str) -> None:
         """A change in the cluster that may let waiting pods fit."""
-        self.queue.changed(kind, self.interests)
+        self.queue.handle_change(kind, self.get_requeue_kinds)
 
     async def run(self) -> None:
         """Until cancelled; what is being bound then is waited for."""
@@ -72,17 +72,17 @@ class Scheduler:
             return
         start = time.perf_counter()
         try:
-            info = podinfo.build(pod)
-            decision = decide(info, self.state, self.plugins, self._rng)
+            info = pod_info.build_pod_info(pod)
+            decision = schedule_pod(info, self.state, self.plugins, self._rng)
         except Exception:
             log.exception("deciding on pod %s", pod.key)
-            self.queue.failed(queued)
-            metrics.attempt("error", time.perf_counter() - start)
+            self.queue.retry_after_backoff(queued)
+            metrics.record_attempt("error", time.perf_counter() - start)
             return
         if not decision.node:
-            metrics.attempt("unschedulable", time.perf_counter() - start)
-            refused_by = decision.diagnosis.plugins
-            self.queue.unschedulable(queued, refused_by, self.interests(refused_by))
+            metrics.record_attempt("unschedulable", time.perf_counter() - start)
+            rejected_by = decision.diagnosis.plugins
+            self.queue.add_unschedulable(queued, rejected_by, self.get_requeue_kinds(rejected_by))
             tasks.create_task(self._report_unschedulable(pod, decision))
             return
         self.state.add_pod(info, decision.node)
@@ -104,17 +104,17 @@ class Scheduler:
             )
         except ClientError as error:
             self.state.remove_pod(meta.uid)
-            metrics.attempt("error", time.perf_counter() - start)
+            metrics.record_attempt("error", time.perf_counter() - start)
             if isinstance(error, ApiError) and error.is_not_found:
                 self.queue.remove(meta.uid)
                 return
             log.warning("binding pod %s to %s: %s", pod.key, node, error)
-            self.queue.failed(queued)
-            self.changed("pod")
+            self.queue.retry_after_backoff(queued)
+            self.handle_change("pod")
         else:
-            self.queue.done(queued)
-            metrics.attempt("scheduled", time.perf_counter() - start)
-            metrics.scheduled(queued.attempts)
+            self.queue.mark_scheduled(queued)
+            metrics.record_attempt("scheduled", time.perf_counter() - start)
+            metrics.record_scheduled_pod(queued.attempts)
             self._recorder.event(
                 reference(pod, "v1", "Pod"),
                 "Normal",
@@ -124,7 +124,7 @@ class Scheduler:
         finally:
             self._bindings.release()
 
-    async def _report_unschedulable(self, pod: Pod, decision: Decision) -> None:
+    async def _report_unschedulable(self, pod: Pod, decision: ScheduleResult) -> None:
         message = decision.diagnosis.message
         self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "FailedScheduling", message)
         before = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kprov.kube.api.core import Node, Taint
-from kprov.kube.scheduler.podinfo import COLUMNS, AffinityTerm, PodInfo, amounts
+from kprov.kube.scheduler.pod_info import COLUMNS, AffinityTerm, PodInfo, parse_amounts
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
@@ -40,13 +40,13 @@ class LabelColumn:
             self.values.append(value)
         return number
 
-    def id_of(self, value: str) -> int:
+    def get_id(self, value: str) -> int:
         """The value's number, or one that no node has."""
         return self._id_of.get(value, -2)
 
-    def one_of(self, values: Iterable[str]) -> Mask:
+    def match_values(self, values: Iterable[str]) -> Mask:
         """Slots whose value is among these."""
-        wanted = [self.id_of(value) for value in values]
+        wanted = [self.get_id(value) for value in values]
         mask: Mask = self.ids == wanted[0] if len(wanted) == 1 else np.isin(self.ids, wanted)
         return mask
 
@@ -97,21 +97,21 @@ class ClusterState:
         name = node.metadata.name
         slot = self.slot_of.get(name)
         if slot is None:
-            slot = self._free_slot()
+            slot = self._find_free_slot()
             self.slot_of[name] = slot
         before = self.nodes[slot]
         self.nodes[slot] = node
         self.alive[slot] = True
         self.unschedulable[slot] = node.spec.unschedulable
-        self.allocatable[slot], self.extended[slot] = amounts(node.status.allocatable)
-        self.taint_ids[slot] = self._taint_id(node.spec.taints)
+        self.allocatable[slot], self.extended[slot] = parse_amounts(node.status.allocatable)
+        self.taint_ids[slot] = self._get_taint_id(node.spec.taints)
         self.images[slot] = {image: entry.size_bytes for entry in node.status.images for image in entry.names}
         old = before.metadata.labels if before else {}
         for key in old.keys() | node.metadata.labels.keys():
             if key in self._labels:
                 self._write_label(self._labels[key], slot, node.metadata.labels.get(key))
         for info in self._strays.pop(name, {}).values():
-            self._place(info, slot)
+            self._add_pod_to_node(info, slot)
 
     def remove_node(self, name: str) -> None:
         """A node is gone; its pods wait as strays in case it comes back."""
@@ -119,7 +119,7 @@ class ClusterState:
         if slot is None:
             return
         for info in list(self.pods_on[slot].values()):
-            self._displace(info)
+            self._remove_pod_from_node(info)
             self._strays.setdefault(name, {})[info.pod.metadata.uid] = info
         self.nodes[slot] = None
         self.alive[slot] = False
@@ -134,7 +134,7 @@ class ClusterState:
         """Nodes known."""
         return len(self.slot_of)
 
-    def label(self, key: str) -> LabelColumn:
+    def get_label_column(self, key: str) -> LabelColumn:
         """A label's column, made when it is first asked for."""
         column = self._labels.get(key)
         if column is None:
@@ -155,7 +155,7 @@ class ClusterState:
         if slot is None:
             self._strays.setdefault(node_name, {})[uid] = info
         else:
-            self._place(info, slot)
+            self._add_pod_to_node(info, slot)
 
     def remove_pod(self, uid: str) -> None:
         """A pod is on no node any more; unknown ones are no error."""
@@ -163,7 +163,7 @@ class ClusterState:
         if info is None:
             return
         if info.slot >= 0:
-            self._displace(info)
+            self._remove_pod_from_node(info)
         else:
             for strays in self._strays.values():
                 strays.pop(uid, None)
@@ -204,14 +204,14 @@ class ClusterState:
             self._counters.move_to_end(key)
         return counter.counts
 
-    def _place(self, info: PodInfo, slot: int) -> None:
+    def _add_pod_to_node(self, info: PodInfo, slot: int) -> None:
         info.slot = slot
         self.requested[slot] += info.requests
         self.nonzero[slot] += info.nonzero
         self.pods_on[slot][info.pod.metadata.uid] = info
         self._count_pod(info, 1)
 
-    def _displace(self, info: PodInfo) -> None:
+    def _remove_pod_from_node(self, info: PodInfo) -> None:
         self._count_pod(info, -1)
         slot = info.slot
         self.requested[slot] -= info.requests
@@ -236,13 +236,13 @@ class ClusterState:
                 if sign < 0 and not counter.counts.any():
                     del self.terms[key]
 
-    def used_extended(self, slot: int, name: str) -> int:
+    def sum_extended(self, slot: int, name: str) -> int:
         """What the slot's pods ask of an extended resource."""
         return sum(info.extended.get(name, 0) for info in self.pods_on[slot].values())
 
     # arrays
 
-    def _free_slot(self) -> int:
+    def _find_free_slot(self) -> int:
         free = np.flatnonzero(~self.alive)
         if not free.size:
             self._grow()
@@ -271,14 +271,14 @@ class ClusterState:
     def _write_label(self, column: LabelColumn, slot: int, value: str | None) -> None:
         column.ids[slot] = MISSING if value is None else column.intern(value)
 
-    def _taint_id(self, taints: list[Taint]) -> int:
+    def _get_taint_id(self, taints: list[Taint]) -> int:
         taint_set = tuple((taint.key, taint.value, taint.effect) for taint in taints)
         if taint_set not in self.taint_sets:
             self.taint_sets.append(taint_set)
         return self.taint_sets.index(taint_set)
 
 
-def per_domain(column: LabelColumn, counts: Counts, among: Mask) -> Counts:
+def sum_by_domain(column: LabelColumn, counts: Counts, among: Mask) -> Counts:
     """Sum of counts over each topology domain, as an array by slot (0 where the label is missing)."""
     ids = column.ids
     usable = among & (ids >= 0)

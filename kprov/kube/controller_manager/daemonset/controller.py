@@ -14,20 +14,20 @@ from kprov.kube.client import ApiError, ResourceClient, reference
 from kprov.kube.client.store import split_key
 from kprov.kube.component_base.backoff import KeyedBackoff
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.context import Context, Controller, periodically
 from kprov.kube.controller_manager.daemonset import steps
 from kprov.kube.controller_manager.daemonset.history import API_VERSION, KIND, RevisionHistory
 from kprov.kube.controller_manager.daemonset.placement import Placement
 from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL
 from kprov.kube.controller_manager.daemonset.steps import State, Step
-from kprov.kube.controller_manager.expectations import Expectations
-from kprov.kube.controller_manager.ownership import (
+from kprov.kube.controller_manager.framework.controller import Context, Controller, periodically
+from kprov.kube.controller_manager.framework.controller_ref_manager import (
     Claims,
     controller_reference,
     owner_or_orphan_index,
     selector_of,
 )
-from kprov.kube.controller_manager.pod_control import PodControl
+from kprov.kube.controller_manager.framework.expectations import Expectations
+from kprov.kube.controller_manager.framework.pod_control import PodControl
 
 _BURST: Final = 250
 # The first creation goes alone, then twice as many each time: a template that is refused costs one request.

@@ -11,7 +11,7 @@ from kprov.kube.client import ApiError, ResourceClient
 from kprov.kube.controller_manager.daemonset import revisions
 from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, History
 from kprov.kube.controller_manager.deployment import template
-from kprov.kube.controller_manager.ownership import controller_reference
+from kprov.kube.controller_manager.framework.controller_ref_manager import controller_reference
 
 API_VERSION: Final = "apps/v1"
 KIND: Final = "DaemonSet"

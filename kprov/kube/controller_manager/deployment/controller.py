@@ -12,9 +12,9 @@ from kprov.kube.api.meta import LabelSelector
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.context import Context, Controller
 from kprov.kube.controller_manager.deployment import annotations, progress, rolling, template
-from kprov.kube.controller_manager.ownership import (
+from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.controller_ref_manager import (
     Claims,
     controller_reference,
     owner_or_orphan_index,

@@ -11,10 +11,10 @@ from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.client import ApiError, WorkQueue, reference, run_workers
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.context import Context, Controller
 from kprov.kube.controller_manager.disruption import budget
 from kprov.kube.controller_manager.disruption.scales import NoScaleError, Scales
-from kprov.kube.controller_manager.ownership import selector_of
+from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.controller_ref_manager import selector_of
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)

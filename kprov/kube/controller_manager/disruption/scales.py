@@ -7,7 +7,7 @@ from kprov.kube.api.apps import Deployment, ReplicaSet, StatefulSet
 from kprov.kube.api.core import Pod
 from kprov.kube.api.meta import Object, OwnerReference
 from kprov.kube.client import ApiError, Informer
-from kprov.kube.controller_manager.context import Context
+from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.controller_manager.replication import ReplicationController
 from kprov.kube.machinery import resources
 

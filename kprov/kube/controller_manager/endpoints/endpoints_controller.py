@@ -5,10 +5,10 @@ from typing import Any
 from kprov.kube.api.core import Endpoints, Service
 from kprov.kube.client import ApiError
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.context import Context
 from kprov.kube.controller_manager.endpoints import subsets
 from kprov.kube.controller_manager.endpoints.addresses import selected
 from kprov.kube.controller_manager.endpoints.services import ServiceController
+from kprov.kube.controller_manager.framework.controller import Context
 
 
 class EndpointsController(ServiceController):

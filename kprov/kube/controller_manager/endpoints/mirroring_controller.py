@@ -7,11 +7,11 @@ from kprov.kube.api.core import Endpoints, Service
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.client import reference
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.context import Context, Controller
 from kprov.kube.controller_manager.endpoints import mirror_plan
 from kprov.kube.controller_manager.endpoints.slice_plan import MANAGED_BY, SERVICE_NAME
 from kprov.kube.controller_manager.endpoints.slice_writer import PATIENCE_SECONDS, SliceWriter
-from kprov.kube.controller_manager.ownership import controller_reference
+from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.controller_ref_manager import controller_reference
 
 
 class EndpointSliceMirroringController(Controller):

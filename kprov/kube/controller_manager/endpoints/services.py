@@ -1,8 +1,8 @@
 """What both endpoint controllers do with changes of services and pods."""
 
 from kprov.kube.api.core import Pod, Service
-from kprov.kube.controller_manager.context import Context, Controller
 from kprov.kube.controller_manager.endpoints import addresses
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 
 class ServiceController(Controller):

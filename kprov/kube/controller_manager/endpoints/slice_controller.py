@@ -5,12 +5,12 @@ from typing import Final
 from kprov.kube.api.core import Node
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.context import Context
 from kprov.kube.controller_manager.endpoints import slice_plan
 from kprov.kube.controller_manager.endpoints.addresses import selected
 from kprov.kube.controller_manager.endpoints.services import ServiceController
 from kprov.kube.controller_manager.endpoints.slice_writer import PATIENCE_SECONDS, SliceWriter
-from kprov.kube.controller_manager.ownership import controller_reference
+from kprov.kube.controller_manager.framework.controller import Context
+from kprov.kube.controller_manager.framework.controller_ref_manager import controller_reference
 
 ZONE: Final = "topology.kubernetes.io/zone"
 

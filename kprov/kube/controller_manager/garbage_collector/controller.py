@@ -10,7 +10,7 @@ import msgspec
 from kprov.kube.api.meta import OwnerReference
 from kprov.kube.client import ApiError, ResourceClient, WorkQueue, run_workers
 from kprov.kube.client.discovery import ApiResource
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.garbage_collector.graph import (
     FOREGROUND,
     ORPHAN,

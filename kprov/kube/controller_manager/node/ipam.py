@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from kprov.kube.api.core import Node
 from kprov.kube.client import ApiError, reference
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.node.cidrs import CidrSet, parse
 
 

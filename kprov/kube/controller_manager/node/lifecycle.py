@@ -13,7 +13,7 @@ from kprov.kube.api.core import Node, Pod
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.context import Context, Controller, periodically
+from kprov.kube.controller_manager.framework.controller import Context, Controller, periodically
 from kprov.kube.controller_manager.node import health
 from kprov.kube.machinery import timestamps
 

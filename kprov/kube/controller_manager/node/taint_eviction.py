@@ -8,7 +8,7 @@ from kprov.kube.client import ApiError, reference
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers.taints import NO_EXECUTE, tolerates
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.machinery import timestamps
 
 

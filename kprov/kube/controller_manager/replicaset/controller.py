@@ -11,15 +11,15 @@ from kprov.kube.api.meta import OwnerReference
 from kprov.kube.client import ApiError, Informer, reference
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.context import Context, Controller
-from kprov.kube.controller_manager.expectations import Expectations
-from kprov.kube.controller_manager.ownership import (
+from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.controller_ref_manager import (
     Claims,
     controller_reference,
     owner_or_orphan_index,
     selector_of,
 )
-from kprov.kube.controller_manager.pod_control import PodControl
+from kprov.kube.controller_manager.framework.expectations import Expectations
+from kprov.kube.controller_manager.framework.pod_control import PodControl
 from kprov.kube.controller_manager.replicaset import status
 from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
 from kprov.kube.machinery import timestamps

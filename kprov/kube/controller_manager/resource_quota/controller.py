@@ -12,7 +12,7 @@ from typing import Any, Final
 from kprov.kube.client import ApiError
 from kprov.kube.component_helpers.pod_resources import Amounts, parse_amounts
 from kprov.kube.component_helpers.quota.usage import calculate_usage
-from kprov.kube.controller_manager.context import Context, Controller, periodically
+from kprov.kube.controller_manager.framework.controller import Context, Controller, periodically
 from kprov.kube.controller_manager.resource_quota.monitors import Monitors
 from kprov.kube.machinery.quantity import ZERO
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin, Scores
+from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
 from kprov.kube.scheduler.state import Mask
 
 _MEBIBYTE = 1024 * 1024
@@ -14,13 +14,13 @@ _LEAST, _MOST_PER_CONTAINER = 23 * _MEBIBYTE, 1000 * _MEBIBYTE
 class ImageLocality(Plugin):
     name = "ImageLocality"
 
-    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         state = cycle.state
         containers = [*cycle.info.pod.spec.init_containers, *cycle.info.pod.spec.containers]
         sums = np.zeros(state.capacity, dtype=np.float64)
         slots = np.flatnonzero(state.alive)
         for container in containers:
-            name = normalized_name(container.image)
+            name = normalize_image_name(container.image)
             sizes = np.array([state.images[slot].get(name, 0) for slot in slots], dtype=np.float64)
             # An image that few nodes have weighs less, lest they all be crowded onto those.
             sums[slots] += np.floor(sizes * (np.count_nonzero(sizes) / max(len(slots), 1)))
@@ -31,6 +31,6 @@ class ImageLocality(Plugin):
         return scores
 
 
-def normalized_name(image: str) -> str:
+def normalize_image_name(image: str) -> str:
     """With :latest where a tag is missing, as nodes report it."""
     return image if ":" in image.rsplit("/", 1)[-1] or "@" in image else f"{image}:latest"

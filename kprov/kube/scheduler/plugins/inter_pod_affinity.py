@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin, Scores
-from kprov.kube.scheduler.podinfo import AffinityTerm, PodInfo
-from kprov.kube.scheduler.state import ClusterState, Counts, Mask, per_domain
+from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
+from kprov.kube.scheduler.pod_info import AffinityTerm, PodInfo
+from kprov.kube.scheduler.state import ClusterState, Counts, Mask, sum_by_domain
 
 #: Weight of existing pods' required affinity in the score (upstream's hardPodAffinityWeight).
 _HARD_WEIGHT = 1
@@ -19,37 +19,42 @@ class InterPodAffinity(Plugin):
     weight = 2
     requeue_on = frozenset({"node", "pod", "namespace"})
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
         state, info = cycle.state, cycle.info
         if info.affinity:
-            yield "node(s) didn't match pod affinity rules", ~_near(state, info)
+            yield "node(s) didn't match pod affinity rules", ~_find_slots_near_pods(state, info)
         for term in info.anti_affinity:
-            near = per_domain(state.label(term.topology_key), _matching(state, term), state.alive) > 0
+            near = (
+                sum_by_domain(
+                    state.get_label_column(term.topology_key), _count_matching_pods(state, term), state.alive
+                )
+                > 0
+            )
             yield "node(s) didn't match pod anti-affinity rules", near
         for (kind, _, _), (term, counter) in state.terms.items():
-            if kind == "required-anti" and _speaks_of(term, info, state):
-                near = per_domain(state.label(term.topology_key), counter.counts, state.alive) > 0
+            if kind == "required-anti" and _matches_pod(term, info, state):
+                near = (
+                    sum_by_domain(state.get_label_column(term.topology_key), counter.counts, state.alive) > 0
+                )
                 yield "node(s) didn't satisfy existing pods anti-affinity rules", near
 
-    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         state, info = cycle.state, cycle.info
         scores = np.zeros(state.capacity, dtype=np.float64)
         any_term = False
         for terms, sign in ((info.preferred_affinity, 1), (info.preferred_anti_affinity, -1)):
             for term in terms:
                 any_term = True
-                scores += (
-                    sign
-                    * term.weight
-                    * per_domain(state.label(term.topology_key), _matching(state, term), state.alive)
-                )
+                scores += sign * term.weight * _sum_near(state, term, _count_matching_pods(state, term))
         for (kind, _, _), (term, counter) in state.terms.items():
             weight = {"preferred": term.weight, "preferred-anti": -term.weight, "required": _HARD_WEIGHT}.get(
                 kind, 0
             )
-            if weight and _speaks_of(term, info, state):
+            if weight and _matches_pod(term, info, state):
                 any_term = True
-                scores += weight * per_domain(state.label(term.topology_key), counter.counts, state.alive)
+                scores += weight * sum_by_domain(
+                    state.get_label_column(term.topology_key), counter.counts, state.alive
+                )
         if not any_term or not feasible.any():
             return None
         smallest, largest = scores[feasible].min(), scores[feasible].max()
@@ -59,32 +64,37 @@ class InterPodAffinity(Plugin):
         return result
 
 
-def _near(state: ClusterState, info: PodInfo) -> Mask:
+def _sum_near(state: ClusterState, term: AffinityTerm, counts: Counts) -> Counts:
+    """Pods in the topology domain of each slot."""
+    return sum_by_domain(state.get_label_column(term.topology_key), counts, state.alive)
+
+
+def _find_slots_near_pods(state: ClusterState, info: PodInfo) -> Mask:
     """Slots in whose domains every required term finds a pod that all terms speak of.
 
     The first pod of a group that wants to be near its own kind finds none and may go anywhere with the label.
     """
-    columns = [state.label(term.topology_key) for term in info.affinity]
-    counts = _matching_all(state, info.affinity)
+    columns = [state.get_label_column(term.topology_key) for term in info.affinity]
+    counts = _count_pods_matching_all(state, info.affinity)
     labelled = np.ones(state.capacity, dtype=np.bool_)
     near = np.ones(state.capacity, dtype=np.bool_)
     for column in columns:
         labelled &= column.ids >= 0
-        near &= per_domain(column, counts, state.alive) > 0
-    nobody_yet = not any(per_domain(column, counts, state.alive).any() for column in columns)
-    if nobody_yet and all(_speaks_of(term, info, state) for term in info.affinity):
+        near &= sum_by_domain(column, counts, state.alive) > 0
+    nobody_yet = not any(sum_by_domain(column, counts, state.alive).any() for column in columns)
+    if nobody_yet and all(_matches_pod(term, info, state) for term in info.affinity):
         return labelled
     return near & labelled
 
 
-def _speaks_of(term: AffinityTerm, info: PodInfo, state: ClusterState) -> bool:
+def _matches_pod(term: AffinityTerm, info: PodInfo, state: ClusterState) -> bool:
     return term.matches(info.namespace, info.labels, state.namespace_labels.get(info.namespace, {}))
 
 
-def _matching(state: ClusterState, term: AffinityTerm) -> Counts:
-    return state.count(("affinity", *term.key[1:]), lambda info: int(_speaks_of(term, info, state)))
+def _count_matching_pods(state: ClusterState, term: AffinityTerm) -> Counts:
+    return state.count(("affinity", *term.key[1:]), lambda info: int(_matches_pod(term, info, state)))
 
 
-def _matching_all(state: ClusterState, terms: tuple[AffinityTerm, ...]) -> Counts:
+def _count_pods_matching_all(state: ClusterState, terms: tuple[AffinityTerm, ...]) -> Counts:
     key = ("affinity-all", *(term.key[1:] for term in terms))
-    return state.count(key, lambda info: int(all(_speaks_of(term, info, state) for term in terms)))
+    return state.count(key, lambda info: int(all(_matches_pod(term, info, state) for term in terms)))

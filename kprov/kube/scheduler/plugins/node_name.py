@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import Cycle, Plugin
+from kprov.kube.scheduler.framework import CycleState, Plugin
 from kprov.kube.scheduler.state import Mask
 
 
 class NodeName(Plugin):
     name = "NodeName"
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
         wanted = cycle.info.pod.spec.node_name
         if wanted:
             refused = np.ones(cycle.state.capacity, dtype=np.bool_)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import Cycle, Plugin
-from kprov.kube.scheduler.podinfo import PodInfo
+from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import Mask
 
 Ports = frozenset[tuple[str, str, int]]
@@ -17,18 +17,18 @@ class NodePorts(Plugin):
     name = "NodePorts"
     requeue_on = frozenset({"node", "pod"})
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
         wanted = cycle.info.host_ports
         if wanted:
 
-            def conflicts(info: PodInfo) -> int:
-                return int(conflict(wanted, info.host_ports))
+            def count_conflict(info: PodInfo) -> int:
+                return int(has_port_conflict(wanted, info.host_ports))
 
-            counts = cycle.state.count(("host-ports", wanted), conflicts)
+            counts = cycle.state.count(("host-ports", wanted), count_conflict)
             yield "node(s) didn't have free ports for the requested pod ports", np.asarray(counts > 0)
 
 
-def conflict(wanted: Ports, taken: Ports) -> bool:
+def has_port_conflict(wanted: Ports, taken: Ports) -> bool:
     """Whether two pods want the same port of the same protocol at an address they share."""
     return any(
         protocol == other and port == used and (ip == at or "0.0.0.0" in (ip, at))

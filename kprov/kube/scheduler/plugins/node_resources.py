@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin, Scores
-from kprov.kube.scheduler.podinfo import CPU, EPHEMERAL, MEMORY, PODS
+from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
+from kprov.kube.scheduler.pod_info import CPU, EPHEMERAL, MEMORY, PODS
 from kprov.kube.scheduler.state import ClusterState, Mask
 
 _REASONS = (
@@ -23,16 +23,16 @@ class NodeResourcesFit(Plugin):
     name = "NodeResourcesFit"
     requeue_on = frozenset({"node", "pod"})
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
         state, asked = cycle.state, cycle.info.requests
         yield "Too many pods", state.requested[:, PODS] + asked[PODS] > state.allocatable[:, PODS]
         for column, reason in _REASONS:
             if asked[column]:
                 yield reason, asked[column] > state.allocatable[:, column] - state.requested[:, column]
         for name, amount in cycle.info.extended.items():
-            yield f"Insufficient {name}", _without(state, name, amount)
+            yield f"Insufficient {name}", _find_slots_without(state, name, amount)
 
-    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         capacity = cycle.state.allocatable[:, [CPU, MEMORY]].astype(np.float64)
         used = cycle.state.nonzero[:, [CPU, MEMORY]] + cycle.info.nonzero[[CPU, MEMORY]]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -46,7 +46,7 @@ class NodeResourcesBalancedAllocation(Plugin):
 
     name = "NodeResourcesBalancedAllocation"
 
-    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         capacity = cycle.state.allocatable[:, [CPU, MEMORY]].astype(np.float64)
         used = cycle.state.requested[:, [CPU, MEMORY]] + cycle.info.requests[[CPU, MEMORY]]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -55,10 +55,10 @@ class NodeResourcesBalancedAllocation(Plugin):
         return scores
 
 
-def _without(state: ClusterState, name: str, amount: int) -> Mask:
+def _find_slots_without(state: ClusterState, name: str, amount: int) -> Mask:
     """Slots that have less than that left of an extended resource."""
     lacking = np.ones(state.capacity, dtype=np.bool_)
     for slot in np.flatnonzero(state.alive):
-        free = state.extended[slot].get(name, 0) - state.used_extended(int(slot), name)
+        free = state.extended[slot].get(name, 0) - state.sum_extended(int(slot), name)
         lacking[slot] = free < amount
     return lacking

@@ -9,11 +9,11 @@ import numpy as np
 
 from kprov.kube.api.core import Pod, TopologySpreadConstraint
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin, Scores
-from kprov.kube.scheduler.plugins.node_affinity import required
-from kprov.kube.scheduler.plugins.taint_toleration import first_untolerated
-from kprov.kube.scheduler.podinfo import PodInfo, selector_of
-from kprov.kube.scheduler.state import Counts, Mask, per_domain
+from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
+from kprov.kube.scheduler.plugins.node_affinity import match_required_affinity
+from kprov.kube.scheduler.plugins.taint_toleration import find_untolerated_taint
+from kprov.kube.scheduler.pod_info import PodInfo, to_label_selector
+from kprov.kube.scheduler.state import Counts, Mask, sum_by_domain
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
@@ -41,28 +41,28 @@ class PodTopologySpread(Plugin):
     def __init__(self, default_selector: Callable[[Pod], LabelSelector | None]) -> None:
         self._default_selector = default_selector
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
-        hard = _constraints(cycle.info.pod, "DoNotSchedule")
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+        hard = _list_constraints(cycle.info.pod, "DoNotSchedule")
         for constraint in hard:
-            column = cycle.state.label(constraint.topology_key)
+            column = cycle.state.get_label_column(constraint.topology_key)
             yield (
                 "node(s) didn't match pod topology spread constraints (missing required label)",
                 column.ids < 0,
             )
         keys_present = np.ones(cycle.state.capacity, dtype=np.bool_)
         for constraint in hard:
-            keys_present &= cycle.state.label(constraint.topology_key).ids >= 0
+            keys_present &= cycle.state.get_label_column(constraint.topology_key).ids >= 0
         for constraint in hard:
             yield (
                 "node(s) didn't match pod topology spread constraints",
-                self._skewed(cycle, constraint, keys_present),
+                self._find_skewed_slots(cycle, constraint, keys_present),
             )
 
-    def _skewed(self, cycle: Cycle, constraint: Constraint, keys_present: Mask) -> Mask:
+    def _find_skewed_slots(self, cycle: CycleState, constraint: Constraint, keys_present: Mask) -> Mask:
         state = cycle.state
-        column = state.label(constraint.topology_key)
-        counted = _counted(cycle, constraint) & keys_present
-        matching = per_domain(column, _matching(cycle, constraint), counted)
+        column = state.get_label_column(constraint.topology_key)
+        counted = _find_counted_nodes(cycle, constraint) & keys_present
+        matching = sum_by_domain(column, _count_matching_pods(cycle, constraint), counted)
         domains = np.unique(column.ids[counted])
         smallest = 0
         if len(domains) >= constraint.min_domains and len(domains):
@@ -72,11 +72,11 @@ class PodTopologySpread(Plugin):
         # A value that no counted node has is not a domain: upstream finds no entry for it and lets it pass.
         return skewed & np.isin(column.ids, domains)
 
-    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
-        soft = _constraints(cycle.info.pod, "ScheduleAnyway")
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
+        soft = _list_constraints(cycle.info.pod, "ScheduleAnyway")
         defaulted = False
         if not cycle.info.pod.spec.topology_spread_constraints:
-            soft, defaulted = self._defaults(cycle.info.pod), True
+            soft, defaulted = self._make_default_constraints(cycle.info.pod), True
         if not soft:
             return None
         state = cycle.state
@@ -84,22 +84,22 @@ class PodTopologySpread(Plugin):
         considered = feasible.copy()
         if not defaulted:
             for constraint in soft:
-                considered &= state.label(constraint.topology_key).ids >= 0
+                considered &= state.get_label_column(constraint.topology_key).ids >= 0
         for constraint in soft:
-            column = state.label(constraint.topology_key)
+            column = state.get_label_column(constraint.topology_key)
             present = (column.ids >= 0) & considered
             size = (
                 int(considered.sum())
                 if constraint.topology_key == HOSTNAME
                 else len(np.unique(column.ids[present]))
             )
-            matching = _matching(cycle, constraint)
+            matching = _count_matching_pods(cycle, constraint)
             if constraint.topology_key != HOSTNAME:
-                matching = per_domain(column, matching, _counted(cycle, constraint))
+                matching = sum_by_domain(column, matching, _find_counted_nodes(cycle, constraint))
             scores += np.where(column.ids >= 0, matching * np.log(size + 2) + (constraint.max_skew - 1), 0.0)
-        return _normalized(np.round(scores), considered)
+        return _normalize(np.round(scores), considered)
 
-    def _defaults(self, pod: Pod) -> list[Constraint]:
+    def _make_default_constraints(self, pod: Pod) -> list[Constraint]:
         """Upstream's system defaults: hosts with a skew of 3, zones with 5, never refusing."""
         selector = self._default_selector(pod)
         if selector is None or selector.is_empty:
@@ -110,12 +110,12 @@ class PodTopologySpread(Plugin):
         ]
 
 
-def _constraints(pod: Pod, when: str) -> list[Constraint]:
+def _list_constraints(pod: Pod, when: str) -> list[Constraint]:
     return [
         Constraint(
             max_skew=constraint.max_skew,
             topology_key=constraint.topology_key,
-            selector=_with_keys(constraint, pod),
+            selector=_add_match_label_keys(constraint, pod),
             min_domains=constraint.min_domains or 1,
             honour_affinity=constraint.node_affinity_policy != "Ignore",
             honour_taints=constraint.node_taints_policy == "Honor",
@@ -125,8 +125,8 @@ def _constraints(pod: Pod, when: str) -> list[Constraint]:
     ]
 
 
-def _with_keys(constraint: TopologySpreadConstraint, pod: Pod) -> LabelSelector:
-    selector = selector_of(constraint.label_selector)
+def _add_match_label_keys(constraint: TopologySpreadConstraint, pod: Pod) -> LabelSelector:
+    selector = to_label_selector(constraint.label_selector)
     keys = [key for key in constraint.match_label_keys if key in pod.metadata.labels]
     if not keys:
         return selector
@@ -134,38 +134,40 @@ def _with_keys(constraint: TopologySpreadConstraint, pod: Pod) -> LabelSelector:
     return LabelSelector.parse(",".join([*filter(None, [str(selector)]), *extra]))
 
 
-def _matching(cycle: Cycle, constraint: Constraint) -> Counts:
+def _count_matching_pods(cycle: CycleState, constraint: Constraint) -> Counts:
     """Like pods of the namespace on each slot; those on their way out do not count."""
     namespace, selector = cycle.info.namespace, constraint.selector
 
-    def accepts(info: PodInfo) -> int:
+    def is_counted(info: PodInfo) -> int:
         return int(
             info.namespace == namespace
             and not info.pod.metadata.deletion_timestamp
             and selector.matches(info.labels)
         )
 
-    return cycle.state.count(("spread", namespace, str(selector)), accepts)
+    return cycle.state.count(("spread", namespace, str(selector)), is_counted)
 
 
-def _counted(cycle: Cycle, constraint: Constraint) -> Mask:
+def _find_counted_nodes(cycle: CycleState, constraint: Constraint) -> Mask:
     """Nodes whose pods count: by default those that the pod's node affinity accepts."""
     state = cycle.state
     mask = state.alive.copy()
     if constraint.honour_affinity:
-        matching = required(cycle.info.pod, state)
+        matching = match_required_affinity(cycle.info.pod, state)
         if matching is not None:
             mask &= matching
     if constraint.honour_taints:
         tolerations = cycle.info.pod.spec.tolerations
         good = [
-            n for n, taints in enumerate(state.taint_sets) if first_untolerated(taints, tolerations) is None
+            n
+            for n, taints in enumerate(state.taint_sets)
+            if find_untolerated_taint(taints, tolerations) is None
         ]
         mask &= np.isin(state.taint_ids, good)
     return mask
 
 
-def _normalized(scores: Scores, considered: Mask) -> Scores:
+def _normalize(scores: Scores, considered: Mask) -> Scores:
     """Fewest like pods get 100, as upstream's NormalizeScore; nodes that lack a label get 0."""
     if not considered.any():
         return np.zeros_like(scores)

@@ -8,7 +8,7 @@ import numpy as np
 
 from kprov.kube.api.core import Taint, Toleration
 from kprov.kube.component_helpers.taints import tolerates
-from kprov.kube.scheduler.framework import Cycle, Plugin, Scores, normalized
+from kprov.kube.scheduler.framework import CycleState, Plugin, Scores, normalize_scores
 from kprov.kube.scheduler.state import Mask, TaintSet
 
 
@@ -16,17 +16,17 @@ class TaintToleration(Plugin):
     name = "TaintToleration"
     weight = 3
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
         tolerations = cycle.info.pod.spec.tolerations
         bad = [
             number
             for number, taints in enumerate(cycle.state.taint_sets)
-            if first_untolerated(taints, tolerations) is not None
+            if find_untolerated_taint(taints, tolerations) is not None
         ]
         if bad:
             yield "node(s) had untolerated taint(s)", np.isin(cycle.state.taint_ids, bad)
 
-    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         tolerations = [
             t for t in cycle.info.pod.spec.tolerations if not t.effect or t.effect == "PreferNoSchedule"
         ]
@@ -40,10 +40,12 @@ class TaintToleration(Plugin):
         ]
         if not any(counts):
             return None
-        return normalized(np.array(counts, dtype=np.float64)[cycle.state.taint_ids], feasible, reverse=True)
+        return normalize_scores(
+            np.array(counts, dtype=np.float64)[cycle.state.taint_ids], feasible, reverse=True
+        )
 
 
-def first_untolerated(taints: TaintSet, tolerations: list[Toleration]) -> Taint | None:
+def find_untolerated_taint(taints: TaintSet, tolerations: list[Toleration]) -> Taint | None:
     """The first taint that keeps a pod with these tolerations away."""
     for key, value, effect in taints:
         if effect in ("NoSchedule", "NoExecute"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from kprov.kube.api.core import PersistentVolumeClaim
-from kprov.kube.scheduler.framework import Cycle, Plugin
+from kprov.kube.scheduler.framework import CycleState, Plugin
 from kprov.kube.scheduler.state import Mask
 
 Claims = Callable[[str, str], PersistentVolumeClaim | None]
@@ -22,7 +22,7 @@ class VolumeBinding(Plugin):
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
 
-    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
         everywhere = np.ones(cycle.state.capacity, dtype=np.bool_)
         for volume in cycle.info.pod.spec.volumes:
             source = volume.get("persistentVolumeClaim")

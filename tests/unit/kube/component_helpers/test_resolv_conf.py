@@ -33,7 +33,7 @@ def servers_of_pod(path: Path, policy: str = "Default") -> list[str]:
 
 def servers_of_cluster_dns(path: Path) -> list[str]:
     options = cluster_dns_options.parse(["--kubeconfig=x", f"--resolv-conf={path}"])
-    return cluster_dns._servers(options)
+    return cluster_dns._list_servers(options)
 
 
 def test_servers_behind_the_stub_are_used(host: Path) -> None:

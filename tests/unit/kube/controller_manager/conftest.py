@@ -13,7 +13,7 @@ from aiohttp import web
 from kprov.kube.client import InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.controller_manager import options, registry
-from kprov.kube.controller_manager.context import Context
+from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.machinery import resources, timestamps
 from kprov.kube.machinery.patch import patch_types
 from tests.unit.kube.http_server import served

@@ -5,7 +5,7 @@ from typing import Any
 from kprov.kube.api.apps import ReplicaSet
 from kprov.kube.api.core import ContainerStatus, Pod
 from kprov.kube.api.meta import Condition, NodeName
-from kprov.kube.controller_manager.expectations import Expectations
+from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.replicaset import status
 from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
 from kprov.kube.machinery import timestamps

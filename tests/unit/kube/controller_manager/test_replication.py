@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from kprov.kube.controller_manager import options
-from kprov.kube.controller_manager.ownership import selector_of
+from kprov.kube.controller_manager.framework.controller_ref_manager import selector_of
 from kprov.kube.controller_manager.replication import ReplicationController
 
 TEMPLATE: dict[str, Any] = {

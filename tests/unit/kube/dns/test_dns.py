@@ -7,9 +7,9 @@ import pytest
 from kprov.kube.api.core import Service
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.dns import message, records
+from kprov.kube.dns.forwarder import Forwarder, get_cache_seconds
 from kprov.kube.dns.resolver import Resolver
 from kprov.kube.dns.server import DnsServer
-from kprov.kube.dns.upstream import Forwarder, keep_seconds
 from kprov.kube.dns.zone import Zone
 
 DOMAIN = "cluster.local"
@@ -44,7 +44,7 @@ ALIAS = service("alias", type="ExternalName", externalName="Example.com")
 def zone() -> Zone:
     zone = Zone(DOMAIN, has_namespace=lambda name: name in {"shop", "empty"})
     for subject, slices in ((WEB, []), (DB, [DB_SLICE]), (ALIAS, [])):
-        zone.set_service(subject.key, *records.service_records(subject, slices, DOMAIN))
+        zone.set_service(subject.key, *records.make_service_records(subject, slices, DOMAIN))
     return zone
 
 
@@ -52,7 +52,7 @@ def ask(zone: Zone, name: str, kind: str = "A") -> tuple[int, list[str]]:
     """rcode and answers as text, over the whole way of bytes."""
     resolver = Resolver(zone, Forwarder([]))
     resolver.ready = True
-    data = asyncio.run(resolver.answer(bytes(dnslib.DNSRecord.question(name, kind).pack()), tcp=True))
+    data = asyncio.run(resolver.respond(bytes(dnslib.DNSRecord.question(name, kind).pack()), tcp=True))
     assert data is not None
     reply = dnslib.DNSRecord.parse(data)
     assert bool(reply.auth) == (not reply.rr)
@@ -96,7 +96,7 @@ def test_a_headless_service_names_its_ready_endpoints(zone: Zone) -> None:
 
 def test_addresses_not_ready_are_published_on_demand() -> None:
     subject = service("db", clusterIP="None", publishNotReadyAddresses=True)
-    forward, _ = records.service_records(subject, [DB_SLICE], DOMAIN)
+    forward, _ = records.make_service_records(subject, [DB_SLICE], DOMAIN)
     assert "db-2.db.shop.svc.cluster.local" in forward
 
 
@@ -129,7 +129,7 @@ def test_an_answer_too_long_for_udp_is_truncated(zone: Zone) -> None:
     forward = {f"big.shop.svc.{DOMAIN}": [records.Record("A", f"10.0.{i}.1") for i in range(100)]}
     zone.set_service("shop/big", forward, {})
     question = message.parse(bytes(dnslib.DNSRecord.question("big.shop.svc.cluster.local").pack()))
-    reply = message.authoritative(question, zone.lookup(question.name, "A"), DOMAIN, 1)
+    reply = message.make_authoritative_reply(question, zone.lookup(question.name, "A"), DOMAIN, 1)
     short = dnslib.DNSRecord.parse(message.pack_udp(reply, question))
     assert (short.header.tc, short.rr) == (1, [])
 
@@ -139,12 +139,12 @@ def test_answers_given_before_carry_the_new_question_s_id(zone: Zone) -> None:
         resolver = Resolver(zone, Forwarder([]))
         resolver.ready = True
         first = bytes(dnslib.DNSRecord.question("web.shop.svc.cluster.local").pack())
-        assert resolver.fast(first) is None
-        answer = await resolver.answer(first, tcp=False)
-        assert answer is not None
-        assert resolver.fast(b"\x12\x34" + first[2:]) == b"\x12\x34" + answer[2:]
+        assert resolver.get_cached(first) is None
+        respond = await resolver.respond(first, tcp=False)
+        assert respond is not None
+        assert resolver.get_cached(b"\x12\x34" + first[2:]) == b"\x12\x34" + respond[2:]
         zone.set_service("shop/web", {}, {})
-        assert resolver.fast(first) is None
+        assert resolver.get_cached(first) is None
 
     asyncio.run(twice())
 
@@ -152,7 +152,7 @@ def test_answers_given_before_carry_the_new_question_s_id(zone: Zone) -> None:
 def test_until_the_zone_is_filled_names_in_it_fail() -> None:
     resolver = Resolver(Zone(DOMAIN), Forwarder([]))
     data = asyncio.run(
-        resolver.answer(bytes(dnslib.DNSRecord.question("web.shop.svc.cluster.local").pack()), tcp=False)
+        resolver.respond(bytes(dnslib.DNSRecord.question("web.shop.svc.cluster.local").pack()), tcp=False)
     )
     assert data is not None
     assert dnslib.DNSRecord.parse(data).header.rcode == dnslib.RCODE.SERVFAIL
@@ -168,20 +168,20 @@ def test_other_names_are_asked_of_the_next_server_over_udp_and_tcp(zone: Zone) -
         front = Resolver(Zone("other.local"), forwarder)
         question = bytes(dnslib.DNSRecord.question("web.shop.svc.cluster.local").pack())
         for tcp in (False, True):
-            answer = await front.answer(question, tcp=tcp)
-            assert answer is not None
-            assert answer[:2] == question[:2]
-            assert str(dnslib.DNSRecord.parse(answer).rr[0].rdata) == "10.233.0.10"
+            respond = await front.respond(question, tcp=tcp)
+            assert respond is not None
+            assert respond[:2] == question[:2]
+            assert str(dnslib.DNSRecord.parse(respond).rr[0].rdata) == "10.233.0.10"
         await behind.stop()
-        assert await front.answer(question, tcp=False) is not None
+        assert await front.respond(question, tcp=False) is not None
 
     asyncio.run(chain())
 
 
 def test_answers_are_kept_as_long_as_they_say() -> None:
     record = dnslib.DNSRecord.question("a.example").reply()
-    assert keep_seconds(bytes(record.pack())) == 5
+    assert get_cache_seconds(bytes(record.pack())) == 5
     record.add_answer(dnslib.RR("a.example", rdata=dnslib.A("1.2.3.4"), ttl=7))
-    assert keep_seconds(bytes(record.pack())) == 7
+    assert get_cache_seconds(bytes(record.pack())) == 7
     record.header.rcode = dnslib.RCODE.SERVFAIL
-    assert keep_seconds(bytes(record.pack())) == 0
+    assert get_cache_seconds(bytes(record.pack())) == 0

@@ -21,7 +21,7 @@ def test_the_file_is_written_once(tmp_path: Path) -> None:
 
 
 def test_only_traffic_that_leaves_the_cluster_is_masqueraded() -> None:
-    text = ruleset.render(["10.233.64.0/18"])
+    text = ruleset.render_ruleset(["10.233.64.0/18"])
     assert "ip saddr { 10.233.64.0/18 } ip daddr != { 10.233.64.0/18, 224.0.0.0/4 } masquerade" in text
     assert "ip6" not in text
 
@@ -29,14 +29,16 @@ def test_only_traffic_that_leaves_the_cluster_is_masqueraded() -> None:
 def test_forwarding_that_is_off_is_told(tmp_path: Path) -> None:
     (tmp_path / "net/ipv4").mkdir(parents=True)
     (tmp_path / "net/ipv4/ip_forward").write_text("0\n")
-    assert "ip_forward is off" in kernel.forwarding_problem(tmp_path)
+    assert "ip_forward is off" in kernel.check_forwarding(tmp_path)
     (tmp_path / "net/ipv4/ip_forward").write_text("1\n")
-    assert kernel.forwarding_problem(tmp_path) == ""
+    assert kernel.check_forwarding(tmp_path) == ""
 
 
 def test_a_route_that_the_kernel_refuses_is_named() -> None:
     said = "ip -4 -batch -: Error: Nexthop has invalid gateway.\nCommand failed -:2"
-    text = kernel._with_routes(said, ["route replace 10.1.0.0/24 via a", "route replace 10.2.0.0/24 via b"])
+    text = kernel._name_failed_routes(
+        said, ["route replace 10.1.0.0/24 via a", "route replace 10.2.0.0/24 via b"]
+    )
     assert text == "ip -4 -batch -: Error: Nexthop has invalid gateway. (route replace 10.2.0.0/24 via b)"
 
 
@@ -44,4 +46,4 @@ def test_netlink_messages_are_told_by_their_type() -> None:
     def packed(kind: int, body: bytes) -> bytes:
         return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body + b"\0" * (-len(body) % 4)
 
-    assert kernel.message_types(packed(25, b"abc") + packed(16, b"")) == [25, 16]
+    assert kernel.parse_message_types(packed(25, b"abc") + packed(16, b"")) == [25, 16]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler import podinfo
-from kprov.kube.scheduler.cycle import Decision, decide
-from kprov.kube.scheduler.plugins.node_ports import conflict
+from kprov.kube.scheduler import pod_info
+from kprov.kube.scheduler.plugins.node_ports import has_port_conflict
 from kprov.kube.scheduler.profile import default_plugins
+from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
 
 ZONE = "topology.kubernetes.io/zone"
@@ -52,19 +52,19 @@ class Lab:
         )
         self.rng = random.Random(1)
 
-    def decide(self, p: Pod) -> Decision:
-        return decide(podinfo.build(p), self.state, self.plugins, self.rng)
+    def schedule_pod(self, p: Pod) -> ScheduleResult:
+        return schedule_pod(pod_info.build_pod_info(p), self.state, self.plugins, self.rng)
 
     def place(self, p: Pod) -> str:
         """Decide and assume."""
-        decision = self.decide(p)
+        decision = self.schedule_pod(p)
         assert decision.node, decision.diagnosis.message
-        self.state.add_pod(podinfo.build(p), decision.node)
+        self.state.add_pod(pod_info.build_pod_info(p), decision.node)
         return decision.node
 
 
 def test_without_nodes_it_says_so() -> None:
-    assert Lab().decide(pod()).diagnosis.message == "no nodes available to schedule pods"
+    assert Lab().schedule_pod(pod()).diagnosis.message == "no nodes available to schedule pods"
 
 
 def test_replicas_of_one_owner_are_spread_over_the_hosts() -> None:
@@ -75,7 +75,7 @@ def test_replicas_of_one_owner_are_spread_over_the_hosts() -> None:
 
 def test_a_pod_that_asks_too_much_stays_and_every_reason_is_counted() -> None:
     lab = Lab(node("small", cpu="1"), node("cordoned", unschedulable=True), node("full", pods="0"))
-    decision = lab.decide(pod(cpu="2"))
+    decision = lab.schedule_pod(pod(cpu="2"))
     assert decision.node == ""
     assert decision.diagnosis.message == (
         "0/3 nodes are available: 1 Insufficient cpu, 1 Too many pods, 1 node(s) were unschedulable."
@@ -85,29 +85,29 @@ def test_a_pod_that_asks_too_much_stays_and_every_reason_is_counted() -> None:
 def test_what_a_bound_pod_asks_for_is_taken_and_free_again_when_it_goes() -> None:
     lab = Lab(node("n", cpu="2"))
     lab.place(pod("first", cpu="1500m"))
-    assert "Insufficient cpu" in lab.decide(pod("second", cpu="1")).diagnosis.message
+    assert "Insufficient cpu" in lab.schedule_pod(pod("second", cpu="1")).diagnosis.message
     lab.state.remove_pod("first")
-    assert lab.decide(pod("second", cpu="1")).node == "n"
+    assert lab.schedule_pod(pod("second", cpu="1")).node == "n"
 
 
 def test_taints_keep_away_who_does_not_tolerate_them() -> None:
     taint = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
     lab = Lab(node("tainted", taints=[taint]))
-    assert "1 node(s) had untolerated taint(s)" in lab.decide(pod()).diagnosis.message
+    assert "1 node(s) had untolerated taint(s)" in lab.schedule_pod(pod()).diagnosis.message
     tolerating = pod(
         tolerations=[{"key": "dedicated", "operator": "Equal", "value": "db", "effect": "NoSchedule"}]
     )
-    assert lab.decide(tolerating).node == "tainted"
+    assert lab.schedule_pod(tolerating).node == "tainted"
 
 
 def test_node_selector_and_affinity_expressions() -> None:
     lab = Lab(node("a", labels={"disk": "ssd", "size": "3"}), node("b", labels={"disk": "hdd", "size": "9"}))
-    assert lab.decide(pod(nodeSelector={"disk": "hdd"})).node == "b"
+    assert lab.schedule_pod(pod(nodeSelector={"disk": "hdd"})).node == "b"
 
     def by(operator: str, key: str, *values: str) -> str:
         term = {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
         required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
-        return lab.decide(pod(affinity={"nodeAffinity": required})).node
+        return lab.schedule_pod(pod(affinity={"nodeAffinity": required})).node
 
     assert by("In", "disk", "ssd", "nvme") == "a"
     assert by("NotIn", "disk", "ssd") == "b"
@@ -121,10 +121,10 @@ def test_a_host_port_is_given_once() -> None:
     lab = Lab(node("n"))
     ports = [{"containerPort": 80, "hostPort": 80}]
     lab.place(pod("first", ports=ports))
-    assert "free ports" in lab.decide(pod("second", ports=ports)).diagnosis.message
-    assert not conflict(frozenset({("TCP", "10.0.0.1", 80)}), frozenset({("TCP", "10.0.0.2", 80)}))
-    assert conflict(frozenset({("TCP", "0.0.0.0", 80)}), frozenset({("TCP", "10.0.0.2", 80)}))
-    assert not conflict(frozenset({("UDP", "0.0.0.0", 80)}), frozenset({("TCP", "0.0.0.0", 80)}))
+    assert "free ports" in lab.schedule_pod(pod("second", ports=ports)).diagnosis.message
+    assert not has_port_conflict(frozenset({("TCP", "10.0.0.1", 80)}), frozenset({("TCP", "10.0.0.2", 80)}))
+    assert has_port_conflict(frozenset({("TCP", "0.0.0.0", 80)}), frozenset({("TCP", "10.0.0.2", 80)}))
+    assert not has_port_conflict(frozenset({("UDP", "0.0.0.0", 80)}), frozenset({("TCP", "0.0.0.0", 80)}))
 
 
 def anti(key: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def test_anti_affinity_holds_for_the_pod_and_for_those_already_there() -> None:
     first = lab.place(pod("db0", labels={"app": "db"}, affinity=anti(ZONE)))
     second = lab.place(pod("db1", labels={"app": "db"}, affinity=anti(ZONE)))
     assert {first, second} >= {"c"}
-    third = lab.decide(pod("db2", labels={"app": "db"}))
+    third = lab.schedule_pod(pod("db2", labels={"app": "db"}))
     assert third.diagnosis.message == (
         "0/3 nodes are available: 3 node(s) didn't satisfy existing pods anti-affinity rules."
     )
@@ -167,7 +167,7 @@ def test_a_hard_spread_constraint_refuses_what_would_skew() -> None:
     lab.state.remove_node("b")
     lab.state.set_node(node("b", labels={ZONE: "2"}, unschedulable=True))
     lab.place(pod("p4", labels={"app": "web"}, topologySpreadConstraints=[constraint]))
-    message = lab.decide(
+    message = lab.schedule_pod(
         pod("p5", labels={"app": "web"}, topologySpreadConstraints=[constraint])
     ).diagnosis.message
     assert "1 node(s) didn't match pod topology spread constraints" in message
@@ -179,12 +179,12 @@ def test_a_node_that_comes_back_still_has_its_pods() -> None:
     lab.place(pod("first", cpu="2"))
     lab.state.remove_node("n")
     lab.state.set_node(node("n", cpu="2"))
-    assert lab.decide(pod("second", cpu="1")).node == ""
+    assert lab.schedule_pod(pod("second", cpu="1")).node == ""
 
 
 def test_a_claim_that_is_missing_is_named() -> None:
     volume = {"name": "v", "persistentVolumeClaim": {"claimName": "data"}}
-    message = Lab(node("n")).decide(pod(volumes=[volume])).diagnosis.message
+    message = Lab(node("n")).schedule_pod(pod(volumes=[volume])).diagnosis.message
     assert 'persistentvolumeclaim "data" not found' in message
 
 
@@ -193,9 +193,9 @@ def test_init_containers_count_by_the_largest_and_sidecars_with_the_rest() -> No
         return {"name": "c", "resources": {"requests": {"cpu": cpu}}} | more
 
     plain = pod(initContainers=[container("3")], cpu="1")
-    assert podinfo.build(plain).requests[podinfo.CPU] == 3000
+    assert pod_info.build_pod_info(plain).requests[pod_info.CPU] == 3000
     sidecar = pod(initContainers=[container("1", restartPolicy="Always"), container("2")], cpu="1")
-    assert podinfo.build(sidecar).requests[podinfo.CPU] == 3000
+    assert pod_info.build_pod_info(sidecar).requests[pod_info.CPU] == 3000
 
 
 @settings(max_examples=60, deadline=None)
@@ -212,13 +212,13 @@ def test_the_arrays_agree_with_a_plain_count(
     used = [0] * len(capacities)
     placed: dict[str, tuple[int, int]] = {}
     for number, cpu in enumerate(asked):
-        decision = lab.decide(pod(f"p{number}", cpu=str(cpu)))
+        decision = lab.schedule_pod(pod(f"p{number}", cpu=str(cpu)))
         fits = [slot for slot, capacity in enumerate(capacities) if capacity - used[slot] >= cpu]
         assert decision.feasible == len(fits)
         if decision.node:
             slot = int(decision.node[1:])
             assert slot in fits
-            lab.state.add_pod(podinfo.build(pod(f"p{number}", cpu=str(cpu))), decision.node)
+            lab.state.add_pod(pod_info.build_pod_info(pod(f"p{number}", cpu=str(cpu))), decision.node)
             used[slot] += cpu
             placed[f"p{number}"] = (slot, cpu)
         if number in removed and placed:
@@ -239,14 +239,14 @@ def test_counts_follow_the_labels_of_namespaces() -> None:
     def wants(kind: str) -> Pod:
         return pod("wants", affinity={kind: {"requiredDuringSchedulingIgnoredDuringExecution": [near]}})
 
-    lab.state.add_pod(podinfo.build(pod("db", labels={"app": "db"})), "a")
-    assert not lab.decide(wants("podAffinity")).node
+    lab.state.add_pod(pod_info.build_pod_info(pod("db", labels={"app": "db"})), "a")
+    assert not lab.schedule_pod(wants("podAffinity")).node
     lab.state.set_namespace_labels("ns", {"team": "red"})
-    assert lab.decide(wants("podAffinity")).node == "a"
-    assert lab.decide(wants("podAntiAffinity")).node == "b"
+    assert lab.schedule_pod(wants("podAffinity")).node == "a"
+    assert lab.schedule_pod(wants("podAntiAffinity")).node == "b"
     lab.state.remove_pod("db")
-    lab.state.add_pod(podinfo.build(pod("db", labels={"app": "db"})), "b")
-    assert lab.decide(wants("podAffinity")).node == "b"
+    lab.state.add_pod(pod_info.build_pod_info(pod("db", labels={"app": "db"})), "b")
+    assert lab.schedule_pod(wants("podAffinity")).node == "b"
     lab.state.set_namespace_labels("ns", {})
-    assert not lab.decide(wants("podAffinity")).node
-    assert lab.decide(wants("podAntiAffinity")).feasible == 2
+    assert not lab.schedule_pod(wants("podAffinity")).node
+    assert lab.schedule_pod(wants("podAntiAffinity")).feasible == 2

@@ -42,8 +42,8 @@ async def popped(queue: SchedulingQueue) -> QueuedPod | None:
         return None
 
 
-def interests(refused_by: frozenset[str]) -> frozenset[str]:
-    return frozenset({"node"}) if refused_by == {"NodeAffinity"} else frozenset({"node", "pod"})
+def interests(rejected_by: frozenset[str]) -> frozenset[str]:
+    return frozenset({"node"}) if rejected_by == {"NodeAffinity"} else frozenset({"node", "pod"})
 
 
 async def test_higher_priority_first_then_the_longer_waiting(queue: SchedulingQueue, clock: Clock) -> None:
@@ -57,12 +57,12 @@ async def test_a_refused_pod_waits_for_a_change_that_its_refusers_care_about(
     queue: SchedulingQueue, clock: Clock
 ) -> None:
     queue.add(pod("p"))
-    refused_by = frozenset({"NodeAffinity"})
-    queue.unschedulable(await queue.pop(), refused_by, interests(refused_by))
-    queue.changed("pod", interests)
+    rejected_by = frozenset({"NodeAffinity"})
+    queue.add_unschedulable(await queue.pop(), rejected_by, interests(rejected_by))
+    queue.handle_change("pod", interests)
     clock.now += 5
     assert await popped(queue) is None
-    queue.changed("node", interests)
+    queue.handle_change("node", interests)
     assert await popped(queue) is None  # its backoff of one second is not over
     clock.now += 1.1
     assert (await queue.pop()).uid == "p"
@@ -71,15 +71,15 @@ async def test_a_refused_pod_waits_for_a_change_that_its_refusers_care_about(
 async def test_a_change_during_the_attempt_is_not_missed(queue: SchedulingQueue, clock: Clock) -> None:
     queue.add(pod("p"))
     queued = await queue.pop()
-    queue.changed("node", interests)
-    queue.unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
+    queue.handle_change("node", interests)
+    queue.add_unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
     clock.now += 1.1
     assert (await queue.pop()).uid == "p"
 
 
 async def test_after_five_minutes_a_refused_pod_is_tried_anyway(queue: SchedulingQueue, clock: Clock) -> None:
     queue.add(pod("p"))
-    queue.unschedulable(await queue.pop(), frozenset({"NodeAffinity"}), frozenset({"node"}))
+    queue.add_unschedulable(await queue.pop(), frozenset({"NodeAffinity"}), frozenset({"node"}))
     clock.now += UNSCHEDULABLE_SECONDS
     assert (await queue.pop()).uid == "p"
 
@@ -89,7 +89,7 @@ async def test_backoff_doubles_up_to_ten_seconds(queue: SchedulingQueue, clock: 
     waits = []
     for _ in range(6):
         queued = await queue.pop()
-        queue.failed(queued)
+        queue.retry_after_backoff(queued)
         waits.append(queued.backoff)
         clock.now += queued.backoff
     assert waits == [1, 2, 4, 8, 10, 10]
@@ -97,9 +97,9 @@ async def test_backoff_doubles_up_to_ten_seconds(queue: SchedulingQueue, clock: 
 
 async def test_a_gated_pod_waits_until_its_gates_are_gone(queue: SchedulingQueue) -> None:
     queue.add(pod("p", schedulingGates=[{"name": "g"}]))
-    queue.changed("node", interests)
+    queue.handle_change("node", interests)
     assert await popped(queue) is None
-    assert queue.pending()["gated"] == 1
+    assert queue.count_pending()["gated"] == 1
     queue.add(pod("p"))
     assert (await queue.pop()).uid == "p"
 
@@ -115,7 +115,7 @@ async def test_an_update_during_the_attempt_is_not_missed(queue: SchedulingQueue
     queue.add(pod("p", nodeSelector={"disk": "ssd"}))
     queued = await queue.pop()
     queue.update(pod("p", nodeSelector={"disk": "hdd"}))
-    queue.unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
+    queue.add_unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
     clock.now += 1.1
     assert (await queue.pop()).pod.spec.node_selector == {"disk": "hdd"}
 
@@ -125,13 +125,13 @@ async def test_an_update_of_the_status_brings_nothing_back(queue: SchedulingQueu
     queue.add(pod("p"))
     queued = await queue.pop()
     queue.update(pod("p"))
-    queue.unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
+    queue.add_unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
     clock.now += 100
     assert await popped(queue) is None
 
 
 async def test_an_update_of_a_pod_that_does_not_wait_adds_none(queue: SchedulingQueue) -> None:
     queue.add(pod("p"))
-    queue.done(await queue.pop())
+    queue.mark_scheduled(await queue.pop())
     queue.update(pod("p", nodeSelector={"disk": "hdd"}))
     assert len(queue) == 0

@@ -10,7 +10,7 @@ from aiohttp import web
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.scheduler import queue
-from kprov.kube.scheduler.events import Sources, connect
+from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
 from kprov.kube.scheduler.profile import default_plugins
 from kprov.kube.scheduler.scheduler import Scheduler
 from tests.unit.kube.controller_manager.conftest import ApiServer, Refused, reply
@@ -48,7 +48,9 @@ async def server() -> AsyncIterator[BindingServer]:
 
 
 @pytest.fixture
-async def sources(server: BindingServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sources]:
+async def sources(
+    server: BindingServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SchedulerInformers]:
     """Those of a scheduler that runs."""
     monkeypatch.setattr(queue, "INITIAL_BACKOFF", 0.01)
     for name, disk in (("a", "ssd"), ("b", "hdd")):
@@ -59,10 +61,10 @@ async def sources(server: BindingServer, monkeypatch: pytest.MonkeyPatch) -> Asy
         )
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
         informers = InformerFactory(client)
-        sources = Sources(informers)
-        plugins = default_plugins(sources.default_selector, sources.claim)
+        sources = SchedulerInformers(informers)
+        plugins = default_plugins(sources.get_default_selector, sources.get_claim)
         made = Scheduler(client, plugins, EventRecorder(client, component="default-scheduler"))
-        connect(made, sources)
+        add_event_handlers(made, sources)
         stop = asyncio.Event()
         tasks = [asyncio.create_task(informers.run(stop))]
         await asyncio.wait_for(informers.wait_for_sync(), 5)
@@ -74,7 +76,7 @@ async def sources(server: BindingServer, monkeypatch: pytest.MonkeyPatch) -> Asy
 
 
 async def test_a_pod_that_changes_while_it_is_bound_is_decided_on_anew(
-    server: BindingServer, sources: Sources
+    server: BindingServer, sources: SchedulerInformers
 ) -> None:
     """Its binding fails: the next decision sees the pod as it is now, without waiting for anything else."""
     spec: dict[str, Any] = {

@@ -33,14 +33,14 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Present:
-    """A table of the kernel. `timeouts`: seconds, of sets that have one. `elements` as in nftables.Tables."""
+class KernelTable:
+    """A table of the kernel. `timeouts`: seconds, of sets that have one. `elements` as in Tables."""
 
     layout: Layout
     timeouts: Mapping[str, int] = field(default_factory=dict)
     elements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def fits(self, wanted: Layout) -> bool:
+    def is_compatible_with(self, wanted: Layout) -> bool:
         """Whether nothing here has a name of `wanted` and another form, which the kernel cannot change."""
         mine = self.layout
         return all(
@@ -48,12 +48,12 @@ class Present:
         ) and all(mine.chains.get(name, hook) == hook for name, hook in wanted.chains.items())
 
 
-def parse_table(document: Mapping[str, Any]) -> Present:
+def parse_table(document: Mapping[str, Any]) -> KernelTable:
     """Of `nft --json --terse list table`: everything but elements."""
     containers: dict[str, Container] = {}
     chains: dict[str, Hook | None] = {}
     timeouts: dict[str, int] = {}
-    for kind, entry in _entries(document):
+    for kind, entry in _iterate_entries(document):
         if kind in {"set", "map"}:
             types = entry["type"]
             containers[entry["name"]] = Container(kind, tuple([types] if isinstance(types, str) else types))
@@ -62,38 +62,38 @@ def parse_table(document: Mapping[str, Any]) -> Present:
         elif kind == "chain":
             hook = Hook(entry["type"], entry["hook"], entry["prio"]) if "hook" in entry else None
             chains[entry["name"]] = hook
-    return Present(Layout(containers, chains), timeouts)
+    return KernelTable(Layout(containers, chains), timeouts)
 
 
 def parse_elements(document: Mapping[str, Any]) -> dict[str, str]:
     """Of `nft --json list set` or `list map`: key > value, "" in a set, in the text of a transaction."""
     found: dict[str, str] = {}
-    for kind, entry in _entries(document):
+    for kind, entry in _iterate_entries(document):
         for element in entry.get("elem", ()) if kind in {"set", "map"} else ():
             key, value = element if kind == "map" else (element, None)
-            found[_key_text(key)] = _verdict_text(value) if kind == "map" else ""
+            found[_render_key(key)] = _render_verdict(value) if kind == "map" else ""
     return found
 
 
-def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _iterate_entries(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for item in document["nftables"]:
         yield from item.items()
 
 
-def _key_text(key: Any) -> str:
+def _render_key(key: Any) -> str:
     if isinstance(key, dict):
         if "elem" in key:  # with a comment, a timeout or a counter
-            return _key_text(key["elem"]["val"])
+            return _render_key(key["elem"]["val"])
         if "concat" in key:
-            return " . ".join(map(_key_text, key["concat"]))
+            return " . ".join(map(_render_key, key["concat"]))
         if "prefix" in key:
             return f"{key['prefix']['addr']}/{key['prefix']['len']}"
         if "range" in key:
-            return "-".join(map(_key_text, key["range"]))
+            return "-".join(map(_render_key, key["range"]))
     return str(key)
 
 
-def _verdict_text(verdict: Any) -> str:
+def _render_verdict(verdict: Any) -> str:
     """{"goto": {"target": "x"}} is "goto x", {"drop": null} is "drop"."""
     if not isinstance(verdict, dict):
         return str(verdict)
@@ -101,6 +101,6 @@ def _verdict_text(verdict: Any) -> str:
     return f"{name} {more['target']}" if more else name
 
 
-def foreign(names: Iterable[str], *known: Iterable[str]) -> list[str]:
+def list_unknown(names: Iterable[str], *known: Iterable[str]) -> list[str]:
     """Those of the names that stand nowhere among the known ones, in order."""
     return sorted(set(names).difference(*known))

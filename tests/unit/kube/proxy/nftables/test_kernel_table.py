@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from kprov.kube.component_helpers import process
-from kprov.kube.proxy import base, kernel, proxier
+from kprov.kube.proxy import kernel, proxier
+from kprov.kube.proxy.nftables import base_table
 from kprov.kube.proxy.proxier import Proxier
-from tests.unit.kube.proxy.test_rules import SETTINGS, endpoint, service, slice_of, state_of
+from tests.unit.kube.proxy.nftables.test_service_rules import SETTINGS, endpoint, service, slice_of, state_of
 
 NODE = "10.70.0.11"
 TABLE = ("ip", "kube-proxy")
@@ -82,8 +83,8 @@ def start() -> Starter:
     async def run(subject: Any, *ips: str) -> Proxier:
         state = state_of(subject, slice_of(*(endpoint(ip) for ip in ips)))
         made = Proxier(state, node_port_addresses=[], sync_period=30, min_sync_period=0)
-        made.mark("shop/web")
-        made.node_changed((NODE,), "")
+        made.mark_changed("shop/web")
+        made.set_node((NODE,), "")
         await made.sync()
         return made
 
@@ -112,13 +113,13 @@ async def test_clients_survive_the_periodic_comparison(
 ) -> None:
     running = await start(sticky(), "10.1.0.1", "10.1.0.2")
     affinity, rules = add_client(namespace), namespace.rules()
-    namespace.nft(f"flush set ip kube-proxy {base.CLUSTER_IPS}\nflush chain ip kube-proxy services\n")
+    namespace.nft(f"flush set ip kube-proxy {base_table.CLUSTER_IPS}\nflush chain ip kube-proxy services\n")
     monkeypatch.setattr(proxier, "_FULL_EVERY", -1.0)
-    await running.check()
+    await running.check_kernel_table()
     await running.sync()
     assert namespace.clients(affinity) == ["192.0.2.7"]
     assert namespace.rules() == rules
-    assert namespace.listed("set", *TABLE, base.CLUSTER_IPS)[1]["set"]["elem"] == ["10.233.0.10"]
+    assert namespace.listed("set", *TABLE, base_table.CLUSTER_IPS)[1]["set"]["elem"] == ["10.233.0.10"]
 
 
 async def test_what_went_meanwhile_is_removed_and_what_came_is_added(
@@ -131,7 +132,7 @@ async def test_what_went_meanwhile_is_removed_and_what_came_is_added(
     await running.sync()
     assert namespace.clients(affinity) == ["192.0.2.7"]
     assert not {name for name in namespace.names("set") | namespace.names("chain") if "10.1.0.2" in name}
-    (ports,) = namespace.listed("map", *TABLE, base.SERVICE_NODEPORTS)[1]["map"]["elem"]
+    (ports,) = namespace.listed("map", *TABLE, base_table.SERVICE_NODEPORTS)[1]["map"]["elem"]
     assert ports[0] == {"concat": ["tcp", 30090]}
 
 
@@ -154,8 +155,8 @@ add element ip kube-proxy service-ips { 192.0.2.2 . udp . 53 : goto alien-chain,
     running = await start(sticky(), "10.1.0.1")
     await running.sync()
     assert ([namespace.names(kind) for kind in ("set", "map", "chain")], namespace.rules()) == clean
-    assert namespace.listed("set", *TABLE, base.CLUSTER_IPS)[1]["set"]["elem"] == ["10.233.0.10"]
-    assert len(namespace.listed("map", *TABLE, base.SERVICE_IPS)[1]["map"]["elem"]) == 1
+    assert namespace.listed("set", *TABLE, base_table.CLUSTER_IPS)[1]["set"]["elem"] == ["10.233.0.10"]
+    assert len(namespace.listed("map", *TABLE, base_table.SERVICE_IPS)[1]["map"]["elem"]) == 1
 
 
 async def test_another_timeout_makes_the_set_anew(namespace: Namespace, start: Starter) -> None:
@@ -188,10 +189,10 @@ async def test_whatever_was_there_the_table_is_the_wanted_one_after_a_start(
 
 async def test_the_layout_is_what_the_kernel_lists(namespace: Namespace, start: Starter) -> None:
     await start(None)
-    wanted = base.layout(SETTINGS)
+    wanted = base_table.make_layout(SETTINGS)
     present = await kernel.read_table("ip", wanted.containers)
     assert present is not None
     assert present.layout == wanted
     assert present.elements == {
-        name: {NODE: ""} if name == base.NODEPORT_IPS else {} for name in wanted.containers
+        name: {NODE: ""} if name == base_table.NODEPORT_IPS else {} for name in wanted.containers
     }

@@ -12,7 +12,7 @@ import orjson
 from kprov.kube.api.core import Secret, ServiceAccount
 from kprov.kube.client import ApiError
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 TYPE: Final = "kubernetes.io/service-account-token"
 _ANNOTATION: Final = "kubernetes.io/service-account."

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from kprov.kube.api.core import ConfigMap, Namespace
 from kprov.kube.client import ApiError
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 CONFIG_MAP: Final = "kube-root-ca.crt"
 _DESCRIPTION: Final = (

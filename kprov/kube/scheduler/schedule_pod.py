@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import Cycle, Diagnosis, Plugin, run_filters, run_scores
-from kprov.kube.scheduler.podinfo import PodInfo
+from kprov.kube.scheduler.framework import CycleState, Diagnosis, Plugin, run_filters, run_scores
+from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ScheduleResult:
     """The node's name, or "" and why."""
 
     node: str
@@ -21,16 +21,18 @@ class Decision:
     diagnosis: Diagnosis
 
 
-def decide(info: PodInfo, state: ClusterState, plugins: list[Plugin], rng: random.Random) -> Decision:
+def schedule_pod(
+    info: PodInfo, state: ClusterState, plugins: list[Plugin], rng: random.Random
+) -> ScheduleResult:
     """Where the pod goes; among the best nodes one by chance, so that equals fill evenly."""
-    cycle = Cycle(info, state)
+    cycle = CycleState(info, state)
     feasible, diagnosis = run_filters(plugins, cycle)
     slots = np.flatnonzero(feasible)
     if not slots.size:
-        return Decision("", 0, diagnosis)
+        return ScheduleResult("", 0, diagnosis)
     if slots.size > 1:
         scores = run_scores(plugins, cycle, feasible)[slots]
         slots = slots[scores == scores.max()]
     node = state.nodes[int(slots[rng.randrange(slots.size)])]
     assert node is not None
-    return Decision(node.metadata.name, int(feasible.sum()), diagnosis)
+    return ScheduleResult(node.metadata.name, int(feasible.sum()), diagnosis)

@@ -6,8 +6,8 @@ the other.
 
 from dataclasses import dataclass
 
-from kprov.kube.proxy.nftables import TABLE
-from kprov.kube.proxy.present import Container, Hook, Layout
+from kprov.kube.proxy.nftables.kernel_table import Container, Hook, Layout
+from kprov.kube.proxy.nftables.transactions import TABLE
 
 CLUSTER_IPS = "cluster-ips"
 SERVICE_IPS = "service-ips"
@@ -47,8 +47,8 @@ class Settings:
         return f"meta mark set meta mark or {self.masquerade_mark:#x}"
 
 
-def layout(settings: Settings) -> Layout:
-    """The form of what `render` makes: what the kernel lists afterwards."""
+def make_layout(settings: Settings) -> Layout:
+    """The form of what `render_base_table` makes: what the kernel lists afterwards."""
     address = settings.address_type
     socket = (address, "inet_proto", "inet_service")
     port = socket[1:]
@@ -83,7 +83,7 @@ def layout(settings: Settings) -> Layout:
     )
 
 
-def render(settings: Settings) -> str:
+def render_base_table(settings: Settings) -> str:
     """Lines of `nft -f -` for a table without rules; containers and chains may exist already."""
     ip = settings.ip
     address = settings.address_type

@@ -4,12 +4,12 @@ import msgspec
 
 from kprov.kube.api.core import Service
 from kprov.kube.api.discovery import EndpointSlice
-from kprov.kube.proxy import base, nftables
-from kprov.kube.proxy.nftables import Tables
+from kprov.kube.proxy.nftables import base_table, transactions
+from kprov.kube.proxy.nftables.transactions import Tables
 from kprov.kube.proxy.state import State
 
 GOLDEN = Path(__file__).parent / "golden"
-SETTINGS = base.Settings(cluster_cidr="10.233.64.0/18")
+SETTINGS = base_table.Settings(cluster_cidr="10.233.64.0/18")
 
 
 def service(**spec: object) -> Service:
@@ -58,7 +58,7 @@ def tables_of(subject: Service, *slices: EndpointSlice) -> Tables:
 
 
 def golden(name: str, tables: Tables) -> None:
-    text = nftables.replace("ip", base.render(SETTINGS), tables).text
+    text = transactions.render_replacement("ip", base_table.render_base_table(SETTINGS), tables).text
     assert text == (GOLDEN / f"{name}.nft").read_text()
 
 
@@ -84,16 +84,16 @@ def test_node_port_with_policy_local_and_affinity() -> None:
 
 def test_a_service_without_endpoints_is_refused() -> None:
     tables = tables_of(service(type="NodePort", nodePort=30080))
-    assert tables.elements[base.NO_ENDPOINT_SERVICES] == {"10.233.0.10 . tcp . 80": "goto reject-chain"}
-    assert tables.elements[base.NO_ENDPOINT_NODEPORTS] == {"tcp . 30080": "goto reject-chain"}
-    assert base.SERVICE_IPS not in tables.elements
+    assert tables.elements[base_table.NO_ENDPOINT_SERVICES] == {"10.233.0.10 . tcp . 80": "goto reject-chain"}
+    assert tables.elements[base_table.NO_ENDPOINT_NODEPORTS] == {"tcp . 30080": "goto reject-chain"}
+    assert base_table.SERVICE_IPS not in tables.elements
     assert tables.chains == {}
 
 
 def test_policy_local_without_local_endpoint_drops_and_still_serves_the_node_itself() -> None:
     subject = service(type="NodePort", nodePort=30080, externalTrafficPolicy="Local")
     tables = tables_of(subject, slice_of(endpoint("10.233.65.2", "n2")))
-    assert tables.elements[base.NO_ENDPOINT_NODEPORTS] == {"tcp . 30080": "drop"}
+    assert tables.elements[base_table.NO_ENDPOINT_NODEPORTS] == {"tcp . 30080": "drop"}
     external = next(rules for name, rules in tables.chains.items() if name.startswith("external-"))
     assert any(rule.startswith("fib saddr type local goto service-") for rule in external)
 
@@ -117,22 +117,22 @@ def test_zone_hints_keep_traffic_in_the_zone_when_all_have_them() -> None:
 
 
 def test_headless_and_external_name_services_have_no_rules() -> None:
-    assert tables_of(service(clusterIP="None")).elements.keys() == {base.NODEPORT_IPS}
-    assert tables_of(service(type="ExternalName", clusterIP="")).elements.keys() == {base.NODEPORT_IPS}
+    assert tables_of(service(clusterIP="None")).elements.keys() == {base_table.NODEPORT_IPS}
+    assert tables_of(service(type="ExternalName", clusterIP="")).elements.keys() == {base_table.NODEPORT_IPS}
 
 
 def test_only_what_changed_is_written() -> None:
     before = tables_of(service(), slice_of(endpoint("10.1.0.1")))
     after = tables_of(service(), slice_of(endpoint("10.1.0.1"), endpoint("10.1.0.2")))
-    assert nftables.difference("ip", before, before).text == ""
-    text = nftables.difference("ip", before, after).text
+    assert transactions.render_difference("ip", before, before).text == ""
+    text = transactions.render_difference("ip", before, after).text
     assert "element" not in text
     assert text.count("add rule") == 1
 
 
 def test_the_chains_of_a_deleted_service_are_emptied_first_and_deleted_later() -> None:
     before = tables_of(service(), slice_of(endpoint("10.1.0.1")))
-    transaction = nftables.difference("ip", before, Tables())
+    transaction = transactions.render_difference("ip", before, Tables())
     (chain,) = transaction.stale_chains
     assert f"flush chain ip kube-proxy {chain}" in transaction.text
     assert "delete element ip kube-proxy service-ips { 10.233.0.10 . tcp . 80 }" in transaction.text

@@ -7,7 +7,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from kprov.kube.proxy.present import Container, Layout, Present, foreign
+from kprov.kube.proxy.nftables.kernel_table import Container, KernelTable, Layout, list_unknown
 
 TABLE = "kube-proxy"
 
@@ -49,18 +49,20 @@ class Transaction:
     stale_chains: frozenset[str] = frozenset()
 
 
-def replace(family: str, base: str, desired: Tables) -> Transaction:
+def render_replacement(family: str, base: str, desired: Tables) -> Transaction:
     """Put the whole table in place of whatever is there; `base` makes containers and base chains.
 
     Session affinity of clients is lost.
     """
     where = f"{family} {TABLE}"
     lines = [f"add table {where}", f"delete table {where}", base.rstrip("\n")]
-    lines += _write(where, Tables(), desired)
+    lines += _render_changes(where, Tables(), desired)
     return Transaction("\n".join(lines) + "\n")
 
 
-def take_over(family: str, base: str, layout: Layout, present: Present, desired: Tables) -> Transaction:
+def render_takeover(
+    family: str, base: str, layout: Layout, present: KernelTable, desired: Tables
+) -> Transaction:
     """From the kernel's table to the desired one, whoever wrote it; `layout` is the form of `base`.
 
     Rules are written anew, elements where they differ. Affinity sets that stay keep their clients. What is
@@ -68,7 +70,7 @@ def take_over(family: str, base: str, layout: Layout, present: Present, desired:
     """
     where = f"{family} {TABLE}"
     chains, containers = present.layout.chains, present.layout.containers
-    form = Container("set", (_address_type(family),))
+    form = Container("set", (_get_address_type(family),))
     kept = Tables(
         elements={name: dict(entries) for name, entries in present.elements.items()},
         # A set of another form has no timeout that is wanted: it is made anew.
@@ -78,19 +80,19 @@ def take_over(family: str, base: str, layout: Layout, present: Present, desired:
         },
     )
     lines = [f"add table {where}", *(f"flush chain {where} {name}" for name in sorted(chains))]
-    lines += [base.rstrip("\n"), *_write(where, kept, desired)]
+    lines += [base.rstrip("\n"), *_render_changes(where, kept, desired)]
     lines += [
         f"delete {containers[name].kind} {where} {name}"
-        for name in foreign(containers, layout.containers, desired.affinity)
+        for name in list_unknown(containers, layout.containers, desired.affinity)
     ]
-    stale = foreign(chains, layout.chains, desired.chains)
+    stale = list_unknown(chains, layout.chains, desired.chains)
     return Transaction("\n".join(lines) + "\n", frozenset(stale))
 
 
-def difference(family: str, present: Tables, desired: Tables) -> Transaction:
+def render_difference(family: str, present: Tables, desired: Tables) -> Transaction:
     """From `present` to `desired`; empty text when they are the same."""
     where = f"{family} {TABLE}"
-    lines = _write(where, present, desired)
+    lines = _render_changes(where, present, desired)
     stale = frozenset(present.chains.keys() - desired.chains.keys())
     lines += [f"flush chain {where} {name}" for name in sorted(stale)]
     lines += [
@@ -99,13 +101,13 @@ def difference(family: str, present: Tables, desired: Tables) -> Transaction:
     return Transaction("\n".join(lines) + "\n" if lines else "", stale)
 
 
-def delete_chains(family: str, names: Iterable[str]) -> str:
+def render_chain_deletion(family: str, names: Iterable[str]) -> str:
     return "".join(f"delete chain {family} {TABLE} {name}\n" for name in sorted(names))
 
 
-def _write(where: str, present: Tables, desired: Tables) -> list[str]:
+def _render_changes(where: str, present: Tables, desired: Tables) -> list[str]:
     """Chains before what leads to them, old elements out before new ones of the same key."""
-    kind = _address_type(where.partition(" ")[0])
+    kind = _get_address_type(where.partition(" ")[0])
     lines = []
     for name, seconds in sorted(desired.affinity.items()):
         if present.affinity.get(name) != seconds:
@@ -145,5 +147,5 @@ def _write(where: str, present: Tables, desired: Tables) -> list[str]:
     return lines
 
 
-def _address_type(family: str) -> str:
+def _get_address_type(family: str) -> str:
     return "ipv6_addr" if family == "ip6" else "ipv4_addr"

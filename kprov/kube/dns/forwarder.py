@@ -18,7 +18,7 @@ _TRY_SECONDS = 2.0
 _TRIES = 2
 
 
-class _Datagram(asyncio.DatagramProtocol):
+class _UdpQuery(asyncio.DatagramProtocol):
     def __init__(self, want: int) -> None:
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._want = want
@@ -49,7 +49,7 @@ class Forwarder:
         self._cache: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
         self._pending: dict[bytes, asyncio.Task[bytes]] = {}
 
-    async def ask(self, data: bytes, *, tcp: bool = False) -> bytes:
+    async def forward(self, data: bytes, *, tcp: bool = False) -> bytes:
         """The answer to a whole question message, with its id. Raises OSError when no server answers."""
         key = data[2:] + (b"t" if tcp else b"u")
         kept = self._cache.get(key)
@@ -58,40 +58,42 @@ class Forwarder:
             return data[:2] + kept[1][2:]
         task = self._pending.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._resolve(key, data, tcp=tcp), name="upstream")
+            task = asyncio.get_running_loop().create_task(
+                self._query_servers(key, data, tcp=tcp), name="upstream"
+            )
             self._pending[key] = task
-            task.add_done_callback(lambda done: self._finished(key, done))
+            task.add_done_callback(lambda done: self._handle_done(key, done))
         answer = await asyncio.shield(task)
         return data[:2] + answer[2:]
 
-    def _finished(self, key: bytes, task: asyncio.Task[bytes]) -> None:
+    def _handle_done(self, key: bytes, task: asyncio.Task[bytes]) -> None:
         self._pending.pop(key, None)
         if not task.cancelled():
             task.exception()
 
-    async def _resolve(self, key: bytes, data: bytes, *, tcp: bool) -> bytes:
+    async def _query_servers(self, key: bytes, data: bytes, *, tcp: bool) -> bytes:
         now = time.monotonic()
         order = sorted(self.servers, key=lambda server: self._bad_until.get(server, 0) > now)
         failure: Exception = OSError("no upstream server is configured")
         for server in order * _TRIES:
             try:
                 async with asyncio.timeout(_TRY_SECONDS):
-                    answer = await (self._tcp(server, data) if tcp else self._udp(server, data))
+                    answer = await (self._query_tcp(server, data) if tcp else self._query_udp(server, data))
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 if not tcp:
                     self._bad_until[server] = time.monotonic() + 10
                 failure = error
                 continue
             self._bad_until.pop(server, None)
-            self._keep(key, answer)
+            self._cache_response(key, answer)
             return answer
         raise OSError(f"no answer from {', '.join(self.servers) or 'any server'}: {failure or 'timed out'}")
 
-    async def _udp(self, server: str, data: bytes) -> bytes:
+    async def _query_udp(self, server: str, data: bytes) -> bytes:
         identifier = random.getrandbits(16)
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_datagram_endpoint(
-            lambda: _Datagram(identifier), remote_addr=(server, self._port)
+            lambda: _UdpQuery(identifier), remote_addr=(server, self._port)
         )
         try:
             transport.sendto(struct.pack("!H", identifier) + data[2:])
@@ -99,7 +101,7 @@ class Forwarder:
         finally:
             transport.close()
 
-    async def _tcp(self, server: str, data: bytes) -> bytes:
+    async def _query_tcp(self, server: str, data: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(server, self._port)
         try:
             writer.write(struct.pack("!H", len(data)) + data)
@@ -109,15 +111,15 @@ class Forwarder:
         finally:
             writer.close()
 
-    def _keep(self, key: bytes, answer: bytes) -> None:
-        seconds = keep_seconds(answer)
+    def _cache_response(self, key: bytes, answer: bytes) -> None:
+        seconds = get_cache_seconds(answer)
         if seconds > 0:
             self._cache[key] = (time.monotonic() + seconds, answer)
             while len(self._cache) > _CACHE_ENTRIES:
                 self._cache.popitem(last=False)
 
 
-def keep_seconds(answer: bytes) -> float:
+def get_cache_seconds(answer: bytes) -> float:
     """How long an answer may be given again: its smallest TTL, at most 30 s; names that are not, 5 s."""
     try:
         record = dnslib.DNSRecord.parse(answer)

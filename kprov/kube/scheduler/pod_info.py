@@ -73,10 +73,10 @@ class PodInfo:
         return self.pod.spec.priority or 0
 
 
-def build(pod: Pod) -> PodInfo:
+def build_pod_info(pod: Pod) -> PodInfo:
     """The pod's sums, as upstream's resourcehelper.PodRequests and framework.NewPodInfo have them."""
-    requests, extended = _requests(pod, nonzero=False)
-    nonzero, _ = _requests(pod, nonzero=True)
+    requests, extended = _sum_requests(pod, nonzero=False)
+    nonzero, _ = _sum_requests(pod, nonzero=True)
     requests[PODS] = 1
     ports = frozenset(
         (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
@@ -96,20 +96,24 @@ def build(pod: Pod) -> PodInfo:
         extended=extended,
         nonzero=nonzero,
         host_ports=ports,
-        affinity=tuple(_term(t, pod) for t in near.required_during_scheduling_ignored_during_execution)
+        affinity=tuple(
+            _build_affinity_term(t, pod) for t in near.required_during_scheduling_ignored_during_execution
+        )
         if near
         else (),
-        anti_affinity=tuple(_term(t, pod) for t in far.required_during_scheduling_ignored_during_execution)
+        anti_affinity=tuple(
+            _build_affinity_term(t, pod) for t in far.required_during_scheduling_ignored_during_execution
+        )
         if far
         else (),
         preferred_affinity=tuple(
-            _term(t.pod_affinity_term, pod, t.weight)
+            _build_affinity_term(t.pod_affinity_term, pod, t.weight)
             for t in near.preferred_during_scheduling_ignored_during_execution
         )
         if near
         else (),
         preferred_anti_affinity=tuple(
-            _term(t.pod_affinity_term, pod, t.weight)
+            _build_affinity_term(t.pod_affinity_term, pod, t.weight)
             for t in far.preferred_during_scheduling_ignored_during_execution
         )
         if far
@@ -117,14 +121,14 @@ def build(pod: Pod) -> PodInfo:
     )
 
 
-def _term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> AffinityTerm:
+def _build_affinity_term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> AffinityTerm:
     """Without namespaces and namespaceSelector a term speaks of the pod's own namespace."""
     own = (
         frozenset({pod.metadata.namespace})
         if not term.namespaces and term.namespace_selector is None
         else frozenset()
     )
-    selector = selector_of(term.label_selector)
+    selector = to_label_selector(term.label_selector)
     extra = [
         f"{key} in ({pod.metadata.labels[key]})"
         for key in term.match_label_keys
@@ -141,48 +145,50 @@ def _term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> AffinityTerm:
         topology_key=term.topology_key,
         selector=selector,
         namespaces=own | frozenset(term.namespaces),
-        namespace_selector=None if term.namespace_selector is None else selector_of(term.namespace_selector),
+        namespace_selector=None
+        if term.namespace_selector is None
+        else to_label_selector(term.namespace_selector),
         weight=weight,
     )
 
 
-def selector_of(selector: object) -> LabelSelector:
+def to_label_selector(selector: object) -> LabelSelector:
     """A typed metav1.LabelSelector as a matcher; None matches nothing, an empty one everything."""
     import msgspec
 
     return LabelSelector.from_object(None if selector is None else msgspec.to_builtins(selector))
 
 
-def _requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
+def _sum_requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
     """Sum of the containers and sidecars, or the largest init container with the sidecars before it."""
     total: dict[str, int] = {}
     for container in pod.spec.containers:
-        _add(total, _container(container, nonzero=nonzero))
+        _add_amounts(total, _get_container_requests(container, nonzero=nonzero))
     sidecars: dict[str, int] = {}
     largest: dict[str, int] = {}
     for container in pod.spec.init_containers:
-        asked = _container(container, nonzero=nonzero)
+        asked = _get_container_requests(container, nonzero=nonzero)
         if container.restart_policy == "Always":
-            _add(sidecars, asked)
-            _add(total, asked)
+            _add_amounts(sidecars, asked)
+            _add_amounts(total, asked)
             peak = sidecars
         else:
             peak = dict(asked)
-            _add(peak, sidecars)
+            _add_amounts(peak, sidecars)
         for name, needed in peak.items():
             largest[name] = max(largest.get(name, 0), needed)
     for name, peak_amount in largest.items():
         total[name] = max(total.get(name, 0), peak_amount)
     if pod.spec.resources is not None:
         total |= {name: amount(name, asked) for name, asked in pod.spec.resources.requests.items()}
-    _add(total, {name: amount(name, value) for name, value in pod.spec.overhead.items()})
+    _add_amounts(total, {name: amount(name, value) for name, value in pod.spec.overhead.items()})
     row = np.zeros(len(COLUMNS), dtype=np.int64)
     for name, column in COLUMNS.items():
         row[column] = total.pop(name, 0)
     return row, {name: value for name, value in total.items() if value}
 
 
-def _container(container: Container, *, nonzero: bool) -> dict[str, int]:
+def _get_container_requests(container: Container, *, nonzero: bool) -> dict[str, int]:
     asked = {name: amount(name, value) for name, value in container.resources.requests.items()}
     if nonzero:
         asked.setdefault("cpu", DEFAULT_MILLI_CPU)
@@ -190,7 +196,7 @@ def _container(container: Container, *, nonzero: bool) -> dict[str, int]:
     return asked
 
 
-def _add(total: dict[str, int], more: dict[str, int]) -> None:
+def _add_amounts(total: dict[str, int], more: dict[str, int]) -> None:
     for name, value in more.items():
         total[name] = total.get(name, 0) + value
 
@@ -202,7 +208,7 @@ def amount(name: str, value: str | float) -> int:
     return quantity.milli_value if name == "cpu" else quantity.value
 
 
-def amounts(resources: ResourceList) -> tuple[Amounts, dict[str, int]]:
+def parse_amounts(resources: ResourceList) -> tuple[Amounts, dict[str, int]]:
     """A node's allocatable: the columns and the extended resources."""
     row = np.zeros(len(COLUMNS), dtype=np.int64)
     extended: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 from kprov.kube.api.core import Namespace, ServiceAccount
 from kprov.kube.client import ApiError
-from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 
 class ServiceAccountController(Controller):
