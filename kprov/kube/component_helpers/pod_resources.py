@@ -28,7 +28,23 @@ def compute_pod_resources(pod: Object, part: str, *, use_status: bool = True) ->
     use_status: count what the pod still has although a resize took it away.
     """
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
-    states = _Statuses(status) if use_status else _Statuses({})
+    states = _Statuses(status if use_status else {})
+    total = _sum_containers(spec, part, states)
+    for name, amount in _pod_level(spec, status, part, states).items():
+        total[name] = amount
+    for name, amount in parse_amounts(spec.get("overhead")).items():
+        if part == "requests" or (name in total and not total[name].is_zero):
+            add_amounts(total, {name: amount})
+    return total
+
+
+def sum_container_resources(spec: Object, part: str) -> Amounts:
+    """What the containers of a spec need together, without pod level and overhead."""
+    return _sum_containers(spec, part, _Statuses({}))
+
+
+def _sum_containers(spec: Object, part: str, states: _Statuses) -> Amounts:
+    """Running containers and sidecars together, or the largest step of the start, whichever is larger."""
     total: Amounts = {}
     for container in spec.get("containers") or ():
         add_amounts(total, states.container_amounts(container, part))
@@ -45,11 +61,6 @@ def compute_pod_resources(pod: Object, part: str, *, use_status: bool = True) ->
             add_amounts(beside, sidecars)
             raise_amounts(largest, beside)
     raise_amounts(total, largest)
-    for name, amount in _pod_level(spec, status, part, states).items():
-        total[name] = amount
-    for name, amount in parse_amounts(spec.get("overhead")).items():
-        if part == "requests" or (name in total and not total[name].is_zero):
-            add_amounts(total, {name: amount})
     return total
 
 

@@ -7,15 +7,12 @@ Source: upstream pkg/apis/core/validation/validation.go
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
 
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items, parse_nanos
 from kprov.kube.apiserver.registry.podspec.resources import HUGE, validate_pod_resources
+from kprov.kube.component_helpers.pod_resources import sum_container_resources
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.quantity import Quantity
-
-Part = Literal["requests", "limits"]
 
 
 def validate_pod_level_resources(spec: JsonObject, claims: Collection[str], path: str) -> Errors:
@@ -46,33 +43,3 @@ def _fits(spec: JsonObject, resources: JsonObject, path: str) -> Errors:
             if name in limits and parse_nanos(amount) > parse_nanos(limits[name]):
                 text = f"must be less than or equal to pod limits of {limits[name]}"
                 yield field.invalid(f"{where}[{name}].limits", amount, text)
-
-
-def sum_container_resources(spec: JsonObject, part: Part) -> dict[str, Quantity]:
-    """What the containers need together: running ones and sidecars at once, or the largest start-up step."""
-    total: dict[str, Quantity] = {}
-    for container in spec.get("containers") or ():
-        _add(total, _parse_amounts(container, part))
-    sidecars: dict[str, Quantity] = {}
-    largest: dict[str, Quantity] = {}
-    for container in spec.get("initContainers") or ():
-        amounts = _parse_amounts(container, part)
-        if container.get("restartPolicy") == "Always":
-            _add(total, amounts)
-            _add(sidecars, amounts)
-            amounts = dict(sidecars)
-        else:
-            _add(amounts, sidecars)
-        for name, amount in amounts.items():
-            largest[name] = max(largest.get(name, amount), amount)
-    return total | {name: max(total.get(name, amount), amount) for name, amount in largest.items()}
-
-
-def _parse_amounts(container: JsonObject, part: Part) -> dict[str, Quantity]:
-    amounts = (container.get("resources") or {}).get(part) or {}
-    return {name: Quantity.parse(str(amount)) for name, amount in amounts.items()}
-
-
-def _add(total: dict[str, Quantity], amounts: dict[str, Quantity]) -> None:
-    for name, amount in amounts.items():
-        total[name] = total[name] + amount if name in total else amount

@@ -6,8 +6,8 @@ pkg/registry/core/pod/strategy.go (mutatePodAffinity).
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.registry.podspec.pod_resources import sum_container_resources
 from kprov.kube.apiserver.registry.podspec.resources import HUGE
+from kprov.kube.component_helpers.pod_resources import sum_container_resources
 from kprov.kube.machinery.json_object import JsonObject
 
 _POD_LEVEL = {"cpu", "memory"}
