@@ -52,7 +52,8 @@ def _differences(place: str, theirs: Any, ours: Any) -> Iterator[tuple[str, Any,
 
 def _is_same_kind(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
     """A Status beside an object is one difference."""
-    return "Status" not in {theirs.get("kind"), ours.get("kind")} or theirs.get("kind") == ours.get("kind")
+    kinds = theirs.get("kind"), ours.get("kind")
+    return "Status" not in kinds or kinds[0] == kinds[1]
 
 
 def _shorten(value: Any) -> str:

@@ -28,8 +28,18 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _TEXTS: Final = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UID"),
     (re.compile(r"\bgen-[bcdfghjklmnpqrstvwxz2456789]{5}\b"), "gen-RANDOM"),
-    (re.compile(r"127\.0\.0\.1:\d+"), "SERVER"),
+    (re.compile(r"\b(127\.0\.0\.1|192\.0\.2\.1):\d+"), "SERVER"),
+    (re.compile(r"\b10\.96\.0\.\d+"), "ALLOCATED"),
+    (re.compile(r"X509SHA256=\w+"), "X509SHA256=FINGERPRINT"),
+    # The difference of two objects, as Go prints it.
+    (re.compile(r"\n@@ .*", re.DOTALL), ""),
     (re.compile(r"\bcurrent: \d+"), "current: VERSION"),
+    (re.compile(r"\bin record \(\d+\)"), "in record (VERSION)"),
+    # The words of Go's decoder, and which of several faults it reports.
+    (
+        re.compile(r"(cannot be handled as an? \w+: )(json: |parsing time|illegal base64).*", re.DOTALL),
+        r"\1DECODER",
+    ),
     (re.compile(r"\bresource ?[vV]ersion[:=]? ?\"?\d{2,}"), "resourceVersion VERSION"),
 )
 #: An object within a message, as Go prints it or as JSON: outside the contract.
@@ -57,9 +67,54 @@ def _body(body: bytes, content_type: str) -> Any:
         return value(_documents(body))
     if "yaml" in content_type:
         return value(yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    if body.startswith(b"# HELP"):
+        return {"metrics": _metrics(body.decode())}
     if body.startswith(b"k8s\0") or "cbor" in content_type:
         return "BYTES"
     return text(body.decode(errors="replace"))
+
+
+def _metrics(page: str) -> dict[str, str]:
+    """Name > type and label names of the stable and beta metrics; the others are outside the contract."""
+    found: dict[str, str] = {}
+    for line in page.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            if name in found:
+                found[name] = kind
+        elif line.startswith("# HELP "):
+            _, _, name, stability, *_ = line.split(maxsplit=4)
+            if stability in {"[STABLE]", "[BETA]"}:
+                found[name] = ""
+        else:
+            name, _, labels = line.partition("{")
+            base = re.sub(r"_(bucket|sum|count)$", "", name.split()[0])
+            place = base if base in found else name
+            if place in found:
+                names = sorted(set(re.findall(r'(\w+)="', labels)) - {"le"})
+                found[place] = f"{found[place].partition(' ')[0]} {','.join(names)}".strip()
+    return found
+
+
+def _openapi(document: dict[str, Any]) -> dict[str, Any]:
+    """Schemas without descriptions, and the operations of each path but the deprecated ones below /watch."""
+    operations = {
+        path: {method: found.get("operationId") for method, found in item.items() if isinstance(found, dict)}
+        for path, item in (document.get("paths") or {}).items()
+        if "/watch/" not in path
+    }
+    schemas = document.get("definitions") or document.get("components", {}).get("schemas") or {}
+    return {"operations": operations, "schemas": _without_descriptions(schemas)}
+
+
+def _without_descriptions(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {
+            key: _without_descriptions(item)
+            for key, item in schema.items()
+            if not (key == "description" and isinstance(item, str))
+        }
+    return [_without_descriptions(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _documents(body: bytes) -> Any:
@@ -88,11 +143,20 @@ def value(document: Any, key: str = "") -> Any:
 
 
 def _object(document: dict[str, Any]) -> Any:
+    if "swagger" in document or "openapi" in document:
+        return _openapi(document)
     if document.get("kind") == "Status":
         return _status(document)
     if document.get("kind") == "Table":
         document = document | {"rows": [_row(row) for row in document.get("rows") or ()]}
+    if isinstance(owners := document.get("managedFields"), list):
+        # Their order is by seconds.
+        document = document | {"managedFields": sorted(owners, key=_owner)}
     return {text(key): value(item, key) for key, item in document.items()}
+
+
+def _owner(entry: dict[str, Any]) -> tuple[str, str, str]:
+    return entry.get("manager", ""), entry.get("operation", ""), entry.get("subresource", "")
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +166,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 def _cell(shown: str) -> str:
     shown = re.sub(r"^\d+[sm]\d*s?$|^\d+ms$", "AGE", shown)
-    return re.sub(r":3\d{4}/", ":ALLOCATED/", re.sub(r"^10\.96\.0\.\d+$", "ALLOCATED", shown))
+    return re.sub(r":3\d{4}/", ":ALLOCATED/", shown)
 
 
 def _status(status: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,8 @@ class Pair:
             for each in variables:
                 each["n"] = str(number)
             upstream, kprov = self._pool.map(_send, self._sides, (step, step), variables)
+            if step.until not in {0, upstream.status}:
+                found.append(Difference(case.name, step.name, "until", upstream.status, kprov.status))
             found += compare_answers(
                 case.name, step.name, normalise.answer(upstream), normalise.answer(kprov), step.only
             )

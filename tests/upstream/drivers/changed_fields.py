@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.upstream import samples
+from tests.upstream.drivers.kinds import release
 from tests.upstream.drivers.wrong_fields import leaves
 from tests.upstream.steps import REMOVED, Step, change_at
 
@@ -21,6 +22,7 @@ def steps() -> Iterator[Step]:
                     changed = change_at(body, {path: other})
                     yield Step(f"{kind} {path} {str(other)[:20]}", f"PUT {one}?dryRun=All", changed)
         yield Step(f"delete {kind}", f"DELETE {one}?gracePeriodSeconds=0", only=("status",))
+        yield release(one)
 
 
 def _other_value(value: Any) -> Any:

@@ -16,6 +16,13 @@ def steps() -> Iterator[Step]:
         yield from _life(kind)
 
 
+def release(one: str) -> Step:
+    """No finalizer keeps the deleted object: the next case creates one of the same name."""
+    return Step(
+        f"release {one}", f"PATCH {one}", {"metadata": {"finalizers": None}}, type="merge", only=("status",)
+    )
+
+
 def _life(kind: str) -> Iterator[Step]:
     body = samples.find(kind)
     name = body["metadata"]["name"]
@@ -25,7 +32,7 @@ def _life(kind: str) -> Iterator[Step]:
         "kind": kind,
         "metadata": {"name": name, "labels": {"applied": "yes"}},
     }
-    yield Step(f"create {kind}", f"POST {kind}", body)
+    yield Step(f"create {kind}", f"POST {kind}", body, until=201)
     yield Step(f"create {kind} again", f"POST {kind}", body)
     yield Step(f"read {kind}", f"GET {one}")
     yield Step(f"list {kind}", f"GET {kind}?fieldSelector=metadata.name={name}")
@@ -47,3 +54,4 @@ def _life(kind: str) -> Iterator[Step]:
     yield Step(f"dry deletion {kind}", f"DELETE {one}?dryRun=All")
     yield Step(f"delete {kind}", f"DELETE {one}")
     yield Step(f"read deleted {kind}", f"GET {one}")
+    yield release(one)
