@@ -1,14 +1,13 @@
-"""Errors that people see, as one tree; each knows the exit code of the program.
+"""The errors that users see; each class has the exit code of the program.
 
-KprovError                exit 1: something did not work
-├─ InputError             exit 2: what the user gave is wrong; nothing was touched
-├─ HostError              exit 1: a host refused or failed; names the host
-│  ├─ UnreachableError    exit 4: a connection was lost during a run (ansible-playbook's code too)
-│  │  └─ CutOffError      exit 4: it ended while it was being made: another try may do
-│  ├─ PreflightError      exit 2: the inventory names a host that cannot be used; nothing was touched
-│  ├─ NoPythonError       exit 1: the host has no Python for the agent; `raw` works all the same
-│  └─ TaskFailedError     exit 1: a task failed on a host
-└─ InternalError          exit 70: a defect of kprov
+KprovError                   exit 1: base of all errors below
+├─ InputError                exit 2: an input is wrong; no host was changed
+├─ HostError                 exit 1: an error on a host; the message names it
+│  ├─ UnreachableError       exit 4: a host became unreachable during a run (as in ansible-playbook)
+│  │  └─ ConnectionLostError exit 4: the connection ended before the agent ran; a retry may work
+│  ├─ PreflightError         exit 2: a host of the inventory cannot be used; no host was changed
+│  └─ NoPythonError          exit 1: the host has no Python for the agent; `raw` still works
+└─ InternalError             exit 70: a defect of kprov
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class KprovError(Exception):
 
 
 class InputError(KprovError):
-    """Wrong input; the message names the file and field so that it can be mended there."""
+    """Wrong input; the message names the file and field to correct."""
 
     exit_code = 2
 
@@ -47,7 +46,7 @@ class InputError(KprovError):
 
 
 class HostError(KprovError):
-    """A host refused or failed; the message starts with its name."""
+    """An error on a host; the message starts with its name."""
 
     def __init__(self, host: str, message: str) -> None:
         self.host = host
@@ -61,22 +60,18 @@ class UnreachableError(HostError):
     exit_code = 4
 
 
-class CutOffError(UnreachableError):
-    """The connection ended while login or agent began, before anything was done."""
+class ConnectionLostError(UnreachableError):
+    """The connection ended during login or the start of the agent, before it changed anything."""
 
 
 class PreflightError(HostError):
-    """A host cannot be used as the inventory has it: unreachable, key refused, no sudo, no Python."""
+    """A host of the inventory cannot be used: unreachable, key refused, no sudo, no Python."""
 
     exit_code = 2
 
 
 class NoPythonError(HostError):
-    """The host has no Python, or an old one: nothing but a plain line for its shell runs there."""
-
-
-class TaskFailedError(HostError):
-    """A task ended as failed on a host."""
+    """The host has no Python, or an old one: only a plain shell command can run there."""
 
 
 class InternalError(KprovError):

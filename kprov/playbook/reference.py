@@ -1,7 +1,6 @@
-"""The generated part of docs/playbook.md: `python -m kprov.playbook.reference` prints it.
+"""Generate the reference in docs/playbook.md: `python -m kprov.playbook.reference` prints it.
 
-With `--write` it is put into the document. Everything in it is read from the tables that the engine itself
-uses, so that it cannot say something else.
+`--write` updates the document. The reference is made from the tables that the engine uses.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ DOCUMENT = ROOT / "docs" / "playbook.md"
 DIFFERENCES = ROOT / "tests" / "parity" / "differences.yml"
 BEGIN = "<!-- generated: python -m kprov.playbook.reference --write -->"
 END = "<!-- end of what is generated -->"
-#: Modules that the keywords async and poll use, not playbooks.
+#: Modules that only the keywords async and poll use.
 _INTERNAL = {"async_start"}
 
 
 def text() -> str:
-    """All tables as Markdown."""
+    """Return all tables as Markdown."""
     parts = [
         ("Keywords", _keywords()),
         ("Modules", _modules()),
@@ -45,7 +44,7 @@ def text() -> str:
 
 
 def current(document: str) -> str:
-    """The document with its generated part as it should be. ValueError when the marks are not there."""
+    """Return the document with a new generated part. Raises ValueError if its marks are missing."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -105,7 +104,7 @@ def _check_mode(name: str) -> str:
 
 
 def _rules(name: str) -> dict[str, Any]:
-    """What a module says of itself: `check_mode`, `diff`, `looks` (it changes nothing)."""
+    """Return the rules of a module: `check_mode`, `diff`, `looks` (it changes nothing)."""
     found = arguments.find_argument_table(name)
     if found is not None:
         return found[1]
@@ -159,7 +158,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
-    """Print the generated part, or with --write put it into the document."""
+    """Print the generated part, or write it into the document with --write."""
     if sys.argv[1:] == ["--write"]:
         DOCUMENT.write_text(current(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
     else:

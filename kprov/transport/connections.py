@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 import paramiko
 
-from kprov.errors import CutOffError, UnreachableError
+from kprov.errors import ConnectionLostError, UnreachableError
 from kprov.transport import clock
 from kprov.transport.agent import become as become_lines
 from kprov.transport.agent import raw_command, session, streams
@@ -128,7 +128,7 @@ class Connection:
                 if terminal:
                     raise UnreachableError(self.options.name, str(error)) from None
                 self._terminal = terminal = True
-            except CutOffError:
+            except ConnectionLostError:
                 if cut or self._closed:
                     raise
                 cut = True
@@ -174,7 +174,9 @@ class Connection:
                 raise UnreachableError(
                     self.options.name, f"cannot run a command on the host: {text}"
                 ) from None
-            raise CutOffError(self.options.name, f"cannot run a command on the host: {text}") from None
+            raise ConnectionLostError(
+                self.options.name, f"cannot run a command on the host: {text}"
+            ) from None
         return streams.ChannelStream(channel)
 
     def _channel(self) -> paramiko.Channel:

@@ -1,4 +1,4 @@
-"""A task of a foreign module: what goes to the agent, and its result."""
+"""A task whose module is written for Ansible: the call for the agent, and its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kprov.playbook.actions.call import Call, ModuleCall
 from kprov.playbook.ansible_modules import payloads
 from kprov.playbook.model.ansible_module import AnsibleModule
 
-#: What ansible-core tells every module beside its arguments; the agent adds modes and folders.
+#: Arguments that ansible-core adds for each module; the agent adds modes and folders.
 _TOLD: dict[str, Any] = {
     "_ansible_debug": False,
     "_ansible_syslog_facility": "LOG_USER",
@@ -24,7 +24,7 @@ _TOLD: dict[str, Any] = {
 
 
 def prepare(call: Call, found: AnsibleModule) -> ModuleCall:
-    """The module, which travels as a content, and its arguments. Raises InputError."""
+    """Return the call that sends the module and its arguments. Raises InputError."""
     packed = payloads.load_payload(found)
     told = {
         **_TOLD,
@@ -44,7 +44,7 @@ def prepare(call: Call, found: AnsibleModule) -> ModuleCall:
 
 
 def finish(result: dict[str, Any]) -> dict[str, Any]:
-    """The result as tasks register it: without what ansible-core keeps for itself."""
+    """Return the result as tasks register it, without ansible-core's internal keys."""
     return {
         key: _remove_type_notes(value)
         for key, value in result.items()
@@ -53,7 +53,7 @@ def finish(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _remove_type_notes(value: Any) -> Any:
-    """Values without the types that ansible-core notes in JSON; a message of it is its text."""
+    """Return values without the type notes of ansible-core's JSON; an event becomes its text."""
     if isinstance(value, list):
         return [_remove_type_notes(one) for one in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What an action gets, and what it answers: a result, or a call of one of the agent's modules."""
+"""The input of an action (Call), and its output: a result, or calls of agent modules (ModuleCall)."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Call:
     playbook_dir: Path
     check: bool = False
     diff: bool = False
-    #: Where and as whom the task works; `address` is `target` as Connections know it.
+    #: The host and user of the task; `address` is the key of `target` in Connections.
     target: str = ""
     address: str = ""
     become: Become | None = None
     environment: dict[str, Any] = field(default_factory=dict)
-    #: Seconds that `async` allows, and those between polls.
+    #: Seconds of `async`, and seconds between polls.
     background: tuple[int, int] = (0, 0)
     #: Seconds after which the host ends the task; 0 for no limit.
     timeout: int = 0
     #: Whether `no_log` hides the task.
     hidden: bool = False
     sender: ModuleSender | None = None
-    #: Of the run: what concerns no host but the engine (pause, add_host).
+    #: Options, callbacks and inventory of the run, for actions without a host (pause, add_host).
     options: RunOptions = field(default_factory=RunOptions)
     callbacks: Callbacks = field(default_factory=SilentCallbacks)
     inventory: Inventory = field(default_factory=lambda: Inventory(Path()))
@@ -63,7 +63,7 @@ class Call:
         *,
         check: bool | None = None,
     ) -> dict[str, Any]:
-        """The result of an agent's module on the task's host, as the task's user."""
+        """Run a module of the agent on the task's host as the task's user, and return the result."""
         assert self.sender is not None, "a task of the run itself has no host"
         items = [self.make_item(args)]
         return self.sender.send(
@@ -77,12 +77,12 @@ class Call:
         )[0]
 
     def make_item(self, args: dict[str, Any]) -> dict[str, Any]:
-        """An item of a message to an agent."""
+        """Return an item of a message to the agent."""
         found = {"args": args, "environment": self.environment}
         return {**found, "timeout": self.timeout} if self.timeout else found
 
     def reconnect(self, timeout: float, *, pause: float = 1.0) -> None:
-        """Close the connection and open it anew, trying for `timeout` seconds. Raises UnreachableError."""
+        """Close and reopen the connection, with retries for `timeout` seconds. Raises UnreachableError."""
         assert self.sender is not None, "a task of the run itself has no host"
         deadline = time.monotonic() + timeout
         while True:
@@ -96,7 +96,7 @@ class Call:
                 time.sleep(pause)
 
     def search_folders(self, kind: str) -> tuple[Path, ...]:
-        """Folders where Ansible looks for files of a kind ("files", "templates", "vars"), best first."""
+        """Return Ansible's search folders for files of a kind ("files", "templates", "vars") in order."""
         known = self.task.search_cache
         key = (kind, self.playbook_dir)
         if key not in known:
@@ -107,14 +107,14 @@ class Call:
         found: list[Path] = []
         for place in self.task.folders:
             if self.task.role and place.parent.name == "tasks":
-                # Tasks that a role keeps in a folder of their own.
+                # The file of the task is in a subfolder of the role's tasks/.
                 found += [place.parent.parent / kind, place.parent]
             found += [place / kind, place]
         base = self.playbook_dir.absolute()
         return (*found, base / kind, base)
 
     def find_file(self, name: str, kind: str) -> Path:
-        """A file on the operator's machine. Raises ActionError, which names the places."""
+        """Find a file on the operator's machine. Raises ActionError with the searched folders."""
         path = Path(name).expanduser()
         folders = () if path.is_absolute() else self.search_folders(kind)
         for folder in folders or (Path(),):
@@ -131,7 +131,7 @@ class Call:
 
 @dataclass
 class ModuleCall:
-    """A call of the agent; `contents` are files by SHA-256, bytes or a path on the operator's machine."""
+    """A call of an agent module; `contents` are files by SHA-256, as bytes or as a path of this machine."""
 
     module: str
     args: dict[str, Any]
@@ -140,7 +140,7 @@ class ModuleCall:
 
 
 def hash_file(path: Path) -> tuple[str, bytes | Path]:
-    """SHA-256 of a file and the file itself, read when it is small."""
+    """Return the SHA-256 of a file, and its content if it is small, otherwise its path."""
     if path.stat().st_size <= INLINE_BYTES:
         data = path.read_bytes()
         return hashlib.sha256(data).hexdigest(), data
@@ -148,6 +148,6 @@ def hash_file(path: Path) -> tuple[str, bytes | Path]:
 
 
 def hash_text(data: str) -> tuple[str, bytes]:
-    """SHA-256 and bytes of a text."""
+    """Return the SHA-256 and the bytes of a text."""
     encoded = data.encode("utf-8", "surrogateescape")
     return hashlib.sha256(encoded).hexdigest(), encoded

@@ -1,4 +1,4 @@
-"""Files of the operator's for hosts; those encrypted with ansible-vault travel as plain text."""
+"""Files of the operator's machine for hosts; files encrypted with ansible-vault are sent decrypted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEADER = b"$ANSIBLE_VAULT;"
 
 
 def decrypt_file(path: Path) -> bytes | None:
-    """What is in an encrypted file; None when it is none. Raises VaultError without the password."""
+    """Decrypt a file; None if it is not encrypted. Raises VaultError without the password."""
     with path.open("rb") as file:
         if file.read(len(_HEADER)) != _HEADER:
             return None
@@ -22,7 +22,7 @@ def decrypt_file(path: Path) -> bytes | None:
 
 
 def load_content(path: Path, args: dict[str, Any]) -> tuple[str, bytes | Path]:
-    """SHA-256 of what goes to the host, and it itself; `decrypt` of the arguments is true by default."""
+    """Return SHA-256 and content of a file for the host; it is decrypted unless `decrypt` is false."""
     data = decrypt_file(path) if parse_boolean(args.get("decrypt"), default=True) else None
     if data is None:
         return hash_file(path)

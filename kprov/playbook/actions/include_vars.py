@@ -1,4 +1,4 @@
-"""ansible.builtin.include_vars: variables from files of the operator, read while a play runs."""
+"""ansible.builtin.include_vars: read files of variables while a play runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EXTENSIONS = ["yaml", "yml", "json"]
 
 
 def include_vars(call: Call) -> dict[str, Any]:
-    """Variables of a file or of a folder's files, as facts of the host above its play's variables."""
+    """Load variables of a file or folder, with a higher precedence than the variables of the play."""
     args = call.args
     name = args.get("file") or args.get("_raw_params")
     extensions = agent_modules.convert_argument(
@@ -58,7 +58,7 @@ def include_vars(call: Call) -> dict[str, Any]:
 
 
 def _load_variables(path: Path) -> tuple[dict[str, Any], bool]:
-    """What a file says, and whether it was encrypted: then it is not shown."""
+    """Load a file, and return whether it was encrypted: its variables are hidden then."""
     document = yaml_file.load_yaml(path)
     if document is not None and not isinstance(document, dict):
         raise ActionError(f"{path} must be stored as a dictionary/hash")

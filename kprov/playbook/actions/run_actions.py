@@ -1,4 +1,4 @@
-"""Actions that only concern the run itself, no host: debug, assert, fail, set_fact and the like."""
+"""Actions that run on the operator's machine only: debug, assert, fail, set_fact and others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.playbook.results.run_result import AbortedError
 from kprov.playbook.templating.templar import TemplatingError
 from kprov.transport import agent_modules
 
-#: Shown however little else is.
+#: Marks a result that is printed at any verbosity.
 _ALWAYS = {"_ansible_verbose_always": True}
 
 
@@ -62,7 +62,7 @@ def set_fact(call: Call) -> dict[str, Any]:
 
 
 def set_stats(call: Call) -> dict[str, Any]:
-    """Figures of a run; the report has them."""
+    """Set values that the report of the run shows."""
     data = call.args.get("data")
     if not isinstance(data, dict):
         raise ActionError("The 'data' option needs to be a dictionary/hash")
@@ -75,7 +75,7 @@ def set_stats(call: Call) -> dict[str, Any]:
 
 
 def pause(call: Call) -> dict[str, Any]:
-    """Wait for a time, or until somebody answers."""
+    """Wait for a time, or until the user answers."""
     start = dt.datetime.now().astimezone()
     unit = "minutes" if call.args.get("minutes") is not None else "seconds"
     given = call.args.get(unit)
@@ -132,7 +132,7 @@ def group_by(call: Call) -> dict[str, Any]:
 
 
 def validate_argument_spec(call: Call) -> dict[str, Any]:
-    """Check a role's variables against what the role says it takes."""
+    """Check the variables of a role against its argument spec."""
     spec, context = call.args.get("argument_spec"), call.args.get("validate_args_context") or {}
     if not isinstance(spec, dict):
         raise ActionError("argument_spec must be a mapping")
@@ -175,7 +175,7 @@ ACTIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "group_by": group_by,
     "validate_argument_spec": validate_argument_spec,
 }
-#: Arguments that hold expressions, which are not templated as texts.
+#: Arguments that hold expressions, which are not rendered as templates.
 LITERAL = {"assert": ("that",), "debug": ("var",), "validate_argument_spec": ("argument_spec",)}
-#: Arguments that are shown as they are written where they cannot be made.
+#: Arguments whose source is shown if they cannot be rendered.
 MESSAGES = {"assert": ("fail_msg", "msg", "success_msg")}

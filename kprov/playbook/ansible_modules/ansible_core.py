@@ -1,4 +1,4 @@
-"""ansible-core, where it is installed: its modules, and payloads of modules with what they import."""
+"""Use an installed ansible-core: find its modules, and build payloads of modules with their imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from kprov.errors import InputError
 
-#: What to install for modules and filters that are written for Ansible: the extra `ansible`.
+#: How to install ansible-core, for modules and filters that are written for Ansible.
 INSTALL = "install it beside kprov, pip install 'ansible-core>=2.19'"
 _lock = threading.RLock()
 _begun = False
@@ -29,7 +29,7 @@ def is_installed() -> bool:
 
 
 def find_module_file(name: str) -> Path | None:
-    """The file of a module of ansible.builtin."""
+    """Return the file of a module of ansible.builtin."""
     found = importlib.util.find_spec("ansible")
     folders = list(found.submodule_search_locations or []) if found is not None else []
     paths = (Path(folder) / "modules" / f"{name}.py" for folder in folders)
@@ -37,7 +37,7 @@ def find_module_file(name: str) -> Path | None:
 
 
 def add_search_paths(folders: Iterable[Path], collections: Iterable[Path]) -> None:
-    """Have ansible-core find module_utils of folders (a play's, roles') and these collections' paths."""
+    """Let ansible-core search module_utils of these folders (plays, roles), and these collections."""
     global _begun  # noqa: PLW0603  ansible-core's own settings are of the process, too
     with _lock:
         loader: Any = importlib.import_module("ansible.plugins.loader")
@@ -51,7 +51,7 @@ def add_search_paths(folders: Iterable[Path], collections: Iterable[Path]) -> No
             config: Any = importlib.import_module("ansible.utils.collection_loader").AnsibleCollectionConfig
             finder = config.collection_finder
             _collections.update(new)
-            # Paths of a playbook that is read later: what was imported may be another collection there.
+            # A later playbook may have other versions of imported collections: import them again.
             finder._n_configured_paths = [*map(str, new), *finder._n_configured_paths]
             for name in [name for name in sys.modules if name.startswith("ansible_collections.")]:
                 if not name.startswith("ansible_collections.ansible"):
@@ -64,14 +64,14 @@ def add_search_paths(folders: Iterable[Path], collections: Iterable[Path]) -> No
 
 
 def build_payload(name: str, path: Path) -> tuple[bytes, str, str]:
-    """A module as a zip with the module_utils that it imports, its name in there, and its profile.
+    """Return a zip of a module with the module_utils that it imports, its name in the zip, and its profile.
 
-    InputError when it cannot be made.
+    Raises InputError when ansible-core cannot build it.
     """
     with _lock:
         try:
             text = _build_wrapper(name, path)
-        except Exception as error:  # What compiling and importing raise.
+        except Exception as error:  # Compiling and importing may raise anything.
             raise InputError(f"the module {name} cannot be packed: {error}", file=path) from None
     try:
         call = next(
@@ -91,7 +91,7 @@ def build_payload(name: str, path: Path) -> tuple[bytes, str, str]:
 
 
 def _build_wrapper(name: str, path: Path) -> str:
-    """The program that ansible-core makes of a module; its zip is in it."""
+    """Return the program that ansible-core makes of a module; it contains the zip."""
     common: Any = importlib.import_module("ansible.executor.module_common")
     templar: Any = importlib.import_module("ansible.template").Templar
     loader: Any = importlib.import_module("ansible.parsing.dataloader").DataLoader
@@ -104,7 +104,7 @@ def _build_wrapper(name: str, path: Path) -> str:
         task_vars=variables,
         module_compression="ZIP_DEFLATED",
     )
-    # ansible-core keeps what it made by the module's name, of which each playbook may have its own.
+    # ansible-core caches by the name of the module; playbooks may have different modules of one name.
     settings: Any = importlib.import_module("ansible.constants")
     shutil.rmtree(Path(settings.DEFAULT_LOCAL_TMP) / "ansiballz_cache", ignore_errors=True)
     return str(built.b_module_data.decode())

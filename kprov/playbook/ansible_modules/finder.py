@@ -1,4 +1,4 @@
-"""Where a module that is not kprov's own is: library/, configured folders, collections, ansible-core."""
+"""Find modules that are written for Ansible: in library/, search paths, collections and ansible-core."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from kprov.playbook.ansible_modules import ansible_core
 from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.model.ansible_module import AnsibleModule
 
-#: Files of a folder of modules that are none.
+#: Endings of files that are not modules.
 _NO_MODULES = frozenset(
     (".pyc", ".pyo", ".md", ".txt", ".yml", ".yaml", ".rst", ".json", ".ini", ".ps1", ".bak")
 )
 _BUILTIN = ("ansible.builtin", "ansible.legacy")
-#: Redirections that are followed before they count as a circle.
+#: The maximum number of redirections before they count as a loop.
 _LONGEST_WAY = 10
 
 
 def find_override(word: str, search: ModuleSearch) -> AnsibleModule | None:
-    """A module of library/ or a configured folder, which wins over kprov's of the same short name."""
+    """Find a module of library/ or a search path, which overrides kprov's module of the same name."""
     if "." in word:
         return None
     folders = [*(folder / "library" for folder in search.folders), *search.paths.modules]
@@ -35,7 +35,7 @@ def find_override(word: str, search: ModuleSearch) -> AnsibleModule | None:
 
 
 def find_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
-    """The module that a task names; None when there is none. InputError for one that cannot be run."""
+    """Find the module of a task, or return None. Raises InputError for a module that cannot run."""
     found = find_override(word, search)
     if found is not None:
         return found
@@ -93,7 +93,7 @@ def _find_in_collection(collection: str, name: str, search: ModuleSearch) -> Ans
 
 
 def find_collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:
-    """The folder of an installed collection."""
+    """Return the folder of an installed collection."""
     namespace, _, name = collection.partition(".")
     folders = (path / "ansible_collections" / namespace / name for path in paths)
     return next((folder for folder in folders if folder.is_dir()), None)
@@ -101,7 +101,7 @@ def find_collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | N
 
 @functools.cache
 def _read_routing(folder: Path) -> dict[str, Any]:
-    """What a collection's meta/runtime.yml says of its modules."""
+    """Return the routing of modules in a collection's meta/runtime.yml."""
     file = folder / "meta" / "runtime.yml"
     document = yaml_file.load_yaml(file) if file.is_file() else None
     routing = document.get("plugin_routing") if isinstance(document, dict) else None
@@ -111,7 +111,7 @@ def _read_routing(folder: Path) -> dict[str, Any]:
 def _make_module(
     name: str, path: Path, search: ModuleSearch, collection: Path | None = None
 ) -> AnsibleModule:
-    """InputError for a module that works on the operator's side, too, which is not done here."""
+    """Return a module. Raises InputError if it has an action plugin, which is not supported."""
     short = path.name.removesuffix(".py")
     actions = [collection / "plugins" / "action"] if collection else []
     if collection is None and ansible_core.find_module_file(short) != path:
@@ -126,7 +126,7 @@ def _make_module(
 
 
 def explain_missing_module(word: str, search: ModuleSearch) -> str:
-    """What to do about a module that was not found; empty when nothing is known to help."""
+    """Return what the user can do about a missing module; empty if nothing is known."""
     parts = word.split(".")
     if not ansible_core.is_installed():
         what = "modules of ansible-core and of collections need ansible-core"

@@ -1,4 +1,4 @@
-"""Foreign modules as they travel: which kind a file is, and what of it goes to the host."""
+"""Payloads of modules that are written for Ansible: detect the kind of a file, and build its payload."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NEW_STYLE = re.compile(
 _COMMON = b"#<<INCLUDE_ANSIBLE_MODULE_COMMON>>"
 _JSONARGS = b"<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"
 _POWERSHELL = re.compile(rb"^#(?:Requires|AnsibleRequires) -", re.MULTILINE | re.IGNORECASE)
-#: What texts are made of, as file(1) has it.
+#: The bytes of texts, as in file(1).
 _TEXT = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F})
 
 
 @dataclass(frozen=True)
 class ModulePayload:
-    """A module's payload; `kind` as the agent's module `foreign` has it."""
+    """The payload of a module. `kind` is one of the agent's module `foreign`."""
 
     kind: str
     data: bytes
@@ -35,7 +35,7 @@ class ModulePayload:
 
 
 def detect_kind(data: bytes) -> str:
-    """How a module gets its arguments; "powershell" for one that no host here runs."""
+    """Return how a module takes its arguments; "powershell" for a module that Linux hosts cannot run."""
     if data[:1024].translate(None, _TEXT):
         return "binary"
     if _COMMON in data or _NEW_STYLE.search(data):
@@ -52,7 +52,7 @@ _packed: dict[AnsibleModule, ModulePayload] = {}
 
 
 def load_payload(found: AnsibleModule) -> ModulePayload:
-    """The module's payload, made once. InputError when it cannot be made, or not without ansible-core."""
+    """Return the cached payload of a module. Raises InputError if it cannot be built."""
     with _lock:
         if found not in _packed:
             _packed[found] = _build_payload(found)
@@ -71,7 +71,7 @@ def _build_payload(found: AnsibleModule) -> ModulePayload:
 
 
 def check_runnable(found: AnsibleModule, kind: str | None = None) -> None:
-    """InputError for a module that cannot be run, as it is for Windows or needs ansible-core."""
+    """Raise InputError for a module that is for Windows, or needs ansible-core that is not installed."""
     kind = kind or detect_kind(found.path.read_bytes())
     if kind == "powershell":
         raise InputError(f"the module {found.name} is for Windows ({found.path}); hosts are Linux")

@@ -1,4 +1,4 @@
-"""How hosts are reached, as far as inventory and plays say it outright: mistakes are told at once."""
+"""Check literal connection variables of inventory and plays before any connection is made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.transport.options import literal_checks
 
 
 def find_play_hosts(inventory: Inventory, plays: Iterable[Play], limit: str | None) -> Iterator[str]:
-    """Hosts of plays whose pattern stands there as it is."""
+    """Yield the hosts of plays whose pattern is not a template."""
     for play in plays:
         if "{{" in str(play.hosts):
             continue
@@ -21,7 +21,7 @@ def find_play_hosts(inventory: Inventory, plays: Iterable[Play], limit: str | No
 
 
 def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
-    """Raises InputError with file and variable for a connection variable that cannot be meant so."""
+    """Raise InputError with file and name for a connection variable with an impossible value."""
     told = set()
     for host in dict.fromkeys(hosts):
         for name, value in inventory.variables(host).items():
@@ -40,7 +40,7 @@ def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
 
 
 def check_plays(plays: Iterable[Play]) -> None:
-    """Raises InputError with file and line for a become_method that is not supported."""
+    """Raise InputError with file and line for a become_method that is not supported."""
     for play in plays:
         _check_become_method(play.keywords.get("become_method"), play.file, play.line)
         for section in play.sections:

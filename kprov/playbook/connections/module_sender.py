@@ -1,4 +1,4 @@
-"""The way of a task to its host: which host, as whom, with which environment; the only caller of agents."""
+"""Send modules to hosts: target, connection, become user and environment. The only caller of agents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kprov.transport.agent_modules import parse_boolean
 from kprov.transport.connections import Connection, Connections
 from kprov.transport.options.host_options import METHODS, Become
 
-#: Keywords that say how a host is reached, and the variables that say the same.
+#: Connection keywords, and the variables with the same meaning.
 _REACHED = {"remote_user": "ansible_user", "port": "ansible_port", "connection": "ansible_connection"}
 
 
@@ -29,7 +29,7 @@ class ModuleSender:
         self.connections = connections
 
     def find_target(self, task: Task, host: str, scope: Scope) -> str:
-        """The host on which a task works: `delegate_to`'s, or its own."""
+        """Return the host on which a task works: that of `delegate_to`, or its own."""
         given = task.get("delegate_to")
         if given is None:
             return host
@@ -42,7 +42,7 @@ class ModuleSender:
         return str(found)
 
     def make_address(self, task: Task, target: str, scope: Scope) -> str:
-        """The name under which Connections know a target as this task reaches it."""
+        """Return the key of Connections for the target, with the connection keywords of the task."""
         given = {}
         for keyword, variable in _REACHED.items():
             value = task.get(keyword)
@@ -51,7 +51,7 @@ class ModuleSender:
         return encode_address(target, given)
 
     def find_become(self, task: Task | None, scope: Scope, target: str, host: str) -> Become | None:
-        """As whom a task runs: the host's variables win over the task's keywords, as in Ansible."""
+        """Return the become settings of a task. As in Ansible, variables of the host win over keywords."""
         templar = self.variables.templar
         where = scope if target == host else Scope(templar, self.variables.host_layers(target))
         defaults = self.variables.options.defaults
@@ -92,7 +92,7 @@ class ModuleSender:
         )
 
     def render_environment(self, task: Task, scope: Scope) -> dict[str, Any]:
-        """`environment` of a task and of what is around it, the inner ones win."""
+        """Render `environment` of a task and of its blocks and play; inner values win."""
         found: dict[str, Any] = {}
         for entry in task.collect_keyword("environment"):
             given = scope.templar.render(entry, scope, "environment") or {}
@@ -112,7 +112,7 @@ class ModuleSender:
         check: bool = False,
         diff: bool = False,
     ) -> list[dict[str, Any]]:
-        """Results of a module on a host. Raises UnreachableError, PreflightError, NoPythonError."""
+        """Run a module on a host. Raises UnreachableError, PreflightError, NoPythonError."""
         connection = self.connections.get(address)
         try:
             agent = connection.agent(become)
@@ -124,18 +124,18 @@ class ModuleSender:
 
 
 def _run_without_agent(connection: Connection, become: Become | None, args: dict[str, Any]) -> dict[str, Any]:
-    """The result of a line for the shell where there is no Python for the agent: `raw` is to bring it."""
+    """Run a shell command on a host without Python, so that `raw` can install Python."""
     ended = connection.bare(become, str(args["_raw_params"]), str(args.get("executable") or "/bin/sh"))
     result = {"changed": True, "rc": ended.code, "stdout": ended.out, "stderr": ended.err}
     return {**result, "failed": True, "msg": "non-zero return code"} if ended.code else result
 
 
 def encode_address(host: str, given: dict[str, Any]) -> str:
-    """A connection's name: the host's, with what a play or task says about reaching it."""
+    """Return the key of a connection: the name of the host, and connection variables of the play or task."""
     return host if not given else f"{host}\0{json.dumps(given, sort_keys=True)}"
 
 
 def decode_address(address: str) -> tuple[str, dict[str, Any]]:
-    """The host and what was said about reaching it."""
+    """Return the host and the connection variables of a key."""
     host, _, given = address.partition("\0")
     return host, json.loads(given) if given else {}

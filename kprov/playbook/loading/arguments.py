@@ -1,4 +1,4 @@
-"""Arguments of a task as they are written: a mapping, NAME=VALUE words or free form; checked at load."""
+"""Parse and check the arguments of a task: a mapping, NAME=VALUE words or free form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JINJA = {"{{": "}}", "{%": "%}", "{#": "#}"}
 
 
 def parse_arguments(module: str, value: Any, more: Any, file: Path, line: int | None) -> dict[str, Any]:
-    """A task's arguments; free form becomes `_raw_params`, a template of a mapping `_variable_params`."""
+    """Return a task's arguments; free form is `_raw_params`, a template of a mapping `_variable_params`."""
     args: dict[str, Any] = dict(more) if isinstance(more, dict) else {}
     if isinstance(more, str):
         args["_variable_params"] = more
@@ -61,7 +61,7 @@ def _parse_free_form(module: str, value: str, words: list[str]) -> dict[str, Any
 
 
 def split_words(text: str) -> list[str]:
-    """Words of a text; quotes and Jinja's braces hold words together. Raises ValueError when one is open."""
+    """Split a text into words; quotes and Jinja braces group. Raises ValueError if one is not closed."""
     found: list[str] = []
     word, quote, index = "", "", 0
     while index < len(text):
@@ -91,7 +91,7 @@ def split_words(text: str) -> list[str]:
 
 
 def _end_of_template(text: str, start: int) -> int:
-    """Where the template that opens at `start` ends; braces in its strings count as text, as in Jinja."""
+    """Return the end of the template that starts at `start`; as in Jinja, braces in its strings are text."""
     closing = _JINJA[text[start : start + 2]]
     if closing != "#}":
         quote, index = "", start + 2
@@ -105,7 +105,7 @@ def _end_of_template(text: str, start: int) -> int:
             else:
                 quote = one if one in "\"'" else ""
                 index += 1
-    # An apostrophe that is no string, as in a comment or in a raw block.
+    # An apostrophe did not start a string, as in a comment or raw block.
     end = text.find(closing, start + 2)
     if end < 0:
         raise ValueError("quotes or braces are not closed")
@@ -113,14 +113,14 @@ def _end_of_template(text: str, start: int) -> int:
 
 
 def strip_quotes(text: str) -> str:
-    """A word without the quotes around it."""
+    """Return a word without the quotes around it."""
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[-2] != "\\":
         return text[1:-1]
     return text
 
 
 def find_argument_table(module: str) -> agent_modules.Table | None:
-    """What a module takes; None for those whose arguments are free."""
+    """Return the argument table of a module; None for a module with free arguments."""
     if module in playbook_keywords.ACTION_FILES:
         found = agent_modules.table_of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
         if found is not None:
@@ -133,7 +133,7 @@ def find_argument_table(module: str) -> agent_modules.Table | None:
 def check_arguments(
     word: str, module: str, args: dict[str, Any], file: Path, line: int | None, entry: Any
 ) -> None:
-    """Refuse unknown, missing and impossible arguments as far as they can be known before a run."""
+    """Raise InputError for unknown, missing and impossible arguments, before their templates are rendered."""
     found = find_argument_table(module)
     if found is None or "_variable_params" in args:
         return

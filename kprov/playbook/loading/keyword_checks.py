@@ -1,4 +1,4 @@
-"""Keywords of plays, blocks and tasks: the known ones, and the errors for all others."""
+"""Check the keywords of plays, blocks and tasks, and find the module of a task."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kprov.playbook.model.ansible_module import AnsibleModule
 
 
 def to_list(value: Any) -> list[Any]:
-    """Ansible's one-or-many: nothing is an empty list."""
+    """Return a list for a value, a list or nothing."""
     return [] if value is None else list(value) if isinstance(value, list) else [value]
 
 
 def check_prompts(entry: Any, file: Path) -> None:
-    """Refuse words of vars_prompt that are not done here."""
+    """Raise InputError for options of vars_prompt that are not supported."""
     for asked in to_list(entry.get("vars_prompt")):
         for word in asked if isinstance(asked, dict) else ():
             if word not in playbook_keywords.PROMPT:
@@ -34,7 +34,7 @@ def check_prompts(entry: Any, file: Path) -> None:
 
 
 def normalize_action(entry: Any, file: Path) -> Any:
-    """`action:` and `local_action:` in the form all others have."""
+    """Rewrite `action:` and `local_action:` to `MODULE: ARGUMENTS`."""
     word = next((key for key in ("action", "local_action") if key in entry), None)
     if word is None:
         return entry
@@ -58,7 +58,7 @@ def normalize_action(entry: Any, file: Path) -> Any:
 
 
 def _split_action(text: str) -> tuple[str, str]:
-    """A module's name, which may be a template with spaces, and the text after it."""
+    """Return the name of a module, which may be a template with spaces, and the text after it."""
     if text.startswith("{{") and "}}" in text:
         name, end, rest = text.partition("}}")
         return name + end, rest.strip()
@@ -69,9 +69,9 @@ def _split_action(text: str) -> tuple[str, str]:
 def find_module_name(
     entry: Any, keywords: set[str], file: Path, search: ModuleSearch, *, templates: bool = False
 ) -> str:
-    """The word of a task that names its module; with `templates` it may be one.
+    """Return the key of a task that names its module; with `templates` the name may be a template.
 
-    InputError when there is none, or more than one.
+    Raises InputError when there is none, or more than one.
     """
     check_values(entry, "task", file)
     words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
@@ -104,11 +104,11 @@ def find_module_name(
 
 
 def find_ansible_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
-    """The file of a task's module; None for one of kprov's, unless a library has one of its name."""
+    """Return the file of a task's module; None for a module of kprov, unless a library overrides it."""
     short = playbook_keywords.short_name(word)
     if short not in playbook_keywords.known_modules():
         return finder.find_module(word, search)
-    # Actions run on the operator's side: a module of their name does not replace them, as in Ansible.
+    # As in Ansible, a module does not replace an action of its name, which runs on the operator's machine.
     own = (playbook_keywords.LOCAL, playbook_keywords.ACTION_FILES, playbook_keywords.FREE_FORM)
     if any(short in names for names in own):
         return None
@@ -116,7 +116,7 @@ def find_ansible_module(word: str, search: ModuleSearch) -> AnsibleModule | None
 
 
 def _is_ansible_module(word: str, search: ModuleSearch, entry: Any, file: Path) -> bool:
-    """Whether a word names a module of a library, a collection or ansible-core that can be run."""
+    """Whether a word names a runnable module of a library, a collection or ansible-core."""
     try:
         found = finder.find_module(word, search)
         if found is not None:
@@ -128,7 +128,7 @@ def _is_ansible_module(word: str, search: ModuleSearch, entry: Any, file: Path) 
 
 
 def explain_unsupported_module(word: str, keywords: set[str], search: ModuleSearch) -> str:
-    """The error text for an unknown module."""
+    """Return the error text for an unknown module."""
     missing = finder.explain_missing_module(word, search)
     if missing and "." in word:
         return f"the module {word!r} was not found; {missing}"
@@ -142,7 +142,7 @@ def explain_unsupported_module(word: str, keywords: set[str], search: ModuleSear
 
 
 def check_loop_control(entry: Any, file: Path) -> None:
-    """Refuse words that loop_control does not have."""
+    """Raise InputError for unknown options of loop_control."""
     control = entry.get("loop_control")
     for key in control or {}:
         if key not in playbook_keywords.LOOP_CONTROL:
@@ -152,7 +152,7 @@ def check_loop_control(entry: Any, file: Path) -> None:
 
 
 def check_keywords(entry: Any, words: set[str], what: str, file: Path) -> None:
-    """Refuse words other than these, with the nearest one."""
+    """Raise InputError for keywords other than these, with the nearest known one."""
     check_values(entry, what, file)
     for key in entry:
         if key not in words:
@@ -163,7 +163,7 @@ def check_keywords(entry: Any, words: set[str], what: str, file: Path) -> None:
 
 
 def check_values(entry: Any, what: str, file: Path) -> None:
-    """Refuse values of a wrong type, and Ansible's keywords that are not supported, with an alternative."""
+    """Raise InputError for values of a wrong type, and for Ansible's keywords that are not supported."""
     play_checks.check_keyword_types(entry, what, file)
     play_checks.check_module_defaults(entry, file)
     for key in entry:

@@ -1,4 +1,4 @@
-"""What can be known to be wrong in a play before it runs."""
+"""Checks of a play before it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.inventory import yaml_file
 from kprov.playbook.model.plays import Block, Play, Task
 from kprov.playbook.templating.undefined import type_name
 
-#: Words of templates that no variable can be named after.
+#: Words of Jinja that cannot be names of variables.
 _TEMPLATE_WORDS = frozenset(
     ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is")
 )
@@ -31,7 +31,7 @@ METAS = (
 
 
 def walk_tasks(nodes: list[Task | Block]) -> Iterator[Task]:
-    """All tasks below nodes."""
+    """Yield all tasks below nodes."""
     for node in nodes:
         if isinstance(node, Task):
             yield node
@@ -41,7 +41,7 @@ def walk_tasks(nodes: list[Task | Block]) -> Iterator[Task]:
 
 
 def list_handler_names(handler: Task) -> list[str]:
-    """The names that a handler has itself; it can be notified by what it listens to as well."""
+    """Return the names of a handler, without the topics that it listens to."""
     named = [handler.name] if handler.name else []
     if handler.role is not None and handler.name:
         named += [f"{handler.role.name} : {handler.name}", f"{handler.role.name}:{handler.name}"]
@@ -49,7 +49,7 @@ def list_handler_names(handler: Task) -> list[str]:
 
 
 def check_notifications(play: Play) -> None:
-    """Every handler that is named exists; not knowable where roles come only while the play runs."""
+    """Raise InputError for a handler that does not exist. Plays with includes are not checked."""
     tasks = [task for section in play.sections for task in walk_tasks(section)]
     if any(task.module in ("include_role", "include_tasks") for task in [*tasks, *play.handlers]):
         return
@@ -69,7 +69,7 @@ def check_notifications(play: Play) -> None:
 
 
 def check_meta(task: Task) -> None:
-    """A meta task names something that can be done."""
+    """Raise InputError for a meta task that is not supported."""
     word = str(task.args.get("_raw_params") or "")
     if word not in METAS:
         raise InputError(
@@ -77,19 +77,19 @@ def check_meta(task: Task) -> None:
         )
 
 
-#: Modules that wait on the operator's side, with the argument that limits it.
+#: Modules that wait on the operator's machine, with the argument that limits the time.
 _WAITING = {"pause": "seconds", "reboot": "reboot_timeout", "wait_for_connection": "timeout"}
 
 
 def check_timeout(task: Task) -> None:
-    """A task that the keyword `timeout` cannot end has none."""
+    """Raise InputError for the keyword `timeout` on a task that it cannot end."""
     if task.module in _WAITING and task.get("timeout"):
         text = f"timeout has no effect on {task.module}; it has the argument {_WAITING[task.module]!r}"
         raise InputError(text, file=task.file, line=task.line)
 
 
 def check_keyword_types(entry: Any, what: str, file: Path) -> None:
-    """Refuse `vars` and `loop_control` that are no mapping, and handlers to notify that are no names."""
+    """Raise InputError if `vars` or `loop_control` is not a mapping, or `notify` does not hold names."""
     for keyword, name in (("vars", f"vars of {_add_article(what)}"), ("loop_control", "loop_control")):
         if not isinstance(entry.get(keyword) or {}, dict):
             raise InputError(
@@ -122,7 +122,7 @@ def _add_article(what: str) -> str:
 
 
 def check_module_defaults(entry: Any, file: Path) -> None:
-    """Groups of modules name none that is known here: Ansible's are of clouds and the like."""
+    """Raise InputError for action groups: Ansible's groups only have modules that kprov lacks."""
     given = entry.get("module_defaults")
     for one in given if isinstance(given, list) else [given]:
         names = list(one) if isinstance(one, dict) else []

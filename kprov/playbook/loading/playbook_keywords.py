@@ -1,4 +1,4 @@
-"""The words of the language: what is known, and what to use instead of what is not."""
+"""The keywords and modules of the language, and what to use instead of those that are not supported."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ LOOP_CONTROL = {
     "break_when",
 }
 PROMPT = {"name", "prompt", "default", "private", "confirm"}
-#: Known to Ansible, not to this engine: keyword, and what to do instead.
+#: Keywords of Ansible that are not supported, with the alternative.
 REFUSED = {
     "debugger": "use --step, --check, --diff and debug tasks",
 }
@@ -101,13 +101,13 @@ ALIASES = {
     "dnf5": "dnf",
     "yum": "dnf",
 }
-#: Actions that are a file each in actions/modules/.
+#: Actions that have a file of their own in actions/modules/.
 ACTION_FILES = frozenset(
     path.stem
     for path in (Path(__file__).parents[1] / "actions" / "modules").glob("*.py")
     if path.stem != "__init__"
 )
-#: Actions of the run itself (actions/run_actions.py, the engine), and what they take; None: anything.
+#: Actions of the run itself (actions/run_actions.py, the engine) and their arguments; None: any.
 LOCAL: dict[str, agent_modules.Table | None] = {
     "add_host": None,
     "assert": (
@@ -203,7 +203,7 @@ INSTEAD = {
 }
 #: Modules of the agent that no task names.
 INTERNAL = frozenset(("foreign",))
-#: Modules whose text is a command and may hold some NAME=VALUE options.
+#: Modules whose text is a command, with some NAME=VALUE options.
 FREE_FORM = {"command", "shell", "script", "raw"}
 FREE_FORM_OPTIONS = {
     "creates",
@@ -220,7 +220,7 @@ RAW = {"meta", "include_tasks", "import_tasks", "include_vars"}
 
 
 def short_name(name: str) -> str:
-    """A module's name without its collection; the name itself when the collection is not known."""
+    """Return the name of a module without its collection, unless the collection is unknown."""
     for prefix in PREFIXES:
         if name.startswith(prefix):
             name = name[len(prefix) :]
@@ -230,5 +230,5 @@ def short_name(name: str) -> str:
 
 @functools.cache
 def known_modules() -> frozenset[str]:
-    """Every module and action there is."""
+    """Return the names of all modules and actions."""
     return frozenset({*agent_modules.module_names(), *ACTION_FILES, *LOCAL, "shell", "raw"} - INTERNAL)

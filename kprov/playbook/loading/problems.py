@@ -1,4 +1,4 @@
-"""Mistakes in files, collected so that all of them are reported at once."""
+"""Collect the mistakes of files, to report all of them at once."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from kprov.errors import InputError
 
 
 class Problems:
-    """The mistakes found while a playbook, with what it names, is read."""
+    """The mistakes in a playbook and in the files that it uses."""
 
     def __init__(self) -> None:
         self.found: list[InputError] = []
 
     @contextmanager
     def collect(self) -> Iterator[None]:
-        """Keep an InputError of the block and go on after it."""
+        """Catch and keep an InputError of the block."""
         try:
             yield
         except InputError as error:
             self.found.append(error)
 
     def report(self, path: Path) -> None:
-        """Raise one InputError with every problem, a line each; nothing when there is none."""
+        """Raise one InputError with one line for each problem, if there is any."""
         unique = list({str(problem): problem for problem in self.found}.values())
         if len(unique) == 1:
             raise unique[0]

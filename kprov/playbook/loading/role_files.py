@@ -1,4 +1,4 @@
-"""Roles as they lie on the operator's disk: where they are found, and what their files say."""
+"""The files of roles: find a role, and load its variables, meta and argument specs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SUFFIXES = (".yml", ".yaml", ".json", "")
 
 
 def role_name(name: str) -> str:
-    """What a role is called: its name as it is written, which may be that of a link; a path's last part."""
+    """Return the name of a role as the file has it; for a path its last part."""
     return Path(name).name if Path(name).expanduser().is_absolute() else name
 
 
 def role_search_folders(directory: Path, paths: SearchPaths, parent: Node) -> list[Path]:
-    """Where a play's roles are looked for, in this order; `parent` is what names the role.
+    """Return the search folders of a play's roles in order; `parent` is the node that names the role.
 
-    `roles` beside the playbook or its parent, the configured paths, beside the role that names it, beside
-    the playbook, and ./roles.
+    `roles` beside the playbook or in its parent folder, the configured paths, the folder of the role that
+    names it, the folder of the playbook, and ./roles.
     """
     beside = [one.role.path.parent for one in parent.chain() if one.role is not None]
     found = [directory / "roles", directory.parent / "roles", *paths.roles, *beside, directory]
@@ -32,7 +32,7 @@ def role_search_folders(directory: Path, paths: SearchPaths, parent: Node) -> li
 
 
 def find_role(name: str, folders: list[Path], place: tuple[str, int | None]) -> Path:
-    """A role's folder, in one of these folders or the path itself. InputError with where it is named."""
+    """Return the folder of a role, from search folders or an absolute path. Raises InputError."""
     for candidate in (
         [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]
     ):
@@ -51,19 +51,19 @@ def find_role(name: str, folders: list[Path], place: tuple[str, int | None]) -> 
 
 
 def strip_ending(name: Any) -> str:
-    """The name of a role's file without its ending; "main" for none."""
+    """Return the name of a role's file without its ending; "main" for nothing."""
     return str(name or "main").removesuffix(".yml").removesuffix(".yaml")
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """A file of a role's folder, whatever its ending."""
+    """Return a file of a role's folder with any of the known endings."""
     return next(
         (folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").is_file()), None
     )
 
 
 def load_variables(folder: Path, name: str = "main", *, needed: bool = False) -> dict[str, Any]:
-    """Variables of a role's folder: a file, or a folder of files that are read in their names' order."""
+    """Load variables of a role's folder: a file, or a folder of files in alphabetical order."""
     path = find_file(folder, name)
     paths = [path] if path else []
     if not paths and (folder / name).is_dir():
@@ -82,7 +82,7 @@ def load_variables(folder: Path, name: str = "main", *, needed: bool = False) ->
 
 
 def load_meta(path: Path) -> dict[str, Any]:
-    """A role's meta/main.yml, with names it must not have refused."""
+    """Load meta/main.yml of a role. Raises InputError for unknown keys."""
     found = load_variables(path / "meta")
     for key in found:
         if key not in _META:
@@ -95,7 +95,7 @@ def load_meta(path: Path) -> dict[str, Any]:
 
 
 def load_argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
-    """What a role's entry point takes: {"options", "short_description", ...}; None when it says nothing."""
+    """Load the argument spec of a role's entry point: {"options", "short_description", ...}, or None."""
     specs = find_file(path / "meta", "argument_specs")
     document = yaml_file.load_yaml(specs) if specs else None
     found = (

@@ -1,4 +1,4 @@
-"""What include_tasks and include_role will bring, as far as their names are literal: for --syntax-check."""
+"""Check the files of include_tasks and include_role that have literal names, for --syntax-check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.playbook.model.plays import Play, Task
 
 
 def check_static_includes(path: Path, plays: Iterable[Play]) -> None:
-    """Read every file that plays include by its name. Raises InputError with all their problems."""
+    """Read each included file that has a literal name. Raises InputError with all problems."""
     problems = Problems()
     for play in plays:
         tasks = [task for section in play.sections for task in walk_tasks(section)]

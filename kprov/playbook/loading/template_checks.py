@@ -1,6 +1,6 @@
-"""Templates of a task that cannot work: filters, tests and lookups that are not there, told at load.
+"""Check the templates of a task for unknown filters, tests and lookups when the file is loaded.
 
-A look for names comes first, because it costs little; only a text with an unknown one is parsed.
+A cheap search for names comes first; only a text with an unknown name is parsed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _shared_templar() -> Templar:
 
 
 def check_templates(entry: Any, file: Any) -> None:
-    """A task as it is written. InputError names the line of the key and what to use instead."""
+    """Check the templates of a task. Raises InputError with the line of the key and the alternative."""
     for key, value in entry.items():
         if key in ("block", "rescue", "always", "tasks", "roles", "handlers"):
             continue

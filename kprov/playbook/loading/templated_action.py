@@ -1,4 +1,4 @@
-"""`action: "{{ name }}"`: a task whose module is known only when it runs, on one host and for one item."""
+"""`action: "{{ name }}"`: the module of such a task is known only when an item runs on a host."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kprov.playbook.loading import arguments, keyword_checks, play_checks, playb
 from kprov.playbook.model.plays import Task
 from kprov.playbook.templating.scope import Scope
 
-#: What `args` of such a task hold until its module is known: the text or mapping after the name, and `args:`.
+#: Keys of `args` until the module is known: the text or mapping after the name, and `args:`.
 VALUE, MORE = "_action_value", "_action_args"
-#: Actions that decide how a task runs before its module's name can be rendered.
+#: Actions that the engine must know before it can render the name of a module.
 _STATIC = frozenset((*playbook_keywords.INCLUDES, "meta", "add_host", "pause"))
 
 
@@ -24,12 +24,12 @@ def is_templated(task: Task) -> bool:
 
 
 def hold_arguments(value: Any, more: Any) -> dict[str, Any]:
-    """Arguments of a task whose module is not known yet."""
+    """Return the arguments of a task whose module is not known yet."""
     return {VALUE: value, MORE: more}
 
 
 def resolve_action(task: Task, scope: Scope) -> Task:
-    """The task with its module and arguments; the task itself when they are known. Raises InputError."""
+    """Return the task with its module and arguments; the same task if they are known. Raises InputError."""
     if not is_templated(task):
         return task
     name = scope.templar.render(task.module, scope, "action")

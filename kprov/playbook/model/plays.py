@@ -1,4 +1,4 @@
-"""A playbook after loading: plays, blocks, tasks, roles. Nothing in here is templated yet."""
+"""A playbook after loading: plays, blocks, tasks, roles. Their templates are not rendered yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kprov.playbook.model.search_paths import SearchPaths
 
 @dataclass(eq=False)
 class Role:
-    """A role as one play uses it; `params` come from the play's entry or the include."""
+    """A role in a play; `params` come from the entry in `roles` or from the include."""
 
     name: str
     path: Path
@@ -22,18 +22,18 @@ class Role:
     variables: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     dependencies: list[Role] = field(default_factory=list)
-    #: What another use has to be alike in to be the same role, and whether that one runs once a host.
+    #: Two uses with equal keys are the same role; `once` makes such a role run once on a host.
     key: tuple[str, ...] = ()
     once: bool = False
 
     def lineage(self) -> list[Role]:
-        """Dependencies, depth first, and then the role."""
+        """Return the dependencies, depth first, and then the role."""
         return [one for dependency in self.dependencies for one in dependency.lineage()] + [self]
 
 
 @dataclass(eq=False)
 class Node:
-    """What tasks, blocks and plays have in common: keywords, inherited from `parent`."""
+    """The base of tasks, blocks and plays: keywords, inherited from `parent`."""
 
     keywords: dict[str, Any]
     parent: Node | None = None
@@ -42,15 +42,15 @@ class Node:
     line: int | None = None
 
     def chain(self) -> Iterator[Node]:
-        """The node and those around it, innermost first."""
+        """Yield the node and its parents, innermost first."""
         node: Node | None = self
         while node is not None:
             yield node
             node = node.parent
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """The nearest value of a keyword."""
-        # Asked for a dozen keywords of every item of every task on every host.
+        """Return the innermost value of a keyword."""
+        # Hot: called for a dozen keywords of each item of each task on each host.
         node: Node | None = self
         while node is not None:
             if keyword in node.keywords:
@@ -59,7 +59,7 @@ class Node:
         return default
 
     def collect_keyword(self, keyword: str) -> list[Any]:
-        """All values of a keyword as one list, outermost first."""
+        """Return all values of a keyword as one list, outermost first."""
         given = [node.keywords[keyword] for node in self.chain() if keyword in node.keywords]
         found: list[Any] = []
         for value in reversed(given):
@@ -67,7 +67,7 @@ class Node:
         return found
 
     def merge_keyword(self, keyword: str) -> dict[str, Any]:
-        """Mappings of a keyword, inner over outer; the play's own are left out (they stand lower)."""
+        """Merge the mappings of a keyword, inner over outer, without the play's (its precedence is lower)."""
         found: dict[str, Any] = {}
         for node in reversed(list(self.chain())):
             if node.parent is not None:
@@ -81,13 +81,13 @@ class Node:
 
     @functools.cached_property
     def folders(self) -> list[Path]:
-        """Where Ansible looks for a task's files: its role, the roles around that, its file's folder."""
+        """The folders of a task's files, as in Ansible: its role, the outer roles, the folder of its file."""
         roles = [node.role.path for node in self.chain() if node.role is not None]
         return list(dict.fromkeys([*roles, *([Path(self.file).absolute().parent] if self.file else [])]))
 
     @functools.cached_property
     def search_cache(self) -> dict[tuple[str, Path], tuple[Path, ...]]:
-        """Folders for files of a kind, as they were worked out for the first item on the first host."""
+        """The search folders by kind of file, computed once for all items and hosts."""
         return {}
 
     @property
@@ -103,11 +103,11 @@ class Task(Node):
     module: str = ""
     args: Any = None
     listen: list[str] = field(default_factory=list)
-    #: The module as it is written.
+    #: The name of the module as the file has it.
     action: str = ""
     #: The file of a module that is written for Ansible; None for a module of kprov.
     ansible_module: AnsibleModule | None = None
-    #: Made by the journal, once.
+    #: The fingerprint of the journal, computed once.
     digest: str = ""
 
     @property
@@ -121,9 +121,9 @@ class Task(Node):
 
 @dataclass(eq=False)
 class Block(Node):
-    """Tasks with a rescue and an always."""
+    """Tasks with their rescue and always."""
 
-    #: Whether somebody wrote `block:`; others stand for an import or a role.
+    #: Whether the file has `block:`; other blocks hold the tasks of an import or role.
     written: bool = False
     tasks: list[Task | Block] = field(default_factory=list)
     rescue: list[Task | Block] = field(default_factory=list)
@@ -134,13 +134,13 @@ class Block(Node):
 
 @dataclass(eq=False)
 class Play(Node):
-    """A play; its sections are in their order, handlers of roles before the play's own."""
+    """A play. Sections are in the order in which they run; handlers of roles come before the play's."""
 
     name: str = ""
     hosts: Any = None
     variables: dict[str, Any] = field(default_factory=dict)
     vars_files: list[Any] = field(default_factory=list)
-    #: Roles whose variables the whole play sees, dependencies first; names of roles without dependencies.
+    #: Roles whose variables the whole play sees, dependencies first; `role_names` has no dependencies.
     roles: list[Role] = field(default_factory=list)
     role_names: list[str] = field(default_factory=list)
     sections: list[list[Task | Block]] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Where roles, modules, filters and collections are looked for beside the playbook: Ansible's settings.
+"""Ansible's settings for the search paths of roles, modules, filters and collections.
 
-The order of each setting is Ansible's: command line, environment, ansible.cfg, default.
+For each setting the first of command line, environment, ansible.cfg and default wins, as in Ansible.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kprov.errors import InputError
 
-#: Field of SearchPaths: variable of the environment, key in ansible.cfg, default.
+#: By field of SearchPaths: environment variable, key in ansible.cfg, default.
 _SETTINGS = {
     "roles": (
         "ANSIBLE_ROLES_PATH",
@@ -41,7 +41,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class SearchPaths:
-    """Folders by what is looked for in them; none are known unless `configured` reads the settings."""
+    """Search folders by kind; empty unless load_search_paths reads the settings."""
 
     roles: tuple[Path, ...] = ()
     modules: tuple[Path, ...] = ()
@@ -52,9 +52,9 @@ class SearchPaths:
 def load_search_paths(
     given: Mapping[str, str | None], environment: Mapping[str, str] | None = None
 ) -> tuple[SearchPaths, list[str]]:
-    """The paths that count, and warnings; `given` are those of the command line by field of SearchPaths.
+    """Return the search paths, and warnings. `given` are those of the command line by field of SearchPaths.
 
-    InputError for an ansible.cfg that cannot be read.
+    Raises InputError for an ansible.cfg that cannot be read.
     """
     variables = os.environ if environment is None else environment
     file, warnings = _find_config_file(variables)
@@ -80,7 +80,7 @@ def _split_paths(text: str, base: Path) -> tuple[Path, ...]:
 
 
 def _find_config_file(variables: Mapping[str, str]) -> tuple[Path | None, list[str]]:
-    """The ansible.cfg that counts, as Ansible looks for it, and warnings."""
+    """Return the ansible.cfg that Ansible would use, and warnings."""
     named = variables.get("ANSIBLE_CONFIG")
     warnings = []
     candidates = [Path("~/.ansible.cfg").expanduser(), Path("/etc/ansible/ansible.cfg")]

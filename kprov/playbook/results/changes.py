@@ -1,4 +1,4 @@
-"""What a run changed on hosts, or would change: the entries of plans and reports."""
+"""The changes of a run on hosts, made or planned: the entries of plans and reports."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PROGRAMS = ("command", "shell", "script", "raw")
 class Change:
     """One change on one host. `kind`: file, service, package, program or other; `what` names the thing.
 
-    `action` says what is done to it (a service: restarted ...). `unforeseen` is why it cannot be known
-    before earlier changes are made; it is empty for what is known. `diff` has Ansible's form.
+    `action` is what happens to it (a service: restarted ...). `unforeseen` is why a plan cannot know
+    the change before earlier changes are made, empty otherwise. `diff` has Ansible's form.
     """
 
     host: str
@@ -35,24 +35,24 @@ class Change:
     hidden: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the change as a JSON object."""
         return {name: value for name, value in asdict(self).items() if value not in ("", [], False)}
 
     @classmethod
     def from_json(cls, said: dict[str, Any]) -> Change:
-        """From JSON."""
+        """Make a change from a JSON object."""
         return cls(**said)
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same change of the same state; places in files do not count."""
+        """A hash that is equal for the same change of the same state; lines of files do not count."""
         said = [self.host, self.task, self.kind, self.what, self.action, self.diff, bool(self.unforeseen)]
         text = json.dumps(said, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
-    """Changes that a result tells of: one an item that changed something, or would run a program."""
+    """Return the changes of a result: one for each item that changed the host or would run a program."""
     found = []
     for one in task.item_results(result):
         looks = task.keywords.get("changed_when") in (False, "false", [False])
@@ -85,7 +85,7 @@ def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bo
 
 
 def _strip_diffs(diffs: list[Any]) -> list[dict[str, Any]]:
-    """Diffs without what differs between two looks at the same thing."""
+    """Return diffs without the fields that differ between two readings of the same file."""
     kept = ("before", "after", "before_header", "after_header", "prepared")
     return [{k: v for k, v in one.items() if k in kept} for one in diffs if isinstance(one, dict)]
 

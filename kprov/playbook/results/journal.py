@@ -1,8 +1,8 @@
-"""What a run did, as JSON lines on the disk, so that another run can go on where it ended.
+"""The journal of a run: JSON lines on the disk, from which a later run can resume.
 
-The first line says what was run; a line a task and host follows as it ends. Results are kept only where a
-later task may look at them, and never those of no_log tasks or with a secret in them: such tasks run again
-in a run that goes on, so that of them only "done" is said.
+The first line describes the run. One line for each task and host follows when the task ends. A result is
+stored only if a later task may use it, and never if the task has no_log or the result has a secret: the line
+only says "done" then, and a resumed run repeats the task.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from kprov.inventory.model import Inventory
 from kprov.pki.files import make_folder as make_private_folder
 from kprov.playbook.model.plays import Task
 
-#: Outcomes after which a task need not run again.
+#: Outcomes after which a resumed run skips the task.
 DONE = ("ok", "changed", "skipped", "ignored")
 
 
 class Journal:
-    """FOLDER/TIME-PID.jsonl, 0600; without a folder nothing is written."""
+    """Writes FOLDER/TIME-PID.jsonl with mode 0600; without a folder it writes nothing."""
 
     def __init__(self, folder: Path | None) -> None:
         self.path: Path | None = None
@@ -35,12 +35,12 @@ class Journal:
         if folder is not None:
             make_private_folder(folder)
             name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
-            taken = len(list(folder.glob(f"{name}*.jsonl")))  # a run of this process in the same second
+            taken = len(list(folder.glob(f"{name}*.jsonl")))  # another run of this process in the same second
             self.path = folder / (f"{name}_{taken}.jsonl" if taken else f"{name}.jsonl")
             self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
 
     def write(self, event: str, *, durable: bool = False, **fields: Any) -> None:
-        """Add a line; a line is one write, so that a kill leaves whole lines but for the last."""
+        """Add a line with a single write, so that a kill can only cut the last line."""
         if self._handle >= 0:
             text = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=str)
             os.write(self._handle, (secrets.scrub(text) + "\n").encode())
@@ -48,27 +48,27 @@ class Journal:
                 os.fdatasync(self._handle)
 
     def next_key(self, host: str, task: Task) -> str:
-        """A name for the next time this task runs on this host: the same in a run that goes on."""
+        """Return a key for the next run of a task on a host; a resumed run makes the same key."""
         digest = task_fingerprint(task)
         self._seen[host, digest] += 1
         return f"{digest}#{self._seen[host, digest]}"
 
     def copy_unfinished(self, earlier: EarlierRun) -> None:
-        """What an earlier run owes is said here, too: the next run reads this journal only."""
+        """Copy pending handlers and started tasks of an earlier run: the next run only reads this journal."""
         for host, handler in sorted(earlier.pending_handlers):
             self.write("notify", host=host, handler=handler)
         for host, key in sorted(earlier.started_tasks):
             self.write("begin", host=host, key=key)
 
     def close(self) -> None:
-        """Nothing more is written."""
+        """Close the file."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
 
 def task_fingerprint(task: Task) -> str:
-    """What a task is, but for its place: an edited task is another one, a moved one is not."""
+    """Return a hash of a task without its line: a moved task keeps it, an edited one gets another."""
     if not task.digest:
         said = repr((task.role.name if task.role else "", task.name, task.module, task.args, task.keywords))
         task.digest = hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()[:16]
@@ -76,13 +76,13 @@ def task_fingerprint(task: Task) -> str:
 
 
 def has_no_secret(result: dict[str, Any]) -> bool:
-    """Whether a result can be in a journal: no secret is in it."""
+    """Whether a result holds no secret, so that the journal may store it."""
     text = json.dumps(result, default=str)
     return secrets.scrub(text) == text
 
 
 def journal_folder(inventory: Inventory) -> Path:
-    """Where journals of an inventory are: beside it, or in the user's state for a list of hosts."""
+    """Return the folder of an inventory's journals: beside it, or in XDG_STATE_HOME for a list of hosts."""
     if inventory.path.exists():
         return inventory.directory / "artifacts" / "journal"
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -90,7 +90,7 @@ def journal_folder(inventory: Inventory) -> Path:
 
 
 def find_latest(folder: Path, wanted: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
-    """The newest journal of a folder whose first line, what was run, is wanted."""
+    """Return the newest journal of a folder whose first line satisfies `wanted`."""
     newest_first = sorted(
         folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True
     )
@@ -98,7 +98,7 @@ def find_latest(folder: Path, wanted: Callable[[dict[str, Any]], bool] = bool) -
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """What a journal says was run; nothing when a kill cut its first line."""
+    """Return the first line of a journal, which describes the run; empty when a kill cut it."""
     with path.open(encoding="utf-8") as file:
         try:
             entry = json.loads(file.readline())
@@ -108,7 +108,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 class EarlierRun:
-    """What an earlier run finished."""
+    """The tasks that an earlier run finished, from its journal."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -117,7 +117,7 @@ class EarlierRun:
         self._done: dict[tuple[str, str], dict[str, Any]] = {}
         #: (host, fingerprint of a handler) that was notified and has not run.
         self.pending_handlers: set[tuple[str, str]] = set()
-        #: (host, key) of tasks with handlers that were begun: whether they changed anything is not known.
+        #: (host, key) of tasks with handlers that started; it is unknown whether they changed the host.
         self.started_tasks: set[tuple[str, str]] = set()
         self.failed: dict[str, dict[str, Any]] = {}
         with path.open(encoding="utf-8") as file:
@@ -125,7 +125,7 @@ class EarlierRun:
                 try:
                     entry = json.loads(line)
                 except ValueError:
-                    continue  # the line that a kill cut
+                    continue  # a kill cut this line
                 self._add_entry(entry)
 
     def _add_entry(self, entry: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ class EarlierRun:
         self.failed.pop(entry["host"], None)
 
     def find_result(self, host: str, key: str) -> dict[str, Any] | None:
-        """A finished task's line; None when it has to run."""
+        """Return the line of a finished task; None when the task must run."""
         return self._done.get((host, key))
 
     def __len__(self) -> int:

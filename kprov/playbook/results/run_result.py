@@ -1,4 +1,4 @@
-"""What a run did, and who is told about it while it runs."""
+"""Options and results of a run, and the callbacks that report its progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.playbook.results.changes import Change
 
 @dataclass(frozen=True)
 class RunOptions:
-    """`ansible-playbook`'s options. `extra_vars` win over everything; `journal` is a folder."""
+    """The options of `ansible-playbook`. `extra_vars` win over all variables; `journal` is a folder."""
 
     check: bool = False
     diff: bool = False
@@ -25,19 +25,19 @@ class RunOptions:
     extra_vars: dict[str, Any] = field(default_factory=dict)
     journal: Path | None = None
     force_handlers: bool = False
-    #: A journal whose run goes on: what it finished is not done again.
+    #: The journal of the run to resume; tasks that it finished are skipped.
     resume: Path | None = None
     step: bool = False
-    #: With `check`: what fails because an earlier change was not made counts as a change that cannot be
-    #: foreseen; otherwise a plan for new hosts would end at its second task.
+    #: With `check`: a task that fails after a change that was not made counts as an unforeseen change;
+    #: otherwise a plan for new hosts would end at its second task.
     plan: bool = False
-    #: What made the run, for those who go on with it: "play", "up" or "reset".
+    #: The command that made the run, for a later resume: "play", "up" or "reset".
     command: str = "play"
     verbosity: int = 0
-    #: Where roles, modules and filters are looked for, beside the playbook.
+    #: Search paths of roles, modules and filters, in addition to the folder of the playbook.
     paths: SearchPaths = field(default_factory=SearchPaths)
-    #: Connection and become variables from the command line (`-u`, `--become`): they win as in Ansible
-    #: over nothing but the defaults; `ansible_user` and friends in the inventory win over them.
+    #: Connection and become variables from the command line (`-u`, `--become`). As in Ansible they only
+    #: replace defaults: `ansible_user` and similar variables of the inventory win.
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
@@ -56,7 +56,7 @@ class HostStats:
 
 @dataclass
 class TaskTime:
-    """Seconds that a task took on all its hosts together."""
+    """The duration of a task on all its hosts."""
 
     name: str
     seconds: float
@@ -64,7 +64,7 @@ class TaskTime:
 
 @dataclass
 class RunResult:
-    """`errors`: host, task and message of what failed."""
+    """The result of a run. `errors` has host, task and message of each failure."""
 
     hosts: dict[str, HostStats] = field(default_factory=dict)
     tasks: list[TaskTime] = field(default_factory=list)
@@ -72,9 +72,9 @@ class RunResult:
     errors: list[dict[str, str]] = field(default_factory=list)
     seconds: float = 0.0
     changes: list[Change] = field(default_factory=list)
-    #: What set_stats gave, by host or "_run".
+    #: Values of set_stats by host, or by "_run".
     custom: dict[str, dict[str, Any]] = field(default_factory=dict)
-    #: Where the run's journal is, when it has one.
+    #: The file of the journal.
     journal: Path | None = None
     #: Set while a play runs: `meta: end_play` ended it.
     play_ended: bool = False
@@ -89,7 +89,7 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """ansible-playbook's: 2 for failed hosts, 4 for unreachable ones; ours 1 for failed."""
+        """4 if a host was unreachable, 1 if a host failed (ansible-playbook: 4 and 2)."""
         if any(stats.unreachable for stats in self.hosts.values()):
             return 4
         return 0 if self.ok else 1
@@ -109,28 +109,28 @@ class RunResult:
 
 
 class AbortedError(Exception):
-    """The user ended the play at the module pause."""
+    """The user aborted the play at the module pause."""
 
 
 class Callbacks(Protocol):
-    """Told in order, from one thread at a time; results of no_log tasks come without their content.
+    """Called in order, by one thread at a time. Results of no_log tasks come without their content.
 
-    Subclass `Silent`, so that a new method never breaks a callback.
+    Subclass SilentCallbacks, so that a new method does not break existing callbacks.
     """
 
     def run_started(self, playbooks: list[str]) -> None: ...
     def play_started(self, name: str, hosts: list[str]) -> None: ...
     def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None:
-        """`hosts` are those the task is for; with the free strategy it comes once a host."""
+        """`hosts` are the hosts of the task; with the free strategy it is called once for each host."""
         ...
 
     def ask_step(self, name: str) -> str:
-        """--step: "y" runs the task, "n" passes it over, "c" runs it and asks no more."""
+        """Ask for --step: "y" runs the task, "n" skips it, "c" runs it and asks no more."""
         ...
 
     def host_started(self, host: str, task: str) -> None: ...
     def retry(self, host: str, task: str, attempt: int, left: int) -> None:
-        """A task with `until` was not as expected yet and is tried again."""
+        """The condition `until` of a task is not met yet; the task is retried."""
         ...
 
     def host_done(
@@ -143,15 +143,15 @@ class Callbacks(Protocol):
         ...
 
     def warning(self, text: str) -> None:
-        """Something that the user should know and that stops nothing."""
+        """A warning for the user; the run continues."""
         ...
 
     def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
-        """The module `pause`: what was typed, or nothing after so many seconds. Raises AbortedError."""
+        """Return what the user typed at the module `pause`, empty after `seconds`. Raises AbortedError."""
         ...
 
     def ask(self, prompt: str, *, echo: bool) -> str:
-        """`vars_prompt`: what was typed; nothing where nobody can be asked."""
+        """Return what the user typed for `vars_prompt`; empty without a terminal."""
         ...
 
     def no_hosts(self, play: str) -> None: ...
@@ -159,7 +159,7 @@ class Callbacks(Protocol):
 
 
 class SilentCallbacks:
-    """Callbacks that say nothing."""
+    """Callbacks that do nothing."""
 
     def run_started(self, playbooks: list[str]) -> None: ...
     def play_started(self, name: str, hosts: list[str]) -> None: ...

@@ -1,4 +1,4 @@
-"""The keyword `async`: a module started in the background of its host, and asked about until it is done."""
+"""The keyword `async`: start a module in the background of its host and poll until it ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run_async(
     items: list[dict[str, Any]],
     contents: dict[str, bytes | Path],
 ) -> list[dict[str, Any]]:
-    """Results of items; with `poll: 0` they say only that the jobs were started."""
+    """Return the results of the items. With `poll: 0` they only say that the jobs were started."""
     seconds, poll = call.background
     started = sender.send(
         call.address,
@@ -44,7 +44,7 @@ def _wait_for_job(
     deadline = time.monotonic() + seconds + poll
     pause = 0.05
     while True:
-        # Short jobs should not wait for a whole poll.
+        # Poll early at first, so that a short job does not wait for a whole interval.
         time.sleep(min(pause, poll))
         pause *= 2
         result = sender.send(call.address, call.become, "async_status", [job])[0]

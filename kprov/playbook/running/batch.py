@@ -1,4 +1,4 @@
-"""One play on the hosts of one batch: sections, blocks, tasks and handlers, in a strategy's order."""
+"""Run one play on one batch of hosts: sections, blocks, tasks and handlers in the order of the strategy."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from kprov.playbook.templating.scope import Scope
 from kprov.playbook.variables.precedence import Variables
 from kprov.transport.agent_modules import parse_boolean
 
-#: Actions that are done once for all hosts.
+#: Actions that run once for all hosts.
 _FOR_ALL = ("add_host", "pause")
-#: Metas whose condition counts on the first host for all of them, and those without conditions.
+#: Meta tasks whose condition the first host decides for all hosts, and those without a condition.
 _ASKS_ONE = ("refresh_inventory", "clear_facts", "clear_host_errors", "end_batch", "end_play")
 _ASKS_NONE = ("noop", "refresh_inventory", "reset_connection")
-#: What a meta whose condition is not met says that it does instead.
+#: The text of a meta task whose condition is false.
 _GOES_ON = {
     "flush_handlers": "not running handlers for {host}",
     "clear_facts": "not clearing facts and fact cache for {host}",
@@ -40,7 +40,7 @@ _GOES_ON = {
 
 
 class Batch:
-    """Brings hosts through a play."""
+    """The run of a play on one batch of hosts."""
 
     def __init__(
         self, state: RunState, variables: Variables, sender: ModuleSender, play: Play, hosts: list[str]
@@ -64,7 +64,7 @@ class Batch:
         self.max_fail_percentage = None if found is None else float(found)
 
     def run(self) -> None:
-        """The whole play. Raises InputError for what only a run can find wrong in its files."""
+        """Run the whole play. Raises InputError for a mistake in its files that only a run can find."""
         workers = max(1, min(self.state.options.forks, len(self.hosts)))
         strategy = str(self.play.keywords.get("strategy") or "linear").removeprefix("ansible.builtin.")
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="host") as pool:
@@ -77,19 +77,19 @@ class Batch:
                     ):
                         pass
             except BaseException:
-                # Somebody who waits for a host must not keep Ctrl-C waiting.
+                # A thread that waits for a host must not delay Ctrl-C.
                 self.state.interrupted = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 self.sender.connections.close()
                 raise
 
     def restore_pending_handlers(self, hosts: list[str]) -> None:
-        """Handlers that an earlier run notified and did not run wait again; a resumed run knows them."""
+        """Add the handlers that an earlier run notified and did not run; a resumed run knows them."""
         earlier = self.state.earlier_run
         if earlier is None or self.state.resumed_run is not None:
             return
         with self.state.lock:
-            # Of a role that is used twice, the handlers of the last use are those that are notified.
+            # When a role is used twice, a notification reaches the handlers of its last use.
             last = {task_fingerprint(handler): handler for handler in self.play.handlers}
             for known, handler in last.items():
                 for host in hosts:
@@ -97,7 +97,7 @@ class Batch:
                         self.handlers.add_host(handler, host)
 
     def scope(self, node: Node, host: str) -> Scope:
-        """What a node sees on a host."""
+        """Return the variables of a node on a host."""
         return self.variables.task_scope(
             host, self.play, node, include=self.includes.collect_variables(node, host)
         )
@@ -108,7 +108,7 @@ class Batch:
 
 
 class _PlayWalk:
-    """Hosts on their way through a play, task by task: all of them together, or one alone (`free`)."""
+    """Run the tasks of a play in order, on all hosts together or, with the free strategy, on one host."""
 
     def __init__(self, batch: Batch, spread: Callable[..., Iterable[Any]], *, free: bool = False) -> None:
         self.batch = batch
@@ -117,7 +117,7 @@ class _PlayWalk:
         self.free = free
 
     def run_sections(self, hosts: list[str]) -> None:
-        """All sections, with the handlers after each."""
+        """Run all sections, and the notified handlers after each."""
         for number, section in enumerate(self.batch.play.sections):
             if number == 1:
                 self.batch.restore_pending_handlers(hosts)
@@ -125,7 +125,7 @@ class _PlayWalk:
             self.flush_handlers(hosts)
 
     def run_nodes(self, nodes: list[Task | Block], hosts: list[str], *, handler: bool = False) -> None:
-        """Nodes one after the other, on the hosts that are left."""
+        """Run nodes one after the other on the hosts that are still active."""
         for node in nodes:
             left = self.state.filter_by_role(self.state.active_hosts(hosts), node)
             if not left:
@@ -136,7 +136,7 @@ class _PlayWalk:
                 self.run_task(node, left, handler=handler)
 
     def run_block(self, block: Block, hosts: list[str]) -> None:
-        """A block, its rescue for hosts on which it failed, its always for all."""
+        """Run a block, its rescue on the hosts where it failed, and its always on all hosts."""
         self.run_nodes(block.tasks, hosts)
         if block.whole_role and block.role is not None:
             for host in self.state.active_hosts(hosts):
@@ -160,7 +160,7 @@ class _PlayWalk:
                 self.state.host(host).failed = True
 
     def run_task(self, task: Task, hosts: list[str], *, handler: bool = False) -> None:
-        """One task on hosts."""
+        """Run one task on hosts."""
         if not handler and not task_selection.is_selected(task, self.state):
             return
         if task.module == "meta":
@@ -188,7 +188,7 @@ class _PlayWalk:
                 self.state.host(host).failed = True
 
     def _ends_play(self, task: Task, *, once: bool) -> bool:
-        """Whether a failure ends the play for all: it is fatal, or there are too many of them."""
+        """Whether a failure ends the play for all hosts: it is fatal, or too many hosts failed."""
         if (once and not task.get("ignore_errors")) or self._evaluate_flag(
             task, "any_errors_fatal", self.batch.hosts[0]
         ):
@@ -212,11 +212,11 @@ class _PlayWalk:
                 and self._evaluate_flag(task, "any_errors_fatal", part[0])
                 and self.state.lost_hosts(part)
             ):
-                # One after the other is meant to keep something up: a failure is not repeated on the next.
+                # Hosts take turns to keep a service available: do not repeat the failure on the next host.
                 break
 
     def run_on_host(self, task: Task, host: str, others: list[str]) -> None:
-        """One task on one host, recorded; or known from the run that this one goes on with."""
+        """Run one task on one host and record the result; take it from the resumed run if it has one."""
         state, batch = self.state, self.batch
         with state.lock:
             key = state.journal.next_key(host, task)
@@ -256,7 +256,7 @@ class _PlayWalk:
         return answer != "n"
 
     def run_include(self, task: Task, hosts: list[str], *, handler: bool) -> None:
-        """Tasks of a file or role, for the hosts that want them; items one after the other."""
+        """Run the tasks of an included file or role on its hosts, one loop item after the other."""
         once = not self.free and self._evaluate_flag(task, "run_once", hosts[0])
         wanted, errors, told = self.batch.includes.find_included(task, hosts[:1] if once else hosts)
         with self.state.lock:
@@ -294,14 +294,14 @@ class _PlayWalk:
         self.batch.recorder.record(task, host, result, 0.0, key="", others=[])
 
     def flush_handlers(self, hosts: list[str]) -> None:
-        """Run the handlers that were notified, in the order they are written."""
+        """Run the notified handlers in the order of the files."""
         forced = self.state.options.force_handlers or self.batch.play.keywords.get("force_handlers")
         for handler in list(self.batch.play.handlers):
             with self.state.lock:
                 waiting = self.batch.handlers.take_hosts(handler)
                 mine = [host for host in waiting if host in hosts]
                 if len(mine) < len(waiting):
-                    # With the free strategy others flush for themselves.
+                    # With the free strategy each host flushes its own handlers.
                     self.batch.handlers.return_hosts(handler, [host for host in waiting if host not in hosts])
             left = [host for host in mine if not self.state.host(host).is_out]
             if forced:
@@ -320,7 +320,7 @@ class _PlayWalk:
             self.run_task(handler, hosts, handler=True)
 
     def run_meta(self, task: Task, hosts: list[str]) -> None:
-        """What concerns the run itself."""
+        """Run a meta task."""
         word = str(task.args["_raw_params"])
         if word in _ASKS_NONE and task.keywords.get("when") is not None:
             with self.state.lock:
@@ -355,7 +355,7 @@ class _PlayWalk:
             self.batch.variables.clear_inventory_cache()
 
     def _report_skipped_meta(self, task: Task, word: str, hosts: list[str]) -> None:
-        """Tell of hosts for which a meta's condition is not met; Ansible counts them nowhere."""
+        """Report hosts where the condition of a meta task is false. Like Ansible, do not count them."""
         if not hosts:
             return
         with self.state.lock:

@@ -1,4 +1,4 @@
-"""From a task and variables to what is done: templated arguments, modes, and the action that prepares it."""
+"""Build a call from a task and its variables: rendered arguments, modes, and the action that prepares it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from kprov.transport import agent_modules
 _ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")
 
 
-#: Ansible's: seconds that alarm(2) takes everywhere.
+#: The longest timeout, as in Ansible: alarm(2) takes it on every platform.
 _LONGEST = 100_000_000
 
 
 def is_run_action(task: Task) -> bool:
-    """Whether a task concerns the run itself and no host."""
+    """Whether a task only affects the run itself, not a host."""
     return task.ansible_module is None and task.module in run_actions.ACTIONS
 
 
 class CallBuilder:
-    """Makes calls for one play."""
+    """Builds the calls of one play."""
 
     def __init__(self, variables: Variables, sender: ModuleSender, callbacks: Callbacks) -> None:
         self.variables = variables
@@ -40,7 +40,7 @@ class CallBuilder:
         self.callbacks = callbacks
 
     def build_call(self, task: Task, host: str, scope: Scope) -> Call:
-        """A task's arguments and modes for one host and item."""
+        """Render the arguments and modes of a task for one host and item."""
         templar = self.variables.templar
         task = templated_action.resolve_action(task, scope)
         if task.get("delegate_to") is not None:
@@ -83,7 +83,7 @@ class CallBuilder:
 
     @staticmethod
     def _render_timeout(task: Task, scope: Scope) -> int:
-        """Seconds of the keyword `timeout`, 0 for none. Raises InputError."""
+        """Return the seconds of the keyword `timeout`, 0 without it. Raises InputError."""
         given = task.get("timeout")
         if given is None:
             return 0
@@ -106,7 +106,7 @@ class CallBuilder:
         )
 
     def _render_async(self, task: Task, scope: Scope, *, check: bool) -> tuple[int, int]:
-        """Seconds that `async` allows and those between polls; (0, 0) for a task in the foreground."""
+        """Return the seconds of `async` and of `poll`; (0, 0) for a task in the foreground."""
         given = task.get("async")
         if given is None:
             return (0, 0)
@@ -137,7 +137,7 @@ class CallBuilder:
             try:
                 found = value if key in literal else remove_omitted(templar.render(value, scope, str(key)))
             except TemplatingError:
-                # Ansible shows the text of a message it cannot make.
+                # Ansible shows the source of a message that it cannot render.
                 if key not in run_actions.MESSAGES.get(task.module, ()):
                     raise
                 found = value
@@ -163,11 +163,11 @@ class CallBuilder:
         return found
 
     def is_no_log(self, task: Task, scope: Scope) -> bool:
-        """Whether the result is kept from output and journal."""
+        """Whether `no_log` hides the result from output and journal."""
         return agent_modules.parse_boolean(scope.templar.render(task.get("no_log", False), scope, "no_log"))
 
     def prepare_call(self, call: Call) -> tuple[Result | None, list[ModuleCall]]:
-        """A result of the operator's side, or else what the agent has to do."""
+        """Return the result of an action on the operator's machine, or the calls for the agent."""
         name = call.task.module
         if call.task.ansible_module is not None:
             return None, [ansible_module.prepare(call, call.task.ansible_module)]
@@ -200,7 +200,7 @@ class CallBuilder:
             }
 
     def finish_call(self, call: Call, result: Result) -> Result:
-        """A result after the operator's part of the action."""
+        """Let the action edit the result of the agent."""
         if call.task.ansible_module is not None:
             result = ansible_module.finish(result)
         elif call.task.module in playbook_keywords.ACTION_FILES:
@@ -211,7 +211,7 @@ class CallBuilder:
 
     @staticmethod
     def _add_delegation(call: Call, result: Result) -> Result:
-        # Ansible's results, those of check mode above all, do not say what they are about.
+        # Results of Ansible, above all in check mode, do not name the file or service that they are about.
         result["_about"] = {name: call.args[name] for name in _ABOUT if call.args.get(name) is not None}
         if call.target != call.host:
             result["_ansible_delegated_vars"] = {"ansible_delegated_host": call.target}

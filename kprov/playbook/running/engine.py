@@ -1,4 +1,4 @@
-"""The engine: plays playbooks on an inventory; its parts are run, batch, executor, sending and transport."""
+"""The engine runs playbooks on an inventory: PlaybookRun > Batch > TaskExecutor > ModuleSender."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ _SECRET = (
 
 
 def resume_options(options: RunOptions, path: Path) -> RunOptions:
-    """Options that go on with a journal's run: its hosts and tags, unless others are given.
+    """Return options that continue the run of a journal, with its hosts and tags unless `options` set others.
 
-    Raises InputError when it ended well, or when variables it was given with -e are not given now.
+    Raises InputError when the run succeeded, or when a variable that it had from -e is missing now.
     """
     memory = EarlierRun(path)
     said = memory.run
@@ -92,7 +92,7 @@ def resume_options(options: RunOptions, path: Path) -> RunOptions:
 
 
 class Engine:
-    """One run, or several on the same connections; close it, or use it in a `with`."""
+    """Runs playbooks, several on the same connections if need be. Close it, or use it in a `with`."""
 
     def __init__(
         self, inventory: Inventory, options: RunOptions | None = None, callbacks: Callbacks | None = None
@@ -106,7 +106,7 @@ class Engine:
         )
         self.variables = Variables(inventory, self.templar, self.options, inventory.path)
         self.result = RunResult()
-        #: Hosts that runs leave out from their beginning, with the reason: they count as unreachable.
+        #: Hosts that the next run skips, with the reason. They count as unreachable.
         self.unreachable_hosts: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -116,18 +116,18 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """End all agents and connections."""
+        """Close all agents and connections."""
         self.connections.close()
 
     def host_variables(self, host: str) -> HostVariables:
-        """A host's variables as `hostvars` shows them; InputError for one that cannot be computed."""
+        """Return the variables of a host as `hostvars` shows them; a wrong one raises InputError."""
         return HostVariables(self.inventory, host, self._scope(host))
 
     def _scope(self, host: str) -> Scope:
         return Scope(self.templar, self.variables.host_layers(host))
 
     def connection_options(self, address: str) -> Options:
-        """How a host is reached; `address` is its name, with what a play or task says (sending.keyed)."""
+        """Return how to connect to a host; `address` is its name with keywords of a task (encode_address)."""
         host, given = decode_address(address)
         scope = self._scope(host)
         values = {name: self.options.defaults[name] for name in _CONNECTION if name in self.options.defaults}
@@ -144,20 +144,20 @@ class Engine:
         return read_options(host, values)
 
     def become(self, host: str) -> Become | None:
-        """As whom a host's inventory wants tasks to run; root when it says nothing."""
+        """Return the become settings of a host's inventory; root is the default user."""
         sender = ModuleSender(self.variables, self.connections)
         return sender.find_become(Task({"become": True}), self._scope(host), host, host)
 
     def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.PreflightResult]:
-        """Reach hosts (default: all) and read their basic facts; nothing is changed."""
+        """Connect to hosts (default: all) and read their basic facts, without changing anything."""
         found = list(hosts or self.inventory.hosts)
         connection_checks.check_hosts(self.inventory, found)
         return preflight.preflight(self.connections, found, self.become, forks=self.options.forks)
 
     def list_plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
-        """The plays of a playbook with their hosts, without running them. InputError for mistakes.
+        """Return the plays of a playbook with their hosts, without running them. Raises InputError.
 
-        With `includes`, files of include_tasks and include_role with a literal name are read too.
+        With `includes`, also check the files of include_tasks and include_role that have literal names.
         """
         host_patterns.check_limit(self.inventory, self.options.limit)
         variables = Variables(self.inventory, self.templar, self.options, playbook)
@@ -172,7 +172,7 @@ class Engine:
         return found
 
     def run(self, *playbooks: Path) -> RunResult:
-        """Play playbooks one after the other. InputError for mistakes in files before any host is touched."""
+        """Run playbooks one after the other. Raises InputError for mistakes before it changes a host."""
         return self._run_plays(
             [(path, playbook_loader.load_playbook(path, self.options.paths)) for path in playbooks]
         )
@@ -180,7 +180,7 @@ class Engine:
     def check_selection(self, plays: Iterable[Play]) -> None:
         """Raises InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.
 
-        In other plays a tag may come with a file that is included; a run that did not meet it warns.
+        In other playbooks an included file may have the tag; a run that did not find it warns.
         """
         host_patterns.check_limit(self.inventory, self.options.limit)
         if self.options.command == "play":
@@ -191,7 +191,7 @@ class Engine:
             raise InputError(f"{found[0]} (there are {', '.join(sorted(known))})")
 
     def run_module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
-        """One module on the hosts of a pattern. Raises InputError."""
+        """Run one module on the hosts of a pattern. Raises InputError."""
         return self._run_plays(
             [
                 (
@@ -213,7 +213,7 @@ class Engine:
         taking_part = connection_checks.find_play_hosts(self.inventory, plays, self.options.limit)
         connection_checks.check_hosts(self.inventory, taking_part)
         self.result = RunResult()
-        # A check changes nothing: there is nothing to go on with.
+        # A check changes nothing, so there is nothing to resume.
         journal = Journal(None if self.options.check else self.options.journal)
         state = RunState(self.options, self.callbacks, self.result, journal, memory)
         state.earlier_run = earlier
@@ -242,7 +242,7 @@ class Engine:
         return self.result
 
     def _find_earlier_run(self, playbooks: list[Path]) -> EarlierRun | None:
-        """The newest run of the same playbooks: what it notified and did not run is owed still."""
+        """Return the newest run of the same playbooks if it left handlers to run; None otherwise."""
         if self.options.journal is None or self.options.check:
             return None
         names = [str(one.resolve()) for one in playbooks]
@@ -260,7 +260,7 @@ class Engine:
                 break
 
     def _describe_run(self, playbooks: Iterable[Path]) -> dict[str, Any]:
-        """What a run that goes on with this one needs to know; values of -e stay out, they may be secret."""
+        """Return what is needed to resume this run. Values of -e are left out because they may be secret."""
         options = self.options
         return {
             "version": 1,
@@ -276,9 +276,9 @@ class Engine:
         }
 
     def resume(self, path: Path | None = None) -> RunResult:
-        """Go on with the run of a journal (default: the newest one): what it finished is not done again.
+        """Resume the run of a journal (default: the newest) and skip the tasks that it finished.
 
-        Raises InputError when there is none, or when variables it was given with -e are not given now.
+        Raises InputError when there is no journal, or when a variable that it had from -e is missing now.
         """
         place = self.options.journal or journal_folder(self.inventory)
         found = path or find_latest(place)

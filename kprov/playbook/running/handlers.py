@@ -1,4 +1,4 @@
-"""Handlers: who was notified, and which hosts wait for which handler."""
+"""Notified handlers, and the hosts on which each must run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from kprov.playbook.templating.scope import Scope
 
 
 class Handlers:
-    """Notifications of one play on one batch of hosts."""
+    """The notifications of one play on one batch of hosts."""
 
     def __init__(self, play: Play, scope: Callable[[Task, str], Scope], journal: Journal) -> None:
         self.play = play
         self._scope = scope
         self._journal = journal
         self._waiting: dict[int, list[str]] = {}
-        #: Names by host. Which handlers they mean is found out when handlers run: includes may bring others.
+        #: Notified names by host. They are resolved when handlers run, because includes may add handlers.
         self._notified: dict[str, dict[str, None]] = {}
 
     def notify(self, task: Task, hosts: list[str], scopes: list[Scope] | None = None) -> None:
-        """A task changed something on hosts; `scopes` are those of its changed items."""
+        """Notify the handlers of a task that changed hosts. `scopes` are those of its changed items."""
         for raw in task.collect_keyword("notify"):
             for host in hosts:
                 names = (
@@ -52,7 +52,7 @@ class Handlers:
             self._journal.write("notify", host=host, handler=task_fingerprint(handler))
 
     def add_host(self, handler: Task, host: str) -> None:
-        """A handler is to run on a host."""
+        """Add a host on which a handler must run."""
         waiting = self._waiting.setdefault(id(handler), [])
         if host not in waiting:
             waiting.append(host)
@@ -63,14 +63,14 @@ class Handlers:
         found = [] if named is None else [named]
         seen: set[str] = set()
         for one in handlers:
-            # Of several with one name that listen to a topic, Ansible wakes one.
+            # Of several handlers with the same name that listen to a topic, Ansible runs one.
             if name in one.listen and (not one.name or one.name not in seen):
                 found += [one] if one is not named else []
                 seen.add(one.name)
         return found
 
     def _last_file_first(self) -> list[Task]:
-        """Ansible looks into what was loaded last first, and there from the beginning."""
+        """Return handlers in Ansible's search order: the last file first, each from its beginning."""
         loads: list[list[Task]] = []
         for handler in self.play.handlers:
             if loads and loads[-1][-1].parent is handler.parent:
@@ -87,7 +87,7 @@ class Handlers:
         return [str(name), *([f"{handler.role.name} : {name}"] if handler.role else [])]
 
     def take_hosts(self, handler: Task) -> list[str]:
-        """Hosts that wait for a handler, which wait no longer."""
+        """Remove and return the hosts on which a handler must run."""
         for host, names in self._notified.items():
             for name in names:
                 for meant in self._find_handlers(name, host):
@@ -96,5 +96,5 @@ class Handlers:
         return self._waiting.pop(id(handler), [])
 
     def return_hosts(self, handler: Task, hosts: list[str]) -> None:
-        """Hosts that still wait for a handler."""
+        """Set the hosts on which a handler must still run."""
         self._waiting[id(handler)] = hosts

@@ -1,4 +1,4 @@
-"""include_tasks and include_role: files that are read while a play runs, for the hosts that want them."""
+"""include_tasks and include_role: read files while a play runs, for the hosts that include them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class IncludedFile:
     hosts: list[str] = field(default_factory=list)
 
     def to_result(self, task: Task) -> dict[str, Any]:
-        """What the result of the include says."""
+        """Return the fields of the include's result."""
         if task.module == "include_role":
             return {"include_args": self.args, "include_variables": dict(task.keywords.get("vars") or {})}
         rest = {name: value for name, value in self.args.items() if name not in ("file", "_raw_params")}
@@ -33,24 +33,24 @@ class IncludedFile:
 
 
 def combine_results(results: list[task_conditions.Result]) -> task_conditions.Result:
-    """What an include says on one host: of a loop, an entry an item."""
+    """Return the result of an include on one host; a loop has one entry for each item."""
     if results and "ansible_loop_var" not in results[0]:
         return results[0]
     return loops.combine_results(results)
 
 
 class IncludeExpander:
-    """Includes of one play. What an include gives is kept by the block that stands for it."""
+    """The includes of one play, and the variables that each passes to its tasks."""
 
     def __init__(self, play: Play, scope: Callable[[Task, str], Scope]) -> None:
         self.play = play
         self._scope = scope
         self._given: dict[tuple[int, str], IncludeVariables] = {}
-        # Blocks are known by their identity, so they must live as long as what they give.
+        # Variables are keyed by the identity of a block, so the blocks must stay alive.
         self._blocks: list[Block] = []
 
     def collect_variables(self, node: Any, host: str) -> IncludeVariables:
-        """What includes around a node give it on a host, the inner ones win."""
+        """Return the variables that the includes around a node pass to it; inner includes win."""
         if not self._given:
             return NO_VARIABLES
         found = IncludeVariables()
@@ -64,7 +64,7 @@ class IncludeExpander:
     def find_included(
         self, task: Task, hosts: list[str]
     ) -> tuple[list[IncludedFile], dict[str, str], dict[str, list[task_conditions.Result]]]:
-        """What hosts include, errors by host, and what is said of each item on the other hosts."""
+        """Return the included files with their hosts, errors by host, and results of items by host."""
         found: dict[str, IncludedFile] = {}
         errors: dict[str, str] = {}
         told: dict[str, list[task_conditions.Result]] = {}
@@ -103,7 +103,7 @@ class IncludeExpander:
         return [(inner, dict(inner.layers[0].values)) for inner in scopes]
 
     def load_nodes(self, task: Task, included: IncludedFile) -> list[Task | Block]:
-        """The tasks of an include, as children of a block that gives them its variables."""
+        """Load the tasks of an include, as children of a block that holds the variables of the include."""
         keywords = {key: value for key, value in task.keywords.items() if key in ("run_once", "delegate_to")}
         around = Block(
             {**keywords, **(task.args.get("apply") or {})}, task.parent, task.role, task.file, task.line

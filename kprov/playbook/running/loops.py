@@ -1,4 +1,4 @@
-"""Loops: items of a task, and the variables each of them is seen with."""
+"""Loops: the items of a task, and the variables of each item."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.playbook.templating.templar import TemplatingError
 
 @dataclass(frozen=True)
 class LoopControl:
-    """`loop_control`, templated."""
+    """The keyword `loop_control`, rendered."""
 
     var: str = "item"
     index_var: str | None = None
@@ -25,7 +25,7 @@ class LoopControl:
 
     @classmethod
     def from_task(cls, task: Task, scope: Scope) -> LoopControl:
-        """A task's."""
+        """Render the loop_control of a task."""
         given = task.keywords.get("loop_control")
         if not given:
             return _PLAIN
@@ -46,7 +46,7 @@ _PLAIN = LoopControl()
 
 
 def find_items(task: Task, scope: Scope) -> list[Any] | None:
-    """What a task loops over; None when it does not."""
+    """Return the items of a task's loop; None for a task without a loop."""
     for key, value in task.keywords.items():
         if key == "loop":
             found = scope.templar.render(value, scope, "loop")
@@ -62,7 +62,7 @@ def find_items(task: Task, scope: Scope) -> list[Any] | None:
 
 
 def make_item_scopes(control: LoopControl, found: list[Any], scope: Scope) -> list[Scope]:
-    """The variables that each item is seen with."""
+    """Return the scope of each item."""
     made = []
     for index, item in enumerate(found):
         extra: dict[str, Any] = {control.var: item, "ansible_loop_var": control.var}
@@ -94,7 +94,7 @@ def _make_loop_variable(control: LoopControl, found: list[Any], index: int) -> d
 
 
 def combine_results(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a loop says as a whole, of its items' results."""
+    """Return the result of a loop from the results of its items."""
     if not results:
         reason = "No items in the list"
         return {"changed": False, "skipped": True, "skipped_reason": reason, "results": []}
@@ -112,7 +112,7 @@ def combine_results(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def uses_own_results(task: Task) -> bool:
-    """Whether items may depend on what an earlier one of the loop gave: then they go one by one."""
+    """Whether items may use the registered result of an earlier item; they must run one by one then."""
     name = task.keywords.get("register")
     if not name:
         return False

@@ -1,4 +1,4 @@
-"""A run: its plays one after the other, each on batches of its hosts."""
+"""Run the plays of a playbook one after the other, each on batches of its hosts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from kprov.transport.agent_modules import parse_boolean
 
 
 class PlaybookRun:
-    """Plays on an inventory."""
+    """The run of the plays of one playbook."""
 
     def __init__(self, state: RunState, variables: Variables, sender: ModuleSender) -> None:
         self.state = state
         self.variables = variables
         self.sender = sender
         self.inventory = variables.inventory
-        #: Hosts of the play whether they still take part or not, in the inventory's order.
+        #: All hosts of the play in the inventory's order, failed ones too.
         self.matched: list[str] = []
 
     def run_play(self, play: Play) -> bool:
-        """One play; False when the run must end."""
+        """Run one play. Return False when the run must end."""
         scope = self._play_scope(play)
         self._prompt_for_variables(play, scope)
         for host in self.inventory.hosts:
@@ -72,7 +72,7 @@ class PlaybookRun:
         return Scope(self.variables.templar, layers)
 
     def select_hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
-        """The hosts of a play that still take part, in its order."""
+        """Return the active hosts of a play in the order of the play."""
         wanted = self.variables.templar.render(play.hosts, scope or self._play_scope(play), "hosts")
         hosts = host_patterns.match_hosts(self.inventory, wanted)
         if self.state.options.limit:
@@ -81,7 +81,7 @@ class PlaybookRun:
         return order_hosts(self._remaining_hosts(hosts), str(play.keywords.get("order") or "inventory"))
 
     def _prompt_for_variables(self, play: Play, scope: Scope) -> None:
-        """`vars_prompt`: what is not known from -e is asked for."""
+        """Ask for the variables of `vars_prompt` that -e does not set."""
         for entry in play.keywords.get("vars_prompt") or []:
             name = str(entry.get("name") or "")
             if not name.isidentifier():
@@ -126,7 +126,7 @@ class PlaybookRun:
 
 
 def order_hosts(hosts: list[str], order: str) -> list[str]:
-    """Hosts in the order that a play's `order` names."""
+    """Sort hosts by the keyword `order`."""
     match order:
         case "reverse_inventory":
             return hosts[::-1]
@@ -140,7 +140,7 @@ def order_hosts(hosts: list[str], order: str) -> list[str]:
 
 
 def split_batches(hosts: list[str], serial: Any, play: Play) -> list[list[str]]:
-    """Hosts by `serial`: a number, a percentage or a list of them; 0 or none is all."""
+    """Split hosts by `serial`: a number, a percentage or a list of both. 0 or nothing means all hosts."""
     sizes = serial if isinstance(serial, list) else [serial]
     found: list[list[str]] = []
     rest = list(hosts)

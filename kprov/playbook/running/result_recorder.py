@@ -1,4 +1,4 @@
-"""A result taken in: counts, variables, notifications, journal, and those who listen."""
+"""Record results: counts, variables, notifications, journal and callbacks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Result = dict[str, Any]
 
 
 class ResultRecorder:
-    """Takes in results of one play's tasks; every method is called with the run's lock held."""
+    """Records the results of the tasks of one play. Callers hold the lock of the run."""
 
     def __init__(
         self, state: RunState, variables: Variables, executor: TaskExecutor, handlers: Handlers, scope: Any
@@ -39,7 +39,7 @@ class ResultRecorder:
     def record(
         self, task: Task, host: str, result: Result, seconds: float, *, key: str, others: list[str]
     ) -> str:
-        """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
+        """Record a result and return its outcome. `others` are hosts that share it (run_once)."""
         hidden = self._is_hidden(task, host) or any(
             one.get("_ansible_no_log") for one in task.item_results(result)
         )
@@ -59,7 +59,7 @@ class ResultRecorder:
             if not hidden:
                 self._add_changed_files(task, host, result)
         elif outcome == "ok" and key and self._was_interrupted(host, key):
-            # It was done by a run that could not tell any more: its handlers were never notified.
+            # An interrupted run made the change, so that its handlers were never notified.
             self._notify_handlers(task, host, result, others, every=True)
         if outcome in ("changed", "skipped"):
             found = changes.find_changes(task, name, host, result, hidden=hidden)
@@ -86,7 +86,7 @@ class ResultRecorder:
     def record_earlier_result(
         self, task: Task, host: str, entry: dict[str, Any], key: str, others: list[str]
     ) -> None:
-        """A task that an earlier run finished: what it gave is known again, nothing is done."""
+        """Record a task that the resumed run finished: restore its variables and notifications."""
         result: Result = entry.get("result") or {"changed": entry["outcome"] == "changed"}
         self._store_variables(task, host, result, others)
         self._mark_role_started(task, host, entry["outcome"])
@@ -234,7 +234,7 @@ class ResultRecorder:
         )
 
     def render_title(self, task: Task, host: str) -> str:
-        """A task's name as a host sees it."""
+        """Render the name of a task on a host."""
         name = display_name(task)
         if "{{" not in name:
             return name
@@ -251,7 +251,7 @@ class ResultRecorder:
 
 
 def _remove_private_keys(task: Task, result: Result) -> Result:
-    """A result as it is registered: without what the engine keeps for itself."""
+    """Return a result as tasks register it, without the keys of the engine."""
     found = {key: value for key, value in result.items() if not key.startswith("_")}
     if task.has_loop and "results" in found:
         found["results"] = [
@@ -261,7 +261,7 @@ def _remove_private_keys(task: Task, result: Result) -> Result:
 
 
 def _mark_unforeseen(result: Result, *, hidden: bool) -> Result:
-    """A failure of a plan's look as a change that cannot be known yet."""
+    """Turn a failure during a plan into a change that cannot be foreseen."""
     for one in [*(result.get("results") or []), result]:
         if isinstance(one, dict) and one.get("failed"):
             reason = HIDDEN if hidden else describe_failure(one)
@@ -283,7 +283,7 @@ def _count_outcome(stats: Any, outcome: str, result: Result) -> None:
 
 
 def censor_result(task: Task, result: Result) -> Result:
-    """What may be seen of a no_log task's result."""
+    """Return the part of a no_log task's result that may be shown."""
     shown: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
     if task.has_loop and "results" in result:
         shown["results"] = [
@@ -294,9 +294,9 @@ def censor_result(task: Task, result: Result) -> Result:
 
 
 def describe_failure(result: Result) -> str:
-    """Why a task failed: its message, and the end of what its program said."""
+    """Return why a task failed: its message and the end of the program's output."""
     for one in result.get("results") or []:
-        # Other modules have results of their own under this name.
+        # Some modules use the name `results` for values of their own.
         if isinstance(one, dict) and one.get("failed"):
             return describe_failure(one)
     message = result.get("msg")

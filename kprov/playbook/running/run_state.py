@@ -1,4 +1,4 @@
-"""What a run knows while it runs: its hosts' states, counts and journal; one lock around all of it."""
+"""The state of a run: its hosts, counts and journal, guarded by one lock."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from kprov.playbook.results.run_result import Callbacks, HostStats, RunOptions, 
 
 @dataclass
 class HostState:
-    """A host in a run: `failed` until a rescue, `unreachable` to its end, `ended` for this batch."""
+    """The state of a host: `failed` until a rescue, `unreachable` for the run, `ended` for the batch."""
 
     failed: bool = False
-    #: Whether a task of its own failed; else it counts as failed because another host did.
+    #: Whether a task failed on this host; otherwise `failed` is set because of another host.
     own_failure: bool = False
     unreachable: bool = False
     ended: bool = False
-    #: `meta: clear_host_errors`: in the next play the host takes part again.
+    #: Set by `meta: clear_host_errors`: the host is active again in the next play.
     errors_cleared: bool = False
-    #: Roles that `meta: end_role` ended, by identity.
+    #: Identities of the roles that `meta: end_role` ended.
     ended_roles: frozenset[int] = frozenset()
-    #: Keys of roles of which a task was not skipped; and of those that then came to their end.
+    #: Keys of roles that ran at least one task, and of those among them that are complete.
     begun_roles: frozenset[tuple[str, ...]] = frozenset()
     done_roles: frozenset[tuple[str, ...]] = frozenset()
 
     def reset_for_play(self) -> None:
-        """What is known of an earlier play's roles, and that the host was sent out of it, is forgotten."""
+        """Clear what an earlier play set: its roles, and whether it ended for the host."""
         self.ended = False
         self.ended_roles = frozenset()
         self.begun_roles = self.done_roles = frozenset()
 
     @property
     def is_out(self) -> bool:
-        """Whether the host takes no part at present."""
+        """Whether the host is not active at present."""
         return self.failed or self.unreachable or self.ended
 
 
 class RunState:
-    """Shared by all parts of a run."""
+    """State that all parts of a run share."""
 
     def __init__(
         self,
@@ -56,30 +56,30 @@ class RunState:
         self.result = result
         self.journal = journal
         self.resumed_run = memory
-        #: The run before this one, for the handlers that it still owes; the memory itself when it goes on.
+        #: The run before this one, whose pending handlers run now; the resumed run itself in a resumed run.
         self.earlier_run = memory
-        #: Held while results are taken in and callbacks told.
+        #: Held while results are recorded and callbacks are called.
         self.lock = threading.RLock()
-        #: False until --start-at-task's task is met.
+        #: False until the task of --start-at-task is found.
         self.started = options.start_at_task is None
         self.stepping = options.step
-        #: Tags of all tasks that were met, whether they ran or not.
+        #: Tags of all tasks so far, whether they ran or not.
         self.tags: set[str] = set()
-        #: Somebody ended the run: what hosts still answer is about connections that were closed.
+        #: The user ended the run: later failures only say that the connection was closed.
         self.interrupted = False
         self._hosts: dict[str, HostState] = {}
 
     def host(self, name: str) -> HostState:
-        """A host's state."""
+        """Return the state of a host."""
         found = self._hosts.get(name)
         return self._hosts.setdefault(name, HostState()) if found is None else found
 
     def active_hosts(self, hosts: Iterable[str]) -> list[str]:
-        """Hosts that still take part."""
+        """Return the hosts that are active."""
         return [name for name in hosts if not self.host(name).is_out]
 
     def filter_by_role(self, hosts: list[str], node: Node) -> list[str]:
-        """Hosts for which a node's role has neither been ended nor, where it runs once, been done before."""
+        """Return the hosts where the role of a node has not ended, nor run before if it runs once."""
         role = node.role
         if role is None:
             return hosts
@@ -89,11 +89,11 @@ class RunState:
         return left
 
     def lost_hosts(self, hosts: Iterable[str]) -> list[str]:
-        """Hosts that failed or were lost."""
+        """Return the hosts that failed or became unreachable."""
         return [name for name in hosts if self.host(name).failed or self.host(name).unreachable]
 
     def mark_unreachable(self, hosts: Mapping[str, str]) -> None:
-        """Hosts that cannot be reached before the run begins, each with the reason."""
+        """Mark hosts that were unreachable before the run, each with the reason."""
         for name, reason in hosts.items():
             self.host(name).unreachable = True
             self.stats(name).unreachable += 1
@@ -101,13 +101,13 @@ class RunState:
             self.result.errors.append(error)
 
     def unreachable_hosts(self) -> list[str]:
-        """Hosts that were lost, or never reached."""
+        """Return the unreachable hosts."""
         return [name for name, state in self._hosts.items() if state.unreachable]
 
     def failed_hosts(self) -> list[str]:
-        """Hosts of which a task failed and was not rescued."""
+        """Return the hosts on which a task failed and was not rescued."""
         return [name for name, state in self._hosts.items() if state.failed and not state.unreachable]
 
     def stats(self, host: str) -> HostStats:
-        """A host's counts."""
+        """Return the counts of a host."""
         return self.result.hosts.setdefault(host, HostStats())

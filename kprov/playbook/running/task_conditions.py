@@ -12,7 +12,7 @@ Result = dict[str, Any]
 
 
 def check_when(task: Task, scope: Scope) -> Result | None:
-    """The result of a task whose `when` is not met; None when it runs."""
+    """Return the result of a task that `when` skips; None when the task runs."""
     for condition in task.collect_keyword("when"):
         if not scope.templar.evaluate_condition(condition, scope, "when"):
             return {
@@ -25,13 +25,13 @@ def check_when(task: Task, scope: Scope) -> Result | None:
 
 
 def scope_with_result(task: Task, scope: Scope, result: Result) -> Scope:
-    """The variables of a task with its own result registered."""
+    """Return the variables of a task with its own result registered."""
     name = task.keywords.get("register")
     return scope.extend({name: result}) if name else scope
 
 
 def apply_result_conditions(task: Task, scope: Scope, result: Result) -> Result:
-    """A result after changed_when and failed_when."""
+    """Apply changed_when and failed_when to a result."""
     if "failed" not in result:
         result["failed"] = result.get("rc") not in (None, 0, "0")
     result.setdefault("changed", False)
@@ -58,19 +58,19 @@ def apply_result_conditions(task: Task, scope: Scope, result: Result) -> Result:
 
 
 def has_timed_out(result: Result) -> bool:
-    """Whether the keyword `timeout` ended it: it failed then, whatever failed_when and until say."""
+    """Whether the keyword `timeout` ended the task. It failed then, whatever failed_when and until say."""
     return isinstance(result.get("timedout"), dict)
 
 
 def is_until_met(task: Task, scope: Scope, result: Result) -> bool:
-    """Whether `until` is met; without one, whether the task did not fail."""
+    """Whether `until` is met; without it, whether the task succeeded."""
     if task.keywords.get("until") is None:
         return not result.get("failed")
     return _are_all_true(task.keywords["until"], scope_with_result(task, scope, result), "until")
 
 
 def count_attempts(task: Task, scope: Scope) -> int:
-    """How often a task is tried at most: 1 without until and retries, 1 + 3 with until alone."""
+    """Return the maximum number of attempts: 1 without until and retries, 1 + 3 with until alone."""
     retries = task.keywords.get("retries")
     if retries is not None:
         return 1 + max(0, int(scope.templar.render(retries, scope, "retries")))

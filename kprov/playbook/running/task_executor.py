@@ -1,4 +1,4 @@
-"""One task on one host: its conditions, loop, retries, and the result to register."""
+"""Run one task on one host: its conditions, loop and retries, up to the result to register."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Retry = Callable[[str, Task, int, int], None]
 
 
 class TaskExecutor:
-    """Runs tasks of one play. `retried(host, task, attempt, left)` hears of tasks that are tried again."""
+    """Runs the tasks of one play. Calls `retried(host, task, attempt, left)` before it retries a task."""
 
     def __init__(
         self, variables: Variables, sender: ModuleSender, play: Play, callbacks: Callbacks, retried: Retry
@@ -37,7 +37,7 @@ class TaskExecutor:
         self.calls = call_builder.CallBuilder(variables, sender, callbacks)
 
     def run(self, task: Task, host: str, include: IncludeVariables | None = None) -> Result:
-        """The task's result; never raises for what a task or host can do wrong (failed, unreachable)."""
+        """Return the result of a task. Failures of the task or host are results too, not exceptions."""
         scope = self.variables.task_scope(host, self.play, task, include=include)
         try:
             return self._run_task(task, host, scope)
@@ -54,7 +54,7 @@ class TaskExecutor:
         try:
             found = loops.find_items(task, scope)
         except TemplatingError:
-            # Ansible looks at `when` first where the loop cannot be made.
+            # Ansible checks `when` first if the items cannot be rendered.
             skipped = task_conditions.check_when(task, scope)
             if skipped is not None:
                 return skipped
@@ -81,7 +81,7 @@ class TaskExecutor:
         for part in [[one] for one in scopes] if one_by_one else [scopes]:
             if results and control.pause:
                 time.sleep(control.pause)
-            # What an item set or registered is seen by the next one.
+            # The next item sees what earlier items set and registered.
             known = (
                 {**facts, task.keywords["register"]: results[-1]}
                 if (results and task.keywords.get("register"))
@@ -116,7 +116,7 @@ class TaskExecutor:
         return result
 
     def _run_scopes(self, task: Task, host: str, scopes: list[Scope]) -> list[Result]:
-        """Results of items, all in one message to the host where the module is one of the agent's."""
+        """Return the results of items. Items of one module travel to the host in one message."""
         results: list[Result | None] = [
             _catch_failure(task, task_conditions.check_when, task, inner) for inner in scopes
         ]
@@ -176,7 +176,7 @@ class TaskExecutor:
     def _group_by_route(
         self, remote: list[tuple[int, Call, list[ModuleCall]]]
     ) -> dict[tuple[str, Become | None, str], list[tuple[int, Call, list[ModuleCall]]]]:
-        """Items by where they go: nearly always all in one message."""
+        """Group items by connection, user and module; nearly always there is one group."""
         routes: dict[tuple[str, Become | None, str], list[tuple[int, Call, list[ModuleCall]]]] = {}
         for index, call, wanted in remote:
             module = wanted[0].module if wanted else ""
@@ -232,7 +232,7 @@ def _failure_result(task: Task, error: Exception) -> Result:
 
 
 def _join_results(call: Call, results: list[Result]) -> Result:
-    """One result for a folder that was copied file by file."""
+    """Return one result for an action that made several calls."""
     failed = next((result for result in results if result.get("failed")), None)
     if failed:
         return failed

@@ -1,4 +1,4 @@
-"""Which tasks run: --tags, --skip-tags, --start-at-task."""
+"""Select the tasks that run: --tags, --skip-tags, --start-at-task."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.results.run_result import RunOptions
 from kprov.playbook.running.run_state import RunState
 
-#: Tags with a meaning of their own.
+#: Tags with a special meaning.
 SPECIAL = ("all", "always", "never", "tagged", "untagged")
 
 
 def display_name(task: Task) -> str:
-    """A task's name as it is shown: with its role's."""
+    """Return the name of a task with the name of its role."""
     name = task.name or task.module
     return f"{task.role.name} : {name}" if task.role else name
 
 
 def collect_tags(plays: Iterable[Play]) -> set[str]:
-    """Tags of the plays' tasks; those of files that are included while the play runs are not known."""
+    """Return the tags of all tasks; tags of files that are included during the run are not known."""
     tasks = (task for play in plays for section in play.sections for task in walk_tasks(section))
     return {tag for task in tasks for tag in task.tags}
 
 
 def find_unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
-    """A message for each tag of --tags and --skip-tags that is not among the known ones."""
+    """Return a message for each tag of --tags and --skip-tags that is unknown."""
     return [
         f"{option}: no task has the tag {tag!r}{suggestions.hint(tag, known)}"
         for option, tags in (("--tags", options.tags), ("--skip-tags", options.skip_tags))
@@ -38,7 +38,7 @@ def find_unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
 
 
 def matches_tags(tags: set[str], options: RunOptions) -> bool:
-    """Whether tags let a task run: Ansible's always, never, all, tagged and untagged."""
+    """Whether --tags and --skip-tags let a task with these tags run, by Ansible's rules."""
     wanted, unwanted = set(options.tags or ("all",)), set(options.skip_tags)
     run = (
         "always" in tags
@@ -56,7 +56,7 @@ def matches_tags(tags: set[str], options: RunOptions) -> bool:
 
 
 def is_selected(task: Task, state: RunState) -> bool:
-    """Whether a task is to run at all; hosts and conditions are not asked."""
+    """Whether the options select a task, regardless of hosts and conditions."""
     if not state.started:
         wanted = state.options.start_at_task or ""
         if not any(

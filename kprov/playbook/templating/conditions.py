@@ -1,4 +1,4 @@
-"""What `when` and its like may be: an expression whose result is a boolean."""
+"""Conditions such as `when`: expressions whose result must be a boolean."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _KEYWORDS = frozenset(
 
 
 def parse_variable_name(text: str) -> str | None:
-    """The variable that an expression is; None when it is more than a name."""
+    """Return the name of a variable if the expression is nothing else; None otherwise."""
     return text if _NAME.fullmatch(text) and text not in _KEYWORDS else None
 
 
 def parse_simple_template(text: str) -> str | None:
-    """The variable of a text like `{{ name }}`; None when it is more than that."""
+    """Return the name in a text like `{{ name }}`; None for any other text."""
     found = _ONE_NAME.fullmatch(text)
     return found[1] if found and not text.endswith("\n") and found[1] not in _KEYWORDS else None
 
 
 def strip_condition(condition: Any) -> str:
-    """The expression of a condition; FilterError for what is none."""
+    """Return the expression of a condition. Raises FilterError if it is empty or not a text."""
     if isinstance(condition, str):
         condition = condition.strip()
     if condition is None or condition == "":
@@ -50,12 +50,12 @@ def strip_condition(condition: Any) -> str:
 
 
 def is_whole_template(text: str) -> bool:
-    """Whether a condition stands in braces as a whole."""
+    """Whether the whole condition is in braces."""
     return text.startswith(("{{", "{%", "{#")) and text.endswith(("}}", "%}", "#}"))
 
 
 def parse_expression(environment: jinja2.Environment, text: str) -> nodes.Expr:
-    """The expression of a text; its syntax errors say that braces have no place in it."""
+    """Parse an expression. Syntax errors say that it must not have braces."""
     try:
         parser = Parser(environment, text, state="variable")
         found = parser.parse_expression()
@@ -72,7 +72,7 @@ def parse_expression(environment: jinja2.Environment, text: str) -> nodes.Expr:
 
 
 def resolve_trusted_expression(environment: jinja2.Environment, text: str, found: str, scope: Scope) -> str:
-    """The expression that a template gave; only one that stands in a file as it is may be evaluated."""
+    """Return the expression that a template renders to; only one that a file contains may be evaluated."""
     for _ in range(20):
         tree = environment.parse(text)
         body = tree.body
@@ -91,7 +91,7 @@ def resolve_trusted_expression(environment: jinja2.Environment, text: str, found
 
 
 def _find_source(node: nodes.Node, scope: Scope) -> Any:
-    """What a file says for a variable, or for an attribute of one."""
+    """Return the source of a variable, or of an attribute of one, in a file."""
     if isinstance(node, nodes.Name):
         return scope.find_source(node.name)
     if isinstance(node, nodes.Getattr):
@@ -108,7 +108,7 @@ def _find_source(node: nodes.Node, scope: Scope) -> Any:
 
 
 def find_unknown_plugins(tree: nodes.Template) -> list[str]:
-    """Filters, tests and lookups of a template that are refused or not there."""
+    """Return messages about filters, tests and lookups that are unknown or not supported."""
     found = []
     tables = (
         ("filter", nodes.Filter, ALL_FILTERS, REFUSED_FILTERS),
@@ -134,7 +134,7 @@ def find_unknown_plugins(tree: nodes.Template) -> list[str]:
 
 
 def describe_non_boolean(found: Any) -> str:
-    """The message for a condition whose result is no boolean, with what to write."""
+    """Return the message for a condition whose result is not a boolean, with a hint."""
     kind = type_name(found)
     hints = {
         "str": "`| bool` for yes and no, `| length > 0` for a text that is not empty",

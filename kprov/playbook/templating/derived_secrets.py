@@ -1,4 +1,4 @@
-"""What filters make of secrets is hidden like the secrets: base64, hashes, quoted forms, parts."""
+"""Hide what filters derive from secrets: base64, hashes, quoted forms, parts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from kprov.inventory import secrets
 
 Filter = Callable[..., Any]
 Hider = Callable[[Filter, tuple[Any, ...], dict[str, Any], Any], None]
-#: Filters whose result says nothing in plain text: it is hidden as a whole when a secret went into it.
+#: Filters that encode their input: the whole result is hidden if a secret went into it.
 _OPAQUE = frozenset(
     (
         *("b64encode", "b64decode", "hash", "sha1", "md5", "checksum", "crc32", "password_hash", "to_uuid"),
         *("unvault",),
     )
 )
-#: Filters that write a text in another form: each secret in it is hidden as it is written there.
+#: Filters that write a text in another form: that form of each secret is hidden.
 _FORMS = frozenset(
     (
         *("to_json", "to_nice_json", "tojson", "to_yaml", "to_nice_yaml", "pprint", "quote", "urlencode"),
@@ -26,21 +26,21 @@ _FORMS = frozenset(
         *("upper", "lower", "capitalize", "title", "reverse", "truncate", "wordwrap", "unicode_normalize"),
     )
 )
-#: Filters that give parts of their input: they are hidden where all of it is a secret.
+#: Filters that return parts of their input: the parts are hidden if the whole input is a secret.
 _PARTS = frozenset(
     (
         *("split", "regex_search", "regex_findall", "urlsplit", "splitext", "basename", "dirname", "trim"),
         *("from_json", "from_yaml", "from_yaml_all", "from_csv"),
     )
 )
-#: A line of YAML may be folded at its spaces from this length on.
+#: YAML may fold a line of this length at its spaces.
 _FOLDED = 60
 
 
 def find_hider(name: str, *, foreign: bool = False) -> Hider | None:
-    """What hides results of a filter, given the filter, its arguments and the result.
+    """Return the function that hides results of a filter; it takes the filter, its arguments and the result.
 
-    None for a filter whose results need nothing more. A `foreign` filter may do anything with its input.
+    None for a filter whose results need no hiding. A filter of a plugin may do anything with its input.
     """
     short = name.rpartition(".")[2]
     if foreign or short in _OPAQUE:
@@ -55,18 +55,18 @@ def _hide_whole(_: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result
     for text in _iterate_texts([*args, *kwargs.values()]):
         found |= secrets.within(text)
     for text in _iterate_texts(result) if found else ():
-        # Where the secrets stand as they are, they are hidden already, and what is around them is none.
+        # Secrets that the result contains unchanged are hidden already; the text around them is not secret.
         if not all(one in text for one in found):
             secrets.register(text)
 
 
 def _hide_forms(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> None:
-    # The environment comes before the value where a filter asks for it.
+    # Some filters take the environment before the value.
     at = next((n for n, one in enumerate(args) if isinstance(one, (str, dict, list, tuple))), None)
     if at is None:
         return
     for secret in {one for text in _iterate_texts(args[at]) for one in secrets.within(text)}:
-        # What a filter cannot do with a part of its input, it did not do with that part.
+        # If the filter fails on a part of its input, the result does not have that part's form.
         with contextlib.suppress(Exception):
             written = str(function(*args[:at], secret, *args[at + 1 :], **kwargs)).strip()
             quoted = len(written) > 1 and written[0] == written[-1] and written[0] in "'\""
@@ -78,7 +78,7 @@ def _hide_forms(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any],
 
 def _hide_query(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
     _hide_forms(function, args, kwargs, result)
-    # Values of a mapping are written in another way than a text.
+    # urlencode quotes values of a mapping in another way than a text.
     for secret in {one for text in _iterate_texts(list(args)) for one in secrets.within(text)}:
         secrets.register(urllib.parse.quote_plus(secret))
 
@@ -90,7 +90,7 @@ def _hide_parts(_: Filter, args: tuple[Any, ...], __: dict[str, Any], result: An
 
 
 def _iterate_texts(value: Any) -> Iterator[str]:
-    """Every text in a value, keys of mappings too."""
+    """Yield all texts in a value, with keys of mappings."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -1,6 +1,6 @@
 """Filters of filter_plugins/ and of installed collections; they run on the operator's machine.
 
-As in Ansible, a play's and its roles' filters are the process's from the moment that they are read.
+As in Ansible, filters of plays and roles are available in the whole process once they are loaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _collections: dict[Path, None] = {}
 
 
 def load_filters(folder: Path, paths: SearchPaths | None = None) -> None:
-    """Have the filters of a play's or role's filter_plugins/; `paths` also have collections."""
+    """Load the filters of a play's or role's filter_plugins/; `paths` adds search paths and collections."""
     folders = [folder / "filter_plugins", *(paths.filters if paths else ())]
     with _lock:
         for place in [folder / "collections", *(paths.collections if paths else ())]:
@@ -42,7 +42,7 @@ def load_filters(folder: Path, paths: SearchPaths | None = None) -> None:
 
 
 def find_filter(name: str) -> Filter | None:
-    """A filter as templates call it; None when there is none."""
+    """Return a filter as templates call it, or None."""
     with _lock:
         if name not in _known and name.count(".") >= 2:
             _known.update(_load_collection(name))
@@ -50,7 +50,7 @@ def find_filter(name: str) -> Filter | None:
 
 
 def describe_failures() -> str:
-    """Which files of filters could not be read, and why; empty when all could."""
+    """Return which files of filters could not be loaded, and why; empty if all could."""
     return "; ".join(f"{path} cannot be loaded: {why}" for path, why in _failures.items())
 
 
@@ -63,7 +63,7 @@ def _load_file(path: Path) -> dict[str, Filter]:
     try:
         spec.loader.exec_module(module)
         return _make_filters(module, "")
-    except Exception as error:  # A file that is not used does no harm, as in Ansible.
+    except Exception as error:  # As in Ansible, a broken file only matters if a template uses it.
         _failures[path] = _describe_error(error)
         return {}
 
@@ -113,7 +113,7 @@ def _make_filters(module: Any, prefix: str) -> dict[str, Filter]:
 
 
 def _convert_errors(function: Filter) -> Filter:
-    """The filter; whatever it raises is an error of the template."""
+    """Wrap a filter so that any exception becomes an error of the template."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -133,7 +133,7 @@ def _describe_error(error: Exception) -> str:
 
 
 class FilterTable(dict[str, Filter]):
-    """Filters by name as Jinja2 looks them up: kprov's, then those of plugins and collections."""
+    """The filters for Jinja2: kprov's, then those of plugins and collections."""
 
     def __init__(self, own: dict[str, Filter], refused: dict[str, Filter]) -> None:
         super().__init__(own)

@@ -1,4 +1,4 @@
-"""The Jinja2 environment: native values, markers that travel, constants and backslashes as in Ansible."""
+"""The Jinja2 environment: native values, undefined markers, constants and backslashes as in Ansible."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
 from kprov.playbook.templating.values import is_omitted, to_list, to_plain
 
-#: A backslash that Python's texts do not know, after any that are doubled.
+#: A backslash that does not start an escape sequence of Python.
 _NO_ESCAPE = re.compile(r"""((?<!\\)(?:\\\\)*)\\(?![\\'"abfnrtv0-7xNuU\n])""")
 _DICT_ATTRIBUTES = frozenset(dir(dict))
-#: Of `hostvars` and of a host's variables; what else they have as attributes is no template's business.
+#: The only methods of `hostvars` and of a host's variables that templates may call.
 _MAPPING_METHODS = frozenset(("items", "keys", "values", "get"))
 
 
 class ConstantTemplate(str):
-    """A text in an expression that is itself a template; lookups render it in their terms."""
+    """A text constant in an expression that is itself a template; lookups render it in their terms."""
 
     __slots__ = ()
 
 
 class Context(_Context):
-    """Variables are looked at only when a template names them; `scope` are the host's and task's."""
+    """A context that reads variables of the scope only when a template names them."""
 
     def __init__(self, environment: Any, parent: Any, name: Any, blocks: Any, scope: Any = None) -> None:
         super().__init__(environment, parent, name, blocks)
@@ -67,7 +67,7 @@ def _above(locals_: Mapping[str, Any] | None, variables: Any) -> Any:
 
 
 class Template(jinja2.Template):
-    """A template whose context reads variables when they are named, also in what it includes and imports."""
+    """A template whose context reads variables on demand, also in included and imported templates."""
 
     def new_context(
         self, vars: Any = None, shared: bool = False, locals: Mapping[str, Any] | None = None
@@ -77,12 +77,12 @@ class Template(jinja2.Template):
         return Context(environment, _above(locals, vars or {}), self.name, self.blocks, scope)
 
     def _get_default_module(self, ctx: Any = None) -> TemplateModule:
-        # Not kept: what an imported file sets may differ between hosts.
+        # Not cached: variables that an imported file sets may differ between hosts.
         return self.make_module()
 
 
 class _CodeGenerator(NativeCodeGenerator):
-    """Nothing of an expression is computed when it is compiled."""
+    """A generator that computes no part of an expression at compile time."""
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> Any:
         if isinstance(node, nodes.TemplateData):
@@ -98,7 +98,7 @@ class _CodeGenerator(NativeCodeGenerator):
 
 
 class _EscapingLexer(Lexer):
-    """Backslashes in texts of `{{ }}` stand for themselves: YAML has had its turn with them."""
+    """Backslashes in texts of `{{ }}` are literal, because YAML has processed escapes already."""
 
     def tokeniter(self, *args: Any, **kwargs: Any) -> Iterator[tuple[int, str, str]]:
         inside = False
@@ -110,7 +110,7 @@ class _EscapingLexer(Lexer):
 
 
 class _Lexer(Lexer):
-    """Backslashes that begin no escape stand for themselves, without Python's warning."""
+    """Backslashes that do not start an escape are literal, without Python's warning."""
 
     def tokeniter(self, *args: Any, **kwargs: Any) -> Iterator[tuple[int, str, str]]:
         for line, kind, value in super().tokeniter(*args, **kwargs):
@@ -119,10 +119,10 @@ class _Lexer(Lexer):
 
 
 class Environment(SandboxedEnvironment):
-    """Ansible's: attributes before items, no access to what is internal, markers instead of exceptions.
+    """Ansible's environment: attributes before items, no internals, markers instead of exceptions.
 
     `escapes`: texts in `{{ }}` keep their backslashes (values of YAML files, not template files).
-    `conditional`: texts in the expression that are templates are rendered, as conditions had it once.
+    `conditional`: render texts in the expression that are templates, as old conditions did.
     """
 
     template_class = Template
@@ -147,7 +147,7 @@ class Environment(SandboxedEnvironment):
         return self._lexer
 
     def constant(self, context: Context, text: str) -> Any:
-        """A text of an expression that looks like a template."""
+        """Return a text constant of an expression that looks like a template."""
         if self._conditional:
             return context.scope.templar.render_text(text, context.scope)
         return ConstantTemplate(text)
@@ -190,7 +190,7 @@ class Environment(SandboxedEnvironment):
 
     @staticmethod
     def concat(parts: Iterable[Any]) -> Any:
-        """One part is its value, of whatever type; several are a text; none is None."""
+        """Return the value of a single part with its type, a text of several parts, or None."""
         found = [part for part in _flat(parts) if part is not None]
         if len(found) == 1:
             return found[0]

@@ -1,4 +1,4 @@
-"""Containers of variables: what is in them is templated when it is looked at, and then kept."""
+"""Containers that render their entries when they are read, and keep the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_template(text: str) -> bool:
 
 
 def protect_container(value: Any) -> Any:
-    """A result or fact for use in expressions: a container is a copy, which a template may change."""
+    """Return a result or fact for expressions; a container is copied, because a template may change it."""
     if isinstance(value, dict):
         return LazyDict(value, None)
     return LazyList(value, None) if isinstance(value, list) else value
@@ -34,7 +34,7 @@ def _render_entry(value: Any, scope: _Scope | None) -> Any:
 
 
 class LazyDict(dict[Any, Any]):
-    """A copy of a dict; its templates are rendered when they are read, none without a scope."""
+    """A copy of a dict that renders templates when they are read; without a scope it renders none."""
 
     __slots__ = ("_ready", "_scope")
 
@@ -105,7 +105,7 @@ class LazyDict(dict[Any, Any]):
 
 
 class LazyList(list[Any]):
-    """A copy of a list; its templates are rendered when they are read, none without a scope."""
+    """A copy of a list that renders templates when they are read; without a scope it renders none."""
 
     __slots__ = ("_ready", "_scope")
 
@@ -123,7 +123,7 @@ class LazyList(list[Any]):
         return value
 
     def _render_entries(self) -> None:
-        """Render all, before entries change places."""
+        """Render all entries before their positions change."""
         for index in range(len(self)):
             self._render_at(index)
 

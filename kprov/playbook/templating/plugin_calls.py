@@ -1,4 +1,4 @@
-"""How filters and tests are called from templates: undefined values pass them by, errors name them."""
+"""Wrap filters and tests for templates: undefined values pass through, errors name the plugin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kprov.playbook.templating import derived_secrets
 from kprov.playbook.templating.undefined import Marker, MarkerError
 from kprov.playbook.templating.values import FilterError, to_list
 
-#: What a filter raises for values that do not fit it.
+#: Exceptions of filters for unsuitable values.
 _MISFITS = (
     TypeError,
     ValueError,
@@ -30,9 +30,9 @@ _MISFITS = (
 
 
 def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callable[..., Any]:
-    """The function as templates call it.
+    """Return the function as templates call it.
 
-    A marker among its arguments is its answer, unless it takes markers (attribute `takes_markers`).
+    It returns the first undefined marker of its arguments, unless it has the attribute `takes_markers`.
     """
     takes_markers = getattr(function, "takes_markers", False)
     foreign = getattr(function, "foreign", False)
@@ -63,7 +63,7 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
 
 
 def wrap_test(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """A test as templates call it: True or False, or the marker it was given."""
+    """Return a test as templates call it; its result is a boolean or an undefined marker."""
     inner = wrap_function(function, "test", name)
 
     @functools.wraps(inner)
@@ -75,7 +75,7 @@ def wrap_test(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def make_refusal(kind: str, name: str, instead: str) -> Callable[..., Any]:
-    """A filter, test or lookup that is not supported: using it says what to use."""
+    """Return a function for a plugin that is not supported; a call raises an error with the alternative."""
 
     def call(*_args: Any, **_kwargs: Any) -> Any:
         raise FilterError(f"the {kind} {name!r} is not supported; {instead}")
@@ -85,13 +85,13 @@ def make_refusal(kind: str, name: str, instead: str) -> Callable[..., Any]:
 
 
 def accept_markers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function looks at undefined values itself."""
+    """Mark a function that handles undefined values itself."""
     function.takes_markers = True  # type: ignore[attr-defined]
     return function
 
 
 def wrap_functions(kind: str, functions: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """All of a table, as templates call them."""
+    """Return the functions of a table as templates call them."""
     if kind == "test":
         return {name: wrap_test(function, name) for name, function in functions.items()}
     return {name: wrap_function(function, kind, name) for name, function in functions.items()}

@@ -1,4 +1,4 @@
-"""The variables that one task on one host sees: layers by precedence, templated when they are looked at."""
+"""The variables of a task on a host: layers by precedence, rendered when they are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.playbook.templating.undefined import Marker
 
 
 class Renderer(Protocol):
-    """What users of a scope need of its Templar, which is above the scope, the lookups and the conditions."""
+    """The methods of a Templar that users of a scope call. Lookups and conditions must not import it."""
 
     def render_text(self, text: str, scope: Scope) -> Any: ...
 
@@ -31,7 +31,7 @@ class Renderer(Protocol):
 
 
 class Layer:
-    """Variables of one source; `raw` ones are results and facts, which are never templates."""
+    """Variables of one source. `raw` layers hold results and facts, which are never rendered."""
 
     __slots__ = ("raw", "values")
 
@@ -41,7 +41,7 @@ class Layer:
 
 
 class Scope(Mapping[str, Any]):
-    """Layers, the first wins. A value that cannot be made is a Marker that says why."""
+    """Layers of variables; the first wins. An undefined value is a Marker that says why."""
 
     __slots__ = ("_cache", "_making", "layers", "templar")
 
@@ -84,14 +84,14 @@ class Scope(Mapping[str, Any]):
         return found
 
     def find_source(self, name: str) -> Any:
-        """The value as it stands in a file (a template is not rendered); None for results and facts."""
+        """Return the source of a variable in a file, not rendered; None for results and facts."""
         for layer in self.layers:
             if name in layer.values:
                 return None if layer.raw else layer.values[name]
         return None
 
     def __contains__(self, name: object) -> bool:
-        # Asked for some names of every task on every host.
+        # Hot: called for several names of each task on each host.
         if name in self._cache:
             return True
         for layer in self.layers:  # noqa: SIM110  a generator takes twice as long
@@ -106,5 +106,5 @@ class Scope(Mapping[str, Any]):
         return len(list(iter(self)))
 
     def extend(self, values: Mapping[str, Any], *, raw: bool = True) -> Scope:
-        """The scope with more variables on top."""
+        """Return a scope with more variables on top."""
         return Scope(self.templar, [Layer(values, raw=raw), *self.layers])

@@ -26,14 +26,14 @@ from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError, find_template_position
 from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
 
-#: Settings a `#jinja2:` line may change.
+#: Settings that a `#jinja2:` line may change.
 _SETTINGS = (
     "block_start_string", "block_end_string", "variable_start_string", "variable_end_string",
     "comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix",
     "trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline",
 )  # fmt: skip
 _HEADER = "#jinja2:"
-#: What evaluating an expression raises when it, or a value in it, is wrong.
+#: Exceptions of an expression that is wrong or has a wrong value.
 ERRORS = (
     jinja2.TemplateError,
     FilterError,
@@ -50,13 +50,13 @@ Render = Callable[[Scope], Any]
 
 
 class TemplatingError(KprovError):
-    """An expression that cannot be evaluated; the message has the expression and the `reason`."""
+    """An expression cannot be evaluated; the message has the expression and the `reason`."""
 
     reason = ""
 
 
 class Templar:
-    """Templates of a run, each compiled once; `search` are the folders of files and includes."""
+    """Renders the templates of a run and compiles each once. `search` are the folders of included files."""
 
     def __init__(self, search: tuple[Path, ...] = ()) -> None:
         self.search = search
@@ -69,7 +69,7 @@ class Templar:
         self._texts: dict[str, Render] = {}
         self._conditions: dict[str, Render] = {}
         self._files: dict[Any, Render] = {}
-        #: All hosts come to a template at the same moment; one compiles it.
+        #: All hosts reach a template at the same time; one thread compiles it.
         self._compiling = threading.RLock()
         self.environment = self._environment(search, escapes=True)
 
@@ -87,7 +87,7 @@ class Templar:
     # -- texts -------------------------------------------------------------------------------------------
 
     def render_text(self, text: str, scope: Scope) -> Any:
-        """The value of a text: native for a single expression, else a string; may be a Marker."""
+        """Render a text; a single expression keeps its type. The result may be a Marker."""
         render = self._texts.get(text)
         if render is None:
             if isinstance(text, Unsafe) or not is_template(text):
@@ -121,7 +121,7 @@ class Templar:
         return with_newlines
 
     def wrap(self, value: Any, scope: Scope) -> Any:
-        """A value of a file for use in expressions: containers render what is in them when it is read."""
+        """Return a value for use in expressions; containers render their entries when they are read."""
         if isinstance(value, str):
             return self.render_text(value, scope)
         if isinstance(value, dict):
@@ -133,7 +133,7 @@ class Templar:
         return value
 
     def render(self, value: Any, scope: Scope, what: str = "") -> Any:
-        """A value that must be defined, for use in a task; TemplatingError names expression and reason."""
+        """Render a value that must be defined. Raises TemplatingError with expression and reason."""
         if value is None or type(value) in (bool, int, float):
             return value
         try:
@@ -153,7 +153,7 @@ class Templar:
         return to_plain(self.wrap(value, scope))
 
     def find_loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
-        """What `with_NAME: value` loops over; first_found looks in `kind` ("templates", "vars", "files")."""
+        """Return the items of `with_NAME: value`; first_found searches `kind` (templates, vars, files)."""
         try:
             return loop_items(name, value, scope, kind)
         except ERRORS as error:
@@ -162,7 +162,7 @@ class Templar:
     # -- conditions --------------------------------------------------------------------------------------
 
     def evaluate_condition(self, condition: Any, scope: Scope, what: str = "when") -> bool:
-        """A condition: an expression without braces, or a boolean. Its result must be a boolean."""
+        """Evaluate a condition: an expression without braces, or a boolean. The result must be a boolean."""
         if isinstance(condition, bool):
             return condition
         if condition is None:
@@ -191,9 +191,9 @@ class Templar:
         return self.evaluate_expression(text, scope)
 
     def find_problems(self, text: str, *, condition: bool = False) -> list[str]:
-        """What is wrong with a template (or condition) that can be told before it is rendered.
+        """Return the problems of a template or condition that are known before it is rendered.
 
-        Syntax, and filters, tests and lookups that are not there; refused ones with what to use instead.
+        They are syntax errors, and filters, tests and lookups that are unknown or not supported.
         """
         if not condition and not is_template(text):
             return []
@@ -206,7 +206,7 @@ class Templar:
         return conditions.find_unknown_plugins(tree)
 
     def evaluate_expression(self, text: str, scope: Scope) -> Any:
-        """The value of an expression without braces."""
+        """Evaluate an expression without braces."""
         render = self._conditions.get(text)
         if render is None:
             name = conditions.parse_variable_name(text)
@@ -225,14 +225,14 @@ class Templar:
     def render_file(
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> str:
-        """A template file rendered; includes are looked for beside it and in `search`."""
+        """Render a template file; its includes are searched beside it and in `search`."""
         found = self.render_file_value(path, scope, search, overrides)
         return "" if found is None else found if isinstance(found, str) else str(to_plain(found))
 
     def render_file_value(
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> Any:
-        """As `file`, with the type of a file that is a single expression (the template lookup has it)."""
+        """Like render_file, but a single expression keeps its type (for the template lookup)."""
         key = (path, path.stat().st_mtime_ns, search, tuple(sorted((overrides or {}).items())))
         before = getattr(self._local, "scope", None)
         try:
@@ -288,7 +288,7 @@ def _make_renderer(template: jinja2.Template) -> Render:
 
 
 def _make_variable_renderer(name: str) -> Render:
-    """The value of one variable needs no template."""
+    """Return a renderer of a single variable, which needs no template."""
 
     def render(scope: Scope) -> Any:
         try:
@@ -300,7 +300,7 @@ def _make_variable_renderer(name: str) -> Render:
 
 
 def _parse_header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """The settings of a `#jinja2:` line, and the template below it."""
+    """Return the settings of a `#jinja2:` line, and the template below it."""
     line, newline, body = text.partition("\n")
     if not newline:
         raise FilterError(f"Missing newline after {_HEADER!r} override.")
@@ -316,7 +316,7 @@ def _parse_header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
 
 
 def _find_position(error: BaseException, path: Path) -> str:
-    """Where in which template file an error is, as far as it can be told."""
+    """Return file and line of an error, as far as they are known."""
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.filename or path}:{error.lineno}"
     found = error.source.place if isinstance(error, MarkerError) else None
@@ -329,7 +329,7 @@ def _find_position(error: BaseException, path: Path) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """What an error of an expression says to the user."""
+    """Return the text of an error for the user."""
     if isinstance(error, RecursionError):
         return "Recursive loop detected in template."
     if isinstance(error, KeyError) and error.args:

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bool = True) -> dict[str, Any]:
-    """`template_*` of a file called `name` in the task; `managed` adds `ansible_managed`."""
+    """Return `template_*` of a file that the task calls `name`; `managed` adds `ansible_managed`."""
     now = path.stat()
     found: dict[str, Any] = {
         "template_host": os.uname().nodename,
@@ -31,7 +31,7 @@ def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bo
 
 @functools.cache
 def _user(uid: int) -> str | int:
-    """The name of a user of this machine, or the number."""
+    """Return the name of a user of this machine, or the number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""What a template names and nobody has defined: a marker, until something needs its value."""
+"""Undefined values in templates: a marker that only raises an error when its value is needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2.utils import missing
 
 
 class MarkerError(jinja2.UndefinedError):
-    """A value was needed where there is none; `source` is the marker that says what is missing."""
+    """An undefined value was used; `source` is the marker that says what is missing."""
 
     def __init__(self, message: str | None, source: Marker) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class MarkerError(jinja2.UndefinedError):
 
 
 def type_name(value: Any) -> str:
-    """The name of a value's type as Ansible tells it: lazily templated containers are dict and list."""
+    """Return the name of a value's type as Ansible shows it: lazy containers are dict and list."""
     if isinstance(value, Marker):
         return "UndefinedMarker"
     for kind in (dict, list, str):
@@ -28,7 +28,7 @@ def type_name(value: Any) -> str:
 
 
 def find_template_position(names: dict[str, Any], line: int) -> tuple[str, int] | None:
-    """File and line of a compiled template's code; None for other code and for templates of no file."""
+    """Return file and line of a compiled template's code; None for other code, or without a file."""
     template = names.get("__jinja_template__")
     if template is None or template.filename is None:
         return None
@@ -36,7 +36,7 @@ def find_template_position(names: dict[str, Any], line: int) -> tuple[str, int] 
 
 
 def _find_position() -> tuple[str, int] | None:
-    """Where in a template file the marker came to be."""
+    """Return where in a template file the marker was made."""
     frame: Any = sys._getframe(2)
     for _ in range(6):
         if frame is None:
@@ -48,7 +48,7 @@ def _find_position() -> tuple[str, int] | None:
 
 
 class Marker(jinja2.StrictUndefined):
-    """An undefined value: attributes and items of it are itself, so that `a.b.c | default(1)` works."""
+    """An undefined value. Its attributes and items are itself, so that `a.b.c | default(1)` works."""
 
     __slots__ = ("place",)
 
@@ -67,7 +67,7 @@ class Marker(jinja2.StrictUndefined):
 
     @property
     def message(self) -> str:
-        """What is undefined, in words."""
+        """The text that says what is undefined."""
         return str(self._undefined_message)
 
     def __getattr__(self, name: str) -> Any:

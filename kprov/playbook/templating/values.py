@@ -1,4 +1,4 @@
-"""What filters have in common: their error, and values of plain types."""
+"""The error of filters, tests and lookups, and conversions of their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jinja2
 
 from kprov.playbook.templating.undefined import Marker, type_name
 
-#: The value of `omit`: an argument with it is left out, and so is an entry of a list or mapping.
+#: The value of `omit`: arguments and entries of lists and mappings that have it are removed.
 OMIT = "__omit_place_holder__kprov"
 
 _SCALARS = frozenset((str, int, bool, float, type(None), bytes, dt.datetime, dt.date, dt.time))
@@ -29,13 +29,13 @@ _VIEWS: tuple[type, ...] = (
 
 
 class FilterError(Exception):
-    """A filter, test or lookup cannot do what it was asked; the message says why."""
+    """A filter, test or lookup failed; the message says why."""
 
 
 def to_plain(value: Any) -> Any:
-    """A value of plain types only: tuples, sets, views are lists, mappings dicts, omitted entries gone.
+    """Convert a value to plain types: tuples, sets and views to lists, mappings to dicts, without `omit`.
 
-    FilterError for what is no data (a function, a range), an undefined error for what is undefined.
+    Raises FilterError for a value that is not data (a function, a range), MarkerError for an undefined one.
     """
     kind = type(value)
     if kind in _SCALARS:
@@ -68,7 +68,7 @@ def is_omitted(value: Any) -> bool:
 
 
 def to_list(value: Any) -> Any:
-    """What a filter or function gave: iterators and views as lists, anything else as it is."""
+    """Convert iterators and views to lists; return other values unchanged."""
     if not isinstance(value, _VIEWS):
         return value
     iterable: Any = value
@@ -76,7 +76,7 @@ def to_list(value: Any) -> Any:
 
 
 def to_text(value: Any) -> str:
-    """A value as text; None is 'None', as Ansible has it."""
+    """Convert a value to text; None becomes 'None', as in Ansible."""
     if type(value) is str:
         return value
     if isinstance(value, (bytes, bytearray)):

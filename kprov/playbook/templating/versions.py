@@ -9,7 +9,7 @@ from typing import Any
 
 @functools.total_ordering
 class LooseVersion:
-    """Numbers and words, compared one by one; a number and a word cannot be compared."""
+    """A version of numbers and words, compared one by one; a number and a word cannot be compared."""
 
     def __init__(self, text: str) -> None:
         parts = [part for part in re.split(r"(\d+|[a-z]+|\.)", text) if part and part != "."]
@@ -32,7 +32,7 @@ _STRICT = re.compile(r"(\d+)\.(\d+)(\.(\d+))?([ab](\d+))?", re.ASCII)
 
 
 def parse_strict(text: str) -> Any:
-    """`1.2`, `1.2.3`, `1.2a1`: pre-releases come before."""
+    """Parse `1.2`, `1.2.3` or `1.2a1`; pre-releases sort first."""
     found = _STRICT.fullmatch(text)
     if not found:
         raise ValueError(f"invalid version number '{text}'")
@@ -48,7 +48,7 @@ _SEMVER = re.compile(
 
 
 def parse_semver(text: str) -> Any:
-    """https://semver.org's precedence; build metadata does not count."""
+    """Parse a version by https://semver.org; build metadata does not count."""
     found = _SEMVER.fullmatch(text)
     if not found:
         raise ValueError(f"invalid semantic version '{text}'")

@@ -1,4 +1,4 @@
-"""Facts of hosts, gathered when something asks for them, and only what was asked for."""
+"""Facts of hosts, gathered on demand: when a template uses a fact, only that fact is gathered."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-#: Brings facts of a host: names without `ansible_` (none: all of them), and the facts with it.
+#: Gathers facts of a host by their names without `ansible_`; no names means all facts.
 Gather = Callable[[str, frozenset[str]], dict[str, Any]]
-#: Variables with the prefix of facts that are none: looking at them gathers nothing.
+#: Prefixes of variables that look like facts and are not: they gather nothing.
 NOT_FACTS = (
     "ansible_become",
     "ansible_ssh",
@@ -63,18 +63,18 @@ class HostFacts:
         self.known: dict[str, Any] = {}
         self.requested: set[str] = set()
         self.complete = False
-        #: Whether a play that gathers facts has had the host: from then on they are there, also in plays
-        #: that gather none.
+        #: Whether the host was in a play that gathers facts. Later plays see the facts too, even if they
+        #: gather none.
         self.allowed = False
         self.lock = threading.Lock()
 
     def add(self, facts: Mapping[str, Any]) -> None:
-        """Take in facts as a module gives them."""
+        """Add the facts of a module's result."""
         for name, value in facts.items():
             self.known[name.removeprefix("ansible_")] = value
 
     def clear(self) -> None:
-        """Know nothing any more."""
+        """Remove all facts."""
         self.known.clear()
         self.requested.clear()
         self.complete = False
@@ -88,11 +88,11 @@ class FactStore:
         self.gather: Gather | None = None
 
     def host_facts(self, host: str) -> HostFacts:
-        """A host's."""
+        """Return the facts of a host."""
         return self._hosts.setdefault(host, HostFacts())
 
     def gather_missing(self, host: str, name: str | None) -> None:
-        """Have a fact (None: all facts) of a host if it can be had."""
+        """Gather a fact (None: all facts) of a host if it is missing."""
         facts, gather = self.host_facts(host), self.gather
         if facts.complete or gather is None or (name is not None and name in facts.known):
             return

@@ -1,4 +1,4 @@
-"""A host's templated variables for code outside of templates: errors name the variable and its file."""
+"""Rendered variables of a host for code outside of templates; errors name the variable and its file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.playbook.templating.templar import ERRORS, describe_error
 
 
 def make_variable_error(inventory: Inventory, host: str, name: str, why: str) -> InputError:
-    """The error for a variable of a host that has no value; it names the file and line that set it."""
+    """Return the error for a variable that cannot be rendered, with the file and line that set it."""
     value = inventory.variables(host).get(name)
     places = (
         variable_files.variable_place(source, name)
@@ -25,7 +25,7 @@ def make_variable_error(inventory: Inventory, host: str, name: str, why: str) ->
 
 
 class HostVariables(Mapping[str, Any]):
-    """The variables as `hostvars` shows them; InputError for a value that cannot be computed.
+    """The variables of a host as `hostvars` shows them. Raises InputError for one that cannot be rendered.
 
     An undefined value is a Marker, as in a Scope.
     """

@@ -1,4 +1,4 @@
-"""What an include gives to the tasks it brings."""
+"""The variables that an include passes to its tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class IncludeVariables:
-    """What includes around a task give it: items of their loops (values), and their `vars` (templates)."""
+    """Variables of the includes around a task: loop items (values) and `vars` (templates)."""
 
     items: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Which variables a task on a host sees: Ansible's precedence as layers."""
+"""The variables of a task on a host: Ansible's precedence as layers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _OfRoles = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class _DeferredValue:
-    """A value to be made when it is asked for."""
+    """A value that is computed on first use."""
 
     make: Callable[[], Any]
 
 
 class _MagicVariables(dict[str, Any]):
-    """Magic variables. Lists of all hosts are made for those who look: else each task costs n times n."""
+    """Magic variables. Lists of hosts are made on first use: n hosts would make n lists of n otherwise."""
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
@@ -41,7 +41,7 @@ class _MagicVariables(dict[str, Any]):
 
 
 class HostVars(Mapping[str, Any]):
-    """`hostvars`: every host's variables, without the play's."""
+    """The variable `hostvars`: the variables of each host, without those of the play."""
 
     def __init__(self, variables: Variables, own: str) -> None:
         self._variables = variables
@@ -67,7 +67,7 @@ class HostVars(Mapping[str, Any]):
 
 
 class Variables:
-    """All variables of a run; what hosts get while it runs is kept here."""
+    """All variables of a run, with those that tasks set while it runs."""
 
     def __init__(self, inventory: Inventory, templar: Templar, options: RunOptions, playbook: Path) -> None:
         self.inventory = inventory
@@ -84,19 +84,19 @@ class Variables:
         self.active: Callable[[], list[str]] = list
         self._inventory: dict[str, dict[str, Any]] = {}
         self._groups: dict[str, list[str]] | None = None
-        # An included role may add itself to a play's roles.
+        # The number of roles is part of the key because an included role may add itself to the play.
         self._roles: dict[tuple[Play, Role | None, int], _OfRoles] = {}
         self._lock = threading.Lock()
 
     def inventory_variables(self, host: str) -> dict[str, Any]:
-        """Raw variables of a host from the inventory and from folders beside the playbook."""
+        """Return the raw variables of a host from the inventory and the folders beside the playbook."""
         with self._lock:
             if host not in self._inventory:
                 self._inventory[host] = self.inventory.variables(host, (self.playbook_dir,))
             return self._inventory[host]
 
     def clear_inventory_cache(self) -> None:
-        """The inventory has changed (add_host, group_by)."""
+        """Read the inventory again, because add_host or group_by changed it."""
         with self._lock:
             self._inventory.clear()
             self._groups = None
@@ -104,7 +104,7 @@ class Variables:
     def magic_variables(
         self, host: str, play: Play | None = None, node: Node | None = None
     ) -> dict[str, Any]:
-        """Ansible's magic variables."""
+        """Return Ansible's magic variables."""
         if self._groups is None:
             self._groups = self.inventory.group_members()
         found = _MagicVariables(
@@ -137,7 +137,7 @@ class Variables:
         return found
 
     def _run_variables(self) -> dict[str, Any]:
-        """Magic variables that are the same for all hosts and all of a run."""
+        """Return the magic variables that are the same for all hosts during a run."""
         options = self.options
         found: dict[str, Any] = {
             "ansible_verbosity": options.verbosity,
@@ -162,7 +162,7 @@ class Variables:
         }
 
     def host_layers(self, host: str) -> list[Layer]:
-        """What `hostvars` shows of a host."""
+        """Return the layers of a host that `hostvars` shows."""
         return [
             Layer(self.options.extra_vars),
             Layer(self.magic_variables(host), raw=True),
@@ -175,7 +175,7 @@ class Variables:
     def task_scope(
         self, host: str, play: Play, node: Node, *, include: IncludeVariables | None = None
     ) -> Scope:
-        """What a task sees on a host: Ansible's precedence, the first layer wins."""
+        """Return the variables of a task on a host in Ansible's precedence; the first layer wins."""
         defaults, role_vars, params = self._role_variables(play, node.role)
         gathering = self.facts.host_facts(host).allowed or gathers_facts(play)
         given = include or _NOTHING_GIVEN
@@ -205,7 +205,7 @@ class Variables:
         return scope
 
     def _role_variables(self, play: Play, role: Role | None) -> _OfRoles:
-        """Defaults, variables and parameters that a role's tasks (or the play's own) have from roles."""
+        """Return the defaults, variables and parameters that roles give to the tasks of a role or play."""
         key = (play, role, len(play.roles))
         found = self._roles.get(key)
         if found is None:
@@ -237,7 +237,7 @@ def gathers_facts(play: Play) -> bool:
 
 
 def remove_omitted(value: Any) -> Any:
-    """A value without what is `omit` in it."""
+    """Return a value without the entries that are `omit`."""
     if isinstance(value, dict):
         return {key: remove_omitted(entry) for key, entry in value.items() if entry != OMIT}
     if isinstance(value, list):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from kprov.errors import CutOffError, PreflightError, UnreachableError
+from kprov.errors import ConnectionLostError, PreflightError, UnreachableError
 from kprov.transport.agent import become
 from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.options.host_options import Become
@@ -72,9 +72,9 @@ class BecomeDialog:
             raise UnreachableError(self.host, text) from None
 
     def check_cut(self) -> None:
-        """Raise CutOffError if the connection ended before the program did."""
+        """Raise ConnectionLostError if the connection ended before the program did."""
         if self.wire.stream.cut():
-            raise CutOffError(self.host, "the connection was lost before any task started")
+            raise ConnectionLostError(self.host, "the connection was lost before any task started")
 
     def all_said(self, rest: str) -> str:
         """Return the end of all output until the program exits, without prompts."""

@@ -6,7 +6,7 @@ import contextlib
 
 import paramiko
 
-from kprov.errors import CutOffError, HostError, PreflightError, UnreachableError
+from kprov.errors import ConnectionLostError, HostError, PreflightError, UnreachableError
 from kprov.transport.options.host_options import Options
 from kprov.transport.ssh import private_keys
 
@@ -125,4 +125,4 @@ def _closed_error(hop: Options, name: str, tried: list[str]) -> HostError:
     if len(tried) > 3:
         text += ": probably too many keys; set IdentitiesOnly=yes and ansible_ssh_private_key_file"
     # After a single key the cause is not too many keys.
-    return PreflightError(name, text) if len(tried) > 1 else CutOffError(name, text)
+    return PreflightError(name, text) if len(tried) > 1 else ConnectionLostError(name, text)

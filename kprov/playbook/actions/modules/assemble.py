@@ -1,4 +1,4 @@
-"""ansible.builtin.assemble: of fragments on the host, or with remote_src=false of the operator's."""
+"""ansible.builtin.assemble: join fragments of the host, or with remote_src=false of this machine."""
 
 from __future__ import annotations
 

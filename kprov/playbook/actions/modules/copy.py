@@ -1,4 +1,4 @@
-"""ansible.builtin.copy: content given, a file or folder of the operator's, or one of the host."""
+"""ansible.builtin.copy: copy a text, a file or folder of the operator's machine, or one of the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.transport.agent_modules import parse_boolean
 
 
 def prepare(call: Call) -> ModuleCall:
-    """One call of the agent's copy, of a folder too."""
+    """Return one call of the agent's copy, also for a folder."""
     args = dict(call.args)
     given, src, dest = args.pop("content", None), args.get("src"), args.get("dest")
     if not src and given is None:
@@ -47,9 +47,9 @@ def prepare(call: Call) -> ModuleCall:
 def list_folder(
     top: Path, *, inside: bool, follow: bool, args: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, bytes | Path]]:
-    """The tree below a folder as the agent's copy takes it; names begin with the folder's unless `inside`.
+    """Return the tree below a folder for the agent's copy; names start with the folder's unless `inside`.
 
-    Links are followed as `local_follow` says, but for those that lead to nothing or into a circle.
+    Links are followed if `local_follow` is true, except broken ones and those that form a loop.
     """
     tree: dict[str, list[Any]] = {"files": [], "folders": [], "links": []}
     contents: dict[str, bytes | Path] = {}

@@ -1,4 +1,4 @@
-"""ansible.builtin.fetch: what came from the host is written here."""
+"""ansible.builtin.fetch: read a file of the host and write it on this machine."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ RULES: dict[str, Any] = {"check_mode": False}
 
 
 def prepare(call: Call) -> ModuleCall:
-    """The file's content is asked for."""
+    """Read the file on the host."""
     if call.args.get("flat"):
         _flat_path(call)
     return ModuleCall("slurp", {"src": call.args["src"]})
 
 
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
-    """Write the file below dest, in a folder of the host's name unless `flat`."""
+    """Write the file below dest, in a folder with the name of the host unless `flat`."""
     if call.check:
         return {
             "changed": False,
@@ -88,7 +88,7 @@ def _flat_path(call: Call) -> Path:
 
 
 def _checksums(data: bytes) -> dict[str, str]:
-    """The names are Ansible's; they find changes and keep no secret."""
+    """Return checksums under Ansible's names; they detect changes and protect nothing."""
     return {
         "checksum": hashlib.sha1(data, usedforsecurity=False).hexdigest(),
         "md5sum": hashlib.md5(data, usedforsecurity=False).hexdigest(),

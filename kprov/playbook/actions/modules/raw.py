@@ -1,4 +1,4 @@
-"""ansible.builtin.raw: a line for the shell and its bare result."""
+"""ansible.builtin.raw: a command line for the shell, with only its exit code and output."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _KEPT = ("changed", "failed", "rc", "stdout", "stderr", "stdout_lines", "stderr_
 
 
 def prepare(call: Call) -> list[ModuleCall]:
-    """The line for a shell; nothing is taken from its output. In check mode there is none."""
+    """Return the command with unchanged output. In check mode nothing runs."""
     if call.environment:
         call.callbacks.warning(f"{call.host}: raw module does not support the environment keyword")
         call.environment = {}
     if call.check:
         return []
-    # `_raw`: a host without Python, and so without an agent, takes it too.
+    # `_raw` also works on a host without Python, where no agent can run.
     return [ModuleCall("command", {**call.args, "_shell": True, "_raw": True, "strip_empty_ends": False})]
 
 
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
-    """What raw tells: exit code and output."""
+    """Return exit code and output."""
     if call.check:
         return {"changed": False, "skipped": True}
     found = {name: result[name] for name in _KEPT if name in result}

@@ -1,4 +1,4 @@
-"""ansible.builtin.reboot: the host goes down, comes back with another boot id, and does a command."""
+"""ansible.builtin.reboot: reboot the host, wait for a new boot id, and run a test command."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "search_paths": {"type": "list", "elements": "str", "default": _PATHS},
     "test_command": {"default": "whoami"},
 }
-#: Distributions whose shutdown is another program, or takes other options.
+#: Distributions with another reboot command.
 _COMMANDS = {"alpine": "reboot", "void": "shutdown -r +{minutes} {message}"}
 _COMMAND = "shutdown -r {minutes} {message}"
-#: Seconds between two looks at a host that is going down or coming up.
+#: Seconds between two checks of a host that reboots.
 _PAUSE = 1.0
 
 
 class _NotYetError(Exception):
-    """The host is not as it shall be; the text says why."""
+    """The host is not in the expected state yet; the text says why."""
 
 
 def run(call: Call) -> dict[str, Any]:
-    """`rebooted` and the seconds it took."""
+    """Reboot the host; the result has `rebooted` and the elapsed seconds."""
     if call.templar.render("{{ ansible_connection | default('ssh') }}", call.scope) == "local":
         text = "Running reboot with local connection would reboot the control node."
         return {"changed": False, "elapsed": 0, "rebooted": False, "failed": True, "msg": text}
@@ -63,7 +63,7 @@ def _run_shell(call: Call, line: str) -> dict[str, Any]:
 
 
 def _read_boot_id(call: Call, args: dict[str, Any]) -> str:
-    """What tells this boot of the host from others."""
+    """Return the id of the current boot."""
     found = _run_shell(call, args["boot_time_command"])
     if found.get("rc") != 0:
         raise ActionError(
@@ -74,7 +74,7 @@ def _read_boot_id(call: Call, args: dict[str, Any]) -> str:
 
 
 def _build_command(call: Call, args: dict[str, Any]) -> str:
-    """The command line that reboots; the program's full path from the folders that may have it."""
+    """Return the reboot command with the full path of the program."""
     line = args["reboot_command"]
     if line is None:
         facts = call.run_module("setup", {"_names": ["ansible_distribution"]}, check=False)["ansible_facts"]
@@ -95,7 +95,7 @@ def _build_command(call: Call, args: dict[str, Any]) -> str:
 
 
 def _start_reboot(call: Call, command: str) -> str:
-    """Why the command failed; empty when the host goes down, perhaps too quickly to say so."""
+    """Run the reboot command and return why it failed; empty on success, also if the connection is lost."""
     try:
         found = _run_shell(call, command)
     except (UnreachableError, PreflightError):
@@ -107,7 +107,7 @@ def _start_reboot(call: Call, command: str) -> str:
 
 
 def _wait_until(look: Callable[[], None], what: str, args: dict[str, Any]) -> None:
-    """Look until it does not raise. Raises _NotYetError with Ansible's text when the timeout came first."""
+    """Call `look` until it succeeds. Raises _NotYetError with Ansible's text after the timeout."""
     deadline = time.monotonic() + args["reboot_timeout"]
     while True:
         try:

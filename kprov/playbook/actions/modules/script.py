@@ -1,4 +1,4 @@
-"""ansible.builtin.script."""
+"""ansible.builtin.script: send a script to the host and run it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kprov.playbook.actions.controller_files import load_content
 
 
 def prepare(call: Call) -> ModuleCall:
-    """The script travels; its words after the first stay as they are, for the host's shell."""
+    """Send the script; its arguments go to the host's shell unchanged."""
     args = dict(call.args)
     raw, given = args.pop("_raw_params", None), args.pop("cmd", None)
     if raw and given:

@@ -1,4 +1,4 @@
-"""ansible.builtin.service: `status` is whole only where the task registers it."""
+"""ansible.builtin.service: return the whole `status` only if the task registers its result."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ RULES: dict[str, Any] = _TABLE[1]
 
 
 def prepare(call: Call) -> ModuleCall:
-    """The agent's module of the same name."""
+    """Return a call of the agent's module of the same name."""
     return ModuleCall("service", {**call.args, "_status": "register" in call.task.keywords})

@@ -1,4 +1,4 @@
-"""ansible.builtin.shell: the agent's command, read by a shell."""
+"""ansible.builtin.shell: the agent's command with a shell."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ RULES: dict[str, Any] = {"required_one_of": [_WAYS], "mutually_exclusive": [_WAY
 
 
 def prepare(call: Call) -> ModuleCall:
-    """The line for a shell."""
+    """Return a call of the agent's command with a shell."""
     return ModuleCall("command", {**call.args, "_shell": True})

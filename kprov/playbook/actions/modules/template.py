@@ -1,4 +1,4 @@
-"""ansible.builtin.template: rendered here, brought as a copy."""
+"""ansible.builtin.template: render a template on this machine and copy it to the host."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NEWLINES = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\n": "\n", "\r": "\r",
 
 
 def render(call: Call, path: Path) -> str:
-    """The text of a template for this host."""
+    """Render a template for this host."""
     args = call.args
     managed = "ansible_managed" not in call.scope
     special = template_vars(path, str(args["src"]), str(args["dest"]), managed=managed)
@@ -53,7 +53,7 @@ def render(call: Call, path: Path) -> str:
 
 
 def prepare(call: Call) -> ModuleCall:
-    """The rendered text as a copy."""
+    """Return a call of the agent's copy with the rendered text."""
     for name in ("src", "dest"):
         if not call.args.get(name):
             raise ActionError("src and dest are required")

@@ -1,4 +1,4 @@
-"""ansible.builtin.unarchive."""
+"""ansible.builtin.unarchive: send an archive to the host and unpack it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kprov.transport.agent_modules import parse_boolean
 
 
 def prepare(call: Call) -> ModuleCall:
-    """The archive travels unless it is the host's, or one that the host can download."""
+    """Send the archive, unless it is on the host already or the host downloads it."""
     args = dict(call.args)
     if not args.get("src") or not args.get("dest"):
         raise ActionError("src (or content) and dest are required")

@@ -1,4 +1,4 @@
-"""ansible.builtin.uri: files of the operator's that a request sends."""
+"""ansible.builtin.uri: send the files of this machine that a request needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kprov.transport.agent_modules import parse_boolean
 
 
 def prepare(call: Call) -> ModuleCall | list[ModuleCall]:
-    """`src`, and the files of a form, travel unless they are the host's. In check mode nothing is asked."""
+    """Send `src` and the files of a form, unless they are on the host. In check mode send no request."""
     if call.check:
         return []
     args = dict(call.args)
@@ -35,7 +35,7 @@ def prepare(call: Call) -> ModuleCall | list[ModuleCall]:
 
 
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
-    """The module's result; that it was skipped in check mode."""
+    """Return the result of the module; in check mode a skipped one."""
     if call.check:
         text = f"This action ({call.task.action}) does not support check mode."
         return {"changed": False, "skipped": True, "msg": text}

@@ -1,4 +1,4 @@
-"""ansible.builtin.wait_for_connection: connect anew until the host answers."""
+"""ansible.builtin.wait_for_connection: reconnect until the host answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULES: dict[str, Any] = {"check_mode": False}
 
 
 def run(call: Call) -> dict[str, Any]:
-    """`elapsed` seconds until a module ran on the host; failed when the timeout came first."""
+    """Wait until a module runs on the host; the result has the elapsed seconds and fails on a timeout."""
     if call.check:
         return {"changed": False, "skipped": True}
     args = {name: entry["default"] for name, entry in ARGUMENTS.items()}

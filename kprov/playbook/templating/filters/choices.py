@@ -1,4 +1,4 @@
-"""Filters about whether there is a value and what it is: default, mandatory, ternary, bool, type_debug."""
+"""Filters that choose or check a value: default, mandatory, ternary, bool, type_debug."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRUE, _FALSE = frozenset(("yes", "on", "true", "1")), frozenset(("no", "off", "
 
 
 def boolean(value: Any) -> bool:
-    """yes/on/true/1 in any case are True; so is the number 1; everything else is False."""
+    """Return True for yes, on, true and 1 in any case and for the number 1, False for anything else."""
     if isinstance(value, (str, int)):
         shown = str(value).lower()
         if shown in _TRUE:
@@ -28,7 +28,7 @@ def boolean(value: Any) -> bool:
 
 @accept_markers
 def default(value: Any, default_value: Any = "", boolean: Any = False) -> Any:
-    """Another value where there is none, or (with `boolean`) where it is empty."""
+    """Replace an undefined value or, with `boolean`, an empty one."""
     if isinstance(boolean, Marker):
         return boolean
     if isinstance(value, Marker) or (boolean and not value):
@@ -46,7 +46,7 @@ def mandatory(value: Any, msg: str | None = None) -> Any:
 
 @accept_markers
 def ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) -> Any:
-    """The first value for what is true, else the second; the third for none where it is given."""
+    """Return the first value if true, otherwise the second; the third, if there is one, for None."""
     if isinstance(value, Marker):
         return value
     if value is None and none_val is not None:
@@ -60,7 +60,7 @@ def type_debug(value: Any) -> str:
 
 
 class Group(NamedTuple):
-    """What groupby gives for each value of the attribute."""
+    """The result of groupby for one value of the attribute."""
 
     grouper: Any
     list: list[Any]

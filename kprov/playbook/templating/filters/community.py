@@ -1,4 +1,4 @@
-# The same choice for the same seed is what the filters are for.
+# The filters must choose the same values for the same seed.
 # ruff: noqa: S311
 """Filters of community.general and ansible.utils that roles use."""
 
@@ -17,7 +17,7 @@ from kprov.playbook.templating.values import FilterError, to_plain
 
 
 def json_query(value: Any, expr: str) -> Any:
-    """A JMESPath query; the library jmespath does it."""
+    """Run a JMESPath query with the library jmespath."""
     try:
         import jmespath
     except ImportError:
@@ -29,7 +29,7 @@ def json_query(value: Any, expr: str) -> Any:
 
 
 def lists_mergeby(*terms: Any, recursive: bool = False, list_merge: str = "replace") -> list[Any]:
-    """Lists of mappings as one, entries with the same value at a key merged; sorted by it."""
+    """Merge lists of mappings: merge entries with the same value of a key, sort by it."""
     *lists, index = terms
     if len(lists) == 1 and lists[0] and isinstance(lists[0][0], list):
         lists = lists[0]
@@ -65,7 +65,7 @@ def counter(value: Any) -> dict[Any, int]:
 
 
 def random_mac(value: str, seed: Any = None) -> str:
-    """The beginning of a hardware address, completed by chance (the same for the same seed)."""
+    """Complete the start of a hardware address at random (equally for the same seed)."""
     given = str(value).lower().split(":")
     if (
         not value
@@ -126,7 +126,7 @@ _SECONDS = {
 
 
 def to_time_unit(value: Any, unit: str = "ms", year: int = 365, month: int = 30) -> float:
-    """A length of time like '1h 30m' in a unit (ms, s, min, h, d, w, mo, y)."""
+    """Convert a duration such as '1h 30m' to a unit (ms, s, min, h, d, w, mo, y)."""
     units = dict(_SECONDS)
     units |= dict.fromkeys(("months", "month", "mo"), 86400 * month)
     units |= dict.fromkeys(("years", "year", "y"), 86400 * year)
@@ -147,7 +147,7 @@ def _to(unit: str) -> Callable[..., float]:
 
 
 def index_of(value: Any, test: str, *args: Any) -> Any:
-    """Where in a list an entry is that equals a value (`eq`), as ansible.utils.index_of gives it."""
+    """Return the index of the entries that match a test, as ansible.utils.index_of."""
     if test != "eq" or len(args) != 1:
         raise FilterError("index_of: only the test 'eq' with a value is supported; use selectattr or a loop")
     found = [index for index, entry in enumerate(value) if entry == args[0]]
@@ -155,7 +155,7 @@ def index_of(value: Any, test: str, *args: Any) -> Any:
 
 
 def get_path(value: Any, path: str) -> Any:
-    """What is at a path like `a.b[0]`."""
+    """Return the value at a path such as `a.b[0]`."""
     for key in re.findall(r"[^.\[\]'\"]+", path):
         value = value[int(key)] if isinstance(value, list) else value[key]
     return value

@@ -1,4 +1,4 @@
-"""Filters for mappings and lists: combine, dict2items, flatten, subelements, zip and their like."""
+"""Filters for mappings and lists: combine, dict2items, flatten, subelements, zip and others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIST_MERGE: dict[str, Callable[[list[Any], list[Any]], list[Any]]] = {
 
 
 def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -> Any:
-    """One mapping of many, the last wins; lists of mappings may be given too."""
+    """Merge mappings, and mappings in lists; the last value wins."""
     if list_merge not in _LIST_MERGE:
         raise FilterError(f"'list_merge' argument can only be equal to {', '.join(map(repr, _LIST_MERGE))}")
     dicts = flatten(list(terms), levels=1)
@@ -55,7 +55,7 @@ def _merged(
 
 
 def flatten(value: Any, levels: int | None = None, skip_nulls: bool = True) -> list[Any]:
-    """The entries of lists within lists; nulls are left out."""
+    """Flatten nested lists, without nulls."""
     found: list[Any] = []
     for entry in value:
         if skip_nulls and (entry is None or entry in ("None", "null")):
@@ -88,7 +88,7 @@ def items2dict(value: Any, key_name: str = "key", value_name: str = "value") -> 
 
 
 def subelements(value: Any, path: Any, skip_missing: bool = False) -> list[tuple[Any, Any]]:
-    """Pairs of an entry and each thing of the list that it has at a path."""
+    """Return pairs of an entry and each element of its list at a path."""
     if not isinstance(value, (dict, list)):
         raise FilterError("obj must be a list of dicts or a nested dict")
     if not isinstance(path, (str, list)):
@@ -114,7 +114,7 @@ def subelements(value: Any, path: Any, skip_missing: bool = False) -> list[tuple
 
 @pass_environment
 def extract(environment: jinja2.Environment, item: Any, container: Any, morekeys: Any = None) -> Any:
-    """The entry of a container by its key, and further keys within it."""
+    """Return the entry of a container by its key, and further keys in it."""
     keys = [item, *(morekeys if isinstance(morekeys, list) else [] if morekeys is None else [morekeys])]
     for key in keys:
         container = environment.getitem(container, key)
@@ -122,7 +122,7 @@ def extract(environment: jinja2.Environment, item: Any, container: Any, morekeys
 
 
 def rekey_on_member(data: Any, key: str, duplicates: str = "error") -> dict[Any, Any]:
-    """A mapping of entries by what they have at a key."""
+    """Return a mapping of entries by their values of a key."""
     if duplicates not in ("error", "overwrite"):
         raise FilterError(f"duplicates parameter to rekey_on_member has unknown value {duplicates!r}")
     if isinstance(data, str) or not isinstance(data, Iterable):

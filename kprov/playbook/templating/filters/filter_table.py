@@ -1,4 +1,4 @@
-"""The names of all filters: Jinja2's own, Ansible's, those of two collections, and what is refused."""
+"""The names of all filters: Jinja2's, Ansible's, those of two collections, and unsupported ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BUILTIN: dict[str, Callable[..., Any]] = {
 }
 #: ansible.utils' filters.
 UTILS: dict[str, Callable[..., Any]] = {**net.FILTERS, **subnets.FILTERS, **community.UTILS}
-#: Filters by the name that a reference shows.
+#: Filters by their names in the reference.
 FILTERS: dict[str, Callable[..., Any]] = {
     **BUILTIN,
     **{f"ansible.utils.{name}": function for name, function in UTILS.items()},
@@ -90,12 +90,12 @@ _LISTS = {
 
 
 def _all() -> dict[str, Callable[..., Any]]:
-    """Every name a template may say: short ones too, where Ansible or roles have them."""
+    """Return all filters by the names that templates may use, short names too."""
     found: dict[str, Callable[..., Any]] = {**JINJA, **BUILTIN}
     for collection in ("ansible.builtin", "ansible.legacy"):
         found |= {f"{collection}.{name}": found[name] for name in list(found) if "." not in name}
     found |= {name: function for name, function in FILTERS.items() if "." in name}
-    # Old roles say `ipaddr` and `json_query` without the collection.
+    # Old roles use `ipaddr` and `json_query` without the collection.
     for name, function in {**UTILS, **community.COMMUNITY}.items():
         found.setdefault(name, function)
     found |= {f"ansible.netcommon.{name}": function for name, function in UTILS.items()}

@@ -15,7 +15,7 @@ from kprov.playbook.templating.values import FilterError, describe_type, to_text
 NAMESPACE = uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E")
 
 _SCHEMES = {"md5": "md5_crypt", "blowfish": "bcrypt", "sha256": "sha256_crypt", "sha512": "sha512_crypt"}
-#: The rounds crypt(3) of glibc was given by Ansible since 2.9; the hash has them in it.
+#: Ansible's rounds for crypt(3) of glibc since 2.9; the hash contains them.
 _ROUNDS = {"bcrypt": 12, "sha256_crypt": 535000, "sha512_crypt": 656000}
 
 
@@ -42,7 +42,7 @@ def password_hash(
     rounds: int | None = None,
     ident: str | None = None,
 ) -> str:
-    """A password as /etc/shadow has it; sha512, sha256, md5 or bcrypt (blowfish). No salt: a new one."""
+    """Hash a password for /etc/shadow: sha512, sha256, md5 or bcrypt (blowfish). No salt: a new one."""
     from passlib import hash as schemes
     from passlib.utils.binary import bcrypt64
 
@@ -65,7 +65,7 @@ def password_hash(
 
 
 def new_salt(scheme: str) -> str:
-    """A random salt of the length that a scheme has."""
+    """Return a random salt of a scheme's length."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./"
     length = {"bcrypt": 22, "md5_crypt": 8, "sha256_crypt": 16, "sha512_crypt": 16}.get(
         _SCHEMES.get(scheme, scheme), 8

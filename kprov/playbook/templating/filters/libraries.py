@@ -1,4 +1,4 @@
-"""Libraries that few templates need: imported when they are first used."""
+"""Libraries that few templates need, imported on first use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class _Library:
-    """A module whose attributes are read from it, which imports it."""
+    """A module that is imported when an attribute is read."""
 
     def __init__(self, name: str) -> None:
         self._name = name

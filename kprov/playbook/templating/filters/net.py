@@ -1,4 +1,4 @@
-"""ansible.utils.ipaddr and its kin: addresses and networks checked and asked about; netaddr knows."""
+"""ansible.utils.ipaddr and related filters: check and query addresses and networks with netaddr."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.playbook.templating.values import FilterError, is_sequence
 
 @dataclass
 class AddressQuery:
-    """An address or network that a filter was given; `text` as it was given, `network` with a prefix."""
+    """An address or network. `text` is the input; `network` is true if it has a prefix."""
 
     net: Any
     text: Any
@@ -28,12 +28,12 @@ class AddressQuery:
 
     @property
     def is_host_address(self) -> bool:
-        """Whether it is an address within a network, not the network's own."""
+        """Whether it is an address in a network, not the address of the network."""
         return bool(self.net.ip != self.net.network)
 
     @property
     def usable_range(self) -> tuple[int, int]:
-        """First and last address that a host may have, as numbers."""
+        """The first and last address of hosts, as numbers."""
         edge = 0 if self.size == 2 else 1
         return int(self.net.first) + edge, int(self.net.last) - edge
 
@@ -204,7 +204,7 @@ QUERIES: dict[str, Callable[[AddressQuery], Any]] = {
 
 
 def parse_address(value: Any, version: Literal[0, 4, 6] = 0) -> AddressQuery | None:
-    """An address, network, or number as netaddr sees it; None when it is none."""
+    """Parse an address, network or number; None if it is none of these."""
     text = str(value)
     address, slash, prefix = text.partition("/")
     try:
@@ -222,9 +222,9 @@ def parse_address(value: Any, version: Literal[0, 4, 6] = 0) -> AddressQuery | N
 
 
 def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: str = "ipaddr") -> Any:
-    """What a query says about an address or network; False (or None) when it does not fit.
+    """Return the result of a query about an address or network; False (or None) if it does not match.
 
-    Queries are in QUERIES; a number gives that address of the network, a network keeps what lies in it.
+    Queries are in QUERIES; a number selects that address of the network, a network keeps addresses in it.
     """
     if is_sequence(value):
         return [found for one in value if (found := ipaddr(one, query, version, alias))]
@@ -251,7 +251,7 @@ def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: st
 
 
 def ipwrap(value: Any, query: Any = "") -> Any:
-    """IPv6 addresses in brackets, anything else as it is."""
+    """Put IPv6 addresses in brackets; return other values unchanged."""
     if is_sequence(value):
         return [ipwrap(one, query) for one in value]
     found = ipaddr(value, query, alias="ipwrap")

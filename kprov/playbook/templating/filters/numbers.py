@@ -1,6 +1,6 @@
-# The same choice for the same seed is what the filters are for.
+# The filters must choose the same values for the same seed.
 # ruff: noqa: S311
-"""Filters for numbers and sizes, and for chance."""
+"""Filters for numbers, sizes and random choices."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def root(value: Any, base: Any = 2) -> float:
 
 
 def human_readable(size: Any, isbits: bool = False, unit: str | None = None) -> str:
-    """1048576 > '1.00 MB' (or bits 'Mb'), in the largest unit that fits or the one given."""
+    """Format a size, such as 1048576 as '1.00 MB' (or bits as 'Mb'), in the largest unit or a given one."""
     name = "bits" if isbits else "Bytes"
     try:
         number = float(size)
@@ -76,7 +76,7 @@ def human_readable(size: Any, isbits: bool = False, unit: str | None = None) -> 
 
 
 def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = False) -> int:
-    """'10MB', '2 GiB', '1.5K' > a whole number of bytes (of bits, with 'Mb', when `isbits`)."""
+    """Parse a size such as '10MB' or '1.5K' to bytes (with `isbits` 'Mb' to bits)."""
     found = re.match(r"^\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]+)?\s*$", str(size))
     if not found:
         raise FilterError(f"human_to_bytes() can't interpret following string: {size}")
@@ -100,7 +100,7 @@ def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = Fa
 
 
 def random(end: Any, start: int | None = None, step: int | None = None, seed: Any = None) -> Any:
-    """A number below `end`, or one of its entries; the same one for the same seed."""
+    """Return a random number below `end`, or a random entry; the same for the same seed."""
     source = chance.SystemRandom() if seed is None else chance.Random(seed)
     if isinstance(end, int):
         return source.randrange(start or 0, end, step or 1)
@@ -114,7 +114,7 @@ def random(end: Any, start: int | None = None, step: int | None = None, seed: An
 
 
 def shuffle(value: Any, seed: Any = None) -> Any:
-    """A list in another order; the same one for the same seed."""
+    """Shuffle a list; the same order for the same seed."""
     try:
         mixed = list(value)
     except TypeError:

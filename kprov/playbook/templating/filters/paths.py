@@ -1,4 +1,4 @@
-# Paths are used as the texts they arrive as.
+# Paths stay texts, as they come from templates.
 # ruff: noqa: PTH118, PTH113, PTH207
 """Filters for paths of the operator's machine, as texts."""
 

@@ -1,4 +1,4 @@
-"""Lists as sets. The order is that of first appearance, where Ansible's is any."""
+"""Lists as sets, in the order of first appearance (Ansible's order is undefined)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _unique(values: Iterable[Any]) -> list[Any]:
 def unique(
     environment: jinja2.Environment, value: Any, case_sensitive: bool | None = None, attribute: Any = None
 ) -> list[Any]:
-    """What is in a list, once; by an attribute where one is given."""
+    """Return the distinct entries of a list, or entries with distinct attributes."""
     values = list(value)
     try:
         return list(do_unique(environment, values, bool(case_sensitive), attribute))

@@ -1,4 +1,4 @@
-"""ansible.utils' sums with networks: subnets, the nth host, ranges, merged CIDRs; and hardware addresses."""
+"""Filters of ansible.utils: subnets, the nth host, ranges, merged CIDRs, hardware addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.playbook.templating.values import FilterError, is_sequence
 
 
 def _network(value: Any) -> Any:
-    """The network of a value, or of a single address the /32; None for what is neither."""
+    """Return the network of a value (for an address the /32), or None."""
     found = parse_address(value) if value and value is not True else None
     if found is None:
         return None
@@ -29,7 +29,7 @@ def _address(value: Any) -> Any:
 
 
 def ipsubnet(value: Any, query: Any = "", index: Any = None) -> Any:
-    """How many subnets of a size a network has, one of them, or the rank of a network in another."""
+    """Return the number of subnets of a size, one of them, or the rank of a network in another."""
     found = _network(value)
     if found is None:
         return False
@@ -76,7 +76,7 @@ def ipmath(value: Any, amount: Any) -> str:
 
 
 def nthhost(value: Any, query: Any = "") -> Any:
-    """The nth address of a network; False when there is none."""
+    """Return the nth address of a network, or False."""
     net = _network(value)
     try:
         number = int(query)
@@ -102,7 +102,7 @@ def _step(sign: int) -> Callable[[Any, Any], Any]:
 
 
 def cidr_merge(value: Any, action: str = "merge") -> Any:
-    """The fewest networks that cover a list, or (`span`) the one that spans it."""
+    """Return the fewest networks that cover a list, or with `span` the one that spans it."""
     if not is_sequence(value):
         raise FilterError(f"cidr_merge: expected iterable, got {value!r}")
     try:
@@ -160,7 +160,7 @@ def ipv6form(value: str, format: str) -> str:
 
 
 def ipcut(value: str, amount: int) -> str:
-    """The first (or, negative, the last) bits of an address, in its notation."""
+    """Return the first (or, if negative, last) bits of an address, in its notation."""
     address = _address(value)
     bits = f"{int(address):0{128 if address.version == 6 else 32}b}"
     cut = bits[amount:] if amount < 0 else bits[:amount]
@@ -182,7 +182,7 @@ _DIALECTS = {
 
 
 def hwaddr(value: Any, query: str = "", alias: str = "hwaddr") -> Any:
-    """A hardware address as a query asks for it: bool, int, or a notation (linux, unix, cisco ...)."""
+    """Convert a hardware address: bool, int, or a notation (linux, unix, cisco ...)."""
     try:
         found = netaddr.EUI(value)
     except (netaddr.AddrFormatError, ValueError, TypeError, NotImplementedError):

@@ -44,7 +44,7 @@ def regex_replace(
 def regex_search(
     value: Any, regex: str, *groups: str, ignorecase: bool = False, multiline: bool = False
 ) -> Any:
-    """The match, or a list of the groups asked for (by number or name); None without a match."""
+    """Return the match, or a list of groups (by number or name); None without a match."""
     wanted: list[int | str] = []
     for group in groups:
         name = re.match(r"\\g<(\S+)>|\\(\d+)", group)
@@ -74,7 +74,7 @@ def quote(value: Any) -> str:
 
 
 def comment(value: str, style: str = "plain", **settings: Any) -> str:
-    """A text as a comment, in a style or with its parts given one by one."""
+    """Return a text as a comment, in a named style or with custom parts."""
     if style not in _COMMENTS:
         raise FilterError(f"Invalid style {style!r}. Available styles: {', '.join(_COMMENTS)}")
     edge = settings.get("decoration", _COMMENTS[style]["decoration"]).rstrip()

@@ -17,7 +17,7 @@ def to_datetime(value: str, format: str = "%Y-%m-%d %H:%M:%S") -> dt.datetime:
 
 
 def strftime(format: str, second: Any = None, utc: bool = False) -> str:
-    """A time as text: seconds since 1970, or now."""
+    """Format a time, in seconds since 1970, or now."""
     try:
         moment = None if second is None else float(second)
     except (TypeError, ValueError):

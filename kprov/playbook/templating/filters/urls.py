@@ -1,4 +1,4 @@
-"""Filters for addresses of the web."""
+"""Filters for URLs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PARTS = ("fragment", "hostname", "netloc", "password", "path", "port", "query",
 
 
 def split(value: str, query: str = "", alias: str = "urlsplit") -> Any:
-    """The parts of a URL, or the one asked for."""
+    """Return the parts of a URL, or one part."""
     found = urlsplit(value)
     if not query:
         return {name: getattr(found, name) for name in _PARTS}

@@ -25,7 +25,7 @@ def vault(
     vault_id: str = "filter_default",
     wrap_object: bool = False,
 ) -> str:
-    """A text encrypted with a secret, in ansible-vault's format."""
+    """Encrypt a text with a secret in ansible-vault's format."""
     if wrap_object:
         raise FilterError("wrap_object is not supported; remove it")
     key = _bytes(secret, "the secret")
@@ -35,7 +35,7 @@ def vault(
 
 
 def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
-    """The text that was encrypted; what is not encrypted as it is."""
+    """Decrypt a text; return a text that is not encrypted unchanged."""
     del vault_id
     text = _bytes(data, "what is decrypted").decode()
     if not vault_format.is_vault(text):
@@ -52,7 +52,7 @@ def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
 
 
 def readable(path: Path) -> str:
-    """The text of a file, decrypted when it is a vault; FilterError says why it cannot be read."""
+    """Return the text of a file, decrypted if it is a vault. Raises FilterError."""
     try:
         data = path.read_bytes()
         if not data.startswith(b"$ANSIBLE_VAULT"):

@@ -11,12 +11,12 @@ import yaml
 
 from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
 
-#: libyaml's, which breaks long lines where Ansible's output has them broken.
+#: libyaml's dumper, which breaks long lines like Ansible's.
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def _shared(value: Any, known: dict[int, Any]) -> Any:
-    """As `plain`; a container that is there twice stays one, which YAML shows with an anchor."""
+    """Like to_plain, but a container that occurs twice stays one object, which YAML shows with an anchor."""
     if not isinstance(value, (dict, list)):
         return to_plain(value)
     if id(value) not in known:
@@ -25,7 +25,7 @@ def _shared(value: Any, known: dict[int, Any]) -> Any:
             found = {to_plain(key): _shared(one, known) for key, one in value.items() if not is_omitted(one)}
         else:
             found = [_shared(one, known) for one in value if not is_omitted(one)]
-        # The value too is kept, so that its identity stays its own.
+        # Keep the value, so that its id is not reused.
         known[id(value)] = (found, value)
     return known[id(value)][0]
 
@@ -37,7 +37,7 @@ def _json_default(value: Any) -> Any:
 
 
 def to_json(value: Any, **options: Any) -> str:
-    """A value as JSON, with json.dumps' options; Ansible's `profile` is refused."""
+    """Return a value as JSON, with the options of json.dumps. Ansible's `profile` is not supported."""
     for name in ("vault_to_text", "preprocess_unsafe"):
         options.pop(name, None)
     if options.pop("profile", None) not in (None, "tagless"):

@@ -1,4 +1,4 @@
-"""Tests of network addresses, those of ansible.utils."""
+"""The tests of network addresses of ansible.utils."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.playbook.templating.filters.subnets import network_in_network
 
 
 def _ip(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """A test of an address; what is no address does not pass."""
+    """Make a test of an address; other values fail."""
 
     def test(value: Any) -> bool:
         found = parse_address(value) if isinstance(value, str) and value else None
@@ -31,7 +31,7 @@ def _resolvable(name: str) -> bool:
 
 
 def _standard(attribute: str) -> Callable[[Any], bool]:
-    """A property of a single address, by Python's ipaddress."""
+    """Make a test of a property of a single address with Python's ipaddress."""
 
     def test(value: Any) -> bool:
         try:

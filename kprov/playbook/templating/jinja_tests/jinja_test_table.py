@@ -1,4 +1,4 @@
-"""Every test by its names, and those that are refused."""
+"""The names of all tests, and unsupported ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BUILTIN: dict[str, Callable[..., Any]] = {
     **files.TESTS,
 }
 
-#: Tests by the name that a reference shows.
+#: Tests by their names in the reference.
 TESTS: dict[str, Callable[..., Any]] = {
     **BUILTIN,
     **{f"ansible.utils.{name}": test for name, test in addresses.TESTS.items()},

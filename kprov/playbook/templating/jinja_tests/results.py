@@ -1,4 +1,4 @@
-"""Tests of what a task registered."""
+"""Tests of registered results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _changed(value: Any) -> bool:
 
 
 def _of_job(key: str) -> Callable[[Any], bool]:
-    """For jobs of async; any other result is as if started and finished."""
+    """Make a test of an async job; other results count as started and finished."""
     return lambda value: bool(_result(value, key).get(key, True))
 
 

@@ -1,4 +1,4 @@
-"""Tests of texts: patterns, versions, truth, addresses of the web."""
+"""Tests of texts: patterns, versions, truth, URLs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Ansible's times have no zone.
 # ruff: noqa: DTZ005
-"""Calling lookups: from templates (lookup, query, q), from `with_NAME`, and from code."""
+"""Run lookups: from templates (lookup, query, q), from `with_NAME`, and from code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
 from kprov.playbook.templating.values import OMIT, FilterError, to_plain
 
-#: Lookups that look at undefined terms themselves.
+#: Lookups that handle undefined terms themselves.
 _TAKE_MARKERS = frozenset(("env", "first_found", "vars"))
 _FAILURES = (
     FilterError,
@@ -33,7 +33,7 @@ _FAILURES = (
 
 
 def check_lookup(name: str) -> None:
-    """FilterError for a lookup that there is not, with what to use instead."""
+    """Raise FilterError for an unknown lookup, with the alternative."""
     plain_name = short_name(name)
     if plain_name in LOOKUPS:
         return
@@ -43,7 +43,7 @@ def check_lookup(name: str) -> None:
 
 
 def run_lookup(name: str, terms: list[Any], scope: Scope, **options: Any) -> list[Any]:
-    """The values of a lookup. FilterError or an undefined error with the reason."""
+    """Return the values of a lookup. Raises FilterError or MarkerError."""
     check_lookup(name)
     try:
         return LOOKUPS[short_name(name)](scope, terms, **options)
@@ -54,9 +54,9 @@ def run_lookup(name: str, terms: list[Any], scope: Scope, **options: Any) -> lis
 
 
 def loop_items(name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
-    """What `with_NAME: value` loops over; the value is templated here.
+    """Return the items of `with_NAME: value`; the value is rendered here.
 
-    `kind` is where with_first_found looks: "templates", "vars" or "files", by the task's action.
+    `kind` is where with_first_found searches: "templates", "vars" or "files", by the task's action.
     """
     found = scope.templar.wrap(value, scope)
     if short_name(name) == "first_found":
@@ -78,7 +78,7 @@ def _without_undefined(value: Any) -> Any:
 
 
 def _call_lookup(context: Context, name: Any, terms: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """A lookup called in a template; a marker among what it is given is its answer."""
+    """Run a lookup for a template; return the first undefined marker of its arguments."""
     wantlist, errors = options.pop("wantlist", False), options.pop("errors", "strict")
     if isinstance(name, Marker):
         return name
@@ -107,7 +107,7 @@ def _call_lookup(context: Context, name: Any, terms: tuple[Any, ...], options: d
 
 
 def _render_term(term: Any, scope: Scope) -> Any:
-    """A term with its constant texts rendered, as `lookup('file', '{{ name }}')` has it."""
+    """Return a term with its text constants rendered, as in `lookup('file', '{{ name }}')`."""
     if isinstance(term, ConstantTemplate):
         return scope.templar.render_text(str(term), scope)
     if type(term) is dict:
@@ -120,19 +120,19 @@ def _render_term(term: Any, scope: Scope) -> Any:
 @accept_markers
 @pass_context
 def lookup(context: Context, name: str, /, *terms: Any, **options: Any) -> Any:
-    """A lookup's values joined by commas, or its only value; a list with wantlist=True."""
+    """Return the values of a lookup joined by commas, or its only value; a list with wantlist=True."""
     return _call_lookup(context, name, terms, options)
 
 
 @accept_markers
 @pass_context
 def query(context: Context, name: str, /, *terms: Any, **options: Any) -> Any:
-    """A lookup's values as a list."""
+    """Return the values of a lookup as a list."""
     return _call_lookup(context, name, terms, {**options, "wantlist": True})
 
 
 def undef(hint: str | None = None) -> Marker:
-    """A value that is an error when it is used; the hint is its message."""
+    """Return an undefined value; using it raises an error with the hint."""
     return Marker(hint or "Mandatory variable has not been overridden")
 
 

@@ -1,6 +1,6 @@
-# Paths are used as the texts they arrive as.
+# Paths stay texts, as they come from templates.
 # ruff: noqa: PTH113, PTH118, PTH207
-"""Lookups that read files of the operator's machine: file, template, csvfile; and that find them."""
+"""Lookups that find and read files of the operator's machine: file, template, fileglob, csvfile."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
 
 
 def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
-    """The first file there is of many names; terms: names, lists, or mappings with files, paths, skip."""
+    """Return the first file that exists; terms are names, lists, or mappings with files, paths, skip."""
     known = {"files": [], "paths": [], "skip": False}
     asked = check_options(given, known, "first_found")
     names: list[str] = []

@@ -13,7 +13,7 @@ from kprov.playbook.templating.values import FilterError
 
 
 def ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    """Values of keys of INI files and Java properties."""
+    """Return values of keys in INI files and Java properties."""
     known: dict[str, Any] = {
         "type": "ini",
         "file": "ansible.ini",

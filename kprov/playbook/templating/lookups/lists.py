@@ -1,4 +1,4 @@
-"""Lookups that only rearrange what they are given."""
+"""Lookups that rearrange their terms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Lookup = Callable[..., list[Any]]
 
 
 def _flatten(terms: list[Any]) -> list[Any]:
-    """One level of lists opened."""
+    """Flatten one level of lists."""
     return [one for term in terms for one in (term if isinstance(term, (list, tuple)) else [term])]
 
 
@@ -86,7 +86,7 @@ def _pair_subelements(entry: Mapping[str, Any], path: list[str], skip: bool) -> 
 
 
 def _remove_key(entry: Any, path: list[str]) -> Any:
-    """The entry without the list that is looped over."""
+    """Return the entry without the list of the loop."""
     if len(path) == 1:
         return {key: value for key, value in entry.items() if key != path[0]}
     return {key: _remove_key(value, path[1:]) if key == path[0] else value for key, value in entry.items()}
@@ -167,7 +167,7 @@ LOOKUPS: dict[str, Lookup] = {
 
 
 def _flatten_all(terms: list[Any]) -> list[Any]:
-    """All levels of lists opened; nothing for null."""
+    """Flatten all levels of lists, without nulls."""
     found: list[Any] = []
     for term in terms:
         if isinstance(term, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The names of all lookups, and what is refused."""
+"""The names of all lookups, and unsupported ones."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kprov.playbook.templating.scope import Scope
 
 
 def _ini(scope: Scope, terms: list[Any], **options: Any) -> list[Any]:
-    # Its parser compiles expressions for some milliseconds, in every run.
+    # Import on use: the parser compiles expressions for some milliseconds.
     from kprov.playbook.templating.lookups.ini import ini
 
     return ini(scope, terms, **options)
 
 
 def _url(scope: Scope, terms: list[Any], **options: Any) -> list[Any]:
-    # Its libraries are many, its uses few.
+    # Import on use: it needs many libraries.
     from kprov.playbook.templating.lookups.web import url
 
     return url(scope, terms, **options)
@@ -48,12 +48,12 @@ REFUSED_LOOKUPS: dict[str, str] = {
     "cartesian_with_format": "use product",
 }
 
-#: Collections whose lookups may be called by their full names.
+#: Collections whose lookups may be used by their full names.
 PREFIXES = ("ansible.builtin.", "ansible.legacy.", "community.general.")
 
 
 def short_name(name: str) -> str:
-    """A lookup's name without its collection."""
+    """Return the name of a lookup without its collection."""
     for prefix in PREFIXES:
         if name.startswith(prefix):
             return name[len(prefix) :]

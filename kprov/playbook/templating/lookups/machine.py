@@ -1,6 +1,6 @@
-# To run a command is what these lookups are.
+# These lookups run commands.
 # ruff: noqa: S602
-"""Lookups of the operator's machine and of the inventory: env, pipe, lines, url, vars and names."""
+"""Lookups of the operator's machine and the inventory: env, pipe, lines, vars, names of hosts."""
 
 from __future__ import annotations
 

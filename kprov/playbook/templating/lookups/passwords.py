@@ -1,6 +1,6 @@
-# The same password for the same seed is what the option is for.
+# The option `seed` must make the same password for the same seed.
 # ruff: noqa: S311
-"""The password lookup: a password made once and kept in a file, as Ansible keeps it."""
+"""The password lookup: make a password once and store it in a file, in Ansible's format."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KNOWN: dict[str, Any] = {
 
 
 def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    """Passwords by the files that keep them (`PATH length=12 chars=digits`); /dev/null keeps nothing."""
+    """Return passwords from files (`PATH length=12 chars=digits`); /dev/null stores nothing."""
     found = []
     for term in terms:
         name, said = parse_key_values(str(term))
@@ -56,7 +56,7 @@ def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """One process at a time; the lock ends with the process."""
+    """Lock the folder for other processes; the lock ends with the process."""
     handle = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -66,7 +66,7 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _read_or_make(text: str | None, asked: dict[str, Any]) -> tuple[str, str | None, str | None, bool]:
-    """Password, salt, ident, and whether the file must be written."""
+    """Return password, salt, ident, and whether the file must be written."""
     salt = ident = None
     changed = text is None
     if text is None:
@@ -106,7 +106,7 @@ def _format_line(plain: str, salt: str | None, ident: str | None) -> str:
 
 
 def _write_file(path: Path, text: str) -> None:
-    """Beside, synced and renamed, 0600 from the first byte."""
+    """Write a temporary file with mode 0600, sync it and rename it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

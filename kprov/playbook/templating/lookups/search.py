@@ -1,4 +1,4 @@
-"""Where lookups look for files on the operator's machine."""
+"""Search files of the operator's machine for lookups, and parse options of lookups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kprov.playbook.templating.values import FilterError
 
 
 def search_folders(scope: Scope) -> list[Path]:
-    """Ansible's search path: the roles' folders, the task file's, the playbook's."""
+    """Return Ansible's search path: folders of the roles, of the task's file, of the playbook."""
     found = scope.get("ansible_search_path")
     if isinstance(found, list):
         return [Path(folder) for folder in found]
@@ -20,13 +20,13 @@ def search_folders(scope: Scope) -> list[Path]:
 
 
 def playbook_folder(scope: Scope) -> Path:
-    """The folder of the playbook, in which commands are run and relative paths begin."""
+    """Return the folder of the playbook, where commands run and relative paths start."""
     found = scope.get("playbook_dir")
     return Path(found) if isinstance(found, str) else Path.cwd()
 
 
 def find_file(scope: Scope, kind: str, name: Any) -> Path | None:
-    """A file by its name, in the `kind` folder ("files" ...) of each place or beside it; None without one."""
+    """Find a file in each search folder and its `kind` folder ("files" ...); None if it does not exist."""
     path = Path(str(name)).expanduser()
     if path.is_absolute():
         return path if path.exists() else None
@@ -38,7 +38,7 @@ def find_file(scope: Scope, kind: str, name: Any) -> Path | None:
 
 
 def require_file(scope: Scope, kind: str, name: Any) -> Path:
-    """As `find`; FilterError says where was looked."""
+    """Like find_file, but raise FilterError with the searched folders."""
     found = find_file(scope, kind, name)
     if found is None:
         where = ", ".join(
@@ -49,7 +49,7 @@ def require_file(scope: Scope, kind: str, name: Any) -> Path:
 
 
 def check_options(given: dict[str, Any], known: dict[str, Any], lookup: str) -> dict[str, Any]:
-    """A lookup's options with their defaults; FilterError for one that is not known."""
+    """Return the options of a lookup with defaults. Raises FilterError for an unknown one."""
     for name in given:
         if name not in known:
             raise FilterError(
@@ -59,7 +59,7 @@ def check_options(given: dict[str, Any], known: dict[str, Any], lookup: str) -> 
 
 
 def parse_key_values(text: str) -> tuple[str, dict[str, str]]:
-    """`words name=value name="two words"`: the words, and the values."""
+    """Parse `words name=value name="two words"` to the words and the values."""
     words, found = [], {}
     for part in shlex.split(text, posix=True):
         name, equal, value = part.partition("=")

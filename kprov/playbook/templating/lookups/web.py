@@ -1,4 +1,4 @@
-# To open a URL is what this lookup is.
+# This lookup opens URLs.
 # ruff: noqa: S310
 """The url lookup."""
 
