@@ -5,7 +5,6 @@ Source: apiserver/pkg/endpoints/handlers/patch.go (applyPatchToCurrentObject of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -42,43 +41,43 @@ def check_fields(
     *,
     mode: str,
     remarked: list[str],
-    shown: Callable[[], Any] | None,
+    strategic_patch: JsonObject | None,
 ) -> JsonObject:
     """Remove unknown fields of the patched object; warn of them or raise StatusError 422.
 
-    remarked: the result of `find_warnings`. shown: builds the value that the error shows, None: the object.
+    remarked: the result of `find_warnings`. strategic_patch: errors show it instead of the patched object.
     """
-    if shown is not None:
+    if strategic_patch is not None:
         # Upstream ignores these fields of a strategic merge patch.
         for name, value in (("kind", gvk[2]), ("apiVersion", api_version(*gvk[:2]))):
             if isinstance(result.get(name), str):
                 result[name] = value
     # Pruning changes the object, and the error shows it as it was before.
-    whole = orjson.dumps(result) if shown is None else b""
+    whole = orjson.dumps(result) if strategic_patch is None else b""
     try:
         found = body.apply_type_meta(result, gvk)
     except ValueError as error:
-        raise _invalid_error(whole, shown, str(error)) from None
+        raise _invalid_error(whole, strategic_patch, str(error)) from None
     except status.StatusError as error:
-        raise _invalid_error(whole, shown, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
+        raise _invalid_error(whole, strategic_patch, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
     why = None
-    if shown is not None:
+    if strategic_patch is not None:
         # Upstream converts the result of a strategic merge patch to a Go type without encoding it as JSON.
         node = object_schema.builtin().node(gvk)
         why = typed_conversion.find_problem(node, found)
         found = typed_conversion.convert_numbers(node, found)
     report = object_schema.builtin().prune(found, gvk, None)
     if report.errors:
-        raise _invalid_error(whole, shown, why or report.errors[0])
+        raise _invalid_error(whole, strategic_patch, why or report.errors[0])
     texts = remarked + report.strict_errors
     if texts and mode == "Strict":
-        raise _invalid_error(whole, shown, f"strict decoding error: {', '.join(texts)}")
+        raise _invalid_error(whole, strategic_patch, f"strict decoding error: {', '.join(texts)}")
     if mode == "Warn":
         context.warnings += texts
     found.setdefault("metadata", {})
     return found
 
 
-def _invalid_error(whole: bytes, shown: Callable[[], Any] | None, why: str) -> status.StatusError:
-    text = go_json.format_value(shown()) if shown is not None else whole.decode()
+def _invalid_error(whole: bytes, strategic_patch: JsonObject | None, why: str) -> status.StatusError:
+    text = go_json.format_value(strategic_patch) if strategic_patch is not None else whole.decode()
     return status.invalid("", "", "", [field.invalid("patch", text, why)])

@@ -6,7 +6,6 @@ Source: apiserver/pkg/endpoints/handlers/patch.go.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kprov.kube.apiserver.handlers import patch_field_checks
@@ -18,7 +17,6 @@ from kprov.kube.machinery.go_text import duplicate_fields, go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import field_ownership, last_applied, structured_check
 from kprov.kube.machinery.patch import patch_types
-from kprov.kube.machinery.patch.strategic_remains import remains
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.schema import object_schema, typed_conversion
 
@@ -77,9 +75,7 @@ def build_change(
     def change(old: JsonObject | None) -> JsonObject:
         assert old is not None
         document = _decode_patch(data, content_type)
-        shown = None
-        if content_type == patch_types.STRATEGIC_MERGE_PATCH and document is not None:
-            shown = partial(remains, old, document, object_schema.builtin().node(gvk))
+        strategic = document if content_type == patch_types.STRATEGIC_MERGE_PATCH else None
         if content_type == patch_types.JSON_PATCH:
             result = patch_types.json_patch(old, document)
         elif content_type == patch_types.MERGE_PATCH:
@@ -90,7 +86,7 @@ def build_change(
         # A retry must not repeat the warnings.
         context.warnings[:] = warned
         return patch_field_checks.check_fields(
-            result, gvk, context, mode=mode, remarked=remarked, shown=shown
+            result, gvk, context, mode=mode, remarked=remarked, strategic_patch=strategic
         )
 
     return change, False

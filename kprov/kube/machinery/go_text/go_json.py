@@ -159,7 +159,7 @@ class _Scanner:
         return self._after_space(at)
 
     def _value(self, at: int) -> int:
-        """Past one value; what is open stands in a list, since documents may be deeper than the stack."""
+        """Past one value. Open brackets are in a list, since documents may be deeper than the stack."""
         data, opened = self._data, list[bytes]()
         while True:
             start = data[at : at + 1]
@@ -176,22 +176,26 @@ class _Scanner:
                 at += 1
             else:
                 at = self._scalar(at)
-            while opened:
-                at = self._after_space(at)
-                following = data[at : at + 1]
-                if following == opened[-1]:
-                    opened.pop()
-                    at += 1
-                    continue
-                if following != b",":
-                    within = "object key:value pair" if opened[-1] == b"}" else "array element"
-                    raise JsonError(_unexpected(data, at, f"after {within}"))
-                at = self._after_space(at + 1)
-                if opened[-1] == b"}":
-                    at = self._key(at)
-                break
+            at = self._after_value(at, opened)
             if not opened:
                 return at
+
+    def _after_value(self, at: int, opened: list[bytes]) -> int:
+        """Past the closing brackets after a value, up to the next value. Remove what closes from `opened`."""
+        data = self._data
+        while opened:
+            at = self._after_space(at)
+            following = data[at : at + 1]
+            if following == opened[-1]:
+                opened.pop()
+                at += 1
+                continue
+            if following != b",":
+                within = "object key:value pair" if opened[-1] == b"}" else "array element"
+                raise JsonError(_unexpected(data, at, f"after {within}"))
+            at = self._after_space(at + 1)
+            return self._key(at) if opened[-1] == b"}" else at
+        return at
 
     def _key(self, at: int) -> int:
         """Past a key and its colon."""

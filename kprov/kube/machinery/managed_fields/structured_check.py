@@ -104,20 +104,7 @@ def _describe_mismatch(kind: Kind, value: Any) -> str:
     if kind is Kind.BOOL:
         return "" if isinstance(value, bool) else f"expected boolean, got {pointed}"
     if kind in _TEXTS:
-        text = f"expected string, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
-        return "" if isinstance(value, str) else text
+        return "" if isinstance(value, str) else f"expected string, got {pointed}"
     if kind is Kind.INT_OR_STRING:
         return ""
     return f"expected any scalar, got {pointed}" if isinstance(value, dict | list) else ""
-
-
-def _go_syntax(value: Any) -> str:
-    """A document as Go's %#v shows it."""
-    if isinstance(value, dict):
-        held = ", ".join(f"{status.quoted(name)}:{_go_syntax(value[name])}" for name in sorted(value))
-        return f"map[string]interface {{}}{{{held}}}"
-    if isinstance(value, list):
-        return f"[]interface {{}}{{{', '.join(map(_go_syntax, value))}}}"
-    if value is None:
-        return "interface {}(nil)"
-    return status.quoted(value) if isinstance(value, str) else go_json.format_value(value)

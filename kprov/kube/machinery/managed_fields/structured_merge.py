@@ -143,15 +143,7 @@ def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> 
     if old is new:
         return
     sample = new if new is not _ABSENT and new is not None else old
-    if not old and not new:
-        walks = False  # empty objects and lists are told apart from absent ones as values
-    elif _is_map(node, sample):
-        walks = isinstance(old, dict | None | _Absent) and isinstance(new, dict | None | _Absent)
-    else:
-        walks = is_keyed_list(node, sample) and all(
-            isinstance(each, list | None | _Absent) for each in (old, new)
-        )
-    if not walks:
+    if not _has_comparable_parts(node, old, new, sample):
         _compare_leaf(old, new, path, result)
         return
     if isinstance(sample, dict):
@@ -162,17 +154,32 @@ def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> 
             if name not in after:
                 _compare(child_node(node, name), value, _ABSENT, (*path, f"f:{name}"), result)
     else:
-        item = node.item or ANY_NODE
-        before, after = group_by_step(node, old), group_by_step(node, new)
-        for step, value in after.items():
-            _compare_items(item, before.get(step, _ABSENT), value, (*path, step), result)
-        for step, value in before.items():
-            if step not in after:
-                _compare_items(item, value, _ABSENT, (*path, step), result)
+        _compare_keyed_lists(node, old, new, path, result)
     if old is _ABSENT:
         result.added.add(path)
     elif new is _ABSENT:
         result.removed.add(path)
+
+
+def _has_comparable_parts(node: Node, old: Any, new: Any, sample: Any) -> bool:
+    """Whether both are objects or lists that are compared part by part. sample: one that is not absent."""
+    if not old and not new:
+        return False  # empty objects and lists differ from absent ones as values
+    if _is_map(node, sample):
+        return isinstance(old, dict | None | _Absent) and isinstance(new, dict | None | _Absent)
+    if not is_keyed_list(node, sample):
+        return False
+    return isinstance(old, list | None | _Absent) and isinstance(new, list | None | _Absent)
+
+
+def _compare_keyed_lists(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
+    item = node.item or ANY_NODE
+    before, after = group_by_step(node, old), group_by_step(node, new)
+    for step, value in after.items():
+        _compare_items(item, before.get(step, _ABSENT), value, (*path, step), result)
+    for step, value in before.items():
+        if step not in after:
+            _compare_items(item, value, _ABSENT, (*path, step), result)
 
 
 def _compare_items(item: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:

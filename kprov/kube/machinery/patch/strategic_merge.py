@@ -1,4 +1,4 @@
-"""Strategic merge patch over the types of schema_types.
+"""Strategic merge patch over the types of schema/nodes.py.
 
 Source of the behaviour: staging/src/k8s.io/apimachinery/pkg/util/strategicpatch/patch.go.
 """
@@ -221,22 +221,11 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
         return _sort_merged(merged, sent, held, lambda value: value)
     replaced = any(isinstance(value, dict) and value.get(PATCH) == "replace" for value in sent)
     identity = _choose_identity(node, [*held, *sent]) if not replaced else repr
-    kept, changes = list(held), []
-    for value in sent:
-        directive = value.get(PATCH) if isinstance(value, dict) else None
-        if directive is None:
-            changes.append(value)
-        elif directive == "delete":
-            if not replaced:
-                kept = [each for each in kept if identity(each) != identity(value)]
-        elif directive == "merge":
-            raise StrategicMergeError("merging lists cannot yet be specified in the patch")
-        elif directive != "replace":
-            raise StrategicMergeError(
-                f"unknown patch type: {format_value(directive)} in map: {format_value(value)}"
-            )
+    deleted, changes = _split_directives(sent)
     if replaced:
         return [strip_directives(value) for value in changes]
+    gone = [identity(value) for value in deleted]
+    kept = [value for value in held if identity(value) not in gone] if gone else list(held)
     places = _index_elements(kept, identity)
     item = node.item or ANY_NODE
     for value in changes:
@@ -247,6 +236,23 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
         else:
             kept[place] = merge(kept[place], value, item)
     return _sort_merged(kept, changes, held, identity)
+
+
+def _split_directives(sent: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The elements of a patch's list that delete, and those that change or add. StrategicMergeError."""
+    deleted, changes = [], []
+    for value in sent:
+        directive = value.get(PATCH) if isinstance(value, dict) else None
+        if directive is None:
+            changes.append(value)
+        elif directive == "delete":
+            deleted.append(value)
+        elif directive == "merge":
+            raise StrategicMergeError("merging lists cannot yet be specified in the patch")
+        elif directive != "replace":
+            text = f"unknown patch type: {format_value(directive)} in map: {format_value(value)}"
+            raise StrategicMergeError(text)
+    return deleted, changes
 
 
 def _require_one_type(held: list[Any], sent: list[Any]) -> None:

@@ -271,19 +271,24 @@ def _check_scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
         fits = given is int and -_INT64 <= value < _INT64
     elif kind is Kind.NUMBER:
         fits = given is int or given is float
-    elif kind is Kind.INT_OR_STRING:
-        if given is str or (given is int and -_INT32 <= value < _INT32):
-            return value
-        raise _RefusedError(f"json: cannot unmarshal {_json_type_name(value)} into Go value of type int32")
-    elif kind is Kind.QUANTITY:
-        return _check_quantity(value, canonical)
-    elif kind is Kind.MILLI_QUANTITY:
-        return _check_quantity(value, canonical_milli)
     else:
-        return _check_formatted(owner, node, value, path)
+        return _check_special(owner, node, value, path)
     if not fits:
         raise _mismatch(owner, node, path, value)
     return value
+
+
+def _check_special(owner: Node, node: Node, value: Any, path: _Path) -> Any:
+    """The value of a type that is written as another one, in canonical form."""
+    if node.kind is Kind.INT_OR_STRING:
+        if type(value) is str or (type(value) is int and -_INT32 <= value < _INT32):
+            return value
+        raise _RefusedError(f"json: cannot unmarshal {_json_type_name(value)} into Go value of type int32")
+    if node.kind is Kind.QUANTITY:
+        return _check_quantity(value, canonical)
+    if node.kind is Kind.MILLI_QUANTITY:
+        return _check_quantity(value, canonical_milli)
+    return _check_formatted(owner, node, value, path)
 
 
 def _check_quantity(value: Any, form: Callable[[str | int | float], str]) -> str:

@@ -116,9 +116,7 @@ def restore_empty_lists(gone: Sequence[Emptied]) -> Iterator[None]:
 def _normalize(value: JsonObject, node: Node, gone: list[Emptied]) -> None:
     fields = fields_of(node)
     if fields is None:
-        if node.kind is Kind.STRUCT:
-            for name, held in value.items():
-                _descend(held, node.fields.get(name), gone)
+        _normalize_unknown(value, node, gone)
         return
     dropped: list[str] | None = None
     for name, held in value.items():
@@ -133,6 +131,17 @@ def _normalize(value: JsonObject, node: Node, gone: list[Emptied]) -> None:
         held = value.pop(name)
         if type(held) is dict or type(held) is list:
             gone.append((value, name, held))
+    _write_zeros(value, node, fields)
+
+
+def _normalize_unknown(value: JsonObject, node: Node, gone: list[Emptied]) -> None:
+    """Normalize what is within a struct of which only the schema is known."""
+    if node.kind is Kind.STRUCT:
+        for name, held in value.items():
+            _descend(held, node.fields.get(name), gone)
+
+
+def _write_zeros(value: JsonObject, node: Node, fields: Fields) -> None:
     for name, zero in fields.written.items():
         if name not in value:
             value[name] = zero

@@ -50,10 +50,7 @@ PORT = {"containerPort": 80}
         ),
         (
             deployment({"name": "c", "image": {"a": [1, None]}}),
-            (
-                f"{FIRST}.image: expected string, got &value.valueUnstructured"
-                '{Value:map[string]interface {}{"a":[]interface {}{1, interface {}(nil)}}}'
-            ),
+            f"{FIRST}.image: expected string, got &{{map[a:[1 <nil>]]}}",
         ),
         (
             deployment({"name": "c", "stdin": 1, "terminationMessagePath": None}),
