@@ -1,6 +1,6 @@
-"""What a cluster starts with: namespaces, RBAC policy, priority classes, the kubernetes service.
+"""Post-start hooks: the objects that every cluster has, and controllers that run in the API server.
 
-app.py calls post_start_hooks. May import: the registry, storage, authz.rules.
+app.py calls post_start_hooks. May import: everything but server; nothing but app imports it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["post_start_hooks"]
 
 
 def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostStartHook]:
-    """Upstream's post-start hooks that this server has, under upstream's names and in its order."""
+    """The hooks of this server under upstream's names, in upstream's order."""
     return [
         PostStartHook(
             "priority-and-fairness-config-consumer", partial(priority_and_fairness.run_consumer, registry)

@@ -1,4 +1,4 @@
-"""APIService objects of the group versions that this server has itself.
+"""APIService objects of the group versions that this server serves.
 
 Source: upstream pkg/controlplane/apiserver (apiServicePriorities), kube-aggregator's autoregister controller.
 """
@@ -47,7 +47,7 @@ _LOOK_AGAIN_SECONDS: Final = 60.0
 
 
 async def run(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook apiservice-registration-controller: makes them, and again when one is missing."""
+    """The post-start hook apiservice-registration-controller: create missing APIServices."""
     while True:
         for group, version in group_versions():
             if (group, version) in PRIORITIES:
@@ -74,7 +74,7 @@ def _build_api_service(group: str, version: str) -> JsonObject:
 
 
 async def _set_available(registry: Registry, name: str) -> None:
-    """What this server has itself is there while it is."""
+    """Set the condition Available: the APIs of this server are available while it runs."""
     store = registry.store(_GROUP, _PLURAL)
     condition = {
         "type": "Available",

@@ -1,7 +1,7 @@
-"""The config map that tells others which authorities sign clients and front proxies, and their headers.
+"""The config map with the authorities of clients and front proxies and the headers of front proxies.
 
-Several API servers may have different files while authorities are exchanged: what stands there stays beside
-one's own. Source: upstream pkg/controlplane/controller/clusterauthenticationtrust.
+Several API servers may have different files during a rotation of authorities, so each server adds its own to
+those in the config map. Source: upstream pkg/controlplane/controller/clusterauthenticationtrust.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _LISTS: Final = (
     "requestheader-extra-headers-prefix",
     "requestheader-allowed-names",
 )
-#: An authority that ended so long ago is still told.
+#: For how many seconds an expired authority stays in the config map.
 _SLACK: Final = timedelta(minutes=5)
 
 
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-cluster-authentication-info-controller.
 
-    Looks at once when the config map or an authority is another, and each minute at what others changed.
+    It syncs when the config map or an authority changes, and each minute.
     """
     store = registry.store("", "configmaps")
     files = AuthorityFile(options.client_ca_file), AuthorityFile(options.requestheader_client_ca_file)
@@ -82,7 +82,7 @@ async def _sync(registry: Registry, current: JsonObject | None, wanted: Mapping[
 
 
 def build_data(options: Namespace, clients: AuthorityFile, proxies: AuthorityFile) -> dict[str, str]:
-    """What this API server has to tell: PEM bundles, and lists as JSON."""
+    """The data of this API server: PEM bundles, and lists as JSON."""
     data = {_CLIENTS: clients.pem.decode(), _PROXIES: proxies.pem.decode()}
     for name in _LISTS:
         data[name] = _encode_list(getattr(options, name.replace("-", "_")))
@@ -90,7 +90,7 @@ def build_data(options: Namespace, clients: AuthorityFile, proxies: AuthorityFil
 
 
 def merge_data(existing: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
-    """The config map's data. ValueError: what stands there can be read by nobody."""
+    """Merge into the existing data. Raise ValueError if it is invalid."""
     clients, proxies = (_merge_bundles(existing.get(name, ""), wanted[name]) for name in (_CLIENTS, _PROXIES))
     lists = {
         name: [*dict.fromkeys(_decode_list(existing.get(name, "")) + _decode_list(wanted[name]))]

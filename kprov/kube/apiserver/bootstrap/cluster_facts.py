@@ -1,4 +1,4 @@
-"""Facts that others read from the API: the default ServiceCIDR, and since when legacy tokens are noted.
+"""Cluster facts in the API: the default ServiceCIDR, and the day since which legacy token use is recorded.
 
 Source: upstream pkg/controlplane/controller (defaultservicecidr, legacytokentracking).
 """
@@ -30,7 +30,7 @@ _TRACKING_SECONDS: Final = 60.0
 
 
 async def run_service_cidr(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-kubernetes-service-cidr-controller: makes it, and again when it is gone."""
+    """The post-start hook start-kubernetes-service-cidr-controller: create a missing ServiceCIDR."""
     store = registry.store(_GROUP, "servicecidrs")
     cidrs = [part.strip() for part in options.service_cluster_ip_range.split(",") if part]
     recorder = Recorder(registry, "kubernetes-service-cidr-controller")
@@ -51,7 +51,7 @@ async def run_service_cidr(options: Namespace, registry: Registry, done: Callabl
 async def _follow_flags(
     registry: Registry, current: JsonObject, cidrs: list[str], recorder: Recorder
 ) -> None:
-    """A second family in the flags comes to the object; any other difference is only told."""
+    """Add a second address family of the flags to the object; report other differences as an event."""
     had = (current.get("spec") or {}).get("cidrs") or []
     if had == cidrs or current["metadata"].get("deletionTimestamp"):
         return
@@ -93,7 +93,7 @@ def _add_ready(obj: JsonObject | None) -> JsonObject:
 
 
 async def run_token_tracking(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-legacy-token-tracking-controller: the day since which, written once."""
+    """The post-start hook start-legacy-token-tracking-controller: write the day once."""
     store = registry.store("", "configmaps")
     while True:
         current = store.lister.get(_NAMESPACE, _TRACKING)

@@ -1,6 +1,6 @@
-"""The service default/kubernetes: one fixed ClusterIP, whose endpoints are the API servers that live.
+"""The service default/kubernetes with a fixed ClusterIP; its endpoints are the running API servers.
 
-Each server keeps a key with an etcd lease, /registry/masterleases/IP; the endpoints follow from these keys.
+Each server has a key with an etcd lease, /registry/masterleases/IP. The endpoints follow from these keys.
 Source: upstream pkg/controlplane/controller/kubernetesservice and pkg/controlplane/reconcilers/lease.go.
 """
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 LEASES: Final = "/registry/masterleases/"
 LEASE_SECONDS: Final = 15
 REFRESH_SECONDS: Final = 10.0
-#: A dead server leaves the endpoints this much after its lease at the latest.
+#: The maximum delay between the end of a lease and the removal of the endpoint.
 LOOK_SECONDS: Final = 1.0
 _FAREWELL_SECONDS: Final = 5.0
 _NAME: Final = "kubernetes"
@@ -45,9 +45,9 @@ _NAMESPACE: Final = "default"
 
 
 class ServerLeases:
-    """Which API servers live, by their keys in etcd.
+    """The running API servers by their keys in etcd.
 
-    A key counts for as long as it keeps being written: how long etcd itself keeps it is only the last resort.
+    A key counts as long as it is rewritten in time. The etcd lease only removes keys that nobody reads.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ServerLeases:
         self._seen: dict[str, tuple[int, float]] = {}
 
     async def renew(self) -> None:
-        """Write this server's key. StorageError: it could not be written."""
+        """Write this server's key. Raise StorageError."""
         current = await self._storage.get(self._key)
         try:
             if current is None:
@@ -72,11 +72,11 @@ class ServerLeases:
                     self._key, self._value, expected=current.revision, ttl=LEASE_SECONDS
                 )
         except (KeyExistsError, KeyChangedError):
-            # Written by an earlier self that is about to end: it counts as well.
+            # The previous process of this server wrote it, which counts as well.
             log.debug("%s was written at the same moment", self._key)
 
     async def remove(self) -> None:
-        """Take this server's key away."""
+        """Delete this server's key."""
         current = await self._storage.get(self._key)
         while current is not None:
             try:
@@ -87,7 +87,7 @@ class ServerLeases:
                 return
 
     async def list_addresses(self) -> list[str]:
-        """IPs of the servers that live, sorted."""
+        """The sorted IPs of the running servers."""
         page = await self._storage.list(LEASES)
         now = self._clock()
         self._seen = {item.key: self._find_last_change(item, now) for item in page.items}
@@ -100,7 +100,7 @@ class ServerLeases:
 
 
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook bootstrap-controller; leaves the endpoints when it is cancelled."""
+    """The post-start hook bootstrap-controller. It removes this server's endpoint when it is cancelled."""
     address = find_advertised_address(options)
     port: int = options.secure_port
     leases = ServerLeases(registry.storage, address)
@@ -116,7 +116,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
                     if renewing:
                         await leases.renew()
                     living = await leases.list_addresses()
-                    # Now and then also without news: someone may have changed the endpoints.
+                    # Also without a change of servers: someone may have changed the endpoints.
                     if renewing or living != shown:
                         await publish_endpoints(registry, living, port)
                         shown = living
@@ -143,12 +143,12 @@ async def _remove_endpoint(registry: Registry, leases: ServerLeases, port: int) 
 
 
 def find_advertised_address(options: Namespace) -> str:
-    """--advertise-address, else --bind-address, else the address that the default route leaves from."""
+    """--advertise-address, else --bind-address, else the source address of the default route."""
     for text in (options.advertise_address, options.bind_address):
         if text and not ipaddress.ip_address(text).is_unspecified:
             return str(ipaddress.ip_address(text))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        # Nothing is sent: the kernel only chooses a route.
+        # connect() on UDP sends nothing: the kernel only selects a route.
         probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])
 
@@ -179,7 +179,7 @@ async def _ensure_service(options: Namespace, registry: Registry) -> None:
 
 
 async def publish_endpoints(registry: Registry, addresses: Sequence[str], port: int) -> None:
-    """Make Endpoints and EndpointSlice say these addresses; nothing is written when they do."""
+    """Write these addresses to Endpoints and EndpointSlice unless they have them."""
     await _change_object(registry, "", "endpoints", lambda obj: _fill_endpoints(obj, addresses, port))
     await _change_object(
         registry, "discovery.k8s.io", "endpointslices", lambda obj: _fill_slice(obj, addresses, port)

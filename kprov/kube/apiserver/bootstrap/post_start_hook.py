@@ -1,4 +1,4 @@
-"""Work that the server does besides answering requests, under upstream's names."""
+"""Post-start hooks: work of the server besides requests, under upstream's names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PostStartHook:
-    """Work that begins once the server listens. `run` may go on until it is cancelled.
+    """Work that starts when the server listens. `run` may continue until it is cancelled.
 
     /readyz has a check "poststarthook/NAME" that passes once `run` has called `done` (or returned).
     """

@@ -53,7 +53,7 @@ async def run_producer(registry: Registry, done: Callable[[], None]) -> None:
 
 
 async def ensure(store: Store, wanted: JsonObject) -> None:
-    """Create it, or put it right where that is the server's business."""
+    """Create the object, or correct it if the server owns its spec."""
     name = wanted["metadata"]["name"]
     await store.catch_up()
     current = store.lister.get("", name)
@@ -67,13 +67,13 @@ async def ensure(store: Store, wanted: JsonObject) -> None:
                 _build_context("update", store, name), "", name, lambda _: copy.deepcopy(revised)
             )
     except StatusError as error:
-        # Another server was faster, or someone changes it now: the next round sees.
+        # Another client changed it at the same moment: the next round checks again.
         if error.code != 409:
             raise
 
 
 def revise(current: JsonObject, wanted: JsonObject, *, is_mandatory: bool) -> JsonObject | None:
-    """The object as it should be; None when it is so."""
+    """The corrected object; None if it is correct."""
     annotations = current["metadata"].get("annotations") or {}
     said = annotations.get(AUTOUPDATE_ANNOTATION)
     if is_mandatory or said in _TRUE:
@@ -97,7 +97,7 @@ def revise(current: JsonObject, wanted: JsonObject, *, is_mandatory: bool) -> Js
 
 
 def _covers(current: Any, wanted: Any) -> bool:
-    """Whether they are equal but for what defaults have added."""
+    """Whether they are equal apart from fields that defaults added."""
     if isinstance(wanted, dict):
         return isinstance(current, dict) and all(
             key in current and _covers(current[key], value) for key, value in wanted.items()
@@ -112,7 +112,7 @@ def _covers(current: Any, wanted: Any) -> bool:
 
 
 async def _remove_unwanted(store: Store, plural: str) -> None:
-    """Objects of an older release that no one has taken over."""
+    """Delete objects of an older release that the server still owns."""
     names = {obj["metadata"]["name"] for kind, obj in load_objects() if kind == plural}
     for obj in store.lister.list():
         meta = obj["metadata"]
@@ -127,7 +127,7 @@ async def _remove_unwanted(store: Store, plural: str) -> None:
 
 
 async def run_consumer(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook priority-and-fairness-config-consumer: schemas say whether their level is there."""
+    """The post-start hook priority-and-fairness-config-consumer: write the condition Dangling."""
     store, levels = registry.store(GROUP, SCHEMAS), registry.store(GROUP, LEVELS)
     changed = asyncio.Event()
     store.lister.on_change(lambda *_: changed.set())

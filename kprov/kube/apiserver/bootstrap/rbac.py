@@ -39,7 +39,7 @@ async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Js
         current = store.lister.get(namespace, name)
         try:
             if current is not None and _binds_another(current, wanted):
-                # The role of a binding cannot be changed.
+                # The roleRef of a binding is immutable, so the binding is created again.
                 options = DeleteOptions(uid=current["metadata"]["uid"])
                 context = make_system_context("delete", store.resource, namespace, name)
                 await store.delete(context, namespace, name, options)
@@ -54,7 +54,7 @@ async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Js
                 context = make_system_context("update", store.resource, namespace, name)
                 await store.update(context, namespace, name, lambda _, merged=current: merged)  # type: ignore[misc]
         except StatusError as error:
-            # Another API server was faster, or changed it at this moment: look again.
+            # Another client changed it at the same moment: try again.
             if error.code not in {404, 409}:
                 raise
             await store.catch_up()
@@ -73,10 +73,9 @@ def _is_left_alone(current: JsonObject) -> bool:
 
 
 def merge(current: JsonObject, wanted: JsonObject) -> bool:
-    """Bring what the policy wants into what is there, in place; whether anything was missing.
+    """Add missing parts of the policy to the stored object, in place; return whether any were missing.
 
-    An object whose autoupdate annotation is "false" is left alone. What is there beside the policy, or has
-    another value, stays.
+    Objects with the autoupdate annotation "false" do not change. Additions and other values stay.
     """
     if _is_left_alone(current):
         return False
@@ -88,7 +87,7 @@ def merge(current: JsonObject, wanted: JsonObject) -> bool:
         current["subjects"] = have + missing
     else:
         changed = _merge_aggregation(current, wanted.get("aggregationRule") or {})
-        # The rules of a role that sums up others are the aggregation controller's.
+        # The aggregation controller writes the rules of an aggregated role.
         rules = [] if wanted.get("aggregationRule") else wanted["rules"]
         lacking = rule_sets.find_uncovered(current.get("rules") or [], rules)
         if lacking:
@@ -105,7 +104,7 @@ def merge(current: JsonObject, wanted: JsonObject) -> bool:
 def _merge_aggregation(current: JsonObject, wanted: JsonObject) -> bool:
     have = (current.get("aggregationRule") or {}).get("clusterRoleSelectors") or []
     if not wanted:
-        # A role of the policy that sums up nothing.
+        # The role of the policy is not aggregated.
         return current.pop("aggregationRule", None) is not None
     missing = [selector for selector in wanted["clusterRoleSelectors"] if selector not in have]
     if missing:

@@ -1,4 +1,6 @@
-"""Which API servers there are: a Lease for each in kube-system, renewed while it lives, gone after an hour.
+"""The identities of API servers: a Lease for each in kube-system, renewed while it runs.
+
+Leases that were not renewed for an hour are deleted.
 
 Source: upstream pkg/controlplane/apiserver/server.go, pkg/controlplane/controller/apiserverleasegc and
 k8s.io/component-helpers/apimachinery/lease.
@@ -40,14 +42,14 @@ _FAREWELL_SECONDS: Final = 5.0
 
 
 def build_identity(hostname: str) -> str:
-    """The server's name, the same after a restart: "apiserver-" and a hash of the host's name."""
+    """The server's identity, stable over restarts: "apiserver-" and a hash of the host name."""
     parts = (hostname.encode(), _COMPONENT.encode())
     hashed = hashlib.sha256(b"".join(len(part).to_bytes(2, "big") + part for part in parts)).digest()
     return "apiserver-" + base64.b32encode(hashed[:16]).decode().rstrip("=").lower()
 
 
 async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-kube-apiserver-identity-lease-controller; takes the lease along."""
+    """The post-start hook start-kube-apiserver-identity-lease-controller. It deletes the lease at the end."""
     hostname = socket.gethostname()
     name = build_identity(hostname)
     holder = f"{name}_{uuid.uuid4()}"
@@ -71,7 +73,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
 
     store = registry.store("coordination.k8s.io", "leases")
     try:
-        # What an earlier self left says that it lives.
+        # The previous process of this server may have left its lease.
         await _remove(registry, name)
         while True:
             try:
@@ -91,7 +93,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
 
 
 async def run_garbage_collector(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-kube-apiserver-identity-lease-garbage-collector: leases that are over go."""
+    """The post-start hook start-kube-apiserver-identity-lease-garbage-collector: delete expired leases."""
     done()
     store = registry.store("coordination.k8s.io", "leases")
     while True:

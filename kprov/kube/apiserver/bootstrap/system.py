@@ -1,4 +1,4 @@
-"""Objects that every cluster has from its first second: the system's namespaces and priority classes.
+"""The system namespaces and priority classes.
 
 Source: upstream pkg/controlplane/controller/systemnamespaces and pkg/registry/scheduling/rest.
 """
@@ -36,7 +36,7 @@ _LOOK_AGAIN_SECONDS: Final = 60.0
 
 
 async def run_namespaces(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-system-namespaces-controller: makes them, and again when one is missing."""
+    """The post-start hook start-system-namespaces-controller: create missing namespaces."""
     while True:
         for name in NAMESPACES:
             await ensure_namespace(registry, name)
@@ -45,7 +45,7 @@ async def run_namespaces(registry: Registry, done: Callable[[], None]) -> None:
 
 
 async def create_priority_classes(registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook scheduling/bootstrap-system-priority-classes."""
+    """The post-start hook scheduling/bootstrap-system-priority-classes: create them."""
     for name, (value, description) in _PRIORITY_CLASSES.items():
         wanted = {"metadata": {"name": name}, "value": value, "description": description}
         await ensure(registry, "scheduling.k8s.io", "priorityclasses", "", wanted)
@@ -53,13 +53,13 @@ async def create_priority_classes(registry: Registry, done: Callable[[], None]) 
 
 
 async def ensure_namespace(registry: Registry, name: str) -> None:
-    """Create the namespace when it is missing."""
+    """Create the namespace if it is missing."""
     if registry.store("", "namespaces").lister.get("", name) is None:
         await ensure(registry, "", "namespaces", "", {"metadata": {"name": name}})
 
 
 async def ensure(registry: Registry, group: str, plural: str, namespace: str, wanted: JsonObject) -> None:
-    """Create it unless another server was faster."""
+    """Create the object unless it exists."""
     store = registry.store(group, plural)
     name = wanted["metadata"]["name"]
     try:

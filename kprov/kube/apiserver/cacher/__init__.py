@@ -1,4 +1,4 @@
-"""The watch cache: each resource's objects as wire bytes, and its recent events, shared by all readers.
+"""The watch cache: the objects of each resource as encoded JSON, and its recent events.
 
 Called by registry/ and handlers/; imports storage/ and machinery.
 """

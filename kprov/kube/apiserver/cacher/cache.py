@@ -1,4 +1,4 @@
-"""The watch cache of one resource: current objects in key order, and the changes that led there."""
+"""The watch cache of one resource: the objects in key order and the recent changes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from kprov.kube.machinery.resources import Resource
 
 log = logging.getLogger(__name__)
 
-#: (type, object) for each change, in order; the object is the same one for all: for reading only.
+#: Called with (type, object) for each change, in order. Listeners share the object and must not change it.
 Listener = Callable[[str, JsonObject], None]
 
 #: An event and its object, which is None without listeners.
 _Applied = tuple[Event, JsonObject | None]
-#: How many changes can be watched from the past.
+#: How many past changes a watch can start from.
 HISTORY: Final = 2000
 
 
 class ResourceCache:
-    """Filled and kept up by the Cacher; read by everyone."""
+    """The Cacher fills and updates it; all others read it."""
 
     def __init__(
         self,
@@ -43,18 +43,18 @@ class ResourceCache:
         """fields_of, default, folder: of its Strategy; folder "" is the plural."""
         self.resource = resource
         self.prefix = keys.build_prefix(folder or resource.plural)
-        self.source = EntryDecoder(resource, fields_of, default)
-        self.head = self.source.head
+        self.decoder = EntryDecoder(resource, fields_of, default)
+        self.head = self.decoder.head
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []
         self._history: deque[Event] = deque()
-        #: Changes up to and with this revision cannot be watched any more.
+        #: A watch cannot start from changes up to this revision.
         self.floor = 0
-        #: Why the value of a key cannot be read, by key; such keys have no entry.
+        #: The reason why a value cannot be read, by key. These keys have no entry.
         self.unreadable: dict[str, str] = {}
-        #: Changes that the feed has told of.
+        #: The number of received changes.
         self.received = 0
-        #: Those that select the same are asked once.
+        #: By selection, so that each selection is evaluated once.
         self._watchers: dict[Selection, dict[Watcher, None]] = {}
         self._listeners: list[Listener] = []
 
@@ -76,7 +76,7 @@ class ResourceCache:
                 yield entry
 
     def has_no_more(self, key: str, namespace: str) -> bool:
-        """Whether no entry of that namespace ("": of any) stands behind a key."""
+        """Whether no entry of the namespace ("": of any) follows a key."""
         following = bisect_right(self._keys, key)
         if following == len(self._keys):
             return True
@@ -94,12 +94,12 @@ class ResourceCache:
         return islice(self._keys, first, bisect_left(self._keys, start[:-1] + "0", first))
 
     def decode(self, entry: Entry) -> JsonObject:
-        """A fresh dict of an entry."""
+        """Decode an entry to a new object."""
         obj: JsonObject = orjson.loads(self.head + entry.tail)
         return obj
 
     def get_shared(self, entry: Entry) -> Mapping[str, Any]:
-        """An entry's object, the same one for all: for reading only."""
+        """The decoded object that all readers share. Do not change it."""
         if entry.shown is None:
             entry.shown = self.decode(entry)
         return entry.shown
@@ -107,7 +107,7 @@ class ResourceCache:
     # watching
 
     def find_history(self, revision: int) -> list[Event] | None:
-        """Changes newer than the revision, None when they are no longer all known."""
+        """The changes after a revision; None if some of them are no longer known."""
         if revision < self.floor:
             return None
         return [event for event in self._history if event.revision > revision]
@@ -129,9 +129,9 @@ class ResourceCache:
     # filling
 
     def replace(self, stored: list[Stored], revision: int) -> None:
-        """Take a complete state.
+        """Replace the whole state.
 
-        Watches end, since what happened meanwhile is not known; listeners get the differences.
+        End all watches, because the changes in between are unknown. Notify listeners of the differences.
         """
         old = self._entries
         self._entries = {}
@@ -169,7 +169,7 @@ class ResourceCache:
                 self._notify("MODIFIED" if before else "ADDED", self.decode(entry))
 
     def apply(self, change: Change) -> None:
-        """One change from the feed."""
+        """Apply one change of etcd's watch and send it to watchers and listeners."""
         if change.error:
             self._drop_unreadable(change)
             return
@@ -217,22 +217,22 @@ class ResourceCache:
         return Event("MODIFIED" if previous else "ADDED", self.head, entry, previous), obj
 
     def _drop_unreadable(self, change: Change) -> None:
-        """It cannot be read any more: neither its old state nor its end may be told."""
+        """Remove an entry whose new value cannot be read, without an event: its state is unknown."""
         self.unreadable[change.key] = change.error
         if self._entries.pop(change.key, None) is not None:
             del self._keys[bisect_left(self._keys, change.key)]
 
     def _decode_entry(self, stored: Stored) -> tuple[Entry, JsonObject | None]:
-        """And its object, where there are listeners."""
-        entry = self.source.decode_entry(stored.key, stored.value, stored.revision)
+        """The entry, and its object if there are listeners."""
+        entry = self.decoder.decode_entry(stored.key, stored.value, stored.revision)
         if not self._listeners:
             return entry, None
         obj = self.decode(entry)
-        self.source.set_selected(entry, obj)
+        self.decoder.set_selected(entry, obj)
         return entry, obj
 
     def _find_last_object(self, entry: Entry) -> JsonObject | None:
-        """What listeners are told of an end; None without listeners, or of what never could be read."""
+        """The last object of a deleted entry; None without listeners or if it is unreadable."""
         if not self._listeners:
             return None
         try:

@@ -1,7 +1,7 @@
-"""All caches, fed by one watch over the whole database.
+"""All watch caches, which one watch over the whole database updates.
 
-One watch for all resources sees every revision, so "is the cache as new as etcd?" is one comparison, no
-progress requests are needed, and an idle server has one idle stream.
+One watch for all resources sees every revision. So one comparison shows whether the cache is as new as etcd,
+no progress requests are needed, and an idle server has one idle stream.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kprov.kube.component_base.backoff import Backoff
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
-#: Seconds a read waits for the cache to catch up, as upstream's blockTimeout.
+#: How many seconds a read waits for the cache, as upstream's blockTimeout.
 FRESH_SECONDS: Final = 3.0
 _LOADING_SECONDS: Final = 10.0
 
@@ -38,12 +38,12 @@ class NotFreshError(Exception):
 
 
 class Cacher:
-    """The caches by key prefix, and how far they are."""
+    """The caches by key prefix and their common revision."""
 
     def __init__(self, storage: Storage, caches: Iterable[ResourceCache]) -> None:
         self._storage = storage
         self._caches = {cache.prefix: cache for cache in caches}
-        #: All changes up to here are in the caches.
+        #: The caches have all changes up to this revision.
         self.revision = 0
         self.loaded = asyncio.Event()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -54,7 +54,7 @@ class Cacher:
         return list(self._caches.values())
 
     async def run(self) -> None:
-        """Fill and follow until cancelled; an etcd that is away is tried again."""
+        """Fill the caches and follow changes until cancelled. Retry if etcd is unavailable."""
         backoff = Backoff(initial=0.2, maximum=2.0)
         while True:
             try:
@@ -69,7 +69,7 @@ class Cacher:
                 await asyncio.sleep(backoff.next())
 
     async def wait_for(self, revision: int, seconds: float = FRESH_SECONDS) -> None:
-        """Return once all changes up to the revision are in. Raises NotFreshError."""
+        """Wait until the caches have the revision. Raise NotFreshError."""
         if self.loaded.is_set() and self.revision >= revision:
             return
         future = asyncio.get_running_loop().create_future()
@@ -80,9 +80,9 @@ class Cacher:
             raise NotFreshError(f"at {self.revision}, wanted {revision}") from None
 
     async def wait_until_fresh(self) -> int:
-        """Make reads from the caches consistent; the revision they are at least at.
+        """Wait until the caches have etcd's present revision, and return it. Then reads are consistent.
 
-        Raises UnavailableError, NotFreshError.
+        Raise UnavailableError, NotFreshError.
         """
         if not self.loaded.is_set():
             await self.wait_for(0)
@@ -111,7 +111,7 @@ class Cacher:
         self._wake_waiters()
 
     async def read_again(self) -> None:
-        """Take what could not be decrypted before, now that the keys are others."""
+        """Read the values again that could not be decrypted, after a change of the encryption keys."""
         for cache in self._caches.values():
             for key in list(cache.unreadable):
                 try:

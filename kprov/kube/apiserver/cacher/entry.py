@@ -1,4 +1,4 @@
-"""One object in the cache, as the bytes that go on the wire, and one change of it.
+"""One cached object as encoded JSON, and one change of it as an event.
 
 An object's JSON is HEAD + tail: HEAD is `{"kind":"Pod","apiVersion":"v1",`, the same for all of a
 resource; the tail starts at `"metadata":{"resourceVersion":"7",`. A list needs no HEAD in its items: it joins
@@ -21,17 +21,17 @@ from kprov.kube.machinery.resources import Resource
 
 log = logging.getLogger(__name__)
 
-#: Labels, and what field selectors look at.
+#: The labels, and the fields for field selectors.
 Selected = tuple[Mapping[str, str], Mapping[str, str]]
 
-#: A null where Go writes none but for times.
+#: A null value, which Go only writes for times.
 _ODD: Final = re.compile(rb'(?<!Time")(?<!Timestamp"):null|[\[,]null')
 _METADATA: Final = b'"metadata":{'
 _EMPTY: Final[Mapping[str, str]] = {}
 
 
 class EntryDecoder:
-    """What the entries of a resource share. See ResourceCache for `fields_of` and `default`."""
+    """Decodes values of one resource to entries. See ResourceCache for `fields_of` and `default`."""
 
     __slots__ = ("_begin", "_default", "_fields_of", "_resource", "head")
 
@@ -42,16 +42,16 @@ class EntryDecoder:
         default: Callable[[JsonObject], None],
     ) -> None:
         self.head = build_head(resource)
-        #: How everything begins that `encode` gave.
+        #: The first bytes of everything that `encode` returns.
         self._begin = self.head + _METADATA + b'"'
         self._resource = resource
         self._fields_of = fields_of
         self._default = default
 
     def decode_entry(self, key: str, value: bytes, revision: int) -> Entry:
-        """Of what etcd holds. What we wrote is only read when somebody selects.
+        """Build the entry of a stored value. A value in our encoding is only parsed for selectors.
 
-        Raises ValueError for what is no object of the resource.
+        Raise ValueError if the value is not an object of the resource.
         """
         obj = None
         if not self._is_our_encoding(value):
@@ -65,14 +65,14 @@ class EntryDecoder:
         return found
 
     def decode_object(self, key: str, value: bytes) -> JsonObject:
-        """The object that etcd holds. Raises as `entry`."""
+        """Decode the object of a stored value. Raise as decode_entry."""
         if not self._is_our_encoding(value):
             return self._decode_other(key, value)
         obj: JsonObject = orjson.loads(value)
         return obj
 
     def _is_our_encoding(self, value: bytes) -> bool:
-        """Whether one of these API servers wrote it, by what it looks like."""
+        """Whether the value has the encoding of this API server."""
         if not value.startswith(self._begin) or not value.endswith(b"}"):
             return False
         return b"null" not in value or not _ODD.search(value)
@@ -83,11 +83,11 @@ class EntryDecoder:
         return value_decoding.decode_value(key, value, self._resource, self._default)
 
     def set_selected(self, entry: Entry, obj: JsonObject) -> None:
-        """Let an entry be selected by its object, which somebody has read. Raises as `entry`."""
+        """Set labels and fields from a decoded object. Raise as decode_entry."""
         entry.selected = self._build_selected(entry, obj)
 
     def find_selected(self, entry: Entry) -> Selected:
-        """Labels and fields of an entry; none of one that cannot be read."""
+        """The labels and fields of an entry; empty if it cannot be read."""
         try:
             return self._build_selected(entry, orjson.loads(self.head + entry.tail))
         except ValueError as error:
@@ -104,9 +104,9 @@ class EntryDecoder:
 
 @dataclass(slots=True)
 class Entry:
-    """`tail`: see above, it ends with the object's closing brace.
+    """`tail`: see the module; it ends with the object's closing brace.
 
-    `selected` and `shown` (the object) are there once somebody has asked for them.
+    `selected` and `shown` (the object) are computed at the first use.
     """
 
     key: str
@@ -114,7 +114,7 @@ class Entry:
     name: str
     tail: bytes
     revision: int
-    source: EntryDecoder
+    decoder: EntryDecoder
     selected: Selected | None = None
     shown: Mapping[str, Any] | None = None
 
@@ -124,22 +124,22 @@ class Entry:
 
     @property
     def fields(self) -> Mapping[str, str]:
-        """What field selectors look at."""
+        """The fields for field selectors."""
         return self._select()[1]
 
     def _select(self) -> Selected:
         if self.selected is None:
-            self.selected = self.source.find_selected(self)
+            self.selected = self.decoder.find_selected(self)
         return self.selected
 
     def at_revision(self, revision: int) -> Entry:
-        """The same with another resourceVersion."""
+        """The same entry with another resourceVersion."""
         tail = set_revision(self.tail, revision)
-        return Entry(self.key, self.namespace, self.name, tail, revision, self.source, self.selected)
+        return Entry(self.key, self.namespace, self.name, tail, revision, self.decoder, self.selected)
 
 
 class Event:
-    """A change as watchers see it. The bytes of each form are made once, when the first watcher asks."""
+    """A change. The line of each event type is encoded once, for the first watcher that needs it."""
 
     __slots__ = ("_lines", "entry", "head", "previous", "revision", "type")
 
@@ -157,7 +157,7 @@ class Event:
         if line is None:
             tail = self.entry.tail
             if type_ == "DELETED" and self.type != "DELETED" and self.previous is not None:
-                # It fell out of the watcher's selection: its last seen state, at the new revision.
+                # The object left the watcher's selection: send its last matching state at the new revision.
                 tail = set_revision(self.previous.tail, self.revision)
             line = b'{"type":"%b","object":%b%b}\n' % (type_.encode(), self.head, tail)
             self._lines[type_] = line
@@ -169,18 +169,18 @@ def build_head(resource: Resource) -> bytes:
 
 
 def encode(resource_head: bytes, obj: JsonObject) -> bytes:
-    """What goes to etcd: kind, apiVersion and metadata first, without resourceVersion."""
+    """Encode an object for etcd: kind, apiVersion and metadata first, without resourceVersion."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
     rest = {key: value for key, value in obj.items() if key not in {"kind", "apiVersion", "metadata"}}
     return resource_head + go_json.dumps({"metadata": metadata, **rest})[1:]
 
 
 def build_tail(resource_head: bytes, value: bytes, revision: int) -> bytes:
-    """The tail of what `encode` gave."""
+    """The tail of an encoded value, with its resourceVersion."""
     return b'"metadata":{"resourceVersion":"%d",%b' % (revision, value[len(resource_head) + len(_METADATA) :])
 
 
 def set_revision(tail: bytes, revision: int) -> bytes:
-    """The same tail with another resourceVersion."""
+    """The tail with another resourceVersion."""
     start = len(b'"metadata":{"resourceVersion":"')
     return b"%b%d%b" % (tail[:start], revision, tail[tail.index(b'"', start) :])

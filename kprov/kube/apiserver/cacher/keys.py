@@ -1,4 +1,4 @@
-"""Where upstream keeps each resource in etcd: "/registry/PREFIX/[NAMESPACE/]NAME".
+"""The etcd keys of resources, as upstream: "/registry/PREFIX/[NAMESPACE/]NAME".
 
 Source: upstream's storage registries (ResourcePrefix and the special defaults of kubeapiserver's
 default_storage_factory_builder.go).
@@ -13,7 +13,7 @@ from kprov.kube.machinery.resources import Resource
 
 ROOT: Final = "/registry/"
 
-#: Upstream counts the API servers' own leases among the resources that can be encrypted.
+#: As upstream: the API servers' own leases can be encrypted, too.
 _UNSERVED: Final = {f"{ROOT}masterleases/": ("", "apiserveripinfo")}
 
 

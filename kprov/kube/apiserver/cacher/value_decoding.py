@@ -1,4 +1,4 @@
-"""What another API server has stored, or somebody by hand: read as Go reads it, shown as Go writes it."""
+"""Decode values of etcd that another API server wrote: parse them as Go does, and encode them as Go does."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema import object_schema, zero_values
 
-#: How upstream's protobuf begins.
+#: The first bytes of upstream's protobuf.
 _PROTOBUF: Final = b"k8s\x00"
 
 
 def decode_value(
     key: str, value: bytes, resource: Resource, default: Callable[[JsonObject], None]
 ) -> JsonObject:
-    """The object, with the defaults of its kind; one without a name has its key's.
+    """Decode an object and set defaults, and the name of the key if it has none.
 
-    Raises ValueError: it is none, or one that its kind cannot be.
+    Raise ValueError if it is not an object of the resource.
     """
     obj = orjson.loads(_convert_to_json(value))
     if obj is None:
-        obj = {}  # as Go reads it into any type
+        obj = {}  # Go decodes null into a zero value
     if type(obj) is not dict:
         raise ValueError("it is no object")
     if obj.get("kind") not in {None, "", resource.kind}:
@@ -45,7 +45,7 @@ def decode_value(
 
 
 def _normalize(obj: JsonObject, resource: Resource) -> None:
-    """Change it in place to what decoding into Go's types and encoding again would give, or ValueError."""
+    """Change the object in place as decoding to Go's types and encoding would. Raise ValueError."""
     built_in = object_schema.builtin()
     if not built_in.knows(resource.gvk):
         return
@@ -56,7 +56,7 @@ def _normalize(obj: JsonObject, resource: Resource) -> None:
 
 
 def _convert_to_json(value: bytes) -> bytes:
-    """Upstream's API servers write protobuf. ValueError: it cannot be read."""
+    """Convert upstream's protobuf to JSON. Raise ValueError."""
     if not value.startswith(_PROTOBUF):
         return value
     from kprov.kube.apiserver.protobuf import decode

@@ -1,4 +1,4 @@
-"""One watch on a cache: what it selects, and where its events go."""
+"""One watch on a cache: its selection and the sink of its events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kprov.kube.machinery.selectors import FieldSelector, LabelSelector
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a list or a watch wants: a namespace ("": all), labels and fields (None: any)."""
+    """The selection of a list or a watch: a namespace ("": all), labels and fields (None: any)."""
 
     namespace: str = ""
     labels: LabelSelector | None = None
@@ -19,7 +19,7 @@ class Selection:
 
     @property
     def is_everything(self) -> bool:
-        """Whether only the namespace matters."""
+        """Whether it selects all objects of the namespace."""
         return self.labels is None and self.fields is None
 
     def matches(self, entry: Entry) -> bool:
@@ -30,7 +30,7 @@ class Selection:
         return self.fields is None or self.fields.matches(entry.fields)
 
     def find_event_type(self, event: Event) -> str:
-        """The event's type in these terms, "" for none: an object that begins to match is ADDED."""
+        """The type of the event for this selection, "" for none. An object that starts to match is ADDED."""
         before = event.previous is not None and self.matches(event.previous)
         if event.type != "DELETED" and self.matches(event.entry):
             return "MODIFIED" if before else "ADDED"
@@ -38,16 +38,16 @@ class Selection:
 
 
 class Sink(Protocol):
-    """Where a watch's events go. Neither call may block; both come on the event loop, in order."""
+    """Receives the events of a watch in order, on the event loop. The methods must not block."""
 
     def send_event(self, event: Event, type_: str) -> None:
-        """One event, in the type it has for this watcher."""
+        """Send one event with its type for this watcher."""
 
     def send_bookmark(self, revision: int) -> None:
-        """Everything up to that revision has been sent."""
+        """Send a bookmark: all changes up to the revision were sent."""
 
     def end(self, expired: str) -> None:
-        """No more will come. `expired`: text of a 410, "" for a quiet end."""
+        """End the watch. expired: the text of a 410, "" for an end without an error."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,10 +55,10 @@ class Watcher:
     selection: Selection
     sink: Sink
     bookmarks: bool = False
-    #: Events up to here have been sent already, or are not wanted.
+    #: The watcher gets events after this revision only.
     after: int = field(default=0)
 
     def offer(self, event: Event) -> None:
-        """Pass the event on in this watcher's terms."""
+        """Send the event if the watcher selects it."""
         if event.revision > self.after and (type_ := self.selection.find_event_type(event)):
             self.sink.send_event(event, type_)

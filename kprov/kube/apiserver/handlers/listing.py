@@ -173,4 +173,4 @@ def _expired_error(token: Token | None) -> status.StatusError:
 
 
 def _decode_entry(store: Store, item: Stored) -> Entry:
-    return store.cache.source.decode_entry(item.key, item.value, item.revision)
+    return store.cache.decoder.decode_entry(item.key, item.value, item.revision)

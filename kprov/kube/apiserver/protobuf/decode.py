@@ -1,4 +1,4 @@
-"""Kubernetes objects from protobuf to the JSON documents that everything else works with.
+"""Decode Kubernetes objects from protobuf to JSON objects.
 
 Field numbers and types come from the Go types of upstream's API (machinery/upstream); runtime.Unknown is the
 envelope.
@@ -23,7 +23,7 @@ from kprov.kube.machinery.upstream.api_types import GoField
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 _MAGIC: Final = b"k8s\x00"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: Of a varint: more do not fit into 64 bits.
+#: The maximum length of a varint of 64 bits.
 _MOST_BYTES: Final = 10
 _META: Final = "apimachinery.pkg.apis.meta.v1."
 _AGGREGATOR: Final = "kube-aggregator.pkg.apis.apiregistration."
@@ -46,21 +46,21 @@ class _Field(NamedTuple):
 
 
 class ProtobufError(ValueError):
-    """Bytes that are no Kubernetes object."""
+    """The bytes are not a Kubernetes object."""
 
 
 def decode(data: bytes) -> JsonObject:
-    """An object in its envelope. Raises ProtobufError."""
+    """Decode an object in its envelope. Raise ProtobufError."""
     if not data.startswith(_MAGIC):
         raise ProtobufError(
             "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
         )
     try:
-        envelope = dict(_entries(data[len(_MAGIC) :]))
-        about = dict(_entries(envelope.get(1, b"")))
+        envelope = dict(_read_entries(data[len(_MAGIC) :]))
+        about = dict(_read_entries(envelope.get(1, b"")))
         api_version, kind = about.get(1, b"").decode(), about.get(2, b"").decode()
         obj: JsonObject = {"kind": kind, "apiVersion": api_version}
-        obj.update(_message(_root(api_version, kind), envelope.get(2, b"")))
+        obj.update(_decode_message(_find_definition(api_version, kind), envelope.get(2, b"")))
     except ProtobufError:
         raise
     except IndexError:
@@ -71,7 +71,7 @@ def decode(data: bytes) -> JsonObject:
 
 
 @lru_cache(maxsize=1024)
-def _root(api_version: str, kind: str) -> str:
+def _find_definition(api_version: str, kind: str) -> str:
     """The definition of a kind."""
     group, _, version = api_version.rpartition("/")
     if kind == "DeleteOptions":
@@ -86,131 +86,133 @@ def _root(api_version: str, kind: str) -> str:
 
 
 @cache
-def _fields(definition: str) -> dict[int, _Field]:
-    return {each.number: _field(each) for each in api_types.get(definition).fields if each.number}
+def _load_fields(definition: str) -> dict[int, _Field]:
+    return {each.number: _build_field(each) for each in api_types.get(definition).fields if each.number}
 
 
-def _field(field: GoField) -> _Field:
+def _build_field(field: GoField) -> _Field:
     go_type = field.go_type.removeprefix("*")
     whole = api_types.resolve(go_type)
     if whole.startswith("map["):
-        return _Field(field.name, False, True, _type_name(api_types.split_map(whole)[1]), False)
+        return _Field(field.name, False, True, _find_type_name(api_types.split_map(whole)[1]), False)
     if whole.startswith("[]") and whole != "[]byte":
-        return _Field(field.name, True, False, _type_name(whole[2:]), False)
+        return _Field(field.name, True, False, _find_type_name(whole[2:]), False)
     keep_zero = not field.omitempty or field.go_type.startswith("*")
-    return _Field(field.name, False, False, _type_name(whole), keep_zero)
+    return _Field(field.name, False, False, _find_type_name(whole), keep_zero)
 
 
-def _type_name(go_type: str) -> str:
+def _find_type_name(go_type: str) -> str:
     base = api_types.resolve(go_type.removeprefix("*"))
     if base.startswith("[]") and base != "[]byte":
-        return f"[]{_type_name(base[2:])}"
+        return f"[]{_find_type_name(base[2:])}"
     return "int" if base in api_types.INTEGERS else base
 
 
-def _message(definition: str, data: bytes) -> JsonObject:
+def _decode_message(definition: str, data: bytes) -> JsonObject:
     result: JsonObject = {}
-    fields = _fields(definition)
-    for number, raw in _entries(data):
+    fields = _load_fields(definition)
+    for number, raw in _read_entries(data):
         field = fields.get(number)
         if field is None:
             continue
         name, type_name = field.name, field.type_name
         if field.is_map:
-            pair = dict(_entries(raw))
-            result.setdefault(name, {})[pair.get(1, b"").decode()] = _map_value(type_name, pair.get(2))
+            pair = dict(_read_entries(raw))
+            result.setdefault(name, {})[pair.get(1, b"").decode()] = _decode_map_value(type_name, pair.get(2))
         elif field.is_list:
-            result.setdefault(name, []).extend(_repeated(type_name, raw))
+            result.setdefault(name, []).extend(_decode_repeated(type_name, raw))
         elif not name:
-            result.update(_message(type_name, raw))
+            result.update(_decode_message(type_name, raw))
         else:
-            value = _value(type_name, raw)
-            # A struct that is there is shown even when nothing is in it, as Go's JSON does.
+            value = _decode_value(type_name, raw)
+            # As in Go's JSON, a present struct is shown even if it is empty.
             if value is not None and (field.keep_zero or value != _ZERO.get(type_name)):
                 result[name] = value
     return result
 
 
-def _map_value(type_name: str, raw: Any) -> Any:
+def _decode_map_value(type_name: str, raw: Any) -> Any:
     if type_name.startswith("[]") and type_name != "[]byte":
-        items = (each for number, each in _entries(raw or b"") if number == 1)
-        return [item for each in items for item in _repeated(type_name[2:], each)]
-    return _value(type_name, raw if raw is not None else (0 if type_name in _VARINTS else b""))
+        items = (each for number, each in _read_entries(raw or b"") if number == 1)
+        return [item for each in items for item in _decode_repeated(type_name[2:], each)]
+    return _decode_value(type_name, raw if raw is not None else (0 if type_name in _VARINTS else b""))
 
 
-def _repeated(type_name: str, raw: Any) -> list[Any]:
+def _decode_repeated(type_name: str, raw: Any) -> list[Any]:
     if type_name in _VARINTS and isinstance(raw, bytes):
         values, position = [], 0
         while position < len(raw):
-            number, position = _varint(raw, position)
-            values.append(_value(type_name, number))
+            number, position = _read_varint(raw, position)
+            values.append(_decode_value(type_name, number))
         return values
-    return [_value(type_name, raw)]
+    return [_decode_value(type_name, raw)]
 
 
-def _value(type_name: str, raw: Any) -> Any:
+def _decode_value(type_name: str, raw: Any) -> Any:
     read = _READERS.get(type_name)
-    return _message(type_name, raw) if read is None else read(raw)
+    return _decode_message(type_name, raw) if read is None else read(raw)
 
 
-def _bytes(raw: bytes) -> str:
+def _decode_bytes(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
-def _float(raw: bytes) -> float:
+def _decode_float(raw: bytes) -> float:
     number: float = struct.unpack("<d", raw)[0]
     return number
 
 
-def _quantity(raw: bytes) -> str:
-    text: str = dict(_entries(raw)).get(1, b"0").decode()
+def _decode_quantity(raw: bytes) -> str:
+    text: str = dict(_read_entries(raw)).get(1, b"0").decode()
     return text
 
 
-def _int_or_string(raw: bytes) -> int | str:
-    found = dict(_entries(raw))
+def _decode_int_or_string(raw: bytes) -> int | str:
+    found = dict(_read_entries(raw))
     if found.get(1):
         text: str = found.get(3, b"").decode()
         return text
-    return _signed(found.get(2, 0))
+    return _convert_signed(found.get(2, 0))
 
 
-def _raw_json(raw: bytes) -> Any:
-    document = dict(_entries(raw)).get(1, b"")
+def _decode_raw_json(raw: bytes) -> Any:
+    document = dict(_read_entries(raw)).get(1, b"")
     return orjson.loads(document) if document else None
 
 
-def _time(raw: bytes) -> str | None:
-    found = dict(_entries(raw))
-    return timestamps.show(_whole_seconds(found)) if found else None
+def _decode_time(raw: bytes) -> str | None:
+    found = dict(_read_entries(raw))
+    return timestamps.show(_build_datetime(found)) if found else None
 
 
-def _micro_time(raw: bytes) -> str | None:
-    found = dict(_entries(raw))
+def _decode_micro_time(raw: bytes) -> str | None:
+    found = dict(_read_entries(raw))
     if not found:
         return None
-    return timestamps.show_micro(_whole_seconds(found).replace(microsecond=_signed(found.get(2, 0)) // 1000))
+    return timestamps.show_micro(
+        _build_datetime(found).replace(microsecond=_convert_signed(found.get(2, 0)) // 1000)
+    )
 
 
-def _whole_seconds(fields: dict[int, Any]) -> datetime:
+def _build_datetime(fields: dict[int, Any]) -> datetime:
     try:
-        return _EPOCH + timedelta(seconds=_signed(fields.get(1, 0)))
+        return _EPOCH + timedelta(seconds=_convert_signed(fields.get(1, 0)))
     except OverflowError:
         raise ProtobufError("a time is out of range") from None
 
 
-def _entries(data: bytes) -> Iterator[tuple[int, Any]]:
-    """(field number, varint as int or anything else as bytes) of a message."""
+def _read_entries(data: bytes) -> Iterator[tuple[int, Any]]:
+    """Yield (field number, value) of a message; the value is an int for a varint, else bytes."""
     position = 0
     while position < len(data):
-        key, position = _varint(data, position)
+        key, position = _read_varint(data, position)
         number, wire = key >> 3, key & 7
         if wire == 0:
-            value, position = _varint(data, position)
+            value, position = _read_varint(data, position)
             yield number, value
             continue
         if wire == 2:
-            size, position = _varint(data, position)
+            size, position = _read_varint(data, position)
         elif wire in {1, 5}:
             size = 8 if wire == 1 else 4
         else:
@@ -221,7 +223,7 @@ def _entries(data: bytes) -> Iterator[tuple[int, Any]]:
         position += size
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def _read_varint(data: bytes, position: int) -> tuple[int, int]:
     result = shift = 0
     while True:
         byte = data[position]
@@ -234,7 +236,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
             raise ProtobufError("proto: integer overflow")
 
 
-def _signed(number: int) -> int:
+def _convert_signed(number: int) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
 
 
@@ -242,14 +244,14 @@ _VARINTS: Final = frozenset({"int", "bool"})
 #: Values by type; any other type is a message.
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "string": bytes.decode,
-    "int": _signed,
+    "int": _convert_signed,
     "bool": bool,
-    "[]byte": _bytes,
-    "float64": _float,
-    "apimachinery.pkg.api.resource.Quantity": _quantity,
-    "apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
-    f"{_META}Time": _time,
-    f"{_META}MicroTime": _micro_time,
-    "apimachinery.pkg.runtime.RawExtension": _raw_json,
-    f"{_META}FieldsV1": _raw_json,
+    "[]byte": _decode_bytes,
+    "float64": _decode_float,
+    "apimachinery.pkg.api.resource.Quantity": _decode_quantity,
+    "apimachinery.pkg.util.intstr.IntOrString": _decode_int_or_string,
+    f"{_META}Time": _decode_time,
+    f"{_META}MicroTime": _decode_micro_time,
+    "apimachinery.pkg.runtime.RawExtension": _decode_raw_json,
+    f"{_META}FieldsV1": _decode_raw_json,
 }

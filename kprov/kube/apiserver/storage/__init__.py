@@ -1,4 +1,4 @@
-"""Where objects are kept: the interface, and etcd v3 behind it.
+"""The storage of objects: the interface, and its implementation on etcd v3.
 
 Called by registry/ and cacher/; imports machinery and component_base. Only etcd3/ talks to etcd.
 """

@@ -1,4 +1,4 @@
-"""Whether the database answers, for the named checks of /livez and /readyz.
+"""The health check of etcd, for /livez and /readyz.
 
 Source: apiserver/pkg/storage/storagebackend/factory/etcd3.go, newETCD3Check.
 """
@@ -16,7 +16,7 @@ SECONDS: Final = 2.0
 
 
 class StorageCheck:
-    """Asks twice a timeout at most; who comes more often hears the last answer."""
+    """Checks at most twice in the timeout. More frequent calls get the last result."""
 
     def __init__(self, storage: Storage, seconds: float = SECONDS) -> None:
         self._storage = storage
@@ -25,7 +25,7 @@ class StorageCheck:
         self._asked = -seconds
 
     async def __call__(self) -> str | None:
-        """None: it answers; otherwise why not."""
+        """None if etcd answers, else the reason."""
         now = time.monotonic()
         if now - self._asked < self._seconds / 2:
             return self._last

@@ -1,4 +1,4 @@
-"""What the API server asks of its database. Keys are upstream's: "/registry/pods/NAMESPACE/NAME".
+"""The interface of the database. Keys are upstream's: "/registry/pods/NAMESPACE/NAME".
 
 Values are objects as JSON without metadata.resourceVersion: the revision of the key's last change is the
 object's resourceVersion. Revisions are positive and shared by all keys. Source of the semantics: upstream
@@ -14,7 +14,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One key as it was at a revision. `error`: why its value could not be decrypted, which then is empty."""
+    """One key at a revision. `error`: why the value could not be decrypted; the value is then empty."""
 
     key: str
     value: bytes
@@ -24,7 +24,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a prefix at one `revision`. `remaining`: how many keys follow the last item."""
+    """Keys under a prefix at one `revision`. `remaining`: how many keys follow the last item."""
 
     items: Sequence[Stored]
     revision: int
@@ -44,22 +44,22 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeBatch:
-    """Changes in order, complete up to `revision`; without changes it only says that time has passed."""
+    """Changes in order, complete up to `revision`. It may have none."""
 
     changes: Sequence[Change]
     revision: int
 
 
 class StorageError(Exception):
-    """The database did not do it."""
+    """An operation failed."""
 
 
 class KeyExistsError(StorageError):
-    """create() of a key that is there."""
+    """create() of an existing key."""
 
 
 class KeyChangedError(StorageError):
-    """A conditional write met another revision. `current` is what is there now, None for nothing."""
+    """The key has another revision than expected. `current`: the present value, None if it is deleted."""
 
     def __init__(self, key: str, current: Stored | None) -> None:
         super().__init__(f"{key} was changed by another")
@@ -67,7 +67,7 @@ class KeyChangedError(StorageError):
 
 
 class CompactedError(StorageError):
-    """The revision asked for is no longer kept. `oldest` is the first that is (0: unknown)."""
+    """The requested revision is compacted. `oldest`: the first available one (0: unknown)."""
 
     def __init__(self, oldest: int = 0) -> None:
         super().__init__("required revision has been compacted")
@@ -75,18 +75,18 @@ class CompactedError(StorageError):
 
 
 class FutureRevisionError(StorageError):
-    """The revision asked for is ahead of the database."""
+    """The requested revision is newer than the database."""
 
 
 class UnreadableError(StorageError):
-    """The value cannot be decrypted with the keys that the server has."""
+    """The value cannot be decrypted with the server's keys."""
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f'unable to transform key "{key}": {reason}')
 
 
 class UnavailableError(StorageError):
-    """No endpoint answered in time. A write may or may not have happened when `ambiguous`."""
+    """No endpoint answered in time. ambiguous: the write may have happened."""
 
     def __init__(self, text: str, *, ambiguous: bool = False) -> None:
         super().__init__(text)
@@ -94,37 +94,37 @@ class UnavailableError(StorageError):
 
 
 class Storage(Protocol):
-    """All calls are linearizable unless a revision is named. Any may raise UnavailableError."""
+    """All calls without a revision are linearizable. Each may raise UnavailableError."""
 
     async def get(self, key: str) -> Stored | None:
-        """The key now, None when it is not there."""
+        """The present value of a key, None if it does not exist."""
 
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:
-        """Keys under a prefix in byte order, from the one that follows `after`; limit 0: all.
+        """Keys under a prefix in byte order, starting after `after`. limit: 0 for all.
 
-        Raises CompactedError, FutureRevisionError.
+        Raise CompactedError, FutureRevisionError.
         """
 
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        """Write a new key; gives its revision. ttl in seconds, 0: for ever. Raises KeyExistsError."""
+        """Create a key; return its revision. ttl: seconds, 0 for no expiry. Raise KeyExistsError."""
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
-        """Replace a key that is at revision `expected`; gives the new one. Raises KeyChangedError."""
+        """Update a key with revision `expected`; return the new revision. Raise KeyChangedError."""
 
     async def delete(self, key: str, *, expected: int) -> int:
-        """Remove a key that is at revision `expected`; gives the deletion's. Raises KeyChangedError."""
+        """Delete a key with revision `expected`; return the deletion's revision. Raise KeyChangedError."""
 
     async def current_revision(self) -> int:
         """The revision of the newest committed change."""
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
-        """Changes whose revision is greater than `after`; survives a lost endpoint. Raises CompactedError.
+        """Yield the changes after revision `after`, also after a failover. Raise CompactedError.
 
-        prefix "": all keys, so that every revision of the database arrives.
+        prefix: "" for all keys, so that every revision of the database arrives.
         """
 
     def is_stale(self, key: str) -> bool:
-        """Whether an update must write the value although it is the same: it is in an old form."""
+        """Whether an update must write an unchanged value, because it is encrypted with an old key."""
 
     async def close(self) -> None:
         """End all watches and connections."""

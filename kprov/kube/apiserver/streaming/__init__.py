@@ -1,4 +1,4 @@
-"""Connections that go on to a kubelet, a node or a backend: logs, exec, attach, port forwarding, proxies.
+"""Connections to kubelets and backends: upgrades, WebSocket channels, tunnels, forwarded requests.
 
 Built by subresources. May import authn, registry and component_base.
 """

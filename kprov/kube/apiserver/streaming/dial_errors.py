@@ -1,4 +1,4 @@
-"""Why a backend was not reached, in the words of Go's net package, which clients show."""
+"""Describe connection errors as Go's net package does; clients show these texts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import ssl
 from typing import Final
 from urllib.parse import SplitResult
 
-#: X509_V_ERR_* of OpenSSL: signed by itself, and by someone who is not there.
+#: OpenSSL's X509_V_ERR_*: self-signed certificate, and unknown issuer.
 _UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
 
 
 def describe_error(error: BaseException, url: SplitResult) -> str:
-    """error: of a connection to that URL."""
+    """Describe the error of a connection to a URL."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):
@@ -26,7 +26,7 @@ def describe_error(error: BaseException, url: SplitResult) -> str:
 
 
 def find_port_problem(url: SplitResult) -> str:
-    """Why nothing can listen there, "" where something may."""
+    """Why the port of a URL is invalid, or ""."""
     place, _, port = url.netloc.rpartition(":")
     if not place or not port or port.endswith("]"):
         return ""

@@ -1,4 +1,4 @@
-"""gzip between this server and a backend, of which the client knows nothing.
+"""gzip between this server and a backend, without the client.
 
 Source: Go's net/http (Transport.DisableCompression, gzipReader).
 """
@@ -10,21 +10,21 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 _GZIP: Final = 31
-#: So much is unpacked at once: what is packed may be a thousand times as long.
+#: The maximum size of one decompressed piece: gzip expands up to a thousand times.
 _PIECE: Final = 256 * 1024
 
 
 class InvalidGzipError(ValueError):
-    """What a backend calls gzip is none, or ends early."""
+    """The body is not valid gzip, or ends early."""
 
 
 def accepts_gzip(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether gzip is asked for on the way, since the client has said nothing of encodings and parts."""
+    """Whether to request gzip: the client has neither Accept-Encoding nor Range."""
     return method != "HEAD" and "Accept-Encoding" not in headers and "Range" not in headers
 
 
 async def decompress(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The bytes within one gzip member or several. BrokenError."""
+    """Decompress one or several gzip members. Raise InvalidGzipError."""
     reader = zlib.decompressobj(_GZIP)
     try:
         async for piece in pieces:

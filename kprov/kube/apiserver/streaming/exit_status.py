@@ -1,4 +1,4 @@
-"""How what ran in a container ended: what a kubelet says by SPDY, as the Status for a WebSocket's client.
+"""The exit status of a command: convert a kubelet's SPDY error stream to the Status for a WebSocket.
 
 Source: upstream client-go/tools/remotecommand/{v1,v2,v4}.go, apiserver/pkg/util/proxy/streamtranslator.go.
 """
@@ -16,7 +16,7 @@ _EXITED: Final = "command terminated with exit code"
 
 
 def parse_status(said: bytes, number: int) -> dict[str, Any]:
-    """said: all that came on the error stream. number: of the kubelet's protocol; older ones are text."""
+    """said: the bytes of the error stream. number: the protocol version; older versions send text."""
     if not said:
         return {"metadata": {}, "status": "Success"}
     if number < 4:
@@ -59,5 +59,5 @@ def _build_exit_status(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_error_status(error: status.StatusError) -> dict[str, Any]:
-    """Without its kind, as upstream writes it on the channel."""
+    """Build the Status without kind and apiVersion, as upstream writes it."""
     return {name: value for name, value in error.status.items() if name not in {"kind", "apiVersion"}}

@@ -1,4 +1,4 @@
-"""One HTTP request passed to a backend and its answer back, both as streams.
+"""Forward one HTTP request to a backend and its response to the client, both streamed.
 
 Source: upstream apimachinery/pkg/util/proxy/{upgradeaware,transport}.go.
 """
@@ -26,7 +26,7 @@ _CONNECT_SECONDS: Final = 30.0
 async def forward_request(
     request: Request, url: SplitResult, prefix: str, context: ssl.SSLContext
 ) -> BaseResponse:
-    """prefix: the part of the client's path that stands for the backend. ServiceUnavailable without one."""
+    """prefix: the part of the client's path in front of the backend's. Raise ServiceUnavailable."""
     sent = headers.filter_request(request)
     sent["Host"] = request.host or url.netloc
     sent["X-Forwarded-Uri"] = paths.join(prefix, url.path)
@@ -58,7 +58,7 @@ async def forward_request(
             raise status.service_unavailable(text) from error
         async with answer:
             if answer.status == 101:
-                # Nobody asked for it: what follows is no HTTP, and the client would take it for its answers.
+                # A 101 without a request for an upgrade: the bytes after it are not HTTP.
                 other = status.quoted(answer.headers.get("Upgrade", ""))
                 text = f'backend tried to switch protocol {other} when "" was requested'
                 raise status.failure(500, "", text)
@@ -76,7 +76,7 @@ async def _forward_answer(
         pieces = encodings.decompress(pieces)
     kept.add("Cache-Control", "no-cache, private")
     if answer.status == 304:
-        # What has not changed has no type, either.
+        # A 304 has no Content-Type.
         kept.popall("Content-Type", None)
     link = partial(rewrite_location, backend=url.netloc, host=request.host, prefix=prefix)
     if "Location" in kept:
@@ -109,7 +109,7 @@ async def _rewrite_page(
 
 
 def rewrite_location(location: str, backend: str, host: str, prefix: str) -> str:
-    """A redirect within the backend, led through the proxy; others as they are."""
+    """Rewrite a redirect within the backend to the proxy's path; return others unchanged."""
     target = urlsplit(location)
     if (target.netloc and target.netloc not in {backend, host}) or not target.path.startswith("/"):
         return location

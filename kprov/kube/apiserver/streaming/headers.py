@@ -1,4 +1,4 @@
-"""Which of a request's headers go on to a backend: not those of the connection, and no one's credentials."""
+"""Filter headers between client and backend: without hop-by-hop headers and credentials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from kprov.kube.apiserver.authn.websocket_tokens import PROTOCOL_PREFIX
 from kprov.kube.component_base.http11.request import Request
 
-#: Between two neighbours only (RFC 9110, 7.6.1).
+#: Hop-by-hop headers (RFC 9110, 7.6.1).
 HOP_BY_HOP: Final = frozenset(
     {
         "connection",
@@ -26,16 +26,16 @@ HOP_BY_HOP: Final = frozenset(
 _OWN: Final = frozenset({"authorization", "host"})
 _OWN_PREFIXES: Final = ("impersonate-", "x-remote-")
 _BODY: Final = frozenset({"content-length", "transfer-encoding", "trailer"})
-#: Methods whose requests tell the length of a body that they do not have.
+#: Methods that have Content-Length: 0 without a body.
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
-#: Who asks where a client does not say who it is.
+#: The User-Agent for clients without one.
 GO_CLIENT: Final = "Go-http-client/1.1"
 
 _CORS: Final = "access-control-"
 
 
 def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
-    """A backend's headers as the client sees them: this server says who may read an answer."""
+    """The headers of a backend's response for the client, without CORS headers."""
     named = {each.strip().lower() for line in given.getall("Connection", ()) for each in line.split(",")}
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in given.items():
@@ -46,7 +46,7 @@ def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
 
 
 def filter_request(request: Request) -> CIMultiDict[str]:
-    """For a plain HTTP request."""
+    """The headers of a plain HTTP request for the backend."""
     named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
     found = _copy_headers(request, HOP_BY_HOP | named)
     if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
@@ -57,7 +57,7 @@ def filter_request(request: Request) -> CIMultiDict[str]:
 
 
 def filter_upgrade(request: Request) -> CIMultiDict[str]:
-    """For a request that switches protocols: all goes on as it came but a token among its protocols."""
+    """The headers of an upgrade for the backend: all but a token among the subprotocols."""
     found = _copy_headers(request, _BODY)
     offered = [
         each.strip()
@@ -75,13 +75,13 @@ def filter_upgrade(request: Request) -> CIMultiDict[str]:
 
 
 def add_forwarded_for(request: Request, found: CIMultiDict[str]) -> None:
-    """Say to the backend who asks: `found` are its headers."""
+    """Add X-Forwarded-For to the headers for the backend."""
     if request.remote:
         found["X-Forwarded-For"] = ", ".join([*found.getall("X-Forwarded-For", []), request.remote])
 
 
 def _copy_headers(request: Request, left_out: frozenset[str]) -> CIMultiDict[str]:
-    """Names as Go writes them: a backend in another language may look for them just so."""
+    """Copy headers with Go's capitalization of names, which some backends require."""
     found: CIMultiDict[str] = CIMultiDict()
     for name, value in request.headers.items():
         lower = name.lower()

@@ -1,4 +1,4 @@
-"""HTML of a backend whose links lead through the proxy.
+"""Rewrite the links in a backend's HTML, so that they go through the proxy.
 
 Source: upstream apimachinery/pkg/util/proxy/transport.go, Go's html.Token for how a tag is written.
 """
@@ -41,20 +41,20 @@ _LINKS: Final = {
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "'": "&#39;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "\r": "&#13;"}
 )
-#: zlib's window bits by Content-Encoding; Go's flate has no header.
+#: zlib's window bits by Content-Encoding. Go's flate is raw deflate.
 _WINDOWS: Final = {"gzip": 31, "deflate": -15}
 
 Link = Callable[[str], str]
 
 
 def is_page(headers: Mapping[str, str]) -> bool:
-    """Whether an answer is HTML in an encoding that can be read."""
+    """Whether a response is HTML in a supported encoding."""
     kind = headers.get("Content-Type", "").split(";")[0].strip()
     return kind == "text/html" and headers.get("Content-Encoding", "") in {"", *_WINDOWS}
 
 
 def rewrite_page(body: bytes, encoding: str, link: Link) -> bytes:
-    """The page with `link` of each link; encoding: its Content-Encoding. ValueError: it is not of that."""
+    """Replace each link by `link(it)`. encoding: the Content-Encoding. Raise ValueError if it is wrong."""
     if not encoding:
         return _rewrite_tags(body, link)
     window = _WINDOWS[encoding]
@@ -67,13 +67,13 @@ def rewrite_page(body: bytes, encoding: str, link: Link) -> bytes:
 
 
 def _rewrite_tags(page: bytes, link: Link) -> bytes:
-    # Bytes that are no UTF-8 stay what they are.
+    # Bytes that are not UTF-8 do not change.
     text = page.decode(errors="surrogateescape")
     return _LinkRewriter(text, link).result().encode(errors="surrogateescape")
 
 
 class _LinkRewriter(HTMLParser):
-    """Writes start tags anew, everything else as it stands."""
+    """Rewrites start tags; copies everything else."""
 
     def __init__(self, text: str, link: Link) -> None:
         super().__init__(convert_charrefs=False)
@@ -104,7 +104,7 @@ class _LinkRewriter(HTMLParser):
         for name, value in attrs:
             kept = value or ""
             if name in links:
-                # What is no URL stays.
+                # An invalid URL does not change.
                 with contextlib.suppress(ValueError):
                     kept = self._link(kept)
             written.append(f' {name}="{kept.translate(_ESCAPES)}"')

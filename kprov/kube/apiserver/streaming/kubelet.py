@@ -1,4 +1,4 @@
-"""Where a node's kubelet listens and how the server shows itself to it.
+"""The addresses of kubelets and the TLS context for connections to them.
 
 Source: upstream pkg/kubelet/client/kubelet_client.go (GetConnectionInfo, transportConfig).
 """
@@ -23,7 +23,7 @@ _WEBSOCKETS: Final = "ExtendWebSocketsToKubelet"
 
 @dataclass(frozen=True, slots=True)
 class KubeletAddress:
-    """A kubelet's host name or IP address, and its port. websockets: whether it knows them by itself."""
+    """A kubelet's host and port. websockets: whether it supports WebSockets."""
 
     host: str
     port: int
@@ -43,9 +43,9 @@ class Kubelets:
         self.load_context()
 
     def find_address(self, node_name: str, asked: Resource | None = None) -> KubeletAddress:
-        """Of a node's kubelet, as its node says. InternalError without an address.
+        """The address of a node's kubelet. Raise InternalError without an address.
 
-        NotFound, which speaks of the resource asked for: upstream says so of a pod whose node is missing.
+        asked: the resource in the NotFound for a missing node; as upstream, that of the pod's request.
         """
         store = self._registry.store("", "nodes")
         node = store.lister.get("", node_name)
@@ -54,7 +54,7 @@ class Kubelets:
         return parse_address(node, self._types)
 
     def load_context(self, *, verify: bool = True) -> ssl.SSLContext:
-        """TLS towards kubelets; read again when a file has changed. Without an authority all is believed."""
+        """TLS for kubelets, reloaded when a file changes. Without an authority it verifies nothing."""
         stamps = tuple(
             Path(name).stat().st_mtime_ns for name in (self._certificate, self._key, self._authority) if name
         )
@@ -75,7 +75,7 @@ class Kubelets:
 
 
 def parse_address(node: JsonObject, types: Sequence[str]) -> KubeletAddress:
-    """The first address of the first of `types` that the node has. InternalError when it has none of them."""
+    """The address of the first type that the node has. Raise InternalError without one."""
     found = node.get("status") or {}
     addresses = found.get("addresses") or ()
     port = ((found.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or DEFAULT_PORT
@@ -89,7 +89,7 @@ def parse_address(node: JsonObject, types: Sequence[str]) -> KubeletAddress:
 
 
 def build_unverified_context() -> ssl.SSLContext:
-    """TLS towards pods and services: no one vouches for their certificates, as upstream's proxy transport."""
+    """A TLS context for pods and services, which does not verify, as upstream's proxy transport."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""pods/log over WebSocket: browsers cannot read a chunked answer while it grows.
+"""pods/log over WebSocket, for browsers.
 
 Source: upstream apiserver/pkg/endpoints/handlers/responsewriters/writers.go (StreamObject) and
 k8s.io/streaming/pkg/httpstream/wsstream/stream.go.
@@ -24,8 +24,8 @@ _BASE64: Final = "base64.binary.k8s.io"
 async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> BaseResponse:
     """Switch protocols and send each piece as one message until the log or the client ends.
 
-    A client that offers only unknown subprotocols gets 403. Errors of `pieces` are raised: the connection
-    then ends without a closing handshake.
+    A client that offers only unknown subprotocols gets a 403. Errors of `pieces` are raised, and the
+    connection ends without a closing handshake.
     """
     try:
         protocol = _choose_protocol(request)
@@ -38,7 +38,7 @@ async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> BaseRespon
     try:
         await asyncio.wait({sending, closing}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done():
-            # Raises the kubelet's error: a closing handshake would look like the end of the log.
+            # Raise the kubelet's error: a closing handshake would look like the end of the log.
             sending.result()
     finally:
         for task in (sending, closing):
@@ -49,9 +49,11 @@ async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> BaseRespon
 
 
 def _choose_protocol(request: Request) -> str:
-    """The first offered subprotocol that is served here, "" when none is offered. HandshakeError 403."""
+    """The first supported subprotocol, "" if none is offered. Raise HandshakeError 403."""
     offered = [
-        each for each in websocket_channels.offered(request) if each and not each.startswith(PROTOCOL_PREFIX)
+        each
+        for each in websocket_channels.list_protocols(request)
+        if each and not each.startswith(PROTOCOL_PREFIX)
     ]
     for each in offered:
         if each in {_BINARY, _BASE64}:
@@ -62,7 +64,7 @@ def _choose_protocol(request: Request) -> str:
 
 
 async def _send_pieces(socket: WebSocket, pieces: AsyncIterator[bytes], *, is_text: bool) -> None:
-    # The first message is empty: the client sees that the stream works before there is a line.
+    # As upstream, an empty message comes first, which shows that the stream works.
     await _send(socket, b"", is_text=is_text)
     async for piece in pieces:
         await _send(socket, piece, is_text=is_text)

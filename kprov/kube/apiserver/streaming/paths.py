@@ -1,4 +1,4 @@
-"""Paths as Go joins them: `.`, `..` and doubled slashes made plain, a slash at the end kept."""
+"""Clean and join paths as Go does; a trailing slash stays."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import posixpath
 from typing import Final
 from urllib.parse import quote
 
-#: What Go's URL leaves as it is in a path.
+#: Characters that Go's URL does not escape in a path.
 _PLAIN: Final = "/$&+,:;=@~"
 
 
 def clean(path: str) -> str:
-    """A decoded path, "" or from a slash on. No way leads above its root."""
+    """Remove `.`, `..` and double slashes from a decoded path, which is "" or starts with a slash."""
     if not path:
         return ""
     clean = posixpath.normpath("/" + path.lstrip("/"))
@@ -19,10 +19,10 @@ def clean(path: str) -> str:
 
 
 def escape(path: str) -> str:
-    """A decoded path for a request line; bytes that are no UTF-8 are surrogates."""
+    """Percent-encode a decoded path. Bytes that are not UTF-8 are surrogates."""
     return quote(path, safe=_PLAIN, errors="surrogateescape")
 
 
 def join(prefix: str, path: str) -> str:
-    """Path behind prefix."""
+    """Append a path to a prefix."""
     return clean(f"{prefix}/{path}")

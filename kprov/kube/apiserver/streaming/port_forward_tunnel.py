@@ -1,4 +1,4 @@
-"""Port forwarding by SPDY within a WebSocket, for a kubelet that knows SPDY alone.
+"""Port forwarding with SPDY inside of a WebSocket, for a kubelet that only supports SPDY.
 
 Source: upstream apiserver/pkg/util/proxy/streamtunnel.go.
 """
@@ -26,28 +26,28 @@ _PIECE: Final = 32 * 1024
 _KEY_BYTES: Final = 16
 
 
-def wanted(request: Request) -> bool:
-    """Whether a client offers SPDY within its WebSocket."""
-    return request.upgrade == "websocket" and bool(_tunnelled(request))
+def is_requested(request: Request) -> bool:
+    """Whether a client offers SPDY inside of its WebSocket."""
+    return request.upgrade == "websocket" and bool(_list_tunnel_protocols(request))
 
 
-def _tunnelled(request: Request) -> list[str]:
+def _list_tunnel_protocols(request: Request) -> list[str]:
     return [
         each.removeprefix(_PREFIX)
-        for each in websocket_channels.offered(request)
+        for each in websocket_channels.list_protocols(request)
         if each.startswith(_PREFIX) and each.endswith(_SUFFIX)
     ]
 
 
-async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -> BaseResponse:
-    """Ask the kubelet for SPDY and pass its bytes on as messages. Its refusal is told as it came."""
+async def forward(request: Request, url: SplitResult, context: ssl.SSLContext) -> BaseResponse:
+    """Open a SPDY connection to the kubelet and forward its bytes as messages. Forward its errors."""
     sent = headers.filter_upgrade(request)
     for name in _WEBSOCKET:
         sent.popall(name, None)
     sent["Upgrade"] = "SPDY/3.1"
     sent["Content-Length"] = "0"
     sent.popall(_VERSION, None)
-    for protocol in _tunnelled(request):
+    for protocol in _list_tunnel_protocols(request):
         sent.add(_VERSION, protocol)
     head, connection = await upgrade.open_upgrade(request, "POST", url, sent, context)
     try:
@@ -57,13 +57,13 @@ async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -
             return Response(text="unable to upgrade: missing upgrade headers in response\n", status=500)
         chosen = _PREFIX + head.headers.get(_VERSION, "").strip()
         if not _is_key(request.headers.get("Sec-WebSocket-Key", "")):
-            return _refused(400 if request.method == "GET" else 405)
+            return _build_error(400 if request.method == "GET" else 405)
         try:
             socket = WebSocket.accept(
-                request, protocol=chosen if chosen in websocket_channels.offered(request) else ""
+                request, protocol=chosen if chosen in websocket_channels.list_protocols(request) else ""
             )
         except HandshakeError as error:
-            return _refused(error.answer.status)
+            return _build_error(error.answer.status)
         await _copy(socket, connection.reader, connection.writer)
         return socket.stream
     finally:
@@ -77,8 +77,8 @@ def _is_key(text: str) -> bool:
         return False
 
 
-def _refused(code: int) -> Response:
-    """As the library refuses that upstream has for this."""
+def _build_error(code: int) -> Response:
+    """The error of upstream's WebSocket library."""
     headers = {
         "Cache-Control": "no-cache, private",
         "Sec-Websocket-Version": "13",

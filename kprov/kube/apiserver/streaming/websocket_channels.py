@@ -1,4 +1,4 @@
-"""exec and attach by WebSocket for a kubelet that knows only SPDY: each channel is a stream of it.
+"""exec and attach over WebSocket for a kubelet that only supports SPDY: each channel is a SPDY stream.
 
 Source: upstream apiserver/pkg/util/proxy/{streamtranslator,websocket}.go, client-go/tools/remotecommand.
 """
@@ -22,23 +22,23 @@ from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 
-#: The only protocol of WebSockets that can end one direction of a channel.
+#: The only subprotocol that can close one direction of a channel.
 V5: Final = "v5.channel.k8s.io"
-#: What a kubelet may choose from, the newest first.
+#: The SPDY subprotocols, newest first.
 _KUBELETS: Final = (*(f"v{number}.channel.k8s.io" for number in (5, 4, 3, 2)), "channel.k8s.io")
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE = range(5)
 _CLOSE: Final = 255
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-#: Of a terminal.
+#: The maximum size of a terminal.
 _LARGEST: Final = 65535
 
 
-def wanted(request: Request) -> bool:
-    """Whether a client asks for channels that can be closed."""
-    return request.upgrade == "websocket" and V5 in offered(request)
+def is_requested(request: Request) -> bool:
+    """Whether a client offers the subprotocol with closable channels."""
+    return request.upgrade == "websocket" and V5 in list_protocols(request)
 
 
-def offered(request: Request) -> list[str]:
+def list_protocols(request: Request) -> list[str]:
     """The subprotocols that a client offers."""
     given = request.headers.getall("Sec-WebSocket-Protocol", [])
     return [each.strip() for line in given for each in line.split(",")]
@@ -47,7 +47,7 @@ def offered(request: Request) -> list[str]:
 async def translate(
     request: Request, url: SplitResult, context: ssl.SSLContext, query: Mapping[str, bool]
 ) -> BaseResponse:
-    """query: which of stdin, stdout, stderr and tty are wanted. Errors are told on the error channel."""
+    """query: the requested streams (stdin, stdout, stderr, tty). Errors go to the error channel."""
     try:
         socket = WebSocket.accept(request, protocol=V5)
     except HandshakeError as error:
@@ -73,10 +73,10 @@ class _Session:
         }
 
     async def run(self, url: SplitResult, context: ssl.SSLContext) -> None:
-        # Tells the client that the connection stands.
+        # An empty message shows the client that the connection works.
         await self._send(min(self._outputs, default=_ERROR), b"")
         incoming: asyncio.Queue[bytes] = asyncio.Queue(1)
-        work = asyncio.ensure_future(self._work(url, context, incoming))
+        work = asyncio.ensure_future(self._run_command(url, context, incoming))
         reading = asyncio.ensure_future(self._read(incoming))
         try:
             await asyncio.wait({work, reading}, return_when=asyncio.FIRST_COMPLETED)
@@ -91,7 +91,7 @@ class _Session:
         await self._socket.send_bytes(bytes([channel]) + data)
 
     async def _read(self, incoming: asyncio.Queue[bytes]) -> None:
-        """Until the client goes, or breaks the rules of the channels."""
+        """Read until the client closes or violates the protocol."""
         async for message in self._socket.iter_messages():
             if not message:
                 continue
@@ -99,23 +99,25 @@ class _Session:
                 return
             await incoming.put(message)
 
-    async def _work(
+    async def _run_command(
         self, url: SplitResult, context: ssl.SSLContext, incoming: asyncio.Queue[bytes]
     ) -> dict[str, Any]:
-        """The Status of what ran."""
+        """Run the command; return the Status of its end."""
         try:
             connection = await _connect(url, context)
         except _RefusedError as error:
             return exit_status.build_error_status(status.internal_error(str(error)))
         try:
-            return await self._ran(connection, incoming)
+            return await self._run_streams(connection, incoming)
         except spdy.SpdyError as error:
             return exit_status.build_error_status(status.internal_error(str(error)))
         finally:
             await connection.close()
 
-    async def _ran(self, connection: spdy.Connection, incoming: asyncio.Queue[bytes]) -> dict[str, Any]:
-        number = _number(connection.protocol)
+    async def _run_streams(
+        self, connection: spdy.Connection, incoming: asyncio.Queue[bytes]
+    ) -> dict[str, Any]:
+        number = _parse_version(connection.protocol)
         errors = await connection.open_stream({"streamType": "error"})
         sinks: dict[int, spdy.Stream] = {}
         if self._stdin:
@@ -144,7 +146,7 @@ class _Session:
 
 
 async def _write(incoming: asyncio.Queue[bytes], sinks: Mapping[int, spdy.Stream]) -> None:
-    sizes = _Sizes()
+    sizes = _TerminalSizes()
     closed = set()
     while True:
         message = await incoming.get()
@@ -157,25 +159,25 @@ async def _write(incoming: asyncio.Queue[bytes], sinks: Mapping[int, spdy.Stream
             closed.add(channel)
             await stream.close()
         elif channel == _RESIZE:
-            await stream.write(sizes.of(message[1:]))
+            await stream.write(sizes.encode(message[1:]))
         else:
             await stream.write(message[1:])
 
 
-class _Sizes:
-    """Sizes of terminals, as a client sends them one behind the other, until one is none."""
+class _TerminalSizes:
+    """Parses a stream of JSON terminal sizes, until an invalid one."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._broken = False
 
-    def of(self, data: bytes) -> bytes:
-        """Those that are whole, as a kubelet reads them."""
+    def encode(self, data: bytes) -> bytes:
+        """Encode the complete sizes for the kubelet."""
         found = b""
         self._rest += data if not self._broken else b""
         while not self._broken and (end := self._rest.find(b"}")) >= 0:
             one, self._rest = self._rest[: end + 1], self._rest[end + 1 :]
-            size = _size(one)
+            size = _parse_size(one)
             self._broken = not size
             found += size
         if self._broken or len(self._rest) > _LARGEST:
@@ -183,8 +185,8 @@ class _Sizes:
         return found
 
 
-def _size(text: bytes) -> bytes:
-    """b"": it is none."""
+def _parse_size(text: bytes) -> bytes:
+    """Encode one size; b"" if it is invalid."""
     try:
         given = {name.lower(): value for name, value in orjson.loads(text).items()}
     except (ValueError, AttributeError):
@@ -196,7 +198,7 @@ def _size(text: bytes) -> bytes:
 
 
 class _RefusedError(OSError):
-    """A kubelet that is not there or does not switch to SPDY."""
+    """The kubelet does not answer or does not switch to SPDY."""
 
 
 async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection:
@@ -220,15 +222,15 @@ async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection
         raise _RefusedError(f'error sending request: Post "{place}": redirect not allowed')
     if head.status != 101 or not upgrade.is_spdy(head):
         try:
-            text = _message(await opened.read_error_body(head))
+            text = _parse_message(await opened.read_error_body(head))
             raise _RefusedError(f"unable to upgrade connection: {text}")
         finally:
             opened.close()
     return spdy.Connection(opened.reader, opened.writer, head.headers.get("X-Stream-Protocol-Version", ""))
 
 
-def _message(body: bytes) -> str:
-    """What a kubelet says of its refusal, be it a Status or text."""
+def _parse_message(body: bytes) -> str:
+    """The message of a kubelet's error, which is a Status or text."""
     with contextlib.suppress(ValueError):
         found = orjson.loads(body)
         if isinstance(found, dict):
@@ -238,6 +240,6 @@ def _message(body: bytes) -> str:
     return body.decode(errors="replace").strip() or "empty server response"
 
 
-def _number(protocol: str) -> int:
-    """Of a kubelet's protocol; one without a number is the first."""
+def _parse_version(protocol: str) -> int:
+    """The version of a SPDY subprotocol; 1 without a number."""
     return int(protocol[1]) if protocol in _KUBELETS[:-1] else 1

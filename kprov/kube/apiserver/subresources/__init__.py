@@ -1,7 +1,7 @@
-"""Subresources and resources that are not stored, by (group, plural, subresource); one file a subject.
+"""Handlers of subresources and of resources that are not stored, by (group, plural, subresource).
 
-Built by app.py, called by handlers.verbs: an object beside being stored is bound, evicted, scaled,
-resized, or a way to what runs behind it (log, exec, attach, portforward, proxy).
+Built by app.py, called by handlers.verbs. One file a subject: binding, eviction, scale, reviews, and the
+connections to pods and nodes (pod_log, pod_streams, proxy).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def build(
     authenticator: authn.Union,
     authorizer: authz.Union,
 ) -> SubresourceHandlers:
-    """All handlers. Raises OSError for a kubelet client certificate that cannot be read."""
+    """Build all handlers. Raise OSError for a kubelet client certificate that cannot be read."""
     kubelets = Kubelets(options, registry)
     streaming = streams.StreamHandlers(kubelets, authorizer)
     proxies = proxy.ProxyHandlers(kubelets)

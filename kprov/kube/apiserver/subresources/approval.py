@@ -1,4 +1,4 @@
-"""certificatesigningrequests/approval: the decision on a request, and nothing else of it.
+"""certificatesigningrequests/approval: write the conditions of a request.
 
 Source: upstream pkg/registry/certificates/certificates/strategy.go (csrApprovalStrategy).
 """
@@ -23,7 +23,7 @@ from kprov.kube.machinery.resources import find
 
 
 class ApprovalStrategy(CertificateSigningRequestStrategy):
-    """Only the conditions are written."""
+    """Writes only the conditions."""
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         set_condition_times(obj, old)

@@ -1,4 +1,4 @@
-"""pods/binding and bindings: a pod gets its node.
+"""pods/binding and bindings: assign a pod to a node.
 
 Source: upstream pkg/registry/core/pod/storage/storage.go (BindingREST).
 """
@@ -19,18 +19,18 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 async def bind(call: Call) -> Reply:
-    """POST of a Binding; the answer is a Status."""
+    """Handle POST of a Binding; reply with a Status."""
     binding = await call.read_object()
     name = binding["metadata"].get("name", "")
     if call.name and name != call.name:
         raise status.bad_request("name in URL does not match name in Binding object")
     metadata.check_namespace(binding["metadata"].get("namespace"), call.namespace)
     if not call.context.info.subresource:
-        # What is created has none yet: only the subresource takes it as a precondition.
+        # A created binding must not have a resourceVersion; the subresource takes it as a precondition.
         binding["metadata"].pop("uid", None)
     errors = validate(binding)
     if errors:
-        # Upstream's handler gives back its errors as they are, as a failure of its own.
+        # Upstream's handler returns these errors without a Status, which becomes a 500.
         raise status.bad_request(_join_errors(errors))
     attributes = Attributes(
         context=call.context,
@@ -49,7 +49,7 @@ async def bind(call: Call) -> Reply:
         raise metadata.make_missing_namespace_error()
     if not name:
         raise status.bad_request("Name parameter required.")
-    # Upstream binds below the field manager: spec.nodeName has no owner.
+    # As upstream, spec.nodeName gets no owner in managedFields.
     context = replace(call.context, applied=True)
     await call.registry.store("", "pods").update(
         context,
@@ -79,7 +79,7 @@ def _join_errors(errors: list[field.FieldError]) -> str:
 
 
 def assign_node(pod: JsonObject, binding: JsonObject, *, dry_run: bool = False) -> JsonObject:
-    """The pod on the binding's node. Conflict when it has one, goes away, is gated, or is another pod."""
+    """Set the node of a pod. Raise Conflict for a bound, deleted, gated or other pod."""
     held, spec, wanted = pod["metadata"], pod["spec"], binding["metadata"]
     name = held["name"]
     for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
@@ -107,12 +107,12 @@ def _conflict(name: str, text: str) -> status.StatusError:
 
 
 class _Binding(PodStrategy):
-    """What assign() made is stored as it is, labels and annotations of any form."""
+    """Stores the result of assign_node without further changes or validation."""
 
     validates_metadata = False
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """Nothing is taken back, and binding leaves metadata.generation alone."""
+        """Keep all changes and metadata.generation."""
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[field.FieldError]:
         return []

@@ -1,4 +1,4 @@
-"""The request that a subresource's handler answers, and its reply."""
+"""The request to a subresource, which its handler gets, and the reply."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
     from kprov.kube.component_base.http11.response import BaseResponse
 
-#: From the subresource's present object to the one that the request asks for. A store calls it again when
-#: another write came first.
+#: Changes the subresource's present object to the requested one. A store calls it again after a conflict.
 Change = Callable[[JsonObject], JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An object to be sent as the client asked for it (JSON, YAML, Table), with an HTTP status."""
+    """An object for the client in the negotiated form (JSON, YAML, Table), with an HTTP status."""
 
     obj: JsonObject
     status: int = 200
@@ -35,7 +34,7 @@ class Call:
 
     `query` holds the request's query parameters (first value wins). `request` gives headers, method, body
     stream and transport; a handler that streams or upgrades starts its own StreamResponse and returns it.
-    `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), "" where there is none.
+    `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), or "".
     """
 
     request: Request
@@ -54,7 +53,7 @@ class Call:
     """For PUT and PATCH: reads the body once and returns the change. Raises as read_object, and 422."""
 
 
-#: Gives a Reply, or a response that it has sent itself. Verb: call.context.info.verb.
+#: Returns a Reply, or a response that it has sent itself. Verb: call.context.info.verb.
 SubresourceHandler = Callable[[Call], Awaitable["Reply | BaseResponse"]]
 
 #: By (group, plural, subresource); subresource "" for resources that are only created (TokenReview ...).

@@ -1,4 +1,4 @@
-"""componentstatuses: whether the scheduler, the controller manager and etcd answer, asked at each call.
+"""componentstatuses: the health of the scheduler, the controller manager and etcd, checked at each request.
 
 Source: upstream pkg/registry/core/componentstatus, pkg/registry/core/rest/storage_core.go.
 """
@@ -18,7 +18,7 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
 _DEPRECATED: Final = "v1 ComponentStatus is deprecated in v1.19+"
-#: Where the components listen on an API server's host; their certificates are their own.
+#: The health endpoints on the API server's host. They have self-signed certificates.
 _URLS: Final = {
     "scheduler": "https://127.0.0.1:10259/healthz",
     "controller-manager": "https://127.0.0.1:10257/healthz",
@@ -28,7 +28,7 @@ _SECONDS: Final = 5.0
 
 
 async def read_component_statuses(call: Call) -> Reply:
-    """GET of one or of all. NotFound for a name that is no component's."""
+    """Handle GET of one or all. Raise NotFound for an unknown component."""
     call.context.warnings.append(_DEPRECATED)
     names = [*_URLS, _ETCD]
     if call.context.info.verb == "get":
@@ -42,7 +42,7 @@ async def read_component_statuses(call: Call) -> Reply:
 
 
 def _is_selected(call: Call, name: str) -> bool:
-    """Whether the list's selectors take a component: it has a name, no labels. Raises StatusError 400."""
+    """Whether the list's selectors match a component, which has no labels. Raise StatusError 400."""
     try:
         labels = LabelSelector.parse(call.query.get("labelSelector", ""))
         fields = FieldSelector.parse(call.query.get("fieldSelector", ""))
@@ -71,7 +71,7 @@ async def _check_etcd(registry: Registry) -> str:
 
 
 async def _check_component(url: str) -> str:
-    """Why a component is not healthy, "" when it is."""
+    """The reason why a component is not healthy, or ""."""
     import aiohttp
 
     context = ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""One condition of a status written. Source: upstream pkg/api/pod/util.go (UpdatePodCondition)."""
+"""Set a condition of a status. Source: upstream pkg/api/pod/util.go (UpdatePodCondition)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def set_condition(found: JsonObject, condition: JsonObject) -> None:
-    """Put a condition into a status, in place; its transition time moves only when its status does."""
+    """Set a condition in place. Its transition time changes only with its status."""
     conditions: list[JsonObject] = list(found.get("conditions") or ())
     condition = {"lastTransitionTime": timestamps.now(), **condition}
     for index, old in enumerate(conditions):

@@ -1,4 +1,4 @@
-"""Which of a pod's containers a request means. Source: upstream pkg/registry/core/pod/strategy.go."""
+"""Choose the container of a request. Source: upstream pkg/registry/core/pod/strategy.go."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def list_names(pod: JsonObject) -> list[str]:
-    """All containers in upstream's order: init, normal, ephemeral."""
+    """The names of all containers: init, normal, ephemeral."""
     spec = pod.get("spec") or {}
     kinds = ("initContainers", "containers", "ephemeralContainers")
     return [container["name"] for kind in kinds for container in spec.get(kind) or ()]
 
 
 def choose_container(pod: JsonObject, wanted: str) -> str:
-    """The container named, or the only one. BadRequest when there is none such or a name is needed."""
+    """The wanted container, or the only one. Raise BadRequest for an unknown or missing name."""
     name = pod["metadata"]["name"]
     if wanted:
         if wanted not in list_names(pod):

@@ -1,4 +1,4 @@
-"""What a PodDisruptionBudget says to the eviction of one pod: values in, values out.
+"""Whether a PodDisruptionBudget allows the eviction of a pod.
 
 Source: upstream pkg/registry/core/pod/storage/eviction.go (checkAndDecrement, canIgnorePDB).
 """
@@ -13,14 +13,14 @@ from kprov.kube.machinery import status, timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
-#: Evictions that the disruption controller has not confirmed yet; more are refused.
+#: The maximum number of evictions that the disruption controller has not confirmed yet.
 MAX_DISRUPTED_PODS: Final = 2000
 _VIOLATES: Final = "Cannot evict pod as it would violate the pod's disruption budget."
 _RESOURCE: Final = "poddisruptionbudget.policy"
 
 
 def is_unprotected(pod: JsonObject) -> bool:
-    """Ended, not yet running, or going away: no budget counts it."""
+    """Whether no budget counts the pod: it is finished, pending or being deleted."""
     phase = (pod.get("status") or {}).get("phase")
     return phase in {"Succeeded", "Failed", "Pending"} or bool(pod["metadata"].get("deletionTimestamp"))
 
@@ -31,7 +31,7 @@ def is_terminal(pod: JsonObject) -> bool:
 
 
 def select_budgets(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonObject]:
-    """The budgets (all of the pod's namespace) that select the pod; wrong selectors select nothing."""
+    """The budgets that select the pod. budgets: of its namespace. Invalid selectors select nothing."""
     labels = pod["metadata"].get("labels") or {}
     found = []
     for budget in budgets:
@@ -45,7 +45,7 @@ def select_budgets(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonO
 
 
 def allows_unhealthy_eviction(pod: JsonObject, budget: JsonObject) -> bool:
-    """Whether an unready pod may go without using up the budget."""
+    """Whether an unready pod may be evicted without using the budget."""
     ready = find_condition(pod.get("status") or {}, "Ready")
     if ready is not None and ready.get("status") == "True":
         return False
@@ -57,7 +57,7 @@ def allows_unhealthy_eviction(pod: JsonObject, budget: JsonObject) -> bool:
 
 
 def decrement_budget(budget: JsonObject, pod_name: str) -> JsonObject:
-    """The budget with one disruption less, changed in place. TooManyRequests, Forbidden."""
+    """Take one allowed disruption from the budget, in place. Raise TooManyRequests, Forbidden."""
     metadata, found = budget["metadata"], budget.setdefault("status", {})
     name = metadata["name"]
     if (found.get("observedGeneration") or 0) < (metadata.get("generation") or 0):
@@ -87,7 +87,7 @@ def decrement_budget(budget: JsonObject, pod_name: str) -> JsonObject:
 
 
 def still_processing_error(name: str) -> status.StatusError:
-    """The budget's numbers are older than its wish, or than the pod: try again in 10 s."""
+    """The 429 with Retry-After 10 for a budget whose status is out of date."""
     return _too_many_requests(10, f"The disruption budget {name} is still being processed by the server.")
 
 

@@ -1,4 +1,4 @@
-"""pods/eviction: a deletion that disruption budgets may refuse.
+"""pods/eviction: delete a pod if its disruption budget allows it.
 
 Source: upstream pkg/registry/core/pod/storage/eviction.go.
 """
@@ -29,7 +29,7 @@ _CONDITION: Final = {
 
 
 async def evict(call: Call) -> Reply:
-    """POST of an Eviction; the answer is a Status. 429 while a budget protects the pod."""
+    """Handle POST of an Eviction; reply with a Status. Raise 429 while a budget protects the pod."""
     eviction = await call.read_object()
     name = eviction["metadata"].get("name", "")
     check_namespace(eviction["metadata"].get("namespace"), call.namespace)
@@ -38,7 +38,7 @@ async def evict(call: Call) -> Reply:
         text = "can not be set for pod eviction, try after removing the option"
         error = field.invalid("deleteOptions.ignoreStoreReadErrorWithClusterBreakingPotential", True, text)
         raise status.invalid("policy", "Eviction", name, [error])
-    # Only the deletion looks at the rest: a pod that is not there, or protected, is told of first.
+    # The other options are validated later: as upstream, 404 and 429 come before their errors.
     options, dry_run = delete_options.decode(dict(asked))
     call.context.dry_run = call.context.dry_run or dry_run
     attributes = Attributes(
@@ -64,7 +64,7 @@ async def evict(call: Call) -> Reply:
 
 
 async def _delete_unprotected(call: Call, options: DeleteOptions) -> JsonObject | None:
-    """Delete a pod that no budget counts; otherwise give the pod."""
+    """Delete a pod that no budget counts; return other pods."""
     pods = call.registry.store("", "pods")
     for attempt in range(_TRIES):
         pod = await pods.get(call.context, call.namespace, call.name)
@@ -84,7 +84,7 @@ async def _delete_unprotected(call: Call, options: DeleteOptions) -> JsonObject 
 
 
 async def _delete_protected(call: Call, pod: JsonObject, options: DeleteOptions) -> None:
-    """Delete a running pod after its budget, if there is one, was asked and has been written."""
+    """Delete a running pod after its budget was checked and written."""
     store = call.registry.store("policy", "poddisruptionbudgets")
     budgets = disruption.select_budgets(pod, await store.list(call.context, call.namespace))
     if len(budgets) > 1:
@@ -119,7 +119,7 @@ async def _delete_protected(call: Call, pod: JsonObject, options: DeleteOptions)
 
 
 async def _delete(call: Call, options: DeleteOptions) -> None:
-    """Say in the pod's status who ends it, then look at the options and delete it."""
+    """Set the condition DisruptionTarget, validate the options and delete the pod."""
     pods = call.registry.store("", "pods")
     if not call.context.dry_run:
 
@@ -137,7 +137,7 @@ async def _delete(call: Call, options: DeleteOptions) -> None:
             set_condition(pod.setdefault("status", {}), dict(_CONDITION))
             return pod
 
-        # Below the field manager, as upstream: no one comes to own the status by an eviction.
+        # As upstream, an eviction does not change managedFields.
         context = replace(call.context, applied=True)
         pod, _ = await pods.update(
             context, call.namespace, call.name, told, subresource="status", admit=False

@@ -1,4 +1,4 @@
-"""pods/log: what a container has written, streamed through from its kubelet.
+"""pods/log: stream the log of a container from its kubelet.
 
 Source: upstream pkg/registry/core/pod/rest/log.go, pkg/registry/core/pod/strategy.go (LogLocation), and
 staging/src/k8s.io/apiserver/pkg/registry/generic/rest (LocationStreamer, GenericHttpResponseChecker).
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 _FLAGS: Final = ("follow", "previous", "timestamps")
-#: So much of a kubelet's refusal is told to the client.
+#: The maximum length of a kubelet's error message for the client.
 _ERROR_BYTES: Final = 50_000
-#: As Go says of a time that it cannot read.
+#: Parts of Go's message for an invalid time.
 _LAYOUT, _YEAR = '"2006-01-02T15:04:05Z07:00"', '"2006"'
 _CONNECT_SECONDS: Final = 30.0
 
@@ -39,12 +39,12 @@ class LogHandler:
         self._kubelets = kubelets
 
     async def handle(self, call: Call) -> BaseResponse:
-        """GET; 204 for a pod without a node."""
-        # Here and below: only who is asked for a log needs its 11 MiB.
+        """Handle GET; reply with 204 for a pod without a node."""
+        # Imported for log requests only: it takes 11 MiB.
         import aiohttp
         from yarl import URL
 
-        # As upstream's, which knows the text that it sends among the forms of objects only.
+        # As upstream, the Accept header is checked against the forms of objects, although the reply is text.
         negotiation.parse_accept(call.request.headers.get("Accept", ""), transforms=False, is_routed=False)
         query = build_query(call.name, call.query)
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
@@ -84,13 +84,13 @@ async def _forward(call: Call, answer: aiohttp.ClientResponse) -> BaseResponse:
 
     try:
         if call.request.upgrade == "websocket":
-            # Its library is loaded only by servers that get such a request.
+            # Imported for such requests only.
             from kprov.kube.apiserver.streaming import log_websocket
 
             return await log_websocket.send_log(call.request, _decompress(answer))
         return await _send_chunks(call.request, _decompress(answer))
     except (aiohttp.ClientError, encodings.InvalidGzipError) as error:
-        # The client must see that the log is cut off.
+        # Abort the connection, so that the client sees that the log is incomplete.
         if call.request.transport is not None:
             call.request.transport.abort()
         raise ConnectionResetError(str(error)) from error
@@ -112,7 +112,7 @@ def _decompress(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 async def _read_error(pieces: AsyncIterator[bytes]) -> bytes:
-    """As much of an error as is told."""
+    """Read the beginning of an error."""
     found = b""
     async for piece in pieces:
         found += piece
@@ -122,14 +122,14 @@ async def _read_error(pieces: AsyncIterator[bytes]) -> bytes:
 
 
 def _format_time(text: str) -> str:
-    """A time in UTC and whole seconds, as Go writes the one that it has read; "" is its first."""
+    """Convert a time to UTC and whole seconds, as Go does; "" is Go's zero time."""
     if not text:
         return "0001-01-01T00:00:00Z"
     return timestamps.show(timestamps.parse(text).astimezone(UTC))
 
 
 def build_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The kubelet's parameters. Invalid for values that make no sense, BadRequest for no numbers."""
+    """The kubelet's parameters. Raise Invalid for wrong values, BadRequest for other types."""
     found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
     errors = []
     numbers = {each: parse_integer(query, each) for each in ("sinceSeconds", "tailLines", "limitBytes")}
@@ -149,7 +149,7 @@ def build_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
         elif numbers["sinceSeconds"] < 1:
             errors.append(field.invalid("sinceSeconds", numbers["sinceSeconds"], "must be greater than 0"))
     if query.get("stream"):
-        # Upstream's feature gate for it is off.
+        # Upstream's feature gate PodLogsQuerySplitStreams is off.
         errors.append(field.forbidden("stream", "may not be specified"))
     if errors:
         raise status.invalid("", "PodLogOptions", name, errors)
@@ -160,9 +160,9 @@ def build_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def convert_error(code: int, text: str, name: str) -> status.StatusError:
-    """A kubelet's error as the API shows it."""
+    """Convert a kubelet's error to a StatusError."""
     if code < 200:
-        # It has switched protocols though nobody asked for it: the client may not be told that it has.
+        # A 1xx to a plain request: the client must not get it.
         code, text = 500, ""
     elif code == 500:
         return status.internal_error(text)

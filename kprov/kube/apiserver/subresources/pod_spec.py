@@ -1,4 +1,4 @@
-"""pods/ephemeralcontainers and pods/resize: the two parts of a running pod's spec that may still change.
+"""pods/ephemeralcontainers and pods/resize: change parts of a running pod's spec.
 
 Source: upstream pkg/registry/core/pod/strategy.go, pkg/apis/core/validation/validation.go.
 """
@@ -38,7 +38,7 @@ _KINDS: Final = ("containers", "initContainers")
 
 
 class PodPartHandler:
-    """GET, PUT and PATCH of a pod of which one part is written."""
+    """Handles GET, PUT and PATCH of a pod; writes one part of it."""
 
     def __init__(self, strategy: type[PodStrategy]) -> None:
         resource = find("", "v1", "pods")
@@ -62,7 +62,7 @@ class PodPartHandler:
 
 
 class EphemeralContainersStrategy(PodStrategy):
-    """Only spec.ephemeralContainers, and there only more of them."""
+    """Allows only to add ephemeral containers."""
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         added = (obj.get("spec") or {}).get("ephemeralContainers")
@@ -98,12 +98,12 @@ class EphemeralContainersStrategy(PodStrategy):
 
 
 class ResizeStrategy(PodStrategy):
-    """Only CPU and memory of containers and their resize policy."""
+    """Allows only changes of CPU, memory and resize policy of containers."""
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         spec: JsonObject = obj.get("spec") or {}
         if any(len(spec.get(kind) or ()) != len(old["spec"].get(kind) or ()) for kind in _KINDS):
-            return  # validation refuses it
+            return  # validation rejects it
         wanted = {kind: _resize_all(old["spec"].get(kind) or [], spec.get(kind) or []) for kind in _KINDS}
         resources = spec.get("resources")
         _restore(obj, old)
@@ -124,7 +124,7 @@ class ResizeStrategy(PodStrategy):
 
 
 def _resize_all(before: list[JsonObject], new: list[JsonObject]) -> list[JsonObject]:
-    """The old containers with their new resources; renamed or moved ones are for validation to refuse."""
+    """The old containers with the new resources. Validation rejects renamed and reordered ones."""
     if [one.get("name") for one in new] != [one["name"] for one in before]:
         return new
     return [_resize(one, other) for one, other in zip(before, new, strict=True)]

@@ -1,4 +1,4 @@
-"""pods/exec, attach and portforward: the client's WebSocket or SPDY connection goes on to the kubelet.
+"""pods/exec, attach and portforward: connect the client's WebSocket or SPDY connection with the kubelet.
 
 Source: upstream pkg/registry/core/pod/rest/subresources.go, pkg/registry/core/pod/strategy.go.
 """
@@ -22,7 +22,7 @@ from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
 _MOST_PORTS: Final = 65535
-#: The API's names of streams, and the kubelet's.
+#: The names of streams in the API and in the kubelet.
 _STREAMS: Final = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
 
 
@@ -42,7 +42,7 @@ class StreamHandlers:
         )
 
     async def attach(self, call: Call) -> BaseResponse:
-        """Take part in a container's first process."""
+        """Attach to the first process of a container."""
         pod = await self._read_pod(call)
         query = build_query(call.query)
         return await self._stream(
@@ -50,7 +50,7 @@ class StreamHandlers:
         )
 
     async def port_forward(self, call: Call) -> BaseResponse:
-        """Connections to a pod's ports; which ones, SPDY says itself and WebSocket v4 by ?ports."""
+        """Connect to ports of a pod. The ports are in the SPDY streams, or in the query of WebSocket v4."""
         ports = call.request.query.getall("ports", [])
         for port in ports:
             if not port.isdecimal():
@@ -67,7 +67,7 @@ class StreamHandlers:
         return await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
 
     async def _check_create(self, call: Call) -> None:
-        """WebSockets are opened with GET; who opens one needs `create` as with POST."""
+        """Require the verb create for a WebSocket, which is opened with GET."""
         info = call.context.info
         if info.verb == "create":
             return
@@ -88,12 +88,12 @@ class StreamHandlers:
         context = self._kubelets.load_context()
         url = urlsplit(build_url(address, kind, call.namespace, call.name, container, query))
         if not address.websockets:
-            # Asked for seldom: a client by WebSocket of a kubelet that is older.
+            # Imported when needed: clients with WebSockets and older kubelets are rare.
             from kprov.kube.apiserver.streaming import port_forward_tunnel, websocket_channels
 
-            if kind == "portForward" and port_forward_tunnel.wanted(request):
-                return await port_forward_tunnel.through(request, url, context)
-            if kind != "portForward" and websocket_channels.wanted(request):
+            if kind == "portForward" and port_forward_tunnel.is_requested(request):
+                return await port_forward_tunnel.forward(request, url, context)
+            if kind != "portForward" and websocket_channels.is_requested(request):
                 asked = {ours: is_true(call.query.get(ours)) for ours, _ in _STREAMS}
                 return await websocket_channels.translate(request, url, context, asked)
         return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), context)
@@ -104,7 +104,7 @@ def _choose_container(call: Call) -> str:
 
 
 def build_query(query: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The kubelet's parameters for the streams that a request wants."""
+    """The kubelet's parameters for the requested streams."""
     return [(theirs, "1") for ours, theirs in _STREAMS if is_true(query.get(ours))]
 
 
@@ -116,7 +116,7 @@ def build_url(
     container: str = "",
     query: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """A kubelet's URL for a pod or one of its containers."""
+    """The kubelet's URL for a pod or a container."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     path = "/".join(quote(part, safe="") for part in (kind, namespace, pod, container) if part)
     return f"https://{host}:{address.port}/{path}" + (

@@ -1,4 +1,4 @@
-"""nodes|pods|services/proxy: HTTP of any method, and what it is upgraded to, to what an object stands for.
+"""nodes|pods|services/proxy: forward HTTP requests and upgrades to a node, a pod or a service.
 
 Source: upstream pkg/registry/core/{node,pod,service} (ResourceLocation), apimachinery/pkg/util/proxy.
 """
@@ -30,7 +30,7 @@ class ProxyHandlers:
         self._unverified = build_unverified_context()
 
     async def node(self, call: Call) -> BaseResponse:
-        """To the kubelet of a node, or to another port of the node."""
+        """Forward to the kubelet or another port of a node."""
         scheme, name, port = split_name(call.name, "node")
         address = self._kubelets.find_address(name)
         await _check_host(address.host)
@@ -45,13 +45,13 @@ class ProxyHandlers:
         return await self._send(call, base, context)
 
     async def pod(self, call: Call) -> BaseResponse:
-        """To a port of a pod; without one, to the first that its containers name."""
+        """Forward to a port of a pod; by default the first containerPort."""
         scheme, name, port = split_name(call.name, "pod")
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, name)
         return await self._send(call, build_pod_url(pod, scheme, port), self._unverified)
 
     async def service(self, call: Call) -> BaseResponse:
-        """To one of a service's ready pods."""
+        """Forward to a ready pod of a service."""
         scheme, name, port = split_name(call.name, "service")
         registry = call.registry
         if port.isdecimal():
@@ -76,7 +76,7 @@ class ProxyHandlers:
         if not found:
             asked = call.name if endpoints.get("subsets") else name
             raise status.service_unavailable(f"no endpoints available for service {status.quoted(asked)}")
-        address, number = random.choice(found)  # noqa: S311  spreads load, keeps no secret
+        address, number = random.choice(found)  # noqa: S311  only spreads load
         base = f"{scheme or 'http'}://{_join_host_port(address['ip'], str(number))}"
         return await self._send(call, base, self._unverified)
 
@@ -87,7 +87,7 @@ class ProxyHandlers:
         query = request.raw_query
         way = paths.clean(unquote(call.tail, errors="surrogateescape"))
         if not way and not request.upgrade and request.method in {"GET", "HEAD"}:
-            # A page's relative links would miss the proxy's path without the slash.
+            # Relative links of a page need a slash at the end of the path.
             target = f"{request.raw_path}/" + (f"?{query}" if query else "")
             return Response(status=301, headers={"Location": target, "Cache-Control": "no-cache, private"})
         url = urlsplit(f"{base}{paths.escape(way) or '/'}" + (f"?{query}" if query else ""))
@@ -96,14 +96,14 @@ class ProxyHandlers:
         if request.upgrade:
             return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), context)
         prefix = paths.escape(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
-        # Its HTTP client is a tenth of the memory of a server that is never asked for this.
+        # Imported when needed: the HTTP client takes a tenth of the server's memory.
         from kprov.kube.apiserver.streaming import forward
 
         return await forward.forward_request(request, url, prefix, context)
 
 
 def split_name(text: str, kind: str) -> tuple[str, str, str]:
-    """(scheme, name, port) of NAME, NAME:PORT or SCHEME:NAME:PORT; "" where there is none. BadRequest."""
+    """Split NAME, NAME:PORT or SCHEME:NAME:PORT to (scheme, name, port). Raise BadRequest."""
     parts = text.split(":")
     if len(parts) == 1:
         parts = ["", parts[0], ""]
@@ -115,7 +115,7 @@ def split_name(text: str, kind: str) -> tuple[str, str, str]:
 
 
 def build_pod_url(pod: JsonObject, scheme: str, port: str) -> str:
-    """Scheme, address and port of a pod. BadRequest for an address that no one may be sent to."""
+    """The URL of a pod's port. Raise BadRequest for a forbidden address."""
     if not port:
         for container in (pod.get("spec") or {}).get("containers") or ():
             if container.get("ports"):
@@ -128,7 +128,7 @@ def build_pod_url(pod: JsonObject, scheme: str, port: str) -> str:
 
 
 def find_port_name(service: JsonObject, number: int) -> str:
-    """The name of a service's port. ServiceUnavailable when it has no such port."""
+    """The name of a service's port. Raise ServiceUnavailable for an unknown port."""
     for port in (service.get("spec") or {}).get("ports") or ():
         if port.get("port") == number:
             return str(port.get("name", ""))
@@ -137,7 +137,7 @@ def find_port_name(service: JsonObject, number: int) -> str:
 
 
 def list_endpoints(endpoints: JsonObject, port: str) -> list[tuple[JsonObject, int]]:
-    """Ready addresses with the number of the port of that name."""
+    """The ready addresses with the number of the named port."""
     return [
         (address, each["port"])
         for subset in endpoints.get("subsets") or ()
@@ -154,7 +154,7 @@ def _list_ips(pod: JsonObject) -> list[str]:
 
 
 async def _check_host(host: str) -> None:
-    """BadRequest for a host that no one may be sent to."""
+    """Raise BadRequest for a forbidden host."""
     if not _is_ip(host):
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)

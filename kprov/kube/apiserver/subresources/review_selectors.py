@@ -1,7 +1,7 @@
-"""Selectors in access reviews: the rules of their fields, and what authorizers are told of them.
+"""Selectors in access reviews: validate them and convert them for authorizers.
 
-Source: upstream pkg/apis/authorization/validation and pkg/registry/authorization/util. What cannot be read is
-left out, which asks for more than the request is, never for less.
+Terms that cannot be parsed are left out, so that the authorizer checks a wider request, never a narrower one.
+Source: upstream pkg/apis/authorization/validation and pkg/registry/authorization/util.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _WITHOUT_VALUES: Final = {"Exists", "DoesNotExist"}
 
 @dataclass(frozen=True, slots=True)
 class SelectorTerms:
-    """The equality terms of a field selector, and what is to be told of those that could not be read."""
+    """The equality terms of a field selector, and messages about the invalid ones."""
 
     fields: tuple[tuple[str, str], ...]
     errors: tuple[str, ...]
 
 
 def validate(attributes: JsonObject | None) -> Iterator[FieldError]:
-    """All rules of resourceAttributes' two selectors. Operators that nobody knows yet are taken."""
+    """Yield the errors of the two selectors. Unknown operators are allowed."""
     for name in ("fieldSelector", "labelSelector"):
         selector = (attributes or {}).get(name)
         if selector is not None:
@@ -66,7 +66,7 @@ def _check_label(key: str, values: Sequence[str], at: str) -> Iterator[FieldErro
 
 
 def parse_selectors(attributes: JsonObject) -> SelectorTerms:
-    """What an authorizer may know of the selectors of valid resourceAttributes."""
+    """Parse the selectors of valid resourceAttributes."""
     errors = []
     fields, wrong = _parse_fields(attributes.get("fieldSelector") or {})
     if wrong:
@@ -84,7 +84,7 @@ def _describe_ignored(name: str, *, some: bool) -> str:
 
 
 def _parse_fields(selector: JsonObject) -> tuple[list[tuple[str, str, bool]], bool]:
-    """Field, value and whether it must have it, of all terms that can be read; whether one could not."""
+    """(field, value, whether it is an equality) of all valid terms; whether any is invalid."""
     requirements = selector.get("requirements") or []
     if not requirements:
         try:
@@ -101,7 +101,7 @@ def _parse_fields(selector: JsonObject) -> tuple[list[tuple[str, str, bool]], bo
 
 
 def _parse_labels(selector: JsonObject) -> tuple[bool, bool]:
-    """Whether any term could be read, and whether one could not."""
+    """Whether any term is valid, and whether any is invalid."""
     requirements = selector.get("requirements") or []
     if not requirements:
         raw = selector.get("rawSelector") or ""

@@ -1,7 +1,4 @@
-"""Questions to the API server: who is this token, may this user do that, what may I do, who am I.
-
-`handlers` gives them by (group, plural, ""), as subresources.build wants them; nothing here is stored.
-"""
+"""Reviews: TokenReview, SubjectAccessReview and its variants, SelfSubjectReview. They are not stored."""
 
 from __future__ import annotations
 
@@ -25,9 +22,9 @@ from kprov.kube.apiserver.subresources.token import TokenRequestHandler
 from kprov.kube.machinery import field, status, timestamps
 from kprov.kube.machinery.json_object import JsonObject
 
-#: What no client can say of an object that it creates.
+#: Metadata fields that a client cannot set on a new object.
 _SYSTEM: Final = ("selfLink", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
-#: The fields of ObjectMeta that are left, as upstream shows them.
+#: The other fields of ObjectMeta, in upstream's order.
 _METADATA: Final = (
     *("name", "generateName", "namespace", "resourceVersion", "generation"),
     *("labels", "annotations", "ownerReferences", "finalizers", "managedFields"),
@@ -42,7 +39,7 @@ def build_handlers(
     authenticator: authn.Union,
     authorizer: authz.Union,
 ) -> dict[tuple[str, str, str], SubresourceHandler]:
-    """All reviews, and serviceaccounts/token."""
+    """Build the handlers of all reviews and of serviceaccounts/token."""
     access = AccessReviews(authorizer)
     identity = IdentityReviews(authenticator)
     return {
@@ -57,7 +54,7 @@ def build_handlers(
 
 
 class AccessReviews:
-    """The authorizer's decisions as objects."""
+    """Reviews of the authorizer's decisions."""
 
     def __init__(self, authorizer: authz.Union) -> None:
         self._authorizer = authorizer
@@ -90,11 +87,11 @@ class AccessReviews:
         return await self._answer(call, review, _build_user(spec), errors, later)
 
     async def review_self(self, call: Call) -> Reply:
-        """SelfSubjectAccessReview: about who asks."""
+        """SelfSubjectAccessReview: about the user of the request."""
         return await self._answer(call, await call.read_object(), call.context.user, [])
 
     async def review_own_rules(self, call: Call) -> Reply:
-        """SelfSubjectRulesReview: RBAC's rules for who asks."""
+        """SelfSubjectRulesReview: the RBAC rules of the user of the request."""
         review = await call.read_object()
         namespace = (review.get("spec") or {}).get("namespace", "")
         if not namespace:
@@ -106,7 +103,7 @@ class AccessReviews:
                 {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
                 {"verbs": ["*"], "nonResourceURLs": ["*"]},
             ]
-        # Upstream answers without what it was asked.
+        # As upstream, the reply has no spec.
         review["metadata"], review["spec"] = {}, {}
         review["status"] = {
             "resourceRules": [_build_resource_rule(rule) for rule in rules if rule.get("resources")],
@@ -143,7 +140,7 @@ class AccessReviews:
             errors = [*errors, field.invalid("metadata", _add_managed_fields(call, review), text)]
         errors += later
         if errors:
-            # Upstream names no kind here.
+            # As upstream, the error has no kind.
             raise status.invalid(call.resource.group, "", "", errors)
         decision, reason = await authorize(self._authorizer, user, resource, path)
         review["status"] = {"allowed": decision is Decision.ALLOW}
@@ -159,7 +156,7 @@ class AccessReviews:
 async def authorize(
     authorizer: Authorizer, user: UserInfo, resource: JsonObject | None, path: JsonObject | None
 ) -> tuple[Decision, str]:
-    """The authorizer's word on resourceAttributes or nonResourceAttributes."""
+    """Authorize resourceAttributes or nonResourceAttributes."""
     if resource is not None:
         info = RequestInfo(
             path="",
@@ -180,13 +177,13 @@ async def authorize(
 
 
 class IdentityReviews:
-    """The authenticator's findings as objects."""
+    """Reviews of the authenticator's results."""
 
     def __init__(self, authenticator: authn.Union) -> None:
         self._authenticator = authenticator
 
     async def review_token(self, call: Call) -> Reply:
-        """TokenReview: whose token is it."""
+        """TokenReview: the user of a token."""
         review = await call.read_object()
         spec = review.get("spec") or {}
         if not spec.get("token"):
@@ -208,7 +205,7 @@ class IdentityReviews:
         return Reply(review, 201)
 
     async def _authenticate(self, token: str, audiences: list[str] | None) -> tuple[UserInfo, list[str]]:
-        """Whose it is in a header, where spaces around it and words behind it are none of it."""
+        """Authenticate a token as in a header: without spaces around it and words behind it."""
         word = find_bearer_token({"Authorization": f"Bearer {token}"})
         if not word and self._authenticator.takes_nameless:
             return ANONYMOUS, audiences or self._authenticator.audiences
@@ -223,7 +220,7 @@ class IdentityReviews:
 
 
 def _clean_metadata(call: Call, review: JsonObject) -> JsonObject:
-    """The review's metadata, which it has from now on, without what the system alone says of objects."""
+    """Remove metadata that only the server may set from the review; return the metadata."""
     given: JsonObject = review.get("metadata") or {}
     review["metadata"] = given
     for name in _SYSTEM if call.resource.namespaced else (*_SYSTEM, "namespace"):
@@ -232,7 +229,7 @@ def _clean_metadata(call: Call, review: JsonObject) -> JsonObject:
 
 
 def _add_managed_fields(call: Call, review: JsonObject) -> JsonObject:
-    """The metadata with who owns the review's fields, in the order of their type."""
+    """Add managedFields, in upstream's order of fields."""
     owned = copy.deepcopy(review)
     Ownership(call.resource, Strategy()).note(call.context, None, owned)
     found = owned["metadata"]
@@ -254,7 +251,7 @@ def _build_resource_rule(rule: JsonObject) -> JsonObject:
 
 
 def _format_nonresource(path: JsonObject) -> JsonObject:
-    """The nonResourceAttributes as upstream's refusals show them: its own type has no names of the wire."""
+    """Format nonResourceAttributes as upstream's errors show them: its internal type has no JSON names."""
     return {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
 
 

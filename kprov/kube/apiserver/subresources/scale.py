@@ -1,4 +1,4 @@
-"""scale: the replicas of a workload as autoscaling/v1 Scale.
+"""scale: read and set the replicas of a workload as autoscaling/v1 Scale.
 
 Source: upstream pkg/registry/apps/deployment/storage/storage.go (ScaleREST).
 """
@@ -20,7 +20,7 @@ from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema import object_schema, zero_values
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
-#: (group, plural) of what can be scaled.
+#: (group, plural) of the resources with a scale subresource.
 SCALED: Final = (
     ("", "replicationcontrollers"),
     ("apps", "deployments"),
@@ -31,7 +31,7 @@ _SCALE: Final = ("autoscaling", "v1", "Scale")
 
 
 async def handle_scale(call: Call) -> Reply:
-    """GET, PUT, PATCH."""
+    """Handle GET, PUT and PATCH."""
     store = call.registry.store(call.resource.group, call.resource.plural)
     if call.context.info.verb == "get":
         return Reply(build_scale(await store.get(call.context, call.namespace, call.name)))
@@ -85,7 +85,7 @@ def build_scale(parent: JsonObject) -> JsonObject:
 def apply_scale(
     parent: JsonObject, new: JsonObject, resource: Resource, context: RequestContext, key: str
 ) -> JsonObject:
-    """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
+    """Set the replicas of a Scale in its workload. Raise Invalid, and Conflict by its resourceVersion."""
     metadata = parent["metadata"]
     wanted = new.get("metadata") or {}
     is_patch = context.info.verb == "patch"
@@ -112,7 +112,7 @@ def apply_scale(
 
 
 def _format_selector(selector: JsonObject | None) -> str:
-    """As text; a replication controller's is a plain map of labels."""
+    """Format a selector; that of a replication controller is a map of labels."""
     if selector is None:
         return ""
     try:

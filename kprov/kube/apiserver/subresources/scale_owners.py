@@ -1,4 +1,4 @@
-"""Who owns the replicas, as a Scale shows it and as its workload keeps it.
+"""Convert managedFields between a workload and its Scale: the owners of the replicas.
 
 Source: upstream staging/src/k8s.io/apimachinery/pkg/util/managedfields/scalehandler.go.
 """
@@ -12,14 +12,14 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import entries as managed_entries
 from kprov.kube.machinery.managed_fields.entries import Entry
 
-#: The same path in a Scale and in each of the workloads.
+#: The path of the replicas in a Scale and in all workloads.
 _REPLICAS: Final = ("f:spec", "f:replicas")
 _VERSION: Final = "autoscaling/v1"
 _OLD_VERSIONS: Final = ("apps/v1beta1", "apps/v1beta2")
 
 
 def convert_to_scale(entries: list[JsonObject] | None, version: str) -> list[JsonObject]:
-    """The managedFields of a Scale: of the workload's those that own its replicas; version: "apps/v1"."""
+    """The managedFields of a Scale: the workload's entries for its replicas. version: as "apps/v1"."""
     return managed_entries.encode_entries(
         [
             replace(entry, version=_VERSION, fields={_REPLICAS})
@@ -32,10 +32,10 @@ def convert_to_scale(entries: list[JsonObject] | None, version: str) -> list[Jso
 def convert_to_workload(
     entries: list[JsonObject] | None, scale: list[JsonObject] | None, version: str
 ) -> list[JsonObject]:
-    """The managedFields of a workload after those of its Scale became `scale`; version: "apps/v1".
+    """The managedFields of a workload after those of its Scale became `scale`.
 
-    An updater is another one in a Scale, whose version is another: each change of a Scale takes the replicas
-    from the updater's entry and adds one of their own, without a time.
+    An updater has another version in a Scale. So each change of a Scale removes the replicas from the
+    updater's entry and adds an entry for them, without a time.
     """
     before, owners = managed_entries.decode_entries(entries), managed_entries.decode_entries(scale)
     kept: list[Entry] = []

@@ -1,4 +1,4 @@
-"""serviceaccounts/token: a token for an account, bound to a pod, secret or node (TokenRequest).
+"""serviceaccounts/token: issue a token for an account, bound to a pod, secret or node (TokenRequest).
 
 Source: upstream pkg/registry/core/serviceaccount/storage/token.go.
 """
@@ -21,14 +21,14 @@ from kprov.kube.machinery.managed_fields import field_ownership
 _SHORTEST, _LONGEST = 600, 1 << 32
 _DEFAULT: Final = 3600
 _GVK: Final = ("authentication.k8s.io", "v1", "TokenRequest")
-#: Kubelets ask for this long; the token lives longer, because old clients read it only once.
+#: Kubelets request this lifetime. The token lives longer, because old clients read it only once.
 _ASKED_BY_KUBELETS: Final = 60 * 60 + 7
 _EXTENDED: Final = 365 * 24 * 3600
 _BINDABLE: Final = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 
 class TokenRequestHandler:
-    """Signs with --service-account-signing-key-file; refuses where there is none."""
+    """Signs with --service-account-signing-key-file; rejects requests without one."""
 
     def __init__(self, options: Namespace, registry: Registry, signer: TokenSigner | None) -> None:
         issuers = options.service_account_issuer
@@ -39,7 +39,7 @@ class TokenRequestHandler:
         self._signer = signer
 
     async def handle(self, call: Call) -> Reply:
-        """POST: the request with its status filled in."""
+        """Handle POST: reply with the request and its status."""
         if self._signer is None:
             raise status.internal_error("this API server has no --service-account-signing-key-file")
         request = await call.read_object()
@@ -109,7 +109,7 @@ class TokenRequestHandler:
     async def _find_bound_object(
         self, call: Call, reference: JsonObject | None
     ) -> tuple[JsonObject | None, JsonObject | None]:
-        """The object that the token is bound to, and a pod's node."""
+        """The object to which the token is bound, and the node of a pod."""
         if reference is None:
             return None, None
         kind, group = reference.get("kind", ""), _parse_group(reference)
@@ -138,19 +138,19 @@ class TokenRequestHandler:
         node_name = bound["spec"].get("nodeName", "") if plural == "pods" else ""
         if not node_name:
             return bound, None
-        # Of a node that is gone, the token at least says the name.
+        # For a deleted node, the token has only the name.
         node = self._registry.store("", "nodes").lister.get("", node_name)
         return bound, node or {"metadata": {"name": node_name, "uid": ""}}
 
 
 def _parse_group(reference: JsonObject) -> str:
-    """API group of a reference's apiVersion, "" for the core group and for what is no apiVersion."""
+    """The group of an apiVersion, "" for the core group and an invalid apiVersion."""
     parts = str(reference.get("apiVersion") or "").split("/")
     return parts[0] if len(parts) == 2 else ""
 
 
 def _check_name(given: JsonObject, call: Call) -> None:
-    """What the request says of the account must be so: a client may have another one in mind."""
+    """Raise StatusError 422 if the request has another name than the path."""
     if given.get("name") and given["name"] != call.name:
         text = "must match the service account name if specified"
         error = field.invalid("metadata.name", given["name"], text)

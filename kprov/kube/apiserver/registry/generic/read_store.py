@@ -121,7 +121,7 @@ class ReadStore:
 
     def _decode(self, stored: Stored) -> JsonObject:
         try:
-            obj = self.cache.source.decode_object(stored.key, stored.value)
+            obj = self.cache.decoder.decode_object(stored.key, stored.value)
         except ValueError as error:
             raise status.internal_error(str(UnreadableError(stored.key, str(error)))) from error
         obj["metadata"]["resourceVersion"] = str(stored.revision)

@@ -1,4 +1,4 @@
-"""EncryptionConfiguration: which resources are encrypted with which providers.
+"""EncryptionConfiguration: the encryption providers of resources.
 
 Source of the rules: apiserver/pkg/apis/apiserver/validation/validation_encryption.go and
 server/options/encryptionconfig.
@@ -56,24 +56,24 @@ _NOT_SERVED: Final = {"apiserveripinfo", "serviceipallocations", "servicenodepor
 
 
 class Transformers:
-    """A resource's transformer by the most exact rule that names it."""
+    """Finds the transformer of a resource by the most specific rule."""
 
     def __init__(self, rules: dict[GroupResource, Transformer]) -> None:
         self._rules = rules
 
     def find_transformer(self, group: str, plural: str) -> Transformer:
-        """Of resource, then of its group, then of everything; PLAIN without a rule."""
+        """The transformer of the resource, else of its group, else of all; PLAIN without a rule."""
         rules = self._rules
         return rules.get((plural, group)) or rules.get(("*", group)) or rules.get(_ANY) or PLAIN
 
 
 def load(path: str) -> Transformers:
-    """From a file. Raises ConfigError with the paths of all fields that are wrong."""
+    """Load a file. Raise ConfigError with the paths of all invalid fields."""
     return build(configuration.load(FILE, path), path)
 
 
 def build(document: JsonObject, path: str) -> Transformers:
-    """From a document of FILE's shape."""
+    """Build from a document with FILE's shape. Raise ConfigError."""
     entries = document.get("resources") or []
     configuration.raise_errors(FILE, path, validate(entries))
     if any("secretbox" in provider for entry in entries for provider in entry["providers"]) and not find_spec(
@@ -83,7 +83,7 @@ def build(document: JsonObject, path: str) -> Transformers:
     rules: dict[GroupResource, list[Provider]] = {}
     for entry in entries:
         providers = [_build_provider(provider) for provider in entry["providers"]]
-        # Earlier entries have precedence; an entry does not hide its own wildcards from itself.
+        # Earlier entries have precedence. An entry does not mask its own wildcards.
         added: dict[GroupResource, list[Provider]] = {}
         for text in entry["resources"]:
             named = parse_name(text)
@@ -102,19 +102,19 @@ def build(document: JsonObject, path: str) -> Transformers:
 
 
 def parse_name(text: str) -> GroupResource:
-    """RESOURCE.GROUP taken apart at the first dot."""
+    """Split RESOURCE.GROUP at the first dot."""
     resource, _, group = text.partition(".")
     return resource, group
 
 
 def format_name(named: GroupResource) -> str:
-    """As it is written in the file."""
+    """Format as in the file."""
     resource, group = named
     return f"{resource}.{group}" if group or resource == "*" else resource
 
 
 def validate(entries: Sequence[JsonObject]) -> Iterable[FieldError]:
-    """All rules but masking, which build() sees."""
+    """Yield the errors of all fields except masked resources, which `build` checks."""
     if not entries:
         yield field.required("resources", "at least one resources is required")
     for index, entry in enumerate(entries):
@@ -171,7 +171,7 @@ def _find_name_problem(name: str) -> str:
 
 
 def _check_provider(provider: JsonObject, at: str) -> Iterable[FieldError]:
-    # `identity:` without a value is null in YAML, and no provider for upstream either.
+    # `identity:` without a value is null in YAML, which upstream also rejects.
     given = [name for name in _PROVIDERS if provider.get(name) is not None]
     if not given:
         text = "provider does not contain any of the expected providers: AESGCM, AESCBC, Secretbox, Identity"

@@ -1,4 +1,4 @@
-"""--encryption-provider-config-automatic-reload: the file is looked at every minute.
+"""--encryption-provider-config-automatic-reload: check the file every minute.
 
 Source: apiserver/pkg/server/options/encryptionconfig/controller.
 """
@@ -34,10 +34,10 @@ _LAST: Final = metrics.gauge(
 
 
 class Reloader:
-    """Takes a changed file; a broken one is logged and the old providers stay."""
+    """Uses a changed file. Logs an invalid one and keeps the old providers."""
 
     def __init__(self, path: str, storage: EncryptedStorage, again: Callable[[], Awaitable[None]]) -> None:
-        """again: called after new providers are in use, to read what could not be read before."""
+        """again: called when new providers are in use, to read values that could not be decrypted before."""
         self._path = path
         self._storage = storage
         self._again = again
@@ -50,7 +50,7 @@ class Reloader:
             await self.reload()
 
     async def reload(self) -> None:
-        """Once."""
+        """Read the file and use it if it changed."""
         try:
             data = Path(self._path).read_bytes()  # noqa: ASYNC240 - a small local file
             digest = hashlib.sha256(data).digest()
@@ -59,7 +59,7 @@ class Reloader:
             document = files.parse(configuration.FILE, self._path, data)
             self._storage.set_transformers(configuration.build(document, self._path))
         except (OSError, files.ConfigError) as error:
-            log.error("the encryption configuration was not taken anew: %s", error)  # noqa: TRY400  all there is
+            log.error("the encryption configuration was not taken anew: %s", error)  # noqa: TRY400  the message is enough
             self._count("failure")
             return
         self._seen = digest

@@ -1,4 +1,4 @@
-"""A Storage whose values are encrypted on the way to etcd and decrypted on the way back."""
+"""A Storage that encrypts values before etcd and decrypts them after it."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ log = logging.getLogger(__name__)
 #: Finds (group, plural) of an etcd key; None for keys that no provider touches.
 ResourceOf = Callable[[str], tuple[str, str] | None]
 _NOWHERE: Final = b"?"
-#: Namespaces whose transformer is remembered, about.
+#: The approximate number of namespaces whose transformer is cached.
 _PREFIXES: Final = 10_000
 
 
 def wrap(options: Namespace, inner: Storage, resource_of: ResourceOf) -> Storage:
-    """By --encryption-provider-config; the same storage without one. Raises ConfigError."""
+    """Wrap the storage if there is an --encryption-provider-config. Raise ConfigError."""
     path = options.encryption_provider_config
     return EncryptedStorage(inner, configuration.load(path), resource_of) if path else inner
 
 
 class EncryptedStorage:
-    """What callers see is plain; `transformers` may be exchanged at any time."""
+    """Callers read and write plain values. The transformers may change at any time."""
 
     def __init__(self, inner: Storage, transformers: Transformers, resource_of: ResourceOf) -> None:
         self._inner = inner
         self._transformers = transformers
         self._resource_of = resource_of
         self._by_prefix: dict[str, Transformer | None] = {}
-        #: The header that each key's value has in etcd, shared texts; only of keys with a transformer.
+        #: The header of each value in etcd, by key; only for keys with a transformer.
         self._headers: dict[str, bytes] = {}
 
     def set_transformers(self, transformers: Transformers) -> None:
-        """Write with these from now on. What was written before and does not open is told by `list`."""
+        """Use other transformers. Values that they cannot decrypt have `error` set in lists."""
         self._transformers = transformers
         self._by_prefix.clear()
 
     def is_stale(self, key: str) -> bool:
-        """Whether the value would be written in another form now, so that an update must write it anyway."""
+        """Whether the value was encrypted with another key than the present one."""
         transformer = self._find_transformer(key)
         if transformer is None or transformer is PLAIN:
             return False
         return self._headers.get(key, _NOWHERE) != transformer.header
 
     async def get(self, key: str) -> Stored | None:
-        """See Storage. Raises UnreadableError."""
+        """See Storage. Raise UnreadableError."""
         found = await self._inner.get(key)
         if found is None:
             return None
@@ -70,7 +70,7 @@ class EncryptedStorage:
         return opened
 
     async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:
-        """See Storage. What does not open has `error` set and an empty value."""
+        """See Storage. A value that cannot be decrypted is empty and has `error` set."""
         page = await self._inner.list(prefix, revision=revision, limit=limit, after=after)
         return Page([self._decrypt_stored(item) for item in page.items], page.revision, page.remaining)
 
@@ -117,14 +117,14 @@ class EncryptedStorage:
         return value if transformer is None else transformer.seal(value, key.encode())
 
     def _decrypt(self, key: str, value: bytes) -> tuple[bytes, str]:
-        """(value, what is wrong with it)."""
+        """(value, error)."""
         transformer = self._find_transformer(key)
         if transformer is None:
             return value, ""
         try:
             opened, header = transformer.open(value, key.encode())
         except TransformError as error:
-            log.error("%s cannot be decrypted: %s", key, error)  # noqa: TRY400  the text is all there is
+            log.error("%s cannot be decrypted: %s", key, error)  # noqa: TRY400  the message is enough
             return b"", str(error)
         if transformer is not PLAIN:
             self._headers[key] = header

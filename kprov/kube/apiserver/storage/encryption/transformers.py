@@ -1,6 +1,6 @@
-"""The providers: bytes of an object to the bytes in etcd and back, in upstream's formats.
+"""Encryption providers: encrypt an object for etcd and decrypt it, in upstream's formats.
 
-What is stored: PREFIX KEYNAME ":" and then, for aescbc a 16-byte IV and AES-CBC with PKCS#7 padding; for
+A stored value is PREFIX KEYNAME ":" and then, for aescbc a 16-byte IV and AES-CBC with PKCS#7 padding; for
 aesgcm a 12-byte nonce and AES-GCM with the etcd key as additional data; for secretbox a 24-byte nonce
 and NaCl's secretbox. Source: apiserver/pkg/storage/value and its encrypt/ folder.
 """
@@ -12,28 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-#: Everything that a provider wrote begins so; nothing else may.
+#: The first bytes of every encrypted value; other values must not start with it.
 MARK: Final = b"k8s:enc:"
 _BLOCK: Final = 16
 _GCM_NONCE: Final = 12
 
 
 class TransformError(Exception):
-    """The bytes are not what this key wrote."""
+    """The value was not encrypted with this key."""
 
 
 class Cipher(Protocol):
-    """One key."""
+    """An algorithm with one key."""
 
     def seal(self, data: bytes, place: bytes) -> bytes:
-        """Bytes for etcd. place: the etcd key."""
+        """Encrypt. place: the etcd key."""
 
     def open(self, data: bytes, place: bytes) -> bytes:
-        """The object's bytes. Raises TransformError."""
+        """Decrypt. Raise TransformError."""
 
 
 class AesGcm:
-    """Authenticated, and bound to the etcd key: a value moved to another key does not open."""
+    """Authenticated with the etcd key as additional data: a value under another key does not decrypt."""
 
     def __init__(self, secret: bytes) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -56,7 +56,7 @@ class AesGcm:
 
 
 class AesCbc:
-    """Not authenticated; kept for data that has it."""
+    """Not authenticated. Upstream supports it for existing data."""
 
     def __init__(self, secret: bytes) -> None:
         from cryptography.hazmat.primitives.ciphers import algorithms
@@ -110,14 +110,14 @@ class Secretbox:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A prefix and its keys by name, the first of which writes; identity has neither."""
+    """A prefix and its keys by name. The first key encrypts. The provider identity has neither."""
 
     prefix: bytes = b""
     keys: Sequence[tuple[bytes, Cipher]] = ()
 
     @property
     def header(self) -> bytes:
-        """What stands before everything this provider writes."""
+        """The first bytes of a value of this provider."""
         return self.prefix + self.keys[0][0] if self.keys else b""
 
     def seal(self, data: bytes, place: bytes) -> bytes:
@@ -125,20 +125,20 @@ class Provider:
 
 
 class Transformer:
-    """A resource's providers: the first writes, all read, in their order."""
+    """The providers of a resource: the first encrypts, all decrypt in order."""
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         self._providers = providers
         self._writer = providers[0]
-        #: Values that begin with something else (see `open`) are to be written anew.
+        #: Values with another header (see `open`) must be written again.
         self.header = self._writer.header
 
     def seal(self, data: bytes, place: bytes) -> bytes:
-        """What goes to etcd."""
+        """Encrypt a value for etcd."""
         return self._writer.seal(data, place)
 
     def open(self, data: bytes, place: bytes) -> tuple[bytes, bytes]:
-        """(the object's bytes, the header that was before them). Raises TransformError."""
+        """Decrypt; return the value and its header. Raise TransformError."""
         reason = ""
         for provider in self._providers:
             if not provider.keys:
@@ -159,5 +159,5 @@ class Transformer:
         raise TransformError(reason or "no matching prefix found")
 
 
-#: For resources that the configuration does not name.
+#: For resources that are not in the configuration.
 PLAIN: Final = Transformer([Provider()])

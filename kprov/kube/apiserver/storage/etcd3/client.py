@@ -1,8 +1,8 @@
 """Calls to an etcd cluster over gRPC, with failover between its members.
 
-One member is used at a time. A call that a member does not answer in time, or refuses because it has no
-leader, moves everything, watches too, to the next member: a lost machine costs less than a second. Asking
-for signs of life would not be as fast: etcd closes connections that do so more often than every five seconds.
+The client uses one member at a time. If a member does not answer a call in time or has no leader, all calls
+and watches move to the next member, so a lost machine costs less than a second. Keepalive pings would not be
+as fast: etcd closes connections that send them more often than every five seconds.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from kprov.kube.component_base.rpc.status import Code, RpcError
 
 log = logging.getLogger(__name__)
 
-#: Seconds one member gets to answer before the next is asked, and the whole call.
+#: The timeout of one member in seconds, and that of the whole call.
 ATTEMPT_SECONDS: Final = 0.7
 CALL_SECONDS: Final = 7.0
-#: What etcd says then, and upstream's API servers after it.
+#: etcd's message for a timeout, which upstream's API servers pass on.
 TIMED_OUT: Final = "etcdserver: request timed out"
 _RETRY_PAUSE: Final = 0.05
 _TELL_SECONDS: Final = 1.0
@@ -54,7 +54,7 @@ Again = Callable[[float], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Paths of PEM files; all empty: no TLS."""
+    """Paths of PEM files. No TLS if all are empty."""
 
     ca: str = ""
     certificate: str = ""
@@ -62,7 +62,7 @@ class TlsFiles:
 
 
 class Member:
-    """One member's channel and what its calls begin with."""
+    """The gRPC channel of one member."""
 
     def __init__(self, url: str, context: ssl.SSLContext | None) -> None:
         self.url = url
@@ -76,27 +76,27 @@ class Member:
         }
 
     async def call(self, method: str, request: Any, seconds: float) -> Any:
-        """The answer. Raises RpcError."""
+        """Send a request and return the response. Raise RpcError."""
         begin, response = self._calls[method]
         answer = await self.channel.call_unary(begin, request.SerializeToString(), timeout=seconds)
         return response.FromString(answer)
 
     def watch(self, metadata: tuple[tuple[str, str], ...] = ()) -> Stream:
-        """A stream of watches; it begins with its first message."""
+        """Open a stream of watches. It starts with its first message."""
         return Stream(self.channel.open_stream(self.channel.encode_method(_WATCH, metadata)))
 
 
 class Client:
-    """A cluster, by its members' URLs ("https://10.0.0.1:2379")."""
+    """A cluster by the URLs of its members ("https://10.0.0.1:2379")."""
 
     def __init__(self, urls: Sequence[str], tls: TlsFiles) -> None:
         context = _build_context(tls) if any(url.startswith("https://") for url in urls) else None
         self._members = [Member(url, context) for url in urls]
         self._current = 0
         self._told = -_TELL_SECONDS
-        #: The newest revision that any answer has told of.
+        #: The newest revision in any response.
         self.revision = 0
-        #: Replaced (and the old one set) when another member is chosen; watches wait for it.
+        #: Set and replaced when the member changes. Watches wait for it.
         self.moved = asyncio.Event()
 
     @property
@@ -104,12 +104,12 @@ class Client:
         return self._members[self._current]
 
     def switch_member(self, member: Member, reason: str) -> None:
-        """Use the next member, unless that has happened already."""
+        """Use the next member, unless the client has already left this one."""
         if member is not self.member:
             return
         if len(self._members) > 1:
             self._current = (self._current + 1) % len(self._members)
-            # Without a leader all members are tried again and again.
+            # Without a leader the client tries all members repeatedly.
             seldom = time.monotonic() - self._told > _TELL_SECONDS
             log.log(
                 logging.WARNING if seldom else logging.DEBUG,
@@ -123,17 +123,16 @@ class Client:
     async def call(
         self, method: str, request: Any, *, seconds: float = CALL_SECONDS, again: Again | None = None
     ) -> tuple[Any, bool]:
-        """The answer, and whether the call was sent more than once (so an earlier one may have had effect).
+        """The response, and whether the request was sent more than once (an earlier one may have had effect).
 
-        again: given the seconds that are left, gives what to send the next time (default: the same).
-
-        Raises UnavailableError after `seconds`, and RpcError for what etcd refuses.
+        again: builds the next request, given the remaining seconds (default: the same request).
+        Raise UnavailableError after `seconds`, RpcError if etcd rejects the request.
         """
         end = time.monotonic() + seconds
         attempts = 0
         while (left := end - time.monotonic()) > 0:
             member = self.member
-            # One member alone gets all the time: there is no other to ask.
+            # A single member gets the whole time.
             patience = ATTEMPT_SECONDS * (1 + attempts) if len(self._members) > 1 else left
             try:
                 answer = await member.call(method, request, min(left, patience))

@@ -1,7 +1,7 @@
-"""Forgetting old revisions, by one API server of all each time.
+"""Compaction of old revisions by one of the API servers.
 
-Source: apiserver/pkg/storage/etcd3/compact.go. The key and its use are upstream's, so that upstream's and our
-API servers can share an etcd.
+The coordination key is upstream's, so that API servers of upstream can share the etcd.
+Source: apiserver/pkg/storage/etcd3/compact.go.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEY: Final = "compact_rev_key"
 
 
 async def run(storage: Etcd3, interval: float) -> None:
-    """Every `interval` seconds compact to the revision of the last time, unless another server just has."""
+    """Every `interval` seconds compact to the revision of the last round, unless another server did."""
     version, revision = 0, 0
     while interval > 0:
         await asyncio.sleep(interval)

@@ -1,4 +1,4 @@
-"""Storage on etcd: conditional transactions, paged ranges, leases for what expires, one watch stream each."""
+"""Storage on etcd: conditional transactions, paged ranges, leases for expiring keys, watches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from kprov.kube.component_base.rpc.status import RpcError
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 1000
-#: Whoever scrapes metrics does not wait longer for a size.
+#: The timeout in seconds for the size of the database, at a scrape.
 _STATUS_SECONDS: Final = 2.0
 _REVISION_PROBE: Final = pb.RangeRequest(key=b"\x00", count_only=True)
 
@@ -58,7 +58,7 @@ class Etcd3:
                 pb.RangeRequest(key=start, range_end=end, limit=size, revision=revision)
             )
             items.extend(_build_stored(kv) for kv in answer.kvs)
-            # The pages that follow must show the same instant.
+            # The next pages must have the same revision.
             revision = revision or answer.header.revision
             if not answer.more or (limit and len(items) >= limit):
                 return Page(items, revision, answer.count - len(answer.kvs))
@@ -92,7 +92,7 @@ class Etcd3:
                 if revision:
                     return revision
                 raise KeyExistsError(key)
-            # Another creation has lifted the fence.
+            # Another creation has raised the fence.
             fence.update(answer.responses[1])
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
@@ -113,14 +113,14 @@ class Etcd3:
         return revision
 
     async def current_revision(self) -> int:
-        """Shared: all who ask while one question is under way get the answer of the next."""
+        """See Storage. Concurrent callers share one request."""
         return await self._revisions.read_newest()
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
         return Watch(self._client, prefix, after, self.current_revision).follow()
 
     async def compact(self, revision: int) -> None:
-        """Forget what was before `revision`; what has been forgotten already is no error."""
+        """Compact to a revision. An already compacted revision is not an error."""
         try:
             await self._client.call("compact", pb.CompactionRequest(revision=revision))
         except RpcError as error:
@@ -128,7 +128,7 @@ class Etcd3:
                 raise UnavailableError(error.details) from error
 
     async def write_if_version(self, key: str, version: int, value: bytes) -> tuple[bool, int, int]:
-        """Write a key if it has been written `version` times; (done, times written now, etcd's revision)."""
+        """Write a key if its version is `version`; return (done, new version, etcd's revision)."""
         wanted = key.encode()
         request = pb.TxnRequest(
             compare=[pb.Compare(target=pb.Compare.VERSION, key=wanted, version=version)],
@@ -149,7 +149,7 @@ class Etcd3:
         return False
 
     async def read_size(self) -> int | None:
-        """Bytes of the database of the member that is asked; None where it says nothing in time."""
+        """The size of the member's database in bytes; None without an answer in time."""
         try:
             answer, _ = await self._client.call("status", pb.StatusRequest(), seconds=_STATUS_SECONDS)
         except (UnavailableError, RpcError):
@@ -203,7 +203,7 @@ class Etcd3:
     async def _find_outcome(
         self, key: bytes, value: bytes | None, current: Stored | None, expected: int, seen: int
     ) -> int:
-        """Where a write was done by a member that could not tell us any more, its revision; else 0."""
+        """The revision of a write whose response was lost; 0 if it did not happen."""
         if current is not None and (current.revision <= seen or current.value == value):
             return 0 if current.revision <= seen else current.revision
         until = 0 if current is None or expected else current.revision
@@ -214,7 +214,7 @@ class Etcd3:
 
 
 def _build_creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.TxnRequest:
-    """Built in place: messages that others are made of are copied."""
+    """Build the transaction in place, because protobuf copies messages that are assigned."""
     request = pb.TxnRequest()
     request.compare.add(target=pb.Compare.MOD, key=key, mod_revision=0)
     request.compare.append(fence.condition)
@@ -226,7 +226,7 @@ def _build_creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.Tx
 
 
 def _build_comparison(key: bytes, revision: int) -> pb.Compare:
-    """That a key is at that revision; 0: not there."""
+    """The condition that a key has a revision. 0: that it does not exist."""
     return pb.Compare(target=pb.Compare.MOD, key=key, mod_revision=revision)
 
 
@@ -235,7 +235,7 @@ def _build_stored(kv: pb.KeyValue) -> Stored:
 
 
 def parse_urls(servers: list[str]) -> list[str]:
-    """Checked --etcd-servers. Raises ValueError."""
+    """Check --etcd-servers. Raise ValueError."""
     with contextlib.suppress(StopIteration):
         wrong = next(url for url in servers if not re.fullmatch(r"https?://[^/]+/?", url))
         raise ValueError(f"--etcd-servers: {wrong} is no URL of the form https://HOST:PORT")

@@ -1,7 +1,7 @@
-"""What keeps a creation from happening late, when it was sent again meanwhile and the object has gone since.
+"""A fence against delayed creations: a retried creation must not happen again after the object is deleted.
 
-A change or a deletion names the revision that it replaces, so an earlier try of it can do nothing any more. A
-creation only says that nothing is there: a member that stood still may pass it on when that is so again.
+An update or a deletion has the revision that it replaces, so a delayed duplicate fails. A creation only
+requires that the key does not exist: a member that was suspended may forward it when that is true again.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import Client
 from kprov.kube.apiserver.storage.etcd3.leases import Leases
 
-#: Longer than a request can be on its way.
+#: Longer than a request can be delayed.
 _SECONDS: Final = 3600
 
 
 class Fence:
-    """A key of this process that creations depend on: how often it was written, which is never as a rule."""
+    """A key of this process. Creations require its version, which only changes after a lost response."""
 
     def __init__(self, client: Client, leases: Leases) -> None:
         self._client = client
         self._leases = leases
         self._key = f"kprov.io/fences/{uuid.uuid4()}".encode()
         self._version = 0
-        #: A condition that holds until the fence is raised; a question after it, whose answer is for `seen`.
+        #: The condition of a creation, and the request for the version, whose response `update` reads.
         self.condition = self._build_condition()
         self.query = pb.RequestOp(request_range=pb.RangeRequest(key=self._key))
 
@@ -33,7 +33,7 @@ class Fence:
         return pb.Compare(target=pb.Compare.VERSION, key=self._key, version=self._version)
 
     def update(self, answer: pb.ResponseOp) -> bool:
-        """Take note of how the fence stands; whether that was known."""
+        """Read the version from a response; return whether it was known."""
         found = answer.response_range.kvs
         version = int(found[0].version) if found else 0
         known, self._version = self._version == version, version
@@ -41,7 +41,7 @@ class Fence:
         return known
 
     async def raise_version(self, seconds: float) -> None:
-        """Let nothing happen any more that depends on it as it stood. UnavailableError, RpcError."""
+        """Raise the version, so that pending creations fail. Raise UnavailableError, RpcError."""
         put = pb.PutRequest(key=self._key, lease=await self._leases.get(_SECONDS))
         request = pb.TxnRequest(success=[pb.RequestOp(request_put=put), self.query])
         answer, _ = await self._client.call("txn", request, seconds=seconds)

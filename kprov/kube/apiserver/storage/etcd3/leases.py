@@ -1,4 +1,4 @@
-"""Leases for what expires: one is shared by many keys, since each costs etcd as much as a write.
+"""Leases of expiring keys. Many keys share one lease, because a lease costs etcd as much as a write.
 
 Source: apiserver/pkg/storage/etcd3/lease_manager.go.
 """
@@ -13,23 +13,23 @@ from typing import Final
 from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import Client
 
-#: A lease is shared by what is written within this part of its time, and at most so many seconds.
+#: Keys share a lease for this part of its time to live, and at most for so many seconds.
 _SHARED_PART: Final = 0.05
 _SHARED_SECONDS: Final = 60
-#: All keys of a lease end in one revision: so many at once are no burden.
+#: The maximum number of keys of a lease, which all expire in one revision.
 _KEYS: Final = 1000
 
 
 @dataclass(slots=True)
 class _Lease:
     id: int
-    #: Until then (monotonic seconds) it lasts long enough for a key that is written now.
+    #: Until when (monotonic seconds) the lease is long enough for new keys.
     until: float
     keys: int = 0
 
 
 class Leases:
-    """The newest lease of each time to live."""
+    """The newest lease for each time to live."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -37,9 +37,9 @@ class Leases:
         self._lock = asyncio.Lock()
 
     async def get(self, ttl: int) -> int:
-        """A lease that lasts at least `ttl` seconds and little longer; 0 for ever.
+        """A lease that lasts at least `ttl` seconds and not much longer; 0 for no expiry.
 
-        Raises UnavailableError, RpcError.
+        Raise UnavailableError, RpcError.
         """
         if not ttl:
             return 0

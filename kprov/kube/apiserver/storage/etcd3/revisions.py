@@ -1,4 +1,4 @@
-"""The newest revision for many who ask at once: one question answers all who asked before it was sent."""
+"""The newest revision for many concurrent callers: one request serves all that called before it was sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 
 class Revisions:
-    """`ask` asks the cluster once; at most one such question is under way."""
+    """`ask` sends one request to the cluster. At most one is pending."""
 
     def __init__(self, ask: Callable[[], Awaitable[int]]) -> None:
         self._ask = ask
@@ -15,7 +15,7 @@ class Revisions:
         self._asking: asyncio.Task[None] | None = None
 
     async def read_newest(self) -> int:
-        """A revision as new as every write that was answered before. Raises what `ask` does."""
+        """A revision that includes every write that was answered before. Raise as `ask`."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._asking is None:
@@ -28,7 +28,7 @@ class Revisions:
                 waiting, self._waiting = self._waiting, []
                 try:
                     revision = await self._ask()
-                except Exception as error:  # whoever waits decides
+                except Exception as error:  # passed to the callers
                     for future in waiting:
                         if not future.done():
                             future.set_exception(error)

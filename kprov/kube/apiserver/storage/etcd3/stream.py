@@ -1,4 +1,4 @@
-"""A stream of watches to a member."""
+"""A gRPC stream of watches to a member."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from kprov.kube.component_base.rpc import channel
 
 
 class Stream:
-    """`write`, iterate, `cancel`; all raise RpcError, CANCELLED once it is cancelled."""
+    """Write requests and iterate over responses. Both raise RpcError, CANCELLED after `cancel`."""
 
     def __init__(self, stream: channel.Stream) -> None:
         self._stream = stream
 
     async def write(self, request: pb.WatchRequest) -> None:
-        """Send what is to be watched."""
+        """Send a watch request."""
         await self._stream.write(request.SerializeToString())
 
     def cancel(self) -> None:
-        """End it at once."""
+        """End the stream immediately."""
         self._stream.cancel()
 
     def __aiter__(self) -> Stream:

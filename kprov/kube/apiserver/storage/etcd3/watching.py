@@ -1,4 +1,4 @@
-"""A watch that lasts: from member to member, each change once and in order."""
+"""A watch that survives the loss of members: it yields each change once and in order."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from kprov.kube.component_base.backoff import Backoff
 from kprov.kube.component_base.rpc.status import RpcError
 
 _DELETE: Final = pb.Event.DELETE
-#: A member that knows no leader ends the watch instead of being silent.
+#: Metadata that makes a member without a leader end the watch.
 _NEEDS_LEADER: Final = (("hasleader", "true"),)
-#: A watch that is silent for so long is compared with what the cluster says.
+#: After so many seconds without a response, the watch is compared with the cluster's revision.
 _QUIET_SECONDS: Final = 1.0
 
 
 def prefix_end(prefix: bytes) -> bytes:
-    """The first key after all that start with `prefix`, for range_end; a zero byte when there is none."""
+    """The range_end for a prefix: the first key after it; a zero byte if there is none."""
     stripped = prefix.rstrip(b"\xff")
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else b"\x00"
 
 
 class Watch:
-    """All changes under a prefix. `newest` gives the cluster's revision, by a member that answers."""
+    """All changes under a prefix. newest: returns the cluster's revision."""
 
     def __init__(self, client: Client, prefix: str, after: int, newest: Callable[[], Awaitable[int]]) -> None:
         self._client = client
         self._key = prefix.encode() or b"\x00"
         self._end = prefix_end(prefix.encode())
         self._newest = newest
-        #: Everything up to here has been given.
+        #: All changes up to this revision were yielded.
         self._position = after
         self._heard = time.monotonic()
 
     async def follow(self) -> AsyncIterator[ChangeBatch]:
-        """Without end. Raises CompactedError."""
-        # A cluster without a leader refuses watches at once.
+        """Yield batches without end. Raise CompactedError."""
+        # A cluster without a leader rejects watches immediately.
         pause = Backoff(initial=0.05, maximum=0.3, reset_after=3.0)
         while True:
             member, moved = self._client.member, self._client.moved
@@ -65,7 +65,7 @@ class Watch:
             await asyncio.sleep(pause.next())
 
     async def _read_call(self, call: Any) -> AsyncIterator[ChangeBatch]:
-        """What one call gives. A batch of several parts is one: only whole does it have a position."""
+        """Yield the batches of one call. Fragments of a batch are joined: only the whole has a revision."""
         create = pb.WatchCreateRequest(
             key=self._key,
             range_end=self._end,
@@ -86,14 +86,14 @@ class Watch:
             changes += [_build_change(event) for event in answer.events]
             if answer.fragment:
                 continue
-            # Of changes from the past, the header's revision is newer than what has been sent.
+            # For past changes, the header's revision is newer than the sent ones.
             revision = changes[-1].revision if changes else answer.header.revision
             self._position = max(self._position, revision)
             yield ChangeBatch(changes, revision)
             changes = []
 
     async def _check_progress(self, member: Member, moved: asyncio.Event) -> None:
-        """Leave a member whose watch does not give what has happened; one that is cut off says nothing."""
+        """Switch from a member whose watch misses changes: an isolated member is silent."""
         while not moved.is_set():
             await asyncio.sleep(_QUIET_SECONDS)
             if time.monotonic() - self._heard < _QUIET_SECONDS:

@@ -1,4 +1,4 @@
-"""What became of a write that was sent twice, the first time without an answer: the key's history knows."""
+"""Find the outcome of a write without a response that was sent again, in the history of its key."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _SECONDS: Final = 2.0
 
 
 class UnknownOutcomeError(Exception):
-    """The history did not tell."""
+    """The history does not show the outcome."""
 
 
 async def find_write_revision(
     client: Client, key: bytes, value: bytes | None, *, after: int, until: int
 ) -> int:
-    """The revision at which the write happened, 0 when it did not.
+    """The revision of the write, 0 if it did not happen. Raise UnknownOutcomeError.
 
-    value: None for a deletion. after: a revision that the database was at before the write was sent, and that
-    the write was conditional on; the key has changed since. until: 0, or, of a creation, the revision of the
-    key now: an object of that name may have come and gone meanwhile. Raises UnsettledError.
+    value: None for a deletion. after: a revision of the database before the write, at least the one that the
+    write expects; the key changed since. until: for a creation the present revision of the key (another
+    object of the name may have existed in between), else 0.
     """
     create = pb.WatchCreateRequest(key=key, start_revision=after + 1)
     call = client.member.watch()
@@ -37,7 +37,7 @@ async def find_write_revision(
                     gone = event.type == pb.Event.DELETE
                     if (gone and value is None) or (not gone and event.kv.value == value):
                         return int(event.kv.mod_revision)
-                    # A write that depends on an earlier state is the first change after it, or none.
+                    # A conditional write is the first change after the expected revision, or did not happen.
                     if event.kv.mod_revision >= until:
                         return 0
     except (TimeoutError, RpcError) as error:

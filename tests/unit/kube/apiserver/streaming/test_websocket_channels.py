@@ -110,9 +110,9 @@ async def url(machine: Kubelet) -> AsyncIterator[str]:
 
     async def handle(request: Request) -> BaseResponse:
         place = urlsplit(f"http://127.0.0.1:{port}{request.target}")
-        if port_forward_tunnel.wanted(request):
-            return await port_forward_tunnel.through(request, place, kubelet.build_unverified_context())
-        assert websocket_channels.wanted(request)
+        if port_forward_tunnel.is_requested(request):
+            return await port_forward_tunnel.forward(request, place, kubelet.build_unverified_context())
+        assert websocket_channels.is_requested(request)
         wanted = {name: name in request.query for name in ("stdin", "stdout", "stderr", "tty")}
         return await websocket_channels.translate(request, place, kubelet.build_unverified_context(), wanted)
 
