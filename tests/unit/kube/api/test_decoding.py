@@ -61,14 +61,14 @@ def test_null_elements_are_zero_values_as_go_reads_them() -> None:
     assert [container.env for container in pod.spec.containers] == [[], [EnvVar(name="A")]]
 
 
-def test_what_no_view_looks_into_keeps_its_nulls() -> None:
+def test_plain_dicts_in_views_keep_their_nulls() -> None:
     """A plain document (a volume, a template) is sent on: a null in it may have a meaning there."""
     pod = ViewDecoder(Pod).decode(b'{"spec": {"containers": null, "volumes": [{"emptyDir": null}]}}')
     assert pod.spec.volumes == [{"emptyDir": None}]
 
 
 @pytest.mark.parametrize("content", [b'{"spec": {"containers": 7}}', b'{"spec": {"containers": [}'])
-def test_a_wrong_type_is_still_refused(content: bytes) -> None:
+def test_wrong_type_is_refused(content: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         ViewDecoder(Pod).decode(content)
 

@@ -77,7 +77,7 @@ async def test_watch_events_change_the_copy(server: Any, informer: tuple[Informe
     assert store.by_index("node", "n1") == []
 
 
-async def test_a_watch_that_ended_goes_on_from_the_last_version(
+async def test_informer_resumes_an_ended_watch_at_the_last_version(
     server: Any, informer: tuple[Informer[Pod], Seen]
 ) -> None:
     _, seen = informer
@@ -103,7 +103,7 @@ def upstream_bookmark(version: str) -> dict[str, Any]:
     }
 
 
-async def test_a_bookmark_of_a_go_server_is_only_a_version(
+async def test_informer_takes_only_the_version_of_a_bookmark(
     server: Any, informer: tuple[Informer[Pod], Seen]
 ) -> None:
     store, seen = informer
@@ -145,7 +145,7 @@ async def test_null_lists_of_a_go_server_are_read_as_empty(
     assert [p.spec.tolerations for p in (await store.resource.list()).items or []] == [[], []]
 
 
-async def test_an_expired_version_means_a_new_list_and_missed_deletions_are_told(
+async def test_informer_lists_again_after_410_and_reports_missed_deletions(
     server: Any, informer: tuple[Informer[Pod], Seen]
 ) -> None:
     _, seen = informer
@@ -159,7 +159,7 @@ async def test_an_expired_version_means_a_new_list_and_missed_deletions_are_told
     assert server.list_versions == ["0", None]
 
 
-async def test_a_late_handler_gets_what_is_there(informer: tuple[Informer[Pod], Seen]) -> None:
+async def test_late_handler_gets_the_objects_in_the_store(informer: tuple[Informer[Pod], Seen]) -> None:
     store, _ = informer
     late = Seen()
     late.attach(store)

@@ -29,7 +29,9 @@ def elector(client: RestClient, work: Work, identity: str, **options: Any) -> Le
     return LeaderElector(client, lease="kcm", identity=identity, on_started=work, **times)
 
 
-async def test_the_first_one_leads_and_lets_go_at_the_end(server: Any, client: RestClient) -> None:
+async def test_first_candidate_leads_and_releases_the_lease_at_the_end(
+    server: Any, client: RestClient
+) -> None:
     work, stop = Work(), asyncio.Event()
     task = asyncio.create_task(elector(client, work, "one").run(stop))
     await asyncio.wait_for(work.started.wait(), 20)
@@ -40,7 +42,7 @@ async def test_the_first_one_leads_and_lets_go_at_the_end(server: Any, client: R
     assert server.objects[LEASE]["spec"]["holderIdentity"] == ""
 
 
-async def test_a_held_lease_is_left_alone(server: Any, client: RestClient) -> None:
+async def test_held_lease_is_not_acquired(server: Any, client: RestClient) -> None:
     spec = {"holderIdentity": "other", "leaseDurationSeconds": 15}
     server.put(LEASE, {"metadata": {"name": "kcm"}, "spec": spec})
     work, stop = Work(), asyncio.Event()
@@ -55,7 +57,7 @@ async def test_a_held_lease_is_left_alone(server: Any, client: RestClient) -> No
     assert {method for method, _, _ in server.requests} == {"GET"}
 
 
-async def test_an_abandoned_lease_is_taken_and_counted(server: Any, client: RestClient) -> None:
+async def test_expired_lease_is_acquired_and_counts_a_transition(server: Any, client: RestClient) -> None:
     spec = {"holderIdentity": "other", "leaseDurationSeconds": 0.01, "leaseTransitions": 4}
     server.put(LEASE, {"metadata": {"name": "kcm"}, "spec": spec})
     work, stop = Work(), asyncio.Event()
@@ -66,7 +68,7 @@ async def test_an_abandoned_lease_is_taken_and_counted(server: Any, client: Rest
     await task
 
 
-async def test_a_leader_that_cannot_renew_stops_working_and_says_so(
+async def test_leader_that_cannot_renew_stops_and_raises(
     server: Any, client: RestClient, refuse: Any
 ) -> None:
     work, stop = Work(), asyncio.Event()

@@ -20,23 +20,21 @@ async def test_a_created_view_carries_its_kind_and_comes_back_typed(server: Any,
     assert (await maps.get("m", namespace="ns")).metadata.resource_version == "10"
 
 
-async def test_a_refusal_tells_code_and_reason(client: RestClient) -> None:
+async def test_error_response_raises_with_code_and_reason(client: RestClient) -> None:
     with pytest.raises(ApiError) as caught:
         await client.resource("", "v1", "pods").get("missing", namespace="ns")
     assert caught.value.is_not_found
     assert caught.value.reason == "NotFound"
 
 
-async def test_a_busy_server_is_asked_again_when_it_says_when(
-    server: Any, client: RestClient, refuse: Any
-) -> None:
+async def test_request_is_retried_after_retry_after(server: Any, client: RestClient, refuse: Any) -> None:
     server.answers = [refuse(429, "TooManyRequests", {"Retry-After": "0"})]
     server.put("/api/v1/nodes/n", {"metadata": {"name": "n"}})
     node = await client.resource("", "v1", "nodes").get("n")
     assert node["metadata"]["name"] == "n"
 
 
-async def test_an_error_that_is_not_a_status_is_told_as_text(server: Any, client: RestClient) -> None:
+async def test_error_response_without_status_keeps_its_text(server: Any, client: RestClient) -> None:
     server.answers = [web.Response(status=502, text="bad gateway")]
     with pytest.raises(ApiError, match="bad gateway") as caught:
         await client.request("GET", "/readyz")
@@ -68,7 +66,7 @@ async def test_delete_sends_options(server: Any, client: RestClient) -> None:
     )
 
 
-async def test_a_list_is_iterable_and_knows_its_version(server: Any, client: RestClient) -> None:
+async def test_list_is_iterable_and_has_a_resource_version(server: Any, client: RestClient) -> None:
     server.put("/api/v1/namespaces/ns/configmaps/a", {"metadata": {"name": "a"}})
     answer = await client.resource("", "v1", "configmaps", ConfigMap).list("ns", label_selector="x=y")
     assert [item.metadata.name for item in answer] == ["a"]

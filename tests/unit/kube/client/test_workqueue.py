@@ -15,7 +15,7 @@ async def test_a_key_added_twice_is_got_once() -> None:
     assert len(queue) == 0
 
 
-async def test_a_key_added_while_worked_on_comes_again_when_done() -> None:
+async def test_key_added_while_processed_is_queued_again_when_done() -> None:
     queue = WorkQueue[str]()
     queue.add("a")
     key = await queue.get()
@@ -52,7 +52,7 @@ async def test_a_closed_queue_ends_its_workers() -> None:
         await getter
 
 
-async def test_a_failing_sync_is_tried_again() -> None:
+async def test_failed_sync_is_retried() -> None:
     queue = WorkQueue[str]("test", base_delay=0.001)
     calls = 0
 

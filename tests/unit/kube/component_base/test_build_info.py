@@ -48,7 +48,7 @@ def folder_of(root: Path) -> Path:
     return root / "kprov/kube/component_base"
 
 
-def test_a_checkout_is_the_commit_that_last_changed_the_components(checkout: Path) -> None:
+def test_build_info_of_a_checkout_is_the_last_commit_of_the_components(checkout: Path) -> None:
     first = git(checkout, "rev-parse", "HEAD")
     (checkout / "README").write_text("not of the components")
     git(checkout, "commit", "-q", "-a", "-m", "second", when="2026-02-02T12:00:00Z")
@@ -59,7 +59,7 @@ def test_a_checkout_is_the_commit_that_last_changed_the_components(checkout: Pat
 
 
 @pytest.mark.parametrize("name", ["a.py", "new.py"])
-def test_a_changed_checkout_says_so_and_is_of_the_time_of_the_change(checkout: Path, name: str) -> None:
+def test_build_info_of_a_changed_checkout_is_dirty_and_dated_by_the_change(checkout: Path, name: str) -> None:
     file = folder_of(checkout) / name
     file.write_text("changed")
     os.utime(file, (1_800_000_000, 1_800_000_000))
@@ -67,12 +67,12 @@ def test_a_changed_checkout_says_so_and_is_of_the_time_of_the_change(checkout: P
     assert found == BuildInfo(git(checkout, "rev-parse", "HEAD"), "dirty", "2027-01-15T08:00:00Z")
 
 
-def test_a_removed_file_is_a_change_too(checkout: Path) -> None:
+def test_removed_file_makes_build_info_dirty(checkout: Path) -> None:
     (folder_of(checkout) / "a.py").unlink()
     assert read_build_info(folder_of(checkout), NOT_ARCHIVED).tree_state == "dirty"
 
 
-def test_a_folder_that_no_repository_knows_is_of_an_unknown_commit(
+def test_build_info_outside_a_repository_is_unknown(
     checkout: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     alone = tmp_path_factory.mktemp("alone") / "kprov/kube/component_base"
@@ -84,13 +84,13 @@ def test_a_folder_that_no_repository_knows_is_of_an_unknown_commit(
         assert read_build_info(folder, NOT_ARCHIVED) == UNKNOWN
 
 
-def test_an_archive_has_its_commit_in_the_module(tmp_path: Path) -> None:
+def test_build_info_of_an_archive_comes_from_the_module(tmp_path: Path) -> None:
     assert read_build_info(tmp_path, "00ff 1767268800") == BuildInfo(
         "00ff", "archive", "2026-01-01T12:00:00Z"
     )
 
 
-def test_git_writes_it_there(tmp_path: Path) -> None:
+def test_git_archive_writes_the_commit_into_the_module(tmp_path: Path) -> None:
     root = sources.PACKAGE.parent
     module = Path(build_info.__file__).relative_to(root)
     folder = tmp_path / module.parent
@@ -108,7 +108,7 @@ def test_git_writes_it_there(tmp_path: Path) -> None:
     assert line == f'_ARCHIVED: Final = "{git(tmp_path, "rev-parse", "HEAD")} 1767268800"'
 
 
-def test_a_bundle_says_what_was_known_when_it_was_built(checkout: Path) -> None:
+def test_build_info_of_a_bundle_comes_from_its_file(checkout: Path) -> None:
     stamp = sources.BUILD_INFO
     assert stamp.name == build_info.FILE
     assert sources.PACKAGE / stamp.parent == Path(build_info.__file__).parent
@@ -118,7 +118,7 @@ def test_a_bundle_says_what_was_known_when_it_was_built(checkout: Path) -> None:
     assert read_build_info(folder_of(checkout), NOT_ARCHIVED) == BuildInfo("00ff", "clean", "d")
 
 
-def test_the_version_has_upstreams_fields() -> None:
+def test_version_has_upstreams_fields() -> None:
     found = build_version(BuildInfo("00ff", "clean", "2026-01-01T12:00:00Z"))
     assert list(found) == [
         "major", "minor", "emulationMajor", "emulationMinor", "minCompatibilityMajor", "minCompatibilityMinor",
@@ -128,7 +128,7 @@ def test_the_version_has_upstreams_fields() -> None:
     assert found["buildDate"] == "2026-01-01T12:00:00Z"
 
 
-def test_an_operator_without_the_components_libraries_can_ask() -> None:
+def test_build_info_needs_the_standard_library_only() -> None:
     # -S: none of what is installed, as where kprov is installed without its extra.
     root = Path(build_info.__file__).parents[3]
     command = [sys.executable, "-S", "-m", build_info.__name__]

@@ -22,13 +22,13 @@ def test_delays_double_up_to_the_maximum() -> None:
     assert delays == [1, 2, 4, 5]
 
 
-def test_keys_are_apart() -> None:
+def test_keys_have_separate_delays() -> None:
     backoff = KeyedBackoff(initial=1, maximum=5, clock=Clock())
     backoff.use("a")
     assert (backoff.remaining("a"), backoff.remaining("b")) == (1, 0)
 
 
-def test_an_unused_key_starts_again() -> None:
+def test_unused_key_starts_again_with_the_first_delay() -> None:
     clock = Clock()
     backoff = KeyedBackoff(initial=1, maximum=5, clock=clock)
     backoff.use("a")

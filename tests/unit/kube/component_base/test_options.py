@@ -17,12 +17,12 @@ def flags() -> FlagSet:
     return flags
 
 
-def test_defaults() -> None:
+def test_flags_have_defaults() -> None:
     options = flags().parse([])
     assert (options.v, options.leader_elect, options.controllers, options.node_labels) == (0, True, ["*"], {})
 
 
-def test_all_forms() -> None:
+def test_flags_accept_all_forms_of_go() -> None:
     argv = "-v=2 --kubeconfig /x --leader_elect=false --dry --node-monitor-period=1m30s --controllers=a,b"
     options = flags().parse([*argv.split(), "--controllers=-c", "--node-labels=a=b,c="])
     assert (options.v, options.kubeconfig, options.leader_elect, options.dry) == (2, "/x", False, True)
@@ -39,7 +39,7 @@ def test_all_forms() -> None:
         ("--leader-elect=perhaps", 'invalid boolean value "perhaps"'),
     ],
 )
-def test_a_wrong_flag_ends_with_1_and_one_line(
+def test_wrong_flag_prints_one_line_and_exits_with_1(
     argument: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -51,15 +51,15 @@ def test_a_wrong_flag_ends_with_1_and_one_line(
 @pytest.mark.parametrize(
     ("text", "seconds"), [("0", 0), ("150ms", 0.15), ("1m30s", 90), ("1h0m0.5s", 3600.5), ("-2s", -2)]
 )
-def test_durations(text: str, seconds: float) -> None:
+def test_go_durations_are_parsed(text: str, seconds: float) -> None:
     assert parse(text) == pytest.approx(seconds)
 
 
-def test_durations_are_written_as_go_does() -> None:
+def test_durations_are_rendered_as_in_go() -> None:
     assert [render(s) for s in (0, 0.15, 40, 90, 3600)] == ["0s", "150ms", "40s", "1m30s", "1h0m0s"]
 
 
-def test_flags_are_shown_as_go_shows_them() -> None:
+def test_flag_values_are_rendered_as_in_go() -> None:
     made = flags()
     argv = "--dry --node-monitor-period=90s --controllers=a,b --node-labels=c=d,a=b --kubeconfig=/x"
     assert made.render_values(made.parse(argv.split())) == {

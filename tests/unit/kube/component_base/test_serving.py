@@ -24,7 +24,7 @@ async def get(server: HealthServer, path: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def test_a_healthy_component_says_ok(server: HealthServer) -> None:
+async def test_healthy_component_answers_ok(server: HealthServer) -> None:
     assert await get(server, "/healthz") == (200, "ok")
     assert await get(server, "/livez/ping") == (200, "ok")
 
@@ -46,5 +46,5 @@ async def test_metrics_are_published(server: HealthServer) -> None:
     assert "process_resident_memory_bytes" in text
 
 
-async def test_unknown_paths_are_404(server: HealthServer) -> None:
+async def test_unknown_path_of_a_health_server_is_404(server: HealthServer) -> None:
     assert (await get(server, "/nothing"))[0] == 404

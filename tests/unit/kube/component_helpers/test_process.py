@@ -22,7 +22,7 @@ async def both() -> None:
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_a_program_s_output_or_its_words(loop: object) -> None:
+def test_process_returns_output_or_raises_with_error_output(loop: object) -> None:
     async def twice() -> None:
         await both()  # what the loop itself keeps open is there after this
         before = len(list(Path("/proc/self/fd").iterdir()))

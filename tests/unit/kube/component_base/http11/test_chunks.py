@@ -28,7 +28,7 @@ def read(data: bytes, size: int) -> tuple[bytes, bytes | None]:
         b"3;" + b"x" * 4092 + b"\r\nabc\r\n0\r\nA: " + b"b" * 4089 + b"\r\n\r\n",
     ],
 )  # fmt: skip
-def test_a_body(data: bytes, size: int) -> None:
+def test_chunked_body_is_decoded_in_any_pieces(data: bytes, size: int) -> None:
     assert read(data + b"GET", size) == (b"abc", b"GET")
     assert read(data[:-1], size) == (b"abc", None)
 
@@ -52,7 +52,7 @@ def test_a_body(data: bytes, size: int) -> None:
         (b"2\r\nab\n0\r\n", "malformed chunked encoding"),
     ],
 )  # fmt: skip
-def test_what_breaks_it(data: bytes, text: str, size: int) -> None:
+def test_malformed_chunked_body_is_refused_with_its_reason(data: bytes, text: str, size: int) -> None:
     with pytest.raises(BrokenBodyError) as caught:
         read(data, size)
     assert str(caught.value) == text

@@ -74,7 +74,7 @@ async def read(head: ResponseHead, connection: ClientConnection) -> bytes:
     return b"".join([piece async for piece in connection.iter_body(head)])
 
 
-async def test_the_request_has_target_host_and_headers(server: Server, answer: Answer) -> None:
+async def test_client_sends_target_host_and_headers(server: Server, answer: Answer) -> None:
     await answer(_OK + b"\r\n")
     assert server.head == (
         b"POST /exec?x=1 HTTP/1.1\r\nHost: a:1\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
@@ -82,7 +82,7 @@ async def test_the_request_has_target_host_and_headers(server: Server, answer: A
 
 
 @pytest.mark.parametrize("value", ["b\r\nC: d", "b\nC: d", "b\rC: d", "b\0"])
-async def test_a_header_with_a_line_break_is_not_sent(server: Server, value: str) -> None:
+async def test_client_sends_no_header_with_a_line_break(server: Server, value: str) -> None:
     connection = await ClientConnection.open(urlsplit(f"http://127.0.0.1:{server.port}"))
     with pytest.raises(ValueError, match="line break"):
         await connection.request("GET", "/", "a", [("A", value)])
@@ -91,7 +91,7 @@ async def test_a_header_with_a_line_break_is_not_sent(server: Server, value: str
 
 
 @pytest.mark.parametrize("piece", [1, 1 << 20])
-async def test_what_follows_101_is_the_other_protocol(answer: Answer, piece: int) -> None:
+async def test_client_keeps_the_bytes_behind_101(answer: Answer, piece: int) -> None:
     switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n\r\n\x80\x03"
     head, connection = await answer(switch, piece=piece)
     assert (head.status, head.headers["upgrade"]) == (101, "SPDY/3.1")
@@ -108,7 +108,9 @@ async def test_what_follows_101_is_the_other_protocol(answer: Answer, piece: int
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + _OK + b"Content-Length: 1\r\n\r\na", b"a"),
     ],
 )  # fmt: skip
-async def test_a_body_ends_as_its_head_says(answer: Answer, response: bytes, body: bytes, piece: int) -> None:
+async def test_client_reads_a_body_up_to_the_end_that_its_head_announces(
+    answer: Answer, response: bytes, body: bytes, piece: int
+) -> None:
     head, connection = await answer(response, piece=piece)
     async with asyncio.timeout(10):
         assert await read(head, connection) == body
@@ -118,7 +120,9 @@ async def test_a_body_ends_as_its_head_says(answer: Answer, response: bytes, bod
     ("line", "reason"),
     [(b"HTTP/1.1 299 Very odd", "Very odd"), (b"HTTP/1.1 200 ", ""), (b"HTTP/1.1 200", ""), (b"HTTP/1.7 200 \xc3\xbc", "\xfc")],
 )  # fmt: skip
-async def test_a_status_line_may_have_any_reason_or_none(answer: Answer, line: bytes, reason: str) -> None:
+async def test_client_accepts_a_status_line_with_any_reason_or_none(
+    answer: Answer, line: bytes, reason: str
+) -> None:
     head, _ = await answer(line + b"\r\n\r\n")
     assert head.reason == reason
 
@@ -141,7 +145,7 @@ async def test_a_status_line_may_have_any_reason_or_none(answer: Answer, line: b
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 6 + _OK + b"\r\n", "too many 1xx"),
     ],
 )  # fmt: skip
-async def test_what_is_not_a_response_is_an_error_and_closes(
+async def test_client_refuses_a_malformed_response_and_closes(
     server: Server, answer: Answer, response: bytes, text: str, piece: int
 ) -> None:
     with pytest.raises(ResponseError) as caught:
@@ -153,7 +157,7 @@ async def test_what_is_not_a_response_is_an_error_and_closes(
 @pytest.mark.parametrize(
     "response", [b"", b"HTTP/1.1 200", _OK, _OK + b"A: b", b"HTTP/1.1 100 Continue\r\n\r\n"]
 )
-async def test_a_server_that_hangs_up_within_the_head(
+async def test_client_reports_a_server_that_closes_within_the_head(
     server: Server, answer: Answer, response: bytes
 ) -> None:
     with pytest.raises(EOFError):
@@ -164,7 +168,7 @@ async def test_a_server_that_hangs_up_within_the_head(
 @pytest.mark.parametrize(
     "rest", [_OK + b"Content-Length: 4\r\n\r\nabc", _CHUNKED + b"4\r\nabc", _CHUNKED + b"3\r\nabc\r\n"]
 )
-async def test_a_server_that_hangs_up_within_the_body(answer: Answer, rest: bytes) -> None:
+async def test_client_reports_a_server_that_closes_within_the_body(answer: Answer, rest: bytes) -> None:
     head, connection = await answer(rest)
     with pytest.raises(EOFError):
         await read(head, connection)
@@ -174,7 +178,7 @@ async def test_a_server_that_hangs_up_within_the_body(answer: Answer, rest: byte
 @pytest.mark.parametrize(
     "chunks", [b"1\na\n", b"1 \r\na\r\n", b"1\r\nab\r\n", b"-1\r\n", b"0x1\r\na\r\n", b"0\r\n a: b\r\n\r\n"]
 )
-async def test_broken_chunks_are_an_error(answer: Answer, chunks: bytes) -> None:
+async def test_client_refuses_malformed_chunks(answer: Answer, chunks: bytes) -> None:
     head, connection = await answer(_CHUNKED + chunks + b"0\r\n\r\n")
     with pytest.raises(BrokenBodyError):
         await read(head, connection)
@@ -188,9 +192,7 @@ async def test_broken_chunks_are_an_error(answer: Answer, chunks: bytes) -> None
         (b"Content-Length: 9\r\n\r\nnot", 3),
     ],
 )
-async def test_of_an_error_response_as_much_is_read_as_comes_up_to_a_limit(
-    answer: Answer, response: bytes, size: int
-) -> None:
+async def test_client_reads_an_error_body_up_to_a_limit(answer: Answer, response: bytes, size: int) -> None:
     head, connection = await answer(b"HTTP/1.1 403 Forbidden\r\n" + response)
     assert len(await connection.read_error_body(head)) == size
 
@@ -198,5 +200,5 @@ async def test_of_an_error_response_as_much_is_read_as_comes_up_to_a_limit(
 @pytest.mark.parametrize(
     ("url", "target"), [("http://a", "/"), ("http://a?b", "/?b"), ("http://a/b%20c?d=e", "/b%20c?d=e")]
 )
-def test_the_target_of_a_url(url: str, target: str) -> None:
+def test_target_of_a_url_is_its_path_and_query(url: str, target: str) -> None:
     assert target_of(urlsplit(url)) == target

@@ -27,7 +27,7 @@ async def silent(request: Request) -> BaseResponse:
     return Response(b"ok", status=403)
 
 
-async def test_requests_one_after_the_other(connect: Connect) -> None:
+async def test_connection_serves_requests_one_after_the_other(connect: Connect) -> None:
     client = await connect(echo)
     for _ in range(3):
         client.send(_GET)
@@ -37,7 +37,7 @@ async def test_requests_one_after_the_other(connect: Connect) -> None:
         assert "connection" not in headers
 
 
-async def test_requests_that_wait_for_no_answer_are_answered_in_their_order(connect: Connect) -> None:
+async def test_pipelined_requests_are_answered_in_order(connect: Connect) -> None:
     client = await connect(echo)
     count = 500
     client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(count)))
@@ -45,7 +45,7 @@ async def test_requests_that_wait_for_no_answer_are_answered_in_their_order(conn
         assert (await client.answer())[2] == b"GET /%d " % number
 
 
-async def test_a_head_in_pieces(connect: Connect) -> None:
+async def test_request_head_may_come_in_pieces(connect: Connect) -> None:
     client = await connect(echo)
     for place in range(len(_GET)):
         client.send(_GET[place : place + 1])
@@ -53,7 +53,7 @@ async def test_a_head_in_pieces(connect: Connect) -> None:
     assert (await client.answer())[2] == b"GET /a?b=1 "
 
 
-async def test_headers_that_come_twice_or_empty_or_are_no_utf_8(connect: Connect) -> None:
+async def test_headers_may_repeat_or_be_empty_or_not_be_utf_8(connect: Connect) -> None:
     async def show(request: Request) -> BaseResponse:
         values = request.headers.getall("A"), request.headers.get("B"), request.headers.get("C")
         return Response(repr(values).encode())
@@ -64,7 +64,7 @@ async def test_headers_that_come_twice_or_empty_or_are_no_utf_8(connect: Connect
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 6", "Transfer-Encoding: chunked"])
-async def test_a_body(connect: Connect, framing: str) -> None:
+async def test_request_body_with_length_or_chunks_is_read(connect: Connect, framing: str) -> None:
     client = await connect(echo)
     body = (
         b"abcdef" if framing.startswith("Content") else b"2\r\nab\r\n4;x=y\r\ncdef\r\n0\r\nTrailer: t\r\n\r\n"
@@ -76,7 +76,7 @@ async def test_a_body(connect: Connect, framing: str) -> None:
         assert (await client.answer())[2] == b"POST / abcdef"
 
 
-async def test_a_body_that_is_larger_than_what_lies_unread(connect: Connect) -> None:
+async def test_body_larger_than_the_buffer_is_read_with_back_pressure(connect: Connect) -> None:
     begin = asyncio.Event()
 
     async def late(request: Request) -> BaseResponse:
@@ -93,7 +93,7 @@ async def test_a_body_that_is_larger_than_what_lies_unread(connect: Connect) -> 
     assert (await client.answer())[2] == str(_LARGE).encode()
 
 
-async def test_leave_to_send_is_given_when_the_body_is_read(connect: Connect) -> None:
+async def test_100_continue_is_sent_when_the_body_is_read(connect: Connect) -> None:
     client = await connect(echo)
     client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     assert await client.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -101,14 +101,14 @@ async def test_leave_to_send_is_given_when_the_body_is_read(connect: Connect) ->
     assert (await client.answer())[2] == b"POST / ab"
 
 
-async def test_leave_to_send_is_given_where_the_body_is_there_already(connect: Connect) -> None:
+async def test_100_continue_is_sent_though_the_body_has_come(connect: Connect) -> None:
     client = await connect(echo)
     client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nab")
     assert await client.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert (await client.answer())[2] == b"POST / ab"
 
 
-async def test_who_was_not_given_leave_to_send_is_let_go_though_the_body_is_there(connect: Connect) -> None:
+async def test_connection_closes_without_100_continue_though_the_body_has_come(connect: Connect) -> None:
     client = await connect(silent)
     client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nab" + _GET)
     code, headers, _ = await client.answer()
@@ -116,7 +116,7 @@ async def test_who_was_not_given_leave_to_send_is_let_go_though_the_body_is_ther
     assert await client.rest() == b""
 
 
-async def test_what_cannot_be_read_of_a_query_is_passed_over(connect: Connect) -> None:
+async def test_malformed_query_parameters_are_ignored(connect: Connect) -> None:
     async def show(request: Request) -> BaseResponse:
         return Response(repr(list(request.query.items())).encode())
 
@@ -126,21 +126,21 @@ async def test_what_cannot_be_read_of_a_query_is_passed_over(connect: Connect) -
 
 
 @pytest.mark.parametrize(("size", "stays"), [(0, True), (4096, True), (4097, False)])
-async def test_options_of_the_server_as_a_whole(connect: Connect, size: int, stays: bool) -> None:
+async def test_options_of_the_whole_server_are_empty(connect: Connect, size: int, stays: bool) -> None:
     client = await connect(silent)
     client.send(f"OPTIONS * HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * size)
     code, headers, body = await client.answer()
     assert (code, body, "connection" not in headers) == (200, b"", stays)
 
 
-async def test_an_old_client_is_answered_in_its_version_and_knows_no_coding(connect: Connect) -> None:
+async def test_http_1_0_client_gets_its_version_and_its_coding_is_ignored(connect: Connect) -> None:
     client = await connect(echo)
     client.send(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n")
     assert (await client.until(b"\r\n")).startswith(b"HTTP/1.0 200 ")
     assert (await client.rest()).endswith(b"\r\n\r\nPOST / ")
 
 
-async def test_any_methods_in_one_piece(connect: Connect) -> None:
+async def test_any_method_is_served(connect: Connect) -> None:
     client = await connect(echo)
     chunks = b"FOO /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n"
     client.send(
@@ -150,7 +150,7 @@ async def test_any_methods_in_one_piece(connect: Connect) -> None:
         assert (await client.answer())[2] == said
 
 
-async def test_an_empty_line_is_only_tolerated_after_post(connect: Connect) -> None:
+async def test_empty_line_before_a_request_is_accepted_after_post_only(connect: Connect) -> None:
     client = await connect(echo)
     post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na\r\n"
     client.send(post + _GET + b"\r\n" + _GET)
@@ -158,7 +158,7 @@ async def test_an_empty_line_is_only_tolerated_after_post(connect: Connect) -> N
     assert await client.rest()
 
 
-async def test_a_client_that_is_refused_leave_to_send(connect: Connect) -> None:
+async def test_connection_closes_if_the_response_replaces_100_continue(connect: Connect) -> None:
     client = await connect(silent)
     client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     code, headers, _ = await client.answer()
@@ -166,7 +166,7 @@ async def test_a_client_that_is_refused_leave_to_send(connect: Connect) -> None:
     assert await client.rest() == b""
 
 
-async def test_a_small_body_that_nobody_reads_leaves_the_connection(connect: Connect) -> None:
+async def test_small_unread_body_keeps_the_connection_open(connect: Connect) -> None:
     client = await connect(silent)
     for _ in range(2):
         client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n")
@@ -174,7 +174,7 @@ async def test_a_small_body_that_nobody_reads_leaves_the_connection(connect: Con
         client.send(b"x" * 50_000)
 
 
-async def test_a_large_one_ends_it_and_the_answer_arrives(connect: Connect) -> None:
+async def test_large_unread_body_closes_the_connection_after_the_response(connect: Connect) -> None:
     client = await connect(silent)
     client.send(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {_LARGE}\r\n\r\n".encode())
     client.send(b"x" * (_LARGE // 2))
@@ -195,7 +195,9 @@ async def test_a_large_one_ends_it_and_the_answer_arrives(connect: Connect) -> N
         (b"GET / HTTP/1.1\r\nHost: a\r\nB: " + b"c" * 2_000_000, 431),
     ],
 )
-async def test_what_is_no_request_is_told_so(connect: Connect, request_line: bytes, code: int) -> None:
+async def test_malformed_request_gets_its_status_and_closes(
+    connect: Connect, request_line: bytes, code: int
+) -> None:
     client = await connect(echo)
     client.send(_GET + request_line)
     assert (await client.answer())[0] == 200
@@ -203,7 +205,7 @@ async def test_what_is_no_request_is_told_so(connect: Connect, request_line: byt
     assert await client.rest()
 
 
-async def test_a_body_that_breaks_is_told_to_who_reads_it(connect: Connect) -> None:
+async def test_malformed_body_raises_in_the_handler(connect: Connect) -> None:
     async def careful(request: Request) -> BaseResponse:
         try:
             return await echo(request)
@@ -217,14 +219,14 @@ async def test_a_body_that_breaks_is_told_to_who_reads_it(connect: Connect) -> N
     assert await client.rest() == b""
 
 
-async def test_head_has_the_length_and_no_body(connect: Connect) -> None:
+async def test_response_to_head_has_the_length_and_no_body(connect: Connect) -> None:
     client = await connect(echo)
     client.send(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + _GET)
     assert b"Content-Length: 7\r\n" in await client.until(b"\r\n\r\n")
     assert (await client.answer())[2] == b"GET /a?b=1 "
 
 
-async def test_an_old_client(connect: Connect) -> None:
+async def test_http_1_0_connection_stays_open_on_request_only(connect: Connect) -> None:
     client = await connect(echo)
     client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     assert (await client.answer())[1]["connection"] == "keep-alive"
@@ -233,7 +235,7 @@ async def test_an_old_client(connect: Connect) -> None:
     assert await client.rest() == b""
 
 
-async def test_a_stream(connect: Connect) -> None:
+async def test_stream_response_is_chunked_or_ends_with_the_connection(connect: Connect) -> None:
     async def stream(request: Request) -> BaseResponse:
         answer = StreamResponse(headers={"Content-Type": "text/plain"})
         answer.start(request)
@@ -249,7 +251,7 @@ async def test_a_stream(connect: Connect) -> None:
     assert (await client.rest()).endswith(b"\r\n\r\nonetwo")
 
 
-async def test_a_slow_reader_slows_its_stream(connect: Connect) -> None:
+async def test_slow_client_slows_its_stream_response(connect: Connect) -> None:
     written = 0
 
     async def stream(request: Request) -> BaseResponse:
@@ -271,7 +273,7 @@ async def test_a_slow_reader_slows_its_stream(connect: Connect) -> None:
     assert written == 1024
 
 
-async def test_a_client_that_goes_ends_its_handler(connect: Connect) -> None:
+async def test_handler_is_cancelled_when_its_client_disconnects(connect: Connect) -> None:
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def endless(request: Request) -> BaseResponse:
@@ -289,7 +291,7 @@ async def test_a_client_that_goes_ends_its_handler(connect: Connect) -> None:
     assert await asyncio.wait_for(ended, 5) == "cancelled"
 
 
-async def test_bytes_behind_a_request_for_another_protocol(connect: Connect) -> None:
+async def test_tunnel_gets_the_bytes_behind_an_upgrade_request(connect: Connect) -> None:
     async def switch(request: Request) -> BaseResponse:
         assert request.connection is not None
         tunnel = request.connection.tunnel()
@@ -311,7 +313,7 @@ async def test_bytes_behind_a_request_for_another_protocol(connect: Connect) -> 
     assert await client.rest() == b" AGAIN."
 
 
-async def test_another_protocol_that_is_not_spoken(connect: Connect) -> None:
+async def test_upgrade_beside_a_body_is_ignored(connect: Connect) -> None:
     async def unasked(request: Request) -> BaseResponse:
         assert request.upgrade == ""
         return await echo(request)
@@ -325,7 +327,7 @@ async def test_another_protocol_that_is_not_spoken(connect: Connect) -> None:
     assert "connection" not in headers
 
 
-async def test_a_header_of_two_lines_is_never_sent(
+async def test_response_header_with_a_line_break_is_not_sent(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def split(request: Request) -> BaseResponse:

@@ -12,7 +12,7 @@ def fields(*lines: str, proto: str = "HTTP/1.1", method: str = "GET") -> Request
     return head.parse_request_fields("\r\n".join(lines), method, proto)
 
 
-def test_names_are_the_same_in_any_case_and_values_have_no_space_around() -> None:
+def test_field_names_ignore_case_and_values_are_stripped() -> None:
     found = fields("host:x", "A:  b c\t", "a: \udcff")
     assert found.headers["HOST"] == "x"
     assert found.headers.getall("A") == ["b c", "\udcff"]
@@ -24,20 +24,20 @@ def test_names_are_the_same_in_any_case_and_values_have_no_space_around() -> Non
      "Content-Length: +1", "Content-Length: 1, 1", "Content-Length: 9223372036854775808", "Content-Length: 1\x0b",
      "Transfer-Encoding: \x0bchunked", "Transfer-Encoding: chunked\x00"],
 )  # fmt: skip
-def test_what_is_no_header(line: str) -> None:
+def test_malformed_field_line_is_refused(line: str) -> None:
     with pytest.raises(HeadError) as caught:
         fields("Host: x", line)
     assert (caught.value.code, caught.value.text) == (400, "")
 
 
-def test_lines_have_a_limit() -> None:
+def test_field_lines_have_a_limit() -> None:
     assert len(fields("Host: x", *["A: b"] * 499).headers) == 500
     with pytest.raises(HeadError) as caught:
         fields("Host: x", *["A: b"] * 500)
     assert caught.value.code == 431
 
 
-def test_a_first_line_goes_on_from_none() -> None:
+def test_first_field_line_cannot_be_folded() -> None:
     with pytest.raises(HeadError) as caught:
         fields(" Host: x")
     assert caught.value.text == ""
@@ -50,7 +50,7 @@ def test_a_first_line_goes_on_from_none() -> None:
         (["Host: x/y"], "malformed Host header"), (["Host: x y"], "malformed Host header"), (["Host: ü"], "malformed Host header"),
     ],
 )  # fmt: skip
-def test_what_is_told_of_a_head(lines: list[str], text: str) -> None:
+def test_refused_head_has_a_reason(lines: list[str], text: str) -> None:
     with pytest.raises(HeadError) as caught:
         fields(*lines)
     assert (caught.value.code, caught.value.text) == (400, text)
@@ -59,7 +59,7 @@ def test_what_is_told_of_a_head(lines: list[str], text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "version", "code"), [("HTTP/1.0", "1.0", 0), ("HTTP/1.7", "1.1", 0), ("HTTP/2.0", "", 505), ("HTTP/0.9", "", 505)]
 )  # fmt: skip
-def test_versions(line: str, version: str, code: int) -> None:
+def test_http_version_is_1_0_or_1_1_or_refused(line: str, version: str, code: int) -> None:
     if not code:
         assert fields("Host: x", proto=line).version == version
         return
@@ -76,7 +76,7 @@ def test_versions(line: str, version: str, code: int) -> None:
         (["Connection: a, Close"], "HTTP/1.1", 0, False), (["Connection: Keep-Alive"], "HTTP/1.0", 0, True), ([], "HTTP/1.0", 0, False),
     ],
 )  # fmt: skip
-def test_the_body_and_whether_the_connection_stays(
+def test_head_tells_body_length_and_persistence(
     lines: list[str], proto: str, length: int | None, stays: bool
 ) -> None:
     found = fields("Host: x", *lines, proto=proto)
@@ -91,7 +91,7 @@ def test_the_body_and_whether_the_connection_stays(
         (["Content-Length: 1", "Transfer-Encoding: chunked"], 400), (["Transfer-Encoding: chunked", "Trailer: a, content-length"], 400),
     ],
 )  # fmt: skip
-def test_bodies_of_no_clear_length(lines: list[str], code: int) -> None:
+def test_head_with_ambiguous_body_length_is_refused(lines: list[str], code: int) -> None:
     with pytest.raises(HeadError) as caught:
         fields("Host: x", *lines)
     assert caught.value.code == code
@@ -100,7 +100,7 @@ def test_bodies_of_no_clear_length(lines: list[str], code: int) -> None:
 @pytest.mark.parametrize(
     "line", ["GET  / HTTP/1.1", "GET /  HTTP/1.1", "GET /", "GET /a b HTTP/1.1", "G(T / HTTP/1.1", "GET / http/1.1", "GET / HTTP/1.10", "GET\t/ HTTP/1.1", ""]
 )  # fmt: skip
-def test_what_is_no_request_line(line: str) -> None:
+def test_malformed_request_line_is_refused(line: str) -> None:
     with pytest.raises(HeadError):
         head.parse_request_line(line)
 
@@ -115,7 +115,9 @@ def test_what_is_no_request_line(line: str) -> None:
         ("GET", "/a\x7f", None), ("GET", "http://x:y/", None), ("GET", "http://[::1/", None), ("GET", "", None),
     ],
 )  # fmt: skip
-def test_targets(method: str, text: str, found: tuple[str, str, str] | None) -> None:
+def test_request_target_is_parsed_or_refused(
+    method: str, text: str, found: tuple[str, str, str] | None
+) -> None:
     if found is not None:
         assert target.parse_target(text, method) == found
         return

@@ -23,7 +23,7 @@ async def fine(request: Request) -> BaseResponse:
 @pytest.mark.parametrize(
     ("said", "seconds"), [(b"", (0.1, 60.0)), (b"GET / HT", (0.1, 60.0)), (_GET, (60.0, 0.1))]
 )
-async def test_who_says_nothing_or_not_all_is_let_go(
+async def test_listener_closes_idle_and_slow_connections(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, said: bytes, seconds: tuple[float, float]
 ) -> None:
     monkeypatch.setattr(listeners, "_SWEEP_SECONDS", 0.05)
@@ -32,7 +32,7 @@ async def test_who_says_nothing_or_not_all_is_let_go(
     assert (await client.rest()).endswith(b"fine" if said == _GET else b"")
 
 
-async def test_the_end_lets_answers_out_and_idle_clients_go() -> None:
+async def test_stopping_listener_finishes_responses_and_closes_idle_connections() -> None:
     asked, leave = asyncio.Event(), asyncio.Event()
 
     async def slow(request: Request) -> BaseResponse:
@@ -60,7 +60,7 @@ async def test_the_end_lets_answers_out_and_idle_clients_go() -> None:
     await listener.close()
 
 
-async def test_the_end_of_all_cancels_what_runs() -> None:
+async def test_closing_listener_cancels_handlers() -> None:
     asked = asyncio.Event()
 
     async def endless(request: Request) -> BaseResponse:

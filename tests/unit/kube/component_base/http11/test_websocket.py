@@ -28,7 +28,7 @@ async def talk(request: Request) -> BaseResponse:
     return socket.stream
 
 
-async def test_texts_pings_and_the_clients_end() -> None:
+async def test_websocket_exchanges_messages_and_answers_pings_and_close() -> None:
     listener = Listener(talk)
     await listener.start("127.0.0.1", 0)
     async with (
@@ -45,7 +45,7 @@ async def test_texts_pings_and_the_clients_end() -> None:
     await listener.close()
 
 
-async def test_the_servers_end() -> None:
+async def test_websocket_close_waits_for_the_client() -> None:
     async def short(request: Request) -> BaseResponse:
         socket = WebSocket.accept(request)
         await socket.send_text("bye")
@@ -64,7 +64,7 @@ async def test_the_servers_end() -> None:
 
 
 @pytest.mark.parametrize("missing", ["Sec-WebSocket-Key: a", "Sec-WebSocket-Version: 13"])
-async def test_a_handshake_that_is_none(connect: Connect, missing: str) -> None:
+async def test_malformed_websocket_handshake_is_refused(connect: Connect, missing: str) -> None:
     client = await connect(talk)
     lines = [
         "Host: x",
@@ -78,7 +78,7 @@ async def test_a_handshake_that_is_none(connect: Connect, missing: str) -> None:
     assert (await client.answer())[0] == 400
 
 
-async def test_frames_that_are_none_end_it(connect: Connect) -> None:
+async def test_malformed_websocket_frames_close_the_connection(connect: Connect) -> None:
     client = await connect(talk)
     client.send(
         b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

@@ -86,7 +86,7 @@ async def test_many_calls_go_over_one_connection() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_379, 16_380, 65_530, 65_531, 3_000_000])
-async def test_messages_of_every_size(size: int) -> None:
+async def test_messages_of_every_size_arrive(size: int) -> None:
     async with served() as (_, channel):
         once = channel.encode_method("/test.Echo/Once")
         message = bytes(index % 251 for index in range(size))
@@ -100,7 +100,7 @@ async def test_large_messages_at_once_share_the_window() -> None:
         assert await asyncio.gather(*(channel.call_unary(once, one, timeout=30) for one in sent)) == sent
 
 
-async def test_what_the_server_refuses_is_an_error_with_its_words() -> None:
+async def test_error_status_raises_with_its_code_and_details() -> None:
     async with served() as (_, channel):
         with pytest.raises(RpcError) as caught:
             await channel.call_unary(channel.encode_method("/test.Echo/Once"), b"refuse", timeout=10)
@@ -113,7 +113,7 @@ async def test_what_the_server_refuses_is_an_error_with_its_words() -> None:
         assert caught.value.code is Code.UNIMPLEMENTED
 
 
-async def test_a_call_ends_at_its_deadline_and_the_server_hears_of_it() -> None:
+async def test_call_ends_at_its_deadline_and_resets_its_stream() -> None:
     async with served() as (server, channel):
         once = channel.encode_method("/test.Echo/Once")
         with pytest.raises(RpcError) as caught:
@@ -123,7 +123,7 @@ async def test_a_call_ends_at_its_deadline_and_the_server_hears_of_it() -> None:
         assert await channel.call_unary(once, b"next", timeout=10) == b"next"
 
 
-async def test_a_call_that_is_cancelled_is_given_up_by_the_server() -> None:
+async def test_cancelled_call_is_cancelled_on_the_server() -> None:
     async with served() as (server, channel):
         call = asyncio.create_task(
             channel.call_unary(channel.encode_method("/test.Echo/Once"), b"wait", timeout=60)
@@ -135,7 +135,7 @@ async def test_a_call_that_is_cancelled_is_given_up_by_the_server() -> None:
         await asyncio.wait_for(server.given_up.wait(), 10)
 
 
-async def test_nobody_listens_and_then_somebody_does() -> None:
+async def test_channel_connects_once_the_server_listens() -> None:
     server = Server()
     await server.start()
     channel = Channel("127.0.0.1", server.port, None)
@@ -153,7 +153,7 @@ async def test_nobody_listens_and_then_somebody_does() -> None:
     await again.server.stop(None)
 
 
-async def test_calls_under_way_are_unavailable_when_the_server_goes() -> None:
+async def test_lost_connection_fails_its_calls_with_unavailable() -> None:
     async with served() as (server, channel):
         call = asyncio.create_task(
             channel.call_unary(channel.encode_method("/test.Echo/Once"), b"wait", timeout=60)
@@ -165,7 +165,7 @@ async def test_calls_under_way_are_unavailable_when_the_server_goes() -> None:
         assert caught.value.code in (Code.UNAVAILABLE, Code.CANCELLED)
 
 
-async def test_when_a_connections_numbers_are_used_up_there_is_another(
+async def test_channel_opens_another_connection_after_the_last_stream_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[connections.Connection] = []
@@ -183,7 +183,7 @@ async def test_when_a_connections_numbers_are_used_up_there_is_another(
         assert made[0].closed.done()
 
 
-async def test_a_stream_gives_messages_as_they_come() -> None:
+async def test_stream_yields_messages_as_they_arrive() -> None:
     async with served() as (_, channel):
         stream = channel.open_stream(channel.encode_method("/test.Echo/Both"))
         await stream.write(b"x" * 70_000)
@@ -195,7 +195,7 @@ async def test_a_stream_gives_messages_as_they_come() -> None:
         assert [message async for message in got] == []
 
 
-async def test_a_stream_that_the_server_ends_with_an_error() -> None:
+async def test_stream_raises_the_error_that_ends_it() -> None:
     async with served() as (_, channel):
         stream = channel.open_stream(channel.encode_method("/test.Echo/Both"))
         await stream.write(b"refuse")
@@ -203,7 +203,7 @@ async def test_a_stream_that_the_server_ends_with_an_error() -> None:
             await anext(aiter(stream))
 
 
-async def test_a_stream_is_cancelled_at_any_time() -> None:
+async def test_stream_can_be_cancelled_at_any_time() -> None:
     async with served() as (_, channel):
         stream = channel.open_stream(channel.encode_method("/test.Echo/Both"))
         await stream.write(b"x")
@@ -216,7 +216,7 @@ async def test_a_stream_is_cancelled_at_any_time() -> None:
             await stream.write(b"y")
 
 
-async def test_a_stream_is_cancelled_before_its_connection_stands() -> None:
+async def test_stream_can_be_cancelled_while_it_connects() -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -243,14 +243,14 @@ async def test_a_stream_is_cancelled_before_its_connection_stands() -> None:
     await server.wait_closed()
 
 
-async def test_a_closed_channel_takes_no_calls() -> None:
+async def test_closed_channel_refuses_calls() -> None:
     async with served() as (_, channel):
         await channel.close()
         with pytest.raises(RpcError, match="closed"):
             await channel.call_unary(channel.encode_method("/test.Echo/Once"), b"x", timeout=1)
 
 
-def test_on_the_loop_that_components_have() -> None:
+def test_channel_works_on_uvloop() -> None:
     async def calls() -> None:
         async with served() as (_, channel):
             once = channel.encode_method("/test.Echo/Once")

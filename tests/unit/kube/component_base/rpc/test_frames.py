@@ -61,7 +61,7 @@ async def once(channel: Channel) -> bytes:
     return await channel.call_unary(channel.encode_method("/a/b"), b"hello", timeout=5)
 
 
-async def test_padding_priority_continuation_and_single_bytes() -> None:
+async def test_frames_may_have_padding_priority_continuation_and_any_pieces() -> None:
     encoder = Encoder()
 
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
@@ -87,7 +87,7 @@ async def test_padding_priority_continuation_and_single_bytes() -> None:
             assert await once(channel) == b"hi"
 
 
-async def test_an_answer_without_a_status() -> None:
+async def test_response_without_grpc_status_maps_the_http_status() -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
         flags = frames.END_HEADERS | frames.END_STREAM
         writer.write(encode_frame(frames.HEADERS, flags, stream, Encoder().encode([(":status", "503")])))
@@ -101,7 +101,7 @@ async def test_an_answer_without_a_status() -> None:
 @pytest.mark.parametrize(
     ("code", "meant"), [(7, Code.UNAVAILABLE), (8, Code.CANCELLED), (2, Code.INTERNAL), (1000, Code.INTERNAL)]
 )
-async def test_a_stream_that_is_reset(code: int, meant: Code) -> None:
+async def test_reset_stream_maps_the_http_2_error_code(code: int, meant: Code) -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
         writer.write(frames.encode_rst_stream(stream, code))
 
@@ -111,7 +111,7 @@ async def test_a_stream_that_is_reset(code: int, meant: Code) -> None:
         assert caught.value.code is meant
 
 
-async def test_a_server_that_goes_away_finishes_what_it_has_begun() -> None:
+async def test_goaway_fails_only_calls_that_the_server_has_not_processed() -> None:
     begun = asyncio.Event()
 
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
@@ -145,7 +145,7 @@ async def test_a_server_that_goes_away_finishes_what_it_has_begun() -> None:
         frames.encode_header(1 << 20, frames.DATA, 0, 1),
     ],
 )
-async def test_nonsense_ends_the_connection(sent: bytes) -> None:
+async def test_malformed_frames_close_the_connection(sent: bytes) -> None:
     async def answer(_: int, writer: asyncio.StreamWriter) -> None:
         writer.write(sent)
 
@@ -156,7 +156,7 @@ async def test_nonsense_ends_the_connection(sent: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00\x00\x00\x00\x05hi", b"\x01\x00\x00\x00\x02hi", MESSAGE * 2])
-async def test_an_answer_that_is_not_one_message(data: bytes) -> None:
+async def test_unary_response_has_to_be_one_message(data: bytes) -> None:
     async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
         out = encode_frame(frames.HEADERS, frames.END_HEADERS, stream, Encoder().encode(HEAD))
         out += encode_frame(frames.DATA, 0, stream, data)
@@ -169,7 +169,7 @@ async def test_an_answer_that_is_not_one_message(data: bytes) -> None:
         assert caught.value.code is Code.INTERNAL
 
 
-async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connection_closes_if_pings_are_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kprov.kube.component_base.rpc.connection._KEEPALIVE_SECONDS", 0.05)
     monkeypatch.setattr("kprov.kube.component_base.rpc.connection._KEEPALIVE_TIMEOUT_SECONDS", 0.05)
 
@@ -182,7 +182,7 @@ async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         assert caught.value.code is Code.UNAVAILABLE
 
 
-async def test_a_ping_is_answered_but_not_with_the_next_call() -> None:
+async def test_ping_ack_is_delayed() -> None:
     """Else a server that measures the way would ask with every call."""
     pongs: asyncio.Queue[bytes] = asyncio.Queue()
     pinged = 0

@@ -48,7 +48,7 @@ def test_kinds_are_counted_by_group_and_by_their_old_names() -> None:
     assert used("", "configmaps", {}) == {"count/configmaps": "1", "configmaps": "1"}
 
 
-def test_an_ended_pod_is_only_an_object() -> None:
+def test_ended_pod_counts_as_an_object_only() -> None:
     spec = {"containers": [{"name": "c", "resources": {"limits": {"memory": "1Gi"}}}]}
     assert used("", "pods", {"spec": spec}) == {"count/pods": "1", "pods": "1", "limits.memory": "1Gi"}
     assert used("", "pods", {"spec": spec, "status": {"phase": "Failed"}}) == {"count/pods": "1"}
@@ -70,7 +70,7 @@ def test_services_by_type(spec: JsonObject, ports: str, balancers: str) -> None:
     assert (found["services.nodeports"], found["services.loadbalancers"]) == (ports, balancers)
 
 
-def test_a_claim_counts_what_it_was_given_when_that_is_more() -> None:
+def test_claim_counts_its_allocated_size_if_larger() -> None:
     claim = {
         "spec": {"resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "gold"},
         "status": {"allocatedResources": {"storage": "2Gi"}},

@@ -68,7 +68,9 @@ async def kubelet(runtime: Runtime, handle: Handle) -> AsyncIterator[str]:
 
 @both
 @pytest.mark.parametrize("subprotocol", [*SUBPROTOCOLS, None])
-async def test_an_older_subprotocol_is_the_runtimes(handle: Handle, subprotocol: str | None) -> None:
+async def test_older_subprotocols_pass_through_to_the_runtime(
+    handle: Handle, subprotocol: str | None
+) -> None:
     runtime = Runtime()
     async with (
         kubelet(runtime, handle) as url,
@@ -86,7 +88,7 @@ async def test_an_older_subprotocol_is_the_runtimes(handle: Handle, subprotocol:
 
 
 @both
-async def test_what_the_runtime_refuses_is_refused_in_its_words(handle: Handle) -> None:
+async def test_refusal_of_the_runtime_passes_through(handle: Handle) -> None:
     async with kubelet(Runtime(), handle) as url, aiohttp.ClientSession() as session:
         asks = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
         asks |= {
@@ -100,7 +102,7 @@ async def test_what_the_runtime_refuses_is_refused_in_its_words(handle: Handle) 
 
 
 @both
-async def test_a_refusal_in_chunks_is_passed_on_without_them(handle: Handle) -> None:
+async def test_chunked_refusal_of_the_runtime_is_decoded(handle: Handle) -> None:
     async def runtime(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -123,7 +125,7 @@ async def test_a_refusal_in_chunks_is_passed_on_without_them(handle: Handle) -> 
 
 
 @both
-async def test_credentials_stay_with_the_kubelet(handle: Handle) -> None:
+async def test_credentials_do_not_reach_the_runtime(handle: Handle) -> None:
     runtime = Runtime()
     async with (
         kubelet(runtime, handle) as url,
@@ -137,7 +139,7 @@ async def test_credentials_stay_with_the_kubelet(handle: Handle) -> None:
 
 @pytest.mark.parametrize("versions", [[], ["v4.channel.k8s.io", "v3.channel.k8s.io", "channel.k8s.io"]])
 @both
-async def test_spdy_clients_choose_their_protocols_themselves(handle: Handle, versions: list[str]) -> None:
+async def test_spdy_protocol_versions_pass_through(handle: Handle, versions: list[str]) -> None:
     heads: list[bytes] = []
 
     async def runtime(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,7 +11,7 @@ from kprov.kube.component_base.spdy_dictionary import DICTIONARY
 from kprov.kube.kubelet.server import spdy
 
 
-def test_the_dictionary_is_the_drafts() -> None:
+def test_spdy_dictionary_is_that_of_the_draft() -> None:
     assert (len(DICTIONARY), zlib.adler32(DICTIONARY)) == (1423, 0xE3C6A7C2)
 
 
@@ -44,7 +44,7 @@ async def url() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/exec/token?x=1"
 
 
-async def test_streams_carry_headers_data_and_half_close(url: str) -> None:
+async def test_spdy_streams_carry_headers_data_and_half_close(url: str) -> None:
     connection = await spdy.connect(url, "v4.channel.k8s.io")
     assert connection.protocol == "v4.channel.k8s.io"
     one = await connection.open_stream({"streamType": "stdin"})
@@ -58,7 +58,7 @@ async def test_streams_carry_headers_data_and_half_close(url: str) -> None:
     assert await two.read_all() == b""
 
 
-async def test_a_refusal_is_told() -> None:
+async def test_spdy_refusal_raises_with_status_and_body() -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 404 Not Found\r\n\r\nno such thing")
