@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 async def run(options: Namespace, stop: asyncio.Event) -> int:
     """Serve health, stand by for the lease, work while holding it. Raises LeadershipLost when it is lost."""
-    if wrong := registry.unknown(options.controllers):
+    if wrong := registry.find_unknown(options.controllers):
         log.error("--controllers: %s: no such controller", ", ".join(wrong))
         return 1
     client = RestClient.from_kubeconfig(
@@ -26,20 +26,20 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
         qps=options.kube_api_qps,
         burst=options.kube_api_burst,
     )
-    server = _server(options, client)
+    server = _make_server(options, client)
     async with client:
         if server is not None:
             await server.start()
         try:
             if not options.leader_elect:
                 sd_notify.notify("READY=1")
-                await run_until(stop, lead(client, options, stop))
+                await run_until(stop, run_controllers(client, options, stop))
                 return 0
             elector = LeaderElector(
                 client,
                 lease=options.leader_elect_resource_name,
                 namespace=options.leader_elect_resource_namespace,
-                on_started=lambda: lead(client, options, stop),
+                on_started=lambda: run_controllers(client, options, stop),
                 lease_duration=options.leader_elect_lease_duration,
                 renew_deadline=options.leader_elect_renew_deadline,
                 retry_period=options.leader_elect_retry_period,
@@ -55,10 +55,12 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
     return 0
 
 
-async def lead(client: RestClient, options: Namespace, stop: asyncio.Event) -> None:
+async def run_controllers(client: RestClient, options: Namespace, stop: asyncio.Event) -> None:
     """Run the chosen controllers until cancelled."""
     context = Context(client, InformerFactory(client), options)
-    controllers = [_made(name, context) for name in registry.CONTROLLERS if _chosen(name, options)]
+    controllers = [
+        _make_controller(name, context) for name in registry.CONTROLLERS if _is_selected(name, options)
+    ]
     async with asyncio.TaskGroup() as group:
         group.create_task(context.informers.run(stop))
         log.info("waiting for caches to sync")
@@ -68,22 +70,22 @@ async def lead(client: RestClient, options: Namespace, stop: asyncio.Event) -> N
             group.create_task(controller.run(), name=controller.name)
 
 
-def _made(name: str, context: Context) -> Controller:
-    controller: Controller = registry.load(name)(context)
+def _make_controller(name: str, context: Context) -> Controller:
+    controller: Controller = registry.load_controller(name)(context)
     return controller
 
 
-def _chosen(name: str, options: Namespace) -> bool:
-    if not registry.enabled(name, options.controllers):
+def _is_selected(name: str, options: Namespace) -> bool:
+    if not registry.is_enabled(name, options.controllers):
         log.info("controller %s is turned off", name)
         return False
-    if not registry.possible(name, options):
+    if not registry.has_required_options(name, options):
         log.info("controller %s lacks its options, not started", name)
         return False
     return True
 
 
-def _server(options: Namespace, client: RestClient) -> HealthServer | None:
+def _make_server(options: Namespace, client: RestClient) -> HealthServer | None:
     if options.secure_port == 0:
         return None
     return HealthServer(

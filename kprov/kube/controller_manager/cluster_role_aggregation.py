@@ -2,7 +2,7 @@
 
 from kprov.kube.api.rbac import ClusterRole, PolicyRule
 from kprov.kube.controller_manager.framework.controller import Context, Controller
-from kprov.kube.controller_manager.framework.controller_ref_manager import selector_of
+from kprov.kube.controller_manager.framework.controller_ref_manager import parse_selector
 
 _GROUP = "rbac.authorization.k8s.io"
 
@@ -16,14 +16,16 @@ class ClusterRoleAggregation(Controller):
         super().__init__(context)
         self._roles = context.informers.informer(_GROUP, "v1", "clusterroles", ClusterRole)
         self._roles.add_handler(
-            on_add=self._changed, on_update=lambda _, new: self._changed(new), on_delete=self._changed
+            on_add=self._handle_change,
+            on_update=lambda _, new: self._handle_change(new),
+            on_delete=self._handle_change,
         )
 
     async def sync(self, key: str) -> None:
         role = self._roles.get("", key)
         if role is None or role.aggregation_rule is None:
             return
-        rules = aggregate(role, self._roles.list())
+        rules = aggregate_rules(role, self._roles.list())
         if rules == (role.rules or []):
             return
         import msgspec
@@ -34,18 +36,18 @@ class ClusterRoleAggregation(Controller):
         }
         await self._roles.resource.patch(key, body)
 
-    def _changed(self, _: ClusterRole) -> None:
+    def _handle_change(self, _: ClusterRole) -> None:
         for role in self._roles.list():
             if role.aggregation_rule is not None:
                 self.enqueue(role)
 
 
-def aggregate(role: ClusterRole, roles: list[ClusterRole]) -> list[PolicyRule]:
+def aggregate_rules(role: ClusterRole, roles: list[ClusterRole]) -> list[PolicyRule]:
     """The rules of all roles that one of the selectors matches, by name, each rule once."""
     if role.aggregation_rule is None:
         return list(role.rules or [])
     rules: list[PolicyRule] = []
-    for selector in map(selector_of, role.aggregation_rule.cluster_role_selectors):
+    for selector in map(parse_selector, role.aggregation_rule.cluster_role_selectors):
         for other in sorted(roles, key=lambda each: each.metadata.name):
             if other.metadata.name != role.metadata.name and selector.matches(other.metadata.labels):
                 rules += [rule for rule in other.rules or [] if rule not in rules]

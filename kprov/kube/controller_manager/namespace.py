@@ -52,26 +52,28 @@ class NamespaceController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._namespaces = context.informers.informer("", "v1", "namespaces", Namespace)
-        self._namespaces.add_handler(on_add=self._added, on_update=self._updated, on_delete=self._deleted)
+        self._namespaces.add_handler(
+            on_add=self._handle_add, on_update=self._handle_update, on_delete=self._handle_delete
+        )
         self.queue = WorkQueue(self.name, base_delay=_FIRST_WAIT_SECONDS, max_delay=_LONGEST_RETRY_SECONDS)
         # Rounds that left something, by the UID of the namespace. The queue's own count is not for them: to
         # wait for others is no failure.
         self._rounds: dict[str, int] = {}
-        self._resources: list[ApiResource] = []
+        self._list_resources: list[ApiResource] = []
         self._failed: list[str] = []
         self._discovered = 0.0
 
-    def _added(self, namespace: Namespace) -> None:
+    def _handle_add(self, namespace: Namespace) -> None:
         if namespace.metadata.deletion_timestamp:
             # Creations under way get a moment to land (namespaceDeletionGracePeriod is 5 s upstream).
             self.queue.add_after(namespace.metadata.name, _GRACE_SECONDS)
 
-    def _updated(self, old: Namespace, new: Namespace) -> None:
+    def _handle_update(self, old: Namespace, new: Namespace) -> None:
         """Conditions, which each round writes, are no reason for another round."""
-        if _deletion_part(old) != _deletion_part(new):
-            self._added(new)
+        if _get_deletion_fields(old) != _get_deletion_fields(new):
+            self._handle_add(new)
 
-    def _deleted(self, namespace: Namespace) -> None:
+    def _handle_delete(self, namespace: Namespace) -> None:
         self._rounds.pop(namespace.metadata.uid, None)
 
     async def sync(self, key: str) -> None:
@@ -86,7 +88,7 @@ class NamespaceController(Controller):
             raise
         if namespace.metadata.uid != cached.metadata.uid or FINALIZER not in namespace.spec.finalizers:
             return
-        resources = await self._deletable()
+        resources = await self._list_deletable()
         left = await self._delete_content(namespace.metadata.name, resources)
         await self._report(namespace, left)
         if left.errors or self._failed:
@@ -103,15 +105,15 @@ class NamespaceController(Controller):
         self._rounds[namespace.metadata.uid] = rounds + 1
         return float(min(_FIRST_WAIT_SECONDS * 2 ** min(rounds, 10), longest))
 
-    async def _deletable(self) -> list[ApiResource]:
-        if time.monotonic() - self._discovered > _DISCOVERY_SECONDS or not self._resources:
+    async def _list_deletable(self) -> list[ApiResource]:
+        if time.monotonic() - self._discovered > _DISCOVERY_SECONDS or not self._list_resources:
             found = await discover(self.client)
-            self._resources = [
+            self._list_resources = [
                 each for each in found.resources if each.namespaced and {"list", "delete"} <= each.verbs
             ]
             self._failed = list(found.failed)
             self._discovered = time.monotonic()
-        return self._resources
+        return self._list_resources
 
     async def _delete_content(self, namespace: str, resources: Sequence[ApiResource]) -> _Leftover:
         left = _Leftover()
@@ -163,7 +165,7 @@ class NamespaceController(Controller):
                     left.estimate = max(left.estimate, item.metadata.deletion_grace_period_seconds or 0)
 
     async def _report(self, namespace: Namespace, left: _Leftover) -> None:
-        conditions = _conditions(namespace, left, self._failed, timestamps.now())
+        conditions = _make_conditions(namespace, left, self._failed, timestamps.now())
         if conditions == [msgspec.to_builtins(entry) for entry in namespace.status.conditions]:
             return
         try:
@@ -186,7 +188,7 @@ class NamespaceController(Controller):
                 raise
 
 
-def _deletion_part(namespace: Namespace) -> object:
+def _get_deletion_fields(namespace: Namespace) -> object:
     """What a round depends on."""
     meta = namespace.metadata
     return meta.uid, meta.deletion_timestamp, namespace.spec.finalizers
@@ -202,7 +204,7 @@ async def _delete(objects: Any, item: PartialObjectMetadata) -> None:
             raise
 
 
-def _conditions(
+def _make_conditions(
     namespace: Namespace, left: _Leftover, failed: Sequence[str], now: str
 ) -> list[dict[str, Any]]:
     """The five conditions kubectl describes a stuck namespace with."""

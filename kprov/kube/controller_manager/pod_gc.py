@@ -8,7 +8,7 @@ from kprov.kube.api.core import Node, Pod
 from kprov.kube.client import ApiError
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.framework.controller import Context, Controller, periodically
+from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.node import health
 from kprov.kube.machinery import timestamps
 
@@ -32,16 +32,16 @@ class PodGarbageCollector(Controller):
         )
 
     async def run(self) -> None:
-        await periodically(PERIOD_SECONDS, self.collect, self.name)
+        await run_periodically(PERIOD_SECONDS, self.collect, self.name)
 
     async def collect(self) -> None:
         pods = self._pods.list()
-        for pod in beyond_threshold(pods, self.context.options.terminated_pod_gc_threshold):
+        for pod in list_beyond_threshold(pods, self.context.options.terminated_pod_gc_threshold):
             await self._delete(pod, "")
         for pod in pods:
             if pod.metadata.deletion_timestamp and not pod.spec.node_name:
                 await self._delete(pod, "")
-            elif pod.metadata.deletion_timestamp and self._out_of_service(pod):
+            elif pod.metadata.deletion_timestamp and self._collect_out_of_service(pod):
                 await self._delete(pod, "PodGC: node is out of service")
         await self._collect_orphans()
 
@@ -64,9 +64,9 @@ class PodGarbageCollector(Controller):
             raise
         return False
 
-    def _out_of_service(self, pod: Pod) -> bool:
+    def _collect_out_of_service(self, pod: Pod) -> bool:
         node = self._nodes.get("", pod.spec.node_name)
-        if node is None or health.ready_status(node) == "True":
+        if node is None or health.get_ready_status(node) == "True":
             return False
         return any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints)
 
@@ -75,7 +75,7 @@ class PodGarbageCollector(Controller):
         meta = pod.metadata
         try:
             if not pod_conditions.is_terminal(pod):
-                await self._fail(pod, reason)
+                await self._fail_pod(pod, reason)
             await self._pods.resource.delete(
                 meta.name, namespace=meta.namespace, grace_period_seconds=0, preconditions_uid=meta.uid
             )
@@ -83,7 +83,7 @@ class PodGarbageCollector(Controller):
             if not (error.is_not_found or error.is_conflict):
                 raise
 
-    async def _fail(self, pod: Pod, reason: str) -> None:
+    async def _fail_pod(self, pod: Pod, reason: str) -> None:
         status: dict[str, object] = {"phase": "Failed"}
         if reason:
             status["conditions"] = [
@@ -104,7 +104,7 @@ class PodGarbageCollector(Controller):
         )
 
 
-def beyond_threshold(pods: Sequence[Pod], threshold: int) -> list[Pod]:
+def list_beyond_threshold(pods: Sequence[Pod], threshold: int) -> list[Pod]:
     """The oldest of the ended pods that are more than the threshold; 0 keeps all."""
     if threshold <= 0:
         return []

@@ -56,7 +56,7 @@ ALIASES: Final[dict[str, str]] = {
 _PACKAGE: Final = "kprov.kube.controller_manager"
 
 
-def enabled(name: str, selection: Sequence[str]) -> bool:
+def is_enabled(name: str, selection: Sequence[str]) -> bool:
     """Whether --controllers wants the one of that name: the last word about it counts, else '*'."""
     names = {name, *(alias for alias, full in ALIASES.items() if full == name)}
     for entry in selection:
@@ -67,19 +67,19 @@ def enabled(name: str, selection: Sequence[str]) -> bool:
     return "*" in selection
 
 
-def unknown(selection: Sequence[str]) -> list[str]:
+def find_unknown(selection: Sequence[str]) -> list[str]:
     """Names that no controller has."""
     known = {"*", *CONTROLLERS, *ALIASES}
     return [entry for entry in selection if entry.removeprefix("-") not in known]
 
 
-def load(name: str) -> Any:
+def load_controller(name: str) -> Any:
     """The class of a controller."""
     module, _, attribute = CONTROLLERS[name].partition(":")
     return getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
 
 
-def possible(name: str, options: Namespace) -> bool:
+def has_required_options(name: str, options: Namespace) -> bool:
     """Whether the options have what the controller needs; upstream starts without those that lack it."""
     match name:
         case "node-ipam-controller":

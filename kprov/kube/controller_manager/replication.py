@@ -11,7 +11,7 @@ from kprov.kube.api.apps import ReplicaSet, ReplicaSetSpec
 from kprov.kube.api.meta import LabelSelector
 from kprov.kube.client import Informer
 from kprov.kube.controller_manager.framework.controller import Context
-from kprov.kube.controller_manager.framework.controller_ref_manager import owner_or_orphan_index
+from kprov.kube.controller_manager.framework.controller_ref_manager import index_by_owner
 from kprov.kube.controller_manager.replicaset.controller import ReplicaSetController
 
 
@@ -48,5 +48,5 @@ class ReplicationControllerController(ReplicaSetController):
             "v1",
             "replicationcontrollers",
             ReplicationController,
-            indexers={"owner": owner_or_orphan_index},
+            indexers={"owner": index_by_owner},
         )

@@ -40,12 +40,12 @@ class ServiceCidrController(Controller):
         self._cidrs = context.informers.informer(GROUP, "v1", "servicecidrs")
         self._addresses = context.informers.informer(GROUP, "v1", "ipaddresses")
         self._cidrs.add_handler(
-            on_add=self._cidr_changed,
-            on_update=lambda _, new: self._cidr_changed(new),
-            on_delete=self._cidr_changed,
+            on_add=self._handle_cidr_change,
+            on_update=lambda _, new: self._handle_cidr_change(new),
+            on_delete=self._handle_cidr_change,
         )
         # Whether an address is in the way of a deletion changes only when it goes.
-        self._addresses.add_handler(on_add=self._address_changed, on_delete=self._address_changed)
+        self._addresses.add_handler(on_add=self._handle_address_change, on_delete=self._handle_address_change)
 
     async def sync(self, key: str) -> None:
         obj = self._cidrs.get("", key)
@@ -57,12 +57,12 @@ class ServiceCidrController(Controller):
             if FINALIZER not in finalizers:
                 await self._set_finalizers(obj, [*finalizers, FINALIZER])
                 return
-            await self._tell(obj, _READY)
+            await self._send_event(obj, _READY)
             return
         if FINALIZER not in finalizers:
             return
         if not self._is_free(obj):
-            await self._tell(obj, _BLOCKED)
+            await self._send_event(obj, _BLOCKED)
             return
         waited = time.time() - timestamps.parse(metadata["deletionTimestamp"]).timestamp()
         if waited < GRACE_SECONDS:
@@ -77,9 +77,9 @@ class ServiceCidrController(Controller):
             network
             for other in self._cidrs.list()
             if other["metadata"]["name"] != name
-            for network in networks(other)
+            for network in parse_networks(other)
         ]
-        own = networks(obj)
+        own = parse_networks(obj)
         if all(any(_contains(other, network) for other in others) for network in own):
             return True
         for each in self._addresses.list():
@@ -99,7 +99,7 @@ class ServiceCidrController(Controller):
             if not error.is_not_found:
                 raise
 
-    async def _tell(self, obj: Document, wanted: dict[str, str]) -> None:
+    async def _send_event(self, obj: Document, wanted: dict[str, str]) -> None:
         conditions = list((obj.get("status") or {}).get("conditions") or ())
         current: Document = next((each for each in conditions if each["type"] == "Ready"), {})
         if all(current.get(name, "") == value for name, value in wanted.items()):
@@ -117,24 +117,26 @@ class ServiceCidrController(Controller):
             metadata["name"], change, subresource="status", patch_type=MERGE_PATCH
         )
 
-    def _cidr_changed(self, obj: Document) -> None:
+    def _handle_cidr_change(self, obj: Document) -> None:
         """A range that comes or goes can free those that it overlaps."""
         self.queue.add(obj["metadata"]["name"])
-        own = networks(obj)
+        own = parse_networks(obj)
         for other in self._cidrs.list():
             if any(
-                one.version == two.version and one.overlaps(two) for one in own for two in networks(other)
+                one.version == two.version and one.overlaps(two)
+                for one in own
+                for two in parse_networks(other)
             ):
                 self.queue.add(other["metadata"]["name"])
 
-    def _address_changed(self, obj: Document) -> None:
+    def _handle_address_change(self, obj: Document) -> None:
         address = ipaddress.ip_address(obj["metadata"]["name"])
         for each in self._cidrs.list():
-            if any(address in network for network in networks(each)):
+            if any(address in network for network in parse_networks(each)):
                 self.queue.add(each["metadata"]["name"])
 
 
-def networks(obj: Document) -> list[Network]:
+def parse_networks(obj: Document) -> list[Network]:
     """Spec.cidrs of a ServiceCIDR."""
     return [ipaddress.ip_network(cidr) for cidr in (obj.get("spec") or {}).get("cidrs") or ()]
 

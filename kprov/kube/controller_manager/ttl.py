@@ -16,7 +16,7 @@ BOUNDARIES: Final = (
 )
 
 
-def next_step(step: int, nodes: int) -> int:
+def get_next_step(step: int, nodes: int) -> int:
     """The row of BOUNDARIES for that many nodes, coming from row ``step``."""
     while nodes > BOUNDARIES[step][1]:
         step += 1
@@ -35,7 +35,7 @@ class TtlController(Controller):
         self._step = 0
         self._nodes = context.informers.informer("", "v1", "nodes", Node)
         self._nodes.add_handler(
-            on_add=self._counted, on_update=lambda _, new: self.enqueue(new), on_delete=self._counted
+            on_add=self._count_node, on_update=lambda _, new: self.enqueue(new), on_delete=self._count_node
         )
 
     async def sync(self, key: str) -> None:
@@ -44,8 +44,8 @@ class TtlController(Controller):
         if node is not None and node.metadata.annotations.get(ANNOTATION) != seconds:
             await self._nodes.resource.patch(key, {"metadata": {"annotations": {ANNOTATION: seconds}}})
 
-    def _counted(self, node: Node) -> None:
-        step = next_step(self._step, len(self._nodes.store))
+    def _count_node(self, node: Node) -> None:
+        step = get_next_step(self._step, len(self._nodes.store))
         if step != self._step:
             self._step = step
             for each in self._nodes.list():

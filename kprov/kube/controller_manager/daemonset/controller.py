@@ -19,12 +19,12 @@ from kprov.kube.controller_manager.daemonset.history import API_VERSION, KIND, R
 from kprov.kube.controller_manager.daemonset.placement import Placement
 from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL
 from kprov.kube.controller_manager.daemonset.steps import State, Step
-from kprov.kube.controller_manager.framework.controller import Context, Controller, periodically
+from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
-    Claims,
-    controller_reference,
-    owner_or_orphan_index,
-    selector_of,
+    ControllerRefManager,
+    index_by_owner,
+    make_controller_reference,
+    parse_selector,
 )
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.framework.pod_control import PodControl
@@ -48,37 +48,37 @@ class DaemonSetController(Controller):
         self.failed_pods = KeyedBackoff(
             initial=_FAILED_POD_DELAY_SECONDS, maximum=_FAILED_POD_MAX_DELAY_SECONDS
         )
-        self._recorder = context.recorder("daemonset-controller")
+        self._recorder = context.make_recorder("daemonset-controller")
         self._pod_control = PodControl(context.client, self._recorder)
         self._sets = context.informers.informer("apps", "v1", "daemonsets", DaemonSet)
         self._revisions = context.informers.informer(
-            "apps", "v1", "controllerrevisions", ControllerRevision, indexers={"owner": owner_or_orphan_index}
+            "apps", "v1", "controllerrevisions", ControllerRevision, indexers={"owner": index_by_owner}
         )
         self._nodes = context.informers.informer("", "v1", "nodes", Node)
-        self._pods = context.informers.informer(
-            "", "v1", "pods", Pod, indexers={"owner": owner_or_orphan_index}
-        )
+        self._pods = context.informers.informer("", "v1", "pods", Pod, indexers={"owner": index_by_owner})
         self._history = RevisionHistory(self._sets.resource, self._revisions.resource, self._pods.resource)
         self._sets.add_handler(
-            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._deleted
+            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._handle_delete
         )
         self._revisions.add_handler(
-            on_add=self._child_changed,
-            on_update=lambda _, new: self._child_changed(new),
-            on_delete=self._child_changed,
+            on_add=self._handle_child_change,
+            on_update=lambda _, new: self._handle_child_change(new),
+            on_delete=self._handle_child_change,
         )
         self._nodes.add_handler(
-            on_add=lambda _: self._all(), on_update=self._node_updated, on_delete=lambda _: self._all()
+            on_add=lambda _: self._enqueue_all(),
+            on_update=self._handle_node_update,
+            on_delete=lambda _: self._enqueue_all(),
         )
         self._pods.add_handler(
-            on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted
+            on_add=self._handle_pod_add, on_update=self._handle_pod_update, on_delete=self._handle_pod_delete
         )
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(super().run())
             group.create_task(
-                periodically(_BACKOFF_CLEANUP_SECONDS, self._drop_expired_backoff, "failed daemon pods")
+                run_periodically(_BACKOFF_CLEANUP_SECONDS, self._drop_expired_backoff, "failed daemon pods")
             )
 
     async def sync(self, key: str) -> None:
@@ -91,20 +91,20 @@ class DaemonSetController(Controller):
         claimed = await self._claim_pods(ds)
         known = await self._claim_revisions(ds)
         digest, history, claimed = await self._history.ensure_current(ds, known, claimed)
-        state = self._state(ds, claimed, digest)
-        if not self.expectations.satisfied(key):
+        state = self._read_state(ds, claimed, digest)
+        if not self.expectations.are_satisfied(key):
             # The copy is behind: what it shows is reported, and nothing is concluded from it.
             await self._update_status(key, state, processed=False)
             return
         try:
-            await self._write(key, state, steps.place_pods(state, self._may_delete_ended(ds)))
-            if self.expectations.satisfied(key) and ds.spec.update_strategy.type == steps.ROLLING_UPDATE:
+            await self._write(key, state, steps.place_pods(state, self._make_backoff_check(ds)))
+            if self.expectations.are_satisfied(key) and ds.spec.update_strategy.type == steps.ROLLING_UPDATE:
                 await self._write(key, state, steps.roll_out(state))
             await self._history.trim(ds, history, claimed)
         finally:
             await self._update_status(key, state, processed=True)
 
-    def _state(self, ds: DaemonSet, pods: Sequence[Pod], digest: str) -> State:
+    def _read_state(self, ds: DaemonSet, pods: Sequence[Pod], digest: str) -> State:
         return State(
             daemon_set=ds,
             placement=Placement(ds.spec.template),
@@ -125,15 +125,19 @@ class DaemonSetController(Controller):
 
     async def _create(self, key: str, state: State, nodes: Sequence[str]) -> list[BaseException]:
         ds = state.daemon_set
-        owner, mark = reference(ds, API_VERSION, KIND), controller_reference(ds, API_VERSION, KIND)
-        template = _labelled(ds, state.hash)
+        owner, mark = reference(ds, API_VERSION, KIND), make_controller_reference(ds, API_VERSION, KIND)
+        template = _make_template(ds, state.hash)
         done, batch = 0, _SLOW_START_INITIAL
         while done < len(nodes):
             names = nodes[done : done + batch]
             results = await asyncio.gather(
                 *(
                     self._pod_control.create(
-                        ds.metadata.namespace, template, owner, mark, changes=state.placement.pinned_to(name)
+                        ds.metadata.namespace,
+                        template,
+                        owner,
+                        mark,
+                        changes=state.placement.pin_to_node(name),
                     )
                     for name in names
                 ),
@@ -143,7 +147,7 @@ class DaemonSetController(Controller):
             errors = [each for each in results if isinstance(each, BaseException)]
             if errors:
                 # What failed or was not tried will never be observed.
-                self.expectations.creation_observed(key, len(errors) + len(nodes) - done)
+                self.expectations.observe_creation(key, len(errors) + len(nodes) - done)
                 return [error for error in errors if not _is_namespace_terminating(error)]
         return []
 
@@ -155,12 +159,12 @@ class DaemonSetController(Controller):
         errors: list[BaseException] = []
         for pod, result in zip(pods, results, strict=True):
             if isinstance(result, BaseException):
-                self.expectations.deletion_observed(key, pod.metadata.uid)
+                self.expectations.observe_deletion(key, pod.metadata.uid)
                 if not (isinstance(result, ApiError) and result.is_not_found):
                     errors.append(result)
         return errors
 
-    def _may_delete_ended(self, ds: DaemonSet) -> Callable[[Pod, str], bool]:
+    def _make_backoff_check(self, ds: DaemonSet) -> Callable[[Pod, str], bool]:
         """The back-off of failed pods: a kubelet that refuses the pod is not to be asked in a hot loop."""
         about = reference(ds, API_VERSION, KIND)
 
@@ -187,7 +191,7 @@ class DaemonSetController(Controller):
     async def _update_status(self, key: str, state: State, *, processed: bool) -> None:
         """``processed``: the sync was a whole one, so that the generation is observed."""
         ds = state.daemon_set
-        counts = _counts(state)
+        counts = _count_pods(state)
         if processed:
             counts["observedGeneration"] = ds.metadata.generation
         known = msgspec.to_builtins(ds.status)
@@ -201,24 +205,24 @@ class DaemonSetController(Controller):
     async def _claim_pods(self, ds: DaemonSet) -> list[Pod]:
         orphans = self._pods.by_index("owner", f"orphan/{ds.metadata.namespace}")
         candidates = self._pods.by_index("owner", ds.metadata.uid) + orphans
-        return await self._claims(ds, self._pods.resource).claim(candidates)
+        return await self._make_ref_manager(ds, self._pods.resource).claim(candidates)
 
     async def _claim_revisions(self, ds: DaemonSet) -> list[ControllerRevision]:
         orphans = self._revisions.by_index("owner", f"orphan/{ds.metadata.namespace}")
         candidates = self._revisions.by_index("owner", ds.metadata.uid) + orphans
-        return await self._claims(ds, self._revisions.resource).claim(candidates)
+        return await self._make_ref_manager(ds, self._revisions.resource).claim(candidates)
 
-    def _claims(self, ds: DaemonSet, children: ResourceClient[Any]) -> Claims:
-        return Claims(
+    def _make_ref_manager(self, ds: DaemonSet, children: ResourceClient[Any]) -> ControllerRefManager:
+        return ControllerRefManager(
             ds,
             api_version=API_VERSION,
             kind=KIND,
-            selector=selector_of(ds.spec.selector),
+            selector=parse_selector(ds.spec.selector),
             children=children,
-            still_there=lambda: self._still_there(ds),
+            still_there=lambda: self._get_live_owner(ds),
         )
 
-    async def _still_there(self, ds: DaemonSet) -> bool:
+    async def _get_live_owner(self, ds: DaemonSet) -> bool:
         try:
             fresh = await self._sets.resource.get(ds.metadata.name, namespace=ds.metadata.namespace)
         except ApiError as error:
@@ -227,17 +231,17 @@ class DaemonSetController(Controller):
             raise
         return fresh.metadata.uid == ds.metadata.uid and not fresh.metadata.deletion_timestamp
 
-    def _deleted(self, ds: DaemonSet) -> None:
+    def _handle_delete(self, ds: DaemonSet) -> None:
         self.expectations.forget(ds.key)
         self.enqueue(ds)
 
-    def _all(self) -> None:
+    def _enqueue_all(self) -> None:
         for ds in self._sets.list():
             self.enqueue(ds)
 
-    def _node_updated(self, old: Node, new: Node) -> None:
+    def _handle_node_update(self, old: Node, new: Node) -> None:
         if old.metadata.labels != new.metadata.labels or old.spec.taints != new.spec.taints:
-            self._all()
+            self._enqueue_all()
 
     def _resolve(self, namespace: str, owner: OwnerReference | None) -> DaemonSet | None:
         if owner is None or owner.kind != KIND:
@@ -245,7 +249,7 @@ class DaemonSetController(Controller):
         ds = self._sets.get(namespace, owner.name)
         return ds if ds is not None and ds.metadata.uid == owner.uid else None
 
-    def _child_changed(self, child: Object) -> None:
+    def _handle_child_change(self, child: Object) -> None:
         """A pod or revision changed: its owner is synced, or every set that may adopt it."""
         owner, namespace = child.metadata.controller(), child.metadata.namespace
         if owner is not None:
@@ -253,34 +257,34 @@ class DaemonSetController(Controller):
                 self.enqueue(ds)
             return
         for ds in self._sets.list(namespace):
-            if selector_of(ds.spec.selector).matches(child.metadata.labels):
+            if parse_selector(ds.spec.selector).matches(child.metadata.labels):
                 self.enqueue(ds)
 
-    def _pod_added(self, pod: Pod) -> None:
+    def _handle_pod_add(self, pod: Pod) -> None:
         if pod.metadata.deletion_timestamp:
-            self._pod_deleted(pod)
+            self._handle_pod_delete(pod)
             return
         if (ds := self._resolve(pod.metadata.namespace, pod.metadata.controller())) is not None:
-            self.expectations.creation_observed(ds.key)
-        self._child_changed(pod)
+            self.expectations.observe_creation(ds.key)
+        self._handle_child_change(pod)
 
-    def _pod_updated(self, old: Pod, new: Pod) -> None:
+    def _handle_pod_update(self, old: Pod, new: Pod) -> None:
         if new.metadata.deletion_timestamp:
             # Its end counts from here on: the kubelet may take long to finish it.
-            self._pod_deleted(new)
+            self._handle_pod_delete(new)
         was, now = old.metadata.controller(), new.metadata.controller()
         if was != now and (ds := self._resolve(old.metadata.namespace, was)) is not None:
             self.enqueue(ds)
         if now is not None or was is not None or old.metadata.labels != new.metadata.labels:
-            self._child_changed(new)
+            self._handle_child_change(new)
 
-    def _pod_deleted(self, pod: Pod) -> None:
+    def _handle_pod_delete(self, pod: Pod) -> None:
         if (ds := self._resolve(pod.metadata.namespace, pod.metadata.controller())) is not None:
-            self.expectations.deletion_observed(ds.key, pod.metadata.uid)
+            self.expectations.observe_deletion(ds.key, pod.metadata.uid)
             self.enqueue(ds)
 
 
-def _labelled(ds: DaemonSet, digest: str) -> dict[str, Any]:
+def _make_template(ds: DaemonSet, digest: str) -> dict[str, Any]:
     """The template with the labels that say which template a pod was made from."""
     metadata = ds.spec.template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), HASH_LABEL: digest}
@@ -290,7 +294,7 @@ def _labelled(ds: DaemonSet, digest: str) -> dict[str, Any]:
     return {**ds.spec.template, "metadata": {**metadata, "labels": labels}}
 
 
-def _counts(state: State) -> dict[str, int]:
+def _count_pods(state: State) -> dict[str, int]:
     """The counters of the status."""
     counts = dict.fromkeys(_COUNTS, 0)
     for node in state.nodes:

@@ -11,7 +11,7 @@ from kprov.kube.client import ApiError, ResourceClient
 from kprov.kube.controller_manager.daemonset import revisions
 from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, History
 from kprov.kube.controller_manager.deployment import template
-from kprov.kube.controller_manager.framework.controller_ref_manager import controller_reference
+from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
 
 API_VERSION: Final = "apps/v1"
 KIND: Final = "DaemonSet"
@@ -42,7 +42,7 @@ class RevisionHistory:
         if not history.current:
             current = await self._create(ds, history.next_revision)
         else:
-            current = revisions.newest(history.current)
+            current = revisions.get_newest(history.current)
             if current.revision < history.next_revision:
                 await self._patch(current, {"revision": history.next_revision})
         digest = current.metadata.labels[HASH_LABEL]
@@ -56,21 +56,21 @@ class RevisionHistory:
         if ds.spec.revision_history_limit is None:
             return
         used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods}
-        for each in revisions.surplus(history, ds.spec.revision_history_limit, used):
+        for each in revisions.list_surplus(history, ds.spec.revision_history_limit, used):
             await self._delete(each)
 
     async def _create(self, ds: DaemonSet, number: int) -> ControllerRevision:
         digest = template.compute_hash(ds.spec.template, ds.status.collision_count)
         name, namespace = f"{ds.metadata.name}-{digest}", ds.metadata.namespace
-        data = revisions.revision_data(ds.spec.template)
+        data = revisions.make_revision_data(ds.spec.template)
         body: dict[str, Any] = {
             "apiVersion": API_VERSION,
             "kind": "ControllerRevision",
             "metadata": {
                 "name": name,
-                "labels": {**_labels(ds.spec.template), HASH_LABEL: digest},
+                "labels": {**_make_labels(ds.spec.template), HASH_LABEL: digest},
                 "annotations": ds.metadata.annotations,
-                "ownerReferences": [controller_reference(ds, API_VERSION, KIND)],
+                "ownerReferences": [make_controller_reference(ds, API_VERSION, KIND)],
             },
             # A fragment is sent byte for byte.
             "data": orjson.Fragment(data),
@@ -144,5 +144,5 @@ class RevisionHistory:
                 raise
 
 
-def _labels(pod_template: dict[str, Any]) -> dict[str, str]:
+def _make_labels(pod_template: dict[str, Any]) -> dict[str, str]:
     return (pod_template.get("metadata") or {}).get("labels") or {}

@@ -43,13 +43,13 @@ class Placement:
 
     def should_run(self, node: Node) -> tuple[bool, bool]:
         """(a new pod may go there, one that is there may stay)."""
-        if self._spec.node_name not in {"", node.metadata.name} or not _selected(self._spec, node):
+        if self._spec.node_name not in {"", node.metadata.name} or not _is_node_selected(self._spec, node):
             return False, False
         taints = node.spec.taints
         enters = find_untolerated(taints, self._tolerations, (NO_SCHEDULE, NO_EXECUTE)) is None
         return enters, find_untolerated(taints, self._tolerations, (NO_EXECUTE,)) is None
 
-    def pinned_to(self, node_name: str) -> dict[str, Any]:
+    def pin_to_node(self, node_name: str) -> dict[str, Any]:
         """Changes of the template's spec that send a pod to one node and let it stay there."""
         field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
         affinity = dict(self._document.get("affinity") or {})
@@ -60,7 +60,7 @@ class Placement:
         return {"affinity": affinity, "tolerations": msgspec.to_builtins(self._tolerations)}
 
 
-def target_node(pod: Pod) -> str:
+def get_target_node(pod: Pod) -> str:
     """The node a daemon pod is on, or is meant for while it is not bound yet; "" when neither is known."""
     if pod.spec.node_name or pod.spec.affinity is None or pod.spec.affinity.node_affinity is None:
         return pod.spec.node_name
@@ -78,16 +78,16 @@ def _tolerations(spec: PodSpec) -> list[Toleration]:
     return [*spec.tolerations, *(each for each in added if each not in spec.tolerations)]
 
 
-def _selected(spec: PodSpec, node: Node) -> bool:
+def _is_node_selected(spec: PodSpec, node: Node) -> bool:
     if not spec.node_selector.items() <= node.metadata.labels.items():
         return False
     if spec.affinity is None or spec.affinity.node_affinity is None:
         return True
     required = spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
-    return required is None or any(_term(term, node) for term in required.node_selector_terms)
+    return required is None or any(_matches_term(term, node) for term in required.node_selector_terms)
 
 
-def _term(term: NodeSelectorTerm, node: Node) -> bool:
+def _matches_term(term: NodeSelectorTerm, node: Node) -> bool:
     if not term.match_expressions and not term.match_fields:
         return False
     names = {"metadata.name": node.metadata.name}

@@ -30,18 +30,18 @@ class History:
         return max((each.revision for each in self.old), default=0) + 1
 
 
-def revision_patch(template: dict[str, Any]) -> dict[str, Any]:
+def make_revision_patch(template: dict[str, Any]) -> dict[str, Any]:
     """The strategic merge patch that gives a daemon set this template again."""
     return {"spec": {"template": {**template, "$patch": "replace"}}}
 
 
-def revision_data(template: dict[str, Any]) -> bytes:
+def make_revision_data(template: dict[str, Any]) -> bytes:
     """The patch as Go encodes a map: keys in order, no space, HTML's characters escaped."""
-    return go_json.dumps(revision_patch(template), orjson.OPT_SORT_KEYS)
+    return go_json.dumps(make_revision_patch(template), orjson.OPT_SORT_KEYS)
 
 
 def split_history(revisions: Iterable[ControllerRevision], template: dict[str, Any]) -> History:
-    data, patch = revision_data(template), revision_patch(template)
+    data, patch = make_revision_data(template), make_revision_patch(template)
     current: list[ControllerRevision] = []
     same: list[ControllerRevision] = []
     old: list[ControllerRevision] = []
@@ -55,13 +55,13 @@ def split_history(revisions: Iterable[ControllerRevision], template: dict[str, A
     return History(current, same, old)
 
 
-def newest(revisions: Iterable[ControllerRevision]) -> ControllerRevision:
+def get_newest(revisions: Iterable[ControllerRevision]) -> ControllerRevision:
     return max(revisions, key=lambda each: each.revision)
 
 
-def surplus(history: History, limit: int, used_hashes: set[str]) -> list[ControllerRevision]:
+def list_surplus(history: History, limit: int, used_hashes: set[str]) -> list[ControllerRevision]:
     """The oldest revisions beyond ``limit`` that no pod was made from."""
     count = max(0, len(history.old) - limit)
-    by_age = sorted(history.old, key=lambda each: each.revision)
-    unused = [each for each in by_age if each.metadata.labels.get(HASH_LABEL) not in used_hashes]
+    sort_by_age = sorted(history.old, key=lambda each: each.revision)
+    unused = [each for each in sort_by_age if each.metadata.labels.get(HASH_LABEL) not in used_hashes]
     return unused[:count]

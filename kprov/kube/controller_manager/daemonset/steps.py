@@ -11,9 +11,9 @@ from typing import Final
 from kprov.kube.api.apps import DaemonSet, RollingUpdateDaemonSet
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.daemonset.placement import Placement, target_node
+from kprov.kube.controller_manager.daemonset.placement import Placement, get_target_node
 from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL
-from kprov.kube.controller_manager.deployment.rolling import scaled_value
+from kprov.kube.controller_manager.deployment.rolling import scale_value
 
 ROLLING_UPDATE: Final = "RollingUpdate"
 GENERATION_ANNOTATION: Final = "deprecated.daemonset.template.generation"
@@ -67,12 +67,12 @@ class State:
 
     def max_surge(self, wanted: int) -> int:
         rolling = self._rolling
-        return scaled_value(rolling.max_surge, wanted, up=True) if rolling else 0
+        return scale_value(rolling.max_surge, wanted, up=True) if rolling else 0
 
     def max_unavailable(self, wanted: int) -> int:
         """At least one where nothing may surge: otherwise no update would ever end."""
         rolling = self._rolling
-        allowed = scaled_value(rolling.max_unavailable, wanted, up=True) if rolling else 0
+        allowed = scale_value(rolling.max_unavailable, wanted, up=True) if rolling else 0
         return 1 if allowed == 0 and self.max_surge(wanted) == 0 else allowed
 
     @property
@@ -84,9 +84,9 @@ class State:
 def group_by_node(pods: Iterable[Pod]) -> dict[str, list[Pod]]:
     """By the node they are on or meant for, oldest first. Ended pods that are being deleted are done with."""
     groups: dict[str, list[Pod]] = defaultdict(list)
-    for pod in sorted(pods, key=_age):
+    for pod in sorted(pods, key=_get_age):
         ended = pod_conditions.is_terminal(pod) and pod.metadata.deletion_timestamp
-        if not ended and (node := target_node(pod)):
+        if not ended and (node := get_target_node(pod)):
             groups[node].append(pod)
     return dict(groups)
 
@@ -115,7 +115,7 @@ def place_pods(state: State, may_delete_ended: Callable[[Pod, str], bool]) -> St
         if not state.surges:
             step.delete += running[1:]
         elif running:
-            step.delete += _excess_of_surge(state, running)
+            step.delete += _list_surplus_of_surge(state, running)
         elif enters:
             step.create.append(name)
     known = {node.metadata.name for node in state.nodes}
@@ -136,7 +136,7 @@ def roll_out(state: State) -> Step:
     for node in state.nodes:
         if state.placement.should_run(node)[0]:
             pods.setdefault(node.metadata.name, ())
-    pairs = {name: _old_and_new(state, group) for name, group in pods.items()}
+    pairs = {name: _split_pods(state, group) for name, group in pods.items()}
     return _surge(state, pairs) if state.max_surge(state.wanted) else _replace(state, pairs)
 
 
@@ -144,7 +144,7 @@ def roll_out(state: State) -> Step:
 _Pair = tuple[Pod | None, Pod | None] | None
 
 
-def _old_and_new(state: State, pods: Iterable[Pod]) -> _Pair:
+def _split_pods(state: State, pods: Iterable[Pod]) -> _Pair:
     old: list[Pod] = []
     new: list[Pod] = []
     for pod in pods:
@@ -203,7 +203,7 @@ def _surge(state: State, pairs: Mapping[str, _Pair]) -> Step:
     return Step(create=allowed + candidates[:room], delete=delete)
 
 
-def _excess_of_surge(state: State, running: Sequence[Pod]) -> list[Pod]:
+def _list_surplus_of_surge(state: State, running: Sequence[Pod]) -> list[Pod]:
     """All but the oldest new and old pods of a node. The old one too once the new one replaces it."""
     new = [pod for pod in running if pod.metadata.labels.get(HASH_LABEL) == state.hash]
     old = [pod for pod in running if pod.metadata.labels.get(HASH_LABEL) != state.hash]
@@ -213,6 +213,6 @@ def _excess_of_surge(state: State, running: Sequence[Pod]) -> list[Pod]:
     return excess
 
 
-def _age(pod: Pod) -> tuple[bool, str, str]:
+def _get_age(pod: Pod) -> tuple[bool, str, str]:
     """Those on a node first, then the oldest."""
     return not pod.spec.node_name, pod.metadata.creation_timestamp or "", pod.metadata.name

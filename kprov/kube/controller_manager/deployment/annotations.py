@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from kprov.kube.api.apps import Deployment, ReplicaSet
-from kprov.kube.controller_manager.deployment.rolling import DESIRED, MAXIMUM, max_surge
+from kprov.kube.controller_manager.deployment.rolling import DESIRED, MAXIMUM, get_max_surge
 
 REVISION: Final = "deployment.kubernetes.io/revision"
 HISTORY: Final = "deployment.kubernetes.io/revision-history"
@@ -22,24 +22,24 @@ _NOT_COPIED: Final = frozenset(
 )
 
 
-def revision(obj: Deployment | ReplicaSet) -> int:
+def get_revision(obj: Deployment | ReplicaSet) -> int:
     try:
         return int(obj.metadata.annotations.get(REVISION, "0"))
     except ValueError:
         return 0
 
 
-def max_revision(sets: Iterable[ReplicaSet]) -> int:
-    return max((revision(rs) for rs in sets), default=0)
+def find_max_revision(sets: Iterable[ReplicaSet]) -> int:
+    return max((get_revision(rs) for rs in sets), default=0)
 
 
-def sizes(deployment: Deployment) -> dict[str, str]:
+def make_size_annotations(deployment: Deployment) -> dict[str, str]:
     """What a replica set remembers of the deployment's size."""
     wanted = deployment.spec.replicas
-    return {DESIRED: str(wanted), MAXIMUM: str(wanted + max_surge(deployment))}
+    return {DESIRED: str(wanted), MAXIMUM: str(wanted + get_max_surge(deployment))}
 
 
-def for_new_set(
+def make_new_set_annotations(
     deployment: Deployment, known: dict[str, str], number: int, *, exists: bool
 ) -> dict[str, str]:
     """The new replica set's annotations: the deployment's, and the revision ``number`` if it is higher."""
@@ -53,7 +53,7 @@ def for_new_set(
         if exists and old:
             result[HISTORY] = _history(known.get(HISTORY, ""), old)
     if not exists:
-        result.update(sizes(deployment))
+        result.update(make_size_annotations(deployment))
     return result
 
 

@@ -15,10 +15,10 @@ from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.deployment import annotations, progress, rolling, template
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
-    Claims,
-    controller_reference,
-    owner_or_orphan_index,
-    selector_of,
+    ControllerRefManager,
+    index_by_owner,
+    make_controller_reference,
+    parse_selector,
 )
 from kprov.kube.machinery import timestamps
 
@@ -33,8 +33,10 @@ class _Rollout:
     def __init__(self, deployment: Deployment, sets: Sequence[ReplicaSet]) -> None:
         self.deployment = deployment
         self.conditions = progress.Conditions(deployment.status.conditions, timestamps.now())
-        matching = [rs for rs in sets if template.same(rs.spec.template, deployment.spec.template)]
-        self.new = rolling.by_age(matching)[0] if matching else None
+        matching = [
+            rs for rs in sets if template.is_same_template(rs.spec.template, deployment.spec.template)
+        ]
+        self.new = rolling.sort_by_age(matching)[0] if matching else None
         self.old = [rs for rs in sets if rs is not self.new]
 
     @property
@@ -55,21 +57,21 @@ class DeploymentController(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._recorder = context.recorder("deployment-controller")
+        self._recorder = context.make_recorder("deployment-controller")
         self._deployments = context.informers.informer("apps", "v1", "deployments", Deployment)
         self._sets = context.informers.informer(
-            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": owner_or_orphan_index}
+            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": index_by_owner}
         )
-        self._pods = context.informers.informer(
-            "", "v1", "pods", Pod, indexers={"owner": owner_or_orphan_index}
-        )
+        self._pods = context.informers.informer("", "v1", "pods", Pod, indexers={"owner": index_by_owner})
         self._deployments.add_handler(
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
         )
         self._sets.add_handler(
-            on_add=self._set_changed, on_update=self._set_updated, on_delete=self._set_changed
+            on_add=self._handle_set_change,
+            on_update=self._handle_set_update,
+            on_delete=self._handle_set_change,
         )
-        self._pods.add_handler(on_delete=self._pod_deleted)
+        self._pods.add_handler(on_delete=self._handle_pod_delete)
 
     async def sync(self, key: str) -> None:
         deployment = self._deployments.get(*split_key(key))
@@ -77,17 +79,17 @@ class DeploymentController(Controller):
             return
         if deployment.spec.selector == _EVERYTHING:
             text = "This deployment is selecting all pods. A non-empty selector is required."
-            self._recorder.event(self._about(deployment), "Warning", "SelectingAll", text)
+            self._recorder.event(self._make_reference(deployment), "Warning", "SelectingAll", text)
             return
         rollout = _Rollout(deployment, await self._claim(deployment))
         if deployment.metadata.deletion_timestamp:
             await self._write_status(rollout)
             return
-        await self._note_pause(rollout)
+        await self._record_pause(rollout)
         if deployment.spec.paused or rolling.is_scaling_event(deployment, rollout.sets):
             await self._resize(rollout)
         elif rolling.is_rolling(deployment):
-            await self._roll(rollout)
+            await self._roll_out(rollout)
         else:
             await self._recreate(rollout)
         await self._write_status(rollout)
@@ -100,15 +102,15 @@ class DeploymentController(Controller):
         if rollout.deployment.spec.paused:
             await self._clean_up(rollout)
 
-    async def _roll(self, rollout: _Rollout) -> None:
+    async def _roll_out(self, rollout: _Rollout) -> None:
         await self._sync_revision(rollout, create=True)
         if rollout.new is None:
             return
-        step = rolling.reconcile_new(rollout.deployment, rollout.sets, rollout.new)
+        step = rolling.reconcile_new_set(rollout.deployment, rollout.sets, rollout.new)
         if step is not None:
             await self._scale(rollout, *step)
             return
-        steps = rolling.reconcile_old(rollout.deployment, rollout.old, rollout.new)
+        steps = rolling.reconcile_old_sets(rollout.deployment, rollout.old, rollout.new)
         for rs, size in steps:
             await self._scale(rollout, rs, size)
         if not steps and progress.is_complete(rollout.deployment, rollout.deployment.status):
@@ -117,10 +119,10 @@ class DeploymentController(Controller):
     async def _recreate(self, rollout: _Rollout) -> None:
         """First every old pod ends, then the new ones begin."""
         await self._sync_revision(rollout, create=False)
-        running = rolling.active(rollout.old)
+        running = rolling.list_active(rollout.old)
         for rs in running:
             await self._scale(rollout, rs, 0)
-        if running or self._old_pods_run(rollout):
+        if running or self._are_old_pods_running(rollout):
             return
         if rollout.new is None:
             await self._sync_revision(rollout, create=True)
@@ -129,7 +131,7 @@ class DeploymentController(Controller):
         if progress.is_complete(rollout.deployment, rollout.deployment.status):
             await self._clean_up(rollout)
 
-    def _old_pods_run(self, rollout: _Rollout) -> bool:
+    def _are_old_pods_running(self, rollout: _Rollout) -> bool:
         return any(
             not pod_conditions.is_terminal(pod)
             for rs in rollout.old
@@ -138,19 +140,21 @@ class DeploymentController(Controller):
 
     async def _sync_revision(self, rollout: _Rollout, *, create: bool) -> None:
         """See that the new replica set exists and it and the deployment carry the revision."""
-        number = annotations.max_revision(rollout.old) + 1
+        number = annotations.find_max_revision(rollout.old) + 1
         if rollout.new is None:
             if not create:
                 return
             await self._create_set(rollout, number)
         else:
-            await self._annotate_new(rollout, rollout.new, number)
+            await self._annotate_new_set(rollout, rollout.new, number)
         if rollout.new is not None:
-            await self._mark_deployment(rollout, annotations.revision(rollout.new))
+            await self._mark_deployment(rollout, annotations.get_revision(rollout.new))
 
-    async def _annotate_new(self, rollout: _Rollout, new: ReplicaSet, number: int) -> None:
+    async def _annotate_new_set(self, rollout: _Rollout, new: ReplicaSet, number: int) -> None:
         deployment = rollout.deployment
-        wanted = annotations.for_new_set(deployment, new.metadata.annotations, number, exists=True)
+        wanted = annotations.make_new_set_annotations(
+            deployment, new.metadata.annotations, number, exists=True
+        )
         body: dict[str, Any] = {}
         if wanted != new.metadata.annotations:
             body["metadata"] = {"annotations": wanted}
@@ -173,29 +177,31 @@ class DeploymentController(Controller):
 
     async def _create_set(self, rollout: _Rollout, number: int) -> None:
         deployment = rollout.deployment
-        size = rolling.new_set_size(deployment, rollout.old, 0)
-        body = self._new_set(deployment, number, size)
+        size = rolling.compute_new_set_size(deployment, rollout.old, 0)
+        body = self._find_new_set(deployment, number, size)
         name = body["metadata"]["name"]
         try:
             created = await self._sets.resource.create(body, namespace=deployment.metadata.namespace)
         except ApiError as error:
             if error.is_already_exists:
-                rollout.new = await self._existing(rollout, name, error)
+                rollout.new = await self._find_existing(rollout, name, error)
                 return
             if not error.is_namespace_terminating:
-                await self._creation_failed(rollout, f'Failed to create new replica set "{name}": {error}')
+                await self._handle_creation_failure(
+                    rollout, f'Failed to create new replica set "{name}": {error}'
+                )
             raise
         rollout.new = created
         if size > 0:
             text = f"Scaled up replica set {name} from 0 to {size}"
-            self._recorder.event(self._about(deployment), "Normal", "ScalingReplicaSet", text)
+            self._recorder.event(self._make_reference(deployment), "Normal", "ScalingReplicaSet", text)
         if progress.has_deadline(deployment):
             text = f'Created new replica set "{name}"'
             rollout.conditions.set(progress.PROGRESSING, "True", progress.NEW_SET, text)
 
-    def _new_set(self, deployment: Deployment, number: int, size: int) -> dict[str, Any]:
+    def _find_new_set(self, deployment: Deployment, number: int, size: int) -> dict[str, Any]:
         digest = template.compute_hash(deployment.spec.template, deployment.status.collision_count)
-        pods = template.with_hash(deployment.spec.template, digest)
+        pods = template.add_hash(deployment.spec.template, digest)
         selector: dict[str, Any] = msgspec.to_builtins(deployment.spec.selector)
         matching = {**selector.get("matchLabels", {}), template.HASH_LABEL: digest}
         return {
@@ -205,8 +211,8 @@ class DeploymentController(Controller):
                 "name": f"{deployment.metadata.name[: 253 - len(digest) - 1]}-{digest}",
                 "namespace": deployment.metadata.namespace,
                 "labels": pods["metadata"]["labels"],
-                "annotations": annotations.for_new_set(deployment, {}, number, exists=False),
-                "ownerReferences": [controller_reference(deployment, API_VERSION, KIND)],
+                "annotations": annotations.make_new_set_annotations(deployment, {}, number, exists=False),
+                "ownerReferences": [make_controller_reference(deployment, API_VERSION, KIND)],
             },
             "spec": {
                 "replicas": size,
@@ -216,13 +222,13 @@ class DeploymentController(Controller):
             },
         }
 
-    async def _existing(self, rollout: _Rollout, name: str, error: ApiError) -> ReplicaSet:
+    async def _find_existing(self, rollout: _Rollout, name: str, error: ApiError) -> ReplicaSet:
         """Ours from a moment ago, which the informer has not shown yet; or the hash of another template."""
         deployment = rollout.deployment
         found = await self._sets.resource.get(name, namespace=deployment.metadata.namespace)
         owner = found.metadata.controller()
         ours = owner is not None and owner.uid == deployment.metadata.uid
-        if ours and template.same(found.spec.template, deployment.spec.template):
+        if ours and template.is_same_template(found.spec.template, deployment.spec.template):
             return found
         count = (deployment.status.collision_count or 0) + 1
         await self._deployments.resource.patch(
@@ -233,15 +239,17 @@ class DeploymentController(Controller):
         )
         raise error
 
-    async def _creation_failed(self, rollout: _Rollout, text: str) -> None:
-        self._recorder.event(self._about(rollout.deployment), "Warning", progress.CREATE_FAILED, text)
+    async def _handle_creation_failure(self, rollout: _Rollout, text: str) -> None:
+        self._recorder.event(
+            self._make_reference(rollout.deployment), "Warning", progress.CREATE_FAILED, text
+        )
         if progress.has_deadline(rollout.deployment):
             rollout.conditions.set(progress.PROGRESSING, "False", progress.CREATE_FAILED, text)
             await self._write_status(rollout)
 
     async def _scale(self, rollout: _Rollout, rs: ReplicaSet, size: int, *, annotate: bool = False) -> None:
         before = rs.spec.replicas
-        sizes = annotations.sizes(rollout.deployment)
+        sizes = annotations.make_size_annotations(rollout.deployment)
         stale = annotate and not sizes.items() <= rs.metadata.annotations.items()
         if before == size and not stale:
             return
@@ -250,7 +258,9 @@ class DeploymentController(Controller):
         if before != size:
             direction = "up" if size > before else "down"
             text = f"Scaled {direction} replica set {rs.metadata.name} from {before} to {size}"
-            self._recorder.event(self._about(rollout.deployment), "Normal", "ScalingReplicaSet", text)
+            self._recorder.event(
+                self._make_reference(rollout.deployment), "Normal", "ScalingReplicaSet", text
+            )
 
     async def _patch_set(self, rs: ReplicaSet, body: dict[str, Any]) -> ReplicaSet:
         """A change that only holds for the state we decided on: another one in between is a conflict."""
@@ -265,7 +275,7 @@ class DeploymentController(Controller):
         if limit is None:
             return
         alive = [rs for rs in rollout.old if not rs.metadata.deletion_timestamp]
-        alive.sort(key=lambda rs: (annotations.revision(rs), rs.metadata.creation_timestamp or ""))
+        alive.sort(key=lambda rs: (annotations.get_revision(rs), rs.metadata.creation_timestamp or ""))
         for rs in alive[: max(0, len(alive) - limit)]:
             observed = rs.status.observed_generation >= rs.metadata.generation
             if rs.spec.replicas == 0 and rs.status.replicas == 0 and observed:
@@ -275,7 +285,7 @@ class DeploymentController(Controller):
                     if not error.is_not_found:
                         raise
 
-    async def _note_pause(self, rollout: _Rollout) -> None:
+    async def _record_pause(self, rollout: _Rollout) -> None:
         deployment = rollout.deployment
         known = rollout.conditions.get(progress.PROGRESSING)
         if not progress.has_deadline(deployment) or (known and known.reason == progress.TIMED_OUT):
@@ -288,17 +298,17 @@ class DeploymentController(Controller):
 
     async def _write_status(self, rollout: _Rollout) -> None:
         deployment, now = rollout.deployment, time.time()
-        status = progress.counts(deployment, rollout.sets, rollout.new)
+        status = progress.count_replicas(deployment, rollout.sets, rollout.new)
         if not deployment.metadata.deletion_timestamp:
-            progress.judge(deployment, status, rollout.conditions, rollout.sets, rollout.new, now)
+            progress.compute_progress(deployment, status, rollout.conditions, rollout.sets, rollout.new, now)
         conditions = rollout.conditions.document()
-        unchanged = progress.document(status) == progress.document(deployment.status)
+        unchanged = progress.make_document(status) == progress.make_document(deployment.status)
         if unchanged and conditions == msgspec.to_builtins(deployment.status.conditions):
             self._watch_deadline(rollout, status, now)
             return
         await self._deployments.resource.patch(
             deployment.metadata.name,
-            {"status": {**progress.document(status), "conditions": conditions}},
+            {"status": {**progress.make_document(status), "conditions": conditions}},
             namespace=deployment.metadata.namespace,
             subresource="status",
         )
@@ -317,18 +327,18 @@ class DeploymentController(Controller):
             self.queue.add_after(rollout.deployment.key, max(left, 0) + 1)
 
     async def _claim(self, deployment: Deployment) -> list[ReplicaSet]:
-        claims = Claims(
+        claims = ControllerRefManager(
             deployment,
             api_version=API_VERSION,
             kind=KIND,
-            selector=selector_of(deployment.spec.selector),
+            selector=parse_selector(deployment.spec.selector),
             children=self._sets.resource,
-            still_there=lambda: self._still_there(deployment),
+            still_there=lambda: self._get_live_owner(deployment),
         )
         orphans = self._sets.by_index("owner", f"orphan/{deployment.metadata.namespace}")
         return await claims.claim(self._sets.by_index("owner", deployment.metadata.uid) + orphans)
 
-    async def _still_there(self, deployment: Deployment) -> bool:
+    async def _get_live_owner(self, deployment: Deployment) -> bool:
         meta = deployment.metadata
         try:
             fresh = await self._deployments.resource.get(meta.name, namespace=meta.namespace)
@@ -338,16 +348,16 @@ class DeploymentController(Controller):
             raise
         return fresh.metadata.uid == meta.uid and not fresh.metadata.deletion_timestamp
 
-    def _about(self, deployment: Deployment) -> Any:
+    def _make_reference(self, deployment: Deployment) -> Any:
         return reference(deployment, API_VERSION, KIND)
 
-    def _set_updated(self, old: ReplicaSet, new: ReplicaSet) -> None:
+    def _handle_set_update(self, old: ReplicaSet, new: ReplicaSet) -> None:
         was, now = old.metadata.controller(), new.metadata.controller()
         if was is not None and (now is None or now.uid != was.uid):
-            self._set_changed(old)
-        self._set_changed(new)
+            self._handle_set_change(old)
+        self._handle_set_change(new)
 
-    def _set_changed(self, rs: ReplicaSet) -> None:
+    def _handle_set_change(self, rs: ReplicaSet) -> None:
         owner = rs.metadata.controller()
         if owner is not None:
             deployment = self._deployments.get(rs.metadata.namespace, owner.name)
@@ -355,10 +365,10 @@ class DeploymentController(Controller):
                 self.enqueue(deployment)
             return
         for deployment in self._deployments.list(rs.metadata.namespace):
-            if selector_of(deployment.spec.selector).matches(rs.metadata.labels):
+            if parse_selector(deployment.spec.selector).matches(rs.metadata.labels):
                 self.enqueue(deployment)
 
-    def _pod_deleted(self, pod: Pod) -> None:
+    def _handle_pod_delete(self, pod: Pod) -> None:
         """Recreate waits for the last old pod."""
         owner = pod.metadata.controller()
         rs = self._sets.get(pod.metadata.namespace, owner.name) if owner else None

@@ -54,7 +54,7 @@ class Conditions:
             last_transition_time=since,
         )
 
-    def copy_in(self, condition: Condition) -> None:
+    def copy_from(self, condition: Condition) -> None:
         old = self._conditions.get(condition.type)
         if old is None or (old.status, old.reason) != (condition.status, condition.reason):
             stamped = msgspec.structs.replace(condition, last_update_time=condition.last_transition_time)
@@ -71,7 +71,9 @@ def has_deadline(deployment: Deployment) -> bool:
     return deployment.spec.progress_deadline_seconds not in {None, _NO_DEADLINE}
 
 
-def counts(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None) -> DeploymentStatus:
+def count_replicas(
+    deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None
+) -> DeploymentStatus:
     """The status without conditions."""
     available = sum(rs.status.available_replicas for rs in sets)
     return DeploymentStatus(
@@ -80,7 +82,7 @@ def counts(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet |
         updated_replicas=new.status.replicas if new else 0,
         ready_replicas=sum(rs.status.ready_replicas for rs in sets),
         available_replicas=available,
-        unavailable_replicas=max(0, rolling.total(sets) - available),
+        unavailable_replicas=max(0, rolling.sum_replicas(sets) - available),
         terminating_replicas=sum(rs.status.terminating_replicas or 0 for rs in sets),
         collision_count=deployment.status.collision_count,
     )
@@ -94,7 +96,7 @@ def is_complete(deployment: Deployment, status: DeploymentStatus) -> bool:
     )
 
 
-def judge(
+def compute_progress(
     deployment: Deployment,
     status: DeploymentStatus,
     conditions: Conditions,
@@ -103,21 +105,21 @@ def judge(
     now: float,
 ) -> None:
     """Set the conditions that follow from the counts. ``now`` is Unix time."""
-    enough = deployment.spec.replicas - rolling.max_unavailable(deployment)
+    enough = deployment.spec.replicas - rolling.get_max_unavailable(deployment)
     if status.available_replicas >= enough:
         conditions.set(AVAILABLE, "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
     else:
         text = "Deployment does not have minimum availability."
         conditions.set(AVAILABLE, "False", "MinimumReplicasUnavailable", text)
-    _judge_progress(deployment, status, conditions, new, now)
-    failure = _failure(sets, new)
+    _compute_progress(deployment, status, conditions, new, now)
+    failure = _find_failure(sets, new)
     if failure is not None:
-        conditions.copy_in(failure)
+        conditions.copy_from(failure)
     else:
         conditions.remove(FAILURE)
 
 
-def _judge_progress(
+def _compute_progress(
     deployment: Deployment,
     status: DeploymentStatus,
     conditions: Conditions,
@@ -133,13 +135,13 @@ def _judge_progress(
     name = f'ReplicaSet "{new.metadata.name}"' if new else f'Deployment "{deployment.metadata.name}"'
     if is_complete(deployment, status):
         conditions.set(PROGRESSING, "True", SET_AVAILABLE, f"{name} has successfully progressed.")
-    elif _progressed(deployment.status, status):
+    elif _has_progressed(deployment.status, status):
         conditions.set(PROGRESSING, "True", SET_UPDATED, f"{name} is progressing.", refresh=True)
-    elif _timed_out(deployment, known, now):
+    elif _has_timed_out(deployment, known, now):
         conditions.set(PROGRESSING, "False", TIMED_OUT, f"{name} has timed out progressing.")
 
 
-def _progressed(before: DeploymentStatus, after: DeploymentStatus) -> bool:
+def _has_progressed(before: DeploymentStatus, after: DeploymentStatus) -> bool:
     return (
         after.updated_replicas > before.updated_replicas
         or after.replicas - after.updated_replicas < before.replicas - before.updated_replicas
@@ -148,7 +150,7 @@ def _progressed(before: DeploymentStatus, after: DeploymentStatus) -> bool:
     )
 
 
-def _timed_out(deployment: Deployment, known: Condition | None, now: float) -> bool:
+def _has_timed_out(deployment: Deployment, known: Condition | None, now: float) -> bool:
     if known is None or known.reason == SET_AVAILABLE:
         return False
     if known.reason == TIMED_OUT:
@@ -164,7 +166,7 @@ def seconds_to_deadline(deployment: Deployment, known: Condition | None, now: fl
     return timestamps.seconds(known.last_update_time) + deadline - now
 
 
-def _failure(sets: Sequence[ReplicaSet], new: ReplicaSet | None) -> Condition | None:
+def _find_failure(sets: Sequence[ReplicaSet], new: ReplicaSet | None) -> Condition | None:
     for rs in (*([new] if new else []), *sets):
         for entry in rs.status.conditions:
             if entry.type == FAILURE:
@@ -172,7 +174,7 @@ def _failure(sets: Sequence[ReplicaSet], new: ReplicaSet | None) -> Condition | 
     return None
 
 
-def document(status: DeploymentStatus) -> dict[str, Any]:
+def make_document(status: DeploymentStatus) -> dict[str, Any]:
     """The counts as they go into a patch: zeros written out."""
     return {
         "observedGeneration": status.observed_generation,

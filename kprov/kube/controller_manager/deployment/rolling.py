@@ -21,7 +21,7 @@ def is_rolling(deployment: Deployment) -> bool:
     return deployment.spec.strategy.type != "Recreate"
 
 
-def scaled_value(value: IntOrString | None, total: int, *, up: bool) -> int:
+def scale_value(value: IntOrString | None, total: int, *, up: bool) -> int:
     """An absolute number, or a percentage of ``total`` rounded up or down."""
     if value is None:
         return 0
@@ -31,63 +31,63 @@ def scaled_value(value: IntOrString | None, total: int, *, up: bool) -> int:
     return value
 
 
-def fenceposts(deployment: Deployment) -> tuple[int, int]:
+def resolve_fenceposts(deployment: Deployment) -> tuple[int, int]:
     """(max surge, max unavailable); both 0 would never get anywhere, then one may be unavailable."""
     rolling = deployment.spec.strategy.rolling_update
     replicas = deployment.spec.replicas
-    surge = scaled_value(rolling.max_surge if rolling else "25%", replicas, up=True)
-    unavailable = scaled_value(rolling.max_unavailable if rolling else "25%", replicas, up=False)
+    surge = scale_value(rolling.max_surge if rolling else "25%", replicas, up=True)
+    unavailable = scale_value(rolling.max_unavailable if rolling else "25%", replicas, up=False)
     return (0, 1) if surge == 0 and unavailable == 0 else (surge, unavailable)
 
 
-def max_surge(deployment: Deployment) -> int:
-    return fenceposts(deployment)[0] if is_rolling(deployment) else 0
+def get_max_surge(deployment: Deployment) -> int:
+    return resolve_fenceposts(deployment)[0] if is_rolling(deployment) else 0
 
 
-def max_unavailable(deployment: Deployment) -> int:
+def get_max_unavailable(deployment: Deployment) -> int:
     if not is_rolling(deployment) or deployment.spec.replicas == 0:
         return 0
-    return min(fenceposts(deployment)[1], deployment.spec.replicas)
+    return min(resolve_fenceposts(deployment)[1], deployment.spec.replicas)
 
 
-def total(sets: Iterable[ReplicaSet]) -> int:
+def sum_replicas(sets: Iterable[ReplicaSet]) -> int:
     return sum(rs.spec.replicas for rs in sets)
 
 
-def active(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+def list_active(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
     return [rs for rs in sets if rs.spec.replicas > 0]
 
 
-def by_age(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+def sort_by_age(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
     """Oldest first."""
     return sorted(sets, key=lambda rs: (rs.metadata.creation_timestamp or "", rs.metadata.name))
 
 
-def new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], current: int) -> int:
+def compute_new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], current: int) -> int:
     """Size of the new replica set, now ``current``, that the surge allows; ``sets`` are all, it included."""
     if not is_rolling(deployment):
         return deployment.spec.replicas
-    room = deployment.spec.replicas + max_surge(deployment) - total(sets)
+    room = deployment.spec.replicas + get_max_surge(deployment) - sum_replicas(sets)
     if room <= 0:
         return current
     return current + min(room, deployment.spec.replicas - current)
 
 
-def reconcile_new(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet) -> Scaling | None:
+def reconcile_new_set(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet) -> Scaling | None:
     """The next step of the new replica set, None when it needs none."""
     wanted, have = deployment.spec.replicas, new.spec.replicas
-    size = wanted if have >= wanted else new_set_size(deployment, sets, have)
+    size = wanted if have >= wanted else compute_new_set_size(deployment, sets, have)
     return (new, size) if size != have else None
 
 
-def reconcile_old(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet) -> list[Scaling]:
+def reconcile_old_sets(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet) -> list[Scaling]:
     """The next step down of the old replica sets: what is unhealthy first, then what availability allows."""
-    old = by_age(active(old))
+    old = sort_by_age(list_active(old))
     if not old:
         return []
-    minimum = deployment.spec.replicas - max_unavailable(deployment)
+    minimum = deployment.spec.replicas - get_max_unavailable(deployment)
     new_unavailable = new.spec.replicas - new.status.available_replicas
-    budget = total(old) + new.spec.replicas - minimum - new_unavailable
+    budget = sum_replicas(old) + new.spec.replicas - minimum - new_unavailable
     if budget <= 0:
         return []
     sizes = {rs.metadata.name: rs.spec.replicas for rs in old}
@@ -107,7 +107,9 @@ def reconcile_old(deployment: Deployment, old: Sequence[ReplicaSet], new: Replic
 
 def is_scaling_event(deployment: Deployment, sets: Iterable[ReplicaSet]) -> bool:
     """The deployment was resized since its active replica sets were last adjusted."""
-    return any(_annotated(rs, DESIRED) not in {None, deployment.spec.replicas} for rs in active(sets))
+    return any(
+        _get_annotated_size(rs, DESIRED) not in {None, deployment.spec.replicas} for rs in list_active(sets)
+    )
 
 
 def is_saturated(deployment: Deployment, new: ReplicaSet | None) -> bool:
@@ -115,7 +117,7 @@ def is_saturated(deployment: Deployment, new: ReplicaSet | None) -> bool:
     return (
         new is not None
         and new.spec.replicas == deployment.spec.replicas
-        and _annotated(new, DESIRED) == deployment.spec.replicas
+        and _get_annotated_size(new, DESIRED) == deployment.spec.replicas
         and new.status.available_replicas == deployment.spec.replicas
     )
 
@@ -125,29 +127,29 @@ def scale(deployment: Deployment, new: ReplicaSet | None, old: Sequence[ReplicaS
 
     Includes sets whose size stays, since their annotations have to follow.
     """
-    running = active([*old, *([new] if new else [])])
+    running = list_active([*old, *([new] if new else [])])
     if len(running) <= 1:
-        only = running[0] if running else new or (by_age(old)[-1] if old else None)
+        only = running[0] if running else new or (sort_by_age(old)[-1] if old else None)
         if only is None or only.spec.replicas == deployment.spec.replicas:
             return []
         return [(only, deployment.spec.replicas)]
     if is_saturated(deployment, new):
-        return [(rs, 0) for rs in active(old)]
-    return _proportional(deployment, running) if is_rolling(deployment) else []
+        return [(rs, 0) for rs in list_active(old)]
+    return _scale_proportionally(deployment, running) if is_rolling(deployment) else []
 
 
-def _proportional(deployment: Deployment, running: list[ReplicaSet]) -> list[Scaling]:
+def _scale_proportionally(deployment: Deployment, running: list[ReplicaSet]) -> list[Scaling]:
     """Spread the change over all running sets by their size, so that risk stays as it was."""
     wanted = deployment.spec.replicas
-    allowed = wanted + max_surge(deployment) if wanted > 0 else 0
-    to_add = allowed - total(running)
-    ordered = by_age(running)
+    allowed = wanted + get_max_surge(deployment) if wanted > 0 else 0
+    to_add = allowed - sum_replicas(running)
+    ordered = sort_by_age(running)
     if to_add > 0:
         ordered.reverse()
     ordered.sort(key=lambda rs: -rs.spec.replicas)
     sizes, added = [], 0
     for rs in ordered:
-        part = _proportion(deployment, rs, to_add, added)
+        part = _compute_proportion(deployment, rs, to_add, added)
         sizes.append(rs.spec.replicas + part)
         added += part
     if to_add:
@@ -155,25 +157,25 @@ def _proportional(deployment: Deployment, running: list[ReplicaSet]) -> list[Sca
     return list(zip(ordered, sizes, strict=True))
 
 
-def _proportion(deployment: Deployment, rs: ReplicaSet, to_add: int, added: int) -> int:
+def _compute_proportion(deployment: Deployment, rs: ReplicaSet, to_add: int, added: int) -> int:
     if rs.spec.replicas == 0 or to_add in {0, added}:
         return 0
-    part, left = _fraction(deployment, rs), to_add - added
+    part, left = _compute_fraction(deployment, rs), to_add - added
     return min(part, left) if to_add > 0 else max(part, left)
 
 
-def _fraction(deployment: Deployment, rs: ReplicaSet) -> int:
+def _compute_fraction(deployment: Deployment, rs: ReplicaSet) -> int:
     if deployment.spec.replicas == 0:
         return -rs.spec.replicas
-    before = _annotated(rs, MAXIMUM) or deployment.status.replicas
+    before = _get_annotated_size(rs, MAXIMUM) or deployment.status.replicas
     if before == 0:
         return 0
-    size = rs.spec.replicas * (deployment.spec.replicas + max_surge(deployment)) / before
+    size = rs.spec.replicas * (deployment.spec.replicas + get_max_surge(deployment)) / before
     # Half away from zero, as Go rounds.
     return math.floor(size + 0.5) - rs.spec.replicas
 
 
-def _annotated(rs: ReplicaSet, name: str) -> int | None:
+def _get_annotated_size(rs: ReplicaSet, name: str) -> int | None:
     try:
         return int(rs.metadata.annotations[name])
     except (KeyError, ValueError):

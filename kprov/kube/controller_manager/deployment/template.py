@@ -9,14 +9,14 @@ HASH_LABEL: Final = "pod-template-hash"
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 
-def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
+def is_same_template(left: dict[str, Any], right: dict[str, Any]) -> bool:
     """Whether two templates make the same pods, the hash label aside."""
-    return bool(_normal(_without_hash(left)) == _normal(_without_hash(right)))
+    return bool(_normalize(_remove_hash(left)) == _normalize(_remove_hash(right)))
 
 
 def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
     """A short name for the template, upstream's (controller.ComputeHash): another one per collision count."""
-    content = dump(_without_hash(template)).encode()
+    content = dump(_remove_hash(template)).encode()
     if collisions is not None:
         content += collisions.to_bytes(8, "little")
     return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(_fnv1a(content)))
@@ -30,23 +30,23 @@ def _fnv1a(content: bytes) -> int:
     return value
 
 
-def with_hash(template: dict[str, Any], digest: str) -> dict[str, Any]:
+def add_hash(template: dict[str, Any], digest: str) -> dict[str, Any]:
     metadata = template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), HASH_LABEL: digest}
     return {**template, "metadata": {**metadata, "labels": labels}}
 
 
-def _without_hash(template: dict[str, Any]) -> dict[str, Any]:
+def _remove_hash(template: dict[str, Any]) -> dict[str, Any]:
     metadata = template.get("metadata") or {}
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH_LABEL}
     return {**template, "metadata": {**metadata, "labels": labels}}
 
 
-def _normal(value: Any) -> Any:
+def _normalize(value: Any) -> Any:
     """Without nulls and empty parts: absent and empty mean the same on the wire."""
     if isinstance(value, dict):
-        pairs = ((key, _normal(item)) for key, item in value.items())
+        pairs = ((key, _normalize(item)) for key, item in value.items())
         return {key: item for key, item in pairs if item is not None} or None
     if isinstance(value, list):
-        return [_normal(item) for item in value] or None
+        return [_normalize(item) for item in value] or None
     return value

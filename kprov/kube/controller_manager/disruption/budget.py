@@ -9,7 +9,7 @@ import msgspec
 from kprov.kube.api.core import Pod
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.deployment.rolling import scaled_value
+from kprov.kube.controller_manager.deployment.rolling import scale_value
 from kprov.kube.machinery import timestamps
 
 # An evicted pod whose deletion is not seen for so long is taken for one that stays (DeletionTimeout).
@@ -30,7 +30,7 @@ class Evicted:
     again: float | None
 
 
-def evicted(pdb: PodDisruptionBudget, pods: Sequence[Pod], now: float) -> Evicted:
+def find_evicted(pdb: PodDisruptionBudget, pods: Sequence[Pod], now: float) -> Evicted:
     """What became of status.disruptedPods by Unix time ``now``; pods that are gone or going count no more."""
     awaited: dict[str, str] = {}
     stayed: list[Pod] = []
@@ -48,7 +48,7 @@ def evicted(pdb: PodDisruptionBudget, pods: Sequence[Pod], now: float) -> Evicte
     return Evicted(awaited, stayed, min(left, default=None))
 
 
-def healthy(pods: Sequence[Pod], awaited: dict[str, str]) -> int:
+def count_healthy(pods: Sequence[Pod], awaited: dict[str, str]) -> int:
     """Ready pods that are not going to be deleted."""
     return sum(
         pod_conditions.is_ready(pod)
@@ -63,14 +63,14 @@ def needs_scale(pdb: PodDisruptionBudget) -> bool:
     return pdb.spec.max_unavailable is not None or isinstance(pdb.spec.min_available, str)
 
 
-def desired(pdb: PodDisruptionBudget, expected: int) -> int:
+def compute_desired(pdb: PodDisruptionBudget, expected: int) -> int:
     """How many have to be healthy of the expected pods."""
     if pdb.spec.max_unavailable is not None:
-        return max(0, expected - scaled_value(pdb.spec.max_unavailable, expected, up=True))
-    return scaled_value(pdb.spec.min_available, expected, up=True)
+        return max(0, expected - scale_value(pdb.spec.max_unavailable, expected, up=True))
+    return scale_value(pdb.spec.min_available, expected, up=True)
 
 
-def status(
+def make_status(
     pdb: PodDisruptionBudget, *, current: int, wanted: int, expected: int, awaited: dict[str, str], stamp: str
 ) -> dict[str, Any]:
     """The whole status document. ``stamp``: now, RFC 3339."""
@@ -105,14 +105,14 @@ def is_current(pdb: PodDisruptionBudget, document: dict[str, Any]) -> bool:
     } == {**document, "conditions": conditions}
 
 
-def failed(pdb: PodDisruptionBudget, why: str, stamp: str) -> dict[str, Any]:
+def make_failed_status(pdb: PodDisruptionBudget, why: str, stamp: str) -> dict[str, Any]:
     """Changes of the status when it cannot be computed: nothing may be evicted."""
     observed = pdb.status.observed_generation
     conditions = _condition(pdb, "False", "SyncFailed", why, observed, stamp)
     return {"disruptionsAllowed": 0, "conditions": conditions}
 
 
-def stale_in(pod: Pod, now: float) -> float | None:
+def get_seconds_until_stale(pod: Pod, now: float) -> float | None:
     """Seconds until the pod's mark of disruption is stale, 0 when it is; None if it has none that can be."""
     mark = pod_conditions.find_condition(pod, TARGET)
     if mark is None or mark.status != "True" or mark.reason == BY_KUBELET:

@@ -14,7 +14,7 @@ from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.disruption import budget
 from kprov.kube.controller_manager.disruption.scales import NoScaleError, Scales
 from kprov.kube.controller_manager.framework.controller import Context, Controller
-from kprov.kube.controller_manager.framework.controller_ref_manager import selector_of
+from kprov.kube.controller_manager.framework.controller_ref_manager import parse_selector
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class DisruptionController(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._recorder = context.recorder("controllermanager")
+        self._recorder = context.make_recorder("controllermanager")
         self._scales = Scales(context)
         self._stale: WorkQueue[str] = WorkQueue("stale_pod_disruption")
         self._budgets = context.informers.informer(
@@ -46,7 +46,9 @@ class DisruptionController(Controller):
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
         )
         self._pods.add_handler(
-            on_add=self._pod_changed, on_update=lambda _, new: self._pod_changed(new), on_delete=self._notify
+            on_add=self._handle_pod_change,
+            on_update=lambda _, new: self._handle_pod_change(new),
+            on_delete=self._notify,
         )
 
     async def run(self) -> None:
@@ -64,7 +66,7 @@ class DisruptionController(Controller):
             if isinstance(error, ApiError) and error.is_conflict:
                 raise
             log.warning("the status of %s cannot be computed: %s", key, error)
-            await self._write(pdb, budget.failed(pdb, str(error), timestamps.now()))
+            await self._write(pdb, budget.make_failed_status(pdb, str(error), timestamps.now()))
             return
         if again is not None:
             self.queue.add_after(key, again)
@@ -72,7 +74,7 @@ class DisruptionController(Controller):
     async def sync_stale(self, key: str) -> None:
         """Take the mark of disruption from a pod that was not deleted."""
         pod = self._pods.get(*split_key(key))
-        wait = budget.stale_in(pod, time.time()) if pod is not None else None
+        wait = budget.get_seconds_until_stale(pod, time.time()) if pod is not None else None
         if pod is None or wait is None:
             return
         if wait > 0:
@@ -93,7 +95,7 @@ class DisruptionController(Controller):
 
     async def _try(self, pdb: PodDisruptionBudget) -> float | None:
         """Write the status; seconds until to look again, None for no need."""
-        selector = selector_of(pdb.spec.selector)
+        selector = parse_selector(pdb.spec.selector)
         pods = [
             pod for pod in self._pods.list(pdb.metadata.namespace) if selector.matches(pod.metadata.labels)
         ]
@@ -101,14 +103,14 @@ class DisruptionController(Controller):
             self._event(pdb, "Normal", "NoPods", "No matching pods found")
         expected = await self._expected(pdb, pods)
         now = time.time()
-        found = budget.evicted(pdb, pods, now)
+        found = budget.find_evicted(pdb, pods, now)
         for pod in found.stayed:
             text = f"Pod was expected by PDB {pdb.key} to be deleted but it wasn't"
             self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "NotDeleted", text)
-        document = budget.status(
+        document = budget.make_status(
             pdb,
-            current=budget.healthy(pods, found.awaited),
-            wanted=budget.desired(pdb, expected),
+            current=budget.count_healthy(pods, found.awaited),
+            wanted=budget.compute_desired(pdb, expected),
             expected=expected,
             awaited=found.awaited,
             stamp=timestamps.now(),
@@ -129,7 +131,7 @@ class DisruptionController(Controller):
             self._event(pdb, "Warning", "CalculateExpectedPodCountFailed", text)
             raise
         if unmanaged:
-            selector = selector_of(pdb.spec.selector)
+            selector = parse_selector(pdb.spec.selector)
             self._event(pdb, "Warning", "UnmanagedPods", _UNMANAGED.format(selector=selector))
         return expected
 
@@ -145,9 +147,9 @@ class DisruptionController(Controller):
     def _event(self, pdb: PodDisruptionBudget, kind: Any, reason: str, text: str) -> None:
         self._recorder.event(reference(pdb, "policy/v1", "PodDisruptionBudget"), kind, reason, text)
 
-    def _pod_changed(self, pod: Pod) -> None:
+    def _handle_pod_change(self, pod: Pod) -> None:
         self._notify(pod)
-        wait = budget.stale_in(pod, time.time())
+        wait = budget.get_seconds_until_stale(pod, time.time())
         if wait is not None:
             self._stale.add_after(pod.key, wait)
 
@@ -155,7 +157,7 @@ class DisruptionController(Controller):
         matching = [
             pdb
             for pdb in self._budgets.list(pod.metadata.namespace)
-            if selector_of(pdb.spec.selector).matches(pod.metadata.labels)
+            if parse_selector(pdb.spec.selector).matches(pod.metadata.labels)
         ]
         if len(matching) > 1:
             meta, name = pod.metadata, matching[0].metadata.name

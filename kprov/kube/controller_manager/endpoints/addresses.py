@@ -10,7 +10,7 @@ from kprov.kube.component_helpers import pod_conditions
 HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
 
 
-def selected(service: Service, pods: Iterable[Pod]) -> list[Pod]:
+def select_pods(service: Service, pods: Iterable[Pod]) -> list[Pod]:
     """Pods of the service's namespace that its selector matches."""
     wanted = service.spec.selector.items()
     return [pod for pod in pods if wanted <= pod.metadata.labels.items()]
@@ -23,7 +23,7 @@ def is_member(pod: Pod, *, terminating: bool) -> bool:
     return terminating or not pod.metadata.deletion_timestamp
 
 
-def address(pod: Pod, family: str) -> str:
+def get_address(pod: Pod, family: str) -> str:
     """The pod's first address of the family (IPv4, IPv6), or ""."""
     version = 6 if family == "IPv6" else 4
     for entry in pod.status.pod_ips:
@@ -36,12 +36,12 @@ def is_headless(service: Service) -> bool:
     return service.spec.cluster_ip == "None"
 
 
-def hostname(pod: Pod, service: Service) -> str:
+def get_hostname(pod: Pod, service: Service) -> str:
     """The name under which cluster DNS knows the pod below a headless service, or ""."""
     return pod.spec.hostname if pod.spec.hostname and pod.spec.subdomain == service.metadata.name else ""
 
 
-def target_port(pod: Pod, port: ServicePort) -> int | None:
+def find_target_port(pod: Pod, port: ServicePort) -> int | None:
     """The number a service port means in this pod; None when the pod has no port of that name."""
     target = port.target_port or port.port
     if isinstance(target, int):
@@ -54,13 +54,13 @@ def target_port(pod: Pod, port: ServicePort) -> int | None:
     return None
 
 
-def reference(pod: Pod) -> ObjectReference:
+def make_reference(pod: Pod) -> ObjectReference:
     return ObjectReference(
         kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name, uid=pod.metadata.uid
     )
 
 
-def matters(old: Pod, new: Pod) -> bool:
+def is_relevant_change(old: Pod, new: Pod) -> bool:
     """Whether the change of a pod can change endpoints."""
     return (
         old.metadata.labels != new.metadata.labels

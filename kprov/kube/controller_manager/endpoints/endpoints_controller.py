@@ -6,7 +6,7 @@ from kprov.kube.api.core import Endpoints, Service
 from kprov.kube.client import ApiError
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.endpoints import subsets
-from kprov.kube.controller_manager.endpoints.addresses import selected
+from kprov.kube.controller_manager.endpoints.addresses import select_pods
 from kprov.kube.controller_manager.endpoints.services import ServiceController
 from kprov.kube.controller_manager.framework.controller import Context
 
@@ -20,7 +20,7 @@ class EndpointsController(ServiceController):
         super().__init__(context)
         self._endpoints = context.informers.informer("", "v1", "endpoints", Endpoints)
         self._endpoints.add_handler(
-            on_delete=self.enqueue, on_update=lambda _, new: self._foreign_change(new)
+            on_delete=self.enqueue, on_update=lambda _, new: self._handle_foreign_change(new)
         )
 
     async def sync(self, key: str) -> None:
@@ -31,15 +31,15 @@ class EndpointsController(ServiceController):
             return
         if not service.spec.selector or service.spec.type == "ExternalName":
             return
-        pods = selected(service, self.pods.list(namespace))
-        content, cut = subsets.desired(service, pods)
+        pods = select_pods(service, self.pods.list(namespace))
+        content, cut = subsets.make_desired(service, pods)
         await self._write(service, self._endpoints.get(namespace, name), content, cut=cut)
 
     async def _write(
         self, service: Service, current: Endpoints | None, content: list[dict[str, Any]], *, cut: bool
     ) -> None:
         namespace, name = service.metadata.namespace, service.metadata.name
-        labels = subsets.labels(service)
+        labels = subsets.make_labels(service)
         annotations = {subsets.OVER_CAPACITY: "truncated"} if cut else {}
         if current is None:
             body = {
@@ -56,7 +56,7 @@ class EndpointsController(ServiceController):
             return
         had = current.metadata.annotations.get(subsets.OVER_CAPACITY)
         same_marks = current.metadata.labels == labels and bool(had) == cut
-        if same_marks and subsets.known(current) == content:
+        if same_marks and subsets.read_known(current) == content:
             return
         gone = dict.fromkeys(current.metadata.labels.keys() - labels.keys())
         body = {
@@ -81,7 +81,7 @@ class EndpointsController(ServiceController):
             if not error.is_not_found:
                 raise
 
-    def _foreign_change(self, endpoints: Endpoints) -> None:
+    def _handle_foreign_change(self, endpoints: Endpoints) -> None:
         """Repair what somebody else wrote; our own writes come by here too and change nothing."""
         if self.services.get(endpoints.metadata.namespace, endpoints.metadata.name) is not None:
             self.enqueue(endpoints)

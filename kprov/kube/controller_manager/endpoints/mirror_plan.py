@@ -46,16 +46,16 @@ def is_mirrored(endpoints: Endpoints) -> bool:
     return endpoints.metadata.labels.get(SKIP) != "true" and LEADER not in endpoints.metadata.annotations
 
 
-def wanted(endpoints: Endpoints, limit: int) -> Wanted:
+def make_wanted(endpoints: Endpoints, limit: int) -> Wanted:
     """At most ``limit`` addresses of a subset, the ready ones first."""
     result = Wanted()
-    for ports, addresses in _repacked(endpoints.subsets):
+    for ports, addresses in _repack(endpoints.subsets):
         added = 0
         for address, ready in addresses:
             if added >= limit:
                 result.skipped += 1
                 continue
-            found = _endpoint(address, ready=ready)
+            found = _make_endpoint(address, ready=ready)
             if found is None:
                 result.invalid += 1
             else:
@@ -65,7 +65,7 @@ def wanted(endpoints: Endpoints, limit: int) -> Wanted:
     return result
 
 
-def plan(
+def make_plan(
     endpoints: Endpoints, groups: dict[Group, list[Endpoint]], existing: Sequence[EndpointSlice], limit: int
 ) -> Plan:
     """One slice a group; slices that are not needed serve for new groups of their family."""
@@ -77,9 +77,9 @@ def plan(
         there = left.pop(group, [])
         result.delete += there[1:]
         if not there:
-            result.create.append(_new(endpoints, group, content[:limit], ""))
+            result.create.append(_make_slices(endpoints, group, content[:limit], ""))
         elif not _is_mirror(there[0], endpoints, content):
-            result.update.append(_new(endpoints, group, content[:limit], there[0].metadata.name))
+            result.update.append(_make_slices(endpoints, group, content[:limit], there[0].metadata.name))
     result.delete += [each for group in left.values() for each in group]
     _recycle(result)
     return result
@@ -100,24 +100,24 @@ def _is_mirror(each: EndpointSlice, endpoints: Endpoints, content: Sequence[Endp
     labels = {key: value for key, value in meta.labels.items() if key not in {MANAGED_BY, SERVICE_NAME}}
     owners = [owner for owner in meta.owner_references if owner.kind == "Endpoints"]
     return (
-        _sorted(each.endpoints or []) == _sorted(content)
+        _sort(each.endpoints or []) == _sort(content)
         and labels == endpoints.metadata.labels
-        and meta.annotations == _annotations(endpoints)
+        and meta.annotations == _make_annotations(endpoints)
         and all(
             owner.uid == endpoints.metadata.uid for owner in owners if owner.name == endpoints.metadata.name
         )
     )
 
 
-def _sorted(content: Iterable[Endpoint]) -> list[bytes]:
+def _sort(content: Iterable[Endpoint]) -> list[bytes]:
     return sorted(msgspec.json.encode(each) for each in content)
 
 
-def _annotations(endpoints: Endpoints) -> dict[str, str]:
+def _make_annotations(endpoints: Endpoints) -> dict[str, str]:
     return {key: text for key, text in endpoints.metadata.annotations.items() if key not in _NOT_MIRRORED}
 
 
-def _new(endpoints: Endpoints, group: Group, content: list[Endpoint], name: str) -> EndpointSlice:
+def _make_slices(endpoints: Endpoints, group: Group, content: list[Endpoint], name: str) -> EndpointSlice:
     family, ports = group
     new = EndpointSlice(
         address_type=family,
@@ -132,11 +132,11 @@ def _new(endpoints: Endpoints, group: Group, content: list[Endpoint], name: str)
         prefix = f"{of.name}-"
         meta.generate_name = of.name if names.is_dns1123_subdomain(f"{prefix}x") else prefix
     meta.labels = {**of.labels, SERVICE_NAME: of.name, MANAGED_BY: CONTROLLER}
-    meta.annotations = _annotations(endpoints)
+    meta.annotations = _make_annotations(endpoints)
     return new
 
 
-def _repacked(subsets: Iterable[EndpointSubset]) -> list[tuple[Ports, list[tuple[EndpointAddress, bool]]]]:
+def _repack(subsets: Iterable[EndpointSubset]) -> list[tuple[Ports, list[tuple[EndpointAddress, bool]]]]:
     """Each set of addresses once, with all its ports. An address that is not ready somewhere is not ready."""
     known: dict[_Identity, EndpointAddress] = {}
     by_port: dict[_Port | None, dict[_Identity, bool]] = {}
@@ -167,10 +167,10 @@ def _repacked(subsets: Iterable[EndpointSubset]) -> list[tuple[Ports, list[tuple
     ]
 
 
-def _endpoint(address: EndpointAddress, *, ready: bool) -> tuple[str, Endpoint] | None:
+def _make_endpoint(address: EndpointAddress, *, ready: bool) -> tuple[str, Endpoint] | None:
     """Family and endpoint, None when the address is no IP."""
     try:
-        ip = ipaddress.ip_address(_without_zeros(address.ip))
+        ip = ipaddress.ip_address(_drop_zero_values(address.ip))
     except ValueError:
         return None
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
@@ -185,7 +185,7 @@ def _endpoint(address: EndpointAddress, *, ready: bool) -> tuple[str, Endpoint] 
     return f"IPv{ip.version}", endpoint
 
 
-def _without_zeros(text: str) -> str:
+def _drop_zero_values(text: str) -> str:
     """IPv4 addresses may have been stored as 010.001.002.003."""
     if ":" in text:
         return text

@@ -11,7 +11,7 @@ from kprov.kube.controller_manager.endpoints import mirror_plan
 from kprov.kube.controller_manager.endpoints.slice_plan import MANAGED_BY, SERVICE_NAME
 from kprov.kube.controller_manager.endpoints.slice_writer import PATIENCE_SECONDS, SliceWriter
 from kprov.kube.controller_manager.framework.controller import Context, Controller
-from kprov.kube.controller_manager.framework.controller_ref_manager import controller_reference
+from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
 
 
 class EndpointSliceMirroringController(Controller):
@@ -23,22 +23,24 @@ class EndpointSliceMirroringController(Controller):
         super().__init__(context)
         self._limit: int = context.options.mirroring_max_endpoints_per_subset
         self._batch: float = context.options.mirroring_endpointslice_updates_batch_period
-        self._recorder = context.recorder("endpoint-slice-mirroring-controller")
+        self._recorder = context.make_recorder("endpoint-slice-mirroring-controller")
         self._services = context.informers.informer("", "v1", "services", Service)
         self._endpoints = context.informers.informer("", "v1", "endpoints", Endpoints)
         self._slices = context.informers.informer(
-            "discovery.k8s.io", "v1", "endpointslices", EndpointSlice, indexers={"mirrored": _mirrored}
+            "discovery.k8s.io", "v1", "endpointslices", EndpointSlice, indexers={"mirrored": _must_mirror}
         )
         self._writer = SliceWriter(
-            self._slices, _mirrored, lambda key: self.queue.add_after(key, self._batch)
+            self._slices, _must_mirror, lambda key: self.queue.add_after(key, self._batch)
         )
         self._services.add_handler(
-            on_add=self._service_changed, on_update=self._service_updated, on_delete=self._service_changed
+            on_add=self._handle_service_change,
+            on_update=self._handle_service_update,
+            on_delete=self._handle_service_change,
         )
         self._endpoints.add_handler(
-            on_add=self._endpoints_changed,
-            on_update=self._endpoints_updated,
-            on_delete=self._endpoints_changed,
+            on_add=self._handle_endpoints_change,
+            on_update=self._handle_endpoints_update,
+            on_delete=self._handle_endpoints_change,
         )
 
     async def sync(self, key: str) -> None:
@@ -58,15 +60,15 @@ class EndpointSliceMirroringController(Controller):
         if self._writer.is_stale(key):
             self.queue.add_after(key, PATIENCE_SECONDS)
             return
-        wanted = mirror_plan.wanted(endpoints, self._limit)
-        self._complain(endpoints, wanted)
-        plan = mirror_plan.plan(endpoints, wanted.groups, existing, self._limit)
+        wanted = mirror_plan.make_wanted(endpoints, self._limit)
+        self._send_warning(endpoints, wanted)
+        plan = mirror_plan.make_plan(endpoints, wanted.groups, existing, self._limit)
         if endpoints.metadata.deletion_timestamp:
             plan.create.clear()
-        owner = controller_reference(endpoints, "v1", "Endpoints")
-        await self._writer.carry_out(key, endpoints.metadata.namespace, plan, owner)
+        owner = make_controller_reference(endpoints, "v1", "Endpoints")
+        await self._writer.apply_plan(key, endpoints.metadata.namespace, plan, owner)
 
-    def _complain(self, endpoints: Endpoints, wanted: mirror_plan.Wanted) -> None:
+    def _send_warning(self, endpoints: Endpoints, wanted: mirror_plan.Wanted) -> None:
         about = reference(endpoints, "v1", "Endpoints")
         if wanted.invalid:
             text = f"Skipped {wanted.invalid} invalid IP addresses when mirroring to EndpointSlices"
@@ -78,24 +80,24 @@ class EndpointSliceMirroringController(Controller):
             )
             self._recorder.event(about, "Warning", "TooManyAddressesToMirror", text)
 
-    def _service_changed(self, service: Service) -> None:
+    def _handle_service_change(self, service: Service) -> None:
         if not service.spec.selector:
             self.enqueue(service)
 
-    def _service_updated(self, old: Service, new: Service) -> None:
+    def _handle_service_update(self, old: Service, new: Service) -> None:
         if bool(old.spec.selector) != bool(new.spec.selector):
             self.enqueue(new)
 
-    def _endpoints_changed(self, endpoints: Endpoints) -> None:
+    def _handle_endpoints_change(self, endpoints: Endpoints) -> None:
         if mirror_plan.is_mirrored(endpoints):
             self.enqueue(endpoints)
 
-    def _endpoints_updated(self, old: Endpoints, new: Endpoints) -> None:
+    def _handle_endpoints_update(self, old: Endpoints, new: Endpoints) -> None:
         if mirror_plan.is_mirrored(old) or mirror_plan.is_mirrored(new):
             self.enqueue(new)
 
 
-def _mirrored(each: EndpointSlice) -> list[str]:
+def _must_mirror(each: EndpointSlice) -> list[str]:
     """Key of the Endpoints, for slices of this controller."""
     labels = each.metadata.labels
     if labels.get(MANAGED_BY) != mirror_plan.CONTROLLER or not labels.get(SERVICE_NAME):

@@ -16,16 +16,18 @@ class ServiceController(Controller):
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
         )
         self.pods.add_handler(
-            on_add=self._pod_changed, on_update=self._pod_updated, on_delete=self._pod_changed
+            on_add=self._handle_pod_change,
+            on_update=self._handle_pod_update,
+            on_delete=self._handle_pod_change,
         )
 
-    def _pod_updated(self, old: Pod, new: Pod) -> None:
-        if addresses.matters(old, new):
+    def _handle_pod_update(self, old: Pod, new: Pod) -> None:
+        if addresses.is_relevant_change(old, new):
             if old.metadata.labels != new.metadata.labels:
-                self._pod_changed(old)
-            self._pod_changed(new)
+                self._handle_pod_change(old)
+            self._handle_pod_change(new)
 
-    def _pod_changed(self, pod: Pod) -> None:
+    def _handle_pod_change(self, pod: Pod) -> None:
         have = pod.metadata.labels.items()
         for service in self.services.list(pod.metadata.namespace):
             if service.spec.selector and service.spec.selector.items() <= have:

@@ -6,11 +6,11 @@ from kprov.kube.api.core import Node
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.endpoints import slice_plan
-from kprov.kube.controller_manager.endpoints.addresses import selected
+from kprov.kube.controller_manager.endpoints.addresses import select_pods
 from kprov.kube.controller_manager.endpoints.services import ServiceController
 from kprov.kube.controller_manager.endpoints.slice_writer import PATIENCE_SECONDS, SliceWriter
 from kprov.kube.controller_manager.framework.controller import Context
-from kprov.kube.controller_manager.framework.controller_ref_manager import controller_reference
+from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
 
 ZONE: Final = "topology.kubernetes.io/zone"
 
@@ -28,10 +28,10 @@ class EndpointSliceController(ServiceController):
             "v1",
             "endpointslices",
             EndpointSlice,
-            indexers={"service": _service_of},
+            indexers={"service": _get_service_key},
         )
-        self._writer = SliceWriter(self._slices, _service_of, self.queue.add)
-        self._nodes.add_handler(on_update=self._node_updated)
+        self._writer = SliceWriter(self._slices, _get_service_key, self.queue.add)
+        self._nodes.add_handler(on_update=self._handle_node_update)
 
     async def sync(self, key: str) -> None:
         service = self.services.get(*split_key(key))
@@ -44,30 +44,30 @@ class EndpointSliceController(ServiceController):
         if self._writer.is_stale(key):
             self.queue.add_after(key, PATIENCE_SECONDS)
             return
-        pods = selected(service, self.pods.list(service.metadata.namespace))
+        pods = select_pods(service, self.pods.list(service.metadata.namespace))
         existing = self._slices.by_index("service", key)
-        wanted_families = slice_plan.families(service)
+        wanted_families = slice_plan.list_families(service)
         for each in existing:
             if each.address_type not in wanted_families:
                 await self._writer.delete(key, each)
         for family in wanted_families:
-            wanted = slice_plan.desired(service, pods, family, self._zone)
+            wanted = slice_plan.make_desired(service, pods, family, self._get_zone)
             of_family = [each for each in existing if each.address_type == family]
-            plan = slice_plan.plan(service, family, wanted, of_family)
-            owner = controller_reference(service, "v1", "Service")
-            await self._writer.carry_out(key, service.metadata.namespace, plan, owner)
+            plan = slice_plan.make_plan(service, family, wanted, of_family)
+            owner = make_controller_reference(service, "v1", "Service")
+            await self._writer.apply_plan(key, service.metadata.namespace, plan, owner)
 
-    def _zone(self, node_name: str) -> str:
+    def _get_zone(self, node_name: str) -> str:
         node = self._nodes.get("", node_name)
         return node.metadata.labels.get(ZONE, "") if node else ""
 
-    def _node_updated(self, old: Node, new: Node) -> None:
+    def _handle_node_update(self, old: Node, new: Node) -> None:
         if old.metadata.labels.get(ZONE) != new.metadata.labels.get(ZONE):
             for service in self.services.list():
                 self.enqueue(service)
 
 
-def _service_of(each: EndpointSlice) -> list[str]:
+def _get_service_key(each: EndpointSlice) -> list[str]:
     """Key of the service, for slices of this controller."""
     labels = each.metadata.labels
     if labels.get(slice_plan.MANAGED_BY) != slice_plan.CONTROLLER or slice_plan.SERVICE_NAME not in labels:

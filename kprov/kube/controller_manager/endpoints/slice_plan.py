@@ -33,27 +33,27 @@ class Plan:
     delete: list[EndpointSlice] = field(default_factory=list)
 
 
-def families(service: Service) -> list[str]:
+def list_families(service: Service) -> list[str]:
     """Address families to make slices for; services of before dual stack tell by their address."""
     if service.spec.ip_families:
         return list(service.spec.ip_families)
     return ["IPv6"] if ":" in service.spec.cluster_ip else ["IPv4"]
 
 
-def desired(
+def make_desired(
     service: Service, pods: Iterable[Pod], family: str, zone_of: Callable[[str], str]
 ) -> dict[Ports, list[Endpoint]]:
     """Endpoints by their ports: pods that name the same port differently do not share a slice."""
     result: dict[Ports, list[Endpoint]] = {}
     for pod in pods:
-        address = addresses.address(pod, family)
+        address = addresses.get_address(pod, family)
         if address and addresses.is_member(pod, terminating=True):
-            endpoint = _endpoint(service, pod, address, zone_of(pod.spec.node_name))
-            result.setdefault(_ports(service, pod), []).append(endpoint)
+            endpoint = _make_endpoint(service, pod, address, zone_of(pod.spec.node_name))
+            result.setdefault(_make_ports(service, pod), []).append(endpoint)
     return result
 
 
-def labels(service: Service) -> dict[str, str]:
+def make_labels(service: Service) -> dict[str, str]:
     """The service's labels, and what marks the slice as this controller's."""
     kept = {key: value for key, value in service.metadata.labels.items() if key != addresses.HEADLESS_LABEL}
     if addresses.is_headless(service):
@@ -61,12 +61,12 @@ def labels(service: Service) -> dict[str, str]:
     return {**kept, SERVICE_NAME: service.metadata.name, MANAGED_BY: CONTROLLER}
 
 
-def plan(
+def make_plan(
     service: Service, family: str, wanted: dict[Ports, list[Endpoint]], existing: Sequence[EndpointSlice]
 ) -> Plan:
     """The fewest writes: keep endpoints where they are, fill slices with room, then open new ones."""
     result = Plan()
-    marks = labels(service)
+    marks = make_labels(service)
     by_ports: dict[Ports, list[EndpointSlice]] = {}
     for each in existing:
         by_ports.setdefault(ports_key(each.ports or []), []).append(each)
@@ -77,7 +77,7 @@ def plan(
         # A service without endpoints keeps one empty slice, which says that somebody looked.
         placeholder = next((each for each in leftover if not each.ports), None)
         if placeholder is None:
-            result.create.append(_new(service, family, (), [], marks))
+            result.create.append(_make_slices(service, family, (), [], marks))
         else:
             leftover.remove(placeholder)
             if placeholder.endpoints or placeholder.metadata.labels != marks:
@@ -95,28 +95,28 @@ def _fill(
     existing: Sequence[EndpointSlice],
     marks: dict[str, str],
 ) -> None:
-    missing = {_identity(each): each for each in endpoints}
+    missing = {_get_identity(each): each for each in endpoints}
     contents: list[tuple[EndpointSlice, list[Endpoint]]] = []
     for each in existing:
-        found = [missing.pop(_identity(old), None) for old in each.endpoints or []]
+        found = [missing.pop(_get_identity(old), None) for old in each.endpoints or []]
         contents.append((each, [endpoint for endpoint in found if endpoint is not None]))
     rest = list(missing.values())
     # Slices that have to be written anyway come first, then the fullest: fewest writes, fewest slices.
-    contents.sort(key=lambda item: (not _differs(item[0], item[1], marks), -len(item[1])))
+    contents.sort(key=lambda item: (not _has_changed(item[0], item[1], marks), -len(item[1])))
     for each, content in contents:
         room = MAX_ENDPOINTS - len(content)
         content.extend(rest[:room])
         del rest[:room]
         if not content:
             result.delete.append(each)
-        elif _differs(each, content, marks):
+        elif _has_changed(each, content, marks):
             result.update.append(_changed(each, content, marks))
     while rest:
-        result.create.append(_new(service, family, ports, rest[:MAX_ENDPOINTS], marks))
+        result.create.append(_make_slices(service, family, ports, rest[:MAX_ENDPOINTS], marks))
         del rest[:MAX_ENDPOINTS]
 
 
-def _differs(each: EndpointSlice, endpoints: Sequence[Endpoint], marks: dict[str, str]) -> bool:
+def _has_changed(each: EndpointSlice, endpoints: Sequence[Endpoint], marks: dict[str, str]) -> bool:
     return list(endpoints) != (each.endpoints or []) or each.metadata.labels != marks
 
 
@@ -125,7 +125,7 @@ def _changed(each: EndpointSlice, endpoints: list[Endpoint], marks: dict[str, st
     return msgspec.structs.replace(each, endpoints=endpoints, metadata=metadata)
 
 
-def _new(
+def _make_slices(
     service: Service, family: str, ports: Ports, endpoints: list[Endpoint], marks: dict[str, str]
 ) -> EndpointSlice:
     new = EndpointSlice(
@@ -141,25 +141,25 @@ def _new(
     return new
 
 
-def _endpoint(service: Service, pod: Pod, address: str, zone: str) -> Endpoint:
+def _make_endpoint(service: Service, pod: Pod, address: str, zone: str) -> Endpoint:
     terminating = bool(pod.metadata.deletion_timestamp)
     serving = pod_conditions.is_ready(pod)
     ready = service.spec.publish_not_ready_addresses or (serving and not terminating)
-    hints = _hints(service.spec.traffic_distribution or "", zone, pod.spec.node_name) if ready else None
+    hints = _make_hints(service.spec.traffic_distribution or "", zone, pod.spec.node_name) if ready else None
     return Endpoint(
         addresses=[address],
         conditions=EndpointConditions(
             ready=ready, serving=service.spec.publish_not_ready_addresses or serving, terminating=terminating
         ),
-        hostname=addresses.hostname(pod, service) or None,
-        target_ref=addresses.reference(pod),
+        hostname=addresses.get_hostname(pod, service) or None,
+        target_ref=addresses.make_reference(pod),
         node_name=pod.spec.node_name or None,
         zone=zone or None,
         hints=hints,
     )
 
 
-def _hints(distribution: str, zone: str, node: str) -> EndpointHints | None:
+def _make_hints(distribution: str, zone: str, node: str) -> EndpointHints | None:
     if not zone and distribution != "PreferSameNode":
         return None
     zones = [ForZone(name=zone)] if zone else []
@@ -172,10 +172,10 @@ def _hints(distribution: str, zone: str, node: str) -> EndpointHints | None:
             return None
 
 
-def _ports(service: Service, pod: Pod) -> Ports:
+def _make_ports(service: Service, pod: Pod) -> Ports:
     found = []
     for port in service.spec.ports:
-        number = addresses.target_port(pod, port)
+        number = addresses.find_target_port(pod, port)
         if number is not None:
             found.append((port.name, port.protocol, number, port.app_protocol))
     return tuple(sorted(found, key=str))
@@ -190,6 +190,6 @@ def ports_key(ports: Iterable[EndpointPort]) -> Ports:
     )
 
 
-def _identity(endpoint: Endpoint) -> tuple[str, ...]:
+def _get_identity(endpoint: Endpoint) -> tuple[str, ...]:
     target = endpoint.target_ref
     return (target.uid if target else "", *endpoint.addresses)

@@ -14,7 +14,7 @@ from kprov.kube.controller_manager.endpoints.slice_plan import Plan
 PATIENCE_SECONDS: Final = 30.0
 
 
-class Written:
+class WriteTracker:
     """Slices we wrote and have not seen yet: planning on an older copy would write them twice."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ class SliceWriter:
         self._slices = slices
         self._key_of = key_of
         self._changed = changed
-        self._written = Written()
-        slices.add_handler(on_add=self._seen, on_update=self._updated, on_delete=self._deleted)
+        self._written = WriteTracker()
+        slices.add_handler(on_add=self._seen, on_update=self._handle_update, on_delete=self._handle_delete)
 
     def is_stale(self, key: str) -> bool:
         """Whether the informer is behind what was written for that service."""
@@ -68,19 +68,19 @@ class SliceWriter:
     def forget(self, key: str) -> None:
         self._written.forget(key)
 
-    async def carry_out(self, key: str, namespace: str, plan: Plan, owner: dict[str, Any]) -> None:
+    async def apply_plan(self, key: str, namespace: str, plan: Plan, owner: dict[str, Any]) -> None:
         """Do what is planned; ``owner`` is the reference of slices that have none. Raises ApiError."""
         for new in plan.create:
             try:
-                made = await self._slices.resource.create(_document(new, owner), namespace=namespace)
+                made = await self._slices.resource.create(_make_document(new, owner), namespace=namespace)
             except ApiError as error:
                 if error.is_namespace_terminating:
                     return
                 raise
-            self._note(key, made)
+            self._record_write(key, made)
         for changed in plan.update:
-            document = _document(changed, owner)
-            self._note(key, await self._slices.resource.update(document, namespace=namespace))
+            document = _make_document(changed, owner)
+            self._record_write(key, await self._slices.resource.update(document, namespace=namespace))
         for old in plan.delete:
             await self.delete(key, old)
 
@@ -96,7 +96,7 @@ class SliceWriter:
             if not error.is_not_found:
                 raise
 
-    def _note(self, key: str, written: EndpointSlice) -> None:
+    def _record_write(self, key: str, written: EndpointSlice) -> None:
         meta = written.metadata
         known = self._slices.get(meta.namespace, meta.name)
         if known is None or int(known.metadata.resource_version) < int(meta.resource_version):
@@ -107,20 +107,20 @@ class SliceWriter:
             self._written.seen(key, each.metadata.name, each.metadata.resource_version)
             self._changed(key)
 
-    def _updated(self, old: EndpointSlice, new: EndpointSlice) -> None:
+    def _handle_update(self, old: EndpointSlice, new: EndpointSlice) -> None:
         for key in self._key_of(old):
             # Somebody may have given the slice to another service.
             if key not in self._key_of(new):
                 self._changed(key)
         self._seen(new)
 
-    def _deleted(self, each: EndpointSlice) -> None:
+    def _handle_delete(self, each: EndpointSlice) -> None:
         for key in self._key_of(each):
             self._written.seen(key, each.metadata.name, str(2**63))
             self._changed(key)
 
 
-def _document(each: EndpointSlice, owner: dict[str, Any]) -> dict[str, Any]:
+def _make_document(each: EndpointSlice, owner: dict[str, Any]) -> dict[str, Any]:
     """The whole object: lists and conditions written out also where they are empty or false."""
     document: dict[str, Any] = msgspec.to_builtins(each)
     document |= {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}

@@ -18,33 +18,35 @@ MAX_ADDRESSES: Final = 1000
 Ports = tuple[tuple[str, int, str, str | None], ...]
 
 
-def labels(service: Service) -> dict[str, str]:
+def make_labels(service: Service) -> dict[str, str]:
     kept = {key: value for key, value in service.metadata.labels.items() if key != addresses.HEADLESS_LABEL}
     if addresses.is_headless(service):
         kept[addresses.HEADLESS_LABEL] = ""
     return {**kept, MANAGED_BY: CONTROLLER}
 
 
-def desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, Any]], bool]:
+def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, Any]], bool]:
     """The subsets document, and whether it had to be cut."""
     family = service.spec.ip_families[0] if service.spec.ip_families else "IPv4"
     by_ports: dict[Ports, tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]] = {}
     publish = service.spec.publish_not_ready_addresses
     count = 0
     for pod in sorted(pods, key=lambda each: not pod_conditions.is_ready(each)):
-        ip = addresses.address(pod, family)
+        ip = addresses.get_address(pod, family)
         if not ip or not addresses.is_member(pod, terminating=publish):
             continue
         count += 1
         if count > MAX_ADDRESSES:
             continue
         ready, not_ready = by_ports.setdefault(_ports(service, pod), ({}, {}))
-        (ready if publish or pod_conditions.is_ready(pod) else not_ready)[ip] = _address(service, pod, ip)
-    subsets = [_subset(ports, *groups) for ports, groups in sorted(by_ports.items(), key=str)]
+        (ready if publish or pod_conditions.is_ready(pod) else not_ready)[ip] = _make_address(
+            service, pod, ip
+        )
+    subsets = [_make_subset(ports, *groups) for ports, groups in sorted(by_ports.items(), key=str)]
     return subsets, count > MAX_ADDRESSES
 
 
-def known(endpoints: Endpoints) -> list[dict[str, Any]]:
+def read_known(endpoints: Endpoints) -> list[dict[str, Any]]:
     """The subsets the server has, in the same form."""
     result = []
     for subset in endpoints.subsets:
@@ -59,16 +61,16 @@ def known(endpoints: Endpoints) -> list[dict[str, Any]]:
     return result
 
 
-def _address(service: Service, pod: Pod, ip: str) -> dict[str, Any]:
-    result: dict[str, Any] = {"ip": ip, "targetRef": msgspec.to_builtins(addresses.reference(pod))}
+def _make_address(service: Service, pod: Pod, ip: str) -> dict[str, Any]:
+    result: dict[str, Any] = {"ip": ip, "targetRef": msgspec.to_builtins(addresses.make_reference(pod))}
     if pod.spec.node_name:
         result["nodeName"] = pod.spec.node_name
-    if name := addresses.hostname(pod, service):
+    if name := addresses.get_hostname(pod, service):
         result["hostname"] = name
     return result
 
 
-def _subset(
+def _make_subset(
     ports: Ports, ready: dict[str, dict[str, Any]], not_ready: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     subset: dict[str, Any] = {}
@@ -87,7 +89,7 @@ def _subset(
 def _ports(service: Service, pod: Pod) -> Ports:
     found = []
     for port in service.spec.ports:
-        number = addresses.target_port(pod, port)
+        number = addresses.find_target_port(pod, port)
         if number is not None:
             found.append((port.name, number, port.protocol, port.app_protocol))
     return tuple(sorted(found, key=str))

@@ -20,7 +20,7 @@ class Context:
     informers: InformerFactory
     options: Namespace
 
-    def recorder(self, component: str) -> EventRecorder:
+    def make_recorder(self, component: str) -> EventRecorder:
         return EventRecorder(self.client, component=component)
 
 
@@ -48,7 +48,7 @@ class Controller:
         self.queue.add(obj.key)
 
 
-async def periodically(seconds: float, work: Callable[[], Any], name: str) -> None:
+async def run_periodically(seconds: float, work: Callable[[], Any], name: str) -> None:
     """Await ``work()`` every so many seconds; a failure is logged and does not end it."""
     while True:
         try:

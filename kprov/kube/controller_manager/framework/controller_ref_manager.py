@@ -19,16 +19,16 @@ Child = TypeVar("Child", bound=Object)
 
 
 @lru_cache(maxsize=2048)
-def _parsed(text: bytes) -> selectors.LabelSelector:
+def _parse_selector(text: bytes) -> selectors.LabelSelector:
     return selectors.LabelSelector.from_object(orjson.loads(text))
 
 
-def selector_of(selector: LabelSelector | None) -> selectors.LabelSelector:
+def parse_selector(selector: LabelSelector | None) -> selectors.LabelSelector:
     """The matcher of an object's spec.selector; None matches nothing."""
-    return _parsed(b"null" if selector is None else msgspec.json.encode(selector))
+    return _parse_selector(b"null" if selector is None else msgspec.json.encode(selector))
 
 
-def controller_reference(owner: Object, api_version: str, kind: str) -> dict[str, Any]:
+def make_controller_reference(owner: Object, api_version: str, kind: str) -> dict[str, Any]:
     """The reference that marks ``owner`` as the one managing controller."""
     return {
         "apiVersion": api_version,
@@ -45,13 +45,13 @@ def is_controlled_by(obj: Object, owner: Object) -> bool:
     return reference is not None and reference.uid == owner.metadata.uid
 
 
-def owner_or_orphan_index(obj: Object) -> list[str]:
+def index_by_owner(obj: Object) -> list[str]:
     """Index by the UID of the controlling owner, or "orphan/NAMESPACE"."""
     reference = obj.metadata.controller()
     return [reference.uid] if reference else [f"orphan/{obj.metadata.namespace}"]
 
 
-class Claims:
+class ControllerRefManager:
     """Adopts matching orphans and lets go of what no longer matches, for one owner."""
 
     def __init__(
@@ -65,10 +65,10 @@ class Claims:
         still_there: Callable[[], Awaitable[bool]],
     ) -> None:
         self._owner = owner
-        self._reference = controller_reference(owner, api_version, kind)
+        self._reference = make_controller_reference(owner, api_version, kind)
         self._selector = selector
         self._children = children
-        self._still_there = still_there
+        self._get_live_owner = still_there
         self._may_adopt: bool | None = None
 
     async def claim(self, candidates: Iterable[Child]) -> list[Child]:
@@ -93,7 +93,7 @@ class Claims:
     async def _adopt(self, child: Child) -> bool:
         if self._may_adopt is None:
             # The cached owner may be a ghost: ask the server itself before the first adoption.
-            self._may_adopt = await self._still_there()
+            self._may_adopt = await self._get_live_owner()
         if not self._may_adopt:
             return False
         change = {"ownerReferences": [self._reference], "uid": child.metadata.uid}

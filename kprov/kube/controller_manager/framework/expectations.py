@@ -25,7 +25,7 @@ class Expectations:
     def __init__(self) -> None:
         self._expected: dict[str, _Expected] = {}
 
-    def satisfied(self, key: str) -> bool:
+    def are_satisfied(self, key: str) -> bool:
         """Whether the owner may be synced: everything was seen, or it was waited for long enough."""
         expected = self._expected.get(key)
         if expected is None:
@@ -43,11 +43,11 @@ class Expectations:
     def expect_deletions(self, key: str, uids: Iterable[str]) -> None:
         self._expected[key] = _Expected(deletions=set(uids))
 
-    def creation_observed(self, key: str, count: int = 1) -> None:
+    def observe_creation(self, key: str, count: int = 1) -> None:
         if (expected := self._expected.get(key)) is not None:
             expected.creations -= count
 
-    def deletion_observed(self, key: str, uid: str) -> None:
+    def observe_deletion(self, key: str, uid: str) -> None:
         if (expected := self._expected.get(key)) is not None:
             expected.deletions.discard(uid)
 

@@ -18,7 +18,7 @@ from kprov.kube.controller_manager.garbage_collector.graph import (
     Node,
     Owned,
     Work,
-    without,
+    remove_owners,
 )
 from kprov.kube.controller_manager.garbage_collector.monitors import Monitors
 
@@ -43,7 +43,7 @@ class GarbageCollector(Controller):
         self.graph = Graph()
         self._orphans: WorkQueue[str] = WorkQueue("garbage_collector_attempt_to_orphan")
         self._absent: dict[str, None] = {}
-        self._monitors = Monitors(context.client, self._seen, self._gone)
+        self._monitors = Monitors(context.client, self._handle_object, self._handle_deleted_object)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -55,12 +55,16 @@ class GarbageCollector(Controller):
     async def sync(self, key: str) -> None:
         """Delete the object if nobody holds it any more; let go of owners that are gone."""
         node = self.graph.get(key)
-        if node is None or (node.being_deleted and not node.deleting_dependents) or self._is_held(node):
+        if (
+            node is None
+            or (node.being_deleted and not node.deleting_dependents)
+            or self._has_blocking_owner(node)
+        ):
             return
-        live = await self._live(node)
+        live = await self._get_live(node)
         if live is None:
             self._remember_absent(key)
-            self._do(self.graph.remove(key))
+            self._run_work(self.graph.remove(key))
             return
         if node.deleting_dependents:
             await self._finish_foreground(node, live)
@@ -72,7 +76,7 @@ class GarbageCollector(Controller):
         if solid:
             if dangling or waiting:
                 await self._set_owners(
-                    node, live, without(owners, (ref.uid for ref in (*dangling, *waiting)))
+                    node, live, remove_owners(owners, (ref.uid for ref in (*dangling, *waiting)))
                 )
             return
         if waiting and any(each.deleting_dependents for each in node.dependents.values()):
@@ -89,14 +93,14 @@ class GarbageCollector(Controller):
         if owner is None:
             return
         for dependent in list(owner.dependents.values()):
-            live = await self._live(dependent)
+            live = await self._get_live(dependent)
             if live is not None:
-                await self._set_owners(dependent, live, without(live.metadata.owner_references, [key]))
-        live = await self._live(owner)
+                await self._set_owners(dependent, live, remove_owners(live.metadata.owner_references, [key]))
+        live = await self._get_live(owner)
         if live is not None and ORPHAN in live.metadata.finalizers:
             await self._remove_finalizer(owner, live, ORPHAN)
 
-    def _is_held(self, node: Node) -> bool:
+    def _has_blocking_owner(self, node: Node) -> bool:
         """By the graph alone: nothing to do. Should the graph be behind, the event to come asks again."""
         if node.virtual or node.deleting_dependents:
             return False
@@ -137,7 +141,7 @@ class GarbageCollector(Controller):
             if not dependent.being_deleted:
                 self.queue.add(dependent.uid)
 
-    async def _live(self, node: Node) -> Owned | None:
+    async def _get_live(self, node: Node) -> Owned | None:
         return await self._get(
             self._resource(node.api_version, node.kind), node.namespace, node.name, node.uid
         )
@@ -152,7 +156,7 @@ class GarbageCollector(Controller):
             # A cluster-scoped object cannot be owned from inside a namespace; upstream warns and waits.
             raise UnknownKindError(f"{resource.kind} {name} is namespaced, its dependent is not")
         try:
-            live = await self._objects(resource).get(
+            live = await self._list_objects(resource).get(
                 name, namespace=namespace if resource.namespaced else None
             )
         except ApiError as error:
@@ -171,7 +175,7 @@ class GarbageCollector(Controller):
         log.info("deleting %s %s/%s (%s): its owners are gone", node.kind, node.namespace, node.name, policy)
         resource = self._resource(node.api_version, node.kind)
         try:
-            await self._objects(resource).delete(
+            await self._list_objects(resource).delete(
                 node.name,
                 namespace=node.namespace if resource.namespaced else None,
                 preconditions_uid=node.uid,
@@ -193,7 +197,7 @@ class GarbageCollector(Controller):
         if any(each.block_owner_deletion for each in owners):
             free = [msgspec.structs.replace(each, block_owner_deletion=False) for each in owners]
             await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in free]})
-        return await self._live(node)
+        return await self._get_live(node)
 
     async def _remove_finalizer(self, node: Node, live: Owned, finalizer: str) -> None:
         await self._patch(
@@ -205,7 +209,7 @@ class GarbageCollector(Controller):
         resource = self._resource(node.api_version, node.kind)
         body = {"metadata": {**metadata, "uid": node.uid, "resourceVersion": live.metadata.resource_version}}
         try:
-            await self._objects(resource).patch(
+            await self._list_objects(resource).patch(
                 node.name, body, namespace=node.namespace if resource.namespaced else None
             )
         except ApiError as error:
@@ -218,17 +222,17 @@ class GarbageCollector(Controller):
             raise UnknownKindError(f"no resource for {api_version} {kind}")
         return resource
 
-    def _objects(self, resource: ApiResource) -> ResourceClient[Owned]:
+    def _list_objects(self, resource: ApiResource) -> ResourceClient[Owned]:
         return self.client.resource(resource.group, resource.version, resource.plural, Owned)
 
-    def _seen(self, resource: ApiResource, obj: Owned) -> None:
-        self._do(self.graph.observe(resource.api_version, resource.kind, obj))
+    def _handle_object(self, resource: ApiResource, obj: Owned) -> None:
+        self._run_work(self.graph.observe(resource.api_version, resource.kind, obj))
 
-    def _gone(self, _: ApiResource, obj: Owned) -> None:
+    def _handle_deleted_object(self, _: ApiResource, obj: Owned) -> None:
         self._remember_absent(obj.metadata.uid)
-        self._do(self.graph.remove(obj.metadata.uid))
+        self._run_work(self.graph.remove(obj.metadata.uid))
 
-    def _do(self, work: Work) -> None:
+    def _run_work(self, work: Work) -> None:
         for uid in work.delete:
             self.queue.add(uid)
         for uid in work.orphan:

@@ -149,6 +149,6 @@ class Graph:
             work.delete.append(node.uid)
 
 
-def without(references: Iterable[OwnerReference], uids: Iterable[str]) -> list[OwnerReference]:
+def remove_owners(references: Iterable[OwnerReference], uids: Iterable[str]) -> list[OwnerReference]:
     gone = frozenset(uids)
     return [reference for reference in references if reference.uid not in gone]

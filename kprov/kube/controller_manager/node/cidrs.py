@@ -23,14 +23,14 @@ class CidrSet:
         for step in range(self._count):
             index = (self._next + step) % self._count
             part = self._part(index)
-            if not is_taken(str(part)) and not any(_overlap(part, other) for other in self._kept_free):
+            if not is_taken(str(part)) and not any(_find_overlap(part, other) for other in self._kept_free):
                 self._next = (index + 1) % self._count
                 return str(part)
         return None
 
     def contains(self, cidr: str) -> bool:
         part = ipaddress.ip_network(cidr, strict=False)
-        return part.version == self._cluster.version and _overlap(part, self._cluster)
+        return part.version == self._cluster.version and _find_overlap(part, self._cluster)
 
     def _part(self, index: int) -> Network:
         size = self._cluster.max_prefixlen - self._prefix
@@ -38,12 +38,12 @@ class CidrSet:
         return type(self._cluster)((start, self._prefix))
 
 
-def _overlap(one: Network, other: Network) -> bool:
+def _find_overlap(one: Network, other: Network) -> bool:
     return one.version == other.version and bool(
         one.network_address <= other.broadcast_address and other.network_address <= one.broadcast_address  # type: ignore[operator]
     )
 
 
-def parse(text: str) -> list[Network]:
+def parse_cidrs(text: str) -> list[Network]:
     """Comma-separated ranges. Raises ValueError."""
     return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]

@@ -34,19 +34,19 @@ class Probe:
     sign: tuple[Any, ...]
 
 
-def condition(node: Node, kind: str) -> Condition | None:
+def find_condition(node: Node, kind: str) -> Condition | None:
     return next((entry for entry in node.status.conditions if entry.type == kind), None)
 
 
-def ready_status(node: Node) -> str:
+def get_ready_status(node: Node) -> str:
     """True, False or Unknown; a node that never reported is Unknown."""
-    ready = condition(node, "Ready")
+    ready = find_condition(node, "Ready")
     return ready.status if ready is not None else "Unknown"
 
 
-def sign_of_life(node: Node, renew_time: str | None) -> tuple[Any, ...]:
+def get_last_heartbeat(node: Node, renew_time: str | None) -> tuple[Any, ...]:
     """Changes whenever the kubelet posts a status or renews its lease."""
-    ready = condition(node, "Ready")
+    ready = find_condition(node, "Ready")
     return (
         node.metadata.uid,
         renew_time,
@@ -54,11 +54,11 @@ def sign_of_life(node: Node, renew_time: str | None) -> tuple[Any, ...]:
     )
 
 
-def silent_conditions(node: Node, now: str) -> list[dict[str, Any]]:
+def make_unknown_conditions(node: Node, now: str) -> list[dict[str, Any]]:
     """Conditions to write for a node that fell silent; empty when they are there already."""
     result = []
     for kind in _REPORTED:
-        known = condition(node, kind)
+        known = find_condition(node, kind)
         if known is not None and known.status == "Unknown":
             continue
         if known is None:
@@ -80,18 +80,18 @@ def silent_conditions(node: Node, now: str) -> list[dict[str, Any]]:
     return result
 
 
-def taints(node: Node, now: str, *, evict: bool) -> list[Taint] | None:
+def make_taints(node: Node, now: str, *, evict: bool) -> list[Taint] | None:
     """All taints the node should have, None when it has them.
 
     ``evict`` allows to set the NoExecute taint now; without it one that is there stays and none is added.
     """
-    ready = ready_status(node)
+    ready = get_ready_status(node)
     wanted = {
         (_BY_CONDITION[entry.type, entry.status], NO_SCHEDULE)
         for entry in node.status.conditions
         if (entry.type, entry.status) in _BY_CONDITION
     }
-    if condition(node, "Ready") is None:
+    if find_condition(node, "Ready") is None:
         # Just registered: it keeps the taint that admission gave it until it reports.
         wanted.add((NOT_READY, NO_SCHEDULE))
     if node.spec.unschedulable:
@@ -115,7 +115,7 @@ def taints(node: Node, now: str, *, evict: bool) -> list[Taint] | None:
 
 def needs_eviction_taint(node: Node) -> bool:
     """Not ready, and pods there have not been given notice yet."""
-    if ready_status(node) == "True":
+    if get_ready_status(node) == "True":
         return False
     return not any(
         taint.effect == NO_EXECUTE and taint.key in {NOT_READY, UNREACHABLE} for taint in node.spec.taints
@@ -128,14 +128,14 @@ def _is_managed(key: str, effect: str) -> bool:
     return effect == NO_EXECUTE and key in {NOT_READY, UNREACHABLE}
 
 
-def eviction_rate(
+def get_eviction_rate(
     nodes: Sequence[Node], *, rate: float, secondary_rate: float, threshold: float, large: int
 ) -> float:
     """Nodes a second of one zone that may be given the NoExecute taint (ReducedQPSFunc, ComputeZoneState).
 
     When most of a zone is gone it is more likely that we are cut off than that all its nodes died.
     """
-    not_ready = sum(ready_status(node) != "True" for node in nodes)
+    not_ready = sum(get_ready_status(node) != "True" for node in nodes)
     if not_ready == 0:
         return rate
     if not_ready > 2 and not_ready / len(nodes) >= threshold:
@@ -143,6 +143,6 @@ def eviction_rate(
     return rate
 
 
-def all_disrupted(zones: Sequence[Sequence[Node]]) -> bool:
+def are_all_disrupted(zones: Sequence[Sequence[Node]]) -> bool:
     """No node is ready anywhere: the trouble is ours, nobody is evicted."""
-    return all(ready_status(node) != "True" for nodes in zones for node in nodes)
+    return all(get_ready_status(node) != "True" for nodes in zones for node in nodes)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from kprov.kube.api.core import Node
 from kprov.kube.client import ApiError, reference
 from kprov.kube.controller_manager.framework.controller import Context, Controller
-from kprov.kube.controller_manager.node.cidrs import CidrSet, parse
+from kprov.kube.controller_manager.node.cidrs import CidrSet, parse_cidrs
 
 
 class NodeIpamController(Controller):
@@ -18,7 +18,7 @@ class NodeIpamController(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._recorder = context.recorder("cidrAllocator")
+        self._recorder = context.make_recorder("cidrAllocator")
         self._sets = _sets(context.options)
         # What we gave and may not have seen yet, by node name and UID.
         self._given: dict[str, tuple[str, list[str]]] = {}
@@ -26,7 +26,9 @@ class NodeIpamController(Controller):
             "", "v1", "nodes", Node, indexers={"podCIDR": lambda node: node.spec.pod_cidrs}
         )
         self._nodes.add_handler(
-            on_add=self._seen, on_update=lambda _, new: self._seen(new), on_delete=self._gone
+            on_add=self._handle_node,
+            on_update=lambda _, new: self._handle_node(new),
+            on_delete=self._handle_deleted_node,
         )
 
     async def sync(self, key: str) -> None:
@@ -63,27 +65,27 @@ class NodeIpamController(Controller):
 
     def _is_taken(self, cidr: str) -> bool:
         return bool(self._nodes.by_index("podCIDR", cidr)) or any(
-            cidr in parts for parts in _parts(self._given.values())
+            cidr in parts for parts in _split_node_cidrs(self._given.values())
         )
 
-    def _seen(self, node: Node) -> None:
+    def _handle_node(self, node: Node) -> None:
         if node.spec.pod_cidr:
             self._given.pop(node.metadata.name, None)
         else:
             self.enqueue(node)
 
-    def _gone(self, node: Node) -> None:
+    def _handle_deleted_node(self, node: Node) -> None:
         self._given.pop(node.metadata.name, None)
 
 
-def _parts(given: Iterable[tuple[str, list[str]]]) -> Iterable[list[str]]:
+def _split_node_cidrs(given: Iterable[tuple[str, list[str]]]) -> Iterable[list[str]]:
     return (parts for _, parts in given)
 
 
 def _sets(options: Namespace) -> list[CidrSet]:
-    reserved = parse(options.service_cluster_ip_range)
+    reserved = parse_cidrs(options.service_cluster_ip_range)
     sets = []
-    for cluster in parse(options.cluster_cidr):
+    for cluster in parse_cidrs(options.cluster_cidr):
         own = options.node_cidr_mask_size_ipv4 if cluster.version == 4 else options.node_cidr_mask_size_ipv6
         prefix = own or options.node_cidr_mask_size or (24 if cluster.version == 4 else 64)
         sets.append(CidrSet(cluster, prefix, reserved))

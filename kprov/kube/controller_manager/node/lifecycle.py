@@ -13,7 +13,7 @@ from kprov.kube.api.core import Node, Pod
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.framework.controller import Context, Controller, periodically
+from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.node import health
 from kprov.kube.machinery import timestamps
 
@@ -31,7 +31,7 @@ class NodeLifecycleController(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._recorder = context.recorder("node-controller")
+        self._recorder = context.make_recorder("node-controller")
         self._probes: dict[str, health.Probe] = {}
         self._may_evict: set[str] = set()
         self._last_eviction: dict[str, float] = {}
@@ -43,15 +43,15 @@ class NodeLifecycleController(Controller):
             "", "v1", "pods", Pod, indexers={"node": lambda pod: [pod.spec.node_name]}
         )
         self._nodes.add_handler(
-            on_add=self._added, on_update=lambda _, new: self.enqueue(new), on_delete=self._removed
+            on_add=self._handle_add, on_update=lambda _, new: self.enqueue(new), on_delete=self._handle_remove
         )
-        self._pods.add_handler(on_add=self._pod_seen, on_update=lambda _, new: self._pod_seen(new))
+        self._pods.add_handler(on_add=self._handle_pod, on_update=lambda _, new: self._handle_pod(new))
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(super().run())
             period = self.context.options.node_monitor_period
-            group.create_task(periodically(period, self.monitor, self.name))
+            group.create_task(run_periodically(period, self.monitor, self.name))
 
     async def monitor(self) -> None:
         """One look at every node."""
@@ -64,38 +64,38 @@ class NodeLifecycleController(Controller):
                     log.warning("node %s: %s", node.metadata.name, error)
             labels = node.metadata.labels
             zones[f"{labels.get(_REGION, '')}:{labels.get(_ZONE, '')}"].append(node)
-        self._pace(zones)
+        self._set_eviction_rate(zones)
 
     async def sync(self, key: str) -> None:
         """Bring the taints in line with conditions and cordon."""
         node = self._nodes.get("", key)
         if node is None:
             return
-        if health.ready_status(node) == "True":
+        if health.get_ready_status(node) == "True":
             self._may_evict.discard(key)
-        wanted = health.taints(node, timestamps.now(), evict=key in self._may_evict)
+        wanted = health.make_taints(node, timestamps.now(), evict=key in self._may_evict)
         if wanted is not None:
             body = {
                 "metadata": {"resourceVersion": node.metadata.resource_version},
                 "spec": {"taints": [msgspec.to_builtins(taint) for taint in wanted] or None},
             }
             await self._nodes.resource.patch(key, body)
-        if health.ready_status(node) != "True":
+        if health.get_ready_status(node) != "True":
             await self._mark_pods(node)
 
     async def _probe(self, node: Node) -> None:
         name, now = node.metadata.name, time.monotonic()
         lease = self._leases.get(LEASES, name)
-        sign = health.sign_of_life(node, lease.spec.renew_time if lease else None)
+        sign = health.get_last_heartbeat(node, lease.spec.renew_time if lease else None)
         probe = self._probes.get(name)
         if probe is None or probe.sign != sign:
             probe = self._probes[name] = health.Probe(now, sign)
         options = self.context.options
-        reported = health.condition(node, "Ready") is not None
+        reported = health.find_condition(node, "Ready") is not None
         grace = options.node_monitor_grace_period if reported else options.node_startup_grace_period
         if now - probe.at <= grace:
             return
-        conditions = health.silent_conditions(node, timestamps.now())
+        conditions = health.make_unknown_conditions(node, timestamps.now())
         if not conditions:
             return
         log.info("node %s has been silent for %.0fs", name, now - probe.at)
@@ -108,13 +108,13 @@ class NodeLifecycleController(Controller):
         text = f"Node {name} status is now: NodeNotReady"
         self._recorder.event(_about(node), "Normal", "NodeNotReady", text)
 
-    def _pace(self, zones: dict[str, list[Node]]) -> None:
+    def _set_eviction_rate(self, zones: dict[str, list[Node]]) -> None:
         """Let nodes that are not ready have their NoExecute taint, as fast as the zones' state allows."""
-        if not zones or health.all_disrupted(list(zones.values())):
+        if not zones or health.are_all_disrupted(list(zones.values())):
             return
         options, now = self.context.options, time.monotonic()
         for zone, nodes in zones.items():
-            rate = health.eviction_rate(
+            rate = health.get_eviction_rate(
                 nodes,
                 rate=options.node_eviction_rate,
                 secondary_rate=options.secondary_node_eviction_rate,
@@ -152,22 +152,22 @@ class NodeLifecycleController(Controller):
                     raise
             self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "NodeNotReady", "Node is not ready")
 
-    def _added(self, node: Node) -> None:
+    def _handle_add(self, node: Node) -> None:
         text = f"Node {node.metadata.name} event: Registered Node {node.metadata.name} in Controller"
         self._recorder.event(_about(node), "Normal", "RegisteredNode", text)
         self.enqueue(node)
 
-    def _removed(self, node: Node) -> None:
+    def _handle_remove(self, node: Node) -> None:
         self._probes.pop(node.metadata.name, None)
         self._may_evict.discard(node.metadata.name)
         text = f"Node {node.metadata.name} event: Removing Node {node.metadata.name} from Controller"
         self._recorder.event(_about(node), "Normal", "RemovingNode", text)
 
-    def _pod_seen(self, pod: Pod) -> None:
+    def _handle_pod(self, pod: Pod) -> None:
         """A pod that is ready, on a node that is not: the informer of one was behind the other's."""
         if pod.spec.node_name and pod_conditions.is_ready(pod):
             node = self._nodes.get("", pod.spec.node_name)
-            if node is not None and health.ready_status(node) != "True":
+            if node is not None and health.get_ready_status(node) != "True":
                 self.enqueue(node)
 
 

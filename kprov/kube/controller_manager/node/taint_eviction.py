@@ -12,7 +12,7 @@ from kprov.kube.controller_manager.framework.controller import Context, Controll
 from kprov.kube.machinery import timestamps
 
 
-def toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> float | None:
+def get_toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> float | None:
     """How long a pod may stay under the taints: None for ever, 0 not at all."""
     times = []
     for taint in taints:
@@ -30,18 +30,18 @@ class TaintEvictionController(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._recorder = context.recorder("taint-eviction-controller")
+        self._recorder = context.make_recorder("taint-eviction-controller")
         # Since when, in monotonic seconds, each pod is under notice.
         self._since: dict[str, float] = {}
         self._nodes = context.informers.informer("", "v1", "nodes", Node)
         self._pods = context.informers.informer(
             "", "v1", "pods", Pod, indexers={"node": lambda pod: [pod.spec.node_name]}
         )
-        self._nodes.add_handler(on_add=self._node_changed, on_update=self._node_updated)
+        self._nodes.add_handler(on_add=self._handle_node_change, on_update=self._handle_node_update)
         self._pods.add_handler(
-            on_add=self._pod_changed,
-            on_update=self._pod_updated,
-            on_delete=self._pod_deleted,
+            on_add=self._handle_pod_change,
+            on_update=self._handle_pod_update,
+            on_delete=self._handle_pod_delete,
         )
 
     async def sync(self, key: str) -> None:
@@ -50,8 +50,8 @@ class TaintEvictionController(Controller):
         if pod is None or node is None or pod.metadata.deletion_timestamp:
             self._since.pop(key, None)
             return
-        taints = _lasting(node)
-        seconds = toleration_seconds(taints, pod.spec.tolerations) if taints else None
+        taints = _must_stay(node)
+        seconds = get_toleration_seconds(taints, pod.spec.tolerations) if taints else None
         if seconds is None:
             if self._since.pop(key, None) is not None:
                 text = f"Cancelling deletion of Pod {key}"
@@ -88,28 +88,28 @@ class TaintEvictionController(Controller):
             if not error.is_not_found:
                 raise
 
-    def _pod_deleted(self, pod: Pod) -> None:
+    def _handle_pod_delete(self, pod: Pod) -> None:
         self._since.pop(pod.key, None)
 
-    def _node_changed(self, node: Node) -> None:
-        if _lasting(node):
+    def _handle_node_change(self, node: Node) -> None:
+        if _must_stay(node):
             for pod in self._pods.by_index("node", node.metadata.name):
                 self.enqueue(pod)
 
-    def _node_updated(self, old: Node, new: Node) -> None:
-        if _lasting(old) != _lasting(new):
+    def _handle_node_update(self, old: Node, new: Node) -> None:
+        if _must_stay(old) != _must_stay(new):
             for pod in self._pods.by_index("node", new.metadata.name):
                 self.enqueue(pod)
 
-    def _pod_changed(self, pod: Pod) -> None:
+    def _handle_pod_change(self, pod: Pod) -> None:
         node = self._nodes.get("", pod.spec.node_name) if pod.spec.node_name else None
-        if node is not None and _lasting(node):
+        if node is not None and _must_stay(node):
             self.enqueue(pod)
 
-    def _pod_updated(self, old: Pod, new: Pod) -> None:
+    def _handle_pod_update(self, old: Pod, new: Pod) -> None:
         if old.spec.node_name != new.spec.node_name or old.spec.tolerations != new.spec.tolerations:
-            self._pod_changed(new)
+            self._handle_pod_change(new)
 
 
-def _lasting(node: Node) -> list[Taint]:
+def _must_stay(node: Node) -> list[Taint]:
     return [taint for taint in node.spec.taints if taint.effect == NO_EXECUTE]

@@ -13,15 +13,15 @@ from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
-    Claims,
-    controller_reference,
-    owner_or_orphan_index,
-    selector_of,
+    ControllerRefManager,
+    index_by_owner,
+    make_controller_reference,
+    parse_selector,
 )
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.framework.pod_control import PodControl
 from kprov.kube.controller_manager.replicaset import status
-from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
+from kprov.kube.controller_manager.replicaset.ranking import rank_pods_to_delete
 from kprov.kube.machinery import timestamps
 
 # At most so many pods are made or deleted in one sync.
@@ -46,23 +46,21 @@ class ReplicaSetController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.expectations = Expectations()
-        self._recorder = context.recorder(self.component)
+        self._recorder = context.make_recorder(self.component)
         self._pod_control = PodControl(context.client, self._recorder)
         self._sets = self.sets(context)
-        self._pods = context.informers.informer(
-            "", "v1", "pods", Pod, indexers={"owner": owner_or_orphan_index}
-        )
+        self._pods = context.informers.informer("", "v1", "pods", Pod, indexers={"owner": index_by_owner})
         self._sets.add_handler(
-            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._deleted
+            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._handle_delete
         )
         self._pods.add_handler(
-            on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted
+            on_add=self._handle_pod_add, on_update=self._handle_pod_update, on_delete=self._handle_pod_delete
         )
 
     def sets(self, context: Context) -> Informer[ReplicaSet]:
         """The informer of the sets, with an index "owner"."""
         return context.informers.informer(
-            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": owner_or_orphan_index}
+            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": index_by_owner}
         )
 
     async def sync(self, key: str) -> None:
@@ -70,17 +68,17 @@ class ReplicaSetController(Controller):
         if rs is None:
             self.expectations.forget(key)
             return
-        may_manage = self.expectations.satisfied(key)
-        selector = selector_of(rs.spec.selector)
+        may_manage = self.expectations.are_satisfied(key)
+        selector = parse_selector(rs.spec.selector)
         orphans = self._pods.by_index("owner", f"orphan/{rs.metadata.namespace}")
         candidates = self._pods.by_index("owner", rs.metadata.uid) + orphans
-        claims = Claims(
+        claims = ControllerRefManager(
             rs,
             api_version=self.api_version,
             kind=self.kind,
             selector=selector,
             children=self._pod_control.pods,
-            still_there=lambda: self._still_there(rs),
+            still_there=lambda: self._get_live_owner(rs),
         )
         active = await claims.claim(pod for pod in candidates if pod_conditions.is_active(pod))
         terminating = sum(
@@ -94,7 +92,7 @@ class ReplicaSetController(Controller):
         await self._update_status(rs, active, counted, str(failure) if failure else "")
         if failure is not None:
             raise failure
-        self._look_again(key, rs, active)
+        self._enqueue_after(key, rs, active)
 
     async def _manage(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> Exception | None:
         """Make or delete the difference. Gives the first error; expectations are lowered for what failed."""
@@ -108,7 +106,7 @@ class ReplicaSetController(Controller):
 
     async def _create(self, key: str, rs: ReplicaSet, owner: ObjectReference, count: int) -> Exception | None:
         self.expectations.expect_creations(key, count)
-        mark = controller_reference(rs, self.api_version, self.kind)
+        mark = make_controller_reference(rs, self.api_version, self.kind)
         done, batch = 0, SLOW_START_INITIAL
         while done < count:
             size = min(batch, count - done)
@@ -122,7 +120,7 @@ class ReplicaSetController(Controller):
             errors = [result for result in results if isinstance(result, BaseException)]
             if errors:
                 # What failed or was not tried will never be observed.
-                self.expectations.creation_observed(key, len(errors) + count - done - size)
+                self.expectations.observe_creation(key, len(errors) + count - done - size)
                 return _first(errors)
             done += size
             batch *= 2
@@ -131,7 +129,7 @@ class ReplicaSetController(Controller):
     async def _delete(
         self, key: str, rs: ReplicaSet, owner: ObjectReference, active: Sequence[Pod], count: int
     ) -> Exception | None:
-        chosen = pods_to_delete(active, self._related(rs), count, time.time())
+        chosen = rank_pods_to_delete(active, self._list_related(rs), count, time.time())
         self.expectations.expect_deletions(key, (pod.metadata.uid for pod in chosen))
         results = await asyncio.gather(
             *(self._pod_control.delete(pod, owner) for pod in chosen), return_exceptions=True
@@ -139,12 +137,12 @@ class ReplicaSetController(Controller):
         errors: list[BaseException] = []
         for pod, result in zip(chosen, results, strict=True):
             if isinstance(result, BaseException):
-                self.expectations.deletion_observed(key, pod.metadata.uid)
+                self.expectations.observe_deletion(key, pod.metadata.uid)
                 if not (isinstance(result, ApiError) and result.is_not_found):
                     errors.append(result)
         return _first(errors) if errors else None
 
-    def _related(self, rs: ReplicaSet) -> list[Pod]:
+    def _list_related(self, rs: ReplicaSet) -> list[Pod]:
         """Pods of all replica sets that the same deployment controls."""
         owner = rs.metadata.controller()
         siblings = self._sets.by_index("owner", owner.uid) if owner else [rs]
@@ -153,8 +151,8 @@ class ReplicaSetController(Controller):
     async def _update_status(
         self, rs: ReplicaSet, active: Sequence[Pod], terminating: int | None, failure: str
     ) -> None:
-        wanted = status.calculate(rs, active, terminating, failure, time.time(), timestamps.now())
-        if wanted == status.current(rs):
+        wanted = status.calculate_status(rs, active, terminating, failure, time.time(), timestamps.now())
+        if wanted == status.is_current(rs):
             return
         sets = self._sets.resource
         try:
@@ -168,7 +166,7 @@ class ReplicaSetController(Controller):
             if not error.is_not_found:
                 raise
 
-    def _look_again(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> None:
+    def _enqueue_after(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> None:
         """Come back when the next pod becomes available by the passing of minReadySeconds."""
         if rs.spec.min_ready_seconds == 0:
             return
@@ -180,7 +178,7 @@ class ReplicaSetController(Controller):
         if pending:
             self.queue.add_after(key, min(pending) + 0.05)
 
-    async def _still_there(self, rs: ReplicaSet) -> bool:
+    async def _get_live_owner(self, rs: ReplicaSet) -> bool:
         try:
             fresh = await self._sets.resource.get(rs.metadata.name, namespace=rs.metadata.namespace)
         except ApiError as error:
@@ -189,27 +187,27 @@ class ReplicaSetController(Controller):
             raise
         return fresh.metadata.uid == rs.metadata.uid and not fresh.metadata.deletion_timestamp
 
-    def _deleted(self, rs: ReplicaSet) -> None:
+    def _handle_delete(self, rs: ReplicaSet) -> None:
         self.expectations.forget(rs.key)
         self.enqueue(rs)
 
-    def _pod_added(self, pod: Pod) -> None:
+    def _handle_pod_add(self, pod: Pod) -> None:
         if pod.metadata.deletion_timestamp:
-            self._pod_deleted(pod)
+            self._handle_pod_delete(pod)
             return
         owner = pod.metadata.controller()
         if owner is not None:
             if (rs := self._resolve(pod.metadata.namespace, owner)) is not None:
-                self.expectations.creation_observed(rs.key)
+                self.expectations.observe_creation(rs.key)
                 self.enqueue(rs)
             return
         self._enqueue_matching(pod)
 
-    def _pod_updated(self, old: Pod, new: Pod) -> None:
+    def _handle_pod_update(self, old: Pod, new: Pod) -> None:
         was, now = old.metadata.controller(), new.metadata.controller()
         if new.metadata.deletion_timestamp:
             # Its end counts from here on: kubelet may take long to finish it.
-            self._pod_deleted(new)
+            self._handle_pod_delete(new)
         if was is not None and (now is None or was.uid != now.uid):
             self._enqueue_owner(old.metadata.namespace, was)
         if now is not None:
@@ -217,11 +215,11 @@ class ReplicaSetController(Controller):
         elif was is not None or old.metadata.labels != new.metadata.labels:
             self._enqueue_matching(new)
 
-    def _pod_deleted(self, pod: Pod) -> None:
+    def _handle_pod_delete(self, pod: Pod) -> None:
         owner = pod.metadata.controller()
         rs = self._resolve(pod.metadata.namespace, owner) if owner else None
         if rs is not None:
-            self.expectations.deletion_observed(rs.key, pod.metadata.uid)
+            self.expectations.observe_deletion(rs.key, pod.metadata.uid)
             self.enqueue(rs)
 
     def _enqueue_owner(self, namespace: str, owner: OwnerReference) -> None:
@@ -230,7 +228,7 @@ class ReplicaSetController(Controller):
 
     def _enqueue_matching(self, pod: Pod) -> None:
         for rs in self._sets.list(pod.metadata.namespace):
-            if selector_of(rs.spec.selector).matches(pod.metadata.labels):
+            if parse_selector(rs.spec.selector).matches(pod.metadata.labels):
                 self.enqueue(rs)
 
     def _resolve(self, namespace: str, owner: OwnerReference) -> ReplicaSet | None:

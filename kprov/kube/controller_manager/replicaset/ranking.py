@@ -14,7 +14,7 @@ _PHASE: Final = {"Pending": 0, "Unknown": 1, "Running": 2}
 _NEVER: Final = math.inf
 
 
-def pods_to_delete(pods: Sequence[Pod], related: Iterable[Pod], count: int, now: float) -> list[Pod]:
+def rank_pods_to_delete(pods: Sequence[Pod], related: Iterable[Pod], count: int, now: float) -> list[Pod]:
     """The ``count`` pods whose loss hurts least; ``related`` are the active pods of the same workload.
 
     ``now`` is Unix time: ages are compared by their magnitude, so that equally old pods go at random.
@@ -29,28 +29,28 @@ def _rank(pod: Pod, doubled: int, now: float) -> tuple[Any, ...]:
         bool(pod.spec.node_name),
         _PHASE.get(pod.status.phase, 0),
         ready,
-        _cost(pod),
+        _get_deletion_cost(pod),
         -doubled,
-        _magnitude(_ready_since(pod), now) if ready else 0,
-        -_restarts(pod),
-        _magnitude(pod.metadata.creation_timestamp, now),
+        _compute_magnitude(_get_ready_time(pod), now) if ready else 0,
+        -_count_restarts(pod),
+        _compute_magnitude(pod.metadata.creation_timestamp, now),
         pod.metadata.uid,
     )
 
 
-def _cost(pod: Pod) -> int:
+def _get_deletion_cost(pod: Pod) -> int:
     try:
         return int(pod.metadata.annotations.get(DELETION_COST, "0"))
     except ValueError:
         return 0
 
 
-def _ready_since(pod: Pod) -> str | None:
+def _get_ready_time(pod: Pod) -> str | None:
     ready = pod_conditions.find_condition(pod, "Ready")
     return ready.last_transition_time if ready else None
 
 
-def _magnitude(when: str | None, now: float) -> float:
+def _compute_magnitude(when: str | None, now: float) -> float:
     """log2 of the age: younger is smaller and goes first, unknown foremost."""
     if not when:
         return -_NEVER
@@ -58,5 +58,5 @@ def _magnitude(when: str | None, now: float) -> float:
     return -1.0 if age <= 0 else float(int(math.log2(age))) if age >= 1 else 0.0
 
 
-def _restarts(pod: Pod) -> int:
+def _count_restarts(pod: Pod) -> int:
     return max((status.restart_count for status in pod.status.container_statuses), default=0)

@@ -13,7 +13,7 @@ from kprov.kube.component_helpers import pod_conditions
 FAILURE = "ReplicaFailure"
 
 
-def calculate(
+def calculate_status(
     rs: ReplicaSet, active: Sequence[Pod], terminating: int | None, failure: str, now: float, stamp: str
 ) -> dict[str, Any]:
     """Compute the whole status document.
@@ -29,13 +29,13 @@ def calculate(
         "fullyLabeledReplicas": sum(template_labels <= pod.metadata.labels.items() for pod in active),
         "readyReplicas": len(ready),
         "availableReplicas": len(available),
-        **_terminating(terminating),
+        **_count_terminating(terminating),
         "observedGeneration": rs.metadata.generation,
         "conditions": _conditions(rs, len(active), failure, stamp),
     }
 
 
-def current(rs: ReplicaSet) -> dict[str, Any]:
+def is_current(rs: ReplicaSet) -> dict[str, Any]:
     """The status the server has, in the same form."""
     status = rs.status
     return {
@@ -43,13 +43,13 @@ def current(rs: ReplicaSet) -> dict[str, Any]:
         "fullyLabeledReplicas": status.fully_labeled_replicas,
         "readyReplicas": status.ready_replicas,
         "availableReplicas": status.available_replicas,
-        **_terminating(status.terminating_replicas),
+        **_count_terminating(status.terminating_replicas),
         "observedGeneration": status.observed_generation,
         "conditions": [msgspec.to_builtins(entry) for entry in status.conditions],
     }
 
 
-def _terminating(count: int | None) -> dict[str, int]:
+def _count_terminating(count: int | None) -> dict[str, int]:
     return {} if count is None else {"terminatingReplicas": count}
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from kprov.kube.client import ApiError
 from kprov.kube.component_helpers.pod_resources import Amounts, parse_amounts
 from kprov.kube.component_helpers.quota.usage import calculate_usage
-from kprov.kube.controller_manager.framework.controller import Context, Controller, periodically
+from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.resource_quota.monitors import Monitors
 from kprov.kube.machinery.quantity import ZERO
 
@@ -31,8 +31,10 @@ class ResourceQuotaController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._quotas = context.informers.informer("", "v1", "resourcequotas")
-        self._quotas.add_handler(on_add=self._added, on_update=self._updated, on_delete=self._forget)
-        self._monitors = Monitors(context.client, self._changed, self._quotas)
+        self._quotas.add_handler(
+            on_add=self._handle_add, on_update=self._handle_update, on_delete=self._forget
+        )
+        self._monitors = Monitors(context.client, self._handle_change, self._quotas)
         #: Of quotas that a recount would lower: the version at which, and how often that was put off.
         self._lowering: dict[str, tuple[str, int]] = {}
 
@@ -43,7 +45,7 @@ class ResourceQuotaController(Controller):
             await asyncio.sleep(0)
             group.create_task(super().run())
             group.create_task(
-                periodically(self.context.options.resource_quota_sync_period, self._resync, self.name)
+                run_periodically(self.context.options.resource_quota_sync_period, self._resync, self.name)
             )
 
     async def sync(self, key: str) -> None:
@@ -53,7 +55,7 @@ class ResourceQuotaController(Controller):
             return
         hard = (quota.get("spec") or {}).get("hard") or {}
         status = quota.get("status") or {}
-        evaluators = await self._monitors.measuring(hard)
+        evaluators = await self._monitors.list_measuring(hard)
         before = parse_amounts(status.get("used"))
         used = before | calculate_usage(quota, evaluators, self._monitors.objects)
         used = {name: amount for name, amount in used.items() if name in hard}
@@ -61,7 +63,7 @@ class ResourceQuotaController(Controller):
         if not limits_differ and "used" in status and used == before:
             self._lowering.pop(key, None)
             return
-        if not limits_differ and _lowers(used, before) and not self._has_settled(key, quota):
+        if not limits_differ and _is_lower(used, before) and not self._has_settled(key, quota):
             self.queue.add_after(key, _SETTLE_SECONDS)
             return
         self._lowering.pop(key, None)
@@ -90,18 +92,18 @@ class ResourceQuotaController(Controller):
         for quota in self._quotas.list():
             self.queue.add(_key(quota))
 
-    def _added(self, quota: Document) -> None:
+    def _handle_add(self, quota: Document) -> None:
         self.queue.add(_key(quota))
 
-    def _updated(self, old: Document, new: Document) -> None:
+    def _handle_update(self, old: Document, new: Document) -> None:
         """The status is written by this controller and by admission: no reason to count again."""
-        if _hard(old) != _hard(new):
+        if _get_hard(old) != _get_hard(new):
             self.queue.add(_key(new))
 
     def _forget(self, quota: Document) -> None:
         self._lowering.pop(_key(quota), None)
 
-    def _changed(self, group: str, plural: str, namespace: str) -> None:
+    def _handle_change(self, group: str, plural: str, namespace: str) -> None:
         evaluator = self._monitors.evaluator(group, plural)
         for quota in self._quotas.list(namespace):
             hard = (quota.get("status") or {}).get("hard") or {}
@@ -113,9 +115,9 @@ def _key(quota: Document) -> str:
     return f"{quota['metadata']['namespace']}/{quota['metadata']['name']}"
 
 
-def _hard(quota: Document) -> Amounts:
+def _get_hard(quota: Document) -> Amounts:
     return parse_amounts((quota.get("spec") or {}).get("hard"))
 
 
-def _lowers(used: Amounts, before: Amounts) -> bool:
+def _is_lower(used: Amounts, before: Amounts) -> bool:
     return any(used.get(name, ZERO) < amount for name, amount in before.items())

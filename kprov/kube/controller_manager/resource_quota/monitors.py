@@ -71,7 +71,7 @@ class Monitors:
             finally:
                 self._group = None
 
-    async def measuring(self, names: Iterable[str]) -> list[Evaluator]:
+    async def list_measuring(self, names: Iterable[str]) -> list[Evaluator]:
         """Evaluators of the kinds that use one of the names, their objects being known.
 
         Raises ClientError; TimeoutError when the objects cannot be listed in time.
@@ -123,7 +123,7 @@ class Monitors:
             view: Any = dict if (group, plural) in _WHOLE else Counted
             informer = Informer(self._client.resource(group, kind.version, plural, view))
             informer.add_handler(
-                on_update=lambda old, new: self._updated(group, plural, old, new),
+                on_update=lambda old, new: self._handle_update(group, plural, old, new),
                 on_delete=lambda obj: self._changed(group, plural, _namespace(obj)),
             )
             self._informers[group, plural] = informer
@@ -131,7 +131,7 @@ class Monitors:
         async with asyncio.timeout(_SYNC_SECONDS):
             await informer.wait_for_sync()
 
-    def _updated(self, group: str, plural: str, old: Any, new: Any) -> None:
+    def _handle_update(self, group: str, plural: str, old: Any, new: Any) -> None:
         if frees((group, plural), old, new):
             self._changed(group, plural, _namespace(new))
 
@@ -141,7 +141,7 @@ def frees(kind: tuple[str, str], old: Any, new: Any) -> bool:
     match kind:
         case ("", "pods"):
             return (
-                _resources(old) != _resources(new)
+                _list_resources(old) != _list_resources(new)
                 or pods.is_terminating(old) != pods.is_terminating(new)
                 or (pods.is_alive(old) and not pods.is_alive(new))
             )
@@ -152,7 +152,7 @@ def frees(kind: tuple[str, str], old: Any, new: Any) -> bool:
     return False
 
 
-def _resources(pod: Document) -> dict[str, Any]:
+def _list_resources(pod: Document) -> dict[str, Any]:
     status = pod.get("status") or {}
     found = {"": status.get("resources")}
     for kind in ("containerStatuses", "initContainerStatuses"):

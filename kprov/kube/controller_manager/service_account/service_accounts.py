@@ -15,7 +15,7 @@ class ServiceAccountController(Controller):
         self._namespaces = context.informers.informer("", "v1", "namespaces", Namespace)
         self._accounts = context.informers.informer("", "v1", "serviceaccounts", ServiceAccount)
         self._namespaces.add_handler(on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new))
-        self._accounts.add_handler(on_delete=self._deleted)
+        self._accounts.add_handler(on_delete=self._handle_delete)
 
     async def sync(self, key: str) -> None:
         namespace = self._namespaces.get("", key)
@@ -30,6 +30,6 @@ class ServiceAccountController(Controller):
             if not (error.is_already_exists or error.is_namespace_terminating or error.is_not_found):
                 raise
 
-    def _deleted(self, account: ServiceAccount) -> None:
+    def _handle_delete(self, account: ServiceAccount) -> None:
         if account.metadata.name == "default":
             self.queue.add(account.metadata.namespace)

@@ -32,7 +32,7 @@ class TokenSecretController(Controller):
         self._accounts = context.informers.informer("", "v1", "serviceaccounts", ServiceAccount)
         self._secrets = context.informers.informer("", "v1", "secrets", Secret, field_selector=f"type={TYPE}")
         self._secrets.add_handler(on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new))
-        self._accounts.add_handler(on_add=self._account_changed, on_delete=self._account_changed)
+        self._accounts.add_handler(on_add=self._handle_account_change, on_delete=self._handle_account_change)
 
     async def sync(self, key: str) -> None:
         secret = self._secrets.get(*split_key(key))
@@ -42,13 +42,13 @@ class TokenSecretController(Controller):
         name, uid = annotations.get(f"{_ANNOTATION}name", ""), annotations.get(f"{_ANNOTATION}uid", "")
         account = self._accounts.get(secret.metadata.namespace, name)
         if account is None or (uid and uid != account.metadata.uid):
-            await self._delete_unless_there(secret, name, uid)
+            await self._delete_without_account(secret, name, uid)
             return
-        data = {"namespace": _encoded(secret.metadata.namespace.encode())}
+        data = {"namespace": _encode(secret.metadata.namespace.encode())}
         if self._authority:
-            data["ca.crt"] = _encoded(self._authority)
+            data["ca.crt"] = _encode(self._authority)
         if not secret.data.get("token"):
-            data["token"] = _encoded(sign(self._key, claims(secret, account)).encode())
+            data["token"] = _encode(sign_token(self._key, make_claims(secret, account)).encode())
         if uid and data.items() <= secret.data.items():
             return
         body = {
@@ -60,7 +60,7 @@ class TokenSecretController(Controller):
         }
         await self._secrets.resource.patch(secret.metadata.name, body, namespace=secret.metadata.namespace)
 
-    async def _delete_unless_there(self, secret: Secret, name: str, uid: str) -> None:
+    async def _delete_without_account(self, secret: Secret, name: str, uid: str) -> None:
         """The informers are independent: the server itself has the last word on the account."""
         namespace = secret.metadata.namespace
         try:
@@ -80,13 +80,13 @@ class TokenSecretController(Controller):
             if not error.is_not_found:
                 raise
 
-    def _account_changed(self, account: ServiceAccount) -> None:
+    def _handle_account_change(self, account: ServiceAccount) -> None:
         for secret in self._secrets.list(account.metadata.namespace):
             if secret.metadata.annotations.get(f"{_ANNOTATION}name") == account.metadata.name:
                 self.enqueue(secret)
 
 
-def claims(secret: Secret, account: ServiceAccount) -> dict[str, Any]:
+def make_claims(secret: Secret, account: ServiceAccount) -> dict[str, Any]:
     """What a legacy token says: no audience and no end."""
     namespace, name = account.metadata.namespace, account.metadata.name
     return {
@@ -99,7 +99,7 @@ def claims(secret: Secret, account: ServiceAccount) -> dict[str, Any]:
     }
 
 
-def sign(key_pem: bytes, content: dict[str, Any]) -> str:
+def sign_token(key_pem: bytes, content: dict[str, Any]) -> str:
     """A JWT by an RSA (RS256) or P-256 (ES256) key; the key ID is the public key's hash, as upstream's."""
     import hashlib
 
@@ -115,20 +115,20 @@ def sign(key_pem: bytes, content: dict[str, Any]) -> str:
     )
     header = {
         "alg": "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256",
-        "kid": _url(hashlib.sha256(public).digest()),
+        "kid": _encode_url(hashlib.sha256(public).digest()),
     }
-    text = f"{_url(orjson.dumps(header))}.{_url(orjson.dumps(content))}"
+    text = f"{_encode_url(orjson.dumps(header))}.{_encode_url(orjson.dumps(content))}"
     if isinstance(key, rsa.RSAPrivateKey):
         signature = key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
     else:
         r, s = decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-    return f"{text}.{_url(signature)}"
+    return f"{text}.{_encode_url(signature)}"
 
 
-def _url(content: bytes) -> str:
+def _encode_url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
-def _encoded(content: bytes) -> str:
+def _encode(content: bytes) -> str:
     return base64.b64encode(content).decode()

@@ -240,7 +240,7 @@ async def start(api: ApiServer) -> AsyncIterator[Callable[..., Any]]:
 
         async def run(*names: str, flags: tuple[str, ...] = ()) -> None:
             context = Context(client, InformerFactory(client), options.parse(list(flags)))
-            controllers = [registry.load(name)(context) for name in names]
+            controllers = [registry.load_controller(name)(context) for name in names]
             tasks.append(asyncio.create_task(context.informers.run(stop)))
             await asyncio.wait_for(context.informers.wait_for_sync(), 5)
             tasks.extend(asyncio.create_task(each.run()) for each in controllers)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, revision_patch
+from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, make_revision_patch
 from kprov.kube.machinery.go_text import go_json
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
@@ -89,7 +89,7 @@ async def test_revisions_in_another_order_of_keys_are_merged_without_new_pods(ap
     await api.create("nodes", {"metadata": {"name": "a"}, "spec": {}})
     await create_pod(api, ds, "a", "other")
     body = owned(ds, "d-other", {HASH_LABEL: "other"})
-    unsorted = dict(reversed(revision_patch(template("i:1"))["spec"]["template"].items()))
+    unsorted = dict(reversed(make_revision_patch(template("i:1"))["spec"]["template"].items()))
     await api.create("controllerrevisions", body | {"data": {"spec": {"template": unsorted}}, "revision": 1})
     await start("daemonset-controller")
     await api.until(

@@ -51,11 +51,11 @@ def revision(name: str, data: bytes, number: int = 1) -> ControllerRevision:
 
 @pytest.mark.parametrize(("template", "expected"), [(PLAIN, PLAIN_BYTES), (LABELS, LABELS_BYTES)])
 def test_data_are_upstreams_bytes(template: dict[str, Any], expected: bytes) -> None:
-    assert revisions.revision_data(template) == expected
+    assert revisions.make_revision_data(template) == expected
 
 
 def test_the_current_revision_has_exactly_these_bytes() -> None:
-    other_order = orjson.dumps(revisions.revision_patch(PLAIN))
+    other_order = orjson.dumps(revisions.make_revision_patch(PLAIN))
     assert other_order != PLAIN_BYTES
     history = revisions.split_history(
         [revision("a", LABELS_BYTES), revision("b", PLAIN_BYTES), revision("c", other_order)], PLAIN
@@ -73,5 +73,5 @@ def test_a_template_that_comes_back_is_numbered_behind_all_others() -> None:
 def test_of_the_old_ones_the_oldest_without_pods_go() -> None:
     old = [revision(name, LABELS_BYTES, number) for number, name in enumerate("abcd", 1)]
     history = revisions.History(current=[], same=[], old=old)
-    assert [each.metadata.name for each in revisions.surplus(history, 2, {"a"})] == ["b", "c"]
-    assert revisions.surplus(history, 4, set()) == []
+    assert [each.metadata.name for each in revisions.list_surplus(history, 2, {"a"})] == ["b", "c"]
+    assert revisions.list_surplus(history, 4, set()) == []

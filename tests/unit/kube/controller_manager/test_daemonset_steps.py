@@ -89,7 +89,7 @@ def test_pods_in_the_wrong_place_go() -> None:
 
 
 def test_an_unbound_pod_of_a_node_that_is_gone_is_deleted() -> None:
-    spec = Placement({}).pinned_to("gone")
+    spec = Placement({}).pin_to_node("gone")
     unbound = convert({"metadata": {"name": "lost"}, "spec": spec}, Pod)
     assert place(state([unbound, pod("other")], "a")) == (["a"], ["lost"])
 
@@ -147,7 +147,7 @@ def test_a_template_is_decoded_once_however_many_nodes_there_are(monkeypatch: py
     monkeypatch.setattr(placement, "convert", lambda *_: pytest.fail("decoded again"))
     assert [once.should_run(node) for node in nodes("a", "b", disk="ssd")] == [(True, True)] * 2
     assert once.should_run(nodes("c")[0]) == (False, False)
-    assert len(once.pinned_to("a")["tolerations"]) == 7
+    assert len(once.pin_to_node("a")["tolerations"]) == 7
 
 
 def test_a_pod_is_sent_to_its_node_alone() -> None:
@@ -155,7 +155,7 @@ def test_a_pod_is_sent_to_its_node_alone() -> None:
     field = "requiredDuringSchedulingIgnoredDuringExecution"
     terms = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]}
     template = {"spec": {"affinity": {"nodeAffinity": {field: terms}, "podAffinity": {}}}}
-    sent = Placement(template).pinned_to("n1")["affinity"]
+    sent = Placement(template).pin_to_node("n1")["affinity"]
     name = {"key": "metadata.name", "operator": "In", "values": ["n1"]}
     assert sent == {
         "nodeAffinity": {field: {"nodeSelectorTerms": [{"matchFields": [name]}]}},

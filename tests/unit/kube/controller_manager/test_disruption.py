@@ -40,7 +40,7 @@ def pod(name: str, *, deleted: bool = False, ready: bool = True) -> Pod:
     ],
 )
 def test_how_many_have_to_be_healthy(spec: dict[str, Any], expected: int, wanted: int) -> None:
-    assert budget.desired(pdb(**spec), expected) == wanted
+    assert budget.compute_desired(pdb(**spec), expected) == wanted
 
 
 def test_evicted_pods_are_waited_for_two_minutes() -> None:
@@ -52,16 +52,16 @@ def test_evicted_pods_are_waited_for_two_minutes() -> None:
         "gone": "2026-01-01T11:59:00Z",
     }
     pods = [pod("awaited"), pod("stayed"), pod("going", deleted=True), pod("other"), pod("no", ready=False)]
-    found = budget.evicted(one, pods, NOW)
+    found = budget.find_evicted(one, pods, NOW)
     assert found.awaited == {"awaited": "2026-01-01T11:59:00Z"}
     assert [each.metadata.name for each in found.stayed] == ["stayed"]
     assert found.again == 60.0
-    assert budget.healthy(pods, found.awaited) == 2
+    assert budget.count_healthy(pods, found.awaited) == 2
 
 
 def test_without_pods_nothing_is_allowed() -> None:
     one = pdb(max_unavailable=1)
-    document = budget.status(one, current=0, wanted=0, expected=0, awaited={}, stamp="now")
+    document = budget.make_status(one, current=0, wanted=0, expected=0, awaited={}, stamp="now")
     assert document["disruptionsAllowed"] == 0
     (condition,) = document["conditions"]
     assert (condition["type"], condition["status"]) == ("DisruptionAllowed", "False")
@@ -72,11 +72,11 @@ def test_a_mark_of_disruption_is_stale_after_two_minutes() -> None:
     marked = pod("p")
     mark = Condition(type="DisruptionTarget", status="True", last_transition_time="2026-01-01T11:59:00Z")
     marked.status.conditions.append(mark)
-    assert budget.stale_in(marked, NOW) == 60.0
-    assert budget.stale_in(marked, NOW + 600) == 0.0
+    assert budget.get_seconds_until_stale(marked, NOW) == 60.0
+    assert budget.get_seconds_until_stale(marked, NOW + 600) == 0.0
     mark.reason = "TerminationByKubelet"
-    assert budget.stale_in(marked, NOW) is None
-    assert budget.stale_in(pod("p"), NOW) is None
+    assert budget.get_seconds_until_stale(marked, NOW) is None
+    assert budget.get_seconds_until_stale(pod("p"), NOW) is None
 
 
 async def new_pods(api: Any, count: int, owner: dict[str, Any] | None = None) -> None:

@@ -30,7 +30,7 @@ def subset(
 
 
 def made_of(of: Endpoints, existing: tuple[EndpointSlice, ...] = (), limit: int = 1000) -> Any:
-    return mirror_plan.plan(of, mirror_plan.wanted(of, limit).groups, existing, limit)
+    return mirror_plan.make_plan(of, mirror_plan.make_wanted(of, limit).groups, existing, limit)
 
 
 def stored(new: EndpointSlice, name: str) -> EndpointSlice:
@@ -69,7 +69,7 @@ def test_addresses_in_odd_forms_and_none() -> None:
     target = ObjectReference(kind="Pod", name="p", uid="x")
     address = EndpointAddress(ip="010.000.000.001", hostname="h", node_name=NodeName("n"), target_ref=target)
     of = endpoints(EndpointSubset(addresses=[address, EndpointAddress(ip="no address")], ports=[PORT]))
-    wanted = mirror_plan.wanted(of, 1000)
+    wanted = mirror_plan.make_wanted(of, 1000)
     assert wanted.invalid == 1
     ((group, (endpoint,)),) = wanted.groups.items()
     assert (group[0], endpoint.addresses) == ("IPv4", ["10.0.0.1"])
@@ -77,7 +77,7 @@ def test_addresses_in_odd_forms_and_none() -> None:
 
 
 def test_too_many_addresses_are_cut_ready_ones_first() -> None:
-    wanted = mirror_plan.wanted(endpoints(subset("10.0.0.9", not_ready=("10.0.0.1", "10.0.0.2"))), 2)
+    wanted = mirror_plan.make_wanted(endpoints(subset("10.0.0.9", not_ready=("10.0.0.1", "10.0.0.2"))), 2)
     assert wanted.skipped == 1
     ((_, content),) = wanted.groups.items()
     assert [each.addresses for each in content] == [["10.0.0.9"], ["10.0.0.1"]]

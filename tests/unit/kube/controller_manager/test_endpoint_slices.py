@@ -34,8 +34,8 @@ def pod(number: int, *, ready: bool = True, port: int = 8080, deleting: bool = F
 
 
 def planned(owner: Service, pods: list[Pod], existing: list[EndpointSlice] | None = None) -> slice_plan.Plan:
-    wanted = slice_plan.desired(owner, pods, "IPv4", lambda _: "zone-a")
-    return slice_plan.plan(owner, "IPv4", wanted, existing or [])
+    wanted = slice_plan.make_desired(owner, pods, "IPv4", lambda _: "zone-a")
+    return slice_plan.make_plan(owner, "IPv4", wanted, existing or [])
 
 
 def sizes(slices: list[EndpointSlice]) -> list[int]:
@@ -88,7 +88,7 @@ def test_headless_services_are_marked() -> None:
 
 
 def test_endpoints_objects_part_ready_from_not_ready() -> None:
-    content, cut = subsets.desired(service(), [pod(0), pod(1, ready=False), pod(2, deleting=True)])
+    content, cut = subsets.make_desired(service(), [pod(0), pod(1, ready=False), pod(2, deleting=True)])
     assert not cut
     (subset,) = content
     assert [entry["ip"] for entry in subset["addresses"]] == ["10.1.0.1"]

@@ -6,8 +6,8 @@ from kprov.kube.api.core import Node, Taint, Toleration
 from kprov.kube.api.meta import Condition
 from kprov.kube.controller_manager import ttl
 from kprov.kube.controller_manager.node import health
-from kprov.kube.controller_manager.node.cidrs import CidrSet, parse
-from kprov.kube.controller_manager.node.taint_eviction import toleration_seconds
+from kprov.kube.controller_manager.node.cidrs import CidrSet, parse_cidrs
+from kprov.kube.controller_manager.node.taint_eviction import get_toleration_seconds
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -29,34 +29,34 @@ def test_a_ready_node_loses_our_taints_and_keeps_those_of_others() -> None:
     given = node(
         "True", (health.UNREACHABLE, "NoExecute"), (health.UNREACHABLE, "NoSchedule"), ("x", "NoExecute")
     )
-    assert keys(health.taints(given, NOW, evict=False)) == {("x", "NoExecute")}
-    assert health.taints(node("True", ("x", "NoExecute")), NOW, evict=False) is None
+    assert keys(health.make_taints(given, NOW, evict=False)) == {("x", "NoExecute")}
+    assert health.make_taints(node("True", ("x", "NoExecute")), NOW, evict=False) is None
 
 
 def test_a_silent_node_is_closed_at_once_and_emptied_when_allowed() -> None:
-    assert keys(health.taints(node("Unknown"), NOW, evict=False)) == {("unreachable", "NoSchedule")}
+    assert keys(health.make_taints(node("Unknown"), NOW, evict=False)) == {("unreachable", "NoSchedule")}
     both = {("unreachable", "NoSchedule"), ("unreachable", "NoExecute")}
-    assert keys(health.taints(node("Unknown"), NOW, evict=True)) == both
+    assert keys(health.make_taints(node("Unknown"), NOW, evict=True)) == both
 
 
 def test_a_node_under_notice_changes_its_reason_without_new_permission() -> None:
     given = node("False", (health.UNREACHABLE, "NoExecute"), (health.UNREACHABLE, "NoSchedule"))
     both = {("not-ready", "NoSchedule"), ("not-ready", "NoExecute")}
-    assert keys(health.taints(given, NOW, evict=False)) == both
+    assert keys(health.make_taints(given, NOW, evict=False)) == both
 
 
 def test_a_cordoned_node_is_tainted() -> None:
     given = node()
     given.spec.unschedulable = True
-    assert keys(health.taints(given, NOW, evict=False)) == {("unschedulable", "NoSchedule")}
+    assert keys(health.make_taints(given, NOW, evict=False)) == {("unschedulable", "NoSchedule")}
 
 
 def test_silence_makes_conditions_unknown_once() -> None:
     given = node("True")
-    written = health.silent_conditions(given, NOW)
+    written = health.make_unknown_conditions(given, NOW)
     assert {entry["type"]: entry["reason"] for entry in written}["Ready"] == "NodeStatusUnknown"
     given.status.conditions = [Condition(type=entry["type"], status="Unknown") for entry in written]
-    assert health.silent_conditions(given, NOW) == []
+    assert health.make_unknown_conditions(given, NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_silence_makes_conditions_unknown_once() -> None:
 )
 def test_a_zone_that_is_mostly_gone_evicts_nobody(states: str, rate: float) -> None:
     nodes = [node("True" if state == "T" else "Unknown") for state in states]
-    assert health.eviction_rate(nodes, rate=0.1, secondary_rate=0.01, threshold=0.55, large=50) == rate
+    assert health.get_eviction_rate(nodes, rate=0.1, secondary_rate=0.01, threshold=0.55, large=50) == rate
 
 
 def test_with_no_node_ready_the_trouble_is_ours() -> None:
-    assert health.all_disrupted([[node("Unknown")], [node("False")]])
-    assert not health.all_disrupted([[node("Unknown")], [node("True")]])
+    assert health.are_all_disrupted([[node("Unknown")], [node("False")]])
+    assert not health.are_all_disrupted([[node("Unknown")], [node("True")]])
 
 
 def test_how_long_a_pod_may_stay() -> None:
@@ -79,14 +79,14 @@ def test_how_long_a_pod_may_stay() -> None:
         key=health.UNREACHABLE, operator="Exists", effect="NoExecute", toleration_seconds=300
     )
     for_ever = Toleration(operator="Exists")
-    assert toleration_seconds([taint], []) == 0
-    assert toleration_seconds([taint], [for_a_while]) == 300
-    assert toleration_seconds([taint], [for_ever]) is None
-    assert toleration_seconds([taint, Taint(key="x", effect="NoExecute")], [for_a_while]) == 0
+    assert get_toleration_seconds([taint], []) == 0
+    assert get_toleration_seconds([taint], [for_a_while]) == 300
+    assert get_toleration_seconds([taint], [for_ever]) is None
+    assert get_toleration_seconds([taint, Taint(key="x", effect="NoExecute")], [for_a_while]) == 0
 
 
 def test_ranges_are_given_once_and_go_round() -> None:
-    (cluster,) = parse("10.233.64.0/18")
+    (cluster,) = parse_cidrs("10.233.64.0/18")
     ranges = CidrSet(cluster, 24)
     taken: set[str] = set()
     for _ in range(64):
@@ -100,12 +100,17 @@ def test_ranges_are_given_once_and_go_round() -> None:
 
 
 def test_service_ranges_are_kept_free() -> None:
-    ranges = CidrSet(parse("10.0.0.0/22")[0], 24, parse("10.0.0.0/24"))
+    ranges = CidrSet(parse_cidrs("10.0.0.0/22")[0], 24, parse_cidrs("10.0.0.0/24"))
     assert ranges.allocate(lambda _: False) == "10.0.1.0/24"
 
 
 def test_ttl_follows_the_size_without_flapping() -> None:
-    assert [ttl.next_step(0, 100), ttl.next_step(0, 101), ttl.next_step(1, 95), ttl.next_step(1, 89)] == [
+    assert [
+        ttl.get_next_step(0, 100),
+        ttl.get_next_step(0, 101),
+        ttl.get_next_step(1, 95),
+        ttl.get_next_step(1, 89),
+    ] == [
         0,
         1,
         1,

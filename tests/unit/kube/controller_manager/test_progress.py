@@ -21,8 +21,8 @@ def rollout(replicas: int, available: int) -> tuple[Deployment, ReplicaSet]:
 
 def judged(owner: Deployment, new: ReplicaSet, known: list[Condition] | None = None) -> progress.Conditions:
     conditions = progress.Conditions(known or [], NOW)
-    status = progress.counts(owner, [new], new)
-    progress.judge(owner, status, conditions, [new], new, UNIX)
+    status = progress.count_replicas(owner, [new], new)
+    progress.compute_progress(owner, status, conditions, [new], new, UNIX)
     return conditions
 
 

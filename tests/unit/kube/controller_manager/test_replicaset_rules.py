@@ -7,7 +7,7 @@ from kprov.kube.api.core import ContainerStatus, Pod
 from kprov.kube.api.meta import Condition, NodeName
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.replicaset import status
-from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
+from kprov.kube.controller_manager.replicaset.ranking import rank_pods_to_delete
 from kprov.kube.machinery import timestamps
 
 NOW = timestamps.seconds("2026-01-01T12:00:00Z")
@@ -27,7 +27,7 @@ def pod(name: str, node: str = "n1", ready: str = "2026-01-01T00:00:00Z", **chan
 
 
 def first(*pods: Pod) -> str:
-    return pods_to_delete(pods, pods, 1, NOW)[0].metadata.name
+    return rank_pods_to_delete(pods, pods, 1, NOW)[0].metadata.name
 
 
 def test_what_is_lost_first() -> None:
@@ -48,7 +48,7 @@ def test_status_counts_and_keeps_the_failure() -> None:
     rs.spec.min_ready_seconds = 3600
     rs.spec.template = {"metadata": {"labels": {}}}
     pods = [pod("a"), pod("b", ready=""), pod("c", ready="2026-01-01T11:59:00Z")]
-    document = status.calculate(rs, pods, 1, "quota", NOW, "stamp")
+    document = status.calculate_status(rs, pods, 1, "quota", NOW, "stamp")
     assert (document["replicas"], document["readyReplicas"], document["availableReplicas"]) == (3, 2, 1)
     assert document["terminatingReplicas"] == 1
     assert [entry["reason"] for entry in document["conditions"]] == ["FailedDelete"]
@@ -57,12 +57,12 @@ def test_status_counts_and_keeps_the_failure() -> None:
 def test_expectations_hold_a_sync_back_until_seen() -> None:
     expectations = Expectations()
     expectations.expect_creations("k", 2)
-    expectations.creation_observed("k")
-    assert not expectations.satisfied("k")
-    expectations.creation_observed("k")
-    assert expectations.satisfied("k")
+    expectations.observe_creation("k")
+    assert not expectations.are_satisfied("k")
+    expectations.observe_creation("k")
+    assert expectations.are_satisfied("k")
     expectations.expect_deletions("k", ["u"])
-    expectations.deletion_observed("k", "another")
-    assert not expectations.satisfied("k")
-    expectations.deletion_observed("k", "u")
-    assert expectations.satisfied("k")
+    expectations.observe_deletion("k", "another")
+    assert not expectations.are_satisfied("k")
+    expectations.observe_deletion("k", "u")
+    assert expectations.are_satisfied("k")

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from kprov.kube.controller_manager import options
-from kprov.kube.controller_manager.framework.controller_ref_manager import selector_of
+from kprov.kube.controller_manager.framework.controller_ref_manager import parse_selector
 from kprov.kube.controller_manager.replication import ReplicationController
 
 TEMPLATE: dict[str, Any] = {
@@ -32,9 +32,9 @@ def test_labels_are_read_as_a_selector_and_none_match_nothing() -> None:
     read = msgspec.json.Decoder(ReplicationController).decode
     one = read(b'{"spec": {"replicas": 0, "selector": {"app": "web"}}}')
     assert one.spec.replicas == 0
-    assert selector_of(one.spec.selector).matches({"app": "web", "more": "labels"})
-    assert not selector_of(one.spec.selector).matches({})
-    assert not selector_of(read(b'{"spec": {"selector": {}}}').spec.selector).matches({})
+    assert parse_selector(one.spec.selector).matches({"app": "web", "more": "labels"})
+    assert not parse_selector(one.spec.selector).matches({})
+    assert not parse_selector(read(b'{"spec": {"selector": {}}}').spec.selector).matches({})
 
 
 async def test_it_makes_as_many_pods_as_are_wanted_and_says_so(api: Any, start: Any) -> None:

@@ -43,41 +43,41 @@ def replica_set(name: str, size: int, available: int | None = None, **annotation
 def test_surge_rounds_up_and_unavailable_down(
     replicas: int, surge: int | str, unavailable: int | str, expected: tuple[int, int]
 ) -> None:
-    assert rolling.fenceposts(deployment(replicas, surge, unavailable)) == expected
+    assert rolling.resolve_fenceposts(deployment(replicas, surge, unavailable)) == expected
 
 
 def test_a_new_set_gets_what_the_surge_leaves() -> None:
     owner, old, new = deployment(10, 3, 2), replica_set("a", 10), replica_set("b", 0)
-    assert rolling.reconcile_new(owner, [old, new], new) == (new, 3)
+    assert rolling.reconcile_new_set(owner, [old, new], new) == (new, 3)
 
 
 def test_a_full_house_gives_the_new_set_nothing() -> None:
     owner, old, new = deployment(10, 3, 2), replica_set("a", 10), replica_set("b", 3, 0)
-    assert rolling.reconcile_new(owner, [old, new], new) is None
+    assert rolling.reconcile_new_set(owner, [old, new], new) is None
 
 
 def test_a_new_set_that_is_too_large_shrinks() -> None:
     owner, new = deployment(2), replica_set("b", 5)
-    assert rolling.reconcile_new(owner, [new], new) == (new, 2)
+    assert rolling.reconcile_new_set(owner, [new], new) == (new, 2)
 
 
 def test_old_sets_shrink_as_far_as_availability_allows() -> None:
     owner, old, new = deployment(10, 3, 2), replica_set("a", 10), replica_set("b", 3, 0)
-    assert rolling.reconcile_old(owner, [old], new) == [(old, 8)]
+    assert rolling.reconcile_old_sets(owner, [old], new) == [(old, 8)]
     ready = replica_set("b", 3, 3)
-    assert rolling.reconcile_old(owner, [old], ready) == [(old, 5)]
+    assert rolling.reconcile_old_sets(owner, [old], ready) == [(old, 5)]
 
 
 def test_unhealthy_replicas_of_old_sets_go_first() -> None:
     owner, new = deployment(10, 3, 2), replica_set("c", 5, 5)
     healthy, sick = replica_set("a", 4), replica_set("b", 4, 1)
     # minimum 8, budget 13 - 8 - 0 = 5: three sick ones; available 10 allows two healthy ones more.
-    assert rolling.reconcile_old(owner, [sick, healthy], new) == [(healthy, 2), (sick, 1)]
+    assert rolling.reconcile_old_sets(owner, [sick, healthy], new) == [(healthy, 2), (sick, 1)]
 
 
 def test_a_crash_looping_new_set_never_costs_availability() -> None:
     owner, old, new = deployment(10, 3, 2), replica_set("a", 8), replica_set("b", 5, 0)
-    assert rolling.reconcile_old(owner, [old], new) == []
+    assert rolling.reconcile_old_sets(owner, [old], new) == []
 
 
 def test_a_resize_in_the_middle_of_a_rollout_is_spread_in_proportion() -> None:

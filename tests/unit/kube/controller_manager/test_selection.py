@@ -6,8 +6,8 @@ from kprov.kube.api.core import Namespace
 from kprov.kube.api.meta import LabelSelector
 from kprov.kube.api.rbac import AggregationRule, ClusterRole, PolicyRule
 from kprov.kube.controller_manager import options, registry
-from kprov.kube.controller_manager.cluster_role_aggregation import aggregate
-from kprov.kube.controller_manager.namespace import _conditions, _Leftover
+from kprov.kube.controller_manager.cluster_role_aggregation import aggregate_rules
+from kprov.kube.controller_manager.namespace import _Leftover, _make_conditions
 
 
 @pytest.mark.parametrize(
@@ -21,23 +21,23 @@ from kprov.kube.controller_manager.namespace import _conditions, _Leftover
     ],
 )
 def test_controllers_are_chosen_by_name_alias_and_star(selection: list[str], expected: bool) -> None:
-    assert registry.enabled("ttl-controller", selection) is expected
+    assert registry.is_enabled("ttl-controller", selection) is expected
 
 
 def test_unknown_names_are_found() -> None:
-    assert registry.unknown(["*", "-ttl", "foo"]) == ["foo"]
+    assert registry.find_unknown(["*", "-ttl", "foo"]) == ["foo"]
 
 
 def test_every_controller_can_be_loaded() -> None:
     for name in registry.CONTROLLERS:
-        assert registry.load(name).name
+        assert registry.load_controller(name).name
 
 
 def test_controllers_without_their_options_do_not_start() -> None:
     bare = options.parse([])
-    assert not registry.possible("node-ipam-controller", bare)
+    assert not registry.has_required_options("node-ipam-controller", bare)
     full = options.parse(["--allocate-node-cidrs", "--cluster-cidr=10.0.0.0/16"])
-    assert registry.possible("node-ipam-controller", full)
+    assert registry.has_required_options("node-ipam-controller", full)
 
 
 def test_aggregated_roles_take_each_rule_once() -> None:
@@ -56,12 +56,12 @@ def test_aggregated_roles_take_each_rule_once() -> None:
         role("b", "admin", "get"),
         role("c", "x", "n"),
     ]
-    assert [rule.verbs for rule in aggregate(target, [*roles, target])] == [["list"], ["get"]]
+    assert [rule.verbs for rule in aggregate_rules(target, [*roles, target])] == [["list"], ["get"]]
 
 
 def test_a_stuck_namespace_says_what_remains() -> None:
     left = _Leftover(counts={"pods.": 2}, finalizers={"x/y": 1})
-    found = {entry["type"]: entry for entry in _conditions(Namespace(), left, [], "now")}
+    found = {entry["type"]: entry for entry in _make_conditions(Namespace(), left, [], "now")}
     assert found["NamespaceContentRemaining"]["status"] == "True"
     assert found["NamespaceContentRemaining"]["message"] == (
         "Some resources are remaining: pods. has 2 resource instances"

@@ -28,7 +28,7 @@ def test_the_hash_is_stable_and_ignores_order_and_empty_parts() -> None:
         "metadata": {"creationTimestamp": None, "labels": {"app": "a"}},
     }
     assert template.compute_hash(BASE, None) == template.compute_hash(other, None)
-    assert template.same(BASE, other)
+    assert template.is_same_template(BASE, other)
 
 
 def test_a_collision_gives_another_hash() -> None:
@@ -37,12 +37,12 @@ def test_a_collision_gives_another_hash() -> None:
 
 
 def test_the_hash_label_plays_no_part() -> None:
-    marked = template.with_hash(BASE, "abc")
+    marked = template.add_hash(BASE, "abc")
     assert marked["metadata"]["labels"] == {"app": "a", "pod-template-hash": "abc"}
-    assert template.same(BASE, marked)
+    assert template.is_same_template(BASE, marked)
     assert template.compute_hash(marked, None) == template.compute_hash(BASE, None)
 
 
 def test_another_image_is_another_template() -> None:
     other = {**BASE, "spec": {"containers": [{"name": "c", "image": "i:2"}]}}
-    assert not template.same(BASE, other)
+    assert not template.is_same_template(BASE, other)
