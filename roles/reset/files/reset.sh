@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ends every container of this host and undoes what its network was given. Says "changed" when it did something.
+# Stops every container on this host and removes its network. Prints "changed" if it did something.
 set -u
 changed=""
 
@@ -14,7 +14,7 @@ for shim in $(pgrep -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io'); d
     kill -KILL "$shim" && changed=yes
 done
 
-# Deepest first: what is mounted inside a pod's directory goes before the directory's own mount.
+# Deepest first: mounts inside a pod's directory are removed before the directory's own mount.
 awk '$2 ~ "^/(run/containerd/|var/lib/(kubelet|containerd)/|run/netns/cni-)" {print $2}' /proc/mounts | sort -r |
     while read -r mount; do umount --lazy "$mount"; done
 for netns in $(ip netns list | awk '$1 ~ /^cni-/ {print $1}'); do
@@ -43,7 +43,7 @@ fi
 if ip -4 address show dev lo | grep -q "inet ${KPROV_DNS_IP}/"; then
     ip address delete "${KPROV_DNS_IP}/32" dev lo && changed=yes
 fi
-# The pods' cgroups, made by the kubelet: a slice of systemd or, with the driver cgroupfs, folders alone.
+# The pods' cgroups, which the kubelet makes: a systemd slice or, with the driver cgroupfs, only folders.
 if systemctl is-active --quiet kubepods.slice; then
     systemctl stop kubepods.slice && changed=yes
 fi
@@ -51,7 +51,7 @@ for pods in /sys/fs/cgroup/kubepods /sys/fs/cgroup/*/kubepods; do
     [ -d "$pods" ] || continue
     find "$pods" -depth -type d -exec rmdir {} + && changed=yes
 done
-# Values that other files of the host set were among those that were saved.
+# The saved values include those that other files of the host set.
 if [ -f /etc/sysctl.d/99-kprov.before ]; then
     sysctl --quiet --ignore --load=/etc/sysctl.d/99-kprov.before
     changed=yes
