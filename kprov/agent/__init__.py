@@ -1,4 +1,4 @@
-"""What runs on a host during a run: one zip, standard library only, Python 3.9 or newer.
+"""The agent that runs modules on a host: one archive, standard library only, Python 3.9 or newer.
 
-Imported only by transport; imports nothing of kprov but itself.
+Only transport imports it. It imports nothing else of kprov.
 """

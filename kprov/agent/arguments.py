@@ -1,4 +1,4 @@
-"""Arguments of modules and roles, checked and converted by a table in Ansible's argument_spec format.
+"""Checks and converts arguments of modules and roles by a table in Ansible's argument_spec format.
 
 Source of names, conversions and messages: ansible-core's documented argument_spec and the texts it prints.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from kprov.agent.context import ModuleError, parse_boolean
 
-#: What every module that writes files takes (`"file_arguments": True` in its RULES).
+#: Arguments of every module that writes files (`"file_arguments": True` in its RULES).
 FILE_ARGUMENTS: dict[str, dict[str, Any]] = {
     "owner": {},
     "group": {},
@@ -28,7 +28,7 @@ FILE_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 @functools.lru_cache(maxsize=None)
 def spec_of(module: Any) -> dict[str, dict[str, Any]] | None:
-    """The whole table of a module (or anything with ARGUMENTS and RULES); None when it has none."""
+    """Return the whole table of a module (or an action with ARGUMENTS and RULES); None without one."""
     table: dict[str, dict[str, Any]] | None = getattr(module, "ARGUMENTS", None)
     if table is None:
         return None
@@ -38,7 +38,7 @@ def spec_of(module: Any) -> dict[str, dict[str, Any]] | None:
 
 
 def argument_names(spec: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Every name and alias of a table, and the argument it stands for."""
+    """Return every name and alias of a table with the argument that it means."""
     found = {name: name for name in spec}
     for name, entry in spec.items():
         found.update(dict.fromkeys(entry.get("aliases") or [], name))
@@ -46,7 +46,7 @@ def argument_names(spec: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 class _Table:
-    """What every check of a table asks, found once."""
+    """Facts about an argument_spec that every check needs, computed once."""
 
     def __init__(self, spec: dict[str, dict[str, Any]]) -> None:
         self.spec = spec
@@ -57,14 +57,14 @@ class _Table:
         self.defaults = [
             (name, entry["default"]) for name, entry in spec.items() if entry.get("default") is not None
         ]
-        #: Defaults that are right as they stand in the table: they need no conversion.
+        #: Defaults that need no conversion.
         self.settled = {
             name for name, default in self.defaults if _is_settled_default(name, default, spec[name])
         }
 
 
 def _is_settled_default(name: str, default: Any, entry: dict[str, Any]) -> bool:
-    """Whether a default stays what it is, now and later: no list, no path, no wrong choice."""
+    """Whether a default never changes in a conversion: no list, no path, a valid choice."""
     if not isinstance(default, (str, int, float)) or entry.get("type") == "path" or "options" in entry:
         return False
     try:
@@ -75,7 +75,7 @@ def _is_settled_default(name: str, default: Any, entry: dict[str, Any]) -> bool:
     return type(found) is type(default) and bool(found == default)
 
 
-#: By the identity of the specification, which each table keeps alive.
+#: By the id of the specification, which each table keeps alive.
 _tables: dict[int, _Table] = {}
 
 
@@ -89,15 +89,30 @@ def _table_of(spec: dict[str, dict[str, Any]]) -> _Table:
 def check_arguments(
     what: str, args: dict[str, Any], spec: dict[str, dict[str, Any]], rules: dict[str, Any]
 ) -> dict[str, Any]:
-    """Arguments with canonical names, defaults and the right types. Raises ModuleError with Ansible's text.
+    """Return the arguments with canonical names, defaults and types. Raises ModuleError with Ansible's text.
 
-    Names that begin with "_" are the engine's own and pass as they are.
+    Names that begin with "_" are internal to the engine and are not checked.
     """
     table = _table_of(spec)
     known = table.names
     unknown = sorted(name for name in args if name not in known and not name.startswith("_"))
     if unknown:
         raise UnsupportedError(what, unknown, _list_supported(spec))
+    found = _collect_arguments(what, args, table)
+    given = {name for name, value in found.items() if value is not None}
+    for name, default in table.defaults:
+        if found[name] is None:
+            found[name] = default
+    for name, entry in spec.items():
+        if found[name] is not None and (name in given or name not in table.settled):
+            _convert_argument(what, name, found, entry)
+    check_rules(rules, found, given)
+    return found
+
+
+def _collect_arguments(what: str, args: dict[str, Any], table: _Table) -> dict[str, Any]:
+    """Return all arguments under their canonical names. Raises ModuleError for refused and missing ones."""
+    known = table.names
     found = dict(table.empty)
     for name, value in args.items():
         if known.get(name, name) == name or found.get(known[name]) is None:
@@ -108,30 +123,26 @@ def check_arguments(
     missing = [name for name in table.required if found[name] is None]
     if missing:
         raise ModuleError(f"missing required arguments: {', '.join(missing)}")
-    given = {name for name, value in found.items() if value is not None}
-    for name, default in table.defaults:
-        if found[name] is None:
-            found[name] = default
-    for name, entry in spec.items():
-        if found[name] is not None and (name in given or name not in table.settled):
-            found[name] = convert_value(name, found[name], entry)
-            _check_choice(name, found[name], entry)
-            try:
-                _check_suboptions(name, found, entry)
-            except UnsupportedError as error:
-                inner = [f"{name}.{one}" for one in error.unknown]
-                raise UnsupportedError(what, inner, error.supported) from None
-    check_rules(rules, found, given)
     return found
 
 
+def _convert_argument(what: str, name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
+    found[name] = convert_value(name, found[name], entry)
+    _check_choice(name, found[name], entry)
+    try:
+        _check_suboptions(name, found, entry)
+    except UnsupportedError as error:
+        inner = [f"{name}.{one}" for one in error.unknown]
+        raise UnsupportedError(what, inner, error.supported) from None
+
+
 class UnsupportedError(ModuleError):
-    """Names that a module does not take, with the names of the options around them; Ansible's text."""
+    """Arguments that a module does not support; the text, with the supported names, is Ansible's."""
 
     def __init__(self, what: str, unknown: list[str], supported: str) -> None:
         self.unknown = unknown
         self.supported = supported
-        #: Without the module.
+        #: The message without the module.
         self.names = f"{', '.join(unknown)}. Supported parameters include: {supported}."
         super().__init__(f"Unsupported parameters for ({what}) module: {self.names}")
 
@@ -144,7 +155,7 @@ def _list_supported(spec: dict[str, dict[str, Any]]) -> str:
 
 
 def convert_value(name: str, value: Any, entry: dict[str, Any]) -> Any:
-    """A value in the type its entry names."""
+    """Convert a value to the type of its entry. Raises ModuleError."""
     kind = entry.get("type", "str")
     try:
         found = _CONVERT[kind](value)
@@ -190,7 +201,7 @@ _TOGETHER = ("mutually_exclusive", "required_together", "required_one_of", "requ
 
 
 def check_rules(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -> None:
-    """What a table says about several arguments at once; defaults do not count as given."""
+    """Check the rules between arguments; a default does not count as given."""
     for group in rules.get("mutually_exclusive") or []:
         both = [name for name in group if name in given]
         if len(both) > 1:
@@ -202,6 +213,14 @@ def check_rules(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -
     for group in rules.get("required_one_of") or []:
         if not any(name in given for name in group):
             raise ModuleError(f"one of the following is required: {', '.join(group)}")
+    _check_required_if(rules, found)
+    for name, needs in (rules.get("required_by") or {}).items():
+        absent = [n for n in ([needs] if isinstance(needs, str) else needs) if found.get(n) is None]
+        if found.get(name) is not None and absent:
+            raise ModuleError(f"missing parameter(s) required by '{name}': {', '.join(absent)}")
+
+
+def _check_required_if(rules: dict[str, Any], found: dict[str, Any]) -> None:
     for name, value, needs, *some in rules.get("required_if") or []:
         absent = [need for need in needs if found.get(need) is None]
         enough = len(absent) < len(needs) if some and some[0] else not absent
@@ -210,10 +229,6 @@ def check_rules(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -
             raise ModuleError(
                 f"{name} is {value} but {what} of the following are missing: {', '.join(absent)}"
             )
-    for name, needs in (rules.get("required_by") or {}).items():
-        absent = [n for n in ([needs] if isinstance(needs, str) else needs) if found.get(n) is None]
-        if found.get(name) is not None and absent:
-            raise ModuleError(f"missing parameter(s) required by '{name}': {', '.join(absent)}")
 
 
 def _to_raw(value: Any) -> Any:

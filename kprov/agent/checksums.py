@@ -1,7 +1,7 @@
-"""Checksums of contents: Python's own code for the first bytes, OpenSSL's from then on.
+"""Checksums of contents, without loading OpenSSL for small amounts of data.
 
-Loading OpenSSL (which `import hashlib` does) takes an agent some 7 ms of CPU, as long as Python's own code
-takes for a megabyte; most runs look at less. The results are the same.
+Loading OpenSSL (by `import hashlib`) costs an agent about 7 ms of CPU. Python's built-in hash modules need as
+long for a megabyte, and most runs hash less.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import functools
 import importlib
 from typing import Any, Iterable
 
-#: Bytes after which OpenSSL is worth its start.
+#: Bytes after which OpenSSL is faster despite its start.
 _ENOUGH = 1 << 19
-#: Modules that have Python's own: since 3.12, and before.
+#: Python's built-in hash modules, since 3.12 and before.
 _OWN = {"sha256": ("_sha2", "_sha256"), "sha1": ("_sha1",), "md5": ("_md5",)}
 _summed = {"bytes": 0}
 
 
 def new_hash(name: str, size: int) -> Any:
-    """A hash object of hashlib's kind for a content of about `size` bytes; not for secrets."""
+    """Return a hashlib-like object for a content of about `size` bytes; not for security."""
     _summed["bytes"] += size
     own = _find_builtin(name) if _summed["bytes"] <= _ENOUGH else None
     if own is not None:
@@ -29,14 +29,14 @@ def new_hash(name: str, size: int) -> Any:
 
 
 def hash_bytes(name: str, data: bytes) -> str:
-    """The checksum of a content, hexadecimal."""
+    """Return the hexadecimal checksum of a content."""
     one = new_hash(name, len(data))
     one.update(data)
     return str(one.hexdigest())
 
 
 def hash_parts(names: Iterable[str], parts: Iterable[bytes], size: int) -> dict[str, str]:
-    """Several checksums of a content of about `size` bytes that comes in parts, read once."""
+    """Return several checksums of a content in parts (about `size` bytes), reading it once."""
     found = {name: new_hash(name, size) for name in names}
     for part in parts:
         for one in found.values():
@@ -50,6 +50,6 @@ def _find_builtin(name: str) -> Any:
         try:
             return getattr(importlib.import_module(module), name)
         except ImportError:
-            # Older or newer, or a distribution that leaves it out.
+            # Another Python version, or a distribution without it.
             continue
     return None

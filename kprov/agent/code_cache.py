@@ -1,8 +1,8 @@
-"""The agent's code, compiled for the Python that runs here, kept for the next start.
+"""Saves the agent's compiled code for its next start.
 
-transport's archive.BOOTSTRAP, which imports the agent, reads the file made here: marshal of
-{module: (is a package, marshal of its code, True) or (is a package, its source, False)}. Compiling is most
-of the time of a start, so what a run compiled is kept, and what no run has needed yet stays a source.
+BOOTSTRAP in transport's archive.py reads this file when it imports the agent. It is marshal of
+{module: (is a package, marshal of its code, True) or (is a package, its source, False)}. Compiling takes most
+of the start time. Modules that no run has needed yet stay sources.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 
 def save_compiled() -> None:
-    """Add what this agent had to compile, and remove what other versions left."""
+    """Save the modules that this agent compiled, and remove the files of other versions."""
     loader = getattr(sys.modules["kprov"].__spec__, "loader", None)
     folder = getattr(loader, "folder", None)
     if loader is None or folder is None or not loader.fresh:
@@ -34,7 +34,7 @@ def save_compiled() -> None:
             if older or _abandoned(name):
                 os.unlink(os.path.join(folder, name))
     except OSError:
-        # A full disk: the next start compiles again.
+        # The disk is full: the next start compiles again.
         with contextlib.suppress(OSError):
             os.unlink(temporary)
 

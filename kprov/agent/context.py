@@ -1,4 +1,4 @@
-"""What a module gets besides its arguments: modes, contents from the operator, results' common shape."""
+"""The context of a module: check and diff mode, contents from the operator, and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Fetch = Callable[[str, str], Dict[str, str]]
 
 
 class ModuleError(Exception):
-    """A module failed; `result` has what else it wants to tell (Ansible's return values)."""
+    """A module failed; `result` has further return values of Ansible's module."""
 
     def __init__(self, message: str, **result: Any) -> None:
         super().__init__(message)
@@ -21,9 +21,9 @@ class ModuleError(Exception):
 class Context:
     """One task on this host.
 
-    `check` and `diff` are Ansible's modes; `blobs` has small contents by SHA-256; `fetch(sha256, path)` asks
-    the operator for a large one and writes it to a path; `sums` has the other checksums told with it.
-    `known` is what earlier items of the message found out and no item has changed anything since.
+    `check` and `diff` are Ansible's modes. `blobs` has small contents by SHA-256. `fetch(sha256, path)` gets
+    a large one from the operator and writes it to a path; `sums` has its other checksums.
+    `known` caches what earlier items of the message found; it is emptied when an item changes something.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Context:
         self.known = {} if known is None else known
 
     def content(self, sha256: str) -> bytes:
-        """A content that the operator holds."""
+        """Return a content of the operator."""
         if sha256 not in self.blobs:
             path = self.content_file(sha256)
             try:
@@ -56,7 +56,7 @@ class Context:
         return self.blobs[sha256]
 
     def content_file(self, sha256: str, folder: str | None = None, suffix: str = "") -> str:
-        """A content of the operator as a new file, which the caller removes or renames; mode 0600."""
+        """Write a content of the operator to a new file (0600), which the caller removes or renames."""
         handle, path = temporary_files.make_file(folder, suffix)
         try:
             if sha256 in self.blobs:
@@ -74,7 +74,7 @@ class Context:
 
 
 def parse_boolean(value: Any, *, default: bool = False) -> bool:
-    """Ansible's booleans: yes, on, true, 1 and their opposites."""
+    """Convert Ansible's booleans: yes, on, true, 1 and their opposites."""
     if value is None or value == "":
         return default
     if isinstance(value, bool):
@@ -88,7 +88,7 @@ def parse_boolean(value: Any, *, default: bool = False) -> bool:
 
 
 def split_words(value: Any) -> list[str]:
-    """Ansible's lists: a list, or a text with commas."""
+    """Convert Ansible's lists: a list, or a text with commas."""
     if value is None or value == "":
         return []
     if isinstance(value, (list, tuple)):

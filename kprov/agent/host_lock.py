@@ -1,7 +1,7 @@
-"""One run at a time changes a host: agents of different runs take turns, those of one run go together.
+"""A lock that lets one run at a time change a host. Agents of the same run share it.
 
-One run may know a host under several names, or work on it as one user in several ways; an agent whose
-connection was lost is asked about by its own run (see outcome), so only other runs have to wait.
+A run may know a host by several names, or work on it as several users. The agents of a run ask each other
+about lost messages (see message_results), so only other runs have to wait.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Callable, Iterator
 
 from kprov.agent import message_results
 
-#: Seconds until the operator hears why nothing happens, and until the wait is given up.
+#: Seconds until the operator is told about the wait, and until the wait fails.
 PATIENCE = 3.0
 LIMIT = 1800.0
 _POLL = 0.05
 
 
 class HostLockError(Exception):
-    """A changing message may not begin."""
+    """A message that changes the host cannot start."""
 
 
 _held = {"handle": -1}
 
 
 def _close_handle() -> None:
-    # A lock belongs to all copies of its handle: what runs on in the background must not hold it.
+    # All copies of the handle hold the lock: a background process must not keep one.
     if _held["handle"] >= 0:
         os.close(_held["handle"])
         _held["handle"] = -1
@@ -39,7 +39,7 @@ os.register_at_fork(after_in_child=_close_handle)
 
 @contextlib.contextmanager
 def hold_lock(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
-    """The turn of a run, or False when it did not come: `gone()` became true, or LIMIT has passed."""
+    """Hold the lock for a run during the block; yield False if `gone()` is true or LIMIT has passed."""
     place = message_results.find_folder()
     if place is None:
         yield True
@@ -74,7 +74,7 @@ def _acquire(handle: int, run: str, say: Callable[[str], None], gone: Callable[[
                 said = True
             time.sleep(_POLL)
         else:
-            # On a full disk the lock holds all the same; others then only do not see whose it is.
+            # On a full disk the lock works, but others do not see which run holds it.
             with contextlib.suppress(OSError):
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, f"agent {os.getpid()} run {run}".encode(), 0)
@@ -83,7 +83,7 @@ def _acquire(handle: int, run: str, say: Callable[[str], None], gone: Callable[[
 
 
 def _share_lock(handle: int, run: str) -> bool:
-    """Share the lock with other agents of the run; another run may have come between."""
+    """Share the lock with other agents of the run, unless another run has acquired it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
@@ -95,7 +95,7 @@ def _share_lock(handle: int, run: str) -> bool:
 
 
 def _is_descendant(holder: str) -> bool:
-    """Whether this agent was started by a task of that agent, on the same machine: a deadlock."""
+    """Whether a task of that agent started this agent on the same machine, which would be a deadlock."""
     pid = os.getppid()
     while pid > 1:
         if str(pid) == holder:

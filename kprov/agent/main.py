@@ -1,6 +1,6 @@
-"""The agent: reads tasks from its standard input, does them in-process, ends with its connection.
+"""The agent: reads messages from standard input, runs their modules in-process, ends with its connection.
 
-The main thread works, another listens. How it ends, and what it leaves behind, is docs/decisions/005.
+The main thread runs modules, another thread reads. docs/decisions/005 describes how the agent ends.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from kprov.agent.context import Context, ModuleError
 from kprov.agent.files import attributes
 
 Frame = Tuple[Any, bytes]
-#: Seconds that a program may go on for after the connection was lost, unless the operator asks for it.
+#: Seconds that a program may run after the connection was lost, unless the operator asks for its result.
 LOST_LIMIT = 1800.0
-#: Seconds in which modules remove their temporary files when they are interrupted.
+#: Seconds that interrupted modules have to remove their temporary files.
 UNWIND = 2.0
-#: Pieces of a content that are read ahead.
+#: Chunks of a content to read ahead.
 _AHEAD = 16
-#: Bytes of a large content that the disk is given at a time.
+#: Bytes of a large content after which writing to disk is started.
 _WRITTEN_BACK = 4 << 20
 
 
 class Agent:
-    """One run's worth of tasks on this host."""
+    """Serves the messages of one connection."""
 
     def __init__(self, source: int, sink: int, session: str) -> None:
         self.source = os.fdopen(source, "rb", protocol.CHUNK_BYTES)
         self.sink = os.fdopen(sink, "wb")
-        # SimpleQueue: the signal's handler may put while the same thread gets.
+        # SimpleQueue is reentrant: a signal handler may put while the same thread gets.
         self.frames: queue.SimpleQueue[Optional[Frame]] = queue.SimpleQueue()
         self.room = threading.Semaphore(_AHEAD)
         self.record = message_results.MessageRecord(session)
         self.lost = False
         self.deadline = 0.0
-        #: A changing item is being done: a lost connection lets it come to its end.
+        #: A changing item is running: it may finish after a lost connection.
         self.changing = False
         self.bye = self.closing = False
         self.sink_lock = threading.Lock()
 
     def serve(self) -> None:
-        """Do tasks until the connection ends."""
+        """Handle messages until the connection ends."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGUSR1, self._on_takeover)
         signal.signal(signal.SIGUSR2, self._on_end)
@@ -71,7 +71,7 @@ class Agent:
                 if not self.lost:
                     self._answer(answer)
         except (process.AgentStopped, OSError):
-            # A sink that takes nothing is a lost connection.
+            # A write error means that the connection is lost.
             pass
         finally:
             self.closing = True
@@ -81,12 +81,12 @@ class Agent:
             self.record.close(keep=not self.bye)
             self.sink_lock.acquire(timeout=UNWIND)
             os.close(self.sink.fileno())
-            # The operator has gone; what is left to do keeps nobody waiting.
+            # The operator has disconnected: clean-up delays nobody.
             message_results.remove_expired()
             code_cache.save_compiled()
             os._exit(0)
 
-    # The listener's side
+    # The reading thread
 
     def _listen(self) -> None:
         try:
@@ -105,7 +105,7 @@ class Agent:
         except (EOFError, OSError, ValueError):
             pass
         self._lose()
-        # The main thread ends the agent; this one sees to it that it does.
+        # The main thread ends the agent; this thread enforces it.
         time.sleep(0.01)
         while self.changing and time.monotonic() < self.deadline:
             time.sleep(0.05)
@@ -123,10 +123,10 @@ class Agent:
         time.sleep(UNWIND)
         os._exit(0)
 
-    # Signals come to the main thread
+    # Signal handlers, in the main thread
 
     def _on_takeover(self, *_: Any) -> None:
-        """Another agent says that this one's connection is lost, which may not have been seen here yet."""
+        """Another agent reports that this agent's connection is lost, which it may not have detected yet."""
         self._lose()
         if not self.changing:
             process.kill_all()
@@ -136,7 +136,7 @@ class Agent:
         if not self.closing:
             raise process.AgentStopped
 
-    # The main thread's side
+    # The main thread
 
     def _answer(self, header: dict[str, Any]) -> None:
         with self.sink_lock:
@@ -144,10 +144,10 @@ class Agent:
             self.sink.flush()
 
     def _fetch(self, sha256: str, path: str) -> dict[str, str]:
-        """A content of the operator, written to a path; its other checksums as the operator tells them.
+        """Write a content of the operator to a path; return its other checksums from the operator.
 
-        All of it is read, also when it cannot be written. ModuleError when it is not what was asked for: the
-        operator's file was changed meanwhile.
+        The whole content is read even if it cannot be written. Raises ModuleError for another content: the
+        operator's file has changed.
         """
         was, self.changing = self.changing, False
         failed, begun = None, 0
@@ -157,9 +157,9 @@ class Agent:
         try:
             self._answer({"need": sha256})
         except OSError:
-            # The connection is lost, which the listener may not have seen yet: no failure of the module.
+            # The connection is lost, perhaps not detected yet. The module did not fail.
             raise process.AgentStopped from None
-        # With a part of it left, the next message would begin with that.
+        # Unread chunks would be taken for the next message.
         with process.defer_limit(), open(path, "wb", buffering=0) as file:
             while True:
                 frame = None if self.lost else self.frames.get()
@@ -192,7 +192,7 @@ class Agent:
         try:
             return self._changing_message(header, body)
         except host_lock.HostLockError as error:
-            # Before anything was begun.
+            # Nothing has started yet.
             return [{"changed": False, "failed": True, "msg": str(error)} for _ in header["items"]]
 
     def _changing_message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
@@ -216,10 +216,7 @@ class Agent:
     def _items(
         self, header: dict[str, Any], body: bytes, record: Optional[message_results.MessageRecord]
     ) -> list[dict[str, Any]]:
-        blobs, offset = {}, 0
-        for sha256, size in header.get("blobs", []):
-            blobs[sha256] = body[offset : offset + size]
-            offset += size
+        blobs = _split_blobs(header, body)
         results: list[dict[str, Any]] = []
         known: dict[str, Any] = {}
         attributes.forget_names()
@@ -264,11 +261,20 @@ class Agent:
         return results
 
 
-def _start_writeback(handle: int, begun: int, size: int) -> int:
-    """Up to where the kernel has begun to write a growing file to the disk.
+def _split_blobs(header: dict[str, Any], body: bytes) -> dict[str, bytes]:
+    """Return the small contents of a message by SHA-256."""
+    blobs, offset = {}, 0
+    for sha256, size in header.get("blobs", []):
+        blobs[sha256] = body[offset : offset + size]
+        offset += size
+    return blobs
 
-    What is renamed to its place has to be there, and waiting for all of it at the end would take as long as
-    the disk does. posix_fadvise(2): dirty pages that are not needed are written, without waiting for it.
+
+def _start_writeback(handle: int, begun: int, size: int) -> int:
+    """Start writing a growing file to disk; return up to where.
+
+    A file must be on disk before it is renamed, and waiting for all of it at the end would take as long as
+    the disk needs. posix_fadvise(2) starts to write dirty pages without waiting.
     """
     if size - begun < _WRITTEN_BACK:
         return begun
@@ -277,7 +283,7 @@ def _start_writeback(handle: int, begun: int, size: int) -> int:
 
 
 def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """The result of one module; whatever it raises is a failed result."""
+    """Run one module and return its result; an exception becomes a failed result."""
     process.ENVIRONMENT = context.environment
     try:
         module = importlib.import_module("kprov.agent.modules." + name)
@@ -310,10 +316,10 @@ def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, A
 
 
 def main(session: str) -> None:
-    """Serve the connection on the standard streams; what modules print must not get into it."""
+    """Serve the connection on the standard streams, which modules cannot print to."""
     source, sink = os.dup(0), os.dup(1)
     with contextlib.suppress(OSError):
-        # F_SETPIPE_SZ (linux/fcntl.h): large contents come in fewer, larger pieces.
+        # F_SETPIPE_SZ (linux/fcntl.h): large contents arrive in fewer, larger reads.
         fcntl.fcntl(source, 1031, 1 << 20)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)

@@ -1,8 +1,8 @@
-"""What became of a message whose connection was lost: kept on the host until someone asks, a day at most.
+"""Results of messages whose connection was lost, kept on the host until requested, at most a day.
 
-Every agent holds a lock on its own file, `session-ID`, for as long as it lives. Lines of JSON in it:
-{"pid"}, then of the last changing message {"message", "items"}, and for each item {"item": n} before it
-begins and {"result": ...} after it. See docs/decisions/005.
+Every agent holds a lock on its own file, `session-ID`, until it exits. The file has lines of JSON:
+{"pid"}, then for the last changing message {"message", "items"}, and for each item {"item": n} before it
+starts and {"result": ...} after it. See docs/decisions/005.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import signal
 import time
 from typing import Any, Callable
 
-#: Seconds after which nobody will ask any more.
+#: Seconds after which results are removed.
 KEPT = 86400
 _POLL = 0.05
-#: Seconds between signs of life to the operator who waits for an old agent.
+#: Seconds between signs of life to an operator who waits for an old agent.
 _SIGN_OF_LIFE = 5.0
 
 
 @functools.lru_cache(maxsize=None)
 def find_folder() -> str | None:
-    """A private folder in memory where there is one (a restart of the host ends agents too), else on disk."""
+    """Return a private folder: in memory (agents do not survive a reboot either), else on disk."""
     user = os.geteuid()
     places = ["/dev/shm/kprov-%d" % user, "/var/tmp/kprov-%d" % user, os.path.expanduser("~/.cache/kprov")]
     if user == 0:
@@ -42,7 +42,7 @@ def find_folder() -> str | None:
 
 
 def _check_writable(path: str) -> None:
-    """OSError on a full or read-only disk."""
+    """Raise OSError on a full or read-only disk."""
     probe = os.path.join(path, ".probe-%d" % os.getpid())
     handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
@@ -53,7 +53,7 @@ def _check_writable(path: str) -> None:
 
 
 def read_boot_id() -> str:
-    """The name of the host's present start."""
+    """Return the host's boot id."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:
             return file.read().strip()
@@ -62,7 +62,7 @@ def read_boot_id() -> str:
 
 
 class MessageRecord:
-    """The file of the agent itself. Without a place for it (`path` is None) nothing is kept."""
+    """The agent's own file. Without a folder for it (`path` is None) nothing is stored."""
 
     def __init__(self, session: str) -> None:
         place = find_folder()
@@ -77,15 +77,15 @@ class MessageRecord:
             except OSError:
                 self.path = None
                 self._let_go()
-        # What a module leaves running in the background is not this agent any more.
+        # A background process of a module does not belong to this agent.
         os.register_at_fork(after_in_child=self._let_go)
 
     def received(self) -> None:
-        """The operator goes on: it has the last answer."""
+        """A new message shows that the operator has the last answer."""
         self._kept = False
 
     def begin(self, message: str, items: int) -> None:
-        """A changing message begins; what was kept of the last one has been received. OSError: it may not."""
+        """Record the start of a changing message in place of the last one. OSError: it must not start."""
         if self._handle >= 0:
             os.ftruncate(self._handle, 0)
             self._head()
@@ -93,20 +93,20 @@ class MessageRecord:
             self._line({"message": message, "items": items})
 
     def item(self, number: int) -> None:
-        """An item begins. OSError: it may not."""
+        """Record the start of an item. OSError: it must not start."""
         self._line({"item": number})
 
     def result(self, result: dict[str, Any]) -> None:
-        """It has ended. When that cannot be kept, its outcome is unknown once the connection is lost."""
+        """Record an item's result. If that fails, its outcome is unknown after a lost connection."""
         with contextlib.suppress(OSError):
             self._line({"result": result})
 
     def back(self) -> None:
-        """It was given up before it changed anything, while it waited for a content."""
+        """Record that an item stopped before it changed anything, while it waited for a content."""
         self._line({"back": True})
 
     def close(self, *, keep: bool) -> None:
-        """The agent ends; `keep`: the operator may not have its answer."""
+        """Close the file. `keep`: the operator may not have the last answer."""
         if self.path is not None and not (keep and self._kept):
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
@@ -129,10 +129,10 @@ class MessageRecord:
 
 
 def find_out(session: str, message: str, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The outcome of another agent's message, when that agent has ended; `say` gets signs of life before.
+    """Return the outcome of another agent's message after its end; `say` sends signs of life until then.
 
-    {"outcome": "absent"}: it never began. {"outcome": "done", "results": [...]}: of the first items; no other
-    has begun. {"outcome": "died", "results": [...]}: the next one began and has no end.
+    {"outcome": "absent"}: it never started. {"outcome": "done", "results": [...]}: of the first items; no
+    other has started. {"outcome": "died", "results": [...]}: the next one started and did not end.
     """
     place = find_folder()
     path = os.path.join(place or "", "session-" + session)
@@ -156,7 +156,7 @@ def find_out(session: str, message: str, say: Callable[[dict[str, Any]], None]) 
 
 
 def _wait_for_end(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
-    """Until the agent that holds the file is gone; it is told that its connection is."""
+    """Wait until the agent that holds the file has exited; signal it that its connection is lost."""
     told = said = 0.0
     while True:
         try:
@@ -179,12 +179,12 @@ def _wait_for_end(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
 def _read_entries(handle: int) -> list[dict[str, Any]]:
     size = os.fstat(handle).st_size
     lines = os.pread(handle, size, 0).split(b"\n")
-    # The last line is whole only when its end is there.
+    # The last line may be incomplete.
     return [json.loads(line) for line in lines[:-1] if line]
 
 
 def remove_expired() -> None:
-    """Remove what nobody asked for."""
+    """Remove results that were not requested in time."""
     place = find_folder()
     if place is None:
         return

@@ -1,4 +1,4 @@
-"""Programs on the host: run to their end, and ended with the agent."""
+"""Runs programs on the host, and kills them when the agent ends."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _running: set[subprocess.Popen[bytes]] = set()
 _ending = threading.Event()
 _held = threading.Event()
 ENVIRONMENT: dict[str, str] = {}
-#: Open files that programs get, too: a lock that is to last as long as they do.
+#: File descriptors that programs inherit: a lock that they hold until they exit.
 HANDED_ON: set[int] = set()
 
 
 class AgentStopped(BaseException):
-    """The agent ends: nothing more may be started. Not an Exception: no module is to handle it."""
+    """The agent ends: no program may start. Not an Exception, so that no module handles it."""
 
 
 class ItemTimeout(BaseException):
-    """The item has had its time. Not an Exception: no module is to handle it."""
+    """The item's time limit has passed. Not an Exception, so that no module handles it."""
 
 
 @contextlib.contextmanager
 def defer_limit() -> Iterator[None]:
-    """What is begun here is not cut off by a Limit, which waits."""
+    """Make a TimeLimit wait until the end of the block."""
     _held.set()
     try:
         yield
@@ -38,7 +38,7 @@ def defer_limit() -> Iterator[None]:
 
 
 class TimeLimit:
-    """Ends what takes longer than so many seconds (0: nothing), with the programs that it runs."""
+    """Interrupts a block, and kills its programs, after some seconds (0: no limit)."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
@@ -69,7 +69,7 @@ def run_program(
     cwd: str | None = None,
     environment: dict[str, str] | None = None,
 ) -> tuple[int, str, str]:
-    """Exit code, standard output and error of a program, or of a line for `shell`."""
+    """Run a program or a line for `shell`; return exit code, standard output and error."""
     if _ending.is_set():
         raise AgentStopped
     variables = dict(os.environ)
@@ -77,7 +77,7 @@ def run_program(
     variables.update(environment or {})
     arguments: dict[str, Any] = {"shell": True, "executable": shell} if shell else {}
     with defer_limit():
-        # One that is not among those that run yet would go on.
+        # A time limit in between would not kill the program, which is not in the set yet.
         process = _start_program(command, stdin, cwd, variables, arguments)
         _running.add(process)
     try:
@@ -92,7 +92,7 @@ def run_program(
 
 
 def describe_signal(program: str, code: int) -> str:
-    """A sentence that names the signal behind a negative exit code of `run`; "" for any other code."""
+    """Name the signal behind a negative exit code of `run_program`; "" for other codes."""
     if code >= 0:
         return ""
     name = ""
@@ -124,7 +124,7 @@ def _start_program(
 
 
 def kill_all() -> None:
-    """Kill what still runs and let nothing start again: the agent is to end."""
+    """Kill all running programs and prevent new ones, because the agent ends."""
     _ending.set()
     for process in list(_running):
         _kill(process)

@@ -4,14 +4,14 @@ A frame is `>IQ` (bytes of the header, bytes of the body), the header, the body.
 
 | from | header | meaning |
 |---|---|---|
-| operator | `message`, `module`, `items`, `check`, `diff`, `blobs` | do this; the body: small contents |
-| operator | `content`, `end`, `sums` | a piece of what was asked for; with the last one checksums |
-| operator | `find_out`, `message` | what became of that message in that earlier session? |
+| operator | `message`, `module`, `items`, `check`, `diff`, `blobs` | run this; the body has small contents |
+| operator | `content`, `end`, `sums` | a chunk of the requested content; checksums with the last one |
+| operator | `find_out`, `message` | return the outcome of that message of an earlier session |
 | operator | `bye` | end at once |
-| operator | `alive` | say `alive` too |
+| operator | `alive` | answer with `alive` |
 | agent | `results` | the answer, one result an item |
 | agent | `need` | send the content with this SHA-256 |
-| agent | `waiting` | why the message has not begun yet |
+| agent | `waiting` | why the message has not started yet |
 | agent | `outcome` | `absent`, `running` (more follows), `done` or `died` with `results` until there |
 """
 
@@ -22,11 +22,11 @@ import struct
 from typing import Any, BinaryIO
 
 HEAD = struct.Struct(">IQ")
-#: A content larger than this stays with the operator until the agent asks for it.
+#: Contents above this size are sent only on request.
 INLINE_BYTES = 65536
-#: Pieces in which a large content travels.
+#: Size of the chunks of a large content.
 CHUNK_BYTES = 1 << 18
-#: Modules that change nothing: repeated without harm, so their outcome is not kept and they take no turn.
+#: Modules that change nothing. They can run again, so they need no stored outcome and no host lock.
 READING = frozenset(
     ("ping", "setup", "stat", "slurp", "find", "wait_for", "service_facts", "package_facts", "getent")
 )
@@ -38,13 +38,13 @@ def is_changing(header: dict[str, Any]) -> bool:
 
 
 def encode_frame(header: dict[str, Any], body: bytes = b"") -> bytes:
-    """One frame as bytes."""
+    """Encode one frame."""
     text = json.dumps(header, separators=(",", ":")).encode()
     return HEAD.pack(len(text), len(body)) + text + body
 
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Exactly `size` bytes of a stream; EOFError when it ends before."""
+    """Read exactly `size` bytes of a stream; EOFError if it ends before."""
     part = stream.read(size)
     if len(part) == size:
         return part
@@ -60,7 +60,7 @@ def read_exactly(stream: BinaryIO, size: int) -> bytes:
 
 
 def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """The next frame of a stream."""
+    """Read the next frame of a stream."""
     header_size, body_size = HEAD.unpack(read_exactly(stream, HEAD.size))
     header = json.loads(read_exactly(stream, header_size))
     return header, read_exactly(stream, body_size)

@@ -1,8 +1,8 @@
-"""Temporary files whose names say who made them: what a killed agent left, the next one removes.
+"""Temporary files named after their process, so that the next agent removes those of a killed one.
 
-They are called `.kprov-MACHINE-BOOT-PID-START-` and something by chance. A task that was killed is done
-again, in the same folder; there everything goes whose maker does not live any more. Those of other
-machines stay: the folder may be shared.
+Their names are `.kprov-MACHINE-BOOT-PID-START-` and a random part. A killed task runs again in the same
+folder, and files there whose process no longer runs are removed. Files of other
+machines stay, because the folder may be shared.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from kprov.agent import checksums
 
 PREFIX = ".kprov-"
 _FIELDS = 5
-#: Folders that this process has swept: whoever dies while it lives is another run's to clean up after.
+#: Folders that this process has cleaned already.
 _swept: set[str] = set()
 
 
 def make_file(folder: str | None = None, suffix: str = "") -> tuple[int, str]:
-    """A new empty file (its handle, its path) for its owner only; by default where temporary files go."""
+    """Make an empty private file, by default in the temporary folder; return its handle and path."""
     import tempfile
 
     folder = folder or tempfile.gettempdir()
@@ -30,13 +30,13 @@ def make_file(folder: str | None = None, suffix: str = "") -> tuple[int, str]:
 
 
 def make_name(folder: str) -> str:
-    """A path in a folder at which nothing is yet."""
+    """Return an unused path in a folder."""
     remove_abandoned(folder)
     return os.path.join(folder, f"{_name_prefix(os.getpid())}{time.time_ns()}")
 
 
 def remove_abandoned(folder: str) -> None:
-    """Remove from a folder, once a process, what processes of this machine left that live no more."""
+    """Remove a folder's temporary files of this machine whose process no longer runs, once per process."""
     if folder in _swept:
         return
     _swept.add(folder)
@@ -62,13 +62,13 @@ def _is_abandoned(found: str) -> bool:
 
 @functools.lru_cache(maxsize=None)
 def _name_prefix(pid: int) -> str:
-    # A process that was forked has its own.
+    # A forked process has its own prefix.
     return f"{PREFIX}{machine_id()}-{_boot_id()}-{pid}-{read_start_time(pid) or 0}-"
 
 
 @functools.lru_cache(maxsize=None)
 def machine_id() -> str:
-    """A short name for this machine; cloned ones differ by their host name at least."""
+    """Return a short id of this machine; cloned machines differ at least in their host name."""
     return checksums.hash_bytes("sha256", (_read_text("/etc/machine-id") + os.uname().nodename).encode())[:8]
 
 
@@ -78,7 +78,7 @@ def _boot_id() -> str:
 
 
 def read_start_time(pid: int) -> str:
-    """When a process was started, in clock ticks since boot (proc(5)); empty when there is none."""
+    """Return when a process started, in clock ticks since boot (proc(5)); empty without one."""
     return (_read_text(f"/proc/{pid}/stat").rpartition(")")[2].split() or [""] * 20)[19]
 
 

@@ -1,4 +1,4 @@
-"""The Typer commands, one file a group, and their output (rich, JSON).
+"""The command line: commands, their options and their output.
 
-Called by the user; nothing below knows it exists. May import every provisioner folder.
+No other package imports it. It may import every package of the provisioner.
 """

@@ -1,4 +1,4 @@
-"""An unexpected exception: its traceback goes to a file, without secrets."""
+"""Writes the traceback of an unexpected exception to a file, without secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kprov.inventory import secrets
 
 
 def write_report(error: BaseException) -> Path:
-    """Write the traceback, for its owner only, and say where."""
+    """Write the traceback to a private file and return its path."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     folder = Path(state) / "kprov"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The `kprov` program: its commands, and the one place where errors become messages and exit codes."""
+"""The `kprov` program: its commands, and the conversion of errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kprov.cli.options import help_panels
 from kprov.cli.output import standard_streams
 from kprov.errors import InternalError, KprovError
 
-# Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
-# an `app` (typer.Typer) when it is a group, otherwise a function `command`. It is imported when it is used.
+# Every command in the order of the help: its name, its module and its line of help. The module has
+# an `app` (typer.Typer) if it is a group, otherwise a function `command`. It is imported when it is used.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("kprov.cli.commands.up", "Create or update the cluster that an inventory describes."),
     "plan": ("kprov.cli.commands.plan", "Show what up would change on each host; save it for up --plan."),
@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 def build_program(arguments: Sequence[str]) -> typer.Typer:
-    """The program for these arguments: only the command they name is loaded, others are names in the help."""
+    """Build the program for these arguments. Only the command that they name is imported."""
     app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -58,22 +58,22 @@ def build_program(arguments: Sequence[str]) -> typer.Typer:
             app.add_typer(module.app, name=name, help=help_line)
         else:
             function = module.command if module else _placeholder
-            # A loaded command describes itself, in more than a line.
+            # An imported command has its own, longer help.
             text = None if module else help_line
             app.command(name, help=text, cls=help_panels.SectionedCommand)(function)
     return app
 
 
 def _words_to_complete() -> list[str]:
-    """The words after `kprov` on the line that a shell wants to be completed; none when it asks nothing."""
+    """Return the words after `kprov` on the line that a shell wants to complete; none without a request."""
     if "_KPROV_COMPLETE" not in os.environ:
         return []
-    # bash has the words, one a line; zsh and fish the line up to the cursor.
+    # bash passes one word per line, zsh and fish the line up to the cursor.
     return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
 
 
 def _placeholder() -> None:
-    """Stands in the help for a command that was not asked for."""
+    """Stand for a command that is not imported, in the help."""
 
 
 def _print_version(asked: bool) -> None:
@@ -90,14 +90,14 @@ def root(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Take the options that stand before the command."""
+    """Accept the options before the command."""
 
 
 def main() -> None:
-    """Run the program; an error of kprov ends as one message on stderr and its exit code."""
+    """Run the program. An error of kprov becomes one message on stderr and an exit code."""
     standard_streams.protect_streams()
     code = _run()
-    # The work is over and its outcome known: Ctrl-C has nothing to interrupt any more.
+    # The run has ended: Ctrl-C must not change the exit code.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lost = standard_streams.write_error()
     if lost is not None:

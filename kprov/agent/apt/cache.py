@@ -1,4 +1,4 @@
-"""What apt could install, asked of apt-cache; and the update of its lists."""
+"""Available packages, from apt-cache, and the update of apt's package lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kprov.agent.context import ModuleError
 
 @dataclass
 class KnownPackage:
-    """A name that apt knows: the version it would install (None: none) and all it could, the best first."""
+    """A package name: the candidate version (None: none) and all available versions, the best first."""
 
     candidate: str | None
     versions: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ _answers: dict[Any, Any] = {}
 
 
 def _cache_key(*what: Any) -> tuple[Any, ...]:
-    """What was asked, and the state of all that the answer depends on."""
+    """Return a cache key: the names, and the state of the files that the answer depends on."""
     found: list[Any] = []
     for path in (
         apt_commands.LISTS,
@@ -49,7 +49,7 @@ def _cache_key(*what: Any) -> tuple[Any, ...]:
 
 
 def find_known(names: list[str], release: str | None) -> dict[str, KnownPackage]:
-    """What apt knows of names, with its pins; a name that is not in the answer is one it never heard of."""
+    """Return what apt knows about names, with its pins. Names that apt does not know are left out."""
     if not names:
         return {}
     key = _cache_key("policy", tuple(names), release)
@@ -74,7 +74,7 @@ def find_known(names: list[str], release: str | None) -> dict[str, KnownPackage]
 
 
 def parse_policies(out: str) -> dict[str, KnownPackage]:
-    """The answer of `apt-cache policy`."""
+    """Parse the output of `apt-cache policy`."""
     found: dict[str, KnownPackage] = {}
     now = KnownPackage(None)
     for line in out.splitlines():
@@ -89,14 +89,14 @@ def parse_policies(out: str) -> dict[str, KnownPackage]:
 
 
 def find_best_version(one: KnownPackage, operator: str, version: str) -> str | None:
-    """The version that would be installed; one that is asked for by `=` and a pattern goes above all pins."""
+    """Return the version that would be installed. A version after `=` has precedence over all pins."""
     if operator != "=":
         return one.candidate
     return next((had for had in one.versions if fnmatch.fnmatch(had, version)), None)
 
 
 def find_providers(name: str) -> list[str]:
-    """Names of the packages whose candidate provides a name."""
+    """Return the names of the packages whose candidate provides a name."""
     key = _cache_key("showpkg", name)
     if key not in _answers:
         _, out, _ = apt_commands.run_command([apt_commands.find_program("apt-cache"), "showpkg", "--", name])
@@ -110,7 +110,7 @@ def find_providers(name: str) -> list[str]:
 
 
 def list_names() -> list[str]:
-    """Every package that is installed or could be, sorted."""
+    """Return the sorted names of all installed and available packages."""
     key = _cache_key("pkgnames")
     if key not in _answers:
         _, out, _ = apt_commands.run_command([apt_commands.find_program("apt-cache"), "pkgnames"])
@@ -120,9 +120,9 @@ def list_names() -> list[str]:
 
 
 def is_update_due(valid_seconds: int, now: float) -> bool:
-    """Whether the lists are to be fetched: they are older than `valid_seconds`, or there are none.
+    """Whether the package lists must be updated: they are missing or older than `valid_seconds`.
 
-    Ansible looks at the time alone. An image that was built with its lists removed has a fresh time and no
+    Ansible looks only at the time. An image that was built without lists has a fresh time and no
     list, and then no package is found.
     """
     return apt_commands.read_cache_time() + valid_seconds < now or not _has_lists()
@@ -138,7 +138,7 @@ def _has_lists() -> bool:
 
 
 def update_lists(args: dict[str, Any], warnings: list[str]) -> None:
-    """Fetch the lists of all sources; what fails is tried again after growing waits. Raises ModuleError."""
+    """Update the lists of all sources, with retries and growing delays. Raises ModuleError."""
     retries = args["update_cache_retries"]
     most = args["update_cache_retry_max_delay"]
     some = random.random()

@@ -1,4 +1,4 @@
-"""apt's programs: nobody is asked, locks are waited for, services are kept from starting if so wanted."""
+"""Runs apt's programs without questions; waits for locks, and can prevent services from starting."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _ENVIRONMENT = {
     "LANGUAGE": "C.UTF-8",
     "LC_MESSAGES": "C.UTF-8",
     "LC_CTYPE": "C.UTF-8",
-    # It restarts services after the package manager's end, which is the playbook's to say.
+    # needrestart would restart services after the installation. The playbook decides about that.
     "NEEDRESTART_SUSPEND": "1",
 }
 
 
 def find_program(name: str) -> str:
-    """The full path of a program that must be there."""
+    """Return the full path of a program. Raises ModuleError if it is missing."""
     found = shutil.which(name)
     if found is None:
         raise ModuleError(f'Failed to find required executable "{name}" in paths: {os.environ["PATH"]}')
@@ -43,12 +43,12 @@ def find_program(name: str) -> str:
 
 
 def run_command(command: list[str], *, stdin: bytes = b"") -> tuple[int, str, str]:
-    """Exit code, output and errors of a program of the package manager."""
+    """Run a program of the package manager; return exit code, output and errors."""
     return process.run_program(command, stdin=stdin, environment=_ENVIRONMENT)
 
 
 def output_values(out: str, err: str) -> dict[str, Any]:
-    """A program's words as return values."""
+    """Return a program's output as return values of a module."""
     return {
         "stdout": out,
         "stderr": err,
@@ -58,15 +58,15 @@ def output_values(out: str, err: str) -> dict[str, Any]:
 
 
 def dpkg_options(args: dict[str, Any]) -> str:
-    """The options of dpkg and the wait for its lock, as words of a command line."""
+    """Return the command line options for dpkg and for the wait for its lock."""
     parts = [f'-o "Dpkg::Options::=--{option}"' for option in args["dpkg_options"].split(",")]
     return " ".join([*parts, f"-o DPkg::Lock::Timeout={args['lock_timeout']}"])
 
 
 def run_change(command: str, args: dict[str, Any], context: Context) -> tuple[int, str, str]:
-    """A command line that installs or removes; one that was interrupted is brought to its end first.
+    """Run a command that installs or removes packages. Complete an interrupted installation first.
 
-    It is what a host's power cut leaves, and every later run would fail on it. Nothing is removed for that.
+    A power cut leaves such a state, and every later run would fail. Nothing is removed to repair it.
     """
     words = shlex.split(command)
     with service_policy_of(args, context):
@@ -84,14 +84,14 @@ def run_change(command: str, args: dict[str, Any], context: Context) -> tuple[in
 
 
 def service_policy_of(args: dict[str, Any], context: Context) -> contextlib.AbstractContextManager[None]:
-    """`policy_rc_d` while packages are installed."""
+    """Return the context that applies `policy_rc_d` while packages are installed."""
     return service_policy.hold_policy(
         None if context.check else args.get("policy_rc_d"), args["lock_timeout"]
     )
 
 
 def _find_repairs(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """What apt-get says of a state it cannot work in, and the program that ends it."""
+    """Return the commands that repair the state about which apt-get complains."""
     forced = [f"--{one}" for one in args["dpkg_options"].split(",")]
     mend = [
         find_program("apt-get"),
@@ -105,13 +105,13 @@ def _find_repairs(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def explain_failure(text: str, err: str, args: dict[str, Any]) -> str:
-    """A failure's text; who holds the lock comes first where that is the cause."""
+    """Return the text of a failure. If a lock is the cause, it begins with the process that holds it."""
     found = re.search(r"Could not get lock (\S+?)\.? It is held by process (\d+)(?: \(([^)]*)\))?", err)
     if found is not None:
         path, pid, name = found.groups()
         held = _is_locked(path, int(pid), name)
     else:
-        # After a wait apt-get names the holder on its standard output only, and then no more.
+        # After a wait, apt-get names the holder only on standard output.
         lock = re.search(r"(?:Could not get|Unable to acquire the dpkg frontend) lock \(?(/[^\s),]+)", err)
         found_pid = find_lock_holder(lock[1]) if lock else None
         if lock is None or found_pid is None:
@@ -127,7 +127,7 @@ def _is_locked(path: str, pid: int, name: str | None = None) -> str:
 
 
 def find_lock_holder(path: str) -> int | None:
-    """The process that holds a lock; None when nobody does. A process of this agent counts as nobody."""
+    """Return the process that holds a lock; None if there is none, or if it belongs to this agent."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -141,7 +141,7 @@ def find_lock_holder(path: str) -> int | None:
 
 
 def wait_for_lock(path: str, args: dict[str, Any]) -> None:
-    """Wait up to `lock_timeout` until nobody holds a lock that the next program does not wait for itself."""
+    """Wait at most `lock_timeout` for a lock that the next program does not wait for itself."""
     deadline = time.monotonic() + args["lock_timeout"]
     while True:
         pid = find_lock_holder(path)
@@ -154,12 +154,12 @@ def wait_for_lock(path: str, args: dict[str, Any]) -> None:
 
 
 def wait_for_dpkg(args: dict[str, Any]) -> None:
-    """Wait for the lock that dpkg itself does not wait for."""
+    """Wait for dpkg's lock, which dpkg itself does not wait for."""
     wait_for_lock(_FRONTEND, args)
 
 
 def prepare_diff(out: str) -> dict[str, Any]:
-    """Ansible's diff: what apt-get says between reading its state and its sums."""
+    """Return Ansible's diff: apt-get's output between reading its state and its totals."""
     lines = out.splitlines()
     starts = [
         lines.index(s) for s in ("Resolving dependencies...", "Reading state information...") if s in lines
@@ -170,7 +170,7 @@ def prepare_diff(out: str) -> dict[str, Any]:
 
 
 def read_cache_time() -> int:
-    """When the lists of packages were updated, in seconds since 1970; 0 where there are none."""
+    """Return when the package lists were updated, in seconds since 1970; 0 without lists."""
     for path in (_STAMP, LISTS):
         with contextlib.suppress(FileNotFoundError):
             return int(os.stat(path).st_mtime)

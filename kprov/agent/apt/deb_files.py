@@ -1,4 +1,4 @@
-"""Packages from files: what they need is installed by apt first, then dpkg installs them."""
+"""Installs package files: apt installs their dependencies, then dpkg the files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.agent.context import Context, ModuleError
 
 
 def read_fields(path: str) -> dict[str, str]:
-    """The control fields of a package's file."""
+    """Return the control fields of a package file."""
     if not os.path.isfile(path):
         said = f"E:Could not open file {path} - open (2: No such file or directory)"
         raise ModuleError(f"Unable to install package: {said}")
@@ -32,7 +32,7 @@ def read_fields(path: str) -> dict[str, str]:
 
 
 def install_files(paths: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Install those files that are not installed in just their version."""
+    """Install those files whose exact version is not installed."""
     have = package_state.read_database()
     news: list[str] = []
     needs: list[str] = []
@@ -82,7 +82,7 @@ def _run_dpkg(
 
 
 def find_missing(one: dict[str, str], *, force: bool) -> list[str]:
-    """Packages that must be installed before a file's; the first possible of alternatives."""
+    """Return the packages that must be installed before a file; of alternatives the first available."""
     needs = []
     for name in ("Pre-Depends", "Depends"):
         for group in one.get(name, "").split(","):

@@ -1,4 +1,4 @@
-"""apt's states as apt-get does them: what of a list of packages is to be done, and doing it."""
+"""Installs and removes packages with apt-get, as the states of the module apt require."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from kprov.agent.apt import commands as apt_commands
 from kprov.agent.apt import package_state
 from kprov.agent.context import Context, ModuleError
 
-#: What apt-get says at its end when it had nothing to do.
+#: apt-get's last line when it had nothing to do.
 ZERO = "\n0 upgraded, 0 newly installed, 0 to remove"
 
 
 @dataclass
 class PackageStatus:
-    """`matches`: what is installed fulfils what was asked for; `best`: what could be (True: apt chooses)."""
+    """`matches`: the installed version fulfils the request; `best`: the best version (True: apt chooses)."""
 
     installed: bool
     matches: bool
@@ -26,13 +26,13 @@ class PackageStatus:
 
 
 def split_package(name: str) -> tuple[str, str, str]:
-    """Name, operator and version of a package as a playbook names it."""
+    """Return name, operator and version of a package as a playbook names it."""
     parts = re.split(r"(>?=)", name, maxsplit=1)
     return (parts[0], parts[1], parts[2]) if len(parts) > 1 else (name, "", "")
 
 
 def expand_patterns(names: list[str], *, absent: bool = False) -> list[str]:
-    """Names in the place of patterns. Raises ModuleError for a pattern that nothing fits."""
+    """Replace patterns by names. Raises ModuleError for a pattern without a match."""
     found: list[str] = []
     for given in names:
         pattern = split_package(given)[0]
@@ -52,7 +52,7 @@ def expand_patterns(names: list[str], *, absent: bool = False) -> list[str]:
 
 
 def find_statuses(names: list[str], release: str | None, *, latest: bool) -> dict[str, PackageStatus]:
-    """Where each package stands; apt-cache is asked for those only whose answer matters."""
+    """Return the status of each package; apt-cache is asked only about packages where it matters."""
     have = package_state.read_database()
     found: dict[str, PackageStatus] = {}
     asked: list[str] = []
@@ -85,7 +85,7 @@ def find_statuses(names: list[str], release: str | None, *, latest: bool) -> dic
 
 
 def matches_version(version: str, operator: str, wanted: str) -> bool:
-    """Whether a version is one that was asked for; `=` takes patterns."""
+    """Whether a version is the requested one; `=` takes patterns."""
     if operator == "=":
         return fnmatch.fnmatch(version, wanted)
     return not operator or package_state.compare_versions(version, wanted) >= 0
@@ -102,7 +102,7 @@ def _find_virtual(name: str, known: apt_cache.KnownPackage | None) -> PackageSta
 
 
 def select_packages(names: list[str], args: dict[str, Any], *, latest: bool) -> list[str]:
-    """What apt-get is to be asked for. Raises ModuleError where something cannot be installed."""
+    """Return the packages for apt-get's command line. Raises ModuleError if one is not available."""
     found = []
     status = find_statuses(names, args["default_release"], latest=latest)
     for given in names:
@@ -122,7 +122,7 @@ def select_packages(names: list[str], args: dict[str, Any], *, latest: bool) -> 
 
 
 def install_packages(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """The states present, latest, build-dep and fixed."""
+    """Bring packages to the states present, latest, build-dep or fixed."""
     state = args["state"]
     names = expand_patterns(names)
     if state == "build-dep":
@@ -148,7 +148,7 @@ def install_packages(names: list[str], args: dict[str, Any], context: Context) -
 
 def _install_command(wanted: list[str], args: dict[str, Any], context: Context) -> str:
     build = args["state"] == "build-dep"
-    # Options that are not wanted leave their blanks, as in the command that Ansible's messages quote.
+    # Absent options leave their blanks, as in the command that Ansible's messages quote.
     parts = [
         apt_commands.find_program("apt-get"),
         "-y",
@@ -180,7 +180,7 @@ _ALLOW = {
 
 
 def mark_manual(names: list[str]) -> None:
-    """Packages that a playbook names are not apt's to remove with those that needed them."""
+    """Mark packages as manually installed, so that autoremove does not remove them."""
     automatic = package_state.read_automatic()
     mine = [name for name in names if name.partition(":")[0] in automatic]
     if mine:
@@ -193,7 +193,7 @@ def mark_manual(names: list[str]) -> None:
 
 
 def remove_packages(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """The state absent."""
+    """Bring packages to the state absent."""
     have = package_state.read_database()
     gone = []
     for given in expand_patterns(names, absent=True):
@@ -236,7 +236,7 @@ def _run_and_report(
 
 
 def clean_up(operation: str, sign: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """What autoremove or autoclean do alone; `sign` is what its output has when it changed something."""
+    """Run autoremove or autoclean; `sign` is in the output if it changed something."""
     parts = [
         apt_commands.find_program("apt-get"),
         "-y",

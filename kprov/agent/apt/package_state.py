@@ -1,4 +1,4 @@
-"""What dpkg and apt keep about packages, read from their files: no program is started for it.
+"""The package database of dpkg and apt, read from its files without starting a program.
 
 Sources: dpkg's status(5) database, deb-version(7), apt's extended_states.
 """
@@ -38,14 +38,14 @@ class Package:
 
     @property
     def has_files(self) -> bool:
-        """Whether dpkg has a list of its files: so it is after a removal that left configuration, too."""
+        """Whether dpkg has a list of its files, also after a removal that left configuration files."""
         names = (self.name, f"{self.name}:{self.architecture}")
         return any(os.path.exists(f"{INFO}/{name}.list") for name in names)
 
 
 @dataclass
 class PackageDatabase:
-    """All packages dpkg knows, by name; several where a name has several architectures."""
+    """All packages that dpkg knows, by name; one for each architecture."""
 
     packages: dict[str, list[Package]]
     #: Names that installed packages provide: (the provider, the version it provides or "").
@@ -53,7 +53,7 @@ class PackageDatabase:
     native: str
 
     def find(self, name: str) -> Package | None:
-        """A package by name or name:architecture; without one the native is meant."""
+        """Find a package by name or name:architecture; the default is the native architecture."""
         name, _, wanted = name.partition(":")
         if wanted in ("", "native", "any"):
             wanted = self.native
@@ -70,7 +70,7 @@ _FIELDS = frozenset(
 
 
 def read_database(path: str | None = None) -> PackageDatabase:
-    """The database of dpkg as it is now; read again only when its file is another."""
+    """Return dpkg's current database; it is read again only if its file has changed."""
     path = path or STATUS
     now = os.stat(path)
     key = (now.st_ino, now.st_mtime_ns, now.st_size)
@@ -81,7 +81,7 @@ def read_database(path: str | None = None) -> PackageDatabase:
 
 
 def parse_database(text: str) -> PackageDatabase:
-    """A state from the text of a status file."""
+    """Parse the text of a status file."""
     packages: dict[str, list[Package]] = {}
     for fields in parse_stanzas(text):
         status = fields.get("Status", "").split()
@@ -101,7 +101,7 @@ def parse_database(text: str) -> PackageDatabase:
 
 
 def parse_stanzas(text: str) -> list[dict[str, str]]:
-    """Fields of each paragraph that this module reads; what goes on over several lines is not among them."""
+    """Return the fields of each paragraph that this module needs; none of them spans several lines."""
     found: list[dict[str, str]] = []
     for block in text.split("\n\n"):
         fields: dict[str, str] = {}
@@ -120,13 +120,13 @@ _RELATION = re.compile(
 
 
 def parse_relations(value: str) -> list[tuple[str, str, str]]:
-    """(name, operator, version) of each part between commas and bars."""
+    """Return (name, operator, version) of each part between commas and bars."""
     matches = (_RELATION.match(part) for part in re.split(r"[,|]", value))
     return [(m.group(1), m.group(2) or "", m.group(3) or "") for m in matches if m]
 
 
 def read_automatic() -> set[str]:
-    """Names of packages that apt installed for others only."""
+    """Return the names of the packages that apt installed only as dependencies."""
     try:
         with open(EXTENDED_STATES, encoding="utf-8", errors="replace") as file:
             text = file.read()
@@ -142,7 +142,7 @@ def read_automatic() -> set[str]:
 
 
 def compare_versions(one: str, other: str) -> int:
-    """Less than, equal to or more than 0 as a version is older than, the same as or newer than another."""
+    """Return a number below, equal to or above 0 if the first version is older, equal or newer."""
     first, second = _split_version(one), _split_version(other)
     if first[0] != second[0]:
         return first[0] - second[0]
@@ -175,7 +175,7 @@ _OTHER = "".join(chr(number) for number in range(33, 127) if not chr(number).isd
 
 
 def _letters_key(text: str) -> list[int]:
-    """What sorts the part before the next digit: ~ before its end, letters before the rest; padded."""
+    """Return a sort key of the part before the next digit: ~ before the end, letters before the rest."""
     found = []
     for letter in text:
         if letter.isdigit():
@@ -185,7 +185,7 @@ def _letters_key(text: str) -> list[int]:
 
 
 def satisfies(version: str, operator: str, wanted: str) -> bool:
-    """Whether a version fulfils a relation; no operator: any does."""
+    """Whether a version fulfils a relation; without an operator any does."""
     order = compare_versions(version, wanted) if operator else 0
     return {
         "": True, "<<": order < 0, "<": order <= 0, "<=": order <= 0, "=": order == 0,
@@ -195,7 +195,7 @@ def satisfies(version: str, operator: str, wanted: str) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def foreign_architectures() -> tuple[str, ...]:
-    """Architectures besides the native one whose packages dpkg takes."""
+    """Return the foreign architectures that dpkg accepts."""
     try:
         with open("/var/lib/dpkg/arch", encoding="ascii") as file:
             return tuple(line.strip() for line in file)[1:]

@@ -1,8 +1,8 @@
-"""Whether packages may start services while apt works: /usr/sbin/policy-rc.d, which invoke-rc.d asks.
+"""Prevents packages from starting services: /usr/sbin/policy-rc.d, which invoke-rc.d calls.
 
-The rule of an agent says that it is one, and the agent holds a lock on its folder as long as it is wanted; so
-do its programs, which may outlive a killed agent. A rule without that lock is of an agent that was killed:
-`recover` puts back what was there before.
+A file that an agent writes says so, and the agent and its programs (which may outlive a killed agent) hold a
+lock on its folder as long as the file is needed. A file without that lock is left from a killed agent:
+`recover_policy` restores the original.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from kprov.agent.context import ModuleError
 
 PATH = "/usr/sbin/policy-rc.d"
 _MARK = b"# kprov, while a task installs packages"
-#: What stood in the rule's place is kept beside it under this ending.
+#: Suffix of the original file while the agent's file replaces it.
 _BEFORE = ".kprov-before"
 _POLL = 0.2
 
 
 @contextlib.contextmanager
 def hold_policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[None]:
-    """invoke-rc.d is told `code` (101: start nothing; None: as before) until the end of the block.
+    """Make invoke-rc.d receive `code` (101: start nothing; None: no change) during the block.
 
-    `seconds` is how long to wait for another agent that has a rule in force. Raises ModuleError.
+    Wait at most `seconds` for another agent whose policy is active. Raises ModuleError.
     """
     if code is None:
         if _is_abandoned(path):
@@ -41,7 +41,7 @@ def hold_policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[
     try:
         _restore_policy(path)
         if os.path.lexists(path):
-            # A second name of the same file: at no moment is there no rule.
+            # A hard link: there is no moment without a policy file.
             os.link(path, path + _BEFORE, follow_symlinks=False)
         try:
             _write_policy(path, f"#!/bin/sh\n{_MARK.decode()}\nexit {code}\n".encode())
@@ -54,7 +54,7 @@ def hold_policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[
 
 
 def recover_policy(path: str = PATH) -> None:
-    """End the rule of an agent that was killed. Nothing happens without one, or while it is wanted."""
+    """Restore the policy if a killed agent left its own. Do nothing while an agent needs it."""
     handle = _try_lock(path) if _is_abandoned(path) and os.access(os.path.dirname(path), os.W_OK) else None
     if handle is not None:
         try:
@@ -68,7 +68,7 @@ def _is_abandoned(path: str) -> bool:
 
 
 def _try_lock(path: str) -> int | None:
-    """A handle that holds the lock; None while somebody else has it."""
+    """Return a handle that holds the lock; None if another process holds it."""
     handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +98,7 @@ def _is_ours(path: str) -> bool:
 
 
 def _restore_policy(path: str) -> None:
-    """The rule as it was before ours; one that somebody has put there since stays."""
+    """Restore the original policy. A file that someone else wrote since stays."""
     before = path + _BEFORE
     if _is_ours(path) or not os.path.lexists(path):
         if os.path.lexists(before):

@@ -1,4 +1,4 @@
-"""Lines of sources.list and *.list, as apt_repository adds and removes them."""
+"""Reads and edits sources.list and *.list files, as apt_repository does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TYPES = ("deb", "deb-src")
 
 @dataclass
 class Line:
-    """A line: a source that is on or off (a comment), or anything else."""
+    """A line: an enabled or disabled (commented) source, or anything else."""
 
     valid: bool
     enabled: bool
@@ -36,7 +36,7 @@ Files = dict[str, list[Line]]
 
 
 def parse_line(line: str) -> Line:
-    """A line as apt_repository reads it: runs of blanks in a source count as one."""
+    """Parse a line as apt_repository does: several blanks in a source count as one."""
     line = line.strip()
     enabled, comment = not line.startswith("#"), ""
     if not enabled:
@@ -51,7 +51,7 @@ def parse_line(line: str) -> Line:
 
 
 def parse_repository(repo: str) -> str:
-    """The source that a repository names. Raises ModuleError."""
+    """Parse the argument `repo`. Raises ModuleError."""
     line = parse_line(repo)
     if not line.valid or not line.enabled:
         raise ModuleError(f"Invalid repository string: {repo.strip().lstrip('#')}")
@@ -59,7 +59,7 @@ def parse_repository(repo: str) -> str:
 
 
 def load_files() -> Files:
-    """All files of sources, each with its lines."""
+    """Load all files of sources with their lines."""
     found: Files = {}
     for path in [MAIN, *glob.glob(f"{PARTS}*.list")]:
         if os.path.isfile(path):
@@ -69,12 +69,12 @@ def load_files() -> Files:
 
 
 def render_file(lines: list[Line]) -> str:
-    """A file's content."""
+    """Render the content of a file."""
     return "".join(str(line) for line in lines)
 
 
 def choose_file(source: str, filename: str | None) -> str:
-    """The path that a new source is written to."""
+    """Return the path for a new source."""
     if filename is None:
         bare = re.sub(r"\w+://", "", re.sub(r"\[[^\]]+\]", "", source))
         first = next(word for word in bare.split() if word not in _TYPES)
@@ -84,7 +84,7 @@ def choose_file(source: str, filename: str | None) -> str:
 
 
 def add_source(sources: Files, source: str, filename: str | None) -> str | None:
-    """Switch a source on wherever it is, or add it; the path of the file that it was added to."""
+    """Enable a source in every file, or add it; return the path of the file that it was added to."""
     there = [line for lines in sources.values() for line in lines if line.valid and line.source == source]
     for line in there:
         line.enabled = True
@@ -96,7 +96,7 @@ def add_source(sources: Files, source: str, filename: str | None) -> str | None:
 
 
 def remove_source(sources: Files, source: str) -> None:
-    """Take a source away wherever it is switched on."""
+    """Remove an enabled source from every file."""
     for path, lines in sources.items():
         gone = [line for line in lines if line.valid and line.enabled and line.source == source]
         sources[path] = [line for line in lines if line not in gone] if gone else lines

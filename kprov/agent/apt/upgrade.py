@@ -1,4 +1,4 @@
-"""upgrade: of all that is installed, with aptitude where it is there and may be used, else with apt-get."""
+"""Upgrades all packages with aptitude if it is installed and allowed, else with apt-get."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _APTITUDE_ZERO = "\n0 packages upgraded, 0 newly installed, 0 to remove"
 def upgrade_packages(
     mode: str, args: dict[str, Any], context: Context, warnings: list[str]
 ) -> dict[str, Any]:
-    """The modes yes and safe, full, dist: Ansible's words for aptitude's and apt-get's upgrades."""
+    """Run an upgrade in one of Ansible's modes: yes, safe, full, dist."""
     with_apt_get = mode == "dist" or args["force_apt_get"] or shutil.which("aptitude") is None
     name = "apt-get" if with_apt_get else "aptitude"
     extra = "--auto-remove" if args["autoremove"] else ""

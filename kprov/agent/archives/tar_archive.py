@@ -1,4 +1,4 @@
-"""Tar archives for ansible.builtin.unarchive: GNU tar compares and extracts, as in Ansible."""
+"""Compares and extracts tar archives with GNU tar, for ansible.builtin.unarchive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from kprov.agent import process
 from kprov.agent.context import ModuleError
 
-#: tar's messages are read in English.
+#: The parser expects tar's messages in English.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
 _DIFFERS = re.compile(
     r": (Mod time differs|Warning: Cannot stat: No such file or directory|Symlink differs|Contents differ"
@@ -22,7 +22,7 @@ _NAMELESS = ": : Warning: Cannot stat: No such file or directory"
 
 
 class TarArchive:
-    """One archive and where it goes."""
+    """One archive and its destination."""
 
     def __init__(self, src: str, dest: str, args: dict[str, Any]) -> None:
         self.src = src
@@ -69,7 +69,7 @@ class TarArchive:
         return [*owners, "--keep-newer-files"] if self.args["keep_newer"] else owners
 
     def differs(self) -> bool:
-        """Whether something on the host is not as in the archive, but for what the arguments set anyway."""
+        """Whether files on the host differ from the archive, apart from attributes that the arguments set."""
         _, out, err = self._run(self._line("--diff", *self._owners()))
         root = os.geteuid() == 0
         for line in out.splitlines() + err.splitlines():
@@ -85,11 +85,11 @@ class TarArchive:
         return False
 
     def diff(self) -> str:
-        """Nothing: tar has no itemized list."""
+        """Return an empty diff: tar has no itemized list."""
         return ""
 
     def extract(self) -> dict[str, Any]:
-        """Unpack; what tar said."""
+        """Extract the archive; return tar's output."""
         line = self._line("--extract", *self._owners())
         code, out, err = self._run(line)
         return {"cmd": line, "rc": code, "out": out, "err": err}

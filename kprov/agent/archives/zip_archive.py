@@ -1,4 +1,4 @@
-"""Zip archives for ansible.builtin.unarchive; read by Python, no unzip is needed on the host."""
+"""Compares and extracts zip archives in Python (no unzip needed), for ansible.builtin.unarchive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNIX = 3
 
 
 class ZipArchive:
-    """One archive and where it goes."""
+    """One archive and its destination."""
 
     handler = "ZipArchive"
 
@@ -44,15 +44,15 @@ class ZipArchive:
         return not any(fnmatch.fnmatch(name, one) for one in self.args["exclude"])
 
     def differs(self) -> bool:
-        """Whether something on the host is not as in the archive."""
+        """Whether files on the host differ from the archive."""
         return bool(self.items())
 
     def diff(self) -> str:
-        """What differs, in rsync's itemized form."""
+        """Return the differences in rsync's itemized form."""
         return "".join(item + "\n" for item in self.items())
 
     def items(self) -> list[str]:
-        """A line for each member that differs."""
+        """Return a line for each member that differs."""
         if self._items is None:
             self._items = [item for item in map(self._item, self.members) if item]
         return self._items
@@ -80,14 +80,17 @@ class ZipArchive:
                 marks[2] = "c"
         if letter != "L" and self._mode(entry, now) != stat.S_IMODE(now.st_mode):
             marks[5] = "p"
+        self._mark_owner(marks, now)
+        text = "".join(marks)
+        return "" if text == f".{letter}.......??" else f"{text} {entry.filename}"
+
+    def _mark_owner(self, marks: list[str], now: os.stat_result) -> None:
         uid = os.geteuid() if self.args.get("owner") is None else owner_id(self.args["owner"])
         gid = os.getegid() if self.args.get("group") is None else group_id(self.args["group"])
         if uid != now.st_uid:
             marks[6] = "o"
         if gid != now.st_gid:
             marks[6] = "g"
-        text = "".join(marks)
-        return "" if text == f".{letter}.......??" else f"{text} {entry.filename}"
 
     def _mode(self, entry: zipfile.ZipInfo, now: os.stat_result) -> int:
         if self.args.get("mode") is not None:
@@ -97,7 +100,7 @@ class ZipArchive:
         return _archived_mode(entry)
 
     def extract(self) -> dict[str, Any]:
-        """Unpack; each file takes its place as a whole."""
+        """Extract the archive; each file is replaced atomically."""
         for entry in self.members:
             path = os.path.join(self.dest, entry.filename)
             kind = _member_kind(entry)
@@ -136,7 +139,7 @@ def _member_kind(entry: zipfile.ZipInfo) -> str:
 
 
 def _archived_mode(entry: zipfile.ZipInfo) -> int:
-    """The rights that unzip would give."""
+    """Return the mode that unzip would set."""
     if entry.create_system == _UNIX:
         return entry.external_attr >> 16 & 0o777
     return (0o777 if entry.filename.endswith("/") else 0o666) & ~modes.read_umask()

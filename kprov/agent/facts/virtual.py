@@ -59,12 +59,7 @@ def _detect_containers(found: _Detection) -> None:
             found.add("lxc")
         if "/system.slice/containerd.service" in row:
             found.add("containerd")
-    for row in (read_text("/proc/1/environ") or "").split("\0"):
-        for kind in ("lxc", "podman"):
-            if f"container={kind}" in row:
-                found.add(kind)
-        if re.match(r"container=.", row):
-            found.add("container")
+    _detect_container_environment(found)
     if os.path.exists("/proc/vz") and not os.path.exists("/proc/lve"):
         found.add("openvz", "host" if os.path.exists("/proc/bc") else "guest")
     systemd = read_text("/run/systemd/container")
@@ -77,6 +72,15 @@ def _detect_containers(found: _Detection) -> None:
     if os.path.exists("/proc/xen"):
         host = any("control_d" in row for row in read_lines("/proc/xen/capabilities"))
         found.add("xen", "host" if host else "guest")
+
+
+def _detect_container_environment(found: _Detection) -> None:
+    for row in (read_text("/proc/1/environ") or "").split("\0"):
+        for kind in ("lxc", "podman"):
+            if f"container={kind}" in row:
+                found.add(kind)
+        if re.match(r"container=.", row):
+            found.add("container")
 
 
 def _detect_machines(found: _Detection) -> None:

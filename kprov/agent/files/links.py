@@ -33,10 +33,7 @@ def make_symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if src is None and follow and now == "link" and paths.exists(path):
         src = paths.link_target(path)
     if src is not None and not args["force"]:
-        base = path if now == "directory" else os.path.dirname(path)
-        if not paths.exists(os.path.join(base, src)):
-            text = "src file does not exist, use 'force=yes' if you really want to create the link: "
-            raise ModuleError(text + os.path.join(base, src), path=path, src=src)
+        _check_target(path, src, now)
     _check_convertible(path, now, force=args["force"])
     if now != "link" and src is None:
         raise ModuleError("src is required for creating new symlinks")
@@ -62,6 +59,13 @@ def make_symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if file_times.set_times(target, args["_times"], check=context.check, diff=diff):
         result["changed"] = True
     return result
+
+
+def _check_target(path: str, src: str, now: str) -> None:
+    base = path if now == "directory" else os.path.dirname(path)
+    if not paths.exists(os.path.join(base, src)):
+        text = "src file does not exist, use 'force=yes' if you really want to create the link: "
+        raise ModuleError(text + os.path.join(base, src), path=path, src=src)
 
 
 def _check_convertible(path: str, now: str, *, force: bool) -> None:
@@ -95,6 +99,24 @@ def make_hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if src is not None and not paths.exists(src):
         raise ModuleError("src does not exist", dest=path, src=src)
     diff = state_difference(path, "hard", now)
+    changed = _compare_hard(args, now, diff)
+    result = {"dest": path, "src": src, "changed": changed, "diff": diff}
+    if changed and not context.check:
+        source = os.path.realpath(src) if args["follow"] and paths.is_link(src) else src
+        _make_link(path, now, lambda aside: os.link(source, aside))
+    if context.check and not paths.exists(path):
+        return result
+    if not (context.check and changed):
+        target = os.path.realpath(path) if args["follow"] and paths.is_link(path) else path
+        attributes = set_attributes(target, args, check=context.check, follow=False, diff=diff)
+        times = file_times.set_times(target, args["_times"], check=context.check, diff=diff)
+        result["changed"] = attributes or times or changed
+    return result
+
+
+def _compare_hard(args: dict[str, Any], now: str, diff: dict[str, Any]) -> bool:
+    """Return whether the hard link must be made. Raises ModuleError if something else must stay."""
+    path, src = args["path"], args["src"]
     changed = now != "hard"
     if now == "link":
         changed = paths.link_target(path) != src
@@ -109,15 +131,4 @@ def make_hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(f"Cannot link, {now} exists at destination", dest=path, src=src)
     elif now == "directory":
         raise ModuleError("Cannot link: different hard link exists at destination", dest=path, src=src)
-    result = {"dest": path, "src": src, "changed": changed, "diff": diff}
-    if changed and not context.check:
-        source = os.path.realpath(src) if args["follow"] and paths.is_link(src) else src
-        _make_link(path, now, lambda aside: os.link(source, aside))
-    if context.check and not paths.exists(path):
-        return result
-    if not (context.check and changed):
-        target = os.path.realpath(path) if args["follow"] and paths.is_link(path) else path
-        attributes = set_attributes(target, args, check=context.check, follow=False, diff=diff)
-        times = file_times.set_times(target, args["_times"], check=context.check, diff=diff)
-        result["changed"] = attributes or times or changed
-    return result
+    return changed

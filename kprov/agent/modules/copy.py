@@ -40,14 +40,8 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _copy_on_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
     src, dest = args["src"], args["dest"]
-    if not paths.exists(src):
-        raise ModuleError(f"Source {src} not found")
-    if not os.access(src, os.R_OK):
-        raise ModuleError(f"Source {src} not readable")
+    sums = _check_source(src)
     args = content_placement.resolve_preserve(args, stat.S_IMODE(os.stat(src).st_mode))
-    sums = content_placement.file_checksums(src, md5=True)
-    if sums is None and not paths.is_folder(src):
-        raise ModuleError(f"Cannot copy invalid source '{src}': not a file")
     content_placement.check_checksum(sums["sha1"] if sums else "", args)
     changed = False
     if dest.endswith("/") and not paths.exists(os.path.dirname(dest)):
@@ -76,6 +70,18 @@ def _copy_on_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if sums is None:
         result.update(md5sum=None, checksum=None)
     return _result(result)
+
+
+def _check_source(src: str) -> dict[str, str] | None:
+    """Return the checksums of a source file, None for a folder. Raises ModuleError."""
+    if not paths.exists(src):
+        raise ModuleError(f"Source {src} not found")
+    if not os.access(src, os.R_OK):
+        raise ModuleError(f"Source {src} not readable")
+    sums = content_placement.file_checksums(src, md5=True)
+    if sums is None and not paths.is_folder(src):
+        raise ModuleError(f"Cannot copy invalid source '{src}': not a file")
+    return sums
 
 
 def _copy_file(src: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:

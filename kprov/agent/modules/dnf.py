@@ -90,6 +90,24 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _install(names: list[str], args: dict[str, Any], context: Context, *, latest: bool) -> dict[str, Any]:
+    install, upgrade, said = _plan_install(names, args, latest=latest)
+    if not install and not upgrade:
+        return {"changed": False, "msg": "Nothing to do", "results": said, "rc": 0}
+    dnf = _Dnf(args)
+    result: dict[str, Any] = {"changed": False, "msg": "", "results": said, "rc": 0}
+    said += [f"Installed {name}" for name in install if name.endswith(".rpm")]
+    for verb, specs in (("install", install), ("upgrade", [] if upgrade == ["*"] else upgrade)):
+        if specs:
+            _change(dnf, [verb, *dnf.changing, *specs], args, context, result)
+    if upgrade == ["*"]:
+        _change(dnf, ["upgrade", *dnf.changing], args, context, result)
+    return _finish(result, context)
+
+
+def _plan_install(
+    names: list[str], args: dict[str, Any], *, latest: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Return what to install, what to upgrade, and messages about packages that are left alone."""
     root, said = args["installroot"], []
     install, upgrade = [], []
     for name in names:
@@ -106,17 +124,7 @@ def _install(names: list[str], args: dict[str, Any], context: Context, *, latest
             said.append(f"Packages providing {name} not installed due to update_only specified")
         else:
             install.append(name)
-    if not install and not upgrade:
-        return {"changed": False, "msg": "Nothing to do", "results": said, "rc": 0}
-    dnf = _Dnf(args)
-    result: dict[str, Any] = {"changed": False, "msg": "", "results": said, "rc": 0}
-    said += [f"Installed {name}" for name in install if name.endswith(".rpm")]
-    for verb, specs in (("install", install), ("upgrade", [] if upgrade == ["*"] else upgrade)):
-        if specs:
-            _change(dnf, [verb, *dnf.changing, *specs], args, context, result)
-    if upgrade == ["*"]:
-        _change(dnf, ["upgrade", *dnf.changing], args, context, result)
-    return _finish(result, context)
+    return install, upgrade, said
 
 
 def _remove(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:

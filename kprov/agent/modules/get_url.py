@@ -86,10 +86,7 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
             result["changed"] = result["checksum_src"] != result["checksum_dest"]
             return {"msg": info.get("msg", ""), **result}
         if checksum:
-            found = paths.hash_file(source, algorithm)
-            if found != checksum:
-                text = f"The checksum for {source} did not match {checksum}; it was {found}."
-                raise ModuleError(text, **result)
+            _check_download(source, algorithm, checksum, result)
         if result["checksum_src"] != result["checksum_dest"]:
             if args["backup"] and os.path.exists(dest):
                 result["backup_file"] = paths.make_backup(dest)
@@ -101,6 +98,13 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
     result["changed"] = set_attributes(dest, args, check=False) or result["changed"]
     result["md5sum"] = _md5(dest)
     return {"msg": info.get("msg", ""), "status_code": info["status"], **result}
+
+
+def _check_download(source: str, algorithm: str, checksum: str, result: dict[str, Any]) -> None:
+    found = paths.hash_file(source, algorithm)
+    if found != checksum:
+        text = f"The checksum for {source} did not match {checksum}; it was {found}."
+        raise ModuleError(text, **result)
 
 
 def _md5(path: str) -> str | None:

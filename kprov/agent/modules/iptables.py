@@ -138,74 +138,96 @@ def _policy(table: _Table, wanted: str, context: Context) -> bool:
 
 
 def _rule(args: dict[str, Any]) -> list[str]:
-    """The rule's part of the command line; its order is what `iptables` and other tools have seen so far."""
-    words: list[str] = []
+    """Return the rule's words in the order that iptables and other tools have seen so far."""
+    rule = _RuleWords(args)
+    rule.add_target()
+    rule.add_packet_matches()
+    rule.add_connection_matches()
+    rule.add_limits()
+    return rule.words
 
-    def add(flag: str, name: str) -> None:
-        value = args[name]
+
+class _RuleWords:
+    """The words of a rule, as they are collected."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        self.args = args
+        self.words: list[str] = []
+
+    def add(self, flag: str, name: str) -> None:
+        value = self.args[name]
         for one in value if isinstance(value, list) else [value]:
             if one is not None:
-                words.extend(["!", flag, one[1:]] if one[:1] == "!" else [flag, one])
+                self.words.extend(["!", flag, one[1:]] if one[:1] == "!" else [flag, one])
 
-    def join(flag: str, name: str) -> None:
-        if args[name]:
-            words.extend([flag, ",".join(args[name])])
+    def join(self, flag: str, name: str) -> None:
+        if self.args[name]:
+            self.words.extend([flag, ",".join(self.args[name])])
 
-    def load(module: str, *names: str) -> None:
-        if any(args[name] for name in names):
-            words.extend(["-m", module])
+    def load(self, module: str, *names: str) -> None:
+        """Load a match module if one of its arguments is set."""
+        if any(self.args[name] for name in names):
+            self.words.extend(["-m", module])
 
-    jump = args["jump"]
-    for flag, name in (("-p", "protocol"), ("-s", "source"), ("-d", "destination"), ("-m", "match")):
-        add(flag, name)
-    flags = args["tcp_flags"] or {}
-    if flags.get("flags") is not None and flags.get("flags_set") is not None:
-        words.extend(["--tcp-flags", ",".join(flags["flags"]), ",".join(flags["flags_set"])])
-    add("-j", "jump")
-    if jump and jump.lower() == "tee":
-        add("--gateway", "gateway")
-    for flag, name in (
-        ("--log-prefix", "log_prefix"),
-        ("--log-level", "log_level"),
-        ("--to-destination", "to_destination"),
-    ):
-        add(flag, name)
-    load("multiport", "destination_ports")
-    join("--dports", "destination_ports")
-    for flag, name in _MIDDLE:
-        add(flag, name)
-    for flag, name in (("--set-dscp", "set_dscp_mark"), ("--set-dscp-class", "set_dscp_mark_class")):
-        add(flag, name)
-        if args[name] and jump.lower() != "dscp":
-            words.extend(["-j", "DSCP"])
-    if args["syn"] != "ignore":
-        words.extend(["--syn"] if args["syn"] == "match" else ["!", "--syn"])
-    if "conntrack" not in args["match"] and "state" not in args["match"]:
-        load("conntrack", "ctstate")
-    state = "state" in args["match"] and "conntrack" not in args["match"]
-    join("--state" if state else "--ctstate", "ctstate")
-    if "iprange" not in args["match"]:
-        load("iprange", "src_range", "dst_range")
-    add("--src-range", "src_range")
-    add("--dst-range", "dst_range")
-    if "set" not in args["match"]:
-        load("set", "match_set")
-    add("--match-set", "match_set")
-    if args["match_set_flags"] and ("set" in args["match"] or args["match_set"]):
-        words.append(args["match_set_flags"])
-    load("limit", "limit", "limit_burst")
-    add("--limit", "limit")
-    add("--limit-burst", "limit_burst")
-    for flag, name in (("--uid-owner", "uid_owner"), ("--gid-owner", "gid_owner")):
-        load("owner", name)
-        add(flag, name)
-    if jump is None and args["reject_with"]:
-        words.extend(["-j", "REJECT"])
-    add("--reject-with", "reject_with")
-    add(_ICMP[args["ip_version"]], "icmp_type")
-    load("comment", "comment")
-    add("--comment", "comment")
-    return words
+    def add_target(self) -> None:
+        args, jump = self.args, self.args["jump"]
+        for flag, name in (("-p", "protocol"), ("-s", "source"), ("-d", "destination"), ("-m", "match")):
+            self.add(flag, name)
+        flags = args["tcp_flags"] or {}
+        if flags.get("flags") is not None and flags.get("flags_set") is not None:
+            self.words.extend(["--tcp-flags", ",".join(flags["flags"]), ",".join(flags["flags_set"])])
+        self.add("-j", "jump")
+        if jump and jump.lower() == "tee":
+            self.add("--gateway", "gateway")
+        for flag, name in (
+            ("--log-prefix", "log_prefix"),
+            ("--log-level", "log_level"),
+            ("--to-destination", "to_destination"),
+        ):
+            self.add(flag, name)
+
+    def add_packet_matches(self) -> None:
+        args = self.args
+        self.load("multiport", "destination_ports")
+        self.join("--dports", "destination_ports")
+        for flag, name in _MIDDLE:
+            self.add(flag, name)
+        for flag, name in (("--set-dscp", "set_dscp_mark"), ("--set-dscp-class", "set_dscp_mark_class")):
+            self.add(flag, name)
+            if args[name] and args["jump"].lower() != "dscp":
+                self.words.extend(["-j", "DSCP"])
+        if args["syn"] != "ignore":
+            self.words.extend(["--syn"] if args["syn"] == "match" else ["!", "--syn"])
+
+    def add_connection_matches(self) -> None:
+        args, match = self.args, self.args["match"]
+        if "conntrack" not in match and "state" not in match:
+            self.load("conntrack", "ctstate")
+        state = "state" in match and "conntrack" not in match
+        self.join("--state" if state else "--ctstate", "ctstate")
+        if "iprange" not in match:
+            self.load("iprange", "src_range", "dst_range")
+        self.add("--src-range", "src_range")
+        self.add("--dst-range", "dst_range")
+        if "set" not in match:
+            self.load("set", "match_set")
+        self.add("--match-set", "match_set")
+        if args["match_set_flags"] and ("set" in match or args["match_set"]):
+            self.words.append(args["match_set_flags"])
+
+    def add_limits(self) -> None:
+        self.load("limit", "limit", "limit_burst")
+        self.add("--limit", "limit")
+        self.add("--limit-burst", "limit_burst")
+        for flag, name in (("--uid-owner", "uid_owner"), ("--gid-owner", "gid_owner")):
+            self.load("owner", name)
+            self.add(flag, name)
+        if self.args["jump"] is None and self.args["reject_with"]:
+            self.words.extend(["-j", "REJECT"])
+        self.add("--reject-with", "reject_with")
+        self.add(_ICMP[self.args["ip_version"]], "icmp_type")
+        self.load("comment", "comment")
+        self.add("--comment", "comment")
 
 
 _MIDDLE = (

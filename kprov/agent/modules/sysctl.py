@@ -43,18 +43,24 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         result["diff"] = [files.content_difference(path, before.encode(), after.encode())]
     if context.check:
         return result
-    if set_now and _read(name) is None:
-        if not args["ignoreerrors"]:
-            raise ModuleError(f"setting {name} failed: {_cannot_stat(name)}")
-    elif set_now:
-        failed = _set(name, value)
-        if failed:
-            raise ModuleError(f"setting {name} failed: {failed}")
+    if set_now:
+        _set_in_kernel(name, value, ignore=args["ignoreerrors"])
     if write:
         files.write_file(os.path.realpath(path), after.encode("utf-8", "surrogateescape"), {})
     if result["changed"] and args["reload"]:
         _reload(after, ignore=args["ignoreerrors"])
     return result
+
+
+def _set_in_kernel(name: str, value: str, *, ignore: bool) -> None:
+    """Set a value in the kernel; `ignore` accepts a name that the kernel does not have."""
+    if _read(name) is None:
+        if not ignore:
+            raise ModuleError(f"setting {name} failed: {_cannot_stat(name)}")
+        return
+    failed = _set(name, value)
+    if failed:
+        raise ModuleError(f"setting {name} failed: {failed}")
 
 
 def _reload(text: str, *, ignore: bool) -> None:

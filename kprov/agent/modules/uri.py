@@ -119,11 +119,7 @@ def _send_request(
     maybe_json = kind.rpartition("/")[2].rpartition("+")[2].lower() in ("json", "javascript")
     content: bytes | None = None
     if maybe_json or args["return_content"] or info["status"] not in wanted:
-        try:
-            had = info.pop("body", None)
-            content = response.stream.read() if had is None and response is not None else had or b""
-        except http.client.HTTPException as error:
-            raise ModuleError(f"HTTP Error while fetching {url}: {error}") from None
+        content = _read_content(response, info, url)
     result: dict[str, Any] = {"redirected": info["url"] != url, **info, "elapsed": elapsed, "changed": False}
     if response is not None and dest is not None:
         if os.path.isdir(dest):
@@ -133,11 +129,7 @@ def _send_request(
             set_attributes(dest, args, check=False)
             result["changed"] = True
         result["path"] = dest
-    told = {name.replace("-", "_").lower(): value for name, value in result.items()}
-    if isinstance(told.get("body"), bytes):
-        told["body"] = told["body"].decode("utf-8", "replace")
-    if "location" in told:
-        told["location"] = urllib.parse.urljoin(url, told["location"])
+    told = _result_values(result, url)
     if content is not None:
         text = content.decode(charset, "surrogateescape")
         if maybe_json:
@@ -151,6 +143,24 @@ def _send_request(
         said = told.pop("msg", "")
         raise ModuleError(f"Status code was {info['status']} and not {wanted}: {said}", **told)
     return told
+
+
+def _read_content(response: url_requests.Response | None, info: dict[str, Any], url: str) -> bytes:
+    try:
+        had = info.pop("body", None)
+        return response.stream.read() if had is None and response is not None else had or b""
+    except http.client.HTTPException as error:
+        raise ModuleError(f"HTTP Error while fetching {url}: {error}") from None
+
+
+def _result_values(result: dict[str, Any], url: str) -> dict[str, Any]:
+    """Return the result with headers as names of variables, a body as text, and an absolute location."""
+    values = {name.replace("-", "_").lower(): value for name, value in result.items()}
+    if isinstance(values.get("body"), bytes):
+        values["body"] = values["body"].decode("utf-8", "replace")
+    if "location" in values:
+        values["location"] = urllib.parse.urljoin(url, values["location"])
+    return values
 
 
 def _content_type(response: url_requests.Response | None) -> tuple[str, str]:

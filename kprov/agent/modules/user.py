@@ -122,10 +122,20 @@ def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
     options = _new_groups(args)
     if deep:
         user_home.create_home(home, args["skeleton"])
+    options += [*_account_options(args), *_home_options(args)]
+    _run_commands(["useradd", *options, name], name, result)
+    if deep:
+        user = pwd.getpwnam(name)
+        user_home.change_owner(home, user.pw_uid, user.pw_gid)
+
+
+def _account_options(args: dict[str, Any]) -> list[str]:
+    """Return useradd's options for the account and its password."""
+    options: list[str] = []
     for option, value in (("-u", args["uid"]), ("-Z", args["seuser"]), ("-c", args["comment"])):
         if value is not None:
             options += [option, str(value)]
-    for option, value in (("-d", home), ("-s", args["shell"])):
+    for option, value in (("-d", args["home"]), ("-s", args["shell"])):
         if value is not None:
             options += [option, str(value)]
     if args["uid"] is not None and args["non_unique"]:
@@ -136,6 +146,12 @@ def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
         options += ["-f", str(args["password_expire_account_disable"])]
     if args["password"] is not None:
         options += ["-p", ("!" if args["password_lock"] else "") + args["password"]]
+    return options
+
+
+def _home_options(args: dict[str, Any]) -> list[str]:
+    """Return useradd's options for the home, and for a system account."""
+    options: list[str] = []
     options.append("-m" if args["create_home"] else "-M")
     if args["create_home"] and args["skeleton"] is not None:
         options += ["-k", args["skeleton"]]
@@ -146,10 +162,7 @@ def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
     for key in ("uid_min", "uid_max"):
         if args[key] is not None:
             options += ["-K", f"{key.upper()}={args[key]}"]
-    _run_commands(["useradd", *options, name], name, result)
-    if deep:
-        user = pwd.getpwnam(name)
-        user_home.change_owner(home, user.pw_uid, user.pw_gid)
+    return options
 
 
 def _new_groups(args: dict[str, Any]) -> list[str]:

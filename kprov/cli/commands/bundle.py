@@ -1,4 +1,4 @@
-"""`kprov bundle`: the components as they travel to hosts."""
+"""`kprov bundle`: build and list bundles of the components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kprov certs`: what certificates a cluster has and when they end."""
+"""`kprov certs`: list a cluster's certificates and their expiry dates."""
 
 from __future__ import annotations
 

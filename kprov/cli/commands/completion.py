@@ -1,4 +1,4 @@
-"""`kprov completion`: scripts that make shells complete commands and options."""
+"""`kprov completion`: print completion scripts for shells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 PROGRAM = "kprov"
-#: The variable in which a shell asks for completions; typer makes it of the program's name.
+#: The environment variable of a completion request; typer derives it from the program's name.
 VARIABLE = "_KPROV_COMPLETE"
 
 

@@ -1,4 +1,4 @@
-"""`kprov init`: write an inventory from flags, or from a few answers on a terminal."""
+"""`kprov init`: write an inventory from options or from answers on a terminal."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def command(
 
 
 def _ask_answers(given: Answers) -> Answers:
-    """The few things that cannot be guessed; the rest is in group_vars, to be changed there."""
+    """Ask for the values that have no default; the user can change all others in group_vars."""
     hosts = parse_hosts(typer.prompt("Hosts (NAME=ADDRESS or ADDRESS, separated by spaces)").split())
     names = " ".join(Answers(hosts=hosts).control_plane_names)
     chosen = typer.prompt("Control plane hosts", default=names)

@@ -1,4 +1,4 @@
-"""`kprov inventory`: what an inventory says, and what its variables do here."""
+"""`kprov inventory`: show an inventory, and the effect of its variables."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _finding_row(one: Finding) -> tuple[str, str, str, str]:
 
 
 def _find_problems(loaded: Inventory) -> list[str]:
-    """What `kprov up` would refuse, with templates resolved."""
+    """Return what `kprov up` would reject, with rendered templates."""
     from kprov.inventory.cluster import validation
     from kprov.operations.cluster import Cluster
     from kprov.operations.up import make_pki_request

@@ -1,4 +1,4 @@
-"""A new inventory as text, from checked answers."""
+"""Renders a new inventory from checked answers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,50}[a-z0-9])?$")
 
 @dataclass(frozen=True)
 class Answers:
-    """What a user said: hosts as (name, address), names of control plane hosts (empty: a guess), networks.
+    """The user's answers: hosts as (name, address), control plane hosts (empty: choose), networks.
 
     Raises:
-        InputError: they contradict each other; the message names the flag.
+        InputError: answers contradict each other; the message names the option.
 
     """
 
@@ -33,6 +33,10 @@ class Answers:
     pod_cidr: str = "10.233.64.0/18"
 
     def __post_init__(self) -> None:
+        self._check_hosts()
+        self._check_networks()
+
+    def _check_hosts(self) -> None:
         names, addresses = [name for name, _ in self.hosts], [address for _, address in self.hosts]
         for values, what in ((names, "name"), (addresses, "address")):
             for value in values:
@@ -43,6 +47,9 @@ class Answers:
                 raise InputError(
                     f"{name} is not one of the hosts: {', '.join(names)}", field="--control-plane"
                 )
+
+    def _check_networks(self) -> None:
+        addresses = [address for _, address in self.hosts]
         services = _parse_network(self.service_cidr, "--service-cidr")
         pods = _parse_network(self.pod_cidr, "--pod-cidr")
         if services.overlaps(pods):
@@ -62,13 +69,13 @@ class Answers:
 
     @property
     def etcd_names(self) -> list[str]:
-        """The control plane hosts, one less when their number is even: a quorum wants an odd one."""
+        """Return the control plane hosts; the last is left out if their number is even, as etcd needs odd."""
         names = self.control_plane_names
         return names if len(names) % 2 else names[:-1]
 
 
 def parse_hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """`node1=10.0.0.1` or `10.0.0.1` (then named node1, node2 ... by place) as (name, address)."""
+    """Parse `node1=10.0.0.1` or `10.0.0.1` (named node1, node2 ... by position) into (name, address)."""
     found = []
     parts = [part for text in words for part in text.split(",") if part]
     for number, word in enumerate(parts, start=1):
@@ -84,7 +91,7 @@ def parse_hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def render_files(answers: Answers) -> dict[str, str]:
-    """The inventory's files, by their path in its folder."""
+    """Return the inventory's files by their path in its folder."""
     access: dict[str, Any] = {"ansible_user": answers.user, "ansible_become": answers.user != "root"}
     if answers.key:
         access["ansible_ssh_private_key_file"] = answers.key

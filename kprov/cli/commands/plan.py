@@ -1,4 +1,4 @@
-"""`kprov plan`: what `kprov up` would do, host by host."""
+"""`kprov plan`: show what `kprov up` would change on each host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kprov.operations.plan import Plan
     from kprov.playbook.results.changes import Change
 
-#: A text and its style.
+#: A part of a line with its style.
 Line = tuple[str, str]
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -68,7 +68,7 @@ def command(
 
 
 def _choose_outputs(output: str, out: Path | None) -> tuple[Format, Path | None]:
-    """The format and the plan's file. Until 0.1 -o named the file: it does so still, with a warning."""
+    """Return the output format and the plan's file. The deprecated `-o FILE` still works, with a warning."""
     if output in tuple(Format):
         form = Format(output)
     elif out is not None:
@@ -82,7 +82,7 @@ def _choose_outputs(output: str, out: Path | None) -> tuple[Format, Path | None]
 
 
 def _print_plan(plan: Plan, members: list[str], *, summary: bool) -> None:
-    """The changes by host, their effects, and what failed."""
+    """Print the changes by host, their effects, and failures."""
     for hosts, lines in render_blocks(plan, summary=summary):
         console.print(f"\n{', '.join(hosts)}", style="bold", markup=False)
         for text, style in lines:
@@ -93,7 +93,7 @@ def _print_plan(plan: Plan, members: list[str], *, summary: bool) -> None:
 
 
 def render_blocks(plan: Plan, *, summary: bool) -> list[tuple[list[str], tuple[Line, ...]]]:
-    """What would change, in lines with their styles; hosts that would change alike stand together."""
+    """Render the changes as styled lines. Hosts with the same changes are grouped."""
     found: dict[tuple[Line, ...], list[str]] = {}
     for host in plan.hosts:
         changes = [one for one in plan.changes if one.host == host]

@@ -1,4 +1,4 @@
-"""`kprov play`: any playbook on any inventory."""
+"""`kprov play`: run playbooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kprov quickstart`: lab hosts on this machine, a cluster on them, verified; what `make up` runs."""
+"""`kprov quickstart`: create a lab, install a cluster on it and verify it, as `make up` does."""
 
 from __future__ import annotations
 

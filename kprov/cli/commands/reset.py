@@ -1,4 +1,4 @@
-"""`kprov reset`: hosts back to bare."""
+"""`kprov reset`: remove the cluster from its hosts."""
 
 from __future__ import annotations
 

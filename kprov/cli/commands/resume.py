@@ -1,4 +1,4 @@
-"""`kprov resume`: go on with a run that failed, was interrupted or lost hosts."""
+"""`kprov resume`: continue a run that failed, was interrupted or lost hosts."""
 
 from __future__ import annotations
 

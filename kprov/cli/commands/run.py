@@ -1,4 +1,4 @@
-"""`kprov run`: one module on many hosts, as the program `ansible` does."""
+"""`kprov run`: run one module on many hosts, as the program `ansible` does."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _PROGRAMS = ("command", "shell", "raw", "script")
 
 
 class _ResultPrinter(SilentCallbacks):
-    """A host's result as it comes; with `as_json` only collected."""
+    """Prints each host's result when it arrives; with `as_json` only collects them."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.results: dict[str, Any] = {}
 
     def warning(self, text: str) -> None:
-        """On standard error."""
+        """Print a warning on standard error."""
         errors.print(f"warning: {text}", style="magenta", markup=False)
 
     def host_done(

@@ -1,4 +1,4 @@
-"""`kprov up`: from bare hosts to a cluster."""
+"""`kprov up`: create or update a cluster."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def command(
 
 
 def run_up(given: RunArguments, resume: Path | None = None) -> None:
-    """Run it, and end the program when it did not work."""
+    """Run `up` and exit with the run's exit code if it failed."""
     from kprov.cli.output import run_output
     from kprov.operations.up import install_cluster
     from kprov.playbook.running.engine import resume_options
@@ -88,7 +88,7 @@ def _apply_plan(given: RunArguments, path: Path) -> None:
 
 
 def print_result(result: UpResult, *, check: bool) -> None:
-    """The steps' seconds, and what to do next."""
+    """Print the seconds of each step, and what to do next."""
     run = result.run
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.seconds.items())
     console.print(f"{took}", style="dim", markup=False)

@@ -1,4 +1,4 @@
-"""`kprov vault`: encrypted values and files, as ansible-vault makes them."""
+"""`kprov vault`: encrypt, decrypt and edit values and files, as ansible-vault does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STANDARD = Path("-")
 def _encryption_keyring(
     ids: list[str] | None, files: list[Path] | None, *, ask: bool, new: bool = True
 ) -> Keyring:
-    """The keyring for a new text: passwords that are asked for are asked twice."""
+    """Return the keyring for a new text; a typed password must be confirmed."""
     found = keyring.collect_keyring(ids or (), files or (), ask=ask, new=new)
     if not found.passwords and sys.stdin.isatty():
         found = keyring.collect_keyring(ask=True, new=True, environment=False)
@@ -149,7 +149,7 @@ def _convert_files(
     *,
     mode: int | None = None,
 ) -> None:
-    """Every file, or standard input, to its place; all are read before one is written."""
+    """Convert every file, or standard input. All are read before the first is written."""
     sources = files or [_STANDARD]
     if output is not None and len(sources) > 1:
         raise InputError("works with one file only", field="--output")
@@ -227,6 +227,6 @@ def encrypt_string(
 
 
 def _format_value(name: str | None, text: str) -> str:
-    """`NAME: !vault |` and the text, indented by ten as ansible-vault does it."""
+    """Format `NAME: !vault |` and the text, indented by ten as in ansible-vault."""
     head = f"{name}: !vault |\n" if name else "!vault |\n"
     return head + "".join(f"          {line}\n" for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""`kprov verify`: look at every host and the cluster; a table for people, JSON for machines."""
+"""`kprov verify`: check every host and the cluster; print a table or JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ShowAll = Annotated[
 
 
 class _WarningPrinter(SilentCallbacks):
-    """Warnings about hosts, on standard error."""
+    """Prints warnings about hosts on standard error."""
 
     def warning(self, text: str) -> None:
         errors.print(f"warning: {text}", style="magenta", markup=False)
@@ -49,7 +49,7 @@ def run_checks(
     wait: float = 60,
     show_all: bool = False,
 ) -> None:
-    """Print the results; end the program with 1 if a check fails."""
+    """Run the checks and print the results; exit with 1 if a check fails."""
     from kprov.operations.verify import verify_cluster
 
     given.unlock()
@@ -63,7 +63,7 @@ def run_checks(
 
 
 def results_document(results: list[Any]) -> dict[str, Any]:
-    """`-o json`: {"ok": bool, "passed": n, "failed": n, "warnings": n, "results": [...]}."""
+    """Return {"ok": bool, "passed": n, "failed": n, "warnings": n, "results": [...]} for `-o json`."""
     passed, failed, warnings = _count_results(results)
     return {
         "ok": failed == 0,
@@ -97,7 +97,7 @@ def print_results(results: list[Any], *, every: bool) -> None:
 
 
 def _count_results(results: list[Any]) -> tuple[int, int, int]:
-    """How many results passed without a warning, failed, and passed with a warning."""
+    """Count the results that passed without a warning, failed, and passed with a warning."""
     failed = sum(not result.ok for result in results)
     warnings = sum(result.ok and result.warning for result in results)
     return len(results) - failed - warnings, failed, warnings

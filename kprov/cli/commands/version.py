@@ -1,4 +1,4 @@
-"""`kprov version`: the versions of kprov and of the components that it installs, and the lock files."""
+"""`kprov version`: show the versions of kprov and its components, and the lock files."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def command(output: FormatOption = Format.TABLE) -> None:
 
 
 def version_document() -> dict[str, Any]:
-    """`-o json`: {"kprov", "components": {"version", "commit", "tree_state", "date"}, "python", "locks"}.
+    """Return the versions and lock files for `-o json`: kprov, components, python, locks.
 
-    `locks` has the SHA-256 of each lock file of the bundle: with the same ones, two operators build the same.
+    `locks` has the SHA-256 of each lock file of the bundle. The same lock files give the same bundle.
     """
     from kprov.bundle import image_packages, lock, sources
 

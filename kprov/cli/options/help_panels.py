@@ -1,4 +1,4 @@
-"""A command's options in its help, in sections by `rich_help_panel`; the help itself is plain text."""
+"""Groups a command's options in its plain-text help by `rich_help_panel`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typer.core import TyperCommand
 
 
 class SectionedCommand(TyperCommand):
-    """Arguments, options, then a section for each panel."""
+    """A command whose help has arguments, options, and a section for each panel."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the sections in the order in which their first options stand."""
+        """Write the sections in the order of their first options."""
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)

@@ -1,4 +1,4 @@
-"""Files that a command writes when it is done: what stops that is found out before it starts."""
+"""Checks output files before a command starts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kprov.errors import InputError
 
 
 def check_writable(path: Path, *, field: str) -> None:
-    """Raise InputError unless the file can be written; it is not touched."""
+    """Raise InputError unless the file can be written. Do not change it."""
     folder = path.parent
     if path.is_dir():
         raise InputError("is a folder; name a file", file=path, field=field)
     if not folder.is_dir():
         raise InputError(f"the folder {folder} does not exist", field=field)
-    # The file is written beside its place and renamed, so that only the folder has to allow it.
+    # The file is written under another name and renamed, so only the folder must be writable.
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"the folder {folder} cannot be written", field=field)

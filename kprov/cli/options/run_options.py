@@ -1,4 +1,4 @@
-"""Options of commands that work on hosts and of those that run playbooks, as ansible-playbook names them."""
+"""Options of commands that work on hosts and of those that run playbooks, named as in ansible-playbook."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ ModulePath = Annotated[
 
 @dataclass(frozen=True)
 class HostOptions:
-    """What the command line says about hosts, the way to them, and their variables."""
+    """Options for hosts, connections and variables."""
 
     inventory: Inventories
     limit: Limit = None
@@ -158,7 +158,7 @@ class HostOptions:
 
     @property
     def path(self) -> Path:
-        """The one inventory of commands that keep files beside it. InputError when several are named."""
+        """The inventory of a command that stores files beside it. Raises InputError for several."""
         if len(self.inventory) != 1 or "," in self.inventory[0]:
             raise InputError(
                 "this command needs exactly one inventory, a file or a folder", field="--inventory"
@@ -166,18 +166,18 @@ class HostOptions:
         return Path(self.inventory[0])
 
     def loaded(self) -> Loaded:
-        """The inventory, with the passwords of its vaults at hand. Raises InputError."""
+        """Load the inventory, with the vault passwords. Raises InputError."""
         from kprov.inventory.sources.load import load_inventory
 
         self.unlock()
         return load_inventory(list(self.inventory))
 
     def unlock(self) -> None:
-        """Have the passwords of vaults."""
+        """Read the vault passwords."""
         use_passwords(self.vault_id, self.vault_password_file, ask=self.ask_vault_pass)
 
     def host_options(self) -> RunOptions:
-        """As the engine takes them; asks for passwords. Raises InputError."""
+        """Return the engine's options; ask for passwords. Raises InputError."""
         from kprov.playbook.results.run_result import RunOptions
 
         return RunOptions(
@@ -209,7 +209,7 @@ class HostOptions:
 
 @dataclass(frozen=True)
 class RunArguments(HostOptions):
-    """What the command line says about a run of a playbook."""
+    """Options for a run of a playbook."""
 
     check: Check = False
     diff: Diff = False
@@ -224,7 +224,7 @@ class RunArguments(HostOptions):
     verbose: Verbose = 0
 
     def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:
-        """As the engine takes it. InputError when the report cannot be written later."""
+        """Return the engine's options. Raises InputError if the report cannot be written."""
         from kprov.playbook.model.search_paths import SearchPaths
 
         if self.report is not None:
@@ -239,7 +239,7 @@ class RunArguments(HostOptions):
             step=self.step,
             force_handlers=self.force_handlers,
             verbosity=self.verbose,
-            # What `up` plays is kprov's own: the user's modules must not replace those.
+            # `up` runs kprov's own playbook: the user's modules must not replace its modules.
             paths=self._paths() if command == "play" else SearchPaths(),
             command=command,
             journal=journal,
@@ -255,7 +255,7 @@ class RunArguments(HostOptions):
 
 
 def ask_password(what: str) -> str:
-    """A password that is typed; it is never shown again."""
+    """Ask for a password and register it as a secret."""
     import getpass
 
     from kprov.inventory import secrets
@@ -267,7 +267,7 @@ def ask_password(what: str) -> str:
 
 
 def add_options(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first parameter is a HostOptions or a Given: its options become the command's."""
+    """Add the fields of the first parameter (HostOptions or RunArguments) to a command as options."""
     own_hints = get_type_hints(function, include_extras=True)
     first, *own = inspect.signature(function).parameters.values()
     kind: type[HostOptions] = own_hints[first.name]
@@ -298,12 +298,12 @@ def add_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Names of a comma list."""
+    """Split a list of names at commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def read_extra_vars(texts: list[str] | None) -> dict[str, Any]:
-    """Variables of -e options, the later ones win; key=value are texts, as in Ansible. Raises InputError."""
+    """Return the variables of -e; later ones win. Values of key=value are text. Raises InputError."""
     found: dict[str, Any] = {}
     for text in texts or []:
         found |= _parse_extra_vars(text)

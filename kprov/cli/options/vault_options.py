@@ -1,4 +1,4 @@
-"""The options for passwords of vaults, of every command that reads them, and the keyring they make."""
+"""Options for vault passwords, and the keyring from them."""
 
 from __future__ import annotations
 

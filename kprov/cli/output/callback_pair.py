@@ -1,4 +1,4 @@
-"""Callbacks that tell two others: what is shown and what is recorded."""
+"""Forwards callbacks to two receivers, such as the display and the recorder of a report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kprov.playbook.results.run_result import RunResult, SilentCallbacks
 
 
 class CallbackPair(SilentCallbacks):
-    """Tells the first, then the second; questions are the first one's."""
+    """Calls the first, then the second. Only the first answers questions."""
 
     def __init__(self, first: SilentCallbacks, second: SilentCallbacks) -> None:
         self._first, self._second = first, second

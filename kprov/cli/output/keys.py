@@ -1,4 +1,4 @@
-"""Single keys from a terminal, as the module pause reads them: Ctrl-C is a key here and no signal."""
+"""Reads single keys from a terminal for the module pause. Ctrl-C is a key and not a signal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ERASE = ("\x7f", "\x08")
 
 
 def can_read_keys() -> bool:
-    """Whether keys can be read: standard input is a terminal, and the program is in its foreground."""
+    """Whether standard input is a terminal with this program in the foreground."""
     try:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError):
@@ -26,7 +26,7 @@ def can_read_keys() -> bool:
 
 
 class Keyboard:
-    """Keys as they are pressed."""
+    """Reads keys when they are pressed."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -35,9 +35,9 @@ class Keyboard:
     def typed(
         self, *, ends: tuple[str, ...], seconds: float | None = None, echo: bool = False
     ) -> tuple[str, str]:
-        """What was typed until one of the keys `ends`, which comes second; "" there when the time was over.
+        """Return the typed text, and the key of `ends` that ended it, or "" after the time limit.
 
-        Ctrl-C ends it only if it is named. A terminal that is gone ends it as time does.
+        Ctrl-C ends it only if `ends` has it. A closed terminal counts as the time limit.
         """
         text = ""
         for key in self._keys(None if seconds is None else time.monotonic() + seconds):
@@ -65,7 +65,7 @@ class Keyboard:
 
 @contextmanager
 def open_keyboard() -> Iterator[Keyboard]:
-    """Neither lines, echo nor signals; what was typed before the question is forgotten."""
+    """Open the terminal without line editing, echo and signals; discard earlier input."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:

@@ -1,4 +1,4 @@
-"""The live view of a run: what every host is at and for how long, who waits, how many are done."""
+"""The live view of a run: the task of each host with its time, waiting hosts, and progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.inventory import secrets
 
 
 class View:
-    """Drawn by rich's thread while callbacks change it."""
+    """The state of the view. Callbacks change it, and rich's thread draws it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,30 +25,30 @@ class View:
         self._retries: dict[str, str] = {}
 
     def play(self, name: str) -> None:
-        """A play began."""
+        """Start a play."""
         with self._lock:
             self._play, self._task, self._hosts, self._done = name, "", [], 0
             self._at_work.clear()
 
     def task(self, name: str, hosts: list[str]) -> None:
-        """A task began; its hosts wait."""
+        """Start a task; its hosts wait."""
         with self._lock:
             self._task, self._since = name, time.monotonic()
             self._hosts, self._done = list(hosts), 0
 
     def started(self, host: str, task: str) -> None:
-        """A host waits no more."""
+        """Start a host."""
         with self._lock:
             self._at_work[host] = (task, time.monotonic())
             self._hosts = [name for name in self._hosts if name != host]
 
     def retry(self, host: str, attempt: int, left: int) -> None:
-        """A host tries again."""
+        """Note a retry on a host."""
         with self._lock:
             self._retries[host] = f"  attempt {attempt}, {left} left"
 
     def done(self, host: str) -> None:
-        """A host is through its task."""
+        """Note that a host has finished the task."""
         with self._lock:
             self._at_work.pop(host, None)
             self._retries.pop(host, None)
@@ -56,7 +56,7 @@ class View:
             self._done += 1
 
     def lines(self, rows: int) -> list[str]:
-        """At most so many lines; the hosts that take longest first."""
+        """Render at most this number of lines, the slowest hosts first."""
         now = time.monotonic()
         with self._lock:
             total = self._done + len(self._at_work) + len(self._hosts)
@@ -73,7 +73,7 @@ class View:
         return lines
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lines cut to the terminal: scrubbed before, as half a secret would not be known."""
+        """Cut lines to the terminal's width after scrubbing: a part of a secret would not be recognized."""
         for line in self.lines(min(14, console.height - 2)):
             text = Text(secrets.scrub(line.replace("\n", " ")), style="dim")
             text.truncate(options.max_width, overflow="ellipsis")

@@ -1,4 +1,4 @@
-"""What a playbook would do, without doing it: --list-hosts, --list-tasks, --list-tags, --syntax-check."""
+"""Lists the hosts, tasks and tags of playbooks: --list-hosts, --list-tasks, --list-tags, --syntax-check."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def print_listing(
     engine: Engine, playbooks: Sequence[Path], *, hosts: bool, tasks: bool, tags: bool, includes: bool = False
 ) -> None:
-    """Print it; with `includes` files that plays include by a literal name are read too.
+    """Print the listing. With `includes` also read files that plays include by a literal name.
 
-    Only files are read. Raises InputError for what is wrong in them.
+    Only files are read. Raises InputError for errors in them.
     """
     from kprov.playbook.loading.play_checks import walk_tasks
     from kprov.playbook.running import task_selection

@@ -1,4 +1,4 @@
-"""A run as it goes: a live view on a terminal, elsewhere a line an event; docs/cli.md has the format."""
+"""Shows a run: a live view on a terminal, else one line per event (format: docs/cli.md)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 class Progress(SilentCallbacks):
-    """Callbacks of a run. Silent about what is as it should be, unless `verbose`; 2 shows results.
+    """Prints a run. Successful tasks without changes are shown only with `verbose`; 2 shows results.
 
-    `quiet`: nothing stays on the screen but warnings.
+    `quiet`: only warnings stay on the screen.
     """
 
     def __init__(self, *, diff: bool = False, verbose: int = 0, quiet: bool = False) -> None:
@@ -44,28 +44,28 @@ class Progress(SilentCallbacks):
             from rich.live import Live
 
             self._live = Live(self._view, console=console, transient=True, refresh_per_second=8)
-            atexit.register(self._live.stop)  # an error that ends the program leaves the cursor shown
+            atexit.register(self._live.stop)  # restore the cursor also after an error
 
     def play_started(self, name: str, hosts: list[str]) -> None:
-        """A headline a play."""
+        """Print a headline for the play."""
         self._flush()
         self._view.play(name)
         self._line("play", f"{name} ({len(hosts)} {'host' if len(hosts) == 1 else 'hosts'})", "bold")
         self._show()
 
     def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None:
-        """Say the last task's outcome; show this one while it runs."""
+        """Print the last task's outcome, and show this task while it runs."""
         del handler
         self._flush()
         self._task = name
         self._view.task(name, hosts)
 
     def host_started(self, host: str, task: str) -> None:
-        """A host is at work."""
+        """Show that a host works on the task."""
         self._view.started(host, task)
 
     def retry(self, host: str, task: str, attempt: int, left: int) -> None:
-        """In the live view; a line elsewhere."""
+        """Show a retry in the live view, or print a line."""
         self._view.retry(host, attempt, left)
         if self._live is None or self._verbose:
             self._line("retry", f"{host}: {task}: attempt {attempt}, {left} left")
@@ -73,7 +73,7 @@ class Progress(SilentCallbacks):
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
     ) -> None:
-        """Failures, messages and diffs at once; on a terminal the rest when the task is over."""
+        """Print failures, messages and diffs immediately; on a terminal print the rest after the task."""
         del seconds
         self._view.done(host)
         counts = self._outcomes.setdefault(task, {})
@@ -103,13 +103,13 @@ class Progress(SilentCallbacks):
             errors.print(f"warning: {text}", style="magenta", markup=False)
 
     def ask_step(self, name: str) -> str:
-        """Ask until the answer is y, n or c; n when nobody can answer."""
+        """Ask until the answer is y, n or c; return n without a terminal."""
         self._flush()
         with self._aside():
             return prompts.ask_step(name)
 
     def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
-        """Ask, or wait."""
+        """Ask the user or wait."""
         self._flush()
         with self._aside():
             return prompts.pause(self._task, prompt, seconds=seconds, echo=echo)
@@ -120,18 +120,18 @@ class Progress(SilentCallbacks):
             return prompts.ask_variable(prompt, echo=echo)
 
     def no_hosts(self, play: str) -> None:
-        """A play that concerns nobody."""
+        """Print that a play has no hosts."""
         self._flush()
         self._line("no hosts", play, "dim")
 
     def finished(self, result: RunResult) -> None:
-        """Say the last task's outcome."""
+        """Print the last task's outcome."""
         del result
         self._flush()
         self.interrupted()
 
     def interrupted(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._live is not None:
             self._live.stop()
 
@@ -141,7 +141,7 @@ class Progress(SilentCallbacks):
 
     @contextmanager
     def _aside(self) -> Iterator[None]:
-        """Without the live view, for what is asked or goes to standard error."""
+        """Suspend the live view, for questions and for standard error."""
         shown = self._live is not None and self._live.is_started
         self.interrupted()
         try:

@@ -1,4 +1,4 @@
-"""Questions to the user while a run goes on; nobody is asked where there is no terminal."""
+"""Asks the user during a run. Without a terminal no question is asked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.playbook.results.run_result import AbortedError
 
 
 def ask_step(name: str) -> str:
-    """--step's answer: y, n or c; n at the input's end, as nothing may run that nobody agreed to."""
+    """Ask for --step: y, n or c. The end of input means n, because no task may run without consent."""
     while True:
         console.print(
             f"Perform task: {name} (y: yes, n: no, c: this and all others) [n]: ", end="", markup=False
@@ -29,7 +29,7 @@ def ask_step(name: str) -> str:
 
 
 def ask_variable(prompt: str, *, echo: bool) -> str:
-    """An answer to vars_prompt; nothing where nobody can type."""
+    """Ask for a variable of vars_prompt; return nothing without a terminal."""
     if not sys.stdin.isatty():
         errors.print(f"warning: there is no terminal to ask: {prompt}", style="magenta", markup=False)
         return ""
@@ -40,9 +40,9 @@ def ask_variable(prompt: str, *, echo: bool) -> str:
 
 
 def pause(task: str, prompt: str, *, seconds: float | None, echo: bool) -> str:
-    """What was typed, or nothing after so many seconds, as Ansible's module has it.
+    """Return the typed text, or nothing after `seconds`, as Ansible's module pause does.
 
-    Ctrl-C asks what to do: C goes on, A raises AbortedError. Where nobody can type only time ends it.
+    Ctrl-C asks what to do: C continues, A raises AbortedError. Without a terminal only time ends it.
     """
     hidden = "" if echo else " (output is hidden)"
     if task:

@@ -16,33 +16,33 @@ VERSION = 1
 
 
 class Recorder(SilentCallbacks):
-    """Collects what a report has, while a run goes on."""
+    """Collects the data of a report during a run."""
 
     def __init__(self) -> None:
         self.playbooks: list[str] = []
         self.tasks: list[dict[str, Any]] = []
         self.warnings: list[str] = []
         self._play = ""
-        #: The entry of a task until it comes again on a host (a role included twice, a handler).
+        #: The entry of a task until it runs again on the same host (a role included twice, a handler).
         self._open: dict[tuple[str, str], dict[str, Any]] = {}
 
     def run_started(self, playbooks: list[str]) -> None:
-        """The playbooks' paths."""
+        """Store the playbooks' paths."""
         self.playbooks = playbooks
 
     def play_started(self, name: str, hosts: list[str]) -> None:
-        """Tasks from here on are this play's."""
+        """Start a play."""
         self._play = name
         self._open.clear()
 
     def warning(self, text: str) -> None:
-        """What stopped nothing; it names its host."""
+        """Store a warning, which names its host."""
         self.warnings.append(text)
 
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
     ) -> None:
-        """One host's part of a task; with the free strategy hosts come in any order."""
+        """Store a host's result of a task; with the free strategy hosts come in any order."""
         entry = self._open.get((task, place))
         if entry is None or host in entry["hosts"]:
             entry = {"play": self._play, "task": task, "place": place, "hosts": {}}
@@ -65,7 +65,7 @@ def _message_of(message: Any) -> Any:
 
 
 def _item_entry(result: dict[str, Any]) -> dict[str, Any]:
-    """Of a no_log task an item says no more than its outcome: its result has nothing else."""
+    """Return the entry of an item. For a no_log task it has only the outcome."""
     label = result.get("_ansible_item_label", result.get(str(result.get("ansible_loop_var", "item"))))
     outcome = next(
         (word for word in ("unreachable", "failed", "skipped", "changed") if result.get(word)), "ok"
@@ -79,7 +79,7 @@ def _item_entry(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_report(path: Path, recorder: Recorder, result: RunResult, *, check: bool = False) -> None:
-    """Write the report whole, for its owner only. Raises InputError when it cannot be written."""
+    """Write the report atomically to a private file. Raises InputError if that fails."""
     document = {
         "kprov_report": VERSION,
         "ok": result.ok,
@@ -113,7 +113,7 @@ def write_report(path: Path, recorder: Recorder, result: RunResult, *, check: bo
 
 
 def scrub_values(value: Any) -> Any:
-    """Without secrets, text by text: a document scrubbed as a whole could end up as no JSON."""
+    """Scrub each text of a document; scrubbing the encoded document could break the JSON."""
     if isinstance(value, str):
         return secrets.scrub(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a result says: why it failed, and what it changed, as lines."""
+"""Renders the failure reasons and diffs of results as lines."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def result_and_items(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """A result and, after it, those of a loop's items."""
+    """Return a result followed by the results of its items."""
     items = result.get("results")
     return [result, *(one for one in (items if isinstance(items, list) else []) if isinstance(one, dict))]
 
 
 def failure_reasons(result: dict[str, Any]) -> list[str]:
-    """What a failed task says: its message, the end of what its program said, and each failed item's."""
+    """Return why a task failed: its message, the end of its program's output, and its failed items."""
     lines: list[str] = []
     for one in result_and_items(result):
         if one is not result and not one.get("failed"):
@@ -27,7 +27,7 @@ def failure_reasons(result: dict[str, Any]) -> list[str]:
 
 
 def diff_lines(result: dict[str, Any]) -> list[str]:
-    """A result's diffs as unified diffs."""
+    """Render a result's diffs as unified diffs."""
     lines: list[str] = []
     for one in result_and_items(result):
         diffs = one.get("diff") or []

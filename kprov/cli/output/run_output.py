@@ -1,4 +1,4 @@
-"""A run as commands watch it: progress while it goes, a summary and a report when it is over."""
+"""The output of a run: progress while it runs, then a summary and a report."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunOutput:
-    """One run; `finish` shows how it ended."""
+    """The output of one run; `finish` prints the summary."""
 
     given: RunArguments
     callbacks: Callbacks
     recorder: report.Recorder
 
     def finish(self, result: RunResult) -> None:
-        """The summary, and the report when one is wanted."""
+        """Print the summary, and write the report if one is requested."""
         from kprov.cli.output import summary
 
         if self.given.report is not None:
@@ -37,7 +37,7 @@ class RunOutput:
 
 @contextmanager
 def show_run(given: RunArguments) -> Iterator[RunOutput]:
-    """Progress and report of a run."""
+    """Show the progress of a run and record its report."""
     progress = Progress(diff=given.diff, verbose=given.verbose)
     recorder = report.Recorder()
     watch = RunOutput(given, CallbackPair(progress, recorder), recorder)

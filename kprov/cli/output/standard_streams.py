@@ -1,4 +1,4 @@
-"""Standard streams that cannot end a run: hosts are not left half done because nobody reads the output."""
+"""Standard streams whose write errors do not end a run, so that no host stays half configured."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 
 class _UnfailingWriter(io.FileIO):
-    """A descriptor that takes what is written also when it can go nowhere; the reason is kept."""
+    """A file descriptor that ignores write errors and stores the first one."""
 
-    #: What was lost because of something else than a reader who has gone.
+    #: A write error other than a closed pipe.
     lost: OSError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
             while (written := super().write(data)) is None:
-                select.select([], [self], [])  # a child that shares the descriptor made it non-blocking
+                select.select(
+                    [], [self], []
+                )  # a child process that shares the descriptor made it non-blocking
             return written
         except OSError as error:
             if error.errno != errno.EPIPE:
@@ -31,11 +33,11 @@ class _UnfailingWriter(io.FileIO):
 
 
 def protect_streams() -> None:
-    """Make standard output and error such streams, and let none of the three be missing."""
+    """Replace standard output and error by such streams, and open missing standard descriptors."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
-        except OSError:  # closed by the caller; else the next file or socket would be the output
+        except OSError:  # closed by the caller; otherwise the next opened file would get this descriptor
             os.open(os.devnull, os.O_RDWR)
     sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout, sys.stderr = _protect_stream(1, sys.stdout), _protect_stream(2, sys.stderr)
@@ -47,14 +49,14 @@ def _protect_stream(descriptor: int, old: TextIO | None) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=old.encoding if old is not None else "utf-8",
-        # What a host's program or file says need not be text: it must not end the run.
+        # The output of programs on hosts may not be text and must not end the run.
         errors="surrogateescape" if passes and descriptor == 1 else "backslashreplace",
         line_buffering=descriptor == 2 or raw.isatty(),
     )
 
 
 def write_error() -> OSError | None:
-    """Why output was lost, if it was and a reader who has gone is not the reason."""
+    """Return the write error, unless the reader closed the pipe."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     return _UnfailingWriter.lost

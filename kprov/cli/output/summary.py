@@ -1,4 +1,4 @@
-"""How a run ended: hosts by outcome, what took longest, what failed and what to do."""
+"""Prints the end of a run: hosts by outcome, the slowest tasks, failures and what to do next."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MEANING = {
     1: "a task failed on a host",
     4: "a host could not be reached",
 }
-#: Faster tasks are no answer to what took long.
+#: Seconds below which a task is not listed as slow.
 _WORTH_NAMING = 0.1
 
 
 def print_summary(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
-    """A row a host, counted as ansible-playbook does: OK has the CHANGED ones in it; then what failed."""
+    """Print a row for each host, where OK includes CHANGED as in ansible-playbook, then the failures."""
     console.print()
     if result.hosts:
         print_table(
@@ -56,5 +56,5 @@ def print_summary(result: RunResult, *, check: bool, inventory: Sequence[str]) -
 
 
 def resume_command(inventory: Sequence[str]) -> str:
-    """What goes on with a run of this inventory."""
+    """Return the command that continues a run of this inventory."""
     return shlex.join(["kprov", "resume", *(word for source in inventory for word in ("-i", source))])

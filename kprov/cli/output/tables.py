@@ -15,7 +15,7 @@ from kprov.inventory import secrets
 
 
 class _ScrubbedStream:
-    """A standard stream without secrets, whatever is printed; otherwise as it is at the moment."""
+    """A standard stream that scrubs secrets; it forwards to the current sys stream."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -25,11 +25,11 @@ class _ScrubbedStream:
 
     def __getattr__(self, name: str) -> Any:
         if name == "rich_proxied_file":
-            raise AttributeError(name)  # rich would write there directly
+            raise AttributeError(name)  # otherwise rich would write to it directly
         return getattr(self._real(), name)
 
     def _real(self) -> Any:
-        # While a live view is shown, rich has put itself in the place of the stream.
+        # rich replaces the stream while a live view is shown.
         stream = getattr(sys, self._name)
         return getattr(stream, "rich_proxied_file", stream)
 
@@ -39,19 +39,19 @@ def _make_console(name: str) -> Console:
     return Console(highlight=False, soft_wrap=True, file=stream)
 
 
-#: Lines are never folded: a log's are found by grep, and a folded secret would be seen.
+#: Lines are never folded: logs are searched with grep, and a folded secret would not be scrubbed.
 console = _make_console("stdout")
 #: Warnings.
 errors = _make_console("stderr")
 
 
 def on_terminal() -> bool:
-    """Whether what is printed can be changed afterwards; FORCE_COLOR makes no terminal of a pipe."""
+    """Whether output can be overwritten; FORCE_COLOR does not make a pipe a terminal."""
     return console.file.isatty() and not console.is_dumb_terminal
 
 
 class Format(StrEnum):
-    """Forms of output."""
+    """Output formats."""
 
     TABLE = "table"
     JSON = "json"
@@ -61,7 +61,7 @@ FormatOption = Annotated[Format, typer.Option("-o", "--output", help="Output for
 
 
 def status_text(*, ok: bool, warning: bool = False) -> str:
-    """The word for a result; `table` colours it."""
+    """Return the word for a result; `print_table` colours it."""
     if not ok:
         return "FAILED"
     return "warning" if warning else "ok"
@@ -77,7 +77,7 @@ COLOURS = {
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print columns, two blanks apart, as kubectl does."""
+    """Print columns three blanks apart, as kubectl does."""
     if not on_terminal():
         lines = [list(head), *[list(row) for row in rows]]
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

@@ -254,36 +254,64 @@ def _check_networks(
             )
         )
     for name, network in (("kube_pods_subnet", pods), ("kube_service_addresses", services)):
-        where = variable_place(inventory, name)
-        for host in everybody:
-            for variable in ("ip", "ansible_host"):
-                text = _address_of(inventory, host, resolve, variable)
-                try:
-                    address = ipaddress.ip_address(text or "")
-                except ValueError:
-                    continue
-                if address.version == network.version and address in network:
-                    problems.append(
-                        InputError(
-                            f"{network} overlaps the address {text} of host {host}",
-                            file=where[0],
-                            line=where[1],
-                            field=name,
-                        )
-                    )
-        if (
-            variables.kube_vip_address
-            and variables.kube_vip_address.version == network.version
-            and variables.kube_vip_address in network
-        ):
-            problems.append(
-                InputError(
-                    f"{network} overlaps kube_vip_address {variables.kube_vip_address}",
-                    file=where[0],
-                    line=where[1],
-                    field=name,
-                )
+        _check_overlaps(inventory, name, network, variables, everybody, resolve, problems)
+    _check_node_prefix(inventory, variables, problems)
+    if services.num_addresses < 16:
+        where = variable_place(inventory, "kube_service_addresses")
+        problems.append(
+            InputError(
+                f"{services} is too small for a cluster's services; /28 or larger",
+                file=where[0],
+                line=where[1],
+                field="kube_service_addresses",
             )
+        )
+
+
+def _check_overlaps(
+    inventory: Inventory,
+    name: str,
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network,
+    variables: ClusterVariables,
+    everybody: Mapping[str, ClusterVariables],
+    resolve: Resolve | None,
+    problems: list[InputError],
+) -> None:
+    where = variable_place(inventory, name)
+    for host in everybody:
+        for variable in ("ip", "ansible_host"):
+            text = _address_of(inventory, host, resolve, variable)
+            try:
+                address = ipaddress.ip_address(text or "")
+            except ValueError:
+                continue
+            if address.version == network.version and address in network:
+                problems.append(
+                    InputError(
+                        f"{network} overlaps the address {text} of host {host}",
+                        file=where[0],
+                        line=where[1],
+                        field=name,
+                    )
+                )
+    if (
+        variables.kube_vip_address
+        and variables.kube_vip_address.version == network.version
+        and variables.kube_vip_address in network
+    ):
+        problems.append(
+            InputError(
+                f"{network} overlaps kube_vip_address {variables.kube_vip_address}",
+                file=where[0],
+                line=where[1],
+                field=name,
+            )
+        )
+
+
+def _check_node_prefix(inventory: Inventory, variables: ClusterVariables, problems: list[InputError]) -> None:
+    pods = variables.kube_pods_subnet
+    file, line = variable_place(inventory, "kube_pods_subnet")
     prefix, nodes = variables.kube_network_node_prefix, len(inventory.members("kube_node"))
     where = variable_place(inventory, "kube_network_node_prefix")
     if (prefix <= pods.prefixlen and nodes > 1) or prefix < pods.prefixlen:
@@ -299,13 +327,3 @@ def _check_networks(
         room = 2 ** (prefix - pods.prefixlen)
         text = f"{pods} has room for {room} nodes of a /{prefix}, the inventory has {nodes}"
         problems.append(InputError(text, file=file, line=line, field="kube_pods_subnet"))
-    if services.num_addresses < 16:
-        where = variable_place(inventory, "kube_service_addresses")
-        problems.append(
-            InputError(
-                f"{services} is too small for a cluster's services; /28 or larger",
-                file=where[0],
-                line=where[1],
-                field="kube_service_addresses",
-            )
-        )

@@ -139,6 +139,14 @@ def _effect(
         return Effect.USED, "kprov itself"
     if carriers := _find_carriers(name, users, named):
         return Effect.USED, f"used by the inventory's variables {', '.join(carriers)}"
+    return _effect_of_unused(name, users, named)
+
+
+def _effect_of_unused(
+    name: str, users: Mapping[str, tuple[str, ...]], named: Mapping[str, set[str]]
+) -> tuple[Effect, str]:
+    """Return the effect of a variable that nothing uses, and why it has none."""
+    known = load_table()
     close = suggestions.closest(
         name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
     )

@@ -41,25 +41,36 @@ def _add_group(inventory: Inventory, path: Path, container: yaml_file.Mapping, n
         message = "a group must be a mapping with hosts, vars, children"
         raise InputError(message, file=path, line=line, field=name)
     for key, value in body.items():
-        place = body.lines.get(key)
-        if key not in _KEYS:
-            message = f"a group can have {', '.join(_KEYS)}, not {key!r}"
-            raise InputError(message, file=path, line=place, field=name)
-        if value is None:
+        entries = _read_entries(path, body.lines.get(key), name, key, value)
+        if entries is None:
             continue
-        entries = _expand_short_form(path, place, value) if isinstance(value, str) else value
-        if not isinstance(entries, yaml_file.Mapping):
-            message = f"must be a mapping, not {type(value).__name__.lower()}"
-            raise InputError(message, file=path, line=place, field=f"{name}.{key}")
         if key == "vars":
             inventory.set_group(name, entries)
         elif key == "hosts":
             for host, variables in entries.items():
                 _add_host(inventory, path, entries, name, host, variables)
         else:
-            for child, inner in entries.items():
-                _add_group(inventory, path, entries, child, inner)
-                inventory.add_child(name, child)
+            _add_children(inventory, path, name, entries)
+
+
+def _add_children(inventory: Inventory, path: Path, parent: str, children: yaml_file.Mapping) -> None:
+    for child, body in children.items():
+        _add_group(inventory, path, children, child, body)
+        inventory.add_child(parent, child)
+
+
+def _read_entries(path: Path, line: int | None, group: str, key: Any, value: Any) -> yaml_file.Mapping | None:
+    """Return the mapping of a group's hosts, vars or children; None for an empty one."""
+    if key not in _KEYS:
+        message = f"a group can have {', '.join(_KEYS)}, not {key!r}"
+        raise InputError(message, file=path, line=line, field=group)
+    if value is None:
+        return None
+    entries = _expand_short_form(path, line, value) if isinstance(value, str) else value
+    if not isinstance(entries, yaml_file.Mapping):
+        message = f"must be a mapping, not {type(value).__name__.lower()}"
+        raise InputError(message, file=path, line=line, field=f"{group}.{key}")
+    return entries
 
 
 def _expand_short_form(path: Path, line: int | None, name: str) -> yaml_file.Mapping:

@@ -6,7 +6,7 @@ import getpass
 import importlib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,47 +97,51 @@ def _apply_settings(options: Options, settings: Mapping[str, Any]) -> Options:
     known: dict[str, list[str]] = {}
     for key, value in settings.items():
         try:
-            match key:
-                case "port":
-                    changes["port"] = int(value)
-                case "user":
-                    changes["user"] = value
-                case "identityfile":
-                    changes["keys"] = tuple(value)
-                case "identityagent":
-                    changes["identity_agent"] = value
-                case "identitiesonly":
-                    changes["identities_only"] = _parse_yes_no(value)
-                case "pubkeyauthentication":
-                    changes["public_keys"] = _parse_yes_no(value)
-                case "userknownhostsfile" | "globalknownhostsfile":
-                    known[key] = shlex.split(value)
-                case "hashknownhosts":
-                    changes["hash_known_hosts"] = _parse_yes_no(value)
-                case "stricthostkeychecking":
-                    changes["host_key_checking"] = parse_host_key_mode(options.name, value)
-                case "hostkeyalias":
-                    changes["host_key_alias"] = value
-                case "connecttimeout" if value != "none":
-                    changes["timeout"] = float(value)
-                case "serveraliveinterval" if float(value):
-                    changes["alive_interval"] = float(value)
-                case "serveralivecountmax":
-                    changes["alive_count"] = max(1, int(value))
-                case _:
-                    pass
+            if key in _KNOWN_HOSTS:
+                known[key] = shlex.split(value)
+            elif key == "stricthostkeychecking":
+                changes["host_key_checking"] = parse_host_key_mode(options.name, value)
+            elif key in _FIELDS and not _keeps_default(key, value):
+                field, convert = _FIELDS[key]
+                changes[field] = convert(value)
         except ValueError:
             raise InputError(f"{options.name}: {value!r} is not a valid value for {key}", field=key) from None
     if known:
-        changes["known_hosts"] = (
-            *known.get("userknownhostsfile", ["~/.ssh/known_hosts"]),
-            *known.get("globalknownhostsfile", ["/etc/ssh/ssh_known_hosts"]),
-        )
+        found = (known.get(key, [default]) for key, default in _KNOWN_HOSTS.items())
+        changes["known_hosts"] = tuple(path for paths in found for path in paths)
     return replace(options, **changes)
+
+
+def _keeps_default(key: str, value: str) -> bool:
+    """Whether the value turns a timeout off, which kprov does not support."""
+    return (key == "connecttimeout" and value == "none") or (
+        key == "serveraliveinterval" and float(value) == 0
+    )
 
 
 def _parse_yes_no(value: str) -> bool:
     return value.lower() in ("yes", "true")
+
+
+#: ssh_config(5)'s files of known hosts, with their defaults.
+_KNOWN_HOSTS = {
+    "userknownhostsfile": "~/.ssh/known_hosts",
+    "globalknownhostsfile": "/etc/ssh/ssh_known_hosts",
+}
+#: The field of Options for a setting of ssh_config(5), and the conversion of its value.
+_FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "port": ("port", int),
+    "user": ("user", str),
+    "identityfile": ("keys", tuple),
+    "identityagent": ("identity_agent", str),
+    "identitiesonly": ("identities_only", _parse_yes_no),
+    "pubkeyauthentication": ("public_keys", _parse_yes_no),
+    "hashknownhosts": ("hash_known_hosts", _parse_yes_no),
+    "hostkeyalias": ("host_key_alias", str),
+    "connecttimeout": ("timeout", float),
+    "serveraliveinterval": ("alive_interval", float),
+    "serveralivecountmax": ("alive_count", lambda value: max(1, int(value))),
+}
 
 
 def _apply_proxy(

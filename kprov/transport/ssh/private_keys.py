@@ -88,6 +88,13 @@ def _order_keys(
                 locked = [path for path in locked if key_files.read_public_key(path) != key.asbytes()]
     for path in more:
         yield from _load_file(path, name, locked, hop, ignored)
+    yield from _unlock_files(locked, files, hop, name)
+
+
+def _unlock_files(
+    locked: list[Path], files: list[Path], hop: Options, name: str
+) -> Iterator[tuple[str, paramiko.PKey]]:
+    """Yield the keys of encrypted files. A configured file (`files`) must have its passphrase."""
     for path in locked:
         unlocked = _ask_passphrase(path, hop)
         if unlocked is not None:
