@@ -27,11 +27,6 @@ class ApiError(ClientError):
         super().__init__(self.message)
 
     @property
-    def retry_after(self) -> float:
-        """Seconds that the server asks to wait. 0 if it does not."""
-        return float((self.status.get("details") or {}).get("retryAfterSeconds") or 0)
-
-    @property
     def is_not_found(self) -> bool:
         return self.code == 404
 

@@ -68,10 +68,6 @@ class Informer(Generic[Object]):
         """The first list is in the store and its handlers have run."""
         return self._synced.is_set()
 
-    @property
-    def last_resource_version(self) -> ResourceVersion:
-        return self._version
-
     def add_handler(
         self,
         *,

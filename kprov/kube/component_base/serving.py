@@ -71,12 +71,6 @@ class HealthServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def reload_certificates(self) -> None:
-        """Use changed certificate files for new connections."""
-        certificate, key, _ = self._tls
-        if self._context is not None:
-            self._context.load_cert_chain(certificate, key)
-
     def _tls_context(self) -> ssl.SSLContext | None:
         certificate, key, authority = self._tls
         if not certificate and self._self_signed:

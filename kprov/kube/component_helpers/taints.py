@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from kprov.kube.api.core import Taint, Toleration
 
 NO_SCHEDULE = "NoSchedule"
-PREFER_NO_SCHEDULE = "PreferNoSchedule"
 NO_EXECUTE = "NoExecute"
 
 

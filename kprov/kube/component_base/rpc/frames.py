@@ -35,8 +35,6 @@ MAX_WINDOW: Final = 2**31 - 1
 
 NO_ERROR: Final = 0
 CANCEL: Final = 8
-FRAME_SIZE_ERROR: Final = 6
-PROTOCOL_ERROR: Final = 1
 
 
 class MalformedError(Exception):
