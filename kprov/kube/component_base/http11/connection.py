@@ -8,7 +8,7 @@ import logging
 import socket
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError, ClientGoneError
 from kprov.kube.component_base.http11.handshake import Handshake
@@ -26,7 +26,7 @@ from kprov.kube.component_base.http11.response import (
 from kprov.kube.component_base.http11.tunnel import Tunnel
 
 if TYPE_CHECKING:
-    from kprov.kube.component_base.http11.listener import Listener
+    from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,23 @@ _MAX_OPTIONS_BYTES: Final = 4096
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+class ConnectionListener(Protocol):
+    """The listener that accepts connections."""
+
+    connections: set[Connection]
+    handler: Callable[[Any], Awaitable[BaseResponse]]
+    head_seconds: float
+    is_stopping: bool
+    request_class: type[Request]
+
+    def date_line(self) -> str:
+        """The header line Date."""
+
+
 class Connection(asyncio.Protocol):
     """Made by the listener. transport: None once the connection is lost."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: ConnectionListener) -> None:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(self, listener.request_class)

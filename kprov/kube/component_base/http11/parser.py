@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError
 from kprov.kube.component_base.http11.chunks import ChunkedDecoder
@@ -15,10 +15,7 @@ from kprov.kube.component_base.http11.head import (
     parse_request_fields,
     parse_request_line,
 )
-from kprov.kube.component_base.http11.request import Request
-
-if TYPE_CHECKING:
-    from kprov.kube.component_base.http11.connection import Connection
+from kprov.kube.component_base.http11.request import Request, RequestConnection
 
 #: Go's http.DefaultMaxHeaderBytes and the buffer of its reader.
 MAX_HEAD_BYTES: Final = (1 << 20) + 4096
@@ -31,10 +28,26 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 _MAX_EMPTY_LINES: Final = 2
 
 
+class ParserConnection(RequestConnection, Protocol):
+    """The connection that feeds the parser and gets its requests."""
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def pause_reading(self, on: bool) -> None: ...
+
+    def on_request(self, request: Request) -> None: ...
+
+    def on_bad_request(self, error: HeadError) -> None: ...
+
+    def send_continue(self) -> None: ...
+
+    def start_tunnel(self, data: bytes) -> None: ...
+
+
 class RequestParser:
     """Parses what a connection feeds it and calls back. in_head: a part of a head has come, but not all."""
 
-    def __init__(self, connection: Connection, request_class: type[Request]) -> None:
+    def __init__(self, connection: ParserConnection, request_class: type[Request]) -> None:
         self._connection = connection
         self._request_class = request_class
         #: No more requests: ignore what comes.

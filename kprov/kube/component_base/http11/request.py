@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from multidict import CIMultiDict, MultiDict, MultiDictProxy
 
 from kprov.kube.component_base.http11.body import Body
+from kprov.kube.component_base.http11.response import BaseResponse, StreamConnection
 from kprov.kube.component_base.http11.target import parse_target
+from kprov.kube.component_base.http11.tunnel import Tunnel
 
 if TYPE_CHECKING:
     import asyncio
-
-    from kprov.kube.component_base.http11.connection import Connection
-    from kprov.kube.component_base.http11.response import BaseResponse
 
 Query = MultiDictProxy[str]
 
@@ -24,6 +23,22 @@ _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _NO_QUERY: Final[Query] = MultiDictProxy(MultiDict())
 #: Longest query that is cached: those of lists and watches are short and come again and again.
 _MAX_CACHED: Final = 512
+
+
+class RequestConnection(StreamConnection, Protocol):
+    """The connection of a request."""
+
+    @property
+    def remote(self) -> str: ...
+
+    @property
+    def certificates(self) -> tuple[bytes, ...]: ...
+
+    @property
+    def tls(self) -> Any: ...
+
+    def tunnel(self) -> Tunnel:
+        """The bytes behind the request, after its connection has switched protocols."""
 
 
 class Request:
@@ -48,7 +63,7 @@ class Request:
         headers: CIMultiDict[str],
         *,
         body: Body | None = None,
-        connection: Connection | None = None,
+        connection: RequestConnection | None = None,
         version: str = "1.1",
         keep_alive: bool = True,
     ) -> None:

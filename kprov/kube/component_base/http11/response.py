@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from multidict import CIMultiDict
 
 if TYPE_CHECKING:
-    from kprov.kube.component_base.http11.connection import Connection
-    from kprov.kube.component_base.http11.request import Request
+    import asyncio
 
 REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 
@@ -76,6 +75,30 @@ class Response(BaseResponse):
         return self.body.decode()
 
 
+class StreamConnection(Protocol):
+    """The connection that a stream is sent on."""
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """None once the client has disconnected."""
+
+    def start_stream(self, request: Any, stream: StreamResponse) -> bool:
+        """Send the head of the response to a Request. Return whether its body is chunked."""
+
+    async def drain(self) -> None:
+        """Wait while too much is unsent."""
+
+
+class StreamRequest(Protocol):
+    """The request that a stream answers."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def connection(self) -> StreamConnection | None: ...
+
+
 class StreamResponse(BaseResponse):
     """A response that is sent piece by piece: `start`, any number of `write`, `end`.
 
@@ -92,14 +115,14 @@ class StreamResponse(BaseResponse):
         reason: str = "",
     ) -> None:
         super().__init__(status, headers, reason)
-        self._connection: Connection | None = None
+        self._connection: StreamConnection | None = None
         self._open = False
         self._has_body = False
         self.chunked = False
         #: Bytes of the body that were sent.
         self.sent = 0
 
-    def start(self, request: Request) -> None:
+    def start(self, request: StreamRequest) -> None:
         """Send the head. ConnectionResetError: the client has disconnected."""
         connection = request.connection
         if connection is None or connection.transport is None:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kprov.kube.component_base.http11.body import Body
 
 if TYPE_CHECKING:
-    from kprov.kube.component_base.http11.connection import Connection
+    import asyncio
+
+
+class TunnelConnection(Protocol):
+    """The connection of a tunnel."""
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """None once the client has disconnected."""
+
+    def pause_reading(self, on: bool) -> None: ...
+
+    async def drain(self) -> None:
+        """Wait while too much is unsent."""
 
 
 class Tunnel:
     """The bytes behind a request that asks for another protocol, with back pressure on the client."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: TunnelConnection) -> None:
         self._connection = connection
         incoming = Body(connection.pause_reading)
         self.feed, self.end = incoming.feed, incoming.end
