@@ -49,7 +49,7 @@ async def test_held_lease_is_not_acquired(server: Any, client: RestClient) -> No
     candidate = elector(client, work, "one", retry_period=0.01)
     task = asyncio.create_task(candidate.run(stop))
     while len(server.requests) < 3:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
     assert candidate.leader == "other"
     assert not work.started.is_set()
     stop.set()

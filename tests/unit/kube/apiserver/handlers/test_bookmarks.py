@@ -10,6 +10,7 @@ from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.cacher.entry import Event
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.handlers.bookmarks import BEFORE_END_SECONDS, Bookmarks
+from tests.unit.loop_clock import LoopClock
 
 LONG = 3600.0
 
@@ -49,7 +50,7 @@ async def test_they_come_again_and_again_until_it_ends() -> None:
     await sink.has(3)
     bookmarks.cancel()
     seen = len(sink.seen)
-    await asyncio.sleep(0.1)
+    await LoopClock().advance(LONG)
     assert sink.seen == [7] * seen
 
 
@@ -57,7 +58,7 @@ async def test_the_last_one_comes_before_the_end_and_no_other_after_it() -> None
     sink = Sink()
     begun(sink, BEFORE_END_SECONDS + 0.02)
     await sink.has(1)
-    await asyncio.sleep(0.1)
+    await LoopClock().advance(LONG)
     assert sink.seen == [7]
 
 

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from kprov.kube.apiserver.handlers.watch_batching import LONGEST, PAUSE_FACTOR, SAVED, WriteBatches
+from tests.unit.loop_clock import LoopClock
 
 
 class Costs:
@@ -62,7 +63,7 @@ async def test_events_wait_as_much_longer_as_their_round_has_cost() -> None:
         assert [watch.flushed for watch in watches] == [at_once] * 5
     assert at_once == int(SAVED / pause) + 1
     now += pause
-    await asyncio.sleep(pause + 0.005)
+    await LoopClock().advance(pause)
     assert [watch.flushed for watch in watches] == [at_once + 1] * 5
 
 
@@ -76,12 +77,12 @@ async def test_no_event_waits_longer_than_the_longest() -> None:
         if watch.flushed == before:
             break
     now += LONGEST
-    await asyncio.sleep(LONGEST + 0.005)
+    await LoopClock().advance(LONGEST)
     assert watch.flushed == before + 1
 
 
 async def test_what_is_saved_in_a_long_silence_is_no_more_than_that() -> None:
-    now, costs = 1000.0, Costs()
+    now, costs, clock = 1000.0, Costs(), LoopClock()
     rounds, watch = WriteBatches(lambda: now, costs), Watch(costs, 10.0)
     for silence in (SAVED, 100 * SAVED):
         now += silence
@@ -94,7 +95,7 @@ async def test_what_is_saved_in_a_long_silence_is_no_more_than_that() -> None:
                 break
         assert watch.flushed - before == round(SAVED / LONGEST) + 1
         now += LONGEST
-        await asyncio.sleep(LONGEST + 0.005)
+        await clock.advance(LONGEST)
 
 
 async def test_one_that_fails_does_not_keep_the_others_waiting(caplog: pytest.LogCaptureFixture) -> None:

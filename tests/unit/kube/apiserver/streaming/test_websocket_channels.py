@@ -19,6 +19,7 @@ from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.component_base.spdy_dictionary import DICTIONARY
+from tests.unit.loop_clock import run_loop
 
 TUNNEL = "SPDY/3.1+portforward.k8s.io"
 SUCCESS = b'{"metadata":{},"status":"Success"}'
@@ -156,7 +157,7 @@ async def test_stdin_ends_and_the_rest_comes_back(run: Run) -> None:
 
 async def test_all_that_is_written_comes_to_a_slow_reader(run: Run) -> None:
     socket = await run("/big?stdout=1")
-    await asyncio.sleep(0.1)
+    await run_loop(1000)
     assert await received(socket) == {1: bytes(8_000_000), 3: SUCCESS}
 
 

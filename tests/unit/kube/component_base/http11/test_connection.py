@@ -11,6 +11,7 @@ from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
 from tests.unit.kube.component_base.http11.conftest import Connect
+from tests.unit.loop_clock import run_loop
 
 _GET: Final = b"GET /a?b=1 HTTP/1.1\r\nHost: x\r\n\r\n"
 _LARGE: Final = 4 * 1024 * 1024
@@ -65,13 +66,20 @@ async def test_headers_may_repeat_or_be_empty_or_not_be_utf_8(connect: Connect) 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 6", "Transfer-Encoding: chunked"])
 async def test_request_body_with_length_or_chunks_is_read(connect: Connect, framing: str) -> None:
-    client = await connect(echo)
+    reached = asyncio.Event()
+
+    async def read(request: Request) -> BaseResponse:
+        reached.set()
+        return await echo(request)
+
+    client = await connect(read)
     body = (
         b"abcdef" if framing.startswith("Content") else b"2\r\nab\r\n4;x=y\r\ncdef\r\n0\r\nTrailer: t\r\n\r\n"
     )
     for _ in range(2):
         client.send(f"POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
-        await asyncio.sleep(0.01)
+        await reached.wait()
+        reached.clear()
         client.send(body)
         assert (await client.answer())[2] == b"POST / abcdef"
 
@@ -88,7 +96,7 @@ async def test_body_larger_than_the_buffer_is_read_with_back_pressure(connect: C
 
     client = await connect(late)
     client.send(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {_LARGE}\r\n\r\n".encode() + b"x" * _LARGE)
-    await asyncio.sleep(0.05)
+    await run_loop(200)
     begin.set()
     assert (await client.answer())[2] == str(_LARGE).encode()
 
@@ -266,7 +274,7 @@ async def test_slow_client_slows_its_stream_response(connect: Connect) -> None:
     client = await connect(stream)
     client.send(_GET)
     await client.until(b"\r\n\r\n")
-    await asyncio.sleep(0.2)
+    await run_loop(1000)
     assert written < 512
     client.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     await client.rest()
@@ -275,8 +283,10 @@ async def test_slow_client_slows_its_stream_response(connect: Connect) -> None:
 
 async def test_handler_is_cancelled_when_its_client_disconnects(connect: Connect) -> None:
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    begun = asyncio.Event()
 
     async def endless(request: Request) -> BaseResponse:
+        begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -286,7 +296,7 @@ async def test_handler_is_cancelled_when_its_client_disconnects(connect: Connect
 
     client = await connect(endless)
     client.send(_GET)
-    await asyncio.sleep(0.05)
+    await begun.wait()
     client.writer.close()
     assert await asyncio.wait_for(ended, 5) == "cancelled"
 

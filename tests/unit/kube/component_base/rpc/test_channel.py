@@ -49,7 +49,7 @@ class Server:
             await context.abort(grpc.StatusCode.OUT_OF_RANGE, "etcdserver: mvcc: größer, 100 %")
         if request == b"wait":
             try:
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             except asyncio.CancelledError:
                 self.given_up.set()
                 raise

@@ -23,7 +23,7 @@ def ending() -> dict[str, Any]:
 async def until_deleted(server: Any) -> None:
     async with asyncio.timeout(5):
         while PATH in server.objects:  # noqa: ASYNC110  the server has no event for it
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
 
 
 async def test_a_pod_that_ends_while_its_last_status_is_sent_is_deleted(
@@ -70,7 +70,6 @@ async def test_another_pod_of_the_same_name_is_left_alone(
     server.answers = [refuse(409, "Conflict")]
     statuses.set_pod_status("u1", {**STATUS, "message": "new"}, STATUS)
     statuses.finish_pod("u1")
-    await asyncio.sleep(0.2)
+    await statuses.close()
     assert [method for method, _, _ in server.requests].count("PATCH") == 1
     assert PATH in server.objects
-    await statuses.close()
