@@ -36,7 +36,7 @@ _CORS: Final = "access-control-"
 
 def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
     """The headers of a backend's response for the client, without CORS headers."""
-    named = {each.strip().lower() for line in given.getall("Connection", ()) for each in line.split(",")}
+    named = _list_connection_options(given)
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in given.items():
         lower = name.lower()
@@ -45,9 +45,14 @@ def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
     return kept
 
 
+def _list_connection_options(given: CIMultiDict[str]) -> set[str]:
+    """Names of further hop-by-hop headers."""
+    return {each.strip().lower() for line in given.getall("Connection", ()) for each in line.split(",")}
+
+
 def filter_request(request: Request) -> CIMultiDict[str]:
     """The headers of a plain HTTP request for the backend."""
-    named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
+    named = _list_connection_options(request.headers)
     found = _copy_headers(request, HOP_BY_HOP | named)
     if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
         found["Te"] = "trailers"

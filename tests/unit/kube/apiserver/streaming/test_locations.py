@@ -151,6 +151,13 @@ def test_credentials_and_headers_of_the_connection_stay_here() -> None:
     assert dict(headers.filter_request(Request("GET", "/", CIMultiDict(sent)))) == {"Accept": "text/html"}
 
 
+def test_each_connection_header_names_headers_that_stay_here() -> None:
+    sent = CIMultiDict(
+        [("Connection", "close"), ("Connection", "X-Hop, X-Jump"), ("X-Hop", "1"), ("X-Jump", "2")]
+    )
+    assert not headers.filter_request(Request("GET", "/", sent))
+
+
 def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None:
     sent = {
         "Connection": "Upgrade",
