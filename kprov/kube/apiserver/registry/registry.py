@@ -1,4 +1,4 @@
-"""All stores of a server, by resource."""
+"""The stores of a server, by resource."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kprov.kube.machinery.resources import Resource
 
 
 class Registry:
-    """All stores, one a stored resource."""
+    """All stores, one for each stored resource."""
 
     def __init__(self, stores: Sequence[Store], storage: Storage, cacher: Cacher) -> None:
         self.stores: Mapping[Resource, Store] = {store.resource: store for store in stores}
@@ -20,7 +20,7 @@ class Registry:
         self.cacher = cacher
 
     def store(self, group: str, plural: str) -> Store:
-        """The store of a resource in its storage version. KeyError: never stored."""
+        """The store of a resource. Raises KeyError if the resource is not stored."""
         return self._by_name[group, plural]
 
     def find(self, group: str, plural: str) -> Store | None:

@@ -59,7 +59,7 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         yield from self.validate_own_fields(obj)
 
     def validate_operations(self, spec: JsonObject) -> Errors:
-        """Field rules of the operations that matchConstraints names; mutating policies have some."""
+        """Field rules of the operations in matchConstraints. Only mutating policies have such rules."""
         yield from ()
 
     def validate_own_fields(self, obj: JsonObject) -> Errors:

@@ -17,7 +17,7 @@ _CONDITIONS_MAX: Final = 64
 
 
 def validate_match_conditions(conditions: Sequence[JsonObject] | None, path: str) -> Errors:
-    """Names and that there are expressions; those are not compiled."""
+    """Check names, and that each condition has an expression. Expressions are not compiled."""
     if len(conditions or ()) > _CONDITIONS_MAX:
         yield field.too_many(path, len(conditions or ()), _CONDITIONS_MAX)
     seen: set[str] = set()

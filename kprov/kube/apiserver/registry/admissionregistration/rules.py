@@ -24,7 +24,7 @@ MATCH_POLICIES: Final = ["Equivalent", "Exact"]
 
 
 def validate_rule(held: JsonObject, path: str) -> Errors:
-    """Operations, groups, versions, resources and scope that a webhook or a policy is for."""
+    """Check operations, API groups, versions, resources and scope of a rule."""
     operations = held.get("operations") or []
     where = f"{path}.operations"
     if not operations:
@@ -57,7 +57,7 @@ def _validate_resources(resources: Sequence[str], path: str) -> Errors:
             yield field.required(place)
             continue
         if not slash:
-            # Upstream remembers the last one only.
+            # As upstream: only the last resource without a subresource counts.
             has_plain = resource != "*"
             continue
         if name in whole:

@@ -74,7 +74,7 @@ def _validate_validation(validation: JsonObject, path: str) -> Errors:
 
 
 def _validate_audit_annotations(annotations: Sequence[JsonObject], name: str) -> Errors:
-    """`name`: of the policy, with which the keys are to be names."""
+    """name: of the policy. With it as a prefix, each key must be a qualified name."""
     path = "spec.auditAnnotations"
     if len(annotations) > _AUDIT_ANNOTATIONS_MAX:
         text = f"must not have more than {_AUDIT_ANNOTATIONS_MAX} auditAnnotations"

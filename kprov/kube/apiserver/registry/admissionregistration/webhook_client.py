@@ -39,7 +39,7 @@ def _validate_url(url: str, path: str) -> Errors:
 
 
 def _validate_service(service: JsonObject, path: str) -> Errors:
-    # Upstream hands over one for the other.
+    # As upstream, which exchanges the paths of both fields.
     for part, other in (("name", "namespace"), ("namespace", "name")):
         if not service.get(other):
             yield field.required(f"{path}.{part}")

@@ -71,13 +71,13 @@ class WebhookConfigurationStrategy(ResourceStrategy):
 
 @dataclass(frozen=True, slots=True)
 class _OldFaults:
-    """Rules that an update need not keep, since the old object did not either."""
+    """Rules that an update may break because the old object breaks them already."""
 
     side_effects: bool = False
     unknown_versions: bool = False
     same_names: bool = False
     label_values: bool = False
-    #: Nothing was changed of the conditions.
+    #: The update does not change the match conditions.
     conditions: bool = False
 
 

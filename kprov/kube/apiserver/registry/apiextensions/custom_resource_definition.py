@@ -75,7 +75,7 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
 
 
 def _find_storage_version(spec: JsonObject) -> list[str]:
-    """What objects are stored in from now on: none or one."""
+    """The storage version of the definition, as a list of one name; empty if there is none."""
     return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
 
 
@@ -100,7 +100,7 @@ def _validate_definition(obj: JsonObject) -> Errors:
 
 
 def _validate_names(held: JsonObject, path: str) -> Errors:
-    """Of a definition, and those that its status says were accepted: there, some may be empty."""
+    """Field rules of spec.names and of status.acceptedNames, where some names may be empty."""
     for part in ("plural", "singular", "kind", "listKind"):
         text = held.get(part) or ""
         is_kind = part in {"kind", "listKind"}

@@ -53,7 +53,7 @@ class DaemonSetStrategy(WorkloadStrategy):
         annotations[_TEMPLATE_GENERATION] = str(max(1, _parse_template_generation(obj)))
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """The annotation is a field of old, which counts changes of the template."""
+        """Count changes of the template in the annotation that replaced the field templateGeneration."""
         super().prepare_for_update(context, obj, old)
         changed = obj["spec"]["template"] != old["spec"]["template"]
         annotations: JsonObject = obj["metadata"].setdefault("annotations", {})
@@ -74,7 +74,7 @@ class DaemonSetStrategy(WorkloadStrategy):
             set_default(rolling, "maxUnavailable", 1)
             set_default(rolling, "maxSurge", 0)
         elif strategy.get("rollingUpdate") is not None:
-            # Upstream's internal type has numbers here, not pointers.
+            # The fields are not pointers in upstream's internal type, so they always have a value.
             set_default(strategy["rollingUpdate"], "maxUnavailable", 0)
             set_default(strategy["rollingUpdate"], "maxSurge", 0)
 
@@ -89,7 +89,7 @@ class DaemonSetStrategy(WorkloadStrategy):
 
 
 def validate_daemon_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
-    """`old`: what an update changes; what its selector compares with may stay."""
+    """Field rules. old: the object before an update; invalid values of its selector may stay."""
     spec, path = obj["spec"], "spec.updateStrategy"
     any_values = checks.has_invalid_selector_values(((old or {}).get("spec") or {}).get("selector"))
     yield from checks.check_label_selector(spec.get("selector"), "spec.selector", any_values=any_values)
@@ -142,7 +142,7 @@ def validate_daemon_set_status(obj: JsonObject, old: JsonObject) -> Errors:
 
 
 def _parse_template_generation(obj: JsonObject) -> int:
-    """Of a daemon set: the count of its templates, which stands in an annotation. BadRequest."""
+    """Read the template generation from its annotation. Raises BadRequest if it is no number."""
     text = (obj["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
     if not re.fullmatch("[+-]?[0-9]+", text):
         told = f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax"

@@ -49,13 +49,13 @@ class ReplicaSetStrategy(WorkloadStrategy):
 def validate_replica_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     yield from check_not_negative(spec, "spec", "replicas", "minReadySeconds")
-    # Upstream's text says deployment here, too.
+    # The text says deployment, as upstream's does.
     yield from template_validation.validate_selector(spec, "deployment")
     yield from validate_replicated_template(spec, find_old_template(old))
 
 
 def validate_replica_set_status(obj: JsonObject) -> Errors:
-    """Of replica sets and replication controllers."""
+    """Field rules of the status of replica sets and of replication controllers."""
     status = obj.get("status") or {}
     yield from check_not_negative(
         status,

@@ -16,7 +16,7 @@ ROLLING_UPDATE: Final = "RollingUpdate"
 
 
 def check_count_or_percent(value: Any, path: str) -> Errors:
-    """ValidatePositiveIntOrPercent: a percentage in upstream's words, or a number that is not negative."""
+    """Check that a value is a percentage or a number of at least 0."""
     if isinstance(value, str):
         yield from checks.check_value(value, path, names.is_percent)
     elif value < 0:
@@ -24,7 +24,7 @@ def check_count_or_percent(value: Any, path: str) -> Errors:
 
 
 def is_zero_amount(value: Any) -> bool:
-    """Whether it is 0, as a number or as a percentage; what is neither counts as 0, too."""
+    """Whether a value is 0 or 0%. An invalid value counts as 0."""
     if isinstance(value, str):
         is_amount = re.fullmatch("[0-9]+%|[-+]?[0-9]+", value, re.ASCII)
         return not is_amount or not re.search("[1-9]", value)

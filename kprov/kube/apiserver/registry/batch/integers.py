@@ -4,6 +4,6 @@ from __future__ import annotations
 
 
 def is_int64(digits: str) -> bool:
-    """Python refuses to read integers of thousands of digits."""
+    """Whether an integer fits in 64 bits. It may have more digits than Python parses."""
     short = digits.lstrip("+-0")
     return len(short) < 20 and -(2**63) <= int(digits if len(digits) < 100 else short or "0") < 2**63

@@ -45,6 +45,6 @@ def validate_lease(obj: JsonObject) -> list[FieldError]:
 
 
 def _drop_coordination_fields(obj: JsonObject) -> None:
-    """Fields of coordinated leader election, which is off unless a gate says otherwise."""
+    """Drop the fields of coordinated leader election, whose feature gate is off by default."""
     for part in ("strategy", "preferredHolder"):
         (obj.get("spec") or {}).pop(part, None)

@@ -16,7 +16,7 @@ _IMMUTABLE_SET: Final = "field is immutable when `immutable` is set"
 
 
 def validate_immutable_data(obj: JsonObject, old: JsonObject, *parts: str) -> list[FieldError]:
-    """A config map or secret that was set immutable stays as it is."""
+    """Refuse changes of an immutable config map or secret."""
     if not old.get("immutable"):
         return []
     errors = [] if obj.get("immutable") else [field.forbidden("immutable", _IMMUTABLE_SET)]

@@ -36,7 +36,7 @@ class EndpointsStrategy(ResourceStrategy):
         return list(find_endpoints_warnings(obj))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        """Subsets that stay are let be: versions of old took what is refused today."""
+        """Unchanged subsets are not checked: older versions accepted subsets that are invalid now."""
         wrong = list(validate_endpoints(obj))
         return wrong if (obj.get("subsets") or []) != (old.get("subsets") or []) else []
 

@@ -49,7 +49,7 @@ class LimitRangeStrategy(ResourceStrategy):
                     del item[name]
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
-        """A limit range without a name gets one that nobody has."""
+        """Generate a name for a limit range that has none."""
         super().prepare_for_create(context, obj)
         if not obj["metadata"].get("name"):
             obj["metadata"]["name"] = str(uuid.uuid4())
@@ -97,7 +97,7 @@ def _validate_limit(limit: JsonObject, kind: str, path: str) -> Errors:
 
 
 def _validate_order(limit: JsonObject, kind: str, name: str, path: str) -> Errors:
-    """Least, default and most of one resource, in that order."""
+    """Check that min, default request, default limit and max of a resource are in this order."""
     least, most = (limit.get("min") or {}).get(name), (limit.get("max") or {}).get(name)
     default, request = (
         None if kind == "Pod" else (limit.get(part) or {}).get(name) for part in ("default", "defaultRequest")

@@ -38,24 +38,24 @@ class NamespaceStrategy(ResourceStrategy):
             finalizers.append("kubernetes")
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """Finalizers go by /finalize only, so that nobody ends a namespace by mistake."""
+        """Only /finalize changes the spec, which holds the finalizers."""
         keep_field(obj, old, "status")
         if context.info.subresource != "finalize":
             keep_field(obj, old, "spec")
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        """Of a new one: an update cannot change them."""
+        """Field rules of a new namespace."""
         return list(validate_finalizers(obj))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        """Only /finalize changes them."""
+        """Field rules of the finalizers, which only /finalize changes."""
         return [] if obj.get("spec") == old.get("spec") else list(validate_finalizers(obj, changed=True))
 
     def explain_failed_precondition(self, what: str, wanted: str, found: str) -> str:
         return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
 
     def mark_terminating(self, obj: JsonObject) -> bool:
-        """Its controller ends it, also when nothing holds it."""
+        """Set the phase Terminating. The namespace controller completes the deletion."""
         obj.setdefault("status", {})["phase"] = "Terminating"
         return True
 
@@ -70,7 +70,7 @@ class NamespaceStrategy(ResourceStrategy):
 
 
 def validate_finalizers(obj: JsonObject, *, changed: bool = False) -> Iterator[FieldError]:
-    """Of a new one; of one that is changed each finalizer is told of where it stands."""
+    """Field rules of spec.finalizers. changed: an update, whose errors name the index of the finalizer."""
     for index, value in enumerate((obj.get("spec") or {}).get("finalizers") or ()):
         path = f"spec.finalizers[{index}]" if changed else "spec.finalizers"
         for text in names.is_qualified_name(value):
@@ -79,7 +79,7 @@ def validate_finalizers(obj: JsonObject, *, changed: bool = False) -> Iterator[F
 
 
 def validate_phase(obj: JsonObject) -> Errors:
-    """A namespace ends by its deletion, not by its phase."""
+    """Refuse a phase that does not fit deletionTimestamp."""
     phase, going = (obj.get("status") or {}).get("phase", ""), "deletionTimestamp" in obj["metadata"]
     if going and phase != "Terminating":
         text = "may only be 'Terminating' if `deletionTimestamp` is not empty"

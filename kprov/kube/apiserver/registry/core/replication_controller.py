@@ -33,10 +33,10 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
-        self.default(obj)  # labels that it was sent without, of the template that it keeps
+        self.default(obj)  # an object sent without labels gets those of its template
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        """Upstream warns of the template that an update replaces."""
+        """As upstream, an update warns about the old template."""
         if old is None:
             return super().find_warnings(obj, None)
         return super().find_warnings(old, None) if self.repeats_warnings(obj, old) else []

@@ -57,14 +57,14 @@ def validate_quota(obj: JsonObject) -> Errors:
 
 def _validate_amount(name: str, amount: str, path: str) -> Errors:
     yield from check_resource_name(name, path)
-    # What claims ask for together is requests.storage.
+    # The storage of all claims is requests.storage.
     if "/" not in name and (name == "storage" or not is_standard(name)):
         yield field.invalid(path, name, "must be a standard resource for quota")
     yield from check_quantity(name, amount, path)
 
 
 def _is_scope_for(scope: str, name: str) -> bool:
-    """Whether a scope says anything of a resource; names that are not of Kubernetes are not asked."""
+    """Whether a scope applies to a resource. Resources with a domain are not checked."""
     if not is_standard(name):
         return True
     if scope == "BestEffort":

@@ -80,7 +80,7 @@ def validate_secret(obj: JsonObject) -> list[FieldError]:
         if "username" not in data and "password" not in data:
             errors += [field.required("data[username]"), field.required("data[password]")]
     else:
-        # A key of SSH may not be empty either.
+        # The SSH key must not be empty.
         missing = [
             key
             for key in _REQUIRED_KEYS.get(kind, [])
@@ -94,7 +94,7 @@ def validate_secret(obj: JsonObject) -> list[FieldError]:
 
 
 def find_secret_warnings(obj: JsonObject) -> list[str]:
-    """Of a secret for TLS whose certificate or key is none."""
+    """Warn about a TLS secret without a PEM certificate or key."""
     if obj.get("type") != "kubernetes.io/tls":
         return []
     data = obj.get("data") or {}
@@ -105,7 +105,7 @@ def find_secret_warnings(obj: JsonObject) -> list[str]:
 
 
 def _validate_json_object(path: str, text: str) -> list[FieldError]:
-    """What is wrong with a document that is to be an object; null is an empty one."""
+    """Check that a document is a JSON object or null."""
     document = base64.b64decode(text)
     wrong = go_json.find_error(document)
     if not wrong and not isinstance(value := orjson.loads(document), dict) and value is not None:

@@ -28,7 +28,7 @@ class ServiceAccountStrategy(ResourceStrategy):
         _drop_secret_details(obj)
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        """Of an annotation that is new."""
+        """Warn if the update adds the deprecated annotation."""
         has, had = (_MOUNTABLE_SECRETS in _read_annotations(one) for one in (obj, old or {}))
         if had or not has:
             return []
@@ -41,6 +41,6 @@ def _read_annotations(obj: JsonObject) -> JsonObject:
 
 
 def _drop_secret_details(obj: JsonObject) -> None:
-    """Of the secrets, which are of the account's namespace."""
+    """Keep only the names of secrets. They are in the namespace of the account."""
     for index, secret in enumerate(obj.get("secrets") or ()):
         obj["secrets"][index] = {"name": secret["name"]} if secret.get("name") else {}

@@ -42,7 +42,7 @@ class EndpointSliceStrategy(ResourceStrategy):
         _drop_deprecated_topology(obj)
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        # What is dropped counts as a change all the same.
+        # A dropped field raises the generation, too.
         super().prepare_for_update(context, obj, old)
         _drop_deprecated_topology(obj)
 
@@ -65,13 +65,13 @@ class EndpointSliceStrategy(ResourceStrategy):
 
 
 def _drop_deprecated_topology(obj: JsonObject) -> None:
-    """Of this field of old only reads of old versions know."""
+    """Drop deprecatedTopology, which only reads of old API versions return."""
     for endpoint in obj.get("endpoints") or ():
         endpoint.pop("deprecatedTopology", None)
 
 
 def validate_endpoint_slice(obj: JsonObject, old: JsonObject | None = None) -> Errors:
-    """Endpoints that stay as they are, are let be."""
+    """Field rules of endpoint slices. Unchanged endpoints are not checked."""
     family = obj.get("addressType") or ""
     yield from checks.check_required_enum(family, "addressType", _FAMILIES)
     yield from _validate_slice_ports(obj.get("ports") or ())
@@ -160,7 +160,7 @@ def _validate_domain(text: str, path: str) -> Errors:
 
 
 def find_endpoint_slice_warnings(obj: JsonObject) -> Iterator[str]:
-    """Of addresses that people wrote; the controllers' own are right."""
+    """Warnings about addresses. Slices of the built-in controllers are not checked."""
     if ((obj["metadata"].get("labels") or {}).get(_MANAGED_BY)) in _CONTROLLERS:
         return
     for path, endpoint in enumerate_items(obj.get("endpoints"), "endpoints"):

@@ -23,7 +23,7 @@ MANDATORY: Final = frozenset({"exempt", "catch-all"})
 
 
 def load_objects() -> list[tuple[str, JsonObject]]:
-    """(plural, object), levels first, in the order in which they are made; each call returns new copies."""
+    """(plural, object) in the order of creation, levels first. Each call returns new copies."""
     return copy.deepcopy(_read())
 
 

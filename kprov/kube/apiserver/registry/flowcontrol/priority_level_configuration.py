@@ -145,7 +145,7 @@ def _validate_response(response: JsonObject, path: str) -> Errors:
 
 
 def _count_entropy_bits(queues: int, hand: int) -> int:
-    """Bits that dealing a hand takes from a hash."""
+    """The bits of a hash that shuffle sharding needs for one hand."""
     product = 1
     for taken in range(hand):
         product *= queues - taken

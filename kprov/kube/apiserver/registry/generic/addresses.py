@@ -1,4 +1,4 @@
-"""IP addresses and CIDRs in objects: what is refused, and what is warned of.
+"""Checks of and warnings about IP addresses and CIDRs in objects.
 
 Source: upstream staging/src/k8s.io/apimachinery/pkg/util/validation/ip.go (with StrictIPCIDRValidation).
 """
@@ -22,12 +22,12 @@ _ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=[0-9])")
 
 
 def find_written_family(text: str) -> str:
-    """IPv4 or IPv6 of an address by its spelling, also of one that was wrong before and may stay."""
+    """IPv4 or IPv6 by the spelling of an address, which may be invalid."""
     return "IPv6" if ":" in text else "IPv4"
 
 
 def check_ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
-    """Any spelling of an address without leading zeros; `kept`: what the object had before stays valid."""
+    """Refuse invalid addresses and leading zeros. kept: values of the old object, which stay valid."""
     if text in kept:
         return
     address = parse_address(text)
@@ -40,7 +40,7 @@ def check_ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterat
 
 
 def check_canonical_ip_address(text: str, path: str) -> Iterator[FieldError]:
-    """An address in the one spelling that Go writes."""
+    """Check that an address is in canonical form."""
     wrong = list(check_ip_address(text, path))
     yield from wrong
     if not wrong and str(address := parse_address(text)) != text:
@@ -48,7 +48,7 @@ def check_canonical_ip_address(text: str, path: str) -> Iterator[FieldError]:
 
 
 def parse_network(text: str) -> _Network | None:
-    """The range of a CIDR, however it is written; None when it is none."""
+    """The network of a CIDR in any spelling, None if it is invalid."""
     if any(error.detail.endswith(_NOT_A_CIDR) for error in check_cidr(text, "")):
         return None
     head, _, length = text.partition("/")
@@ -56,7 +56,7 @@ def parse_network(text: str) -> _Network | None:
 
 
 def check_cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
-    """A range, whose address has no bits behind the prefix; `kept` as above."""
+    """Check a CIDR without host bits. kept: as in check_ip_address."""
     if text in kept:
         return
     head, _, length = text.partition("/")
@@ -74,7 +74,7 @@ def check_cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[Fie
 
 
 def find_ip_warnings(text: str, path: str) -> Iterator[str]:
-    """Of an address that was not refused: spellings that programs read in different ways."""
+    """Warn about valid addresses that programs parse differently."""
     address = parse_address(text)
     if address is None:
         return
@@ -87,7 +87,7 @@ def find_ip_warnings(text: str, path: str) -> Iterator[str]:
 
 
 def find_cidr_warnings(text: str, path: str) -> Iterator[str]:
-    """Of a range that was not refused."""
+    """Warn about valid CIDRs that programs parse differently."""
     head, _, length = text.partition("/")
     address = parse_address(head)
     if address is None or not length.isdecimal():
@@ -103,12 +103,12 @@ def find_cidr_warnings(text: str, path: str) -> Iterator[str]:
 
 
 def parse_address(text: str) -> _Address | None:
-    """As Go's old parser, which passes over leading zeros."""
+    """Parse an address, ignoring leading zeros as Go's old parser did."""
     return _parse_strictly(_ZEROS.sub("", text) if ":" not in text else text)
 
 
 def find_family(text: str) -> int | None:
-    """4 or 6, as Go tells them: an IPv4-mapped address is one of IPv4. None of what is no address."""
+    """4 or 6, None if it is no address. An IPv4-mapped address is IPv4, as in Go."""
     address = parse_address(text)
     return None if address is None else 4 if _is_mapped(text) else address.version
 

@@ -1,4 +1,4 @@
-"""Checks that the rules of many kinds are made of; each yields the field errors it finds.
+"""Checks that many kinds use. Each yields field errors.
 
 Paths are upstream's field paths ("spec.containers[0].name"). Source: upstream
 staging/src/k8s.io/apimachinery/pkg/api/validation and pkg/apis/core/validation/validation.go.
@@ -25,32 +25,32 @@ _SELECTOR_OPERATORS: Final = {"In", "NotIn", "Exists", "DoesNotExist"}
 
 
 def enumerate_items(items: Iterable[Any] | None, path: str) -> Iterator[tuple[str, Any]]:
-    """(path, item) of a list that may be absent."""
+    """(path, item) for each item of a list that may be None."""
     for index, item in enumerate(items or ()):
         yield f"{path}[{index}]", item
 
 
 def require_fields(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:
-    """Fields that may not be absent or empty."""
+    """Refuse absent or empty fields."""
     for part in parts:
         if not owner.get(part):
             yield field.required(f"{path}.{part}" if path else part)
 
 
 def check_value(value: Any, path: str, check: Callable[[Any], list[str]]) -> Errors:
-    """Each broken rule of a check in machinery.names."""
+    """Report each rule that a value breaks. check: from machinery.names."""
     for text in check(value):
         yield field.invalid(path, value, text)
 
 
 def check_optional_field(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
-    """A name that may be absent."""
+    """Check a field if it is set."""
     if owner.get(part):
         yield from check_value(owner[part], f"{path}.{part}", check)
 
 
 def check_required_field(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
-    """A name that has to be there."""
+    """Check a field that must be set."""
     value, where = owner.get(part) or "", f"{path}.{part}" if path else part
     if value:
         yield from check_value(value, where, check)
@@ -59,13 +59,13 @@ def check_required_field(owner: Mapping[str, Any], path: str, part: str, check: 
 
 
 def check_enum(value: Any, path: str, supported: Sequence[str]) -> Errors:
-    """One of the supported words; None is for the caller."""
+    """Refuse a value that is not supported. None is accepted."""
     if value is not None and value not in supported:
         yield field.not_supported(path, value, supported)
 
 
 def check_required_enum(value: str | None, path: str, supported: Sequence[str]) -> Errors:
-    """One of the supported words, said to be required where it is empty."""
+    """Refuse a value that is empty or not supported."""
     if not value:
         yield field.required(path)
     elif value not in supported:
@@ -84,7 +84,7 @@ def check_range(value: int | None, path: str, low: int, high: int, text: str = "
 
 
 def check_immutable(new: Mapping[str, Any], old: Mapping[str, Any], path: str, *parts: str) -> Errors:
-    """Fields that keep the value they were made with; absent and empty are the same."""
+    """Refuse changed fields. Absent and empty are equal."""
     for part in parts:
         if (new.get(part) or None) != (old.get(part) or None):
             yield field.invalid(f"{path}.{part}" if path else part, new.get(part), IMMUTABLE)
@@ -107,7 +107,7 @@ def check_annotations(values: Mapping[str, str] | None, path: str) -> Errors:
 
 
 def check_label_selector(selector: JsonObject | None, path: str, *, any_values: bool = False) -> Errors:
-    """any_values: what expressions compare with may be no values of labels, as an old selector's were."""
+    """Field rules of a label selector. any_values: values of expressions need not be valid label values."""
     if selector is None:
         return
     yield from check_labels(selector.get("matchLabels"), f"{path}.matchLabels")
@@ -126,12 +126,12 @@ def check_label_selector(selector: JsonObject | None, path: str, *, any_values: 
 
 
 def is_invalid_selector(selector: JsonObject | None) -> bool:
-    """Whether a label selector would be refused today."""
+    """Whether check_label_selector reports errors."""
     return any(True for _ in check_label_selector(selector, ""))
 
 
 def has_invalid_selector_values(selector: JsonObject | None) -> bool:
-    """Whether expressions compare with what no label can be: an update may keep those of old."""
+    """Whether expressions have invalid label values. An update may keep them."""
     return any(
         names.is_label_value(value)
         for term in (selector or {}).get("matchExpressions") or ()
@@ -153,13 +153,13 @@ def check_int_or_percent(value: Any, path: str) -> Errors:
 
 
 def check_at_most_100_percent(value: Any, path: str) -> Errors:
-    """A percentage is not more than all."""
+    """Refuse a percentage above 100%."""
     if isinstance(value, str) and re.fullmatch("[0-9]+%", value) and int(value[:-1]) > 100:
         yield field.invalid(path, value, "must not be greater than 100%")
 
 
 def check_local_path(text: str, path: str) -> Errors:
-    """A path that stays below where it starts."""
+    """Check that a path is relative and has no ".."."""
     if text.startswith("/"):
         yield field.invalid(path, text, "must be a relative path")
     yield from check_no_backsteps(text, path)
@@ -171,14 +171,14 @@ def check_no_backsteps(text: str, path: str) -> Errors:
 
 
 def check_local_file(text: str, path: str) -> Errors:
-    """A local path whose name is none of those that atomic writers use."""
+    """Check a local path that does not start with "..", which volumes reserve."""
     yield from check_local_path(text, path)
     if text.startswith("..") and not text.startswith("../"):
         yield field.invalid(path, text, "must not start with '..'")
 
 
 def parse_nanos(amount: Any) -> int:
-    """Billionths of a quantity; what is none (the schema refuses it) counts as nothing."""
+    """A quantity in billionths; 0 if it is invalid, which the schema refuses earlier."""
     try:
         return Quantity.parse(str(amount)).nanos
     except QuantityError:
@@ -190,7 +190,7 @@ def make_immutable_error(path: str, value: Any) -> FieldError:
 
 
 def check_domain_path(value: str, path: str) -> Errors:
-    """A domain, a slash and a path."""
+    """Check a value such as example.com/path."""
     if not value:
         yield field.required(path)
         return

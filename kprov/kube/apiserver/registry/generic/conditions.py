@@ -25,7 +25,7 @@ _MESSAGE_MAX: Final = 32 * 1024
 
 
 def validate_conditions(values: Sequence[JsonObject] | None, path: str) -> Errors:
-    """Conditions of the shared form (metav1.Condition): each type once, each of them whole."""
+    """Field rules of metav1.Condition. Each type may appear once."""
     seen: set[str] = set()
     for where, condition in enumerate_items(values, path):
         kind = condition.get("type", "")

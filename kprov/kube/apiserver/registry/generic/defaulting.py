@@ -8,13 +8,13 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def set_defaults(owner: JsonObject, **values: Any) -> None:
-    """Set what is absent or null."""
+    """Set fields that are absent or null."""
     for name, value in values.items():
         if owner.get(name) is None:
             owner[name] = value
 
 
 def set_default(owner: JsonObject, name: str, value: Any) -> None:
-    """Set what is absent or null; zero and false are values."""
+    """Set a field that is absent or null."""
     if owner.get(name) is None:
         owner[name] = value

@@ -1,4 +1,4 @@
-"""What a deletion does to an object: at once, gracefully, or held by finalizers.
+"""What a deletion does to an object: remove it, delete it gracefully, or wait for finalizers.
 
 Source: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/delete.go and generic/registry/store.go.
 """
@@ -21,7 +21,7 @@ FOREGROUND: Final = "foregroundDeletion"
 
 @dataclass(slots=True)
 class DeleteOptions:
-    """meta/v1 DeleteOptions, decoded; None where the client said nothing."""
+    """The decoded meta/v1 DeleteOptions. None: the client did not set the field."""
 
     grace_period_seconds: int | None = None
     uid: str | None = None
@@ -34,7 +34,7 @@ class DeleteOptions:
 def check_preconditions(
     strategy: Strategy, resource: Resource, obj: JsonObject, options: DeleteOptions
 ) -> None:
-    """The object is the one that is meant. Raises StatusError 409."""
+    """Raise StatusError 409 if UID or resourceVersion differ from the preconditions."""
     metadata = obj["metadata"]
     for what, wanted, found, guess in (
         ("UID", options.uid, metadata.get("uid"), "deleted and then recreated"),
@@ -57,16 +57,16 @@ def check_preconditions(
 class Outcome(Enum):
     """What becomes of an object that is to be deleted."""
 
-    #: It stays, written if marking it has changed it.
+    #: It stays. It is written if it changed.
     KEPT = auto()
-    #: It is written as it goes, and removed then: pods, whose watchers see that they end at once.
+    #: It is written with a grace period of 0, which watchers see, then removed (pods).
     WRITTEN = auto()
-    #: It goes as it stands in storage, whatever was marked in it.
+    #: It is removed without another write.
     REMOVED = auto()
 
 
 def mark_deleted(strategy: Strategy, obj: JsonObject, options: DeleteOptions) -> Outcome:
-    """Write down the wish to delete in the object."""
+    """Set deletionTimestamp, grace period and finalizers in an object that is to be deleted."""
     metadata = obj["metadata"]
     if not metadata.get("deletionTimestamp") and strategy.mark_terminating(obj):
         if options.orphan_dependents is False:
@@ -80,7 +80,7 @@ def mark_deleted(strategy: Strategy, obj: JsonObject, options: DeleteOptions) ->
     if metadata.get("deletionTimestamp") and strategy.is_deleted_gracefully and before:
         wanted = options.grace_period_seconds
         if wanted is None or wanted >= before:
-            # Its time runs already, and its finalizers are as they were wished for then.
+            # The grace period runs already. The first request has set the finalizers.
             return Outcome.KEPT
         _shorten(metadata, before, wanted)
         graceful: int | None = wanted
@@ -108,7 +108,7 @@ def _begin(metadata: JsonObject, grace: int) -> None:
 
 
 def _shorten(metadata: JsonObject, before: int, grace: int) -> None:
-    """Count from when the deletion was first wished for; who has to end it gets a second at least."""
+    """Shorten the grace period, counted from the first deletion request. It stays at least one second."""
     end = timestamps.parse(metadata["deletionTimestamp"]) + timedelta(seconds=grace - before)
     now = datetime.now(UTC)
     if end < now:
@@ -118,7 +118,7 @@ def _shorten(metadata: JsonObject, before: int, grace: int) -> None:
 
 
 def _end(metadata: JsonObject) -> None:
-    """Nobody waits for it any more but its finalizers."""
+    """Set the grace period to 0. Only finalizers delay the removal."""
     now = datetime.now(UTC)
     since = metadata.get("deletionTimestamp")
     if not since and metadata.get("generation"):
@@ -129,12 +129,12 @@ def _end(metadata: JsonObject) -> None:
 
 
 def is_unheld(strategy: Strategy, obj: JsonObject) -> bool:
-    """Neither metadata.finalizers nor its strategy keep it."""
+    """Whether neither metadata.finalizers nor the strategy hold the object."""
     return not (obj["metadata"].get("finalizers") or strategy.is_held(obj))
 
 
 def is_finished(strategy: Strategy, obj: JsonObject) -> bool:
-    """Whether an update has removed the last thing that kept a deleted object."""
+    """Whether an update removed the last finalizer of a deleted object."""
     metadata = obj["metadata"]
     return bool(
         metadata.get("deletionTimestamp")
@@ -145,7 +145,7 @@ def is_finished(strategy: Strategy, obj: JsonObject) -> bool:
 
 def _set_finalizers(strategy: Strategy, metadata: JsonObject, options: DeleteOptions) -> None:
     policy, orphan = options.propagation_policy, options.orphan_dependents
-    if not strategy.collects_garbage:  # as if dependents had to go
+    if not strategy.collects_garbage:  # as with the policy Background
         policy, orphan = "Background", None
     held = list(metadata.get("finalizers") or ())
     wanted = [each for each in held if each not in {ORPHAN, FOREGROUND}]

@@ -13,7 +13,7 @@ from kprov.kube.machinery import field
 
 
 def check_endpoint_ip(text: str, path: str) -> Errors:
-    """An address that traffic can be sent to."""
+    """Refuse addresses that traffic cannot be sent to, such as loopback addresses."""
     address = addresses.parse_address(text)
     if address is None:
         yield field.invalid(path, text, "must be a valid IP address")

@@ -16,7 +16,7 @@ _SUBRESOURCE_MAX: Final = 256
 
 
 def check_manager_name(manager: str, path: str) -> Iterator[FieldError]:
-    """Of a request's parameter or of an entry; "" is none given."""
+    """Check the name of a field manager; "" is accepted."""
     if manager.isascii() and manager.isprintable() and len(manager) <= _NAME_MAX:
         return
     if len(manager.encode()) > _NAME_MAX:
@@ -30,7 +30,7 @@ def check_manager_name(manager: str, path: str) -> Iterator[FieldError]:
 
 
 def validate_managed_fields(found: Sequence[dict[str, Any]] | None) -> Iterator[FieldError]:
-    """Of metadata.managedFields."""
+    """Field rules of metadata.managedFields."""
     for index, entry in enumerate(found or ()):
         path = f"metadata.managedFields[{index}]"
         if entry.get("operation") not in {"Apply", "Update"}:

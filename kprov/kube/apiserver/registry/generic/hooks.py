@@ -1,4 +1,4 @@
-"""Work around a write that needs storage itself: ClusterIP and port allocation, quota, finalisation."""
+"""Work before and after a write that needs storage, such as the allocation of cluster IPs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Called once after the write was tried: True when the object was stored, False when it was not.
+#: Called once after the write, with True if the object was stored.
 Finish = Callable[[bool], Awaitable[None]]
 
 
@@ -17,7 +17,7 @@ async def do_nothing(stored: bool) -> None:
 
 
 class Hooks:
-    """As upstream's BeginCreate, BeginUpdate, AfterDelete. With context.dry_run nothing may be kept.
+    """As upstream's BeginCreate, BeginUpdate and AfterDelete. They store nothing if context.dry_run is set.
 
     begin_* run after defaults and the admission that changes objects, before the strategy prepares and
     validates; they may change `obj` (e.g. fill in spec.clusterIP) and refuse with StatusError.
@@ -32,11 +32,11 @@ class Hooks:
     async def validate(
         self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str
     ) -> Sequence[FieldError]:
-        """Field rules that need storage or the user; of a prepared object, told before all other rules."""
+        """Field rules that need storage or the user. Their errors come before those of the strategy."""
         return ()
 
     async def after_delete(self, context: RequestContext, obj: JsonObject) -> None:
         """The object is gone from storage."""
 
     def decorate(self, obj: JsonObject) -> None:
-        """Change what a read returns; not stored. Not called on lists and watches that pass bytes through."""
+        """Change the answer to a write or get. Lists and watches do not call it."""

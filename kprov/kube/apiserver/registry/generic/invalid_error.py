@@ -15,12 +15,12 @@ Judge = Callable[[], Sequence[FieldError]]
 def raise_if_invalid(
     resource: Resource, name: str, judge: Judge, emptied: Sequence[zero_values.Emptied]
 ) -> None:
-    """Invalid, where `judge` finds errors. emptied: what normalizing took from the object."""
+    """Raise Invalid if `judge` returns errors. emptied: the empty values that normalize removed."""
     errors = judge()
     if not errors:
         return
     if emptied:
-        # What was given as empty is shown so.
+        # Show empty values as the client sent them.
         zero_values.restore_emptied(emptied)
         again = judge()
         if _list_places(again) == _list_places(errors):

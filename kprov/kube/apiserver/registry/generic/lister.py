@@ -10,12 +10,12 @@ from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.machinery.json_object import JsonObject
 
-#: (type, object); type is ADDED, MODIFIED or DELETED, the object the same one for all: for reading only.
+#: (type, object). The type is ADDED, MODIFIED or DELETED. The object is shared and must not be changed.
 OnChange = Callable[[str, JsonObject], None]
 
 
 class Lister:
-    """Never waits; may be behind etcd by an instant."""
+    """Reads the watch cache. It never waits, so it may be a moment behind etcd."""
 
     def __init__(self, cache: ResourceCache, cacher: Cacher) -> None:
         self._cache = cache
@@ -30,7 +30,7 @@ class Lister:
         return self._cacher.loaded.is_set()
 
     def get(self, namespace: str, name: str) -> JsonObject | None:
-        """A fresh dict each time: the caller may keep it or change it."""
+        """A new dict for each call, which the caller may change."""
         entry = self._cache.get(self._cache.key(namespace, name))
         return None if entry is None else self._cache.decode(entry)
 
@@ -39,17 +39,17 @@ class Lister:
         return [cache.decode(entry) for entry in cache.select(Selection(namespace or ""))]
 
     def get_shared(self, namespace: str, name: str) -> Mapping[str, Any] | None:
-        """As `get`, for reading only: everybody gets the same."""
+        """As `get`, but the dict is shared and must not be changed."""
         entry = self._cache.get(self._cache.key(namespace, name))
         return None if entry is None else self._cache.get_shared(entry)
 
     def list_shared(self, namespace: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """As `list`, for reading only: everybody gets the same."""
+        """As `list`, but the dicts are shared and must not be changed."""
         cache = self._cache
         return [cache.get_shared(entry) for entry in cache.select(Selection(namespace or ""))]
 
     def on_change(self, callback: OnChange) -> None:
-        """Call for all that is there (ADDED) and for each change from now on, in order, on the event loop."""
+        """Call back for each object (ADDED), then for each change, in order, on the event loop."""
         for obj in self.list():
             callback("ADDED", obj)
         self._cache.add_listener(callback)

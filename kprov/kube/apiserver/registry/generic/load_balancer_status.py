@@ -18,7 +18,7 @@ def list_load_balancers(obj: JsonObject) -> list[JsonObject]:
 
 
 def check_load_balancer_ip(one: JsonObject, known: Collection[str], path: str) -> Errors:
-    """An address that was there before is let be."""
+    """Check the address. An address that the old object has is not checked."""
     if one.get("ip") and one["ip"] not in known:
         yield from addresses.check_ip_address(one["ip"], f"{path}.ip")
 

@@ -26,16 +26,16 @@ _FIXED_FIELDS: Final = ("uid", "creationTimestamp", "generation")
 
 
 def generate_name(prefix: str) -> str:
-    """A name that starts with the prefix, with five letters that spell nothing."""
+    """The prefix with five random characters."""
     suffix = "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
     return prefix[: _NAME_MAX - _SUFFIX] + suffix
 
 
 def prepare_for_create(resource: Resource, namespace: str, obj: JsonObject, *, posted: bool = True) -> None:
-    """Set what the server sets: uid, creationTimestamp, the namespace.
+    """Set uid, creationTimestamp and the namespace.
 
-    posted: it came to be created. What an update or a patch makes may be on its way out from the start, and
-    a selfLink is left out by whoever stores it.
+    posted: a POST request creates the object. An object that an update or a patch creates may have a
+    deletionTimestamp, and the store drops its selfLink.
     """
     metadata = obj.setdefault("metadata", {})
     if metadata.get("resourceVersion") not in {None, "", "0"}:
@@ -54,18 +54,18 @@ def prepare_for_create(resource: Resource, namespace: str, obj: JsonObject, *, p
 
 
 def set_generated_name(metadata: JsonObject) -> None:
-    """Make a name where only the start of one is given."""
+    """Generate a name if only generateName is set."""
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generate_name(metadata["generateName"])
 
 
 def format_key(key: str, *, dry_run: bool) -> str:
-    """A key as refusals show it: where nothing is to be stored, without what stands before all keys."""
+    """A key for error messages. As upstream, a dry run shows it without the prefix /registry."""
     return key.removeprefix("/registry") if dry_run else key
 
 
 def describe_failed_precondition(key: str, label: str, wanted: str, found: str) -> str:
-    """Upstream's words for a write to an object that is another one (label: UID or ResourceVersion)."""
+    """Upstream's message for a failed precondition. label: UID or ResourceVersion."""
     return (
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
         f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
@@ -73,7 +73,7 @@ def describe_failed_precondition(key: str, label: str, wanted: str, found: str) 
 
 
 def check_uid(resource: Resource, obj: JsonObject, old: JsonObject, key: str) -> None:
-    """Conflict, which shows the object's key in etcd: the uid of an object that is sent is a precondition."""
+    """Raise Conflict if the sent uid is not that of the stored object."""
     wanted, found = obj["metadata"].get("uid") or "", old["metadata"].get("uid", "")
     if wanted and wanted != found:
         text = describe_failed_precondition(key, "UID", wanted, found)
@@ -81,7 +81,7 @@ def check_uid(resource: Resource, obj: JsonObject, old: JsonObject, key: str) ->
 
 
 def prepare_for_update(resource: Resource, obj: JsonObject, old: JsonObject) -> None:
-    """Keep from the stored object what no update may change; the uid that a patch makes is validated."""
+    """Restore metadata that no update may change. A uid that a patch sets is validated later."""
     metadata, before = obj["metadata"], old["metadata"]
     name = before["name"]
     wanted = metadata.get("uid") or ""
@@ -100,7 +100,7 @@ def prepare_for_update(resource: Resource, obj: JsonObject, old: JsonObject) -> 
 
 
 def keep_deletion(obj: JsonObject, old: JsonObject) -> None:
-    """Keep when the stored object is to go. What is written where it does not is judged by validation."""
+    """Keep deletionTimestamp and grace period of the stored object. Validation refuses other values."""
     metadata, before = obj["metadata"], old["metadata"]
     if before.get("deletionTimestamp"):
         metadata["deletionTimestamp"] = before["deletionTimestamp"]
@@ -110,12 +110,12 @@ def keep_deletion(obj: JsonObject, old: JsonObject) -> None:
 
 
 def make_missing_namespace_error() -> status.StatusError:
-    """Of a path that has nothing where the namespace stands, and means one object."""
+    """The error for a path of one object with an empty namespace."""
     return status.bad_request("Namespace parameter required.")
 
 
 def check_namespace(given: str | None, namespace: str) -> None:
-    """BadRequest for an object that says another namespace than its path."""
+    """Raise BadRequest if the object's namespace is not that of the path."""
     if given and namespace and given != namespace:
         raise status.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
@@ -123,7 +123,7 @@ def check_namespace(given: str | None, namespace: str) -> None:
 
 
 def drop_duplicate_owners(metadata: JsonObject, *, is_patch: bool = False) -> list[str]:
-    """Leave out owners that are named twice; a warning if there were such.
+    """Drop duplicate ownerReferences. Returns a warning if there were any.
 
     Source: upstream apiserver/pkg/endpoints/handlers/rest.go, which looks at patches after admission.
     """
@@ -143,12 +143,12 @@ def drop_duplicate_owners(metadata: JsonObject, *, is_patch: bool = False) -> li
 
 
 def validate(resource: Resource, strategy: Strategy, obj: JsonObject) -> list[FieldError]:
-    """Metadata of a new object."""
+    """Field rules of a new object's metadata."""
     metadata = obj["metadata"]
     errors: list[FieldError] = []
     name, prefix = metadata.get("name", ""), metadata.get("generateName", "")
     if prefix:
-        # What is made of it does not end with the hyphen.
+        # The generated name does not end with the hyphen.
         tried = prefix[:-1] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
         errors += [
             field.invalid("metadata.generateName", prefix, text) for text in strategy.check_name(tried)
@@ -171,7 +171,7 @@ def validate(resource: Resource, strategy: Strategy, obj: JsonObject) -> list[Fi
 
 
 def validate_common_metadata(metadata: JsonObject) -> list[FieldError]:
-    """What new and changed objects have in common."""
+    """Field rules that new and changed objects share."""
     return [
         *checks.check_labels(metadata.get("labels"), "metadata.labels"),
         *checks.check_annotations(metadata.get("annotations"), "metadata.annotations"),
@@ -203,7 +203,7 @@ def _validate_owner_references(owners: Sequence[JsonObject]) -> Iterator[FieldEr
 
 
 def validate_finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
-    """`own`: own_finalizers as well."""
+    """Field rules of finalizers. own: names without a domain must be known."""
     path = "metadata.finalizers"
     for value in values:
         yield from checks.check_value(value, path, names.is_qualified_name)
@@ -221,7 +221,7 @@ def validate_known_finalizers(values: Sequence[str]) -> Iterator[FieldError]:
 
 
 def validate_known_finalizer(value: str, path: str) -> Iterator[FieldError]:
-    """A name without a domain is one of Kubernetes' own."""
+    """Refuse a name without a domain that Kubernetes itself does not use."""
     if "/" not in value and value not in _STANDARD_FINALIZERS:
         yield field.invalid(
             path, value, "name is neither a standard finalizer name nor is it fully qualified"

@@ -36,7 +36,7 @@ def validate(strategy: Strategy, obj: JsonObject, old: JsonObject, subresource: 
 
 
 def validate_as_new(obj: JsonObject) -> list[FieldError]:
-    """For kinds whose own rules stand between the two."""
+    """Field rules of the metadata as of a new object."""
     return _validate_new_metadata(obj["metadata"], own=True)
 
 

@@ -1,4 +1,4 @@
-"""Who owns which field of a resource's objects, noted at each write that is no apply."""
+"""Records field managers at each write other than an apply."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kprov.kube.machinery.schema import object_schema, zero_values
 
 
 class Ownership:
-    """Of one resource, by the version that it is stored in."""
+    """Records the owners of fields in metadata.managedFields."""
 
     def __init__(self, resource: Resource, strategy: Strategy) -> None:
         self._resource = resource
-        #: By group and version: what clients may use instead of the stored version.
+        #: Other API versions of the resource, by group and version.
         self._others = {(other.group, other.version): other for other in conversions.other_versions(resource)}
         paths = ("", *(each.name for each in resource.subresources))
         self._ignored = {each: strategy.find_reset_fields(each) for each in paths}
@@ -31,12 +31,12 @@ class Ownership:
         subresource: str = "",
         emptied: Sequence[zero_values.Emptied] = (),
     ) -> None:
-        """Write obj's managedFields; they speak of the version that the client uses. Never fails.
+        """Update obj's managedFields, in the API version that the client uses. Never fails.
 
-        emptied: what zero_values.normalize took out of obj; lists among it have owners.
+        emptied: the empty values that zero_values.normalize removed. Empty lists have owners, too.
         """
         if subresource == "scale":
-            return  # its owners are those of a Scale, and noted where that becomes the workload
+            return  # the scale handler records its owners
         if not emptied:
             self._note(context, old, obj, subresource)
             return
@@ -58,7 +58,7 @@ class Ownership:
         before = None if old is None else self._served(old, used)
         after = self._served(obj, used)
         if obj["metadata"].get("managedFields") == []:
-            after["metadata"]["managedFields"] = []  # which says that nobody owns anything
+            after["metadata"]["managedFields"] = []  # as an empty list, it clears all owners
         field_ownership.update(
             before, after, used.gvk, manager=manager, subresource=subresource, ignored=ignored
         )

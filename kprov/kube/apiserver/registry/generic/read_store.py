@@ -1,4 +1,4 @@
-"""What is stored of a resource: from the watch cache, or from etcd where that is to be newer."""
+"""Reads of stored objects, from the watch cache or from etcd."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from kprov.kube.machinery.resources import Resource
 
 
 def make_unavailable_error(error: StorageError) -> status.StatusError:
-    """The database did not answer: upstream passes on what it says, as an error of no kind."""
+    """The error for a database that does not answer. As upstream, it shows the message of the database."""
     return status.failure(500, "", str(error))
 
 
 def make_initializing_error() -> status.StatusError:
-    """The watch cache has not been filled yet, as upstream says it."""
+    """The error for a watch cache that is not filled yet."""
     return status.too_many_requests("storage is (re)initializing", 1)
 
 
@@ -42,7 +42,7 @@ class ReadStore:
 
     def __init__(self, *, resource: Resource, storage: Storage, cacher: Cacher, cache: ResourceCache) -> None:
         self.resource = resource
-        #: What refusals name: the resource as the client asked for it.
+        #: The resource that errors name: as the client requested it.
         self._requested = resource
         self.hooks = Hooks()
         self.cache = cache
@@ -57,7 +57,7 @@ class ReadStore:
         return found
 
     async def catch_up(self) -> int:
-        """Let the cache catch up with etcd; its revision. 504, 429 or 500 when that takes too long."""
+        """Wait until the cache is as new as etcd. Returns its revision. Raises 504, 429 or 500 on timeout."""
         try:
             return await self.cacher.wait_until_fresh()
         except NotFreshError as error:
@@ -68,7 +68,7 @@ class ReadStore:
             raise make_unavailable_error(error) from error
 
     async def get(self, context: RequestContext, namespace: str, name: str) -> JsonObject:
-        """The newest state. NotFound if missing."""
+        """The newest state. Raises NotFound."""
         del context
         await self.catch_up()
         found = self.cache.get(self._key(namespace, name))
@@ -79,9 +79,9 @@ class ReadStore:
         return obj
 
     def make_not_found_error(self, namespace: str, name: str) -> status.StatusError:
-        """The answer to a read of what the cache lacks.
+        """The error for an object that the cache does not have.
 
-        NotFound, BadRequest for what nothing can be named, or 500 for what cannot be decrypted.
+        NotFound; BadRequest for an invalid name; 500 for an object that cannot be decrypted.
         """
         why = names.is_path_segment_name(name)
         if why:
@@ -93,7 +93,7 @@ class ReadStore:
         return status.not_found(self._requested, name)
 
     def check_readable(self) -> None:
-        """A list is all or nothing. Raises StatusError 500."""
+        """Raise StatusError 500 if any object cannot be decrypted, because a list must be complete."""
         for key, reason in self.cache.unreadable.items():
             raise status.internal_error(str(UnreadableError(key, reason)))
 

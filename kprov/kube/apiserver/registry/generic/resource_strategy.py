@@ -1,4 +1,4 @@
-"""What most kinds have in common: status belongs to /status, and a changed spec raises metadata.generation.
+"""The base of all kinds: only /status changes the status, and a changed spec raises metadata.generation.
 
 Source: upstream pkg/registry/*/*/strategy.go (PrepareForCreate, PrepareForUpdate).
 """
@@ -15,7 +15,7 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields.field_set import Path
 from kprov.kube.machinery.resources import Resource
 
-#: For `fixed_in_status_update`: a write to /status changes no metadata.
+#: All metadata, for `fixed_in_status_update`.
 ALL_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
 #: For `reset_fields`.
 SPEC_PATHS: Final[tuple[Path, ...]] = (("f:spec",),)
@@ -25,9 +25,9 @@ _NOT_SPEC: Final = {"apiVersion", "kind", "metadata", "status"}
 
 
 class ResourceStrategy(Strategy):
-    """The rules of a kind without rules of its own; base of those that have some."""
+    """The rules of a kind without rules of its own, and the base class of all others."""
 
-    #: What upstream shows as the status of a new object; None: nothing.
+    #: The status of a new object; None: no status.
     new_status: Mapping[str, Any] | None = {}
     #: A changed spec raises metadata.generation.
     has_generation = False
@@ -73,17 +73,17 @@ class ResourceStrategy(Strategy):
 
 
 def select_desired_fields(obj: JsonObject) -> JsonObject:
-    """What a user wishes for: everything but identity, metadata and status."""
+    """Everything but apiVersion, kind, metadata and status."""
     return {name: value for name, value in obj.items() if name not in _NOT_SPEC}
 
 
 def is_metadata_changed(obj: JsonObject, old: JsonObject, part: str) -> bool:
-    """Whether that part of the metadata is another; none and empty are the same."""
+    """Whether a field of the metadata changed. Absent and empty are equal."""
     return (obj["metadata"].get(part) or None) != (old["metadata"].get(part) or None)
 
 
 def keep_field(obj: JsonObject, old: JsonObject, part: str) -> None:
-    """That part as it was, present or not."""
+    """Restore the old value of a field, or its absence."""
     if part in old:
         obj[part] = old[part]
     else:

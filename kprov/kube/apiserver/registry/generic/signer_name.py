@@ -10,12 +10,12 @@ from typing import Final
 from kprov.kube.apiserver.registry.generic.checks import Check, Errors
 from kprov.kube.machinery import field, names, status
 
-#: A subdomain, a slash, and a label and a subdomain with a dot between them.
+#: The length of a subdomain, a slash, a label, a dot and a subdomain.
 _LENGTH_MAX: Final = 571
 
 
 def check_signer_name(name: str, path: str) -> Errors:
-    """A domain of at least two labels, and one path of subdomains after the slash."""
+    """Check a domain of at least two labels, a slash, and a subdomain."""
     if not name:
         yield field.required(path)
         return

@@ -1,4 +1,4 @@
-"""The generic store: every resource's create, update and delete along its strategy.
+"""The generic store: create, update and delete of a resource, with the rules of its strategy.
 
 Source of the order of steps: upstream staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go and
 apiserver/pkg/endpoints/handlers.
@@ -45,7 +45,7 @@ from kprov.kube.machinery.schema import object_schema, zero_values
 
 __all__ = ["DeleteOptions", "Lister", "OnChange", "Store"]
 
-#: From the object as it is (None: not there) to what it should be; may be called again after a conflict.
+#: From the stored object (None: it does not exist) to the new one. Called again after a conflict.
 Change = Callable[[JsonObject | None], JsonObject]
 
 _NAME_TRIES: Final = 8
@@ -55,7 +55,7 @@ _MODIFIED: Final = (
 
 
 class Store(ReadStore):
-    """One resource, read and written; see ReadStore."""
+    """Writes the objects of one resource. ReadStore has the reads."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Store(ReadStore):
         cache: ResourceCache,
         ttl: int = 0,
     ) -> None:
-        """ttl: seconds that an object is kept after it was last written; 0: for ever."""
+        """ttl: seconds after the last write until an object is deleted; 0: never."""
         super().__init__(resource=resource, storage=storage, cacher=cacher, cache=cache)
         self.strategy = strategy
         self.admission: Admission | None = None
@@ -78,9 +78,9 @@ class Store(ReadStore):
     async def create(
         self, context: RequestContext, namespace: str, obj: JsonObject, *, posted: bool = True
     ) -> JsonObject:
-        """Store a new object (all steps: defaults, admission, validation, hooks). AlreadyExists, Invalid.
+        """Create an object: defaults, admission, validation, hooks. Raises AlreadyExists or Invalid.
 
-        posted: False when an update finds nothing that it could change.
+        posted: False if an update or apply creates the object.
         """
         generated = not (obj.get("metadata") or {}).get("name")
         base = orjson.dumps(obj) if generated else b""
@@ -98,7 +98,7 @@ class Store(ReadStore):
         raise AssertionError
 
     async def _exists(self, namespace: str, name: str, refusal: status.StatusError) -> status.StatusError:
-        """That refusal, which says so when the object is on its way out."""
+        """The error, which says so if the existing object is being deleted."""
         held = await self._read(self._key(namespace, name))
         if held is not None and self._decode(held)["metadata"].get("deletionTimestamp"):
             refusal.status["message"] = f"object is being deleted: {refusal.status['message']}"
@@ -118,7 +118,7 @@ class Store(ReadStore):
             self._ownership.note(context, None, obj, "", emptied)
         if generated:
             metadata.set_generated_name(obj["metadata"])
-            strategy.default(obj)  # what is made of a name that nobody gave has no owner
+            strategy.default(obj)  # defaults from a generated name have no owner
         name = obj["metadata"].get("name", "")
         attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
         if attributes is not None and self.admission is not None:
@@ -177,9 +177,9 @@ class Store(ReadStore):
         admit: bool = True,
         strategy: Strategy | None = None,
     ) -> tuple[JsonObject, bool]:
-        """Change an object, again and again until no one else changed it meanwhile; (object, was created).
+        """Change an object, and retry while others change it. Returns (object, whether it was created).
 
-        A resourceVersion in what `change` gives back is a precondition (Conflict). subresource "status" uses
+        A resourceVersion in the result of `change` is a precondition (Conflict). subresource "status" uses
         the strategy's *_status_update; another subresource uses prepare_for_update of `strategy` (default:
         the resource's own). `admit`=False leaves admission out, for writes of the server itself.
         """
@@ -194,7 +194,7 @@ class Store(ReadStore):
                 obj = change(None)
                 sent = obj.setdefault("metadata", {})
                 sent.setdefault("name", name)
-                # A version to update is not one to create; a uid nothing has.
+                # A new object has no resourceVersion, and no uid can match.
                 version = sent.pop("resourceVersion", None)
                 if sent.get("uid"):
                     raise status.conflict(
@@ -219,13 +219,13 @@ class Store(ReadStore):
                     context, current, change, subresource, strategy or self.strategy, admit=admit
                 ), False
             except KeyChangedError as error:
-                # What etcd says is what is there now: no need to ask again.
+                # The error has the current object: no need to read again.
                 current, certain = error.current, True
             except status.StatusError as error:
-                # What was not answered may have been done.
+                # A request that etcd did not answer may have been executed.
                 if certain or error.code >= 500:
                     raise
-                # The refusal may come from an old copy in the cache.
+                # The cached object may be out of date: read the newest and retry.
                 newest = await self._read(key)
                 if newest is not None and newest.revision == current.revision:
                     raise
@@ -260,9 +260,9 @@ class Store(ReadStore):
         context.warnings += [text for text in warned if text not in context.warnings]
         if not context.applied:
             if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
-                obj["metadata"]["managedFields"] = []  # given empty it says that nobody owns anything
+                obj["metadata"]["managedFields"] = []  # an empty list clears all owners
             self._ownership.note(context, old, obj, subresource, emptied)
-        # Only now: who sends other times owns them, as long as they differ.
+        # After Ownership: a client that sends other deletion times owns these fields.
         metadata.keep_deletion(obj, old)
         if not context.dry_run:
             obj["metadata"].pop("selfLink", None)
@@ -309,7 +309,7 @@ class Store(ReadStore):
         emptied: Sequence[zero_values.Emptied],
         first: Sequence[FieldError],
     ) -> None:
-        """The strategy's rules behind those of the hooks, of a prepared object. Invalid."""
+        """Raise Invalid if a prepared object breaks rules of the hooks or the strategy. Collect warnings."""
         is_status = subresource == "status"
         rules = strategy.validate_status_update if is_status else strategy.validate_update
 
@@ -340,7 +340,7 @@ class Store(ReadStore):
     async def delete(
         self, context: RequestContext, namespace: str, name: str, options: DeleteOptions | None = None
     ) -> tuple[JsonObject, bool]:
-        """Delete, gracefully or at once, obeying finalizers; (object, whether it is gone)."""
+        """Delete an object, gracefully or at once. Returns (object, whether it is removed)."""
         options = options or DeleteOptions()
         key = self._key(namespace, name)
         current, certain = self._cached(key), False
@@ -379,7 +379,7 @@ class Store(ReadStore):
             try:
                 await self._remove(context, written, obj)
             except KeyChangedError as error:
-                # Who saw it written was faster, or goes on with it.
+                # Another client changed or removed the object after the write.
                 if error.current is not None:
                     current, certain = error.current, True
                     continue
@@ -406,7 +406,7 @@ class Store(ReadStore):
                 raise status.invalid(self._requested.group, self._requested.plural, name, [error])
             return
         if not (version.isascii() and version.isdigit()):
-            # Upstream answers 500 here, and where a created object has a version; the client is wrong.
+            # Upstream answers 500 here, although the request is wrong.
             raise status.bad_request(f"strconv.ParseUint: parsing {status.quoted(version)}: invalid syntax")
         if version != old["metadata"]["resourceVersion"]:
             raise status.conflict(self._requested, name, _MODIFIED)
@@ -438,7 +438,7 @@ class Store(ReadStore):
 
 
 def _is_unchanged(obj: JsonObject, old: JsonObject) -> bool:
-    """Whether nothing is to be written; a manager's time alone is nothing."""
+    """Whether an update changes nothing but the times of field managers."""
     if obj == old:
         return True
     if field_ownership.without_managed_fields(obj) != field_ownership.without_managed_fields(old):

@@ -1,4 +1,4 @@
-"""A resource's own rules, behind one interface; the generic store calls them in upstream's order.
+"""The interface of a kind's rules. The generic store calls them in this order, which is upstream's.
 
 create: default > prepare_for_create > admission (mutating) > validate > admission (validating) > storage
 update: default > prepare_for_update > admission > validate_update > storage
@@ -34,15 +34,15 @@ class MetadataRepeats(NamedTuple):
 
 
 class Strategy:
-    """Rules every resource starts from; a resource overrides what it has more of.
+    """The traits and rules of a kind. A kind overrides what differs from these.
 
     Instances are stateless and shared by all requests. Methods are synchronous and must not block;
     what needs storage, such as IP allocation, belongs to the hooks that make_hooks returns.
     """
 
-    #: PUT on a missing object makes it (leases, endpoints, events ...).
+    #: A PUT creates a missing object.
     allow_create_on_update = False
-    #: An update without resourceVersion is allowed (last write wins).
+    #: An update without resourceVersion is allowed. The last write wins.
     allow_unconditional_update = True
     #: Objects are deleted --event-ttl after the last write (events).
     expires = False
@@ -56,24 +56,24 @@ class Strategy:
     metadata_repeats = MetadataRepeats()
     status_metadata_repeats = MetadataRepeats()
     part_metadata_repeats = MetadataRepeats()
-    #: Whether an update's metadata are judged, beside what validate_update does.
+    #: An update validates the metadata, in addition to validate_update.
     validates_metadata = True
-    #: Seconds of grace when the request names none; None: deleted at once. Only pods have one.
+    #: Grace period in seconds if the request has none; None: no graceful deletion.
     default_grace_period: int | None = None
-    #: A LIST at version 0 has pages: upstream keeps none of these in its watch cache, which gives all.
+    #: A LIST at resourceVersion 0 is paged, because upstream does not keep the kind in its watch cache.
     is_paged_at_any_version = False
-    #: A deletion is answered with the object as it was, not with a Status.
+    #: The answer to a deletion is the old object, not a Status.
     returns_deleted = False
-    #: Whether it may have a time to end in (pods).
+    #: A deletion may have a grace period (pods).
     is_deleted_gracefully = False
-    #: Dependents are orphaned unless a deletion says otherwise.
+    #: A deletion without propagationPolicy orphans dependents.
     orphan_by_default = False
-    #: Whether a deletion may say what becomes of dependents; events have none.
+    #: A deletion may have a propagationPolicy. Events have no dependents.
     collects_garbage = True
 
     @staticmethod
     def check_name(name: str, /) -> list[str]:
-        """The rules that a name breaks, as texts."""
+        """The rules that a name breaks, as texts; empty for a valid name."""
         return names.is_dns1123_subdomain(name)
 
     def find_reset_fields(self, subresource: str) -> tuple[Path, ...]:
@@ -84,27 +84,27 @@ class Strategy:
         return self.reset_fields.get(subresource, ())
 
     def make_hooks(self, options: Namespace, registry: Any, authorizer: Authorizer) -> Hooks:
-        """The work around writes that needs storage. registry: the server's registry.Registry."""
+        """The hooks that run before and after writes. registry: the Registry of the server."""
         return Hooks()
 
     def default(self, obj: JsonObject) -> None:
-        """Fill in upstream's defaults (SetDefaults_*), in place; idempotent; runs on stored objects too."""
+        """Set upstream's defaults (SetDefaults_*) in place. Idempotent. Stored objects get them as well."""
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
-        """Drop what a client may not set at creation (status ...), set generation."""
+        """Drop fields that a client may not set at creation, such as status. Set the generation."""
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """Keep status from old, raise metadata.generation when spec changed."""
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """Keep all but status (and what the status strategy allows) from old."""
+        """Restore everything except the status from old."""
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
-        """Field rules of a new object; metadata is validated by the store."""
+        """Field rules of a new object. The store validates the metadata."""
         return []
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        """Field rules of a changed object, immutable fields among them."""
+        """Field rules of a changed object, such as immutable fields."""
         return []
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
@@ -120,33 +120,33 @@ class Strategy:
         return []
 
     def find_deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
-        """Warning header texts of a deletion; options are the DeleteOptions as they were sent."""
+        """Warning header texts of a deletion. options: the DeleteOptions of the request."""
         return []
 
     def find_missing_feature(self, obj: JsonObject) -> str:
-        """What the server lacks to act on a stored object of this kind; "" where it acts on it."""
+        """The missing feature without which the object has no effect; "" if it has an effect."""
         return ""
 
     def explain_deletion_refusal(self, name: str) -> str:
-        """Why nobody may delete that one by its name (403), "" where that may be."""
+        """Why an object with that name may not be deleted (403); "" if it may."""
         return ""
 
     def explain_failed_precondition(self, what: str, wanted: str, found: str) -> str:
-        """Why that object is not meant, "" in the words that all have. what: UID or ResourceVersion."""
+        """The kind's text for a failed precondition, "" for the usual one. what: UID or ResourceVersion."""
         return ""
 
     def choose_grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
-        """Grace in seconds that a first deletion gets; None: there is none. Pods without a node get 0."""
+        """The grace period in seconds of the first deletion request; None: no graceful deletion."""
         return None
 
     def mark_terminating(self, obj: JsonObject) -> bool:
-        """Have its status say that it ends; False where a deletion needs no controller's hands."""
+        """Set the status to terminating. False if no controller completes the deletion."""
         return False
 
     def is_held(self, obj: JsonObject) -> bool:
-        """Whether something beside metadata.finalizers keeps a deleted object."""
+        """Whether anything other than metadata.finalizers delays the removal, such as spec.finalizers."""
         return False
 
     def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
-        """Fields that a field selector may name beside metadata.name and metadata.namespace."""
+        """Fields for field selectors, in addition to metadata.name and metadata.namespace."""
         return {}

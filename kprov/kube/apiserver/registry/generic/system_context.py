@@ -1,4 +1,4 @@
-"""What the server itself writes, and as whom."""
+"""The request context of the server's own writes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def warn(context: RequestContext, resource: Resource, strategy: Strategy, obj: dict[str, Any]) -> None:
-    """Add a Warning header and a log line where nothing acts on an object that is written."""
+    """Add a Warning header and a log line if the written object has no effect."""
     feature = strategy.find_missing_feature(obj)
     if not feature:
         return

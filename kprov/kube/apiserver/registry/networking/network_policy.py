@@ -45,7 +45,7 @@ class NetworkPolicyStrategy(ResourceStrategy):
 
 @dataclass(frozen=True, slots=True)
 class _OldValues:
-    """What an update may leave as it was."""
+    """Values of the old object that an update may keep although they are invalid."""
 
     cidrs: Collection[str]
     any_values: bool
@@ -77,7 +77,7 @@ def find_network_policy_warnings(obj: JsonObject) -> Iterator[str]:
 
 
 def validate_network_policy(obj: JsonObject, old: JsonObject | None = None) -> Errors:
-    """`old`: what an update changes; its CIDRs and what its selectors compare with may stay."""
+    """Field rules of a network policy. Invalid CIDRs and selector values that `old` has are accepted."""
     spec, before = obj["spec"], (old or {}).get("spec") or {}
     kept = _OldValues(
         _collect_cidrs(old) if old else (), any_values=checks.is_invalid_selector(before.get("podSelector"))

@@ -64,7 +64,7 @@ def validate_service_cidr_update(obj: JsonObject, old: JsonObject) -> Errors:
     if len(new) == len(had):
         yield from _validate_same_ranges(new, had)
     elif (len(had), len(new)) == (1, 2):
-        # The second family may come later.
+        # An update may add the second family.
         yield from _validate_same_ranges(new, had)
         yield from validate_service_cidr(obj)
     else:

@@ -1,4 +1,4 @@
-"""Pod specs, in pods and in every template of pods: defaults, validation and warnings, one file a part.
+"""Pod specs of pods and pod templates: defaults, validation and warnings. One file a part.
 
 Called by the kinds that have a pod spec. May import registry.generic and machinery.
 """

@@ -1,4 +1,4 @@
-"""Annotations that say how a pod runs: profiles of old, deletion cost, tolerations.
+"""Annotations of pods: deprecated profiles, deletion cost, tolerations.
 
 Source: upstream pkg/apis/core/validation/validation.go (ValidatePodSpecificAnnotations).
 """
@@ -28,7 +28,7 @@ _INT32: Final = 2**31
 def validate_pod_annotations(
     metadata: JsonObject, spec: JsonObject, path: str = _PATH, old: JsonObject | None = None
 ) -> Errors:
-    """`old`: the metadata that an update changes; a cost that is none may stay."""
+    """Field rules of annotations. old: the metadata before an update; an invalid deletion cost may stay."""
     had = ((old or {}).get("annotations") or {}).get(_COST, "0")
     values = metadata.get("annotations") or {}
     if values.get(_MIRROR) is not None and not spec.get("nodeName"):
@@ -53,7 +53,7 @@ def validate_pod_annotations(
 
 
 def _is_cost(text: str) -> bool:
-    """A 32 bit integer without sign of plus or leading zeros."""
+    """Whether a text is a 32-bit integer without a plus sign or leading zeros."""
     return bool(re.fullmatch("0|-?[1-9][0-9]*", text)) and -_INT32 <= int(text) < _INT32
 
 
@@ -77,7 +77,7 @@ def _validate_seccomp(profile: str, path: str) -> Errors:
 
 
 def validate_matching_profiles(metadata: JsonObject, spec: JsonObject, path: str = "spec") -> Errors:
-    """An annotation and the field that came after it say the same."""
+    """Check that a profile's annotation and field are equal."""
     values, context = metadata.get("annotations") or {}, spec.get("securityContext") or {}
     whole = context.get("seccompProfile")
     if whole is not None and SECCOMP in values:
@@ -121,7 +121,7 @@ def _validate_matching_profile(kind: str, annotation: str, profile: JsonObject, 
 
 
 def validate_unchanged_annotations(obj: JsonObject, old: JsonObject) -> Errors:
-    """Of a pod: what was said of its profiles and its mirror stays; a profile is not added either."""
+    """Refuse changes of the annotations of profiles and of mirror pods."""
     new, before = obj["metadata"].get("annotations") or {}, old["metadata"].get("annotations") or {}
     text = "may not remove or update AppArmor annotations"
     for key, value in before.items():

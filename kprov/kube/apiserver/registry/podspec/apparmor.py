@@ -1,4 +1,4 @@
-"""AppArmor profiles of a new pod's annotations, which the fields have replaced.
+"""Copies AppArmor profiles from annotations to fields.
 
 Source: upstream pkg/registry/core/pod/strategy.go, applyAppArmorVersionSkew.
 """
@@ -16,7 +16,7 @@ _LOCAL: Final = "localhost/"
 
 
 def sync_profiles(pod: JsonObject) -> list[str]:
-    """Copy them to the fields of the containers that have none; the warnings of that."""
+    """Copy the annotations to containers without the field. Returns warnings."""
     spec, annotations = pod["spec"], pod["metadata"].get("annotations") or {}
     if not annotations or (spec.get("os") or {}).get("name") == "windows":
         return []
@@ -37,7 +37,7 @@ def sync_profiles(pod: JsonObject) -> list[str]:
 
 
 def parse_profile(annotation: str) -> JsonObject | None:
-    """The field of an annotation, None for one that says nothing valid."""
+    """The field for an annotation's value, None if it is invalid."""
     if annotation == "unconfined":
         return {"type": "Unconfined"}
     if annotation == "runtime/default":

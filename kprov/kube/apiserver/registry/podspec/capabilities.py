@@ -1,4 +1,4 @@
-"""What the server as a whole allows pods to do, set once at start by --allow-privileged."""
+"""What the server allows pods to do. --allow-privileged sets it once at start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What containers must look like: names, ports, mounts, restarts; the other parts have files of their own.
+"""Field rules of containers. Probes, mounts, resources and others have their own files.
 
 Source: upstream pkg/apis/core/validation/validation.go (validateContainers and what it calls).
 """
@@ -39,7 +39,7 @@ _EPHEMERAL: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """What the rules of a container look at in its pod."""
+    """Facts about the pod that the rules of a container need."""
 
     volumes: Mapping[str, JsonObject]
     claims: frozenset[str]
@@ -51,7 +51,7 @@ class PodFacts:
 
 
 def validate_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
-    """`path` is the pod spec's."""
+    """Field rules of all containers. path: of the pod spec."""
     regular = spec.get("containers") or []
     if not regular:
         yield field.required(f"{path}.containers")
@@ -115,7 +115,7 @@ def validate_ephemeral_containers(spec: JsonObject, pod: PodFacts, path: str) ->
                     yield field.forbidden(f"{place}.{part}", _NOT_EPHEMERAL)
 
 
-#: Fields of containers that ephemeral ones cannot have, as they stand in upstream's type.
+#: Fields that ephemeral containers must not have, in the order of upstream's type.
 _ORDER: Final = (
     *("ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules"),
     *("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"),
@@ -147,7 +147,7 @@ def _validate_container(container: JsonObject, pod: PodFacts, path: str) -> Erro
 
 
 def validate_image_spaces(values: Sequence[JsonObject] | None, path: str, *, indexed: bool = True) -> Errors:
-    """Images of pods (a template may have what its pods may not)."""
+    """Refuse images with leading or trailing spaces. Pod templates may have them."""
     for where, container in enumerate_items(values, path):
         image = container.get("image", "")
         if image.strip() != image:
@@ -186,7 +186,7 @@ def _validate_host_ports(values: Sequence[JsonObject], path: str) -> Errors:
 
 
 def _validate_resize(policies: Sequence[JsonObject] | None, restart_policy: str, path: str) -> Errors:
-    """Upstream names the list, not the item, in most of these."""
+    """Field rules of resizePolicy. As upstream, most errors name the list, not the item."""
     seen: set[str] = set()
     for where, policy in enumerate_items(policies, path):
         name, restart = policy.get("resourceName", ""), policy.get("restartPolicy", "")

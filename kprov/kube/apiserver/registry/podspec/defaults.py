@@ -1,4 +1,4 @@
-"""Upstream's defaults of a pod spec, in pods and in every template of pods.
+"""Defaults of pod specs, in pods and pod templates.
 
 Source: upstream pkg/apis/core/v1/defaults.go and the order in zz_generated.defaults.go.
 """
@@ -20,19 +20,19 @@ _DIGEST: Final = re.compile("sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f
 _IMAGE: Final = re.compile(
     rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
 )
-#: Of a repository's name, without what a client leaves out ("docker.io/library/").
+#: A repository name without "docker.io/library/".
 _IMAGE_MAX: Final = 247
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
 def default_template(template: JsonObject) -> None:
-    """A PodTemplateSpec."""
+    """Set the defaults of a PodTemplateSpec."""
     template.setdefault("metadata", {})
     default_spec(template.setdefault("spec", {}))
 
 
 def default_spec(spec: JsonObject) -> None:
-    """SetDefaults_PodSpec and those of everything in it."""
+    """Set the defaults of a pod spec and everything in it."""
     spec["dnsPolicy"] = spec.get("dnsPolicy") or "ClusterFirst"
     spec["restartPolicy"] = spec.get("restartPolicy") or "Always"
     spec["schedulerName"] = spec.get("schedulerName") or "default-scheduler"
@@ -40,7 +40,7 @@ def default_spec(spec: JsonObject) -> None:
         spec["securityContext"] = {}
     if spec.get("terminationGracePeriodSeconds") is None:
         spec["terminationGracePeriodSeconds"] = 30
-    # The old name of the field says the same as the new one.
+    # The deprecated field serviceAccount always has the value of serviceAccountName.
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
@@ -80,7 +80,7 @@ def _default_container(container: JsonObject) -> None:
 
 
 def choose_pull_policy(image: str) -> str:
-    """Always for the tag latest, also when neither tag nor digest is named; else IfNotPresent."""
+    """Always for the tag latest or no tag and digest, otherwise IfNotPresent."""
     named, at, digest = image.partition("@")
     is_wrong = not _DIGEST.fullmatch(digest) if at else re.fullmatch("[a-f0-9]{64}", image)
     if is_wrong or not _IMAGE.fullmatch(named) or len(named.partition(":")[0]) > _IMAGE_MAX:

@@ -1,4 +1,4 @@
-"""Fields of a pod's spec whose features are off unless a gate says otherwise.
+"""Fields of pod specs whose feature gates are off by default.
 
 Source: upstream pkg/api/pod/util.go (dropDisabledFields).
 """
@@ -16,7 +16,7 @@ _STOP_SIGNAL: Final = "stopSignal"
 
 
 def drop_disabled_fields(spec: JsonObject, before: JsonObject | None = None) -> None:
-    """Leave them out of a spec, in place, but for those that the stored one (`before`) already has."""
+    """Drop fields of disabled features from a spec in place, unless the stored spec (`before`) has them."""
     before = before or {}
     if before.get("schedulingGroup") is None:
         spec.pop("schedulingGroup", None)

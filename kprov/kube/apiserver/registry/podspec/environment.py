@@ -23,7 +23,7 @@ _FIELDS: Final = [
     *("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName"),
     *("status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"),
 ]
-#: What a fieldPath may name at all, in versions of pods that are served.
+#: Field paths that exist in pods.
 _CONVERTIBLE: Final = {
     *(*_FIELDS, "metadata.annotations", "metadata.labels", "spec.restartPolicy", "spec.schedulerName"),
     *("spec.hostNetwork", "status.phase", "status.nominatedNodeName"),
@@ -57,7 +57,7 @@ def _validate_source(variable: JsonObject, path: str) -> Errors:
 
 
 def validate_field_ref(reference: JsonObject, path: str, known: Sequence[str]) -> Errors:
-    """A field of the pod itself; `known` may be named without a key in brackets."""
+    """Field rules of a fieldRef. known: the paths that are allowed without a key in brackets."""
     wanted, where = reference.get("fieldPath", ""), f"{path}.fieldPath"
     if not wanted:
         yield field.required(where)
@@ -152,7 +152,7 @@ def validate_environment_from(sources: Sequence[JsonObject] | None, path: str) -
 
 
 def validate_file_volumes(container: JsonObject, volumes: Sequence[JsonObject], path: str) -> Errors:
-    """Variables that come from a file need a volume the container can have written to."""
+    """Check that a fileKeyRef names an emptyDir volume."""
     by_name = {volume.get("name", ""): volume for volume in volumes}
     for where, variable in enumerate_items(container.get("env"), f"{path}.env"):
         reference = (variable.get("valueFrom") or {}).get("fileKeyRef")

@@ -36,7 +36,7 @@ def validate_mounts(container: JsonObject, volumes: Mapping[str, JsonObject], pa
 
 
 def _validate_sub_path(mount: JsonObject, where: str, path: str) -> Errors:
-    """SubPath and subPathExpr; upstream's paths of their errors leave the index out."""
+    """Field rules of subPath and subPathExpr. As upstream, the paths of errors have no index."""
     if mount.get("subPath"):
         yield from check_local_path(mount["subPath"], f"{path}.subPath")
     if mount.get("subPathExpr"):

@@ -1,4 +1,4 @@
-"""Warnings of node labels that have been replaced, wherever objects select nodes.
+"""Warnings about deprecated node labels in node selectors.
 
 Source: upstream pkg/api/node/util.go, pkg/api/persistentvolume/util.go.
 """
@@ -34,7 +34,7 @@ _ANNOTATIONS: Final = {
     ),
     "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
 }
-#: Sources of volumes: the field's name on the wire, in the warning, and what is said.
+#: Deprecated volume sources: (field, name in the warning, text).
 _SOURCES: Final = (
     ("cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+"),
     ("photonPersistentDisk", "photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
@@ -46,7 +46,7 @@ _SOURCES: Final = (
 
 
 def find_term_warnings(selector_term: JsonObject, path: str, *, values: bool = False) -> Iterator[str]:
-    """Of a node selector's term, or of a label selector. values: whether they have to be those of labels."""
+    """Warnings about a term or label selector. values: also warn about invalid label values."""
     for where, need in enumerate_items(selector_term.get("matchExpressions"), f"{path}.matchExpressions"):
         key = need.get("key", "")
         if key in DEPRECATED_LABELS:
@@ -57,7 +57,7 @@ def find_term_warnings(selector_term: JsonObject, path: str, *, values: bool = F
 
 
 def find_node_topology_warnings(selector: JsonObject | None) -> Iterator[str]:
-    """Of a storage capacity's nodeTopology."""
+    """Warnings about nodeTopology of a CSIStorageCapacity."""
     yield from find_term_warnings(selector or {}, "nodeTopology")
     for key in (selector or {}).get("matchLabels") or ():
         if key in DEPRECATED_LABELS:
@@ -71,7 +71,7 @@ def find_runtime_class_warnings(obj: JsonObject) -> Iterator[str]:
 
 
 def find_persistent_volume_warnings(obj: JsonObject) -> Iterator[str]:
-    """All that is said of a volume."""
+    """Warnings about a persistent volume."""
     spec = obj["spec"]
     for key, text in _ANNOTATIONS.items():
         if key in (obj["metadata"].get("annotations") or {}):

@@ -1,4 +1,4 @@
-"""Requests and limits of a pod as a whole, and how they fit those of its containers.
+"""Pod-level requests and limits, and how they fit those of the containers.
 
 Source: upstream pkg/apis/core/validation/validation.go
 (validatePodResources, validatePodResourceConsistency).

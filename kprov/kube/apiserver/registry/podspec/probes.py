@@ -74,7 +74,7 @@ _SIGNALS: Final = sorted(
 
 
 def validate_hooks_and_probes(container: JsonObject, grace: int | None, os: str | None, path: str) -> Errors:
-    """`grace`: the pod's grace period, `os`: its spec.os.name."""
+    """Field rules of probes and hooks. grace: the grace period of the pod. os: its spec.os.name."""
     lifecycle = container.get("lifecycle") or {}
     for name in ("postStart", "preStop"):
         if lifecycle.get(name) is not None:

@@ -1,4 +1,4 @@
-"""Volumes made of config maps, secrets, tokens and the pod's own fields.
+"""Volumes from config maps, secrets, tokens and pod fields.
 
 Source: upstream pkg/apis/core/validation/validation.go (validateProjectionSources).
 """
@@ -40,7 +40,7 @@ def validate_mode(source: JsonObject, path: str, part: str = "defaultMode") -> E
 
 
 def make_files_validator(name: str) -> Callable[[JsonObject, str], Errors]:
-    """A secret or config map as files; `name` is the field that names it."""
+    """Make the validator of a secret or config map volume. name: the field with the object's name."""
 
     def check(source: JsonObject, path: str) -> Errors:
         yield from require_fields(source, path, name)
@@ -95,7 +95,7 @@ def validate_projected(source: JsonObject, path: str) -> Errors:
 
 
 def _list_paths(kind: str, part: JsonObject) -> list[tuple[str, str]]:
-    """Files of a projection, each with what its conflict is told by."""
+    """(path, name in the error) for each file of a projected source."""
     if kind in {"secret", "configMap"}:
         return [(item["path"], part.get("name", "")) for item in part.get("items") or () if item.get("path")]
     if kind == "downwardAPI":

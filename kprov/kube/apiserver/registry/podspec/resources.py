@@ -41,7 +41,7 @@ _UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def check_resource_name(name: str, path: str) -> Errors:
-    """A qualified name, and one of Kubernetes' own where it has no prefix."""
+    """Check a resource name. Without a domain, Kubernetes must know it."""
     wrong = list(check_value(name, path, names.is_qualified_name))
     yield from wrong
     if not wrong and "/" not in name and not is_standard(name):
@@ -69,7 +69,7 @@ def check_pod_resource_name(name: str, path: str) -> Errors:
 
 
 def is_native(name: str) -> bool:
-    """Of the cluster itself, not of a device."""
+    """Whether a resource belongs to Kubernetes, not to a device plugin."""
     return "/" not in name or "kubernetes.io/" in name
 
 
@@ -82,7 +82,7 @@ def is_extended(name: str) -> bool:
 
 
 def check_quantity(name: str, amount: str, path: str) -> Errors:
-    """Not negative, and whole where parts make no sense."""
+    """Check that an amount is not negative, and whole for resources that are counted."""
     if parse_nanos(amount) < 0:
         yield field.invalid(path, str(amount), NOT_NEGATIVE)
     if is_whole(name) and parse_nanos(amount) % _NANO:

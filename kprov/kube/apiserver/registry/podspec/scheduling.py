@@ -29,7 +29,7 @@ _POSITIVE: Final = "must be greater than zero"
 
 
 def validate_affinity(value: JsonObject | None, path: str, old: JsonObject | None = None) -> Errors:
-    """`old`: what an update changes; values that no label has may stay."""
+    """Field rules of affinity. old: before an update; invalid label values may stay."""
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         part = (value or {}).get(kind)
         if part is None:
@@ -42,7 +42,7 @@ def validate_affinity(value: JsonObject | None, path: str, old: JsonObject | Non
 
 
 def has_wrong_values(selector: JsonObject | None) -> bool:
-    """Whether a selector of nodes compares with what no label can be."""
+    """Whether a node selector has invalid label values."""
     terms = (selector or {}).get("nodeSelectorTerms") or ()
     return any(checks.has_invalid_selector_values(term) for term in terms)
 
@@ -72,7 +72,7 @@ def validate_node_selector(selector: JsonObject, path: str, *, any_values: bool 
 
 
 def _validate_node_term(term: JsonObject, path: str, *, values: bool = True) -> Errors:
-    """`values`: whether values have to be those of labels."""
+    """Field rules of a node selector term. values: values must be valid label values."""
     for where, need in enumerate_items(term.get("matchExpressions"), f"{path}.matchExpressions"):
         yield from _validate_node_requirement(need, where)
         for place, value in enumerate_items(need.get("values") if values else (), f"{where}.values"):
@@ -134,7 +134,7 @@ def _validate_pod_term(term: JsonObject, path: str, *, any_values: bool) -> Erro
 
 
 def _validate_label_keys(term: JsonObject, path: str) -> Errors:
-    """Keys whose values come from the pod's own labels."""
+    """Field rules of matchLabelKeys and mismatchLabelKeys."""
     selector = term.get("labelSelector")
     for part in ("matchLabelKeys", "mismatchLabelKeys"):
         keys = term.get(part) or ()
@@ -159,7 +159,7 @@ def _validate_label_keys(term: JsonObject, path: str) -> Errors:
 
 
 def validate_spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObject] = ()) -> Errors:
-    """`old`: what an update changes; selectors are not looked at where there was a wrong one."""
+    """Field rules of spread constraints. If `old` has an invalid selector, selectors are not checked."""
     any_selector = any(checks.is_invalid_selector(constraint.get("labelSelector")) for constraint in old)
     for index, constraint in enumerate(constraints):
         where, action = f"{path}[{index}]", constraint.get("whenUnsatisfiable", "")

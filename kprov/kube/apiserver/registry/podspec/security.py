@@ -40,7 +40,7 @@ def is_id(value: int) -> list[str]:
 
 
 def validate_pod_security_context(spec: JsonObject, path: str, before: JsonObject | None = None) -> Errors:
-    """before: the spec that is changed to this one; what it uses of new features stays usable."""
+    """Field rules of a pod's security context. before: the old spec; it may keep disabled features."""
     context = spec.get("securityContext") or {}
     yield from _validate_ids(context, path, "fsGroup", "runAsUser", "runAsGroup")
     for where, group in enumerate_items(context.get("supplementalGroups"), f"{path}.supplementalGroups"):
@@ -64,7 +64,7 @@ def validate_pod_security_context(spec: JsonObject, path: str, before: JsonObjec
 
 
 def _find_shared_namespace(name: str, spec: JsonObject) -> str:
-    """The field by which a pod shares the host's namespace that the sysctl would change; "" where none."""
+    """The field that shares the host namespace of a sysctl; "" if none does."""
     plain = name.replace("/", ".")
     if spec.get("hostNetwork") and plain.startswith("net."):
         return "hostNetwork"
@@ -73,7 +73,7 @@ def _find_shared_namespace(name: str, spec: JsonObject) -> str:
 
 
 def _validate_sysctls(sysctls: Sequence[JsonObject], spec: JsonObject, path: str, *, of_host: bool) -> Errors:
-    """`of_host`: whether those of namespaces that the host shares are allowed."""
+    """Field rules of sysctls. of_host: sysctls of shared host namespaces are allowed."""
     seen: set[str] = set()
     for where, sysctl in enumerate_items(sysctls, path):
         name = sysctl.get("name", "")
@@ -93,7 +93,7 @@ def _validate_sysctls(sysctls: Sequence[JsonObject], spec: JsonObject, path: str
 def validate_container_security_context(
     context: JsonObject | None, path: str, *, host_users: bool, privileged: bool
 ) -> Errors:
-    """`privileged`: whether the server allows it at all."""
+    """Field rules of a container's security context. privileged: the server allows privileged containers."""
     if context is None:
         return
     if context.get("privileged") and not privileged:

@@ -1,4 +1,4 @@
-"""What kinds with a template of pods have in common.
+"""The base strategy of kinds with a pod template.
 
 Source: upstream pkg/registry/{apps,batch,core}/*/strategy.go (PrepareForCreate, PrepareForUpdate).
 """

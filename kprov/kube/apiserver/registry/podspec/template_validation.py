@@ -19,7 +19,7 @@ NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
 def validate_template(value: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
-    """`old`: the template that an update changes; some of what is refused today may stay."""
+    """Field rules of a pod template. old: before an update; some invalid values may stay."""
     metadata, spec = value.get("metadata") or {}, value["spec"]
     before: JsonObject = old or {}
     yield from checks.check_labels(metadata.get("labels"), f"{path}.labels")
@@ -34,7 +34,7 @@ def validate_template(value: JsonObject, path: str, old: JsonObject | None = Non
 
 
 def validate_restart_always(value: JsonObject, kind: str, path: str) -> Errors:
-    """What a controller that replaces its pods cannot have."""
+    """Refuse restart policies and fields that a controller that replaces its pods does not support."""
     spec = value["spec"]
     if spec["restartPolicy"] != "Always":
         yield field.not_supported(f"{path}.spec.restartPolicy", spec["restartPolicy"], ["Always"])
@@ -44,7 +44,7 @@ def validate_restart_always(value: JsonObject, kind: str, path: str) -> Errors:
 
 
 def validate_selector(spec: JsonObject, kind: str, *, required: bool = True) -> Errors:
-    """spec.selector of the apps group: there and not empty."""
+    """Check that spec.selector is set and not empty."""
     given = spec.get("selector")
     if given is None:
         if required:
@@ -56,9 +56,9 @@ def validate_selector(spec: JsonObject, kind: str, *, required: bool = True) -> 
 
 
 def is_selector_matching(spec: JsonObject) -> bool | None:
-    """Whether the selector matches the template's labels; None for one that is none.
+    """Whether the selector matches the template's labels; None if the selector is invalid.
 
-    A missing selector matches nothing, an empty one all.
+    A missing selector matches nothing, an empty one matches everything.
     """
     given = spec.get("selector")
     if given is None:

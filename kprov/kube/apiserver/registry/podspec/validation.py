@@ -1,4 +1,4 @@
-"""What pods and templates of pods must look like.
+"""Field rules of pod specs, in pods and pod templates.
 
 Source: upstream pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodCreate).
 """
@@ -26,7 +26,7 @@ _PREEMPTION: Final = ["PreemptLowerPriority", "Never"]
 
 
 def validate_pod(obj: JsonObject, before: JsonObject | None = None) -> Errors:
-    """A pod's spec and the annotations that say something of it; its metadata is the store's.
+    """Field rules of a pod's spec and annotations. The store validates the other metadata.
 
     before: the spec that an update changes.
     """
@@ -75,7 +75,7 @@ def validate_pod_spec(
     is_pod: bool = False,
     before: JsonObject | None = None,
 ) -> Errors:
-    """`metadata`: the pod's, where it is no template. before: the spec that is changed to this one."""
+    """Field rules of a pod spec. metadata: of the pod, None in a template. before: the old spec."""
     wrong, volumes = pod_volumes.validate_volumes(
         spec.get("volumes") or (), (metadata or {}).get("name", ""), f"{path}.volumes", is_pod=is_pod
     )
@@ -172,7 +172,7 @@ def _validate_host_network(spec: JsonObject, path: str, *, is_pod: bool) -> Erro
 
 
 def _validate_user_namespace(spec: JsonObject, path: str, had: JsonObject) -> Errors:
-    """`had`: the spec of before, which may have been made while the host's network was allowed."""
+    """Field rules of hostUsers. had: the old spec; its hostNetwork may stay."""
     if spec.get("hostUsers") is not False:
         return
     keeps_network = had.get("hostUsers") is False and had.get("hostNetwork")

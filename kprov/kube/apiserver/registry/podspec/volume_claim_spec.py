@@ -1,4 +1,4 @@
-"""The spec of volume claims: of claims, of ephemeral volumes, and of templates in stateful sets.
+"""The spec of volume claims: in claims, ephemeral volumes and templates of stateful sets.
 
 Source: upstream pkg/apis/core/validation/validation.go (ValidatePersistentVolumeClaimSpec).
 """
@@ -17,12 +17,12 @@ ATTRIBUTES_CLASS: Final = "volumeAttributesClassName"
 ACCESS_MODES: Final = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
 VOLUME_MODES: Final = ["Block", "Filesystem"]
 _CLAIM: Final = "PersistentVolumeClaim"
-#: Upstream shows the field's path, whose type has nothing to show.
+#: The value that errors show, as upstream's do.
 _SHOWN: Final = field.Verbatim("{}")
 
 
 def validate_access_modes(spec: JsonObject, path: str, missing: str = "") -> Errors:
-    """`missing`: what is said of no mode at all, before the modes themselves are looked at."""
+    """Field rules of accessModes. missing: the error detail if there are none."""
     if not spec.get("accessModes"):
         yield field.required(f"{path}.accessModes", missing)
     yield from validate_known_access_modes(spec.get("accessModes") or (), f"{path}.accessModes")
@@ -36,9 +36,9 @@ def validate_known_access_modes(modes: Sequence[str], path: str) -> Errors:
 
 
 def validate_claim_spec(spec: JsonObject, path: str, *, new: bool = True, any_values: bool = False) -> Errors:
-    """Of a claim or a template of claims.
+    """Field rules of a claim's spec.
 
-    A source's group that was bad before may stay (`new` is false), as may what the selector compares with
+    An update (`new` is false) may keep an invalid API group of a source, and invalid values of the selector
     (`any_values`).
     """
     modes = spec.get("accessModes") or ()
@@ -89,7 +89,7 @@ def read_requested_storage(spec: JsonObject) -> str | None:
 
 
 def find_claim_spec_warnings(spec: JsonObject, path: str) -> list[str]:
-    """Of a claim's spec: storage has no parts of bytes."""
+    """Warn about storage amounts with fractions of bytes."""
     found = []
     for part in ("requests", "limits"):
         amount = ((spec.get("resources") or {}).get(part) or {}).get("storage")

@@ -15,12 +15,12 @@ _DEFAULTS: Final[dict[str, JsonObject]] = {
     "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
     "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
 }
-#: Its fields are pointers: an empty text is a value.
+#: The fields are pointers in Go, so an empty string is a value.
 _POINTERS: Final = "azureDisk"
 
 
 def default_source(kind: str, source: JsonObject) -> None:
-    """Fill in what a source of that kind ("iscsi") leaves out."""
+    """Set the defaults of a volume source. kind: its field, such as "iscsi"."""
     if kind == "hostPath" and source.get("type") is None:
         source["type"] = ""
     for part, value in _DEFAULTS.get(kind, {}).items():

@@ -1,4 +1,4 @@
-"""Warnings of volumes whose files would lie on or in each other.
+"""Warnings about volumes with overlapping file paths.
 
 Source: upstream pkg/api/pod/warnings.go, warningsForOverlappingVirtualPaths.
 """
@@ -11,7 +11,7 @@ from typing import Final
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
-#: A file's path and, in a projected volume, what it comes from.
+#: (path, origin). The origin is "" outside projected volumes.
 _File = tuple[str, str]
 
 _KINDS: Final = (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"))
@@ -23,7 +23,7 @@ _CERTIFICATES: Final = (
 
 
 def find_overlaps(volumes: Iterable[JsonObject]) -> Iterator[str]:
-    """In the volumes' order."""
+    """Warnings about overlapping paths, in the order of the volumes."""
     for volume in volumes:
         start = f"volume {status.quoted(volume.get('name', ''))}"
         for kind, shown, name in _KINDS:
@@ -44,7 +44,7 @@ def _list_files(source: JsonObject, origin: str) -> list[_File]:
 
 
 def _list_projected_files(source: JsonObject) -> list[_File]:
-    """Files of the first kind that the source has."""
+    """The files of a projected source."""
     for kind, shown in (("configMap", "ConfigMap"), ("secret", "Secret")):
         held = source.get(kind)
         if held is not None and held.get("items") is not None:

@@ -1,6 +1,6 @@
-"""The volumes of a pod: one source each, and what every source needs.
+"""Field rules of a pod's volumes and their sources.
 
-Sources that persistent volumes have as well take the same checks (persistent_volume_rules).
+Persistent volumes use the validators of the sources that they share with pods.
 Source: upstream pkg/apis/core/validation/validation.go (ValidateVolumes, validateVolumeSource).
 """
 
@@ -48,7 +48,7 @@ _ISCSI_NAME: Final = {
 def validate_volumes(
     values: Sequence[JsonObject], pod_name: str, path: str, *, is_pod: bool
 ) -> tuple[list[field.FieldError], dict[str, JsonObject]]:
-    """The errors, and the good volumes by their name."""
+    """Returns the errors, and the valid volumes by name."""
     errors: list[field.FieldError] = []
     good: dict[str, JsonObject] = {}
     made = (
@@ -112,7 +112,7 @@ def _validate_git_repo(source: JsonObject, path: str) -> Errors:
 
 
 def make_disk_validator(identity: str) -> Source:
-    """A cloud's disk with a partition."""
+    """Make the validator of a cloud disk. identity: the required field."""
 
     def check(source: JsonObject, path: str) -> Errors:
         yield from require_fields(source, path, identity)
@@ -122,7 +122,7 @@ def make_disk_validator(identity: str) -> Source:
 
 
 def make_required_validator(*needed_parts: str) -> Source:
-    """A source of which these parts may not be absent."""
+    """Make the validator of a source with required fields."""
 
     def check(source: JsonObject, path: str) -> Errors:
         yield from require_fields(source, path, *needed_parts)
@@ -320,6 +320,6 @@ SOURCES: Final[dict[str, Source]] = {
     "ephemeral": _validate_ephemeral,
     "image": _validate_image,
 }
-#: Upstream names these fields otherwise in its errors.
+#: Names of fields that differ in upstream's errors.
 _CHECKED_NAMES: Final = {"gcePersistentDisk": "persistentDisk"}
 _FORBIDDEN_NAMES: Final = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}

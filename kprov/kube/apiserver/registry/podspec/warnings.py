@@ -1,4 +1,4 @@
-"""What a client is warned of when it writes a pod or a template of pods.
+"""Warnings about pods and pod templates.
 
 Source: upstream pkg/api/pod/warnings.go.
 """
@@ -44,7 +44,7 @@ _ANNOTATIONS: Final = {
 
 
 def find_pod_warnings(metadata: JsonObject, spec: JsonObject, path: str = "") -> list[str]:
-    """`path`: of the template, "" for pods."""
+    """Warnings about a pod spec. path: of the template, "" for pods."""
     prefix = f"{path}." if path else ""
     return [
         *_find_pod_level_warnings(metadata, spec, prefix),
@@ -126,7 +126,7 @@ def _find_fraction_warnings(amounts: JsonObject | None, name: str, path: str) ->
 def _find_profile_warnings(
     metadata: JsonObject, spec: JsonObject, container: JsonObject, prefix: str
 ) -> Iterator[str]:
-    """Annotations that fields have replaced; of a pod those of AppArmor are told of where they are copied."""
+    """Warnings about annotations that fields replaced. For pods, sync_profiles warns about AppArmor."""
     annotations, name = metadata.get("annotations") or {}, container.get("name", "")
     own = container.get("securityContext") or {}
     key = f"{pod_annotations.SECCOMP_CONTAINER}{name}"

@@ -1,4 +1,4 @@
-"""What only pods on Windows may have, and what they may not have; and the reverse for Linux.
+"""Field rules of pods that name their operating system, Windows or Linux.
 
 Source: upstream pkg/apis/core/validation/validation.go (validateWindows*, validateLinux).
 """
@@ -41,7 +41,7 @@ _CREDENTIAL_MAX: Final = 64 * 1024
 
 
 def enumerate_containers(spec: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
-    """All containers of a pod with their paths: init, regular, ephemeral."""
+    """(path, container) for init, regular and ephemeral containers."""
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(kind) or ()):
             yield f"{path}.{kind}[{index}]", container
@@ -67,7 +67,7 @@ def validate_windows_options(options: JsonObject | None, path: str) -> Errors:
 
 
 def _find_user_name_problems(name: str) -> Iterator[str]:
-    """A user, or a domain, a backslash and a user."""
+    """Why a runAsUserName is invalid: a user, or a domain, a backslash and a user."""
     domain, backslash, user = name.rpartition("\\")
     if not name:
         yield "runAsUserName cannot be an empty string"
@@ -93,7 +93,7 @@ def _find_user_name_problems(name: str) -> Iterator[str]:
 
 
 def validate_host_process(spec: JsonObject, path: str, *, privileged: bool) -> Errors:
-    """All containers are host processes, or none is."""
+    """Check that all containers are host processes or none is."""
     whole = _read_host_process(spec)
     found = []
     for where, container in enumerate_containers(spec, path):

@@ -16,7 +16,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 class WorkloadStrategy(TemplateStrategy):
     new_status: Mapping[str, Any] | None = {}
-    #: The template is a part of the spec, not a pointer that may be nil.
+    #: The template is a struct, not a pointer that may be nil.
     has_template = True
 
     def default(self, obj: JsonObject) -> None:
@@ -26,7 +26,7 @@ class WorkloadStrategy(TemplateStrategy):
         self.default_fields(obj, spec)
 
     def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
-        """Fields beside the template."""
+        """Set the defaults of fields other than the template."""
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         template = obj["spec"].get("template")
@@ -37,6 +37,6 @@ class WorkloadStrategy(TemplateStrategy):
         )
 
     def repeats_warnings(self, obj: JsonObject, old: JsonObject) -> bool:
-        """Whether an update tells what is to be said of the template."""
+        """Whether an update repeats the warnings about the template."""
         generation: bool = obj["metadata"].get("generation") != old["metadata"].get("generation")
         return generation

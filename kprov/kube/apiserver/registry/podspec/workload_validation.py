@@ -13,13 +13,13 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 def find_old_template(old: JsonObject | None) -> JsonObject | None:
-    """The template that an update changes; None at creation."""
+    """The template of the old object; None at creation."""
     found: JsonObject | None = (old or {}).get("spec", {}).get("template")
     return found
 
 
 def validate_replicated_template(spec: JsonObject, old: JsonObject | None) -> Errors:
-    """A template that a replica set makes pods of, `old` the one of before."""
+    """Field rules of a template for replica sets. old: the old template."""
     matching = template_validation.is_selector_matching(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "invalid label selector")

@@ -44,7 +44,7 @@ class PodDisruptionBudgetStrategy(ResourceStrategy):
 
 
 def validate_disruption_budget(obj: JsonObject, old: JsonObject | None = None) -> list[FieldError]:
-    """`old`: what an update changes; what its selector compares with may stay."""
+    """Field rules. old: the object before an update; invalid values of its selector may stay."""
     spec = obj.get("spec") or {}
     errors: list[FieldError] = []
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
@@ -61,7 +61,7 @@ def validate_disruption_budget(obj: JsonObject, old: JsonObject | None = None) -
 
 
 def _validate_int_or_percent(path: str, value: Any) -> list[FieldError]:
-    """A number that is not negative, or a percentage up to 100%."""
+    """Check a number of at least 0 or a percentage up to 100%."""
     if isinstance(value, str):
         found = re.fullmatch(r"([0-9]+)%", value)
         if found is None:

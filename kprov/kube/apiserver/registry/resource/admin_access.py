@@ -20,7 +20,7 @@ _ADMIN_LABEL: Final = "resource.kubernetes.io/admin-access"
 
 
 class AdminAccessHooks(Hooks):
-    """Of claims' templates: none asks for admin access where the namespace does not give it."""
+    """Hooks of claim templates: refuse admin access unless a label of the namespace permits it."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -33,7 +33,7 @@ class AdminAccessHooks(Hooks):
             return ()
         spec = obj["spec"].get("spec") or {} if obj["kind"] == "ResourceClaimTemplate" else obj["spec"]
         wanted = ((one.get("exactly") or {}) for one in (spec.get("devices") or {}).get("requests") or ())
-        # Upstream names this place of templates, too.
+        # As upstream, templates have the same path.
         return await self._admin(obj, wanted, "spec.devices.requests")
 
     async def _admin(self, obj: JsonObject, owners: Iterable[JsonObject], path: str) -> Sequence[FieldError]:

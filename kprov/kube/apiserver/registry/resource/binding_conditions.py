@@ -18,7 +18,7 @@ _CONDITIONS_MAX: Final = 4
 
 
 def validate_binding_conditions(owner: JsonObject, path: str) -> Errors:
-    """What has to be true before a pod is bound, and what says that it never will be."""
+    """Field rules of bindingConditions and bindingFailureConditions."""
     wanted, failing = owner.get("bindingConditions") or [], owner.get("bindingFailureConditions") or []
     places = f"{path}.bindingConditions", f"{path}.bindingFailureConditions"
     for given, where in zip((wanted, failing), places, strict=True):

@@ -26,7 +26,7 @@ from kprov.kube.apiserver.registry.resource.device_taints import default_tolerat
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Of a claim: its requests, and the alternatives of each.
+#: The requests of a claim, with the alternatives of each.
 Requests = Mapping[str, Collection[str]]
 _MODES: Final = ["All", "ExactCount"]
 _CONSTRAINTS_MAX: Final = 32
@@ -69,13 +69,13 @@ def validate_claim_spec(spec: JsonObject, path: str) -> Errors:
 
 
 def collect_request_names(spec: JsonObject) -> Requests:
-    """The names that a claim gives its requests."""
+    """The names of a claim's requests, with the names of their alternatives."""
     given = (spec.get("devices") or {}).get("requests") or ()
     return {get_name(one): {get_name(part) for part in one.get("firstAvailable") or ()} for one in given}
 
 
 def validate_request_references(owner: JsonObject, path: str, known: Requests) -> Errors:
-    """The requests that something is for."""
+    """Field rules of a list of references to requests."""
 
     def rule(name: str, where: str) -> Errors:
         yield from validate_request_reference(name, where, known)
@@ -84,7 +84,7 @@ def validate_request_references(owner: JsonObject, path: str, known: Requests) -
 
 
 def validate_request_reference(name: str, path: str, known: Requests) -> Errors:
-    """REQUEST or REQUEST/ALTERNATIVE."""
+    """Check a reference such as REQUEST or REQUEST/ALTERNATIVE."""
     parts = name.split("/")
     if len(parts) > 2:
         yield field.invalid(path, name, _NO_REQUEST)

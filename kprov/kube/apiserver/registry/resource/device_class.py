@@ -29,7 +29,7 @@ class DeviceClassStrategy(ResourceStrategy):
 
 
 def validate_device_class(spec: JsonObject, before: JsonObject | None) -> Errors:
-    """before: the spec of the object that is changed."""
+    """Field rules of a device class. before: the old spec."""
     yield from check_limited_list(spec.get("selectors"), "spec.selectors", SELECTORS_MAX, validate_selector)
     config = spec.get("config")
     stored = before is not None and (config or []) == (before.get("config") or [])

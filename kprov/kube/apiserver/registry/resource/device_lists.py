@@ -17,7 +17,7 @@ _KEY_SHOWN_MIN: Final = 16
 
 
 def check_limited_list(items: Sequence[Any] | None, path: str, limit: int, rule: Rule) -> Errors:
-    """A list; of one that is too long nothing else is told."""
+    """Check the length of a list, then each item. A list that is too long has one error only."""
     if items is not None and len(items) > limit:
         yield field.too_many(path, len(items), limit)
         return
@@ -32,7 +32,7 @@ def check_distinct_list(
     rule: Rule,
     key: Callable[[Any], Hashable] = lambda item: item,
 ) -> Errors:
-    """The same of a list whose keys differ. limit None: of any length."""
+    """As check_limited_list, and keys must differ. limit None: any length."""
     yield from check_limited_list(items, path, len(items or ()) if limit is None else limit, rule)
     if limit is not None and len(items or ()) > limit:
         return
@@ -52,7 +52,7 @@ def check_map(
     key: Rule,
     rule: Rule | None = None,
 ) -> Errors:
-    """A map. shown: bytes of a key in the path of what is wrong with its value."""
+    """Check the size, keys and values of a map. shown: the length of keys in the paths of errors."""
     if limit is not None and len(values or ()) > limit:
         yield field.too_many(path, len(values or ()), limit)
         return
@@ -63,7 +63,7 @@ def check_map(
 
 
 def _shorten(text: str, limit: int) -> str:
-    """Without its middle where it is too long."""
+    """Cut out the middle of a text that is too long."""
     limit = max(limit, _KEY_SHOWN_MIN)
     held = text.encode()
     if len(held) <= limit:

@@ -39,7 +39,7 @@ def check_required_label(name: str, path: str) -> Errors:
 
 
 def check_pool_name(name: str, path: str) -> Errors:
-    """Subdomains with slashes between them."""
+    """Check subdomains with slashes between them."""
     if not name:
         yield field.required(path)
         return
@@ -58,7 +58,7 @@ def check_uid(value: str, path: str) -> Errors:
 
 
 def _find_uuid_problem(text: str) -> str:
-    """Of the forms that are read: plain, as a URN, in braces, without hyphens."""
+    """Why a UUID is invalid. It may be plain, a URN, in braces, or without hyphens."""
     length = len(text.encode())
     if length == _UUID_LENGTH + len("urn:uuid:"):
         if text[:9].lower() != "urn:uuid:":
@@ -76,7 +76,7 @@ def _find_uuid_problem(text: str) -> str:
 
 
 def check_qualified_name(name: str, path: str) -> Errors:
-    """An identifier, with a driver's domain before it or without; more than one slash is let be."""
+    """Check an identifier with or without a domain. As upstream, a name with two slashes is not checked."""
     parts = name.split("/")
     if len(parts) == 1:
         yield from _validate_identifier(name, path)

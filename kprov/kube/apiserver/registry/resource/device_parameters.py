@@ -19,7 +19,7 @@ CONFIG_MAX: Final = 32
 
 
 def validate_configuration(config: JsonObject, path: str, *, stored: bool = False) -> Errors:
-    """Parameters for a driver. stored: the object has had them before."""
+    """Field rules of opaque parameters. stored: the old object has them, so their size is not checked."""
     opaque = config.get("opaque")
     if opaque is None:
         yield field.required(f"{path}.opaque")
@@ -30,7 +30,7 @@ def validate_configuration(config: JsonObject, path: str, *, stored: bool = Fals
 
 
 def check_raw_object(value: Any, path: str, limit: int | None = _PARAMETERS_MAX) -> Errors:
-    """Any JSON object, of so many bytes at most."""
+    """Check that a value is a JSON object of a limited size."""
     if value is None:
         yield field.required(path)
     elif limit is not None and _count_json_bytes(value) > limit:

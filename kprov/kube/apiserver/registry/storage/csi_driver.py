@@ -50,7 +50,7 @@ class CsiDriverStrategy(ResourceStrategy):
         return [text]
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """Generations begin with the first change, as upstream counts them."""
+        """Raise the generation at each change. As upstream, a new object has none."""
         super().prepare_for_update(context, obj, old)
         if self.raises_generation(obj, old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1

@@ -55,7 +55,7 @@ def validate_storage_class(obj: JsonObject) -> Errors:
 
 
 def _validate_topologies(terms: Sequence[JsonObject]) -> Errors:
-    # Upstream compares a term with as many empty ones, too, so that an empty term is a double of nothing.
+    # As upstream, an empty term is a duplicate of the initial empty terms.
     before: list[dict[str, set[str]]] = [{} for _ in terms]
     for where, term in enumerate_items(terms, "allowedTopologies"):
         values: dict[str, set[str]] = {}

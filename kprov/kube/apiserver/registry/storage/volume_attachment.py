@@ -73,7 +73,7 @@ def validate_attachment_status(obj: JsonObject) -> Errors:
     for part in ("attachError", "detachError"):
         error = status.get(part) or {}
         if len(error.get("message", "").encode()) > _MESSAGE_MAX:
-            # Upstream tells the other limit here.
+            # As upstream, the text shows the other limit.
             yield field.too_long(f"status.{part}.message", _METADATA_BYTES)
         code = error.get("errorCode")
         yield from checks.check_range(code, f"status.{part}.errorCode", 0, checks.INT32_MAX)

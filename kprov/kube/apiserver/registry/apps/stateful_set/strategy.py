@@ -44,7 +44,7 @@ class StatefulSetStrategy(WorkloadStrategy):
         (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """A field whose feature is off stays where it was used."""
+        """Drop maxUnavailable, whose feature is disabled, unless the old object has it."""
         before = old["spec"]["updateStrategy"].get("rollingUpdate") or {}
         if before.get("maxUnavailable") is None:
             (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)

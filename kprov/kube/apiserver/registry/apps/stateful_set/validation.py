@@ -34,9 +34,9 @@ _CHANGEABLE: Final = {
 
 
 def validate_stateful_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
-    """`old`: what an update changes.
+    """Field rules of a stateful set. old: the object before an update, None at creation.
 
-    Parts that cannot change are not looked at again, nor is the template of a set that was wrong before.
+    An update does not check immutable fields. If the old set is invalid, it does not check the template.
     """
     wrong = list(_validate_spec(obj["spec"], old))
     if wrong and old is not None and any(True for _ in _validate_spec(old["spec"], old)):
@@ -100,7 +100,7 @@ def _validate_update_strategy(strategy: JsonObject, path: str) -> Errors:
 
 
 def _add_claim_volumes(spec: JsonObject) -> JsonObject:
-    """The template as its pods will be: with a volume for each claim; their names are the set's."""
+    """The template with a volume for each volume claim template, as the pods will have it."""
     claims = [
         (claim.get("metadata") or {}).get("name", "") for claim in spec.get("volumeClaimTemplates") or ()
     ]

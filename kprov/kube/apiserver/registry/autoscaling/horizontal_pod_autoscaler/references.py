@@ -17,7 +17,7 @@ def validate_reference(reference: JsonObject, path: str) -> Errors:
 
 
 def validate_reference_version(reference: JsonObject, path: str, *, core: bool) -> Errors:
-    """`core`: whether kinds of the core group may be named."""
+    """core: the reference may name a kind of the core group."""
     version = reference.get("apiVersion", "")
     if version.count("/") > 1:
         text = f"unexpected GroupVersion string: {version}"

@@ -30,7 +30,7 @@ _PERIOD_MAX: Final = 1800
 
 
 def validate_autoscaler(obj: JsonObject, old: JsonObject | None = None) -> Errors:
-    """`old`: what an update changes; its zero replicas and versions that are none may stay."""
+    """Field rules of an autoscaler. Zero replicas and invalid API versions that `old` has are accepted."""
     spec, before = obj["spec"], (old or {}).get("spec") or {}
     least, most = spec["minReplicas"], spec.get("maxReplicas") or 0
     lowest = 0 if before.get("minReplicas") == 0 else 1

@@ -23,21 +23,21 @@ _NAMES: Final[dict[str, dict[str, int]]] = {
 }
 _FIELDS: Final = (("minute", 0, 59), ("hour", 0, 23), ("dom", 1, 31), ("month", 1, 12), ("dow", 0, 6))
 _DESCRIPTORS: Final = {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
-#: What a duration is made of: "1.5h".
+#: One part of a duration, such as "1.5h".
 _AMOUNT: Final = re.compile(r"(?P<digits>[0-9]*(\.[0-9]*)?)(?P<unit>[^.0-9]*)")
 _SECOND: Final = 10**9
-#: In nanoseconds; the micro sign and the Greek letter are both known.
+#: Units in nanoseconds. Microseconds are written with the micro sign or the Greek letter.
 _UNITS: Final = {"ns": 1, "ms": 10**6, "s": _SECOND, "m": 60 * _SECOND, "h": 3600 * _SECOND} | (
     dict.fromkeys(("us", "\u00b5s", "\u03bcs"), 1000)
 )
 
 
 class _ScheduleError(ValueError):
-    """The parser's complaint."""
+    """A schedule that cannot be parsed. The message is upstream's."""
 
 
 def find_schedule_problem(text: str) -> str:
-    """What is wrong with a schedule, in upstream's words; "" for a good one."""
+    """Why a schedule is invalid, in the words of upstream's parser; "" if it is valid."""
     try:
         _parse_schedule(text)
     except _ScheduleError as wrong:
@@ -49,7 +49,7 @@ def _parse_schedule(text: str) -> None:
     if text.startswith(("TZ=", "CRON_TZ=")):
         zone, space, text = text.partition(" ")
         if not space:
-            # Where upstream's parser looks for what comes before the space.
+            # Upstream's parser slices the text at the missing space and reports the panic.
             wrong = "runtime error: slice bounds out of range [:-1]"
             raise _ScheduleError(f"invalid schedule format: {wrong}")
         name = zone.partition("=")[2]
@@ -123,7 +123,7 @@ def _parse_integer(text: str) -> int:
 
 
 def _find_duration_problem(text: str) -> str:
-    """What Go's parser of durations says of it; "" of a good one."""
+    """Why Go's time.ParseDuration refuses a duration; "" if it is valid."""
     shown = status.quoted(text)
     rest = text[1:] if text[:1] in {"-", "+"} else text
     if rest == "0":
@@ -147,7 +147,7 @@ def _find_duration_problem(text: str) -> str:
 
 
 def _find_zone_problem(name: str) -> str:
-    """What Go's time.LoadLocation says of it; "" of a zone."""
+    """Why Go's time.LoadLocation refuses a time zone; "" if it is valid."""
     if name in {"", "UTC", "Local"}:
         return ""
     if ".." in name or name[0] in "/\\":

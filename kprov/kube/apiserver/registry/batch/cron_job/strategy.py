@@ -39,7 +39,7 @@ class CronJobStrategy(TemplateStrategy):
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         found = super().find_warnings(obj, old)
         if old is not None and "TZ" in obj["spec"].get("schedule", ""):
-            # The doubled step of the path is upstream's.
+            # The text says spec.spec, as upstream's does.
             found.append(
                 "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see "
                 "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"

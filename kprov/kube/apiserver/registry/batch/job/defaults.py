@@ -14,7 +14,7 @@ _INT32_MAX: Final = 2**31 - 1
 
 
 def default_job_spec(spec: JsonObject) -> None:
-    """Defaults of a job that templates of cron jobs have, too."""
+    """Set the defaults of a job's spec."""
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = spec["parallelism"] = 1
     set_default(spec, "parallelism", 1)

@@ -12,7 +12,7 @@ from kprov.kube.machinery import status
 
 
 def count_indexes(text: str, completions: int) -> tuple[int, str]:
-    """How many indexes "1,3-5" names, and what is wrong with it ("": nothing)."""
+    """How many indexes a list such as "1,3-5" names, and why it is invalid ("" if it is valid)."""
     total, last = 0, -1
     for part in text.split(",") if text else ():
         limits = part.split("-")

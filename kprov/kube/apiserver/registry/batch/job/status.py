@@ -19,11 +19,11 @@ _CONDITION_TYPES: Final = ("Failed", "Complete", "FailureTarget", "SuccessCriter
 
 
 class _IndexesError(ValueError):
-    """The text says what of a list of indexes is wrong."""
+    """A list of indexes that cannot be parsed. The message is upstream's."""
 
 
 class _State:
-    """A job's status and what its conditions say."""
+    """The status of a job and the types of its true conditions."""
 
     def __init__(self, job: JsonObject) -> None:
         self.status: JsonObject = job.get("status") or {}
@@ -40,7 +40,7 @@ class _State:
 
 
 class _Changes:
-    """Whether a field of the status, or what a condition says, is another than before."""
+    """Which fields of the status and which conditions a write changes."""
 
     def __init__(self, new: _State, old: _State) -> None:
         self._new, self._old = new, old
@@ -56,7 +56,7 @@ class _Changes:
 
 
 def validate_job_status(obj: JsonObject, old: JsonObject) -> Errors:
-    """Upstream's order: counts, then conditions, times, indexes, then what may not be taken back."""
+    """Field rules of a job's status, in upstream's order."""
     new, before = _State(obj), _State(old)
     changes = _Changes(new, before)
     yield from check_not_negative(
@@ -191,7 +191,7 @@ def _quote(text: str) -> str:
 
 
 def _parse_valid_intervals(indexes: str, completions: int) -> Iterator[tuple[int, int]]:
-    """Those that can be read; the others are told of elsewhere."""
+    """The valid intervals of a list. _validate_index_list reports the others."""
     for text in indexes.split(",") if indexes else ():
         try:
             yield _parse_interval(text, completions)
@@ -237,7 +237,7 @@ def _validate_no_regression(spec: JsonObject, new: _State, old: _State, changes:
         if kind in old.true and kind not in new.true:
             yield _make_condition_error(f"cannot disable the terminal {kind}=True condition")
     counters = ["failed"]
-    # Jobs with an index for each of their pods can be scaled down.
+    # Elastic indexed jobs can be scaled down.
     indexed = spec.get("completionMode", "NonIndexed") == "Indexed"
     if not indexed or spec.get("completions") != spec.get("parallelism"):
         counters.append("succeeded")

@@ -21,7 +21,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class JobStrategy(WorkloadStrategy):
-    #: validate_update itself validates the metadata, between its own rules.
+    #: validate_update validates the metadata itself, between its other rules.
     metadata_repeats = MetadataRepeats(as_change=0)
     has_generation = True
     orphan_by_default = True
@@ -54,7 +54,7 @@ class JobStrategy(WorkloadStrategy):
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
-        self.default(obj)  # labels that it was sent without, of the template that it keeps
+        self.default(obj)  # an object sent without labels gets those of its template
 
     def list_selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}

@@ -13,7 +13,7 @@ from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Of a pod's spec: where it goes.
+#: Scheduling fields of a pod spec.
 _PLACEMENT_FIELDS: Final = ("nodeSelector", "tolerations", "schedulingGates")
 
 
@@ -37,7 +37,7 @@ def validate_job_update(obj: JsonObject, old: JsonObject) -> Errors:
 
 
 def _may_change_placement(job: JsonObject) -> bool:
-    """Where the pods of a suspended job go and what they need may change while it has none."""
+    """Whether scheduling fields and resources may change: the job is suspended without pods."""
     found = job.get("status") or {}
     suspended = any(
         each.get("type") == "Suspended" and each.get("status") == "True"
@@ -48,7 +48,7 @@ def _may_change_placement(job: JsonObject) -> bool:
 
 
 def _drop_placement(spec: JsonObject) -> JsonObject:
-    """What of a pod's spec may not change even then."""
+    """The pod spec without the fields that may change in a suspended job."""
     pods = {name: value for name, value in spec.items() if name not in _PLACEMENT_FIELDS}
     affinity = {
         name: value for name, value in (pods.pop("affinity", None) or {}).items() if name != "nodeAffinity"

@@ -23,7 +23,7 @@ _PREFIX: Final = "batch.kubernetes.io/"
 
 
 def validate_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
-    """A new job's rules, which one that changes (`old`) has, too."""
+    """Field rules of a job. old: the job before an update, None at creation."""
     spec = obj["spec"]
     if not spec.get("manualSelector") and spec.get("selector") is not None:
         had = template_validation.read_template_labels(old["spec"]) if old else None
@@ -39,7 +39,7 @@ def validate_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
 
 
 def _validate_generated_labels(obj: JsonObject, *, prefixed: bool) -> Errors:
-    """Labels that the server made for the job's pods; `prefixed`: those of newer servers as well."""
+    """Check the generated labels of the pods. prefixed: also those with the prefix batch.kubernetes.io/."""
     labels, uid = template_validation.read_template_labels(obj["spec"]), obj["metadata"].get("uid", "")
     wanted = {"controller-uid": uid, "job-name": obj["metadata"].get("name", "")}
     if prefixed:
@@ -59,7 +59,7 @@ def _validate_generated_labels(obj: JsonObject, *, prefixed: bool) -> Errors:
 
 
 def validate_spec_and_selector(spec: JsonObject, old: JsonObject | None = None) -> Errors:
-    """Of a job; a cron job's template has no selector. `old`: the spec that an update changes."""
+    """Field rules of a job's spec with its selector. old: the spec before an update."""
     any_values = checks.has_invalid_selector_values((old or {}).get("selector"))
     yield from validate_job_spec(spec, "spec", old)
     if spec.get("selector") is None:

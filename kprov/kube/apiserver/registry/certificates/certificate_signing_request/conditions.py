@@ -20,13 +20,13 @@ _STATUSES: Final = ["False", "True", "Unknown"]
 
 
 def list_conditions(obj: JsonObject, kind: str | None = None) -> list[JsonObject]:
-    """The conditions, or those of one type."""
+    """All conditions, or those of one type."""
     found: list[JsonObject] = (obj.get("status") or {}).get("conditions") or []
     return found if kind is None else [each for each in found if each.get("type") == kind]
 
 
 def set_condition_times(obj: JsonObject, old: JsonObject) -> None:
-    """Fill in the times that a client left out; a condition that was there keeps its transition."""
+    """Set missing times. A condition with the same status keeps its lastTransitionTime."""
     now = timestamps.now()
     for each in list_conditions(obj):
         each["lastUpdateTime"] = each.get("lastUpdateTime") or now
@@ -40,7 +40,7 @@ def set_condition_times(obj: JsonObject, old: JsonObject) -> None:
 
 
 def keep_decisions(obj: JsonObject, old: JsonObject) -> None:
-    """Approved and Denied stay as they were; where their number changed, validation refuses."""
+    """Restore the old Approved and Denied conditions, unless their number changed."""
     for kind in DECISIONS:
         new, before = list_conditions(obj, kind), list_conditions(old, kind)
         if len(new) == len(before):
@@ -50,7 +50,7 @@ def keep_decisions(obj: JsonObject, old: JsonObject) -> None:
 
 
 def validate_conditions(obj: JsonObject) -> list[FieldError]:
-    """The rules of the conditions by themselves."""
+    """Field rules of the conditions, regardless of the old object."""
     errors: list[FieldError] = []
     seen: set[str] = set()
     for index, each in enumerate(list_conditions(obj)):
@@ -72,7 +72,7 @@ def validate_conditions(obj: JsonObject) -> list[FieldError]:
 
 
 def validate_condition_changes(obj: JsonObject, old: JsonObject, *, decides: bool) -> list[FieldError]:
-    """What may become of conditions; decides: by /approval, which alone adds and changes decisions."""
+    """Refuse changes of lasting conditions. decides: the write goes to /approval."""
     errors = [
         field.forbidden(_PATH, f'updates may not remove a condition of type "{kind}"')
         for kind in _LASTING

@@ -43,7 +43,7 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
         obj.setdefault("spec", {})
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
-        """Who asks is written by the server, or a signer could be told anything."""
+        """Write the requesting user into the spec, so that a signer can trust it."""
         super().prepare_for_create(context, obj)
         spec = obj["spec"]
         for name in ("username", "uid", "groups", "extra"):

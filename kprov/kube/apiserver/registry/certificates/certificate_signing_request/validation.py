@@ -67,7 +67,7 @@ def _decode_base64(text: str) -> bytes:
 
 
 def _find_request_problem(text: str) -> str:
-    """Why a request in base64 of PEM cannot be used, "" when it can."""
+    """Why a PEM request in base64 is invalid; "" if it is valid."""
     data = _decode_base64(text)
     if not data.lstrip().startswith(_BEGIN + b"CERTIFICATE REQUEST-----"):
         return "PEM block type must be CERTIFICATE REQUEST"

@@ -20,7 +20,7 @@ _GROUP: Final = "events.k8s.io"
 _SHORT, _LONG = 128, 1024
 _MISMATCH: Final = "does not match event.namespace"
 _MICRO: Final = len("2006-01-02T15:04:05.000000")
-#: What no update by events.k8s.io may change: (core's name, name in the error), in upstream's order.
+#: Fields that no update by events.k8s.io may change: (name in v1, name in the error), in upstream's order.
 _FIXED: Final = tuple(
     (name, shown)
     for name, shown in (
@@ -34,7 +34,7 @@ _FIXED: Final = tuple(
 
 
 class EventStrategy(ResourceStrategy):
-    """Which rules hold depends on the version a client uses, so they are checked where that is known."""
+    """The rules depend on the API group of the request, so prepare_for_* check those of events.k8s.io."""
 
     check_name = staticmethod(names.is_path_segment_name)
     expires = True
@@ -45,7 +45,7 @@ class EventStrategy(ResourceStrategy):
     is_paged_at_any_version = True
 
     def default(self, obj: JsonObject) -> None:
-        """Both versions always show these fields; clients in Python insist on some of them."""
+        """Both versions always show these fields, and some client libraries need them."""
         for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
             obj.setdefault(name, None)
         for name in ("reportingComponent", "reportingInstance"):
@@ -92,7 +92,7 @@ class EventStrategy(ResourceStrategy):
 
 
 def _validate_legacy_event(obj: JsonObject, *, is_new: bool) -> list[FieldError]:
-    """The rules of every event, by either version."""
+    """Field rules of events of both API groups."""
     namespace = obj["metadata"].get("namespace", "")
     involved = (obj.get("involvedObject") or {}).get("namespace", "")
     mismatch = field.invalid("involvedObject.namespace", involved, _MISMATCH)
@@ -129,7 +129,7 @@ def _validate_series(obj: JsonObject) -> list[FieldError]:
 
 
 def _validate_new_event(obj: JsonObject) -> list[FieldError]:
-    """What a new-style event must have, and what it must not."""
+    """Field rules of new events of events.k8s.io."""
     errors = []
     if not obj.get("eventTime"):
         errors.append(field.required("eventTime"))

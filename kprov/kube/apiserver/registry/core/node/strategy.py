@@ -21,7 +21,7 @@ class NodeStrategy(ResourceStrategy):
 
     def default(self, obj: JsonObject) -> None:
         spec: JsonObject = obj.setdefault("spec", {})
-        # The first range and the list that came after it say the same; the first one wins.
+        # podCIDR and the first of podCIDRs must be equal; podCIDR wins.
         ranges = spec.get("podCIDRs")
         if spec.get("podCIDR") and (not ranges or ranges[0] != spec["podCIDR"]):
             spec["podCIDRs"] = [spec["podCIDR"]]
@@ -32,7 +32,7 @@ class NodeStrategy(ResourceStrategy):
             status["allocatable"] = dict(status["capacity"])
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
-        """A kubelet registers its node with the status it has, and that is kept."""
+        """Keep the status: a kubelet registers its node together with it."""
         _drop_config_source(obj)
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
@@ -63,6 +63,6 @@ class NodeStrategy(ResourceStrategy):
 
 
 def _drop_config_source(obj: JsonObject) -> None:
-    """Of kubelets that took their configuration from the API, and its state."""
+    """Drop the fields of dynamic kubelet configuration, which was removed."""
     (obj.get("spec") or {}).pop("configSource", None)
     (obj.get("status") or {}).pop("config", None)

@@ -1,4 +1,4 @@
-"""What nodes must look like, and what of them may change.
+"""Field rules of nodes, and of what an update may change.
 
 Source: upstream pkg/apis/core/validation/validation.go (ValidateNode, ValidateNodeUpdate).
 """
@@ -46,7 +46,7 @@ def validate_node(obj: JsonObject) -> Errors:
 
 
 def validate_node_update(obj: JsonObject, old: JsonObject) -> Errors:
-    """Of the node as of its status; an update of the node is validated as a new node, too."""
+    """Field rules of an update of a node or of its status."""
     spec, before, status = obj["spec"], old["spec"], obj.get("status") or {}
     yield from _validate_resources(status)
     yield from _validate_features(status)
@@ -66,7 +66,7 @@ def validate_node_update(obj: JsonObject, old: JsonObject) -> Errors:
 
 def _validate_taints(spec: JsonObject) -> Errors:
     seen: set[tuple[str, str]] = set()
-    # Upstream's paths of taints start at the metadata.
+    # As upstream: the path starts with metadata.
     for path, taint in enumerate_items(spec.get("taints"), "metadata.taints"):
         key, effect, value = taint.get("key", ""), taint.get("effect", ""), taint.get("value", "")
         yield from checks.check_value(key, f"{path}.key", names.is_qualified_name)

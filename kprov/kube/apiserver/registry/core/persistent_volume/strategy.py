@@ -43,7 +43,7 @@ class PersistentVolumeStrategy(ResourceStrategy):
         return list(node_label_warnings.find_persistent_volume_warnings(obj))
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """When a volume came into the phase it is in."""
+        """Set lastPhaseTransitionTime when the phase changes."""
         super().prepare_for_status_update(context, obj, old)
         status, before = obj.setdefault("status", {}), old.get("status") or {}
         given, known = status.get("lastPhaseTransitionTime"), before.get("lastPhaseTransitionTime")
@@ -51,7 +51,7 @@ class PersistentVolumeStrategy(ResourceStrategy):
             if given is None and known is not None:
                 status["lastPhaseTransitionTime"] = known
         elif given in (None, known):
-            # Who changes the phase may say when that was.
+            # A client that changes the phase may set the time.
             status["lastPhaseTransitionTime"] = timestamps.now()
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

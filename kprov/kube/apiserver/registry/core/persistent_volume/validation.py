@@ -49,7 +49,7 @@ def validate_persistent_volume(obj: JsonObject, old: JsonObject | None = None) -
 
 
 def _validate_mount_options(obj: JsonObject) -> Errors:
-    """The annotation of old, for kinds that are mounted by name."""
+    """Refuse the annotation of mount options for volume types that do not support them."""
     if _OPTIONS in (obj["metadata"].get("annotations") or {}) and not _MOUNTED & obj["spec"].keys():
         text = "may not specify mount options for this volume type"
         yield field.forbidden(f"metadata.annotations.{_OPTIONS}", text)
@@ -66,9 +66,9 @@ def _validate_whole_volume(obj: JsonObject, old: JsonObject | None) -> Errors:
 def validate_volume_spec(
     spec: JsonObject, path: str, name: str = "", *, inline: bool = False, any_values: bool = False
 ) -> Errors:
-    """Of a volume with that name, or of one that an attachment describes itself.
+    """Field rules of a volume's spec. name: of the volume. inline: the spec is part of a VolumeAttachment.
 
-    any_values: nodes may be selected by what no label can be, as they were before.
+    any_values: the values of the node selector are not checked.
     """
     if inline:
         yield from _validate_inline(spec, path)
@@ -92,7 +92,7 @@ def validate_volume_spec(
     if inline:
         only = "may not specify volumeMode other than Filesystem"
         yield from _check_allowed_value(mode, f"{path}.volumeMode", only, "Filesystem")
-        # Classes of attributes are not looked at there.
+        # A spec inside an attachment has no volumeAttributesClassName.
         return
     yield from checks.check_enum(mode, f"{path}.volumeMode", VOLUME_MODES)
     if spec.get(_CLASS) is not None:
@@ -253,9 +253,9 @@ _SOURCES: Final[dict[str, sources.Source]] = {
 
 
 def _is_same(affinity: JsonObject | None, before: JsonObject) -> bool:
-    """Whether no more has changed than keys of labels to those that replaced them.
+    """Whether two node affinities differ only in deprecated label keys that their successors replace.
 
-    To none at all, too, from a key that has not been replaced, as upstream has it.
+    As upstream, a key without a successor may become empty.
     """
     if affinity is None:
         return False
@@ -282,7 +282,7 @@ def _is_renamed(need: JsonObject, before: JsonObject) -> bool:
 
 
 def validate_persistent_volume_update(obj: JsonObject, old: JsonObject) -> Errors:
-    """Upstream judges the whole twice, and clients see both."""
+    """Field rules of an update. As upstream, all rules run twice, and errors appear twice."""
     yield from validate_persistent_volume(obj, old)
     yield from _validate_whole_volume(obj, old)
     spec, before = obj["spec"], old["spec"]
@@ -301,7 +301,7 @@ def validate_persistent_volume_update(obj: JsonObject, old: JsonObject) -> Error
 
 
 def _select_source(spec: JsonObject, before: JsonObject) -> JsonObject:
-    """The volume's source; a secret for expansion may come later."""
+    """The volume source, without a csi.controllerExpandSecretRef that the update adds."""
     found: JsonObject = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
     if "csi" in found and "controllerExpandSecretRef" not in (
         before.get("csi") or {"controllerExpandSecretRef": 0}

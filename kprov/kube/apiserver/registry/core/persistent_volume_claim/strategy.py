@@ -37,14 +37,14 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         return find_claim_warnings(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
-        """A source that no controller would fill a volume from is left out, as upstream does."""
+        """Drop data sources that no controller would use, as upstream does."""
         super().prepare_for_create(context, obj)
         _drop_cross_namespace_source(obj["spec"])
         _drop_unknown_source(obj["spec"])
         _copy_source(obj["spec"])
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        """As at creation, unless the claim has a source: then the old one counts."""
+        """As at creation, but only if the old claim has no data source."""
         super().prepare_for_update(context, obj, old)
         before = old["spec"]
         if before.get("dataSourceRef") is None:
@@ -65,13 +65,13 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
 
 
 def _drop_cross_namespace_source(spec: JsonObject) -> None:
-    """A source in another namespace is a feature that is off unless a gate says otherwise."""
+    """Drop a source in another namespace, whose feature gate is off by default."""
     if (spec.get("dataSourceRef") or {}).get("namespace"):
         del spec["dataSourceRef"]
 
 
 def _drop_unknown_source(spec: JsonObject) -> None:
-    """A client that knows dataSourceRef means what it says."""
+    """Drop a dataSource of an unknown kind if there is no dataSourceRef."""
     source = spec.get("dataSource")
     if source is not None and spec.get("dataSourceRef") is None and not _is_known_source(source):
         del spec["dataSource"]
@@ -84,7 +84,7 @@ def _is_known_source(source: JsonObject) -> bool:
 
 
 def _copy_source(spec: JsonObject) -> None:
-    """DataSource and dataSourceRef say the same, unless the second names another namespace."""
+    """Copy dataSource to dataSourceRef or back, except from a reference to another namespace."""
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
     if source is not None and reference is None:
         spec["dataSourceRef"] = dict(source)

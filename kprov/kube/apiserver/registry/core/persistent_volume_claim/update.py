@@ -28,7 +28,7 @@ _CHANGED: Final = (
 
 
 def validate_claim_update(obj: JsonObject, old: JsonObject) -> Errors:
-    """Immutable once it is there, but for more storage, the attributes class, and being bound."""
+    """Refuse changes, except more storage, another attributes class, and what binding a claim sets."""
     spec, before = obj["spec"], old["spec"]
     named_before = any((before.get(part) or {}).get("apiGroup") for part in ("dataSource", "dataSourceRef"))
     keeps = checks.is_invalid_selector(before.get("selector"))
@@ -66,7 +66,7 @@ def validate_claim_update(obj: JsonObject, old: JsonObject) -> Errors:
 
 
 def _replace_requested_storage(resources: JsonObject, amount: str | None) -> JsonObject:
-    """Of a claim that asks for something: with the amount it asked for before."""
+    """The resources with another request for storage, if they have requests."""
     if not resources.get("requests"):
         return resources
     return resources | {"requests": resources["requests"] | {"storage": amount or "0"}}
@@ -78,7 +78,7 @@ def _read_class_annotation(obj: JsonObject) -> str | None:
 
 
 def _is_class_upgraded(obj: JsonObject, old: JsonObject) -> bool:
-    """From the annotation of old to the field, with the same class."""
+    """Whether the update moves the class from the annotation to storageClassName."""
     had = _read_class_annotation(old)
     wanted = obj["spec"].get("storageClassName")
     kept = _read_class_annotation(obj) in {None, had}
@@ -97,7 +97,7 @@ def _validate_beta_class(obj: JsonObject, old: JsonObject) -> Errors:
 
 
 def find_claim_warnings(claim: JsonObject) -> list[str]:
-    """Of a claim, not of a template of claims."""
+    """Warnings about a claim."""
     found = []
     if _read_class_annotation(claim) is not None:
         text = 'deprecated since v1.8; use "storageClassName" attribute instead'

@@ -16,7 +16,7 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
 def default_pod_resources(spec: JsonObject) -> None:
-    """A pod with limits as a whole requests what its containers do, or else those limits."""
+    """Default pod-level requests to the sum of the containers, or else to the pod-level limits."""
     resources: JsonObject = spec["resources"]
     if not resources.get("limits"):
         return
@@ -35,7 +35,7 @@ def default_pod_resources(spec: JsonObject) -> None:
 
 
 def merge_label_keys(obj: JsonObject) -> None:
-    """MatchLabelKeys and mismatchLabelKeys as terms of their selectors, with the pod's own labels."""
+    """Add matchLabelKeys and mismatchLabelKeys to their selectors, with the values of the pod's labels."""
     labels, spec = obj["metadata"].get("labels") or {}, obj["spec"]
     for constraint in spec.get("topologySpreadConstraints") or ():
         _merge(constraint, labels, "matchLabelKeys", "In")

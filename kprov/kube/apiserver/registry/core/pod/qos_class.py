@@ -39,7 +39,7 @@ def _sum_amounts(parts: list[JsonObject], kind: str) -> dict[str, int]:
 
 
 def _read_amounts(resources: JsonObject, kind: str) -> dict[str, int]:
-    """Amounts of cpu and memory that are more than zero, in billionths."""
+    """Amounts of cpu and memory above zero, in billionths."""
     found: dict[str, int] = {}
     for name in _COUNTED:
         try:

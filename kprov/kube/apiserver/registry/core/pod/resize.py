@@ -1,4 +1,4 @@
-"""What /resize may change of a pod: CPU and memory of its containers and of itself.
+"""What /resize may change: CPU and memory of the pod and of its containers.
 
 Source: upstream pkg/apis/core/validation/validation.go (ValidatePodResize).
 """
@@ -24,7 +24,7 @@ _ONLY: Final = "only cpu and memory resources are mutable"
 
 
 def validate_pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
-    """`obj` has the old pod's spec, but for the resources and resize policies asked for."""
+    """Field rules of /resize. obj: the old pod with the requested resources and resize policies."""
     before = old["spec"]
     if _MIRROR in (old["metadata"].get("annotations") or {}):
         return [field.forbidden("[]", "static pods cannot be resized")]
@@ -122,14 +122,14 @@ def _validate_containers(spec: JsonObject, before: JsonObject) -> Errors:
 
 
 def _is_same_except_sizes(new: JsonObject, old: JsonObject) -> bool:
-    """Claims are no part of what may be resized: a container that has some is never the same."""
+    """Whether only CPU and memory differ. As upstream, a container with resource claims always differs."""
     sizes = _restore_sizes(new.get("resources") or {}, old.get("resources") or {})
     fixed = _drop_empty_fields(new) | {"resources": {part: sizes[part] for part in _PARTS if part in sizes}}
     return fixed == _drop_empty_fields(old) | {"resources": _drop_empty_parts(old.get("resources") or {})}
 
 
 def _restore_sizes(new: JsonObject, old: JsonObject) -> dict[str, Any]:
-    """The resources asked for with the old CPU and memory."""
+    """The requested resources with the old amounts of CPU and memory."""
     fixed = dict(new)
     for part in _PARTS:
         amounts, had = new.get(part) or {}, old.get(part) or {}

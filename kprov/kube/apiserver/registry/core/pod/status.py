@@ -1,4 +1,4 @@
-"""What may be written to a pod's status, most of it by kubelets: conditions, addresses, containers' states.
+"""Field rules of a pod's status: conditions, addresses and container states.
 
 Source: upstream pkg/apis/core/validation/validation.go (ValidatePodStatusUpdate).
 """
@@ -15,7 +15,7 @@ from kprov.kube.apiserver.registry.podspec import security
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Of a pod's status and of its spec.
+#: (field of the status, field of the spec).
 _KINDS: Final = (("containerStatuses", "containers"), ("initContainerStatuses", "initContainers"))
 _EPHEMERAL: Final = "ephemeralContainerStatuses"
 _OWN_CONDITIONS: Final = {"PodScheduled", "Ready", "Initialized"}
@@ -25,7 +25,7 @@ _RESTARTED: Final = "may not be transitioned to non-terminated state"
 
 
 def validate_pod_status(obj: JsonObject, old: JsonObject) -> Errors:
-    """The spec is the old pod's."""
+    """Field rules of /status. The spec is that of the old pod."""
     status, before, spec = obj.get("status") or {}, old.get("status") or {}, old["spec"]
     yield from pod_annotations.validate_unchanged_annotations(obj, old)
     yield from _validate_conditions(status.get("conditions"))
@@ -81,7 +81,7 @@ def _validate_nominated_node(status: JsonObject, before: JsonObject, spec: JsonO
 
 
 def _may_restart_all_containers(spec: JsonObject) -> bool:
-    """Some container's end starts all of them again."""
+    """Whether the end of some container restarts all containers."""
     return any(
         rule.get("action") == "RestartAllContainers"
         for kind in ("initContainers", "containers")
@@ -97,7 +97,7 @@ def _validate_container_states(
     spec: JsonObject,
     containers: Sequence[JsonObject] | None,
 ) -> Errors:
-    """What has ended for good stays so. `containers`: those of the spec, None for ephemeral ones."""
+    """Refuse to change the final state of a container. containers: None for ephemeral ones."""
     for where, old in enumerate_items(before.get(kind), f"status.{kind}"):
         ended = (old.get("state") or {}).get("terminated")
         if ended is None:
@@ -171,7 +171,7 @@ def _validate_extended_claim(claim: JsonObject | None, spec: JsonObject) -> Erro
 
 
 def _validate_addresses(status: JsonObject, before: JsonObject, part: str) -> Errors:
-    """At most one of each family; addresses that were there before are let be."""
+    """Allow one address a family. Addresses that the old status has are not checked."""
     path, known = f"status.{part}", {one.get("ip", "") for one in before.get(part) or ()}
     texts = [one.get("ip", "") for one in status.get(part) or ()]
     for where, text in enumerate_items(texts, path):
@@ -201,7 +201,7 @@ def _validate_user(user: JsonObject | None, system: str, path: str) -> Errors:
 
 
 def _validate_allocated_devices(container: JsonObject, own: JsonObject | None, path: str) -> Errors:
-    """Devices that a container got; one that is not in the spec may be of a pod that was changed."""
+    """Field rules of allocated devices. own: the container in the spec, None if it is not there."""
     for where, resource in enumerate_items(
         container.get("allocatedResourcesStatus"), f"{path}.allocatedResourcesStatus"
     ):

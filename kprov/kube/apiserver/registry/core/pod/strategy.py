@@ -76,7 +76,7 @@ class PodStrategy(ResourceStrategy):
         _keep_observed(status, before)
 
     def choose_grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
-        """As CheckGracefulDelete: nothing waits for pods that no kubelet runs."""
+        """The grace period of a deletion; 0 for pods that no kubelet runs."""
         spec = obj.get("spec") or {}
         if requested is not None:
             seconds = requested
@@ -103,7 +103,7 @@ class PodStrategy(ResourceStrategy):
         }
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
-        # People seldom change pods themselves.
+        # As upstream: updates, which mostly come from controllers, have no warnings.
         return podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
@@ -126,7 +126,7 @@ _GATED: JsonObject = {
 
 
 def _keep_observed(status: JsonObject, before: JsonObject) -> None:
-    """What an older kubelet does not tell stays: the generations that were seen, by type in their order."""
+    """Keep observed generations that an older kubelet does not send."""
     _keep_generation(status, before)
     known: dict[str, list[JsonObject]] = {}
     for condition in before.get("conditions") or ():
@@ -143,7 +143,7 @@ def _keep_generation(new: JsonObject, old: JsonObject) -> None:
 
 
 def _align_pod_ips(status: JsonObject) -> None:
-    """The one address that older kubelets know of goes before the list, and is its first."""
+    """Make podIP and the first of podIPs equal; podIP wins."""
     address, listed = status.get("podIP") or "", status.get("podIPs") or []
     if address and (not listed or listed[0].get("ip", "") != address):
         status["podIPs"] = [{"ip": address}]
@@ -152,7 +152,7 @@ def _align_pod_ips(status: JsonObject) -> None:
 
 
 def _default_host_ports(container: JsonObject) -> None:
-    """On the host's network a port is the host's port; only pods say so, templates do not."""
+    """Default hostPort to containerPort. It applies to pods with hostNetwork, not to templates."""
     for port in container.get("ports") or ():
         if not port.get("hostPort"):
             port["hostPort"] = port.get("containerPort", 0)

@@ -1,4 +1,4 @@
-"""What of a pod may still change: images, deadlines, more tolerations, fewer gates.
+"""What an update of a pod may change: images, deadlines, more tolerations, fewer scheduling gates.
 
 Source: upstream pkg/apis/core/validation/validation.go (ValidatePodUpdate).
 """
@@ -22,7 +22,7 @@ _CHANGEABLE: Final = (
     "`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
-#: Judged by themselves.
+#: Fields with rules of their own.
 _CHANGING: Final = ("activeDeadlineSeconds", "tolerations", "schedulingGates")
 _GRACE: Final = "terminationGracePeriodSeconds"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -95,7 +95,7 @@ def _validate_removed_gates(spec: JsonObject, before: JsonObject) -> Errors:
 
 
 def _validate_placement(spec: JsonObject, before: JsonObject) -> Errors:
-    """Where a gated pod may go can still be narrowed."""
+    """Allow a pod with scheduling gates to narrow its node selector and node affinity."""
     wanted, had = spec.get("nodeSelector") or {}, before.get("nodeSelector") or {}
     for key, value in had.items():
         if wanted.get(key) != value:
@@ -131,7 +131,7 @@ def _is_only_added(new: JsonObject, old: JsonObject) -> bool:
 
 
 def _undo_allowed_changes(spec: JsonObject, before: JsonObject) -> JsonObject:
-    """The new spec with what an update may change, as it was before."""
+    """The new spec with the old values of all fields that may change."""
     fixed = dict(spec)
     for kind in ("containers", "initContainers"):
         if fixed.get(kind):
@@ -149,7 +149,7 @@ def _undo_allowed_changes(spec: JsonObject, before: JsonObject) -> JsonObject:
 
 
 def _keep_node_affinity(fixed: JsonObject, before: JsonObject) -> None:
-    """The node affinity is as it was; what holds it comes and goes only with one."""
+    """Restore the old node affinity. An affinity that only holds it is added or removed with it."""
     affinity, had = fixed.get("affinity"), before.get("affinity")
     kept = (had or {}).get("nodeAffinity")
     if (affinity or {}).get("nodeAffinity") == kept:

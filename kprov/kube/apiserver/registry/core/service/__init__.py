@@ -1,1 +1,1 @@
-"""Services: strategy, defaults, validation, and what they get from the ranges of the cluster."""
+"""Services: strategy, defaults, validation, and allocation of cluster IPs and node ports."""

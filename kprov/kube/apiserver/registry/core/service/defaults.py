@@ -1,4 +1,4 @@
-"""Services: upstream's defaults, and what an update keeps from what was allocated before.
+"""Defaults of services, and allocated values that an update keeps.
 
 Source: upstream pkg/apis/core/v1/defaults.go (SetDefaults_Service), pkg/registry/core/service/strategy.go and
 storage/storage.go (normalizeClusterIPs, patchAllocatedValues).
@@ -15,7 +15,7 @@ _WITH_IP: Final = {"ClusterIP", "NodePort", "LoadBalancer"}
 
 
 def needs_cluster_ip(spec: JsonObject) -> bool:
-    """Types that do not exist among them: addresses are given before the type is looked at."""
+    """Whether the service gets cluster IPs. Unknown types do: allocation precedes validation."""
     return spec.get("type") != "ExternalName"
 
 
@@ -66,7 +66,7 @@ def default_service(obj: JsonObject) -> None:
 
 
 def normalize_cluster_ips(spec: JsonObject, old: JsonObject | None) -> None:
-    """Make clusterIP and clusterIPs say the same, following the one that the client changed."""
+    """Make clusterIP and clusterIPs equal. The one that the client changed wins."""
     if old is None:
         if spec.get("clusterIP") and not spec.get("clusterIPs"):
             spec["clusterIPs"] = [spec["clusterIP"]]
@@ -83,7 +83,7 @@ def normalize_cluster_ips(spec: JsonObject, old: JsonObject | None) -> None:
 
 
 def keep_allocated(spec: JsonObject, old: JsonObject) -> None:
-    """Values that the server had filled in and the client left out stay as they were."""
+    """Keep allocated values that the client leaves out."""
     if needs_cluster_ip(old) and needs_cluster_ip(spec):
         if not spec.get("clusterIP") and old.get("clusterIP"):
             spec["clusterIP"] = old["clusterIP"]
@@ -96,7 +96,7 @@ def keep_allocated(spec: JsonObject, old: JsonObject) -> None:
 
 
 def _keep_node_ports(spec: JsonObject, old: JsonObject) -> None:
-    """By the ports' names; a number that the client gave to another port is not given twice."""
+    """Keep node ports by port name, except a number that the client moves to another port."""
     before = {port.get("name", ""): port.get("nodePort", 0) for port in old.get("ports") or ()}
     used = _collect_node_ports(old) & _collect_node_ports(spec)
     for port in spec.get("ports") or ():
@@ -106,7 +106,7 @@ def _keep_node_ports(spec: JsonObject, old: JsonObject) -> None:
 
 
 def drop_type_dependent(spec: JsonObject, old: JsonObject) -> None:
-    """Leave out what the new type cannot have, when the client merely left it in from the old type."""
+    """Drop fields that the new type does not allow if the client did not change them."""
     if needs_cluster_ip(old) and not needs_cluster_ip(spec):
         same = (spec.get("clusterIPs") or []) == (old.get("clusterIPs") or [])
         if same and (spec.get("clusterIP") or "") == (old.get("clusterIP") or ""):
@@ -132,7 +132,7 @@ def drop_type_dependent(spec: JsonObject, old: JsonObject) -> None:
 
 
 def drop_hidden(spec: JsonObject) -> None:
-    """What upstream keeps and never shows."""
+    """Drop fields that upstream stores but never returns."""
     if spec["type"] == "ExternalName" and spec.get("internalTrafficPolicy") in {"Cluster", "Local"}:
         del spec["internalTrafficPolicy"]
 

@@ -1,4 +1,4 @@
-"""Services: what they are given from the cluster's ranges, and when it is given back.
+"""Allocates cluster IPs and node ports around writes of services, and releases them.
 
 Source: upstream pkg/registry/core/service/storage/{storage,alloc}.go.
 """
@@ -33,7 +33,7 @@ _Release = Callable[[], Awaitable[None]]
 
 
 class ServiceHooks(Hooks):
-    """Take what the service needs before it is validated; give back what it then does not have."""
+    """Allocate what a service needs before validation. Release what it does not have in the end."""
 
     def __init__(self, addresses: ClusterIpAllocator, ports: NodePortAllocator) -> None:
         self._addresses = addresses
@@ -88,7 +88,7 @@ class ServiceHooks(Hooks):
 
 
 class _Taking:
-    """What one write takes; `taken` gives it back."""
+    """The allocations of one write. `taken` releases them."""
 
     def __init__(
         self,
@@ -103,15 +103,15 @@ class _Taking:
         self._addresses, self._ports = addresses, ports
         self._obj, self._spec = obj, obj["spec"]
         self._old: JsonObject | None = old["spec"] if old else None
-        # Before validation: a name may be missing.
+        # This runs before validation, so a name may be missing.
         self._namespace, self._name = obj["metadata"]["namespace"], obj["metadata"].get("name", "")
         self._dry_run = dry_run
-        #: The ports that a dry run was told.
+        #: Node ports in the answer to a dry run.
         self._pretended: set[int] | None = set() if dry_run else None
         self._had = set(list_node_ports(old)) if old else set()
 
     async def addresses(self) -> None:
-        """All of a new service or of one that was an ExternalName; later only a second one that is added."""
+        """Allocate the cluster IPs that the service needs and does not have."""
         spec, old = self._spec, self._old
         addresses: list[str] = list(spec.get("clusterIPs") or ())
         if not defaults.needs_cluster_ip(spec) or addresses[:1] == [HEADLESS]:
@@ -153,7 +153,7 @@ class _Taking:
             await self._health_check_port()
 
     async def _new_ports(self) -> None:
-        """TCP and UDP of one port share a node port, unless they ask for others."""
+        """Allocate node ports. TCP and UDP of one port share a node port unless the spec says otherwise."""
         ports: list[JsonObject] = self._spec.get("ports") or []
         shared: dict[int, int] = {}
         for index, port in enumerate(ports):

@@ -1,4 +1,4 @@
-"""Services: which IP families one has, from what was asked for and what the cluster offers.
+"""IP families of services, from the request and the families of the cluster.
 
 Source: upstream pkg/registry/core/service/storage/alloc.go (initIPFamilyFields).
 """
@@ -21,7 +21,7 @@ _OTHER: Final = {"IPv4": "IPv6", "IPv6": "IPv4"}
 
 
 def keeps_preferred_families(spec: JsonObject, old: JsonObject | None) -> bool:
-    """A service that prefers two families keeps those it has; nothing is to be filled in or taken."""
+    """Whether an update keeps the families of a service with PreferDualStack."""
     if old is None or spec.get("ipFamilyPolicy") != _PREFER or old["type"] != spec["type"]:
         return False
     if spec["type"] not in {"ClusterIP", "NodePort", "LoadBalancer"}:
@@ -34,7 +34,7 @@ def keeps_preferred_families(spec: JsonObject, old: JsonObject | None) -> bool:
 def fill_ip_families(
     spec: JsonObject, old: JsonObject | None, known: Collection[str], default: str
 ) -> list[FieldError]:
-    """Give the spec its ipFamilyPolicy and ipFamilies; what is wrong with those that it has.
+    """Set ipFamilyPolicy and ipFamilies. Returns the errors of those that the spec has.
 
     `old`: the spec before, None for a new service. `known`: the families of the cluster.
     """
@@ -71,7 +71,7 @@ def _is_changed(spec: JsonObject, old: JsonObject, part: str) -> bool:
 
 
 def _release_second_family(spec: JsonObject, old: JsonObject | None) -> list[FieldError]:
-    """The second address and family go when the policy says so, and only then."""
+    """Remove the second address and family if the policy becomes SingleStack."""
     if old is None:
         return []
     if spec["ipFamilyPolicy"] == _SINGLE:
@@ -100,7 +100,7 @@ def _validate_count(spec: JsonObject) -> list[FieldError]:
 
 
 def _fill_from_addresses(spec: JsonObject, known: Collection[str]) -> list[FieldError]:
-    """Addresses that were asked for without their families tell them."""
+    """Add the families of requested addresses."""
     addresses: list[str] = spec.get("clusterIPs") or []
     families: list[str] = spec.setdefault("ipFamilies", [])
     errors = []

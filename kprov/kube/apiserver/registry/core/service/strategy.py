@@ -1,4 +1,4 @@
-"""Services: the strategy. What they are given from the cluster's ranges: service_hooks.
+"""The strategy of services. hooks.py allocates cluster IPs and node ports.
 
 Source: upstream pkg/registry/core/service/strategy.go.
 """

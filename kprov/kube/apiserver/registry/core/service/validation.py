@@ -1,4 +1,4 @@
-"""What services must look like, and what of them may change.
+"""Field rules of services, and of what an update may change.
 
 Source: upstream pkg/apis/core/validation/validation.go (validateService, ValidateServiceUpdate).
 """
@@ -126,9 +126,9 @@ def _validate_affinity(spec: JsonObject) -> Errors:
 
 
 def validate_cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
-    """The addresses, their families and the policy, beside each other (a service that is no ExternalName).
+    """Field rules of clusterIPs, ipFamilies and ipFamilyPolicy, of services that are no ExternalName.
 
-    kept: the addresses before.
+    kept: the old addresses, which are not checked.
     """
     path = "spec.clusterIPs"
     address, given = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
@@ -165,7 +165,7 @@ def validate_cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
 
 
 def _validate_load_balancer_fields(obj: JsonObject, old: JsonObject) -> Errors:
-    """What only load balancers have; upstream's name of the ranges has a capital letter."""
+    """Field rules of fields of load balancers. As upstream, one path says LoadBalancerSourceRanges."""
     spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
     before = (old.get("metadata") or {}).get("annotations") or {}
     is_balancer, path = spec["type"] == "LoadBalancer", "spec.LoadBalancerSourceRanges"
@@ -209,7 +209,7 @@ def _validate_traffic_policies(spec: JsonObject) -> Errors:
 
 
 def validate_service_update(obj: JsonObject, old: JsonObject) -> Errors:
-    """Addresses stay once they are given, until the service becomes an ExternalName."""
+    """Field rules of an update. Cluster IPs are immutable until the service becomes an ExternalName."""
     spec, before = obj["spec"], old["spec"]
     if "ExternalName" not in {spec["type"], before["type"]}:
         yield from _validate_unchanged_addresses(spec, before)

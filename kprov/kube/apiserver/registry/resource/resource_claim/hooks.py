@@ -24,7 +24,7 @@ _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 
 
 class ResourceClaimHooks(AdminAccessHooks):
-    """Of claims: their allocation is the scheduler's to write, the status of devices their drivers'."""
+    """Hooks of claims: only schedulers may write the allocation, only drivers the status of their devices."""
 
     def __init__(self, registry: Registry, authorizer: Authorizer) -> None:
         super().__init__(registry)
@@ -80,7 +80,7 @@ class ResourceClaimHooks(AdminAccessHooks):
         return errors
 
     async def _refusal(self, user: UserInfo, info: RequestInfo) -> str | None:
-        """None when the user may; otherwise the 403's text."""
+        """The text of the 403, None if the user is allowed."""
         decision, reason = await self._authorizer.authorize(user, info)
         if decision is Decision.ALLOW:
             return None
@@ -96,7 +96,7 @@ def _list_results(status: JsonObject) -> Sequence[JsonObject]:
 
 
 def _find_changed_drivers(new: JsonObject, before: JsonObject) -> set[str]:
-    """Of devices whose status is new, another or gone."""
+    """Drivers of devices whose status is added, changed or removed."""
     now, then = _index_devices(new), _index_devices(before)
     return {key[0] for key in now.keys() | then.keys() if now.get(key) != then.get(key)}
 
@@ -106,7 +106,7 @@ def _index_devices(status: JsonObject) -> dict[DeviceId, JsonObject]:
 
 
 def _find_single_node(allocation: JsonObject) -> str:
-    """The one node that an allocation is of; "" of others."""
+    """The node of an allocation that is on one node; "" otherwise."""
     terms: list[JsonObject] = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or []
     if len(terms) != 1 or terms[0].get("matchExpressions") or len(terms[0].get("matchFields") or ()) != 1:
         return ""
@@ -118,7 +118,7 @@ def _find_single_node(allocation: JsonObject) -> str:
 
 
 def _is_on_node(user: UserInfo, node: str) -> bool:
-    """Whether it is a service account of a pod on that node."""
+    """Whether the user is a service account of a pod on that node."""
     if not user.name.startswith(_SERVICE_ACCOUNT) or user.name.count(":") != _SERVICE_ACCOUNT.count(":") + 1:
         return False
     return bool(node) and user.extra.get(_NODE_NAME, ()) == (node,) and not names.is_dns1123_subdomain(node)

@@ -38,7 +38,7 @@ from kprov.kube.machinery import field
 from kprov.kube.machinery.field import Verbatim
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Driver, pool, device, and the share of it where several have it.
+#: Driver, pool, device, and the share ID of a shared device.
 DeviceId = tuple[str, str, str, str]
 _RESERVED_MAX: Final = 256
 _RESULTS_MAX: Final = 32
@@ -83,7 +83,7 @@ def validate_claim_status(obj: JsonObject, old: JsonObject) -> Errors:
 
 
 def read_device_id(device: JsonObject) -> DeviceId:
-    """Of a result of an allocation, or of a device's status."""
+    """The identity of a device in an allocation result or in status.devices."""
     driver, pool, name = (device.get(part, "") for part in ("driver", "pool", "device"))
     return driver, pool, name, device.get("shareID") or ""
 
@@ -94,7 +94,7 @@ def _collect_allocated_devices(allocation: JsonObject | None) -> set[DeviceId]:
 
 
 def drop_deallocated_devices(obj: JsonObject, old: JsonObject) -> None:
-    """A device that is no longer allocated has no status."""
+    """Drop the status of devices that are no longer allocated."""
     status, before = obj.get("status") or {}, old.get("status") or {}
     gone = _collect_allocated_devices(before.get("allocation")) - _collect_allocated_devices(
         status.get("allocation")
@@ -134,7 +134,7 @@ def _validate_allocation(allocation: JsonObject, path: str, known: Requests) -> 
         yield from validate_configuration(one, place)
 
     yield from check_limited_list(devices.get("results"), f"{where}.results", _RESULTS_MAX, result)
-    # Of the class and of the claim.
+    # From the class and from the claim.
     yield from check_limited_list(devices.get("config"), f"{where}.config", 2 * CONFIG_MAX, config)
     if allocation.get("nodeSelector") is not None:
         yield from scheduling.validate_node_selector(allocation["nodeSelector"], f"{path}.nodeSelector")
@@ -170,7 +170,7 @@ def _validate_device(device: JsonObject, path: str, *, is_allocated: bool) -> Er
 
 
 def _validate_interface_address(text: str, path: str) -> Errors:
-    """An address with the length of its network's prefix, written as Go writes it."""
+    """Check an address with a prefix length, in canonical form."""
     head, slash, length = text.partition("/")
     try:
         address = ipaddress.ip_address(_ZEROS.sub("", head) if ":" not in head else head)

@@ -15,10 +15,10 @@ from kprov.kube.apiserver.registry.resource.device_names import check_qualified_
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
-#: Bytes of a driver's domain, a slash and an identifier.
+#: The length of a domain, a slash and an identifier.
 KEY_BYTES_MAX: Final = 63 + 1 + 32
 _VALUE_MAX: Final = 64
-#: Attributes with several values; behind the gate DRAListTypeAttributes.
+#: Attributes with several values, which the gate DRAListTypeAttributes enables.
 LIST_TYPES: Final = ("bools", "ints", "strings", "versions")
 _SINGLE_TYPES: Final = ("bool", "int", "string", "version")
 _NUMBER: Final = r"(0|[1-9]\d*)"
@@ -36,7 +36,7 @@ def validate_attributes(values: Mapping[str, Any] | None, path: str) -> Errors:
 
 
 def count_attribute_values(values: Mapping[str, Any] | None) -> int:
-    """How many values there are, each of a list by itself."""
+    """The number of values. Each item of a list counts."""
     return sum(
         sum(len(attribute.get(part) or ()) for part in LIST_TYPES) or 1
         for attribute in (values or {}).values()

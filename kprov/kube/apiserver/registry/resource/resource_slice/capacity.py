@@ -21,7 +21,7 @@ _CHOICES_MAX: Final = 10
 
 
 def validate_capacities(values: Mapping[str, Any] | None, path: str, *, shared: bool) -> Errors:
-    """shared: several may have parts of the device at once."""
+    """Field rules of capacities. shared: several claims may share the device."""
     rule = _validate_shared_capacity if shared else _validate_whole_capacity
     yield from check_map(values, path, None, KEY_BYTES_MAX, check_qualified_name, rule)
 
@@ -102,7 +102,7 @@ def _validate_valid_range(default: Quantity, most: Quantity, limits: JsonObject,
             text = f"one step {low + step} is larger than capacity value: {most}"
             yield field.invalid(where, str(step), text)
         for value in (default, high):
-            # Upstream divides by a step of nothing, and panics.
+            # Upstream divides by zero here and panics.
             if value is not None and (not step.value or (value.value - low.value) % step.value):
                 text = f"value is not a multiple of a given step ({step}) from ({low})"
                 yield field.invalid(where, str(value), text)

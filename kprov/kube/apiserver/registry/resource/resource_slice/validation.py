@@ -38,7 +38,7 @@ from kprov.kube.machinery.quantity import Quantity
 
 _PLACES: Final = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection")
 _DEVICES_MAX: Final = 128
-#: Of devices with taints, counters or lists of attributes.
+#: The limit for slices with taints, counters or list attributes.
 _DEVICES_WITH_DETAILS_MAX: Final = 64
 _COUNTER_SETS_MAX: Final = 8
 _COUNTERS_MAX: Final = 32
@@ -60,7 +60,7 @@ _MAPPINGS: Final = "nodeAllocatableResourceMappings"
 
 
 def drop_disabled_fields(spec: JsonObject, before: JsonObject) -> None:
-    """Fields behind gates that are off; what has had them keeps them. before: the stored spec, {} of none."""
+    """Drop fields of disabled features unless the old spec has them. before: the old spec, {} at creation."""
     devices, known = spec.get("devices") or (), before.get("devices") or ()
     if not any(device.get(_MAPPINGS) for device in known):
         for device in devices:
@@ -78,7 +78,7 @@ def _has_list_attributes(device: JsonObject) -> bool:
 
 
 def validate_slice_spec(new: JsonObject, before: JsonObject | None) -> Errors:
-    """before: that of the object that is changed."""
+    """Field rules of a slice's spec. before: the old spec."""
     path, pool = "spec", new.get("pool") or {}
     yield from check_csi_driver_name(new.get("driver", ""), f"{path}.driver")
     yield from _validate_pool(pool, f"{path}.pool")
@@ -115,7 +115,7 @@ def _validate_pool(pool: JsonObject, path: str) -> Errors:
 
 
 def _validate_place(owner: JsonObject, path: str) -> Errors:
-    """The nodes that have a slice's devices."""
+    """Check that exactly one field says which nodes have the devices."""
     given: list[str] = []
     text = "must be either unset or set to a non-empty string"
     yield from _validate_node_name(owner, path, given, text)
@@ -203,7 +203,7 @@ def _validate_device(device: JsonObject, before: JsonObject | None, path: str, *
 
 
 def _validate_mappings(mappings: Mapping[str, Any] | None, capacity: Mapping[str, Any], path: str) -> Errors:
-    """What of a node's resources a device takes."""
+    """Field rules of nodeAllocatableResourceMappings."""
     for name, mapping in (mappings or {}).items():
         where, key = f"{path}[{name}]", mapping.get("capacityKey")
         if not is_native(name):
@@ -232,5 +232,5 @@ def _validate_counters(owner: JsonObject, path: str) -> Errors:
     if not owner.get("counters"):
         yield field.required(path)
         return
-    # Their values may be any quantities.
+    # The values may be any quantities.
     yield from check_map(owner["counters"], path, _COUNTERS_MAX, names.LABEL_MAX, check_label)

@@ -1,4 +1,4 @@
-"""What services are given from the cluster's ranges: ClusterIPs and node ports, each to one service only.
+"""Allocators of cluster IPs and node ports. Each is allocated to one service only.
 
 Called by core.service and bootstrap. May import: registry.generic, storage.interface, machinery.
 """
@@ -16,7 +16,7 @@ __all__ = ["build"]
 
 
 def build(options: Namespace, registry: Registry) -> tuple[ClusterIpAllocator, NodePortAllocator]:
-    """From --service-cluster-ip-range and --service-node-port-range. ValueError for what is no range."""
+    """Build the allocators from the flags. Raises ValueError for an invalid range."""
     ranges = AddressRange.of_flag(options.service_cluster_ip_range)
     ports = PortRange.parse(options.service_node_port_range)
     return ClusterIpAllocator(ranges, registry), NodePortAllocator(ports, registry.storage)

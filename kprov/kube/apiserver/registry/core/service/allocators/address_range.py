@@ -1,4 +1,4 @@
-"""The range that ClusterIPs come from: which addresses are in it, and in which order they are tried.
+"""The range of cluster IPs: its addresses and the order in which they are tried.
 
 Source: upstream pkg/registry/core/service/ipallocator/ipallocator.go.
 """
@@ -27,7 +27,7 @@ class AddressRange:
 
     @classmethod
     def of_flag(cls, text: str) -> list[AddressRange]:
-        """The ranges of --service-cluster-ip-range, the first one being the default family."""
+        """Parse --service-cluster-ip-range. The first range is of the default family."""
         return [cls(ipaddress.ip_network(part.strip(), strict=False)) for part in text.split(",") if part]
 
     @property
@@ -36,7 +36,7 @@ class AddressRange:
 
     @property
     def first(self) -> Address:
-        """The address of default/kubernetes."""
+        """The address of the service default/kubernetes."""
         return self.network[1]
 
     @property
@@ -51,15 +51,15 @@ class AddressRange:
         )
 
     def candidates(self, taken: Container[str], *, chooser: random.Random | None = None) -> Iterator[Address]:
-        """Free addresses: first of the upper part, then of the lower one, which people choose from.
+        """Free addresses, first from the upper part, then from the lower part, which is for static addresses.
 
-        Each part is walked once around from a place picked by chance, so that servers seldom meet.
+        Each part starts at a random place, so that several servers seldom try the same address.
         """
         first, last = int(self.first) + 1, int(self.last)
         if first > last:
             return
         size = last - first + 2
-        # The lower part: as upstream's calculateRangeOffset.
+        # The size of the lower part, as upstream's calculateRangeOffset.
         static = 0 if size < _STATIC_MIN else min(max(_STATIC_MIN, size // _STATIC_MIN), _STATIC_MAX)
         chooser = chooser or random.Random()  # noqa: S311  spreads, hides nothing
         kind = type(self.first)

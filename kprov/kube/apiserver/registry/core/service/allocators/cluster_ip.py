@@ -1,4 +1,4 @@
-"""ClusterIPs: each given one is an IPAddress object, which storage creates only once.
+"""Allocates cluster IPs. Each allocation is an IPAddress object, which can be created only once.
 
 Source: upstream pkg/registry/core/service/ipallocator (IPAddress objects as the record of what is taken).
 """
@@ -33,25 +33,25 @@ _FAMILY: Final = "ipaddress.kubernetes.io/ip-family"
 
 
 class AllocationError(Exception):
-    """The wanted address or port cannot be given; the text is the cause's detail."""
+    """An address or port cannot be allocated. The message is the detail of the cause."""
 
 
 class RangeFullError(AllocationError):
-    """Nothing is left in the range."""
+    """The range has no free address or port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An address for a service. `is_new`: it was not the service's before, so undoing the write frees it."""
+    """An allocated address. is_new: this write allocated it, so undoing the write frees it."""
 
     address: str
     is_new: bool
 
 
 class ClusterIpAllocator:
-    """Gives and takes back addresses of the cluster's ranges, by family.
+    """Allocates and releases addresses of the cluster's ranges.
 
-    `ranges` are those of the flags: the cluster's families. Addresses come from the ServiceCIDR objects
+    ranges: from the flags, one a family. Addresses come from the ServiceCIDR objects
     that are ready; from the flags' ranges while a new cluster has none.
     """
 
@@ -61,7 +61,7 @@ class ClusterIpAllocator:
         self._registry = registry
 
     def known(self, family: str, *, ready: bool) -> list[AddressRange]:
-        """The ranges of a family; `ready`: only those that new addresses may come from."""
+        """The ranges of a family. ready: only those that new addresses may come from."""
         store = self._registry.find(GROUP, "servicecidrs")
         objects = store.lister.list() if store is not None else []
         if not objects:
@@ -78,7 +78,7 @@ class ClusterIpAllocator:
     async def take(
         self, namespace: str, name: str, family: str, address: str = "", *, dry_run: bool = False
     ) -> Given:
-        """Give the service that address, or a free one. AllocationError: it cannot be given."""
+        """Allocate that address, or a free one. Raises AllocationError."""
         ranges = self.known(family, ready=True)
         if dry_run:
             return _choose_without_allocating(ranges, address)
@@ -101,12 +101,12 @@ class ClusterIpAllocator:
         if await self._create(wanted, namespace, name):
             return Given(str(wanted), is_new=True)
         if (namespace, name) == KUBERNETES and await self._owner(str(wanted)) == KUBERNETES:
-            # Left by a server that ended before the service was there, or all servers start at once.
+            # Another server allocated it at start, or one that stopped before it created the service.
             return Given(str(wanted), is_new=False)
         raise AllocationError(_TAKEN)
 
     async def reserve(self, namespace: str, name: str, address: str) -> None:
-        """Write down that the service has that address. AllocationError: another has it."""
+        """Record that the service has that address. Raises AllocationError if another has it."""
         if not await self._create(ipaddress.ip_address(address), namespace, name):
             raise AllocationError(_TAKEN)
 
@@ -122,7 +122,7 @@ class ClusterIpAllocator:
             return "", ""
 
     async def _create(self, address: Address, namespace: str, name: str) -> bool:
-        """False: another service has it."""
+        """Create the IPAddress. False if another service has it."""
         store = self._registry.store(GROUP, "ipaddresses")
         obj = {
             "metadata": {
@@ -142,7 +142,7 @@ class ClusterIpAllocator:
         return True
 
     async def release(self, namespace: str, name: str, address: str) -> None:
-        """Take the address back, if that service is the one that has it."""
+        """Release the address if that service has it."""
         store = self._registry.store(GROUP, "ipaddresses")
         try:
             if await self._owner(address) == (namespace, name):
@@ -153,7 +153,7 @@ class ClusterIpAllocator:
 
 
 def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> Given:
-    """What a dry run is told: nobody looks whether the address is free, and a range's own stands for any."""
+    """The address in the answer to a dry run. It is not checked to be free."""
     if not ranges:
         raise RangeFullError("range is full")
     chosen = ranges[0]
@@ -166,7 +166,7 @@ def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> 
 
 
 def make_labels(address: Address) -> dict[str, str]:
-    """What every IPAddress of the allocator carries."""
+    """Labels of the IPAddress objects of this allocator."""
     return {_FAMILY: f"IPv{address.version}", MANAGED_BY: MANAGER}
 
 
@@ -175,7 +175,7 @@ def _is_ready(obj: JsonObject) -> bool:
         return False
     conditions = (obj.get("status") or {}).get("conditions") or ()
     told = [each.get("status") == "True" for each in conditions if each.get("type") == "Ready"]
-    # Nobody has looked at the cluster's own range in its first second.
+    # No controller has checked the ServiceCIDR of a new cluster yet.
     return told[0] if told else bool(obj["metadata"]["name"] == DEFAULT_CIDR)
 
 

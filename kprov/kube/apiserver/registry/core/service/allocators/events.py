@@ -1,4 +1,4 @@
-"""Events of the API server's own loops: once about an object, reason and text while the server runs."""
+"""Events of the API server's own loops. The same event is written only once while the server runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Recorder:
         self._told: set[tuple[str, str, str]] = set()
 
     async def warn(self, about: JsonObject, reason: str, text: str) -> None:
-        """A Warning about an object; what was told before, or cannot be written, is only logged."""
+        """Write a Warning event. A repeated event, or one that cannot be written, is only logged."""
         metadata = about["metadata"]
         key = (metadata.get("uid", ""), reason, text)
         log.warning("%s %s: %s", about["kind"], metadata["name"], text)

@@ -1,4 +1,4 @@
-"""What a stored service has been given."""
+"""The cluster IPs and node ports of a stored service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADLESS: Final = "None"
 
 
 def list_cluster_ips(service: JsonObject) -> list[str]:
-    """ClusterIPs, the first one first, as reservations name them; one that is no address as it is."""
+    """The cluster IPs in canonical form, in their order. Invalid addresses are returned unchanged."""
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return []
@@ -20,7 +20,7 @@ def list_cluster_ips(service: JsonObject) -> list[str]:
 
 
 def list_node_ports(service: JsonObject) -> list[int]:
-    """Node ports, that of health checks among them; each once."""
+    """The node ports and the health check node port, without duplicates."""
     spec = service.get("spec") or {}
     found = [port.get("nodePort", 0) for port in spec.get("ports") or ()]
     found.append(spec.get("healthCheckNodePort", 0))

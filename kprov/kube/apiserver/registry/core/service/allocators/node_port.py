@@ -1,4 +1,4 @@
-"""Node ports: each given one is a key in etcd that is only created once, /registry/kprov/nodeports/PORT.
+"""Allocates node ports. Each allocation is a key in etcd, /registry/kprov/nodeports/PORT.
 
 Upstream keeps one bitmap of the whole range under /registry/ranges/servicenodeports, which every server
 rewrites; a key a port has the same guarantee without conflicts. TCP and UDP share a port within one service.
@@ -22,20 +22,20 @@ PREFIX: Final = "/registry/kprov/nodeports/"
 _STATIC_MIN: Final = 16
 _STATIC_MAX: Final = 128
 _TAKEN: Final = "provided port is already allocated"
-#: What a dry run is told first.
+#: The first port in the answer to a dry run.
 _PRETENDED: Final = 32769
 
 
 @dataclass(frozen=True, slots=True)
 class PortRange:
-    """Both ends included."""
+    """A range of ports, with both ends."""
 
     low: int
     high: int
 
     @classmethod
     def parse(cls, text: str) -> PortRange:
-        """Of "30000-32767", or "30000+2767"."""
+        """Parse "30000-32767" or "30000+2767"."""
         if "+" in text:
             base, _, size = text.partition("+")
             return cls(int(base), int(base) + int(size))
@@ -50,16 +50,16 @@ class PortRange:
 
 
 class NodePortAllocator:
-    """Gives and takes back ports of --service-node-port-range."""
+    """Allocates and releases ports of --service-node-port-range."""
 
     def __init__(self, ports: PortRange, storage: Storage) -> None:
         self.ports = ports
         self._storage = storage
 
     async def take(self, namespace: str, name: str, port: int = 0, pretended: set[int] | None = None) -> int:
-        """Give the service that port, or a free one. AllocationError; StorageError.
+        """Allocate that port, or a free one. Raises AllocationError or StorageError.
 
-        pretended: the ports that a dry run was told so far, None when it is none.
+        pretended: the ports that this dry run has got so far, None if it is no dry run.
         """
         if pretended is not None:
             return await self._pretend(port, pretended)
@@ -78,7 +78,7 @@ class NodePortAllocator:
         raise RangeFullError("range is full")
 
     async def _pretend(self, port: int, pretended: set[int]) -> int:
-        """Some number that this request has not been told; as upstream does, whether it is free or not."""
+        """A port that this dry run does not have yet. As upstream, it is not checked to be free."""
         if port and (port in pretended or await self._storage.get(f"{PREFIX}{port}") is not None):
             raise AllocationError(_TAKEN)
         given = port or max({_PRETENDED - 1, *pretended}) + 1
@@ -86,7 +86,7 @@ class NodePortAllocator:
         return given
 
     async def release(self, namespace: str, name: str, port: int) -> None:
-        """Take the port back, if that service is the one that has it."""
+        """Release the port if that service has it."""
         try:
             current = await self._storage.get(f"{PREFIX}{port}")
             if current is not None and current.value.decode() == f"{namespace}/{name}":
@@ -97,7 +97,7 @@ class NodePortAllocator:
             log.warning("node port %d of %s/%s was not released: %s", port, namespace, name, error)
 
     async def reservations(self) -> Sequence[tuple[int, str]]:
-        """(port, "NAMESPACE/NAME") of all that are given."""
+        """(port, "NAMESPACE/NAME") of all allocations."""
         page = await self._storage.list(PREFIX)
         return [(int(item.key.removeprefix(PREFIX)), item.value.decode()) for item in page.items]
 
@@ -109,7 +109,7 @@ class NodePortAllocator:
         return True
 
     def _candidates(self) -> chain[int]:
-        """Ports above the part that people choose from, then that part; as upstream's KEP-3668."""
+        """Ports of the upper part, then of the lower part for static ports, as in KEP-3668."""
         size = self.ports.high - self.ports.low + 1
         static = 0 if size < _STATIC_MIN else min(max(_STATIC_MIN, size // 32), _STATIC_MAX)
         upper = list(range(self.ports.low + static, self.ports.high + 1))

@@ -1,4 +1,4 @@
-"""Brings reservations and services back together: what services hold is reserved, what nobody holds is freed.
+"""Repairs allocations: allocates what services have, and releases what no service has.
 
 Source: upstream pkg/registry/core/service/{portallocator,ipallocator}/controller (the repair loops).
 """
@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 #: (what it is, "NAMESPACE/NAME" of the service): an address or a port.
 _Leak = tuple[str | int, str]
 
-#: A reservation without its service is being made right now, or is left over; seen again after longer than
-#: a request may take, it is left over.
+#: The service of an allocation may be about to be created. If it is still missing after longer than
+#: a request may take, the allocation is released.
 _SECOND_LOOK_SECONDS: Final = 65.0
 _LOOK_SECONDS: Final = 180.0
 
 
 class Repair:
-    """Looks at all services and reservations; keeps in mind what looked left over."""
+    """Compares all services with all allocations. It remembers allocations without a service."""
 
     def __init__(self, registry: Registry, addresses: ClusterIpAllocator, ports: NodePortAllocator) -> None:
         self._registry = registry
@@ -66,8 +66,8 @@ class Repair:
             pause = _LOOK_SECONDS
 
     async def run_once(self) -> None:
-        """One comparison. Raises StatusError, StorageError when something cannot be read."""
-        # Reservations first: a service made meanwhile is then seen, and so is what it holds.
+        """Compare once. Raises StatusError or StorageError if something cannot be read."""
+        # Read the allocations first: services created meanwhile are then found, and so are their allocations.
         reserved_ports = dict(await self._ports.reservations())
         reserved_addresses = await self._reserved_addresses()
         store = self._registry.store("", "services")
@@ -117,7 +117,7 @@ class Repair:
             await warn(service, "ClusterIPOutOfRange", f"{text}; please recreate service")
             return
         if reserved is None:
-            # One that was made since the reservations were read has it, and nothing was lost.
+            # A service that was created since the allocations were read has it.
             if await self._reserve(address, service):
                 text = f"Cluster IP [{family}]: {address} is not allocated; repairing"
                 await warn(service, "ClusterIPNotAllocated", text)
@@ -137,12 +137,12 @@ class Repair:
         await self._reserve(address, service)
 
     async def _reserve(self, address: str, service: JsonObject) -> bool:
-        """Whether it was free until now."""
+        """Allocate an address that a service has. True if it was free."""
         metadata = service["metadata"]
         try:
             await self._addresses.reserve(metadata["namespace"], metadata["name"], address)
         except AllocationError as error:
-            # Another server repairs at the same moment.
+            # Another server repairs the same allocation.
             log.info("ClusterIP %s of service %s: %s", address, _format_service_name(service), error)
             return False
         return True
