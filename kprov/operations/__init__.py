@@ -1,4 +1,4 @@
-"""up, verify, reset and their like: each an ordered list of steps with the checks around them.
+"""The operations behind the commands (up, plan, verify, reset): ordered steps with their checks.
 
 Called by cli. May import verify, lab, bundle, playbook, transport, inventory, pki.
 """

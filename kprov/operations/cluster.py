@@ -1,4 +1,4 @@
-"""A cluster as an inventory describes it: loaded, validated, reached; every operation starts here."""
+"""Opens the cluster of an inventory: load, validate, connect. Every operation starts here."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from kprov.playbook.results.journal import EarlierRun, find_latest, journal_fold
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.playbook.running.engine import Engine
 
-#: The folder of roles, playbooks, templates and inventories.
+#: The folder with roles, playbooks, templates and inventories.
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"
 
-#: What the roles are made for and tried on.
+#: The distributions that the roles support.
 SUPPORTED = {"Debian": ("13",)}
 GROUPS = ("kube_control_plane", "etcd", "kube_node")
 
 
 class SeveralHostsError(PreflightError):
-    """More than one host cannot be used; a line each."""
+    """Several hosts are unusable; the message has a line for each."""
 
     def __init__(self, errors: list[KprovError]) -> None:
         KprovError.__init__(self, "\n".join(str(error) for error in errors))
@@ -36,14 +36,14 @@ class SeveralHostsError(PreflightError):
 
 @dataclass(frozen=True)
 class Cluster:
-    """An inventory whose rules hold, and the engine that works on its hosts."""
+    """A valid inventory, and the engine that works on its hosts."""
 
     engine: Engine
     variables: dict[str, ClusterVariables]
 
     @property
     def artifacts(self) -> Path:
-        """Where keys, kubeconfig and journal of this inventory are."""
+        """The folder of the inventory's keys, kubeconfig and journal."""
         return self.engine.inventory.directory / "artifacts"
 
     @property
@@ -52,17 +52,17 @@ class Cluster:
         return next(iter(self.variables.values()))
 
     def members(self, *groups: str) -> list[str]:
-        """Hosts of the groups, without repetition, in the inventory's order."""
+        """Return the hosts of the groups, each once, in the inventory's order."""
         wanted = {host for group in groups for host in self.engine.inventory.members(group)}
         return [host for host in self.engine.inventory.hosts if host in wanted]
 
     def chosen(self) -> list[str]:
-        """Hosts of the cluster that --limit leaves."""
+        """Return the hosts of the cluster that --limit selects."""
         hosts, limit = self.members(*GROUPS), self.engine.options.limit
         return host_patterns.apply_limit(self.engine.inventory, hosts, limit) if limit else hosts
 
     def address(self, host: str) -> str:
-        """The address that the host's components are reached at. InputError when only a name is known."""
+        """Return the IP address of the host's components. Raises InputError if only a name is known."""
         own = self.variables[host].ip
         if own is not None:
             return str(own)
@@ -77,7 +77,7 @@ class Cluster:
             raise InputError(text, file=file, line=line, field="ip") from None
 
     def node_name(self, host: str) -> str:
-        """The host's name as a node."""
+        """Return the name of the host's node."""
         return self.variables[host].kube_override_hostname or host
 
 
@@ -85,7 +85,7 @@ class Cluster:
 def open_cluster(
     inventory: Path, options: RunOptions | None = None, callbacks: Callbacks | None = None
 ) -> Iterator[Cluster]:
-    """Load and validate. Raises InputError with every problem, before any host is touched."""
+    """Load and validate the inventory. Raises InputError with all problems; connects to no host."""
     loaded = load_inventory(inventory)
     with Engine(loaded, options, callbacks) as engine:
         host_patterns.check_limit(loaded, engine.options.limit)
@@ -99,10 +99,10 @@ def open_cluster(
 
 
 def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
-    """Connect to the hosts; facts by host.
+    """Connect to the hosts; return their facts by host.
 
-    Hosts without a connection are set aside where a cluster that is there can do without them for now;
-    before the first `up` such a host is a mistake in the inventory. Raises PreflightError naming every
+    An existing cluster continues without unreachable hosts if it can. Before the first `up` such a host
+    is an error in the inventory. Raises PreflightError that names every
     host that is unusable.
     """
     found = cluster.engine.preflight(hosts)
@@ -125,7 +125,7 @@ def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any
 
 
 def is_installed(journals: Path) -> bool:
-    """Whether `up` was run here and no `reset` of all hosts ended well since."""
+    """Whether `up` ran with this inventory, and no `reset` of all hosts has succeeded since."""
     path = find_latest(
         journals,
         lambda run: run.get("command") == "up" or (run.get("command") == "reset" and not run.get("limit")),
@@ -134,7 +134,7 @@ def is_installed(journals: Path) -> bool:
 
 
 def find_indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
-    """Why the run cannot go on without these hosts; None when it can."""
+    """Return why the run cannot continue without these hosts; None if it can."""
     gone = set(lost)
     members = cluster.members("etcd")
     left = [host for host in members if host not in gone]
@@ -152,7 +152,7 @@ def find_indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | No
 def run_read_only(
     cluster: Cluster, host: str, module: str, items: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Results of a module that only looks; none from a host whose connection was lost."""
+    """Run a module that changes nothing; return no results if the connection is lost."""
     engine = cluster.engine
     try:
         agent = engine.connections.get(host).agent(engine.become(host))
@@ -162,7 +162,7 @@ def run_read_only(
 
 
 def explain_missing_root(host: str, facts: dict[str, Any]) -> list[KprovError]:
-    """Why a host with these facts cannot be set up: the roles install packages and units as root."""
+    """Return why tasks do not run as root, which the roles need; empty if they do."""
     if facts["ansible_effective_user_id"] == 0:
         return []
     text = f"tasks would run as {facts['ansible_user_id']}, and a cluster is set up as root"
@@ -170,7 +170,7 @@ def explain_missing_root(host: str, facts: dict[str, Any]) -> list[KprovError]:
 
 
 def explain_unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:
-    """Why the roles cannot be run on a host with these facts."""
+    """Return why the roles do not support a host with these facts."""
     name, version = facts["ansible_distribution"], str(facts["ansible_distribution_major_version"])
     if version in SUPPORTED.get(name, ()):
         return []

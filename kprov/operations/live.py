@@ -1,6 +1,6 @@
-"""What a running cluster says of itself: the files on its hosts, its API, and etcd's list of members.
+"""Reads the state of a running cluster: files on its hosts, its API, and etcd's members.
 
-Reads only. What does not answer is left out: a cluster is also repaired while its API is down.
+It changes nothing. Parts that do not answer are left out: a cluster is also repaired while its API is down.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONTROLLER_MANAGER = "/etc/systemd/system/kube-controller-manager.service"
 ETCD = "/etc/etcd/etcd.conf.yml"
 _FILES = {"kube_control_plane": (APISERVER, CONTROLLER_MANAGER), "etcd": (ETCD,)}
 
-#: Variables by file, each with the expression whose group 1 is the value that the file was written with.
+#: Variables by file, each with a regular expression whose group 1 is the variable's value.
 _VALUES: dict[str, dict[str, re.Pattern[str]]] = {
     CONTROLLER_MANAGER: {
         "kube_pods_subnet": re.compile(r"--cluster-cidr=(\S+)"),
@@ -43,7 +43,7 @@ _VALUES: dict[str, dict[str, re.Pattern[str]]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """The value of a variable that a file on a host was written with."""
+    """The value of a variable in a file on a host."""
 
     value: str
     host: str
@@ -52,7 +52,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Live:
-    """`settings` by variable, empty before the first cluster; the rest is None when nothing answered.
+    """`settings` by variable, empty without a cluster; other fields are None if nothing answered.
 
     `nodes`: a node's pod network ("" for none) by its name; `service_cidr`: the network of the ClusterIPs;
     `members`: etcd's members, the address of a member by its name.
@@ -65,7 +65,7 @@ class Live:
 
 
 def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
-    """Ask the hosts (those that are reached); nothing is changed."""
+    """Read the state from the reachable hosts."""
     reached = list(hosts)
     control_plane = [host for host in cluster.members("kube_control_plane") if host in reached]
     etcd = [host for host in cluster.members("etcd") if host in reached]
@@ -81,10 +81,10 @@ def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
 
 
 def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
-    """Values by variable, of files' texts by host and path.
+    """Return the values by variable, from the texts of files by host and path.
 
-    Empty unless a host has a controller manager: it is installed when the API has served for the first time,
-    and before that there is no cluster that a changed value could break.
+    Empty unless a host has a controller manager, which is installed after the API has served first:
+    before that there is no cluster that a changed value could break.
     """
     if not any(CONTROLLER_MANAGER in files for files in texts.values()):
         return {}
@@ -112,7 +112,7 @@ def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
 
 
 def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] | None:
-    """Pod networks by node and the service network, from the host's own API server."""
+    """Read the pod networks by node and the service network from the host's API server."""
     variables = cluster.variables[host]
     answer = _run_json(
         cluster,
@@ -125,7 +125,7 @@ def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str 
 
 
 def parse_api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], str | None]:
-    """Pod networks by node, and the network of the ServiceCIDR that the API server makes itself."""
+    """Return the pod networks by node, and the network of the API server's default ServiceCIDR."""
     nodes: dict[str, str] = {}
     service_cidr = None
     for item in items:
@@ -138,7 +138,7 @@ def parse_api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str
 
 
 def _read_members(cluster: Cluster, host: str) -> dict[str, str] | None:
-    """Members of etcd, from the one on this host."""
+    """Read etcd's members from the member on this host."""
     answer = _run_json(
         cluster,
         host,
@@ -150,7 +150,7 @@ def _read_members(cluster: Cluster, host: str) -> dict[str, str] | None:
 
 
 def parse_etcd_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Addresses by name of `etcdctl member list`; a member that never started has its address as its name."""
+    """Return addresses by name from `etcdctl member list`; an unstarted member is named by its address."""
     found = {}
     for member in members:
         address = member["peerURLs"][0].split("//")[1].rsplit(":", 1)[0]
@@ -159,12 +159,12 @@ def parse_etcd_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _first_answer(hosts: Iterable[str], ask: Callable[[str], T | None]) -> T | None:
-    """The first answer that is one."""
+    """Return the first answer that is not None."""
     return next((found for host in hosts if (found := ask(host)) is not None), None)
 
 
 def _run_json(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:
-    """The JSON document that a command prints; None when it fails."""
+    """Return the JSON document that a command prints; None if it fails."""
     result = run_read_only(cluster, host, "command", [{"_raw_params": line, "_shell": True}])
     if not result or result[0].get("rc") != 0:
         return None

@@ -1,4 +1,4 @@
-"""Hosts that are in the cluster and not in its inventory: no run reaches them, so they have to be named."""
+"""Finds nodes and etcd members that are not in the inventory, which no run can change."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from kprov.operations.live import Live
 
 @dataclass(frozen=True)
 class Outsider:
-    """A node, a member of etcd, or both, by its name in the cluster."""
+    """A node, an etcd member, or both, that the inventory does not have."""
 
     name: str
     node: bool = False
-    #: The address of the member of etcd; empty when it is none.
+    #: The address of the etcd member; empty if it is not one.
     member: str = ""
 
     @property
     def kinds(self) -> str:
-        """What it is in the cluster."""
+        """Say what it is in the cluster."""
         said = ["a node"] if self.node else []
         return " and ".join([*said, *([f"a member of etcd ({self.member})"] if self.member else [])])
 
     @property
     def place(self) -> str:
-        """Where the inventory does not have it."""
+        """Name the groups that do not have it."""
         groups = ["kube_node"] * self.node + ["etcd"] * bool(self.member)
         return f"the inventory's {' and '.join(groups)}"
 
@@ -41,7 +41,7 @@ class Outsider:
 
 
 def find_outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
-    """Those that the cluster names and the inventory does not have in the group for it."""
+    """Return the cluster's nodes and members that are not in their group of the inventory."""
     return compare_names(
         live,
         nodes={cluster.node_name(host) for host in cluster.members("kube_node")},
@@ -50,7 +50,7 @@ def find_outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
 
 
 def compare_names(live: Live, *, nodes: Iterable[str], addresses: Iterable[str]) -> list[Outsider]:
-    """Nodes with other names, and members of etcd with other addresses; one that is both is one."""
+    """Compare names of nodes and addresses of etcd members; a host that is both counts once."""
     unknown_nodes = set(live.nodes or {}) - set(nodes)
     unknown_members = {
         name: address for name, address in (live.members or {}).items() if address not in set(addresses)

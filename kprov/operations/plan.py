@@ -1,4 +1,4 @@
-"""What `up` would do to an inventory's hosts, and doing exactly that later."""
+"""Makes, saves and applies plans: what `up` would change on an inventory's hosts."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _VERSION = 1
 
 
 class DriftError(KprovError):
-    """Hosts are not as they were when the plan was made."""
+    """The hosts have changed since the plan was made."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Changes by host, and what hosts had errors; `options` are those that choose tasks and hosts.
+    """The changes and errors by host; `options` are those that select tasks and hosts.
 
-    `outsiders` are hosts of the cluster that the inventory does not have: nothing of the plan concerns them.
+    `outsiders` are hosts of the cluster that the inventory does not have; the plan does not change them.
     """
 
     inventory: str
@@ -42,11 +42,11 @@ class Plan:
 
     @property
     def hosts(self) -> list[str]:
-        """Hosts that would be changed."""
+        """Return the hosts that would change."""
         return list(dict.fromkeys(change.host for change in self.changes))
 
     def restarts(self) -> dict[str, list[str]]:
-        """Hosts on which a service would be restarted, by service."""
+        """Return the hosts on which a service would restart, by service."""
         found: dict[str, list[str]] = {}
         for change in self.changes:
             if change.kind == "service" and change.action in ("restarted", "stopped"):
@@ -54,7 +54,7 @@ class Plan:
         return {name: list(dict.fromkeys(hosts)) for name, hosts in found.items()}
 
     def save(self, path: Path) -> None:
-        """Write it whole, for its owner only: diffs show what is on hosts. Raises InputError."""
+        """Write the plan atomically to a private file: diffs show contents of hosts. Raises InputError."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -71,7 +71,7 @@ class Plan:
             raise InputError(f"cannot be written: {error.strerror}", file=path, field="--out") from error
 
     def document(self) -> dict[str, Any]:
-        """The plan as JSON."""
+        """Return the plan as a JSON document."""
         return {
             "kprov_plan": _VERSION,
             "made": self.made,
@@ -84,7 +84,7 @@ class Plan:
 
 
 def load_plan(path: Path) -> Plan:
-    """A plan that was saved. InputError names what is wrong with the file."""
+    """Load a saved plan. Raises InputError."""
     try:
         document = json.loads(path.read_text())
         if document["kprov_plan"] != _VERSION:
@@ -105,7 +105,7 @@ def load_plan(path: Path) -> Plan:
 
 
 def make_plan(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Callable[[str], None]) -> Plan:
-    """Look at every host and say what would change; nothing is changed. Raises KprovError."""
+    """Check every host and return what would change. Changes nothing. Raises KprovError."""
     looking = replace(options, check=True, diff=True, plan=True)
     result = install_cluster(inventory, looking, callbacks, say)
     order = {host: number for number, host in enumerate(result.run.hosts)}
@@ -125,9 +125,9 @@ def apply_plan(
     callbacks: Callbacks,
     say: Callable[[str], None],
 ) -> tuple[UpResult, list[Change]]:
-    """Do what a plan says, if the hosts are still as it saw them; changes that were not in it come back.
+    """Apply a plan if the hosts have not changed since; return changes that it did not have.
 
-    Raises DriftError before anything is changed when a host is not as the plan saw it.
+    Raises DriftError before any change if a host has changed since the plan was made.
     """
     if plan.inventory != str(inventory.resolve()):
         raise InputError(f"the plan is for {plan.inventory}, not for {inventory}", field="--plan")
@@ -149,7 +149,7 @@ def apply_plan(
 
 
 def find_drift(planned: list[Change], now: list[Change]) -> list[str]:
-    """What differs between two looks at the hosts, a line each."""
+    """Return the differences between two checks of the hosts, one line each."""
     before, after = (Counter(one.fingerprint for one in changes) for changes in (planned, now))
     gone = [_place(one) for one in planned if after[one.fingerprint] < before[one.fingerprint]]
     new = [_place(one) for one in now if before[one.fingerprint] < after[one.fingerprint]]
@@ -166,13 +166,13 @@ def _place(change: Change) -> str:
 
 
 def find_unplanned(planned: list[Change], made: list[Change]) -> list[Change]:
-    """Changes that were made and that a plan does not have; tasks it could not foresee are in it."""
+    """Return the changes that a plan does not have; tasks that it could not foresee count as planned."""
     known = {(one.host, one.task) for one in planned}
     return [one for one in made if (one.host, one.task) not in known]
 
 
 def describe_quorum(members: list[str], restarting: list[str], lost: list[str]) -> str | None:
-    """What restarts of etcd do to a quorum, as a sentence; None when no member is restarted."""
+    """Describe how restarts of etcd affect the quorum; None if no member restarts."""
     mine = [host for host in members if host in restarting]
     if not mine:
         return None

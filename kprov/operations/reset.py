@@ -1,4 +1,4 @@
-"""Back to bare hosts; keys and certificates on the operator's machine stay."""
+"""Removes the cluster from its hosts. Keys and certificates on the operator's machine stay."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 
 def find_hosts(inventory: Path, options: RunOptions) -> list[str]:
-    """Hosts that a reset with these options would empty."""
+    """Return the hosts that a reset with these options would change."""
     with open_cluster(inventory, options) as cluster:
         return cluster.chosen()
 
 
 def reset_hosts(inventory: Path, options: RunOptions, callbacks: Callbacks) -> RunResult:
-    """Stop and remove all that `up` brought. Raises KprovError."""
+    """Stop and remove everything that `up` installed. Raises KprovError."""
     with open_cluster(inventory, options, callbacks) as cluster:
         connect_hosts(cluster, cluster.members(*GROUPS))
         cluster.engine.options = replace(

@@ -1,4 +1,4 @@
-"""Whether keepalived can move kube_vip_address: it has to be an address of the network on its interface."""
+"""Checks that kube_vip_address is in the network of keepalived's interface."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.operations.cluster import Cluster, run_read_only
 
 
 def check_vip_network(cluster: Cluster, hosts: Iterable[str]) -> None:
-    """Ask those of the hosts that keepalived runs on. Raises InputError naming host, network and address."""
+    """Check the hosts with keepalived. Raises InputError that names host, network and address."""
     reached = set(hosts)
     for host in cluster.members("kube_control_plane"):
         vip = cluster.variables[host].kube_vip_address
@@ -32,7 +32,7 @@ def check_vip_network(cluster: Cluster, hosts: Iterable[str]) -> None:
 
 
 def find_vip_problem(vip: ipaddress.IPv4Address, facts: Mapping[str, Any], named: str | None) -> str | None:
-    """Why a host with these facts cannot have the address; `named` is keepalived_interface."""
+    """Return why a host with these facts cannot have the address; `named` is keepalived_interface."""
     interface = named or facts.get("ansible_default_ipv4", {}).get("interface")
     if interface is None:
         return "no interface has a default route: set keepalived_interface"
@@ -51,7 +51,7 @@ def find_vip_problem(vip: ipaddress.IPv4Address, facts: Mapping[str, Any], named
 
 
 def interface_networks(interface: str, facts: Mapping[str, Any]) -> Iterator[ipaddress.IPv4Network]:
-    """IPv4 networks of an interface. A single address is none: keepalived brings its own as one."""
+    """Return the IPv4 networks of an interface, without /32: keepalived adds its address as one."""
     link = _interface_facts(interface, facts)
     first = [link["ipv4"]] if "ipv4" in link else []
     for entry in [*first, *link.get("ipv4_secondaries", [])]:

@@ -1,6 +1,6 @@
-"""Variables that keep their values while a cluster lives: addresses and etcd's data depend on them.
+"""Rejects changes of variables that a running cluster cannot change, such as its networks.
 
-A changed value is refused, by what the cluster itself says (see live).
+The current values are read from the cluster (see live.py).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _ADVICE = (
 
 
 def check_unchanged(cluster: Cluster, live: Live) -> None:
-    """Raises InputError naming each changed variable with its old and its new value."""
+    """Raise InputError that names each changed variable with its old and new value."""
     variables = cluster.any_variables
     wanted = {name: str(getattr(variables, name)) for name in FIELDS}
     found = find_differences(wanted, live)
     if "cluster_name" in found and "dns_domain" not in variables.model_fields_set:
-        # It follows from the cluster's name; one message is enough.
+        # It follows from the cluster's name, which has its own message.
         found.pop("dns_domain", None)
     problems = [_change_error(cluster, name, old, wanted[name]) for name, old in found.items()]
     if len(problems) == 1:
@@ -52,10 +52,10 @@ def check_unchanged(cluster: Cluster, live: Live) -> None:
 
 
 def find_differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
-    """What the cluster has, in words, by variable whose wanted value is another.
+    """Return a description of the cluster's value for each variable with another value in the inventory.
 
-    The API's objects win over the hosts' files, which an earlier change may have reached, all or some:
-    a value that a file has and no object contradicts is the cluster's, so that the change can be taken back.
+    The API's objects have precedence over the hosts' files, some of which an earlier change may have reached:
+    a value in a file that no object contradicts is accepted, so that the change can be undone.
     """
     found: dict[str, str] = {}
     for name in FIELDS:
@@ -74,7 +74,7 @@ def find_differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
 
 
 def _find_contradiction(name: str, value: str, live: Live) -> str | None:
-    """What objects of the API have where it is not what the value makes; None without a contradiction."""
+    """Return what objects of the API have if it contradicts the value; else None."""
     if name == "kube_service_addresses":
         cidr = live.service_cidr
         return f"{cidr} (the ServiceCIDR kubernetes)" if cidr and cidr != value else None

@@ -1,4 +1,4 @@
-"""From bare hosts to a cluster: the steps in their order."""
+"""Installs or updates a cluster: the steps in their order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd"
 
 @dataclass
 class UpResult:
-    """What a run did: the playbook's result, certificates written, and seconds by step.
+    """The result of a run: the playbook's result, written certificates, and seconds by step.
 
     `outsiders` are hosts of the cluster that the inventory does not have.
     """
@@ -38,11 +38,11 @@ class UpResult:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was changed, here or on a host."""
+        """Whether anything changed, on this machine or on a host."""
         return bool(self.run.changed or self.certificates)
 
     def report(self) -> dict[str, Any]:
-        """As JSON: the playbook's report and the steps."""
+        """Return the playbook's report and the steps as a JSON document."""
         return self.run.to_json() | {
             "kubeconfig": str(self.kubeconfig),
             "certificates": self.certificates,
@@ -53,8 +53,8 @@ class UpResult:
 def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> UpResult:
     """Validate, reach, issue certificates, build the bundle, provision. Raises KprovError."""
     started = time.monotonic()
-    # A check changes nothing, so what fails without an earlier change cannot be told from what would fail:
-    # it looks at the hosts as a plan does.
+    # A check changes nothing. A task may then fail only because an earlier change is missing:
+    # treat such failures as a plan does.
     options = replace(options, plan=options.check)
     with open_cluster(inventory, options, callbacks) as cluster:
         result = UpResult(cluster.artifacts / "admin.conf")
@@ -95,7 +95,7 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
 
 
 def make_pki_request(cluster: Cluster) -> PkiRequest:
-    """The inventory as far as certificates are concerned."""
+    """Return what the certificates need to know about the inventory."""
     variables = cluster.any_variables
     hosts = tuple(
         PkiHost(
@@ -120,7 +120,7 @@ def make_pki_request(cluster: Cluster) -> PkiRequest:
 
 
 def _build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
-    """The bundle for each host's Python and architecture, as variables of the host."""
+    """Build the bundle for each host's Python and architecture; set it as variables of the host."""
     built: dict[tuple[str, str], Bundle] = {}
     for host, known in facts.items():
         kind = ".".join(str(known["ansible_python_version"]).split(".")[:2]), known["ansible_architecture"]

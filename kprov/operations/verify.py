@@ -1,4 +1,4 @@
-"""Look at every host and at the cluster; nothing changes but a probe that is removed again."""
+"""Checks every host and the cluster. Only the probe is created, and removed again."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def verify_cluster(
     probe: bool = True,
     wait: float = WAIT_SECONDS,
 ) -> list[model.CheckResult]:
-    """Results of all checks; a host that cannot be reached is one failed result. Raises InputError.
+    """Run all checks and return their results; an unreachable host is a failed one. Raises InputError.
 
     wait: seconds to wait at most for components that are starting.
-    Of `options` the limit, the variables and the way to hosts count; `callbacks` gets warnings.
+    `options` sets the limit, the variables and the connections; `callbacks` gets warnings.
     """
     with open_cluster(inventory, options, callbacks) as cluster:
         hosts = cluster.chosen()
@@ -47,7 +47,7 @@ def verify_cluster(
 
 
 def _find_outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
-    """A failed result for each host of the cluster that the inventory does not have."""
+    """Return a failed result for each host of the cluster that the inventory does not have."""
     started = time.monotonic()
     found = find_outsiders(cluster, live.read_live(cluster, hosts))
     seconds = time.monotonic() - started

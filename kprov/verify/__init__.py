@@ -1,4 +1,4 @@
-"""testinfra checks of hosts and of the cluster; also what Molecule runs.
+"""Checks of the hosts and the cluster with testinfra.
 
 Called by operations and cli. May import playbook, transport, inventory, pki.
 """

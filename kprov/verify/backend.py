@@ -1,4 +1,4 @@
-"""testinfra over our own connection: its commands go through the agent, as root, without another login."""
+"""A testinfra backend that runs commands through the agent, as root, without another login."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Run = Callable[[str], tuple[int, str, str]]
 
 
 class AgentBackend(testinfra.backend.base.BaseBackend):  # type: ignore[misc]
-    """One host."""
+    """Runs testinfra's commands on one host."""
 
     NAME = "kprov"
 
@@ -23,17 +23,17 @@ class AgentBackend(testinfra.backend.base.BaseBackend):  # type: ignore[misc]
         self._run = run
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """A shell command to its end."""
+        """Run a shell command."""
         del kwargs
         line = self.get_command(command, *args)
         code, out, err = self._run(line)
         return self.result(code, line.encode(), out.encode(), err.encode())
 
     def get_encoding(self) -> str:
-        """Ask nobody: the agent speaks UTF-8."""
+        """Return the encoding without asking the host: the agent uses UTF-8."""
         return "utf-8"
 
 
 def testinfra_host(name: str, run: Run) -> Host:
-    """A testinfra host over the runner."""
+    """Return a testinfra host that uses the runner."""
     return Host(AgentBackend(name, run))

@@ -1,4 +1,4 @@
-"""kubectl on a control plane host, reached through testinfra: the API as an administrator sees it."""
+"""Runs kubectl on a control plane host through testinfra, as the administrator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from testinfra.host import Host
 
 
 class KubectlError(Exception):
-    """kubectl refused or could not reach the API server; the message is its own last line."""
+    """kubectl failed; the message is the last line of its standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Kubectl:
     config_dir: str
 
     def run(self, arguments: str, stdin: str | None = None) -> str:
-        """Standard output of `kubectl ARGUMENTS`. Raises KubectlError."""
+        """Run `kubectl ARGUMENTS` and return its standard output. Raises KubectlError."""
         kubeconfig = shlex.quote(f"{self.config_dir}/admin.conf")
         command = f"kubectl --kubeconfig={kubeconfig} --request-timeout=15s {arguments}"
         if stdin is not None:
@@ -34,6 +34,6 @@ class Kubectl:
         return str(result.stdout)
 
     def get(self, arguments: str) -> dict[str, Any]:
-        """`kubectl get ARGUMENTS` as a document."""
+        """Return the document of `kubectl get ARGUMENTS`."""
         document: dict[str, Any] = json.loads(self.run(f"get {arguments} -o json"))
         return document

@@ -1,4 +1,4 @@
-"""What a verification is made of: the cluster as it should be, checks, and their results."""
+"""The types of a verification: the expected cluster, checks, and their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Runner = Callable[[str], tuple[int, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class VerifyHost:
-    """One host as the inventory has it. `node` is its name in the cluster, `address` where it is reached."""
+    """A host of the inventory. `node` is its name in the cluster, `address` its IP address there."""
 
     name: str
     node: str
@@ -23,7 +23,7 @@ class VerifyHost:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The facts that checks compare the hosts with."""
+    """The expected facts that checks compare the hosts with."""
 
     hosts: tuple[VerifyHost, ...]
     pki_dir: str
@@ -36,11 +36,11 @@ class Cluster:
     config_dir: str
     cert_dir: str
     vip: str = ""
-    #: Addresses of all hosts of etcd in the inventory; `hosts` are those that --limit leaves.
+    #: Addresses of all etcd hosts of the inventory; `hosts` has only those that --limit selects.
     etcd_addresses: frozenset[str] = frozenset()
 
     def in_group(self, group: str) -> list[VerifyHost]:
-        """Hosts of a group, in the inventory's order."""
+        """Return the hosts of a group, in the inventory's order."""
         return [host for host in self.hosts if group in host.groups]
 
 
@@ -61,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A finding with its place: which host (or "cluster"), which area (units, etcd, routes ...)."""
+    """A finding with its host (or "cluster") and area (units, etcd, network ...)."""
 
     host: str
     area: str
@@ -73,7 +73,7 @@ class CheckResult:
     warning: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON form of `kprov verify -o json`."""
+        """Return the entry for `kprov verify -o json`."""
         return {
             "host": self.host,
             "area": self.area,
@@ -86,14 +86,14 @@ class CheckResult:
 
 
 class HostCheck(Protocol):
-    """A check of one host: looks through testinfra, yields findings, changes nothing."""
+    """A check of one host: reads through testinfra, yields findings, changes nothing."""
 
     def __call__(self, host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A group of checks under one name, for hosts of the given groups."""
+    """A named group of checks for hosts of some groups."""
 
     name: str
     groups: frozenset[str]

@@ -1,4 +1,4 @@
-"""Runs the units' checks on all hosts at once, then all others; yields results as they come."""
+"""Runs the checks: first units on all hosts in parallel, then all others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kprov.verify.startup import Startup
 WAIT_SECONDS = 60.0
 EVERYBODY = frozenset({"etcd", "kube_control_plane", "kube_node"})
 UNITS = Area("units", EVERYBODY, units.check_units)
-#: Hosts that look at the same time share one answer of the API.
+#: Seconds for which hosts share one answer of the API.
 _FACTS_SECONDS = 0.5
 
 
@@ -28,7 +28,7 @@ ClusterCheck = Callable[[Kubectl, Cluster], Iterator[Finding]]
 
 
 class NodeFacts:
-    """What the API says of the nodes' networks, asked by whoever needs it first, and again when it is old."""
+    """The nodes' networks from the API, read on first use and again when the answer is old."""
 
     def __init__(self, kubectl: Kubectl | None) -> None:
         self._kubectl = kubectl
@@ -61,7 +61,7 @@ class NodeFacts:
 
 
 def host_areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
-    """The host checks behind that of the units, in the order in which they are shown."""
+    """Return the checks of hosts after the units, in the order of the output."""
     nodes = frozenset({"kube_node"})
     return [
         Area("ports", EVERYBODY, ports.check_ports),
@@ -80,10 +80,10 @@ def verify(
     probe: bool = True,
     wait: float = WAIT_SECONDS,
 ) -> Iterator[CheckResult]:
-    """Results of everything, a host's as soon as it is through.
+    """Run all checks; yield the results of a host when it has finished.
 
-    connections: testinfra hosts by name; unreachable: why the others have none, each a failed result.
-    wait: seconds to wait at most for components that are starting; see startup.
+    connections: testinfra hosts by name; unreachable: the reason for each other host, as a failed result.
+    wait: seconds to wait at most for components that are starting; see startup.py.
     """
     startup = Startup(wait)
     lost = [
@@ -104,8 +104,8 @@ def verify(
             found = pool.map(lambda me: _check_area(UNITS, me, connections[me.name], cluster), hosts)
             return [result for results in found for result in results]
 
-        # Units first: they say whether the rest may be starting, or cannot come up at all.
-        yield from startup.settle(look_at_units)
+        # Units first: they show whether components are starting, or stopped.
+        yield from startup.check_until_started(look_at_units)
         jobs = [
             pool.submit(_verify_host, host, connections[host.name], cluster, todo, startup) for host in hosts
         ]
@@ -121,7 +121,7 @@ def _verify_host(
     results = []
     for area in todo:
         if area.concerns(me):
-            results += startup.settle(functools.partial(_check_area, area, me, host, cluster))
+            results += startup.check_until_started(functools.partial(_check_area, area, me, host, cluster))
     return results
 
 
@@ -144,15 +144,15 @@ def _verify_cluster(
         collect = functools.partial(
             _collect_results, "cluster", area, functools.partial(check, kubectl, cluster)
         )
-        results += startup.settle(collect)
+        results += startup.check_until_started(collect)
     if probe is not None:
-        # It waits by itself.
+        # The probe has its own wait.
         results += _collect_results("cluster", "probe", lambda: probe(kubectl, cluster))
     return results
 
 
 def _collect_results(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list[CheckResult]:
-    """Findings of one area as results; a check that cannot run is a failed result, not a traceback."""
+    """Return the findings of one area as results; an exception becomes a failed result."""
     results = []
     last = time.monotonic()
     try:

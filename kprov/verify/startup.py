@@ -1,8 +1,8 @@
-"""Waiting for components that are starting, as after a boot; never for those that are stopped.
+"""Waits for components that are starting, as after a boot, but not for stopped ones.
 
-A verification waits while every failure is one that starting components can still cure, and some component
-started lately. One failure of another kind (a stopped unit, an expired certificate, an unreachable host) ends
-the waiting on all hosts: it is to be named at once.
+A verification waits while all failures may pass when components have started, and some component
+started recently. Any other failure (a stopped unit, an expired certificate, an unreachable host) ends
+the wait on all hosts, so that it is reported immediately.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _POLL_SECONDS = 1.0
 
 
 class Startup:
-    """Shared by the threads of one verification. `wait`: seconds to wait at most, over all checks."""
+    """The wait of one verification, shared by its threads. `wait`: seconds over all checks."""
 
     def __init__(
         self,
@@ -34,13 +34,13 @@ class Startup:
         self._lock = threading.Lock()
 
     def observe(self, results: Sequence[CheckResult]) -> None:
-        """Take note of results: whether components started lately, and whether something is broken."""
+        """Record whether components started recently, and whether something is broken."""
         with self._lock:
             self._started_lately |= any(result.starting for result in results if result.area == "units")
             self._broken |= any(not result.ok and not result.starting for result in results)
 
-    def settle(self, look: Callable[[], list[CheckResult]]) -> list[CheckResult]:
-        """Results of `look`, called again until they pass or waiting is of no use."""
+    def check_until_started(self, look: Callable[[], list[CheckResult]]) -> list[CheckResult]:
+        """Call `look` until its results pass or a wait cannot help; return the last results."""
         while True:
             results = look()
             self.observe(results)

@@ -1,1 +1,1 @@
-"""The checks, one file an area; each is a generator of findings from (testinfra host, host, cluster)."""
+"""The checks, one file per area; each generates findings from (testinfra host, host, cluster)."""

@@ -1,4 +1,4 @@
-"""Certificates: on disk and as served, by the right authority, in their time, keys for their owners only."""
+"""Checks certificates on disk and as served: authority, validity, and permissions of keys."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from testinfra.host import Host
 
 from kprov.verify.model import Cluster, Finding, VerifyHost
 
-#: A certificate that ends sooner than this is a failure: somebody must act now.
+#: A certificate that expires sooner than this fails the check.
 RENEW_WITHIN = timedelta(days=7)
 
-#: (authority, certificate and key without suffix, relative ones in the cluster's cert_dir) by group.
+#: (authority, path without suffix, relative to the cluster's cert_dir) by group.
 FILES: dict[str, tuple[tuple[str, str], ...]] = {
     "etcd": (
         ("etcd-ca", "/etc/etcd/pki/server"),
@@ -43,7 +43,7 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def check_certificates(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
-    """A finding a certificate file, one a served certificate."""
+    """Yield a finding for each certificate file and each served certificate."""
     authorities = {
         name: x509.load_pem_x509_certificate((Path(cluster.pki_dir) / f"{name}.crt").read_bytes())
         for name in ("ca", "etcd-ca", "front-proxy-ca")
@@ -67,7 +67,7 @@ def check_certificates(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator
 
 
 def _read_files(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """All certificates and all keys' modes in two commands."""
+    """Read all certificates and the modes of all keys with two commands."""
     certificates = " ".join(f"{base}.crt" for base in bases)
     text = host.run(f'for f in {certificates}; do echo "== $f"; cat $f; done').stdout
     contents = {}
@@ -81,7 +81,7 @@ def _read_files(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str,
 def judge_certificate(
     name: str, pem: str, authority: x509.Certificate, authority_name: str, now: datetime
 ) -> Finding:
-    """One certificate (PEM) against its authority and the time."""
+    """Judge a certificate (PEM) by its authority and the time."""
     if "BEGIN CERTIFICATE" not in pem:
         return Finding(name, ok=False, detail="missing or not a certificate")
     try:
@@ -118,7 +118,7 @@ def _judge_served(
 ) -> Finding:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # looked at below, so that the reason can be told
+    context.verify_mode = ssl.CERT_NONE  # verified below, so that the message has the reason
     try:
         with (
             socket.create_connection((address, port), timeout=5) as raw,

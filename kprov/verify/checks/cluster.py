@@ -1,4 +1,4 @@
-"""The cluster through its API: nodes ready, and leaders that renew."""
+"""Checks the cluster through its API: ready nodes, and leaders that renew their leases."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 from kprov.verify.kubectl import Kubectl, KubectlError
 from kprov.verify.model import Cluster, Finding
 
-#: A leader that has not renewed for this long is gone; leases last 15 s.
+#: Seconds after which a leader that has not renewed its lease counts as lost; leases last 15 s.
 LEASE_STALE_SECONDS = 30
-#: A lease that was let go is asked for by the others every 2 to 4.4 s.
+#: Seconds to wait for a new leader; candidates retry every 2 to 4.4 s.
 HANDOVER_SECONDS = 10.0
 
 
 def check_nodes(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
-    """A finding a node: registered and Ready, or the condition's own words."""
+    """Yield a finding for each node: ready, or the message of its condition."""
     found = {node["metadata"]["name"]: node for node in kubectl.get("nodes")["items"]}
     for host in cluster.in_group("kube_node"):
         yield judge_node(host.node, found.get(host.node))
 
 
 def judge_node(name: str, node: dict[str, Any] | None) -> Finding:
-    """One Node object (None: there is none)."""
+    """Judge a Node object (None: there is none)."""
     if node is None:
         return Finding(f"node {name}", ok=False, detail="not registered", starting=True)
     conditions = {condition["type"]: condition for condition in node["status"].get("conditions", [])}
@@ -46,7 +46,7 @@ def is_ready(node: dict[str, Any]) -> bool:
 
 
 def check_leaders(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
-    """Controller manager and scheduler have a leader that renews its lease; a handover is waited for."""
+    """Check that controller manager and scheduler have a leader. Wait for a change of the leader."""
     del cluster
     for component in ("kube-controller-manager", "kube-scheduler"):
         try:
@@ -67,7 +67,7 @@ def _await_lease_holder(kubectl: Kubectl, component: str) -> dict[str, Any]:
 
 
 def judge_lease(component: str, spec: dict[str, Any], now: datetime) -> Finding:
-    """A Lease's spec at a time."""
+    """Judge a Lease's spec at a time."""
     name = f"{component} leader"
     holder = spec.get("holderIdentity") or ""
     if not holder:

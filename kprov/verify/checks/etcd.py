@@ -1,4 +1,4 @@
-"""etcd: every member there and healthy, one leader, no alarms."""
+"""Checks etcd: all members present and healthy, one leader, no alarms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ETCDCTL = (
 
 
 def check_member(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
-    """A member's own view: its health, the members it knows, the leader it follows."""
+    """Check a member: its health, the members that it knows, and its leader."""
     status = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 endpoint status")
     if status.rc != 0:
         yield Finding("member", ok=False, detail=_error_text(status.stderr), starting=True)
@@ -31,7 +31,7 @@ def check_member(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Findi
 
 
 def judge_status(status: dict[str, Any]) -> Iterator[Finding]:
-    """`etcdctl endpoint status` of one member."""
+    """Judge `etcdctl endpoint status` of one member."""
     leader = status.get("leader", 0)
     detail = f"{leader:x}" if leader else "no leader: the quorum is lost"
     yield Finding("leader", ok=bool(leader), detail=detail, starting=not leader)
@@ -41,7 +41,7 @@ def judge_status(status: dict[str, Any]) -> Iterator[Finding]:
 
 
 def judge_members(members: list[dict[str, Any]], addresses: set[str]) -> Finding:
-    """`etcdctl member list` against the inventory's etcd hosts."""
+    """Compare `etcdctl member list` with the inventory's etcd hosts."""
     known = {url.split("//")[1].rsplit(":", 1)[0] for member in members for url in member["peerURLs"]}
     unstarted = [member["peerURLs"][0] for member in members if not member.get("name")]
     if known != addresses:

@@ -1,4 +1,4 @@
-"""The pod network of a node: forwarding, the bridge's configuration, a route to every other node's pods."""
+"""Checks a node's pod network: forwarding, kube-proxy's table, routes to all other nodes' pods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PodNetworks = dict[str, tuple[str, str]]
 
 
 def make_check(networks: Callable[[], PodNetworks]) -> HostCheck:
-    """The check, given how to learn what the API server says of the nodes (asked at most once)."""
+    """Return the check; `facts` returns the nodes' networks from the API server."""
 
     def run(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
         forwarding = host.run("cat /proc/sys/net/ipv4/ip_forward").stdout.strip()
@@ -38,7 +38,7 @@ def make_check(networks: Callable[[], PodNetworks]) -> HostCheck:
 
 
 def judge_route(other: VerifyHost, known: PodNetworks, via: dict[str, str]) -> Finding:
-    """The route to one other node; via: destination > gateway, as the host has it."""
+    """Judge the route to another node; `via` is the host's gateway by destination."""
     name = f"route to {other.node}"
     if other.node not in known:
         return Finding(name, ok=False, detail="this node is not registered", starting=True)

@@ -1,4 +1,4 @@
-"""Ports: what should listen does."""
+"""Checks that the components listen on their ports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kprov.verify.model import Cluster, Finding, VerifyHost
 
 
 def check_ports(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
-    """One `ss` for all ports, a finding a port."""
+    """Yield a finding for each port, from one run of `ss`."""
     listening = {
         int(line.split()[3].rsplit(":", 1)[1])
         for line in host.check_output("ss --tcp --listening --numeric --no-header").splitlines()
@@ -22,7 +22,7 @@ def check_ports(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Findin
 
 
 def expected_ports(me: VerifyHost, cluster: Cluster) -> dict[str, int]:
-    """Names and TCP ports that this host's groups call for."""
+    """Return the names and TCP ports of the components in this host's groups."""
     ports = {"load balancer": cluster.loadbalancer_port}
     if "etcd" in me.groups:
         ports |= {"etcd client": 2379, "etcd peer": 2380}

@@ -1,4 +1,4 @@
-"""The probe: a workload, reached over its service's name from a pod on every node, and removed."""
+"""The probe: a workload that pods on all nodes reach by its service name; removed afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.verify.kubectl import Kubectl, KubectlError
 from kprov.verify.model import Cluster, Finding
 
 PROBE_IMAGE = "kprov.io/probe:1"
-#: What the probe needs on a sound cluster, with time to spare.
+#: Time limit of the probe in seconds, with a margin for a healthy cluster.
 PROBE_SECONDS = 30.0
 _POLL_SECONDS = 0.5
 
@@ -21,9 +21,9 @@ _POLL_SECONDS = 0.5
 def make_check(
     unreachable: frozenset[str], seconds: float
 ) -> Callable[[Kubectl, Cluster], Iterator[Finding]]:
-    """The check of one verification.
+    """Return the check for one verification.
 
-    unreachable: hosts on whose nodes no pod is tried: each would only wait for its end.
+    unreachable: hosts on whose nodes no pod is created, because it would only time out.
     seconds: how long the probe may take, at least PROBE_SECONDS.
     """
 
@@ -62,7 +62,7 @@ def _apply_objects(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
 
 
 def _await_service_account(kubectl: Kubectl, namespace: str, deadline: float) -> bool:
-    """Wait for the account that pods run as: without it, the API server refuses them."""
+    """Wait for the pods' service account: without it, the API server rejects them."""
     while True:
         try:
             kubectl.run(f"--namespace={namespace} get serviceaccount default")
@@ -98,7 +98,7 @@ def _await_clients(
 
 
 def explain_pod(pod: dict[str, Any]) -> str:
-    """What keeps a pod from having succeeded, in the words of its status."""
+    """Explain from a pod's status why it has not succeeded."""
     status = pod.get("status", {})
     for container in status.get("containerStatuses", []):
         state = container.get("state", {})
@@ -117,7 +117,7 @@ def explain_pod(pod: dict[str, Any]) -> str:
 
 
 def probe_objects(namespace: str, nodes: list[str], dns_domain: str) -> list[dict[str, Any]]:
-    """What the probe needs in its namespace: servers on these nodes, their service, a client pod a node."""
+    """Return the probe's objects: servers on these nodes, their service, and a client pod for each node."""
     labels = {"app": "kprov-verify"}
     everywhere = [{"operator": "Exists"}]
     server = {

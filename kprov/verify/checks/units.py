@@ -1,4 +1,4 @@
-"""systemd units: there, enabled, running, not restarting over and over."""
+"""Checks that systemd units are loaded, enabled and running."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PROPERTIES = (
     "Job",
     "ActiveEnterTimestampMonotonic",
 )
-#: Components need some time after their units are active: to register, to acquire leases, to add routes.
+#: Seconds that components need after their units are active, to register, acquire leases and add routes.
 STARTED_LATELY_SECONDS = 120.0
 
 
 def check_units(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
-    """One `systemctl show` for all units, a finding a unit."""
+    """Yield a finding for each unit, from one run of `systemctl show`."""
     units = expected_units(me, cluster)
     shown = host.check_output(
         "cat /proc/uptime && systemctl show --property=%s " + " ".join(f"{unit}.service" for unit in units),
@@ -43,7 +43,7 @@ def check_units(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Findin
 
 
 def expected_units(me: VerifyHost, cluster: Cluster) -> list[str]:
-    """Units that this host's groups call for."""
+    """Return the units of this host's groups."""
     units = [unit for group, names in UNITS.items() if group == "all" or group in me.groups for unit in names]
     if cluster.vip and "kube_control_plane" in me.groups:
         units.append("keepalived")
@@ -51,13 +51,13 @@ def expected_units(me: VerifyHost, cluster: Cluster) -> list[str]:
 
 
 def judge_unit(unit: str, state: dict[str, str], *, uptime: float) -> Finding:
-    """A unit's state, as systemctl's properties have it, as a finding; uptime: of the host, in seconds."""
+    """Judge a unit's properties from systemctl; `uptime` of the host is in seconds."""
     active = f"{state['ActiveState']} ({state['SubState']})"
     if state["LoadState"] != "loaded":
         return Finding(unit, ok=False, detail=f"unit is {state['LoadState']}, expected loaded")
     if state["ActiveState"] != "active":
         detail = f"{active}, result {state['Result']}; expected active"
-        # A unit that waits for others at boot is inactive, with a job in systemd's queue.
+        # At boot, a unit that waits for others is inactive with a queued job.
         starting = state["ActiveState"] in {"activating", "reloading"} or state.get("Job", "0") not in {
             "",
             "0",

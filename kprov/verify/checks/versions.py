@@ -1,4 +1,4 @@
-"""Versions: packages installed, and every host on the same bundle as the others."""
+"""Checks installed packages, and that all components run from the current bundle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMPONENTS = "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kub
 
 
 def check_versions(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
-    """A finding a package, and one for the components: what runs is what is current."""
+    """Yield a finding for each package, and one for the bundle that the components run from."""
     del cluster
     packages = [name for group, names in PACKAGES.items() if group in me.groups for name in names]
     for name in packages:

@@ -44,30 +44,30 @@ def test_what_is_starting_is_looked_at_until_it_passes(clock: Clock) -> None:
     waiting = startup(clock)
     waiting.observe([LATE_UNIT])
     answers = iter([[STARTING], [STARTING, GOOD], [GOOD, GOOD]])
-    assert waiting.settle(lambda: next(answers)) == [GOOD, GOOD]
+    assert waiting.check_until_started(lambda: next(answers)) == [GOOD, GOOD]
 
 
 def test_waiting_ends_when_its_time_is_over(clock: Clock) -> None:
     waiting = startup(clock, 60)
     waiting.observe([LATE_UNIT])
-    assert waiting.settle(lambda: [STARTING]) == [STARTING]
+    assert waiting.check_until_started(lambda: [STARTING]) == [STARTING]
     assert clock.now == pytest.approx(160, abs=1)
-    assert waiting.settle(lambda: [STARTING]) == [STARTING]
+    assert waiting.check_until_started(lambda: [STARTING]) == [STARTING]
     assert clock.now == pytest.approx(160, abs=1)
 
 
 def test_where_nothing_started_lately_a_failure_is_told_at_once(clock: Clock) -> None:
     waiting = startup(clock)
     waiting.observe([result("units", ok=True)])
-    assert waiting.settle(lambda: [STARTING]) == [STARTING]
+    assert waiting.check_until_started(lambda: [STARTING]) == [STARTING]
     assert clock.now == 100
 
 
 def test_a_failure_that_no_start_cures_ends_the_waiting_for_all(clock: Clock) -> None:
     waiting = startup(clock)
     waiting.observe([LATE_UNIT])
-    assert waiting.settle(lambda: [STARTING, BROKEN]) == [STARTING, BROKEN]
-    assert waiting.settle(lambda: [STARTING]) == [STARTING]
+    assert waiting.check_until_started(lambda: [STARTING, BROKEN]) == [STARTING, BROKEN]
+    assert waiting.check_until_started(lambda: [STARTING]) == [STARTING]
     assert clock.now == 100
 
 
@@ -81,10 +81,10 @@ def test_a_failure_elsewhere_ends_a_waiting_that_has_begun(clock: Clock) -> None
             waiting.observe([BROKEN])
         return [STARTING]
 
-    assert waiting.settle(look) == [STARTING]
+    assert waiting.check_until_started(look) == [STARTING]
     assert clock.now == 103
 
 
 def test_a_unit_that_is_starting_is_waited_for(clock: Clock) -> None:
     answers = iter([[result("units", starting=True)], [LATE_UNIT]])
-    assert startup(clock).settle(lambda: next(answers)) == [LATE_UNIT]
+    assert startup(clock).check_until_started(lambda: next(answers)) == [LATE_UNIT]
