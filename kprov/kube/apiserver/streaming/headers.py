@@ -7,6 +7,7 @@ from typing import Final
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.authn.websocket_tokens import PROTOCOL_PREFIX
+from kprov.kube.component_base.http11.framing import list_connection_options
 from kprov.kube.component_base.http11.request import Request
 
 #: Hop-by-hop headers (RFC 9110, 7.6.1).
@@ -36,7 +37,7 @@ _CORS: Final = "access-control-"
 
 def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
     """The headers of a backend's response for the client, without CORS headers."""
-    named = _list_connection_options(given)
+    named = list_connection_options(given)
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in given.items():
         lower = name.lower()
@@ -45,14 +46,9 @@ def filter_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
     return kept
 
 
-def _list_connection_options(given: CIMultiDict[str]) -> set[str]:
-    """Names of further hop-by-hop headers."""
-    return {each.strip().lower() for line in given.getall("Connection", ()) for each in line.split(",")}
-
-
 def filter_request(request: Request) -> CIMultiDict[str]:
     """The headers of a plain HTTP request for the backend."""
-    named = _list_connection_options(request.headers)
+    named = list_connection_options(request.headers)
     found = _copy_headers(request, HOP_BY_HOP | named)
     if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
         found["Te"] = "trailers"

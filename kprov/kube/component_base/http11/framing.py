@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from multidict import CIMultiDict, istr
+from multidict import CIMultiDict, MultiMapping, istr
 
 CONNECTION: Final = istr("Connection")
 CONTENT_LENGTH: Final = istr("Content-Length")
@@ -53,10 +53,16 @@ def check_chunked(headers: CIMultiDict[str]) -> None:
         raise UnknownCodingError(f"unknown transfer coding {', '.join(codings)[:40]!r}")
 
 
+def list_connection_options(headers: MultiMapping[str]) -> set[str]:
+    """The options of all Connection headers in lower case: close, keep-alive, upgrade, names of headers."""
+    return {
+        option.strip(" \t").lower() for value in headers.getall(CONNECTION, ()) for option in value.split(",")
+    }
+
+
 def is_persistent(headers: CIMultiDict[str], version: str) -> bool:
     """Whether the connection stays open. version: "1.0" or "1.1"."""
-    values = headers.getall(CONNECTION, ())
-    if not values:
+    if CONNECTION not in headers:
         return version != "1.0"
-    options = {option.strip(" \t").lower() for value in values for option in value.split(",")}
+    options = list_connection_options(headers)
     return "close" not in options and (version != "1.0" or "keep-alive" in options)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 from multidict import CIMultiDict, MultiDict, MultiDictProxy
 
 from kprov.kube.component_base.http11.body import Body
+from kprov.kube.component_base.http11.framing import list_connection_options
 from kprov.kube.component_base.http11.response import BaseResponse, StreamConnection
 from kprov.kube.component_base.http11.target import parse_target
 from kprov.kube.component_base.http11.tunnel import Tunnel
@@ -115,10 +116,10 @@ class Request:
     @property
     def upgrade(self) -> str:
         """The protocol that the client asks for, in lower case. "" for none, and if there is a body."""
-        if self.has_body:
+        protocol = self.headers.get("Upgrade")
+        if not protocol or self.has_body or "upgrade" not in list_connection_options(self.headers):
             return ""
-        tokens = (token.strip().lower() for token in self.headers.get("Connection", "").split(","))
-        return self.headers.get("Upgrade", "").lower() if "upgrade" in tokens else ""
+        return protocol.lower()
 
     @property
     def transport(self) -> asyncio.Transport | None:

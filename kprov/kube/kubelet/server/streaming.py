@@ -14,6 +14,7 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from kprov.kube.component_base.bidirectional_copy import copy_both_ways
+from kprov.kube.component_base.http11.framing import list_connection_options
 from kprov.kube.kubelet.server import spdy
 from kprov.kube.kubelet.server.pass_through import accept, pass_through, result
 
@@ -29,8 +30,7 @@ _CLOSE: Final = 255
 
 def is_upgrade(request: web.BaseRequest) -> bool:
     """Whether the client asks for another protocol."""
-    tokens = (token.strip().lower() for token in request.headers.get("Connection", "").split(","))
-    return "upgrade" in tokens and bool(request.headers.get("Upgrade"))
+    return "upgrade" in list_connection_options(request.headers) and bool(request.headers.get("Upgrade"))
 
 
 def is_websocket(request: web.BaseRequest) -> bool:

@@ -337,6 +337,26 @@ async def test_upgrade_beside_a_body_is_ignored(connect: Connect) -> None:
     assert "connection" not in headers
 
 
+@pytest.mark.parametrize(
+    ("lines", "protocol"),
+    [
+        ("Connection: keep-alive\r\nConnection: x, UPGRADE\r\nUpgrade: Shout", "shout"),
+        ("Connection: upgrades\r\nUpgrade: shout", ""),
+        ("Upgrade: shout", ""),
+        ("Connection: Upgrade", ""),
+    ],
+)
+async def test_upgrade_needs_an_option_in_any_connection_header(
+    connect: Connect, lines: str, protocol: str
+) -> None:
+    async def show(request: Request) -> BaseResponse:
+        return Response(request.upgrade.encode())
+
+    client = await connect(show)
+    client.send(f"GET / HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n".encode())
+    assert (await client.answer())[2] == protocol.encode()
+
+
 async def test_response_header_with_a_line_break_is_not_sent(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
