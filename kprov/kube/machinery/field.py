@@ -27,13 +27,13 @@ class FieldError:
 
 
 class Verbatim(str):
-    """A value already as it is to be shown, without quotes."""
+    """A value that messages show unchanged, without quotes."""
 
     __slots__ = ()
 
 
 def format_value(value: Any) -> str:
-    """Value as Go's %#v shows it in these messages: strings quoted, objects and lists as JSON."""
+    """A value as messages show it: strings quoted, objects and lists as JSON."""
     import json
 
     if isinstance(value, bool):
@@ -47,7 +47,7 @@ def format_value(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-#: Instead of a value that is not to be shown.
+#: Stands for a value that messages must not show.
 OMITTED: Final = object()
 
 

@@ -1,6 +1,6 @@
-"""Fields that lists of a kind can be selected by, as data.
+"""Fields that field selectors of each kind accept.
 
-Every kind has metadata.name and metadata.namespace unless its line is here; then it has what the line says.
+A kind without an entry in LABELS accepts metadata.name and metadata.namespace.
 Source: upstream pkg/apis/*/v1/conversion.go (AddFieldLabelConversionFunc).
 """
 
@@ -18,7 +18,7 @@ def _keep_names(text: str) -> dict[str, str]:
     return {name: name for name in text.split()}
 
 
-#: By (group, version, kind): the client's name of a field, and the store's.
+#: By (group, version, kind): the field name in requests, and the field path in stored objects.
 LABELS: Final[dict[tuple[str, str, str], dict[str, str]]] = {
     ("", "v1", "Pod"): _keep_names(
         f"{_BOTH} spec.nodeName spec.restartPolicy spec.schedulerName spec.serviceAccountName"
@@ -39,7 +39,7 @@ LABELS: Final[dict[tuple[str, str, str], dict[str, str]]] = {
     ("certificates.k8s.io", "v1", "CertificateSigningRequest"): _keep_names("metadata.name spec.signerName"),
     ("resource.k8s.io", "v1", "ResourceSlice"): _keep_names("metadata.name spec.nodeName spec.driver"),
 }
-#: Where upstream's text for an unknown field is not its usual one.
+#: Kinds for which upstream has its own text for an unknown field.
 _TEXTS: Final = {
     ("batch", "v1", "Job"): 'field label "{}" not supported for Job',
     ("resource.k8s.io", "v1", "ResourceSlice"): (
@@ -50,7 +50,7 @@ _ANY_KIND: Final = _keep_names(_BOTH)
 
 
 def convert_selector(gvk: tuple[str, str, str], selector: FieldSelector) -> FieldSelector:
-    """The selector in the store's names. Raises SelectorError for a field of which nothing is known."""
+    """Translate a selector to field paths of stored objects. Raises SelectorError for an unknown field."""
     known = LABELS.get(gvk, _ANY_KIND)
 
     def term(each: FieldTerm) -> FieldTerm:

@@ -1,4 +1,4 @@
-"""The lines in which two JSON values differ: refused updates show them."""
+"""The lines in which two JSON values differ. Errors of rejected updates show them."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _BINARY_SUFFIX = {exponent: suffix for suffix, exponent in _BINARY.items()} | {0: ""}
-#: Larger exponents would only serve to make the server compute huge numbers.
+#: Limit of exponents, so that a client cannot make the server compute huge numbers.
 _MAX_EXPONENT = 999
 
 
 class QuantityError(ValueError):
-    """Text that is no quantity; the message is upstream's."""
+    """An invalid quantity. The message is upstream's."""
 
 
 @total_ordering
@@ -175,7 +175,7 @@ def _keeps_its_text(whole: str, fraction: str, base: int, exponent: int) -> bool
     if shifted[0] == "0":
         return False
     if base == 2:
-        room = 15 - len(whole) - exponent * 3 // 10 - 1
-        return not fraction and room >= 0 and int(shifted) & 7 != 0
+        free_digits = 15 - len(whole) - exponent * 3 // 10 - 1
+        return not fraction and free_digits >= 0 and int(shifted) & 7 != 0
     scale = exponent - len(fraction)
     return len(shifted) <= 18 and -9 <= scale <= 18 and scale % 3 == 0 and not shifted.endswith("000")

@@ -2,8 +2,8 @@
 
 Columns: kind, plural, scope (ns: namespaced), short names, categories, verbs, subresources. Singular is the
 kind in lower case. Verbs `*` are all eight, `rw` is get, patch, update. Subresources are
-NAME[=GROUP/VERSION/KIND]:VERBS; the kind is the parent's unless named. A line that starts with + goes on with
-the subresources of the line above.
+NAME[=GROUP/VERSION/KIND]:VERBS; the default kind is the parent's. A line that starts with + continues the
+subresources of the line above.
 Source of the facts: the discovery document that upstream publishes with the release.
 """
 

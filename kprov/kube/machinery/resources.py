@@ -18,7 +18,7 @@ _VERB_SETS = {
 
 @dataclass(frozen=True, slots=True)
 class Subresource:
-    """A path below an object. `group`, `version`, `kind` are those of the body it takes or gives."""
+    """A path below an object. `group`, `version`, `kind` are those of its request or response body."""
 
     name: str
     group: str
@@ -48,7 +48,7 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """What objects carry in apiVersion: "v1" or "apps/v1"."""
+        """The apiVersion of objects: "v1" or "apps/v1"."""
         return api_version(self.group, self.version)
 
     @property
@@ -67,11 +67,11 @@ class Resource:
 
     @property
     def api_path(self) -> str:
-        """Where its paths start: "/api/v1" or "/apis/GROUP/VERSION"."""
+        """The start of its paths: "/api/v1" or "/apis/GROUP/VERSION"."""
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
     def subresource(self, name: str) -> Subresource | None:
-        """The subresource of that name, None where the resource has none such."""
+        """The subresource of that name, None if there is none."""
         return next((entry for entry in self.subresources if entry.name == name), None)
 
 
@@ -126,7 +126,7 @@ RESOURCES: tuple[Resource, ...] = tuple(
     for line in lines.replace("\n        +", "").strip().splitlines()
 )
 
-#: Served in one version, stored in another: (group, version) by (group, version, plural).
+#: Resources that are stored in another version: (group, version) by (group, version, plural).
 _STORED_AS = {
     ("autoscaling", "v1", "horizontalpodautoscalers"): ("autoscaling", "v2"),
     ("events.k8s.io", "v1", "events"): ("", "v1"),
@@ -153,6 +153,6 @@ def group_versions() -> tuple[tuple[str, str], ...]:
 
 
 def storage_version(resource: Resource) -> tuple[str, str]:
-    """The (group, version) that a resource's objects are stored in; most often its own."""
+    """The (group, version) in which objects of a resource are stored, usually its own."""
     key = (resource.group, resource.version, resource.plural)
     return _STORED_AS.get(key, (resource.group, resource.version))

@@ -37,7 +37,7 @@ Labels = Mapping[str, str]
 
 
 class SelectorError(ValueError):
-    """A selector that cannot be read; the text is upstream's."""
+    """An invalid selector. The message is upstream's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Requirement:
 
     @classmethod
     def checked(cls, key: str, operator: str, values: Iterable[str] = ()) -> Requirement:
-        """A requirement whose key and values obey the rules for labels; raises SelectorError."""
+        """A requirement with a valid key and valid values. Raises SelectorError."""
         listed = tuple(values)
         errors = _broken_rules(key, operator, listed)
         if errors:
@@ -166,11 +166,11 @@ class LabelSelector:
         return not self.requirements and not self.nothing
 
     def matches(self, labels: Labels | None) -> bool:
-        """Whether an object with these labels (None: it has none) is selected."""
+        """Whether it selects an object with these labels."""
         if self.nothing:
             return False
         held = labels or {}
-        if self._exact is not None:  # by far the most common form, and the one LIST and watch spend time in
+        if self._exact is not None:  # the most common form: lists and watches spend most time here
             return all(held.get(key) == value for key, value in self._exact.items())
         return all(entry.matches(held) for entry in self.requirements)
 
@@ -183,7 +183,7 @@ NOTHING = LabelSelector(nothing=True)
 
 
 class _Parser:
-    """The grammar of upstream's labels.Parse, by hand because its error texts are part of the API."""
+    """The grammar of upstream's labels.Parse, written by hand because its messages are part of the API."""
 
     def __init__(self, text: str) -> None:
         self._words = _lex(text)
@@ -279,7 +279,7 @@ def _lex(text: str) -> list[str]:
         assert match is not None
         words.append(match.group(1) or match.group(2))
         position = match.end()
-    # Two ends, so that the word after the last may be looked at as upstream does.
+    # Two end tokens, since upstream looks one token ahead.
     return [*words, _END, _END]
 
 
@@ -298,7 +298,7 @@ class FieldTerm:
 
 @dataclass(frozen=True, slots=True)
 class FieldSelector:
-    """All terms must match; a field that an object lacks counts as ""."""
+    """All terms must match. A missing field counts as ""."""
 
     terms: tuple[FieldTerm, ...] = ()
 
@@ -311,7 +311,7 @@ class FieldSelector:
             if match is None:
                 raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
             term = FieldTerm(part[: match.start()], _unescape(part[match.end() :]), match.group() == "!=")
-            # Nothing that equals nothing selects everything, as upstream has it.
+            # "=" without field and value selects everything, as upstream does.
             if term.field or term.value:
                 terms.append(term)
         return cls(tuple(terms))
@@ -324,11 +324,11 @@ class FieldSelector:
         return all((fields.get(term.field, "") == term.value) is not term.negated for term in self.terms)
 
     def exact(self, name: str) -> str | None:
-        """The one value that `name` must have, None when the selector does not fix it."""
+        """The only value that the selector allows for `name`, None if there is none."""
         return next((term.value for term in self.terms if term.field == name and not term.negated), None)
 
     def map_terms(self, change: Callable[[FieldTerm], FieldTerm]) -> FieldSelector:
-        """A selector with each term replaced; `change` raises for a field that cannot be selected by."""
+        """A selector with each term replaced. `change` raises for a field that has no selector."""
         return FieldSelector(tuple(change(term) for term in self.terms))
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
-"""Failures as the API shows them: a Status object with upstream's code, reason, text and details.
+"""Errors of the API: Status objects with upstream's code, reason, message and details.
 
 Source of the texts: staging/src/k8s.io/apimachinery/pkg/api/errors and apiserver's negotiation errors.
-Where a constructor takes `resource`, a Resource or its printed form ("pods", "deployments.apps") will do.
+Constructors take `resource` as a Resource or as text ("pods", "deployments.apps").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kprov.kube.machinery.resources import Resource
 
 Status = dict[str, Any]
 GroupResource = Resource | str
-#: What Go has a letter for.
+#: Characters with a short escape in Go.
 _ESCAPED: Final = {
     '"': '\\"',
     "\\": "\\\\",
@@ -30,7 +30,7 @@ _ESCAPED: Final = {
 
 
 class StatusError(Exception):
-    """A request refused. `status` is the Status object (dict), ready to be sent."""
+    """A failed request. `status` is the Status object to send."""
 
     def __init__(self, status: Mapping[str, Any]) -> None:
         super().__init__(str(status.get("message", "")))
@@ -52,13 +52,13 @@ class StatusError(Exception):
 
     @property
     def retry_after_seconds(self) -> int | None:
-        """Value of the Retry-After header that goes with it, None for none."""
+        """The value of the Retry-After header, None for no header."""
         seconds = self.status.get("details", {}).get("retryAfterSeconds")
         return int(seconds) if seconds else None
 
 
 def failure(code: int, reason: str, message: str, details: Mapping[str, Any] | None = None) -> StatusError:
-    """A Status of any kind; empty ones of reason and details are left out, as upstream does."""
+    """A StatusError of any reason. Empty reason and details are omitted, as upstream does."""
     status: Status = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -85,7 +85,7 @@ def success(details: Mapping[str, Any] | None = None, code: int = 200) -> Status
 
 
 def quoted(text: str) -> str:
-    """Text as Go's %q shows it."""
+    """Quote text as Go's %q does."""
     if text.isprintable():
         return json.dumps(text, ensure_ascii=False)
     return '"' + "".join(map(_shown, text)) + '"'
@@ -120,7 +120,7 @@ def not_found(resource: GroupResource, name: str) -> StatusError:
 
 
 def path_not_found() -> StatusError:
-    """For a path that no resource serves."""
+    """404 for a path that is not served."""
     return failure(404, "NotFound", "the server could not find the requested resource", {})
 
 
@@ -150,12 +150,12 @@ OPTIMISTIC_LOCK_TEXT = (
 
 
 def apply_conflict(causes: Sequence[Mapping[str, str]], message: str) -> StatusError:
-    """Server-side apply met fields of other managers; causes are {reason, message, field}."""
+    """409 of server-side apply for fields of other managers. causes: {reason, message, field}."""
     return failure(409, "Conflict", message, {"causes": [dict(cause) for cause in causes]})
 
 
 def invalid(group: str, kind: str, name: str, errors: Iterable[FieldError]) -> StatusError:
-    """422 with one cause a field error; equal texts are said once in the message."""
+    """422 with one cause per field error. The message has equal texts once."""
     listed = list(errors)
     causes = [{"reason": each.reason, "message": each.message, "field": each.field} for each in listed]
     texts = list(dict.fromkeys(f"{each.field}: {each.message}" for each in listed))
@@ -166,7 +166,7 @@ def invalid(group: str, kind: str, name: str, errors: Iterable[FieldError]) -> S
 
 
 def forbidden(resource: GroupResource, name: str, text: str) -> StatusError:
-    """403; resource "" (a path that is no resource) and an empty name are left out of the text."""
+    """403. The message omits an empty resource (a path that is not one) and an empty name."""
     printed = _parts(resource)[2]
     if not printed:
         message = f"forbidden: {text}"
@@ -190,7 +190,7 @@ def gone(text: str) -> StatusError:
 
 
 def expired(text: str) -> StatusError:
-    """A resourceVersion or continue token that is too old."""
+    """410 for a resourceVersion or continue token that is too old."""
     return failure(410, "Expired", text)
 
 
@@ -203,13 +203,13 @@ def service_unavailable(text: str) -> StatusError:
 
 
 def method_not_supported(resource: GroupResource, action: str) -> StatusError:
-    """405; action is the verb: create, patch ..."""
+    """405. action is the verb: create, patch ..."""
     text = f"{action} is not supported on resources of kind {quoted(_parts(resource)[2])}"
     return failure(405, "MethodNotAllowed", text, _about(resource, ""))
 
 
 def method_not_allowed() -> StatusError:
-    """A path that exists, but not for that HTTP method."""
+    """405 for an HTTP method that a path does not have."""
     return failure(
         405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {}
     )

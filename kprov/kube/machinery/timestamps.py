@@ -22,17 +22,17 @@ def micro_now() -> str:
 
 
 def show(moment: datetime) -> str:
-    """An aware datetime as metav1.Time; parts of a second are dropped."""
+    """Format an aware datetime as metav1.Time, without fractions of a second."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def show_micro(moment: datetime) -> str:
-    """An aware datetime as metav1.MicroTime."""
+    """Format an aware datetime as metav1.MicroTime."""
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parse(text: str) -> datetime:
-    """An aware datetime (UTC) from RFC 3339. Raises ValueError; digits below a microsecond are dropped."""
+    """Parse RFC 3339 to a datetime in UTC, without digits below microseconds. Raises ValueError."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError(f"not an RFC 3339 time: {text!r}")
@@ -42,12 +42,12 @@ def parse(text: str) -> datetime:
 
 
 def seconds(text: str) -> float:
-    """Unix time in seconds of an RFC 3339 text."""
+    """The Unix time of an RFC 3339 text."""
     return parse(text).timestamp()
 
 
 def is_valid(text: str) -> bool:
-    """Whether a metav1.Time may hold it."""
+    """Whether it is a valid RFC 3339 time."""
     try:
         parse(text)
     except ValueError:

@@ -1,5 +1,5 @@
-"""Objects from the version a client uses to the version they are stored in, and back.
+"""Conversion of objects between the served version and the stored version.
 
-Called by the API server's endpoints; may import machinery only. One file a group, each with two functions
-from object to object; what they get may be changed by them.
+Called by the API server's handlers; may import machinery only. Each group has a file with two functions from
+object to object. They may change their argument.
 """

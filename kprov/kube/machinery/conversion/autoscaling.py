@@ -1,6 +1,6 @@
 """autoscaling/v1 HorizontalPodAutoscaler and autoscaling/v2.
 
-v1 knows CPU utilization only: all other metrics, the behavior and the conditions travel in annotations.
+v1 has CPU utilization only. Its annotations carry all other metrics, the behavior and the conditions.
 Source: upstream pkg/apis/autoscaling/v1/conversion.go, pkg/apis/autoscaling/annotations.go.
 """
 
@@ -23,7 +23,7 @@ _CPU: Final = 80
 
 
 def to_v1(obj: JsonObject) -> JsonObject:
-    """As autoscaling/v1 has it."""
+    """Convert to autoscaling/v1."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     annotations = _without_ours(obj)
     wanted: JsonObject = {
@@ -56,7 +56,7 @@ def to_v1(obj: JsonObject) -> JsonObject:
 
 
 def to_v2(obj: JsonObject) -> JsonObject:
-    """As autoscaling/v2 has it; annotations that cannot be read are left out, as upstream does."""
+    """Convert to autoscaling/v2. Drop annotations that cannot be read, as upstream does."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     annotations = (obj.get("metadata") or {}).get("annotations") or {}
     wanted: JsonObject = {

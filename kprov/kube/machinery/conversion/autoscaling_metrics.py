@@ -12,7 +12,7 @@ from typing import Any, Final
 from kprov.kube.machinery.json_object import JsonObject
 
 _SOURCES: Final = ("object", "pods", "resource", "containerResource", "external")
-#: By source: v1's names of (value, averageValue, averageUtilization) in a spec, and those in a status.
+#: By metric source: the v1 names of (value, averageValue, averageUtilization) in a spec, and in a status.
 _TARGETS: Final = {
     "object": ("targetValue", "averageValue", None),
     "pods": (None, "targetAverageValue", None),
@@ -27,14 +27,14 @@ _CURRENTS: Final = {
     "containerResource": (None, "currentAverageValue", "currentAverageUtilization"),
     "external": ("currentValue", "currentAverageValue", None),
 }
-#: Quantities that v1 cannot leave out.
+#: Quantities that v1 always writes.
 _ALWAYS: Final = {
     "targetValue": {"object"},
     "targetAverageValue": {"pods"},
     "currentValue": {"object", "external"},
     "currentAverageValue": {"pods", "resource", "containerResource"},
 }
-#: Annotations have the fields in the order of upstream's structs.
+#: Annotations list fields in the order of upstream's structs.
 _ORDER: Final = (
     *("target", "name", "metricName", "metricSelector", "targetAverageUtilization", "targetValue"),
     *("currentAverageUtilization", "currentValue", "targetAverageValue", "currentAverageValue"),
@@ -44,7 +44,7 @@ _PARTS: Final = ("value", "averageValue", "averageUtilization")
 
 
 def cpu_utilization(metric: JsonObject, part: str) -> int | None:
-    """The utilization of a v2 metric of CPU, None where it is another one. part: target or current."""
+    """The utilization of a v2 CPU metric, None for other metrics. part: "target" or "current"."""
     held = metric.get("resource") or {}
     if metric.get("type") != "Resource" or held.get("name") != "cpu":
         return None
@@ -153,7 +153,7 @@ def _identity_to_v2(source: str, flat: JsonObject) -> JsonObject:
 
 
 def behavior_to_annotation(behavior: JsonObject) -> JsonObject:
-    """With the names of upstream's internal type, which is what the annotation has."""
+    """Encode the behavior under the field names of upstream's internal type, as the annotation has them."""
     return {
         name: _rules(behavior.get(wire))
         for name, wire in (("ScaleUp", "scaleUp"), ("ScaleDown", "scaleDown"))
@@ -181,7 +181,7 @@ def _rules(rules: JsonObject | None) -> JsonObject | None:
 
 
 def behavior_from_annotation(held: Any) -> Any:
-    """The API's names again: their first letter is small; nulls are left out."""
+    """Decode the annotation: field names start with a small letter again, nulls are dropped."""
     if isinstance(held, dict):
         return {
             name[:1].lower() + name[1:]: behavior_from_annotation(value)

@@ -9,7 +9,7 @@ from typing import Final
 
 from kprov.kube.machinery.json_object import JsonObject
 
-#: events.k8s.io's name, core's name.
+#: Field name in events.k8s.io/v1, field name in core/v1.
 _NAMES: Final = (
     ("regarding", "involvedObject"),
     ("note", "message"),
@@ -25,7 +25,7 @@ _TO_EVENTS: Final = {core: events for events, core in _NAMES}
 
 
 def to_core(obj: JsonObject) -> JsonObject:
-    """As core/v1 has it."""
+    """Convert to core/v1."""
     return {_TO_CORE.get(name, name): value for name, value in obj.items()} | {
         "kind": "Event",
         "apiVersion": "v1",
@@ -33,7 +33,7 @@ def to_core(obj: JsonObject) -> JsonObject:
 
 
 def to_events(obj: JsonObject) -> JsonObject:
-    """As events.k8s.io/v1 has it, which leaves out what core/v1 shows empty."""
+    """Convert to events.k8s.io/v1, which omits fields that core/v1 writes empty."""
     return {
         _TO_EVENTS.get(name, name): value for name, value in obj.items() if value or name not in _REPORTER
     } | {"kind": "Event", "apiVersion": "events.k8s.io/v1"}

@@ -17,7 +17,7 @@ Gvk = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """From and to the stored version. Both keep metadata; kind and apiVersion are set by them."""
+    """Functions to and from the stored version. Both keep metadata and set kind and apiVersion."""
 
     stored: Gvk
     to_stored: Callable[[JsonObject], JsonObject]
@@ -33,17 +33,17 @@ _CONVERSIONS: Final = {
 
 
 def find_conversion(resource: Resource) -> Conversion | None:
-    """How objects of a served version are converted; None: they are stored as they are."""
+    """The conversion of a served version. None if its objects are stored unchanged."""
     return _CONVERSIONS.get(resource.gvk)
 
 
 def is_convertible(gvk: Gvk, other: Gvk) -> bool:
-    """Whether both are versions of one kind; they may be the same."""
+    """Whether both are versions of one kind. They may be equal."""
     return gvk == other or _storage_version(gvk) == _storage_version(other)
 
 
 def convert(obj: JsonObject, gvk: Gvk, other: Gvk) -> JsonObject:
-    """From one version of a kind to another that is_convertible; `obj` stays as it is."""
+    """Convert to another version of the kind (see is_convertible). Does not change `obj`."""
     here, there = _CONVERSIONS.get(gvk), _CONVERSIONS.get(other)
     stored_form = here.to_stored(obj) if here is not None else obj
     result = there.to_served(stored_form) if there is not None else stored_form
@@ -52,13 +52,13 @@ def convert(obj: JsonObject, gvk: Gvk, other: Gvk) -> JsonObject:
 
 
 def _storage_version(gvk: Gvk) -> Gvk:
-    """The version that a kind is stored in."""
+    """The version in which a kind is stored."""
     held = _CONVERSIONS.get(gvk)
     return gvk if held is None else held.stored
 
 
 def other_versions(resource: Resource) -> list[Resource]:
-    """What a stored resource is served as in other versions."""
+    """The other versions in which a stored resource is served."""
     return [
         found
         for found in RESOURCES
@@ -67,6 +67,6 @@ def other_versions(resource: Resource) -> list[Resource]:
 
 
 def stored_resource(resource: Resource) -> Resource:
-    """The resource whose store has the objects; itself for nearly all."""
+    """The resource under which the objects are stored: for most resources the same one."""
     group, version = storage_version(resource)
     return find(group, version, resource.plural) or resource

@@ -1,4 +1,4 @@
-"""Finding fields that stand twice in one object of JSON or YAML, which parsers drop silently."""
+"""Duplicate fields of JSON and YAML objects, which parsers drop silently."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import orjson
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object as it was written."""
+    """A JSON object with duplicate fields kept."""
 
 
 def has_no_duplicates(body: bytes, obj: Any) -> bool:
-    """Whether `obj` has as many fields as `body`, which it was made of: then none stood there twice.
+    """Whether `obj`, decoded from `body`, has as many fields as `body`: then no field was duplicate.
 
-    Counted are colons: each field has one, and what texts have of them is the same in both unless it is
-    escaped there. False may also mean that it cannot be told so.
+    It compares the number of colons. Each field has one, and strings have the same ones in both unless the
+    body escapes them. False may also mean that this test cannot decide.
     """
     if b"\\u003a" in body or b"\\u003A" in body:
         return False
@@ -26,20 +26,20 @@ def has_no_duplicates(body: bytes, obj: Any) -> bool:
 
 
 def list_strict_errors(body: bytes, unknown: Collection[str]) -> list[str]:
-    """Texts of unknown fields and of those given again, as they come in the body, each once.
+    """Messages for unknown and duplicate fields in the order of the body, each once.
 
     Source: sigs.k8s.io/json, strict decoding.
     """
     found: dict[str, None] = {}
     text = body.decode("utf-8", "replace")
-    # Numbers are of no interest here, and some are too large.
+    # Numbers do not matter here, and some are too large to parse.
     written = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
     _collect(written, "", frozenset(unknown), found)
     return list(found)
 
 
 def list_unknown_fields(unknown: Collection[str]) -> list[str]:
-    """Texts of unknown fields, names in order, items of lists by number."""
+    """Messages for unknown fields, sorted by name and list index."""
     return [_describe_unknown(path) for path in sorted(unknown, key=_steps)]
 
 
@@ -70,7 +70,7 @@ def _collect(value: Any, path: str, unknown: frozenset[str], found: dict[str, No
 
 
 def find_yaml_duplicates(body: bytes) -> list[str]:
-    """Keys of YAML mappings that stand there already: 'line 8: key "a" already set in map'.
+    """Messages for duplicate keys of YAML mappings: 'line 8: key "a" already set in map'.
 
     Source of the text: upstream's sigs.k8s.io/yaml (goyaml.v2, strict decoding).
     """
@@ -80,7 +80,7 @@ def find_yaml_duplicates(body: bytes) -> list[str]:
     found: list[tuple[int, str]] = []
     composer = loader(body)
     try:
-        # Only the first document is read.
+        # Only the first document counts.
         pending = [composer.get_node()] if composer.check_node() else []
     except yaml.YAMLError:
         return []

@@ -1,7 +1,7 @@
-"""JSON as Go reads and writes it, and what it says of a document that is none.
+"""JSON as Go reads and writes it, with Go's error messages for invalid documents.
 
-Source: sigs.k8s.io/json/internal/golang/encoding/json/scanner.go. orjson reads what is right; only what it
-refuses is looked at again here.
+Source: sigs.k8s.io/json/internal/golang/encoding/json/scanner.go. orjson decodes valid documents. The scanner
+here reads only what orjson rejects.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any, Final
 
 import orjson
 
-#: Deeper than this nothing is read: orjson writes 254 levels, and what is read is to be written within other
-#: documents (lists, events of a watch and of the audit). Upstream's limit is 10,000.
+#: Limit of nesting. orjson writes 254 levels, and objects are written within other documents: lists, watch
+#: events, audit events. Upstream's limit is 10,000.
 MAX_DEPTH: Final = 200
 _WRAPPED: Final = 254 - MAX_DEPTH
-#: Of orjson, which reads more than it writes.
+#: The nesting that orjson reads, which is more than it writes.
 _READ_DEPTH: Final = 1024
 _END: Final = "unexpected end of JSON input"
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _PLAIN: Final = re.compile(rb'[^"\\\x00-\x1f]*')
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LITERALS: Final = {b"t": b"true", b"f": b"false", b"n": b"null"}
-#: Longer integers are none of 64 bits.
+#: Integers with more digits do not fit 64 bits.
 _SHORT_DIGITS: Final = 20
 #: Go writes whole floats below this without an exponent.
 _PLAIN_FLOATS: Final = 1e21
-#: What Go writes by its number, since a page may hold its JSON; and the line separators of JavaScript.
+#: Characters that Go escapes because JSON may stand in HTML, and the line separators of JavaScript.
 _ESCAPED: Final = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
 _SEPARATOR: Final = b"\xe2\x80"
 _SEPARATORS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
@@ -37,11 +37,11 @@ _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class JsonError(ValueError):
-    """No JSON; the text is Go's."""
+    """Invalid JSON. The message is Go's."""
 
 
 def type_name(value: Any) -> str:
-    """How Go names the type of a JSON value."""
+    """The name of a JSON value's type in Go's messages."""
     kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
     return kinds.get(type(value), "number")
 
@@ -63,15 +63,15 @@ def normalize_number(number: float) -> int | float:
 
 
 def round_trip_number(number: float) -> int | float:
-    """A number that Go has written as JSON and read again: a whole one of 64 bits is an integer."""
+    """A number after Go wrote it as JSON and read it again: a whole number of 64 bits is an integer."""
     whole = normalize_number(number)
     return whole if -(2**63) <= whole < 2**63 else number
 
 
 def dumps(document: Any, option: int | None = None) -> bytes:
-    """The document's JSON with the characters escaped that Go escapes. option: orjson's."""
+    """Encode a document with the escapes that Go uses. option: for orjson."""
     data = orjson.dumps(document, option=option)
-    # Outside of strings none of them stands.
+    # These characters occur only within strings.
     for character, escaped in _ESCAPED:
         if character in data:
             data = data.replace(character, escaped)
@@ -82,7 +82,7 @@ def dumps(document: Any, option: int | None = None) -> bytes:
 
 
 def loads(data: bytes) -> Any:
-    """The document; bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD, as in Go.
+    """Decode a document. Invalid UTF-8 and unpaired surrogates become U+FFFD, as in Go.
 
     Raises JsonError.
     """
@@ -102,9 +102,9 @@ def loads(data: bytes) -> Any:
 
 
 def reject_deep(found: Any, data: bytes = b"") -> Any:
-    """The same document. data: what it was read from, where that is known.
+    """Return the document. data: the text it was decoded from, if known.
 
-    Raises JsonError for one that is too deep to be written again.
+    Raises JsonError for a document that is nested too deeply to be written again.
     """
     if data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
         return found
@@ -119,7 +119,7 @@ def reject_deep(found: Any, data: bytes = b"") -> Any:
 
 
 def _number(text: str) -> int | float:
-    """Go looks at a number's size only where it has a place for it: no number is too large to be read."""
+    """Decode a number of any size. Go checks the size only when it stores the number in a field."""
     found = float(text)
     if math.isinf(found):
         return math.copysign(sys.float_info.max, found)
@@ -127,7 +127,7 @@ def _number(text: str) -> int | float:
 
 
 def find_error(data: bytes) -> str:
-    """What Go says of a document; "" when it is one."""
+    """Go's error message for a document, "" if it is valid."""
     try:
         end = _Scanner(data).document()
     except JsonError as refusal:
@@ -148,18 +148,18 @@ def _unexpected(data: bytes, at: int, where: str) -> str:
 
 
 class _Scanner:
-    """Goes through a document until something is wrong."""
+    """Walks through a document up to the first syntax error."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
     def document(self) -> int:
-        """The place after the document and its space. Raises JsonError."""
+        """The position after the document and white space. Raises JsonError."""
         at = self._value(self._after_space(0))
         return self._after_space(at)
 
     def _value(self, at: int) -> int:
-        """Past one value. Open brackets are in a list, since documents may be deeper than the stack."""
+        """The position after one value. Not recursive, since documents may be deeper than the stack."""
         data, opened = self._data, list[bytes]()
         while True:
             start = data[at : at + 1]
@@ -181,7 +181,7 @@ class _Scanner:
                 return at
 
     def _after_value(self, at: int, opened: list[bytes]) -> int:
-        """Past the closing brackets after a value, up to the next value. Remove what closes from `opened`."""
+        """The position of the next value, after closing brackets, which are removed from `opened`."""
         data = self._data
         while opened:
             at = self._after_space(at)
@@ -198,7 +198,7 @@ class _Scanner:
         return at
 
     def _key(self, at: int) -> int:
-        """Past a key and its colon."""
+        """The position after a key and its colon."""
         if self._data[at : at + 1] != b'"':
             raise JsonError(_unexpected(self._data, at, "looking for beginning of object key string"))
         at = self._after_space(self._string(at))

@@ -1,4 +1,4 @@
-"""YAML as upstream reads it: the first document, with JSON's types, and Go's words for what is none.
+"""YAML as upstream reads it: the first document, with JSON's types, and Go's error messages.
 
 Source: sigs.k8s.io/yaml and its fork of go-yaml (yaml.go: fail, decode.go: the ratio of aliases).
 """
@@ -18,26 +18,26 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 _TEXT: Final = "tag:yaml.org,2002:str"
 _LIST: Final = "tag:yaml.org,2002:seq"
 _MAP: Final = "tag:yaml.org,2002:map"
-#: Of a word that says itself what it is.
+#: Tag of an unquoted scalar, whose text decides its type.
 _WORD: Final = "!word"
-#: Up to so many nodes nearly all may come from aliases; from the second number on a tenth.
+#: Limits for aliases. Up to the first number of nodes 99% may come from aliases, from the second on 10%.
 _ALIASES_FREE: Final = 400_000
 _ALIASES_FEW: Final = 4_000_000
 _SHARE_FREE: Final = 0.99
 _SHARE_FEW: Final = 0.10
 _OPENING: Final = (b"{", b"[", b"- ", b": ", b":\n", b"-\n", b"? ")
-#: What a document has that has such a number.
+#: Matches in documents that have floats or exponents.
 _FLOAT: Final = re.compile(rb"[0-9][.eE][0-9+-]")
-#: So few are nobody's concern.
+#: Documents with at most so many nodes are not checked.
 _ALWAYS: Final = 1000
 
 
 class YamlError(ValueError):
-    """No YAML; the text is Go's, which begins with "yaml: "."""
+    """Invalid YAML. The message is Go's and starts with "yaml: "."""
 
 
 def loads(data: bytes) -> Any:
-    """The document with strings for keys; None when there is none. Raises YamlError."""
+    """Decode the first document, with strings as keys. None if there is none. Raises YamlError."""
     if data.lstrip()[:1] == b"{":
         try:
             found = go_json.reject_deep(orjson.loads(data), data)
@@ -67,7 +67,7 @@ def loads(data: bytes) -> Any:
 
 
 def _check_shape(data: bytes) -> None:
-    """What is too deep, or contains itself, is refused before anything is made of it.
+    """Reject a document that is nested too deeply or contains itself, before it is built.
 
     Raises YamlError, yaml.YAMLError.
     """
@@ -86,11 +86,11 @@ def _check_shape(data: bytes) -> None:
         elif isinstance(event, yaml.AliasEvent) and event.anchor in names:
             raise YamlError(f"yaml: anchor '{event.anchor}' value contains itself")
         elif isinstance(event, yaml.DocumentEndEvent):
-            return  # only the first is read
+            return  # only the first document counts
 
 
 def _describe_error(error: Any) -> str:
-    """Go counts lines from nought, but for the scanner's errors, and leaves the first one out."""
+    """Go counts lines from 0, except in errors of the scanner, and omits line 0."""
     from yaml.scanner import ScannerError
 
     problem = getattr(error, "problem", None) or str(error)
@@ -103,7 +103,7 @@ def _describe_error(error: Any) -> str:
 
 @functools.cache
 def _make_loader() -> Any:
-    """A safe loader that takes words as Go does; a tag that nobody knows says nothing."""
+    """A safe loader that resolves scalars as Go does and ignores unknown tags."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -114,7 +114,7 @@ def _make_loader() -> Any:
 
 
 def _resolve_tag(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
-    """The tag of a node that has none of its own. implicit: of a word, whether it stands without quotes."""
+    """The tag of a node without an explicit one. implicit[0]: whether a scalar is unquoted."""
     import yaml
 
     if kind is yaml.ScalarNode:
@@ -135,7 +135,7 @@ def _construct_untagged(loader: Any, node: Any) -> Any:
 
 
 def _is_excessive(found: Any) -> bool:
-    """Whether a small document stands for a large one: what aliases name is one object here."""
+    """Whether aliases make a small document large. All aliases of an anchor are one Python object."""
     sizes: dict[int, int] = {}
 
     def size(value: Any) -> int:
@@ -143,7 +143,7 @@ def _is_excessive(found: Any) -> bool:
             return 1
         known = sizes.get(id(value))
         if known is None:
-            sizes[id(value)] = 1  # of what contains itself
+            sizes[id(value)] = 1  # for a value that contains itself
             children = value.values() if isinstance(value, dict) else value
             known = sizes[id(value)] = 1 + sum(size(each) for each in children)
         return known
@@ -162,7 +162,7 @@ def _is_excessive(found: Any) -> bool:
 
 
 def _list_containers(found: Any) -> list[Any]:
-    """Every object and list of a document, those that stand in several places once."""
+    """Every object and list of a document once, even if aliases repeat it."""
     seen: dict[int, Any] = {}
     todo = [found]
     while todo:

@@ -1,4 +1,4 @@
-"""What a plain word of YAML is to Go: null, a bool, a number or text.
+"""Unquoted YAML scalars as Go resolves them: null, a bool, a number or text.
 
 Source: go.yaml.in/yaml/v2 (resolve.go).
 """
@@ -24,7 +24,7 @@ _BASES: Final = {"0x": 16, "0b": 2, "0o": 8}
 
 
 def parse_scalar(word: str) -> Any:
-    """The value of an unquoted word: None, a bool, an int, a float, or the word itself."""
+    """The value of an unquoted scalar: None, a bool, an int, a float, or the text itself."""
     if word in _WORDS:
         return _WORDS[word]
     if word[0] not in "+-.0123456789":
@@ -33,7 +33,7 @@ def parse_scalar(word: str) -> Any:
     found = _INTEGER.fullmatch(plain)
     if found is not None:
         number = _integer(found[2]) * (-1 if found[1] == "-" else 1)
-        # Without a sign it may have 64 bits of its own.
+        # Without a sign it may be an unsigned integer of 64 bits.
         if -_INT64 <= number < (_INT64 if found[1] else 2 * _INT64):
             return number
     if _FLOAT.fullmatch(plain):

@@ -1,4 +1,4 @@
-"""Documents as YAML, with the quotes that upstream's library sets: what another reads as no text has them."""
+"""YAML output that quotes every string that some YAML reader would take for another type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-#: What Go's readers of YAML 1.1 and 1.2 take for something else than text, beside what Python's take for it.
+#: Strings that Go's readers of YAML 1.1 and 1.2 take for another type. Python's resolver finds the others.
 _TAKEN: Final = re.compile(
     r"""[yYnN]
     |[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?
@@ -21,7 +21,7 @@ _BASE: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 class _Dumper(_BASE):  # type: ignore[misc]  # of one of two, which mypy cannot know
     def ignore_aliases(self, data: Any) -> bool:
-        """What stands in two places is written twice: it is no anchor in a document that was JSON."""
+        """Write repeated values twice instead of using anchors, as the document comes from JSON."""
         return True
 
 
@@ -38,7 +38,7 @@ _Dumper.add_representer(str, _text)
 
 
 def dumps(document: Any) -> str:
-    """YAML of what JSON can say; keys in their order."""
+    """Encode a JSON document as YAML with sorted keys."""
     return str(
         yaml.dump(
             document,

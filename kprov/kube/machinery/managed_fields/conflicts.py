@@ -1,4 +1,4 @@
-"""What an apply is refused for: fields that others own.
+"""Conflicts of server-side apply: fields that other managers own.
 
 Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/conflict.go,
 sigs.k8s.io/structured-merge-diff/v6/merge/conflict.go.
@@ -13,12 +13,12 @@ from kprov.kube.machinery.managed_fields import field_set
 from kprov.kube.machinery.managed_fields.entries import Entry, sort_key
 from kprov.kube.machinery.managed_fields.field_set import FieldSet
 
-#: Owners, and what of theirs would change.
+#: Entries of other managers, each with the fields that the apply would change.
 Conflicts = Sequence[tuple[Entry, FieldSet]]
 
 
 class ConflictError(Exception):
-    """An apply would change what others own."""
+    """An apply would change fields of other managers."""
 
     def __init__(self, found: Conflicts) -> None:
         super().__init__(f"conflicts with {len(found)} owners")
@@ -26,7 +26,7 @@ class ConflictError(Exception):
 
 
 def make_status(found: Conflicts) -> status.StatusError:
-    """409: owners in the order of their names, of each the fields as FieldsV1 would have them walked."""
+    """The 409 error. It lists managers by name, and their fields in the order of FieldsV1."""
     ordered = [
         (entry, field_set.sort_paths(paths))
         for entry, paths in sorted(found, key=lambda each: sort_key(each[0].key))

@@ -1,4 +1,4 @@
-"""The entries of metadata.managedFields, from the wire and back.
+"""The entries of metadata.managedFields: decoding, encoding and their limit.
 
 Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/{managedfields,capmanagers}.go.
 """
@@ -16,7 +16,7 @@ from kprov.kube.machinery.managed_fields import field_set
 from kprov.kube.machinery.managed_fields.field_set import FieldSet
 from kprov.kube.machinery.managed_fields.structured_merge import StructuredMergeError
 
-#: Manager, operation, version (of updates only), subresource.
+#: Manager, operation, version (for updates only), subresource.
 Key = tuple[str, str, str, str]
 
 _MAX_UPDATE_MANAGERS: Final = 10
@@ -25,7 +25,7 @@ _ANCIENT: Final = "ancient-changes"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One of metadata.managedFields. time is None where the wire had none."""
+    """An entry of metadata.managedFields. time is None if the object has none."""
 
     manager: str
     operation: str
@@ -36,13 +36,13 @@ class Entry:
 
     @property
     def key(self) -> Key:
-        """Applied sets are one a manager; updates are one a manager and version."""
+        """A manager has one entry for apply, and one for updates in each version."""
         version = self.version if self.operation == "Update" else ""
         return self.manager, self.operation, version, self.subresource
 
     @property
     def shown(self) -> str:
-        """As conflicts name it: "kubectl" with subresource "scale" using apps/v1."""
+        """The text in messages of conflicts: "kubectl" with subresource "scale" using apps/v1."""
         text = status.quoted(self.manager)
         if self.subresource:
             text += f" with subresource {status.quoted(self.subresource)}"
@@ -53,7 +53,7 @@ Managers = dict[Key, Entry]
 
 
 def sort_key(key: Key) -> str:
-    """What upstream sorts owners by: the text of the entry without fields and time."""
+    """The key by which upstream sorts managers: the JSON of the entry without fields and time."""
     manager, operation, version, subresource = key
     named = {"manager": manager, "operation": operation, "apiVersion": version, "subresource": subresource}
     shown = {name: value for name, value in named.items() if value}
@@ -61,7 +61,7 @@ def sort_key(key: Key) -> str:
 
 
 def decode_entries(entries: list[JsonObject] | None) -> Managers:
-    """From the wire. StructuredMergeError or ValueError: one of them is none."""
+    """Decode managedFields. Raises StructuredMergeError or ValueError for an invalid entry."""
     managers: Managers = {}
     for index, each in enumerate(entries or ()):
         if each.get("operation") not in {"Apply", "Update"}:
@@ -83,7 +83,7 @@ def decode_entries(entries: list[JsonObject] | None) -> Managers:
 
 
 def store_entries(metadata: JsonObject, managers: Managers) -> None:
-    """Write metadata.managedFields."""
+    """Set metadata.managedFields."""
     if not managers:
         metadata.pop("managedFields", None)
         return
@@ -91,7 +91,7 @@ def store_entries(metadata: JsonObject, managers: Managers) -> None:
 
 
 def encode_entries(entries: Iterable[Entry]) -> list[JsonObject]:
-    """As they stand in metadata, in upstream's order."""
+    """Encode entries in upstream's order."""
     ordered = sorted(
         entries,
         key=lambda each: (each.operation, each.time or "", each.manager, each.version, each.subresource),
@@ -100,7 +100,7 @@ def encode_entries(entries: Iterable[Entry]) -> list[JsonObject]:
 
 
 def encode_entry(entry: Entry, fields: JsonObject) -> JsonObject:
-    """fields: its FieldsV1."""
+    """Encode an entry. fields: its FieldsV1."""
     shown: JsonObject = {"manager": entry.manager, "operation": entry.operation, "apiVersion": entry.version}
     if entry.time is not None:
         shown["time"] = entry.time
@@ -112,9 +112,9 @@ def encode_entry(entry: Entry, fields: JsonObject) -> JsonObject:
 
 
 def merge_oldest_updaters(managers: Managers) -> None:
-    """Join the oldest updaters once there are more than ten, so that objects do not grow without end.
+    """Merge the oldest update entries if there are more than ten, so that objects do not grow without limit.
 
-    Of each version apart: the oldest of a version waits for a second one of it.
+    Only entries of the same version are merged.
     """
     updaters = [key for key, entry in managers.items() if entry.operation == "Update"]
     surplus = len(updaters) - _MAX_UPDATE_MANAGERS

@@ -1,4 +1,4 @@
-"""Who owns which field: server-side apply, and the tracking of plain writes, in metadata.managedFields.
+"""Field ownership in metadata.managedFields: server-side apply, and tracking of updates.
 
 Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields, sigs.k8s.io/structured-merge-diff/v6/merge.
 """
@@ -39,7 +39,7 @@ from kprov.kube.machinery.schema import object_schema
 from kprov.kube.machinery.schema.zero_values import make_zero
 
 _BEFORE_APPLY = "before-first-apply"
-#: Fields that belong to nobody, as upstream strips them.
+#: Fields without owners. Upstream strips them too.
 _UNOWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
     ("f:metadata", f"f:{name}")
     for name in (
@@ -54,7 +54,7 @@ _UNOWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
         "resourceVersion",
     )
 }
-#: Of metadata there are owners of parts.
+#: Fields within metadata do have owners.
 _EXCLUDED = frozenset(_UNOWNED - {("f:metadata",)})
 
 
@@ -69,11 +69,11 @@ def update(
     schema: object_schema.Schema | None = None,
     now: str | None = None,
 ) -> None:
-    """Write down in new.metadata.managedFields what a create, PUT or PATCH changed; `new` is changed.
+    """Record in new.metadata.managedFields which fields a create, PUT or PATCH changed.
 
     live: the stored object, None at creation. manager: the fieldManager parameter, or what user_agent_manager
     makes of the client. ignored: paths that this write cannot change (("f:status",) on the main resource).
-    Never fails: managedFields that cannot be read give way to the stored ones, as upstream has it.
+    Never fails: if managedFields cannot be decoded, the stored ones stay, as upstream does.
     """
     metadata = new.setdefault("metadata", {})
     managers = _read_managers(live, metadata, subresource)
@@ -81,7 +81,7 @@ def update(
     stored = (live or {}).get("metadata", {}).get("managedFields")
     before = dict(managers)
     if not managers and live is not None:
-        return  # made before anyone tracked it; tracking starts with the first apply
+        return  # the object has no managedFields: tracking starts with the first apply
     kind = KindVersions(gvk, schema)
     now = now or timestamps.now()
     entry = Entry(manager or "unknown", "Update", kind.own, subresource, now, set())
@@ -96,7 +96,8 @@ def update(
     except StructuredMergeError:
         return
     if managers == before and stored and len(stored) == len(managers) and sent in (None, stored):
-        metadata["managedFields"] = stored  # by far the most writes: no need to encode the same again
+        # Most writes change no owner: no need to encode the same entries again.
+        metadata["managedFields"] = stored
         return
     merge_oldest_updaters(managers)
     store_entries(metadata, managers)
@@ -114,11 +115,11 @@ def apply(
     schema: object_schema.Schema | None = None,
     now: str | None = None,
 ) -> JsonObject:
-    """Server-side apply: the object that results, its managedFields written; arguments stay as they are.
+    """Server-side apply: return the resulting object with its managedFields. Does not change the arguments.
 
-    live: the stored object, None when it is to be made. Raises StatusError: 400 for a wrong apiVersion or
-    given managedFields, 409 with upstream's text for fields that others own, unless `force`. When nothing
-    changed, the result equals `live`. Defaults and validation are the caller's, on the result.
+    live: the stored object, None to create one. Raises StatusError: 400 for a wrong apiVersion or if the
+    applied object has managedFields, 409 with upstream's text for fields of other managers, unless `force`.
+    If nothing changed, the result equals `live`. The caller defaults and validates the result.
     """
     version = api_version(*gvk[:2])
     if applied.get("apiVersion") != version:
@@ -144,7 +145,7 @@ def apply(
         try:
             result, managers = _apply(kind, before, applied, managers, entry, ignored, force=force)
         except ConflictError as error:
-            # Who applied on the client before is not in his own way.
+            # Fields that the manager applied on the client before are its own.
             left = last_applied.remaining_conflicts(kind, before, manager, error)
             if left:
                 raise apply_conflicts.make_status(left) from None
@@ -159,7 +160,7 @@ def apply(
 
 
 def without_managed_fields(obj: JsonObject) -> JsonObject:
-    """A copy that differs in metadata only, for comparing writes: a changed time alone is no change."""
+    """A copy without managedFields, for comparing objects: a changed time alone is no change."""
     metadata = {name: value for name, value in obj.get("metadata", {}).items() if name != "managedFields"}
     return {**obj, "metadata": metadata}
 
@@ -181,7 +182,7 @@ def _update(
     entry: Entry,
     ignored: Iterable[Path],
 ) -> Managers:
-    """The owners after what changed went to `entry`, and away from everyone else."""
+    """The managers after an update: `entry` owns the changed fields, and nobody else does."""
     managers = kind.reconciled(managers)
     differences = Differences(kind, old, new, ignored)
     _release_changed(managers, differences)
@@ -218,8 +219,8 @@ def _apply(
     *,
     force: bool,
 ) -> tuple[JsonObject, Managers]:
-    """The object that results, and who owns it then. ConflictError."""
-    # Even an owner that is gone for its version keeps its time.
+    """The resulting object and its managers. Raises ConflictError."""
+    # An entry whose version is not served any more still has its time.
     before = managers.get(entry.key)
     managers = kind.reconciled(managers)
     result: JsonObject = merge(kind.node, live, applied)
@@ -242,7 +243,7 @@ def _apply(
     if not owned:
         managers.pop(entry.key, None)
     else:
-        # Who changes nothing gets no new time; one who has applied nothing before has none.
+        # An apply that changes nothing keeps the old time, which is none for a new manager.
         unchanged_time = before.time if before is not None else None
         time = unchanged_time if result == live else entry.time
         managers[entry.key] = replace(entry, fields=owned, time=time)
@@ -250,15 +251,16 @@ def _apply(
 
 
 def _prune(kind: KindVersions, merged: JsonObject, managers: Managers, last: Entry) -> JsonObject:
-    """`merged` without what the manager applied before, applies no more, and nobody else owns.
+    """Remove from `merged` what the manager applied before, does not apply now, and nobody else owns.
 
-    It is taken apart in the version of that last time, what others own is put back in each one's own.
+    Fields are removed in the version of the last apply. Fields of other managers are restored, in the version
+    of each manager.
     """
     managed: dict[str, FieldSet] = {last.version: set()}
     for entry in managers.values():
         managed[entry.version] = managed.get(entry.version, set()) | entry.fields
     node = kind.node_of(last.version)
-    assert node is not None, "owners in other versions are gone before"
+    assert node is not None, "managers of other versions are removed before"
     applied = add_named_parents(node, last.fields)
     whole = kind.converted(Versioned(kind.own, merged), last.version)
     kept = Versioned(last.version, remove(node, whole.document, applied))
@@ -268,15 +270,15 @@ def _prune(kind: KindVersions, merged: JsonObject, managers: Managers, last: Ent
         kept = Versioned(version, _restore_owned(kind, around, kept, fields))
     left = add_named_parents(node, fields_of(node, kind.converted(kept, last.version).document))
     everything = add_named_parents(node, fields_of(node, whole.document))
-    # Only what was applied before may go: fields of nobody inside it stay.
+    # Only fields that were applied before are removed, not fields without an owner within them.
     result = remove(node, whole.document, (everything - left) & applied)
     return kind.converted(Versioned(last.version, result), kind.own).document
 
 
 def _restore_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> JsonObject:
-    """What is kept, and of the whole what is owned."""
+    """The document `kept` with the owned fields of `whole` restored."""
     node = kind.node_of(whole.version)
-    assert node is not None, "owners in other versions are gone before"
+    assert node is not None, "managers of other versions are removed before"
     everything = add_named_parents(node, fields_of(node, whole.document))
     stays = add_named_parents(node, fields_of(node, kept.document)) | add_named_parents(node, owned)
     result: JsonObject = remove(node, whole.document, everything - stays)
@@ -284,7 +286,7 @@ def _restore_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned:
 
 
 def _read_managers(live: JsonObject | None, metadata: JsonObject, subresource: str) -> Managers:
-    """A client may write managedFields itself; an empty entry in them clears all."""
+    """Decode the managers that the client sent, else the stored ones. An empty entry clears all."""
     sent = metadata.get("managedFields")
     stored = (live or {}).get("metadata", {}).get("managedFields")
     if sent is not None and not subresource:

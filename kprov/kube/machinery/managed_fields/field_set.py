@@ -15,14 +15,14 @@ import orjson
 Path = tuple[str, ...]
 FieldSet = set[Path]
 
-#: Below a step nothing is a member.
+#: The values of a step without children.
 _EMPTY: Final[tuple[Any, ...]] = ({}, None)
 
 
 def decode_fields(fields: dict[str, Any] | None) -> FieldSet:
-    """From FieldsV1, nested objects; "." marks an inner node that is itself a member.
+    """Decode FieldsV1, nested objects. "." marks an inner node that is itself a member.
 
-    ValueError: it is none. Steps of kinds that a later version may know are left out.
+    Raises ValueError if invalid. Ignores steps of unknown kinds, which later versions may add.
     """
     found: FieldSet = set()
 
@@ -44,7 +44,7 @@ def decode_fields(fields: dict[str, Any] | None) -> FieldSet:
 
 
 def _is_known(step: str) -> bool:
-    """ValueError: it is no step of any kind."""
+    """Whether the kind of a step is known. Raises ValueError for an invalid step."""
     if step[1:2] != ":":
         raise ValueError(f"missing colon: {step}")
     kind, text = step[0], step[2:]
@@ -61,7 +61,7 @@ def _is_known(step: str) -> bool:
 
 
 def encode_fields(paths: FieldSet) -> dict[str, Any]:
-    """To FieldsV1, steps in upstream's order."""
+    """Encode as FieldsV1, with steps in upstream's order."""
     root: dict[str, Any] = {}
     for path in sorted(paths):
         node = root
@@ -70,7 +70,7 @@ def encode_fields(paths: FieldSet) -> dict[str, Any]:
             if held is None:
                 held = node[step] = {}
             elif not held:
-                held["."] = {}  # a member met before its children, which sorting guarantees
+                held["."] = {}  # sorting puts a member before its children
             node = held
         node[path[-1]] = {}
     return root
@@ -97,7 +97,7 @@ def exclude(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:
 
 
 def sort_paths(paths: FieldSet) -> list[Path]:
-    """As upstream walks a set: an object's members, by name, before what is below any of them."""
+    """Sort as upstream walks a set: the members of an object by name, then what is below them."""
     return sorted(paths, key=_sort_key)
 
 
@@ -107,7 +107,7 @@ def _sort_key(path: Path) -> list[tuple[bool, tuple[Any, ...]]]:
 
 
 def _rank(step: str) -> tuple[Any, ...]:
-    """Fields by name, items by their keys and then those of sets by value: numbers as numbers."""
+    """Sort fields by name, list items by their keys, and items of sets by value."""
     kind, text = step[0], step[2:]
     if kind == "f":
         return 0, text
@@ -125,7 +125,7 @@ def _value_rank(value: Any) -> tuple[int, Any]:
 
 
 def format_path(path: Path) -> str:
-    """As conflicts name a field: .spec.containers[name="a"].image."""
+    """The form of a path in messages: .spec.containers[name="a"].image."""
     return "".join(map(_format_step, path))
 
 

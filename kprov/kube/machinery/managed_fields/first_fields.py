@@ -1,7 +1,7 @@
-"""FieldsV1 of an object that was not there before, in one walk.
+"""FieldsV1 of a new object, in one walk.
 
-The same as comparing it with Go's zero value of its type and encoding what differs, which creations are too
-frequent for: no path is made, no set, and nothing is sorted but the names of each object.
+The result equals that of comparing the object with the zero value of its type and encoding the differences.
+Creations are frequent, so this builds no paths and no sets, and sorts only the names of each object.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Fields = dict[str, Any]
 
 
 def collect_first_fields(node: Node, zero: JsonObject, new: JsonObject, excluded: Collection[Path]) -> Fields:
-    """What `new` sets beyond `zero` (zero_values.zero_of its type), without `excluded` and what is below.
+    """The fields that `new` sets beyond `zero`, the zero value of its type, without those in `excluded`.
 
-    excluded: of one or two steps. Raises StructuredMergeError.
+    excluded: paths of one or two steps, which stand for all below them. Raises StructuredMergeError.
     """
-    # Of metadata itself there is no owner.
+    # metadata itself has no owner.
     return _find_beyond(node, {"metadata": {}} | zero, new, (), excluded)
 
 
@@ -39,7 +39,7 @@ def _find_beyond(
         step = f"f:{name}"
         inner = (*path, step)
         value, type_ = new[name], child_node(node, name)
-        # What is excluded is walked, too: it may be what cannot be.
+        # Walk excluded fields too: the walk raises errors.
         below = (
             _find_changed(type_, zero[name], value, inner, excluded) if name in zero else _walk(type_, value)
         )
@@ -49,7 +49,7 @@ def _find_beyond(
 
 
 def _find_changed(node: Node, zero: Any, value: Any, path: Path, excluded: Collection[Path]) -> Fields | None:
-    """Below a value that stands where a zero was; None where it adds nothing."""
+    """The fields below a value that replaces a zero. None if it adds nothing."""
     are_maps = isinstance(zero, dict | None) and isinstance(value, dict | None) and not node.atomic
     if are_maps and (zero or value):
         return _find_beyond(node, zero or {}, value or {}, path, excluded) or None
@@ -59,7 +59,7 @@ def _find_changed(node: Node, zero: Any, value: Any, path: Path, excluded: Colle
 
 
 def _walk(node: Node, value: Any) -> Fields:
-    """Below a value that was not there: "." for itself, which a leaf says by being empty, and its parts."""
+    """The fields of a new value: "." for the value itself, and its parts. A leaf is empty."""
     if not value:
         return {}
     if type(value) is dict and not node.atomic:

@@ -1,4 +1,4 @@
-"""One object in each of the versions that owners of its fields speak of.
+"""An object in each version that its managers use.
 
 Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/versionconverter.go,
 sigs.k8s.io/structured-merge-diff/v6/{merge/update,typed/reconcile_schema}.go.
@@ -27,14 +27,14 @@ from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """An object and the version it is in ("autoscaling/v2")."""
+    """An object and its apiVersion ("autoscaling/v2")."""
 
     version: str
     document: JsonObject
 
 
 class KindVersions:
-    """The versions of one kind, by the text of their apiVersion."""
+    """The versions of one kind, by apiVersion."""
 
     def __init__(self, gvk: object_schema.Gvk, types: object_schema.Schema | None = None) -> None:
         self.own = api_version(*gvk[:2])
@@ -42,9 +42,9 @@ class KindVersions:
         self._gvk = gvk
 
     def node_of(self, version: str) -> Node | None:
-        """None: nothing of this kind is served in that version.
+        """The type of the kind in a version. None if that version does not serve the kind.
 
-        Versions of another group are none, so that an event's owners never span both of its groups.
+        Versions of another group do not count, so that managers of an event never mix its two groups.
         """
         if version == self.own:
             return self.node
@@ -54,7 +54,7 @@ class KindVersions:
         return object_schema.builtin().node(gvk) if known else None
 
     def converted(self, obj: Versioned, version: str) -> Versioned:
-        """In a version that is known; itself in its own."""
+        """Convert to a served version. The same object if it is in that version."""
         if obj.version == version:
             return obj
         gvks = [(*split_api_version(each), self._gvk[2]) for each in (obj.version, version)]
@@ -63,9 +63,9 @@ class KindVersions:
         return Versioned(version, document)
 
     def reconciled(self, managers: Managers) -> Managers:
-        """Without owners in versions that are not served; what is owned within an atomic field is the field.
+        """Remove managers of versions that are not served. Replace paths within atomic fields by the field.
 
-        StructuredMergeError: a version that is none.
+        Raises StructuredMergeError for an invalid version.
         """
         found: Managers = {}
         for key, entry in managers.items():
@@ -81,17 +81,17 @@ class KindVersions:
 
 
 class Differences:
-    """What differs between two objects, in each version that is asked for."""
+    """The differences between two objects, in each requested version."""
 
     def __init__(self, kind: KindVersions, old: JsonObject, new: JsonObject, ignored: Iterable[Path]) -> None:
-        """old, new: in the kind's own version. ignored: paths that are no difference, in any version."""
+        """old, new: in the kind's own version. ignored: paths that never count as differences."""
         self._kind = kind
         self._old, self._new = Versioned(kind.own, old), Versioned(kind.own, new)
         self._ignored = tuple(ignored)
         self._found: dict[str, tuple[FieldSet, FieldSet]] = {}
 
     def of(self, version: str) -> tuple[FieldSet, FieldSet]:
-        """What was set, and what was removed. StructuredMergeError."""
+        """The paths that were set and that were removed. Raises StructuredMergeError."""
         found = self._found.get(version)
         if found is None:
             node = self._kind.node_of(version)
@@ -108,7 +108,7 @@ class Differences:
 
 @lru_cache(maxsize=1 << 16)
 def _find_atomic_head(node: Node, path: Path) -> Path | None:
-    """The beginning of a path that is owned as a whole; None: it has none but itself."""
+    """The atomic field that a path is within, None if there is none."""
     for index, step in enumerate(path):
         if node.atomic or (node.kind is Kind.LIST and node.list_type == "atomic"):
             return path[:index]

@@ -1,4 +1,4 @@
-"""From client-side to server-side apply: what kubectl keeps in its annotation, and what it owns by that.
+"""Migration from client-side to server-side apply: the annotation of kubectl, and the fields it owns by it.
 
 Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/lastapplied{,manager,updater}.go.
 """
@@ -21,19 +21,19 @@ from kprov.kube.machinery.managed_fields.structured_merge import (
 )
 
 _ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
-#: The only manager that keeps up what it applied on the client.
+#: The only manager whose annotation is kept up to date.
 _MANAGER: Final = "kubectl"
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
-#: What Go's JSON never has as it is, wherever it stands.
+#: Characters that Go always escapes in JSON.
 _ESCAPED: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
 
 def remaining_conflicts(
     kind: KindVersions, live: JsonObject, manager: str, error: ConflictError
 ) -> Conflicts:
-    """Those that are left when what kubectl applied on the client, and nobody has changed, is its own.
+    """The conflicts without fields that kubectl applied on the client and nobody changed since.
 
-    None are left: it may apply as if by force.
+    If none remain, kubectl may force the apply.
     """
     own = _collect_owned(kind, live) if manager == _MANAGER else set()
     return [(entry, paths - own) for entry, paths in error.found if paths - own]
@@ -57,7 +57,7 @@ def _collect_owned(kind: KindVersions, live: JsonObject) -> FieldSet:
 
 
 def make_annotation(applied: Mapping[str, Any], manager: str) -> str | None:
-    """What the annotation is to hold after an apply of that document; None: not this manager's."""
+    """The annotation's value after an apply of that document. None for other managers."""
     if manager != _MANAGER:
         return None
     document = dict(applied)
@@ -70,7 +70,7 @@ def make_annotation(applied: Mapping[str, Any], manager: str) -> str | None:
 
 
 def update_annotation(result: JsonObject, text: str) -> None:
-    """Write the annotation where there is one; one that is too large goes."""
+    """Update the annotation if the object has it. Remove it if it is too large."""
     annotations = _read_annotations(result)
     if not annotations.get(_ANNOTATION):
         return

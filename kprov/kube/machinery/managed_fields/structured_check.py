@@ -1,4 +1,4 @@
-"""What is wrong with a document that is applied, in upstream's words, with the paths of the fields.
+"""Checks of applied documents against their types, with upstream's messages.
 
 Source: sigs.k8s.io/structured-merge-diff/v6/typed/{validate,helpers}.go.
 """
@@ -33,7 +33,7 @@ _GO_TYPES: Final[dict[type, str]] = {
 def find_error(
     node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]
 ) -> status.StatusError | None:
-    """400 with all that is wrong, None for a document that can be merged."""
+    """A 400 error with all problems. None for a document that can be merged."""
     found = list(iterate_errors(node, document))
     if not found:
         return None
@@ -44,7 +44,7 @@ def find_error(
 
 
 def describe_object(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> str:
-    """Which object refusals speak of: "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND"."""
+    """The object in messages: "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND"."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         metadata = {}
@@ -55,7 +55,7 @@ def describe_object(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> s
 
 
 def iterate_errors(node: Node, value: Any, path: Path = ()) -> Iterator[str]:
-    """Fields that the type does not have; list items without a key, or with that of another; wrong types."""
+    """Messages for unknown fields, list items with missing or duplicate keys, and wrong types."""
     mismatch = _describe_mismatch(node.kind, value)
     if mismatch:
         yield f"{field_set.format_path(path)}: {mismatch}"
@@ -91,7 +91,7 @@ def _check_items(node: Node, items: list[Any], path: Path) -> Iterator[str]:
 
 
 def _describe_mismatch(kind: Kind, value: Any) -> str:
-    """What is said of a value of another type, "" for a right one and for null."""
+    """The message for a value of a wrong type, "" for a valid value and for null."""
     if value is None or kind is Kind.ANY:
         return ""
     pointed = f"&{{{go_json.format_value(value)}}}"

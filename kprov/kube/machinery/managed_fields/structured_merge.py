@@ -1,7 +1,7 @@
-"""Comparing, merging and taking apart typed documents: the algebra below server-side apply.
+"""Structured merge: comparing, merging and reducing typed documents. Server-side apply is built on it.
 
-Lists are atomic, sets, or maps by keys, objects atomic or not, as the schema says; where it says nothing,
-objects are walked into and lists are one value.
+The schema says whether lists are atomic, sets, or maps with keys, and whether objects are atomic. By default
+objects are compared field by field, and lists are atomic.
 Source: sigs.k8s.io/structured-merge-diff/v6/typed.
 """
 
@@ -22,7 +22,7 @@ from kprov.kube.machinery.schema.nodes import ANY_NODE, KEY_DEFAULTS, Kind, Node
 
 
 class _Absent:
-    """Of a value that is not there; null is one that is."""
+    """The type of a missing value. null is a value."""
 
     def __bool__(self) -> bool:
         return False
@@ -32,12 +32,12 @@ _ABSENT: Final = _Absent()
 
 
 class StructuredMergeError(ValueError):
-    """A document that cannot be walked: list items without their keys, or twice the same."""
+    """A document that cannot be walked: list items without keys, or with duplicate keys."""
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What differs between two documents."""
+    """The differences between two documents."""
 
     added: FieldSet = field(default_factory=set)
     removed: FieldSet = field(default_factory=set)
@@ -49,12 +49,12 @@ def _is_map(node: Node, value: Any) -> bool:
 
 
 def is_keyed_list(node: Node, value: Any) -> bool:
-    """Whether it is a list whose items have owners of their own."""
+    """Whether it is a list whose items have their own owners."""
     return isinstance(value, list) and node.kind is Kind.LIST and node.list_type != "atomic"
 
 
 def child_node(node: Node, name: str) -> Node:
-    """The type of a field, ANY_NODE where nothing is known of it."""
+    """The type of a field, ANY_NODE if unknown."""
     if node.kind is Kind.STRUCT:
         return node.fields.get(name, ANY_NODE)
     return (node.item or ANY_NODE) if node.kind is Kind.MAP else ANY_NODE
@@ -83,18 +83,18 @@ def item_step(node: Node, item: Any) -> str:
 
 
 def _default_key(node: Node, name: str) -> Any:
-    """What stands for a key that an item does not name: its default, else a zero that is always written."""
+    """The value of a key that an item omits: its default, or a zero that is always written."""
     if name in KEY_DEFAULTS:
         return KEY_DEFAULTS[name]
     return defaults.find_default(node.item.definition, name, "") if node.item else None
 
 
 class RepeatedItems(list[Any]):
-    """Items of one list that have the same step: stored objects may hold such, and they are one value."""
+    """Items of one list with the same step. Stored objects may have them. They count as one value."""
 
 
 def group_by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
-    """Items by step; several with one step are Repeated."""
+    """Items by step. Several items with the same step become RepeatedItems."""
     found: dict[str, Any] = {}
     for item in items or ():
         step = item_step(node, item)
@@ -108,7 +108,7 @@ def group_by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
 
 
 def collect_fields(node: Node, document: dict[str, Any]) -> FieldSet:
-    """Every field that a document sets: what applying it would own."""
+    """Every field that a document sets, which its applier will own."""
     found: FieldSet = set()
     _collect_into(node, document, (), found)
     return found
@@ -183,7 +183,7 @@ def _compare_keyed_lists(node: Node, old: Any, new: Any, path: Path, result: Com
 
 
 def _compare_items(item: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
-    """Items of one step; repeated ones come, go and change together, and a single one instead is new."""
+    """Compare items of the same step. Repeated items are compared as a whole."""
     if type(old) is not RepeatedItems and type(new) is not RepeatedItems:
         _compare(item, old, new, path, result)
     elif type(old) is type(new):
@@ -209,14 +209,14 @@ def _compare_leaf(old: Any, new: Any, path: Path, result: Comparison) -> None:
 
 
 def _has_parts(node: Node) -> bool:
-    """Whether null in its place means none of its parts; else it is a value as others are."""
+    """Whether null means that no part is set. For other types null is a value."""
     if node.kind in {Kind.STRUCT, Kind.MAP}:
         return not node.atomic
     return node.kind is Kind.LIST and node.list_type != "atomic"
 
 
 def merge(node: Node, live: Any, applied: Any) -> Any:
-    """`applied` laid over `live`; neither is changed (parts are shared)."""
+    """Merge `applied` over `live`. Neither is changed; the result shares parts with both."""
     if applied is None:
         return live if live and _has_parts(node) else None
     if _is_map(node, applied):
@@ -231,14 +231,14 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
 
 
 def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
-    """Items in the applied order; those only in live keep their place before the next shared one."""
+    """Items in the applied order. Items that only `live` has stay before the next shared item."""
     item = node.item or ANY_NODE
     steps = [item_step(node, each) for each in applied]
     right = dict(zip(steps, applied, strict=True))
     if len(right) != len(applied):
         twice = next(step for index, step in enumerate(steps) if step in steps[:index])
         raise StructuredMergeError(f"duplicate entries for key [{twice[2:]}]")
-    # Nothing is laid over items that are repeated.
+    # Repeated items are not merged.
     left = {
         step: value for step, value in group_by_step(node, live).items() if type(value) is not RepeatedItems
     }
@@ -249,7 +249,7 @@ def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
         if step not in right:
             result.append(value)
             continue
-        while step in pending:  # everything applied up to this shared item comes first
+        while step in pending:  # all applied items up to this shared item come first
             result.append(merge(item, left.get(pending[0]), right[pending[0]]))
             pending.pop(0)
     result += [merge(item, left.get(step), right[step]) for step in pending]
@@ -257,7 +257,7 @@ def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
 
 
 def remove(node: Node, document: Any, paths: FieldSet) -> Any:
-    """A document without the fields at `paths`; what held only them stays as an empty object or list."""
+    """Remove the fields at `paths`. Their parents stay, as empty objects or lists if nothing is left."""
     return _remove(node, document, (), paths, prefixes(paths)) if paths else document
 
 
@@ -285,7 +285,7 @@ def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet
 
 
 def add_named_parents(node: Node, paths: FieldSet) -> FieldSet:
-    """The paths and every beginning of them that is a declared field of an object."""
+    """The paths, and all their prefixes that are declared fields of an object."""
     found = set(paths)
     for head in prefixes(paths):
         if head[-1][0] == "f" and _is_declared(node, head):

@@ -24,7 +24,7 @@ def _marker_defaults(definition: str) -> dict[str, Any]:
 
 
 def find_default(definition: str, field: str, reference: str) -> Any:
-    """The default of a type's field, None for none. reference: the definition it refers to, or ""."""
+    """The default of a type's field, None for none. reference: the definition of the field's type, or ""."""
     marked = _marker_defaults(definition)
     if field in marked:
         return marked[field]

@@ -1,8 +1,8 @@
-"""OpenAPI documents of what is served: v2 as one document, v3 one a group version.
+"""OpenAPI documents of the served API: one for v2, and one per group version for v3.
 
 Schemas come from the definitions of 1.36 with upstream's extensions (list types, merge keys, kinds), paths
 from the resource table. kubectl needs v3 for explain, apply, diff, and to see that the server validates.
-Documents are made at each call (core/v1 some 50 ms, 1 MiB): callers keep them.
+Each call builds a document (core/v1: about 50 ms, 1 MiB), so callers keep it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 V2_MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+json"
 _INFO = {"title": "Kubernetes", "version": definitions.RELEASE}
 _MEDIA_TYPES = ("application/json", "application/yaml")
-#: What lists give beside, when they are watched.
+#: Media types of watches, in addition to those of lists.
 _STREAMS = ("application/json;stream=watch",)
 _SCHEMES = {
     "BearerToken": {
@@ -42,7 +42,7 @@ _SCHEMES = {
         "type": "apiKey",
     }
 }
-#: To be raised with any change of what documents look like: clients keep those of a hash for ever.
+#: Increase this number if the form of documents changes: clients cache documents by hash without limit.
 _FORM = 3
 _CODES = {200: "OK", 201: "Created", 202: "Accepted"}
 _OLD_REF = "#/$defs/"
@@ -55,7 +55,7 @@ _PATH_PARAMETERS = {
 
 
 def etag(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> str:
-    """A text that changes whenever the document of a group version does; cheaper than making it."""
+    """A hash that changes if the document of a group version does. It does not build the document."""
     served = [repr(each) for each in resources if (each.group, each.version) == (group, version)]
     size = definitions.path().stat().st_size
     digest = hashlib.sha512(f"{_FORM} {definitions.RELEASE} {size} {served}".encode(), usedforsecurity=False)
@@ -63,7 +63,7 @@ def etag(group: str, version: str, resources: Iterable[Resource] = RESOURCES) ->
 
 
 def v3_index(resources: Iterable[Resource] = RESOURCES) -> Json:
-    """The answer to /openapi/v3: where each group version's document is."""
+    """The response of /openapi/v3: the URL of each group version's document."""
     listed = tuple(resources)
     paths = {}
     for group, version in dict.fromkeys((each.group, each.version) for each in listed):
@@ -143,7 +143,7 @@ def _iterate_types(operation: Operation, names: dict[tuple[str, str, str], str])
 
 
 def _collect_references(used: set[str], raw: definitions.Definitions) -> list[str]:
-    """The definitions and all that they refer to, by name."""
+    """The names of the definitions and of all that they refer to, sorted."""
     pending, found = list(used), set()
     while pending:
         name = pending.pop()
@@ -155,7 +155,7 @@ def _collect_references(used: set[str], raw: definitions.Definitions) -> list[st
 
 
 def _limit_to_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
-    """A type that many groups share (DeleteOptions) says only the kinds of the document's own."""
+    """Remove kinds of other groups from a type that many groups share (DeleteOptions)."""
     kinds = schema.get("x-kubernetes-group-version-kind", ())
     if len(kinds) > 1:
         kept = [kind for kind in kinds if (kind["group"], kind["version"]) in versions]
@@ -174,7 +174,7 @@ def _iterate_references(schema: Json) -> Iterator[str]:
 
 
 def _publish_schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
-    """A definition as upstream publishes it: plain types, no nulls, kinds not fixed to one value."""
+    """A definition as upstream publishes it: plain types, no nulls, no enumerated kinds."""
     if name == _INT_OR_STRING:
         kinds: Json = {"oneOf": [{"type": "integer"}, {"type": "string"}]} if v3 else {"type": "string"}
         return {"description": schema.get("description", ""), "format": "int-or-string", **kinds}
@@ -209,7 +209,7 @@ def _convert_schema(schema: Json, prefix: str, *, v3: bool) -> Json:
     for name, value in schema.items():
         if name == "$ref":
             reference = {"$ref": prefix + value.removeprefix(_OLD_REF)}
-            # OpenAPI 3 ignores what stands beside a $ref.
+            # OpenAPI 3 ignores fields next to a $ref.
             if v3 and len(schema) > 1:
                 result["allOf"] = [reference]
             else:

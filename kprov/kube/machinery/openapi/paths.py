@@ -76,7 +76,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of a path. gvk: of the kind it is about; body and response: kinds, or definition names."""
+    """A method of a path. gvk: its kind. body and response: kinds, or names of definitions."""
 
     path: str
     method: str
@@ -91,7 +91,7 @@ class Operation:
 
     @property
     def tag(self) -> str:
-        """The group version that the path is of: "apps_v1", "core_v1"."""
+        """The group version of the path: "apps_v1", "core_v1"."""
         parts = self.path.split("/")
         group, version = parts[2:4] if parts[1] == "apis" else ("", parts[2])
         first, *others = group_words(group)
@@ -99,7 +99,7 @@ class Operation:
 
 
 def group_words(group: str) -> list[str]:
-    """What ids and tags call a group: ["rbac", "authorization"] of rbac.authorization.k8s.io."""
+    """The words for a group in ids and tags: ["rbac", "authorization"] of rbac.authorization.k8s.io."""
     return group.removesuffix(".k8s.io").split(".") if group else ["core"]
 
 
@@ -149,7 +149,7 @@ def _operation(resource: Resource, path: str, verb: str, suffix: str = "") -> Op
 
 
 def _described(verb: str, kind: str, part: str) -> str:
-    """What an operation does, in upstream's words. part: the subresource, "" for the object itself."""
+    """Upstream's description of an operation. part: the subresource, "" for the object itself."""
     article = "an" if kind[0] in "AEIOU" else "a"
     text = _DESCRIPTIONS[verb].format(part=part, a=article, kind=kind)
     return text if part else text.replace("  of ", " ")

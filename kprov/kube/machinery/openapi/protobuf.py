@@ -1,4 +1,4 @@
-"""OpenAPI v2 documents as protobuf, the one form in which client-go reads them.
+"""OpenAPI v2 documents as protobuf, the only form that client-go reads.
 
 Source: the message definitions of OpenAPIv2.proto (package openapi.v2, gnostic).
 """
@@ -35,7 +35,7 @@ def _delimited(number: int, data: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
-# An encoder takes a value and gives the bytes of one field each, tag left to _field.
+# An encoder takes a value and returns the bytes of its fields, without tags.
 
 
 def _text(value: Json) -> Iterator[bytes]:
@@ -61,7 +61,7 @@ def _many(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterat
 
 
 def _nested(fields: Callable[[], Mapping[str, _Field]]) -> Callable[[Json], Iterator[bytes]]:
-    """A message whose table may still be unknown: schemas hold schemas."""
+    """A message whose table may not exist yet, since schemas contain schemas."""
 
     def encode_nested(value: Json) -> Iterator[bytes]:
         data = b"".join(_message(fields())(value))
@@ -82,7 +82,7 @@ def _named(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Itera
 
 
 def _inside(number: int, encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterator[bytes]]:
-    """A message that has the value (each value of it) in that one field."""
+    """A message with one field, which contains the value or each of its values."""
 
     def encode_inside(value: Json) -> Iterator[bytes]:
         data = b"".join(_varint(number << 3 | 2) + each for each in encoder(value))

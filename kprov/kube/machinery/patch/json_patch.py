@@ -1,7 +1,7 @@
-"""JSON patch (RFC 6902) with the liberties of the library that upstream uses.
+"""JSON patch (RFC 6902) with the extensions of the library that upstream uses.
 
-Indices of lists may count from the end and have leading noughts; a value that is not given is null, and so is
-a field that is not there, but for removing and moving it; numbers are equal when they are written alike.
+Array indices may be negative (from the end) and have leading zeros. A missing value counts as null, and so
+does a missing field except for remove and move. Numbers are equal if their texts are.
 Source: gopkg.in/evanphx/json-patch.v4, patch.go.
 """
 
@@ -17,11 +17,11 @@ _INDEX: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
 class JsonPatchError(ValueError):
-    """An operation that does not fit the document."""
+    """An operation that cannot be applied to the document."""
 
 
 def apply(document: Any, operations: list[dict[str, Any]]) -> Any:
-    """The document after all operations, which are carried out on it. Raises JsonPatchError."""
+    """Apply all operations to the document, which is changed. Return the result. Raises JsonPatchError."""
     for operation in operations:
         work = _OPERATIONS.get(operation.get("op") or "")
         path = operation.get("path")
@@ -95,11 +95,11 @@ def _read_source(operation: dict[str, Any]) -> str:
 
 
 def _find_holder(document: Any, path: str) -> tuple[Any, str]:
-    """The object or list that a path ends in, and the last step."""
+    """The object or list that contains the target of a path, and the last step."""
     first, *steps = path.split("/")
     if not steps:
         raise JsonPatchError(f"missing path: {path}")
-    del first  # what stands before the first slash is not looked at
+    del first  # text before the first slash is ignored
     *steps, last = [step.replace("~1", "/").replace("~0", "~") for step in steps]
     for step in steps:
         document = _get(document, step)
@@ -117,7 +117,7 @@ def _get(holder: Any, name: str) -> Any:
 
 
 def _parse_index(text: str, size: int) -> int:
-    """A place among `size`, those below nought from the end. Raises JsonPatchError."""
+    """An index below `size`. Negative ones count from the end. Raises JsonPatchError."""
     if not _INDEX.fullmatch(text):
         raise JsonPatchError(f"no index: {text}")
     found = int(text)

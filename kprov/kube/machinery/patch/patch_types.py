@@ -1,7 +1,7 @@
 """The three patch types: JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge patch.
 
-All take parsed documents, leave their arguments as they are and give a new document. A refusal is a
-StatusError with upstream's code: 400 for a patch that is no patch, 422 for one that does not fit.
+All take decoded documents, do not change their arguments and return a new document. They raise StatusError
+with upstream's code: 400 for an invalid patch, 422 for one that cannot be applied.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def json_patch(doc: JsonObject, patch: Any) -> JsonObject:
     try:
         result = go_json.reject_deep(json_patch_rules.apply(copy_document(doc), patch))
     except (json_patch_rules.JsonPatchError, go_json.JsonError):
-        # Upstream says no more than this to the client either.
+        # Upstream's message has no details either.
         raise status.failure(
             422, "Invalid", "the server rejected our request due to an error in our request", {}
         ) from None
@@ -86,7 +86,7 @@ def _merge_into(target: JsonObject, patch: JsonObject) -> None:
 def strategic_merge_patch(
     doc: JsonObject, patch: Any, gvk: object_schema.Gvk, schema: object_schema.Schema | None = None
 ) -> JsonObject:
-    """Merge along the schema's merge keys; the directives $patch, $retainKeys and the like are obeyed."""
+    """Merge lists by the schema's merge keys, and follow the directives ($patch, $retainKeys ...)."""
     if not isinstance(patch, dict):
         if patch is None:
             return copy_document(doc)  # type: ignore[no-any-return]
@@ -101,5 +101,5 @@ def strategic_merge_patch(
 
 
 def copy_document(document: Any) -> Any:
-    """A deep copy of a JSON document; several times faster than copy.deepcopy."""
+    """A deep copy of a JSON document. It is several times faster than copy.deepcopy."""
     return orjson.loads(orjson.dumps(document))

@@ -23,16 +23,16 @@ _GO_TYPES = {
     float: "float64",
     dict: "map[string]interface {}",
 }
-#: Elements that Go's sort.Stable inserts one by one.
+#: Up to so many elements, Go's sort.Stable is an insertion sort.
 _FEW = 20
 
 
 class StrategicMergeError(ValueError):
-    """A patch whose directives or lists cannot be followed; the text is upstream's."""
+    """A patch with invalid directives or lists. The message is upstream's."""
 
 
 def merge(original: JsonObject, patch: JsonObject, node: Node) -> JsonObject:
-    """The merged object. `original` is used up; `patch` is left as it is."""
+    """Merge `patch` into `original`, which is changed. Does not change `patch`."""
     if PATCH in patch:
         return _replace_or_delete(patch)
     _retain_keys(original, patch)
@@ -83,14 +83,14 @@ def _merge_field(original: JsonObject, name: str, value: Any, node: Node) -> Non
 
 
 def _is_directive(name: str) -> bool:
-    """Whether a key steers the merge; other keys may begin with a dollar too ($ref in schemas)."""
+    """Whether a key is a directive. Other keys may start with a dollar too ($ref in schemas)."""
     return name in {PATCH, RETAIN_KEYS} or name.startswith((_DELETE_FROM_LIST, SET_ORDER))
 
 
 def strip_directives(value: Any) -> Any:
-    """A patch value as it stands in a document: without nulls; None for one with $patch.
+    """A patch value as a new part of a document: without nulls, None for one with $patch.
 
-    Where there is nothing to merge with nobody reads other directives: they are fields that are not known.
+    Upstream does not read other directives there: they become unknown fields.
     """
     if isinstance(value, dict):
         if PATCH in value:
@@ -117,7 +117,7 @@ def _retain_keys(original: JsonObject, patch: JsonObject) -> None:
 
 
 def _delete_from_list(original: JsonObject, name: str, values: Any) -> None:
-    """Passed over where it is no list, or there is none to delete from."""
+    """Delete values from a list. Ignored if either is not a list."""
     held = original.get(name)
     if values is None:
         original.pop(name, None)
@@ -128,7 +128,7 @@ def _delete_from_list(original: JsonObject, name: str, values: Any) -> None:
 
 
 def _merge_ordered_lists(original: JsonObject, patch: JsonObject, node: Node) -> set[str]:
-    """Merge the lists that come with an order; gives their names."""
+    """Merge the lists that have a $setElementOrder directive. Return their names."""
     done: set[str] = set()
     for directive, order in patch.items():
         if not directive.startswith(SET_ORDER):
@@ -184,7 +184,7 @@ def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
 
 
 def _choose_identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
-    """What makes two elements the same: the merge key's value, for plain values themselves."""
+    """The function that identifies elements: by the merge key, or by the value itself."""
     if not any(isinstance(value, dict) for value in values):
         return _hashable
     key = node.merge_key
@@ -204,7 +204,7 @@ def _choose_identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
 
 
 def _hashable(value: Any) -> Any:
-    """Of a list or object, which no key and no element of these lists may be, its text."""
+    """The value, or the text of a list or object, which cannot be a dict key."""
     return format_value(value) if isinstance(value, dict | list) else value
 
 
@@ -256,7 +256,7 @@ def _split_directives(sent: list[Any]) -> tuple[list[Any], list[Any]]:
 
 
 def _require_one_type(held: list[Any], sent: list[Any]) -> None:
-    """Upstream looks for lists in the place of the first element alone."""
+    """Reject lists of lists and mixed types. Like upstream, look for a list only in the first element."""
     first, *others = (*held, *sent)
     if isinstance(first, list):
         raise StrategicMergeError("lists of lists are not supported")
@@ -265,7 +265,7 @@ def _require_one_type(held: list[Any], sent: list[Any]) -> None:
 
 
 def _make_element(value: Any, key: str | None) -> Any:
-    """As it stands in a list. A key of null stays, to be told from others by it; decoding drops it."""
+    """A patch element as a new list element. A null merge key stays, to identify it; decoding drops it."""
     plain = strip_directives(value)
     if isinstance(plain, dict) and key in value and value[key] is None:
         plain[key] = None
@@ -275,10 +275,10 @@ def _make_element(value: Any, key: str | None) -> Any:
 def _sort_merged(
     merged: list[Any], order: list[Any], before: list[Any], identity: Callable[[Any], Any]
 ) -> list[Any]:
-    """Elements named by `order` stand in its order; the others keep their place relative to them in `before`.
+    """Sort elements that `order` names in its order. The others keep their position relative to them.
 
-    As upstream merges the two sorted lists: an element that only the server has goes first when the next
-    ordered one stood behind it before.
+    Upstream merges the two sorted lists: an element that only the server has comes first if the next ordered
+    one was after it in `before`.
     """
     ranks, places = _index_elements(order, identity), _index_elements(before, identity)
     listed = sorted((value for value in merged if identity(value) in ranks), key=lambda v: ranks[identity(v)])
@@ -298,7 +298,7 @@ def _sort_merged(
 
 
 def _sort_stable(values: list[Any], places: dict[Any, int], identity: Callable[[Any], Any]) -> list[Any]:
-    """As Go's stable sort of a few elements has them, where what has no place is less than anything."""
+    """Sort as Go's sort.Stable does, where an element without a position is less than any other."""
     if len(values) > _FEW:
         return values
     result: list[Any] = []
@@ -314,5 +314,5 @@ def _sort_stable(values: list[Any], places: dict[Any, int], identity: Callable[[
 
 
 def _index_elements(values: list[Any], identity: Callable[[Any], Any]) -> dict[Any, int]:
-    """Where each stands; of several that are the same, the first."""
+    """The index of each element, of the first one if several are equal."""
     return {identity(value): index for index, value in reversed(list(enumerate(values)))}

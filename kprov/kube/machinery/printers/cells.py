@@ -1,4 +1,4 @@
-"""Pieces that table cells of several kinds are made of. `now` is Unix time in seconds everywhere."""
+"""Table cells that several kinds share. `now` is always Unix time in seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
 Object = Mapping[str, Any]
 Cells = list[Any]
-#: From an object and the time to its cells.
+#: Makes the cells of an object; the second argument is the time.
 Printer = Callable[[Object, float], Cells]
 
 NONE, UNSET, UNKNOWN = "<none>", "<unset>", "<unknown>"
@@ -18,7 +18,7 @@ _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 86400 * 365
 
 
 def human_duration(seconds: float) -> str:
-    """A span as kubectl shows ages: 45s, 3m20s, 5h10m, 3d4h. Two seconds of clock skew are forgiven."""
+    """A duration as kubectl shows ages: 45s, 3m20s, 5h10m, 3d4h. Allows two seconds of clock skew."""
     whole = int(seconds)
     if whole < -1:
         return "<invalid>"
@@ -48,7 +48,7 @@ def _two(whole: int, large: int, large_unit: str, small: int, small_unit: str) -
 
 
 def since(time: str | None, now: float) -> str:
-    """Time gone by since an RFC 3339 text; "<unknown>" without one."""
+    """The time since an RFC 3339 text, "<unknown>" without one."""
     return human_duration(now - datetime.fromisoformat(time).timestamp()) if time else UNKNOWN
 
 
@@ -77,13 +77,13 @@ def containers(pod_spec: Object) -> list[Any]:
 
 
 def template(spec: Object) -> Object:
-    """The pod spec of a spec.template, empty where it has none."""
+    """The pod spec of a spec.template, empty if there is none."""
     found: Object = (spec.get("template") or {}).get("spec") or {}
     return found
 
 
 def join(parts: Iterable[str], count: int, shown: int) -> str:
-    """The first parts, and how many more there are: "a,b,c + 2 more..."."""
+    """The first parts and the number of further ones: "a,b,c + 2 more..."."""
     text = ",".join(parts)
     return f"{text} + {count - shown} more..." if count > shown else text
 
@@ -108,12 +108,12 @@ def load_balancer(status: Object) -> str:
 
 
 def spec(obj: Object) -> Object:
-    """The spec, empty where there is none."""
+    """The spec, empty if there is none."""
     return obj.get("spec") or {}
 
 
 def status(obj: Object) -> Object:
-    """The status, empty where there is none."""
+    """The status, empty if there is none."""
     return obj.get("status") or {}
 
 
@@ -123,17 +123,17 @@ def name(obj: Object) -> str:
 
 
 def age(obj: Object, now: float) -> str:
-    """Since its creation."""
+    """The time since its creation."""
     return since(obj["metadata"].get("creationTimestamp"), now)
 
 
 def named(*values: Callable[[Object], Any]) -> Printer:
-    """Name, the values, Age: the form of most kinds."""
+    """A printer for name, some values, age: the form of most kinds."""
     return lambda obj, now: [name(obj), *(value(obj) for value in values), age(obj, now)]
 
 
 def field(*path: str, default: Any = "") -> Callable[[Object], Any]:
-    """What stands at a path, for `named`."""
+    """The value at a path, for `named`."""
 
     def value(obj: Object) -> Any:
         held: Any = obj
@@ -145,12 +145,12 @@ def field(*path: str, default: Any = "") -> Callable[[Object], Any]:
 
 
 def length(*path: str) -> Callable[[Object], int]:
-    """How much stands at a path, for `named`."""
+    """The length of the value at a path, for `named`."""
     return lambda obj: len(field(*path, default=())(obj))
 
 
 def default_marked(obj: Object, *names: str) -> str:
-    """The name, and whether an annotation of these names makes it the default of its kind."""
+    """The name, with "(default)" if one of these annotations makes it the default of its kind."""
     annotations = obj["metadata"].get("annotations") or {}
     marked = any(annotations.get(each) == "true" for each in names)
     return f"{name(obj)} (default)" if marked else name(obj)

@@ -48,7 +48,7 @@ def node(obj: Object, now: float) -> Cells:
 
 
 def event(obj: Object, now: float) -> Cells:
-    """Reads both forms of the object: core/v1 and events.k8s.io/v1."""
+    """Accepts both core/v1 and events.k8s.io/v1."""
     first = since(
         obj.get("firstTimestamp") or obj.get("deprecatedFirstTimestamp") or obj.get("eventTime"), now
     )
@@ -168,7 +168,7 @@ def param_ref(obj: Object) -> str:
 
 
 def _go_selector(selector: Object) -> str:
-    """A LabelSelector in the form that its Go type prints itself in."""
+    """A LabelSelector in the form of its Go type's String method."""
     labels = selector.get("matchLabels") or {}
     pairs = "".join(f"{key}: {labels[key]}," for key in sorted(labels))
     expressions = "".join(

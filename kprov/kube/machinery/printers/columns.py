@@ -1,7 +1,7 @@
 """Columns of server-side tables, one line each: NAME | TYPE | PRIORITY | DESCRIPTION.
 
 A description "@TYPE.FIELD" is that field's text in the OpenAPI definitions (TYPE without its io.k8s.api prefix).
-Priority 1 is shown by `-o wide` only. NAME and AGE stand for the columns that nearly every kind has.
+Only `-o wide` shows priority 1. NAME and AGE are the columns that nearly every kind has.
 Source of the facts: pkg/printers/internalversion of upstream.
 """
 

@@ -1,4 +1,4 @@
-"""The cells of each kind's row, in the order of printer_columns. A printer takes (object, Unix time now).
+"""The cells of each kind's row, in the order of `columns`. A printer takes (object, Unix time now).
 
 Source of the values: pkg/printers/internalversion/printers.go.
 """
@@ -10,7 +10,7 @@ from kprov.kube.machinery.printers.cells import Printer, field, length, named, s
 from kprov.kube.machinery.printers.pods import pod
 
 _ADMISSION = "admissionregistration.k8s.io"
-#: By (group, kind), beside printer_columns.COLUMNS.
+#: By (group, kind), as columns.COLUMNS.
 PRINTERS: dict[tuple[str, str], Printer] = {
     ("", "Pod"): pod,
     ("", "PodTemplate"): workloads.pod_template,

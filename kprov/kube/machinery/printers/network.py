@@ -66,7 +66,7 @@ def ingress_class(obj: Object, now: float) -> Cells:
 
 
 def ip_address(obj: Object, now: float) -> Cells:
-    """With the age, for which upstream has a cell and no column."""
+    """Includes the age, for which upstream has a cell but no column."""
     parent = cells.spec(obj).get("parentRef")
     shown = NONE
     if parent:

@@ -1,4 +1,4 @@
-"""The cells of a pod's row: kubectl's STATUS, READY and RESTARTS are computed here, nowhere else.
+"""The cells of a pod's row, such as kubectl's STATUS, READY and RESTARTS.
 
 Source of the rules: printPod in pkg/printers/internalversion/printers.go.
 """
@@ -16,7 +16,7 @@ Object = Mapping[str, Any]
 
 @dataclass(slots=True)
 class _Count:
-    """Restarts and when the last one was (RFC 3339 texts in UTC order by themselves)."""
+    """The number of restarts and the time of the last one. RFC 3339 texts in UTC sort by time."""
 
     restarts: int = 0
     last: str = ""
@@ -71,7 +71,7 @@ def pod(obj: Object, now: float) -> list[Any]:
 def _init_containers(
     spec: Object, status: Object, sidecars: set[Any], count: _Count, sidecar_count: _Count
 ) -> tuple[str, int]:
-    """(what initialization waits for or "", ready sidecars); stops at the first that is not done."""
+    """(the reason why initialization waits or "", ready sidecars). Stops at the first unfinished one."""
     ready = 0
     for index, container in enumerate(status.get("initContainerStatuses") or ()):
         is_sidecar = container.get("name") in sidecars
@@ -94,7 +94,7 @@ def _init_containers(
 
 
 def _containers(status: Object, reason: str, count: _Count, *, ready_pod: bool) -> tuple[str, int]:
-    """(status text, ready containers); the first container with something to say wins, so from the last."""
+    """(status text, ready containers). The status of the first container that has one counts."""
     ready, failure = 0, ""
     for container in reversed(status.get("containerStatuses") or ()):
         count.add(container)
@@ -139,7 +139,7 @@ def _readiness_gates(spec: Object, conditions: Iterable[Object]) -> str:
 
 
 def row_conditions(obj: Object) -> list[dict[str, str]]:
-    """Conditions of the row: finished pods are marked, for kubectl to sort out."""
+    """Conditions of the row. They mark finished pods, which kubectl may hide."""
     phase = (obj.get("status") or {}).get("phase")
     texts = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
     if phase not in texts:

@@ -1,4 +1,4 @@
-"""Cells of volumes, claims and what provides them.
+"""Cells of volumes, claims, storage classes and drivers.
 
 Source: upstream pkg/printers/internalversion/printers.go.
 """
@@ -9,7 +9,7 @@ from kprov.kube.machinery.printers import cells
 from kprov.kube.machinery.printers.cells import NONE, UNSET, Cells, Object
 from kprov.kube.machinery.quantity import canonical
 
-#: The annotation of the default class, and its name before it was stable.
+#: The annotation of the default class, and its beta name.
 _DEFAULT_CLASS = (
     "storageclass.kubernetes.io/is-default-class",
     "storageclass.beta.kubernetes.io/is-default-class",

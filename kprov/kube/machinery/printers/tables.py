@@ -1,4 +1,4 @@
-"""Server-side tables: what `kubectl get` shows, as a meta.k8s.io/v1 Table of plain objects."""
+"""Server-side tables for `kubectl get`: meta.k8s.io/v1 Table objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Table = dict[str, Any]
 Column = dict[str, Any]
 
 _FLOW_SCHEMA = ("flowcontrol.apiserver.k8s.io", "FlowSchema")
-#: Upstream takes metadata from its internal type, which has a field where v1 has this annotation.
+#: Upstream takes metadata from its internal type, which has a field instead of this annotation.
 _FIELDS_AS_ANNOTATIONS = {
     "DaemonSet": "deprecated.daemonset.template.generation",
     "Deployment": "deprecated.deployment.rollback.revision",
@@ -41,10 +41,10 @@ def table(
 
     list_metadata: of the list (resourceVersion, continue ...); for one object its resourceVersion.
     include_object: "Metadata" (as upstream's default), "Object" or "None". columns: column definitions to
-    send, [] for the later events of a watch; None for the kind's own. Kinds without a printer get Name and
-    Created At. now: Unix time in seconds, for ages. kind: (group, kind) of the objects where it is not the
-    resource's: what a subresource gives. shown: makes of an object what a row holds of it with "Object",
-    where that is another version than the one that cells are made of.
+    send, [] for later events of a watch, None for those of the kind. Kinds without a printer get Name and
+    Created At. now: Unix time in seconds, for ages. kind: (group, kind) of the objects if it is not the
+    resource's, as for a subresource. shown: converts an object for its row with "Object", if the row has
+    another version than the cells.
     """
     now = time.time() if now is None else now
     kind = kind or (resource.group, resource.kind)
@@ -69,7 +69,7 @@ def table(
         "apiVersion": "meta.k8s.io/v1",
         "metadata": dict(list_metadata or {}),
         "columnDefinitions": column_definitions(*kind) if columns is None else columns,
-        # Where Go has only the general printer it has a list that was never made.
+        # For kinds with only the general printer, Go has a nil list.
         "rows": rows or (None if printer is None else []),
     }
 
@@ -94,7 +94,7 @@ def columns(resource: Resource) -> list[Column]:
 
 @cache
 def column_definitions(group: str, kind: str) -> list[Column]:
-    """Column definitions of a kind: name, type, format, description, priority. Shared: not to be changed."""
+    """Column definitions of a kind: name, type, format, description, priority. Callers share the list."""
     text = COLUMNS.get(_SHARED.get((group, kind), (group, kind)))
     if text is None:
         name = _column("NAME")
@@ -124,7 +124,7 @@ def _description(text: str) -> str:
 
 @cache
 def _descriptions() -> dict[str, str]:
-    """The texts that columns refer to; read from the definitions when the first table is asked for."""
+    """The texts that columns refer to, read from the definitions for the first table."""
     wanted = {f"@{META}.ObjectMeta.name", f"@{META}.ObjectMeta.creationTimestamp"}
     for lines in COLUMNS.values():
         wanted |= {line.rsplit(" | ", 1)[-1].strip() for line in lines.splitlines() if " | @" in line}
@@ -144,5 +144,5 @@ def _default_cells(obj: Object) -> list[Any]:
 
 
 def _precedence(obj: Object) -> tuple[int, str]:
-    """Flow schemas are shown in the order in which they are tried."""
+    """Sort flow schemas in the order in which the server tries them."""
     return (obj.get("spec") or {}).get("matchingPrecedence", 0), obj["metadata"]["name"]

@@ -1,7 +1,7 @@
-"""Where the OpenAPI definitions of 1.36 come from: the kubernetes-validate package, read as a file.
+"""The OpenAPI definitions of 1.36, read from a file of the package kubernetes-validate.
 
-Only the one file `_definitions.json` of that release is needed, so a bundle may leave out the rest of the
-package. The package is located, not imported: importing it would load jsonschema and the like.
+Only `_definitions.json` of that release is needed, so a bundle may omit the rest of the package. The package
+is not imported, since that would load jsonschema and other libraries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Definitions = dict[str, dict[str, Any]]
 
 @cache
 def path() -> Path:
-    """The file's place. Raises FileNotFoundError that names the package and the file."""
+    """The path of the file. Raises FileNotFoundError with the names of package and file."""
     spec = importlib.util.find_spec("kubernetes_validate")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         candidate = Path(folder) / _FILE
@@ -31,9 +31,9 @@ def path() -> Path:
 
 
 def load() -> Definitions:
-    """All definitions by upstream's name ("io.k8s.api.core.v1.Pod"), descriptions included.
+    """All definitions by upstream's name ("io.k8s.api.core.v1.Pod"), with descriptions.
 
-    A fresh copy of some 10 MiB at each call: callers keep what they need and let go of the rest.
+    Each call returns a new copy of about 10 MiB. Callers keep only what they need.
     """
     definitions: Definitions = orjson.loads(path().read_bytes())["$defs"]
     return definitions

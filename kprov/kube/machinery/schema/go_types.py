@@ -1,6 +1,7 @@
-"""Names of Go's that no schema has: of types that are texts, and of structs whose fields stand in others.
+"""Names of Go types in decoding errors that schemas do not have: named types and embedded structs.
 
-Derived from the Go types of upstream's API (machinery/upstream); sigs.k8s.io/json (decode.go) says them.
+Derived from the Go types of upstream's API (machinery/upstream).
+Source of the form: sigs.k8s.io/json (decode.go).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from kprov.kube.machinery.upstream.api_types import GoType
 
 _PREFIX: Final = "io.k8s."
 _TYPE_META: Final = {"kind", "apiVersion"}
-#: Types that write their own JSON and have a kind of node of their own.
+#: Types that write their own JSON and have their own Kind of node.
 _CUSTOM_WITH_NODE: Final = frozenset(
     {
         "apimachinery.pkg.api.resource.Quantity",
@@ -27,11 +28,11 @@ _CUSTOM_WITH_NODE: Final = frozenset(
 
 
 class Field(NamedTuple):
-    """What a schema does not tell of a field."""
+    """Facts about a field that its schema does not have."""
 
-    #: "" or those that lead to it, with a dot behind each.
+    #: The embedded structs that contain it, each followed by a dot.
     embedded: str
-    #: "" for what the schema tells.
+    #: "" if the schema has it.
     go_type: str
 
 
@@ -40,9 +41,9 @@ _OF_TYPE_META: Final = Field("TypeMeta.", "")
 
 
 def locate(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
-    """Of a value within an object: the path that Go's decoder tells, and the name of its type.
+    """The path of a value in Go's decoding errors, and the name of its type.
 
-    steps: fields' names from the object on; None is a step to an item of a list or a value of a map.
+    steps: field names from the object on. None is a step to an item of a list or a value of a map.
     """
     node, names, go_type = root, [], ""
     for step in steps:
@@ -58,7 +59,7 @@ def locate(root: Node, steps: Iterable[str | None]) -> tuple[str, str]:
 
 
 def item_type(go_type: str) -> str:
-    """The type of what is in a list or a map, "" where its name does not tell."""
+    """The type of the items of a list or map type, "" for named types."""
     if go_type.startswith("map["):
         return go_type.partition("]")[2]
     return go_type[2:] if go_type.startswith("[]") else ""
@@ -66,7 +67,7 @@ def item_type(go_type: str) -> str:
 
 @cache
 def fields(node: Node) -> dict[str, Field]:
-    """The fields of a type, by name, of which the schema does not tell all."""
+    """The fields of a type about which the schema does not have all facts, by name."""
     described = api_types.find(node.definition.removeprefix(_PREFIX)) if node.definition else None
     if described is None:
         return {}
@@ -91,7 +92,7 @@ def _iterate_fields(described: GoType, embedded: str) -> Iterator[tuple[str, Fie
 
 
 def _has_node(go_type: str) -> bool:
-    """Whether the node of a type tells its Go name."""
+    """Whether the node of a type has its Go name."""
     if go_type.startswith("[]"):
         return _has_node(go_type[2:])
     if go_type.startswith("map["):

@@ -1,4 +1,4 @@
-"""Types of fields, compiled from OpenAPI definitions: what checks, patches and apply walk along."""
+"""Types of fields, compiled from OpenAPI definitions. Checks, patches and apply walk them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REF: Final = "#/$defs/"
 
 
 class Kind(IntEnum):
-    """What a value is on the wire, as far as upstream's decoding tells kinds apart."""
+    """The kind of a JSON value, as upstream's decoder distinguishes them."""
 
     STRUCT = 0
     MAP = 1
@@ -27,7 +27,7 @@ class Kind(IntEnum):
     MICRO_TIME = 11
     BYTES = 12
     ANY = 13
-    #: A quantity of thousandths at the least.
+    #: A quantity that is rounded up to thousandths.
     MILLI_QUANTITY = 14
 
 
@@ -52,7 +52,7 @@ _GO_NAMES: Final = {
     Kind.ANY: "interface {}",
 }
 _CORE: Final = "io.k8s.api.core.v1."
-#: Keys of list items that upstream fills in before it looks items up by key.
+#: Defaults of map keys that upstream sets before it looks items up.
 KEY_DEFAULTS: Final = {"protocol": "TCP"}
 
 
@@ -60,10 +60,10 @@ class Node:
     """The type of one field.
 
     kind: see Kind. name: of a STRUCT, upstream's type name ("PodSpec").
-    definition: its whole name. fields: of a STRUCT, by wire name.
+    definition: its full name. fields: of a STRUCT, by wire name.
     item: the elements of a LIST or values of a MAP. list_type: "atomic", "set" or "map"; map_keys: of "map".
     merge_key and strategies: strategic merge patch's ("merge", "retainKeys", "replace").
-    atomic: server-side apply takes the STRUCT or MAP as one value. has_kind: it may stand alone, with a kind.
+    atomic: server-side apply takes the STRUCT or MAP as one value. has_kind: it is the type of an API kind.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ class Node:
 
     @property
     def go_name(self) -> str:
-        """Name of the Go type as decoding errors say it."""
+        """Name of the Go type in decoding errors."""
         if self.kind is Kind.STRUCT:
             return f"{self.package}.{self.name}"
         if self.kind is Kind.LIST:
@@ -132,12 +132,12 @@ class Compiler:
             *_, node.package, node.name = name.split(".")
             node.definition = name
             node.has_kind = "x-kubernetes-group-version-kind" in raw
-            self._nodes[name] = node  # before its fields: types may hold themselves
+            self._nodes[name] = node  # before its fields: types may be recursive
             self._fill(node, raw)
         return node
 
     def node(self, raw: dict[str, Any]) -> Node:
-        """The node of a schema that stands in a definition (a property, items ...)."""
+        """The node of a schema within a definition (a property, items ...)."""
         reference = raw.get("$ref")
         if reference is None:
             node = Node(_find_kind(raw))
@@ -163,7 +163,7 @@ class Compiler:
         elif node.kind is Kind.LIST:
             node.item = self.node(raw["items"])
         elif node.kind is Kind.ANY:
-            node.atomic = True  # an object of unknown shape is one value to apply
+            node.atomic = True  # apply treats an object of unknown type as one value
 
     @staticmethod
     def _extensions(node: Node, raw: dict[str, Any]) -> None:
@@ -184,7 +184,7 @@ def _copy(node: Node) -> Node:
 
 
 def _use_milli_quantities(map_: Node) -> None:
-    """Core's maps of quantities are resource lists. Source: pkg/apis/core/v1/defaults.go."""
+    """Core's maps of quantities are resource lists, in thousandths. Source: pkg/apis/core/v1/defaults.go."""
     if map_.item is not None and map_.item.kind is Kind.QUANTITY:
         map_.item = _copy(map_.item)
         map_.item.kind = Kind.MILLI_QUANTITY

@@ -1,7 +1,7 @@
-"""Checking objects against the definitions of 1.36, as upstream's decoding does, and dropping what it drops.
+"""Checks of objects against the definitions of 1.36, and pruning, as upstream's decoder does them.
 
-Decoding stops at the first value of a wrong type (`errors`); unknown and duplicate fields are collected,
-for the caller to ignore, warn of, or refuse (fieldValidation Ignore, Warn, Strict).
+A check stops at the first value of a wrong type (`errors`). It collects unknown and duplicate fields, which
+the caller ignores, warns of, or rejects (fieldValidation Ignore, Warn, Strict).
 Source: sigs.k8s.io/json, staging/src/k8s.io/apimachinery/pkg/runtime/serializer/json.
 """
 
@@ -25,10 +25,11 @@ from kprov.kube.machinery.schema import definitions, go_types
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Compiler, Kind, Node
 
 Gvk = tuple[str, str, str]
-#: A place in a document, innermost first: (parent, struct field or None, text of the step); () is the root.
+#: A place in a document: (parent path, field name or list index), and True behind the key of a map. () is the
+#: root.
 _Path = tuple[Any, ...]
 
-#: So many are told, as upstream's decoder has it.
+#: Limit of reported errors, as in upstream's decoder.
 _STRICT_ERRORS = 100
 _INT32, _INT64 = 2**31, 2**63
 _TIME_LAYOUTS = {Kind.TIME: "2006-01-02T15:04:05Z07:00", Kind.MICRO_TIME: "2006-01-02T15:04:05.000000Z07:00"}
@@ -36,26 +37,26 @@ _TIME_LAYOUTS = {Kind.TIME: "2006-01-02T15:04:05Z07:00", Kind.MICRO_TIME: "2006-
 
 @dataclass(slots=True)
 class SchemaReport:
-    """What was found in one object.
+    """The result of checking one object.
 
-    errors: at most one text, of a value whose type cannot be decoded. unknown_fields: paths such as
-    "spec.containers[0].foo". strict_errors: texts of those and of fields given twice, in the body's order, or
-    by name where there is none (YAML, patches): Go sorts names then.
+    errors: at most one message, for a value of a wrong type. unknown_fields: paths such as
+    "spec.containers[0].foo". strict_errors: messages for unknown and duplicate fields, in the order of the
+    body, or sorted by name if there is no JSON body (YAML, patches).
     """
 
     errors: list[str] = field(default_factory=list)
     unknown_fields: list[str] = field(default_factory=list)
     strict_errors: list[str] = field(default_factory=list)
-    #: Of YAML, which is read before fields are known: see yaml_duplicates.
+    #: Messages for duplicate keys of a YAML body: see find_yaml_duplicates.
     duplicate_keys: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[str]:
-        """Texts for fieldValidation=Warn, each a Warning header."""
+        """Messages for fieldValidation=Warn, each for a Warning header."""
         return self.duplicate_keys + self.strict_errors
 
     def bad_request_text(self, gvk: Gvk, *, strict: bool) -> str | None:
-        """The message of upstream's 400 for this report, None where the object is accepted."""
+        """The message of upstream's 400 error for this report. None if the object is valid."""
         if self.errors:
             reason = self.errors[0]
         elif strict and self.warnings:
@@ -71,25 +72,25 @@ class SchemaReport:
 
 
 class _RefusedError(Exception):
-    """A value that Go could not decode."""
+    """A value that Go cannot decode."""
 
-    def told(self, root: Node) -> str:
-        """Of an object of that type."""
+    def message_for(self, root: Node) -> str:
+        """The message, for an object of type `root`."""
         del root
         return str(self)
 
 
 class _MismatchError(_RefusedError):
-    """One of another type than its field's."""
+    """A value of a wrong type."""
 
     def __init__(self, owner: Node, given: str, path: _Path) -> None:
         self._owner, self._given, self._path = owner, given, path
 
-    def told(self, root: Node) -> str:
+    def message_for(self, root: Node) -> str:
         steps: list[str | None] = []
         path = self._path
         while path:
-            # A place in a list is a number, a key of a map has a mark.
+            # List indices are numbers, and map keys have a third element.
             steps.append(path[1] if isinstance(path[1], str) and len(path) == 2 else None)
             path = path[0]
         where, go_type = go_types.locate(root, reversed(steps))
@@ -100,7 +101,7 @@ class _MismatchError(_RefusedError):
 
 
 class Schema:
-    """Types by group, version and kind; compiled when first asked for."""
+    """Types by group, version and kind, compiled at first use."""
 
     def __init__(self, raw: definitions.Definitions) -> None:
         self._names = {
@@ -111,7 +112,7 @@ class Schema:
         self._compiler = Compiler(raw)
 
     def node(self, gvk: Gvk) -> Node:
-        """The type of a kind; ANY_NODE (everything is accepted) for a kind without definition."""
+        """The type of a kind. ANY_NODE, which accepts everything, for a kind without definition."""
         name = self._names.get(gvk)
         return ANY_NODE if name is None else self._compiler.definition(name)
 
@@ -119,27 +120,27 @@ class Schema:
         return gvk in self._names
 
     def check(self, obj: dict[str, Any], gvk: Gvk, body: bytes | None = None) -> SchemaReport:
-        """Look at an object without changing it. `body`: the JSON it came from, to find duplicate fields."""
+        """Check an object without changing it. `body`: its JSON text, to find duplicate fields."""
         return self._run(obj, gvk, body, prune=False)
 
     def prune(self, obj: dict[str, Any], gvk: Gvk, body: bytes | None = None) -> SchemaReport:
-        """Check, and change `obj` in place to what decoding and encoding in Go would leave.
+        """Check `obj` and change it in place as decoding and encoding in Go would.
 
-        Unknown fields and nulls go; quantities and times become canonical. With errors in the report the
-        object may be half changed and is to be thrown away.
+        Unknown fields and nulls are removed. Quantities and times become canonical. If the report has errors,
+        the object may be partly changed, and the caller discards it.
         """
         return self._run(obj, gvk, body, prune=True)
 
     def _run(self, obj: dict[str, Any], gvk: Gvk, body: bytes | None, *, prune: bool) -> SchemaReport:
         report = SchemaReport()
-        # Before what is unknown is dropped from it.
+        # Before unknown fields are removed.
         is_whole = body is None or has_no_duplicates(body, obj)
         node = self.node(gvk)
         if node.kind is Kind.STRUCT:
             try:
                 _check_struct(node, obj, (), report, prune)
             except _RefusedError as refused:
-                report.errors.append(refused.told(node))
+                report.errors.append(refused.message_for(node))
         if body is None:
             report.strict_errors = list_unknown_fields(report.unknown_fields)
         elif report.unknown_fields or not is_whole:
@@ -147,7 +148,7 @@ class Schema:
         return report
 
     def merge_key(self, gvk: Gvk, *path: str) -> str | None:
-        """Strategic merge key of the list at a path of field names, None where there is none."""
+        """The strategic merge key of the list at a path of field names, None if it has none."""
         node: Node | None = self.node(gvk)
         for name in path:
             while node is not None and node.kind is Kind.LIST:
@@ -158,7 +159,7 @@ class Schema:
 
 @cache
 def builtin() -> Schema:
-    """The schema of the built-in kinds, loaded once a process (some 15 ms)."""
+    """The schema of the built-in kinds, loaded once per process (about 15 ms)."""
     raw = definitions.load()
     for definition in raw.values():
         _drop_descriptions(definition)
@@ -198,7 +199,7 @@ def _check_struct(node: Node, value: dict[str, Any], path: _Path, report: Schema
 
 
 def _check_value(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport, prune: bool) -> Any:
-    """The value as encoding would show it. Raises _RefusedError."""
+    """The value as Go would encode it. Raises _RefusedError."""
     kind = node.kind
     if kind is Kind.STRUCT:
         if type(value) is not dict:
@@ -238,14 +239,14 @@ def _check_map(owner: Node, node: Node, value: Any, path: _Path, report: SchemaR
         elif type(held) is str and item.kind is Kind.STRING:
             continue
         else:
-            # Keys of a map are not part of the paths in Go's errors, only of unknown fields' paths.
+            # Go's decoding errors omit map keys from paths. Messages for unknown fields have them.
             new = _check_value(owner, item, held, (path, key, True), report, prune)
         if prune and new is not held:
             value[key] = new
 
 
 def _zero_of_null(node: Node) -> Any:
-    """What Go leaves for a null in a list or map."""
+    """The value that Go makes of null in a list or map."""
     zeros: dict[Kind, Any] = {
         Kind.STRING: "",
         Kind.BYTES: "",
@@ -279,7 +280,7 @@ def _check_scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
 
 
 def _check_special(owner: Node, node: Node, value: Any, path: _Path) -> Any:
-    """The value of a type that is written as another one, in canonical form."""
+    """The canonical form of a value with its own syntax: quantity, time, bytes, int-or-string."""
     if node.kind is Kind.INT_OR_STRING:
         if type(value) is str or (type(value) is int and -_INT32 <= value < _INT32):
             return value
@@ -328,7 +329,7 @@ def _find_illegal_base64(value: str) -> int:
 
 
 def _json_type_name(value: Any) -> str:
-    """How Go's decoder names a JSON value in its errors."""
+    """The name of a JSON value's type in errors of Go's decoder."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):

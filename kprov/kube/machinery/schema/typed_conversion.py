@@ -1,4 +1,4 @@
-"""What stands in the way of making a typed object of a merged one: strategic merge patches are told so.
+"""Conversion of merged documents to typed objects, as upstream does it after strategic merge patch and apply.
 
 Source: upstream staging/src/k8s.io/apimachinery/pkg/runtime/converter.go.
 """
@@ -30,9 +30,9 @@ _SIMPLE: Final = {Kind.STRING: "string", Kind.BOOL: "bool", Kind.INT32: "int32",
 
 
 def find_problem(node: Node, value: Any, go_type: str = "") -> str | None:
-    """The first value of a wrong type, in Go's words, without its path; None: there is none that is known.
+    """Go's message for the first value of a wrong type, without its path. None if there is none.
 
-    go_type: the type's name where it is none that the schema tells.
+    go_type: the type's name if the schema does not have it.
     """
     if value is None:
         return None
@@ -46,9 +46,9 @@ def find_problem(node: Node, value: Any, go_type: str = "") -> str | None:
 
 
 def convert_numbers(node: Node, value: Any) -> Any:
-    """The same value, changed in place: numbers as Go's conversion leaves them where they are to be integers.
+    """Change numbers of integer fields in place as Go's conversion does. Return the value.
 
-    What has a problem stays as it is. 80.0 is 80, and of what is too large the lower bits are taken.
+    80.0 becomes 80. Numbers that are too large are truncated to the lower bits. Values of a wrong type stay.
     """
     if isinstance(value, dict):
         children = node.fields if node.kind is Kind.STRUCT else None
@@ -68,7 +68,7 @@ def convert_numbers(node: Node, value: Any) -> Any:
 
 
 def _lower_bits(value: float, bits: int) -> int:
-    """A number without a fraction as Go makes it an integer of so many bits; of 64 at most."""
+    """A whole number converted to an integer of so many bits, at most 64, as Go does it."""
     number = int(value)
     if not -(2**63) <= number < 2**63:
         number = -(2**63)
@@ -95,7 +95,7 @@ def _check_scalar(wanted: str, value: Any, go_type: str) -> str | None:
     is_number = found in {"int64", "float64"}
     if found == wanted or (is_number and wanted.startswith("int") and value == int(value)):
         return None
-    # Go turns numbers into each other, and a whole one into a string of one character.
+    # Go converts between numbers, and an integer to a string of one character.
     converts = wanted.startswith("int") if is_number else False
     if converts or (found == "int64" and wanted == "string"):
         return f"cannot convert {found} to {go_type or wanted}"

@@ -15,7 +15,7 @@ from kprov.kube.machinery.schema.nodes import Kind, Node
 from kprov.kube.machinery.upstream import api_types
 from kprov.kube.machinery.upstream.api_types import GoField
 
-#: Where an empty list or map was: its owner, its name, itself.
+#: An empty list or map that was removed: the object that had it, the field's name, the value.
 Emptied = tuple[JsonObject, str, Any]
 
 _PREFIX: Final = "io.k8s."
@@ -50,7 +50,7 @@ class Fields:
 
 @cache
 def fields_of(node: Node) -> Fields | None:
-    """The fields of a struct. None for unknown types: custom resources, schemas of schemas."""
+    """The fields of a struct. None for unknown types: custom resources, JSON schemas."""
     return fields_of_definition(node.definition) if node.kind is Kind.STRUCT else None
 
 
@@ -84,9 +84,9 @@ def _zero_of_type(go_type: str) -> Any:
 
 
 def normalize(value: JsonObject, node: Node) -> list[Emptied]:
-    """Change an object in place to what decoding into Go's types and encoding again would give.
+    """Change an object in place as decoding into Go's types and encoding again would.
 
-    Gives the empty lists and maps that went, for put_back.
+    Return the removed empty lists and maps, for restore_emptied.
     """
     gone: list[Emptied] = []
     _normalize(value, node, gone)
@@ -94,7 +94,7 @@ def normalize(value: JsonObject, node: Node) -> list[Emptied]:
 
 
 def restore_emptied(gone: Sequence[Emptied]) -> None:
-    """What a client gave as empty is there again, where nothing has come in its place: refusals show it."""
+    """Restore empty values that nothing has replaced, since error messages show them."""
     for owner, name, held in gone:
         if owner.get(name) is None:
             owner[name] = held
@@ -102,7 +102,7 @@ def restore_emptied(gone: Sequence[Emptied]) -> None:
 
 @contextmanager
 def restore_empty_lists(gone: Sequence[Emptied]) -> Iterator[None]:
-    """Lists that were given as empty are so again meanwhile, where null stands for them: they have owners."""
+    """Restore empty lists that became null, within the context: the fields of empty lists have owners."""
     lists = [(owner, name, held) for owner, name, held in gone if name in owner and owner[name] is None]
     for owner, name, held in lists:
         owner[name] = held
@@ -168,7 +168,7 @@ def _descend(value: Any, node: Node | None, gone: list[Emptied]) -> None:
 
 
 def make_zero(node: Node) -> JsonObject:
-    """The object that Go's zero value of a struct is encoded to; a new one each time."""
+    """A new object: the JSON of a struct's zero value."""
     fields = fields_of(node)
     if fields is None:
         return {}

@@ -22,7 +22,7 @@ INTEGERS: Final = frozenset({"int", "int32", "int64", "byte", "uint8", "uint32",
 class GoField(NamedTuple):
     """A field of a struct.
 
-    name: in JSON, "" for an embedded struct whose fields stand in its owner. go_type: as Go writes it, with
+    name: in JSON, "" for an embedded struct, whose fields belong to its owner. go_type: as Go writes it, with
     names of definitions ("[]api.core.v1.Container"). number: in protobuf, 0 for none. default: of the
     +default marker, None for none.
     """
@@ -94,7 +94,7 @@ def get(name: str) -> GoType:
 
 
 def is_named(go_type: str) -> bool:
-    """Whether it is a type of the file, and not a pointer, list or map, or one of Go's own types."""
+    """Whether it is a type of the file: not a pointer, list or map, and not one of Go's own types."""
     return "." in go_type and go_type[0] not in "*[" and not go_type.startswith("map[")
 
 
@@ -105,7 +105,7 @@ def is_struct(name: str) -> bool:
 
 
 def resolve(go_type: str) -> str:
-    """What a named type is made of, in the end: "string" for PodPhase. Structs and custom types stay."""
+    """The underlying type of a named type: "string" for PodPhase. Others stay."""
     while is_named(go_type) and not is_struct(go_type):
         found = get(go_type)
         if not found.underlying:
