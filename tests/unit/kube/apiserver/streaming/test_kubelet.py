@@ -1,0 +1,34 @@
+"""Addresses of kubelets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kprov.kube.apiserver.streaming.kubelet import KubeletAddress, parse_address
+from kprov.kube.machinery.status import StatusError
+
+
+def node(port: int | None = 10251) -> dict[str, Any]:
+    endpoints = {"daemonEndpoints": {"kubeletEndpoint": {"Port": port}}} if port else {}
+    addresses = [{"type": "Hostname", "address": "n1"}, {"type": "InternalIP", "address": "10.0.0.1"}]
+    return {"metadata": {"name": "n1"}, "status": {"addresses": addresses} | endpoints}
+
+
+def test_a_kubelets_address_has_the_preferred_type() -> None:
+    assert parse_address(node(), ("InternalIP", "Hostname")) == KubeletAddress("10.0.0.1", 10251)
+    assert parse_address(node(None), ("ExternalIP", "Hostname")) == KubeletAddress("n1", 10250)
+    with pytest.raises(StatusError) as caught:
+        parse_address(node(), ("ExternalIP",))
+    assert caught.value.code == 500
+    assert "reason" not in caught.value.status
+    known = "[{Hostname n1} {InternalIP 10.0.0.1}]"
+    assert caught.value.message == f"no preferred addresses found; known addresses: {known}"
+
+
+def test_a_node_declares_whether_its_kubelet_supports_websockets() -> None:
+    given = node()
+    assert not parse_address(given, ("Hostname",)).websockets
+    given["status"]["declaredFeatures"] = ["A", "ExtendWebSocketsToKubelet"]
+    assert parse_address(given, ("Hostname",)).websockets
