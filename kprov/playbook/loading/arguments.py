@@ -13,6 +13,7 @@ from kprov.inventory import yaml_file
 from kprov.playbook.loading import playbook_keywords
 from kprov.transport import agent_modules
 
+_Spec = dict[str, dict[str, Any]]
 _JINJA = {"{{": "}}", "{%": "%}", "{#": "#}"}
 
 
@@ -27,25 +28,27 @@ def parse_arguments(module: str, value: Any, more: Any, file: Path, line: int | 
         return args
     if isinstance(value, dict):
         return {**args, **value}
-    if not isinstance(value, str):
-        if module in playbook_keywords.FREE_FORM:
-            value = str(value)
-        else:
-            raise InputError(f"arguments of {module} must be a mapping", file=file, line=line)
+    if not isinstance(value, str) and module not in playbook_keywords.FREE_FORM:
+        raise InputError(f"arguments of {module} must be a mapping", file=file, line=line)
+    return {**args, **_parse_text(module, str(value), file, line)}
+
+
+def _parse_text(module: str, value: str, file: Path, line: int | None) -> dict[str, Any]:
+    """Parse free form, or NAME=VALUE words."""
     if module in playbook_keywords.RAW:
-        return {**args, "_raw_params": value}
+        return {"_raw_params": value}
     try:
         words = split_words(value)
     except ValueError as error:
         raise InputError(f"{error}: {value!r}", file=file, line=line) from None
     if module in playbook_keywords.FREE_FORM:
-        return {**args, **_parse_free_form(module, value, words)}
+        return _parse_free_form(module, value, words)
     if len(words) == 1 and words[0].startswith("{{") and words[0].endswith("}}"):
-        return {**args, "_variable_params": value}
+        return {"_variable_params": value}
     pairs = [word.partition("=") for word in words]
     if not all(equals for _, equals, _ in pairs):
         raise InputError(f"arguments of {module} must be NAME=VALUE or a mapping", file=file, line=line)
-    return {**args, **{name: strip_quotes(text) for name, _, text in pairs}}
+    return {name: strip_quotes(text) for name, _, text in pairs}
 
 
 def _parse_free_form(module: str, value: str, words: list[str]) -> dict[str, Any]:
@@ -138,36 +141,46 @@ def check_arguments(
     if found is None or "_variable_params" in args:
         return
     spec, rules = found
-    known = {alias: name for name, one in spec.items() for alias in (name, *(one.get("aliases") or []))}
+    names = {alias: name for name, one in spec.items() for alias in (name, *(one.get("aliases") or []))}
+
+    def find_line(name: str) -> int | None:
+        return _find_line(entry, word, name) or line
+
     for name, value in args.items():
-        if str(name).startswith("_") or "{{" in str(name):
-            continue
-        where = _find_line(entry, word, name) or line
-        if name not in known:
-            hint = suggestions.hint(str(name), known)
-            raise InputError(f"{module} takes no argument {name!r}{hint}", file=file, line=where)
-        if spec[known[name]].get("refused") and value is not None:
-            raise InputError(
-                f"{module}: {name!r} is not supported; {spec[known[name]]['refused']}", file=file, line=where
-            )
-    named = {known[name]: value for name, value in args.items() if name in known}
-    missing = [name for name, one in spec.items() if one.get("required") and named.get(name) is None]
+        if not str(name).startswith("_") and "{{" not in str(name):
+            _check_name(module, name, value, spec, names, file, find_line(name))
+    values = {names[name]: value for name, value in args.items() if name in names}
+    missing = [name for name, one in spec.items() if one.get("required") and values.get(name) is None]
     if missing and not any("{{" in str(name) for name in args):
         raise InputError(f"{module} needs {', '.join(sorted(missing))}", file=file, line=line)
-    for name, value in named.items():
-        if value is None or _has_template(value) or spec[name].get("options"):
-            continue
-        try:
-            agent_modules.check_arguments(
-                module, {name: value}, {name: {**spec[name], "required": False}}, {}
-            )
-        except agent_modules.ArgumentError as error:
-            where = next((_find_line(entry, word, key) for key in args if known.get(key) == name), None)
-            raise InputError(f"{module}: {error}", file=file, line=where or line) from None
+    for name, value in values.items():
+        if value is not None and not _has_template(value) and not spec[name].get("options"):
+            written = next(key for key in args if names.get(key) == name)
+            _check_value(module, name, value, spec[name], file, find_line(written))
     for group in rules.get("mutually_exclusive") or []:
-        both = [name for name in group if named.get(name) is not None and not _has_template(named[name])]
+        both = [name for name in group if values.get(name) is not None and not _has_template(values[name])]
         if len(both) > 1:
             raise InputError(f"{module}: use only one of {', '.join(both)}", file=file, line=line)
+
+
+def _check_name(
+    module: str, name: str, value: Any, spec: _Spec, names: dict[str, str], file: Path, line: int | None
+) -> None:
+    if name not in names:
+        hint = suggestions.hint(str(name), names)
+        raise InputError(f"{module} takes no argument {name!r}{hint}", file=file, line=line)
+    instead = spec[names[name]].get("refused")
+    if instead and value is not None:
+        raise InputError(f"{module}: {name!r} is not supported; {instead}", file=file, line=line)
+
+
+def _check_value(
+    module: str, name: str, value: Any, entry: dict[str, Any], file: Path, line: int | None
+) -> None:
+    try:
+        agent_modules.check_arguments(module, {name: value}, {name: {**entry, "required": False}}, {})
+    except agent_modules.ArgumentError as error:
+        raise InputError(f"{module}: {error}", file=file, line=line) from None
 
 
 def _find_line(entry: Any, word: str, name: str) -> int | None:

@@ -12,9 +12,10 @@ from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.model.plays import Block, Node, Play, Task
 from kprov.playbook.results.journal import task_fingerprint
 from kprov.playbook.results.run_result import TaskTime
-from kprov.playbook.running import call_builder, includes, task_conditions, task_selection
+from kprov.playbook.running import call_builder, includes, task_selection
 from kprov.playbook.running.handlers import Handlers
 from kprov.playbook.running.includes import IncludeExpander
+from kprov.playbook.running.meta_tasks import MetaTasks
 from kprov.playbook.running.result_recorder import ResultRecorder
 from kprov.playbook.running.run_state import RunState
 from kprov.playbook.running.task_executor import TaskExecutor
@@ -24,19 +25,6 @@ from kprov.transport.agent_modules import parse_boolean
 
 #: Actions that run once for all hosts.
 _FOR_ALL = ("add_host", "pause")
-#: Meta tasks whose condition the first host decides for all hosts, and those without a condition.
-_ASKS_ONE = ("refresh_inventory", "clear_facts", "clear_host_errors", "end_batch", "end_play")
-_ASKS_NONE = ("noop", "refresh_inventory", "reset_connection")
-#: The text of a meta task whose condition is false.
-_GOES_ON = {
-    "flush_handlers": "not running handlers for {host}",
-    "clear_facts": "not clearing facts and fact cache for {host}",
-    "clear_host_errors": "not clearing host error state for {host}",
-    "end_batch": "continuing current batch",
-    "end_play": "continuing play",
-    "end_host": "continuing execution for {host}",
-    "end_role": "continuing role {role} for {host}",
-}
 
 
 class Batch:
@@ -115,6 +103,9 @@ class _PlayWalk:
         self.state = batch.state
         self.spread = spread
         self.free = free
+        self.meta_tasks = MetaTasks(
+            batch.state, batch.sender, batch.hosts, batch.scope, self.flush_handlers, free=free
+        )
 
     def run_sections(self, hosts: list[str]) -> None:
         """Run all sections, and the notified handlers after each."""
@@ -164,7 +155,7 @@ class _PlayWalk:
         if not handler and not task_selection.is_selected(task, self.state):
             return
         if task.module == "meta":
-            self.run_meta(task, hosts)
+            self.meta_tasks.run(task, hosts)
             return
         if self.state.stepping and not self._confirm_step(task):
             return
@@ -258,37 +249,45 @@ class _PlayWalk:
     def run_include(self, task: Task, hosts: list[str], *, handler: bool) -> None:
         """Run the tasks of an included file or role on its hosts, one loop item after the other."""
         once = not self.free and self._evaluate_flag(task, "run_once", hosts[0])
-        wanted, errors, told = self.batch.includes.find_included(task, hosts[:1] if once else hosts)
+        including = hosts[:1] if once else hosts
+        files, errors, results = self.batch.includes.find_included(task, including)
         with self.state.lock:
             title = self.batch.recorder.render_title(task, hosts[0])
             self.state.callbacks.task_started(title, handler=handler, hosts=hosts)
-            coming = {host for included in wanted for host in included.hosts}
-            for host, results in told.items():
-                if host not in coming:
-                    self._record_include(task, host, includes.combine_results(results))
+            with_tasks = {host for file in files for host in file.hosts}
+            for host, item_results in results.items():
+                if host not in with_tasks:
+                    self._record_include(task, host, includes.combine_results(item_results))
             for host, error in errors.items():
                 self._record_include(task, host, {"failed": True, "changed": False, "msg": error})
-        brought = []
-        for included in wanted:
-            if once:
-                included.hosts = self.state.active_hosts(hosts)
+        if once:
+            for file in files:
+                file.hosts = self.state.active_hosts(hosts)
+        loaded = self._load_included(task, files)
+        with self.state.lock:
+            for host in self.state.active_hosts(including):
+                count = sum(host in file.hosts for file, _ in loaded)
+                if count and host in results:
+                    self._record_include(task, host, includes.combine_results(results[host]))
+                    self.state.stats(host).ok += count - 1
+        for file, nodes in loaded:
+            self.run_nodes(nodes, self.state.active_hosts(file.hosts), handler=handler)
+
+    def _load_included(
+        self, task: Task, files: list[includes.IncludedFile]
+    ) -> list[tuple[includes.IncludedFile, list[Task | Block]]]:
+        """Load included files; a mistake in one fails the task on its hosts."""
+        loaded = []
+        for file in files:
             try:
                 with self.state.lock:
-                    brought.append((included, self.batch.includes.load_nodes(task, included)))
+                    loaded.append((file, self.batch.includes.load_nodes(task, file)))
             except InputError as error:
                 with self.state.lock:
-                    for host in self.state.active_hosts(included.hosts):
-                        self._record_include(
-                            task, host, {"failed": True, "changed": False, "msg": str(error)}
-                        )
-        with self.state.lock:
-            for host in self.state.active_hosts(hosts[:1] if once else hosts):
-                mine = sum(host in included.hosts for included, _ in brought)
-                if mine and host in told:
-                    self._record_include(task, host, includes.combine_results(told[host]))
-                    self.state.stats(host).ok += mine - 1
-        for included, nodes in brought:
-            self.run_nodes(nodes, self.state.active_hosts(included.hosts), handler=handler)
+                    for host in self.state.active_hosts(file.hosts):
+                        result = {"failed": True, "changed": False, "msg": str(error)}
+                        self._record_include(task, host, result)
+        return loaded
 
     def _record_include(self, task: Task, host: str, result: dict[str, Any]) -> None:
         self.batch.recorder.record(task, host, result, 0.0, key="", others=[])
@@ -318,57 +317,3 @@ class _PlayWalk:
     def _run_handler(self, handler: Task, hosts: list[str]) -> None:
         if hosts:
             self.run_task(handler, hosts, handler=True)
-
-    def run_meta(self, task: Task, hosts: list[str]) -> None:
-        """Run a meta task."""
-        word = str(task.args["_raw_params"])
-        if word in _ASKS_NONE and task.keywords.get("when") is not None:
-            with self.state.lock:
-                self.state.callbacks.warning(f"{task.place}: meta: {word} takes no condition and is done")
-        asked = hosts[:1] if word in _ASKS_ONE and not self.free else hosts
-        met = asked
-        if task.collect_keyword("when") and word not in _ASKS_NONE:
-            met = [h for h in asked if task_conditions.check_when(task, self.batch.scope(task, h)) is None]
-            self._report_skipped_meta(task, word, [h for h in asked if h not in met])
-        if not met:
-            return
-        state, everyone = self.state, self.batch.hosts
-        if word == "flush_handlers":
-            self.flush_handlers(met)
-        elif word in ("end_play", "end_batch", "end_host"):
-            for host in met if word == "end_host" else everyone:
-                state.host(host).ended = True
-            state.result.play_ended = word == "end_play"
-        elif word == "end_role":
-            for host in met:
-                state.host(host).ended_roles |= {id(task.role)}
-        elif word == "clear_host_errors":
-            for host in everyone:
-                state.host(host).errors_cleared = True
-        elif word == "clear_facts":
-            for host in self.batch.variables.play_hosts:
-                self.batch.variables.facts.host_facts(host).clear()
-        elif word == "reset_connection":
-            for host in met:
-                self.batch.sender.connections.drop(host)
-        elif word == "refresh_inventory":
-            self.batch.variables.clear_inventory_cache()
-
-    def _report_skipped_meta(self, task: Task, word: str, hosts: list[str]) -> None:
-        """Report hosts where the condition of a meta task is false. Like Ansible, do not count them."""
-        if not hosts:
-            return
-        with self.state.lock:
-            self.state.callbacks.task_started(task_selection.display_name(task), handler=False, hosts=hosts)
-            for host in hosts:
-                goes_on = _GOES_ON[word].format(host=host, role=task.role.name if task.role else "")
-                said = f"{word} conditional evaluated to false, {goes_on}" if word == "end_host" else word
-                result = {
-                    "changed": False,
-                    "skipped": True,
-                    "msg": said,
-                    "skip_reason": f"{word} conditional evaluated to False, {goes_on}",
-                }
-                self.state.callbacks.host_done(
-                    host, task_selection.display_name(task), "skipped", result, 0.0, task.place
-                )

@@ -37,13 +37,13 @@ _PARTS = frozenset(
 _FOLDED = 60
 
 
-def find_hider(name: str, *, foreign: bool = False) -> Hider | None:
+def find_hider(name: str, *, is_plugin: bool = False) -> Hider | None:
     """Return the function that hides results of a filter; it takes the filter, its arguments and the result.
 
-    None for a filter whose results need no hiding. A filter of a plugin may do anything with its input.
+    None for a filter whose results need no hiding. A plugin may do anything with its input.
     """
     short = name.rpartition(".")[2]
-    if foreign or short in _OPAQUE:
+    if is_plugin or short in _OPAQUE:
         return _hide_whole
     if short in _FORMS:
         return _hide_query if short == "urlencode" else _hide_forms

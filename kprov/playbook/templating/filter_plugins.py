@@ -122,7 +122,7 @@ def _convert_errors(function: Filter) -> Filter:
         except Exception as error:
             raise FilterError(str(error) or type(error).__name__) from error
 
-    call.foreign = True  # type: ignore[attr-defined]
+    call.is_plugin = True  # type: ignore[attr-defined]
     return call
 
 

@@ -35,16 +35,12 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
     It returns the first undefined marker of its arguments, unless it has the attribute `takes_markers`.
     """
     takes_markers = getattr(function, "takes_markers", False)
-    foreign = getattr(function, "foreign", False)
-    hide = derived_secrets.find_hider(name, foreign=foreign) if kind == "filter" else None
+    hide = _find_hider(function, kind, name)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not takes_markers:
-            for arg in args:
-                if isinstance(arg, Marker):
-                    return arg
-            for arg in kwargs.values():
+            for arg in (*args, *kwargs.values()) if kwargs else args:
                 if isinstance(arg, Marker):
                     return arg
         try:
@@ -60,6 +56,12 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
             raise FilterError(f"{kind} {name!r}: {str(error) or type(error).__name__}") from error
 
     return call
+
+
+def _find_hider(function: Callable[..., Any], kind: str, name: str) -> derived_secrets.Hider | None:
+    if kind != "filter":
+        return None
+    return derived_secrets.find_hider(name, is_plugin=getattr(function, "is_plugin", False))
 
 
 def wrap_test(function: Callable[..., Any], name: str) -> Callable[..., Any]:

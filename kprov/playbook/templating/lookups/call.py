@@ -99,8 +99,11 @@ def _call_lookup(context: Context, name: Any, terms: tuple[Any, ...], options: d
         if errors == "warn":
             sys.stderr.write(f"[WARNING]: lookup {name!r}: {error}\n")
         return [] if wantlist else None
-    if wantlist or not found:
-        return found
+    return found if wantlist or not found else _join_values(found)
+
+
+def _join_values(found: list[Any]) -> Any:
+    """Return the only value, texts joined by commas, or else the list."""
     if len(found) == 1:
         return found[0]
     return ",".join(found) if all(isinstance(one, str) for one in found) else found

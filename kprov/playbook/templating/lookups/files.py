@@ -85,27 +85,14 @@ def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
     return found
 
 
+_FIRST_FOUND_OPTIONS: dict[str, Any] = {"files": [], "paths": [], "skip": False}
+
+
 def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
     """Return the first file that exists; terms are names, lists, or mappings with files, paths, skip."""
-    known = {"files": [], "paths": [], "skip": False}
-    asked = check_options(given, known, "first_found")
+    asked = check_options(given, _FIRST_FOUND_OPTIONS, "first_found")
     names: list[str] = []
-
-    def collect(entries: Any) -> None:
-        for entry in entries:
-            if isinstance(entry, Marker):
-                entry.trip()
-            if isinstance(entry, Mapping):
-                asked.update({"skip": False, "paths": [], **check_options(dict(entry), known, "first_found")})
-                _add_names(names, asked["files"], asked["paths"])
-            elif isinstance(entry, str):
-                _add_names(names, [entry], asked["paths"])
-            elif is_sequence(entry):
-                collect(entry)
-            else:
-                raise FilterError("Invalid term supplied. A string, dict or list is required")
-
-    collect(terms or _to_list(asked["files"]))
+    _collect_names(terms or _to_list(asked["files"]), asked, names)
     kinds = [kind] if kind else ["files", "templates", "vars", "tasks"]
     for name in names:
         for one in kinds:
@@ -115,6 +102,23 @@ def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -
     if boolean(asked["skip"]):
         return []
     raise FilterError(f"No file was found when using first_found: {', '.join(names)}")
+
+
+def _collect_names(terms: Any, asked: dict[str, Any], names: list[str]) -> None:
+    """Add the names of the terms to `names`; a mapping changes the options `asked` for later terms."""
+    for term in terms:
+        if isinstance(term, Marker):
+            term.trip()
+        if isinstance(term, Mapping):
+            own = check_options(dict(term), _FIRST_FOUND_OPTIONS, "first_found")
+            asked.update({"skip": False, "paths": [], **own})
+            _add_names(names, asked["files"], asked["paths"])
+        elif isinstance(term, str):
+            _add_names(names, [term], asked["paths"])
+        elif is_sequence(term):
+            _collect_names(term, asked, names)
+        else:
+            raise FilterError("Invalid term supplied. A string, dict or list is required")
 
 
 def _to_list(value: Any) -> list[Any]:
