@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from kprov.playbook.loading import arguments, play_checks, playbook_keywords
+from kprov.playbook.loading import arguments, module_names, play_checks, playbook_keywords
 from kprov.playbook.templating.filters.filter_table import FILTERS, REFUSED_FILTERS
 from kprov.playbook.templating.jinja_tests.jinja_test_table import REFUSED_TESTS, TESTS
 from kprov.playbook.templating.lookups.lookup_table import LOOKUPS, REFUSED_LOOKUPS
@@ -33,7 +33,7 @@ def text() -> str:
         ("Keywords", _keywords()),
         ("Modules", _modules()),
         ("Arguments that are refused", _refused_arguments()),
-        ("Modules that are refused", _instead(playbook_keywords.INSTEAD)),
+        ("Modules that are refused", _instead(module_names.UNSUPPORTED_MODULES)),
         ("Words of meta", _words(play_checks.METAS)),
         ("Filters", _templates(FILTERS, REFUSED_FILTERS, "filter")),
         ("Tests", _templates(TESTS, REFUSED_TESTS, "test")),
@@ -59,21 +59,21 @@ def _keywords() -> str:
         "block": playbook_keywords.BLOCK,
         "task": playbook_keywords.TASK,
         "handler": playbook_keywords.HANDLER,
-        "import_playbook": playbook_keywords.IMPORT,
+        "import_playbook": playbook_keywords.IMPORT_PLAYBOOK,
         "loop_control": playbook_keywords.LOOP_CONTROL,
     }
     rows = [
-        (place, _words(word for word in words if word not in playbook_keywords.REFUSED))
+        (place, _words(word for word in words if word not in playbook_keywords.UNSUPPORTED_KEYWORDS))
         for place, words in places.items()
     ]
     rows.append(("strategy", _words(playbook_keywords.STRATEGIES)))
     rows.append(("order", _words(playbook_keywords.ORDERS)))
-    return _table(("place", "supported"), rows) + "\n\n" + _instead(playbook_keywords.REFUSED)
+    return _table(("place", "supported"), rows) + "\n\n" + _instead(playbook_keywords.UNSUPPORTED_KEYWORDS)
 
 
 def _modules() -> str:
     rows = []
-    for name in sorted(playbook_keywords.known_modules() - _INTERNAL):
+    for name in sorted(module_names.known_modules() - _INTERNAL):
         table = arguments.find_argument_table(name)
         if table is not None and _wholly_refused(table[0]):
             continue
@@ -100,7 +100,7 @@ def _check_mode(name: str) -> str:
     rules = _rules(name)
     if rules.get("check_mode") is False:
         return "skipped"
-    return "runs" if name in playbook_keywords.LOCAL or rules.get("looks") else "yes"
+    return "runs" if name in module_names.RUN_ACTIONS or rules.get("looks") else "yes"
 
 
 def _rules(name: str) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _rules(name: str) -> dict[str, Any]:
 
 def _refused_arguments() -> str:
     rows = []
-    for module in sorted(playbook_keywords.known_modules()):
+    for module in sorted(module_names.known_modules()):
         spec = (arguments.find_argument_table(module) or ({}, {}))[0]
         if not _wholly_refused(spec):
             rows += [

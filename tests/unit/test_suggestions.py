@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.playbook.loading import playbook_keywords
+from kprov.playbook.loading import module_names
 from kprov.suggestions import closest, hint
 
 
@@ -22,7 +22,7 @@ from kprov.suggestions import closest, hint
     ],
 )
 def test_a_typing_mistake_is_named(word: str, meant: str) -> None:
-    assert closest(word, {*playbook_keywords.known_modules(), "when"}) == meant
+    assert closest(word, {*module_names.known_modules(), "when"}) == meant
 
 
 @pytest.mark.parametrize(

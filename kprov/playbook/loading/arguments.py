@@ -10,7 +10,7 @@ from typing import Any
 from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
-from kprov.playbook.loading import playbook_keywords
+from kprov.playbook.loading import module_names
 from kprov.transport import agent_modules
 
 _Spec = dict[str, dict[str, Any]]
@@ -28,20 +28,20 @@ def parse_arguments(module: str, value: Any, more: Any, file: Path, line: int | 
         return args
     if isinstance(value, dict):
         return {**args, **value}
-    if not isinstance(value, str) and module not in playbook_keywords.FREE_FORM:
+    if not isinstance(value, str) and module not in module_names.FREE_FORM:
         raise InputError(f"arguments of {module} must be a mapping", file=file, line=line)
     return {**args, **_parse_text(module, str(value), file, line)}
 
 
 def _parse_text(module: str, value: str, file: Path, line: int | None) -> dict[str, Any]:
     """Parse free form, or NAME=VALUE words."""
-    if module in playbook_keywords.RAW:
+    if module in module_names.SINGLE_VALUE:
         return {"_raw_params": value}
     try:
         words = split_words(value)
     except ValueError as error:
         raise InputError(f"{error}: {value!r}", file=file, line=line) from None
-    if module in playbook_keywords.FREE_FORM:
+    if module in module_names.FREE_FORM:
         return _parse_free_form(module, value, words)
     if len(words) == 1 and words[0].startswith("{{") and words[0].endswith("}}"):
         return {"_variable_params": value}
@@ -55,7 +55,7 @@ def _parse_free_form(module: str, value: str, words: list[str]) -> dict[str, Any
     named = {}
     for word in words:
         name, equals, text = word.partition("=")
-        if equals and name in playbook_keywords.FREE_FORM_OPTIONS:
+        if equals and name in module_names.FREE_FORM_OPTIONS:
             named[name] = strip_quotes(text)
     if not named or module == "raw":
         return {"_raw_params": value}
@@ -124,12 +124,12 @@ def strip_quotes(text: str) -> str:
 
 def find_argument_table(module: str) -> agent_modules.Table | None:
     """Return the argument table of a module; None for a module with free arguments."""
-    if module in playbook_keywords.ACTION_FILES:
+    if module in module_names.ACTION_FILES:
         found = agent_modules.table_of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
         if found is not None:
             return found
-    if module in playbook_keywords.LOCAL:
-        return playbook_keywords.LOCAL[module]
+    if module in module_names.RUN_ACTIONS:
+        return module_names.RUN_ACTIONS[module]
     return agent_modules.module_table(module) if module in agent_modules.module_names() else None
 
 

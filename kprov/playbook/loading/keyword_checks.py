@@ -10,7 +10,7 @@ from kprov.errors import InputError
 from kprov.inventory import yaml_file
 from kprov.playbook.ansible_modules import finder, payloads
 from kprov.playbook.ansible_modules.search import ModuleSearch
-from kprov.playbook.loading import play_checks, playbook_keywords
+from kprov.playbook.loading import module_names, play_checks, playbook_keywords
 from kprov.playbook.model.ansible_module import AnsibleModule
 
 
@@ -23,7 +23,7 @@ def check_prompts(entry: Any, file: Path) -> None:
     """Raise InputError for options of vars_prompt that are not supported."""
     for asked in to_list(entry.get("vars_prompt")):
         for word in asked if isinstance(asked, dict) else ():
-            if word not in playbook_keywords.PROMPT:
+            if word not in playbook_keywords.PROMPT_OPTIONS:
                 instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
                 raise InputError(
                     f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
@@ -75,9 +75,7 @@ def find_module_name(
     """
     check_values(entry, "task", file)
     words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
-    modules = [
-        word for word in words if playbook_keywords.short_name(word) in playbook_keywords.known_modules()
-    ]
+    modules = [word for word in words if module_names.short_name(word) in module_names.known_modules()]
     if not modules and len(words) == 1 and _is_ansible_module(words[0], search, entry, file):
         return words[0]
     if len(words) == 1 and (modules or (templates and "{{" in words[0])):
@@ -105,11 +103,11 @@ def find_module_name(
 
 def find_ansible_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """Return the file of a task's module; None for a module of kprov, unless a library overrides it."""
-    short = playbook_keywords.short_name(word)
-    if short not in playbook_keywords.known_modules():
+    short = module_names.short_name(word)
+    if short not in module_names.known_modules():
         return finder.find_module(word, search)
     # As in Ansible, a module does not replace an action of its name, which runs on the operator's machine.
-    own = (playbook_keywords.LOCAL, playbook_keywords.ACTION_FILES, playbook_keywords.FREE_FORM)
+    own = (module_names.RUN_ACTIONS, module_names.ACTION_FILES, module_names.FREE_FORM)
     if any(short in names for names in own):
         return None
     return finder.find_override(word, search)
@@ -132,10 +130,8 @@ def explain_unsupported_module(word: str, keywords: set[str], search: ModuleSear
     missing = finder.explain_missing_module(word, search)
     if missing and "." in word:
         return f"the module {word!r} was not found; {missing}"
-    close = suggestions.closest(
-        playbook_keywords.short_name(word), playbook_keywords.known_modules() | keywords
-    )
-    instead = playbook_keywords.INSTEAD.get(playbook_keywords.short_name(word).split(".")[-1]) or (
+    close = suggestions.closest(module_names.short_name(word), module_names.known_modules() | keywords)
+    instead = module_names.UNSUPPORTED_MODULES.get(module_names.short_name(word).split(".")[-1]) or (
         f"did you mean {close!r}?" if close else "use ansible.builtin.command"
     )
     return f"the module {word!r} is not supported; {instead}" + (f"; {missing}" if missing else "")
@@ -167,9 +163,11 @@ def check_values(entry: Any, what: str, file: Path) -> None:
     play_checks.check_keyword_types(entry, what, file)
     play_checks.check_module_defaults(entry, file)
     for key in entry:
-        if key in playbook_keywords.REFUSED and not (key == "debugger" and entry[key] == "never"):
+        if key in playbook_keywords.UNSUPPORTED_KEYWORDS and not (
+            key == "debugger" and entry[key] == "never"
+        ):
             raise InputError(
-                f"the keyword {key!r} is not supported; {playbook_keywords.REFUSED[key]}",
+                f"the keyword {key!r} is not supported; {playbook_keywords.UNSUPPORTED_KEYWORDS[key]}",
                 file=file,
                 line=yaml_file.line_of(entry, key),
             )

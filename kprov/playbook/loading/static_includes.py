@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from kprov.playbook.loading import playbook_loader
+from kprov.playbook.loading import play_loader, playbook_loader
 from kprov.playbook.loading.play_checks import walk_tasks
 from kprov.playbook.loading.problems import Problems
 from kprov.playbook.model.plays import Play, Task
@@ -35,6 +35,6 @@ def _read_includes(tasks: Iterable[Task], play: Play, problems: Problems, seen: 
             else:
                 name = str(args.get("file") or args.get("_raw_params") or "")
                 nodes = playbook_loader.load_included_tasks(
-                    playbook_loader.find_task_file(task, name), task, problems
+                    play_loader.find_task_file(task, name), task, problems
                 )
             _read_includes(walk_tasks(nodes), play, problems, seen)

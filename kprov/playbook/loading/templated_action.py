@@ -8,14 +8,14 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.playbook.ansible_modules.search import module_search
-from kprov.playbook.loading import arguments, keyword_checks, play_checks, playbook_keywords
+from kprov.playbook.loading import arguments, keyword_checks, module_names, play_checks
 from kprov.playbook.model.plays import Task
 from kprov.playbook.templating.scope import Scope
 
 #: Keys of `args` until the module is known: the text or mapping after the name, and `args:`.
 VALUE, MORE = "_action_value", "_action_args"
 #: Actions that the engine must know before it can render the name of a module.
-_STATIC = frozenset((*playbook_keywords.INCLUDES, "meta", "add_host", "pause"))
+_STATIC = frozenset((*module_names.INCLUDES, "meta", "add_host", "pause"))
 
 
 def is_templated(task: Task) -> bool:
@@ -33,14 +33,14 @@ def resolve_action(task: Task, scope: Scope) -> Task:
     if not is_templated(task):
         return task
     name = scope.templar.render(task.module, scope, "action")
-    module = playbook_keywords.short_name(str(name))
+    module = module_names.short_name(str(name))
     file = Path(task.file)
     if module in _STATIC:
         text = f"the action {name!r} must be written as it is, not as a template"
         raise InputError(text, file=file, line=task.line, field="action")
     search = module_search(task)
     ansible_module = keyword_checks.find_ansible_module(str(name), search)
-    if ansible_module is None and module not in playbook_keywords.known_modules():
+    if ansible_module is None and module not in module_names.known_modules():
         text = keyword_checks.explain_unsupported_module(str(name), set(), search)
         raise InputError(text, file=file, line=task.line, field="action")
     args = arguments.parse_arguments(module, task.args[VALUE], task.args[MORE], file, task.line)

@@ -9,7 +9,7 @@ from kprov.errors import InputError
 from kprov.playbook.actions import ansible_module, run_actions
 from kprov.playbook.actions.call import ActionError, Call, ModuleCall
 from kprov.playbook.connections.module_sender import ModuleSender
-from kprov.playbook.loading import play_checks, playbook_keywords, templated_action
+from kprov.playbook.loading import module_names, play_checks, templated_action
 from kprov.playbook.model.plays import Task
 from kprov.playbook.results.run_result import Callbacks
 from kprov.playbook.running.task_conditions import Result
@@ -158,7 +158,7 @@ class CallBuilder:
                         file=task.file,
                         line=task.line,
                     )
-                if playbook_keywords.short_name(str(name)) == task.module:
+                if module_names.short_name(str(name)) == task.module:
                     found.update(args or {})
         return found
 
@@ -174,7 +174,7 @@ class CallBuilder:
         if is_run_action(call.task):
             done = run_actions.ACTIONS[name](call)
             return self._add_delegation(call, done) if call.target else done, []
-        if name in playbook_keywords.ACTION_FILES:
+        if name in module_names.ACTION_FILES:
             action = importlib.import_module(f"kprov.playbook.actions.modules.{name}")
             self._check_arguments(name, action, call)
             if hasattr(action, "run"):
@@ -203,7 +203,7 @@ class CallBuilder:
         """Let the action edit the result of the agent."""
         if call.task.ansible_module is not None:
             result = ansible_module.finish(result)
-        elif call.task.module in playbook_keywords.ACTION_FILES:
+        elif call.task.module in module_names.ACTION_FILES:
             action = importlib.import_module(f"kprov.playbook.actions.modules.{call.task.module}")
             if hasattr(action, "finish"):
                 result = action.finish(call, result)

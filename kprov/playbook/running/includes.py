@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kprov.playbook.loading import playbook_loader
+from kprov.playbook.loading import play_loader, playbook_loader
 from kprov.playbook.model.plays import Block, Play, Task
 from kprov.playbook.running import loops, task_conditions
 from kprov.playbook.templating.scope import Scope
@@ -111,7 +111,7 @@ class IncludeExpander:
         if task.module == "include_role":
             around.keywords["vars"] = {
                 **(around.keywords.get("vars") or {}),
-                **playbook_loader.parent_role_variables(task),
+                **play_loader.parent_role_variables(task),
             }
         self._blocks.append(around)
         for host in included.hosts:
@@ -121,4 +121,4 @@ class IncludeExpander:
         if task.module == "include_role":
             return playbook_loader.load_included_role(included.args, self.play, around)
         name = str(included.args.get("file") or included.args.get("_raw_params") or "")
-        return playbook_loader.load_included_tasks(playbook_loader.find_task_file(task, name), around)
+        return playbook_loader.load_included_tasks(play_loader.find_task_file(task, name), around)
