@@ -8,7 +8,7 @@ from kprov.kube.component_base import logs, run
 
 
 def main() -> int:
-    """Parse flags and serve until a signal; gives the exit code."""
+    """Parse flags and serve until a signal; return the exit code."""
     options = flags.parse()
     logs.setup(options.v, "kube-apiserver")
 

@@ -1,4 +1,4 @@
-"""Wiring: flags to storage, caches, stores, plugins and the listener; start and stop in order."""
+"""Build the parts of the server from the flags; start and stop them in order."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _NOT_STORED = {"componentstatuses"}
 
 
 def list_stored_resources() -> list[Resource]:
-    """Resources with objects behind them, each in the version it is stored in."""
+    """The resources with stored objects, each in its storage version."""
     return [
         resource
         for resource in RESOURCES
@@ -66,7 +66,7 @@ def list_stored_resources() -> list[Resource]:
 
 
 async def serve(options: Namespace, stop: asyncio.Event) -> int:
-    """Run until `stop` is set; gives the exit code."""
+    """Run until `stop` is set; return the exit code."""
     if not _are_valid(options):
         return 1
     try:
@@ -74,7 +74,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         tls = ServingTls(options)
         processes = workers.count_processes()
     except (ValueError, OSError) as error:
-        log.error("%s", error)  # noqa: TRY400  the text is enough for a wrong flag or file
+        log.error("%s", error)  # noqa: TRY400  the message is enough for a wrong flag or file
         return 1
     etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
     storage = encryption.wrap(options, etcd, keys.build_finder(_map_folders()))
@@ -275,11 +275,11 @@ async def _run_hook(hook: PostStartHook, done: asyncio.Event, registry: Registry
 
 
 async def _report_ready(registry: Registry, finished: Sequence[asyncio.Event]) -> None:
-    """READY=1 once everything that /readyz asks for is there."""
+    """Send READY=1 to systemd when the caches are filled and all hooks have finished."""
     await registry.cacher.loaded.wait()
     for done in finished:
         await done.wait()
-    # Schemas, rules and modules stay: full collections need not go through them again and again.
+    # Schemas, rules and modules are permanent: exclude them from garbage collections.
     gc.freeze()
     sd_notify.notify("READY=1")
     log.info("ready")

@@ -1,7 +1,7 @@
-"""Configuration files of the API server: YAML of a known kind, every field of it known.
+"""Load configuration files of the API server: YAML of a known kind with known fields only.
 
-A shape says what a document may hold: a type for a value, `[shape]` for a list, a dict of shapes for an
-object, `dict` for an object of any fields, `Map` for texts by name.
+A shape describes a document: a type for a value, `[shape]` for a list, a dict of shapes for an object, `dict`
+for an object with any fields, `StringMap` for strings by name.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class StringMap:
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """What a flag's file holds. `versions`: the values of apiVersion that are read, the newest first."""
+    """The file of a flag. `versions`: the supported apiVersions, newest first."""
 
     flag: str
     kind: str
@@ -45,7 +45,7 @@ class ConfigFile:
 
 
 def load(file: ConfigFile, path: str) -> JsonObject:
-    """The checked document. Raises ConfigError that names flag, file and field."""
+    """Load and check a file. Raise ConfigError with the flag, the file and the field."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -54,7 +54,7 @@ def load(file: ConfigFile, path: str) -> JsonObject:
 
 
 def parse(file: ConfigFile, path: str, data: bytes) -> JsonObject:
-    """As load, of what has been read already."""
+    """As load, for bytes that were read already."""
     import yaml
 
     where = f"--{file.flag}: {path}"
@@ -78,19 +78,19 @@ def parse(file: ConfigFile, path: str, data: bytes) -> JsonObject:
 
 
 def find_problems(document: Any, shape: Mapping[str, Any], at: str = "") -> Iterable[str]:
-    """What of an object is not of that shape. at: its path in the file, "" for the file's own."""
+    """Yield the differences from a shape. at: the path of the object in the file, "" for the whole."""
     return _check(document, {"apiVersion": str, "kind": str, **shape}, at)
 
 
 def raise_errors(file: ConfigFile, path: str, errors: Iterable[FieldError]) -> None:
-    """Raise ConfigError when there are errors; all are told at once."""
+    """Raise ConfigError with all errors, if there are any."""
     told = [f"{error.field}: {error.detail}" for error in errors]
     if told:
         raise ConfigError(f"--{file.flag}: {path}: {'; '.join(told)}")
 
 
 def parse_duration(text: str) -> float | None:
-    """Seconds of a duration such as 1m30s, None for what is none."""
+    """The seconds of a duration such as 1m30s, None for an invalid one."""
     from kprov.kube.component_base import durations
 
     try:

@@ -19,17 +19,16 @@ class Authenticator(Protocol):
     """Finds the user who sent a request."""
 
     async def authenticate(self, headers: Mapping[str, str], shown: tuple[bytes, ...]) -> UserInfo | None:
-        """The user, None when the request has no credentials (the server then decides on anonymous).
+        """The user; None for a request without credentials.
 
-        headers: case-insensitive (multidict). shown: the client's certificate in DER and those that it has
-        sent along, () for none. The TLS handshake has verified them against --client-ca-file or
-        --requestheader-client-ca-file (which of both is for the authenticator to find out).
-        Raises StatusError 401 for credentials that are wrong.
+        headers: case-insensitive (multidict). shown: the client's certificate in DER and the others that it
+        sent, () for none. The TLS handshake has verified them against the authorities of --client-ca-file and
+        --requestheader-client-ca-file together. Raise StatusError 401 for wrong credentials.
         """
 
 
 class Decision(Enum):
-    """An authorizer's word; NO_OPINION of all authorizers together is a refusal."""
+    """The decision of an authorizer. NO_OPINION of all authorizers rejects the request."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -37,18 +36,19 @@ class Decision(Enum):
 
 
 class Authorizer(Protocol):
-    """May this user do this? Called for every request; must answer from memory."""
+    """Decides whether a user may send a request. It is called for every request and must not block."""
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        """The decision and its reason (shown to the user in the 403's text)."""
+        """The decision and its reason, which the text of the 403 shows."""
 
 
 @dataclass(slots=True)
 class Attributes:
-    """One operation on its way to storage.
+    """One operation for admission.
 
-    operation: CREATE, UPDATE, DELETE or CONNECT. obj is the new object (None for DELETE), changed in place by
-    mutating plugins; old the stored one (None for CREATE). options: the decoded CreateOptions and so on.
+    operation: CREATE, UPDATE, DELETE or CONNECT. obj: the new object (None for DELETE), which mutating
+    plugins change in place. old: the stored one (None for CREATE). options: the decoded CreateOptions and
+    so on.
     """
 
     context: RequestContext
@@ -60,14 +60,14 @@ class Attributes:
     obj: JsonObject | None
     old: JsonObject | None
     options: JsonObject
-    #: While there is no name: mutating plugins run before one is made of it.
+    #: metadata.generateName of an object without a name: mutating plugins run before the name is generated.
     generate_name: str = ""
-    #: The resource as the client asked for it, where that is another group's or version's.
+    #: The resource of the request, if it has another group or version.
     asked: Resource | None = None
 
 
 class Admission(Protocol):
-    """The whole chain; raises StatusError to refuse."""
+    """The chain of admission plugins. Both phases raise StatusError to reject."""
 
     async def admit(self, attributes: Attributes) -> None:
         """Mutating phase; may change attributes.obj in place."""
@@ -76,4 +76,4 @@ class Admission(Protocol):
         """Validating phase."""
 
     def handles(self, resource: Resource, operation: str) -> bool:
-        """Whether any plugin looks at it; False lets the store skip building Attributes."""
+        """Whether any plugin handles the operation; otherwise the store builds no Attributes."""

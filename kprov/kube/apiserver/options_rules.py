@@ -1,4 +1,4 @@
-"""What flags may say together, told before anything is begun.
+"""Validate flags and the files that they name, before the server starts.
 
 Source: upstream cmd/kube-apiserver/app/options/validation.go, apiserver/pkg/server/options (Validate).
 """
@@ -50,7 +50,7 @@ _CIDRS_MOST: Final = 2
 
 
 def find_problems(options: Namespace) -> list[str]:
-    """All that is wrong with parsed flags and the files that they name; [] when they can be used."""
+    """The problems of parsed flags and of the files that they name."""
     return [
         *_check_numbers(options),
         *_check_addresses(options),
@@ -109,7 +109,7 @@ def _check_ranges(options: Namespace) -> Iterator[str]:
 
 
 def _check_port_range(text: str) -> str:
-    """What is wrong with it, "" for nothing."""
+    """The problem of the range, or ""."""
     try:
         ports = PortRange.parse(text)
     except ValueError:

@@ -194,7 +194,7 @@ def _find_name_problem(enabled: set[str], disabled: set[str]) -> str:
     if both:
         return f"[{' '.join(both)}] in enable-admission-plugins and disable-admission-plugins overlapped"
     for name in sorted(enabled & MISSING):
-        return f"enable-admission-plugins: {name} is not there; there are {', '.join(sorted(known))}"
+        return f"enable-admission-plugins: {name} is not supported; use one of {', '.join(sorted(known))}"
     return ""
 
 

@@ -67,7 +67,7 @@ class Reloader:
             if document.get("anonymous") != self._anonymous:
                 raise ConfigError("anonymous: Forbidden: changed from initial configuration file")
         except ConfigError as error:
-            log.warning("the authentication configuration was not taken anew: %s", error)
+            log.warning("the authentication configuration was not reloaded: %s", error)
             _RELOADS.labels("failure").inc()
             self._seen = digest
             return

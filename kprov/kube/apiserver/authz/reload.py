@@ -62,7 +62,7 @@ class Reloader:
                 return
             self._authorizer.set_modes(modes)
         except ConfigError as error:
-            log.warning("the authorization configuration was not taken anew: %s", error)
+            log.warning("the authorization configuration was not reloaded: %s", error)
             _RELOADS.labels("failure").inc()
             return
         self._now = modes

@@ -91,7 +91,7 @@ class EntryDecoder:
         try:
             return self._build_selected(entry, orjson.loads(self.head + entry.tail))
         except ValueError as error:
-            log.warning("what etcd holds at %s is no object: %s", entry.key, error)
+            log.warning("the value of %s in etcd is not an object: %s", entry.key, error)
             return _EMPTY, _EMPTY
 
     def _build_selected(self, entry: Entry, obj: JsonObject) -> Selected:

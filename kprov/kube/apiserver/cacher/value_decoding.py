@@ -27,9 +27,9 @@ def decode_value(
     if obj is None:
         obj = {}  # Go decodes null into a zero value
     if type(obj) is not dict:
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     if obj.get("kind") not in {None, "", resource.kind}:
-        raise ValueError(f"it is no {resource.kind}")
+        raise ValueError(f"it is not a {resource.kind}")
     obj["kind"], obj["apiVersion"] = resource.kind, resource.api_version
     _normalize(obj, resource)
     try:

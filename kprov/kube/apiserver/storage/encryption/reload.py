@@ -59,7 +59,7 @@ class Reloader:
             document = files.parse(configuration.FILE, self._path, data)
             self._storage.set_transformers(configuration.build(document, self._path))
         except (OSError, files.ConfigError) as error:
-            log.error("the encryption configuration was not taken anew: %s", error)  # noqa: TRY400  the message is enough
+            log.error("the encryption configuration was not reloaded: %s", error)  # noqa: TRY400  the message is enough
             self._count("failure")
             return
         self._seen = digest

@@ -238,7 +238,7 @@ def parse_urls(servers: list[str]) -> list[str]:
     """Check --etcd-servers. Raise ValueError."""
     with contextlib.suppress(StopIteration):
         wrong = next(url for url in servers if not re.fullmatch(r"https?://[^/]+/?", url))
-        raise ValueError(f"--etcd-servers: {wrong} is no URL of the form https://HOST:PORT")
+        raise ValueError(f"--etcd-servers: {wrong} is not a URL of the form https://HOST:PORT")
     if not servers:
         raise ValueError("--etcd-servers must be specified")
     return servers
