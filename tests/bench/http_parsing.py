@@ -41,7 +41,7 @@ class _Connection:
     def on_bad_request(self, error: Exception) -> None:
         raise error
 
-    def pause(self, _on: bool) -> None:
+    def pause_reading(self, _on: bool) -> None:
         pass
 
 
@@ -86,7 +86,7 @@ class _HttptoolsParser:
         head._check_host(headers, method, version)
         if "Transfer-Encoding" in headers and headers["Transfer-Encoding"].lower() != "chunked":
             raise head.HeadError(501)
-        body = self._body = Body(self._connection.pause)
+        body = self._body = Body(self._connection.pause_reading)
         request = Request(
             method,
             self._url.decode("utf-8", "surrogateescape"),

@@ -49,7 +49,8 @@ KnownLines = dict[str, tuple[istr, str]]
 
 def parse_fields(lines: Iterable[str], known_lines: KnownLines | None = None) -> CIMultiDict[str]:
     """lines: without their ends. FieldError. known_lines: of the same connection. New lines are added."""
-    known_lines = {} if known_lines is None else known_lines
+    if known_lines is None:
+        return CIMultiDict([_parse_field(line) for line in lines])
     pairs: list[tuple[istr, str]] = []
     for line in lines:
         pair = known_lines.get(line)

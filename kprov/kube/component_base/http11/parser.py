@@ -63,7 +63,8 @@ class RequestParser:
         #: and what they were parsed to.
         self._last_lines = ("", "", b"")
         self._last_fields: RequestFields
-        self._known_lines: KnownLines = {}
+        #: From the second head on. The connection of a watch has only one.
+        self._known_lines: KnownLines | None = None
         self.in_head = False
 
     def feed(self, data: bytes) -> None:
@@ -165,6 +166,8 @@ class RequestParser:
         block = data[line_end + 2 : end]
         lines = (method, protocol, block)
         if lines != self._last_lines:
+            if self._known_lines is None and self._last_request is not None:
+                self._known_lines = {}
             self._last_fields = parse_request_fields(
                 block.decode("utf-8", "surrogateescape"), method, protocol, self._known_lines
             )
