@@ -49,7 +49,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     @classmethod
-    def checked(cls, key: str, operator: str, values: Iterable[str] = ()) -> Requirement:
+    def validate(cls, key: str, operator: str, values: Iterable[str] = ()) -> Requirement:
         """A requirement with a valid key and valid values. Raises SelectorError."""
         listed = tuple(values)
         errors = _broken_rules(key, operator, listed)
@@ -137,7 +137,7 @@ class LabelSelector:
         if selector is None:
             return NOTHING
         requirements = [
-            Requirement.checked(key, EQUALS, (value,))
+            Requirement.validate(key, EQUALS, (value,))
             for key, value in (selector.get("matchLabels") or {}).items()
         ]
         for expression in selector.get("matchExpressions") or ():
@@ -146,7 +146,7 @@ class LabelSelector:
                 shown = quoted(expression.get("operator", ""))
                 raise SelectorError(f"{shown} is not a valid label selector operator")
             values = expression.get("values") or ()
-            requirements.append(Requirement.checked(expression.get("key", ""), operator, values))
+            requirements.append(Requirement.validate(expression.get("key", ""), operator, values))
         return cls._of(requirements)
 
     @classmethod
@@ -233,7 +233,7 @@ class _Parser:
         if operator is None:
             raise SelectorError(f"found '{written}', expected: {_EXPECTED_OPERATORS}")
         values = self._set() if operator in {IN, NOT_IN} else [self._single()]
-        return Requirement.checked(key, operator, values)
+        return Requirement.validate(key, operator, values)
 
     def _single(self) -> str:
         if self._peek() in {_END, ","}:

@@ -34,7 +34,7 @@ def make_status(found: Conflicts) -> status.StatusError:
     causes = [
         {
             "reason": "FieldManagerConflict",
-            "message": f"conflict with {entry.shown}",
+            "message": f"conflict with {entry.description}",
             "field": field_set.format_path(path),
         }
         for entry, paths in ordered
@@ -46,6 +46,6 @@ def make_status(found: Conflicts) -> status.StatusError:
         return status.apply_conflict(causes, text)
     lines: list[str] = []
     for entry, paths in ordered:
-        lines.append(f"conflicts with {entry.shown}:")
+        lines.append(f"conflicts with {entry.description}:")
         lines += [f"- {field_set.format_path(path)}" for path in paths]
     return status.apply_conflict(causes, f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines))

@@ -41,7 +41,7 @@ class Entry:
         return self.manager, self.operation, version, self.subresource
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         """The text in messages of conflicts: "kubectl" with subresource "scale" using apps/v1."""
         text = status.quoted(self.manager)
         if self.subresource:

@@ -183,10 +183,10 @@ def _update(
     ignored: Iterable[Path],
 ) -> Managers:
     """The managers after an update: `entry` owns the changed fields, and nobody else does."""
-    managers = kind.reconciled(managers)
+    managers = kind.reconcile(managers)
     differences = Differences(kind, old, new, ignored)
     _release_changed(managers, differences)
-    owned = differences.of(kind.own)[0] - _UNOWNED
+    owned = differences.in_version(kind.own)[0] - _UNOWNED
     if owned:
         previous = managers.get(entry.key)
         if previous is not None:
@@ -199,7 +199,7 @@ def _release_changed(managers: Managers, differences: Differences, but: Key | No
     for key, entry in list(managers.items()):
         if key == but:
             continue
-        given, removed = differences.of(entry.version)
+        given, removed = differences.in_version(entry.version)
         if entry.fields and entry.fields.isdisjoint(given) and entry.fields.isdisjoint(removed):
             continue
         left = entry.fields - given - removed
@@ -222,7 +222,7 @@ def _apply(
     """The resulting object and its managers. Raises ConflictError."""
     # An entry whose version is not served any more still has its time.
     before = managers.get(entry.key)
-    managers = kind.reconciled(managers)
+    managers = kind.reconcile(managers)
     result: JsonObject = merge(kind.node, live, applied)
     owned = field_set.exclude(fields_of(kind.node, applied), ignored)
     last = managers.get(entry.key)
@@ -231,7 +231,7 @@ def _apply(
         result = _prune(kind, result, managers, last)
     differences = Differences(kind, live, result, ignored)
     conflicts = {
-        key: held.fields & differences.of(held.version)[0]
+        key: held.fields & differences.in_version(held.version)[0]
         for key, held in managers.items()
         if key != entry.key
     }
@@ -262,17 +262,17 @@ def _prune(kind: KindVersions, merged: JsonObject, managers: Managers, last: Ent
     node = kind.node_of(last.version)
     assert node is not None, "managers of other versions are removed before"
     applied = add_named_parents(node, last.fields)
-    whole = kind.converted(Versioned(kind.own, merged), last.version)
+    whole = kind.convert(Versioned(kind.own, merged), last.version)
     kept = Versioned(last.version, remove(node, whole.document, applied))
     around = whole
     for version, fields in managed.items():
-        around, kept = kind.converted(around, version), kind.converted(kept, version)
+        around, kept = kind.convert(around, version), kind.convert(kept, version)
         kept = Versioned(version, _restore_owned(kind, around, kept, fields))
-    left = add_named_parents(node, fields_of(node, kind.converted(kept, last.version).document))
+    left = add_named_parents(node, fields_of(node, kind.convert(kept, last.version).document))
     everything = add_named_parents(node, fields_of(node, whole.document))
     # Only fields that were applied before are removed, not fields without an owner within them.
     result = remove(node, whole.document, (everything - left) & applied)
-    return kind.converted(Versioned(last.version, result), kind.own).document
+    return kind.convert(Versioned(last.version, result), kind.own).document
 
 
 def _restore_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> JsonObject:

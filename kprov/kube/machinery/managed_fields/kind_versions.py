@@ -53,7 +53,7 @@ class KindVersions:
         known = group == self._gvk[0] and table.is_convertible(self._gvk, gvk)
         return object_schema.builtin().node(gvk) if known else None
 
-    def converted(self, obj: Versioned, version: str) -> Versioned:
+    def convert(self, obj: Versioned, version: str) -> Versioned:
         """Convert to a served version. The same object if it is in that version."""
         if obj.version == version:
             return obj
@@ -62,7 +62,7 @@ class KindVersions:
         zero_values.normalize(document, object_schema.builtin().node(gvks[1]))
         return Versioned(version, document)
 
-    def reconciled(self, managers: Managers) -> Managers:
+    def reconcile(self, managers: Managers) -> Managers:
         """Remove managers of versions that are not served. Replace paths within atomic fields by the field.
 
         Raises StructuredMergeError for an invalid version.
@@ -90,14 +90,14 @@ class Differences:
         self._ignored = tuple(ignored)
         self._found: dict[str, tuple[FieldSet, FieldSet]] = {}
 
-    def of(self, version: str) -> tuple[FieldSet, FieldSet]:
+    def in_version(self, version: str) -> tuple[FieldSet, FieldSet]:
         """The paths that were set and that were removed. Raises StructuredMergeError."""
         found = self._found.get(version)
         if found is None:
             node = self._kind.node_of(version)
             assert node is not None, "owners in other versions are gone before"
-            old = self._kind.converted(self._old, version).document
-            new = self._kind.converted(self._new, version).document
+            old = self._kind.convert(self._old, version).document
+            new = self._kind.convert(self._new, version).document
             changes = compare(node, old, new)
             found = self._found[version] = (
                 field_set.exclude(changes.modified | changes.added, self._ignored),

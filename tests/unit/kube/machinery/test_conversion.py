@@ -70,7 +70,7 @@ def autoscaler(**spec: Any) -> dict[str, Any]:
     }
 
 
-def test_an_autoscaler_of_v2_goes_through_v1_unchanged() -> None:
+def test_conversion_to_v1_and_back_keeps_a_v2_autoscaler() -> None:
     convert = conversion("autoscaling", "v1", "horizontalpodautoscalers")
     policies = [{"type": "Pods", "value": 4, "periodSeconds": 15}]
     behavior = {"scaleUp": {"stabilizationWindowSeconds": 5, "policies": policies}}
@@ -83,7 +83,7 @@ def test_an_autoscaler_of_v2_goes_through_v1_unchanged() -> None:
     assert convert.to_stored(served) == before
 
 
-def test_an_autoscaler_of_v1_gets_the_cpu_metric_of_v2() -> None:
+def test_a_v1_autoscaler_converts_to_a_v2_cpu_metric() -> None:
     convert = conversion("autoscaling", "v1", "horizontalpodautoscalers")
     made = {"metadata": {"name": "a"}, "spec": {"maxReplicas": 3, "targetCPUUtilizationPercentage": 50}}
     (metric,) = convert.to_stored(made)["spec"]["metrics"]
@@ -92,7 +92,7 @@ def test_an_autoscaler_of_v1_gets_the_cpu_metric_of_v2() -> None:
     assert metric["resource"]["target"]["averageUtilization"] == 80
 
 
-def test_annotations_that_cannot_be_read_are_left_out() -> None:
+def test_conversion_drops_invalid_autoscaler_annotations() -> None:
     convert = conversion("autoscaling", "v1", "horizontalpodautoscalers")
     annotations = {f"{PREFIX}/metrics": "[1]", f"{PREFIX}/conditions": "{", f"{PREFIX}/behavior": "[]"}
     made = convert.to_stored({"metadata": {"name": "a", "annotations": annotations}, "spec": {}})
@@ -101,7 +101,7 @@ def test_annotations_that_cannot_be_read_are_left_out() -> None:
     assert "behavior" not in made["spec"]
 
 
-def test_events_have_other_names_in_their_own_group() -> None:
+def test_conversion_renames_the_fields_of_events() -> None:
     convert = conversion("events.k8s.io", "v1", "events")
     event = {
         "kind": "Event",
@@ -120,7 +120,7 @@ def test_events_have_other_names_in_their_own_group() -> None:
     assert convert.to_stored(served) == event
 
 
-def test_most_resources_are_stored_as_they_are_served() -> None:
+def test_most_resources_have_no_conversion() -> None:
     pods = find("", "v1", "pods")
     assert pods is not None
     assert table.find_conversion(pods) is None

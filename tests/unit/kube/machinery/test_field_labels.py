@@ -8,7 +8,7 @@ from kprov.kube.machinery import field_labels
 from kprov.kube.machinery.selectors import FieldSelector, SelectorError
 
 
-def test_a_field_of_another_version_is_the_stores_field() -> None:
+def test_field_selectors_of_other_versions_use_stored_fields() -> None:
     selector = FieldSelector.parse("regarding.name=p,reportingController!=c")
     found = field_labels.convert_selector(("events.k8s.io", "v1", "Event"), selector)
     assert str(found) == "involvedObject.name=p,reportingComponent!=c"
@@ -25,7 +25,9 @@ def test_a_field_of_another_version_is_the_stores_field() -> None:
         ),
     ],
 )
-def test_an_unknown_field_is_refused_in_upstreams_words(gvk: tuple[str, str, str], text: str) -> None:
+def test_a_selector_for_an_unknown_field_is_rejected_with_upstreams_message(
+    gvk: tuple[str, str, str], text: str
+) -> None:
     with pytest.raises(SelectorError) as caught:
         field_labels.convert_selector(gvk, FieldSelector.parse("spec.foo=1"))
     assert str(caught.value) == text

@@ -27,12 +27,12 @@ def test_quantities_are_shown_in_canonical_form(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1 Gi", "--1", "1GiB", "1e"])
-def test_other_texts_are_refused(text: str) -> None:
+def test_invalid_quantities_are_rejected(text: str) -> None:
     with pytest.raises(QuantityError):
         Quantity.parse(text)
 
 
-def test_parts_are_rounded_up() -> None:
+def test_fractions_of_quantities_are_rounded_up() -> None:
     assert Quantity.parse("1500m").value == 2
     assert Quantity.parse("0.1m").milli_value == 1
 

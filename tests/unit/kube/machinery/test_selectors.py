@@ -74,7 +74,7 @@ key = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True).filter(
 
 
 @given(st.dictionaries(key, key, max_size=4))
-def test_what_is_shown_is_read_again(labels: dict[str, str]) -> None:
+def test_selectors_parse_their_own_text(labels: dict[str, str]) -> None:
     selector = LabelSelector.from_labels(labels)
     assert LabelSelector.parse(str(selector)) == selector
     assert selector.matches(labels)
@@ -95,6 +95,6 @@ def test_a_field_selector_without_operator_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["=", "==", "!=", "=,!="])
-def test_nothing_that_equals_nothing_selects_every_object(text: str) -> None:
+def test_an_empty_field_selector_term_selects_every_object(text: str) -> None:
     assert FieldSelector.parse(text).is_empty
     assert not FieldSelector.parse(f"{text},a=b").is_empty

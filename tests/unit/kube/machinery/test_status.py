@@ -15,7 +15,7 @@ def test_not_found_says_resource_and_name_as_upstream() -> None:
     }
 
 
-def test_a_resource_does_instead_of_its_printed_form() -> None:
+def test_status_constructors_accept_a_resource_or_its_name() -> None:
     pods = resources.find("", "v1", "pods")
     assert pods is not None
     error = status.conflict(pods, "web", status.OPTIMISTIC_LOCK_TEXT)

@@ -30,35 +30,35 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("data", "text"), REFUSED.items(), ids=[repr(each[:12]) for each in REFUSED])
-def test_a_broken_document_is_refused_in_gos_words(data: bytes, text: str) -> None:
+def test_invalid_json_is_rejected_with_gos_message(data: bytes, text: str) -> None:
     with pytest.raises(go_json.JsonError) as refusal:
         go_json.loads(data)
     assert str(refusal.value) == text
 
 
-def test_bytes_and_characters_that_are_none_are_replaced() -> None:
+def test_json_replaces_invalid_utf_8_and_surrogates() -> None:
     assert go_json.loads(b'{"a": "\xff", "b": "\\ud800x"}') == {"a": "\ufffd", "b": "\ufffdx"}
 
 
-def test_what_is_right_is_read() -> None:
+def test_valid_json_is_decoded() -> None:
     text = b' {"a": [1, -2.5e+3, true, null, {}, []], "b": "\\u00e9\\n"} '
     assert go_json.find_error(text) == ""
     assert go_json.loads(text) == {"a": [1, -2500.0, True, None, {}, []], "b": "é\n"}
 
 
-def test_no_number_is_too_large_to_be_read() -> None:
+def test_json_reads_numbers_of_any_size() -> None:
     found = go_json.loads(b'{"a":-1e999,"b":' + b"9" * 5000 + b',"c":12,"d":1.5}')
     assert found == {"a": -1.7976931348623157e308, "b": 1.7976931348623157e308, "c": 12, "d": 1.5}
 
 
 @pytest.mark.parametrize("depth", [201, 300, 900, 1100, 20_000])
-def test_what_could_not_be_written_again_is_not_read(depth: int) -> None:
+def test_json_rejects_documents_that_are_nested_too_deeply(depth: int) -> None:
     for opening, closing in ((b'{"a":', b"}"), (b"[", b"]")):
         with pytest.raises(go_json.JsonError, match="exceeded max depth"):
             go_json.loads(opening * depth + b"1" + closing * depth)
 
 
-def test_two_hundred_levels_are_read() -> None:
+def test_json_reads_two_hundred_levels() -> None:
     assert go_json.loads(b"[" * 200 + b"]" * 200)
     assert len(go_json.loads(b"[" + b",".join([b"{}"] * 500) + b"]")) == 500
 
@@ -71,7 +71,7 @@ def test_two_hundred_levels_are_read() -> None:
         ('\x00\x1f\x7f\b\f\n\r\t"\\/', rb'"\u0000\u001f' + b"\x7f" + rb'\b\f\n\r\t\"\\/"'),
     ],
 )
-def test_what_go_escapes_is_escaped(document: object, written: bytes) -> None:
+def test_json_escapes_the_characters_that_go_escapes(document: object, written: bytes) -> None:
     assert go_json.dumps(document) == written
     assert go_json.loads(written) == document
 
@@ -87,6 +87,6 @@ def test_what_go_escapes_is_escaped(document: object, written: bytes) -> None:
         (1e300, "1e+300"),
     ],
 )
-def test_what_go_rereads_as_an_integer_has_64_bits(number: float, read: str) -> None:
+def test_round_trip_numbers_are_integers_of_64_bits(number: float, read: str) -> None:
     assert repr(go_json.round_trip_number(number)) == read
     go_json.dumps(go_json.round_trip_number(number))

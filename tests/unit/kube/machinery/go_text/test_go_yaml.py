@@ -25,13 +25,13 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     ],
     ids=["tab", "open", "aliases", "of itself", "deep", "deep block", "no number", "no name"],
 )
-def test_what_is_none_is_refused_in_gos_words(data: bytes, text: str) -> None:
+def test_invalid_yaml_is_rejected_with_gos_message(data: bytes, text: str) -> None:
     with pytest.raises(go_yaml.YamlError) as refusal:
         go_yaml.loads(data)
     assert str(refusal.value) == text
 
 
-def test_the_first_document_counts_and_keys_are_text() -> None:
+def test_yaml_reads_the_first_document_with_strings_as_keys() -> None:
     assert go_yaml.loads(b"yes: 1\n5: 2020-01-01\nx: !!some/tag x\n---\nb: 1\n") == {
         "true": 1,
         "5": "2020-01-01",
@@ -50,14 +50,14 @@ def test_the_first_document_counts_and_keys_are_text() -> None:
         ("0x", "0x"), (".5", 0.5), ("1.2.3", "1.2.3"), ("-", "-"), ("=", "="),
     ],
 )  # fmt: skip
-def test_a_word_is_what_it_is_to_go(word: str, value: object) -> None:
+def test_unquoted_yaml_scalars_resolve_as_in_go(word: str, value: object) -> None:
     found = go_yaml.loads(f"a: {word}\n".encode() if word != "-" else b'a: "-"\n')["a"]
     assert (type(found), found) == (type(value), value)
 
 
-def test_a_whole_number_in_json_is_an_integer_too() -> None:
+def test_a_whole_float_in_json_becomes_an_integer() -> None:
     assert repr(go_yaml.loads(b'{"a": [80.0, 8e1, 0.5, 1e21]}')) == "{'a': [80, 80, 0.5, 1e+21]}"
 
 
-def test_some_aliases_are_fine() -> None:
+def test_yaml_accepts_a_few_aliases() -> None:
     assert go_yaml.loads(b"a: &a {x: 1}\nb: *a\n") == {"a": {"x": 1}, "b": {"x": 1}}

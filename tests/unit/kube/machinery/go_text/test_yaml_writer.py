@@ -20,11 +20,11 @@ from kprov.kube.machinery.go_text import yaml_writer
         ("a\tb", '"a\\tb"'),
     ],
 )  # fmt: skip
-def test_text_is_quoted_where_it_could_be_read_as_something_else(text: str, written: str) -> None:
+def test_yaml_quotes_strings_that_look_like_another_type(text: str, written: str) -> None:
     assert yaml_writer.dumps({"k": text}) == f"k: {written}\n"
     assert yaml.safe_load(yaml_writer.dumps({"k": text})) == {"k": text}
 
 
-def test_what_stands_in_two_places_is_written_twice() -> None:
+def test_yaml_writes_repeated_values_without_anchors() -> None:
     part = {"a": [1, None]}
     assert "&" not in yaml_writer.dumps({"x": part, "y": [part, part]})

@@ -150,7 +150,7 @@ def test_ignored_fields_are_not_owned() -> None:
     assert owned(new, "m") == {("f:spec", "f:replicas")}
 
 
-def test_another_version_and_given_managed_fields_are_refused() -> None:
+def test_apply_rejects_another_version_and_managed_fields() -> None:
     with pytest.raises(StatusError, match="Incorrect version specified in apply patch"):
         apply(None, {**deployment(), "apiVersion": "apps/v2"})
     with pytest.raises(StatusError, match="must be nil"):
@@ -164,7 +164,7 @@ def test_another_version_and_given_managed_fields_are_refused() -> None:
         {"k:[1]": {}}, {"v:x": {}},
     ],
 )  # fmt: skip
-def test_fields_that_are_none_are_not_taken_from_the_client(fields: Any) -> None:
+def test_invalid_managed_fields_of_the_client_are_ignored(fields: Any) -> None:
     live = created(config(a="1"), gvk=CONFIG_MAP)
     sent = orjson.loads(orjson.dumps(live))
     sent["metadata"]["managedFields"][0]["fieldsV1"] = fields
@@ -172,7 +172,7 @@ def test_fields_that_are_none_are_not_taken_from_the_client(fields: Any) -> None
     assert sent["metadata"]["managedFields"] == live["metadata"]["managedFields"]
 
 
-def test_steps_of_later_versions_are_left_out() -> None:
+def test_unknown_steps_of_field_sets_are_ignored() -> None:
     fields: Any = {
         "f:a": {"x:y": {"f:b": {}}, "f:c": None, ".": 5},
         "i:1": {},
@@ -188,12 +188,12 @@ def test_steps_of_later_versions_are_left_out() -> None:
     }
 
 
-def test_an_item_twice_in_an_applied_list_is_refused() -> None:
+def test_apply_rejects_duplicate_list_items() -> None:
     with pytest.raises(StatusError, match="duplicate entries for key"):
         apply(None, deployment(**containers({"name": "a"}, {"name": "a"})))
 
 
-def test_more_than_ten_updaters_are_joined() -> None:
+def test_more_than_ten_update_entries_are_merged() -> None:
     obj = created(config(k="0"), gvk=CONFIG_MAP)
     for number in range(1, 14):
         new = orjson.loads(orjson.dumps(obj))
@@ -220,7 +220,9 @@ def test_after_a_forced_apply_the_document_holds_all_that_was_applied(
 
 
 @given(data, data)
-def test_a_sole_managers_last_apply_is_what_is_there(first: dict[str, str], second: dict[str, str]) -> None:
+def test_the_object_of_a_sole_manager_is_its_last_apply(
+    first: dict[str, str], second: dict[str, str]
+) -> None:
     live = apply(None, config(**first), gvk=CONFIG_MAP)
     result = apply(live, config(**second), gvk=CONFIG_MAP)
     assert result.get("data", {}) == second
@@ -231,7 +233,7 @@ def test_sets_of_fields_survive_the_wire(paths: set[tuple[str, ...]]) -> None:
     assert field_set.decode_fields(field_set.encode_fields(paths)) == paths
 
 
-def test_conflicts_are_told_members_first_and_numbers_as_numbers() -> None:
+def test_conflicts_list_members_first_and_sort_numbers_by_value() -> None:
     ports = [{"containerPort": each, "name": f"p{each}"} for each in (443, 80, 8080)]
     live = created(deployment(**containers({"name": "c", "image": "i", "ports": ports}), replicas=1))
     other = [port | {"name": "other"} for port in ports]
@@ -247,7 +249,7 @@ def test_conflicts_are_told_members_first_and_numbers_as_numbers() -> None:
     ]
 
 
-def test_the_oldest_updaters_of_one_version_are_joined_and_others_left() -> None:
+def test_only_update_entries_of_the_same_version_are_merged() -> None:
     versions = ["v1", "v2", *["v1"] * 10]
     obj = config(**{f"k{n}": "v" for n in range(12)})
     obj["metadata"]["managedFields"] = [

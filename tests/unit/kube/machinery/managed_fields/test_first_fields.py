@@ -76,7 +76,7 @@ def walked(node: Node, new: JsonObject) -> bytes:
 
 
 @pytest.mark.parametrize("gvk", KINDS)
-def test_a_walk_gives_what_a_comparison_gives_also_in_its_order(gvk: object_schema.Gvk) -> None:
+def test_first_fields_equal_those_of_a_comparison_in_order(gvk: object_schema.Gvk) -> None:
     node = object_schema.builtin().node(gvk)
     draw = random.Random(str(gvk))
     seen = 0

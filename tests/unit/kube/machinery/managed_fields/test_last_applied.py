@@ -9,14 +9,14 @@ from kprov.kube.machinery.managed_fields import last_applied
 NAME = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def test_the_text_is_as_go_writes_it_and_without_itself() -> None:
+def test_the_last_applied_annotation_is_gos_json_without_itself() -> None:
     applied = {"kind": "K", "b": "<&>\u2028é", "metadata": {"annotations": {NAME: "x"}}}
     wanted = '{"b":"\\u003c\\u0026\\u003e\\u2028é","kind":"K","metadata":{"annotations":{}}}\n'
     assert last_applied.make_annotation(applied, "kubectl") == wanted
     assert last_applied.make_annotation(applied, "kubectl-edit") is None
 
 
-def test_only_one_that_is_there_is_kept_up_and_none_that_is_too_large() -> None:
+def test_an_existing_last_applied_annotation_is_updated_unless_too_large() -> None:
     bare: dict[str, Any] = {"metadata": {}}
     last_applied.update_annotation(bare, "text")
     assert bare == {"metadata": {}}

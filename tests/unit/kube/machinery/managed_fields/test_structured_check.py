@@ -77,13 +77,13 @@ PORT = {"containerPort": 80}
         ),
     ],
 )
-def test_what_cannot_be_merged_is_named_by_its_path(document: dict[str, Any], words: str) -> None:
+def test_structured_errors_name_the_path(document: dict[str, Any], words: str) -> None:
     refusal = structured_check.find_error(object_schema.builtin().node(GVK), document, GVK)
     assert refusal is not None
     assert (refusal.code, refusal.message) == (400, START + words)
 
 
-def test_applying_says_the_same() -> None:
+def test_apply_returns_the_structured_errors() -> None:
     with pytest.raises(StatusError, match="duplicate entries for key"):
         field_ownership.apply(None, deployment({"name": "c"}, {"name": "c"}), GVK, manager="m")
 
@@ -93,7 +93,7 @@ def test_an_item_without_its_key_has_the_zero_that_its_type_writes() -> None:
     assert structured_check.find_error(object_schema.builtin().node(GVK), document, GVK) is None
 
 
-def test_an_item_without_any_key_is_told_by_its_index() -> None:
+def test_the_error_for_an_item_without_keys_has_its_index() -> None:
     document = {"metadata": {"name": "n", "ownerReferences": ["x"]}}
     refusal = structured_check.find_error(object_schema.builtin().node(GVK), document, GVK)
     assert refusal is not None
@@ -102,7 +102,7 @@ def test_an_item_without_any_key_is_told_by_its_index() -> None:
     )
 
 
-def test_who_applies_what_is_there_already_has_no_time() -> None:
+def test_an_apply_without_changes_has_no_time() -> None:
     document = deployment({"name": "c", "image": "i"})
     live = field_ownership.apply(None, document, GVK, manager="m", now="2026-01-01T00:00:00Z")
     again = field_ownership.apply(live, document, GVK, manager="n", now="2026-01-02T00:00:00Z")
@@ -113,7 +113,7 @@ def test_who_applies_what_is_there_already_has_no_time() -> None:
 
 
 @pytest.mark.parametrize("metadata", ["text", [], 5, None, True])
-def test_metadata_that_are_none_name_no_object(metadata: Any) -> None:
+def test_structured_errors_accept_invalid_metadata(metadata: Any) -> None:
     refusal = structured_check.find_error(
         object_schema.builtin().node(GVK), {**deployment(), "metadata": metadata, "other": 1}, GVK
     )

@@ -8,11 +8,11 @@ import pytest
 from kprov.kube.machinery.openapi import documents, protobuf
 
 
-def test_texts_and_lists_are_fields_by_number() -> None:
+def test_openapi_protobuf_encodes_texts_and_lists() -> None:
     assert protobuf.encode({"swagger": "2.0", "schemes": ["https"]}) == b"\x0a\x032.0\x2a\x05https"
 
 
-def test_a_definition_is_a_name_and_a_schema() -> None:
+def test_openapi_protobuf_encodes_definitions_as_name_and_schema() -> None:
     document = {"definitions": {"A": {"type": "object", "x-kind": [1]}}}
     type_item = b"\xb2\x01\x08\x0a\x06object"
     extension = b"\xfa\x01\x0f\x0a\x06x-kind\x12\x05\x12\x03[1]"
@@ -22,12 +22,12 @@ def test_a_definition_is_a_name_and_a_schema() -> None:
     assert protobuf.encode(document) == b"\x4a" + bytes([len(definitions)]) + definitions
 
 
-def test_a_field_without_a_place_is_refused() -> None:
+def test_openapi_protobuf_rejects_an_unknown_field() -> None:
     with pytest.raises(ValueError, match="the field servers has no place"):
         protobuf.encode({"servers": []})
 
 
-def test_everything_that_is_published_has_a_place() -> None:
+def test_openapi_protobuf_encodes_the_whole_document() -> None:
     document = orjson.loads(documents.v2())
     encoded = protobuf.encode(document)
     for text in ("io.k8s.api.apps.v1.Deployment", "/api/v1/namespaces/{namespace}/pods/{name}/log"):

@@ -222,7 +222,9 @@ def test_directives_where_there_is_nothing_to_merge_with_are_fields() -> None:
         ({"finalizers": ["n", "a"]}, ["n", "a", "d"]),
     ],
 )
-def test_what_orders_and_deletes_does_as_upstreams_does(change: JsonObject, left: list[str] | None) -> None:
+def test_order_and_delete_directives_give_upstreams_result(
+    change: JsonObject, left: list[str] | None
+) -> None:
     merged = patch_types.strategic_merge_patch(
         {"metadata": {"finalizers": ["a", "d"]}}, {"metadata": change}, POD
     )

@@ -48,18 +48,18 @@ def env(*values: Any) -> JsonObject:
         ),
     ],
 )
-def test_is_refused(patch: JsonObject, said: str) -> None:
+def test_a_strategic_patch_that_cannot_be_followed_is_rejected(patch: JsonObject, said: str) -> None:
     with pytest.raises(strategic_merge.StrategicMergeError) as refused:
         merged(patch)
     assert str(refused.value).startswith(said)
 
 
-def test_an_element_whose_key_is_null_is_one_more() -> None:
+def test_a_list_element_with_a_null_merge_key_is_added() -> None:
     containers = merged({"spec": {"containers": [{"name": None, "image": "n"}]}})["spec"]["containers"]
     assert [(each["name"], each["image"]) for each in containers] == [(None, "n"), ("c", "i")]
 
 
 @pytest.mark.parametrize("directive", ["delete", "replace", "other"])
-def test_what_is_not_there_and_is_to_be_replaced_is_not_made(directive: str) -> None:
+def test_a_replace_directive_for_a_missing_field_does_nothing(directive: str) -> None:
     document = merged({"metadata": {"labels": {"$patch": directive, "a": "b"}}})
     assert "labels" not in document["metadata"]

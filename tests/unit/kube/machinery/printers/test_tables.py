@@ -29,7 +29,7 @@ def pod(phase: str = "Running", *statuses: JsonObject, **more: Any) -> JsonObjec
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.group_resource)
-def test_a_bare_object_of_every_kind_fills_every_column(resource: Resource) -> None:
+def test_an_empty_object_of_every_kind_has_a_cell_per_column(resource: Resource) -> None:
     table = tables.table(resource, [{"metadata": META}], now=NOW)
     # Upstream gives the age of an IPAddress without a column for it.
     more = 1 if resource.kind == "IPAddress" else 0
@@ -177,7 +177,7 @@ def test_long_endpoints_say_how_many_more() -> None:
     assert row["Endpoints"] == "10.0.0.0:80,10.0.0.1:80,10.0.0.2:80 + 2 more..."
 
 
-def test_kinds_without_a_printer_show_when_they_were_made() -> None:
+def test_kinds_without_a_printer_show_name_and_creation_time() -> None:
     row = cells("rbac.authorization.k8s.io", "v1", "roles")
     assert row == {"Name": "web", "Created At": META["creationTimestamp"]}
 
@@ -231,9 +231,7 @@ def test_the_default_storage_class_is_marked_by_either_annotation(prefix: str) -
         ),
     ],
 )
-def test_parameters_by_selector_are_shown_as_their_type_prints_itself(
-    selector: JsonObject, shown: str
-) -> None:
+def test_parameter_selectors_have_the_form_of_their_go_type(selector: JsonObject, shown: str) -> None:
     spec = {"policyName": "p", "paramRef": {"selector": selector}}
     row = cells("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", spec=spec)
     assert row["ParamRef"] == shown
@@ -246,7 +244,7 @@ def test_parameters_by_selector_are_shown_as_their_type_prints_itself(
         ("Deployment", "deprecated.deployment.rollback.revision"),
     ],
 )
-def test_metadata_leave_out_what_upstreams_type_has_as_a_field(kind: str, annotation: str) -> None:
+def test_row_metadata_omits_the_annotation_that_upstream_has_as_a_field(kind: str, annotation: str) -> None:
     annotations = {annotation: "1", "a": "b"}
     obj = {"kind": kind, "metadata": {"name": "x", "annotations": annotations}}
     assert tables.partial_metadata(obj)["metadata"] == {"name": "x", "annotations": {"a": "b"}}

@@ -58,14 +58,14 @@ def of_container(**fields: Any) -> JsonObject:
         ),
     ],
 )
-def test_structs_within_others_and_types_of_text_have_names(
+def test_decoding_errors_name_embedded_structs_and_named_types(
     document: JsonObject, owner: str, place: str, go_type: str
 ) -> None:
     said = f"json: cannot unmarshal number into Go struct field {owner}.{place} of type {go_type}"
     assert check(document, POD) == f'Pod in version "v1" cannot be handled as a Pod: {said}'
 
 
-def test_what_may_stand_alone_has_its_kind_from_an_embedded_struct() -> None:
+def test_decoding_errors_name_the_embedded_type_meta() -> None:
     refused = check({"deleteOptions": {"kind": 5}}, ("policy", "v1", "Eviction"))
     assert refused.endswith("Go struct field DeleteOptions.deleteOptions.TypeMeta.kind of type string")
     referred = check({"involvedObject": {"kind": 5}}, ("", "v1", "Event"))
@@ -80,12 +80,12 @@ def test_what_may_stand_alone_has_its_kind_from_an_embedded_struct() -> None:
         (of_container(image=5), "string"),
     ],
 )
-def test_patches_are_told_the_same_types(document: JsonObject, go_type: str) -> None:
+def test_conversion_errors_of_patches_name_the_same_types(document: JsonObject, go_type: str) -> None:
     node = object_schema.builtin().node(POD)
     assert typed_conversion.find_problem(node, document) == f"cannot convert int64 to {go_type}"
 
 
-def test_every_line_is_of_fields_that_there_are() -> None:
+def test_fields_with_go_names_are_in_the_schema() -> None:
     kinds = object_schema.builtin()
     for kind in (POD, ("", "v1", "PersistentVolume"), ("networking.k8s.io", "v1", "Ingress")):
         spec = kinds.node(kind).fields["spec"]

@@ -33,18 +33,18 @@ def test_every_served_kind_has_a_definition(resource: Resource) -> None:
     assert object_schema.builtin().knows(resource.gvk)
 
 
-def test_a_good_object_is_accepted() -> None:
+def test_the_schema_accepts_a_valid_object() -> None:
     assert check(deployment(replicas=3)) is None
 
 
-def test_a_wrong_type_is_refused_in_gos_words() -> None:
+def test_the_schema_rejects_a_wrong_type_with_gos_message() -> None:
     assert check(deployment(replicas="3")) == (
         'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into '
         "Go struct field DeploymentSpec.spec.replicas of type int32"
     )
 
 
-def test_unknown_fields_are_refused_only_when_strict() -> None:
+def test_unknown_fields_are_rejected_only_if_strict() -> None:
     obj = deployment(foo=1)
     obj["spec"]["template"]["spec"]["containers"][0]["bar"] = 2
     assert check(obj, strict=False) is None
@@ -54,7 +54,7 @@ def test_unknown_fields_are_refused_only_when_strict() -> None:
     )
 
 
-def test_a_wrong_quantity_is_refused() -> None:
+def test_the_schema_rejects_an_invalid_quantity() -> None:
     obj = {"spec": {"containers": [{"resources": {"limits": {"cpu": "much"}}}]}}
     assert "quantities must match the regular expression" in str(check(obj, POD))
 
@@ -65,7 +65,7 @@ def test_duplicate_fields_are_found_in_the_body() -> None:
     assert report.warnings == ['duplicate field "metadata.name"', 'duplicate field "spec.replicas"']
 
 
-def test_what_strict_decoding_refuses_comes_in_the_bodys_order() -> None:
+def test_strict_errors_have_the_order_of_the_body() -> None:
     body = b"""{"foo":{"a":1,"a":2},"foo":1,"metadata":{"name":"a","x\\"y":1,"name":"b"},
         "spec":{"replicas":1,"bar":2,"replicas":2}}"""
     report = object_schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
@@ -78,7 +78,7 @@ def test_what_strict_decoding_refuses_comes_in_the_bodys_order() -> None:
     ]
 
 
-def test_spaces_in_the_body_are_no_duplicates() -> None:
+def test_white_space_in_the_body_is_no_duplicate_field() -> None:
     body = b'{ "metadata": { "name": "a" } }'
     assert object_schema.builtin().check(orjson.loads(body), DEPLOYMENT, body).strict_errors == []
 
@@ -92,12 +92,12 @@ def test_spaces_in_the_body_are_no_duplicates() -> None:
         b'{"metadata":{"name":"a","na\\u006de":"b"}}',
     ],
 )
-def test_a_duplicate_is_found_whatever_colons_and_escapes_are_beside_it(body: bytes) -> None:
+def test_duplicate_fields_are_found_next_to_colons_and_escapes(body: bytes) -> None:
     report = object_schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
     assert report.strict_errors == ['duplicate field "metadata.name"']
 
 
-def test_pruning_leaves_what_go_would_leave() -> None:
+def test_pruning_leaves_what_go_encodes() -> None:
     obj = {
         "metadata": {"name": "a", "creationTimestamp": None, "labels": {"a": None}},
         "foo": 1,
@@ -129,13 +129,13 @@ def test_merge_keys_are_known_along_a_path() -> None:
         ("1Ki", "1Ki"),
     ],
 )
-def test_amounts_of_resource_lists_are_thousandths_at_the_least(given: str, kept: str) -> None:
+def test_quantities_of_resource_lists_are_rounded_up_to_thousandths(given: str, kept: str) -> None:
     pod: JsonObject = {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": given}}}]}}
     object_schema.builtin().prune(pod, POD)
     assert pod["spec"]["containers"][0]["resources"]["limits"]["cpu"] == kept
 
 
-def test_other_amounts_are_kept_as_they_are() -> None:
+def test_other_quantities_are_not_rounded() -> None:
     gvk = ("resource.k8s.io", "v1", "ResourceSlice")
     device: JsonObject = {"name": "d", "capacity": {"a": {"value": "1500u"}}}
     found: JsonObject = {"spec": {"devices": [device]}}
@@ -143,7 +143,7 @@ def test_other_amounts_are_kept_as_they_are() -> None:
     assert found["spec"]["devices"][0]["capacity"]["a"]["value"] == "1500u"
 
 
-def test_no_more_than_a_hundred_unknown_fields_are_told() -> None:
+def test_at_most_a_hundred_unknown_fields_are_reported() -> None:
     body = orjson.dumps({**deployment(), "spec": {f"f{number}": 1 for number in range(150)}})
     report = object_schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
     assert report.warnings == [f'unknown field "spec.f{number}"' for number in range(100)]

@@ -31,7 +31,7 @@ def template(**parts: Any) -> dict[str, Any]:
         (template(spec={"containers": [{"name": "c"}]}), None),
     ],
 )
-def test_the_first_wrong_type_is_told(document: dict[str, Any], words: str | None) -> None:
+def test_typed_conversion_reports_the_first_wrong_type(document: dict[str, Any], words: str | None) -> None:
     assert typed_conversion.find_problem(NODE, document) == words
 
 
@@ -48,7 +48,7 @@ def test_the_first_wrong_type_is_told(document: dict[str, Any], words: str | Non
         (1.5, 1.5),
     ],
 )
-def test_what_is_to_be_an_integer_of_32_bits_keeps_the_lower_ones(number: float, found: float) -> None:
+def test_typed_conversion_truncates_integers_to_32_bits(number: float, found: float) -> None:
     document = typed_conversion.convert_numbers(
         NODE, {"spec": {"replicas": number, "template": {"spec": {"x": 2.0}}}}
     )

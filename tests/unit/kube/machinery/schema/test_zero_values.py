@@ -16,7 +16,7 @@ def normal(obj: dict[str, Any]) -> dict[str, Any]:
     return obj
 
 
-def test_zeros_of_plain_fields_go_and_those_of_pointers_stay() -> None:
+def test_zeros_of_plain_fields_are_omitted_and_those_of_pointers_kept() -> None:
     spec = {"containers": [{"name": "c", "image": "", "stdin": False}], "hostname": "", "priority": 0}
     assert normal({"spec": spec})["spec"] == {
         "containers": [{"name": "c", "resources": {}}],
@@ -24,12 +24,12 @@ def test_zeros_of_plain_fields_go_and_those_of_pointers_stay() -> None:
     }
 
 
-def test_fields_without_omitempty_are_there_with_their_zero() -> None:
+def test_fields_without_omitempty_are_written_with_their_zero() -> None:
     condition = normal({"status": {"conditions": [{"type": "Ready"}]}})["status"]["conditions"][0]
     assert condition == {"type": "Ready", "status": "", "lastProbeTime": None, "lastTransitionTime": None}
 
 
-def test_a_new_object_owns_pointers_to_structs_but_no_structs() -> None:
+def test_managers_of_a_new_object_own_pointers_to_structs_but_no_structs() -> None:
     """The parent of what is new is owned itself, unless Go's zero value has it already."""
     obj = {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1}}, "template": {"metadata": {}}}}
     field_ownership.update(None, obj, DEPLOYMENT, manager="m", now="2026-01-01T00:00:00Z")
@@ -37,7 +37,7 @@ def test_a_new_object_owns_pointers_to_structs_but_no_structs() -> None:
     assert owned == {"f:spec": {"f:strategy": {"f:rollingUpdate": {".": {}, "f:maxSurge": {}}}}}
 
 
-def test_what_was_given_empty_is_put_back_where_nothing_took_its_place() -> None:
+def test_empty_values_are_restored_unless_something_replaced_them() -> None:
     obj: dict[str, Any] = {"spec": {"containers": [{"name": "c", "args": []}], "nodeSelector": {}}}
     gone = zero_values.normalize(obj, POD)
     assert "nodeSelector" not in obj["spec"]
