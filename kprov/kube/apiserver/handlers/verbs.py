@@ -1,4 +1,4 @@
-"""Resource requests: each verb from the request to the store and back.
+"""Handle requests to resources: each verb calls the store and builds the response.
 
 Source: apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 """
@@ -37,25 +37,25 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.printers import tables as printer_tables
 from kprov.kube.machinery.resources import Resource, find
 
-#: Subresources that the generic store answers for.
+#: Subresources that the generic store handles.
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
-#: Those that answer with something else than objects.
+#: Subresources whose responses are not objects.
 _OTHER_ANSWERS: Final = request_checks.CONNECT | {"log"}
 
 
 class Verbs:
-    """Serves every resource of the registry, and what is not stored through its handlers."""
+    """Handles every resource of the registry, and the others with the handlers of subresources."""
 
     def __init__(self, registry: Registry, admission: Admission, handlers: SubresourceHandlers) -> None:
         self._registry = registry
         self._admission = admission
         self._handlers = handlers
         self._rounds = WriteBatches()
-        #: By the identity of the table's entries: they are large, and hashed for every request.
+        #: By id() of the resource: a Resource is large, and hashing it costs time for every request.
         self._served: dict[int, VersionedView | None] = {}
 
     def has_handler(self, resource: Resource) -> bool:
-        """Whether there is anything behind a resource of the table."""
+        """Whether the server handles a resource of the table."""
         return (
             versioned_view.find_view(self._registry, resource) is not None
             or (resource.group, resource.plural, "") in self._handlers
@@ -64,7 +64,7 @@ class Verbs:
     async def handle(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
     ) -> BaseResponse:
-        """Answer one authorized resource request. Raises StatusError."""
+        """Answer one authorized request to a resource. Raise StatusError."""
         info = context.info
         resource = find(info.api_group, info.api_version, info.resource)
         if resource is None:
@@ -239,7 +239,7 @@ class Verbs:
         context.warnings += store.strategy.find_deletion_warnings(options.raw)
         obj, gone = await store.delete(context, info.namespace, info.name, options)
         if not gone or store.strategy.returns_deleted:
-            # Who asked for its dependents to go, too, is told that this takes time; others never were.
+            # As upstream, only requests with orphanDependents=false get a 202 for a pending deletion.
             return view.to_client(obj), 202 if not gone and options.orphan_dependents is False else 200
         details = {"name": info.name, "group": view.resource.group, "kind": view.resource.plural}
         uid = obj["metadata"].get("uid", "")
@@ -278,7 +278,7 @@ class Verbs:
             raise status.path_not_found()
         form = _PLAIN
         if info.subresource not in _OTHER_ANSWERS:
-            # Before anything is done: who cannot read the answer has done nothing.
+            # Negotiate before the handler runs: a 406 must not have side effects.
             transforms, is_list = _has_tables(resource, info.subresource), info.verb in {"list", "watch"}
             form = negotiation.negotiate(request, query, transforms=transforms, is_list=is_list)
         elif info.subresource == "log":
@@ -336,17 +336,17 @@ _PLAIN: Final = negotiation.PLAIN
 
 
 def _has_tables(resource: Resource, subresource: str) -> bool:
-    """Of reviews, and of subresources but status and scale, there are none."""
+    """Whether there are tables: not of reviews, and of subresources only of scale."""
     return "get" in resource.verbs if not subresource else subresource == "scale"
 
 
 def _strip_type_meta(obj: JsonObject) -> JsonObject:
-    """An item of a list says its kind by the list's."""
+    """Remove kind and apiVersion, which items of a list do not have."""
     return {name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}}
 
 
 def _build_copier(obj: JsonObject) -> Any:
-    """Gives a new copy at each call: a second try must not see what the first made of it."""
+    """Build a function that returns a new copy at each call, because a store changes it and may retry."""
     import orjson
 
     data = orjson.dumps(obj)
@@ -357,7 +357,7 @@ async def _read_object(
     request: Request, context: RequestContext, gvk: tuple[str, str, str], query: Mapping[str, str]
 ) -> JsonObject:
     content_type = body.media_type(request)
-    # Before the body is asked for: its client may wait for leave to send it.
+    # Check before the body is read: the client may wait for 100 Continue.
     body.check_type(content_type)
     data = await body.read(request)
     document = body.decode_object(data, content_type, gvk)

@@ -1,4 +1,4 @@
-"""A resource as a client sees it: the store that has its objects, and the version it is served in."""
+"""A resource in the version of a request, over the store with the stored version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kprov.kube.machinery.resources import Resource
 
 @dataclass(frozen=True, slots=True)
 class VersionedView:
-    """`conversion` is None for nearly all: the store's bytes are the client's."""
+    """`conversion` is None for most resources: clients get the stored bytes."""
 
     store: Store
     resource: Resource
@@ -25,27 +25,27 @@ class VersionedView:
 
     @property
     def is_stored(self) -> bool:
-        """Whether objects go to clients as they are stored."""
+        """Whether clients get objects as they are stored."""
         return self.conversion is None
 
     def decode_entry(self, entry: Entry) -> JsonObject:
-        """A fresh dict of a cache entry, in the client's version."""
+        """Decode a cache entry to a new object in the client's version."""
         return self.to_client(self.store.cache.decode(entry))
 
     def convert_entry(self, entry: Entry, form: Form) -> JsonObject:
-        """What the client's form is made of: tables and metadata come from the object as it is stored."""
+        """Decode an entry for a form: in the stored version for tables and metadata, else in the client's."""
         obj = self.store.cache.decode(entry)
         return obj if form.kind else self.to_client(obj)
 
     def to_stored(self, obj: JsonObject) -> JsonObject:
-        """From the client's version to the stored one."""
+        """Convert from the client's version to the stored one."""
         return obj if self.conversion is None else self.conversion.to_stored(obj)
 
     def merge_applied(self, old: JsonObject | None, shown: JsonObject | None, obj: JsonObject) -> JsonObject:
-        """What comes of an apply, stored. old, shown: what was there, as stored and as a client sees it.
+        """Convert the result of an apply. old, shown: the object in the stored and the client's version.
 
-        An apply that changes owners only leaves the rest as it is stored: the way through another version
-        may bring it into another order.
+        An apply that only changes owners keeps the stored object, because a conversion there and back may
+        change the order of lists.
         """
         if self.conversion is None or old is None or shown is None:
             return self.to_stored(obj)
@@ -57,14 +57,14 @@ class VersionedView:
         return kept
 
     def to_client(self, obj: JsonObject) -> JsonObject:
-        """From the stored version to the client's; a Status stays one."""
+        """Convert from the stored version to the client's. A Status does not change."""
         if self.conversion is None or obj.get("kind") != self.store.resource.kind:
             return obj
         return self.conversion.to_served(obj)
 
 
 def find_view(registry: Registry, resource: Resource) -> VersionedView | None:
-    """None: nothing of that resource is stored."""
+    """The view of a resource; None if it is not stored."""
     conversion = conversions.find_conversion(resource)
     stored = resource if conversion is None else conversions.stored_resource(resource)
     store = registry.stores.get(stored)

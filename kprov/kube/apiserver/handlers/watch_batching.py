@@ -1,4 +1,4 @@
-"""When watches are written to."""
+"""Write the events of all watches in batches."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Final, Protocol
 
 log = logging.getLogger(__name__)
 
-#: After a round the next one waits for so many times the CPU time that it took,
+#: The pause after a batch: so many times the CPU time of the batch,
 PAUSE_FACTOR: Final = 8.0
-#: but no longer than so many seconds.
+#: but at most so many seconds.
 LONGEST: Final = 1 / 60
-#: So many seconds of waiting are left out after as long a rest: what comes seldom never waits.
+#: Unused pauses are saved up to so many seconds, so that rare events never wait.
 SAVED: Final = 4 * LONGEST
 
 
 class Flushable(Protocol):
     def flush(self) -> None:
-        """Write what has come."""
+        """Write the collected events."""
 
 
 class WriteBatches:
-    """All watches of a process are written to together, in rounds.
+    """Writes to all watches of a process together, in batches.
 
-    A write costs both sides the same for one event as for ten (TLS, system calls, the client's wake-up).
-    Where rounds cost little, for few watches or few events, each event goes at once; where they cost much,
-    events wait for company. What was not used of the time between rounds is saved for a while, so that a few
-    events after a silence go at once, too.
+    A write of one event costs both sides as much as a write of ten (TLS, system calls, the client's wake-up).
+    If batches are cheap, because there are few watches or few events, each event is written immediately. If
+    they are expensive, events wait for others. Unused pauses are saved for some time, so that a few events
+    after a silence are written immediately, too.
     """
 
     __slots__ = ("_clock", "_cost", "_next", "_waiting")
@@ -44,7 +44,7 @@ class WriteBatches:
         self._waiting: list[Flushable] = []
 
     def add(self, waiting: Flushable) -> None:
-        """Have it flushed, once, in the next round."""
+        """Flush it once in the next batch."""
         self._waiting.append(waiting)
         if len(self._waiting) == 1:
             loop = asyncio.get_running_loop()
@@ -61,6 +61,6 @@ class WriteBatches:
             try:
                 waiting.flush()
             except Exception:
-                log.exception("a watch could not be written to")
+                log.exception("cannot write to a watch")
         pause = min(PAUSE_FACTOR * (self._cost() - begin), LONGEST)
         self._next = max(self._next, self._clock() - SAVED) + pause

@@ -29,15 +29,15 @@ from kprov.kube.machinery.printers import tables as printer_tables
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.websocket import WebSocket
 
-#: Seconds a watch lasts that names no timeout: this to twice this, as upstream's --min-request-timeout.
+#: The seconds of a watch without a timeout: from this to twice this, as upstream's --min-request-timeout.
 MINIMUM_SECONDS: Final = 1800
-#: A client that leaves so many bytes unread is too slow and has to start again.
+#: A watch with so many unsent bytes is closed: its client is too slow.
 _BACKLOG_BYTES: Final = 32 * 1024 * 1024
 _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 
 
 class _Encoder:
-    """Events of one watch as lines; the shared bytes where the client takes objects as they are."""
+    """Encodes the events of one watch as lines. Shares the bytes of plain JSON with other watches."""
 
     def __init__(self, view: VersionedView, form: Form, include_object: str) -> None:
         self._view = view
@@ -45,7 +45,7 @@ class _Encoder:
         self._include = include_object or "Metadata"
         self._columns_sent = False
         self.is_plain = not form.kind and view.is_stored
-        #: No event is a list: as upstream, the first one that there would be ends the watch, without a word.
+        #: Events cannot be lists: as upstream, the first event ends such a watch without an error.
         self.is_mute = form.kind == "PartialObjectMetadataList"
 
     def encode_added(self, entry: Entry) -> bytes:
@@ -81,7 +81,7 @@ class _Encoder:
     def _convert_table(self, obj: dict[str, Any]) -> dict[str, Any]:
         columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-        # A bookmark has no name, of which cells are made.
+        # A bookmark has no name, so its row has no cells.
         named = obj | {"metadata": {"name": "", **obj["metadata"]}}
         made = printer_tables.table(self._view.resource, [named], metadata, "None", columns)
         if self._columns_sent:
@@ -89,7 +89,7 @@ class _Encoder:
         if self._include == "Metadata":
             made["rows"][0]["object"] = printer_tables.partial_metadata(obj)
         elif self._include == "Object":
-            # A bookmark is of the client's version already.
+            # A bookmark has the client's version.
             served = obj["apiVersion"] == self._view.resource.api_version
             made["rows"][0]["object"] = obj if served else self._view.to_client(obj)
         self._columns_sent = True
@@ -101,7 +101,7 @@ def _encode_error(failure: status.StatusError) -> bytes:
 
 
 class _HttpSink:
-    """Writes to the connection whatever came in since it did, when its round comes."""
+    """Collects lines and writes them to the connection with the next batch."""
 
     def __init__(
         self, response: StreamResponse, transport: asyncio.Transport, encoder: _Encoder, rounds: WriteBatches
@@ -137,7 +137,7 @@ class _HttpSink:
 
     def flush(self) -> None:
         if self._pending and not self._transport.is_closing():
-            # One chunk for all: a client's parser has work with each.
+            # One chunk for all lines: each chunk costs the client's parser time.
             data = b"".join(self._pending)
             self._response.sent += len(data)
             self._transport.write(encode_chunk(data) if self._response.chunked else data)
@@ -153,7 +153,7 @@ class _HttpSink:
 
 
 class _WebSocketSink:
-    """Hands lines to the coroutine that sends them."""
+    """Passes lines to the coroutine that sends them."""
 
     def __init__(self, encoder: _Encoder) -> None:
         self._encoder = encoder
@@ -179,7 +179,7 @@ async def serve(
     include_object: str,
     rounds: WriteBatches,
 ) -> BaseResponse:
-    """Answer until the timeout, the client's or the server's end. rounds: of all watches."""
+    """Answer a watch until its timeout, or until the client or the server ends it."""
     if form.media_type == negotiation.YAML:
         raise negotiation.not_acceptable_error((f"{negotiation.JSON};stream=watch",))
     store = view.store
@@ -199,9 +199,9 @@ async def serve(
 
 
 def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
-    """Lines to send first; from here on the watcher gets events. Raises StatusError 410: it cannot start.
+    """Add the watcher to the cache; return the lines to send first. Raise StatusError 410.
 
-    Nothing may be awaited in between: an event would be lost or sent twice.
+    It must not await: an event would be lost or sent twice.
     """
     watcher.after = store.cacher.revision
     lines: list[bytes] = []
@@ -236,7 +236,7 @@ async def _serve_http(
     response = StreamResponse(
         headers={"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, private"}
     )
-    # The answer's head reaches the client now, not with the first event.
+    # Send the head now and not with the first event.
     response.start(request)
     transport = request.transport
     assert transport is not None
@@ -270,7 +270,7 @@ async def _serve_websocket(
     seconds: float,
     failure: status.StatusError | None,
 ) -> BaseResponse:
-    # Its library is only in servers that are asked for one.
+    # Imported for WebSockets only.
     from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
 
     try:
@@ -306,6 +306,6 @@ async def _serve_websocket(
 
 
 async def _drain(socket: WebSocket, sink: _WebSocketSink) -> None:
-    """A watch's client says nothing; when it closes, the watch is over."""
+    """Read until the client closes the WebSocket, which ends the watch."""
     await socket.wait_closed()
     sink.end("")

@@ -1,4 +1,4 @@
-"""Paths beside resources that need more than the documents of documents.py.
+"""Paths that are not resources: OpenAPI documents, OpenID discovery, /statusz and /flagz.
 
-Asked by the server after its own paths; imports authentication and what the API server shares.
+Called by the server and by handlers.documents. May import authn.
 """

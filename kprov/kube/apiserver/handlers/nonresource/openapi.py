@@ -1,4 +1,4 @@
-"""/openapi/v2 and /openapi/v3: what is served, as documents that clients keep.
+"""/openapi/v2 and /openapi/v3: OpenAPI documents with ETags.
 
 Source: upstream k8s.io/kube-openapi pkg/handler and pkg/handler3.
 """
@@ -27,7 +27,7 @@ from kprov.kube.machinery.resources import Resource
 V2: Final = "/openapi/v2"
 V3: Final = "/openapi/v3"
 JSON: Final = "application/json"
-#: client-go asks with an @ that RFC 6838 does not allow.
+#: client-go sends the media type with an @, which RFC 6838 does not allow.
 _PROTOBUF: Final = (
     openapi_protobuf.MEDIA_TYPE,
     openapi_protobuf.MEDIA_TYPE.replace("spec.v2.v1", "spec.v2@v1"),
@@ -36,14 +36,14 @@ _PROTOBUF: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _GzippedDocument:
-    """A document, gzipped; `etag` without quotes."""
+    """A compressed document; `etag` without quotes."""
 
     zipped: bytes
     etag: str
 
 
 class OpenApi:
-    """Documents are made when first asked for, in a thread, and kept gzipped only."""
+    """Builds each document at the first request, in a thread, and stores it compressed."""
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         self._resources = tuple(resources)
@@ -51,7 +51,7 @@ class OpenApi:
         self._lock = asyncio.Lock()
 
     async def answer(self, request: Request, path: str) -> Response | None:
-        """The answer to a path below /openapi, None when there is none."""
+        """The response for a path below /openapi, or None."""
         maker, etag = self._find_maker(path)
         if maker is None:
             return None
@@ -88,7 +88,7 @@ class OpenApi:
         return self._kept[path, media_type]
 
     def _find_maker(self, path: str) -> tuple[Callable[[], bytes] | None, str]:
-        """What makes the document of a path, and its ETag where that is known before it is made."""
+        """The function that builds the document of a path, and its ETag if it is known before."""
         if path == V2:
             return partial(openapi_documents.v2, self._resources), ""
         if path == V3:
@@ -102,7 +102,7 @@ class OpenApi:
 
 
 def _choose_media_type(accept: str, *, is_v2: bool) -> str:
-    """What the client takes first of what there is, "" for nothing."""
+    """The first supported media type of the Accept header, or ""."""
     for media_type in parse_media_types(accept or "*/*"):
         if media_type in {"*/*", "application/*", JSON}:
             return JSON

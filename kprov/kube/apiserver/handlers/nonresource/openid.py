@@ -1,4 +1,4 @@
-"""How others verify service account tokens: the issuer's OpenID configuration and its public keys.
+"""OpenID discovery, by which others verify service account tokens: the configuration and the public keys.
 
 Source: upstream pkg/serviceaccount/openidmetadata.go, pkg/routes/openidmetadata.go; RFC 7517 and 7518 (keys).
 """
@@ -27,13 +27,13 @@ _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-52
 
 
 class OpenId:
-    """Both documents, made once from --service-account-issuer and --service-account-key-file.
+    """Both documents, built once from --service-account-issuer and --service-account-key-file.
 
-    Nothing is served for an issuer that is no https URL, as upstream. OSError: a key file cannot be read.
+    As upstream, there are none if the issuer is not an https URL. Raise OSError for an unreadable key file.
     """
 
     def __init__(self, options: Namespace, address: str) -> None:
-        """address: HOST:PORT under which clients know the server, unless --service-account-jwks-uri says."""
+        """address: HOST:PORT of the server for clients, if there is no --service-account-jwks-uri."""
         issuers = list(options.service_account_issuer)
         keys = service_accounts.load_public_keys(list(options.service_account_key_file))
         self._documents: dict[str, tuple[bytes, str]] = {}
@@ -51,7 +51,7 @@ class OpenId:
         return [*self._documents]
 
     def answer(self, path: str, method: str = "GET", accept: str = "") -> Response | None:
-        """The answer to a path, None when it is none of the two. Raises StatusError 405 and 406."""
+        """The response for one of the two paths, or None. Raise StatusError 405 or 406."""
         found = self._documents.get(path)
         if found is None:
             return None
@@ -70,7 +70,7 @@ def is_issuer_url(text: str) -> bool:
 
 
 def build_configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dict[str, Any]:
-    """The part of the provider metadata that who verifies tokens needs."""
+    """The part of the provider metadata that verifiers of tokens need."""
     return {
         "issuer": issuer,
         "jwks_uri": keys_uri,
@@ -81,7 +81,7 @@ def build_configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dic
 
 
 def build_key_set(keys: Iterable[service_accounts.PublicKey]) -> dict[str, Any]:
-    """A JSON Web Key Set; key ids are those in the headers of tokens."""
+    """A JSON Web Key Set with the key IDs in the headers of tokens."""
     return {"keys": [_build_key(key) for key in keys]}
 
 

@@ -1,4 +1,4 @@
-"""/statusz and /flagz: what runs here since when, and with which flags; for people first.
+"""/statusz and /flagz: the version, the start time and the flags of the server.
 
 Source: apiserver/pkg/server/statusz and flagz.
 """
@@ -23,29 +23,29 @@ _GROUP: Final = "config.k8s.io"
 _TEXT: Final = "text/plain"
 _SERVED: Final = (negotiation.JSON, negotiation.YAML, _TEXT)
 _KINDS: Final = {"/statusz": "Statusz", "/flagz": "Flagz"}
-#: All paths answered here.
+#: The paths of this module.
 PATHS: Final = frozenset(_KINDS)
-#: Upstream's words, which tell programs to keep off the text.
+#: Upstream's note that programs should not parse the text.
 _WARNING: Final = (
     "Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees "
     "and is for debugging purposes only."
 )
 _DEPRECATED: Final = "v1alpha1"
-#: Not for debugging: these are not told.
+#: The first segments of API paths, which /statusz does not list.
 _APIS: Final = {"", "apis", "api", "openid", "openapi", ".well-known"}
 
 
 class Zpages:
-    """flags: text by name. paths: all that the server lists at /."""
+    """flags: values by name. paths: all paths that the server lists at /."""
 
     def __init__(self, flags: Mapping[str, str], paths: Sequence[str]) -> None:
         self._flags = dict(sorted(flags.items()))
         self._paths = sorted({f"/{first}" for path in paths if (first := path.split("/")[1]) not in _APIS})
-        #: Made when the process begins.
+        #: Set when the process starts.
         self._started = time.time()
 
     def answer(self, request: Request) -> Response:
-        """Text, or the object that is asked for by its version and kind. Raises StatusError 406."""
+        """Text, or the object that the Accept header wants by version and kind. Raise StatusError 406."""
         path = request.path
         kind = _KINDS[path]
         media_type, version = _negotiate(request.headers.get("Accept", ""), kind)
@@ -97,7 +97,7 @@ class Zpages:
 
 
 def _negotiate(accept: str, kind: str) -> tuple[str, str]:
-    """Media type and version; objects only for those who name version and kind. Raises StatusError 406."""
+    """The media type and version; objects need version and kind in Accept. Raise StatusError 406."""
     if not accept.strip():
         return _TEXT, ""
     for named, values in negotiation.parse_clauses(accept):
