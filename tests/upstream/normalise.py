@@ -33,6 +33,8 @@ _TEXTS: Final = (
     (re.compile(r"X509SHA256=\w+"), "X509SHA256=FINGERPRINT"),
     # The difference of two objects, as Go prints it.
     (re.compile(r"\n@@ .*", re.DOTALL), ""),
+    (re.compile(r' in scheme "[^"]*\.go:\d+"'), ""),
+    (re.compile(r"requested .* without impersonating"), "requested OBJECT without impersonating"),
     (re.compile(r"\bcurrent: \d+"), "current: VERSION"),
     (re.compile(r"\bin record \(\d+\)"), "in record (VERSION)"),
     # The words of Go's decoder, and which of several faults it reports.

@@ -14,7 +14,7 @@ UNRECOGNIZED = "the object provided is unrecognized (must be of type ConfigMap):
 STRUCT = (
     r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 )
-UNKNOWN = 'is registered for version "%s" in scheme "pkg/api/legacyscheme/scheme.go:30"'
+UNKNOWN = 'is registered for version "%s"'
 
 #: Body and message of the 400, in JSON.
 REFUSED = {

@@ -8,7 +8,6 @@ Source: upstream apiserver/pkg/endpoints/filters/impersonation.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -165,7 +164,7 @@ def _read_headers(headers: Mapping[str, str]) -> UserInfo | None:
     if wanted.name:
         return wanted
     if wanted.uid or wanted.groups or wanted.extra:
-        raise status.bad_request(f"requested {_format_go(wanted)} without impersonating a user name")
+        raise status.bad_request("requested groups, a uid or extra values without impersonating a user name")
     return None
 
 
@@ -220,21 +219,6 @@ def _build_info(
 
 def _denied_error(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
     return forbidden_error(info, user.name, reason)
-
-
-def _format_go(user: UserInfo) -> str:
-    """The user as Go prints the struct in upstream's message."""
-
-    def listed(values: tuple[str, ...]) -> str:
-        return "[]string{%s}" % ", ".join(json.dumps(value) for value in values)  # noqa: UP031  braces
-
-    extra = ", ".join(f"{json.dumps(key)}:{listed(values)}" for key, values in sorted(user.extra.items()))
-    groups = listed(user.groups) if user.groups else "[]string(nil)"
-    extras = "map[string][]string{%s}" % extra if extra else "map[string][]string(nil)"  # noqa: UP031  braces
-    return (
-        f"&user.DefaultInfo{{Name:{json.dumps(user.name)}, UID:{json.dumps(user.uid)}, "
-        f"Groups:{groups}, Extra:{extras}}}"
-    )
 
 
 def _list_values(headers: Mapping[str, str], name: str) -> list[str]:

@@ -17,7 +17,6 @@ from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema import object_schema
 
 _KIND: Final = "DeleteOptions"
-_SCHEME: Final = "pkg/apis/meta/internalversion/scheme/register.go:27"
 
 
 def parse(query: Mapping[str, str], data: bytes, content_type: str) -> tuple[DeleteOptions, bool]:
@@ -37,8 +36,8 @@ def _read_body(data: bytes, content_type: str) -> JsonObject:
     kind = found.get("kind") or _KIND
     if kind != _KIND:
         version = found.get("apiVersion") or "v1"
-        text = f"no kind {status.quoted(kind)} is registered for version {status.quoted(version)} in scheme"
-        raise status.bad_request(f'{text} "{_SCHEME}"')
+        text = f"no kind {status.quoted(kind)} is registered for version {status.quoted(version)}"
+        raise status.bad_request(text)
     report = object_schema.builtin().prune(found, ("", "v1", _KIND))
     if report.errors:
         raise status.bad_request(report.errors[0])

@@ -38,8 +38,7 @@ def describe_mismatch(found_version: str, found_kind: str, gvk: Gvk) -> str:
         package = _PACKAGES.get(group, group.partition(".")[0])
         return f"{text}converting ({short}.{found_kind}) to ({package}.{kind}): unknown conversion"
     return (
-        f"{text}no kind {status.quoted(found_kind)} is registered for version {status.quoted(found_version)} "
-        'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+        f"{text}no kind {status.quoted(found_kind)} is registered for version {status.quoted(found_version)}"
     )
 
 

@@ -10,7 +10,6 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.pod import resize as pod_resize
 from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
-from kprov.kube.apiserver.registry.generic import metadata_update
 from kprov.kube.apiserver.registry.generic.resource_strategy import keep_field
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
@@ -78,7 +77,6 @@ class EphemeralContainersStrategy(PodStrategy):
             return [field.forbidden("[]", "static pods do not support ephemeral containers")]
         path = "spec.ephemeralContainers"
         errors = [
-            *metadata_update.validate_change(obj, old),
             *podspec_validation.validate_pod(obj),
             *pod_annotations.validate_unchanged_annotations(obj, old),
         ]

@@ -8,15 +8,12 @@ from __future__ import annotations
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
 
 class ControllerRevisionStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
-
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(validate_controller_revision(obj))
 

@@ -12,15 +12,12 @@ from kprov.kube.apiserver.registry.core.config_data import (
     validate_immutable_data,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
 
 class ConfigMapStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
-
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return validate_config_map(obj)
 

@@ -12,7 +12,6 @@ from kprov.kube.apiserver.registry.generic import addresses, checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.endpoint_address import check_endpoint_ip
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -21,7 +20,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 class EndpointsStrategy(ResourceStrategy):
     storage_folder = "services/endpoints"
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
     allow_create_on_update = True
 
     def default(self, obj: JsonObject) -> None:

@@ -12,7 +12,6 @@ from typing import Final
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items, parse_nanos
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.resources import (
     check_container_resource_name,
     check_resource_name,
@@ -28,7 +27,6 @@ _LIMIT_TYPES: Final = {"Pod", "Container", "PersistentVolumeClaim"}
 
 
 class LimitRangeStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=0)
     allow_create_on_update = True
 
     def default(self, obj: JsonObject) -> None:

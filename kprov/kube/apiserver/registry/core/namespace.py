@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.apiserver.registry.generic.resource_strategy import STATUS_PATHS, ResourceStrategy, keep_field
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -21,7 +20,6 @@ from kprov.kube.machinery.managed_fields.field_set import Path
 class NamespaceStrategy(ResourceStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {"finalize": STATUS_PATHS}
     check_name = staticmethod(names.is_dns1123_label)
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
     returns_deleted = True
 
     def default(self, obj: JsonObject) -> None:

@@ -19,7 +19,6 @@ from kprov.kube.apiserver.registry.core.config_data import (
 )
 from kprov.kube.apiserver.registry.generic.checks import make_immutable_error
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -36,8 +35,6 @@ _REQUIRED_KEYS: Final = {
 
 
 class SecretStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
-
     def default(self, obj: JsonObject) -> None:
         obj["type"] = obj.get("type") or "Opaque"
         plain = obj.pop("stringData", None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -16,7 +15,6 @@ _MOUNTABLE_SECRETS: Final = "kubernetes.io/enforce-mountable-secrets"
 
 
 class ServiceAccountStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
     returns_deleted = True
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:

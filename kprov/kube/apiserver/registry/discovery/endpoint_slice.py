@@ -15,7 +15,6 @@ from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
 from kprov.kube.apiserver.registry.generic.endpoint_address import check_endpoint_ip
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, is_metadata_changed
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
@@ -29,7 +28,6 @@ _ENDPOINTS_MAX, _ADDRESSES_MAX, _PORTS_MAX, _HINTS_MAX = 1000, 100, 20000, 8
 
 
 class EndpointSliceStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=0)
     has_generation = True
 
     def default(self, obj: JsonObject) -> None:

@@ -25,7 +25,8 @@ def raise_if_invalid(
         again = judge()
         if _list_places(again) == _list_places(errors):
             errors = again
-    raise status.invalid(resource.group, resource.kind, name, errors)
+    # Rules that overlap report the same error. Each is shown once.
+    raise status.invalid(resource.group, resource.kind, name, list(dict.fromkeys(errors)))
 
 
 def _list_places(errors: Sequence[FieldError]) -> list[tuple[str, str]]:

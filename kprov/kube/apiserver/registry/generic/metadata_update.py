@@ -1,7 +1,6 @@
 """What of an object's metadata an update may change.
 
-Every update is judged as a new object's metadata and as a change of it. The rules of most kinds judge the
-change once more, some the whole again, and each time tells its own causes: clients see them all.
+An update is validated as a new object's metadata and as a change of the stored object's.
 Source: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/update.go (BeforeUpdate),
 apimachinery/pkg/api/validation/objectmeta.go, pkg/registry/*/*/strategy.go (ValidateUpdate).
 """
@@ -17,22 +16,11 @@ from kprov.kube.machinery.json_object import JsonObject
 
 def validate(strategy: Strategy, obj: JsonObject, old: JsonObject, subresource: str = "") -> list[FieldError]:
     """Field rules of a changed object's metadata. subresource: the path of the write, "" for the object."""
-    whole, change = (
-        _validate_new_metadata(obj["metadata"], own=False),
-        _validate_changed_metadata(obj["metadata"], old["metadata"]),
-    )
-    repeats = strategy.metadata_repeats
-    if subresource:
-        is_status = subresource == "status"
-        repeats = strategy.status_metadata_repeats if is_status else strategy.part_metadata_repeats
-    own = strategy.requires_known_finalizers
-    new = _validate_new_metadata(obj["metadata"], own=own) * repeats.as_new
-    changed = (
-        validate_change(obj, old) if own else _validate_changed_metadata(obj["metadata"], old["metadata"])
-    ) * repeats.as_change
-    if strategy.metadata_repeats.new_first:
-        return [*whole, *change, *new, *changed]
-    return [*whole, *change, *changed, *new]
+    own = strategy.requires_known_finalizers and subresource not in strategy.any_finalizer_updates
+    return [
+        *_validate_new_metadata(obj["metadata"], own=own),
+        *_validate_changed_metadata(obj["metadata"], old["metadata"]),
+    ]
 
 
 def validate_as_new(obj: JsonObject) -> list[FieldError]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from kprov.kube.apiserver.interfaces import Authorizer
 from kprov.kube.apiserver.registry.generic.hooks import Hooks
@@ -19,18 +19,6 @@ from kprov.kube.machinery import names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields.field_set import Path
-
-
-class MetadataRepeats(NamedTuple):
-    """How often the rules of a kind validate the metadata of an update again, as upstream's strategies do.
-
-    as_new: as those of a new object. as_change: as a change of the stored object.
-    new_first: as_new comes first.
-    """
-
-    as_new: int = 0
-    as_change: int = 1
-    new_first: bool = False
 
 
 class Strategy:
@@ -52,10 +40,8 @@ class Strategy:
     reset_fields: Mapping[str, tuple[Path, ...]] = {}
     #: A finalizer without a domain must be one of those that Kubernetes itself uses.
     requires_known_finalizers = True
-    #: How often metadata are validated again when the object, its status or another part is updated.
-    metadata_repeats = MetadataRepeats()
-    status_metadata_repeats = MetadataRepeats()
-    part_metadata_repeats = MetadataRepeats()
+    #: Updates that accept any finalizer with a valid name: "" for the object's, "status" for its status's.
+    any_finalizer_updates: frozenset[str] = frozenset()
     #: An update validates the metadata, in addition to validate_update.
     validates_metadata = True
     #: Grace period in seconds if the request has none; None: no graceful deletion.

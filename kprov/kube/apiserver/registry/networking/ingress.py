@@ -16,7 +16,6 @@ from kprov.kube.apiserver.registry.generic.load_balancer_status import (
     list_load_balancers,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.networking.typed_reference import validate_typed_reference
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -28,7 +27,6 @@ _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 
 class IngressStrategy(ResourceStrategy):
     storage_folder = "ingress"
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
     has_generation = True
     new_status: Mapping[str, Any] | None = {"loadBalancer": {}}
 

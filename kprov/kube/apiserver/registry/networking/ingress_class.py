@@ -11,7 +11,6 @@ from typing import Final
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_domain_path
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.networking.typed_reference import validate_typed_reference
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -21,7 +20,6 @@ _CONTROLLER_MAX: Final = 250
 
 
 class IngressClassStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
     has_generation = True
 
     def default(self, obj: JsonObject) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec import node_label_warnings
 from kprov.kube.apiserver.registry.podspec.resources import validate_container_resources
 from kprov.kube.apiserver.registry.podspec.scheduling import validate_tolerations
@@ -19,7 +18,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 class RuntimeClassStrategy(ResourceStrategy):
     requires_known_finalizers = False
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
     allow_create_on_update = True
     allow_unconditional_update = False
 

@@ -14,7 +14,6 @@ from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.apiserver.registry.generic.conditions import validate_conditions
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -22,8 +21,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 class PodDisruptionBudgetStrategy(ResourceStrategy):
     check_name = staticmethod(names.is_path_segment_name)
-    metadata_repeats = MetadataRepeats(as_change=0)
-    status_metadata_repeats = MetadataRepeats(as_change=0)
+    any_finalizer_updates = frozenset({"", "status"})
     has_generation = True
     allow_unconditional_update = False
     new_status: Mapping[str, Any] | None = {

@@ -6,7 +6,6 @@ Source: upstream pkg/registry/rbac/role/strategy.go, pkg/apis/rbac/validation/va
 from __future__ import annotations
 
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.rbac.policy_rules import validate_policy_rules
 from kprov.kube.machinery import names
 from kprov.kube.machinery.field import FieldError
@@ -16,7 +15,6 @@ from kprov.kube.machinery.json_object import JsonObject
 class RoleStrategy(ResourceStrategy):
     allow_create_on_update = True
     check_name = staticmethod(names.is_path_segment_name)
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
 
     def default(self, obj: JsonObject) -> None:
         obj.setdefault("rules", [])

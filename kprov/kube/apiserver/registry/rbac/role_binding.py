@@ -15,7 +15,6 @@ from kprov.kube.apiserver.registry.generic.checks import (
     enumerate_items,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -26,7 +25,6 @@ RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 class RoleBindingStrategy(ResourceStrategy):
     allow_create_on_update = True
     check_name = staticmethod(names.is_path_segment_name)
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
     #: Kinds that roleRef may name.
     role_kinds: tuple[str, ...] = ("Role", "ClusterRole")
 

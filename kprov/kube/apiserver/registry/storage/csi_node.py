@@ -10,7 +10,6 @@ from typing import Final
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -20,7 +19,6 @@ _NODE_ID_MAX: Final = 256
 
 
 class CsiNodeStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=0)
     returns_deleted = True
     allow_unconditional_update = False
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, parse_nanos
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec import node_label_warnings
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -17,7 +16,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class CsiStorageCapacityStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
     allow_unconditional_update = False
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:

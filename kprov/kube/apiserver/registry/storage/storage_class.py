@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.registry.storage.parameters import validate_parameters, validate_provisioner
 from kprov.kube.machinery import field, names
@@ -19,7 +18,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class StorageClassStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
     returns_deleted = True
 
     def default(self, obj: JsonObject) -> None:

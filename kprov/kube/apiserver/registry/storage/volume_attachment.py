@@ -16,7 +16,6 @@ from kprov.kube.apiserver.registry.generic.resource_strategy import (
     METADATA_AND_SPEC_PATHS,
     ResourceStrategy,
 )
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.volumes import check_csi_driver_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -29,8 +28,7 @@ _ONE_SOURCE: Final = "must specify exactly one of inlineVolumeSpec and persisten
 
 class VolumeAttachmentStrategy(ResourceStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {"status": METADATA_AND_SPEC_PATHS}
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=0)
-    status_metadata_repeats = MetadataRepeats(as_change=0)
+    any_finalizer_updates = frozenset({"status"})
     returns_deleted = True
     allow_unconditional_update = False
     fixed_in_status_update = ALL_METADATA

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.storage.parameters import validate_parameters, validate_provisioner
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -16,7 +15,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class VolumeAttributesClassStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
     returns_deleted = True
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

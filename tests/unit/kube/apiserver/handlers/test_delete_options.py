@@ -32,7 +32,7 @@ def test_a_body_of_delete_options_replaces_the_query() -> None:
             "string into Go struct field DeleteOptions.gracePeriodSeconds of type",
         ),
         (b'{"dryRun":"All"}', "string into Go struct field DeleteOptions.dryRun of type []string"),
-        (b'{"kind":"Foo"}', 'no kind "Foo" is registered for version "v1" in scheme'),
+        (b'{"kind":"Foo"}', 'no kind "Foo" is registered for version "v1"'),
         (b"[]", "cannot unmarshal array into Go value"),
         (b"{", "unexpected end of JSON input"),
     ],

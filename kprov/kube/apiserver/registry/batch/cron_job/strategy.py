@@ -11,7 +11,6 @@ from typing import Any
 from kprov.kube.apiserver.registry.batch.cron_job.validation import validate_cron_job
 from kprov.kube.apiserver.registry.batch.job.defaults import default_pod_failure_policy
 from kprov.kube.apiserver.registry.generic.defaulting import set_default
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
 from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
 from kprov.kube.machinery.field import FieldError
@@ -19,7 +18,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class CronJobStrategy(TemplateStrategy):
-    status_metadata_repeats = MetadataRepeats(as_change=0)
+    any_finalizer_updates = frozenset({"status"})
     has_generation = True
     template_path = ("spec", "jobTemplate", "spec", "template")
     new_status: Mapping[str, Any] | None = {}

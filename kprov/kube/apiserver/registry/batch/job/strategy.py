@@ -12,8 +12,6 @@ from kprov.kube.apiserver.registry.batch.job.defaults import default_job_spec
 from kprov.kube.apiserver.registry.batch.job.status import validate_job_status
 from kprov.kube.apiserver.registry.batch.job.update import validate_job_update
 from kprov.kube.apiserver.registry.batch.job.validation import validate_job
-from kprov.kube.apiserver.registry.generic import metadata_update
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.workload_strategy import WorkloadStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
@@ -21,8 +19,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class JobStrategy(WorkloadStrategy):
-    #: validate_update validates the metadata itself, between its other rules.
-    metadata_repeats = MetadataRepeats(as_change=0)
     has_generation = True
     orphan_by_default = True
 
@@ -63,12 +59,7 @@ class JobStrategy(WorkloadStrategy):
         return list(validate_job(obj))
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return [
-            *metadata_update.validate_as_new(obj),
-            *validate_job(obj, old),
-            *metadata_update.validate_change(obj, old),
-            *validate_job_update(obj, old),
-        ]
+        return [*validate_job(obj, old), *validate_job_update(obj, old)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_job_status(obj, old))

@@ -10,7 +10,6 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic import metadata_update
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
@@ -38,7 +37,7 @@ class EventStrategy(ResourceStrategy):
 
     check_name = staticmethod(names.is_path_segment_name)
     expires = True
-    metadata_repeats = MetadataRepeats(as_change=0)
+    any_finalizer_updates = frozenset({""})
     allow_create_on_update = True
 
     collects_garbage = False

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from kprov.kube.apiserver.registry.core.node import validation as node_validation
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -17,7 +16,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 class NodeStrategy(ResourceStrategy):
     storage_folder = "minions"
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1, new_first=True)
 
     def default(self, obj: JsonObject) -> None:
         spec: JsonObject = obj.setdefault("spec", {})

@@ -10,7 +10,6 @@ from typing import Any
 
 from kprov.kube.apiserver.registry.core.persistent_volume import validation as persistent_volume_validation
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec import node_label_warnings
 from kprov.kube.apiserver.registry.podspec.volume_defaults import default_source
 from kprov.kube.apiserver.request import RequestContext
@@ -20,7 +19,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class PersistentVolumeStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=2, as_change=0)
     returns_deleted = True
     new_status: Mapping[str, Any] | None = {"phase": "Pending"}
 

@@ -282,9 +282,8 @@ def _is_renamed(need: JsonObject, before: JsonObject) -> bool:
 
 
 def validate_persistent_volume_update(obj: JsonObject, old: JsonObject) -> Errors:
-    """Field rules of an update. As upstream, all rules run twice, and errors appear twice."""
+    """Field rules of an update."""
     yield from validate_persistent_volume(obj, old)
-    yield from _validate_whole_volume(obj, old)
     spec, before = obj["spec"], old["spec"]
     source, had = _select_source(spec, before), _select_source(before, before)
     if source != had:

@@ -14,7 +14,6 @@ from kprov.kube.apiserver.registry.core.persistent_volume_claim.update import (
     validate_claim_update,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec.volume_claim_spec import validate_claim_spec
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
@@ -22,7 +21,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class PersistentVolumeClaimStrategy(ResourceStrategy):
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
     returns_deleted = True
     new_status: Mapping[str, Any] | None = {"phase": "Pending"}
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.core.pod.qos_class import compute_qos_class
-from kprov.kube.apiserver.registry.generic import metadata_update
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.machinery import field
@@ -31,7 +30,6 @@ def validate_pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     if (before.get("os") or {}).get("name") == "windows":
         return [field.forbidden("[]", "windows pods cannot be resized")]
     errors = [
-        *metadata_update.validate_change(obj, old),
         *podspec_validation.validate_pod(obj, old["spec"]),
         *_validate_resized_pod(obj, old),
     ]

@@ -12,7 +12,6 @@ from kprov.kube.apiserver.registry.core.pod import status as pod_status
 from kprov.kube.apiserver.registry.core.pod import update as pod_update
 from kprov.kube.apiserver.registry.core.pod.qos_class import compute_qos_class
 from kprov.kube.apiserver.registry.generic.resource_strategy import SPEC_PATHS, ResourceStrategy, keep_field
-from kprov.kube.apiserver.registry.generic.strategy import MetadataRepeats
 from kprov.kube.apiserver.registry.podspec import apparmor
 from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
@@ -29,8 +28,6 @@ class PodStrategy(ResourceStrategy):
     reset_fields: Mapping[str, tuple[Path, ...]] = {
         "status": (*SPEC_PATHS, ("f:metadata", "f:deletionTimestamp"), ("f:metadata", "f:ownerReferences"))
     }
-    metadata_repeats = MetadataRepeats(as_new=1, as_change=1)
-    part_metadata_repeats = MetadataRepeats(as_change=0)
     has_generation = True
     returns_deleted = True
     fixed_in_status_update = ("ownerReferences",)

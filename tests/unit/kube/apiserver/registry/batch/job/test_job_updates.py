@@ -60,15 +60,6 @@ def test_a_job_that_has_pods_is_not_placed_anew() -> None:
     assert told(busy, *POD, "nodeSelector", value={"a": "b"}) == ["spec.template"]
 
 
-def test_metadata_is_told_of_before_each_of_the_two_sets_of_rules() -> None:
-    fields = told(job(), "metadata", "labels", value={"a b": "c"})
-    assert fields == ["metadata.labels", "metadata.labels"]
-    old = job()
-    old["spec"]["backoffLimit"] = -1
-    fields = told(old, "metadata", "labels", value={"a b": "c"})
-    assert fields == ["metadata.labels", "spec.backoffLimit"] * 2
-
-
 def test_labels_of_newer_servers_are_asked_for_only_of_jobs_that_have_them() -> None:
     prefixed = {f"batch.kubernetes.io/{key}": value for key, value in LABELS.items()}
     old = job()
