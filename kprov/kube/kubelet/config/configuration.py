@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.kubelet.shutdown.groups import ShutdownPeriod
+from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.machinery.json_object import JsonObject
 
 API_VERSION: Final = "kubelet.config.k8s.io/v1beta1"

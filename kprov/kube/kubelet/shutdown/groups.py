@@ -2,21 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from kprov.kube.api.core import Pod
+from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 
 _DEFAULT_PRIORITY: Final = 0
 _SYSTEM_CRITICAL_PRIORITY: Final = 2_000_000_000
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ShutdownPeriod:
-    """Pods from this priority up to the next period's get ``seconds`` to end."""
-
-    priority: int
-    seconds: int
 
 
 def make_schedule(

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from kprov.kube.api.core import Pod
+from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.shutdown.groups import ShutdownPeriod, group_pods
+from kprov.kube.kubelet.shutdown.groups import group_pods
 from kprov.kube.kubelet.shutdown.logind import Logind, LogindError
 
 log = logging.getLogger(__name__)

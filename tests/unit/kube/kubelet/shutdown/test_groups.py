@@ -6,7 +6,8 @@ import pytest
 
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration, read_document
-from kprov.kube.kubelet.shutdown.groups import ShutdownPeriod, group_pods, make_schedule
+from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
+from kprov.kube.kubelet.shutdown.groups import group_pods, make_schedule
 from tests.unit.kube.kubelet.kubelet_builders import pod
 
 CRITICAL = 2_000_000_000

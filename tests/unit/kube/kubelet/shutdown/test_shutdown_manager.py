@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.api.core import Pod
+from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.kubelet.events import EventSender
-from kprov.kube.kubelet.shutdown.groups import ShutdownPeriod
 from kprov.kube.kubelet.shutdown.logind import Logind, LogindError
 from kprov.kube.kubelet.shutdown.manager import ShutdownManager
 from tests.unit.kube.kubelet.kubelet_builders import pod
