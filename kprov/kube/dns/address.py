@@ -1,4 +1,4 @@
-"""The link-local address that pods ask: put on the loopback interface of this node, and kept there."""
+"""The link-local address of the cluster DNS, on the loopback interface of every node."""
 
 import ipaddress
 import logging
@@ -11,7 +11,7 @@ CHECK_SECONDS = 10.0
 
 
 async def ensure_address(address: str) -> str | None:
-    """Add the address to `lo` when no interface has it; the reason when that fails."""
+    """Add the address to `lo` if no interface has it. Returns the reason if that fails, else None."""
     if ipaddress.ip_address(address).is_loopback or ipaddress.ip_address(address).is_unspecified:
         return None
     prefix = 128 if ":" in address else 32
@@ -22,5 +22,5 @@ async def ensure_address(address: str) -> str | None:
         await run("ip", "address", "replace", f"{address}/{prefix}", "dev", "lo")
     except ProcessError as error:
         return str(error)
-    log.info("address %s is on lo", address)
+    log.info("added address %s to lo", address)
     return None

@@ -1,4 +1,4 @@
-"""Wires the cluster DNS together: services and endpoint slices in, answers out."""
+"""Builds the cluster DNS and runs it: from services and endpoint slices to responses."""
 
 import asyncio
 import logging

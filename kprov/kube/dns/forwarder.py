@@ -1,4 +1,4 @@
-"""Names outside the cluster: asked of other servers, answers kept as long as they say."""
+"""Forwards queries for names outside the cluster and caches the responses for their TTL."""
 
 import asyncio
 import logging
@@ -36,11 +36,11 @@ class _UdpQuery(asyncio.DatagramProtocol):
         if not self.answer.done():
             self.answer.set_exception(exc or OSError("closed"))
         if not self.answer.cancelled():
-            self.answer.exception()  # read, so that nobody reports it as never seen
+            self.answer.exception()  # so that asyncio does not log it as never retrieved
 
 
 class Forwarder:
-    """`servers` are tried in order; one that does not answer is asked last for some time."""
+    """`servers` are tried in order. One that does not respond is tried last for 10 seconds."""
 
     def __init__(self, servers: list[str], port: int = 53) -> None:
         self.servers = servers
@@ -50,12 +50,12 @@ class Forwarder:
         self._pending: dict[bytes, asyncio.Task[bytes]] = {}
 
     async def forward(self, data: bytes, *, tcp: bool = False) -> bytes:
-        """The answer to a whole question message, with its id. Raises OSError when no server answers."""
+        """The response to a query, with its id. Raises OSError if no server responds."""
         key = data[2:] + (b"t" if tcp else b"u")
-        kept = self._cache.get(key)
-        if kept is not None and kept[0] > time.monotonic():
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] > time.monotonic():
             self._cache.move_to_end(key)
-            return data[:2] + kept[1][2:]
+            return data[:2] + cached[1][2:]
         task = self._pending.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(
@@ -120,7 +120,7 @@ class Forwarder:
 
 
 def get_cache_seconds(answer: bytes) -> float:
-    """How long an answer may be given again: its smallest TTL, at most 30 s; names that are not, 5 s."""
+    """Seconds to cache a response: its smallest TTL, at most 30. 5 for a response without records."""
     try:
         record = dnslib.DNSRecord.parse(answer)
     except (dnslib.DNSError, ValueError, IndexError):

@@ -1,4 +1,4 @@
-"""Questions and answers as bytes on the wire (RFC 1035, EDNS RFC 6891), by dnslib."""
+"""DNS messages on the wire (RFC 1035, EDNS RFC 6891), encoded by dnslib."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from kprov.kube.dns.zone import Answer
 
 TTL = 5
 _UDP_PLAIN = 512
-# What is never split on the usual ways (DNS flag day 2020).
+# Larger packets may be fragmented (DNS flag day 2020).
 _UDP_MAX = 1232
 _DATA = {
     "A": dnslib.A,
@@ -21,7 +21,7 @@ _DATA = {
 
 
 class Question(NamedTuple):
-    """`name` in lower case without the final dot; `payload` is how long a UDP answer may be, in bytes."""
+    """`name` in lower case without the final dot. `payload`: the largest UDP response in bytes."""
 
     id: int
     name: str
@@ -32,7 +32,7 @@ class Question(NamedTuple):
 
 
 class FormatError(Exception):
-    """Not a DNS question."""
+    """Not a valid query (RFC 1035, RCODE 1)."""
 
 
 def parse(data: bytes) -> Question:
@@ -51,7 +51,7 @@ def parse(data: bytes) -> Question:
 
 
 def make_authoritative_reply(question: Question, answer: Answer, domain: str, serial: int) -> Any:
-    """Answer of the cluster's own zone; with an SOA when there is nothing (RFC 2308)."""
+    """A response of the cluster's zone. With an SOA if there is no record (RFC 2308)."""
     reply = _make_reply(question)
     reply.header.aa = 1
     for name, record in answer.records:
@@ -74,7 +74,7 @@ def make_failure(question: Question, rcode: str) -> Any:
 
 
 def pack_udp(reply: Any, question: Question) -> bytes:
-    """At most `payload` bytes; a longer one is emptied and marked: the client asks over TCP."""
+    """A response longer than `payload` is sent empty with the TC bit, so that the client retries over TCP."""
     data = bytes(reply.pack())
     if len(data) <= question.payload:
         return data

@@ -1,7 +1,7 @@
-"""The zone as the Kubernetes DNS specification 1.1 has it: pure, from objects to sets of records.
+"""The records of services by the Kubernetes DNS specification 1.1. Functions from objects to records.
 
-Names are lower case without the final dot, records are (type, data) pairs where data is text as in a zone
-file ("10.0.0.1", "0 50 80 web.shop.svc.cluster.local").
+Names are lower case without the final dot. Records are (type, data) pairs, data is text as in a zone file
+("10.0.0.1", "0 50 80 web.shop.svc.cluster.local").
 """
 
 import ipaddress
@@ -86,7 +86,7 @@ def get_endpoint_label(endpoint: Endpoint, address: str) -> str:
 
 
 def parse_pod_address(label: str) -> str | None:
-    """The address that a pod's name stands for (1-2-3-4.NAMESPACE.pod.DOMAIN); None when it is none."""
+    """The address in a pod's name (1-2-3-4.NAMESPACE.pod.DOMAIN). None if it has none."""
     for text in (label.replace("-", "."), label.replace("-", ":")):
         try:
             return str(ipaddress.ip_address(text))

@@ -1,4 +1,4 @@
-"""One question in, one answer out: from the zone, from upstream, or a refusal."""
+"""Responds to queries: from the zone, from upstream servers, or with a failure."""
 
 import logging
 from collections import OrderedDict
@@ -12,39 +12,39 @@ from kprov.kube.dns.zone import Answer, Zone
 
 log = logging.getLogger(__name__)
 
-_FAST_ENTRIES = 20_000
-# Upstream's default of "fallthrough": addresses that are nobody's in the cluster are asked of others.
+_CACHE_ENTRIES = 20_000
+# Reverse names that are not in the cluster are forwarded (CoreDNS's fallthrough).
 _REVERSE = (".in-addr.arpa", ".ip6.arpa")
 _REQUESTS = metrics.counter("coredns_dns_requests", "DNS requests", ["proto"])
 _RESPONSES = metrics.counter("coredns_dns_responses", "DNS responses", ["rcode"])
 
 
 class Resolver:
-    """`ready` says whether the zone has been filled: until then names in it fail, not: are not there."""
+    """Until `ready` (the zone is filled), names of the zone get SERVFAIL and not NXDOMAIN."""
 
     def __init__(self, zone: Zone, forwarder: Forwarder) -> None:
         self._zone = zone
         self._forwarder = forwarder
-        self._fast: OrderedDict[bytes, bytes] = OrderedDict()
-        self._fast_version = -1
+        self._cache: OrderedDict[bytes, bytes] = OrderedDict()
+        self._cache_version = -1
         self._udp_requests = _REQUESTS.labels(proto="udp")
         self._tcp_requests = _REQUESTS.labels(proto="tcp")
         self.ready = False
 
     def get_cached(self, data: bytes) -> bytes | None:
-        """A UDP answer given before, as long as the zone is the same: only the id is different."""
-        if self._fast_version != self._zone.version:
-            self._fast.clear()
-            self._fast_version = self._zone.version
+        """The UDP response to the same query, as long as the zone has not changed. Only the id differs."""
+        if self._cache_version != self._zone.version:
+            self._cache.clear()
+            self._cache_version = self._zone.version
             return None
-        kept = self._fast.get(data[2:])
-        if kept is None:
+        cached = self._cache.get(data[2:])
+        if cached is None:
             return None
         self._udp_requests.inc()
-        return data[:2] + kept
+        return data[:2] + cached
 
     async def respond(self, data: bytes, *, tcp: bool) -> bytes | None:
-        """The answer's bytes; None for what is not worth one."""
+        """The response. None for a malformed query, which gets none."""
         (self._tcp_requests if tcp else self._udp_requests).inc()
         try:
             question = message.parse(data)
@@ -61,21 +61,21 @@ class Resolver:
         if tcp:
             return bytes(reply.pack())
         packed = message.pack_udp(reply, question)
-        if self.ready and self._fast_version == self._zone.version and len(self._fast) < _FAST_ENTRIES:
-            self._fast[data[2:]] = packed[2:]
+        if self.ready and self._cache_version == self._zone.version and len(self._cache) < _CACHE_ENTRIES:
+            self._cache[data[2:]] = packed[2:]
         return packed
 
     async def _forward(self, data: bytes, *, tcp: bool) -> bytes:
-        """Over the client's protocol; servers that refuse TCP may still answer over UDP."""
+        """Forward over the client's protocol. Servers that refuse TCP may still respond over UDP."""
         if tcp:
             try:
                 return await self._forwarder.forward(data, tcp=True)
             except OSError as error:
-                log.info("asking over UDP, TCP failed: %s", error)
+                log.info("forwarding over UDP, TCP failed: %s", error)
         return await self._forwarder.forward(data)
 
     def _resolve_locally(self, question: Question) -> Any:
-        """An answer of our own zone; None when the name is others' business."""
+        """A response from the zone. None if the name is not in it."""
         zone = self._zone
         if zone.owns(question.name):
             if not self.ready:

@@ -1,4 +1,4 @@
-"""The sockets: UDP and TCP on one address."""
+"""The UDP and TCP sockets on one address."""
 
 import asyncio
 import struct
@@ -18,14 +18,14 @@ class _UdpProtocol(asyncio.DatagramProtocol):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Neither loop's transport is a subclass of what the documentation promises.
+        # The transports of asyncio and uvloop are no subclasses of DatagramTransport.
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport is not None
-        kept = self._resolver.get_cached(data)
-        if kept is not None:
-            self._transport.sendto(kept, addr)
+        cached = self._resolver.get_cached(data)
+        if cached is not None:
+            self._transport.sendto(cached, addr)
             return
         task = asyncio.get_running_loop().create_task(self._respond(data, addr))
         self._tasks.add(task)
@@ -38,7 +38,7 @@ class _UdpProtocol(asyncio.DatagramProtocol):
 
 
 class DnsServer:
-    """Port 0 takes a free one, the same for both protocols; found in `port` afterwards."""
+    """Port 0: a free port, the same for both protocols. `port` has its number after `start`."""
 
     def __init__(self, resolver: Resolver, address: str, port: int) -> None:
         self._resolver = resolver
@@ -49,7 +49,7 @@ class DnsServer:
         self._connections = 0
 
     async def start(self) -> None:
-        """Raises OSError when the address is not there or the port is taken."""
+        """OSError: no interface has the address, or the port is in use."""
         self._server = await asyncio.start_server(self._serve_connection, self._address, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(

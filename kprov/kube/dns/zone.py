@@ -1,4 +1,4 @@
-"""All records of the cluster in one lookup: which names exist, if only as a parent, which not."""
+"""All records of the cluster's zone. A name without records exists if it is the parent of another one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -9,9 +9,9 @@ from kprov.kube.dns.records import Record, Records
 
 
 class Answer(NamedTuple):
-    """`exists` False is NXDOMAIN; existing with no records of the type asked is NODATA.
+    """`exists` False is NXDOMAIN. True without records is NODATA (RFC 2308).
 
-    `additional` are addresses of the hosts that SRV records name.
+    `additional`: addresses of the hosts that SRV records name.
     """
 
     exists: bool
@@ -20,7 +20,7 @@ class Answer(NamedTuple):
 
 
 class Zone:
-    """Records by service; `version` grows with every change, so that answers can be kept until then."""
+    """Records by service. `version` grows with every change, so that responses can be cached until then."""
 
     def __init__(self, domain: str, *, has_namespace: Callable[[str], bool] = lambda _: True) -> None:
         self.domain = domain.rstrip(".").lower()
@@ -31,11 +31,11 @@ class Zone:
         self._parents: Counter[str] = Counter()
 
     def owns(self, name: str) -> bool:
-        """Whether the name is in the cluster's domain (no other server may answer for it)."""
+        """Whether the name is in the cluster's domain. Other servers are not asked for it."""
         return name == self.domain or name.endswith(f".{self.domain}")
 
     def set_service(self, key: str, forward: Records, lookup_reverse: Records) -> None:
-        """Put a service's records in place of those it had; empty ones take it away."""
+        """Replace a service's records. Empty ones remove the service."""
         old = self._by_service.pop(key, ({}, {}))
         if old == (forward, lookup_reverse):
             self._by_service[key] = old
@@ -49,14 +49,14 @@ class Zone:
         self.version += 1
 
     def lookup(self, name: str, kind: str) -> Answer:
-        """What this zone knows of a lower-case name; a CNAME is followed as far as the zone goes."""
+        """Look up a lower-case name. A CNAME is followed within the zone."""
         found: list[tuple[str, Record]] = []
         seen: set[str] = set()
         while name not in seen:
             seen.add(name)
             entries = self._find_records(name)
             if entries is None:
-                # An alias to a name that is not there: the answer ends with the alias.
+                # The CNAME points to a name that does not exist: the answer ends with the CNAME.
                 return Answer(bool(found), tuple(found))
             matching = [record for record in entries if kind in {record.type, "ANY"}]
             found += [(name, record) for record in matching]
@@ -70,7 +70,7 @@ class Zone:
         return Answer(True, tuple(found), self._find_additional(found) if kind == "SRV" else ())
 
     def lookup_reverse(self, name: str) -> Answer:
-        """PTR records; a name that is not known here may be known elsewhere."""
+        """PTR records. Other servers may have names that do not exist here."""
         entries = self._names.get(name, [])
         return Answer(bool(entries), tuple((name, record) for record in entries))
 

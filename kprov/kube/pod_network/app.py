@@ -1,4 +1,4 @@
-"""Wires pod-network together: nodes in, the kernel's network out."""
+"""Builds pod-network and runs it: from Node objects to the kernel's network."""
 
 import asyncio
 import logging
@@ -16,9 +16,9 @@ from kprov.kube.pod_network.reconciler import Reconciler, wait_for_changes
 
 log = logging.getLogger(__name__)
 
-# Somebody may change what no event tells of (the rules, the sysctl): look again after so many seconds.
+# Seconds. No event reports a change of the rules or the sysctl, so they are checked periodically.
 _RESYNC = 30.0
-# Changes come in flocks (a host's interfaces, a new node's status).
+# Seconds. Changes often come together (a host's interfaces, a new node's status).
 _SETTLE = 0.1
 
 
@@ -57,7 +57,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
 
 def describe_problems(problems: dict[str, str]) -> str | None:
-    """The problems as one line, None when there are none."""
+    """The problems in one line, None without problems."""
     return "; ".join(f"{subject}: {text}" for subject, text in problems.items()) or None
 
 
@@ -71,7 +71,7 @@ def _get_network_unavailable(node: Node) -> str:
 
 
 async def _report_network_up(client: RestClient, node: Node | None) -> None:
-    """Say on the node that its network is up, once; the taint not-ready for it goes with that."""
+    """Set the node's condition NetworkUnavailable to False, which removes its taint."""
     if node is None or _get_network_unavailable(node) == "False":
         return
     now = timestamps.now()
@@ -91,4 +91,4 @@ async def _report_network_up(client: RestClient, node: Node | None) -> None:
             subresource="status",
         )
     except ClientError as error:
-        log.warning("node status not written, trying again: %s", error)
+        log.warning("writing the node's status, trying again: %s", error)

@@ -1,4 +1,4 @@
-"""Makes this node's network what the Node objects say, again and again."""
+"""Reconciles this node's routes, rules and CNI configuration with the Node objects."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ _FAMILIES = {"ip": "-4", "ip6": "-6"}
 
 
 class Reconciler:
-    """Holds what went wrong last, for the health endpoint, and what the kernel made of our rules."""
+    """``problems``: the problems of the last pass by subject, for the health endpoint."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -24,7 +24,7 @@ class Reconciler:
         self.problems: dict[str, str] = {"network": "not set up yet"}
 
     async def reconcile(self, nodes: Iterable[Node]) -> bool:
-        """One pass; whether this node's pods can be reached. What fails is kept in `problems` by subject."""
+        """One pass. True if this node's pods can be reached. Failures go to `problems`."""
         nodes = list(nodes)
         own = next((node for node in nodes if node.metadata.name == self._options.node_name), None)
         own_cidrs = list_pod_cidrs(own) if own is not None else []
@@ -68,7 +68,7 @@ class Reconciler:
                 await kernel.change_routes(flag, lines)
 
     async def _sync_rules(self) -> None:
-        """Load the table again when it is not as it was after the last load."""
+        """Load the table if it differs from the table after the last load."""
         now = {family: await kernel.list_table(family) for family in self._families}
         if now == self._rules_seen and all(now.values()):
             return
@@ -98,7 +98,7 @@ def make_peer(node: Node) -> routes.Peer:
 
 
 async def wait_for_changes(wake: asyncio.Event, *, every: float, settle: float) -> None:
-    """Until `wake` is set and `settle` seconds went by, or `every` seconds at most; clears `wake`."""
+    """Wait until `wake` is set and then `settle` seconds, at most `every` seconds. Clears `wake`."""
     try:
         async with asyncio.timeout(every):
             await wake.wait()

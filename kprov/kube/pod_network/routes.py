@@ -1,17 +1,17 @@
-"""Which routes lead to the other nodes' pods, and what is to change for them to be so."""
+"""The routes to the other nodes' pods, and the changes that create them."""
 
 import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Marks the routes as ours (rtm_protocol; 0 to 199 have names or are other programs', see rt_protos).
+# Marks the routes as ours (rtm_protocol, see rt_protos).
 PROTOCOL = 186
 # The address family's prefix length of a whole address, to tell 10.1.2.3 from 10.1.2.3/32.
 _WHOLE = {4: 32, 6: 128}
 
 
 class Peer(NamedTuple):
-    """Another node: its pods' networks and the addresses it is reached at."""
+    """Another node: its pods' networks and its addresses."""
 
     name: str
     pod_cidrs: tuple[str, ...]
@@ -24,7 +24,7 @@ class Route(NamedTuple):
 
 
 class RoutePlan(NamedTuple):
-    """Routes wanted, and a sentence for every peer that cannot have one."""
+    """Desired routes, and a message for every peer that cannot have one."""
 
     routes: frozenset[Route]
     problems: tuple[str, ...]
@@ -33,7 +33,7 @@ class RoutePlan(NamedTuple):
 def compute_routes(peers: Iterable[Peer], own_cidrs: Iterable[str] = ()) -> RoutePlan:
     """A route to each peer's pod CIDR over its InternalIP of the same address family.
 
-    Two nodes with one CIDR (a broken allocation) leave the CIDR with the first by name, and say so.
+    If two nodes have one CIDR (a broken allocation), the first by name gets it and a message says so.
     """
     taken = {normalize_destination(cidr): "this node" for cidr in own_cidrs}
     routes: set[Route] = set()
@@ -64,8 +64,8 @@ def compute_routes(peers: Iterable[Peer], own_cidrs: Iterable[str] = ()) -> Rout
 def render_changes(desired: frozenset[Route], present: frozenset[Route]) -> list[str]:
     """Lines for `ip -batch -` that make `present` (our own routes only) into `desired`.
 
-    `replace` also repairs a route that somebody else's took the place of. Routes that go away come last, so
-    that a CIDR that moved is never without one.
+    `replace` also repairs a route that another program replaced. Deletions come last, so that a CIDR that
+    moves to another node always has a route.
     """
     kept = {route.destination for route in desired}
     lines = [

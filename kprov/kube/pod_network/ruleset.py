@@ -1,4 +1,4 @@
-"""The nftables rules of the pod network: masquerade what leaves the cluster, let pods' traffic through."""
+"""The nftables rules of the pod network: masquerade traffic to other networks, accept pods' traffic."""
 
 import ipaddress
 
@@ -13,8 +13,8 @@ def list_families(cluster_cidrs: list[str]) -> list[str]:
 def render_ruleset(cluster_cidrs: list[str]) -> str:
     """One `nft -f -` transaction that replaces the whole table of every family in `cluster_cidrs`.
 
-    Traffic between pods, and what kube-proxy sends them from outside, keeps its source address. Multicast
-    does too: its answers could not be told apart.
+    Traffic between pods, and traffic from kube-proxy to them, keeps its source address. So does multicast,
+    because its responses could not be assigned.
     """
     parts = []
     for version, family, multicast in ((4, "ip", "224.0.0.0/4"), (6, "ip6", "ff00::/8")):

@@ -1,4 +1,4 @@
-"""Wires kube-proxy together: services, endpoint slices and this node in, the nftables table out."""
+"""Builds kube-proxy and runs it: from services, endpoint slices and this node to the nftables table."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.proxy import kernel
 from kprov.kube.proxy.healthcheck import HealthCheckPorts
-from kprov.kube.proxy.nftables.base_table import Settings
+from kprov.kube.proxy.nftables.base_table import RuleSettings
 from kprov.kube.proxy.options import Options
 from kprov.kube.proxy.proxier import Proxier
 from kprov.kube.proxy.services import SERVICE_NAME_LABEL, filter_by_family
@@ -54,7 +54,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
             return services.get(namespace, name)
 
         state = State(
-            settings=Settings(
+            settings=RuleSettings(
                 family=4,
                 cluster_cidr=options.get_cluster_cidr(4),
                 masquerade_all=options.masquerade_all,
@@ -102,7 +102,7 @@ async def _serve_until(
 
     async def run_proxier() -> None:
         await informers.wait_for_sync()
-        log.info("services and endpoints are known, writing rules")
+        log.info("caches are synced, writing rules")
         await proxier.run()
 
     async def update_health_ports() -> None:
@@ -121,8 +121,8 @@ async def _serve_until(
     try:
         await run.run_until(stop, informers.run(stop), run_proxier(), update_health_ports())
     finally:
-        # The rules stay: services go on working while a new kube-proxy starts.
-        log.info("stopped after %.0fs; the rules stay", time.monotonic() - started)
+        # The rules stay, so services work while a new kube-proxy starts.
+        log.info("stopped after %.0f s, the rules stay", time.monotonic() - started)
         ports.close()
         await health.stop()
         await metrics.stop()

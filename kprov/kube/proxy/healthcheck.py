@@ -1,4 +1,4 @@
-"""The port that external load balancers ask whether this node has endpoints of a service (policy Local)."""
+"""Health check node ports: load balancers ask there whether this node has endpoints (policy Local)."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class HealthCheckPorts:
-    """One small HTTP server a health check node port; the rest of kube-proxy sets what they answer."""
+    """An HTTP server for each health check node port. ``set`` sets what they respond."""
 
     def __init__(self) -> None:
         self._servers: dict[int, asyncio.Server] = {}
@@ -51,7 +51,7 @@ class HealthCheckPorts:
 
 
 def render_response(namespace: str, name: str, local_endpoints: int, *, proxy_healthy: bool) -> bytes:
-    """The whole HTTP answer, upstream's document and headers: 200 with local endpoints, 503 without."""
+    """The whole HTTP response as upstream's: 200 with local endpoints, 503 without."""
     document = {
         "service": {"namespace": namespace, "name": name},
         "localEndpoints": local_endpoints,

@@ -1,4 +1,4 @@
-"""The edge to the kernel: `nft`, `conntrack` and `ip` as programs."""
+"""Runs the programs `nft`, `conntrack` and `ip`."""
 
 import dataclasses
 import shutil
@@ -10,12 +10,12 @@ from kprov.kube.component_helpers.process import ProcessError, run
 from kprov.kube.proxy.nftables.kernel_table import KernelTable, parse_elements, parse_table
 from kprov.kube.proxy.nftables.transactions import TABLE
 
-# A full table of a large cluster takes the kernel a while.
+# Seconds. The kernel needs some time for the table of a large cluster.
 _TIMEOUT = 60.0
 
 
 async def run_transaction(text: str) -> None:
-    """Run one nftables transaction: all of it or nothing."""
+    """Run one nftables transaction. It changes all or nothing."""
     await run("nft", "-f", "-", stdin=text, timeout=_TIMEOUT)
 
 
@@ -28,9 +28,9 @@ async def table_exists(family: str) -> bool:
 
 
 async def read_table(family: str, containers: Iterable[str]) -> KernelTable | None:
-    """The table with the elements of these containers, as far as they exist; None without a table.
+    """The table with the elements of those containers that exist. None without a table.
 
-    Affinity sets are not among them: they may have an entry for each client. Raises ProcessError.
+    Affinity sets are left out: they may have an entry for each client. Raises ProcessError.
     """
     if not await table_exists(family):
         return None
@@ -50,7 +50,7 @@ async def delete_table(family: str) -> None:
 
 
 async def list_local_addresses() -> list[str]:
-    """All addresses of this host but loopback ones and those of the link."""
+    """All addresses of this host except loopback and link-local ones."""
     rows = orjson.loads(await run("ip", "-json", "address", "show"))
     return [
         entry["local"] for row in rows for entry in row.get("addr_info", []) if entry.get("scope") == "global"
@@ -58,7 +58,7 @@ async def list_local_addresses() -> list[str]:
 
 
 async def delete_udp_entries(selections: Iterable[str], family: int) -> None:
-    """Delete conntrack entries of UDP by State's selections; without the program nothing is done."""
+    """Delete UDP entries by the selections of `State`. Does nothing without the program conntrack."""
     if shutil.which("conntrack") is None:
         return
     for selection in sorted(selections):

@@ -13,7 +13,7 @@ API_VERSION = "kubeproxy.config.k8s.io/v1alpha1"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Times in seconds; addresses as (host, port)."""
+    """Times in seconds, addresses as (host, port)."""
 
     kubeconfig: str
     node_name: str
@@ -40,12 +40,12 @@ class Options:
 
 
 def parse(argv: list[str] | None = None) -> Options:
-    """Flags, then the file; a wrong one ends the program with status 1 and a line that names the field."""
+    """Read the flags and the file. An error exits with status 1 and a line that names the field."""
     flags = FlagSet("kube-proxy", "makes services reachable on this node")
     flags.string("config", "", "file of a KubeProxyConfiguration")
-    flags.string("kubeconfig", "", "credentials, when the configuration names none")
+    flags.string("kubeconfig", "", "kubeconfig file, if the configuration names none")
     flags.string("hostname-override", "", "name of this node's Node object")
-    flags.boolean("cleanup", False, "remove the rules and end")
+    flags.boolean("cleanup", False, "remove the rules and exit")
     values = flags.parse(argv)
     try:
         document = (

@@ -1,4 +1,4 @@
-"""Writes the table: first what differs from the kernel's, then what differs from the last one written."""
+"""Writes the table: at first what differs from the kernel's, then what differs from the last one written."""
 
 import asyncio
 import ipaddress
@@ -14,9 +14,9 @@ from kprov.kube.proxy.state import State
 
 log = logging.getLogger(__name__)
 
-# Somebody may have changed the table; once an hour it is compared with the kernel's, as upstream does.
+# Another program may change the table, so it is compared with the kernel's once an hour, as upstream.
 _FULL_EVERY = 3600.0
-# So many failures in a row mean that the kernel does not take the change: then the table is replaced.
+# After so many failures in a row the kernel probably does not accept the change, so the table is replaced.
 _REPLACE_AFTER_FAILURES = 2
 _STALE_AFTER = 1.0
 
@@ -35,9 +35,9 @@ _QUEUED = metrics.gauge(
 
 
 class Proxier:
-    """One address family. `mark` what changed, `run` writes it.
+    """One address family. `mark_changed` notes a change, `run` writes the changes.
 
-    `node_ips` and `zone` come from this node's object and may change; setting them marks all services.
+    `node_ips` and `zone` come from this node's object. When they change, all services are computed again.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Proxier:
         self.queued_at = 0.0
 
     def mark_changed(self, key: str) -> None:
-        """The service namespace/name or its endpoints changed."""
+        """``key``: namespace/name of a service that changed or whose endpoints changed."""
         self._dirty.add(key)
         if not self._wake.is_set():
             self.queued_at = time.monotonic()
@@ -76,7 +76,7 @@ class Proxier:
             self._wake.set()
 
     async def run(self) -> None:
-        """Sync for ever; a failed one is tried again after sync_period or on the next change."""
+        """Sync until cancelled. After a failure it tries again on the next change or after sync_period."""
         self._wake.set()
         while True:
             try:
@@ -96,16 +96,16 @@ class Proxier:
                 self._written = None
                 self._stale_chains.clear()
                 _FAILED.labels(ip_family=self._label).inc()
-                log.exception("the rules could not be written, trying again in %.0fs", self._sync_period)
+                log.exception("writing the rules failed, trying again in %.0f s", self._sync_period)
             _SYNC.labels(ip_family=self._label).observe(time.monotonic() - started)
-            # Changes come in flocks: what comes within this time is written together.
+            # Changes often come together. Those that come within this time are written together.
             await asyncio.sleep(self._min_sync_period)
 
     def _get_wait_seconds(self) -> float:
         return min(self._sync_period, _STALE_AFTER) if self._stale_chains else self._sync_period
 
     async def check_kernel_table(self) -> None:
-        """Let the next sync compare with the kernel's table: it was taken away, or an hour went by."""
+        """Make the next sync compare with the kernel's table if that was deleted or an hour has passed."""
         if self._written is None:
             return
         too_old = time.monotonic() - self._written_at > _FULL_EVERY
@@ -136,10 +136,10 @@ class Proxier:
         try:
             await kernel.delete_udp_entries(stale_udp, self._state.settings.family)
         except ProcessError as error:
-            log.warning("stale UDP connections stay: %s", error)
+            log.warning("deleting conntrack entries of UDP: %s", error)
 
     async def _make_full_transaction(self, desired: Tables) -> Transaction:
-        """From what the kernel has, so that affinity sets keep their clients."""
+        """The transaction from the kernel's table, so that affinity sets keep their clients."""
         settings = self._state.settings
         layout, text = base_table.make_layout(settings), base_table.render_base_table(settings)
         present = await kernel.read_table(self._family, layout.containers)
@@ -159,7 +159,7 @@ class Proxier:
             await kernel.run_transaction(transactions.render_chain_deletion(self._family, ripe))
 
     async def _list_node_port_addresses(self) -> list[str]:
-        """Addresses of this node that take node ports: "primary" means those of the Node object."""
+        """Addresses of this node that accept node ports. "primary" stands for those of the Node object."""
         if self._state.settings.all_node_addresses:
             return []
         wanted = self._node_port_addresses or ["primary"]

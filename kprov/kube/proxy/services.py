@@ -1,4 +1,4 @@
-"""Service and EndpointSlice objects as service ports and endpoints of one address family."""
+"""Converts Service and EndpointSlice objects to service ports and endpoints of one address family."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _DEFAULT_AFFINITY_SECONDS = 10800
 
 
 def filter_by_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
-    """The addresses of IPv4 (4) or IPv6 (6); what is no address is left out."""
+    """The addresses of IPv4 (4) or IPv6 (6). Invalid addresses are left out."""
     found = []
     for address in addresses:
         try:
@@ -24,7 +24,7 @@ def filter_by_family(addresses: Iterable[str], family: int) -> tuple[str, ...]:
 
 
 def list_service_ports(service: Service, family: int) -> list[ServicePort]:
-    """The ports to proxy; none for headless services, ExternalName and services of the other family."""
+    """The ports to proxy. None for headless services, ExternalName and services of the other family."""
     spec = service.spec
     if spec.type == "ExternalName" or spec.cluster_ip in {"", "None"}:
         return []
@@ -68,8 +68,7 @@ def group_endpoints_by_port(
 ) -> dict[tuple[str, str], list[Endpoint]]:
     """Endpoints of one service by (port name, protocol), sorted, each once.
 
-    An address that stands in two slices (they overlap while the controller moves it) is taken from the
-    one where it is ready.
+    An address may be in two slices while the controller moves it. The slice where it is ready wins.
     """
     found: dict[tuple[str, str], dict[tuple[str, int], Endpoint]] = {}
     for piece in slices:

@@ -1,4 +1,4 @@
-"""From the cluster's objects to the desired table. Only services that changed are computed again."""
+"""Computes the desired table from the cluster's objects. Only services that changed are computed again."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,7 +13,7 @@ from kprov.kube.proxy.types import Endpoint, ServicePort
 
 
 class ServiceState:
-    """One service as it was computed last: its part of the table, and what other consumers ask for."""
+    """One service: its part of the table, and what health checks and conntrack need."""
 
     def __init__(self, tables: Tables, ports: list[ServicePort], ready_local: int) -> None:
         self.tables = tables
@@ -31,7 +31,7 @@ class State:
     def __init__(
         self,
         *,
-        settings: base_table.Settings,
+        settings: base_table.RuleSettings,
         node_name: str,
         get_service: Callable[[str], Service | None],
         get_slices: Callable[[str], Iterable[EndpointSlice]],
@@ -43,7 +43,7 @@ class State:
         self._get_slices = get_slices
 
     def update(self, keys: Iterable[str], node_ips: tuple[str, ...], zone: str) -> set[str]:
-        """Compute these services again; the addresses whose UDP connections lead nowhere now."""
+        """Compute these services again. Returns conntrack selections that are stale, see find_stale_udp."""
         stale: set[str] = set()
         for key in keys:
             old = self.services.pop(key, None)
@@ -55,7 +55,7 @@ class State:
         return stale
 
     def desired(self, node_port_addresses: Iterable[str]) -> Tables:
-        """The whole table; services claim addresses in the order of their names."""
+        """The whole table. If two services claim an address, the first by name gets it."""
         tables = Tables()
         for address in node_port_addresses:
             tables.add(base_table.NODEPORT_IPS, address)
@@ -84,10 +84,10 @@ class State:
 
 
 def find_stale_udp(old: ServiceState | None, new: ServiceState | None) -> set[str]:
-    """Conntrack selections ("address" or "port N", with " via ENDPOINT") whose entries must go.
+    """Conntrack selections ("address" or "port N", with " via ENDPOINT") whose entries must be deleted.
 
-    A UDP client goes on sending over its old entry: to an endpoint that is gone, or past the service when it
-    had none before.
+    The kernel keeps using the old entry of a UDP client: to an endpoint that is gone, or without the service
+    if it had no endpoint before.
     """
     now = {port.name: (port, ends) for port, ends in new.udp_endpoints.items()} if new else {}
     stale: set[str] = set()

@@ -1,4 +1,4 @@
-"""Which endpoints a service's traffic goes to from this node (upstream's CategorizeEndpoints)."""
+"""The endpoints to which a service's traffic goes from this node (upstream's CategorizeEndpoints)."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from kprov.kube.proxy.types import Endpoint, ServicePort
 
 
 class CategorizedEndpoints(NamedTuple):
-    """Endpoints for the policies Cluster and Local; `any_exist` tells whether any node has a usable one."""
+    """Endpoints for the policies Cluster and Local. `any_exist`: whether any node has a usable one."""
 
     cluster: tuple[Endpoint, ...]
     local: tuple[Endpoint, ...]
@@ -21,7 +21,7 @@ class CategorizedEndpoints(NamedTuple):
 def categorize_endpoints(
     endpoints: Iterable[Endpoint], service: ServicePort, node_name: str, zone: str
 ) -> CategorizedEndpoints:
-    """Ready endpoints; where there is none, those that terminate but still serve."""
+    """Ready endpoints. If there is none, those that terminate but still serve."""
     every = list(endpoints)
     cluster: list[Endpoint] = []
     local: list[Endpoint] = []
@@ -41,7 +41,7 @@ def _select_usable(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
 
 
 def _filter_by_hints(endpoints: list[Endpoint], node_name: str, zone: str) -> list[Endpoint]:
-    """Hints count only when every ready endpoint has some and one of them is for us."""
+    """Hints apply only if every ready endpoint has some and one of them is for this node or zone."""
     ready = [endpoint for endpoint in endpoints if endpoint.ready]
     if not ready or len(ready) != len(endpoints):
         return endpoints

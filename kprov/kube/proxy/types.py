@@ -1,4 +1,4 @@
-"""What kube-proxy knows of services and endpoints: one value a service port, one an endpoint of it."""
+"""Service ports and their endpoints in one address family."""
 
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class ServicePort(NamedTuple):
 
     @property
     def uses_cluster_endpoints(self) -> bool:
-        """Also with the external policy Local: traffic of the node itself and its pods takes any endpoint."""
+        """True also with the external policy Local: traffic of this node and its pods uses all endpoints."""
         return not self.internal_local or self.is_externally_accessible
 
     @property

@@ -1,4 +1,4 @@
-"""Feeds the scheduler's state and queue from informers (upstream's eventhandlers.go)."""
+"""Updates the scheduler's state and queue when informers report a change (upstream's eventhandlers.go)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler import pod_info
 from kprov.kube.scheduler.scheduler import Scheduler
 
-#: Finished pods hold nothing.
+#: Finished pods use no resources.
 _PODS = "status.phase!=Succeeded,status.phase!=Failed"
 
 
 class SchedulerInformers:
-    """The informers the scheduler reads; its plugins ask them for selectors and claims."""
+    """The informers of the scheduler. Plugins get selectors and claims from them."""
 
     def __init__(self, informers: InformerFactory) -> None:
         self.nodes = informers.informer("", "v1", "nodes", Node)
@@ -26,11 +26,10 @@ class SchedulerInformers:
         self.claims = informers.informer("", "v1", "persistentvolumeclaims", PersistentVolumeClaim)
 
     def get_claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None:
-        """A claim as last seen."""
         return self.claims.get(namespace, name)
 
     def get_default_selector(self, pod: Pod) -> LabelSelector | None:
-        """What a pod's like are: the selectors of its services and of its owner, all of them together."""
+        """Selects the pods that are like this one: all selectors of its services and its owner, combined."""
         parts: list[str] = []
         for service in self.services.list(pod.metadata.namespace):
             selector = service.spec.selector
@@ -47,80 +46,91 @@ class SchedulerInformers:
         return LabelSelector.parse(",".join(part for part in parts if part)) if any(parts) else None
 
 
-def add_event_handlers(scheduler: Scheduler, sources: SchedulerInformers) -> None:
-    """Call once, before the informers run."""
-    state, queue = scheduler.state, scheduler.queue
-
-    def handle_added_node(node: Node) -> None:
-        state.set_node(node)
-        scheduler.handle_change("node")
-
-    def handle_updated_node(old: Node, new: Node) -> None:
-        helps = _get_relevant_node_fields(old) != _get_relevant_node_fields(new)
-        if helps or old.status.images != new.status.images:
-            state.set_node(new)
-        if helps:
-            scheduler.handle_change("node")
-
-    def handle_pod(pod: Pod) -> None:
-        if pod.spec.node_name:
-            known = state.pods.get(pod.metadata.uid)
-            queue.remove(pod.metadata.uid)
-            state.add_pod(pod_info.build_pod_info(pod), pod.spec.node_name)
-            if known is None:
-                scheduler.handle_change("pod")
-        elif pod.spec.scheduler_name == scheduler.name and not pod.metadata.deletion_timestamp:
-            # An assumed pod is being bound, or was and is not seen with its node yet: none is added for it.
-            if pod.metadata.uid in state.pods:
-                queue.update(pod)
-            else:
-                queue.add(pod)
-        else:
-            queue.remove(pod.metadata.uid)
-
-    def handle_updated_pod(old: Pod, new: Pod) -> None:
-        if old.spec.node_name and _get_relevant_pod_fields(old) == _get_relevant_pod_fields(new):
-            return
-        handle_pod(new)
-        if new.spec.node_name and old.spec.node_name:
-            scheduler.handle_change("pod")
-
-    def handle_deleted_pod(pod: Pod) -> None:
-        queue.remove(pod.metadata.uid)
-        state.remove_pod(pod.metadata.uid)
-        scheduler.handle_change("pod")
-
-    def handle_namespace(namespace: Namespace) -> None:
-        if state.set_namespace_labels(namespace.metadata.name, namespace.metadata.labels):
-            scheduler.handle_change("namespace")
-
-    def handle_deleted_namespace(namespace: Namespace) -> None:
-        state.set_namespace_labels(namespace.metadata.name, {})
-
-    sources.nodes.add_handler(
-        on_add=handle_added_node,
-        on_update=handle_updated_node,
-        on_delete=lambda node: state.remove_node(node.metadata.name),
+def add_event_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> None:
+    """Call this once, before the informers run (addAllEventHandlers)."""
+    handlers = _EventHandlers(scheduler)
+    informers.nodes.add_handler(
+        on_add=handlers.add_node, on_update=handlers.update_node, on_delete=handlers.delete_node
     )
-    sources.pods.add_handler(on_add=handle_pod, on_update=handle_updated_pod, on_delete=handle_deleted_pod)
-    sources.namespaces.add_handler(
-        on_add=handle_namespace,
-        on_update=lambda _, namespace: handle_namespace(namespace),
-        on_delete=handle_deleted_namespace,
+    informers.pods.add_handler(
+        on_add=handlers.add_pod, on_update=handlers.update_pod, on_delete=handlers.delete_pod
     )
-    sources.claims.add_handler(
+    informers.namespaces.add_handler(
+        on_add=handlers.add_namespace,
+        on_update=lambda _, namespace: handlers.add_namespace(namespace),
+        on_delete=handlers.delete_namespace,
+    )
+    informers.claims.add_handler(
         on_add=lambda _: scheduler.handle_change("pvc"),
         on_update=lambda _old, _new: scheduler.handle_change("pvc"),
     )
 
 
+class _EventHandlers:
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._state = scheduler.state
+        self._queue = scheduler.queue
+
+    def add_node(self, node: Node) -> None:
+        self._state.set_node(node)
+        self._scheduler.handle_change("node")
+
+    def update_node(self, old: Node, new: Node) -> None:
+        may_help = _get_relevant_node_fields(old) != _get_relevant_node_fields(new)
+        if may_help or old.status.images != new.status.images:
+            self._state.set_node(new)
+        if may_help:
+            self._scheduler.handle_change("node")
+
+    def delete_node(self, node: Node) -> None:
+        self._state.remove_node(node.metadata.name)
+
+    def add_pod(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        if pod.spec.node_name:
+            is_new = uid not in self._state.pods
+            self._queue.remove(uid)
+            self._state.add_pod(pod_info.build_pod_info(pod), pod.spec.node_name)
+            if is_new:
+                self._scheduler.handle_change("pod")
+        elif pod.spec.scheduler_name == self._scheduler.name and not pod.metadata.deletion_timestamp:
+            # A pod in the state without a node is assumed: its binding is under way, or its event is not
+            # here yet. It must not be scheduled again.
+            if uid in self._state.pods:
+                self._queue.update(pod)
+            else:
+                self._queue.add(pod)
+        else:
+            self._queue.remove(uid)
+
+    def update_pod(self, old: Pod, new: Pod) -> None:
+        if old.spec.node_name and _get_relevant_pod_fields(old) == _get_relevant_pod_fields(new):
+            return
+        self.add_pod(new)
+        if new.spec.node_name and old.spec.node_name:
+            self._scheduler.handle_change("pod")
+
+    def delete_pod(self, pod: Pod) -> None:
+        self._queue.remove(pod.metadata.uid)
+        self._state.remove_pod(pod.metadata.uid)
+        self._scheduler.handle_change("pod")
+
+    def add_namespace(self, namespace: Namespace) -> None:
+        if self._state.set_namespace_labels(namespace.metadata.name, namespace.metadata.labels):
+            self._scheduler.handle_change("namespace")
+
+    def delete_namespace(self, namespace: Namespace) -> None:
+        self._state.set_namespace_labels(namespace.metadata.name, {})
+
+
 def _get_relevant_node_fields(node: Node) -> object:
-    """What of a node can let a pod fit: heartbeats do not."""
+    """The fields whose change may let a pod fit. Heartbeats do not."""
     return node.spec, node.metadata.labels, node.status.allocatable
 
 
 def _get_relevant_pod_fields(pod: Pod) -> object:
-    """What of a placed pod others' decisions depend on."""
+    """The fields of a bound pod on which the scheduling of other pods depends."""
     return pod.metadata.labels, pod.metadata.deletion_timestamp, pod.spec.node_name, _list_requests(pod)
 
 

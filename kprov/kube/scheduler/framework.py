@@ -1,4 +1,4 @@
-"""What a scheduling rule is: plugins that filter and score all nodes at once (upstream's framework)."""
+"""Scheduling plugins: they filter and score all nodes at once (upstream's framework)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_SCORE = 100.0
 
 @dataclass(slots=True)
 class CycleState:
-    """One pod's turn: the state it is decided on, and what plugins remember from filter to score."""
+    """The data of one scheduling cycle. ``notes``: what plugins keep from filter to score."""
 
     info: PodInfo
     state: ClusterState
@@ -26,7 +26,7 @@ class CycleState:
 
 
 class Plugin:
-    """One rule under upstream's name. A rule without an opinion returns nothing."""
+    """One rule, under upstream's name."""
 
     name = ""
     #: Factor of the score; upstream's default weights.
@@ -35,7 +35,7 @@ class Plugin:
     requeue_on: frozenset[str] = frozenset({"node"})
 
     def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
-        """(reason, slots refused for it), for each reason; slots that are not alive may be in it."""
+        """(reason, slots rejected for it). Slots without a node may be among them."""
         return iter(())
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
@@ -45,7 +45,7 @@ class Plugin:
 
 @dataclass(slots=True)
 class Diagnosis:
-    """Why nodes were refused. reasons: text > number of nodes; plugins: the rules that refused any."""
+    """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any."""
 
     total: int
     reasons: dict[str, int]
@@ -61,7 +61,7 @@ class Diagnosis:
 
 
 def run_filters(plugins: list[Plugin], cycle: CycleState) -> tuple[Mask, Diagnosis]:
-    """Slots that every rule accepts; a refused node counts for the first rule that refuses it."""
+    """Slots that every rule accepts. A node counts for the first rule that rejects it."""
     feasible = cycle.state.alive.copy()
     reasons: dict[str, int] = {}
     refusing: set[str] = set()

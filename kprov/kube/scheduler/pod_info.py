@@ -1,4 +1,4 @@
-"""What the scheduler needs of a pod, worked out once when the pod arrives."""
+"""What the scheduler needs of a pod, computed once when the pod arrives (framework.PodInfo)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AffinityTerm:
         return (self.topology_key, str(self.selector), self.namespaces, str(self.namespace_selector))
 
     def matches(self, namespace: str, labels: dict[str, str], namespace_labels: dict[str, str]) -> bool:
-        """Whether a pod is one that the term speaks of."""
+        """Whether the term selects a pod."""
         if namespace not in self.namespaces and not (
             self.namespace_selector is not None and self.namespace_selector.matches(namespace_labels)
         ):
@@ -47,7 +47,7 @@ class AffinityTerm:
 
 @dataclass(slots=True)
 class PodInfo:
-    """A pod with its sums. requests: COLUMNS; nonzero: CPU and memory with defaults for what asks nothing."""
+    """A pod with its sums by COLUMNS. nonzero: with defaults for containers without requests."""
 
     pod: Pod
     requests: Amounts
@@ -122,7 +122,7 @@ def build_pod_info(pod: Pod) -> PodInfo:
 
 
 def _build_affinity_term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> AffinityTerm:
-    """Without namespaces and namespaceSelector a term speaks of the pod's own namespace."""
+    """Without namespaces and namespaceSelector, a term selects pods of the pod's own namespace."""
     own = (
         frozenset({pod.metadata.namespace})
         if not term.namespaces and term.namespace_selector is None

@@ -1,4 +1,4 @@
-"""The default profile: which rules, in which order (upstream's default plugins)."""
+"""The default profile: the plugins and their order (upstream's default plugins)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kprov.kube.scheduler.plugins.volume_binding import Claims, VolumeBinding
 
 
 def default_plugins(default_selector: Callable[[Pod], LabelSelector | None], claims: Claims) -> list[Plugin]:
-    """Rules in upstream's order of filters; the cheap ones that refuse most come first."""
+    """In upstream's order of filters: cheap plugins that reject many nodes come first."""
     return [
         NodeUnschedulable(),
         NodeName(),

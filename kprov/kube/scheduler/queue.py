@@ -1,4 +1,4 @@
-"""Pods that wait for their turn: active by priority, backing off after a failure, or waiting for a change."""
+"""Pods without a node: active by priority, in backoff after a failure, or waiting for a change."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from kprov.kube.api.core import Pod
 
 INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0
-#: A pod that no change brought back is tried again after this long, as upstream does.
+#: Seconds after which a pod is tried again without a change, as upstream.
 UNSCHEDULABLE_SECONDS = 300.0
-#: The kind of change that is an update of the pod that is being tried.
+#: The kind of change for an update of the pod that is being scheduled.
 _ITSELF = "itself"
 
 
@@ -41,7 +41,7 @@ class QueuedPod:
 
 
 class SchedulingQueue:
-    """One consumer; everything happens in the event loop. `clock` is monotonic seconds."""
+    """For one consumer, in the event loop. `clock` gives monotonic seconds."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -51,7 +51,7 @@ class SchedulingQueue:
         self._pods: dict[str, QueuedPod] = {}
         self._waiting: dict[str, QueuedPod] = {}
         self._wake = asyncio.Event()
-        #: Kinds of change seen while a pod is being tried: it may have missed one of them.
+        #: Kinds of change that came while a pod was being scheduled: it may have missed one of them.
         self._in_flight: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class SchedulingQueue:
         }
 
     def add(self, pod: Pod) -> None:
-        """A pod without a node is new, or what is known of it changed."""
+        """A pod without a node is new or changed."""
         if pod.metadata.uid in self._pods:
             self.update(pod)
             return
@@ -78,7 +78,7 @@ class SchedulingQueue:
         self._hold(queued) if gated else self._activate(queued)
 
     def update(self, pod: Pod) -> None:
-        """What is known of a pod changed, also while it is being tried. Others are ignored."""
+        """A pod of the queue changed, maybe while it is being scheduled. Other pods are ignored."""
         queued = self._pods.get(pod.metadata.uid)
         if queued is None:
             return
@@ -94,13 +94,13 @@ class SchedulingQueue:
             self._in_flight[queued.uid].add(_ITSELF)
 
     def remove(self, uid: str) -> None:
-        """The pod is bound or gone."""
+        """The pod is bound or deleted."""
         self._pods.pop(uid, None)
         self._waiting.pop(uid, None)
         self._in_flight.pop(uid, None)
 
     async def pop(self) -> QueuedPod:
-        """The waiting pod of the highest priority, the longest waiting among equals."""
+        """Wait for the pod with the highest priority. Among equals, the one that waits longest."""
         while True:
             self._flush_expired()
             while self._active:
@@ -125,7 +125,7 @@ class SchedulingQueue:
     def add_unschedulable(
         self, queued: QueuedPod, rejected_by: frozenset[str], interests: frozenset[str]
     ) -> None:
-        """No node fits: wait for a change that may help; at once if one of those came in the meantime."""
+        """No node fits. Hold the pod until a change may help, which may have come in the meantime."""
         missed = self._in_flight.pop(queued.uid, set())
         if queued.uid not in self._pods:
             return
@@ -136,13 +136,13 @@ class SchedulingQueue:
             self._hold(queued)
 
     def retry_after_backoff(self, queued: QueuedPod) -> None:
-        """Something else went wrong (binding, API): try again after the backoff."""
+        """The binding or a request failed. Try again after the backoff."""
         self._in_flight.pop(queued.uid, None)
         if queued.uid in self._pods:
             self._back_off(queued)
 
     def handle_change(self, kind: str, interests: Callable[[frozenset[str]], frozenset[str]]) -> None:
-        """Something of that kind changed: pods refused by rules that care are tried again."""
+        """Try the pods again whose rules depend on this kind of change."""
         for seen in self._in_flight.values():
             seen.add(kind)
         for queued in list(self._waiting.values()):
@@ -174,7 +174,7 @@ class SchedulingQueue:
         self._waiting[queued.uid] = queued
 
     def _flush_expired(self) -> None:
-        """Backoffs that are over, and pods that waited for the longest time allowed, become active."""
+        """Activate pods whose backoff is over or that waited for UNSCHEDULABLE_SECONDS."""
         now = self._clock()
         while self._backing_off and self._backing_off[0][0] <= now:
             _, number, uid = heapq.heappop(self._backing_off)
@@ -185,12 +185,12 @@ class SchedulingQueue:
             self._activate(queued)
 
     def _get_next_deadline(self) -> float | None:
-        """Seconds until somebody's time is over; None when nobody waits for a time."""
+        """Seconds until the next pod must become active. None if no pod waits for a time."""
         times = [self._backing_off[0][0]] if self._backing_off else []
         times += [queued.ready_at for queued in self._waiting.values() if not queued.gated]
         return max(0.001, min(times) - self._clock()) if times else None
 
 
 def _get_relevant_fields(pod: Pod) -> object:
-    """What of a pod a decision depends on: not its status, which the scheduler writes itself."""
+    """The fields on which scheduling depends. The scheduler itself writes the status."""
     return pod.spec, pod.metadata.labels, pod.metadata.annotations

@@ -1,4 +1,4 @@
-"""One pod's decision: filter, score, select. A function from values to values."""
+"""Picks the node of a pod: filter, score, select (schedule_one.go). Functions from values to values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kprov.kube.scheduler.state import ClusterState
 
 @dataclass(frozen=True, slots=True)
 class ScheduleResult:
-    """The node's name, or "" and why."""
+    """``node`` is "" if no node fits. ``diagnosis`` says why."""
 
     node: str
     feasible: int
@@ -24,7 +24,7 @@ class ScheduleResult:
 def schedule_pod(
     info: PodInfo, state: ClusterState, plugins: list[Plugin], rng: random.Random
 ) -> ScheduleResult:
-    """Where the pod goes; among the best nodes one by chance, so that equals fill evenly."""
+    """The node for the pod. One of the best nodes is chosen at random, so that equal nodes fill evenly."""
     cycle = CycleState(info, state)
     feasible, diagnosis = run_filters(plugins, cycle)
     slots = np.flatnonzero(feasible)

@@ -1,4 +1,4 @@
-"""The scheduling loop: take a pod, decide, assume, bind in the background; write down what went wrong."""
+"""The scheduling loop: take a pod, pick a node, assume the pod, bind it in the background."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kprov.kube.scheduler.state import ClusterState
 
 log = logging.getLogger(__name__)
 
-#: Bindings under way at once; more would only wait in the API server.
+#: Bindings at the same time. More would only wait in the API server.
 _BINDINGS = 64
 
 
 class Scheduler:
-    """Owns the state and the queue; `events.py` feeds both from informers."""
+    """Owns the state and the queue. `event_handlers.py` updates both from informers."""
 
     def __init__(
         self,
@@ -46,23 +46,23 @@ class Scheduler:
         self._interests = {plugin.name: plugin.requeue_on for plugin in plugins}
 
     def get_requeue_kinds(self, rejected_by: frozenset[str]) -> frozenset[str]:
-        """Kinds of change that the rules care about; all kinds where no rule is to blame."""
+        """Kinds of change after which the rules may accept the pod. All kinds if no rule rejected it."""
         kinds: frozenset[str] = frozenset().union(
             *(self._interests.get(name, frozenset()) for name in rejected_by)
         )
         return kinds or frozenset({"node", "pod", "service", "pvc"})
 
     def handle_change(self, kind: str) -> None:
-        """A change in the cluster that may let waiting pods fit."""
+        """Try the pods again that a change of this kind may let fit."""
         self.queue.handle_change(kind, self.get_requeue_kinds)
 
     async def run(self) -> None:
-        """Until cancelled; what is being bound then is waited for."""
+        """Run until cancelled. Waits for bindings that are under way."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 queued = await self.queue.pop()
                 await self._schedule_one(queued, tasks)
-                # Informers and bindings get their turn between two decisions.
+                # Let informers and bindings run between two pods.
                 await asyncio.sleep(0)
 
     async def _schedule_one(self, queued: QueuedPod, tasks: asyncio.TaskGroup) -> None:
@@ -75,7 +75,7 @@ class Scheduler:
             info = pod_info.build_pod_info(pod)
             decision = schedule_pod(info, self.state, self.plugins, self._rng)
         except Exception:
-            log.exception("deciding on pod %s", pod.key)
+            log.exception("scheduling pod %s", pod.key)
             self.queue.retry_after_backoff(queued)
             metrics.record_attempt("error", time.perf_counter() - start)
             return
@@ -151,4 +151,4 @@ class Scheduler:
                 subresource="status",
             )
         except ClientError as error:
-            log.info("condition of pod %s not written: %s", pod.key, error)
+            log.info("writing the condition of pod %s: %s", pod.key, error)

@@ -1,7 +1,6 @@
-"""The fixed part of the table: base chains, the maps that lead to services, the rules between them.
+"""The fixed part of the table: base chains, maps that lead to services, the rules between them.
 
-The names and the shape are upstream's (pkg/proxy/nftables), so that what is written about one helps with
-the other.
+Names and structure are upstream's (pkg/proxy/nftables), so that its documentation applies here too.
 """
 
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ REJECT_CHAIN = "reject-chain"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What of the configuration the rules depend on.
+class RuleSettings:
+    """The configuration on which the rules depend.
 
-    `cluster_cidr` is of the rules' family, "" when unknown; `all_node_addresses` takes node ports on every
-    local address but loopback instead of those in the set nodeport-ips.
+    `cluster_cidr` is of the rules' family, "" if it is not known. With `all_node_addresses` every local
+    address except loopback accepts node ports, not only those in the set nodeport-ips.
     """
 
     family: int = 4
@@ -47,8 +46,8 @@ class Settings:
         return f"meta mark set meta mark or {self.masquerade_mark:#x}"
 
 
-def make_layout(settings: Settings) -> Layout:
-    """The form of what `render_base_table` makes: what the kernel lists afterwards."""
+def make_layout(settings: RuleSettings) -> Layout:
+    """The containers and chains of `render_base_table`, as the kernel lists them afterwards."""
     address = settings.address_type
     socket = (address, "inet_proto", "inet_service")
     port = socket[1:]
@@ -83,8 +82,8 @@ def make_layout(settings: Settings) -> Layout:
     )
 
 
-def render_base_table(settings: Settings) -> str:
-    """Lines of `nft -f -` for a table without rules; containers and chains may exist already."""
+def render_base_table(settings: RuleSettings) -> str:
+    """Lines for `nft -f -`. The table must have no rules. Containers and chains may exist."""
     ip = settings.ip
     address = settings.address_type
     loopback = "::1" if settings.family == 6 else "127.0.0.0/8"

@@ -1,7 +1,7 @@
-"""The table as the kernel has it: what `nft --json` lists, as values.
+"""The kernel's table: the output of `nft --json list` as values.
 
-The rules of chains are not among them: they are written anew where a table is taken over, in the same
-transaction. What cannot be written anew without loss is the content of sets.
+The rules of chains are left out: they are always written again when kube-proxy starts. The content of sets
+would be lost if it were written again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ class Container(NamedTuple):
 
 
 class Hook(NamedTuple):
-    """Where a base chain stands."""
+    """The hook of a base chain."""
 
     type: str
     hook: str
@@ -26,7 +26,7 @@ class Hook(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Containers and chains by name; the hook of a chain that no packet enters by itself is None."""
+    """Containers and chains by name. A chain that is no base chain has no hook."""
 
     containers: Mapping[str, Container]
     chains: Mapping[str, Hook | None]
@@ -41,7 +41,7 @@ class KernelTable:
     elements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def is_compatible_with(self, wanted: Layout) -> bool:
-        """Whether nothing here has a name of `wanted` and another form, which the kernel cannot change."""
+        """Whether all that has a name of `wanted` has its type too: the kernel cannot change types."""
         mine = self.layout
         return all(
             mine.containers.get(name, form) == form for name, form in wanted.containers.items()
@@ -49,7 +49,7 @@ class KernelTable:
 
 
 def parse_table(document: Mapping[str, Any]) -> KernelTable:
-    """Of `nft --json --terse list table`: everything but elements."""
+    """Parse `nft --json --terse list table`: all except elements."""
     containers: dict[str, Container] = {}
     chains: dict[str, Hook | None] = {}
     timeouts: dict[str, int] = {}
@@ -66,7 +66,7 @@ def parse_table(document: Mapping[str, Any]) -> KernelTable:
 
 
 def parse_elements(document: Mapping[str, Any]) -> dict[str, str]:
-    """Of `nft --json list set` or `list map`: key > value, "" in a set, in the text of a transaction."""
+    """Parse `nft --json list set` or `list map`: key > value ("" in a set), as a transaction writes them."""
     found: dict[str, str] = {}
     for kind, entry in _iterate_entries(document):
         for element in entry.get("elem", ()) if kind in {"set", "map"} else ():
@@ -102,5 +102,5 @@ def _render_verdict(verdict: Any) -> str:
 
 
 def list_unknown(names: Iterable[str], *known: Iterable[str]) -> list[str]:
-    """Those of the names that stand nowhere among the known ones, in order."""
+    """The names that are not among the known ones, sorted."""
     return sorted(set(names).difference(*known))

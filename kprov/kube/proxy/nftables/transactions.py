@@ -1,7 +1,7 @@
-"""The table as a value: named maps and sets of elements, chains of rules; and the text that changes it.
+"""The table as a value (maps, sets, chains of rules) and the text that changes it.
 
-`replace` puts the whole table in place of another one, `take_over` changes the one that the kernel has,
-`difference` writes only what differs from the table written last.
+`render_replacement` replaces the kernel's table, `render_takeover` changes the kernel's table,
+`render_difference` writes only what differs from the table written last.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Tables:
     affinity: dict[str, int] = field(default_factory=dict)
 
     def add(self, container: str, key: str, value: str = "") -> None:
-        """The first to claim a key keeps it: one external IP and port in two services is a mistake."""
+        """The first value of a key stays: two services with one external IP and port are a mistake."""
         self.elements.setdefault(container, {}).setdefault(key, value)
 
     def merge(self, other: "Tables") -> None:
@@ -39,10 +39,10 @@ class Tables:
 
 @dataclass(frozen=True)
 class Transaction:
-    """Text for `nft -f -`, and chains that nothing leads to any more.
+    """Text for `nft -f -`, and chains to which no rule leads any more.
 
-    Kernels before 6.2 notice only a moment later that a chain is no longer referenced by a map, so stale
-    ones are emptied now and deleted by a later transaction.
+    Kernels before 6.2 notice with a delay that no map refers to a chain any more. So stale chains are
+    flushed now and deleted by a later transaction.
     """
 
     text: str
@@ -50,7 +50,7 @@ class Transaction:
 
 
 def render_replacement(family: str, base: str, desired: Tables) -> Transaction:
-    """Put the whole table in place of whatever is there; `base` makes containers and base chains.
+    """Replace the kernel's table, if there is one. `base` creates containers and base chains.
 
     Session affinity of clients is lost.
     """
@@ -63,17 +63,17 @@ def render_replacement(family: str, base: str, desired: Tables) -> Transaction:
 def render_takeover(
     family: str, base: str, layout: Layout, present: KernelTable, desired: Tables
 ) -> Transaction:
-    """From the kernel's table to the desired one, whoever wrote it; `layout` is the form of `base`.
+    """Change the kernel's table, whoever wrote it, into the desired one. `layout` is the layout of `base`.
 
-    Rules are written anew, elements where they differ. Affinity sets that stay keep their clients. What is
-    not known here is removed. The table must fit: `Present.fits`.
+    All rules are written, and the elements that differ. Affinity sets that stay keep their clients. Unknown
+    containers and chains are removed. The table must be compatible (`KernelTable.is_compatible_with`).
     """
     where = f"{family} {TABLE}"
     chains, containers = present.layout.chains, present.layout.containers
     form = Container("set", (_get_address_type(family),))
     kept = Tables(
         elements={name: dict(entries) for name, entries in present.elements.items()},
-        # A set of another form has no timeout that is wanted: it is made anew.
+        # A set of another type is created again.
         affinity={
             name: present.timeouts.get(name, 0) if containers[name] == form else 0
             for name in desired.affinity.keys() & containers.keys()
@@ -90,7 +90,7 @@ def render_takeover(
 
 
 def render_difference(family: str, present: Tables, desired: Tables) -> Transaction:
-    """From `present` to `desired`; empty text when they are the same."""
+    """Change `present` into `desired`. The text is empty if they are equal."""
     where = f"{family} {TABLE}"
     lines = _render_changes(where, present, desired)
     stale = frozenset(present.chains.keys() - desired.chains.keys())
@@ -106,7 +106,7 @@ def render_chain_deletion(family: str, names: Iterable[str]) -> str:
 
 
 def _render_changes(where: str, present: Tables, desired: Tables) -> list[str]:
-    """Chains before what leads to them, old elements out before new ones of the same key."""
+    """Chains before the elements that lead to them, deletions before additions of the same key."""
     kind = _get_address_type(where.partition(" ")[0])
     lines = []
     for name, seconds in sorted(desired.affinity.items()):
@@ -120,7 +120,7 @@ def _render_changes(where: str, present: Tables, desired: Tables) -> list[str]:
     resized = {
         name for name, seconds in desired.affinity.items() if present.affinity.get(name, seconds) != seconds
     }
-    if resized:  # a set in use cannot be deleted: every chain that names it is written again
+    if resized:  # a set in use cannot be deleted, so the chains that name it are written again
         users = {
             name
             for name, rules in desired.chains.items()

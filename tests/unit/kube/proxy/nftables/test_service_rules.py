@@ -9,7 +9,7 @@ from kprov.kube.proxy.nftables.transactions import Tables
 from kprov.kube.proxy.state import State
 
 GOLDEN = Path(__file__).parent / "golden"
-SETTINGS = base_table.Settings(cluster_cidr="10.233.64.0/18")
+SETTINGS = base_table.RuleSettings(cluster_cidr="10.233.64.0/18")
 
 
 def service(**spec: object) -> Service:
