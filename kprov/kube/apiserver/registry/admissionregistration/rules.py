@@ -70,6 +70,10 @@ def _validate_resources(resources: Sequence[str], path: str) -> Errors:
             whole.add(name)
         if name == "*":
             parts.add(part)
+    yield from _validate_lone_resources(resources, path, has_plain=has_plain)
+
+
+def _validate_lone_resources(resources: Sequence[str], path: str, *, has_plain: bool) -> Errors:
     if len(resources) > 1 and "*/*" in resources:
         text = "if '*/*' is present, must not specify other resources"
         yield field.invalid(path, list(resources), text)

@@ -80,14 +80,19 @@ def _validate_api_service(name: str, spec: JsonObject) -> Errors:
         if not 0 < value <= limit:
             yield field.invalid(f"spec.{part}", value, f"must be positive and less than {limit}")
     service = spec.get("service")
-    if service is None:
-        if spec.get("caBundle"):
-            size = len(base64.b64decode(spec["caBundle"]))
-            yield field.invalid("spec.caBundle", f"{size} bytes", "local APIServices may not have a caBundle")
-        if spec.get("insecureSkipTLSVerify"):
-            text = "local APIServices may not have insecureSkipTLSVerify"
-            yield field.invalid("spec.insecureSkipTLSVerify", True, text)
-        return
+    yield from _validate_local(spec) if service is None else _validate_service(service, spec)
+
+
+def _validate_local(spec: JsonObject) -> Errors:
+    if spec.get("caBundle"):
+        size = len(base64.b64decode(spec["caBundle"]))
+        yield field.invalid("spec.caBundle", f"{size} bytes", "local APIServices may not have a caBundle")
+    if spec.get("insecureSkipTLSVerify"):
+        text = "local APIServices may not have insecureSkipTLSVerify"
+        yield field.invalid("spec.insecureSkipTLSVerify", True, text)
+
+
+def _validate_service(service: JsonObject, spec: JsonObject) -> Errors:
     yield from require_fields(service, "spec.service", "namespace", "name")
     port = service["port"]
     if not 1 <= port <= 65535:

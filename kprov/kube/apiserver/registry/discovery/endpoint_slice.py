@@ -108,17 +108,7 @@ def _validate_endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
         yield field.required(where, "must contain at least 1 address")
     elif len(given) > _ADDRESSES_MAX:
         yield field.too_many(where, len(given), _ADDRESSES_MAX)
-    for place, text in enumerate_items(given, where):
-        if family == "FQDN":
-            yield from _validate_domain(text, place)
-        elif family in _FAMILIES:
-            judge = addresses.check_canonical_ip_address if family == "IPv6" else addresses.check_ip_address
-            wrong = list(judge(text, place))
-            yield from wrong
-            if not wrong:
-                if f"IPv{ipaddress.ip_address(text).version}" != family:
-                    yield field.invalid(where, text, f"must be an {family} address")
-                yield from check_endpoint_ip(text, place)
+    yield from _validate_addresses(given, family, where)
     if endpoint.get("nodeName") is not None:
         yield from checks.check_value(endpoint["nodeName"], f"{path}.nodeName", names.is_dns1123_subdomain)
     topology = endpoint.get("deprecatedTopology") or {}
@@ -132,6 +122,20 @@ def _validate_endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
     yield from _validate_hints(
         hints.get("forNodes") or (), f"{path}.hints.forNodes", names.is_dns1123_subdomain
     )
+
+
+def _validate_addresses(given: Sequence[str], family: str, where: str) -> Errors:
+    for place, text in enumerate_items(given, where):
+        if family == "FQDN":
+            yield from _validate_domain(text, place)
+        elif family in _FAMILIES:
+            judge = addresses.check_canonical_ip_address if family == "IPv6" else addresses.check_ip_address
+            wrong = list(judge(text, place))
+            yield from wrong
+            if not wrong:
+                if f"IPv{ipaddress.ip_address(text).version}" != family:
+                    yield field.invalid(where, text, f"must be an {family} address")
+                yield from check_endpoint_ip(text, place)
 
 
 def _validate_hints(values: Sequence[JsonObject], path: str, check: checks.Check) -> Errors:

@@ -191,29 +191,11 @@ class Store(ReadStore):
             if current is None:
                 if not create or names.is_path_segment_name(name):
                     raise self.make_not_found_error(namespace, name)
-                obj = change(None)
-                sent = obj.setdefault("metadata", {})
-                sent.setdefault("name", name)
-                # A new object has no resourceVersion, and no uid can match.
-                version = sent.pop("resourceVersion", None)
-                if sent.get("uid"):
-                    raise status.conflict(
-                        self._requested,
-                        name,
-                        metadata.describe_failed_precondition(
-                            metadata.format_key(key, dry_run=context.dry_run), "UID", sent["uid"], ""
-                        ),
-                    )
-                try:
-                    made = await self.create(context, namespace, obj, posted=False)
-                    if version and context.dry_run:
-                        made["metadata"]["resourceVersion"] = version  # none was given
+                made = await self._create_missing(context, namespace, name, change)
+                if made is not None:
                     return made, True
-                except status.StatusError as error:
-                    if error.reason != "AlreadyExists":
-                        raise
-                    certain = False
-                    continue
+                certain = False
+                continue
             try:
                 return await self._update_once(
                     context, current, change, subresource, strategy or self.strategy, admit=admit
@@ -231,6 +213,29 @@ class Store(ReadStore):
                     raise
                 current, certain = newest, True
 
+    async def _create_missing(
+        self, context: RequestContext, namespace: str, name: str, change: Change
+    ) -> JsonObject | None:
+        """Create an object that an update did not find; None if it exists meanwhile."""
+        obj = change(None)
+        sent = obj.setdefault("metadata", {})
+        sent.setdefault("name", name)
+        # A new object has no resourceVersion, and no uid can match.
+        version = sent.pop("resourceVersion", None)
+        if sent.get("uid"):
+            key = metadata.format_key(self._key(namespace, name), dry_run=context.dry_run)
+            text = metadata.describe_failed_precondition(key, "UID", sent["uid"], "")
+            raise status.conflict(self._requested, name, text)
+        try:
+            made = await self.create(context, namespace, obj, posted=False)
+        except status.StatusError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            return None
+        if version and context.dry_run:
+            made["metadata"]["resourceVersion"] = version  # a dry run has no revision
+        return made
+
     async def _update_once(
         self,
         context: RequestContext,
@@ -244,28 +249,7 @@ class Store(ReadStore):
         old = self._decode(current)
         obj = change(self._decode(current))
         name = old["metadata"]["name"]
-        self._identify(obj)
-        emptied = zero_values.normalize(obj, self._node)
-        is_patch = context.info.verb == "patch"
-        obj.setdefault("metadata", {})
-        if not is_patch:
-            key = metadata.format_key(current.key, dry_run=context.dry_run)
-            metadata.check_uid(self._requested, obj, old, key)
-        wanted = obj["metadata"].get("resourceVersion") or ""
-        metadata.prepare_for_update(self.resource, obj, old)
-        obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-        strategy.default(obj)
-        strategy.default(old)
-        warned = metadata.drop_duplicate_owners(obj["metadata"], is_patch=is_patch)
-        context.warnings += [text for text in warned if text not in context.warnings]
-        if not context.applied:
-            if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
-                obj["metadata"]["managedFields"] = []  # an empty list clears all owners
-            self._ownership.note(context, old, obj, subresource, emptied)
-        # After Ownership: a client that sends other deletion times owns these fields.
-        metadata.keep_deletion(obj, old)
-        if not context.dry_run:
-            obj["metadata"].pop("selfLink", None)
+        wanted, emptied = self._merge_metadata(context, current.key, obj, old, subresource, strategy)
         namespace = old["metadata"].get("namespace", "")
         attributes = (
             self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
@@ -298,6 +282,43 @@ class Store(ReadStore):
             await finish(stored)
         self.hooks.decorate(obj)
         return obj
+
+    def _merge_metadata(
+        self,
+        context: RequestContext,
+        key: str,
+        obj: JsonObject,
+        old: JsonObject,
+        subresource: str,
+        strategy: Strategy,
+    ) -> tuple[str, Sequence[zero_values.Emptied]]:
+        """Normalize and default a changed object, and keep metadata that the client cannot change.
+
+        Returns the resourceVersion that the client sent, and the empty values that normalize removed.
+        """
+        self._identify(obj)
+        emptied = zero_values.normalize(obj, self._node)
+        is_patch = context.info.verb == "patch"
+        obj.setdefault("metadata", {})
+        if not is_patch:
+            shown = metadata.format_key(key, dry_run=context.dry_run)
+            metadata.check_uid(self._requested, obj, old, shown)
+        wanted = obj["metadata"].get("resourceVersion") or ""
+        metadata.prepare_for_update(self.resource, obj, old)
+        obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        strategy.default(obj)
+        strategy.default(old)
+        warned = metadata.drop_duplicate_owners(obj["metadata"], is_patch=is_patch)
+        context.warnings += [text for text in warned if text not in context.warnings]
+        if not context.applied:
+            if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
+                obj["metadata"]["managedFields"] = []  # an empty list clears all owners
+            self._ownership.note(context, old, obj, subresource, emptied)
+        # After Ownership: a client that sends other deletion times owns these fields.
+        metadata.keep_deletion(obj, old)
+        if not context.dry_run:
+            obj["metadata"].pop("selfLink", None)
+        return wanted, emptied
 
     def _judge_update(
         self,
@@ -357,11 +378,7 @@ class Store(ReadStore):
                     raise
                 current, certain = await self._read(key), True
                 continue
-            attributes = self._attributes(context, "DELETE", "", namespace, name, None, obj)
-            if attributes is not None and self.admission is not None:
-                attributes.options = options.raw
-                await self.admission.admit(attributes)
-                await self.admission.validate(attributes)
+            await self._admit_deletion(context, namespace, name, obj, options)
             before = self._decode(current)
             try:
                 outcome = deletion.mark_deleted(self.strategy, obj, options)
@@ -384,6 +401,15 @@ class Store(ReadStore):
                     current, certain = error.current, True
                     continue
             return obj, True
+
+    async def _admit_deletion(
+        self, context: RequestContext, namespace: str, name: str, obj: JsonObject, options: DeleteOptions
+    ) -> None:
+        attributes = self._attributes(context, "DELETE", "", namespace, name, None, obj)
+        if attributes is not None and self.admission is not None:
+            attributes.options = options.raw
+            await self.admission.admit(attributes)
+            await self.admission.validate(attributes)
 
     async def _remove(self, context: RequestContext, current: Stored, obj: JsonObject) -> None:
         if context.dry_run:

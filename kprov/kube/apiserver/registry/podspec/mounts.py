@@ -63,6 +63,14 @@ def _validate_propagation(mount: JsonObject, container: JsonObject, path: str) -
         yield from check_enum(recursive, where, ["Disabled", "Enabled", "IfPossible"])
 
 
+def _validate_block_volume(name: str, volume: JsonObject | None, path: str) -> Errors:
+    if volume is None:
+        yield field.not_found(f"{path}.name", name)
+    elif volume.get("persistentVolumeClaim") is None and volume.get("ephemeral") is None:
+        text = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+        yield field.invalid(f"{path}.name", name, text)
+
+
 def validate_devices(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
     mounted = {
         each.get("name", ""): each.get("mountPath", "") for each in container.get("volumeMounts") or ()
@@ -75,12 +83,7 @@ def validate_devices(container: JsonObject, volumes: Mapping[str, JsonObject], p
             yield field.required(f"{where}.name")
         if name in seen_names:
             yield field.invalid(f"{where}.name", name, "must be unique")
-        volume = volumes.get(name)
-        if volume is None:
-            yield field.not_found(f"{where}.name", name)
-        elif volume.get("persistentVolumeClaim") is None and volume.get("ephemeral") is None:
-            text = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
-            yield field.invalid(f"{where}.name", name, text)
+        yield from _validate_block_volume(name, volumes.get(name), where)
         if not place:
             yield field.required(f"{where}.devicePath")
         if place in seen_paths:

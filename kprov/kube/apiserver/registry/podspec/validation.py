@@ -204,7 +204,11 @@ def _validate_dns_config(spec: JsonObject, path: str) -> Errors:
             text = "must provide at least one DNS nameserver when `dnsPolicy` is None"
             yield field.required(f"{path}.nameservers", text)
             return
-    servers, searches = (config or {}).get("nameservers") or [], (config or {}).get("searches") or []
+    yield from _validate_dns_lists(config or {}, path)
+
+
+def _validate_dns_lists(config: JsonObject, path: str) -> Errors:
+    servers, searches = config.get("nameservers") or [], config.get("searches") or []
     if len(servers) > 3:
         yield field.invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
     for where, server in enumerate_items(servers, f"{path}.nameservers"):
@@ -218,6 +222,6 @@ def _validate_dns_config(spec: JsonObject, path: str) -> Errors:
         if search != ".":
             check = names.is_dns1123_subdomain_with_underscore
             yield from checks.check_value(search.removesuffix("."), where, check)
-    for where, option in enumerate_items((config or {}).get("options"), f"{path}.options"):
+    for where, option in enumerate_items(config.get("options"), f"{path}.options"):
         if not option.get("name"):
             yield field.required(where, "must not be empty")

@@ -58,15 +58,7 @@ def _find_pod_level_warnings(metadata: JsonObject, spec: JsonObject, prefix: str
     for key in spec.get("nodeSelector") or ():
         if key in DEPRECATED_LABELS:
             yield f"{prefix}spec.nodeSelector[{key}]: {DEPRECATED_LABELS[key]}"
-    near = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    path = f"{prefix}spec.affinity.nodeAffinity"
-    terms = (near.get(_REQUIRED) or {}).get("nodeSelectorTerms")
-    for where, term in enumerate_items(terms, f"{path}.{_REQUIRED}.nodeSelectorTerms"):
-        yield from node_label_warnings.find_term_warnings(term, where)
-    for where, preferred in enumerate_items(near.get(_PREFERRED), f"{path}.{_PREFERRED}"):
-        yield from node_label_warnings.find_term_warnings(
-            preferred.get("preference") or {}, f"{where}.preference", values=True
-        )
+    yield from _find_node_affinity_warnings(spec, f"{prefix}spec.affinity.nodeAffinity")
     for where, constraint in enumerate_items(
         spec.get("topologySpreadConstraints"), f"{prefix}spec.topologySpreadConstraints"
     ):
@@ -79,13 +71,7 @@ def _find_pod_level_warnings(metadata: JsonObject, spec: JsonObject, prefix: str
         if key in (metadata.get("annotations") or {}):
             yield f"{prefix}metadata.annotations[{key}]: {text}"
     for where, volume in enumerate_items(spec.get("volumes"), f"{prefix}spec.volumes"):
-        for kind, text in _VOLUMES.items():
-            if volume.get(kind) is not None:
-                yield f"{where}.{'storageOS' if kind == 'storageos' else kind}: {text}"
-        template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
-        if template is not None:
-            claim = f"{where}.ephemeral.volumeClaimTemplate.spec"
-            yield from find_claim_spec_warnings(template.get("spec") or {}, claim)
+        yield from _find_volume_warnings(volume, where)
     yield from volume_warnings.find_overlaps(spec.get("volumes") or ())
     yield from _find_duplicate_warnings(spec, prefix)
     for name in ("memory", "ephemeral-storage"):
@@ -93,6 +79,27 @@ def _find_pod_level_warnings(metadata: JsonObject, spec: JsonObject, prefix: str
     profile = (spec.get("securityContext") or {}).get("seccompProfile")
     if profile is None and pod_annotations.SECCOMP in (metadata.get("annotations") or {}):
         yield f"{prefix}metadata.annotations[{pod_annotations.SECCOMP}]: {_NO_SECCOMP}"
+
+
+def _find_node_affinity_warnings(spec: JsonObject, path: str) -> Iterator[str]:
+    near = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (near.get(_REQUIRED) or {}).get("nodeSelectorTerms")
+    for where, term in enumerate_items(terms, f"{path}.{_REQUIRED}.nodeSelectorTerms"):
+        yield from node_label_warnings.find_term_warnings(term, where)
+    for where, preferred in enumerate_items(near.get(_PREFERRED), f"{path}.{_PREFERRED}"):
+        yield from node_label_warnings.find_term_warnings(
+            preferred.get("preference") or {}, f"{where}.preference", values=True
+        )
+
+
+def _find_volume_warnings(volume: JsonObject, path: str) -> Iterator[str]:
+    for kind, text in _VOLUMES.items():
+        if volume.get(kind) is not None:
+            yield f"{path}.{'storageOS' if kind == 'storageos' else kind}: {text}"
+    template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+    if template is not None:
+        claim = f"{path}.ephemeral.volumeClaimTemplate.spec"
+        yield from find_claim_spec_warnings(template.get("spec") or {}, claim)
 
 
 def _find_address_warnings(spec: JsonObject, path: str) -> Iterator[str]:

@@ -57,14 +57,8 @@ def _parse_schedule(text: str) -> None:
             raise _ScheduleError(f"provided bad location {name}: {problem}")
         text = text.strip()
     if text.startswith("@"):
-        if text in _DESCRIPTORS:
-            return
-        if text.startswith("@every "):
-            length = text.removeprefix("@every ")
-            if problem := _find_duration_problem(length):
-                raise _ScheduleError(f"failed to parse duration {text}: time: {problem}")
-            return
-        raise _ScheduleError(f"unrecognized descriptor: {text}")
+        _parse_descriptor(text)
+        return
     parts = text.split()
     if len(parts) != len(_FIELDS):
         raise _ScheduleError(f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]")
@@ -72,6 +66,15 @@ def _parse_schedule(text: str) -> None:
         for item in part.split(","):
             if item:
                 _parse_range(item, kind, low, high)
+
+
+def _parse_descriptor(text: str) -> None:
+    if text in _DESCRIPTORS:
+        return
+    if not text.startswith("@every "):
+        raise _ScheduleError(f"unrecognized descriptor: {text}")
+    if problem := _find_duration_problem(text.removeprefix("@every ")):
+        raise _ScheduleError(f"failed to parse duration {text}: time: {problem}")
 
 
 def _parse_range(text: str, kind: str, low: int, high: int) -> None:
@@ -92,6 +95,11 @@ def _parse_range(text: str, kind: str, low: int, high: int) -> None:
             end = high
     elif steps:
         raise _ScheduleError(f"too many slashes: {text}")
+    _check_range(text, start, end, step, (low, high))
+
+
+def _check_range(text: str, start: int, end: int, step: int, limits: tuple[int, int]) -> None:
+    low, high = limits
     if start < low:
         raise _ScheduleError(f"beginning of range ({start}) below minimum ({low}): {text}")
     if end > high:

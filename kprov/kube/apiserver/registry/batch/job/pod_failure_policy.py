@@ -5,6 +5,7 @@ Source: upstream pkg/apis/batch/validation/validation.go.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
@@ -30,28 +31,34 @@ def validate_pod_failure_policy(spec: JsonObject, path: str) -> Errors:
     for where, rule in enumerate_items(rules, path):
         action, codes = rule.get("action", ""), rule.get("onExitCodes")
         conditions = rule.get("onPodConditions") or ()
-        if not action:
-            yield field.required(f"{where}.action", f"valid values: {_format_words(_ACTIONS)}")
-        elif action == "FailIndex":
-            if spec.get("backoffLimitPerIndex") is None:
-                yield field.invalid(f"{where}.action", action, "requires the backoffLimitPerIndex to be set")
-        else:
-            yield from checks.check_enum(action, f"{where}.action", _ACTIONS)
+        yield from _validate_action(action, spec, f"{where}.action")
         if codes is not None:
             yield from _validate_exit_codes(codes, known, f"{where}.onExitCodes")
-        if len(conditions) > 20:
-            yield field.too_many(f"{where}.onPodConditions", len(conditions), 20)
-        for place, condition in enumerate_items(conditions, f"{where}.onPodConditions"):
-            yield from checks.check_value(condition.get("type", ""), f"{place}.type", names.is_qualified_name)
-            yield from checks.check_enum(
-                condition.get("status"), f"{place}.status", ["False", "True", "Unknown"]
-            )
+        yield from _validate_pod_conditions(conditions, f"{where}.onPodConditions")
         if codes is not None and conditions:
             text = "specifying both OnExitCodes and OnPodConditions is not supported"
             yield field.invalid(where, field.OMITTED, text)
         if codes is None and not conditions:
             text = "specifying one of OnExitCodes and OnPodConditions is required"
             yield field.invalid(where, field.OMITTED, text)
+
+
+def _validate_action(action: str, spec: JsonObject, path: str) -> Errors:
+    if not action:
+        yield field.required(path, f"valid values: {_format_words(_ACTIONS)}")
+    elif action == "FailIndex":
+        if spec.get("backoffLimitPerIndex") is None:
+            yield field.invalid(path, action, "requires the backoffLimitPerIndex to be set")
+    else:
+        yield from checks.check_enum(action, path, _ACTIONS)
+
+
+def _validate_pod_conditions(conditions: Sequence[JsonObject], path: str) -> Errors:
+    if len(conditions) > 20:
+        yield field.too_many(path, len(conditions), 20)
+    for where, condition in enumerate_items(conditions, path):
+        yield from checks.check_value(condition.get("type", ""), f"{where}.type", names.is_qualified_name)
+        yield from checks.check_enum(condition.get("status"), f"{where}.status", ["False", "True", "Unknown"])
 
 
 def _validate_exit_codes(codes: JsonObject, known: set[str], path: str) -> Errors:

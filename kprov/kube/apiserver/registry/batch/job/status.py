@@ -87,24 +87,13 @@ def _make_condition_error(text: str) -> field.FieldError:
 
 
 def _validate_finish(spec: JsonObject, new: _State, changes: _Changes) -> Errors:
-    status, complete, failed = new.status, new.complete, new.failed
-    start, end = status.get("startTime"), status.get("completionTime")
-    path = "status.completionTime"
+    complete, failed = new.complete, new.failed
     if (changes.complete or changes.failed) and complete and failed:
         yield _make_condition_error("cannot set Complete=True and Failed=true conditions")
     target = "FailureTarget" in new.true
     if (changes.complete or changes.condition("FailureTarget")) and complete and target:
         yield _make_condition_error("cannot set Complete=True and FailureTarget=true conditions")
-    if changes.complete or changes.of("completionTime"):
-        if end is not None and not complete:
-            yield field.invalid(
-                path, end, "cannot set completionTime when there is no Complete=True condition"
-            )
-        if end is None and complete:
-            yield field.required(path, "completionTime is required for Complete jobs")
-    moved = changes.of("startTime") or changes.of("completionTime")
-    if moved and start is not None and end is not None and end < start:
-        yield field.invalid(path, end, "must be equal to or after `startTime`")
+    yield from _validate_completion_time(new, changes)
     if (changes.failed or changes.of("failedIndexes")) and failed and not target:
         yield _make_condition_error(
             "cannot set Failed=True condition without the FailureTarget=true condition"
@@ -114,12 +103,34 @@ def _validate_finish(spec: JsonObject, new: _State, changes: _Changes) -> Errors
         yield _make_condition_error(
             "cannot set Complete=True condition without the SuccessCriteriaMet=true condition"
         )
-    if not new.finished:
-        return
+    if new.finished:
+        yield from _validate_finished(spec, new, changes)
+
+
+def _validate_completion_time(new: _State, changes: _Changes) -> Errors:
+    start, end = new.status.get("startTime"), new.status.get("completionTime")
+    path = "status.completionTime"
+    if changes.complete or changes.of("completionTime"):
+        if end is not None and not new.complete:
+            text = "cannot set completionTime when there is no Complete=True condition"
+            yield field.invalid(path, end, text)
+        if end is None and new.complete:
+            yield field.required(path, "completionTime is required for Complete jobs")
+    moved = changes.of("startTime") or changes.of("completionTime")
+    if moved and start is not None and end is not None and end < start:
+        yield field.invalid(path, end, "must be equal to or after `startTime`")
+
+
+def _validate_finished(spec: JsonObject, new: _State, changes: _Changes) -> Errors:
+    status = new.status
     if (changes.finished or changes.of("active")) and new.count("active") > 0:
         yield field.invalid("status.active", status["active"], "active>0 is invalid for finished job")
     starts_nothing = spec.get("suspend") is True and spec.get("completions") == 0
-    if (changes.finished or changes.of("startTime")) and not starts_nothing and start is None:
+    if (
+        (changes.finished or changes.of("startTime"))
+        and not starts_nothing
+        and status.get("startTime") is None
+    ):
         yield field.required("status.startTime", "startTime is required for finished job")
     uncounted = status.get("uncountedTerminatedPods") or {}
     if (changes.finished or changes.of("uncountedTerminatedPods")) and any(uncounted.values()):

@@ -40,17 +40,25 @@ def validate_pod_status(obj: JsonObject, old: JsonObject) -> Errors:
     yield from _validate_claims(status.get("resourceClaimStatuses"), spec)
     yield from _validate_extended_claim(status.get("extendedResourceClaimStatus"), spec)
     yield from _validate_addresses(status, before, "podIPs")
-    if status.get("hostIPs"):
-        if status.get("hostIP", "") != status["hostIPs"][0].get("ip", ""):
-            first = status["hostIPs"][0].get("ip", "")
-            yield field.invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`")
-        yield from _validate_addresses(status, before, "hostIPs")
+    yield from _validate_host_ips(status, before)
     system = (spec.get("os") or {}).get("name", "linux")
     for kind in (*(kind for kind, _ in _KINDS), _EPHEMERAL):
         for where, container in enumerate_items(status.get(kind), f"status.{kind}"):
             yield from _validate_user(
                 (container.get("user") or {}).get("linux"), system, f"{where}.user.linux"
             )
+    yield from _validate_container_devices(status, spec)
+
+
+def _validate_host_ips(status: JsonObject, before: JsonObject) -> Errors:
+    if status.get("hostIPs"):
+        first = status["hostIPs"][0].get("ip", "")
+        if status.get("hostIP", "") != first:
+            yield field.invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`")
+        yield from _validate_addresses(status, before, "hostIPs")
+
+
+def _validate_container_devices(status: JsonObject, spec: JsonObject) -> Errors:
     for kind, containers in _KINDS:
         for where, container in enumerate_items(status.get(kind), f"status.{kind}"):
             named = [one for one in spec.get(containers) or () if one["name"] == container.get("name", "")]

@@ -38,7 +38,7 @@ def is_externally_accessible(spec: JsonObject) -> bool:
 
 
 def default_service(obj: JsonObject) -> None:
-    """SetDefaults_Service."""
+    """Set the defaults of a service (SetDefaults_Service)."""
     spec: JsonObject = obj.setdefault("spec", {})
     spec["sessionAffinity"] = spec.get("sessionAffinity") or "None"
     if spec["sessionAffinity"] == "None":
@@ -56,13 +56,16 @@ def default_service(obj: JsonObject) -> None:
         spec["externalTrafficPolicy"] = "Cluster"
     if spec["type"] in _WITH_IP and spec.get("internalTrafficPolicy") is None:
         spec["internalTrafficPolicy"] = "Cluster"
-    if spec["type"] == "LoadBalancer":
-        spec.setdefault("allocateLoadBalancerNodePorts", True)
     balancer: JsonObject = obj.setdefault("status", {}).setdefault("loadBalancer", {})
     if spec["type"] == "LoadBalancer":
-        for ingress in balancer.get("ingress") or ():
-            if ingress.get("ip") and ingress.get("ipMode") is None:
-                ingress["ipMode"] = "VIP"
+        spec.setdefault("allocateLoadBalancerNodePorts", True)
+        _default_ip_modes(balancer)
+
+
+def _default_ip_modes(balancer: JsonObject) -> None:
+    for ingress in balancer.get("ingress") or ():
+        if ingress.get("ip") and ingress.get("ipMode") is None:
+            ingress["ipMode"] = "VIP"
 
 
 def normalize_cluster_ips(spec: JsonObject, old: JsonObject | None) -> None:
@@ -105,16 +108,20 @@ def _keep_node_ports(spec: JsonObject, old: JsonObject) -> None:
             port["nodePort"] = known
 
 
+def _drop_unchanged_cluster_ips(spec: JsonObject, old: JsonObject) -> None:
+    same = (spec.get("clusterIPs") or []) == (old.get("clusterIPs") or [])
+    if same and (spec.get("clusterIP") or "") == (old.get("clusterIP") or ""):
+        spec.pop("clusterIP", None)
+        spec.pop("clusterIPs", None)
+    for name in ("ipFamilies", "ipFamilyPolicy"):
+        if spec.get(name) == old.get(name):
+            spec.pop(name, None)
+
+
 def drop_type_dependent(spec: JsonObject, old: JsonObject) -> None:
     """Drop fields that the new type does not allow if the client did not change them."""
     if needs_cluster_ip(old) and not needs_cluster_ip(spec):
-        same = (spec.get("clusterIPs") or []) == (old.get("clusterIPs") or [])
-        if same and (spec.get("clusterIP") or "") == (old.get("clusterIP") or ""):
-            spec.pop("clusterIP", None)
-            spec.pop("clusterIPs", None)
-        for name in ("ipFamilies", "ipFamilyPolicy"):
-            if spec.get(name) == old.get(name):
-                spec.pop(name, None)
+        _drop_unchanged_cluster_ips(spec, old)
     if (
         may_have_node_port(old)
         and not may_have_node_port(spec)

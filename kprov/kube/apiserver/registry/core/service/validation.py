@@ -131,30 +131,39 @@ def validate_cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
     kept: the old addresses, which are not checked.
     """
     path = "spec.clusterIPs"
-    address, given = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
-    families = spec.get("ipFamilies") or []
+    given, families = spec.get("clusterIPs") or [], spec.get("ipFamilies") or []
+    yield from _validate_first_cluster_ip(spec.get("clusterIP") or "", given, path)
+    for index, (where, family) in enumerate(enumerate_items(families, "spec.ipFamilies")):
+        yield from checks.check_enum(family, where, _FAMILIES)
+        if family in families[:index]:
+            yield field.duplicate(where, family)
+    yield from checks.check_enum(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
+    wrong = list(_validate_each_cluster_ip(given, path, kept))
+    yield from wrong
+    if len(given) > 2:
+        yield field.invalid(path, given, "may only hold up to 2 values")
+    if not wrong and not is_headless(spec):
+        yield from _validate_matching_families(given, families, path)
+
+
+def _validate_first_cluster_ip(address: str, given: Sequence[str], path: str) -> Errors:
     if address and not given:
         yield field.required(path)
     elif address and given[0] != address:
         yield field.invalid(path, given, "first value must match `clusterIP`")
     elif given and not address:
         yield field.invalid(path, given, "must be empty when `clusterIP` is not specified")
-    for index, (where, family) in enumerate(enumerate_items(families, "spec.ipFamilies")):
-        yield from checks.check_enum(family, where, _FAMILIES)
-        if family in families[:index]:
-            yield field.duplicate(where, family)
-    yield from checks.check_enum(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
-    wrong: list[field.FieldError] = []
+
+
+def _validate_each_cluster_ip(given: Sequence[str], path: str, kept: Sequence[str]) -> Errors:
     if given[:1] == ["None"] and len(given) > 1:
-        wrong.append(field.invalid(path, given, "'None' must be the first and only value"))
+        yield field.invalid(path, given, "'None' must be the first and only value")
     for index, (where, text) in enumerate(enumerate_items(given, path)):
         if index or text != "None":
-            wrong += addresses.check_ip_address(text, where, kept)
-    yield from wrong
-    if len(given) > 2:
-        yield field.invalid(path, given, "may only hold up to 2 values")
-    if wrong or is_headless(spec):
-        return
+            yield from addresses.check_ip_address(text, where, kept)
+
+
+def _validate_matching_families(given: Sequence[str], families: Sequence[str], path: str) -> Errors:
     versions = [addresses.find_written_family(text) for text in given]
     if len(versions) > 1 and len(set(versions)) < 2:
         yield field.invalid(path, given, "may specify no more than one IP for each IP family")
@@ -270,6 +279,15 @@ def find_service_warnings(obj: JsonObject) -> list[str]:
     return list(_find_warnings(obj["spec"], obj["metadata"].get("annotations") or {}))
 
 
+def _find_headless_warnings(spec: JsonObject) -> Iterator[str]:
+    if spec.get("loadBalancerIP"):
+        yield "spec.loadBalancerIP is ignored for headless services"
+    if spec.get("externalIPs"):
+        yield "spec.externalIPs is ignored for headless services"
+    if spec.get("sessionAffinity") != "None":
+        yield "spec.SessionAffinity is ignored for headless services"
+
+
 def _find_warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
     kind, external = spec["type"], spec.get("externalIPs") or []
     headless = kind == "ClusterIP" and spec.get("clusterIP") == "None"
@@ -278,12 +296,7 @@ def _find_warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
     for where, text in enumerate_items(spec.get("clusterIPs"), "spec.clusterIPs"):
         yield from addresses.find_ip_warnings(text, where)
     if headless:
-        if spec.get("loadBalancerIP"):
-            yield "spec.loadBalancerIP is ignored for headless services"
-        if external:
-            yield "spec.externalIPs is ignored for headless services"
-        if spec.get("sessionAffinity") != "None":
-            yield "spec.SessionAffinity is ignored for headless services"
+        yield from _find_headless_warnings(spec)
     for where, text in enumerate_items(external, "spec.externalIPs"):
         yield from addresses.find_ip_warnings(text, where)
     if external and not headless and kind != "ExternalName":
@@ -291,9 +304,10 @@ def _find_warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
     yield from addresses.find_ip_warnings(spec.get("loadBalancerIP") or "", "spec.loadBalancerIP")
     for where, text in enumerate_items(spec.get("loadBalancerSourceRanges"), "spec.loadBalancerSourceRanges"):
         yield from addresses.find_cidr_warnings(text, where)
-    if external and kind == "ExternalName":
-        yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
-    if kind != "ExternalName" and spec.get("externalName"):
+    if kind == "ExternalName":
+        if external:
+            yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
+    elif spec.get("externalName"):
         yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
     if spec.get("trafficDistribution") == "PreferClose":
         old, new = status.quoted("PreferClose"), status.quoted("PreferSameZone")
