@@ -1,4 +1,4 @@
-"""An inventory as ansible-inventory shows it: --list, --graph and --host."""
+"""Renders an inventory as ansible-inventory does: --list, --graph and --host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Export:
         self.beside = tuple(beside)
 
     def host(self, name: str) -> dict[str, Any]:
-        """All variables of a host as JSON. Raises InputError for an unknown one."""
+        """Return all variables of a host. Raises InputError for an unknown host."""
         if name not in self.inventory.hosts:
             raise InputError(f"the inventory has no host {name!r}", file=self.inventory.path)
         return {
@@ -30,7 +30,7 @@ class Export:
         }
 
     def nested(self, only: Iterable[str] | None = None) -> dict[str, Any]:
-        """A YAML inventory that says the same: each host's variables stand where it is first; raw values."""
+        """Return an equivalent YAML inventory with raw values; a host's variables are at its first place."""
         shown = set(self.inventory.members("all") if only is None else only)
         return self._nested("all", shown, set(), set())
 
@@ -52,7 +52,7 @@ class Export:
         return {name: body} if body else {}
 
     def listing(self, only: Iterable[str] | None = None) -> dict[str, Any]:
-        """Groups with hosts and children, and `_meta` with the hosts' variables: a script's --list.
+        """Return groups with hosts and children, and `_meta` with the hosts' variables, as for --list.
 
         `only` are the hosts to show; None: all.
         """
@@ -82,7 +82,7 @@ class Export:
                 self._group(found, child, seen, shown)
 
     def graph(self, start: str = "all", *, variables: bool = False) -> list[str]:
-        """Lines of a tree: groups with @, then their hosts, with variables in braces when wanted."""
+        """Return the lines of a tree: groups with @, then their hosts; variables, if requested, in braces."""
         if start not in self.inventory.groups:
             raise InputError(f"the inventory has no group {start!r}", file=self.inventory.path)
         self.inventory.group_members()
@@ -120,12 +120,12 @@ def _variables(values: Mapping[str, Any], depth: int) -> Iterable[str]:
 
 
 def _format_value(value: Any) -> str:
-    """A value for people: what was encrypted stays hidden, also inside lists and mappings."""
+    """Format a value; encrypted values stay hidden, also inside lists and mappings."""
     return MASK if isinstance(value, (Secret, Undecrypted)) else scrub(str(value))
 
 
 def _plain_value(value: Any) -> Any:
-    """Plain JSON; vault values stay encrypted, as ansible-inventory leaves them."""
+    """Return a plain JSON value; vault values stay encrypted, as in ansible-inventory."""
     if isinstance(value, (Secret, Undecrypted)):
         return {"__ansible_vault": value.ciphertext}
     if isinstance(value, Unsafe):

@@ -13,15 +13,15 @@ from kprov.inventory import host_ranges
 from kprov.inventory.model import LOCALHOST, Inventory
 
 _SLICE = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
-#: What makes a name an expression: of a wildcard, of a regular expression, or of a slice.
+#: Characters of wildcards, regular expressions and slices.
 _EXPRESSION = re.compile(r"[*?\[]|^~")
 _PARTS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 
 
 def match_hosts(inventory: Inventory, pattern: str | list[str]) -> list[str]:
-    """Hosts in the order of the pattern's parts, & and ! after the others; an unknown name matches nothing.
+    """Return the hosts in the order of the pattern's parts, & and ! last; an unknown name matches none.
 
-    Raises InputError for a wrong expression and for an index that the hosts do not have.
+    Raises InputError for an invalid expression and for an index out of range.
     """
     parts = split_pattern(pattern)
     plain = [part for part in parts if part[0] not in "!&"] or ["all"]
@@ -40,16 +40,16 @@ def match_hosts(inventory: Inventory, pattern: str | list[str]) -> list[str]:
 
 
 def apply_limit(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]:
-    """Those hosts that --limit leaves; a part @FILE stands for the lines of a file."""
+    """Return the hosts that --limit selects; a part @FILE stands for the lines of a file."""
     left = set(match_hosts(inventory, _split_limit(limit)))
     return [host for host in hosts if host in left]
 
 
 def check_limit(inventory: Inventory, limit: str | None) -> None:
-    """Raises InputError when --limit names what is no host and no group, or leaves no host at all.
+    """Raise InputError if --limit names an unknown host or group, or selects no host.
 
-    Ansible passes over a name that it does not know when others match; here a slip is not taken for a choice.
-    Wildcards and regular expressions may match nothing as long as another part does.
+    Ansible ignores an unknown name if others match. kprov does not, because it may be a typing error.
+    Wildcards and regular expressions may match nothing if another part matches.
     """
     if not limit:
         return
@@ -79,7 +79,7 @@ def _split_limit(limit: str) -> list[str]:
 
 
 def split_pattern(pattern: str | list[str]) -> list[str]:
-    """The parts of a pattern: by commas where there are any, else by colons outside addresses and ranges."""
+    """Split a pattern at commas, or without commas at colons outside addresses and ranges."""
     if not isinstance(pattern, str):
         return [part for one in pattern for part in split_pattern(str(one))]
     if "," in pattern:
@@ -92,7 +92,7 @@ def split_pattern(pattern: str | list[str]) -> list[str]:
 
 
 def _match_part(inventory: Inventory, part: str) -> list[str]:
-    """Hosts of one part without its ! or &."""
+    """Return the hosts of one part without its ! or &."""
     if not part:
         return []
     if part in inventory.hosts:
@@ -111,7 +111,7 @@ def _match_part(inventory: Inventory, part: str) -> list[str]:
             raise InputError(f"{found[1]} has {len(members)} hosts", field=f"pattern {part}")
         return [members[index]]
     end = int(found[4]) if found[4] else len(members) - 1
-    # Ansible reads an end of 0 as no end at all: the one host at the beginning.
+    # In Ansible an end of 0 counts as no end: the slice is one host.
     return members[int(found[3]) : end + 1] if end else [members[int(found[3])]]
 
 

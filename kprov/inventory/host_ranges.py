@@ -1,4 +1,4 @@
-"""Host names of a source: node[01:10], node[a:c], node[1:9:2], and a port as in node1:2222."""
+"""Expands host names of a source: node[01:10], node[a:c], node[1:9:2], and ports as in node1:2222."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _NAME = re.compile(r"\w([\w-]*[^\W_])?(\.\w([\w-]*[^\W_])?)*", re.UNICODE)
 
 
 def expand_entry(name: str, file: str = "", line: int | None = None) -> tuple[list[str], int | None]:
-    """The names that an entry stands for, and their port; None when it has none."""
+    """Return the names of an entry, and its port or None."""
     pattern, port = split_port(name)
     return expand_ranges(pattern, file, line), port
 
 
 def split_port(name: str) -> tuple[str, int | None]:
-    """NAME:PORT or [ADDRESS]:PORT apart; an address of IPv6 without brackets has no port."""
+    """Split NAME:PORT or [ADDRESS]:PORT; an IPv6 address without brackets has no port."""
     found = re.fullmatch(r"\[(.+)\]:([0-9]+)", name) or re.fullmatch(
         r"((?:[^:\[\]]|\[[^\]]*\])*):([0-9]+)", name
     )
@@ -30,7 +30,7 @@ def split_port(name: str) -> tuple[str, int | None]:
 
 
 def is_address(name: str) -> bool:
-    """Whether a name, its ranges aside, is a host's name or address."""
+    """Whether a name, without its ranges, is a valid host name or address."""
     one = re.sub(r"\[([0-9a-zA-Z]+):[0-9a-zA-Z]+(:[0-9]+)?\]", r"\1", name)
     return bool(_NAME.fullmatch(one)) or is_ip(one)
 
@@ -45,7 +45,7 @@ def is_ip(text: str) -> bool:
 
 
 def expand_ranges(name: str, file: str = "", line: int | None = None) -> list[str]:
-    """All names that a name with ranges stands for; leading zeros are kept. Raises InputError."""
+    """Return all names of a name with ranges; leading zeros are kept. Raises InputError."""
     found = _RANGE.search(name)
     if not found:
         if "[" in name:

@@ -1,4 +1,4 @@
-"""Hosts and groups of an inventory, and what Ansible makes of their variables."""
+"""Hosts and groups of an inventory, and the precedence of their variables."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import host_ranges, variable_files, yaml_file
 
-#: Names that mean this machine, also when no source has them.
+#: Names of this machine, even if no source has them.
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass
 class Group:
-    """A group; `file` and `line` say where it first stands, `priority` is its ansible_group_priority.
+    """A group; `file` and `line` are its first place, `priority` is its ansible_group_priority.
 
-    `parents` leave `all` out.
+    `parents` does not include `all`.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Group:
 
 @dataclass
 class Host:
-    """A host; `places` say where its name stands, `source` is the inventory source that first had it."""
+    """A host; `places` are where its name stands, `source` is the first source with it."""
 
     name: str
     places: list[tuple[str, int | None]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Host:
 
 
 class Inventory:
-    """What one or more sources say; `sources` are the mappings of variables, for checks that name a place.
+    """An inventory from one or more sources. `sources` are mappings of variables, for errors with a place.
 
     `directory` and `directories` are the folders of the sources, with group_vars and host_vars; `given`
     are variables of the command line, which win; `jump_rule` adds a host's way over a jump host; `adjust`
@@ -56,7 +56,7 @@ class Inventory:
     def __init__(self, path: Path, directories: Iterable[Path] | None = None) -> None:
         self.path = path
         found = [path if path.is_dir() else path.parent] if directories is None else list(directories)
-        #: What was named as sources, files with their absolute path.
+        #: The sources as the user named them, files with absolute paths.
         self.named = [str(path.absolute())]
         self.directories = list(dict.fromkeys(found))
         self.directory = self.directories[0] if self.directories else Path.cwd()
@@ -74,7 +74,7 @@ class Inventory:
         self._groups_complete = False
 
     def members(self, group: str) -> list[str]:
-        """Hosts of a group, then of its children level by level; none for an unknown group."""
+        """Return the hosts of a group, then of its children level by level; none for an unknown group."""
         self.complete_groups()
         if group not in self.groups:
             return []
@@ -91,12 +91,12 @@ class Inventory:
         return list(self._members[group])
 
     def group_members(self) -> dict[str, list[str]]:
-        """Hosts of every group: Ansible's `groups`."""
+        """Return the hosts of every group: Ansible's `groups`."""
         self.complete_groups()
         return {name: self.members(name) for name in self.groups}
 
     def group_names(self, host: str) -> list[str]:
-        """Groups of a host but `all`, by name: Ansible's `group_names`."""
+        """Return the groups of a host without `all`, sorted: Ansible's `group_names`."""
         self.complete_groups()
         if self._names is None:
             self._names = {}
@@ -106,10 +106,10 @@ class Inventory:
         return list(self._names.get(host, ()))
 
     def magic(self, host: str) -> dict[str, Any]:
-        """Ansible's magic variables of a host that only the inventory knows.
+        """Return Ansible's magic variables of a host that come from the inventory.
 
         inventory_hostname, inventory_hostname_short, group_names; inventory_file and inventory_dir, which
-        are None for a host that no file has, and not there for the implicit localhost.
+        are None for a host without a file, and missing for the implicit localhost.
         """
         found: dict[str, Any] = {
             "inventory_hostname": host,
@@ -127,19 +127,19 @@ class Inventory:
         return {**found, "inventory_file": file, "inventory_dir": folder}
 
     def depth(self, group: str) -> int:
-        """Steps of the longest way from `all`."""
+        """Return the length of the longest path from `all`."""
         if group == "all":
             return 0
         return 1 + max((self.depth(parent) for parent in self.groups[group].parents), default=0)
 
     def variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
-        """A host's raw variables by Ansible's precedence; `beside` are more folders of variables."""
+        """Return a host's raw variables by Ansible's precedence; `beside` are more folders of variables."""
         known = {folder.resolve() for folder in self.directories}
         folders = [*self.directories, *(path for path in beside if path.resolve() not in known)]
         groups = sorted(
             self.group_names(host), key=lambda name: (self.depth(name), self.groups[name].priority, name)
         )
-        # Ansible's order: group_vars/all comes after what the sources say of any group.
+        # As in Ansible, group_vars/all has precedence over the sources' variables of all groups.
         layers: list[dict[str, Any]] = [self.groups[name].variables for name in ("all", *groups)]
         layers += [self.folder_variables(folder, "group_vars", "all") for folder in folders]
         layers += [self.folder_variables(folder, "group_vars", name) for folder in folders for name in groups]
@@ -155,7 +155,7 @@ class Inventory:
         return merged if self.adjust is None else self.adjust(merged)
 
     def folder_variables(self, folder: Path, kind: str, name: str) -> dict[str, Any]:
-        """Variables of FOLDER/KIND/NAME[.yml], or of all files of a directory of that name."""
+        """Return the variables of FOLDER/KIND/NAME[.yml], or of all files of a directory of that name."""
         key = (folder / kind, name)
         if key not in self._folders:
             found: dict[str, Any] = {}
@@ -171,7 +171,7 @@ class Inventory:
         return self._folders[key]
 
     def set_group(self, name: str, variables: Mapping[str, Any]) -> None:
-        """Variables that a source gives a group; ansible_group_priority is none but its rank."""
+        """Set a group's variables from a source; ansible_group_priority is not a variable."""
         group = self.groups[name]
         for key, value in variables.items():
             if key != "ansible_group_priority":
@@ -187,12 +187,12 @@ class Inventory:
         self._seen(variables)
 
     def set_host(self, name: str, variables: Mapping[str, Any]) -> None:
-        """Variables that a source gives a host."""
+        """Set a host's variables from a source."""
         self.hosts[name].variables.update(variables)
         self._seen(variables)
 
     def _seen(self, variables: Mapping[str, Any]) -> None:
-        # One mapping may be that of many hosts (a range); the list keeps it alive, so its id is its own.
+        # Hosts of a range share one mapping. The list keeps it alive, so its id stays unique.
         if isinstance(variables, dict) and variables and id(variables) not in self._known_sources:
             self._known_sources.add(id(variables))
             self.sources.append(variables)
@@ -200,7 +200,7 @@ class Inventory:
     def add_host(
         self, name: str, group: str | None = None, place: tuple[str, int | None] | None = None
     ) -> Host:
-        """Have a host, in a group when one is named."""
+        """Add a host, and put it into a group if one is named."""
         host = self.hosts.setdefault(name, Host(name))
         if place is not None:
             host.places.append(place)
@@ -213,7 +213,7 @@ class Inventory:
         return host
 
     def implicit_localhost(self, name: str) -> Host:
-        """Have this machine, without ssh and in no group, unless a source has a name of LOCALHOST."""
+        """Add this machine without ssh and without a group, unless a source has a name of LOCALHOST."""
         known = next((host for host in self.hosts if host in LOCALHOST), None)
         if known is not None:
             return self.hosts[known]
@@ -223,14 +223,14 @@ class Inventory:
         return self.hosts[name]
 
     def add_group(self, name: str, place: tuple[str, int | None] = ("", None)) -> Group:
-        """Have a group."""
+        """Add a group."""
         if name not in self.groups:
             self.groups[name] = Group(name, *place)
             self._groups_complete = False
         return self.groups[name]
 
     def add_child(self, parent: str, child: str) -> None:
-        """Have a group below another."""
+        """Add a child to a group."""
         self.add_group(child)
         if child not in self.groups[parent].children:
             self.groups[parent].children.append(child)
@@ -239,7 +239,7 @@ class Inventory:
         self._groups_complete = False
 
     def complete_groups(self) -> None:
-        """Compute what follows from the sources: children of `all`, and hosts of `ungrouped`."""
+        """Compute the children of `all` and the hosts of `ungrouped`."""
         if self._groups_complete:
             return
         self._groups_complete, self._members, self._names = True, {}, None
@@ -266,6 +266,6 @@ class Inventory:
 
 @functools.cache
 def _file_and_folder(source: Path) -> tuple[str, str]:
-    """A file of the inventory and its folder, for the magic variables of every host of it."""
+    """Return a source and its folder as absolute paths, for the magic variables."""
     file = Path(os.path.normpath(source.absolute()))
     return str(file), str(file.parent)

@@ -1,7 +1,7 @@
-"""Texts that must never be shown: decrypted vault values, passwords; output, journal and reports scrub them.
+"""Secret texts (decrypted vault values, passwords) that output, journal and reports scrub.
 
-The set is the process's: a secret read anywhere is hidden everywhere. `register`, `scrub`, `within`
-and `forget` are the methods of that one set.
+The set belongs to the process: a secret is scrubbed everywhere. `register`, `scrub`, `within`
+and `forget` are the methods of this set.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 import threading
 
 MASK = "********"
-#: Shorter texts occur in every output ("1", "no"); hiding them would hide nothing and garble all.
+#: Shorter texts ("1", "no") occur in every output; scrubbing them would garble it.
 SHORTEST = 3
-#: A line of a longer secret is hidden alone when it has at least this many characters.
+#: Lines of a longer secret are scrubbed alone from this length on.
 SHORTEST_LINE = 8
-#: Values of settings that are no secret in themselves.
+#: Values of settings that are not secret.
 _WORDS = frozenset(("true", "false", "yes", "none", "null", "off", "present", "absent", "root", "default"))
 
 
@@ -28,7 +28,7 @@ class Secrets:
         self._pattern: re.Pattern[str] | None = None
 
     def register(self, value: str) -> None:
-        """Hide this text from now on; of a text of several lines every line too, as outputs are cut there."""
+        """Scrub this text from now on, and each line of it, because output is split at lines."""
         parts = {part for part in _forms(value) if len(part) >= SHORTEST and part.lower() not in _WORDS}
         with self._lock:
             if parts <= self._known:
@@ -37,12 +37,12 @@ class Secrets:
             self._pattern = None
 
     def scrub(self, text: str) -> str:
-        """The text with eight asterisks for every secret in it; longer secrets first."""
+        """Replace every secret in a text by eight asterisks, longer secrets first."""
         pattern = self._compiled()
         return text if pattern is None else pattern.sub(MASK, text)
 
     def within(self, text: str) -> set[str]:
-        """The secrets that stand in a text."""
+        """Return the secrets in a text."""
         pattern = self._compiled()
         return set() if pattern is None else set(pattern.findall(text))
 
@@ -56,14 +56,14 @@ class Secrets:
             return self._pattern
 
     def forget(self) -> None:
-        """Hide nothing any more."""
+        """Remove all secrets from the set."""
         with self._lock:
             self._known.clear()
             self._pattern = None
 
 
 def _forms(value: str) -> set[str]:
-    """A text as it may stand in output: whole, its lines, and escaped as JSON and Python escape it."""
+    """Return the forms of a text in output: whole, its lines, and escaped as in JSON and Python."""
     whole = str(value).strip()
     lines = {line.strip() for line in whole.splitlines()}
     parts = {whole, *(line for line in lines if len(line) >= SHORTEST_LINE)}

@@ -1,4 +1,4 @@
-"""Files of group_vars and host_vars, found as Ansible finds them; places of variables."""
+"""Finds the files of group_vars and host_vars as Ansible does, and the places of variables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SUFFIXES = ("", ".yml", ".yaml", ".json")
 
 
 def find_files(folder: Path, name: str) -> list[Path]:
-    """The first of NAME, NAME.yml, NAME.yaml, NAME.json in a folder; all files of it when it is a folder."""
+    """Return the first of NAME, NAME.yml, NAME.yaml, NAME.json, or all files of a folder of that name."""
     if name.startswith("/"):
         return []
     for suffix in SUFFIXES:
@@ -25,7 +25,7 @@ def find_files(folder: Path, name: str) -> list[Path]:
 
 
 def _list_folder(folder: Path) -> list[Path]:
-    """Files with a known suffix or none, by name; folders without a suffix are searched too."""
+    """Return sorted files with a known suffix or none; search folders without a suffix, too."""
     found: list[Path] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith(".") or path.name.endswith("~"):
@@ -38,7 +38,7 @@ def _list_folder(folder: Path) -> list[Path]:
 
 
 def variable_place(variables: Mapping[str, Any], name: str) -> tuple[str | None, int | None]:
-    """File and line of a variable of a mapping that was read from a file."""
+    """Return file and line of a variable of a mapping that was read from a file."""
     if isinstance(variables, yaml_file.Mapping):
         return variables.file or None, variables.lines.get(name)
     return None, None

@@ -1,4 +1,4 @@
-"""Values of an inventory as YAML: what was encrypted is written as !vault, what is no template as !unsafe."""
+"""Dumps values of an inventory as YAML: encrypted values as !vault, texts without templates as !unsafe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kprov.inventory.yaml_file import Mapping, Sequence
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper with the values that yamlfile makes; nothing is written as an alias."""
+    """PyYAML's safe dumper with the types of yaml_file, without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -29,5 +29,5 @@ _Dumper.add_representer(Sequence, lambda dumper, value: dumper.represent_list(va
 
 
 def dump_yaml(value: Any) -> str:
-    """The YAML of a value, keys by name."""
+    """Dump a value with sorted keys."""
     return str(yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True))

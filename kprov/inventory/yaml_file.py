@@ -1,4 +1,4 @@
-"""YAML files with the lines of their keys, so that an error can name its place; duplicate keys are errors."""
+"""Reads YAML files with the lines of their keys, for error messages. Duplicate keys are errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
     "register_secrets",
 ]
 
-#: Variables whose values every run shows; no secrets, also in an encrypted file.
+#: Variables whose values every run prints; they are not secret, even in an encrypted file.
 _PUBLIC = {
     *("ansible_host", "ansible_port", "ansible_user", "ansible_connection", "ansible_python_interpreter"),
     *("ansible_become_user", "ansible_become_method", "ip", "access_ip"),
@@ -32,7 +32,7 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Mapping(dict[str, Any]):
-    """A mapping of a file; `line` where it starts, `lines` of its keys."""
+    """A mapping of a file; `line` is its start, `lines` are those of its keys."""
 
     file: str = ""
     line: int = 0
@@ -40,7 +40,7 @@ class Mapping(dict[str, Any]):
 
 
 class Sequence(list[Any]):
-    """A list of a file; `line` where it starts, `lines` of its entries."""
+    """A list of a file; `line` is its start, `lines` are those of its entries."""
 
     file: str = ""
     line: int = 0
@@ -48,7 +48,7 @@ class Sequence(list[Any]):
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """PyYAML's safe loader that keeps places."""
+    """PyYAML's safe loader that stores lines."""
 
     file = ""
 
@@ -57,7 +57,7 @@ def _construct_mapping(loader: Any, node: Any) -> Any:
     found = Mapping()
     found.file, found.line, found.lines = loader.file, node.start_mark.line + 1, {}
     yield found
-    # What `<<` brings may be said again; what is written here may not.
+    # A key may override one from `<<`, but must not occur twice.
     own = {id(key_node) for key_node, _ in node.value}
     loader.flatten_mapping(node)
     for key_node, value_node in node.value:
@@ -83,7 +83,7 @@ def _construct_sequence(loader: Any, node: Any) -> Any:
 
 
 def _construct_vault(loader: Any, node: Any) -> Any:
-    """A decrypted value; one that no password opens fails only where it is looked at, as in Ansible."""
+    """Decrypt a value; one that no password decrypts fails only when it is read, as in Ansible."""
     text = loader.construct_scalar(node)
     line = node.start_mark.line + 1
     try:
@@ -110,17 +110,17 @@ _Loader.add_constructor("!vault-encrypted", _construct_vault)
 
 
 def load_yaml(path: Path) -> Any:
-    """The document of a file, decrypted when it is a vault; None when it is empty. Raises InputError."""
+    """Load a file, decrypted if it is a vault; None if it is empty. Raises InputError."""
     text, encrypted = read_text(path)
     document = parse_yaml(text, str(path))
     if encrypted and isinstance(document, dict):
-        # Variables were encrypted for their values; the words of encrypted tasks (a list) are no secrets.
+        # Values of encrypted variables are secret; words of encrypted tasks (a list) are not.
         register_secrets(document)
     return document
 
 
 def read_text(path: Path) -> tuple[str, bool]:
-    """The text of a file and whether it was a vault. Raises InputError."""
+    """Return the text of a file, and whether it was a vault. Raises InputError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -136,7 +136,7 @@ def read_text(path: Path) -> tuple[str, bool]:
 
 
 def register_secrets(value: Any) -> None:
-    """Hide the values of an encrypted file from now on: texts, and numbers of six digits or more."""
+    """Register the values of an encrypted file as secrets: texts, and numbers of six digits or more."""
     if isinstance(value, str):
         secrets.register(value)
     elif isinstance(value, dict):
@@ -151,7 +151,7 @@ def register_secrets(value: Any) -> None:
 
 
 def parse_yaml(text: str, file: str) -> Any:
-    """The document of a text that comes from `file`."""
+    """Parse a text that comes from `file`."""
     loader = _Loader(text)
     loader.file = file
     try:
@@ -167,7 +167,7 @@ def parse_yaml(text: str, file: str) -> Any:
 
 
 def line_of(container: Any, key: Any) -> int | None:
-    """The line of a key of a mapping or an entry of a list; None when it is not known."""
+    """Return the line of a key or of an entry of a list; None if it is not known."""
     if isinstance(container, Mapping):
         return container.lines.get(key, container.line)
     if isinstance(container, Sequence) and isinstance(key, int) and key < len(container.lines):

@@ -1,4 +1,4 @@
-"""IP addresses and networks that users write, with errors that say what is expected."""
+"""Parses IP addresses and networks that users write; errors say what is expected."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def parse_address(value: Any) -> Address:
-    """An IP address in text. Raises ValueError."""
+    """Parse an IP address. Raises ValueError."""
     try:
         if not isinstance(value, str):
-            # A number would be read as the address of that number: 10 as 0.0.0.10.
+            # ipaddress accepts numbers: 10 would mean 0.0.0.10.
             raise ValueError  # noqa: TRY004 - it is the caller's kind of error
         return ipaddress.ip_address(value)
     except ValueError:
@@ -21,7 +21,7 @@ def parse_address(value: Any) -> Address:
 
 
 def parse_network(value: Any) -> Network:
-    """A network in text with a prefix length and without host bits. Raises ValueError."""
+    """Parse a network with a prefix length and without host bits. Raises ValueError."""
     if not isinstance(value, str) or "/" not in value:
         raise ValueError(f"must be a network with a prefix length such as 10.233.0.0/18, not {value!r}")
     try:

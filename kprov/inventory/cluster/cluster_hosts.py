@@ -1,4 +1,4 @@
-"""What an inventory says of the cluster's hosts one by one: names, addresses, and who works on them."""
+"""Checks each host of a cluster's inventory: its name, addresses and login user."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kprov.inventory.cluster import labels
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.model import Inventory
 
-#: A host's variable, templates rendered; None when it is not set or not known.
+#: Returns a host's rendered variable; None if it is not set or not known.
 Value = Callable[[str, str], Any]
 Place = tuple[str | None, int | None]
 _FALSE = (False, 0, "false", "no", "off", "n", "f", "0")
-#: No network that hosts share is larger.
+#: Prefix length of the largest network that hosts can share.
 _LARGEST = 8
 
 
@@ -25,7 +25,7 @@ def find_problems(
     value: Value,
     place: Callable[[Inventory, str], Place],
 ) -> Iterator[InputError]:
-    """Every problem of these hosts; `place` says where a variable is set."""
+    """Return all problems of the hosts; `place` returns where a variable is set."""
     yield from _check_names(inventory, hosts, place)
     for host, variables in hosts.items():
         yield from _check_address_family(inventory, host, variables, value)
@@ -34,7 +34,7 @@ def find_problems(
 
 
 def _host_place(inventory: Inventory, host: str) -> Place:
-    """Where a host is named first."""
+    """Return the first place where the host is named."""
     places = inventory.hosts[host].places
     return places[0] if places else (str(inventory.path), None)
 
@@ -60,7 +60,7 @@ def _check_names(
 def _check_address_family(
     inventory: Inventory, host: str, variables: ClusterVariables, value: Value
 ) -> Iterator[InputError]:
-    """A host without `ip` has the address that it is reached at."""
+    """Check the address of hosts without `ip`, which is their SSH address."""
     if variables.ip is not None or value(host, "ip") is not None:
         return
     found = value(host, "ansible_host")
@@ -80,7 +80,7 @@ def _check_address_family(
 def _check_privileges(
     inventory: Inventory, host: str, value: Value, place: Callable[[Inventory, str], Place]
 ) -> Iterator[InputError]:
-    """The roles install packages and units; who logs in as somebody else than root has to become root."""
+    """Check that tasks run as root, because the roles install packages and units."""
     become = value(host, "ansible_become")
     user = next(
         (found for name in ("ansible_user", "ansible_ssh_user") if (found := value(host, name))), None
@@ -100,7 +100,7 @@ def _check_vip(
     value: Value,
     place: Callable[[Inventory, str], Place],
 ) -> Iterator[InputError]:
-    """What can be seen without the hosts: their netmasks are compared when they are reached."""
+    """Check kube_vip_address without the hosts; their networks are compared after connecting."""
     movers = inventory.members("kube_control_plane")
     for host, variables in hosts.items():
         vip = variables.kube_vip_address
@@ -121,7 +121,7 @@ def _check_vip(
 
 
 def _are_far_apart(one: ipaddress.IPv4Address, other: ipaddress.IPv4Address) -> bool:
-    """Whether no network has both addresses."""
+    """Whether two addresses cannot be in one network."""
     return int(one) >> (32 - _LARGEST) != int(other) >> (32 - _LARGEST)
 
 

@@ -1,4 +1,4 @@
-"""containerd_additional_runtimes in kubespray's form: what containerd takes as a runtime beside runc."""
+"""Checks containerd_additional_runtimes: runtimes beside runc, in kubespray's form."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _OPTION = re.compile(r"[A-Za-z0-9_-]+")
 _TEXTS = ("name", "type", "engine", "root", "base_runtime_spec")
 _REQUIRED = ("name", "type")
 _FIELDS = frozenset({*_TEXTS, "options"})
-#: What would end a TOML string, or stands for another character in one.
+#: Characters that would end or escape a TOML string.
 _SPECIAL = re.compile(r'["\\\x00-\x1f\x7f]')
 _DEFAULT = "runc"
 
 
 def check_runtimes(value: Any) -> Any:
-    """The list as it is. ValueError: containerd would not start with it, with the item and the field."""
+    """Return the list unchanged. ValueError names the item and field that containerd would reject."""
     if not isinstance(value, list):
         raise ValueError("must be a list of mappings with name and type")  # noqa: TRY004 - pydantic's protocol
     items: dict[str, int] = {}
@@ -33,7 +33,7 @@ def check_runtimes(value: Any) -> Any:
 
 
 def _find_problem(runtime: Any) -> str:
-    """What follows the item's number in a message, "" when nothing is wrong."""
+    """Return the message after the item's number; "" if the item is valid."""
     if not isinstance(runtime, Mapping):
         return " must be a mapping with name and type"
     unknown = [str(name) for name in runtime if name not in _FIELDS]

@@ -1,6 +1,6 @@
-"""Variables of kubespray that mean something here under another name, or nothing although the name exists.
+"""Translates kubespray's variables that have another name or another meaning in kprov.
 
-Applied to a cluster's inventory (`adapt`), not to that of any playbook.
+Used for a cluster's inventory (`adapt_inventory`), not for other playbooks.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _RENAMED = {
 
 
 def adapt_inventory(inventory: Inventory, given: Mapping[str, Any]) -> None:
-    """Read the inventory's variables as those of a cluster from now on; `given` are the command line's."""
+    """Translate all variables of the inventory from now on; `given` are those of the command line."""
     inventory.given = given
     inventory.adjust = adapt_variables
 
 
 def adapt_variables(variables: dict[str, Any]) -> dict[str, Any]:
-    """A host's raw variables as the roles take them."""
-    # An empty value is kubespray's way to say nothing.
+    """Return a host's raw variables as the roles expect them."""
+    # In kubespray an empty value means that the variable is not set.
     found = {
         name: value
         for name, value in variables.items()
         if value is not None or name not in ClusterVariables.model_fields
     }
-    # There it is where programs are installed to; here, a folder of the bundle.
+    # In kubespray it is the folder for programs; in kprov it is a folder of the bundle.
     found.pop("bin_dir", None)
     _adapt_apiserver(found)
     _adapt_ports(found)
@@ -46,7 +46,7 @@ def adapt_variables(variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def _adapt_apiserver(found: dict[str, Any]) -> None:
-    """An external load balancer's names belong into the certificate."""
+    """Add the names of an external load balancer to the API server's certificate."""
     balancer = found.get("loadbalancer_apiserver")
     names = [balancer.get("address")] if isinstance(balancer, dict) else []
     names.append(found.get("apiserver_loadbalancer_domain_name"))
@@ -57,12 +57,12 @@ def _adapt_apiserver(found: dict[str, Any]) -> None:
 
 
 def _adapt_ports(found: dict[str, Any]) -> None:
-    """Kubespray's local balancer has the API's port on 127.0.0.1 only; haproxy here needs its own one."""
+    """Replace the API's port as haproxy's port: unlike kubespray's, kprov's haproxy needs its own."""
     if str(found.get("loadbalancer_apiserver_port")) == str(found.get("kube_apiserver_port", _API_PORT)):
         del found["loadbalancer_apiserver_port"]
     addresses = found.get("kube_proxy_nodeport_addresses")
     if isinstance(addresses, str) and "kube_proxy_nodeport_addresses_cidr" in addresses:
-        # The sample's text makes a list in YAML of it; what it says is this.
+        # YAML reads the value in kubespray's sample as a list.
         del found["kube_proxy_nodeport_addresses"]
     cidr = found.get("kube_proxy_nodeport_addresses_cidr")
     if cidr:

@@ -1,4 +1,4 @@
-"""Kubernetes' rules for names, labels and taints, as the API server has them."""
+"""Kubernetes' rules for names, labels and taints, as the API server checks them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _LETTERS = "begin and end with a letter or digit"
 
 
 def find_name_problem(name: str) -> str | None:
-    """Why a text cannot name a node (RFC 1123); None when it can."""
+    """Return why a text cannot be the name of a node (RFC 1123); None if it can."""
     if not _NAME.fullmatch(name):
         return (
             f"{name!r} cannot name a node (RFC 1123): it must have a-z, 0-9, '-' and '.' only, "
             f"and each part must {_LETTERS}"
         )
     if len(name) > _PART_LENGTH:
-        # The kubelet gives its node a label with this value.
+        # The name is also the value of a label that the kubelet sets.
         return f"{name!r} cannot name a node: it has {len(name)} characters, {_PART_LENGTH} are the most"
     return None
 
 
 def find_key_problem(key: str) -> str | None:
-    """Why a text cannot be the key of a label or taint; None when it can."""
+    """Return why a text cannot be the key of a label or taint; None if it can."""
     domain, slash, name = key.rpartition("/")
     if slash and (not _NAME.fullmatch(domain) or len(domain) > _NAME_LENGTH):
         return f"{key!r} is not a key: {domain!r} before the '/' must be a DNS name (a-z, 0-9, '-' and '.')"
@@ -39,7 +39,7 @@ def find_key_problem(key: str) -> str | None:
 
 
 def find_value_problem(value: str) -> str | None:
-    """Why a text cannot be the value of a label or taint; None when it can."""
+    """Return why a text cannot be the value of a label or taint; None if it can."""
     if value and (not _PART.fullmatch(value) or len(value) > _PART_LENGTH):
         return (
             f"{value!r} is not a value: it must be empty or have up to {_PART_LENGTH} letters, digits, "
@@ -49,7 +49,7 @@ def find_value_problem(value: str) -> str | None:
 
 
 def find_taint_problem(taint: str) -> str | None:
-    """Why a text is not KEY=VALUE:EFFECT (or KEY:EFFECT); None when it is."""
+    """Return why a text is not KEY=VALUE:EFFECT (or KEY:EFFECT); None if it is."""
     said, colon, effect = taint.rpartition(":")
     if not colon or effect not in EFFECTS:
         effects = ", ".join(EFFECTS)

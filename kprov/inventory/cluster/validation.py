@@ -1,4 +1,4 @@
-"""Rules of a cluster's inventory, checked before any host is touched; all problems are told at once."""
+"""Validates a cluster's inventory before any connection; reports all problems at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kprov.inventory.cluster.variable_errors import describe_error
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.model import Inventory
 
-#: kubespray's groups, and Ansible's own.
+#: kubespray's groups and Ansible's own.
 GROUPS = (
     "all",
     "ungrouped",
@@ -28,7 +28,7 @@ GROUPS = (
     "bastion",
     "no_floating",
 )
-#: Those whose hosts run something.
+#: The groups whose hosts run components.
 MEMBERS = ("kube_control_plane", "etcd", "kube_node")
 Resolve = Callable[[str], Mapping[str, Any]]
 
@@ -36,10 +36,10 @@ Resolve = Callable[[str], Mapping[str, Any]]
 def validate(
     inventory: Inventory, resolve: Resolve | None = None, given: Mapping[str, Any] | None = None
 ) -> dict[str, ClusterVariables]:
-    """The known variables of every host, or one InputError with every problem, a line each.
+    """Return the known variables of every host. Raises one InputError with a line for each problem.
 
     `resolve(host)` gives templated variables (the engine's `host_scope`); without it
-    texts with templates are passed over. `given` are variables of the command line.
+    texts with templates are skipped. `given` are variables of the command line.
     """
     kubespray_variables.adapt_inventory(inventory, given or {})
     problems: list[InputError] = []
@@ -69,7 +69,7 @@ def validate(
 
 
 def variable_place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
-    """File and line where a variable is set; the option's name for one of the command line."""
+    """Return file and line where a variable is set, or the option for one of the command line."""
     if name in inventory.given:
         return "--extra-vars", None
     for source in inventory.sources:
@@ -84,7 +84,7 @@ def _check_groups(inventory: Inventory, problems: list[InputError]) -> None:
         below = _descendants(inventory, group.name)
         if group.name in GROUPS or (above | below) & set(GROUPS) - {"all"}:
             continue
-        # A group of hosts that are all in the cluster's groups is the user's own way to set variables.
+        # Users may define groups of the cluster's hosts to set variables.
         hosts = set(inventory.members(group.name))
         close = suggestions.closest(group.name, GROUPS[2:])
         known = {host for name in MEMBERS for host in inventory.members(name)}
@@ -166,7 +166,7 @@ def _check_variables(
 def _check_refused_variables(
     inventory: Inventory, resolve: Resolve | None, problems: list[InputError]
 ) -> None:
-    """Variables that ask for another cluster than kprov makes."""
+    """Check variables whose values kprov does not support."""
     for host in inventory.hosts:
         raw = inventory.variables(host)
         for name in (*variable_effects.load_table().refused, *variable_effects.load_table().installed):
@@ -192,7 +192,7 @@ def _resolve_variables(scope: Mapping[str, Any], name: str) -> Any:
 
 
 def _resolve_value(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> Any:
-    """A host's variable, templates rendered; None when it is not set or cannot be rendered."""
+    """Return a host's rendered variable; None if it is not set or cannot be rendered."""
     value = inventory.variables(host).get(name)
     if isinstance(value, str) and ("{{" in value or "{%" in value):
         try:

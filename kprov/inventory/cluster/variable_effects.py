@@ -1,4 +1,4 @@
-"""What every variable of an inventory does in a cluster of kprov: `kprov inventory check`."""
+"""The effect of every variable of an inventory in a cluster, for `kprov inventory check`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from kprov.inventory.vault.vault_format import Secret, Undecrypted
 
 _TABLE = Path(__file__).with_name("known_variables.yml")
 _API_PORT = 6443
-#: So many variables without effect are named in a warning; more are counted.
+#: A warning names at most this number of variables without effect.
 _NAMED = 8
-#: Stands as the file of variables of the command line, which `inventory check` does not know.
+#: The file name for variables of the command line, which `inventory check` does not know.
 COMMAND_LINE = "--extra-vars"
 
 
@@ -39,7 +39,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A place where a variable is set and what it does; `line` is None when it is not known."""
+    """A place where a variable is set, and its effect; `line` is None if it is not known."""
 
     name: str
     file: str
@@ -50,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Table:
-    """known_variables.yml."""
+    """The content of known_variables.yml."""
 
     refused: dict[str, dict[str, Any]]
     mapped: dict[str, str]
@@ -61,7 +61,7 @@ class Table:
     installed: dict[str, dict[str, str]]
 
     def family(self, name: str) -> str | None:
-        """The reason of the longest beginning that fits, or of an ending."""
+        """Return the reason for the longest matching prefix, or for a suffix."""
         fitting = [start for start in self.families if name.startswith(start)]
         if fitting:
             return self.families[max(fitting, key=len)]
@@ -70,12 +70,12 @@ class Table:
 
 @lru_cache(maxsize=1)
 def load_table() -> Table:
-    """The table of known variables."""
+    """Load the table of known variables."""
     return Table(**yaml.safe_load(_TABLE.read_text(encoding="utf-8")))
 
 
 def find_effects(inventory: Inventory, root: Path) -> list[Finding]:
-    """Every place of every variable, by file and line; `root` has the roles, templates and playbooks."""
+    """Return every place of every variable by file and line; `root` has roles, templates and playbooks."""
     _read_all(inventory)
     users = variable_usage.find_project_usage(root)
     named = _find_named_by_templates(inventory)
@@ -107,7 +107,7 @@ def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | No
 
 
 def _find_named_by_templates(inventory: Inventory) -> dict[str, set[str]]:
-    """Variables that templates of other variables name, with those."""
+    """Return the variables that templates of other variables name, with those variables."""
     found: dict[str, set[str]] = {}
     for name, value, _, _ in _definitions(inventory):
         if isinstance(value, (Secret, Undecrypted)):
@@ -171,7 +171,7 @@ def _find_carriers(
     named: Mapping[str, set[str]],
     above: tuple[str, ...] = (),
 ) -> list[str]:
-    """Variables whose templates name this one and that have an effect, themselves or through others."""
+    """Return the variables that have an effect and use this one in their templates, even indirectly."""
     known = load_table()
     return sorted(
         other
@@ -200,7 +200,7 @@ def _apply_rules(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
 
 
 def explain_refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
-    """Why a value of a variable of the table's `refused` cannot be; None when it can."""
+    """Return why a variable of the table's `refused` cannot have this value; None if it can."""
     if value is None or value in ("", False, [], {}) or value in rule.get("allowed", []):
         return None
     if isinstance(value, str) and value.lower() in ("false", "no", "none"):
@@ -209,13 +209,13 @@ def explain_refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
 
 
 def find_conflict(name: str, value: Any) -> str | None:
-    """Why a variable cannot have this value here; None when it can."""
+    """Return why a variable cannot have this value; None if it can."""
     rule = load_table().refused.get(name)
     return find_version_conflict(name, value) if rule is None else explain_refusal(value, rule)
 
 
 def find_version_conflict(name: str, value: Any) -> str | None:
-    """Why a version cannot be what is installed here; None when it is, or when it is a template."""
+    """Return why a version differs from the installed one; None if it does not, or is a template."""
     fixed = load_table().installed.get(name)
     if fixed is None or value in (None, "") or (isinstance(value, str) and "{{" in value):
         return None
@@ -226,10 +226,10 @@ def find_version_conflict(name: str, value: Any) -> str | None:
 
 
 def list_warnings(found: Iterable[Finding], inventory: str) -> list[str]:
-    """What the user of a cluster should know of these findings: variables and files that do nothing.
+    """Return warnings about variables and files without effect.
 
-    Names that nothing knows are told one by one, with their places. Known ones without effect, of which an
-    inventory made for kubespray has many, are named when they are few. `inventory` is what -i takes.
+    Unknown names are listed one by one with their places. Known ones without effect, of which an
+    inventory for kubespray has many, are named if they are few. `inventory` is the value of -i.
     """
     found = list(found)
     told = []
@@ -248,7 +248,7 @@ def list_warnings(found: Iterable[Finding], inventory: str) -> list[str]:
 
 
 def _find_unread_files(inventory: Inventory) -> Iterator[Finding]:
-    """Files of group_vars and host_vars that belong to nobody."""
+    """Return the files of group_vars and host_vars without a group or host."""
     for folder in inventory.directories:
         for kind, names in (("group_vars", inventory.groups), ("host_vars", inventory.hosts)):
             for path in sorted((folder / kind).iterdir()) if (folder / kind).is_dir() else ():

@@ -1,4 +1,4 @@
-"""What is wrong with the value of a variable, as a sentence that says what it must be."""
+"""Describes what the value of a variable must be, from pydantic's errors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SENTENCES = {
 
 
 def describe_error(error: Mapping[str, Any]) -> str:
-    """The sentence for an entry of pydantic's ValidationError.errors(), with the value that it is about."""
+    """Describe an entry of pydantic's ValidationError.errors(), with the invalid value."""
     sentence = _SENTENCES.get(error["type"])
     text = sentence.format(**error.get("ctx", {})) if sentence else error["msg"].removeprefix("Value error, ")
     value = error["input"]
-    # A validator of a whole list or mapping names the part that is wrong; all of it would hide that.
+    # A validator of a whole list or mapping names the invalid part; do not print the whole value.
     is_named = error["type"] == "value_error" and isinstance(value, list | dict)
     if not is_named and (not str(value) or str(value) not in text):
         text = f"{text}, not {value!r}"

@@ -1,4 +1,4 @@
-"""Which roles, playbooks and templates use a variable: read from their files, so that no list gets old."""
+"""Finds which roles, playbooks and templates use a variable, by reading their files."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CONDITION = re.compile(
 )
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-#: `hostvars[host]['ip']` names a variable, too.
+#: Matches names in subscripts such as `hostvars[host]['ip']`.
 _HOSTVARS = re.compile(r"hostvars\[[^\]]+\]\[['\"](\w+)['\"]\]")
 
 
 def find_names(text: str) -> set[str]:
-    """Names in the templates and conditions of a text."""
+    """Return the names in the templates and conditions of a text."""
     found: set[str] = set()
     for match in _EXPRESSION.finditer(text):
         found |= find_expression_names(match[1] or match[2] or "")
@@ -30,13 +30,13 @@ def find_names(text: str) -> set[str]:
 
 
 def find_expression_names(text: str) -> set[str]:
-    """Names in an expression."""
+    """Return the names in an expression."""
     return set(_NAME.findall(_QUOTED.sub("''", text))) | set(_HOSTVARS.findall(text))
 
 
 @lru_cache(maxsize=4)
 def find_project_usage(root: Path) -> dict[str, tuple[str, ...]]:
-    """For every variable the roles that use it, under ROOT/roles, ROOT/templates and ROOT/playbooks.
+    """Return for every variable the roles that use it, in ROOT/roles, ROOT/templates and ROOT/playbooks.
 
     A template belongs to the roles whose files name it.
     """

@@ -19,7 +19,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def _check_network(value: Any) -> Any:
-    """A CIDR without host bits, as the components take it."""
+    """Check a CIDR: the components accept no host bits."""
     return _check_ipv4(addresses.parse_network(value))
 
 
@@ -28,7 +28,7 @@ def _check_address(value: Any) -> Any:
 
 
 def _check_vip(value: Any) -> Any:
-    """An address, or "" for none."""
+    """Check an address, or "" for none."""
     return value if value == "" else _check_ipv4(_check_address(value))
 
 
@@ -60,7 +60,7 @@ def _check_absolute_path(value: Any) -> Any:
 
 
 def _check_time(value: Any) -> Any:
-    """A time as haproxy takes it; a bare number is milliseconds."""
+    """Check a time in haproxy's format; a number without a unit is in milliseconds."""
     if isinstance(value, bool) or not _TIME.fullmatch(str(value)):
         raise ValueError("must be a time above 0, such as 750ms or 3s")
     return str(value)
@@ -85,7 +85,7 @@ def _is_within(domain: str, *parents: str) -> bool:
 
 
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
-    """Labels that a kubelet may set on its own node; the API server's NodeRestriction forbids others."""
+    """Check labels that a kubelet sets on its own node; NodeRestriction forbids others."""
     for name, value in labels.items():
         problem = label_rules.find_key_problem(name) or label_rules.find_value_problem(value)
         if problem is not None:
@@ -134,7 +134,7 @@ NodeName = Annotated[str, AfterValidator(_check_node_name)]
 
 
 class ClusterVariables(BaseModel):
-    """Known variables; others are the roles' and the user's own and are not looked at."""
+    """The known variables of a cluster; others belong to the roles and the user and are not checked."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -176,7 +176,7 @@ class ClusterVariables(BaseModel):
 
     @model_validator(mode="after")
     def _domain_of_the_name(self) -> Self:
-        """Without a domain of its own a cluster has its name as its domain, as in the roles' defaults."""
+        """Use the cluster's name as the default domain, as the roles' defaults do."""
         if "dns_domain" not in self.model_fields_set:
             self.__dict__["dns_domain"] = self.cluster_name
         return self

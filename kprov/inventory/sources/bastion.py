@@ -1,4 +1,4 @@
-"""Kubespray's group `bastion`: its first host is the jump host of all others that say nothing else."""
+"""Kubespray's group `bastion`: its first host is the default jump host of all other hosts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _OWN_WAY = ("proxyjump", "proxycommand", "-J")
 
 
 def jump_variables(inventory: Inventory, host: str, variables: dict[str, Any]) -> dict[str, str]:
-    """What to add to a host's variables: ansible_ssh_common_args with the way through the bastion.
+    """Return ansible_ssh_common_args with the jump host of the bastion, to add to a host's variables.
 
-    Empty outside of a cluster's inventory: there a group of this name is one like any other, as in Ansible.
-    Host, port, user, key file and ssh arguments of the bastion count; a password for it is not possible.
+    Empty for inventories without a cluster, where the group has no special meaning, as in Ansible.
+    Host, port, user, key file and ssh arguments of the bastion are used; a password is not supported.
     """
     bastions = inventory.members(GROUP)
     if not bastions or host in bastions or not any(inventory.members(group) for group in CLUSTER):

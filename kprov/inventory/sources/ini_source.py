@@ -1,4 +1,4 @@
-"""INI inventories: [GROUP], [GROUP:children], [GROUP:vars], hosts with NAME=VALUE words."""
+"""Reads INI inventories: [GROUP], [GROUP:children], [GROUP:vars], hosts with NAME=VALUE words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KINDS = ("hosts", "children", "vars")
 
 @dataclass
 class _Reader:
-    """One file; `awaited` are groups that only :vars or :children have named, with the line."""
+    """Reads one file; `awaited` are groups that only :vars or :children have named, with their lines."""
 
     inventory: Inventory
     path: Path
@@ -113,7 +113,7 @@ def _hosts(reader: _Reader, group: str, line: str) -> None:
 
 
 def _mapping(reader: _Reader, variables: dict[str, Any]) -> yaml_file.Mapping:
-    """Variables with their place."""
+    """Return variables with their place."""
     found = yaml_file.Mapping(variables)
     found.file, found.line = str(reader.path), reader.line
     found.lines = dict.fromkeys(variables, reader.line)
@@ -121,7 +121,7 @@ def _mapping(reader: _Reader, variables: dict[str, Any]) -> yaml_file.Mapping:
 
 
 def parse_value(text: str) -> Any:
-    """A value as Ansible reads it in INI files: a Python literal where it is one, or else the text."""
+    """Parse a value as Ansible does in INI files: a Python literal, or else text."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -131,7 +131,7 @@ def parse_value(text: str) -> Any:
 
 
 def _to_plain(found: Any) -> Any:
-    """What YAML could say too: tuples and sets are lists, bytes and complex numbers texts."""
+    """Convert a literal to YAML's types: tuples and sets to lists, bytes and complex numbers to text."""
     if isinstance(found, (list, tuple, set)):
         return [_to_plain(entry) for entry in found]
     if isinstance(found, dict):

@@ -1,12 +1,12 @@
-"""Kubespray's groups: those that it computes, and the names that its older inventories have."""
+"""Adds kubespray's computed groups, and the current names of groups in older inventories."""
 
 from __future__ import annotations
 
 from kprov.inventory.model import Inventory
 
-#: Members of `k8s_cluster`, which newer inventories of kubespray leave out.
+#: Children of `k8s_cluster`, which newer inventories of kubespray do not have.
 CLUSTER = ("kube_control_plane", "kube_node")
-#: Names until kubespray 2.15, and what they are called now.
+#: Group names until kubespray 2.15, and their current names.
 LEGACY = {
     "kube-master": "kube_control_plane",
     "kube_master": "kube_control_plane",
@@ -18,7 +18,7 @@ LEGACY = {
 
 
 def add_groups(inventory: Inventory) -> None:
-    """Have the present names above the old ones, and `k8s_cluster` where the inventory has none."""
+    """Add the current names as parents of the old ones, and `k8s_cluster` if it is missing."""
     for old, new in LEGACY.items():
         if old in inventory.groups:
             group = inventory.groups[old]

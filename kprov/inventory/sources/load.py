@@ -1,4 +1,4 @@
-"""Inventories from their sources: files (YAML, INI, scripts), directories of them, and lists of hosts."""
+"""Loads inventories from files (YAML, INI, scripts), directories and lists of hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kprov.inventory import host_ranges, yaml_file
 from kprov.inventory.model import Inventory
 from kprov.inventory.sources import bastion, ini_source, kubespray_groups, script_source, yaml_source
 
-#: What is no source in a directory: Ansible's rules, and folders that kprov and kubespray put there.
+#: Names in a directory that are not sources: Ansible's rules, and folders of kprov and kubespray.
 _PASSED_OVER = {"group_vars", "host_vars", "vars_plugins", "artifacts", "credentials", "patches"}
 _SUFFIXES = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _KEY = re.compile(r"""("[^"]*"|'[^']*'|[\w.-]+)\s*:(\s|$)""")
@@ -21,9 +21,9 @@ Source = Path | str
 
 
 def load_inventory(sources: Source | Sequence[Source]) -> Inventory:
-    """The inventory of one or several sources; later ones win. `a,b,` is a list of hosts.
+    """Load the inventory of one or several sources; later ones win. `a,b,` is a list of hosts.
 
-    Every mistake of form is an InputError with file and line, where Ansible often only warns.
+    Every syntax error is an InputError with file and line, where Ansible often only warns.
     """
     given = [sources] if isinstance(sources, (str, Path)) else list(sources)
     if not given:
@@ -101,13 +101,13 @@ def _read_file(inventory: Inventory, path: Path) -> None:
 
 
 def _is_program(path: Path) -> bool:
-    """Ansible runs every executable file; an inventory whose mode is wrong is none."""
+    """Whether an executable file is a program: unlike Ansible, kprov does not run data files."""
     with path.open("rb") as file:
         return file.read(4).startswith((b"#!", b"\x7fELF"))
 
 
 def _looks_like_yaml(text: str) -> bool:
-    """A file without a suffix: YAML when its first line, comments aside, is a key or a document's start."""
+    """Whether the first line that is not a comment is a YAML key or a document's start."""
     lines = (line.rstrip() for line in text.splitlines())
     first = next((line for line in lines if line and line[0] not in "#;"), "")
     return first.startswith(("---", "{", "%")) or bool(_KEY.match(first))

@@ -1,4 +1,4 @@
-"""Inventory scripts: programs that answer --list with JSON (and --host NAME when they have no _meta)."""
+"""Runs inventory scripts, which print JSON for --list (and for --host NAME without _meta)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TIMEOUT = 300.0
 
 
 def read_script(inventory: Inventory, path: Path) -> None:
-    """Run a script and add what it says. Raises InputError."""
+    """Run a script and add its groups and hosts. Raises InputError."""
     document = _run_script(path, "--list")
     meta = document.pop("_meta", None)
     hosts: dict[str, None] = {}
@@ -32,7 +32,7 @@ def read_script(inventory: Inventory, path: Path) -> None:
 
 
 def _add_group(inventory: Inventory, path: Path, name: str, body: Any) -> list[str]:
-    """Add a group; its hosts."""
+    """Add a group and return its hosts."""
     inventory.add_group(name, (str(path), None))
     if isinstance(body, list):
         body = {"hosts": body}

@@ -1,4 +1,4 @@
-"""YAML inventories: groups with hosts, vars and children, nested as one likes."""
+"""Reads YAML inventories: nested groups with hosts, vars and children."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _read_entries(path: Path, line: int | None, group: str, key: Any, value: Any
 
 
 def _expand_short_form(path: Path, line: int | None, name: str) -> yaml_file.Mapping:
-    """`hosts: NAME` is short for a mapping with this key alone."""
+    """Expand `hosts: NAME`, which is short for a mapping with one key."""
     found = yaml_file.Mapping({name: None})
     found.file, found.line, found.lines = str(path), line or 0, {name: line or 0}
     return found

@@ -1,6 +1,6 @@
-"""Vault passwords: where they come from, and opening vault texts with them.
+"""Vault passwords: reads them from their sources and decrypts vault texts with them.
 
-`current()` is the process's keyring: the environment's passwords until a command has called `use`.
+`current_keyring()` has the environment's passwords until a command calls `use_keyring`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Password:
 
 
 class Keyring:
-    """Passwords in the order in which they are tried; those of a text's own label come first."""
+    """Passwords in the order of their use; those with a text's label come first."""
 
     def __init__(self, passwords: Sequence[Password] = ()) -> None:
         self.passwords = list(passwords)
@@ -38,13 +38,13 @@ class Keyring:
             secrets.register(one.value.decode("utf-8", "replace"))
 
     def open(self, text: str, file: Path | str | None = None, line: int | None = None) -> bytes:
-        """The plain text of a vault text; VaultError names file and line."""
+        """Decrypt a vault text; VaultError names file and line."""
         return self.open_with(text, file, line)[0]
 
     def open_with(
         self, text: str, file: Path | str | None = None, line: int | None = None
     ) -> tuple[bytes, Password]:
-        """The plain text and the password that opened it."""
+        """Decrypt a vault text; also return the password."""
         try:
             envelope = vault_format.parse_envelope(text)
             label = envelope.label or DEFAULT_LABEL
@@ -69,7 +69,7 @@ class Keyring:
         raise VaultError(f"no vault password decrypts this{named}; tried: {given}", file=file, line=line)
 
     def for_encryption(self, label: str | None = None) -> Password:
-        """The password that a new text is encrypted with: of the label, or the only one. InputError."""
+        """Return the password for a new text: by its label, or the only one. Raises InputError."""
         if not self.passwords:
             raise InputError(
                 "a vault password is needed: --vault-password-file, --vault-id or --ask-vault-pass"
@@ -96,7 +96,7 @@ def collect_keyring(
     environment: bool = True,
     prompt: Ask = getpass.getpass,
 ) -> Keyring:
-    """The keyring of a command's options and, first, ANSIBLE_VAULT_IDENTITY_LIST.
+    """Return the keyring of ANSIBLE_VAULT_IDENTITY_LIST and a command's options.
 
     `vault_ids` are LABEL@SOURCE or SOURCE, where SOURCE is `prompt`, a file or an executable file that
     prints the password; ANSIBLE_VAULT_PASSWORD_FILE comes after `password_files`. `new` asks twice.
@@ -155,7 +155,7 @@ def _read_password_file(path: Path, label: str) -> bytes:
 
 
 def _run_password_script(path: Path, label: str) -> bytes:
-    """The standard output of a password script; one whose name ends with -client is told the vault id."""
+    """Return a password script's output; a script named *-client gets the vault id as an option."""
     words = [str(path.absolute())]
     if path.stem.endswith("-client"):
         words += ["--vault-id", label]
@@ -173,7 +173,7 @@ def _run_password_script(path: Path, label: str) -> bytes:
 
 
 def _is_switch_on(name: str) -> bool:
-    """Whether a switch of the environment is on, in Ansible's words."""
+    """Whether a boolean of the environment is true, in Ansible's syntax."""
     return os.environ.get(name, "").lower() in ("1", "true", "yes", "on", "y", "t")
 
 
@@ -184,12 +184,12 @@ class _ProcessKeyring:
 
 
 def use_keyring(keyring: Keyring | None) -> None:
-    """Open vault texts with these passwords from now on; None: with those of the environment."""
+    """Use these passwords from now on; None: those of the environment."""
     _ProcessKeyring.keyring = keyring
 
 
 def current_keyring() -> Keyring:
-    """The process's keyring; the environment's passwords are read when first needed."""
+    """Return the process's keyring; the environment's passwords are read on first use."""
     if _ProcessKeyring.keyring is None:
         _ProcessKeyring.keyring = collect_keyring()
     return _ProcessKeyring.keyring

@@ -1,4 +1,4 @@
-"""Vault files: encrypt, decrypt, rekey and edit them in place, without a plain text left on a disk."""
+"""Encrypts, decrypts, rekeys and edits vault files in place, without leaving plain text on a disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PRIVATE = 0o600
 
 
 def read_plain(path: Path) -> bytes:
-    """The bytes of a file that is not encrypted yet. Raises InputError."""
+    """Read a file that is not encrypted yet. Raises InputError."""
     content = _read_bytes(path)
     if content.startswith(vault_format.HEADER.encode()):
         raise InputError("is encrypted already", file=path)
@@ -30,7 +30,7 @@ def read_plain(path: Path) -> bytes:
 
 
 def read_content(path: Path) -> bytes:
-    """The bytes of a file, decrypted with the process's keyring when it is a vault."""
+    """Read a file; decrypt it with the process's keyring if it is a vault."""
     found = _read_bytes(path)
     if not found.startswith(vault_format.HEADER.encode()):
         return found
@@ -38,7 +38,7 @@ def read_content(path: Path) -> bytes:
 
 
 def open_vault(path: Path, keys: Keyring) -> tuple[bytes, str | None, Password]:
-    """The plain text of a vault file, its label and the password that opened it. Raises VaultError."""
+    """Decrypt a vault file; also return its label and password. Raises VaultError."""
     text = _read_bytes(path).decode("utf-8", "replace")
     if not vault_format.is_vault(text):
         raise VaultError("is not encrypted", file=path)
@@ -54,9 +54,9 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def write_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
-    """Replace or make a file at once, readable by its owner only while it is written.
+    """Write a file atomically; it is private while it is written.
 
-    A file that is there keeps its owner and, without `mode`, its mode; a new one is 0600. A link is followed.
+    An existing file keeps its owner and, without `mode`, its mode; a new one has 0600. Links are followed.
     """
     path = path.resolve()
     known = path.stat() if path.exists() else None
@@ -77,10 +77,10 @@ def write_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
 
 
 def edit_text(plain: bytes, suffix: str) -> bytes:
-    """A text after the user's editor ($VISUAL, $EDITOR, vi) has been on it. Raises InputError.
+    """Open a text in the user's editor ($VISUAL, $EDITOR, vi) and return the result. Raises InputError.
 
-    The editor works in a folder of its own (0700, its backups and swap files too), in memory where
-    the machine has a tmpfs; it is removed also when the editor fails or kprov is ended by a signal.
+    The editor works in a private folder (also for its backups and swap files), in memory if
+    the machine has a tmpfs. The folder is removed even if the editor fails or a signal ends kprov.
     """
     words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     with _private_folder() as folder:
@@ -117,7 +117,7 @@ def _private_folder() -> Iterator[Path]:
 
 
 def memory_folder() -> Path | None:
-    """A writable folder in memory; None when the machine has none (then the usual temporary folder)."""
+    """Return a writable folder in memory; None if there is none."""
     for name in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm", "/run/shm"):
         if name and os.access(name, os.W_OK | os.X_OK) and _is_tmpfs(Path(name).resolve()):
             return Path(name)
@@ -138,7 +138,7 @@ def _is_tmpfs(path: Path) -> bool:
 
 
 def _overwrite(path: Path) -> None:
-    """Zeroes over a plain text before it is removed; on most file systems its old blocks."""
+    """Overwrite a plain text with zeros before its removal; most file systems reuse its blocks."""
     with contextlib.suppress(OSError), path.open("r+b") as file:
         file.write(b"\0" * path.stat().st_size)
         file.flush()

@@ -1,4 +1,4 @@
-"""Ansible's vault format, 1.1 and 1.2 (with a label), cipher AES256: texts in, texts out, no files.
+"""Ansible's vault format, versions 1.1 and 1.2 (with a label), cipher AES256.
 
 A vault text is the line `$ANSIBLE_VAULT;VERSION;AES256[;LABEL]` and hex in lines of 80: of salt, HMAC and
 ciphertext, each hex again, in a line each. PBKDF2-HMAC-SHA256 with 10,000 rounds makes the AES key, the
@@ -23,7 +23,7 @@ _LINE = 80
 
 
 class VaultError(InputError):
-    """A vault text that is malformed or that no password opens."""
+    """A vault text that is malformed or that no password decrypts."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Envelope:
 
 
 def is_vault(text: str) -> bool:
-    """Whether a text is meant as a vault text, good or bad."""
+    """Whether a text begins like a vault text, valid or not."""
     return text.startswith(HEADER)
 
 
 def parse_envelope(text: str) -> Envelope:
-    """The parts of a vault text; VaultError says what is wrong with it."""
+    """Parse a vault text. Raises VaultError."""
     lines = text.strip().splitlines()
     fields = lines[0].strip().split(";") if lines else []
     if not fields or fields[0] != HEADER:
@@ -62,7 +62,7 @@ def parse_envelope(text: str) -> Envelope:
 
 
 def encrypt(plain: bytes, password: bytes, label: str | None = None, *, salt: bytes | None = None) -> str:
-    """A vault text that ends with a newline; version 1.2 when it has a label other than `default`."""
+    """Encrypt to a vault text that ends with a newline; version 1.2 for labels other than `default`."""
     from cryptography.hazmat.primitives import hashes, hmac, padding
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -84,7 +84,7 @@ def encrypt(plain: bytes, password: bytes, label: str | None = None, *, salt: by
 
 
 def decrypt(envelope: Envelope, password: bytes) -> bytes | None:
-    """The plain text; None when the password is another one."""
+    """Return the plain text; None if the password is wrong."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, hmac, padding
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -107,7 +107,7 @@ def decrypt(envelope: Envelope, password: bytes) -> bytes | None:
 
 @functools.lru_cache(maxsize=256)
 def _derive_keys(password: bytes, salt: bytes) -> tuple[bytes, bytes, bytes]:
-    """AES key (32 bytes), HMAC key (32) and counter (16)."""
+    """Derive the AES key (32 bytes), HMAC key (32) and counter (16)."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
@@ -122,7 +122,7 @@ class Unsafe(str):
 
 
 class Secret(Unsafe):
-    """A decrypted value: never a template (as in Ansible), never shown; `ciphertext` is its vault text."""
+    """A decrypted value: not a template (as in Ansible), never printed; `ciphertext` is its vault text."""
 
     ciphertext: str = ""
 
@@ -133,12 +133,12 @@ class Secret(Unsafe):
         return self
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        # In another process it is still no template; the set of secrets is each process's own.
+        # In another process it is still not a template, but each process has its own set of secrets.
         return (Unsafe, (str(self),))
 
 
 class Undecrypted:
-    """A `!vault` value that no password opens: harmless until something looks at it, then its VaultError."""
+    """A `!vault` value that no password decrypts; reading it raises its VaultError."""
 
     __slots__ = ("ciphertext", "error")
 
