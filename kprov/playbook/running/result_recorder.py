@@ -196,7 +196,7 @@ class ResultRecorder:
         if task.has_loop and "results" in result:
             base = self.scope(task, host)
             scopes = [
-                base.above({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
+                base.extend({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
                 for one in result["results"]
                 if (every or one.get("changed")) and "ansible_loop_var" in one
             ]
