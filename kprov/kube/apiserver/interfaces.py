@@ -63,7 +63,7 @@ class Attributes:
     #: metadata.generateName of an object without a name: mutating plugins run before the name is generated.
     generate_name: str = ""
     #: The resource of the request, if it has another group or version.
-    asked: Resource | None = None
+    requested_resource: Resource | None = None
 
 
 class Admission(Protocol):

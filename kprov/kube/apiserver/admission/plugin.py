@@ -51,4 +51,4 @@ def forbidden_error(attributes: Attributes, text: str) -> status.StatusError:
     )
     if not name and attributes.operation == "CREATE":
         name = "Unknown"
-    return status.forbidden(attributes.asked or attributes.resource, name, text)
+    return status.forbidden(attributes.requested_resource or attributes.resource, name, text)

@@ -459,7 +459,7 @@ class Store(ReadStore):
             obj=obj,
             old=old,
             options={},
-            asked=self._requested,
+            requested_resource=self._requested,
         )
 
 
