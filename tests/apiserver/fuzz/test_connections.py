@@ -119,9 +119,10 @@ def test_chunks_that_are_as_they_should_be(server: ApiServer, body: bytes) -> No
     "body",
     [
         b"x\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"FFFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x0\r\n\r\n",
+        b"2\n{}\n0\n\n", b"2;a\n{}\r\n0\r\n\r\n", b"2 \r\n{}\r\n0\r\n\r\n", chunked(b"{}", end=b"0\r\nX: y\r\n z\r\n\r\n"),
         b"\r\n\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"2 2\r\n{}\r\n0\r\n\r\n", chunked(b"{}", end=b"0\r\n\x00: \x01\r\n\r\n"),
     ],
-    ids=["letter", "negative", "huge", "long", "empty", "prefix", "two", "trailer"],
+    ids=["letter", "negative", "huge", "long", "feeds", "feed", "space", "fold", "empty", "prefix", "two", "trailer"],
 )  # fmt: skip
 def test_broken_chunks_end_the_connection(server: ApiServer, body: bytes) -> None:
     with Connection(server) as connection:
@@ -450,7 +451,8 @@ def test_after_the_last_request_nothing_is_answered(server: ApiServer, last: byt
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /version\r\n\r\n",
+        b"GET /version\r\n\r\n", b"GET /version HTTP/1.1\nHost: a\n\n", b"GET /version HTTP/1.1\r\nHost: a\n\r\n",
+        b"GET /version HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n", b"GET /version HTTP/1.1\r\nHost: a\r\nX: b\rY: c\r\n\r\n",
         b"GET /version HTTP/1.1\r\n\r\n", b"GET /version HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET /version HTTP/9.9\r\nHost: a\r\n\r\n",
         b"GET /version HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n", b"GET /version HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", b"GET\r\n\r\n",
         b"GET /version HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n", b"GET /ver sion HTTP/1.1\r\nHost: a\r\n\r\n",
