@@ -13,7 +13,7 @@ class FieldError:
 
     `reason` is upstream's CauseType (FieldValueInvalid, FieldValueRequired, FieldValueDuplicate,
     FieldValueNotSupported, FieldValueForbidden, FieldValueTooLong, FieldValueTooMany, FieldValueNotFound,
-    FieldValueTypeInvalid, InternalError); `detail` the whole text after the path, as upstream words it.
+    InternalError); `detail` the whole text after the path, as upstream words it.
     """
 
     reason: str
@@ -84,10 +84,6 @@ def too_long(field: str, limit: int) -> FieldError:
 
 def not_found(field: str, value: Any) -> FieldError:
     return FieldError("FieldValueNotFound", field, f"Not found: {format_value(value)}")
-
-
-def type_invalid(field: str, value: Any, detail: str) -> FieldError:
-    return FieldError("FieldValueTypeInvalid", field, f"Invalid value: {format_value(value)}: {detail}")
 
 
 def too_many(field: str, actual: int, limit: int) -> FieldError:

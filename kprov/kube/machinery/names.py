@@ -20,7 +20,6 @@ _WILDCARD = rf"\*\.{_SUBDOMAIN}"
 _KEY = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_KEY})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
-_ENV = "[-._a-zA-Z][-._a-zA-Z0-9]*"
 _C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _PERCENT = "[0-9]+%"
 _HEADER = "[-A-Za-z0-9]+"
@@ -47,10 +46,6 @@ _VALUE_TEXT = (
     f"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', {_ENDS}"
 )
 _CONFIG_KEY_TEXT = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
-_ENV_TEXT = (
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and "
-    "must not start with a digit"
-)
 _RELAXED_ENV_TEXT = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
 )
@@ -162,13 +157,6 @@ def is_config_map_key(value: str) -> list[str]:
     errors = _too_long(value, SUBDOMAIN_MAX)
     if not _CONFIG_KEY_RE.fullmatch(value):
         errors.append(regex_error(_CONFIG_KEY_TEXT, _CONFIG_KEY, "key.name", "KEY_NAME", "key-name"))
-    return errors + _climbs(value)
-
-
-def is_env_var_name(value: str) -> list[str]:
-    errors: list[str] = []
-    if not re.fullmatch(_ENV, value):
-        errors.append(regex_error(_ENV_TEXT, _ENV, "my.env-name", "MY_ENV.NAME", "MyEnvName1"))
     return errors + _climbs(value)
 
 

@@ -202,26 +202,11 @@ def service_unavailable(text: str) -> StatusError:
     return failure(503, "ServiceUnavailable", text)
 
 
-def method_not_supported(resource: GroupResource, action: str) -> StatusError:
-    """405. action is the verb: create, patch ..."""
-    text = f"{action} is not supported on resources of kind {quoted(_parts(resource)[2])}"
-    return failure(405, "MethodNotAllowed", text, _about(resource, ""))
-
-
 def method_not_allowed() -> StatusError:
     """405 for an HTTP method that a path does not have."""
     return failure(
         405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {}
     )
-
-
-def server_timeout(resource: GroupResource, operation: str, retry_after_seconds: int = 0) -> StatusError:
-    text = (
-        f"The {operation} operation against {_parts(resource)[2]} could not be completed at this time, "
-        "please try again."
-    )
-    details = _about(resource, operation, retryAfterSeconds=retry_after_seconds)
-    return failure(500, "ServerTimeout", text, details)
 
 
 def timeout(text: str, retry_after_seconds: int = 0) -> StatusError:

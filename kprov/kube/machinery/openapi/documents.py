@@ -29,7 +29,6 @@ from kprov.kube.machinery.schema import definitions
 
 Json = dict[str, Any]
 
-V2_MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+json"
 _INFO = {"title": "Kubernetes", "version": definitions.RELEASE}
 _MEDIA_TYPES = ("application/json", "application/yaml")
 #: Media types of watches, in addition to those of lists.
