@@ -1,4 +1,4 @@
-"""Wiring: the port, the lease, the controllers."""
+"""Runs the controller manager: its port, its lease, its controllers."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 async def run(options: Namespace, stop: asyncio.Event) -> int:
-    """Serve health, stand by for the lease, work while holding it. Raises LeadershipLost when it is lost."""
+    """Serve health, wait for the lease, run controllers while holding it. Raises LeadershipLost."""
     if wrong := registry.find_unknown(options.controllers):
         log.error("--controllers: %s: no such controller", ", ".join(wrong))
         return 1
@@ -46,7 +46,7 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
             )
             if server is not None:
                 server.add_check("leaderElection", elector.check_health)
-            # Standing by is being ready: only one of several ever leads.
+            # A standby is ready: only one instance leads.
             sd_notify.notify("READY=1")
             await elector.run(stop)
         finally:
@@ -56,7 +56,7 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
 
 
 async def run_controllers(client: RestClient, options: Namespace, stop: asyncio.Event) -> None:
-    """Run the chosen controllers until cancelled."""
+    """Run the enabled controllers until cancelled."""
     context = Context(client, InformerFactory(client), options)
     controllers = [
         _make_controller(name, context) for name in registry.CONTROLLERS if _is_selected(name, options)
@@ -77,10 +77,10 @@ def _make_controller(name: str, context: Context) -> Controller:
 
 def _is_selected(name: str, options: Namespace) -> bool:
     if not registry.is_enabled(name, options.controllers):
-        log.info("controller %s is turned off", name)
+        log.info("controller %s is disabled", name)
         return False
     if not registry.has_required_options(name, options):
-        log.info("controller %s lacks its options, not started", name)
+        log.info("controller %s is not started, its options are not set", name)
         return False
     return True
 

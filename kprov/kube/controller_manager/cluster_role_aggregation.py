@@ -1,4 +1,4 @@
-"""Cluster roles that collect the rules of others by label (pkg/controller/clusterroleaggregation)."""
+"""Fills cluster roles with the rules of others, by label (pkg/controller/clusterroleaggregation)."""
 
 from kprov.kube.api.rbac import ClusterRole, PolicyRule
 from kprov.kube.controller_manager.framework.controller import Context, Controller

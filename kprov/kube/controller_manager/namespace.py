@@ -20,22 +20,22 @@ from kprov.kube.machinery import timestamps
 FINALIZER: Final = "kubernetes"
 _AT_ONCE: Final = 8
 _GRACE_SECONDS: Final = 0.2
-# Most finalizers and pods are gone within the first of these waits. Upstream waits the longest each time.
+# Most pods and finalizers are gone after the first of these waits. Upstream always waits the longest.
 _FIRST_WAIT_SECONDS: Final = 0.5
 _LONGEST_WAIT_SECONDS: Final = 8.0
-# After refusals, as upstream's rate limiter of namespaces.
+# After errors, as upstream's rate limiter of namespaces.
 _LONGEST_RETRY_SECONDS: Final = 60.0
 # Its kinds do not change while it goes: discovery is asked again after this many seconds.
 _DISCOVERY_SECONDS: Final = 30.0
 
 
 class ContentDeletionError(ClientError):
-    """Some kinds could not be listed, deleted or discovered; the text says which and why."""
+    """Some kinds could not be listed, deleted or discovered. The text has the reasons."""
 
 
 @dataclass
 class _Leftover:
-    """What is still there after a round of deletions."""
+    """The objects that remain after a round of deletions."""
 
     counts: dict[str, int] = field(default_factory=dict)
     finalizers: dict[str, int] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class _Leftover:
 
 
 class NamespaceController(Controller):
-    """Deletes everything in a terminating namespace, pods first, then takes the finalizer away."""
+    """Deletes everything in a terminating namespace, pods first, then removes the finalizer."""
 
     name = "namespace"
 
@@ -59,17 +59,17 @@ class NamespaceController(Controller):
         # Rounds that left something, by the UID of the namespace. The queue's own count is not for them: to
         # wait for others is no failure.
         self._rounds: dict[str, int] = {}
-        self._list_resources: list[ApiResource] = []
+        self._resources: list[ApiResource] = []
         self._failed: list[str] = []
         self._discovered = 0.0
 
     def _handle_add(self, namespace: Namespace) -> None:
         if namespace.metadata.deletion_timestamp:
-            # Creations under way get a moment to land (namespaceDeletionGracePeriod is 5 s upstream).
+            # Wait for creations that are under way (namespaceDeletionGracePeriod is 5 s upstream).
             self.queue.add_after(namespace.metadata.name, _GRACE_SECONDS)
 
     def _handle_update(self, old: Namespace, new: Namespace) -> None:
-        """Conditions, which each round writes, are no reason for another round."""
+        """Ignore changes of conditions: each round writes them."""
         if _get_deletion_fields(old) != _get_deletion_fields(new):
             self._handle_add(new)
 
@@ -99,28 +99,28 @@ class NamespaceController(Controller):
         await self._finalize(namespace)
 
     def _wait_seconds(self, namespace: Namespace, left: _Leftover) -> float:
-        """Until the next round: growing, up to half the time that pods have or that finalizers take."""
+        """Seconds until the next round. They grow up to half the time that pods or finalizers need."""
         longest = left.estimate / 2 + 1 if left.estimate else _LONGEST_WAIT_SECONDS
         rounds = self._rounds.get(namespace.metadata.uid, 0)
         self._rounds[namespace.metadata.uid] = rounds + 1
         return float(min(_FIRST_WAIT_SECONDS * 2 ** min(rounds, 10), longest))
 
     async def _list_deletable(self) -> list[ApiResource]:
-        if time.monotonic() - self._discovered > _DISCOVERY_SECONDS or not self._list_resources:
+        if time.monotonic() - self._discovered > _DISCOVERY_SECONDS or not self._resources:
             found = await discover(self.client)
-            self._list_resources = [
+            self._resources = [
                 each for each in found.resources if each.namespaced and {"list", "delete"} <= each.verbs
             ]
             self._failed = list(found.failed)
             self._discovered = time.monotonic()
-        return self._list_resources
+        return self._resources
 
     async def _delete_content(self, namespace: str, resources: Sequence[ApiResource]) -> _Leftover:
         left = _Leftover()
         pods = [each for each in resources if (each.group, each.plural) == ("", "pods")]
         await self._delete_kinds(namespace, pods, left)
         if left.counts:
-            # What pods may still need (secrets, network policies) goes only after the last of them.
+            # Pods may need secrets and network policies until they end.
             return left
         await self._delete_kinds(namespace, [each for each in resources if each not in pods], left)
         return left
@@ -189,7 +189,7 @@ class NamespaceController(Controller):
 
 
 def _get_deletion_fields(namespace: Namespace) -> object:
-    """What a round depends on."""
+    """The fields on which a round depends."""
     meta = namespace.metadata
     return meta.uid, meta.deletion_timestamp, namespace.spec.finalizers
 
@@ -207,7 +207,7 @@ async def _delete(objects: Any, item: PartialObjectMetadata) -> None:
 def _make_conditions(
     namespace: Namespace, left: _Leftover, failed: Sequence[str], now: str
 ) -> list[dict[str, Any]]:
-    """The five conditions kubectl describes a stuck namespace with."""
+    """The five conditions that describe why a namespace is not deleted yet."""
     remaining = ", ".join(f"{kind} has {count} resource instances" for kind, count in left.counts.items())
     held = ", ".join(f"{name} in {count} resource instances" for name, count in left.finalizers.items())
     table = (

@@ -1,4 +1,4 @@
-"""Removes pods that nobody else will: of nodes that are gone, and ended ones beyond a number (podgc)."""
+"""Deletes pods of nodes that are gone, and ended pods beyond a threshold (pkg/controller/podgc)."""
 
 import time
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from kprov.kube.controller_manager.node import health
 from kprov.kube.machinery import timestamps
 
 PERIOD_SECONDS: Final = 20.0
-# A node that was not seen for so long is asked for before its pods go.
+# Seconds after which the server is asked for a missing node, before its pods are deleted.
 QUARANTINE_SECONDS: Final = 40.0
 OUT_OF_SERVICE: Final = "node.kubernetes.io/out-of-service"
 
 
 class PodGarbageCollector(Controller):
-    """Looks every 20 seconds; its queue stays empty."""
+    """Checks every 20 seconds. Its queue stays empty."""
 
     name = "pod_gc"
 
@@ -71,7 +71,7 @@ class PodGarbageCollector(Controller):
         return any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints)
 
     async def _delete(self, pod: Pod, reason: str) -> None:
-        """At once and for good; pods that had not ended are marked Failed first, for those who count them."""
+        """Delete without a grace period. Pods that have not ended become Failed first."""
         meta = pod.metadata
         try:
             if not pod_conditions.is_terminal(pod):
@@ -105,7 +105,7 @@ class PodGarbageCollector(Controller):
 
 
 def list_beyond_threshold(pods: Sequence[Pod], threshold: int) -> list[Pod]:
-    """The oldest of the ended pods that are more than the threshold; 0 keeps all."""
+    """The oldest ended pods beyond the threshold. 0 keeps all."""
     if threshold <= 0:
         return []
     ended = [pod for pod in pods if pod_conditions.is_terminal(pod) and not pod.metadata.deletion_timestamp]

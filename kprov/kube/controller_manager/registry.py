@@ -30,7 +30,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "resourcequota-controller": "resource_quota.controller:ResourceQuotaController",
 }
 
-# Upstream's short names of before 1.28, still legal in --controllers.
+# Upstream's names before 1.28, still valid in --controllers.
 ALIASES: Final[dict[str, str]] = {
     "deployment": "deployment-controller",
     "replicaset": "replicaset-controller",
@@ -57,7 +57,7 @@ _PACKAGE: Final = "kprov.kube.controller_manager"
 
 
 def is_enabled(name: str, selection: Sequence[str]) -> bool:
-    """Whether --controllers wants the one of that name: the last word about it counts, else '*'."""
+    """Whether --controllers enables the controller: by its name or alias, else by '*'."""
     names = {name, *(alias for alias, full in ALIASES.items() if full == name)}
     for entry in selection:
         if entry in names:
@@ -68,7 +68,7 @@ def is_enabled(name: str, selection: Sequence[str]) -> bool:
 
 
 def find_unknown(selection: Sequence[str]) -> list[str]:
-    """Names that no controller has."""
+    """Entries that name no controller."""
     known = {"*", *CONTROLLERS, *ALIASES}
     return [entry for entry in selection if entry.removeprefix("-") not in known]
 
@@ -80,7 +80,7 @@ def load_controller(name: str) -> Any:
 
 
 def has_required_options(name: str, options: Namespace) -> bool:
-    """Whether the options have what the controller needs; upstream starts without those that lack it."""
+    """Whether the options that the controller needs are set. Without them it does not start, as upstream."""
     match name:
         case "node-ipam-controller":
             return bool(options.allocate_node_cidrs and options.cluster_cidr)

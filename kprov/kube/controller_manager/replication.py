@@ -16,10 +16,10 @@ from kprov.kube.controller_manager.replicaset.controller import ReplicaSetContro
 
 
 class ReplicationControllerSpec(ReplicaSetSpec):
-    """A replica set's spec, but the selector is written as labels; none of them match nothing."""
+    """A replica set's spec, but the selector is a map of labels. An empty one matches nothing."""
 
     labels: dict[str, str] = msgspec.field(name="selector", default_factory=dict)
-    # Nothing is written under this name: it is what the controller reads.
+    # Only the controller reads it, it is never written.
     selector: LabelSelector | None = msgspec.field(name="labelSelector", default=None)
 
     def __post_init__(self) -> None:
@@ -28,7 +28,7 @@ class ReplicationControllerSpec(ReplicaSetSpec):
 
 
 class ReplicationController(ReplicaSet):
-    """As the replica set that it would be today."""
+    """Convert it to a replica set."""
 
     spec: ReplicationControllerSpec = msgspec.field(default_factory=ReplicationControllerSpec)
 

@@ -1,4 +1,4 @@
-"""ServiceCIDRs: ready once seen, and kept until no address depends on them (pkg/controller/servicecidrs)."""
+"""ServiceCIDRs: sets Ready, and keeps them while an address depends on them (pkg/controller/servicecidrs)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GROUP: Final = "networking.k8s.io"
 FINALIZER: Final = "networking.k8s.io/service-cidr-finalizer"
-#: API servers have heard of a deletion by then, and give no address of it any more.
+#: Seconds until all API servers have seen a deletion and allocate no address of the range any more.
 GRACE_SECONDS: Final = 10.0
 _MANAGED_BY: Final = "ipaddress.kubernetes.io/managed-by"
 _READY: Final = {"status": "True", "reason": "", "message": "Kubernetes Service CIDR is ready"}
@@ -44,7 +44,7 @@ class ServiceCidrController(Controller):
             on_update=lambda _, new: self._handle_cidr_change(new),
             on_delete=self._handle_cidr_change,
         )
-        # Whether an address is in the way of a deletion changes only when it goes.
+        # Only the deletion of an address can unblock the deletion of a range.
         self._addresses.add_handler(on_add=self._handle_address_change, on_delete=self._handle_address_change)
 
     async def sync(self, key: str) -> None:
@@ -71,7 +71,7 @@ class ServiceCidrController(Controller):
         await self._set_finalizers(obj, [each for each in finalizers if each != FINALIZER])
 
     def _is_free(self, obj: Document) -> bool:
-        """Whether other ServiceCIDRs have all its addresses, or nobody has one."""
+        """Whether its addresses are all in other ServiceCIDRs or unused."""
         name = obj["metadata"]["name"]
         others = [
             network
@@ -118,7 +118,7 @@ class ServiceCidrController(Controller):
         )
 
     def _handle_cidr_change(self, obj: Document) -> None:
-        """A range that comes or goes can free those that it overlaps."""
+        """A new or deleted range can free the ranges that it overlaps."""
         self.queue.add(obj["metadata"]["name"])
         own = parse_networks(obj)
         for other in self._cidrs.list():

@@ -1,4 +1,4 @@
-"""How long kubelets may keep secrets and config maps, by the size of the cluster (pkg/controller/ttl)."""
+"""Sets how long kubelets may cache secrets and config maps, by the number of nodes (pkg/controller/ttl)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""One pod on every fitting node.
+"""Runs one pod on every matching node.
 
 Run by app. ``placement``, ``revisions`` and ``steps`` are functions of values; ``history`` and ``controller``
 write.

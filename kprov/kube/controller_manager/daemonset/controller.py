@@ -30,7 +30,7 @@ from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.framework.pod_control import PodControl
 
 _BURST: Final = 250
-# The first creation goes alone, then twice as many each time: a template that is refused costs one request.
+# The first batch has one creation, each next one twice as many: an invalid template costs one request.
 _SLOW_START_INITIAL: Final = 1
 _FAILED_POD_DELAY_SECONDS: Final = 1.0
 _FAILED_POD_MAX_DELAY_SECONDS: Final = 900.0
@@ -38,7 +38,7 @@ _BACKOFF_CLEANUP_SECONDS: Final = 60.0
 
 
 class DaemonSetController(Controller):
-    """Compares where pods should be with where they are, node by node."""
+    """Compares the desired pods with the existing ones, node by node."""
 
     name = "daemonset"
 
@@ -93,7 +93,7 @@ class DaemonSetController(Controller):
         digest, history, claimed = await self._history.ensure_current(ds, known, claimed)
         state = self._read_state(ds, claimed, digest)
         if not self.expectations.are_satisfied(key):
-            # The copy is behind: what it shows is reported, and nothing is concluded from it.
+            # The informer is behind: report its pods, but create and delete none.
             await self._update_status(key, state, processed=False)
             return
         try:
@@ -115,7 +115,7 @@ class DaemonSetController(Controller):
         )
 
     async def _write(self, key: str, state: State, step: Step) -> None:
-        """Make and delete pods. Raises the first error; expectations are lowered for what failed."""
+        """Create and delete pods. Raises the first error. Lowers expectations for what failed."""
         create, delete = step.create[:_BURST], step.delete[:_BURST]
         self.expectations.expect(key, creations=len(create), deletions=(pod.metadata.uid for pod in delete))
         errors = await self._create(key, state, create)
@@ -146,7 +146,7 @@ class DaemonSetController(Controller):
             done, batch = done + len(names), batch * 2
             errors = [each for each in results if isinstance(each, BaseException)]
             if errors:
-                # What failed or was not tried will never be observed.
+                # The informer will never show what failed or was not tried.
                 self.expectations.observe_creation(key, len(errors) + len(nodes) - done)
                 return [error for error in errors if not _is_namespace_terminating(error)]
         return []
@@ -165,7 +165,7 @@ class DaemonSetController(Controller):
         return errors
 
     def _make_backoff_check(self, ds: DaemonSet) -> Callable[[Pod, str], bool]:
-        """The back-off of failed pods: a kubelet that refuses the pod is not to be asked in a hot loop."""
+        """The back-off of failed pods: a kubelet may reject each new one immediately."""
         about = reference(ds, API_VERSION, KIND)
 
         def may_delete(pod: Pod, node_name: str) -> bool:
@@ -189,7 +189,7 @@ class DaemonSetController(Controller):
         self.failed_pods.drop_expired()
 
     async def _update_status(self, key: str, state: State, *, processed: bool) -> None:
-        """``processed``: the sync was a whole one, so that the generation is observed."""
+        """``processed``: the sync was complete, so the generation is observed."""
         ds = state.daemon_set
         counts = _count_pods(state)
         if processed:
@@ -219,10 +219,10 @@ class DaemonSetController(Controller):
             kind=KIND,
             selector=parse_selector(ds.spec.selector),
             children=children,
-            still_there=lambda: self._get_live_owner(ds),
+            is_owner_alive=lambda: self._is_owner_alive(ds),
         )
 
-    async def _get_live_owner(self, ds: DaemonSet) -> bool:
+    async def _is_owner_alive(self, ds: DaemonSet) -> bool:
         try:
             fresh = await self._sets.resource.get(ds.metadata.name, namespace=ds.metadata.namespace)
         except ApiError as error:
@@ -250,7 +250,7 @@ class DaemonSetController(Controller):
         return ds if ds is not None and ds.metadata.uid == owner.uid else None
 
     def _handle_child_change(self, child: Object) -> None:
-        """A pod or revision changed: its owner is synced, or every set that may adopt it."""
+        """A pod or revision changed: sync its owner, or every set that may adopt it."""
         owner, namespace = child.metadata.controller(), child.metadata.namespace
         if owner is not None:
             if (ds := self._resolve(namespace, owner)) is not None:
@@ -270,7 +270,7 @@ class DaemonSetController(Controller):
 
     def _handle_pod_update(self, old: Pod, new: Pod) -> None:
         if new.metadata.deletion_timestamp:
-            # Its end counts from here on: the kubelet may take long to finish it.
+            # Count the deletion now: the kubelet may need long to end the pod.
             self._handle_pod_delete(new)
         was, now = old.metadata.controller(), new.metadata.controller()
         if was != now and (ds := self._resolve(old.metadata.namespace, was)) is not None:
@@ -285,7 +285,7 @@ class DaemonSetController(Controller):
 
 
 def _make_template(ds: DaemonSet, digest: str) -> dict[str, Any]:
-    """The template with the labels that say which template a pod was made from."""
+    """The template with the labels that identify it on its pods."""
     metadata = ds.spec.template.get("metadata") or {}
     labels = {**(metadata.get("labels") or {}), HASH_LABEL: digest}
     generation = ds.metadata.annotations.get(steps.GENERATION_ANNOTATION)

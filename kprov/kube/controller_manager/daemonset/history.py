@@ -1,4 +1,4 @@
-"""Keeps the ControllerRevisions of daemon sets: makes, numbers, merges and trims them."""
+"""The ControllerRevisions of daemon sets: creates, numbers, merges and deletes them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -18,7 +18,7 @@ KIND: Final = "DaemonSet"
 
 
 class RevisionHistory:
-    """Writes revisions; the caller knows which ones are a set's."""
+    """Writes revisions. The caller passes those of the set."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class RevisionHistory:
         return digest, history, await self._merge(duplicates, digest, pods)
 
     async def trim(self, ds: DaemonSet, history: History, pods: Iterable[Pod]) -> None:
-        """Delete the oldest revisions beyond spec.revisionHistoryLimit that no pod was made from."""
+        """Delete the oldest revisions beyond spec.revisionHistoryLimit that no pod uses."""
         if ds.spec.revision_history_limit is None:
             return
         used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods}
@@ -72,7 +72,7 @@ class RevisionHistory:
                 "annotations": ds.metadata.annotations,
                 "ownerReferences": [make_controller_reference(ds, API_VERSION, KIND)],
             },
-            # A fragment is sent byte for byte.
+            # Raw JSON, so that the bytes of the data stay.
             "data": orjson.Fragment(data),
             "revision": number,
         }
@@ -88,7 +88,7 @@ class RevisionHistory:
             raise
 
     async def _count_collision(self, ds: DaemonSet) -> None:
-        """The name is taken by another template: the next one is computed with another count."""
+        """Another template has the name: compute the next name with another collision count."""
         fresh = await self._sets.get(ds.metadata.name, namespace=ds.metadata.namespace)
         if fresh.status.collision_count == ds.status.collision_count:
             count = (fresh.status.collision_count or 0) + 1

@@ -1,4 +1,4 @@
-"""On which nodes a daemon set's pods run: functions of values (pkg/controller/daemon)."""
+"""The nodes on which a daemon set's pods run. Functions of values (pkg/controller/daemon)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -17,7 +17,7 @@ from kprov.kube.api.decoding import convert
 from kprov.kube.component_helpers.taints import NO_EXECUTE, NO_SCHEDULE, find_untolerated
 
 _PREFIX: Final = "node.kubernetes.io/"
-# Daemons stay where other pods leave, or are not let in.
+# Daemon pods tolerate the taints of unhealthy nodes.
 TOLERATIONS: Final = (
     *(
         Toleration(key=_PREFIX + key, operator="Exists", effect=NO_EXECUTE)
@@ -33,16 +33,16 @@ _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 class Placement:
-    """The rules of one pod template, read once and asked for each node."""
+    """The placement rules of one pod template, read once for all nodes."""
 
     def __init__(self, template: Mapping[str, Any]) -> None:
-        """Raises msgspec.ValidationError for a template that is no pod's."""
+        """Raises msgspec.ValidationError for an invalid template."""
         self._document: dict[str, Any] = template.get("spec") or {}
         self._spec = convert(self._document, PodSpec)
         self._tolerations = _tolerations(self._spec)
 
     def should_run(self, node: Node) -> tuple[bool, bool]:
-        """(a new pod may go there, one that is there may stay)."""
+        """(whether the node gets a pod, whether a pod may stay on it)."""
         if self._spec.node_name not in {"", node.metadata.name} or not _is_node_selected(self._spec, node):
             return False, False
         taints = node.spec.taints
@@ -50,7 +50,7 @@ class Placement:
         return enters, find_untolerated(taints, self._tolerations, (NO_EXECUTE,)) is None
 
     def pin_to_node(self, node_name: str) -> dict[str, Any]:
-        """Changes of the template's spec that send a pod to one node and let it stay there."""
+        """Changes of the template's spec that bind a pod to one node and let it stay there."""
         field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
         affinity = dict(self._document.get("affinity") or {})
         affinity["nodeAffinity"] = {
@@ -61,7 +61,7 @@ class Placement:
 
 
 def get_target_node(pod: Pod) -> str:
-    """The node a daemon pod is on, or is meant for while it is not bound yet; "" when neither is known."""
+    """The node of a daemon pod, from its affinity if it is not bound yet. "" if it has neither."""
     if pod.spec.node_name or pod.spec.affinity is None or pod.spec.affinity.node_affinity is None:
         return pod.spec.node_name
     required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
@@ -73,7 +73,7 @@ def get_target_node(pod: Pod) -> str:
 
 
 def _tolerations(spec: PodSpec) -> list[Toleration]:
-    """The template's, and those every daemon has."""
+    """The template's tolerations and those of every daemon pod."""
     added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
     return [*spec.tolerations, *(each for each in added if each not in spec.tolerations)]
 

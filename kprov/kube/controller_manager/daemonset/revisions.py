@@ -1,4 +1,4 @@
-"""What a daemon set's ControllerRevision holds: functions of values (pkg/controller/daemon/update.go).
+"""The content of a daemon set's ControllerRevisions. Functions of values (pkg/controller/daemon/update.go).
 
 A revision is the current one when its data are, byte for byte, the patch that restores the template.
 Upstream's controller compares the same bytes: either controller takes over the other's revisions and pods.
@@ -18,7 +18,7 @@ HASH_LABEL: Final = "controller-revision-hash"
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A daemon set's revisions. ``current`` hold its template; ``same`` hold it too, in other bytes."""
+    """A daemon set's revisions. ``current`` have its template. ``same`` have it too, encoded differently."""
 
     current: Sequence[ControllerRevision]
     same: Sequence[ControllerRevision]
@@ -36,7 +36,7 @@ def make_revision_patch(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_revision_data(template: dict[str, Any]) -> bytes:
-    """The patch as Go encodes a map: keys in order, no space, HTML's characters escaped."""
+    """The patch as Go encodes a map: sorted keys, no spaces, escaped HTML characters."""
     return go_json.dumps(make_revision_patch(template), orjson.OPT_SORT_KEYS)
 
 
@@ -60,7 +60,7 @@ def get_newest(revisions: Iterable[ControllerRevision]) -> ControllerRevision:
 
 
 def list_surplus(history: History, limit: int, used_hashes: set[str]) -> list[ControllerRevision]:
-    """The oldest revisions beyond ``limit`` that no pod was made from."""
+    """The oldest revisions beyond ``limit`` that no pod uses."""
     count = max(0, len(history.old) - limit)
     sort_by_age = sorted(history.old, key=lambda each: each.revision)
     unused = [each for each in sort_by_age if each.metadata.labels.get(HASH_LABEL) not in used_hashes]

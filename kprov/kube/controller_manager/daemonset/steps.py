@@ -1,4 +1,4 @@
-"""Which pods of a daemon set are made and deleted next: functions of values.
+"""The pods of a daemon set to create and delete next. Functions of values.
 
 Sources: pkg/controller/daemon/daemon_controller.go (manage), update.go (rollingUpdate).
 """
@@ -24,7 +24,7 @@ PodsByNode = Mapping[str, Sequence[Pod]]
 
 @dataclass(slots=True)
 class Step:
-    """``create``: names of nodes that get a pod. ``delete``: pods that go."""
+    """``create``: names of nodes that get a pod. ``delete``: pods to delete."""
 
     create: list[str] = field(default_factory=list)
     delete: list[Pod] = field(default_factory=list)
@@ -62,7 +62,7 @@ class State:
 
     @property
     def surges(self) -> bool:
-        """Whether a node may have a new pod beside an old one."""
+        """Whether a node may have a new pod while it has an old one."""
         return self.max_surge(1) > 0
 
     def max_surge(self, wanted: int) -> int:
@@ -70,7 +70,7 @@ class State:
         return scale_value(rolling.max_surge, wanted, up=True) if rolling else 0
 
     def max_unavailable(self, wanted: int) -> int:
-        """At least one where nothing may surge: otherwise no update would ever end."""
+        """At least 1 if maxSurge is 0, otherwise no update would end."""
         rolling = self._rolling
         allowed = scale_value(rolling.max_unavailable, wanted, up=True) if rolling else 0
         return 1 if allowed == 0 and self.max_surge(wanted) == 0 else allowed
@@ -82,7 +82,7 @@ class State:
 
 
 def group_by_node(pods: Iterable[Pod]) -> dict[str, list[Pod]]:
-    """By the node they are on or meant for, oldest first. Ended pods that are being deleted are done with."""
+    """Pods by node, oldest first. Ended pods that are being deleted are left out."""
     groups: dict[str, list[Pod]] = defaultdict(list)
     for pod in sorted(pods, key=_get_age):
         ended = pod_conditions.is_terminal(pod) and pod.metadata.deletion_timestamp
@@ -119,7 +119,7 @@ def place_pods(state: State, may_delete_ended: Callable[[Pod, str], bool]) -> St
         elif enters:
             step.create.append(name)
     known = {node.metadata.name for node in state.nodes}
-    # The garbage collector of pods never sees a pod that was bound to no node.
+    # The pod garbage collector ignores pods without a node.
     step.delete += [
         pod
         for name, pods in state.pods.items()
@@ -131,7 +131,7 @@ def place_pods(state: State, may_delete_ended: Callable[[Pod, str], bool]) -> St
 
 
 def roll_out(state: State) -> Step:
-    """The next step of a rolling update: nothing for pods that ``place_pods`` still has work with."""
+    """The next step of a rolling update. Leaves out pods that ``place_pods`` handles."""
     pods: dict[str, Sequence[Pod]] = dict(state.pods)
     for node in state.nodes:
         if state.placement.should_run(node)[0]:
@@ -156,7 +156,7 @@ def _split_pods(state: State, pods: Iterable[Pod]) -> _Pair:
 
 
 def _replace(state: State, pairs: Mapping[str, _Pair]) -> Step:
-    """Old pods that do not work go now; of those that work as many as may be missing."""
+    """Delete old pods that are not available, and as many others as maxUnavailable allows."""
     unavailable, broken, candidates = 0, list[Pod](), list[Pod]()
     for pair in pairs.values():
         old, new = pair or (None, None)
@@ -174,7 +174,7 @@ def _replace(state: State, pairs: Mapping[str, _Pair]) -> Step:
 
 
 def _surge(state: State, pairs: Mapping[str, _Pair]) -> Step:
-    """New pods beside old ones; an old one goes when its new one is available."""
+    """Create new pods first. Delete an old one when its new one is available."""
     enters = {node.metadata.name: state.placement.should_run(node)[0] for node in state.nodes}
     surging, available = 0, 0
     delete, leaving, allowed, candidates = list[Pod](), list[Pod](), list[str](), list[str]()
@@ -197,14 +197,14 @@ def _surge(state: State, pairs: Mapping[str, _Pair]) -> Step:
             (leaving if works else delete).append(old)
         else:
             (candidates if works else allowed).append(name)
-    # A pod that works leaves a node of no more use only when enough others work.
+    # An available pod on an unneeded node is deleted only if enough others are available.
     delete += leaving[: max(0, available - state.wanted)]
     room = max(0, state.max_surge(state.wanted) - surging)
     return Step(create=allowed + candidates[:room], delete=delete)
 
 
 def _list_surplus_of_surge(state: State, running: Sequence[Pod]) -> list[Pod]:
-    """All but the oldest new and old pods of a node. The old one too once the new one replaces it."""
+    """All except the oldest new and old pod of a node. The old one too if the new one replaces it."""
     new = [pod for pod in running if pod.metadata.labels.get(HASH_LABEL) == state.hash]
     old = [pod for pod in running if pod.metadata.labels.get(HASH_LABEL) != state.hash]
     excess = new[1:] + old[1:]
@@ -214,5 +214,5 @@ def _list_surplus_of_surge(state: State, running: Sequence[Pod]) -> list[Pod]:
 
 
 def _get_age(pod: Pod) -> tuple[bool, str, str]:
-    """Those on a node first, then the oldest."""
+    """Pods that are bound first, then the oldest."""
     return not pod.spec.node_name, pod.metadata.creation_timestamp or "", pod.metadata.name

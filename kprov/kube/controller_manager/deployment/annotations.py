@@ -34,7 +34,7 @@ def find_max_revision(sets: Iterable[ReplicaSet]) -> int:
 
 
 def make_size_annotations(deployment: Deployment) -> dict[str, str]:
-    """What a replica set remembers of the deployment's size."""
+    """Annotations of a replica set that record the deployment's size."""
     wanted = deployment.spec.replicas
     return {DESIRED: str(wanted), MAXIMUM: str(wanted + get_max_surge(deployment))}
 

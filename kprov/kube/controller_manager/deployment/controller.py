@@ -28,7 +28,7 @@ _EVERYTHING: Final = LabelSelector()
 
 
 class _Rollout:
-    """One deployment with its replica sets while it is synced."""
+    """A deployment and its replica sets during a sync."""
 
     def __init__(self, deployment: Deployment, sets: Sequence[ReplicaSet]) -> None:
         self.deployment = deployment
@@ -44,14 +44,14 @@ class _Rollout:
         return [*self.old, *([self.new] if self.new else [])]
 
     def replace(self, rs: ReplicaSet) -> None:
-        """Take the server's answer for the copy we had."""
+        """Replace a replica set by the server's response."""
         if self.new is not None and rs.metadata.uid == self.new.metadata.uid:
             self.new = rs
         self.old = [rs if rs.metadata.uid == each.metadata.uid else each for each in self.old]
 
 
 class DeploymentController(Controller):
-    """Makes one replica set per template and moves replicas from the old ones to the new one."""
+    """Creates a replica set for each template and moves replicas from the old ones to the new one."""
 
     name = "deployment"
 
@@ -95,7 +95,7 @@ class DeploymentController(Controller):
         await self._write_status(rollout)
 
     async def _resize(self, rollout: _Rollout) -> None:
-        """A resize, or any change while paused: no rollout step, sizes in proportion."""
+        """Scale the replica sets in proportion, without a rollout step: after a resize or while paused."""
         await self._sync_revision(rollout, create=False)
         for rs, size in rolling.scale(rollout.deployment, rollout.new, rollout.old):
             await self._scale(rollout, rs, size, annotate=True)
@@ -117,7 +117,7 @@ class DeploymentController(Controller):
             await self._clean_up(rollout)
 
     async def _recreate(self, rollout: _Rollout) -> None:
-        """First every old pod ends, then the new ones begin."""
+        """Recreate: end all old pods, then start the new ones."""
         await self._sync_revision(rollout, create=False)
         running = rolling.list_active(rollout.old)
         for rs in running:
@@ -139,7 +139,7 @@ class DeploymentController(Controller):
         )
 
     async def _sync_revision(self, rollout: _Rollout, *, create: bool) -> None:
-        """See that the new replica set exists and it and the deployment carry the revision."""
+        """Ensure that the new replica set exists and that it and the deployment have the revision."""
         number = annotations.find_max_revision(rollout.old) + 1
         if rollout.new is None:
             if not create:
@@ -223,7 +223,7 @@ class DeploymentController(Controller):
         }
 
     async def _find_existing(self, rollout: _Rollout, name: str, error: ApiError) -> ReplicaSet:
-        """Ours from a moment ago, which the informer has not shown yet; or the hash of another template."""
+        """Our set of that name, which the informer does not show yet. Else count a collision and raise."""
         deployment = rollout.deployment
         found = await self._sets.resource.get(name, namespace=deployment.metadata.namespace)
         owner = found.metadata.controller()
@@ -263,7 +263,7 @@ class DeploymentController(Controller):
             )
 
     async def _patch_set(self, rs: ReplicaSet, body: dict[str, Any]) -> ReplicaSet:
-        """A change that only holds for the state we decided on: another one in between is a conflict."""
+        """Patch the set if it still has the version on which the decision was made."""
         metadata = {**body.get("metadata", {}), "resourceVersion": rs.metadata.resource_version}
         return await self._sets.resource.patch(
             rs.metadata.name, {**body, "metadata": metadata}, namespace=rs.metadata.namespace
@@ -314,7 +314,7 @@ class DeploymentController(Controller):
         )
 
     def _watch_deadline(self, rollout: _Rollout, status: Any, now: float) -> None:
-        """Nothing else would wake us when progress stops."""
+        """Sync again at the progress deadline: no event reports that progress has stopped."""
         known = rollout.conditions.get(progress.PROGRESSING)
         if (
             progress.is_complete(rollout.deployment, status)
@@ -333,12 +333,12 @@ class DeploymentController(Controller):
             kind=KIND,
             selector=parse_selector(deployment.spec.selector),
             children=self._sets.resource,
-            still_there=lambda: self._get_live_owner(deployment),
+            is_owner_alive=lambda: self._is_owner_alive(deployment),
         )
         orphans = self._sets.by_index("owner", f"orphan/{deployment.metadata.namespace}")
         return await claims.claim(self._sets.by_index("owner", deployment.metadata.uid) + orphans)
 
-    async def _get_live_owner(self, deployment: Deployment) -> bool:
+    async def _is_owner_alive(self, deployment: Deployment) -> bool:
         meta = deployment.metadata
         try:
             fresh = await self._deployments.resource.get(meta.name, namespace=meta.namespace)

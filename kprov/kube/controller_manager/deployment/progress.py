@@ -1,4 +1,4 @@
-"""Status and conditions of a deployment: functions of values (progress.go, sync.go)."""
+"""Status and conditions of a deployment. Functions of values (progress.go, sync.go)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,7 +28,7 @@ _NO_DEADLINE: Final = 2**31 - 1
 
 
 class Conditions:
-    """The conditions of one deployment while it is synced. ``now`` is RFC 3339."""
+    """The conditions of a deployment during a sync. ``now`` is RFC 3339."""
 
     def __init__(self, conditions: Sequence[Condition], now: str) -> None:
         self._conditions = {entry.type: entry for entry in conditions}
@@ -43,7 +43,7 @@ class Conditions:
         if old is not None and not refresh and (old.status, old.reason) == (status, reason):
             return
         since = old.last_transition_time if old is not None and old.status == status else self._now
-        # As upstream's lists: a changed condition moves to the end.
+        # As upstream: a changed condition moves to the end.
         self._conditions.pop(kind, None)
         self._conditions[kind] = Condition(
             type=kind,
@@ -159,7 +159,7 @@ def _has_timed_out(deployment: Deployment, known: Condition | None, now: float) 
 
 
 def seconds_to_deadline(deployment: Deployment, known: Condition | None, now: float) -> float | None:
-    """Time left to make progress; None when nothing is waited for."""
+    """Seconds until the progress deadline. None if there is none."""
     deadline = deployment.spec.progress_deadline_seconds
     if known is None or deadline is None or not has_deadline(deployment) or not known.last_update_time:
         return None
@@ -175,7 +175,7 @@ def _find_failure(sets: Sequence[ReplicaSet], new: ReplicaSet | None) -> Conditi
 
 
 def make_document(status: DeploymentStatus) -> dict[str, Any]:
-    """The counts as they go into a patch: zeros written out."""
+    """The counts for a patch, with zeros."""
     return {
         "observedGeneration": status.observed_generation,
         "replicas": status.replicas,

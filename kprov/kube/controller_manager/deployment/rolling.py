@@ -32,7 +32,7 @@ def scale_value(value: IntOrString | None, total: int, *, up: bool) -> int:
 
 
 def resolve_fenceposts(deployment: Deployment) -> tuple[int, int]:
-    """(max surge, max unavailable); both 0 would never get anywhere, then one may be unavailable."""
+    """(max surge, max unavailable). If both are 0, no rollout would end, so one may be unavailable."""
     rolling = deployment.spec.strategy.rolling_update
     replicas = deployment.spec.replicas
     surge = scale_value(rolling.max_surge if rolling else "25%", replicas, up=True)
@@ -64,7 +64,7 @@ def sort_by_age(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
 
 
 def compute_new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], current: int) -> int:
-    """Size of the new replica set, now ``current``, that the surge allows; ``sets`` are all, it included."""
+    """The size of the new replica set that maxSurge allows. ``sets``: all, with the new one."""
     if not is_rolling(deployment):
         return deployment.spec.replicas
     room = deployment.spec.replicas + get_max_surge(deployment) - sum_replicas(sets)
@@ -74,14 +74,14 @@ def compute_new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], cur
 
 
 def reconcile_new_set(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet) -> Scaling | None:
-    """The next step of the new replica set, None when it needs none."""
+    """The next size of the new replica set. None if it needs no change."""
     wanted, have = deployment.spec.replicas, new.spec.replicas
     size = wanted if have >= wanted else compute_new_set_size(deployment, sets, have)
     return (new, size) if size != have else None
 
 
 def reconcile_old_sets(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet) -> list[Scaling]:
-    """The next step down of the old replica sets: what is unhealthy first, then what availability allows."""
+    """The next sizes of the old replica sets: unhealthy pods first, then as many as availability allows."""
     old = sort_by_age(list_active(old))
     if not old:
         return []
@@ -106,14 +106,14 @@ def reconcile_old_sets(deployment: Deployment, old: Sequence[ReplicaSet], new: R
 
 
 def is_scaling_event(deployment: Deployment, sets: Iterable[ReplicaSet]) -> bool:
-    """The deployment was resized since its active replica sets were last adjusted."""
+    """Whether the deployment was resized since its active replica sets were last scaled."""
     return any(
         _get_annotated_size(rs, DESIRED) not in {None, deployment.spec.replicas} for rs in list_active(sets)
     )
 
 
 def is_saturated(deployment: Deployment, new: ReplicaSet | None) -> bool:
-    """The new replica set carries the whole deployment."""
+    """Whether the new replica set has all replicas of the deployment."""
     return (
         new is not None
         and new.spec.replicas == deployment.spec.replicas
@@ -139,7 +139,7 @@ def scale(deployment: Deployment, new: ReplicaSet | None, old: Sequence[ReplicaS
 
 
 def _scale_proportionally(deployment: Deployment, running: list[ReplicaSet]) -> list[Scaling]:
-    """Spread the change over all running sets by their size, so that risk stays as it was."""
+    """Spread the change over all active sets in proportion to their size."""
     wanted = deployment.spec.replicas
     allowed = wanted + get_max_surge(deployment) if wanted > 0 else 0
     to_add = allowed - sum_replicas(running)

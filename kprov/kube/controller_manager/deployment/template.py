@@ -1,21 +1,21 @@
-"""Pod templates: when two are the same, and the hash that names a replica set."""
+"""Compares pod templates, and hashes them for the names of replica sets."""
 
 from typing import Any, Final
 
 from kprov.kube.controller_manager.deployment.template_dump import dump
 
 HASH_LABEL: Final = "pod-template-hash"
-# Letters without vowels and digits without look-alikes, so that no words come out (rand.SafeEncodeString).
+# Without vowels and digits that look like letters, so that no words result (rand.SafeEncodeString).
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def is_same_template(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    """Whether two templates make the same pods, the hash label aside."""
+    """Whether two templates are equal except for the hash label."""
     return bool(_normalize(_remove_hash(left)) == _normalize(_remove_hash(right)))
 
 
 def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
-    """A short name for the template, upstream's (controller.ComputeHash): another one per collision count."""
+    """The template's hash, as upstream's controller.ComputeHash. Each collision count gives another one."""
     content = dump(_remove_hash(template)).encode()
     if collisions is not None:
         content += collisions.to_bytes(8, "little")
@@ -43,7 +43,7 @@ def _remove_hash(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def _normalize(value: Any) -> Any:
-    """Without nulls and empty parts: absent and empty mean the same on the wire."""
+    """The value without nulls and empty parts: absent and empty are equal on the wire."""
     if isinstance(value, dict):
         pairs = ((key, _normalize(item)) for key, item in value.items())
         return {key: item for key, item in pairs if item is not None} or None

@@ -1,4 +1,4 @@
-"""From a budget and its pods to the budget's status: functions of values."""
+"""Computes a budget's status from the budget and its pods. Functions of values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.deployment.rolling import scale_value
 from kprov.kube.machinery import timestamps
 
-# An evicted pod whose deletion is not seen for so long is taken for one that stays (DeletionTimeout).
+# Seconds after which an evicted pod that is not deleted counts as staying (DeletionTimeout).
 DELETION_SECONDS: Final = 120.0
-# A pod that was marked for disruption and still is not deleted after so long loses the mark.
+# Seconds after which a pod that is not deleted loses its DisruptionTarget.
 STALE_SECONDS: Final = 120.0
 ALLOWED: Final = "DisruptionAllowed"
 TARGET: Final = "DisruptionTarget"
@@ -23,7 +23,7 @@ BY_KUBELET: Final = "TerminationByKubelet"
 
 @dataclass(frozen=True)
 class Evicted:
-    """Of the pods that evictions noted: the awaited ones, those that stayed, seconds until to look again."""
+    """disruptedPods: deletions that are expected, pods that stayed, seconds until the next check."""
 
     awaited: dict[str, str]
     stayed: list[Pod]
@@ -31,7 +31,7 @@ class Evicted:
 
 
 def find_evicted(pdb: PodDisruptionBudget, pods: Sequence[Pod], now: float) -> Evicted:
-    """What became of status.disruptedPods by Unix time ``now``; pods that are gone or going count no more."""
+    """Sort status.disruptedPods at Unix time ``now``. Pods that are deleted or being deleted are left out."""
     awaited: dict[str, str] = {}
     stayed: list[Pod] = []
     left: list[float] = []
@@ -59,12 +59,12 @@ def count_healthy(pods: Sequence[Pod], awaited: dict[str, str]) -> int:
 
 
 def needs_scale(pdb: PodDisruptionBudget) -> bool:
-    """Whether the number of pods is what their controllers want, not how many there are."""
+    """Whether the expected number of pods is the controllers' replicas, not the existing pods."""
     return pdb.spec.max_unavailable is not None or isinstance(pdb.spec.min_available, str)
 
 
 def compute_desired(pdb: PodDisruptionBudget, expected: int) -> int:
-    """How many have to be healthy of the expected pods."""
+    """How many of the expected pods must be healthy."""
     if pdb.spec.max_unavailable is not None:
         return max(0, expected - scale_value(pdb.spec.max_unavailable, expected, up=True))
     return scale_value(pdb.spec.min_available, expected, up=True)
@@ -74,7 +74,7 @@ def make_status(
     pdb: PodDisruptionBudget, *, current: int, wanted: int, expected: int, awaited: dict[str, str], stamp: str
 ) -> dict[str, Any]:
     """The whole status document. ``stamp``: now, RFC 3339."""
-    # Without pods nothing is allowed: the first that appear are safe until they have been counted.
+    # Without pods no eviction is allowed, so that new pods are safe until they are counted.
     allowed = max(0, current - wanted) if expected > 0 else 0
     generation = pdb.metadata.generation
     reason = "SufficientPods" if allowed else "InsufficientPods"
@@ -91,7 +91,7 @@ def make_status(
 
 
 def is_current(pdb: PodDisruptionBudget, document: dict[str, Any]) -> bool:
-    """Whether the server has that status; of the conditions, status and reason count."""
+    """Whether the server has that status. Of conditions, only status and reason are compared."""
     known = pdb.status
     conditions = {each["type"]: (each["status"], each["reason"]) for each in document["conditions"]}
     return {
@@ -106,14 +106,14 @@ def is_current(pdb: PodDisruptionBudget, document: dict[str, Any]) -> bool:
 
 
 def make_failed_status(pdb: PodDisruptionBudget, why: str, stamp: str) -> dict[str, Any]:
-    """Changes of the status when it cannot be computed: nothing may be evicted."""
+    """The status for a budget that cannot be computed: no eviction is allowed."""
     observed = pdb.status.observed_generation
     conditions = _condition(pdb, "False", "SyncFailed", why, observed, stamp)
     return {"disruptionsAllowed": 0, "conditions": conditions}
 
 
 def get_seconds_until_stale(pod: Pod, now: float) -> float | None:
-    """Seconds until the pod's mark of disruption is stale, 0 when it is; None if it has none that can be."""
+    """Seconds until the pod's DisruptionTarget is stale, 0 if it is. None if it cannot become stale."""
     mark = pod_conditions.find_condition(pod, TARGET)
     if mark is None or mark.status != "True" or mark.reason == BY_KUBELET:
         return None
@@ -126,7 +126,7 @@ def get_seconds_until_stale(pod: Pod, now: float) -> float | None:
 def _condition(
     pdb: PodDisruptionBudget, value: str, reason: str, message: str, generation: int, stamp: str
 ) -> list[dict[str, Any]]:
-    """All conditions with this one as it is now; its time is that of its last change of status."""
+    """All conditions with this one. It keeps its transition time if its status did not change."""
     old = next((each for each in pdb.status.conditions if each.type == ALLOWED), None)
     changed = stamp if old is None or old.status != value else old.last_transition_time
     new = {

@@ -28,7 +28,7 @@ _UNMANAGED = (
 
 
 class DisruptionController(Controller):
-    """Counts the healthy pods of each budget; evictions go by what it writes into the status."""
+    """Counts the healthy pods of each budget. The API server's evictions use the status that it writes."""
 
     name = "disruption"
     workers = 1
@@ -65,14 +65,14 @@ class DisruptionController(Controller):
         except (ApiError, NoScaleError) as error:
             if isinstance(error, ApiError) and error.is_conflict:
                 raise
-            log.warning("the status of %s cannot be computed: %s", key, error)
+            log.warning("computing the status of %s: %s", key, error)
             await self._write(pdb, budget.make_failed_status(pdb, str(error), timestamps.now()))
             return
         if again is not None:
             self.queue.add_after(key, again)
 
     async def sync_stale(self, key: str) -> None:
-        """Take the mark of disruption from a pod that was not deleted."""
+        """Unset the condition DisruptionTarget of a pod that was not deleted."""
         pod = self._pods.get(*split_key(key))
         wait = budget.get_seconds_until_stale(pod, time.time()) if pod is not None else None
         if pod is None or wait is None:
@@ -94,7 +94,7 @@ class DisruptionController(Controller):
         )
 
     async def _try(self, pdb: PodDisruptionBudget) -> float | None:
-        """Write the status; seconds until to look again, None for no need."""
+        """Write the status. Returns the seconds until the next sync, None if none is needed."""
         selector = parse_selector(pdb.spec.selector)
         pods = [
             pod for pod in self._pods.list(pdb.metadata.namespace) if selector.matches(pod.metadata.labels)
@@ -116,7 +116,7 @@ class DisruptionController(Controller):
             stamp=timestamps.now(),
         )
         if not budget.is_current(pdb, document):
-            # In a merge patch a name that is to go has to be named.
+            # A merge patch deletes a key by null.
             gone = dict.fromkeys(pdb.status.disrupted_pods)
             await self._write(pdb, {**document, "disruptedPods": {**gone, **found.awaited}})
         return found.again
@@ -136,7 +136,7 @@ class DisruptionController(Controller):
         return expected
 
     async def _write(self, pdb: PodDisruptionBudget, status: dict[str, Any]) -> None:
-        """Only over the version that was looked at: an eviction since then has to be counted first."""
+        """Write only if the version is the one that was read: a later eviction must be counted first."""
         await self._budgets.resource.patch(
             pdb.metadata.name,
             {"metadata": {"resourceVersion": pdb.metadata.resource_version}, "status": status},

@@ -1,4 +1,4 @@
-"""How many pods the controllers of some pods want."""
+"""The number of replicas that the controllers of pods request (their scale)."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -15,11 +15,11 @@ Kind = TypeVar("Kind", bound=Object)
 
 
 class NoScaleError(Exception):
-    """A pod's controller does not say how many pods it wants; the text is upstream's."""
+    """A pod's controller has no scale. The text is upstream's."""
 
 
 class Scales:
-    """Of the kinds below by their informers, of others by their scale subresource."""
+    """Reads scales from the informers of the kinds below, from the scale subresource for other kinds."""
 
     def __init__(self, context: Context) -> None:
         informers = context.informers
@@ -30,7 +30,7 @@ class Scales:
         self._controllers = informers.informer("", "v1", "replicationcontrollers", ReplicationController)
 
     async def wanted(self, pods: Iterable[Pod]) -> tuple[int, list[str]]:
-        """The sum over all controllers of the pods, and names of pods without one. NoScaleError, ApiError."""
+        """(sum of the scales of the pods' controllers, names of pods without one). NoScaleError, ApiError."""
         found: dict[str, int] = {}
         seen: set[str] = set()
         unmanaged = []
@@ -47,7 +47,7 @@ class Scales:
         return sum(found.values()), unmanaged
 
     async def _of(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
-        """UID and replicas of the controller that counts: a replica set's deployment instead of the set."""
+        """UID and replicas of the controller. For a replica set of a deployment, those of the deployment."""
         group, version = resources.split_api_version(owner.api_version)
         here: tuple[str, int] | None = None
         match group, owner.kind:

@@ -17,7 +17,7 @@ def select_pods(service: Service, pods: Iterable[Pod]) -> list[Pod]:
 
 
 def is_member(pod: Pod, *, terminating: bool) -> bool:
-    """Whether the pod belongs in at all; ``terminating`` says whether ending pods do."""
+    """Whether the pod is an endpoint. ``terminating``: whether terminating pods are."""
     if pod_conditions.is_terminal(pod) or not pod.status.pod_ips:
         return False
     return terminating or not pod.metadata.deletion_timestamp
@@ -37,12 +37,12 @@ def is_headless(service: Service) -> bool:
 
 
 def get_hostname(pod: Pod, service: Service) -> str:
-    """The name under which cluster DNS knows the pod below a headless service, or ""."""
+    """The pod's name in DNS below a headless service, or ""."""
     return pod.spec.hostname if pod.spec.hostname and pod.spec.subdomain == service.metadata.name else ""
 
 
 def find_target_port(pod: Pod, port: ServicePort) -> int | None:
-    """The number a service port means in this pod; None when the pod has no port of that name."""
+    """The number of the service port's target port in this pod. None if the pod has no port of that name."""
     target = port.target_port or port.port
     if isinstance(target, int):
         return target
@@ -61,7 +61,7 @@ def make_reference(pod: Pod) -> ObjectReference:
 
 
 def is_relevant_change(old: Pod, new: Pod) -> bool:
-    """Whether the change of a pod can change endpoints."""
+    """Whether a change of a pod can change endpoints."""
     return (
         old.metadata.labels != new.metadata.labels
         or old.status.pod_ips != new.status.pod_ips

@@ -1,4 +1,4 @@
-"""The endpoints controller (pkg/controller/endpoint): Endpoints objects for readers older than slices."""
+"""The endpoints controller: Endpoints for clients that do not read slices (pkg/controller/endpoint)."""
 
 from typing import Any
 
@@ -82,6 +82,6 @@ class EndpointsController(ServiceController):
                 raise
 
     def _handle_foreign_change(self, endpoints: Endpoints) -> None:
-        """Repair what somebody else wrote; our own writes come by here too and change nothing."""
+        """Repair changes of other clients. Our own writes arrive here too and change nothing."""
         if self.services.get(endpoints.metadata.namespace, endpoints.metadata.name) is not None:
             self.enqueue(endpoints)

@@ -1,4 +1,4 @@
-"""From an Endpoints object to the writes that make its mirrored slices right: functions of values."""
+"""Plans the writes of the slices that mirror an Endpoints object. Functions of values."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence
@@ -26,15 +26,15 @@ _NOT_MIRRORED: Final = frozenset(
 )
 
 _Port = tuple[str, str, int | None, str | None]
-#: An address's IP and the uid of what is behind it.
+#: An address's IP and the UID of its target.
 _Identity = tuple[str, str]
-#: Address family and ports: what a slice has one of.
+#: Address family and ports, which a slice has once.
 Group = tuple[str, Ports]
 
 
 @dataclass
 class Wanted:
-    """Endpoints by group, and how many addresses are none or too many."""
+    """Endpoints by group, and the numbers of invalid and of excess addresses."""
 
     groups: dict[Group, list[Endpoint]] = field(default_factory=dict)
     invalid: int = 0
@@ -42,7 +42,7 @@ class Wanted:
 
 
 def is_mirrored(endpoints: Endpoints) -> bool:
-    """Unless it says itself that it is not, or is a lock of leader election."""
+    """Whether it is mirrored: not if a label forbids it, and not for a lock of leader election."""
     return endpoints.metadata.labels.get(SKIP) != "true" and LEADER not in endpoints.metadata.annotations
 
 
@@ -68,7 +68,7 @@ def make_wanted(endpoints: Endpoints, limit: int) -> Wanted:
 def make_plan(
     endpoints: Endpoints, groups: dict[Group, list[Endpoint]], existing: Sequence[EndpointSlice], limit: int
 ) -> Plan:
-    """One slice a group; slices that are not needed serve for new groups of their family."""
+    """One slice for each group. Unneeded slices are reused for new groups of their family."""
     result = Plan()
     left: dict[Group, list[EndpointSlice]] = {}
     for each in existing:
@@ -137,7 +137,7 @@ def _make_slices(endpoints: Endpoints, group: Group, content: list[Endpoint], na
 
 
 def _repack(subsets: Iterable[EndpointSubset]) -> list[tuple[Ports, list[tuple[EndpointAddress, bool]]]]:
-    """Each set of addresses once, with all its ports. An address that is not ready somewhere is not ready."""
+    """Each set of addresses once, with all its ports. An address must be ready in all subsets."""
     known: dict[_Identity, EndpointAddress] = {}
     by_port: dict[_Port | None, dict[_Identity, bool]] = {}
     for subset in subsets:
@@ -168,7 +168,7 @@ def _repack(subsets: Iterable[EndpointSubset]) -> list[tuple[Ports, list[tuple[E
 
 
 def _make_endpoint(address: EndpointAddress, *, ready: bool) -> tuple[str, Endpoint] | None:
-    """Family and endpoint, None when the address is no IP."""
+    """(family, endpoint). None if the address is not an IP address."""
     try:
         ip = ipaddress.ip_address(_drop_zero_values(address.ip))
     except ValueError:
@@ -186,7 +186,7 @@ def _make_endpoint(address: EndpointAddress, *, ready: bool) -> tuple[str, Endpo
 
 
 def _drop_zero_values(text: str) -> str:
-    """IPv4 addresses may have been stored as 010.001.002.003."""
+    """The address without leading zeros: stored IPv4 addresses may have them (010.001.002.003)."""
     if ":" in text:
         return text
     return ".".join(part.lstrip("0") or "0" if part.isdecimal() else part for part in text.split("."))

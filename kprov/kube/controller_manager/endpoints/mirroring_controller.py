@@ -15,7 +15,7 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import make_
 
 
 class EndpointSliceMirroringController(Controller):
-    """Keys are those of Endpoints, which have their service's name."""
+    """Keys are Endpoints, which have the name of their service."""
 
     name = "endpoint_slice_mirroring"
 
@@ -98,7 +98,7 @@ class EndpointSliceMirroringController(Controller):
 
 
 def _must_mirror(each: EndpointSlice) -> list[str]:
-    """Key of the Endpoints, for slices of this controller."""
+    """The key of the Endpoints of a slice, for slices of this controller."""
     labels = each.metadata.labels
     if labels.get(MANAGED_BY) != mirror_plan.CONTROLLER or not labels.get(SERVICE_NAME):
         return []

@@ -1,4 +1,4 @@
-"""What both endpoint controllers do with changes of services and pods."""
+"""The base of both endpoint controllers: handlers of services and pods."""
 
 from kprov.kube.api.core import Pod, Service
 from kprov.kube.controller_manager.endpoints import addresses
@@ -6,7 +6,7 @@ from kprov.kube.controller_manager.framework.controller import Context, Controll
 
 
 class ServiceController(Controller):
-    """A controller whose keys are services and whose members are the pods they select."""
+    """Keys are services. A change of a pod adds the services that select it."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -16,7 +16,7 @@ ZONE: Final = "topology.kubernetes.io/zone"
 
 
 class EndpointSliceController(ServiceController):
-    """Keeps the slices of every service that has a selector."""
+    """Writes the slices of every service that has a selector."""
 
     name = "endpoint_slice"
 
@@ -36,7 +36,7 @@ class EndpointSliceController(ServiceController):
     async def sync(self, key: str) -> None:
         service = self.services.get(*split_key(key))
         if service is None:
-            # Its slices have it as owner: the garbage collector takes them.
+            # The service owns its slices: the garbage collector deletes them.
             self._writer.forget(key)
             return
         if not service.spec.selector or service.spec.type == "ExternalName":
@@ -68,7 +68,7 @@ class EndpointSliceController(ServiceController):
 
 
 def _get_service_key(each: EndpointSlice) -> list[str]:
-    """Key of the service, for slices of this controller."""
+    """The key of the service of a slice, for slices of this controller."""
     labels = each.metadata.labels
     if labels.get(slice_plan.MANAGED_BY) != slice_plan.CONTROLLER or slice_plan.SERVICE_NAME not in labels:
         return []

@@ -1,4 +1,4 @@
-"""From a service and its pods to the writes that make its endpoint slices right: functions of values."""
+"""Plans the writes of a service's endpoint slices from its pods. Functions of values."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Plan:
 
 
 def list_families(service: Service) -> list[str]:
-    """Address families to make slices for; services of before dual stack tell by their address."""
+    """Address families of the service's slices, from its addresses if it has no ipFamilies."""
     if service.spec.ip_families:
         return list(service.spec.ip_families)
     return ["IPv6"] if ":" in service.spec.cluster_ip else ["IPv4"]
@@ -43,7 +43,7 @@ def list_families(service: Service) -> list[str]:
 def make_desired(
     service: Service, pods: Iterable[Pod], family: str, zone_of: Callable[[str], str]
 ) -> dict[Ports, list[Endpoint]]:
-    """Endpoints by their ports: pods that name the same port differently do not share a slice."""
+    """Endpoints by their ports: pods whose port names map to other numbers do not share a slice."""
     result: dict[Ports, list[Endpoint]] = {}
     for pod in pods:
         address = addresses.get_address(pod, family)
@@ -54,7 +54,7 @@ def make_desired(
 
 
 def make_labels(service: Service) -> dict[str, str]:
-    """The service's labels, and what marks the slice as this controller's."""
+    """The service's labels and those that mark a slice of this controller."""
     kept = {key: value for key, value in service.metadata.labels.items() if key != addresses.HEADLESS_LABEL}
     if addresses.is_headless(service):
         kept[addresses.HEADLESS_LABEL] = ""
@@ -64,7 +64,7 @@ def make_labels(service: Service) -> dict[str, str]:
 def make_plan(
     service: Service, family: str, wanted: dict[Ports, list[Endpoint]], existing: Sequence[EndpointSlice]
 ) -> Plan:
-    """The fewest writes: keep endpoints where they are, fill slices with room, then open new ones."""
+    """Plan few writes: keep endpoints where they are, fill slices that have space, then create new ones."""
     result = Plan()
     marks = make_labels(service)
     by_ports: dict[Ports, list[EndpointSlice]] = {}
@@ -74,7 +74,7 @@ def make_plan(
         _fill(result, service, family, ports, endpoints, by_ports.pop(ports, []), marks)
     leftover = [each for group in by_ports.values() for each in group]
     if not wanted:
-        # A service without endpoints keeps one empty slice, which says that somebody looked.
+        # A service without endpoints has one empty slice, as upstream.
         placeholder = next((each for each in leftover if not each.ports), None)
         if placeholder is None:
             result.create.append(_make_slices(service, family, (), [], marks))
@@ -101,7 +101,7 @@ def _fill(
         found = [missing.pop(_get_identity(old), None) for old in each.endpoints or []]
         contents.append((each, [endpoint for endpoint in found if endpoint is not None]))
     rest = list(missing.values())
-    # Slices that have to be written anyway come first, then the fullest: fewest writes, fewest slices.
+    # Slices that must be written anyway come first, then the fullest ones: few writes, few slices.
     contents.sort(key=lambda item: (not _has_changed(item[0], item[1], marks), -len(item[1])))
     for each, content in contents:
         room = MAX_ENDPOINTS - len(content)

@@ -1,4 +1,4 @@
-"""Writing endpoint slices, and knowing which writes the informer has not shown yet."""
+"""Writes endpoint slices and tracks writes that the informer has not shown yet."""
 
 import time
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.client import ApiError, Informer
 from kprov.kube.controller_manager.endpoints.slice_plan import Plan
 
-# A write that the informer has not shown after so long is taken for lost.
+# Seconds after which a write that the informer has not shown is ignored.
 PATIENCE_SECONDS: Final = 30.0
 
 
 class WriteTracker:
-    """Slices we wrote and have not seen yet: planning on an older copy would write them twice."""
+    """Written slices that the informer has not shown: a plan without them would repeat writes."""
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[str, int]] = {}
@@ -62,14 +62,14 @@ class SliceWriter:
         slices.add_handler(on_add=self._seen, on_update=self._handle_update, on_delete=self._handle_delete)
 
     def is_stale(self, key: str) -> bool:
-        """Whether the informer is behind what was written for that service."""
+        """Whether the informer is behind the writes of that service."""
         return self._written.is_stale(key)
 
     def forget(self, key: str) -> None:
         self._written.forget(key)
 
     async def apply_plan(self, key: str, namespace: str, plan: Plan, owner: dict[str, Any]) -> None:
-        """Do what is planned; ``owner`` is the reference of slices that have none. Raises ApiError."""
+        """Do the writes of a plan. ``owner``: the reference for slices without one. Raises ApiError."""
         for new in plan.create:
             try:
                 made = await self._slices.resource.create(_make_document(new, owner), namespace=namespace)
@@ -109,7 +109,7 @@ class SliceWriter:
 
     def _handle_update(self, old: EndpointSlice, new: EndpointSlice) -> None:
         for key in self._key_of(old):
-            # Somebody may have given the slice to another service.
+            # Another client may have changed the slice's service.
             if key not in self._key_of(new):
                 self._changed(key)
         self._seen(new)
@@ -121,7 +121,7 @@ class SliceWriter:
 
 
 def _make_document(each: EndpointSlice, owner: dict[str, Any]) -> dict[str, Any]:
-    """The whole object: lists and conditions written out also where they are empty or false."""
+    """The whole object, with empty lists and false conditions."""
     document: dict[str, Any] = msgspec.to_builtins(each)
     document |= {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}
     document["endpoints"] = [msgspec.to_builtins(entry) for entry in each.endpoints or []]

@@ -1,4 +1,4 @@
-"""Endpoints objects from a service and its pods: functions of values (RepackSubsets)."""
+"""Computes Endpoints from a service and its pods. Functions of values (RepackSubsets)."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -12,7 +12,7 @@ from kprov.kube.controller_manager.endpoints import addresses
 MANAGED_BY: Final = "endpoints.kubernetes.io/managed-by"
 CONTROLLER: Final = "endpoint-controller"
 OVER_CAPACITY: Final = "endpoints.kubernetes.io/over-capacity"
-# More than these are cut off, readers of slices see them all.
+# More addresses are truncated. Slices have them all.
 MAX_ADDRESSES: Final = 1000
 
 Ports = tuple[tuple[str, int, str, str | None], ...]
@@ -26,7 +26,7 @@ def make_labels(service: Service) -> dict[str, str]:
 
 
 def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, Any]], bool]:
-    """The subsets document, and whether it had to be cut."""
+    """(the subsets, whether they were truncated)."""
     family = service.spec.ip_families[0] if service.spec.ip_families else "IPv4"
     by_ports: dict[Ports, tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]] = {}
     publish = service.spec.publish_not_ready_addresses
@@ -47,7 +47,7 @@ def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, 
 
 
 def read_known(endpoints: Endpoints) -> list[dict[str, Any]]:
-    """The subsets the server has, in the same form."""
+    """The subsets of the server's object, in the same form."""
     result = []
     for subset in endpoints.subsets:
         document: dict[str, Any] = msgspec.to_builtins(subset)

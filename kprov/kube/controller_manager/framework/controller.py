@@ -1,4 +1,4 @@
-"""What every controller is given, and what every controller is."""
+"""The base class of controllers and the context that they share."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ class Context:
 
 
 class Controller:
-    """Informers in, a queue of keys, one ``sync(key)`` that makes the world fit; repeated if it raises."""
+    """Informers add keys to a queue, ``sync(key)`` reconciles the object. It is retried if it raises."""
 
     name: ClassVar[str]
     workers: ClassVar[int] = 5
@@ -37,11 +37,11 @@ class Controller:
         self.queue: WorkQueue[str] = WorkQueue(self.name)
 
     async def sync(self, key: str) -> None:
-        """Bring the object of that key ("namespace/name") nearer to what is wanted."""
+        """Reconcile the object of that key ("namespace/name")."""
         raise NotImplementedError
 
     async def run(self) -> None:
-        """Work until cancelled. The informers have synced when this is called."""
+        """Run until cancelled. The informers must have synced."""
         await run_workers(self.queue, self.sync, workers=self.workers, name=self.name)
 
     def enqueue(self, obj: Any) -> None:
@@ -49,7 +49,7 @@ class Controller:
 
 
 async def run_periodically(seconds: float, work: Callable[[], Any], name: str) -> None:
-    """Await ``work()`` every so many seconds; a failure is logged and does not end it."""
+    """Await ``work()`` every ``seconds``. Logs a failure and goes on."""
     while True:
         try:
             await work()

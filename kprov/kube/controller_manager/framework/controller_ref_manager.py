@@ -24,7 +24,7 @@ def _parse_selector(text: bytes) -> selectors.LabelSelector:
 
 
 def parse_selector(selector: LabelSelector | None) -> selectors.LabelSelector:
-    """The matcher of an object's spec.selector; None matches nothing."""
+    """Parse an object's spec.selector. None matches nothing."""
     return _parse_selector(b"null" if selector is None else msgspec.json.encode(selector))
 
 
@@ -52,7 +52,7 @@ def index_by_owner(obj: Object) -> list[str]:
 
 
 class ControllerRefManager:
-    """Adopts matching orphans and lets go of what no longer matches, for one owner."""
+    """Adopts orphans that match an owner's selector and releases children that do not match any more."""
 
     def __init__(
         self,
@@ -62,17 +62,17 @@ class ControllerRefManager:
         kind: str,
         selector: selectors.LabelSelector,
         children: ResourceClient[Any],
-        still_there: Callable[[], Awaitable[bool]],
+        is_owner_alive: Callable[[], Awaitable[bool]],
     ) -> None:
         self._owner = owner
         self._reference = make_controller_reference(owner, api_version, kind)
         self._selector = selector
         self._children = children
-        self._get_live_owner = still_there
+        self._is_owner_alive = is_owner_alive
         self._may_adopt: bool | None = None
 
     async def claim(self, candidates: Iterable[Child]) -> list[Child]:
-        """Those of the candidates that are the owner's now."""
+        """Adopt and release. Returns the candidates that the owner controls now."""
         return [child for child in candidates if await self._claim(child)]
 
     async def _claim(self, child: Child) -> bool:
@@ -92,8 +92,8 @@ class ControllerRefManager:
 
     async def _adopt(self, child: Child) -> bool:
         if self._may_adopt is None:
-            # The cached owner may be a ghost: ask the server itself before the first adoption.
-            self._may_adopt = await self._get_live_owner()
+            # The cached owner may be deleted already: ask the server before the first adoption.
+            self._may_adopt = await self._is_owner_alive()
         if not self._may_adopt:
             return False
         change = {"ownerReferences": [self._reference], "uid": child.metadata.uid}
@@ -116,7 +116,7 @@ class ControllerRefManager:
                 patch_type=STRATEGIC_MERGE_PATCH,
             )
         except ApiError as error:
-            # Gone, or another object of the same name: the informer will tell.
+            # The child is deleted or was replaced: the informer will show it.
             if error.is_not_found or error.code == 422:
                 return False
             raise

@@ -1,4 +1,4 @@
-"""What a controller has asked for and not yet seen in its informer (ControllerExpectations).
+"""Creations and deletions that the informer has not shown yet (ControllerExpectations).
 
 Without it a sync on a copy that is a moment old would create or delete the same pods twice.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-# After this long a missed event is taken for granted (ExpectationsTimeout).
+# Seconds until expectations expire, in case an event was missed (ExpectationsTimeout).
 TIMEOUT_SECONDS: Final = 300.0
 
 
@@ -20,13 +20,13 @@ class _Expected:
 
 
 class Expectations:
-    """Per owner key: how many creations and the UIDs of which deletions are still to be observed."""
+    """For each owner key: the number of creations and the UIDs of deletions that are not observed yet."""
 
     def __init__(self) -> None:
         self._expected: dict[str, _Expected] = {}
 
     def are_satisfied(self, key: str) -> bool:
-        """Whether the owner may be synced: everything was seen, or it was waited for long enough."""
+        """Whether the owner may be synced: all is observed, or the timeout has passed."""
         expected = self._expected.get(key)
         if expected is None:
             return True
@@ -34,7 +34,7 @@ class Expectations:
         return seen or time.monotonic() - expected.since > TIMEOUT_SECONDS
 
     def expect(self, key: str, *, creations: int, deletions: Iterable[str]) -> None:
-        """Both at once, for a sync that makes and deletes."""
+        """Expect creations and deletions of one sync."""
         self._expected[key] = _Expected(creations=creations, deletions=set(deletions))
 
     def expect_creations(self, key: str, count: int) -> None:

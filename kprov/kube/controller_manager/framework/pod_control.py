@@ -1,4 +1,4 @@
-"""Making and deleting the pods of an owner, with the events people look for (RealPodControl)."""
+"""Creates and deletes the pods of an owner and sends upstream's events (RealPodControl)."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from kprov.kube.client import ApiError, EventRecorder, RestClient
 
 
 class PodControl:
-    """Writes pods in an owner's name."""
+    """Creates and deletes pods of an owner."""
 
     def __init__(self, client: RestClient, recorder: EventRecorder) -> None:
         self.pods = client.resource("", "v1", "pods", Pod)
@@ -23,7 +23,7 @@ class PodControl:
         name: str = "",
         changes: dict[str, Any] | None = None,
     ) -> Pod:
-        """A pod from the template; without a name the server makes one from the owner's. Raises ApiError."""
+        """Create a pod from the template. Without a name, the server generates one. Raises ApiError."""
         metadata = template.get("metadata") or {}
         taken = {key: metadata[key] for key in ("labels", "annotations", "finalizers") if metadata.get(key)}
         named = {"name": name} if name else {"generateName": f"{owner.name}-"}

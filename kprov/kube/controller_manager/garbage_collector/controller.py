@@ -25,16 +25,16 @@ from kprov.kube.controller_manager.garbage_collector.monitors import Monitors
 log = logging.getLogger(__name__)
 
 _SYNC_SECONDS: Final = 30.0
-# UIDs never come back: an absent owner stays absent.
+# UIDs are never reused: an absent owner stays absent.
 _ABSENT_KEPT: Final = 5000
 
 
 class UnknownKindError(Exception):
-    """An owner reference to a kind the server does not (or not yet) have."""
+    """An owner reference has a kind that the server does not have, or not yet."""
 
 
 class GarbageCollector(Controller):
-    """Keys are UIDs: of objects to try to delete, and of owners to part from their dependents."""
+    """Keys are UIDs: of objects to try to delete, and of owners whose dependents to orphan."""
 
     name = "garbage_collector_attempt_to_delete"
 
@@ -53,12 +53,12 @@ class GarbageCollector(Controller):
             group.create_task(run_workers(self._orphans, self.orphan, workers=2, name="gc orphan"))
 
     async def sync(self, key: str) -> None:
-        """Delete the object if nobody holds it any more; let go of owners that are gone."""
+        """Delete the object if it has no owner any more. Remove references to owners that are gone."""
         node = self.graph.get(key)
         if (
             node is None
             or (node.being_deleted and not node.deleting_dependents)
-            or self._has_blocking_owner(node)
+            or self._has_only_solid_owners(node)
         ):
             return
         live = await self._get_live(node)
@@ -80,7 +80,7 @@ class GarbageCollector(Controller):
                 )
             return
         if waiting and any(each.deleting_dependents for each in node.dependents.values()):
-            # Perhaps a circle, in which each would wait for the next: this one holds up nobody any more.
+            # In a cycle each owner waits for the next one, so this object must not block its owners.
             unblocked = await self._unblock(node, live)
             if unblocked is None:
                 return
@@ -88,7 +88,7 @@ class GarbageCollector(Controller):
         await self._delete(node, live, foreground=bool(waiting and node.dependents))
 
     async def orphan(self, key: str) -> None:
-        """The owner's dependents stay: take it out of their references, then let it go."""
+        """Remove the owner from its dependents' references, then its finalizer."""
         owner = self.graph.get(key)
         if owner is None:
             return
@@ -100,8 +100,8 @@ class GarbageCollector(Controller):
         if live is not None and ORPHAN in live.metadata.finalizers:
             await self._remove_finalizer(owner, live, ORPHAN)
 
-    def _has_blocking_owner(self, node: Node) -> bool:
-        """By the graph alone: nothing to do. Should the graph be behind, the event to come asks again."""
+    def _has_only_solid_owners(self, node: Node) -> bool:
+        """Whether all owners exist and none waits for the deletion: nothing to do for now."""
         if node.virtual or node.deleting_dependents:
             return False
         owners = [self.graph.get(reference.uid) for reference in node.owners]
@@ -110,7 +110,7 @@ class GarbageCollector(Controller):
     async def _classify(
         self, node: Node, owners: Sequence[OwnerReference]
     ) -> tuple[list[OwnerReference], list[OwnerReference], list[OwnerReference]]:
-        """Owners that are there, that are gone, and that wait for this object's end."""
+        """(owners that exist, owners that are gone, owners that wait for the deletion of this object)."""
         solid: list[OwnerReference] = []
         dangling: list[OwnerReference] = []
         waiting: list[OwnerReference] = []
@@ -151,9 +151,9 @@ class GarbageCollector(Controller):
         return await self._get(resource, node.namespace, reference.name, reference.uid)
 
     async def _get(self, resource: ApiResource, namespace: str, name: str, uid: str) -> Owned | None:
-        """The object if it is there and is that very one."""
+        """The object, if it exists and has that UID."""
         if resource.namespaced and not namespace:
-            # A cluster-scoped object cannot be owned from inside a namespace; upstream warns and waits.
+            # A cluster-scoped object cannot have a namespaced owner. Upstream warns and waits.
             raise UnknownKindError(f"{resource.kind} {name} is namespaced, its dependent is not")
         try:
             live = await self._list_objects(resource).get(
@@ -192,7 +192,7 @@ class GarbageCollector(Controller):
         await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in owners]})
 
     async def _unblock(self, node: Node, live: Owned) -> Owned | None:
-        """Let none of the owners wait for the object; what it is then, None when it is gone."""
+        """Unset blockOwnerDeletion in all references. Returns the new object, None if it is gone."""
         owners = live.metadata.owner_references
         if any(each.block_owner_deletion for each in owners):
             free = [msgspec.structs.replace(each, block_owner_deletion=False) for each in owners]
@@ -205,7 +205,7 @@ class GarbageCollector(Controller):
         )
 
     async def _patch(self, node: Node, live: Owned, metadata: dict[str, Any]) -> None:
-        """A change of metadata that only holds for the version we decided on."""
+        """Patch metadata if the object still has the version on which the decision was made."""
         resource = self._resource(node.api_version, node.kind)
         body = {"metadata": {**metadata, "uid": node.uid, "resourceVersion": live.metadata.resource_version}}
         try:

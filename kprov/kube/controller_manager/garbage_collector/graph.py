@@ -1,4 +1,4 @@
-"""Who owns whom, over all objects of the cluster (pkg/controller/garbagecollector/graph_builder.go)."""
+"""The graph of owners and dependents of all objects (garbagecollector/graph_builder.go)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ ORPHAN: Final = "orphan"
 
 
 class Meta(View):
-    """The part of metadata the graph is made of: of every object of the cluster one is kept in memory."""
+    """The metadata that the graph needs. There is one for every object of the cluster."""
 
     name: str = ""
     namespace: str = ""
@@ -25,7 +25,7 @@ class Meta(View):
 
 
 class Owned(View):
-    """Any object, asked for as PartialObjectMetadata."""
+    """Any object, read as PartialObjectMetadata."""
 
     metadata_only: ClassVar[bool] = True
 
@@ -34,7 +34,7 @@ class Owned(View):
 
 @dataclass(eq=False)
 class Node:
-    """An object, or one that others call their owner and that no watch has shown (``virtual``)."""
+    """An object. ``virtual``: only references to it were seen, not the object itself."""
 
     uid: str
     api_version: str
@@ -49,7 +49,7 @@ class Node:
 
     @property
     def blocking(self) -> list["Node"]:
-        """Dependents that have to be gone before this one may go."""
+        """Dependents that must be deleted before this object."""
         return [
             each
             for each in self.dependents.values()
@@ -59,14 +59,14 @@ class Node:
 
 @dataclass
 class Work:
-    """What a change asks for: UIDs to try to delete, UIDs whose dependents are to be orphaned."""
+    """The work after a change: UIDs to try to delete, UIDs whose dependents to orphan."""
 
     delete: list[str] = field(default_factory=list)
     orphan: list[str] = field(default_factory=list)
 
 
 class Graph:
-    """Changed by observations; answers with the work they ask for."""
+    """Observations change it and return the work that follows."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
@@ -75,14 +75,14 @@ class Graph:
         return self.nodes.get(uid)
 
     def observe(self, api_version: str, kind: str, obj: Owned) -> Work:
-        """An object was seen as new or changed."""
+        """An object is new or changed."""
         meta, work = obj.metadata, Work()
         node = self.nodes.get(meta.uid)
         if node is None:
             node = Node(meta.uid, api_version, kind, meta.namespace, meta.name)
             self.nodes[meta.uid] = node
         elif node.virtual:
-            # What a dependent said about its owner may have been wrong: the object itself knows.
+            # The reference of a dependent may be wrong. The object itself is right.
             node.api_version, node.kind, node.namespace, node.name = (
                 api_version,
                 kind,
@@ -103,7 +103,7 @@ class Graph:
         return work
 
     def remove(self, uid: str) -> Work:
-        """An object is gone: its dependents lost an owner, its owners may have waited for it."""
+        """An object is gone. Its dependents lost an owner, its owners may have waited for its deletion."""
         work = Work()
         node = self.nodes.pop(uid, None)
         if node is None:
@@ -128,7 +128,7 @@ class Graph:
         for uid, reference in after.items():
             owner = self.nodes.get(uid)
             if owner is None:
-                # Seen later, or never: asking the server decides.
+                # The owner may come later or not exist: the server decides.
                 owner = Node(uid, reference.api_version, reference.kind, node.namespace, reference.name)
                 owner.virtual = True
                 self.nodes[uid] = owner

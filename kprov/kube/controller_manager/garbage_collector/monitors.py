@@ -1,4 +1,4 @@
-"""Metadata-only watches of everything that can be deleted; kinds come and go with their definitions."""
+"""Metadata-only watches of all kinds that can be deleted, as discovery lists them."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 DISCOVERY_SECONDS: Final = 30.0
 _WANTED_VERBS: Final = {"list", "watch", "delete"}
-# Short-lived and without owners: watching them would only cost.
+# They are short-lived and have no owners, so they are not watched.
 _IGNORED: Final = {("", "events"), ("events.k8s.io", "events")}
 
 
@@ -33,12 +33,12 @@ class Monitors:
         self._kinds: dict[tuple[str, str], ApiResource] = {}
 
     def resource(self, api_version: str, kind: str) -> ApiResource | None:
-        """The resource of a kind; any version of the group will do. None when the server has no such kind."""
+        """The resource of a kind, in any version of the group. None if the server does not have the kind."""
         group = api_version.partition("/")[0] if "/" in api_version else ""
         return self._kinds.get((group, kind))
 
     async def run(self) -> None:
-        """Follow discovery until cancelled."""
+        """Start and stop watches as discovery changes, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 try:
@@ -58,7 +58,12 @@ class Monitors:
         for key in [key for key in self._running if key not in wanted and not found.failed]:
             _, informer, task = self._running.pop(key)
             task.cancel()
-            log.info("garbage collector: %s.%s is no more (%d objects)", key[1], key[0], len(informer.store))
+            log.info(
+                "garbage collector: %s.%s is not served any more (%d objects)",
+                key[1],
+                key[0],
+                len(informer.store),
+            )
         for key, resource in wanted.items():
             if key not in self._running:
                 self._start(key, resource, group)

@@ -1,4 +1,4 @@
-"""Dividing the cluster's pod ranges among nodes (pkg/controller/nodeipam/ipam/cidrset)."""
+"""Divides the cluster's pod ranges among nodes (pkg/controller/nodeipam/ipam/cidrset)."""
 
 import ipaddress
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class CidrSet:
-    """The parts of one cluster range; a cursor goes round so that a freed part is not reused at once."""
+    """The parts of one cluster range. A cursor moves on, so that a free part is not reused immediately."""
 
     def __init__(self, cluster: Network, prefix: int, kept_free: Sequence[Network] = ()) -> None:
         if prefix < cluster.prefixlen:
@@ -19,7 +19,7 @@ class CidrSet:
         self._next = 0
 
     def allocate(self, is_taken: Callable[[str], bool]) -> str | None:
-        """The next part that is free by ``is_taken``, None when all are taken."""
+        """The next part for which ``is_taken`` is false. None if all are taken."""
         for step in range(self._count):
             index = (self._next + step) % self._count
             part = self._part(index)

@@ -1,4 +1,4 @@
-"""What a node's silence and conditions mean: functions of values (pkg/controller/nodelifecycle)."""
+"""Conditions, taints and eviction rates of nodes. Functions of values (pkg/controller/nodelifecycle)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ UNSCHEDULABLE: Final = "node.kubernetes.io/unschedulable"
 NO_SCHEDULE: Final = "NoSchedule"
 NO_EXECUTE: Final = "NoExecute"
 
-# Condition and status > the taint that keeps new pods away.
+# Condition and status > NoSchedule taint
 _BY_CONDITION: Final = {
     ("Ready", "False"): NOT_READY,
     ("Ready", "Unknown"): UNREACHABLE,
@@ -28,7 +28,7 @@ _REPORTED: Final = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 
 @dataclass
 class Probe:
-    """When on our own clock (seconds, monotonic) the node last showed life, and by what."""
+    """When the node last reported, in our monotonic seconds, and the value it reported."""
 
     at: float
     sign: tuple[Any, ...]
@@ -39,7 +39,7 @@ def find_condition(node: Node, kind: str) -> Condition | None:
 
 
 def get_ready_status(node: Node) -> str:
-    """True, False or Unknown; a node that never reported is Unknown."""
+    """True, False or Unknown. Unknown for a node that never reported."""
     ready = find_condition(node, "Ready")
     return ready.status if ready is not None else "Unknown"
 
@@ -55,7 +55,7 @@ def get_last_heartbeat(node: Node, renew_time: str | None) -> tuple[Any, ...]:
 
 
 def make_unknown_conditions(node: Node, now: str) -> list[dict[str, Any]]:
-    """Conditions to write for a node that fell silent; empty when they are there already."""
+    """Conditions to write for a node that stopped reporting. Empty if it has them."""
     result = []
     for kind in _REPORTED:
         known = find_condition(node, kind)
@@ -92,7 +92,7 @@ def make_taints(node: Node, now: str, *, evict: bool) -> list[Taint] | None:
         if (entry.type, entry.status) in _BY_CONDITION
     }
     if find_condition(node, "Ready") is None:
-        # Just registered: it keeps the taint that admission gave it until it reports.
+        # The node has just registered. It keeps the taint of admission until it reports.
         wanted.add((NOT_READY, NO_SCHEDULE))
     if node.spec.unschedulable:
         wanted.add((UNSCHEDULABLE, NO_SCHEDULE))
@@ -114,7 +114,7 @@ def make_taints(node: Node, now: str, *, evict: bool) -> list[Taint] | None:
 
 
 def needs_eviction_taint(node: Node) -> bool:
-    """Not ready, and pods there have not been given notice yet."""
+    """Whether the node is not ready and has no NoExecute taint for that."""
     if get_ready_status(node) == "True":
         return False
     return not any(
@@ -144,5 +144,5 @@ def get_eviction_rate(
 
 
 def are_all_disrupted(zones: Sequence[Sequence[Node]]) -> bool:
-    """No node is ready anywhere: the trouble is ours, nobody is evicted."""
+    """Whether no node is ready in any zone. Then the network of this controller is broken: evict nothing."""
     return all(get_ready_status(node) != "True" for nodes in zones for node in nodes)

@@ -1,4 +1,4 @@
-"""A part of the cluster's pod range for every node (pkg/controller/nodeipam, the RangeAllocator)."""
+"""Assigns a part of the cluster's pod range to every node (pkg/controller/nodeipam, RangeAllocator)."""
 
 from argparse import Namespace
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from kprov.kube.controller_manager.node.cidrs import CidrSet, parse_cidrs
 
 
 class NodeIpamController(Controller):
-    """Keys are nodes. One worker: an assignment is known before the next one is made."""
+    """Keys are nodes. One worker, so that it knows an assignment before it makes the next one."""
 
     name = "node_ipam"
     workers: ClassVar[int] = 1
@@ -20,7 +20,7 @@ class NodeIpamController(Controller):
         super().__init__(context)
         self._recorder = context.make_recorder("cidrAllocator")
         self._sets = _sets(context.options)
-        # What we gave and may not have seen yet, by node name and UID.
+        # Assignments that the informer may not have shown yet, by node name and UID.
         self._given: dict[str, tuple[str, list[str]]] = {}
         self._nodes = context.informers.informer(
             "", "v1", "nodes", Node, indexers={"podCIDR": lambda node: node.spec.pod_cidrs}

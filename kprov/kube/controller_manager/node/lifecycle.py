@@ -1,4 +1,4 @@
-"""The node lifecycle controller: silent nodes become Unknown and tainted (pkg/controller/nodelifecycle)."""
+"""The node lifecycle controller: taints nodes that report nothing (pkg/controller/nodelifecycle)."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ _ZONE: Final = "topology.kubernetes.io/zone"
 
 
 class NodeLifecycleController(Controller):
-    """Looks at all nodes every monitor period; the queue carries nodes whose taints may have to change."""
+    """Checks all nodes every monitor period. The queue has nodes whose taints may have to change."""
 
     name = "node_lifecycle_controller"
 
@@ -54,7 +54,7 @@ class NodeLifecycleController(Controller):
             group.create_task(run_periodically(period, self.monitor, self.name))
 
     async def monitor(self) -> None:
-        """One look at every node."""
+        """Check every node once."""
         zones: dict[str, list[Node]] = defaultdict(list)
         for node in self._nodes.list():
             try:
@@ -67,7 +67,7 @@ class NodeLifecycleController(Controller):
         self._set_eviction_rate(zones)
 
     async def sync(self, key: str) -> None:
-        """Bring the taints in line with conditions and cordon."""
+        """Set the taints that follow from conditions and spec.unschedulable."""
         node = self._nodes.get("", key)
         if node is None:
             return
@@ -98,7 +98,7 @@ class NodeLifecycleController(Controller):
         conditions = health.make_unknown_conditions(node, timestamps.now())
         if not conditions:
             return
-        log.info("node %s has been silent for %.0fs", name, now - probe.at)
+        log.info("node %s has not reported for %.0f s", name, now - probe.at)
         await self._nodes.resource.patch(
             name,
             {"status": {"conditions": conditions}},
@@ -109,7 +109,7 @@ class NodeLifecycleController(Controller):
         self._recorder.event(_about(node), "Normal", "NodeNotReady", text)
 
     def _set_eviction_rate(self, zones: dict[str, list[Node]]) -> None:
-        """Let nodes that are not ready have their NoExecute taint, as fast as the zones' state allows."""
+        """Allow NoExecute taints for nodes that are not ready, at the rate that the zones' states allow."""
         if not zones or health.are_all_disrupted(list(zones.values())):
             return
         options, now = self.context.options, time.monotonic()
@@ -132,7 +132,7 @@ class NodeLifecycleController(Controller):
                 self.enqueue(node)
 
     async def _mark_pods(self, node: Node) -> None:
-        """Pods of a node that does not answer are not ready: services stop sending to them at once."""
+        """Mark the pods of a lost node as not ready, so that services stop sending traffic to them."""
         for pod in self._pods.by_index("node", node.metadata.name):
             ready = pod_conditions.find_condition(pod, "Ready")
             if ready is None or ready.status != "True" or pod_conditions.is_terminal(pod):
@@ -164,7 +164,7 @@ class NodeLifecycleController(Controller):
         self._recorder.event(_about(node), "Normal", "RemovingNode", text)
 
     def _handle_pod(self, pod: Pod) -> None:
-        """A pod that is ready, on a node that is not: the informer of one was behind the other's."""
+        """Handle a ready pod on a node that is not ready: one informer was behind the other."""
         if pod.spec.node_name and pod_conditions.is_ready(pod):
             node = self._nodes.get("", pod.spec.node_name)
             if node is not None and health.get_ready_status(node) != "True":

@@ -1,4 +1,4 @@
-"""Deletes pods from nodes whose NoExecute taints they do not, or no longer, tolerate (tainteviction)."""
+"""Deletes pods from nodes whose NoExecute taints they do not tolerate, or not any longer (tainteviction)."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from kprov.kube.machinery import timestamps
 
 
 def get_toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> float | None:
-    """How long a pod may stay under the taints: None for ever, 0 not at all."""
+    """Seconds that a pod may stay on a node with these taints. None: for ever."""
     times = []
     for taint in taints:
         fitting = [each for each in tolerations if tolerates(each, taint)]
@@ -24,14 +24,14 @@ def get_toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Tolera
 
 
 class TaintEvictionController(Controller):
-    """Keys are pods; an eviction that is due later comes back through the queue."""
+    """Keys are pods. The queue brings a pod back when its eviction is due."""
 
     name = "taint_eviction_controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._recorder = context.make_recorder("taint-eviction-controller")
-        # Since when, in monotonic seconds, each pod is under notice.
+        # Monotonic time since when each pod does not tolerate a taint of its node.
         self._since: dict[str, float] = {}
         self._nodes = context.informers.informer("", "v1", "nodes", Node)
         self._pods = context.informers.informer(

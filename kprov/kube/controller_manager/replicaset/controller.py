@@ -24,9 +24,9 @@ from kprov.kube.controller_manager.replicaset import status
 from kprov.kube.controller_manager.replicaset.ranking import rank_pods_to_delete
 from kprov.kube.machinery import timestamps
 
-# At most so many pods are made or deleted in one sync.
+# The most pods that one sync creates or deletes.
 BURST_REPLICAS: Final = 500
-# Creations start with one and double, so that a template that is refused costs one request, not hundreds.
+# Creations start with one and double, so that an invalid template costs one request, not hundreds.
 SLOW_START_INITIAL: Final = 1
 
 
@@ -40,7 +40,7 @@ class ReplicaSetController(Controller):
     component: ClassVar[str] = "replicaset-controller"
     api_version: ClassVar[str] = "apps/v1"
     kind: ClassVar[str] = "ReplicaSet"
-    #: Whether the status has a place for pods that end.
+    #: Whether the status has the field terminatingReplicas.
     counts_terminating: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
@@ -78,7 +78,7 @@ class ReplicaSetController(Controller):
             kind=self.kind,
             selector=selector,
             children=self._pod_control.pods,
-            still_there=lambda: self._get_live_owner(rs),
+            is_owner_alive=lambda: self._is_owner_alive(rs),
         )
         active = await claims.claim(pod for pod in candidates if pod_conditions.is_active(pod))
         terminating = sum(
@@ -95,7 +95,7 @@ class ReplicaSetController(Controller):
         self._enqueue_after(key, rs, active)
 
     async def _manage(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> Exception | None:
-        """Make or delete the difference. Gives the first error; expectations are lowered for what failed."""
+        """Create or delete the difference. Returns the first error. Lowers expectations for what failed."""
         owner = reference(rs, self.api_version, self.kind)
         missing = rs.spec.replicas - len(active)
         if missing > 0:
@@ -119,7 +119,7 @@ class ReplicaSetController(Controller):
             )
             errors = [result for result in results if isinstance(result, BaseException)]
             if errors:
-                # What failed or was not tried will never be observed.
+                # The informer will never show what failed or was not tried.
                 self.expectations.observe_creation(key, len(errors) + count - done - size)
                 return _first(errors)
             done += size
@@ -167,7 +167,7 @@ class ReplicaSetController(Controller):
                 raise
 
     def _enqueue_after(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> None:
-        """Come back when the next pod becomes available by the passing of minReadySeconds."""
+        """Sync again when minReadySeconds of the next pod have passed."""
         if rs.spec.min_ready_seconds == 0:
             return
         now = time.time()
@@ -178,7 +178,7 @@ class ReplicaSetController(Controller):
         if pending:
             self.queue.add_after(key, min(pending) + 0.05)
 
-    async def _get_live_owner(self, rs: ReplicaSet) -> bool:
+    async def _is_owner_alive(self, rs: ReplicaSet) -> bool:
         try:
             fresh = await self._sets.resource.get(rs.metadata.name, namespace=rs.metadata.namespace)
         except ApiError as error:
@@ -206,7 +206,7 @@ class ReplicaSetController(Controller):
     def _handle_pod_update(self, old: Pod, new: Pod) -> None:
         was, now = old.metadata.controller(), new.metadata.controller()
         if new.metadata.deletion_timestamp:
-            # Its end counts from here on: kubelet may take long to finish it.
+            # Count the deletion now: the kubelet may need long to end the pod.
             self._handle_pod_delete(new)
         if was is not None and (now is None or was.uid != now.uid):
             self._enqueue_owner(old.metadata.namespace, was)
@@ -239,7 +239,7 @@ class ReplicaSetController(Controller):
 
 
 def _first(errors: Sequence[BaseException]) -> Exception | None:
-    """The error to report; creations in a namespace that is going away fail as they should."""
+    """The error to report. Creations in a terminating namespace fail as expected and are left out."""
     for error in errors:
         if isinstance(error, ApiError) and error.is_namespace_terminating:
             continue

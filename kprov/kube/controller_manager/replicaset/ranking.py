@@ -1,4 +1,4 @@
-"""Which pods go first when there are too many (ActivePodsWithRanks)."""
+"""Ranks pods for deletion when there are too many (ActivePodsWithRanks)."""
 
 import math
 from collections import Counter
@@ -51,7 +51,7 @@ def _get_ready_time(pod: Pod) -> str | None:
 
 
 def _compute_magnitude(when: str | None, now: float) -> float:
-    """log2 of the age: younger is smaller and goes first, unknown foremost."""
+    """log2 of the age. Pods with the smallest value are deleted first, an unknown age is smallest."""
     if not when:
         return -_NEVER
     age = now - timestamps.seconds(when)

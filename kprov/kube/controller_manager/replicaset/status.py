@@ -1,4 +1,4 @@
-"""What a replica set says about itself (replica_set_utils)."""
+"""The status of a replica set (replica_set_utils)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ def calculate_status(
 
 
 def is_current(rs: ReplicaSet) -> dict[str, Any]:
-    """The status the server has, in the same form."""
+    """The server's status, in the same form."""
     status = rs.status
     return {
         "replicas": status.replicas,

@@ -18,7 +18,7 @@ from kprov.kube.machinery.quantity import ZERO
 
 Document = dict[str, Any]
 
-#: An object that admission has charged is stored, and seen here, within this time.
+#: Within this time an object that admission has charged is stored and in the informer.
 _SETTLE_SECONDS: Final = 0.3
 _SETTLE_TRIES: Final = 10
 
@@ -35,13 +35,13 @@ class ResourceQuotaController(Controller):
             on_add=self._handle_add, on_update=self._handle_update, on_delete=self._forget
         )
         self._monitors = Monitors(context.client, self._handle_change, self._quotas)
-        #: Of quotas that a recount would lower: the version at which, and how often that was put off.
+        #: Quotas that a recount would lower: their version, and how often the recount was postponed.
         self._lowering: dict[str, tuple[str, int]] = {}
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._monitors.run())
-            # Lets the monitors begin before the first quota asks for them.
+            # Start the monitors before the first quota needs them.
             await asyncio.sleep(0)
             group.create_task(super().run())
             group.create_task(
@@ -96,7 +96,7 @@ class ResourceQuotaController(Controller):
         self.queue.add(_key(quota))
 
     def _handle_update(self, old: Document, new: Document) -> None:
-        """The status is written by this controller and by admission: no reason to count again."""
+        """Ignore changes of the status: this controller and admission write it."""
         if _get_hard(old) != _get_hard(new):
             self.queue.add(_key(new))
 

@@ -37,7 +37,7 @@ Document = dict[str, Any]
 
 
 class Counted(View):
-    """An object of which only the number matters."""
+    """An object that is only counted."""
 
     metadata_only: ClassVar[bool] = True
 
@@ -63,7 +63,7 @@ class Monitors:
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Keep the watches going until cancelled."""
+        """Run the watches until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             try:
@@ -81,7 +81,7 @@ class Monitors:
             await self._watch("resource.k8s.io", "deviceclasses")
         found = self._of(names)
         if len({name for each in found for name in each.resources(names)}) < len(names):
-            # A name that nothing measures: perhaps a kind that is new.
+            # No evaluator knows the name: it may be of a new kind.
             await self._discover()
             found = self._of(names)
         for each in found:
@@ -89,7 +89,7 @@ class Monitors:
         return found
 
     def objects(self, group: str, plural: str, namespace: str) -> list[Any]:
-        """What is known of a kind."""
+        """The objects of a kind."""
         informer = self._informers.get((group, plural))
         return [] if informer is None else informer.list(namespace or None)
 

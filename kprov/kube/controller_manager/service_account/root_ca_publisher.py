@@ -1,4 +1,4 @@
-"""The cluster's authority in every namespace, for pods to trust the API server (rootcacertpublisher)."""
+"""Publishes the root CA in every namespace, so that pods trust the API server (rootcacertpublisher)."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ _DESCRIPTION: Final = (
 
 
 class RootCaPublisher(Controller):
-    """Keys are namespaces; the file is read once, as upstream does."""
+    """Keys are namespaces. Reads the file once, as upstream."""
 
     name = "root_ca_cert_publisher"
 

@@ -1,4 +1,4 @@
-"""A service account "default" in every namespace (pkg/controller/serviceaccount)."""
+"""Creates the service account "default" in every namespace (pkg/controller/serviceaccount)."""
 
 from kprov.kube.api.core import Namespace, ServiceAccount
 from kprov.kube.client import ApiError

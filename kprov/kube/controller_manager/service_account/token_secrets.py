@@ -20,7 +20,7 @@ _CLAIM: Final = "kubernetes.io/serviceaccount/"
 
 
 class TokenSecretController(Controller):
-    """Keys are secrets: filled when their account is there, deleted when it is gone."""
+    """Keys are secrets. Fills those whose account exists, deletes the others."""
 
     name = "serviceaccount_tokens_secret"
 
@@ -61,7 +61,7 @@ class TokenSecretController(Controller):
         await self._secrets.resource.patch(secret.metadata.name, body, namespace=secret.metadata.namespace)
 
     async def _delete_without_account(self, secret: Secret, name: str, uid: str) -> None:
-        """The informers are independent: the server itself has the last word on the account."""
+        """Ask the server for the account before the deletion: its informer may be behind."""
         namespace = secret.metadata.namespace
         try:
             live = await self._accounts.resource.get(name, namespace=namespace) if name else None
@@ -87,7 +87,7 @@ class TokenSecretController(Controller):
 
 
 def make_claims(secret: Secret, account: ServiceAccount) -> dict[str, Any]:
-    """What a legacy token says: no audience and no end."""
+    """The claims of a legacy token, without audience and expiry."""
     namespace, name = account.metadata.namespace, account.metadata.name
     return {
         "iss": "kubernetes/serviceaccount",
@@ -100,7 +100,7 @@ def make_claims(secret: Secret, account: ServiceAccount) -> dict[str, Any]:
 
 
 def sign_token(key_pem: bytes, content: dict[str, Any]) -> str:
-    """A JWT by an RSA (RS256) or P-256 (ES256) key; the key ID is the public key's hash, as upstream's."""
+    """Sign a JWT with an RSA (RS256) or P-256 (ES256) key. The key ID is the public key's hash."""
     import hashlib
 
     from cryptography.hazmat.primitives import hashes, serialization
