@@ -155,7 +155,7 @@ def run_read_only(
     """Run a module that changes nothing; return no results if the connection is lost."""
     engine = cluster.engine
     try:
-        agent = engine.connections.get(host).agent(engine.become(host))
+        agent = engine.connections.get(host).agent(engine.find_become(host))
         return agent.run(module, [{"args": args} for args in items])
     except HostError:
         return []

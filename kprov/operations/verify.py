@@ -66,7 +66,7 @@ def _find_outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResul
 
 def _make_runner(engine: Engine, host: str) -> Run:
     def run_command(line: str) -> tuple[int, str, str]:
-        session = engine.connections.get(host).agent(engine.become(host))
+        session = engine.connections.get(host).agent(engine.find_become(host))
         result = session.run("command", [{"args": {"_raw_params": line, "_shell": True}}])[0]
         return int(result.get("rc") or 0), result.get("stdout", ""), result.get("stderr", "")
 

@@ -27,32 +27,32 @@ END = "<!-- end of what is generated -->"
 _INTERNAL = {"async_start"}
 
 
-def text() -> str:
+def render_reference() -> str:
     """Return all tables as Markdown."""
     parts = [
-        ("Keywords", _keywords()),
-        ("Modules", _modules()),
-        ("Arguments that are refused", _refused_arguments()),
-        ("Modules that are refused", _instead(module_names.UNSUPPORTED_MODULES)),
-        ("Words of meta", _words(play_checks.METAS)),
-        ("Filters", _templates(FILTERS, REFUSED_FILTERS, "filter")),
-        ("Tests", _templates(TESTS, REFUSED_TESTS, "test")),
-        ("Lookups", _templates(LOOKUPS, REFUSED_LOOKUPS, "lookup")),
-        ("Differences from ansible-core", _differences()),
+        ("Keywords", _render_keywords()),
+        ("Modules", _render_modules()),
+        ("Arguments that are refused", _render_unsupported_arguments()),
+        ("Modules that are refused", _render_alternatives(module_names.UNSUPPORTED_MODULES)),
+        ("Words of meta", _render_words(play_checks.METAS)),
+        ("Filters", _render_plugins(FILTERS, REFUSED_FILTERS, "filter")),
+        ("Tests", _render_plugins(TESTS, REFUSED_TESTS, "test")),
+        ("Lookups", _render_plugins(LOOKUPS, REFUSED_LOOKUPS, "lookup")),
+        ("Differences from ansible-core", _render_differences()),
     ]
     return "\n\n".join(f"### {title}\n\n{body}" for title, body in parts) + "\n"
 
 
-def current(document: str) -> str:
+def update_document(document: str) -> str:
     """Return the document with a new generated part. Raises ValueError if its marks are missing."""
     before, begin, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{DOCUMENT} has no {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n\n{text()}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{render_reference()}\n{END}{after}"
 
 
-def _keywords() -> str:
+def _render_keywords() -> str:
     places = {
         "play": playbook_keywords.PLAY,
         "role": playbook_keywords.ROLE,
@@ -63,47 +63,53 @@ def _keywords() -> str:
         "loop_control": playbook_keywords.LOOP_CONTROL,
     }
     rows = [
-        (place, _words(word for word in words if word not in playbook_keywords.UNSUPPORTED_KEYWORDS))
+        (place, _render_words(word for word in words if word not in playbook_keywords.UNSUPPORTED_KEYWORDS))
         for place, words in places.items()
     ]
-    rows.append(("strategy", _words(playbook_keywords.STRATEGIES)))
-    rows.append(("order", _words(playbook_keywords.ORDERS)))
-    return _table(("place", "supported"), rows) + "\n\n" + _instead(playbook_keywords.UNSUPPORTED_KEYWORDS)
+    rows.append(("strategy", _render_words(playbook_keywords.STRATEGIES)))
+    rows.append(("order", _render_words(playbook_keywords.ORDERS)))
+    return (
+        _render_table(("place", "supported"), rows)
+        + "\n\n"
+        + _render_alternatives(playbook_keywords.UNSUPPORTED_KEYWORDS)
+    )
 
 
-def _modules() -> str:
+def _render_modules() -> str:
     rows = []
     for name in sorted(module_names.known_modules() - _INTERNAL):
         table = arguments.find_argument_table(name)
-        if table is not None and _wholly_refused(table[0]):
+        if table is not None and _is_unsupported(table[0]):
             continue
-        taken = "free, or another module's" if table is None else _arguments(table[0])
-        rows.append((f"`{name}`", taken, _check_mode(name), "yes" if _rules(name).get("diff") else ""))
-    return _table(("module", "arguments", "check mode", "diff"), rows)
+        taken = "free, or another module's" if table is None else _render_arguments(table[0])
+        rows.append(
+            (f"`{name}`", taken, _render_check_mode(name), "yes" if _find_rules(name).get("diff") else "")
+        )
+    return _render_table(("module", "arguments", "check mode", "diff"), rows)
 
 
-def _wholly_refused(spec: Mapping[str, Mapping[str, Any]]) -> bool:
+def _is_unsupported(spec: Mapping[str, Mapping[str, Any]]) -> bool:
     return bool(spec) and all(entry.get("refused") for entry in spec.values())
 
 
-def _arguments(spec: Mapping[str, Mapping[str, Any]]) -> str:
-    shown = []
+def _render_arguments(spec: Mapping[str, Mapping[str, Any]]) -> str:
+    cells = []
     for name, entry in sorted(spec.items()):
         if entry.get("refused") or name.startswith("_"):
             continue
         also = f" ({', '.join(sorted(entry['aliases']))})" if entry.get("aliases") else ""
-        shown.append(f"**{name}**{also}" if entry.get("required") else f"{name}{also}")
-    return ", ".join(shown)
+        cells.append(f"**{name}**{also}" if entry.get("required") else f"{name}{also}")
+    return ", ".join(cells)
 
 
-def _check_mode(name: str) -> str:
-    rules = _rules(name)
+def _render_check_mode(name: str) -> str:
+    rules = _find_rules(name)
     if rules.get("check_mode") is False:
         return "skipped"
     return "runs" if name in module_names.RUN_ACTIONS or rules.get("looks") else "yes"
 
 
-def _rules(name: str) -> dict[str, Any]:
+def _find_rules(name: str) -> dict[str, Any]:
     """Return the rules of a module: `check_mode`, `diff`, `looks` (it changes nothing)."""
     found = arguments.find_argument_table(name)
     if found is not None:
@@ -111,29 +117,29 @@ def _rules(name: str) -> dict[str, Any]:
     return agent_modules.module_rules(name) if name in agent_modules.module_names() else {}
 
 
-def _refused_arguments() -> str:
+def _render_unsupported_arguments() -> str:
     rows = []
     for module in sorted(module_names.known_modules()):
         spec = (arguments.find_argument_table(module) or ({}, {}))[0]
-        if not _wholly_refused(spec):
+        if not _is_unsupported(spec):
             rows += [
                 (f"`{module}`: {name}", str(entry["refused"]))
                 for name, entry in sorted(spec.items())
                 if entry.get("refused")
             ]
-    return _table(("argument", "instead"), rows)
+    return _render_table(("argument", "instead"), rows)
 
 
-def _templates(known: Mapping[str, Callable[..., Any]], refused: Mapping[str, str], kind: str) -> str:
+def _render_plugins(known: Mapping[str, Callable[..., Any]], refused: Mapping[str, str], kind: str) -> str:
     by_collection: dict[str, list[str]] = {}
     for name in known:
         collection, _, plain = name.rpartition(".")
         by_collection.setdefault(collection or "ansible.builtin", []).append(plain)
-    rows = [(collection, _words(names)) for collection, names in sorted(by_collection.items())]
-    return _table(("collection", f"{kind}s"), rows) + "\n\n" + _instead(refused)
+    rows = [(collection, _render_words(names)) for collection, names in sorted(by_collection.items())]
+    return _render_table(("collection", f"{kind}s"), rows) + "\n\n" + _render_alternatives(refused)
 
 
-def _differences() -> str:
+def _render_differences() -> str:
     entries = yaml.safe_load(DIFFERENCES.read_text(encoding="utf-8"))
     rows: list[tuple[str, str]] = []
     reason = ""
@@ -141,18 +147,20 @@ def _differences() -> str:
         reason = reason if entry["reason"].startswith("as above") else entry["reason"]
         if not rows or rows[-1][1] != reason:
             rows.append((f"{entry['case']}: {entry['task']}", reason))
-    return _table(("playbook of the corpus: task", "what differs, and why"), rows)
+    return _render_table(("playbook of the corpus: task", "what differs, and why"), rows)
 
 
-def _instead(refused: Mapping[str, str]) -> str:
-    return _table(("refused", "instead"), [(f"`{name}`", text) for name, text in sorted(refused.items())])
+def _render_alternatives(refused: Mapping[str, str]) -> str:
+    return _render_table(
+        ("refused", "instead"), [(f"`{name}`", text) for name, text in sorted(refused.items())]
+    )
 
 
-def _words(words: Iterable[str]) -> str:
+def _render_words(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in sorted(words))
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _render_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
 
@@ -160,9 +168,9 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def main() -> None:
     """Print the generated part, or write it into the document with --write."""
     if sys.argv[1:] == ["--write"]:
-        DOCUMENT.write_text(current(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+        DOCUMENT.write_text(update_document(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
     else:
-        sys.stdout.write(text())
+        sys.stdout.write(render_reference())
 
 
 if __name__ == "__main__":

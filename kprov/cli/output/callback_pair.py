@@ -47,9 +47,9 @@ class CallbackPair(SilentCallbacks):
         for one in (self._first, self._second):
             one.no_hosts(play)
 
-    def finished(self, result: RunResult) -> None:
+    def run_finished(self, result: RunResult) -> None:
         for one in (self._first, self._second):
-            one.finished(result)
+            one.run_finished(result)
 
     def ask_step(self, name: str) -> str:
         return self._first.ask_step(name)

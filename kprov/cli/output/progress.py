@@ -124,7 +124,7 @@ class Progress(SilentCallbacks):
         self._flush()
         self._line("no hosts", play, "dim")
 
-    def finished(self, result: RunResult) -> None:
+    def run_finished(self, result: RunResult) -> None:
         """Print the last task's outcome."""
         del result
         self._flush()

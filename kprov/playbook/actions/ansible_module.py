@@ -26,7 +26,7 @@ _TOLD: dict[str, Any] = {
 def prepare(call: Call, found: AnsibleModule) -> ModuleCall:
     """Return the call that sends the module and its arguments. Raises InputError."""
     packed = payloads.load_payload(found)
-    told = {
+    internal = {
         **_TOLD,
         "_ansible_no_log": call.hidden,
         "_ansible_verbosity": call.options.verbosity,
@@ -38,7 +38,7 @@ def prepare(call: Call, found: AnsibleModule) -> ModuleCall:
         "_sha256": packed.sha256,
         "_module": packed.module,
         "_profile": packed.profile,
-        "_arguments": {**call.args, **told},
+        "_arguments": {**call.args, **internal},
     }
     return ModuleCall("foreign", args, {packed.sha256: packed.data})
 

@@ -79,9 +79,11 @@ def build_payload(name: str, path: Path) -> tuple[bytes, str, str]:
             for node in ast.walk(ast.parse(text))
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_ansiballz_main"
         )
-        said = {word.arg: word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
-        data = base64.b64decode(str(said["zip_data"]))
-        return data, str(said["module_fqn"]), str(said["profile"])
+        constants = {
+            word.arg: word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)
+        }
+        data = base64.b64decode(str(constants["zip_data"]))
+        return data, str(constants["module_fqn"]), str(constants["profile"])
     except (StopIteration, KeyError):
         version = importlib.import_module("ansible.release").__version__
         raise InputError(

@@ -29,7 +29,7 @@ class ModuleSearch:
         return tuple(dict.fromkeys([*found, *(Path(path) for path in sys.path if path)]))
 
 
-def module_search(node: Node, keywords: Any = None) -> ModuleSearch:
+def make_module_search(node: Node, keywords: Any = None) -> ModuleSearch:
     """Where a node finds modules.
 
     `keywords` are those of a task below the node that does not exist yet.

@@ -22,11 +22,11 @@ def find_play_hosts(inventory: Inventory, plays: Iterable[Play], limit: str | No
 
 def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
     """Raise InputError with file and name for a connection variable with an impossible value."""
-    told = set()
+    checked = set()
     for host in dict.fromkeys(hosts):
         for name, value in inventory.variables(host).items():
-            if (name, str(value)) in told or (problem := literal_checks.find_problem(name, value)) is None:
-                told.add((name, str(value)))
+            if (name, str(value)) in checked or (problem := literal_checks.find_problem(name, value)) is None:
+                checked.add((name, str(value)))
                 continue
             file, line = next(
                 (

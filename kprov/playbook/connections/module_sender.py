@@ -56,7 +56,7 @@ class ModuleSender:
         where = scope if target == host else Scope(templar, self.variables.host_layers(target))
         defaults = self.variables.options.defaults
 
-        def asked(keyword: str, *names: str) -> Any:
+        def find_setting(keyword: str, *names: str) -> Any:
             for name in names:
                 if name in where:
                     return templar.render("{{ " + name + " }}", where, name)
@@ -64,14 +64,14 @@ class ModuleSender:
                 return templar.render(task.get(keyword), scope, keyword)
             return next((defaults[name] for name in names if name in defaults), None)
 
-        if not parse_boolean(asked("become", "ansible_become")):
+        if not parse_boolean(find_setting("become", "ansible_become")):
             return None
-        method = str(asked("become_method", "ansible_become_method") or "sudo").split(".")[-1]
+        method = str(find_setting("become_method", "ansible_become_method") or "sudo").split(".")[-1]
         if method not in METHODS:
             raise InputError(
                 f"become_method {method!r} is not supported; {', '.join(METHODS)} are", field="become_method"
             )
-        password = asked(
+        password = find_setting(
             "-",
             "ansible_become_password",
             "ansible_become_pass",
@@ -80,9 +80,9 @@ class ModuleSender:
         )
         if password is not None:
             secrets.register(str(password))
-        exe = asked("become_exe", "ansible_become_exe", f"ansible_{method}_exe") or method
-        user = asked("become_user", "ansible_become_user", f"ansible_{method}_user") or "root"
-        flags = asked("become_flags", "ansible_become_flags", f"ansible_{method}_flags")
+        exe = find_setting("become_exe", "ansible_become_exe", f"ansible_{method}_exe") or method
+        user = find_setting("become_user", "ansible_become_user", f"ansible_{method}_user") or "root"
+        flags = find_setting("become_flags", "ansible_become_flags", f"ansible_{method}_flags")
         return Become(
             str(user),
             method,

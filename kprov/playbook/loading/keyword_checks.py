@@ -21,14 +21,14 @@ def to_list(value: Any) -> list[Any]:
 
 def check_prompts(entry: Any, file: Path) -> None:
     """Raise InputError for options of vars_prompt that are not supported."""
-    for asked in to_list(entry.get("vars_prompt")):
-        for word in asked if isinstance(asked, dict) else ():
+    for prompt in to_list(entry.get("vars_prompt")):
+        for word in prompt if isinstance(prompt, dict) else ():
             if word not in playbook_keywords.PROMPT_OPTIONS:
                 instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
                 raise InputError(
                     f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
                     file=file,
-                    line=yaml_file.line_of(asked, word),
+                    line=yaml_file.line_of(prompt, word),
                     field="vars_prompt",
                 )
 

@@ -73,7 +73,7 @@ def check_meta(task: Task) -> None:
     word = str(task.args.get("_raw_params") or "")
     if word not in METAS:
         raise InputError(
-            f"meta: {word!r} is not supported; there are {', '.join(METAS)}", file=task.file, line=task.line
+            f"meta: {word!r} is not supported; use one of {', '.join(METAS)}", file=task.file, line=task.line
         )
 
 

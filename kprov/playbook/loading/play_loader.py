@@ -7,7 +7,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yaml_file
-from kprov.playbook.ansible_modules.search import module_search
+from kprov.playbook.ansible_modules.search import make_module_search
 from kprov.playbook.loading import (
     arguments,
     keyword_checks,
@@ -90,7 +90,7 @@ class PlayLoader:
         value = str(entry.get(keyword) or choices[0]).removeprefix("ansible.builtin.")
         if value not in choices:
             raise InputError(
-                f"the {keyword} {value!r} is not supported; there are {', '.join(choices)}",
+                f"the {keyword} {value!r} is not supported; use one of {', '.join(choices)}",
                 file=self.path,
                 line=entry.lines[keyword],
                 field=keyword,
@@ -199,7 +199,7 @@ class PlayLoader:
         spec = role_files.load_argument_spec(role.path, entry_point)
         if spec is None or given.get("rolespec_validate") is False:
             return []
-        said = f" - {spec['short_description']}" if spec.get("short_description") else ""
+        description = f" - {spec['short_description']}" if spec.get("short_description") else ""
         args = {
             "argument_spec": spec.get("options") or {},
             "provided_arguments": {},
@@ -219,7 +219,7 @@ class PlayLoader:
                     role_files.find_file(role.path / "meta", "argument_specs") or role.path / "meta/main.yml"
                 ),
                 getattr(spec, "line", None),
-                f"Validating arguments against arg spec '{entry_point}'{said}",
+                f"Validating arguments against arg spec '{entry_point}'{description}",
                 "validate_argument_spec",
                 args,
             )
@@ -288,12 +288,12 @@ class PlayLoader:
         """Load a task, or the tasks that an import puts in its place."""
         allowed = playbook_keywords.HANDLER if handler else playbook_keywords.TASK
         given, entry = entry, keyword_checks.normalize_action(entry, file)
-        search = module_search(parent, entry)
+        search = make_module_search(parent, entry)
         word = keyword_checks.find_module_name(entry, allowed, file, search, templates=entry is not given)
         module = module_names.short_name(word)
         ansible_module = None if "{{" in word else keyword_checks.find_ansible_module(word, search)
         if "{{" in word:
-            args = templated_action.hold_arguments(entry[word], entry.get("args"))
+            args = templated_action.store_arguments(entry[word], entry.get("args"))
         else:
             args = arguments.parse_arguments(
                 module, entry[word], entry.get("args"), file, entry.lines.get(word)
@@ -333,8 +333,8 @@ class PlayLoader:
         name = str(task.args.get("name") or task.args.get("file") or task.args.get("_raw_params") or "")
         if not name or "{{" in name:
             raise InputError(
-                f"{task.module} needs a name that is no template; "
-                f"{task.module.replace('import', 'include')} takes one",
+                f"{task.module} needs a name without a template; "
+                f"{task.module.replace('import', 'include')} supports templates",
                 file=task.file,
                 line=task.line,
             )

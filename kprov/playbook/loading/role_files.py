@@ -71,7 +71,7 @@ def load_variables(folder: Path, name: str = "main", *, needed: bool = False) ->
             inner for inner in (folder / name).rglob("*") if inner.suffix in (".yml", ".yaml", ".json")
         )
     if needed and not paths:
-        raise InputError(f"there is no {name} in {folder}", file=str(folder))
+        raise InputError(f"the file {name} does not exist in {folder}", file=str(folder))
     found: dict[str, Any] = {}
     for one in paths:
         document = yaml_file.load_yaml(one)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook.ansible_modules.search import module_search
+from kprov.playbook.ansible_modules.search import make_module_search
 from kprov.playbook.loading import arguments, keyword_checks, module_names, play_checks
 from kprov.playbook.model.plays import Task
 from kprov.playbook.templating.scope import Scope
@@ -23,7 +23,7 @@ def is_templated(task: Task) -> bool:
     return "{{" in task.module
 
 
-def hold_arguments(value: Any, more: Any) -> dict[str, Any]:
+def store_arguments(value: Any, more: Any) -> dict[str, Any]:
     """Return the arguments of a task whose module is not known yet."""
     return {VALUE: value, MORE: more}
 
@@ -38,7 +38,7 @@ def resolve_action(task: Task, scope: Scope) -> Task:
     if module in _STATIC:
         text = f"the action {name!r} must be written as it is, not as a template"
         raise InputError(text, file=file, line=task.line, field="action")
-    search = module_search(task)
+    search = make_module_search(task)
     ansible_module = keyword_checks.find_ansible_module(str(name), search)
     if ansible_module is None and module not in module_names.known_modules():
         text = keyword_checks.explain_unsupported_module(str(name), set(), search)

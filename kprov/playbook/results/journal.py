@@ -70,8 +70,10 @@ class Journal:
 def task_fingerprint(task: Task) -> str:
     """Return a hash of a task without its line: a moved task keeps it, an edited one gets another."""
     if not task.digest:
-        said = repr((task.role.name if task.role else "", task.name, task.module, task.args, task.keywords))
-        task.digest = hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        content = repr(
+            (task.role.name if task.role else "", task.name, task.module, task.args, task.keywords)
+        )
+        task.digest = hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return task.digest
 
 

@@ -93,7 +93,7 @@ class CallBuilder:
         except (TypeError, ValueError):
             seconds = -1
         if not 0 <= seconds <= _LONGEST:
-            text = f"{found!r} is no whole number of seconds between 0 and {_LONGEST}"
+            text = f"must be a whole number of seconds between 0 and {_LONGEST}, not {found!r}"
             raise InputError(text, file=task.file, line=task.line, field="timeout")
         return seconds
 

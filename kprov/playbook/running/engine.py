@@ -70,10 +70,10 @@ def resume_options(options: RunOptions, path: Path) -> RunOptions:
     Raises InputError when the run succeeded, or when a variable that it had from -e is missing now.
     """
     memory = EarlierRun(path)
-    said = memory.run
+    header = memory.run
     if memory.finished:
         raise InputError("the run was successful; there is nothing to continue", file=path)
-    missing = sorted(set(said.get("extra_vars") or []) - set(options.extra_vars))
+    missing = sorted(set(header.get("extra_vars") or []) - set(options.extra_vars))
     if missing:
         raise InputError(
             "the run had variables whose values the journal does not keep; set them again with -e: "
@@ -84,10 +84,10 @@ def resume_options(options: RunOptions, path: Path) -> RunOptions:
     return replace(
         options,
         resume=path,
-        command=str(said.get("command") or options.command),
-        limit=options.limit or said.get("limit"),
-        tags=tuple(said.get("tags") or ("all",)),
-        skip_tags=tuple(said.get("skip_tags") or ()),
+        command=str(header.get("command") or options.command),
+        limit=options.limit or header.get("limit"),
+        tags=tuple(header.get("tags") or ("all",)),
+        skip_tags=tuple(header.get("skip_tags") or ()),
     )
 
 
@@ -143,7 +143,7 @@ class Engine:
                 secrets.register(str(values[name]))
         return read_options(host, values)
 
-    def become(self, host: str) -> Become | None:
+    def find_become(self, host: str) -> Become | None:
         """Return the become settings of a host's inventory; root is the default user."""
         sender = ModuleSender(self.variables, self.connections)
         return sender.find_become(Task({"become": True}), self._scope(host), host, host)
@@ -152,7 +152,7 @@ class Engine:
         """Connect to hosts (default: all) and read their basic facts, without changing anything."""
         found = list(hosts or self.inventory.hosts)
         connection_checks.check_hosts(self.inventory, found)
-        return preflight.preflight(self.connections, found, self.become, forks=self.options.forks)
+        return preflight.preflight(self.connections, found, self.find_become, forks=self.options.forks)
 
     def list_plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
         """Return the plays of a playbook with their hosts, without running them. Raises InputError.
@@ -238,7 +238,7 @@ class Engine:
             self.result.journal = journal.path
             journal.write("end", durable=True, ok=self.result.ok and sys.exception() is None)
             journal.close()
-        self.callbacks.finished(self.result)
+        self.callbacks.run_finished(self.result)
         return self.result
 
     def _find_earlier_run(self, playbooks: list[Path]) -> EarlierRun | None:

@@ -67,14 +67,14 @@ class IncludeExpander:
         """Return the included files with their hosts, errors by host, and results of items by host."""
         found: dict[str, IncludedFile] = {}
         errors: dict[str, str] = {}
-        told: dict[str, list[task_conditions.Result]] = {}
+        results: dict[str, list[task_conditions.Result]] = {}
         for host in hosts:
             try:
-                said: list[task_conditions.Result] = []
+                host_results: list[task_conditions.Result] = []
                 for scope, items in self._expand_items(task, host):
-                    left_out = task_conditions.check_when(task, scope)
-                    if left_out is not None:
-                        said.append({**left_out, **items})
+                    skipped = task_conditions.check_when(task, scope)
+                    if skipped is not None:
+                        host_results.append({**skipped, **items})
                         continue
                     args = {
                         name: value if name == "apply" else scope.templar.render(value, scope, task.module)
@@ -82,11 +82,11 @@ class IncludeExpander:
                     }
                     included = found.setdefault(repr((args, items)), IncludedFile(args, items))
                     included.hosts.append(host)
-                    said.append({**included.to_result(task), **items, "changed": False})
-                told[host] = said
+                    host_results.append({**included.to_result(task), **items, "changed": False})
+                results[host] = host_results
             except TemplatingError as error:
                 errors[host] = f"{error} ({task.place})"
-        return list(found.values()), errors, told
+        return list(found.values()), errors, results
 
     def _expand_items(self, task: Task, host: str) -> list[tuple[Scope, dict[str, Any]]]:
         scope = self._scope(task, host)

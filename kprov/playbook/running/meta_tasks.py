@@ -69,11 +69,11 @@ class MetaTasks:
         if word in _NO_CONDITION and task.keywords.get("when") is not None:
             with self._state.lock:
                 self._state.callbacks.warning(f"{task.place}: meta: {word} takes no condition and is done")
-        asked = hosts[:1] if word in _ONE_CONDITION and not self._free else hosts
+        checked = hosts[:1] if word in _ONE_CONDITION and not self._free else hosts
         if not task.collect_keyword("when") or word in _NO_CONDITION:
-            return asked
-        active = [h for h in asked if task_conditions.check_when(task, self._scope(task, h)) is None]
-        self._report_skipped(task, word, [h for h in asked if h not in active])
+            return checked
+        active = [h for h in checked if task_conditions.check_when(task, self._scope(task, h)) is None]
+        self._report_skipped(task, word, [h for h in checked if h not in active])
         return active
 
     def _end(self, hosts: list[str], *, ends_play: bool) -> None:

@@ -92,11 +92,11 @@ class PlaybookRun:
                 continue
             prompt = str(self.variables.templar.render(entry.get("prompt", name), scope, "prompt"))
             default = entry.get("default")
-            shown = f"{prompt} [{default}]" if default is not None else prompt
+            question = f"{prompt} [{default}]" if default is not None else prompt
             echo = not parse_boolean(entry.get("private"), default=True)
             ask = self.state.callbacks.ask
-            typed = ask(f"{shown}: ", echo=echo)
-            if parse_boolean(entry.get("confirm")) and typed != ask(f"confirm {shown}: ", echo=echo):
+            typed = ask(f"{question}: ", echo=echo)
+            if parse_boolean(entry.get("confirm")) and typed != ask(f"confirm {question}: ", echo=echo):
                 raise InputError(f"{name}: the two answers differ", field="vars_prompt")
             play.variables[name] = typed or default or ""
 

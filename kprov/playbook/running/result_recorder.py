@@ -284,13 +284,13 @@ def _count_outcome(stats: Any, outcome: str, result: Result) -> None:
 
 def censor_result(task: Task, result: Result) -> Result:
     """Return the part of a no_log task's result that may be shown."""
-    shown: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
+    visible: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
     if task.has_loop and "results" in result:
-        shown["results"] = [
+        visible["results"] = [
             {**{key: one[key] for key in _KEPT if key in one}, "censored": HIDDEN}
             for one in result["results"]
         ]
-    return shown
+    return visible
 
 
 def describe_failure(result: Result) -> str:

@@ -55,13 +55,15 @@ class Context(_Context):
         return ChainMap(self.vars, self.parent) if self.vars else self.parent
 
     def derived(self, locals: dict[str, Any] | None = None) -> Context:
-        context = Context(self.environment, _above(locals, self.get_all()), self.name, {}, self.scope)
+        context = Context(
+            self.environment, _extend_variables(locals, self.get_all()), self.name, {}, self.scope
+        )
         context.eval_ctx = self.eval_ctx
         context.blocks.update((name, list(blocks)) for name, blocks in self.blocks.items())
         return context
 
 
-def _above(locals_: Mapping[str, Any] | None, variables: Any) -> Any:
+def _extend_variables(locals_: Mapping[str, Any] | None, variables: Any) -> Any:
     known = {key: value for key, value in (locals_ or {}).items() if value is not missing}
     return ChainMap(known, variables) if known else variables
 
@@ -74,7 +76,7 @@ class Template(jinja2.Template):
     ) -> Context:
         environment: Any = self.environment
         scope = environment.scope()
-        return Context(environment, _above(locals, vars or {}), self.name, self.blocks, scope)
+        return Context(environment, _extend_variables(locals, vars or {}), self.name, self.blocks, scope)
 
     def _get_default_module(self, ctx: Any = None) -> TemplateModule:
         # Not cached: variables that an imported file sets may differ between hosts.
@@ -191,25 +193,25 @@ class Environment(SandboxedEnvironment):
     @staticmethod
     def concat(parts: Iterable[Any]) -> Any:
         """Return the value of a single part with its type, a text of several parts, or None."""
-        found = [part for part in _flat(parts) if part is not None]
+        found = [part for part in _flatten_parts(parts) if part is not None]
         if len(found) == 1:
             return found[0]
         if not found:
             return None
         return "".join(
-            [part if type(part) is str else _shown(part) for part in found if not is_omitted(part)]
+            [part if type(part) is str else _to_text(part) for part in found if not is_omitted(part)]
         )
 
 
-def _shown(part: Any) -> str:
+def _to_text(part: Any) -> str:
     if isinstance(part, (dict, list, tuple)):
         return str(to_plain(part))
     return str(part)
 
 
-def _flat(parts: Iterable[Any]) -> Iterator[Any]:
+def _flatten_parts(parts: Iterable[Any]) -> Iterator[Any]:
     for part in parts:
         if type(part) is TemplateModule:
-            yield from _flat(part._body_stream)
+            yield from _flatten_parts(part._body_stream)
         else:
             yield part

@@ -20,7 +20,7 @@ from kprov.playbook.templating.filters.filter_table import ALL_FILTERS, REFUSED_
 from kprov.playbook.templating.jinja_environment import Context, Environment
 from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS
 from kprov.playbook.templating.lazy_containers import LazyDict, LazyList, is_template
-from kprov.playbook.templating.lookups.call import GLOBALS, loop_items
+from kprov.playbook.templating.lookups.call import GLOBALS, find_loop_items
 from kprov.playbook.templating.plugin_calls import wrap_functions
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError, find_template_position
@@ -71,9 +71,9 @@ class Templar:
         self._files: dict[Any, Render] = {}
         #: All hosts reach a template at the same time; one thread compiles it.
         self._compiling = threading.RLock()
-        self.environment = self._environment(search, escapes=True)
+        self.environment = self._make_environment(search, escapes=True)
 
-    def _environment(self, search: tuple[Path, ...], **settings: Any) -> Environment:
+    def _make_environment(self, search: tuple[Path, ...], **settings: Any) -> Environment:
         key = (search, tuple(sorted(settings.items())))
         if key not in self._environments:
             loader = jinja2.FileSystemLoader([str(path) for path in search])
@@ -106,7 +106,7 @@ class Templar:
         environment, body = self.environment, text
         if text.startswith(_HEADER):
             settings, body = _parse_header(text, {})
-            environment = self._environment(self.search, escapes=True, **settings)
+            environment = self._make_environment(self.search, escapes=True, **settings)
         render = _make_renderer(environment.from_string(body))
         ends = len(text) - len(text.rstrip("\n"))
         if not ends:
@@ -155,7 +155,7 @@ class Templar:
     def find_loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
         """Return the items of `with_NAME: value`; first_found searches `kind` (templates, vars, files)."""
         try:
-            return loop_items(name, value, scope, kind)
+            return find_loop_items(name, value, scope, kind)
         except ERRORS as error:
             raise _make_error(error, value, f"with_{name}") from None
 
@@ -198,7 +198,7 @@ class Templar:
         if not condition and not is_template(text):
             return []
         try:
-            tree = self._environment(self.search, conditional=True).parse(
+            tree = self._make_environment(self.search, conditional=True).parse(
                 "{{ " + text + " }}" if condition else text
             )
         except jinja2.TemplateSyntaxError as error:
@@ -215,7 +215,7 @@ class Templar:
         return render(scope)
 
     def _compile_expression(self, text: str) -> Render:
-        environment = self._environment(self.search, conditional=True)
+        environment = self._make_environment(self.search, conditional=True)
         found = conditions.parse_expression(environment, text)
         template = environment.from_string(nodes.Template([nodes.Output([found], lineno=1)], lineno=1))
         return _make_renderer(template)
@@ -258,7 +258,7 @@ class Templar:
         if text.startswith(_HEADER):
             settings, body = _parse_header(text, settings)
         newline = settings.get("newline_sequence", "\n")
-        template = self._environment((path.parent, *search), **settings).from_string(body)
+        template = self._make_environment((path.parent, *search), **settings).from_string(body)
         template.filename = str(path)
         render = _make_renderer(template)
         ends = len(body) - len(body.rstrip("\n"))
@@ -309,7 +309,8 @@ def _parse_header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
         name, colon, value = pair.partition(":")
         if not colon or name.strip() not in _SETTINGS:
             raise FilterError(
-                f"{pair.strip()!r} is no setting for {_HEADER!r}; NAME:VALUE of {', '.join(_SETTINGS)} are"
+                f"{pair.strip()!r} is not a setting of {_HEADER!r}; "
+                f"use NAME:VALUE with one of {', '.join(_SETTINGS)}"
             )
         found[name.strip()] = ast.literal_eval(value.strip())
     return found, body
@@ -338,8 +339,8 @@ def describe_error(error: BaseException) -> str:
 
 
 def _shorten(value: Any) -> str:
-    shown = str(value)
-    return shown if len(shown) < 200 else shown[:200] + "..."
+    text = str(value)
+    return text if len(text) < 200 else text[:200] + "..."
 
 
 def _make_error(error: BaseException, value: Any, what: str) -> TemplatingError:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 
-def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bool = True) -> dict[str, Any]:
+def make_template_variables(
+    path: Path, name: str, dest: str | None = None, *, managed: bool = True
+) -> dict[str, Any]:
     """Return `template_*` of a file that the task calls `name`; `managed` adds `ansible_managed`."""
     now = path.stat()
     found: dict[str, Any] = {
         "template_host": os.uname().nodename,
         "template_path": name,
         "template_mtime": dt.datetime.fromtimestamp(now.st_mtime),
-        "template_uid": _user(now.st_uid),
+        "template_uid": _find_user_name(now.st_uid),
         "template_run_date": dt.datetime.now(),
         "template_fullpath": str(path.absolute()),
         "template_destpath": dest,
@@ -30,7 +32,7 @@ def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bo
 
 
 @functools.cache
-def _user(uid: int) -> str | int:
+def _find_user_name(uid: int) -> str | int:
     """Return the name of a user of this machine, or the number."""
     try:
         return pwd.getpwuid(uid).pw_name

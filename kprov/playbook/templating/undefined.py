@@ -59,10 +59,10 @@ class Marker(jinja2.StrictUndefined):
             hint = f"object of type {type_name(obj)!r} has no attribute {name!r}"
         super().__init__(hint, obj, name)
         self.place = _find_position()
-        make: Any = self._error
+        make: Any = self._make_error
         self._undefined_exception = make
 
-    def _error(self, message: str | None) -> MarkerError:
+    def _make_error(self, message: str | None) -> MarkerError:
         return MarkerError(message, self)
 
     @property

@@ -34,7 +34,7 @@ class Record(SilentCallbacks):
     ) -> None:
         self.recorder.write("result", host=host, task=task, place=place, outcome=outcome, result=result)
 
-    def finished(self, result: RunResult) -> None:
+    def run_finished(self, result: RunResult) -> None:
         self.recorder.write(
             "stats", hosts={name: vars(stats) for name, stats in sorted(result.hosts.items())}
         )

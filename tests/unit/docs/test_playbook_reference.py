@@ -22,13 +22,13 @@ _DOCUMENTS = [
 def test_the_tables_are_those_of_the_engine() -> None:
     """Mended by one command."""
     document = reference.DOCUMENT.read_text(encoding="utf-8")
-    if reference.current(document) != document:
+    if reference.update_document(document) != document:
         pytest.fail("docs/playbook.md is behind; mend it: python -m kprov.playbook.reference --write")
 
 
 def test_a_document_without_the_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="generated"):
-        reference.current("# Playbooks\n")
+        reference.update_document("# Playbooks\n")
 
 
 def test_there_are_examples() -> None:

@@ -35,8 +35,8 @@ def prepare(call: Call) -> ModuleCall:
         follow = parse_boolean(args.get("local_follow"), default=True)
         inside = str(src).endswith("/")
         tree, contents = list_folder(path, inside=inside, follow=follow, args=args)
-        shown = f"{path}/" if inside else str(path)
-        return ModuleCall("copy", {**args, "_tree": tree, "_src": shown}, contents)
+        source_name = f"{path}/" if inside else str(path)
+        return ModuleCall("copy", {**args, "_tree": tree, "_src": source_name}, contents)
     sha, source = load_content(path, args)
     now = path.stat()
     extra: dict[str, Any] = {"_sha256": sha, "_name": path.name, "_src": str(path)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.actions.call import ActionError, Call, ModuleCall
-from kprov.playbook.templating.template_variables import template_vars
+from kprov.playbook.templating.template_variables import make_template_variables
 
 #: Settings of Jinja's environment that a task may change.
 _JINJA: dict[str, dict[str, Any]] = {
@@ -41,7 +41,7 @@ def render(call: Call, path: Path) -> str:
     """Render a template for this host."""
     args = call.args
     managed = "ansible_managed" not in call.scope
-    special = template_vars(path, str(args["src"]), str(args["dest"]), managed=managed)
+    special = make_template_variables(path, str(args["src"]), str(args["dest"]), managed=managed)
     overrides = {name: call.args[name] for name in _JINJA if call.args.get(name) is not None}
     if "newline_sequence" in overrides:
         if overrides["newline_sequence"] not in _NEWLINES:

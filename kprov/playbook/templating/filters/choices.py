@@ -18,10 +18,10 @@ _TRUE, _FALSE = frozenset(("yes", "on", "true", "1")), frozenset(("no", "off", "
 def boolean(value: Any) -> bool:
     """Return True for yes, on, true and 1 in any case and for the number 1, False for anything else."""
     if isinstance(value, (str, int)):
-        shown = str(value).lower()
-        if shown in _TRUE:
+        text = str(value).lower()
+        if text in _TRUE:
             return True
-        if shown in _FALSE:
+        if text in _FALSE:
             return False
     return bool(value == 1)
 

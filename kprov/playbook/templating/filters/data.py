@@ -35,18 +35,18 @@ def combine(*terms: Any, recursive: bool = False, list_merge: str = "replace") -
         return dicts[0] if dicts else {}
     merged = dict(dicts[0])
     for entry in dicts[1:]:
-        merged = _merged(merged, entry, recursive, list_merge)
+        merged = _merge_mappings(merged, entry, recursive, list_merge)
     return merged
 
 
-def _merged(
+def _merge_mappings(
     old: Mapping[Any, Any], new: Mapping[Any, Any], recursive: bool, list_merge: str
 ) -> dict[Any, Any]:
     merged = dict(old)
     for key, value in new.items():
         before = merged.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merged(before, value, True, list_merge) if recursive else value
+            merged[key] = _merge_mappings(before, value, True, list_merge) if recursive else value
         elif isinstance(before, list) and isinstance(value, list):
             merged[key] = _LIST_MERGE[list_merge](before, value)
         else:

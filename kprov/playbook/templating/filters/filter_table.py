@@ -89,7 +89,7 @@ _LISTS = {
 }
 
 
-def _all() -> dict[str, Callable[..., Any]]:
+def _list_all_filters() -> dict[str, Callable[..., Any]]:
     """Return all filters by the names that templates may use, short names too."""
     found: dict[str, Callable[..., Any]] = {**JINJA, **BUILTIN}
     for collection in ("ansible.builtin", "ansible.legacy"):
@@ -104,4 +104,4 @@ def _all() -> dict[str, Callable[..., Any]]:
     return found
 
 
-ALL_FILTERS = _all()
+ALL_FILTERS = _list_all_filters()

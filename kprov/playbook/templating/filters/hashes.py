@@ -19,7 +19,7 @@ _SCHEMES = {"md5": "md5_crypt", "blowfish": "bcrypt", "sha256": "sha256_crypt", 
 _ROUNDS = {"bcrypt": 12, "sha256_crypt": 535000, "sha512_crypt": 656000}
 
 
-def _bytes(value: Any) -> bytes:
+def _to_bytes(value: Any) -> bytes:
     return (
         bytes(value)
         if isinstance(value, (bytes, bytearray))
@@ -29,7 +29,7 @@ def _bytes(value: Any) -> bytes:
 
 def hash_(value: Any, hashtype: str = "sha1") -> str:
     try:
-        return hashlib.new(hashtype, _bytes(value)).hexdigest()
+        return hashlib.new(hashtype, _to_bytes(value)).hexdigest()
     except ValueError as error:
         raise FilterError(str(error)) from None
 
@@ -87,7 +87,7 @@ def b64encode(value: Any, encoding: str = "utf-8", urlsafe: bool = False) -> str
 
 
 def b64decode(value: Any, encoding: str = "utf-8", urlsafe: bool = False) -> str:
-    return (base64.urlsafe_b64decode if urlsafe else base64.b64decode)(_bytes(value)).decode(encoding)
+    return (base64.urlsafe_b64decode if urlsafe else base64.b64decode)(_to_bytes(value)).decode(encoding)
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -11,7 +11,7 @@ from kprov.playbook.templating.values import FilterError, is_sequence
 
 
 @dataclass
-class AddressQuery:
+class ParsedAddress:
     """An address or network. `text` is the input; `network` is true if it has a prefix."""
 
     net: Any
@@ -41,79 +41,79 @@ class AddressQuery:
         return f"{self.ip}{between}{self.net.prefixlen if what is None else what}"
 
 
-def _require_network(function: Callable[[AddressQuery], Any]) -> Callable[[AddressQuery], Any]:
-    def query(asked: AddressQuery) -> Any:
-        if not asked.network:
+def _require_network(function: Callable[[ParsedAddress], Any]) -> Callable[[ParsedAddress], Any]:
+    def query(address: ParsedAddress) -> Any:
+        if not address.network:
             raise FilterError("Not a network address")
-        return function(asked) if asked.size > 1 else None
+        return function(address) if address.size > 1 else None
 
     return query
 
 
-def _address(asked: AddressQuery) -> Any:
-    net = asked.net
-    if asked.size == 1 or asked.is_host_address or not net.broadcast or net.version == 6:
-        return asked.ip
+def _address(address: ParsedAddress) -> Any:
+    net = address.net
+    if address.size == 1 or address.is_host_address or not net.broadcast or net.version == 6:
+        return address.ip
     return None
 
 
-def _host(asked: AddressQuery) -> Any:
-    if asked.size == 1:
-        return str(asked.net)
-    return asked.with_prefix() if asked.is_host_address or not asked.net.broadcast else None
+def _host(address: ParsedAddress) -> Any:
+    if address.size == 1:
+        return str(address.net)
+    return address.with_prefix() if address.is_host_address or not address.net.broadcast else None
 
 
-def _address_prefix(asked: AddressQuery) -> Any:
-    edges = (asked.net.network, asked.net.broadcast)
-    return False if asked.size > 2 and asked.net.ip in edges else asked.with_prefix()
+def _address_prefix(address: ParsedAddress) -> Any:
+    edges = (address.net.network, address.net.broadcast)
+    return False if address.size > 2 and address.net.ip in edges else address.with_prefix()
 
 
-def _format_host_in_network(between: str, attribute: str) -> Callable[[AddressQuery], Any]:
-    def query(asked: AddressQuery) -> Any:
-        if asked.size == 2 or (asked.size > 1 and asked.is_host_address):
-            return asked.with_prefix(between, str(getattr(asked.net, attribute)))
+def _format_host_in_network(between: str, attribute: str) -> Callable[[ParsedAddress], Any]:
+    def query(address: ParsedAddress) -> Any:
+        if address.size == 2 or (address.size > 1 and address.is_host_address):
+            return address.with_prefix(between, str(getattr(address.net, attribute)))
         return None
 
     return query
 
 
-def _neighbour_address(step: int) -> Callable[[AddressQuery], Any]:
-    def query(asked: AddressQuery) -> Any:
-        first, last = asked.usable_range
-        found = int(asked.net.ip) + step
-        return str(netaddr.IPAddress(found, asked.net.version)) if first <= found <= last else None
+def _neighbour_address(step: int) -> Callable[[ParsedAddress], Any]:
+    def query(address: ParsedAddress) -> Any:
+        first, last = address.usable_range
+        found = int(address.net.ip) + step
+        return str(netaddr.IPAddress(found, address.net.version)) if first <= found <= last else None
 
     return _require_network(query)
 
 
-def _peer(asked: AddressQuery) -> Any:
-    if not asked.network:
+def _peer(address: ParsedAddress) -> Any:
+    if not address.network:
         raise FilterError("Not a network address")
-    number = int(asked.net.ip)
-    if asked.size == 2:
-        return str(netaddr.IPAddress(number ^ 1, asked.net.version))
-    if asked.size != 4:
+    number = int(address.net.ip)
+    if address.size == 2:
+        return str(netaddr.IPAddress(number ^ 1, address.net.version))
+    if address.size != 4:
         raise FilterError("Not a point-to-point network")
     if number % 4 in (0, 3):
         raise FilterError(f"{'Network' if number % 4 == 0 else 'Broadcast'} address of /30 has no peer")
-    return str(netaddr.IPAddress(number ^ 3, asked.net.version))
+    return str(netaddr.IPAddress(number ^ 3, address.net.version))
 
 
-def _format_address(number: int, asked: AddressQuery) -> str:
-    return str(netaddr.IPAddress(number, asked.net.version))
+def _format_address(number: int, address: ParsedAddress) -> str:
+    return str(netaddr.IPAddress(number, address.net.version))
 
 
-def _six_to_four(asked: AddressQuery) -> Any:
-    if asked.net.version == 6:
-        found = asked.text if not asked.network else asked.ip if asked.is_host_address else ""
-        return asked.text if found and ipaddr(found, "2002::/16") else False
-    if asked.size > 1 and not asked.is_host_address:
+def _six_to_four(address: ParsedAddress) -> Any:
+    if address.net.version == 6:
+        found = address.text if not address.network else address.ip if address.is_host_address else ""
+        return address.text if found and ipaddr(found, "2002::/16") else False
+    if address.size > 1 and not address.is_host_address:
         return False
-    return "2002:{:02x}{:02x}:{:02x}{:02x}::1/48".format(*map(int, asked.ip.split(".")))
+    return "2002:{:02x}{:02x}:{:02x}{:02x}::1/48".format(*map(int, address.ip.split(".")))
 
 
-def _keep_if(test: Callable[[Any], bool]) -> Callable[[AddressQuery], Any]:
-    return lambda asked: asked.text if test(asked.net) else None
+def _keep_if(test: Callable[[Any], bool]) -> Callable[[ParsedAddress], Any]:
+    return lambda address: address.text if test(address.net) else None
 
 
 def _is_public(net: Any) -> bool:
@@ -131,22 +131,22 @@ def _is_link_local(net: Any) -> bool:
     return net.ip in netaddr.IPNetwork("169.254.0.0/16" if net.version == 4 else "fe80::/10")
 
 
-def _to_v4(asked: AddressQuery) -> Any:
-    if asked.net.version == 4:
-        return asked.text
+def _to_v4(address: ParsedAddress) -> Any:
+    if address.net.version == 4:
+        return address.text
     try:
-        return str(asked.net.ipv4())
+        return str(address.net.ipv4())
     except netaddr.AddrConversionError:
         return False
 
 
-def _wrap(asked: AddressQuery) -> Any:
-    if asked.net.version == 4:
-        return asked.text
-    return f"[{asked.ip}]/{asked.net.prefixlen}" if asked.network else f"[{asked.ip}]"
+def _wrap(address: ParsedAddress) -> Any:
+    if address.net.version == 4:
+        return address.text
+    return f"[{address.ip}]/{address.net.prefixlen}" if address.network else f"[{address.ip}]"
 
 
-QUERIES: dict[str, Callable[[AddressQuery], Any]] = {
+QUERIES: dict[str, Callable[[ParsedAddress], Any]] = {
     "": lambda a: str(a.net) if a.network else a.ip,
     "6to4": _six_to_four,
     "address": _address,
@@ -203,7 +203,7 @@ QUERIES: dict[str, Callable[[AddressQuery], Any]] = {
 }
 
 
-def parse_address(value: Any, version: Literal[0, 4, 6] = 0) -> AddressQuery | None:
+def parse_address(value: Any, version: Literal[0, 4, 6] = 0) -> ParsedAddress | None:
     """Parse an address, network or number; None if it is none of these."""
     text = str(value)
     address, slash, prefix = text.partition("/")
@@ -212,11 +212,11 @@ def parse_address(value: Any, version: Literal[0, 4, 6] = 0) -> AddressQuery | N
             net = netaddr.IPNetwork(
                 netaddr.IPAddress(int(text), version or (4 if int(text) < 1 << 32 else 6))
             )
-            return AddressQuery(net, str(net), network=False)
+            return ParsedAddress(net, str(net), network=False)
         if slash and address.isdigit() and prefix.isdigit():
             net = netaddr.IPNetwork(f"{netaddr.IPAddress(int(address))}/{prefix}")
-            return AddressQuery(net, str(net), network=True)
-        return AddressQuery(netaddr.IPNetwork(text), value, network=bool(slash))
+            return ParsedAddress(net, str(net), network=True)
+        return ParsedAddress(netaddr.IPNetwork(text), value, network=bool(slash))
     except (netaddr.AddrFormatError, ValueError, TypeError):
         return None
 

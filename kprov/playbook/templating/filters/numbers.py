@@ -71,8 +71,8 @@ def human_readable(size: Any, isbits: bool = False, unit: str | None = None) -> 
             break
     else:
         letter, limit = "B", 1
-    shown = name if letter == "B" else f"{letter}{name[0]}"
-    return f"{number / limit:.2f} {shown}"
+    unit_name = name if letter == "B" else f"{letter}{name[0]}"
+    return f"{number / limit:.2f} {unit_name}"
 
 
 def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = False) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.playbook.templating.filters.libraries import netaddr
-from kprov.playbook.templating.filters.net import AddressQuery, parse_address
+from kprov.playbook.templating.filters.net import ParsedAddress, parse_address
 from kprov.playbook.templating.values import FilterError, is_sequence
 
 
-def _network(value: Any) -> Any:
+def _parse_network(value: Any) -> Any:
     """Return the network of a value (for an address the /32), or None."""
     found = parse_address(value) if value and value is not True else None
     if found is None:
@@ -21,7 +21,7 @@ def _network(value: Any) -> Any:
     )
 
 
-def _address(value: Any) -> Any:
+def _parse_address(value: Any) -> Any:
     try:
         return netaddr.IPNetwork(value).ip if "/" in value else netaddr.IPAddress(value)
     except (netaddr.AddrFormatError, ValueError, TypeError):
@@ -30,7 +30,7 @@ def _address(value: Any) -> Any:
 
 def ipsubnet(value: Any, query: Any = "", index: Any = None) -> Any:
     """Return the number of subnets of a size, one of them, or the rank of a network in another."""
-    found = _network(value)
+    found = _parse_network(value)
     if found is None:
         return False
     net, query = found.cidr, str(query)
@@ -58,7 +58,7 @@ def ipsubnet(value: Any, query: Any = "", index: Any = None) -> Any:
 
 
 def _rank(net: Any, query: str, bits: int) -> str:
-    outer = _network(query)
+    outer = _parse_network(query)
     if outer is None:
         raise FilterError(f"You must pass a valid subnet or IP address; {query} is invalid")
     if net not in outer:
@@ -67,7 +67,7 @@ def _rank(net: Any, query: str, bits: int) -> str:
 
 
 def ipmath(value: Any, amount: Any) -> str:
-    address = _address(value)
+    address = _parse_address(value)
     if isinstance(amount, str) and amount.lstrip("-").isdigit():
         amount = int(amount)
     if not isinstance(amount, int):
@@ -77,7 +77,7 @@ def ipmath(value: Any, amount: Any) -> str:
 
 def nthhost(value: Any, query: Any = "") -> Any:
     """Return the nth address of a network, or False."""
-    net = _network(value)
+    net = _parse_network(value)
     try:
         number = int(query)
     except (TypeError, ValueError):
@@ -89,7 +89,7 @@ def nthhost(value: Any, query: Any = "") -> Any:
 
 def _step(sign: int) -> Callable[[Any, Any], Any]:
     def usable(value: Any, offset: Any) -> Any:
-        found: AddressQuery | None = parse_address(value)
+        found: ParsedAddress | None = parse_address(value)
         if found is None:
             return False
         first, last = found.usable_range
@@ -113,7 +113,7 @@ def cidr_merge(value: Any, action: str = "merge") -> Any:
             return None if not nets else str(nets[0] if len(nets) == 1 else netaddr.spanning_cidr(nets))
     except (netaddr.AddrFormatError, ValueError) as error:
         raise FilterError(f"cidr_merge: error in netaddr: {error}") from None
-    raise FilterError(f"cidr_merge: invalid action '{action}'; there are merge and span")
+    raise FilterError(f"cidr_merge: invalid action '{action}'; use merge or span")
 
 
 def network_in_network(value: Any, test: Any) -> bool:
@@ -143,7 +143,7 @@ def usable_range(ip: str) -> dict[str, Any]:
 
 
 def ip4_hex(value: str, delimiter: str = "") -> str:
-    return delimiter.join(f"{part:02x}" for part in _address(value).words)
+    return delimiter.join(f"{part:02x}" for part in _parse_address(value).words)
 
 
 def ipv6form(value: str, format: str) -> str:
@@ -161,7 +161,7 @@ def ipv6form(value: str, format: str) -> str:
 
 def ipcut(value: str, amount: int) -> str:
     """Return the first (or, if negative, last) bits of an address, in its notation."""
-    address = _address(value)
+    address = _parse_address(value)
     bits = f"{int(address):0{128 if address.version == 6 else 32}b}"
     cut = bits[amount:] if amount < 0 else bits[:amount]
     width, form, mark = (16, "x", ":") if address.version == 6 else (8, "d", ".")

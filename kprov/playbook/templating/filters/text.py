@@ -18,7 +18,7 @@ _COMMENTS: dict[str, dict[str, str]] = {
 }
 
 
-def _flags(ignorecase: bool, multiline: bool) -> int:
+def _make_flags(ignorecase: bool, multiline: bool) -> int:
     return (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
 
 
@@ -31,7 +31,7 @@ def regex_replace(
     count: int = 0,
     mandatory_count: int = 0,
 ) -> str:
-    found, times = re.compile(pattern, _flags(ignorecase, multiline)).subn(
+    found, times = re.compile(pattern, _make_flags(ignorecase, multiline)).subn(
         replacement, to_text(value), count=count
     )
     if mandatory_count and mandatory_count != times:
@@ -51,14 +51,14 @@ def regex_search(
         if name is None:
             raise FilterError(f"Unknown argument {group!r}; groups are given as '\\1' or '\\g<name>'")
         wanted.append(name[1] if name[1] is not None else int(name[2]))
-    found = re.search(regex, to_text(value), _flags(ignorecase, multiline))
+    found = re.search(regex, to_text(value), _make_flags(ignorecase, multiline))
     if not found:
         return None
     return [found.group(name) for name in wanted] if wanted else found.group()
 
 
 def regex_findall(value: Any, regex: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:
-    return re.findall(regex, to_text(value), _flags(ignorecase, multiline))
+    return re.findall(regex, to_text(value), _make_flags(ignorecase, multiline))
 
 
 def regex_escape(value: Any, re_type: str = "python") -> str:
@@ -66,7 +66,7 @@ def regex_escape(value: Any, re_type: str = "python") -> str:
         return re.escape(to_text(value))
     if re_type == "posix_basic":
         return re.sub(r"([].[^$*\\])", r"\\\1", to_text(value))
-    raise FilterError(f"Invalid regex type ({re_type}); there are python and posix_basic")
+    raise FilterError(f"Invalid regex type ({re_type}); use python or posix_basic")
 
 
 def quote(value: Any) -> str:

@@ -17,7 +17,7 @@ def split(value: str, query: str = "", alias: str = "urlsplit") -> Any:
     if not query:
         return {name: getattr(found, name) for name in _PARTS}
     if query not in _PARTS:
-        raise FilterError(f"{alias}: unknown URL component: {query}; there are {', '.join(_PARTS)}")
+        raise FilterError(f"{alias}: unknown URL component: {query}; use one of {', '.join(_PARTS)}")
     return getattr(found, query)
 
 

@@ -12,7 +12,7 @@ from kprov.inventory.vault import vault_format
 from kprov.playbook.templating.values import FilterError, describe_type
 
 
-def _bytes(value: Any, what: str) -> bytes:
+def _to_bytes(value: Any, what: str) -> bytes:
     if not isinstance(value, (str, bytes)):
         raise FilterError(f"{what} is a text, not {describe_type(value)}")
     return value.encode() if isinstance(value, str) else value
@@ -28,20 +28,20 @@ def vault(
     """Encrypt a text with a secret in ansible-vault's format."""
     if wrap_object:
         raise FilterError("wrap_object is not supported; remove it")
-    key = _bytes(secret, "the secret")
+    key = _to_bytes(secret, "the secret")
     return vault_format.encrypt(
-        _bytes(data, "what is encrypted"), key, vault_id, salt=salt.encode() if salt else None
+        _to_bytes(data, "what is encrypted"), key, vault_id, salt=salt.encode() if salt else None
     )
 
 
 def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
     """Decrypt a text; return a text that is not encrypted unchanged."""
     del vault_id
-    text = _bytes(data, "what is decrypted").decode()
+    text = _to_bytes(data, "what is decrypted").decode()
     if not vault_format.is_vault(text):
         return text
     try:
-        found = vault_format.decrypt(vault_format.parse_envelope(text), _bytes(secret, "the secret"))
+        found = vault_format.decrypt(vault_format.parse_envelope(text), _to_bytes(secret, "the secret"))
     except InputError as error:
         raise FilterError(str(error)) from None
     if found is None:
@@ -51,7 +51,7 @@ def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
     return plain
 
 
-def readable(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Return the text of a file, decrypted if it is a vault. Raises FilterError."""
     try:
         data = path.read_bytes()

@@ -15,16 +15,20 @@ from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def _shared(value: Any, known: dict[int, Any]) -> Any:
+def _to_plain_shared(value: Any, known: dict[int, Any]) -> Any:
     """Like to_plain, but a container that occurs twice stays one object, which YAML shows with an anchor."""
     if not isinstance(value, (dict, list)):
         return to_plain(value)
     if id(value) not in known:
         found: Any
         if isinstance(value, dict):
-            found = {to_plain(key): _shared(one, known) for key, one in value.items() if not is_omitted(one)}
+            found = {
+                to_plain(key): _to_plain_shared(one, known)
+                for key, one in value.items()
+                if not is_omitted(one)
+            }
         else:
-            found = [_shared(one, known) for one in value if not is_omitted(one)]
+            found = [_to_plain_shared(one, known) for one in value if not is_omitted(one)]
         # Keep the value, so that its id is not reused.
         known[id(value)] = (found, value)
     return known[id(value)][0]
@@ -61,7 +65,7 @@ def to_yaml(value: Any, default_flow_style: bool | None = None, **options: Any) 
         options.pop(name, None)
     return str(
         yaml.dump(
-            _shared(value, {}),
+            _to_plain_shared(value, {}),
             Dumper=_Dumper,
             allow_unicode=True,
             default_flow_style=default_flow_style,

@@ -9,7 +9,7 @@ from typing import Any
 from kprov.playbook.templating.values import FilterError
 
 
-def _vaulted_file(value: Any) -> bool:
+def _is_vaulted_file(value: Any) -> bool:
     try:
         with open(value, "rb") as file:
             return file.read(14) == b"$ANSIBLE_VAULT"
@@ -32,5 +32,5 @@ TESTS: dict[str, Callable[..., Any]] = {
     "is_same_file": os.path.samefile,
     "mount": os.path.ismount,
     "is_mount": os.path.ismount,
-    "vaulted_file": _vaulted_file,
+    "vaulted_file": _is_vaulted_file,
 }

@@ -55,7 +55,7 @@ REFUSED_TESTS: dict[str, str] = {
 }
 
 
-def _all() -> dict[str, Callable[..., Any]]:
+def _list_all_tests() -> dict[str, Callable[..., Any]]:
     own: Any = JINJA
     found: dict[str, Callable[..., Any]] = {**own, **BUILTIN}
     for collection in ("ansible.builtin", "ansible.legacy"):
@@ -65,4 +65,4 @@ def _all() -> dict[str, Callable[..., Any]]:
     return found
 
 
-ALL_TESTS = _all()
+ALL_TESTS = _list_all_tests()

@@ -8,51 +8,51 @@ from typing import Any
 from kprov.playbook.templating.values import FilterError
 
 
-def _result(value: Any, test: str) -> Mapping[str, Any]:
+def _require_result(value: Any, test: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise FilterError(f"The {test!r} test expects a dictionary (what a task registered)")
     return value
 
 
-def _status(key: str, test: str | None = None) -> Callable[[Any], bool]:
-    return lambda value: bool(_result(value, test or key).get(key))
+def _make_status_test(key: str, test: str | None = None) -> Callable[[Any], bool]:
+    return lambda value: bool(_require_result(value, test or key).get(key))
 
 
-def _not(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _negate(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: not test(value)
 
 
-def _changed(value: Any) -> bool:
-    result = _result(value, "changed")
+def _is_changed(value: Any) -> bool:
+    result = _require_result(value, "changed")
     if "changed" in result:
         return bool(result["changed"])
     inner = result.get("results")
     return isinstance(inner, list) and any(one.get("changed") for one in inner if isinstance(one, Mapping))
 
 
-def _of_job(key: str) -> Callable[[Any], bool]:
+def _make_job_test(key: str) -> Callable[[Any], bool]:
     """Make a test of an async job; other results count as started and finished."""
-    return lambda value: bool(_result(value, key).get(key, True))
+    return lambda value: bool(_require_result(value, key).get(key, True))
 
 
-def _timedout(value: Any) -> bool:
-    found = _result(value, "timedout").get("timedout")
+def _has_timed_out(value: Any) -> bool:
+    found = _require_result(value, "timedout").get("timedout")
     return bool(found and found["period"])
 
 
 TESTS: dict[str, Callable[..., Any]] = {
-    "failed": _status("failed"),
-    "failure": _status("failed"),
-    "succeeded": _not(_status("failed")),
-    "success": _not(_status("failed")),
-    "successful": _not(_status("failed")),
-    "unreachable": _status("unreachable"),
-    "reachable": _not(_status("unreachable", "reachable")),
-    "timedout": _timedout,
-    "changed": _changed,
-    "change": _changed,
-    "skipped": _status("skipped"),
-    "skip": _status("skipped"),
-    "started": _of_job("started"),
-    "finished": _of_job("finished"),
+    "failed": _make_status_test("failed"),
+    "failure": _make_status_test("failed"),
+    "succeeded": _negate(_make_status_test("failed")),
+    "success": _negate(_make_status_test("failed")),
+    "successful": _negate(_make_status_test("failed")),
+    "unreachable": _make_status_test("unreachable"),
+    "reachable": _negate(_make_status_test("unreachable", "reachable")),
+    "timedout": _has_timed_out,
+    "changed": _is_changed,
+    "change": _is_changed,
+    "skipped": _make_status_test("skipped"),
+    "skip": _make_status_test("skipped"),
+    "started": _make_job_test("started"),
+    "finished": _make_job_test("finished"),
 }

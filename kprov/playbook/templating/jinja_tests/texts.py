@@ -79,11 +79,11 @@ def version(
 
 
 def truthy(value: Any, convert_bool: bool = False) -> bool:
-    shown = str(value).strip().lower()
+    text = str(value).strip().lower()
     if convert_bool and isinstance(value, (str, int, float)):
-        if shown in ("y", "yes", "on", "1", "true", "t", "1.0"):
+        if text in ("y", "yes", "on", "1", "true", "t", "1.0"):
             return True
-        if shown in ("n", "no", "off", "0", "false", "f", "0.0"):
+        if text in ("n", "no", "off", "0", "false", "f", "0.0"):
             return False
     return bool(value)
 

@@ -39,7 +39,7 @@ def check_lookup(name: str) -> None:
         return
     if plain_name in REFUSED_LOOKUPS:
         raise FilterError(f"the lookup {name!r} is not supported; {REFUSED_LOOKUPS[plain_name]}")
-    raise FilterError(f"the lookup {name!r} is not supported; there are {', '.join(sorted(LOOKUPS))}")
+    raise FilterError(f"the lookup {name!r} is not supported; use one of {', '.join(sorted(LOOKUPS))}")
 
 
 def run_lookup(name: str, terms: list[Any], scope: Scope, **options: Any) -> list[Any]:
@@ -53,14 +53,14 @@ def run_lookup(name: str, terms: list[Any], scope: Scope, **options: Any) -> lis
         raise FilterError(f"lookup {name!r}: {str(error) or type(error).__name__}") from None
 
 
-def loop_items(name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
+def find_loop_items(name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
     """Return the items of `with_NAME: value`; the value is rendered here.
 
     `kind` is where with_first_found searches: "templates", "vars" or "files", by the task's action.
     """
     found = scope.templar.wrap(value, scope)
     if short_name(name) == "first_found":
-        terms = _without_undefined(found if isinstance(found, (list, tuple)) else [found])
+        terms = _remove_undefined(found if isinstance(found, (list, tuple)) else [found])
         return run_lookup(name, terms, scope, kind=kind)
     if isinstance(found, Marker):
         found.trip()
@@ -69,11 +69,11 @@ def loop_items(name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]
     return list(to_plain(run_lookup(name, terms, scope)))
 
 
-def _without_undefined(value: Any) -> Any:
+def _remove_undefined(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_undefined(one) for key, one in value.items() if not isinstance(one, Marker)}
+        return {key: _remove_undefined(one) for key, one in value.items() if not isinstance(one, Marker)}
     if isinstance(value, (list, tuple)):
-        return [_without_undefined(one) for one in value if not isinstance(one, Marker)]
+        return [_remove_undefined(one) for one in value if not isinstance(one, Marker)]
     return value
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.templating.filters.choices import boolean
-from kprov.playbook.templating.filters.vaults import readable
+from kprov.playbook.templating.filters.vaults import read_text
 from kprov.playbook.templating.lookups.search import (
     check_options,
     find_file,
@@ -23,18 +23,18 @@ from kprov.playbook.templating.lookups.search import (
     search_folders,
 )
 from kprov.playbook.templating.scope import Scope
-from kprov.playbook.templating.template_variables import template_vars
+from kprov.playbook.templating.template_variables import make_template_variables
 from kprov.playbook.templating.undefined import Marker
 from kprov.playbook.templating.values import FilterError, is_sequence
 
 
 def _file(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    asked = check_options(given, {"rstrip": True, "lstrip": False}, "file")
+    options = check_options(given, {"rstrip": True, "lstrip": False}, "file")
     found = []
     for term in terms:
-        text = readable(require_file(scope, "files", term))
-        text = text.lstrip() if boolean(asked["lstrip"]) else text
-        found.append(text.rstrip() if boolean(asked["rstrip"]) else text)
+        text = read_text(require_file(scope, "files", term))
+        text = text.lstrip() if boolean(options["lstrip"]) else text
+        found.append(text.rstrip() if boolean(options["rstrip"]) else text)
     return found
 
 
@@ -49,15 +49,15 @@ def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         "convert_data": None,
         "jinja2_native": None,
     }
-    asked = check_options(given, known, "template")
-    settings = {name: asked[name] for name in known if name.endswith("_string")}
-    settings["trim_blocks"] = boolean(asked["trim_blocks"])
+    options = check_options(given, known, "template")
+    settings = {name: options[name] for name in known if name.endswith("_string")}
+    settings["trim_blocks"] = boolean(options["trim_blocks"])
     found = []
     for term in terms:
         path = require_file(scope, "templates", term)
         above = {
-            **template_vars(path, str(term), managed="ansible_managed" not in scope),
-            **asked["template_vars"],
+            **make_template_variables(path, str(term), managed="ansible_managed" not in scope),
+            **options["template_vars"],
         }
         search = [inner for folder in search_folders(scope) for inner in (folder / "templates", folder)]
         found.append(scope.templar.render_file_value(path, scope.extend(above), tuple(search), settings))
@@ -90,33 +90,33 @@ _FIRST_FOUND_OPTIONS: dict[str, Any] = {"files": [], "paths": [], "skip": False}
 
 def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
     """Return the first file that exists; terms are names, lists, or mappings with files, paths, skip."""
-    asked = check_options(given, _FIRST_FOUND_OPTIONS, "first_found")
+    options = check_options(given, _FIRST_FOUND_OPTIONS, "first_found")
     names: list[str] = []
-    _collect_names(terms or _to_list(asked["files"]), asked, names)
+    _collect_names(terms or _to_list(options["files"]), options, names)
     kinds = [kind] if kind else ["files", "templates", "vars", "tasks"]
     for name in names:
         for one in kinds:
             path = find_file(scope, one, name)
             if path is not None:
                 return [os.path.normpath(path)]
-    if boolean(asked["skip"]):
+    if boolean(options["skip"]):
         return []
     raise FilterError(f"No file was found when using first_found: {', '.join(names)}")
 
 
-def _collect_names(terms: Any, asked: dict[str, Any], names: list[str]) -> None:
-    """Add the names of the terms to `names`; a mapping changes the options `asked` for later terms."""
+def _collect_names(terms: Any, options: dict[str, Any], names: list[str]) -> None:
+    """Add the names of the terms to `names`; a mapping changes `options` for later terms."""
     for term in terms:
         if isinstance(term, Marker):
             term.trip()
         if isinstance(term, Mapping):
             own = check_options(dict(term), _FIRST_FOUND_OPTIONS, "first_found")
-            asked.update({"skip": False, "paths": [], **own})
-            _add_names(names, asked["files"], asked["paths"])
+            options.update({"skip": False, "paths": [], **own})
+            _add_names(names, options["files"], options["paths"])
         elif isinstance(term, str):
-            _add_names(names, [term], asked["paths"])
+            _add_names(names, [term], options["paths"])
         elif is_sequence(term):
-            _collect_names(term, asked, names)
+            _collect_names(term, options, names)
         else:
             raise FilterError("Invalid term supplied. A string, dict or list is required")
 
@@ -144,21 +144,21 @@ def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         raise FilterError("Search key is required but was not found")
     found: list[Any] = []
     for term in terms:
-        key, said = parse_key_values(str(term))
+        key, inline = parse_key_values(str(term))
         if not key:
             raise FilterError("Search key is required but was not found")
-        asked = check_options({**given, **said}, known, "csvfile")
-        delimiter = "\t" if asked["delimiter"] == "TAB" else asked["delimiter"]
-        with require_file(scope, "files", asked["file"]).open(encoding=asked["encoding"]) as file:
+        options = check_options({**given, **inline}, known, "csvfile")
+        delimiter = "\t" if options["delimiter"] == "TAB" else options["delimiter"]
+        with require_file(scope, "files", options["file"]).open(encoding=options["encoding"]) as file:
             rows = csv.reader(file, dialect=csv.excel, delimiter=delimiter)
-            hit = next((row for row in rows if row and row[int(asked["keycol"])] == key), None)
-        value = asked["default"] if hit is None else hit[int(asked["col"])]
+            hit = next((row for row in rows if row and row[int(options["keycol"])] == key), None)
+        value = options["default"] if hit is None else hit[int(options["col"])]
         found += [] if value is None else _to_list(value)
     return found
 
 
 def _unvault(scope: Scope, terms: list[Any]) -> list[Any]:
-    return [readable(Path(require_file(scope, "files", term))) for term in terms]
+    return [read_text(Path(require_file(scope, "files", term))) for term in terms]
 
 
 LOOKUPS: dict[str, Callable[..., list[Any]]] = {

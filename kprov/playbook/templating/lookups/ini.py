@@ -28,36 +28,36 @@ def ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     }
     found: list[Any] = []
     for term in terms:
-        asked, key = check_options(given, known, "ini"), str(term)
+        options, key = check_options(given, known, "ini"), str(term)
         if "=" in key or " " in key.strip():
-            key, said = parse_key_values(key)
-            asked = check_options({**given, **said}, known, "ini")
+            key, inline = parse_key_values(key)
+            options = check_options({**given, **inline}, known, "ini")
         parser = configparser.ConfigParser(
-            allow_no_value=boolean(asked["allow_no_value"]) or boolean(asked["allow_none"]),
-            interpolation=configparser.BasicInterpolation() if boolean(asked["interpolation"]) else None,
+            allow_no_value=boolean(options["allow_no_value"]) or boolean(options["allow_none"]),
+            interpolation=configparser.BasicInterpolation() if boolean(options["interpolation"]) else None,
         )
-        if boolean(asked["case_sensitive"]):
+        if boolean(options["case_sensitive"]):
             parser.optionxform = str  # type: ignore[method-assign,assignment]
-        text = require_file(scope, "files", asked["file"]).read_text(encoding=asked["encoding"])
-        section = asked["section"]
-        if asked["type"] == "properties":
+        text = require_file(scope, "files", options["file"]).read_text(encoding=options["encoding"])
+        section = options["section"]
+        if options["type"] == "properties":
             section, text = "java_properties", f"[java_properties]\n{text}"
-        found += _of_ini(parser, text, section, key, asked)
+        found += _read_ini(parser, text, section, key, options)
     return found
 
 
-def _of_ini(
-    parser: configparser.ConfigParser, text: str, section: str, key: str, asked: dict[str, Any]
+def _read_ini(
+    parser: configparser.ConfigParser, text: str, section: str, key: str, options: dict[str, Any]
 ) -> list[Any]:
     try:
         parser.read_string(text)
-        if boolean(asked["re"]):
+        if boolean(options["re"]):
             return [value for name, value in parser.items(section) if re.match(key, name)]
         value = parser.get(section, key)
     except configparser.NoOptionError:
-        value = asked["default"]
+        value = options["default"]
     except configparser.NoSectionError:
-        raise FilterError(f"No section {section!r} in {asked['file']!r}.") from None
+        raise FilterError(f"No section {section!r} in {options['file']!r}.") from None
     except configparser.Error as error:
-        raise FilterError(f"{asked['file']}: {error}") from None
+        raise FilterError(f"{options['file']}: {error}") from None
     return [] if value is None else [value]

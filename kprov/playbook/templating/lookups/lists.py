@@ -101,18 +101,18 @@ def _sequence(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         text = str(term)
         short = _SHORT.match(text)
         if short:
-            said = {
+            parsed = {
                 "start": (short[1] or "").rstrip("-") or None,
                 "end": short[3],
                 "stride": short[6],
                 "format": short[9],
             }
         else:
-            words, said = parse_key_values(text)  # type: ignore[assignment]
+            words, parsed = parse_key_values(text)  # type: ignore[assignment]
             if words:
                 raise FilterError(f"unrecognized arguments to with_sequence: {words}")
-        asked = {name: value for name, value in said.items() if value is not None}
-        found += _make_numbers({**given, **asked})
+        inline = {name: value for name, value in parsed.items() if value is not None}
+        found += _make_numbers({**given, **inline})
     return found
 
 

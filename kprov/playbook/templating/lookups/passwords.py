@@ -31,9 +31,9 @@ def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     """Return passwords from files (`PATH length=12 chars=digits`); /dev/null stores nothing."""
     found = []
     for term in terms:
-        name, said = parse_key_values(str(term))
-        asked = check_options({**given, **said}, _KNOWN, "password")
-        if asked["encrypt"] not in (None, "") and asked["encrypt"] not in (
+        name, inline = parse_key_values(str(term))
+        options = check_options({**given, **inline}, _KNOWN, "password")
+        if options["encrypt"] not in (None, "") and options["encrypt"] not in (
             "md5_crypt",
             "bcrypt",
             "sha256_crypt",
@@ -42,15 +42,15 @@ def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             raise FilterError("encrypt is one of md5_crypt, bcrypt, sha256_crypt, sha512_crypt")
         path = playbook_folder(scope) / Path(name).expanduser()
         if str(path) == os.devnull:
-            found.append(_encrypt(*_read_or_make(None, asked)[:3], asked))
+            found.append(_encrypt(*_read_or_make(None, options)[:3], options))
             continue
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _lock(path):
             text = path.read_text(encoding="utf-8").rstrip() if path.exists() else None
-            plain, salt, ident, changed = _read_or_make(text, asked)
+            plain, salt, ident, changed = _read_or_make(text, options)
             if changed:
                 _write_file(path, _format_line(plain, salt, ident))
-        found.append(_encrypt(plain, salt, ident, asked))
+        found.append(_encrypt(plain, salt, ident, options))
     return found
 
 
@@ -65,39 +65,39 @@ def _lock(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _read_or_make(text: str | None, asked: dict[str, Any]) -> tuple[str, str | None, str | None, bool]:
+def _read_or_make(text: str | None, options: dict[str, Any]) -> tuple[str, str | None, str | None, bool]:
     """Return password, salt, ident, and whether the file must be written."""
     salt = ident = None
     changed = text is None
     if text is None:
-        plain = _make_password(asked)
+        plain = _make_password(options)
     else:
         plain, slug, rest = text.rpartition(" salt=")
         if not slug:
             plain, rest = text, ""
         salt, _, ident = rest.partition(" ident=")
         salt, ident = salt or None, ident or None
-    if asked["encrypt"] and not salt:
-        salt, changed = new_salt(asked["encrypt"]), True
-    if asked["ident"] and ident and ident != asked["ident"]:
+    if options["encrypt"] and not salt:
+        salt, changed = new_salt(options["encrypt"]), True
+    if options["ident"] and ident and ident != options["ident"]:
         raise FilterError(
-            f"The ident parameter provided ({asked['ident']}) does not match the stored one ({ident})."
+            f"The ident parameter provided ({options['ident']}) does not match the stored one ({ident})."
         )
-    ident = ident or asked["ident"]
-    if asked["encrypt"] == "bcrypt" and not ident:
+    ident = ident or options["ident"]
+    if options["encrypt"] == "bcrypt" and not ident:
         ident, changed = "2b", True
     return plain, salt, ident, changed
 
 
-def _make_password(asked: dict[str, Any]) -> str:
-    chars = asked["chars"]
+def _make_password(options: dict[str, Any]) -> str:
+    chars = options["chars"]
     if isinstance(chars, str):
         chars = ([","] if ",," in chars else []) + [
             part for part in chars.replace(",,", ",").split(",") if part
         ]
     known = "".join(str(getattr(string, name, name)) for name in chars).replace('"', "").replace("'", "")
-    source = random.SystemRandom() if asked["seed"] is None else random.Random(asked["seed"])
-    return "".join(source.choice(known) for _ in range(int(asked["length"])))
+    source = random.SystemRandom() if options["seed"] is None else random.Random(options["seed"])
+    return "".join(source.choice(known) for _ in range(int(options["length"])))
 
 
 def _format_line(plain: str, salt: str | None, ident: str | None) -> str:
@@ -116,7 +116,7 @@ def _write_file(path: Path, text: str) -> None:
     beside.rename(path)
 
 
-def _encrypt(plain: str, salt: str | None, ident: str | None, asked: dict[str, Any]) -> str:
-    if not asked["encrypt"]:
+def _encrypt(plain: str, salt: str | None, ident: str | None, options: dict[str, Any]) -> str:
+    if not options["encrypt"]:
         return plain
-    return password_hash(plain, str(asked["encrypt"]), salt=salt, ident=ident)
+    return password_hash(plain, str(options["encrypt"]), salt=salt, ident=ident)

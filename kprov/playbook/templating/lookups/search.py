@@ -53,7 +53,7 @@ def check_options(given: dict[str, Any], known: dict[str, Any], lookup: str) -> 
     for name in given:
         if name not in known:
             raise FilterError(
-                f"{name!r} is not an option of {lookup}; there are {', '.join(known) or 'none'}"
+                f"{name!r} is not an option of {lookup}; its options are {', '.join(known) or 'none'}"
             )
     return {**known, **given}
 

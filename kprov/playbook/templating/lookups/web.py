@@ -32,25 +32,25 @@ _URL: dict[str, Any] = {
 
 
 def url(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    asked = check_options(given, _URL, "url")
-    secure = ssl.create_default_context(cafile=asked["ca_path"])
-    if not boolean(asked["validate_certs"]):
+    options = check_options(given, _URL, "url")
+    secure = ssl.create_default_context(cafile=options["ca_path"])
+    if not boolean(options["validate_certs"]):
         secure.check_hostname, secure.verify_mode = False, ssl.CERT_NONE
     handlers: list[Any] = [urllib.request.HTTPSHandler(context=secure)]
-    if not boolean(asked["use_proxy"]):
+    if not boolean(options["use_proxy"]):
         handlers.append(urllib.request.ProxyHandler({}))
-    if asked["follow_redirects"] in ("none", "no", False):
+    if options["follow_redirects"] in ("none", "no", False):
         handlers.append(_NoRedirect())
-    headers = {"User-Agent": asked["http_agent"], **asked["headers"]}
-    if asked["username"]:
-        pair = f"{asked['username']}:{asked['password'] or ''}".encode()
+    headers = {"User-Agent": options["http_agent"], **options["headers"]}
+    if options["username"]:
+        pair = f"{options['username']}:{options['password'] or ''}".encode()
         headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     found: list[Any] = []
     for term in terms:
         try:
             request = urllib.request.Request(str(term), headers=headers)
             with urllib.request.build_opener(*handlers).open(
-                request, timeout=float(asked["timeout"])
+                request, timeout=float(options["timeout"])
             ) as answer:
                 text = answer.read().decode("utf-8", "surrogateescape")
         except urllib.error.HTTPError as error:
@@ -58,7 +58,7 @@ def url(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             raise FilterError(f"Received HTTP error for {term}: {error.code} {error.reason}") from None
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise FilterError(f"Failed lookup url for {term}: {error}") from None
-        found += text.splitlines() if boolean(asked["split_lines"]) else [text]
+        found += text.splitlines() if boolean(options["split_lines"]) else [text]
     return found
 
 

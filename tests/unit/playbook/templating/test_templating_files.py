@@ -9,7 +9,7 @@ import pytest
 
 from kprov.playbook.templating.scope import Layer, Scope
 from kprov.playbook.templating.templar import Templar, TemplatingError
-from kprov.playbook.templating.template_variables import template_vars
+from kprov.playbook.templating.template_variables import make_template_variables
 
 
 def rendered(folder: Path, text: str, **overrides: Any) -> str:
@@ -66,7 +66,7 @@ def test_line_ends_and_marks_are_settings_of_the_task(tmp_path: Path) -> None:
         ),
         ("ok\n{% include 'bad.j2' %}", "bad.j2:3: unsupported operand"),
         ("ok\n\n{% if %}", "main.j2:3: Expected an expression"),
-        ("#jinja2: nope: 1\n", "main.j2: 'nope: 1' is no setting"),
+        ("#jinja2: nope: 1\n", "main.j2: 'nope: 1' is not a setting"),
         ("{% include 'nowhere.j2' %}", "nowhere.j2"),
     ],
 )
@@ -80,14 +80,14 @@ def test_an_error_names_file_and_line(tmp_path: Path, text: str, message: str) -
 def test_what_a_template_knows_of_itself(tmp_path: Path) -> None:
     path = tmp_path / "a.j2"
     path.write_text("")
-    found = template_vars(path, "sub/a.j2", "/etc/a")
+    found = make_template_variables(path, "sub/a.j2", "/etc/a")
     assert (found["template_path"], found["template_fullpath"], found["template_destpath"]) == (
         "sub/a.j2",
         str(path),
         "/etc/a",
     )
     assert found["ansible_managed"] == "Ansible managed"
-    assert "ansible_managed" not in template_vars(path, "a.j2", managed=False)
+    assert "ansible_managed" not in make_template_variables(path, "a.j2", managed=False)
 
 
 def test_an_import_without_context_is_not_kept_between_hosts(tmp_path: Path) -> None:

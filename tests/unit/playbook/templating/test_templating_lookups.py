@@ -56,7 +56,7 @@ def test_a_lookup_finds(scope: Scope, text: str, expected: Any) -> None:
         ("{{ lookup('file', 'none') }}", "Unable to access the file 'none'"),
         ("{{ lookup('pipe', 'exit 3') }}", "returned 3"),
         ("{{ lookup('config', 'X') }}", "use variables"),
-        ("{{ lookup('nowhere') }}", "the lookup 'nowhere' is not supported; there are"),
+        ("{{ lookup('nowhere') }}", "the lookup 'nowhere' is not supported; use one of"),
         ("{{ lookup('file', 'a.txt', nope=1) }}", "'nope' is not an option of file"),
     ],
 )
