@@ -41,6 +41,16 @@ def test_handlers_run_once_at_the_end_and_only_when_notified(bench: Any) -> None
     assert [name for name, host, _ in bench.recorder.seen if host == "a"] == ["t"]
 
 
+def test_each_changed_item_of_a_loop_notifies_with_its_own_value(bench: Any) -> None:
+    text = tasks(
+        '- name: t\n  copy: {dest: "{{ out }}/l-{{ inventory_hostname }}-{{ item }}", content: x}\n'
+        '  loop: [x, y]\n  notify: "h {{ item }}"'
+    )
+    text += "  handlers:\n    - name: h x\n      debug:\n    - name: h y\n      debug:\n"
+    bench.play(text)
+    assert [name for name, host, _ in bench.recorder.seen if host == "a"] == ["t", "h x", "h y"]
+
+
 def test_a_failed_host_is_set_aside_and_others_finish(bench: Any) -> None:
     result = bench.play(tasks("- name: one\n  fail: {msg: nope}\n  when: n == 1\n- name: two\n  debug:"))
     assert bench.outcomes("a") == {"one": "failed"}
