@@ -6,11 +6,11 @@ import gzip
 import tarfile
 from pathlib import Path
 
-LEVEL = 1  # the network to the hosts is faster than better compression
+LEVEL = 1  # stronger compression takes longer than the transfer to the hosts
 
 
 def pack_tree(tree: Path, archive: Path) -> None:
-    """Write `tree` as a .tar.gz, in order, without owners and times."""
+    """Write `tree` as a .tar.gz, sorted, without owners and times."""
     with (
         archive.open("wb") as raw,
         gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed,

@@ -1,4 +1,4 @@
-"""Build a bundle (bin/ launchers, lib/ components and libraries, images/), once for each kind of host."""
+"""Builds bundles (bin/ launchers, lib/ components and libraries, images/) for kinds of hosts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kprov.debian.packages import RELEASE, debian_architecture
 from kprov.errors import InputError
 
 FORMAT = 2  # raised when the layout changes
-KEEP = 6  # archives for one Python and architecture; the oldest go
+KEEP = 6  # archives to keep for one Python and architecture; the oldest are removed
 PYTHONS = ("3.11", "3.12", "3.13")
 _NAME = re.compile(r"^kprov-bundle-(?P<python>\d+\.\d+)-(?P<arch>\w+)-(?P<digest>[0-9a-f]+)\.tar\.gz$")
 
@@ -51,14 +51,14 @@ def build_bundle(
     cache: Path = store.DEFAULT,
     say: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
-    """The bundle for hosts with this Python (3.13) and architecture (x86_64), built when it is not there.
+    """Return the bundle for hosts with this Python (3.13) and architecture (x86_64); build it if needed.
 
-    Its contents follow from this repository and its lock files, not from what is installed on this machine.
+    Its contents depend on this repository and its lock files, not on what is installed on this machine.
     Modules are compiled when this machine has the hosts' Python; see bytecode.
 
     Raises:
         InputError: components do not run on that Python or architecture.
-        KprovError: a library or a package could not be had.
+        KprovError: a library or a package cannot be fetched.
 
     """
     if python not in PYTHONS:
@@ -88,7 +88,7 @@ def build_bundle(
 
 
 def list_bundles(cache: Path = store.DEFAULT) -> list[Bundle]:
-    """All bundles in the cache, the newest first."""
+    """Return all bundles in the cache, the newest first."""
     found = [(path, match) for path in cache.glob("*.tar.gz") if (match := _NAME.match(path.name))]
     found.sort(key=lambda pair: -pair[0].stat().st_mtime)
     return [Bundle(path, match["python"], match["arch"], match["digest"]) for path, match in found]
@@ -96,7 +96,7 @@ def list_bundles(cache: Path = store.DEFAULT) -> list[Bundle]:
 
 @dataclass(frozen=True)
 class _PartCache:
-    """What of a bundle is fetched, each part kept in the cache under a key over its lock."""
+    """The fetched parts of a bundle, cached under a key of their lock file."""
 
     cache: Path
     python: str
@@ -143,7 +143,7 @@ def _assemble_tree(
     mark = tree / "lib" / bytecode.MARK
     was_compiled = mark.exists()
     mark.unlink(missing_ok=True)
-    # Only a tree that is compiled as a whole bears the mark.
+    # The mark is present only if the whole tree is compiled.
     if was_compiled and bytecode.compile_tree(tree / "lib/kprov", python):
         (tree / "lib/kprov" / bytecode.MARK).rename(mark)
     shutil.copytree(image_folder, tree / "images")

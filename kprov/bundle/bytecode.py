@@ -1,4 +1,4 @@
-"""Compiled modules in the bundle, when a Python of the hosts' version is at hand; else a role compiles there.
+"""Compiles the bundle's modules if this machine has the hosts' Python; otherwise a role does it.
 
 Components run as users that cannot write to the bundle: without compiled modules each start would compile
 them. The files are unchecked hash-based (PEP 552): a start looks at no source, the same sources give the same
@@ -16,14 +16,14 @@ MARK = ".compiled"
 
 
 def compile_tree(lib: Path, python: str) -> bool:
-    """Compile all modules below `lib` with Python `python` (3.13) and mark it; False when none is at hand."""
+    """Compile all modules below `lib` with Python `python` (3.13) and mark it; False without that Python."""
     for candidate in _find_pythons(python):
         if _python_version(candidate) != python:
             continue
         arguments = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
         arguments += ["-s", str(lib)]  # the files name their sources: without this, by a path of this machine
         done = subprocess.run([candidate, "-I", *arguments, str(lib)], capture_output=True, check=False)
-        # A file for another Python (2, or a template) does not compile: it is not imported either.
+        # A file for another Python version, or a template, does not compile and is not imported.
         if done.returncode in {0, 1}:
             (lib / MARK).write_text(f"{python}\n")
             return True
@@ -31,7 +31,7 @@ def compile_tree(lib: Path, python: str) -> bool:
 
 
 def is_compiled(path: Path) -> bool:
-    """Whether a path inside a tree is what compile_tree makes."""
+    """Whether compile_tree made a path inside a tree."""
     return path.suffix == ".pyc" or "__pycache__" in path.parts or path.name == MARK
 
 

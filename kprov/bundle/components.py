@@ -25,5 +25,5 @@ runpy.run_module("kprov.kube.{folder}", run_name="__main__", alter_sys=True)
 
 
 def render_launcher(name: str, python: str) -> str:
-    """The script bin/NAME for a host's Python, such as 3.13."""
+    """Render the script bin/NAME for a host's Python, such as 3.13."""
     return _LAUNCHER.format(python=python, folder=COMPONENTS[name])

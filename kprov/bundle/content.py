@@ -1,4 +1,4 @@
-"""The digest of a tree by what it holds: equal for equal contents, whoever made the tree and when."""
+"""The digest of a tree's contents, independent of owners and times."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kprov.bundle import bytecode, store
 
 @dataclass(frozen=True)
 class Tree:
-    """A folder and the digest of what it holds."""
+    """A folder and the digest of its contents."""
 
     path: Path
     digest: str
 
 
 def ensure_tree(place: Path, build: Callable[[Path], None]) -> Tree:
-    """The tree in the cache at `place`, built when it is not there; its digest is kept beside it.
+    """Return the cached tree at `place`; build it if needed, and store its digest beside it.
 
-    To be called under the cache's lock.
+    Call it under the cache's lock.
     """
 
     def build_with_digest(target: Path) -> None:
@@ -38,8 +38,8 @@ def ensure_tree(place: Path, build: Callable[[Path], None]) -> Tree:
 def tree_digest(tree: Path) -> str:
     """SHA-256 over the paths, contents, links and executable bits of a tree, hexadecimal.
 
-    Times, owners and other permissions do not count: the archive has none of them. Compiled modules do not
-    count either: they follow from the sources, and are there only where the operator has the hosts' Python.
+    Times, owners and other permissions are ignored: the archive has none of them. Compiled modules are
+    ignored too: they follow from the sources and exist only if the operator has the hosts' Python.
     """
     total = hashlib.sha256()
     for path in sorted(tree.rglob("*"), key=lambda one: one.relative_to(tree).parts):

@@ -25,7 +25,7 @@ _LOCKED_ARCHITECTURES = ("x86_64", "aarch64")
 
 
 def read_lock(lock: Path = LOCK) -> Lock:
-    """The lock file. Raises KprovError when it cannot be read."""
+    """Read the lock file. Raises KprovError if that fails."""
     try:
         content: Lock = json.loads(lock.read_text())
     except (OSError, ValueError) as error:
@@ -34,10 +34,10 @@ def read_lock(lock: Path = LOCK) -> Lock:
 
 
 def fetch_package(package: str, *, arch: str, cache: Path, lock: Lock, say: Callable[[str], None]) -> Path:
-    """Download the locked version of a package; the newest one, and say so, when Debian has replaced it.
+    """Download the locked version of a package, or the newest, with a message, if Debian has replaced it.
 
     Raises:
-        KprovError: apt could not, or the locked version has another hash.
+        KprovError: apt failed, or the locked version has another hash.
 
     """
     locked = lock.get(arch, {}).get(package)
@@ -58,7 +58,7 @@ def fetch_package(package: str, *, arch: str, cache: Path, lock: Lock, say: Call
 
 
 def find_newest(cache: Path) -> Lock:
-    """What the mirrors have now. Raises KprovError: apt could not."""
+    """Return the newest version on the mirrors. Raises KprovError if apt fails."""
     found: Lock = {}
     for arch in _LOCKED_ARCHITECTURES:
         found[arch] = {}

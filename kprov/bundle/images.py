@@ -21,11 +21,11 @@ from kprov.debian import packages
 FORMAT = 3  # raised when an image's contents change: part of the cache's key
 PAUSE = "kprov.io/pause:1"
 PROBE = "kprov.io/probe:1"
-# What roles/containerd has as its sandbox image, and kubeadm too: nodes without a registry have it then.
+# The sandbox image of roles/containerd and of kubeadm, for nodes without a registry.
 PAUSE_ALIAS = "registry.k8s.io/pause:3.10"
 _EPOCH = "1970-01-01T00:00:00Z"
 
-# What tests and checks call in the probe; all are in Debian's busybox-static.
+# Programs that tests and checks use in the probe, all from Debian's busybox-static.
 APPLETS = (
     "[", "arp", "ash", "awk", "base64", "basename", "cat", "chgrp", "chmod", "chown", "cp", "cut",
     "date", "dd", "df", "dirname", "du", "echo", "env", "expr", "false", "find", "free", "getopt",
@@ -41,7 +41,7 @@ APPLETS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of an image; a folder when it has neither content nor link."""
+    """A file of an image; a folder if it has neither content nor link."""
 
     path: str
     mode: int
@@ -52,10 +52,10 @@ class Entry:
 def build_images(
     target: Path, arch: str, cache: Path, *, lock: image_packages.Lock, say: Callable[[str], None]
 ) -> None:
-    """Write pause.tar and probe.tar into `target`; packages are kept in `cache`.
+    """Write pause.tar and probe.tar into `target`; packages are cached in `cache`.
 
     Raises:
-        KprovError: a package could not be had.
+        KprovError: a package cannot be fetched.
 
     """
 
@@ -64,7 +64,7 @@ def build_images(
         return packages.read_member(file, member)
 
     catatonit = program("catatonit", "usr/bin/catatonit")
-    # Not of bookworm: its wget crashes when it is given a time limit.
+    # Not from bookworm, whose wget crashes with a time limit.
     busybox = program("busybox-static", "usr/bin/busybox")
     architecture = packages.debian_architecture(arch)
     (target / "pause.tar").write_bytes(
@@ -86,7 +86,7 @@ def build_images(
 
 
 def probe_entries(busybox: bytes) -> list[Entry]:
-    """The tree of the probe: busybox, its applets, and the few files programs expect."""
+    """Return the tree of the probe: busybox, its applets, and files that programs expect."""
     folders = [Entry(name, 0o755) for name in ("bin", "dev", "etc", "proc", "root", "sys", "var", "www")]
     users = b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
     return [
@@ -100,7 +100,7 @@ def probe_entries(busybox: bytes) -> list[Entry]:
 
 
 def pack_image(tags: list[str], entries: list[Entry], *, architecture: str, config: dict[str, Any]) -> bytes:
-    """An image as the tar that `docker save` writes: manifest.json, the configuration, one layer."""
+    """Pack an image in the format of `docker save`: manifest.json, the configuration, one layer."""
     layer = _pack_tar(entries)
     layer_digest = hashlib.sha256(layer).hexdigest()
     description = _encode_json(

@@ -1,8 +1,8 @@
-"""Third-party libraries for a host's Python and architecture, as a folder to put on sys.path.
+"""Installs third-party libraries for a host's Python and architecture into a folder.
 
-pip takes wheels for the target, whatever Python it runs on itself; nothing is compiled from source, so a
+pip installs wheels for the target, whatever Python it runs on. Nothing is compiled from source, so a
 library without a wheel for the target is an error here and not on a host. Versions and hashes come from the
-lock file: what else is installed on this machine does not matter.
+lock file, not from what is installed on this machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DEFINITIONS = "kubernetes_validate"
 # Wheels for these run on Debian 12 and later (glibc 2.36), newest first.
 _PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "linux")
 
-# Never imported by the components; a name with a slash is below lib/, others are found anywhere.
+# Not imported by the components; a name with a slash is below lib/, others match anywhere.
 _FOLDERS = {"tests", "test", "testing/tests", "__pycache__"}
 _PLACES = (
     "bin",
@@ -41,7 +41,7 @@ def install_libraries(target: Path, *, python: str, arch: str, libraries: list[L
     """Fill `target` with the libraries, pruned to what a component can import.
 
     Raises:
-        KprovError: pip failed, or a file has none of the lock's hashes; the message has what pip said.
+        KprovError: pip failed, or a file has none of the lock's hashes; the message has pip's output.
 
     """
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -52,7 +52,7 @@ def install_libraries(target: Path, *, python: str, arch: str, libraries: list[L
 
 
 def prune_libraries(target: Path) -> None:
-    """Remove what no component imports: tests, sources of extensions, type stubs, other releases' schemas."""
+    """Remove files that no component imports: tests, extension sources, type stubs, unused schemas."""
     _keep_only_definitions(target)
     for place in _PLACES:
         shutil.rmtree(target / place, ignore_errors=True)
@@ -65,7 +65,7 @@ def prune_libraries(target: Path) -> None:
 
 
 def _keep_only_definitions(target: Path) -> None:
-    """Of kubernetes-validate, the definitions of one release: the others are a hundred megabytes."""
+    """Keep one release of kubernetes-validate's definitions; the others are a hundred megabytes."""
     package = target / _DEFINITIONS
     if not package.is_dir():
         return
@@ -90,7 +90,7 @@ def _is_metadata(path: Path) -> bool:
 def _run_pip(target: Path, python: str, arch: str, arguments: list[str]) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--target", str(target), "--upgrade", "--no-compile", "--only-binary=:all:"]
-    # The lock names everything: pip looks for no version of its own, and takes no file whose hash is another.
+    # The lock names every file: pip resolves no versions, and rejects files with other hashes.
     command += ["--no-deps", "--require-hashes"]
     command += ["--implementation", "cp", "--python-version", python]
     for platform in _PLATFORMS:

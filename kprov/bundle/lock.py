@@ -1,7 +1,7 @@
 """The lock file of the components' libraries: exact versions and the hashes of their files.
 
-`make lock` writes it. One file serves all hosts: pip would judge its markers by the Python that pip runs on,
-so they are judged here, by the Python and the architecture of the hosts.
+`make lock` writes it. One file serves all hosts: pip would evaluate its markers for the Python it runs on,
+so they are evaluated here, for the Python and architecture of the hosts.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class LockedLibrary:
     hashes: tuple[str, ...]
 
     def line(self) -> str:
-        """As pip reads it, without a marker."""
+        """Return the line for pip, without a marker."""
         return " ".join([f"{self.name}=={self.version}", *(f"--hash={one}" for one in self.hashes)])
 
 
 def read_lock(*, python: str, arch: str, lock: Path = LOCK) -> list[LockedLibrary]:
-    """The libraries for hosts with this Python (3.13) and architecture (x86_64), in the order of their names.
+    """Return the libraries for hosts with this Python (3.13) and architecture (x86_64), sorted by name.
 
     Raises:
         KprovError: the file cannot be read, or an entry has no exact version or no hash.
@@ -53,7 +53,7 @@ def read_lock(*, python: str, arch: str, lock: Path = LOCK) -> list[LockedLibrar
 
 
 def _read_entries(text: str) -> list[tuple[int, str]]:
-    """Entries with the numbers of their first lines; comments are left out, continued lines joined."""
+    """Return entries with their line numbers, without comments and with joined lines."""
     found: list[tuple[int, str]] = []
     continued = False
     for number, line in enumerate(text.splitlines(), 1):
@@ -85,7 +85,7 @@ def _parse_entry(entry: str, environment: dict[str, str], where: str) -> tuple[L
 
 
 def _marker_environment(python: str, arch: str) -> dict[str, str]:
-    """PEP 508's variables of a Debian host."""
+    """Return PEP 508's marker variables of a Debian host."""
     return {
         "implementation_name": "cpython",
         "implementation_version": f"{python}.0",

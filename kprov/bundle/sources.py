@@ -1,4 +1,4 @@
-"""The components' own code, as files: what of this repository travels to the hosts."""
+"""The files of the components' own code, which the bundle contains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import kprov
 from kprov.errors import KprovError
 
 PACKAGE = Path(kprov.__file__).parent
-#: Where a bundle says what it is made of, relative to the package; and the module that reads it there.
+#: The bundle's build information, relative to the package, and the module that reads it.
 BUILD_INFO = Path("kube/component_base/build_info.json")
 _BUILD_INFO_MODULE = "kprov.kube.component_base.build_info"
 _SKIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
@@ -20,7 +20,7 @@ _SUFFIXES = {".py", ".json", ".yaml", ".yml", ".txt", ".typed"}
 
 
 def list_files(package: Path = PACKAGE) -> list[Path]:
-    """Files of kprov/kube and kprov/__init__.py, relative to the package, in order."""
+    """Return the files of kprov/kube and kprov/__init__.py, relative to the package, sorted."""
     found = [Path("__init__.py")]
     for path in (package / "kube").rglob("*"):
         inside = path.relative_to(package)
@@ -30,7 +30,7 @@ def list_files(package: Path = PACKAGE) -> list[Path]:
 
 
 def sources_digest(package: Path = PACKAGE) -> str:
-    """SHA-256 over names and contents, hexadecimal."""
+    """Return the hexadecimal SHA-256 of names and contents."""
     total = hashlib.sha256()
     for file in list_files(package):
         content = (package / file).read_bytes()
@@ -40,7 +40,7 @@ def sources_digest(package: Path = PACKAGE) -> str:
 
 
 def read_components_version(package: Path = PACKAGE) -> str:
-    """The version that the components report, such as v1.36.0+kprov; read, as kprov.kube is only data here.
+    """Return the components' version, such as v1.36.0+kprov, from the text of their sources.
 
     Raises:
         KprovError: the sources do not name it.
@@ -54,12 +54,12 @@ def read_components_version(package: Path = PACKAGE) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """`sha256:` and the hexadecimal digest of a file."""
+    """Return `sha256:` and the hexadecimal digest of a file."""
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def read_build_info() -> str:
-    """What the components say of the sources they are made of (commit, state of the tree, date), as JSON.
+    """Return the components' build information (commit, state of the tree, date) as JSON.
 
     Raises:
         KprovError: they do not start.

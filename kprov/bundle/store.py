@@ -1,4 +1,4 @@
-"""The bundle cache: folders and files that are there whole, under a key over what they were made from."""
+"""The bundle cache: complete folders and files under a key of their inputs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any
 
 from kprov.errors import KprovError
 
-# Whoever is not root keeps bundles at home.
+# Users other than root have the cache in their home.
 DEFAULT = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "kprov/bundle"
 
 
 def cache_key(made_from: Any) -> str:
-    """Sixteen hexadecimal digits over a JSON-able value."""
+    """Return a key of sixteen hexadecimal digits for a JSON value."""
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
 def lock_cache(cache: Path) -> Iterator[None]:
-    """Wait until nobody else builds into this cache.
+    """Wait until no other process builds in this cache.
 
     Raises:
         KprovError: the cache cannot be written.
@@ -44,7 +44,7 @@ def lock_cache(cache: Path) -> Iterator[None]:
 
 
 def ensure_folder(place: Path, build: Callable[[Path], None]) -> Path:
-    """The folder at `place`; built aside and renamed when it is not there. To be called under the lock."""
+    """Return the folder at `place`; build it under another name and rename it. Call it under the lock."""
     if place.is_dir():
         return place
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Debian as this machine gets it: its archives said for any release, and packages fetched from them.
+"""Debian packages of any release, from this machine's mirrors.
 
 Called by lab and bundle. Imports only errors.
 """

@@ -1,4 +1,4 @@
-"""Packages of any release and architecture, fetched through this machine's mirrors, not installed."""
+"""Fetches Debian packages of any release and architecture from this machine's mirrors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s
 
 
 def debian_architecture(arch: str) -> str:
-    """Debian's name, such as amd64 for x86_64.
+    """Return Debian's name of an architecture, such as amd64 for x86_64.
 
     Raises:
         InputError: kprov does not know the architecture.
@@ -30,12 +30,12 @@ def debian_architecture(arch: str) -> str:
 def fetch_package(
     package: str, *, arch: str, cache: Path, release: str = RELEASE, update: bool = False
 ) -> Path:
-    """Download a package and return its file; `cache` keeps it and the release's package lists.
+    """Download a package and return its file; `cache` stores it and the release's package lists.
 
-    `update`: fetch the lists first, so that the version is the newest.
+    `update`: update the lists first, to get the newest version.
 
     Raises:
-        KprovError: apt could not; the message has what it said.
+        KprovError: apt failed; the message has its output.
 
     """
     place = cache / "apt" / f"{release}-{arch}"
@@ -45,7 +45,7 @@ def fetch_package(
     if _has_lists(place) and not update:
         done = _run_apt(download, place)
     if done is None or done.returncode != 0:
-        # No lists yet, or they name a version that the mirror has replaced.
+        # There are no lists yet, or they name a version that the mirror has replaced.
         _update_lists(options, place, release)
         done = _run_apt(download, place)
     found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
@@ -59,7 +59,7 @@ def fetch_package(
 def fetch_version(
     package: str, version: str, *, arch: str, cache: Path, release: str = RELEASE
 ) -> Path | None:
-    """Download one version of a package and return its file; None when the mirrors do not have this version.
+    """Download one version of a package and return its file; None if the mirrors do not have it.
 
     Raises:
         KprovError: apt cannot fetch the package lists.
@@ -77,10 +77,10 @@ def fetch_version(
 
 
 def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: str = RELEASE) -> list[Path]:
-    """Download a package and all it depends on, of those whose names match the pattern `needs`; their files.
+    """Download a package and its dependencies that match the pattern `needs`; return their files.
 
     Raises:
-        KprovError: apt could not; the message has what it said.
+        KprovError: apt failed; the message has its output.
 
     """
     fetch_package(package, arch=arch, cache=cache, release=release)
@@ -100,7 +100,7 @@ def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: 
 
 
 def unpack_packages(debs: Sequence[Path], into: Path) -> None:
-    """Lay the packages' files under a folder; nothing is configured. KprovError: one is broken."""
+    """Extract packages into a folder without configuring them. Raises KprovError for a broken one."""
     for deb in debs:
         done = subprocess.run(
             ["dpkg-deb", "-x", str(deb), str(into)], capture_output=True, text=True, check=False
@@ -110,7 +110,7 @@ def unpack_packages(debs: Sequence[Path], into: Path) -> None:
 
 
 def read_member(deb: Path, member: str) -> bytes:
-    """One file out of a package, named as in the package (`usr/bin/catatonit`).
+    """Return the content of a file of a package, such as `usr/bin/catatonit`.
 
     Raises:
         KprovError: the package does not have it.
@@ -135,7 +135,7 @@ def _update_lists(options: list[str], place: Path, release: str) -> None:
 
 
 def _prepare_options(place: Path, release: str, architecture: str) -> list[str]:
-    """Options that keep this release's lists apart from the machine's own."""
+    """Return apt options for a release with lists separate from the machine's."""
     for name in ("lists/partial", "archives/partial"):
         (place / name).mkdir(parents=True, exist_ok=True)
     listed = place / "sources.list"
@@ -143,7 +143,7 @@ def _prepare_options(place: Path, release: str, architecture: str) -> list[str]:
     values = {
         "APT::Architecture": architecture,
         "APT::Architectures": architecture,
-        "APT::Sandbox::User": "root",  # the cache is not readable for apt's own user
+        "APT::Sandbox::User": "root",  # apt's own user cannot read the cache
         "Acquire::Languages": "none",
         "Dir::Etc::sourcelist": listed,
         "Dir::Etc::sourceparts": "-",

@@ -1,6 +1,6 @@
-"""Where this machine gets Debian from, said for another release of Debian.
+"""Derives apt sources of another Debian release from this machine's sources.
 
-What kprov takes from Debian comes through the mirrors, proxies and checks of the machine; nothing is assumed.
+kprov uses the mirrors, proxies and checks of the machine.
 Both forms of sources.list(5) are read: one line each, and deb822.
 """
 
@@ -37,7 +37,7 @@ class Source:
 
 
 def sources_for_release(release: str, *, etc: Path = Path("/etc")) -> list[Source]:
-    """The machine's own Debian archives, with the suites of `release` (such as trixie).
+    """Return the machine's Debian archives, with the suites of `release` (such as trixie).
 
     Raises:
         KprovError: the machine has no Debian archive in its sources.
@@ -58,7 +58,7 @@ def sources_for_release(release: str, *, etc: Path = Path("/etc")) -> list[Sourc
 
 
 def read_acquire_options() -> list[str]:
-    """Lines of apt.conf for what the machine says about proxies and checks.
+    """Return the machine's settings of proxies and checks as lines of apt.conf.
 
     Raises:
         KprovError: the machine has no apt.
@@ -114,7 +114,7 @@ def _parse_deb822(text: str) -> Iterator[Source]:
         if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").lower() == "no":
             continue
         signed = fields.get("signed-by", "").strip()
-        # A key may stand in the file itself; one line cannot carry it, Debian's keyring is the default then.
+        # A key in the file itself does not fit on one line; use Debian's keyring then.
         options = (f"signed-by={signed}",) if signed.startswith("/") else ()
         components = tuple(fields.get("components", "").split())
         for uri in fields.get("uris", "").split():

@@ -1,7 +1,7 @@
 """Control groups of the hosts, on machines with cgroup v1 (also hybrid) and with v2.
 
-Every host has a group of its own, kprov/LAB/HOST, in each hierarchy, and nspawn is started from inside it.
-With v1 nspawn mounts the controllers read-only for the host; they are made writable after the start.
+Every host has its own group, kprov/LAB/HOST, in each hierarchy, and nspawn is started in it.
+With v1, nspawn mounts the controllers read-only in the host; they are made writable after the start.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def is_v2(root: Path = ROOT) -> bool:
 
 
 def find_hierarchies(root: Path = ROOT) -> list[Path]:
-    """Roots of all hierarchies: one with v2, one a controller with v1."""
+    """Return the roots of all hierarchies: one with v2, one per controller with v1."""
     if is_v2(root):
         return [root]
-    # Names of controllers mounted together are links to one folder.
+    # Controllers that are mounted together are links to one folder.
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
 
 
 def create_groups(host: Host, root: Path = ROOT) -> list[Path]:
-    """Make the host's groups and return the files to write a process's id to, so that it is in them."""
+    """Make the host's groups; return the files to write a process id to."""
     files = []
     for hierarchy in find_hierarchies(root):
         group = hierarchy
@@ -61,7 +61,7 @@ def make_controllers_writable(init: int) -> None:
 
 
 def read_memory(host: Host, root: Path = ROOT) -> int | None:
-    """Bytes of memory in use by the host, without the page cache that can go at any time."""
+    """Return the bytes of memory in use by the host, without reclaimable page cache."""
     v2 = is_v2(root)
     group = (root if v2 else root / "memory") / _PARENT / host.lab / host.name
     usage = _parse_number(group / ("memory.current" if v2 else "memory.usage_in_bytes"))
@@ -91,7 +91,7 @@ def kill_processes(lab: str, host: str, root: Path = ROOT, *, timeout: float = 1
 
 
 def remove_lab_groups(lab: str, root: Path = ROOT) -> list[str]:
-    """Remove all groups of a lab with what runs in them. Returns the hosts there were."""
+    """Remove all groups of a lab with their processes; return the names of the hosts."""
     parents = [hierarchy / _PARENT / lab for hierarchy in find_hierarchies(root)]
     hosts = sorted(
         {group.name for parent in parents if parent.is_dir() for group in parent.iterdir() if group.is_dir()}
@@ -100,7 +100,7 @@ def remove_lab_groups(lab: str, root: Path = ROOT) -> list[str]:
         kill_processes(lab, host, root)
     for parent in parents:
         _remove_group(parent)
-        with suppress(OSError):  # other labs are in it, or there never was one
+        with suppress(OSError):  # it has groups of other labs, or does not exist
             parent.parent.rmdir()
     return hosts
 
@@ -115,7 +115,7 @@ def _list_processes(groups: list[Path]) -> set[int]:
 
 
 def _remove_group(group: Path) -> None:
-    """Remove a group and those in it; a busy one stays, the caller tries again."""
+    """Remove a group and its subgroups; a busy one stays, and the caller retries."""
     if not group.is_dir():
         return
     for path in sorted(_walk_groups(group), key=lambda path: -len(path.parts)):
@@ -124,12 +124,12 @@ def _remove_group(group: Path) -> None:
 
 
 def _walk_groups(group: Path) -> list[Path]:
-    """A group and those in it. Groups come and go meanwhile, on which Path.glob fails."""
+    """Return a group and its subgroups. Path.glob fails if groups disappear meanwhile."""
     return [Path(folder) for folder, _, _ in os.walk(group)]
 
 
 def _enable_controllers(group: Path) -> None:
-    """With v2: hand the controllers of a group on to its children, one by one, as many as go."""
+    """With v2: delegate the available controllers of a group to its children, one by one."""
     available = group / "cgroup.controllers"
     if not available.exists():
         return
@@ -139,7 +139,7 @@ def _enable_controllers(group: Path) -> None:
 
 
 def _fill_cpuset(group: Path) -> None:
-    """With v1: a cpuset without processors takes no process."""
+    """With v1: set the processors of a cpuset, which otherwise accepts no process."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         file, above = group / name, group.parent / name
         if file.exists() and above.exists() and not is_v2(ROOT) and not file.read_text().strip():

@@ -1,4 +1,4 @@
-"""Programs of this machine, run to their end."""
+"""Runs programs on this machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def run_program(
     """Run a program and return its output.
 
     Raises:
-        KprovError: it is missing, took longer than `timeout` seconds or, with `check`, failed; the message
-            has the end of what it wrote to stderr.
+        KprovError: it is missing, took longer than `timeout` seconds or, with `check`, failed. The message
+            has the end of its standard error.
 
     """
     try:

@@ -1,6 +1,6 @@
-"""What a lab is: its hosts and addresses, and the names that everything it leaves in the kernel has.
+"""The definition of a lab: its hosts and addresses, and the names of its kernel objects.
 
-All names are computed from the lab's name, so that the remains of a lab are found without any record of it.
+All names follow from the lab's name, so that remains of a lab are found without a record.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ USER = "kprov"  # logs in on every host, with sudo
 DEFAULT_NAME = "default"
 DEFAULT_SUBNET = "10.70.0.0/24"
 DEFAULT_HOSTS = 3
-FIRST_HOST = 11  # .1 is the gateway; what is below the hosts is free for virtual addresses of tests
+FIRST_HOST = 11  # .1 is the gateway; the addresses below the hosts are free for virtual addresses in tests
 VIP_OFFSET = 100
-INTERFACE_NAME_LIMIT = 15  # IFNAMSIZ of Linux without the closing zero
+INTERFACE_NAME_LIMIT = 15  # IFNAMSIZ of Linux without the terminating zero
 
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
 
@@ -38,12 +38,12 @@ class Host:
 
     @property
     def machine(self) -> str:
-        """Name of the machine and of its network namespace; a dot cannot be in a lab's name."""
+        """The name of the machine and of its network namespace. A lab's name has no dot."""
         return f"kprov.{self.lab}.{self.name}"
 
     @property
     def veth(self) -> str:
-        """The bridge's end of the host's cable."""
+        """The bridge's end of the host's veth pair."""
         return f"{veth_prefix(self.lab)}{self.number}"
 
     @property
@@ -53,7 +53,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab as it was asked for."""
+    """A lab as requested."""
 
     name: str = DEFAULT_NAME
     subnet: str = DEFAULT_SUBNET
@@ -80,7 +80,7 @@ class Lab:
 
     @property
     def vip(self) -> str:
-        """An address of the subnet that no host has, for the API; empty when the subnet is too small."""
+        """An unused address of the subnet for the API; empty if the subnet is too small."""
         if self.network.num_addresses <= VIP_OFFSET + 1 or self.host_count > VIP_OFFSET - FIRST_HOST:
             return ""
         return str(self.network[VIP_OFFSET])
@@ -106,7 +106,7 @@ class Lab:
 
 
 def bridge(lab: str) -> str:
-    """Name of the lab's bridge, cut to what the kernel takes."""
+    """The name of the lab's bridge, shortened to the kernel's limit."""
     name = f"kprov-{lab}"
     return name if len(name) <= INTERFACE_NAME_LIMIT else f"kprov-{_shorten(lab)}"
 

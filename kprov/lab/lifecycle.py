@@ -1,4 +1,4 @@
-"""What one does with a lab: up, down, start, kill, list."""
+"""Creates, removes, starts, kills and lists labs and their hosts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class HostState:
-    """A host as `kprov lab list` shows it; memory in bytes, None when it is off."""
+    """A host for `kprov lab list`; memory is in bytes, None if it is off."""
 
     lab: str
     name: str
@@ -27,11 +27,11 @@ class HostState:
 
 
 def create_lab(lab: Lab, say: Say) -> list[str]:
-    """Make the lab, or what is missing of it. Returns the hosts that were booted, none if all ran.
+    """Create the lab or its missing parts; return the booted hosts, none if all ran.
 
     Raises:
         InputError: a lab of that name has other addresses, or another lab has these.
-        KprovError, HostError: something of the machine failed; what was made stays for the next try.
+        KprovError, HostError: an operation on this machine failed; the next call continues.
 
     """
     packages.ensure_packages(say)
@@ -60,7 +60,7 @@ def create_lab(lab: Lab, say: Say) -> list[str]:
 
 
 def remove_lab(name: str) -> list[str]:
-    """Remove a lab and all it left on the machine, recorded or not. Returns what there was."""
+    """Remove a lab and all its remains, even without a record; return what was removed."""
     with state.lock_lab(name):
         removed = _remove_hosts(name)
         if not state.list_names():
@@ -72,7 +72,7 @@ def remove_lab(name: str) -> list[str]:
 
 
 def start_hosts(name: str, hosts: list[str]) -> list[str]:
-    """Boot hosts on the disks they have (all when none is named). Returns those that were off."""
+    """Boot hosts with their disks (all if none is named); return those that were off."""
     with state.lock_lab(name):
         record = state.require_record(name)
         off = [host for host in _choose_hosts(record.lab, hosts) if machine.find_process(host) is None]
@@ -84,14 +84,14 @@ def start_hosts(name: str, hosts: list[str]) -> list[str]:
 
 
 def kill_hosts(name: str, hosts: list[str]) -> list[str]:
-    """Pull the plug of hosts. Returns those that were on."""
+    """Power hosts off; return those that were on."""
     with state.lock_lab(name):
         record = state.require_record(name)
         return [host.name for host in _choose_hosts(record.lab, hosts) if machine.kill_host(host)]
 
 
 def list_hosts(names: Iterable[str]) -> list[HostState]:
-    """All hosts of the labs."""
+    """Return all hosts of the labs."""
     found = []
     for name in names:
         for host in state.require_record(name).lab.hosts:
@@ -102,7 +102,7 @@ def list_hosts(names: Iterable[str]) -> list[HostState]:
 
 
 def find_host(name: str, host: str) -> tuple[Lab, Host]:
-    """One host of a lab by its name."""
+    """Return a host of a lab by its name."""
     lab = state.require_record(name).lab
     return lab, _choose_hosts(lab, [host])[0]
 
@@ -122,7 +122,7 @@ def _choose_hosts(lab: Lab, names: list[str]) -> list[Host]:
 
 
 def _extend_lab(record: state.Record | None, wanted: Lab) -> Lab:
-    """The wanted lab; one that is there may get more hosts, everything else needs `kprov lab down`."""
+    """Return the requested lab. An existing lab can get more hosts; other changes need `kprov lab down`."""
     for name in state.list_names():
         other = state.require_record(name).lab
         if name != wanted.name and other.network.overlaps(ipaddress.IPv4Network(wanted.subnet)):

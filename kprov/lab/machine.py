@@ -1,4 +1,4 @@
-"""A host as a process: systemd-nspawn that outlives the command that started it."""
+"""Runs a host as a systemd-nspawn process that outlives the command."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from kprov.errors import HostError
 from kprov.lab import cgroups, disk, network
 from kprov.lab.definition import Host, Lab
 
-BOOT_TIMEOUT = 60.0  # seconds until sshd must answer; one is usual
+BOOT_TIMEOUT = 60.0  # seconds until sshd must answer; one is typical
 _ENTER = 'for group; do case "$group" in --) shift; break;; esac; echo $$ > "$group"; shift; done; exec "$@"'
 
 
 def find_process(host: Host) -> int | None:
-    """Process id of the host's nspawn, or None when it is off. Needs no record, so none can be wrong."""
+    """Return the process id of the host's nspawn, or None if it is off. It uses no record."""
     wanted = f"--machine={host.machine}".encode()
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         try:
             arguments = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # ended meanwhile
+        except OSError:  # it has exited
             continue
         if wanted in arguments and arguments[0].endswith(b"systemd-nspawn"):
             return int(folder.name)
@@ -34,10 +34,10 @@ def find_process(host: Host) -> int | None:
 
 
 def boot_host(lab: Lab, host: Host, image: Path) -> None:
-    """Start the host on its disk and wait until sshd answers. Remains of an earlier run are cleared first.
+    """Remove remains of an earlier run, start the host on its disk, and wait for sshd.
 
     Raises:
-        HostError: it did not come up; the message ends with its console.
+        HostError: it did not start; the message ends with its console.
 
     """
     clear_remains(host)
@@ -53,7 +53,7 @@ def boot_host(lab: Lab, host: Host, image: Path) -> None:
             stderr=subprocess.STDOUT,
             env=_nspawn_environment(),
             cwd="/",
-            start_new_session=True,  # the host goes on when the command or its terminal ends
+            start_new_session=True,  # the host keeps running when the command or its terminal ends
         )
     ending = time.monotonic() + BOOT_TIMEOUT
     writable = False
@@ -70,7 +70,7 @@ def boot_host(lab: Lab, host: Host, image: Path) -> None:
 
 
 def kill_host(host: Host) -> bool:
-    """End the host at once, as a power cut does; its disk stays. False when it was off."""
+    """Kill the host, like a power cut; its disk stays. Return False if it was off."""
     pid = find_process(host)
     if pid is not None:
         with suppress(ProcessLookupError):
@@ -80,14 +80,14 @@ def kill_host(host: Host) -> bool:
 
 
 def clear_remains(host: Host) -> None:
-    """Take away what a host that is off may have left: processes, groups, mounts, network."""
+    """Remove what a host may have left: processes, cgroups, mounts, network."""
     cgroups.kill_processes(host.lab, host.name)
     disk.unmount_below(host.folder / "root")
     network.disconnect_host(host)
 
 
 def find_init(nspawn: int) -> int | None:
-    """Process id, as the machine sees it, of the host's process 1; None before there is one."""
+    """Return the machine's process id of the host's process 1; None before it exists."""
     with suppress(OSError):
         for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
             for line in Path(f"/proc/{child}/status").read_text().splitlines():
@@ -97,7 +97,7 @@ def find_init(nspawn: int) -> int | None:
 
 
 def _confirm_init(pid: int) -> int | None:
-    """The pid, when nspawn's set-up in it is over and it runs the host's init."""
+    """Return the pid if nspawn's set-up is complete and it runs the host's init."""
     name = Path(f"/proc/{pid}/comm").read_text().strip()
     return pid if name in {"systemd", "init"} else None
 
@@ -105,7 +105,7 @@ def _confirm_init(pid: int) -> int | None:
 def _nspawn_command(host: Host, root: Path, namespace: Path) -> list[str]:
     binds = [f"--bind={disk.plain_folder(host, place)}:/{place}" for place in disk.PLAIN]
     return [
-        # Also nspawn itself is in the host's network: whose network /sys shows is decided when it is mounted.
+        # nspawn itself runs in the host's network namespace: /sys shows that of the process that mounts it.
         "nsenter", f"--net={namespace}", "systemd-nspawn", "--quiet", "--boot",
         f"--directory={root}", f"--machine={host.machine}", f"--hostname={host.name}",
         f"--network-namespace-path={namespace}", "--keep-unit", "--register=no",
@@ -119,7 +119,7 @@ def _nspawn_environment() -> dict[str, str]:
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
         "TERM": "dumb",
-        # /proc/sys and /sys can be written: a host sets kernel parameters, nftables and conntrack.
+        # /proc/sys and /sys are writable: a host sets kernel parameters, nftables and conntrack.
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
     }
     if not cgroups.is_v2():

@@ -1,4 +1,4 @@
-"""A lab's network: a bridge with the gateway, a cable and a network namespace a host, a way out."""
+"""A lab's network: a bridge with the gateway, a veth pair and a namespace per host, and NAT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NETNS = Path("/run/netns")
 
 
 def ensure_bridge(lab: Lab) -> None:
-    """Make the bridge and the masquerade rule as they should be; nothing happens to what is right."""
+    """Create or correct the bridge and the masquerade rule."""
     name = bridge(lab.name)
     if not _link_exists(name):
         run_program(
@@ -25,7 +25,7 @@ def ensure_bridge(lab: Lab) -> None:
 
 
 def render_masquerade_rules(lab: Lab) -> str:
-    """The lab's nftables table, in the form `nft -f` takes; replaces an older one."""
+    """Render the lab's nftables table for `nft -f`; it replaces an older one."""
     table = nft_table(lab.name)
     return f"""\
 table ip {table}
@@ -40,7 +40,7 @@ table ip {table} {{
 
 
 def connect_host(lab: Lab, host: Host) -> Path:
-    """Make the host's network namespace anew, with eth0 up and addressed. Returns the namespace's path."""
+    """Create the host's network namespace again, with eth0 up and its address; return its path."""
     disconnect_host(host)
     inside = ["ip", "-n", host.machine]
     mtu = str(_find_outer_mtu())
@@ -56,15 +56,15 @@ def connect_host(lab: Lab, host: Host) -> Path:
 
 
 def disconnect_host(host: Host) -> None:
-    """Take the host's namespace and cable away, if they are there."""
+    """Remove the host's namespace and veth pair, if they exist."""
     _remove_namespace(host.machine)
-    # Gone with the namespace, unless a process still holds that.
+    # Removed with the namespace, unless a process still uses it.
     if _link_exists(host.veth):
         run_program(["ip", "link", "delete", host.veth], check=False)
 
 
 def remove_network(lab: str) -> list[str]:
-    """Remove everything of a lab's network, found by name. Returns what there was."""
+    """Remove all parts of a lab's network by their names; return what was removed."""
     removed = []
     for namespace in sorted(NETNS.glob(f"kprov.{lab}.*")):
         _remove_namespace(namespace.name)
@@ -84,7 +84,7 @@ def remove_network(lab: str) -> list[str]:
 def _remove_namespace(name: str) -> None:
     if not (NETNS / name).exists():
         return
-    # After a crash the file may stay without the namespace mounted on it.
+    # After a crash the file may exist without the mounted namespace.
     if run_program(["ip", "netns", "delete", name], check=False).returncode != 0:
         run_program(["umount", "--lazy", str(NETNS / name)], check=False)
         (NETNS / name).unlink(missing_ok=True)
@@ -95,7 +95,7 @@ def _link_exists(link: str) -> bool:
 
 
 def _find_outer_mtu() -> int:
-    """MTU of the way out: larger packets from the hosts would be lost where the path cannot say so."""
+    """Return the MTU of the default route: larger packets could be lost without path MTU discovery."""
     routes = json.loads(run_program(["ip", "-j", "route", "show", "default"]).stdout or "[]")
     for route in routes:
         file = Path("/sys/class/net", route.get("dev", ""), "mtu")

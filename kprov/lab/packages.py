@@ -1,4 +1,4 @@
-"""Debian packages that this machine needs to carry hosts."""
+"""Installs the Debian packages that a lab needs on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from kprov.errors import KprovError
 from kprov.lab.command import run_program
 
-# Package by a program that only it brings.
+# Packages by a program of each.
 NEEDED = {
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
@@ -23,10 +23,10 @@ NEEDED = {
 
 
 def ensure_packages(say: Callable[[str], None]) -> bool:
-    """Install what is missing with apt, saying so; True when something was installed.
+    """Install missing packages with apt and report it; return whether something was installed.
 
     Raises:
-        KprovError: not root, or apt could not install them.
+        KprovError: not root, or apt failed.
 
     """
     if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""What a lab was made as, kept in its folder, and the lock that lets one command at a time change it."""
+"""The record of a lab in its folder, and the lock that lets one command at a time change it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kprov.lab.definition import STATE, Lab
 
 @dataclass(frozen=True)
 class Record:
-    """A lab that was made, and the image its hosts stand on."""
+    """A lab and the image of its hosts."""
 
     lab: Lab
     image: Path
 
 
 def load_record(name: str) -> Record | None:
-    """The lab of that name, or None when there is none."""
+    """Return the record of a lab, or None if it does not exist."""
     file = STATE / name / "lab.json"
     if not file.exists():
         return None
@@ -32,7 +32,7 @@ def load_record(name: str) -> Record | None:
 
 
 def require_record(name: str) -> Record:
-    """As `load`, but a lab that is not there is the user's error."""
+    """Return the record of a lab. Raises InputError if it does not exist."""
     record = load_record(name)
     if record is None:
         others = ", ".join(list_names()) or "none"
@@ -57,14 +57,14 @@ def save_record(record: Record) -> None:
 
 
 def list_names() -> list[str]:
-    """Names of all labs that were made, in order."""
+    """Return the sorted names of all labs."""
     return sorted(file.parent.name for file in STATE.glob("*/lab.json"))
 
 
 @contextmanager
 def lock_lab(name: str) -> Iterator[None]:
     """Wait until no other command changes the lab."""
-    # Not in the lab's folder: that goes while the lock is held.
+    # Not in the lab's folder, which is removed while the lock is held.
     folder = Path("/run/lock")
     folder.mkdir(exist_ok=True)
     with (folder / f"kprov-lab-{name}.lock").open("w") as file:

@@ -1,4 +1,4 @@
-"""Bring a cluster's PKI to what it should be: what is missing is made, what no longer fits issued again."""
+"""Creates missing keys, certificates and kubeconfigs of a cluster, and renews invalid ones."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Authority:
 
 
 def ensure_pki(request: PkiRequest, *, now: dt.datetime | None = None) -> list[str]:
-    """Make and renew the cluster's certificates and kubeconfigs; interrupted, it goes on where it was.
+    """Make and renew the cluster's certificates and kubeconfigs; it can be interrupted and repeated.
 
-    Returns what was changed, one line each (`hosts/node1/apiserver.crt: expires 2027-01-31`), or nothing.
+    Returns one line for each change (`hosts/node1/apiserver.crt: expires 2027-01-31`).
 
     Raises:
-        InputError: a file of the PKI is not what its name says, or half of a pair is missing.
+        InputError: a file of the PKI is invalid, or half of a pair is missing.
 
     """
     moment = now or dt.datetime.now(dt.UTC)
@@ -67,7 +67,7 @@ def load_certificate(path: Path) -> x509.Certificate:
     """Read a PEM certificate.
 
     Raises:
-        InputError: the file holds none.
+        InputError: the file has none.
 
     """
     try:
@@ -80,7 +80,7 @@ def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: l
     crt, key_file = stem.with_suffix(".crt"), stem.with_suffix(".key")
     if crt.exists() != key_file.exists():
         there, missing = (crt, key_file) if crt.exists() else (key_file, crt)
-        # A new authority would shut out every host that trusts the old one: that is the user's decision.
+        # Hosts that trust the old authority would reject a new one, so the user must decide.
         raise InputError(
             f"is missing but {there.name} exists; restore the file, or remove both", file=missing
         )
@@ -95,7 +95,7 @@ def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: l
             key_file,
             stem.parent,
             changed,
-            "permissions taken back",
+            "permissions restricted",
         )
         if certificate.not_valid_after_utc > now:
             return Authority(certificate, key, crt.read_bytes())
@@ -117,7 +117,7 @@ def _ensure_certificate(
     reason = "new"
     if crt.exists() and key_file.exists():
         _change_note(
-            files.narrow_mode(key_file, files.PRIVATE), key_file, pki, changed, "permissions taken back"
+            files.narrow_mode(key_file, files.PRIVATE), key_file, pki, changed, "permissions restricted"
         )
         try:
             reason = issue.find_reason_to_renew(
@@ -129,21 +129,21 @@ def _ensure_certificate(
             return
     key = issue.new_key()
     certificate = issue.issue_certificate(spec, key, authority.certificate, authority.key, now)
-    # The key first: a stop in between leaves a pair that does not fit, which the next run sees.
+    # Write the key first: an interruption leaves a mismatched pair, which the next run detects.
     files.write_file(key_file, issue.key_pem(key), files.PRIVATE)
     files.write_file(crt, issue.certificate_pem(certificate), files.PUBLIC)
     changed.append(f"{spec.path}.crt: {reason}")
 
 
 def _ensure_service_account_key(pki: Path, changed: list[str]) -> None:
-    """The key that signs service account tokens, and its public half, always written from it."""
+    """Ensure the key that signs service account tokens; always write its public key from it."""
     private, public = pki / "sa.key", pki / "sa.pub"
     if private.exists():
         key = serialization.load_pem_private_key(private.read_bytes(), password=None)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise InputError("is not an RSA key", file=private)
         _change_note(
-            files.narrow_mode(private, files.PRIVATE), private, pki, changed, "permissions taken back"
+            files.narrow_mode(private, files.PRIVATE), private, pki, changed, "permissions restricted"
         )
     else:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -1,4 +1,4 @@
-"""Files of the PKI: whole or not there; private ones are never readable by others, not for an instant."""
+"""Writes files of the PKI atomically; private ones are never readable by other users."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ PUBLIC = 0o644
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, that only the owner enters."""
+    """Make a folder and its parents with mode 0700."""
     for missing in reversed([place for place in (path, *path.parents) if not place.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_file(path: Path, content: bytes, mode: int) -> None:
-    """Write aside, fsync and rename; the mode holds from the first byte."""
+    """Write a temporary file with the final mode, fsync it, and rename it."""
     aside = path.with_name(f".{path.name}.new")
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -29,7 +29,7 @@ def write_file(path: Path, content: bytes, mode: int) -> None:
 
 
 def write_if_changed(path: Path, content: bytes, mode: int) -> bool:
-    """As `write`, when the content differs; a mode that is too wide is taken back. True if changed."""
+    """Write a file if its content differs; restrict a mode that is too wide. Return whether it changed."""
     if path.exists() and path.read_bytes() == content:
         return narrow_mode(path, mode)
     write_file(path, content, mode)
@@ -37,7 +37,7 @@ def write_if_changed(path: Path, content: bytes, mode: int) -> bool:
 
 
 def narrow_mode(path: Path, mode: int) -> bool:
-    """Take away permissions beyond `mode`; True when there were some."""
+    """Remove permissions beyond `mode`; return whether there were some."""
     now = stat.S_IMODE(path.stat().st_mode)
     if now & ~mode:
         path.chmod(now & mode)

@@ -1,4 +1,4 @@
-"""What certificates there are and how long they last."""
+"""Lists certificates with their expiry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kprov.pki.issue import RENEW_BEFORE
 
 @dataclass(frozen=True)
 class Expiry:
-    """A certificate's end: `days` left, negative when it is over."""
+    """A certificate's expiry; `days` are negative if it has expired."""
 
     name: str
     subject: str
@@ -31,7 +31,7 @@ class Expiry:
 
 
 def list_certificates(pki: Path, *, now: dt.datetime | None = None) -> list[Expiry]:
-    """All certificates below a folder, authorities first, then by name.
+    """Return all certificates below a folder, authorities first, then by name.
 
     Raises:
         InputError: there are none.

@@ -1,4 +1,4 @@
-"""Keys and certificates as values: making them, and saying whether one is still what it should be."""
+"""Makes keys and certificates, and checks whether a certificate must be renewed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kprov.pki.table import CertificateSpec
 AUTHORITY_LIFE = dt.timedelta(days=3650)
 CERTIFICATE_LIFE = dt.timedelta(days=365)
 RENEW_BEFORE = dt.timedelta(days=30)
-# Hosts whose clocks are behind must not refuse what was just made.
+# Hosts whose clocks are behind must accept a new certificate.
 CLOCK_SKEW = dt.timedelta(hours=1)
 
 PrivateKey = ec.EllipticCurvePrivateKey
 
 
 def new_key() -> PrivateKey:
-    """An ECDSA key on P-256."""
+    """Make an ECDSA key on P-256."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def key_pem(key: PrivateKey | rsa.RSAPrivateKey) -> bytes:
-    """The key in the form upstream writes: SEC 1 for ECDSA, PKCS #1 for RSA."""
+    """Encode a key as upstream does: SEC 1 for ECDSA, PKCS #1 for RSA."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.TraditionalOpenSSL,
@@ -47,7 +47,7 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
 
 
 def new_authority(common_name: str, key: PrivateKey, now: dt.datetime) -> x509.Certificate:
-    """A self-signed authority that signs certificates but no further authorities."""
+    """Make a self-signed authority that cannot sign further authorities."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     public = key.public_key()
     return (
@@ -73,7 +73,7 @@ def issue_certificate(
     authority_key: PrivateKey,
     now: dt.datetime,
 ) -> x509.Certificate:
-    """A certificate for `key` as `spec` has it; it does not outlive its authority."""
+    """Issue a certificate for `key` by `spec`; it does not outlive its authority."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(_subject(spec))
@@ -102,7 +102,7 @@ def find_reason_to_renew(
     authority: x509.Certificate,
     now: dt.datetime,
 ) -> str:
-    """Why the certificate has to be issued again, in words; empty when it has not."""
+    """Return why the certificate must be issued again; empty if it need not."""
     if certificate.public_key() != key.public_key():
         return "does not belong to its key"
     try:

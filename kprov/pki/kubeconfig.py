@@ -1,4 +1,4 @@
-"""Kubeconfigs: a host's components get ones that name files there, the administrator one with all inside.
+"""Renders kubeconfigs: for a host's components with paths of files, for the administrator with contents.
 
 Source: the kubeconfig format, client.authentication v1 (k8s.io/client-go/tools/clientcmd/api/v1).
 """
@@ -12,7 +12,7 @@ import yaml
 
 from kprov.pki.request import PkiHost, PkiRequest
 
-# kubeconfig and the name of the certificate in it, by what runs on a host.
+# The kubeconfig and the name of its certificate, by component.
 CONTROL_PLANE = {"controller-manager": "controller-manager", "scheduler": "scheduler"}
 NODE = {
     "kubelet": "kubelet-client",
@@ -23,7 +23,7 @@ NODE = {
 
 
 def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
-    """The host's kubeconfigs, by file name; they go to the API through the host's own load balancer."""
+    """Render a host's kubeconfigs by file name; they use the host's own load balancer."""
     wanted = (CONTROL_PLANE if "control_plane" in host.roles else {}) | (NODE if "node" in host.roles else {})
     pki = request.cert_dir
     return {
@@ -42,7 +42,7 @@ def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
 
 
 def render_for_admin(request: PkiRequest, *, authority: bytes, certificate: bytes, key: bytes) -> bytes:
-    """The administrator's kubeconfig with the PEMs inside; whoever has the file is the administrator."""
+    """Render the administrator's kubeconfig with the PEM contents, which grants all rights."""
     address = request.api_address
     host = f"[{address}]" if ":" in address else address
     return _make_document(

@@ -1,4 +1,4 @@
-"""What a cluster's certificates are made from: plain values, independent of the inventory."""
+"""The values that a cluster's certificates depend on, independent of the inventory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NODE_PREFIX = "system:node:"
 
 @dataclass(frozen=True)
 class PkiHost:
-    """A host: its name in the inventory, the name it has as a node, IP addresses, and what runs on it."""
+    """A host: its names in the inventory and as a node, its IP addresses, and its components."""
 
     name: str
     addresses: tuple[str, ...]
@@ -30,14 +30,14 @@ class PkiHost:
 
 @dataclass(frozen=True)
 class PkiRequest:
-    """A cluster as far as certificates are concerned.
+    """The facts about a cluster that its certificates need.
 
     `artifacts` is the folder that gets `pki/` and `admin.conf`; `service_cidr` has one network or two, with a
     comma between; `vip` is an address or empty; `extra_sans` are further names and addresses of the API;
     `cert_dir` is where hosts have their certificates.
 
     Raises:
-        InputError: an address or a network is none, or a name is too long for a certificate.
+        InputError: an address or a network is invalid, or a name is too long for a certificate.
 
     """
 
@@ -74,7 +74,7 @@ class PkiRequest:
 
     @property
     def api_address(self) -> str:
-        """The address for clients outside: the virtual one, or the first control plane host's."""
+        """The address for external clients: the virtual one, or the first control plane host's."""
         if self.vip:
             return self.vip
         return next(host.addresses[0] for host in self.hosts if "control_plane" in host.roles)

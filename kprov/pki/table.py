@@ -1,4 +1,4 @@
-"""Which certificates a cluster has, as a table: the one in docs/architecture.md.
+"""The table of a cluster's certificates, as in docs/architecture.md.
 
 Subjects are upstream's: kubeadm's certificates and the users that RBAC's bootstrap roles name.
 """
@@ -16,7 +16,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """A certificate to be had at `path` (below pki/, without suffix); `sans` names and IP addresses."""
+    """A certificate at `path` (below pki/, without suffix); `sans` are names and IP addresses."""
 
     path: str
     authority: str
@@ -28,7 +28,7 @@ class CertificateSpec:
 
 
 def list_certificates(request: PkiRequest) -> list[CertificateSpec]:
-    """All certificates of the cluster except the authorities' own, the administrator's first."""
+    """Return all certificates but the authorities', the administrator's first."""
     found = [CertificateSpec("admin", "ca", "kubernetes-admin", "system:masters")]
     for host in request.hosts:
         if "control_plane" in host.roles:
@@ -44,7 +44,7 @@ def _control_plane_certificates(request: PkiRequest, host: PkiHost) -> list[Cert
     at = f"hosts/{host.name}"
     names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
     outside = (request.vip,) if request.vip else ()
-    # A host's load balancer leads to any API server: each must be valid under the addresses of all.
+    # A load balancer connects to any API server: each certificate needs the addresses of all.
     control_plane = [
         name for one in request.hosts if "control_plane" in one.roles for name in _own_names(one)
     ]
@@ -52,7 +52,7 @@ def _control_plane_certificates(request: PkiRequest, host: PkiHost) -> list[Cert
         *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_own_names(host), *control_plane,
         *request.service_addresses, *outside, *request.extra_sans,
     )  # fmt: skip
-    # Both serve their health and metrics with the certificate they are clients with.
+    # Both serve health and metrics with their client certificate.
     own = _unique_names("localhost", *_own_names(host))
     return [
         CertificateSpec(
@@ -84,7 +84,7 @@ def _node_certificates(host: PkiHost) -> list[CertificateSpec]:
 
 def _etcd_certificates(host: PkiHost) -> list[CertificateSpec]:
     at = f"hosts/{host.name}"
-    # A member is a client of its peers, and its gateway one of itself: both need both usages.
+    # A member is a client of its peers, and its gateway of the member: both need both usages.
     sans = _unique_names("localhost", *_own_names(host))
     return [
         CertificateSpec(f"{at}/etcd-server", "etcd-ca", host.name, sans=sans, server=True),
@@ -98,7 +98,7 @@ def _own_names(host: PkiHost) -> tuple[str, ...]:
 
 
 def _unique_names(*sans: str) -> tuple[str, ...]:
-    """Each once and in one form: names in lower case, addresses as Python writes them."""
+    """Return each name once: names in lower case, addresses in canonical form."""
     return tuple(dict.fromkeys(_plain_name(san) for san in sans if san))
 
 

@@ -179,7 +179,7 @@ def test_a_broken_certificate_and_a_key_of_another_are_replaced(request_for: Pki
 def test_permissions_that_were_widened_are_taken_back(request_for: PkiRequest) -> None:
     key = request_for.pki / "ca.key"
     key.chmod(0o644)
-    assert ensure_pki(request_for, now=NOW) == ["ca.key: permissions taken back"]
+    assert ensure_pki(request_for, now=NOW) == ["ca.key: permissions restricted"]
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
