@@ -127,6 +127,10 @@ def _validate_response(response: JsonObject, path: str) -> Errors:
     if queuing is None:
         yield field.required(path, "must not be empty if limited.limitResponse.type is Limited")
         return
+    yield from _validate_queuing(queuing, path)
+
+
+def _validate_queuing(queuing: JsonObject, path: str) -> Errors:
     limit, queues, hand = queuing["queueLengthLimit"], queuing["queues"], queuing["handSize"]
     if limit <= 0:
         yield field.invalid(f"{path}.queueLengthLimit", limit, "must be positive")

@@ -379,28 +379,33 @@ class Store(ReadStore):
                 current, certain = await self._read(key), True
                 continue
             await self._admit_deletion(context, namespace, name, obj, options)
-            before = self._decode(current)
             try:
-                outcome = deletion.mark_deleted(self.strategy, obj, options)
-                if outcome is deletion.Outcome.REMOVED:
-                    await self._remove(context, current, before)
-                    return before, True
-                if obj != before:
-                    await self._put(context, current, obj)
-                if outcome is deletion.Outcome.KEPT:
-                    return obj, False
+                return await self._delete_current(context, current, obj, options)
             except KeyChangedError as error:
+                # The error has the current object: no need to read again.
                 current, certain = error.current, True
-                continue
-            written = Stored(key, current.value, int(obj["metadata"]["resourceVersion"]))
-            try:
-                await self._remove(context, written, obj)
-            except KeyChangedError as error:
-                # Another client changed or removed the object after the write.
-                if error.current is not None:
-                    current, certain = error.current, True
-                    continue
-            return obj, True
+
+    async def _delete_current(
+        self, context: RequestContext, current: Stored, obj: JsonObject, options: DeleteOptions
+    ) -> tuple[JsonObject, bool]:
+        """Mark the object as deleted, or remove it. Raises KeyChangedError if another client changed it."""
+        before = self._decode(current)
+        outcome = deletion.mark_deleted(self.strategy, obj, options)
+        if outcome is deletion.Outcome.REMOVED:
+            await self._remove(context, current, before)
+            return before, True
+        if obj != before:
+            await self._put(context, current, obj)
+        if outcome is deletion.Outcome.KEPT:
+            return obj, False
+        written = Stored(current.key, current.value, int(obj["metadata"]["resourceVersion"]))
+        try:
+            await self._remove(context, written, obj)
+        except KeyChangedError as error:
+            if error.current is not None:
+                raise
+            # Another client removed the object after the write.
+        return obj, True
 
     async def _admit_deletion(
         self, context: RequestContext, namespace: str, name: str, obj: JsonObject, options: DeleteOptions

@@ -59,14 +59,7 @@ def _find_pod_level_warnings(metadata: JsonObject, spec: JsonObject, prefix: str
         if key in DEPRECATED_LABELS:
             yield f"{prefix}spec.nodeSelector[{key}]: {DEPRECATED_LABELS[key]}"
     yield from _find_node_affinity_warnings(spec, f"{prefix}spec.affinity.nodeAffinity")
-    for where, constraint in enumerate_items(
-        spec.get("topologySpreadConstraints"), f"{prefix}spec.topologySpreadConstraints"
-    ):
-        key = constraint.get("topologyKey", "")
-        if key in DEPRECATED_LABELS:
-            yield f"{where}.topologyKey: {key} is {DEPRECATED_LABELS[key]}"
-        if constraint.get("labelSelector") is None:
-            yield f"{where}.labelSelector: {_NULL_SELECTOR}"
+    yield from _find_spread_warnings(spec, f"{prefix}spec.topologySpreadConstraints")
     for key, text in _ANNOTATIONS.items():
         if key in (metadata.get("annotations") or {}):
             yield f"{prefix}metadata.annotations[{key}]: {text}"
@@ -90,6 +83,15 @@ def _find_node_affinity_warnings(spec: JsonObject, path: str) -> Iterator[str]:
         yield from node_label_warnings.find_term_warnings(
             preferred.get("preference") or {}, f"{where}.preference", values=True
         )
+
+
+def _find_spread_warnings(spec: JsonObject, path: str) -> Iterator[str]:
+    for where, constraint in enumerate_items(spec.get("topologySpreadConstraints"), path):
+        key = constraint.get("topologyKey", "")
+        if key in DEPRECATED_LABELS:
+            yield f"{where}.topologyKey: {key} is {DEPRECATED_LABELS[key]}"
+        if constraint.get("labelSelector") is None:
+            yield f"{where}.labelSelector: {_NULL_SELECTOR}"
 
 
 def _find_volume_warnings(volume: JsonObject, path: str) -> Iterator[str]:

@@ -31,15 +31,19 @@ def validate_success_policy(spec: JsonObject, path: str) -> Errors:
             if problem:
                 text = f"error parsing succeededIndexes: {problem}"
                 yield field.invalid(f"{where}.succeededIndexes", indexes, text)
-        if count is None:
-            continue
-        yield from check_not_negative(rule, where, "succeededCount")
-        if count > completions:
-            text = f"must be less than or equal to {completions} (the number of specified completions)"
-            yield field.invalid(f"{where}.succeededCount", count, text)
-        if indexes is not None and count > total:
-            text = (
-                f"must be less than or equal to {total} (the number of indexes in the specified "
-                "succeededIndexes field)"
-            )
-            yield field.invalid(f"{where}.succeededCount", count, text)
+        if count is not None:
+            yield from _validate_count(rule, completions, total, where)
+
+
+def _validate_count(rule: JsonObject, completions: int, total: int, where: str) -> Errors:
+    count, indexes = rule["succeededCount"], rule.get("succeededIndexes")
+    yield from check_not_negative(rule, where, "succeededCount")
+    if count > completions:
+        text = f"must be less than or equal to {completions} (the number of specified completions)"
+        yield field.invalid(f"{where}.succeededCount", count, text)
+    if indexes is not None and count > total:
+        text = (
+            f"must be less than or equal to {total} (the number of indexes in the specified "
+            "succeededIndexes field)"
+        )
+        yield field.invalid(f"{where}.succeededCount", count, text)

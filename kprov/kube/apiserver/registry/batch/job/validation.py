@@ -132,6 +132,12 @@ def _validate_completion_mode(spec: JsonObject, path: str) -> Errors:
     if failed is not None and failed > _INDEXED_MAX:
         text = f"must be less than or equal to {_INDEXED_MAX}"
         yield field.invalid(f"{path}.maxFailedIndexes", failed, text)
+    yield from _validate_many_completions(spec, path)
+
+
+def _validate_many_completions(spec: JsonObject, path: str) -> Errors:
+    completions, failed = spec.get("completions"), spec.get("maxFailedIndexes")
+    parallelism = spec.get("parallelism") or 0
     if (completions or 0) > _COMPLETIONS_LIMIT and spec.get("backoffLimitPerIndex") is not None:
         if failed is None:
             text = f"must be specified when completions is above {_COMPLETIONS_LIMIT}"

@@ -1,1 +1,1 @@
-"""Events, in both groups."""
+"""Events of both groups, v1 and events.k8s.io."""

@@ -1,1 +1,1 @@
-"""Nodes: validation."""
+"""Nodes."""

@@ -1,1 +1,1 @@
-"""Persistent volumes: validation."""
+"""Persistent volumes."""

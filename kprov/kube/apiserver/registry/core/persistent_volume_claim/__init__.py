@@ -1,1 +1,1 @@
-"""Persistent volume claims: validation."""
+"""Persistent volume claims."""

@@ -1,1 +1,1 @@
-"""Pods: strategy, defaults, validation of updates, /status and /resize. Their spec: registry.podspec."""
+"""Pods. registry.podspec has the rules of their spec."""

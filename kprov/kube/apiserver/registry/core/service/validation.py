@@ -279,6 +279,13 @@ def find_service_warnings(obj: JsonObject) -> list[str]:
     return list(_find_warnings(obj["spec"], obj["metadata"].get("annotations") or {}))
 
 
+def _find_external_ip_warnings(external: Sequence[str], *, is_used: bool) -> Iterator[str]:
+    for where, text in enumerate_items(external, "spec.externalIPs"):
+        yield from addresses.find_ip_warnings(text, where)
+    if external and is_used:
+        yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+
+
 def _find_headless_warnings(spec: JsonObject) -> Iterator[str]:
     if spec.get("loadBalancerIP"):
         yield "spec.loadBalancerIP is ignored for headless services"
@@ -297,10 +304,7 @@ def _find_warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
         yield from addresses.find_ip_warnings(text, where)
     if headless:
         yield from _find_headless_warnings(spec)
-    for where, text in enumerate_items(external, "spec.externalIPs"):
-        yield from addresses.find_ip_warnings(text, where)
-    if external and not headless and kind != "ExternalName":
-        yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+    yield from _find_external_ip_warnings(external, is_used=not headless and kind != "ExternalName")
     yield from addresses.find_ip_warnings(spec.get("loadBalancerIP") or "", "spec.loadBalancerIP")
     for where, text in enumerate_items(spec.get("loadBalancerSourceRanges"), "spec.loadBalancerSourceRanges"):
         yield from addresses.find_cidr_warnings(text, where)

@@ -97,12 +97,18 @@ def _validate_valid_range(default: Quantity, most: Quantity, limits: JsonObject,
         if default > high:
             yield field.invalid(where, str(default), f"default is more than max: {high}")
     if limits.get("step") is not None:
-        step, where = _parse_quantity(limits["step"]), f"{path}.step"
-        if low + step > most:
-            text = f"one step {low + step} is larger than capacity value: {most}"
-            yield field.invalid(where, str(step), text)
-        for value in (default, high):
-            # Upstream divides by zero here and panics.
-            if value is not None and (not step.value or (value.value - low.value) % step.value):
-                text = f"value is not a multiple of a given step ({step}) from ({low})"
-                yield field.invalid(where, str(value), text)
+        yield from _validate_step(limits, low, high, default, most, path)
+
+
+def _validate_step(
+    limits: JsonObject, low: Quantity, high: Quantity | None, default: Quantity, most: Quantity, path: str
+) -> Errors:
+    step, where = _parse_quantity(limits["step"]), f"{path}.step"
+    if low + step > most:
+        text = f"one step {low + step} is larger than capacity value: {most}"
+        yield field.invalid(where, str(step), text)
+    for value in (default, high):
+        # Upstream divides by zero here and panics.
+        if value is not None and (not step.value or (value.value - low.value) % step.value):
+            text = f"value is not a multiple of a given step ({step}) from ({low})"
+            yield field.invalid(where, str(value), text)
