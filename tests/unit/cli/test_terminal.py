@@ -26,7 +26,7 @@ PAUSE = """
 
 def test_a_pause_takes_what_is_typed_until_enter(terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, written(tmp_path, PAUSE % "prompt: Name"))
-    run.run_until("[wait]\nName: ")
+    run.until("[wait]\nName: ")
     run.type("jö\x7foe\r")
     assert run.end() == 0
     assert "typed <joe>" in run.seen
@@ -34,7 +34,7 @@ def test_a_pause_takes_what_is_typed_until_enter(terminal: Open, tmp_path: Path)
 
 def test_a_pause_hides_what_is_typed_without_echo(terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, written(tmp_path, "    - {name: wait, pause: {prompt: Name, echo: false}}\n"))
-    run.run_until("Name (output is hidden): ")
+    run.until("Name (output is hidden): ")
     run.type("sesame\r")
     assert run.end() == 0
     assert "sesame" not in run.seen
@@ -43,10 +43,10 @@ def test_a_pause_hides_what_is_typed_without_echo(terminal: Open, tmp_path: Path
 @pytest.mark.parametrize("arguments", ["prompt: Name", "seconds: 600", "minutes: 10"])
 def test_ctrl_c_then_c_goes_on(arguments: str, terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, written(tmp_path, PAUSE % arguments))
-    run.run_until("Name: " if "Name" in arguments else "(press Ctrl-C, then C to continue now or A to abort)")
+    run.until("Name: " if "Name" in arguments else "(press Ctrl-C, then C to continue now or A to abort)")
     run.type("x\r" if "Name" not in arguments else "")
     run.type("\x03")
-    run.run_until("Press C to continue or A to abort")
+    run.until("Press C to continue or A to abort")
     run.type("C")
     assert run.end() == 0
     assert "typed <>" in run.seen
@@ -54,7 +54,7 @@ def test_ctrl_c_then_c_goes_on(arguments: str, terminal: Open, tmp_path: Path) -
 
 def test_ctrl_c_then_a_ends_the_play_for_all_hosts(terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, written(tmp_path, PAUSE % "seconds: 600"))
-    run.run_until("(press Ctrl-C, then C to continue now or A to abort)")
+    run.until("(press Ctrl-C, then C to continue now or A to abort)")
     run.type("\x03a")
     assert run.end() == 1
     assert "a: wait" in run.seen
@@ -79,7 +79,7 @@ STEPS = """
 def test_step_asks_before_every_task(terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, "--step", written(tmp_path, STEPS))
     for name, answer in (("one", "y"), ("two", "n"), ("three", "c")):
-        run.run_until(f"Perform task: {name} ")
+        run.until(f"Perform task: {name} ")
         run.type(f"{answer}\n")
     assert run.end() == 0
     assert "second" not in run.seen
@@ -88,7 +88,7 @@ def test_step_asks_before_every_task(terminal: Open, tmp_path: Path) -> None:
 
 def test_ctrl_c_at_a_step_ends_the_run(terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, "--step", written(tmp_path, STEPS))
-    run.run_until("Perform task: one ")
+    run.until("Perform task: one ")
     run.type("\x03")
     assert run.end() == 130
     assert "interrupted" in run.seen
@@ -99,9 +99,9 @@ def test_vars_prompt_asks(terminal: Open, tmp_path: Path) -> None:
     path = Path(written(tmp_path, '    - debug: {msg: "{{ who }} {{ word | length }}"}\n'))
     path.write_text(path.read_text().replace("  tasks:\n", f"{text}  tasks:\n"))
     run = terminal(*RUN, str(path))
-    run.run_until("Who [nobody]: ")
+    run.until("Who [nobody]: ")
     run.type("\n")
-    run.run_until("Word: ")
+    run.until("Word: ")
     run.type("sesame\n")
     assert run.end() == 0
     assert "nobody 6" in run.seen
@@ -124,7 +124,7 @@ def test_no_color_and_dumb_terminals_get_no_colours(terminal: Open, tmp_path: Pa
 
 def test_ctrl_c_ends_a_run_and_leaves_the_terminal_as_it_was(terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, written(tmp_path, "    - {name: long, command: sleep 600}\n"))
-    run.run_until("long  0/2 hosts")
+    run.until("long  0/2 hosts")
     run.type("\x03")
     assert run.end() == 130
     assert "to continue, run `kprov resume -i a,b,`" in run.seen
