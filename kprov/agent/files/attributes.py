@@ -1,4 +1,4 @@
-"""Owner, group, mode and chattr's attributes of paths, in Ansible's order and with its diff."""
+"""Sets owner, group, mode and chattr's attributes of paths, in Ansible's order and with its diff."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from kprov.agent.context import ModuleError
 from kprov.agent.files import modes
 
 _SELINUX = ("seuser", "serole", "setype", "selevel")
-#: Users and groups that were looked up: each look reads a file or asks a directory service.
+#: Cached users and groups: each lookup reads a file or asks a directory service.
 _looked_up: dict[tuple[str, Any], Any] = {}
 
 
 def forget_names() -> None:
-    """Users and groups may be others now: a message begins, or something was changed or run."""
+    """Empty the cache: users and groups may have changed."""
     _looked_up.clear()
 
 
 def _look_up(look: Callable[[Any], Any], what: Any) -> Any:
-    """What pwd's or grp's function `look` says; KeyError when there is none."""
+    """Return the cached entry of pwd's or grp's function `look`. Raises KeyError."""
     key = (look.__name__, what)
     if key not in _looked_up:
         _looked_up[key] = look(what)
@@ -31,7 +31,7 @@ def _look_up(look: Callable[[Any], Any], what: Any) -> Any:
 
 
 def owner_id(owner: Any) -> int:
-    """The uid of a name or number."""
+    """Return the uid of a name or number."""
     if isinstance(owner, int) or str(owner).isdigit():
         return int(owner)
     try:
@@ -41,7 +41,7 @@ def owner_id(owner: Any) -> int:
 
 
 def group_id(group: Any) -> int:
-    """The gid of a name or number."""
+    """Return the gid of a name or number."""
     if isinstance(group, int) or str(group).isdigit():
         return int(group)
     try:
@@ -51,7 +51,7 @@ def group_id(group: Any) -> int:
 
 
 def name_of(look: Any, number: int) -> str:
-    """The name of a uid or gid, or the number as text."""
+    """Return the name of a uid or gid, or the number as text."""
     try:
         return str(_look_up(look, number)[0])
     except KeyError:
@@ -59,7 +59,7 @@ def name_of(look: Any, number: int) -> str:
 
 
 def has_attributes(args: dict[str, Any]) -> bool:
-    """Whether the arguments say anything about attributes."""
+    """Whether the arguments set any attribute."""
     return any(args.get(name) is not None for name in ("owner", "group", "mode", "attributes"))
 
 
@@ -71,9 +71,9 @@ def set_attributes(
     follow: bool = True,
     diff: dict[str, Any] | None = None,
 ) -> bool:
-    """Bring a path to the owner, group, mode and attributes of the arguments; whether that is a change.
+    """Set owner, group, mode and attributes of a path; return whether that is a change.
 
-    `follow` is for a path that is a link: its target or itself. `diff` gets "before" and "after" of what
+    `follow` selects the target of a link instead of the link. `diff` gets "before" and "after" of what
     differs. A path that is not there counts as a change in check mode.
     """
     if follow:
@@ -123,10 +123,10 @@ def _set_owner(
 
 
 def _set_mode(path: str, mode: Any, now: os.stat_result, *, check: bool, diff: dict[str, Any] | None) -> bool:
-    # Linux has no modes of links.
+    # Links have no modes on Linux.
     if mode is None or mode == "preserve" or stat.S_ISLNK(now.st_mode):
         return False
-    # A change of owner took setuid and setgid away.
+    # A change of the owner has removed setuid and setgid.
     current = stat.S_IMODE(now.st_mode if check else os.lstat(path).st_mode)
     wanted = modes.parse_mode(mode, current, directory=stat.S_ISDIR(now.st_mode))
     if wanted != current:
@@ -178,7 +178,7 @@ def read_flags(path: str) -> dict[str, Any]:
 
 
 def _check_selinux(path: str, args: dict[str, Any]) -> None:
-    """Ansible leaves them aside where SELinux is off; where it is on they are not supported here yet."""
+    """Reject SELinux arguments if SELinux is on; like Ansible, ignore them if it is off."""
     asked = [name for name in _SELINUX if args.get(name) is not None]
     if asked and os.path.isdir("/sys/fs/selinux") and os.listdir("/sys/fs/selinux"):
         text = f"{', '.join(asked)}: contexts are not supported on a host with SELinux"

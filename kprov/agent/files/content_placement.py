@@ -1,4 +1,4 @@
-"""A content of the operator brought to a path: what copy, template and assemble have in common."""
+"""Writes a content of the operator to a path, for copy, template and assemble."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kprov.agent.files.attributes import set_attributes
 
 
 def place_content(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Bring `dest` to the content `_sha256`; the result of Ansible's copy.
+    """Write the content `_sha256` to `dest`; return the result of Ansible's copy.
 
     `_name` is the name it gets in a `dest` that is a folder (none: a content has no name), `_mode` the
     source's mode for mode "preserve", `_src` the source's path for the result, `_size` its bytes.
@@ -37,12 +37,12 @@ def place_content(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def resolve_preserve(args: dict[str, Any], mode: int | None) -> dict[str, Any]:
-    """The arguments with the source's mode in the place of "preserve"."""
+    """Return the arguments with the source's mode instead of "preserve"."""
     return {**args, "mode": mode} if args.get("mode") == "preserve" else args
 
 
 def file_checksums(path: str, *, md5: bool = False) -> dict[str, str] | None:
-    """SHA-1, SHA-256 and perhaps MD5 of a file in one reading; None when there is no file."""
+    """Return SHA-1, SHA-256 and optionally MD5 of a file, read once; None without a file."""
     if not paths.is_file(path):
         return None
     algorithms = ["sha1", "sha256", "md5"] if md5 else ["sha1", "sha256"]
@@ -53,12 +53,12 @@ def file_checksums(path: str, *, md5: bool = False) -> dict[str, str] | None:
 
 
 def content_checksums(data: bytes) -> dict[str, str]:
-    """SHA-1, SHA-256 and MD5 of a content."""
+    """Return SHA-1, SHA-256 and MD5 of a content."""
     return hashing.hash_parts(("sha1", "sha256", "md5"), [data], len(data))
 
 
 def keep_content(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """The content is there: its attributes remain; the result is that of Ansible's file."""
+    """Set only the attributes of a file with this content; return the result of Ansible's file."""
     diff: dict[str, Any] = {"before": {"path": target}, "after": {"path": target}}
     try:
         changed = set_attributes(target, args, check=context.check, diff=diff)
@@ -78,7 +78,7 @@ def keep_content(target: str, sha1: str, args: dict[str, Any], context: Context)
 def _replace_content(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": True, "diff": []}
     if context.diff:
-        # A large content does not travel for a diff.
+        # A large content is not requested for a diff.
         large = args.get("_size", 0) > paths.DIFF_LIMIT
         after = b"\0" * (paths.DIFF_LIMIT + 1) if large else context.content(args["_sha256"])
         result["diff"] = [
@@ -124,7 +124,7 @@ def _write_content(target: str, args: dict[str, Any], context: Context) -> dict[
 
 
 def _check_arguments(path: str, sha1: str, args: dict[str, Any]) -> None:
-    """Refuse what is wrong with the attributes or the content before anything is changed."""
+    """Reject invalid attributes or contents before any change."""
     try:
         wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
         set_attributes(path, wanted, check=True)
@@ -135,7 +135,7 @@ def _check_arguments(path: str, sha1: str, args: dict[str, Any]) -> None:
 
 
 def check_checksum(sha1: str, args: dict[str, Any]) -> None:
-    """Refuse a content that is not the one of `checksum`."""
+    """Reject a content whose checksum is not `checksum`."""
     if args.get("checksum") and args["checksum"] != sha1:
         raise ModuleError(
             "Copied file does not match the expected checksum. Transfer failed.",
@@ -145,21 +145,21 @@ def check_checksum(sha1: str, args: dict[str, Any]) -> None:
 
 
 def run_validate(path: str, args: dict[str, Any]) -> None:
-    """Let `validate` look at a temporary file, which has its owner and mode already."""
+    """Run `validate` on a temporary file, which already has its owner and mode."""
     if args.get("validate"):
         wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
         set_attributes(path, wanted, check=False)
         code, out, err = paths.run_validator(args["validate"], path)
         if code:
             lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
-            # Ansible's message, unless the program's own output cannot say what happened.
+            # Ansible's message, unless the program was killed by a signal.
             killed = process.describe_signal(args["validate"].split()[0], code)
             text = f"failed to validate: {killed}" if killed else "failed to validate"
             raise ModuleError(text, exit_status=code, stdout=out, stderr=err, **lines)
 
 
 def make_folders(folder: str, args: dict[str, Any]) -> bool:
-    """Make a folder and what is missing above it, with `directory_mode` and the owner of the arguments."""
+    """Make a folder and its missing parents, with `directory_mode` and the owner of the arguments."""
     missing = []
     while folder and not paths.exists(folder):
         missing.append(folder)
@@ -171,7 +171,7 @@ def make_folders(folder: str, args: dict[str, Any]) -> bool:
 
 
 def find_writable_folder(target: str, args: dict[str, Any]) -> str:
-    """The folder for a temporary file beside the target; why it is none, in Ansible's words."""
+    """Return the folder for a temporary file beside the target. Raises ModuleError with Ansible's text."""
     folder = os.path.dirname(target) or "."
     if not paths.exists(folder):
         raise ModuleError(f"Destination directory {os.path.dirname(target)} does not exist")

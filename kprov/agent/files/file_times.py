@@ -15,7 +15,7 @@ Times = Tuple[Moment, Moment]
 
 
 def parse_times(args: dict[str, Any], state: str) -> Times:
-    """The access and modification time that the arguments want; for "touch" it is now unless they say it."""
+    """Return the access and modification times of the arguments; the default for "touch" is now."""
     default = "now" if state == "touch" else "preserve"
     return (
         _parse_time(args["access_time"] or default, args["access_time_format"]),
@@ -35,7 +35,7 @@ def _parse_time(text: str, form: str) -> Moment:
 
 
 def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, Any]]) -> bool:
-    """Bring the times of what is at a path (at the end of links) to what was asked; whether they change."""
+    """Set the times of a path (following links); return whether they change."""
     if times == (None, None):
         return False
     now = paths.stat(path)
@@ -48,7 +48,7 @@ def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, 
         return False
     if not check:
         try:
-            # Setting both to now needs no ownership of the file.
+            # Setting both times to now does not require ownership of the file.
             os.utime(path, None if times == ("now", "now") else (access, modification))
         except OSError as error:
             raise ModuleError(f"Error while updating modification or access time: {error}") from None

@@ -1,4 +1,4 @@
-"""Folders copied as a whole: the operator's, and those of this host."""
+"""Copies whole folders, from the operator or from this host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kprov.agent.files.attributes import set_attributes
 
 
 def place_tree(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Bring a tree of the operator's below `dest`; the result of Ansible's copy of a folder.
+    """Copy a tree of the operator into `dest`; return the result of Ansible's copy.
 
     `_tree` is {"files": [[name, sha256, mode, size], ...], "folders": [name, ...],
     "links": [[target, name], ...]}, names below dest, folders before what is in them.
@@ -55,9 +55,9 @@ def _make_link(path: str, target: str, args: dict[str, Any], context: Context) -
 
 
 def copy_tree(src: str, dest: str, args: dict[str, Any], context: Context) -> bool:
-    """Bring a folder of this host below `dest` (or `dest` itself to its content: src ends with "/").
+    """Copy a folder of this host into `dest`, or only its content if src ends with "/".
 
-    Files keep their modes, owner and group are those of the arguments. What is only in dest stays.
+    Files keep their modes; owner and group come from the arguments. Other files in dest stay.
     """
     if not src.endswith("/"):
         dest = os.path.join(dest, os.path.basename(src))

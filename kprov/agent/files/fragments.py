@@ -1,4 +1,4 @@
-"""A file made of the files of a folder, for ansible.builtin.assemble on both sides."""
+"""Joins the files of a folder, for ansible.builtin.assemble on the host and on the operator's machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def join_fragments(
     always_newline: bool,
     read: Callable[[str], bytes] = paths.read_bytes,
 ) -> bytes:
-    """The fragments one after the other, in the order of their names.
+    """Join the fragments in the order of their names.
 
     A newline comes between two where the first has none at its end; then the delimiter with its escapes, and
     a newline where it has none (`always_newline`: also where it has one, as with Ansible and the operator's

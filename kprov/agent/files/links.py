@@ -12,7 +12,7 @@ from kprov.agent.files.attributes import has_attributes, set_attributes
 
 
 def state_difference(path: str, state: str, now: str) -> dict[str, Any]:
-    """The diff that every state begins with; of a removed directory it names what was in it."""
+    """Return the initial diff of a state; for a removed directory it lists the content."""
     before: dict[str, Any] = {"path": path}
     after: dict[str, Any] = {"path": path}
     if state != now:
@@ -27,7 +27,7 @@ def state_difference(path: str, state: str, now: str) -> dict[str, Any]:
 
 
 def make_symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """A symbolic link at `path` to `src` (relative to the link's folder); without src one that is there."""
+    """Make a symbolic link at `path` to `src`; without src change only an existing link's attributes."""
     path, src, follow = args["path"], args["src"], args["follow"]
     now = paths.path_state(path)
     if src is None and follow and now == "link" and paths.exists(path):
@@ -91,7 +91,7 @@ def _make_link(path: str, now: str, make: Any) -> None:
 
 
 def make_hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """One more name, `path`, for the file `src`."""
+    """Make a hard link at `path` to the file `src`."""
     path, src = args["path"], args["src"]
     now = paths.path_state(path)
     if now != "hard" and src is None:

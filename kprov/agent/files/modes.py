@@ -16,19 +16,19 @@ _CLAUSE = re.compile(r"([ugo]+|a|)((?:[-+=][rwxXstugo]*)+)")
 
 
 def read_umask() -> int:
-    """The umask, which can only be read by setting it."""
+    """Return the umask, which can only be read by setting it."""
     now = os.umask(0)
     os.umask(now)
     return now
 
 
 def format_mode(mode: int) -> str:
-    """A mode as results have it, four digits or more."""
+    """Format a mode for results, with four digits or more."""
     return f"0{mode:03o}"
 
 
 def parse_mode(mode: Any, current: int, *, directory: bool = False) -> int:
-    """The bits of a mode; `current` is what a symbolic one starts from. Raises ModuleError."""
+    """Parse a mode; a symbolic one changes `current`. Raises ModuleError."""
     if isinstance(mode, int):
         return mode
     try:
@@ -56,7 +56,7 @@ def parse_mode(mode: Any, current: int, *, directory: bool = False) -> int:
 
 
 def _symbolic_bits(person: str, letters: str, current: int, *, directory: bool, masked: bool) -> int:
-    """What letters mean for one of user, group and others; `masked`: nobody was named, the umask counts."""
+    """Return the bits of the letters for user, group or others; `masked` applies the umask."""
     bits = 0
     shift = _SHIFT[person]
     for letter in letters:

@@ -1,4 +1,4 @@
-"""What stat and find tell of a path, under Ansible's names."""
+"""Facts about paths for stat and find, under Ansible's names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 def read_facts(now: os.stat_result) -> dict[str, Any]:
-    """Mode, kind, ids, size, times and rights."""
+    """Return mode, kind, ids, size, times and permissions."""
     mode = now.st_mode
     found: dict[str, Any] = {"mode": f"{stat.S_IMODE(mode):04o}"}
     found.update({name: test(mode) for name, test in _KINDS.items()})
@@ -35,7 +35,7 @@ def read_facts(now: os.stat_result) -> dict[str, Any]:
 
 
 def read_owners(now: os.stat_result) -> dict[str, str]:
-    """pw_name and gr_name, where they have names."""
+    """Return pw_name and gr_name, if the ids have names."""
     found = {}
     with contextlib.suppress(KeyError):
         found["pw_name"] = pwd.getpwuid(now.st_uid).pw_name

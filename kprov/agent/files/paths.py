@@ -1,7 +1,7 @@
-"""What modules know of paths, and files that are written whole or not at all.
+"""Reads paths, and writes files atomically.
 
-Modules look at paths through the functions of the first half only: what check mode believes to be there can
-be laid over them.
+Modules read paths only with the functions of the first half, so that check mode can
+replace what they return.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from kprov.agent.files.modes import parse_mode
 
 __all__ = ["group_id", "name_of", "owner_id", "parse_mode", "set_attributes"]
 
-#: Bytes of a file above which a diff only says that it is larger (Ansible's MAX_FILE_SIZE_FOR_DIFF).
+#: Size above which a diff does not show a file (Ansible's MAX_FILE_SIZE_FOR_DIFF).
 DIFF_LIMIT = 104448
-#: What a rename may fail with where Ansible's unsafe_writes helps.
+#: Errors of a rename after which unsafe_writes writes in place.
 _UNRENAMED = (errno.EPERM, errno.EXDEV, errno.EACCES, errno.ETXTBSY, errno.EBUSY)
 
 
 def lstat(path: str) -> os.stat_result | None:
-    """What is at a path itself, or None."""
+    """Return the stat result of a path without following links, or None."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -38,7 +38,7 @@ def lstat(path: str) -> os.stat_result | None:
 
 
 def stat(path: str) -> os.stat_result | None:
-    """What is at a path or at the end of its links, or None."""
+    """Return the stat result of a path, following links, or None."""
     try:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -62,12 +62,12 @@ def is_link(path: str) -> bool:
 
 
 def link_target(path: str) -> str:
-    """What a link says, as it says it."""
+    """Return the text of a link."""
     return os.readlink(path)
 
 
 def expand_glob(pattern: str, folder: str | None) -> list[str]:
-    """The paths that a pattern of the shell means, in a folder when it is relative."""
+    """Return the paths that match a shell pattern, relative to a folder."""
     import glob
 
     return glob.glob(os.path.join(folder or "", pattern))
@@ -76,17 +76,17 @@ def expand_glob(pattern: str, folder: str | None) -> list[str]:
 def walk(
     path: str, *, links: bool = False, onerror: Callable[[OSError], None] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Folders below a path, each with the names of the folders and of all else in it."""
+    """Yield the folders below a path, each with the names of its folders and of its other entries."""
     return os.walk(path, onerror=onerror, followlinks=links)
 
 
 def list_names(path: str) -> list[str]:
-    """The names in a folder, sorted."""
+    """Return the sorted names in a folder."""
     return sorted(os.listdir(path))
 
 
 def path_state(path: str) -> str:
-    """absent, link, directory, hard (a file of several names) or file (all else), as Ansible says it."""
+    """Return Ansible's state: absent, link, directory, hard (a file with several names) or file."""
     now = lstat(path)
     if now is None:
         return "absent"
@@ -98,13 +98,13 @@ def path_state(path: str) -> str:
 
 
 def read_bytes(path: str) -> bytes:
-    """A file's content."""
+    """Read a file."""
     with open(path, "rb") as file:
         return file.read()
 
 
 def read_for_diff(path: str) -> bytes | None:
-    """As much of a file as a diff needs: all, or enough to see that it is too large; None: no file."""
+    """Read a file for a diff, at most until it is too large; None without a file."""
     if not is_file(path):
         return None
     with open(path, "rb") as file:
@@ -112,12 +112,12 @@ def read_for_diff(path: str) -> bytes | None:
 
 
 def read_text(path: str) -> str:
-    """A file's content as text; bytes that are none survive a way there and back."""
+    """Read a file as text; invalid bytes survive a round trip."""
     return read_bytes(path).decode("utf-8", "surrogateescape")
 
 
 def hash_file(path: str, algorithm: str) -> str | None:
-    """A hash of a file; None when it cannot be read."""
+    """Return the hash of a file; None if it cannot be read."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -154,7 +154,7 @@ def path_info(path: str) -> dict[str, Any]:
 def content_difference(
     path: str, before: bytes | None, after: bytes, source: str | None = None
 ) -> dict[str, Any]:
-    """Before (None: nothing was there) and after for --diff; long or binary contents are only named.
+    """Return "before" (None: no file) and "after" for --diff; long or binary contents are not shown.
 
     `source` is what stands above the new content, the path unless it has another.
     """
@@ -177,7 +177,7 @@ def content_difference(
 
 
 def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
-    """The diff of those modules that edit files."""
+    """Return the diff of modules that edit files."""
     header = f"{path} (content)"
     return {
         "before": before.decode("utf-8", "surrogateescape"),
@@ -191,14 +191,14 @@ def make_backup(path: str) -> str:
     """Copy a file beside itself with the time in its name; its attributes too."""
     number, moment = os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~")
     while os.path.lexists(f"{path}.{number}.{moment}"):
-        number += 1  # One agent makes several a second.
+        number += 1  # Several backups may be made within a second.
     target = f"{path}.{number}.{moment}"
     copy_file(path, target, os.path.dirname(target))
     return target
 
 
 def copy_file(source: str, target: str, folder: str) -> None:
-    """A durable copy of a file of this host with its owner, mode and times."""
+    """Copy a file of this host durably with its owner, mode and times."""
     aside = make_twin(source, folder)
     try:
         now = os.stat(source)
@@ -213,7 +213,7 @@ def copy_file(source: str, target: str, folder: str) -> None:
 
 
 def make_twin(source: str, folder: str, suffix: str = "") -> str:
-    """A temporary file in a folder with the content, mode and times of a file of this host."""
+    """Make a temporary file in a folder with the content, mode and times of a file of this host."""
     import shutil
 
     aside = make_temporary(folder, suffix)
@@ -227,7 +227,7 @@ def make_twin(source: str, folder: str, suffix: str = "") -> str:
 
 
 def replace_with_link(target: str, path: str) -> None:
-    """A symbolic link in the place of whatever is at a path."""
+    """Replace a path by a symbolic link."""
     aside = temporary_files.make_name(os.path.dirname(path) or ".")
     os.symlink(target, aside)
     try:
@@ -239,17 +239,17 @@ def replace_with_link(target: str, path: str) -> None:
 
 
 def make_temporary(folder: str, suffix: str = "") -> str:
-    """A new empty file in a folder, for its owner only."""
+    """Make an empty private file in a folder."""
     handle, path = temporary_files.make_file(folder or ".", suffix)
     os.close(handle)
     return path
 
 
 def replace_file(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) -> None:
-    """Put a temporary file in the place of `dest`, durably; the temporary one is gone afterwards.
+    """Replace `dest` durably by a temporary file, which no longer exists afterwards.
 
-    A new file has 0666 without the umask; one that was there passes its owner, mode and extended attributes
-    on (`keep`); what args say comes above both. A link is followed unless `follow` is false.
+    A new file gets 0666 without the umask. An existing file passes its owner, mode and extended attributes
+    on (`keep`). Arguments have precedence over both. Links are followed unless `follow` is false.
     """
     target = os.path.realpath(dest) if parse_boolean(args.get("follow"), default=True) else dest
     try:
@@ -311,7 +311,7 @@ def sync_folder(folder: str) -> None:
 
 
 def write_file(dest: str, content: bytes, args: dict[str, Any]) -> None:
-    """Write a content to a path, whole or not at all."""
+    """Write a content to a path atomically."""
     target = os.path.realpath(dest) if parse_boolean(args.get("follow"), default=True) else dest
     try:
         path = make_temporary(os.path.dirname(target))
@@ -336,9 +336,9 @@ def write_file(dest: str, content: bytes, args: dict[str, Any]) -> None:
 
 
 def run_validator(command: str, path: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a program that judges a file; %s in its line is the file's path.
+    """Run a program that validates a file (%s is its path); return exit code, output and errors.
 
-    The errors end with the signal's name where a signal killed the program.
+    The errors end with the signal's name if a signal killed the program.
     """
     if "%s" not in command:
         raise ModuleError(f"validate must contain %s: {command}")
@@ -351,7 +351,7 @@ def run_validator(command: str, path: str) -> tuple[int, str, str]:
 
 
 def check_valid(command: str | None, path: str) -> None:
-    """Refuse a file that its program refuses."""
+    """Reject a file that its validation program rejects."""
     if command:
         code, _, err = run_validator(command, path)
         if code:

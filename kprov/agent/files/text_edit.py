@@ -1,4 +1,4 @@
-"""What the modules that edit a file have in common: backup, writing, attributes, message and diff."""
+"""Common parts of modules that edit a file: backup, writing, attributes, message and diff."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ATTRIBUTES = "ownership, perms or SE linux context changed"
 
 
 def read_original(args: dict[str, Any], what: str, *, create: bool) -> bytes | None:
-    """A file's content; None for one that is to be made. `what` begins the text for one that is missing."""
+    """Return a file's content; None for a new file. `what` begins the error for a missing file."""
     path = args["path"]
     if paths.is_folder(path):
         raise ModuleError(f"Path {path} is a directory !", rc=256)
@@ -27,11 +27,11 @@ def read_original(args: dict[str, Any], what: str, *, create: bool) -> bytes | N
 def write_result(
     path: str, old: bytes | None, new: bytes, message: str, args: dict[str, Any], context: Context
 ) -> dict[str, Any]:
-    """Write what was edited, set attributes; changed, msg, backup_file, diff. No message: no change."""
+    """Write the edited file and set attributes; return the result. Without a message nothing changed."""
     result: dict[str, Any] = {"changed": bool(message), "msg": message}
     attributes: dict[str, Any] = {}
     if old is not None:
-        # What is written anew gets its attributes before it takes its place.
+        # A new file gets its attributes before it is renamed.
         other = set_attributes(path, args, check=context.check or bool(message), diff=attributes)
     else:
         other = bool(message) and not context.check and _differs_from_default(args, attributes)
@@ -58,7 +58,7 @@ def _attribute_diff(path: str, attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differs_from_default(args: dict[str, Any], diff: dict[str, Any]) -> bool:
-    """Whether a new file's attributes are not those it has without arguments, which Ansible tells."""
+    """Whether a new file's attributes differ from the defaults, which Ansible's message mentions."""
     base = 0o666 & ~modes.read_umask()
     wanted: dict[str, tuple[Any, Any]] = {}
     if args.get("owner") is not None:
