@@ -210,7 +210,7 @@ class KubeletServer:
                 stderr=streams["stderr"] and not streams["tty"],
             )
         )
-        return await streaming.remote_command(request, url, **streams)
+        return await streaming.bridge_remote_command(request, url, **streams)
 
     async def _handle_attach(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         parameters.require_upgrade(request)
@@ -225,7 +225,7 @@ class KubeletServer:
                 stderr=streams["stderr"] and not streams["tty"],
             )
         )
-        return await streaming.remote_command(request, url, **streams)
+        return await streaming.bridge_remote_command(request, url, **streams)
 
     async def _handle_port_forward(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if len(parts) not in {2, 3}:
@@ -237,7 +237,7 @@ class KubeletServer:
         if state.sandbox is None or not state.sandbox.ready:
             raise NotFoundError(f"pod {parts[1]} does not run")
         url = await self._cri.port_forward_url(state.sandbox.id, ports)
-        return await streaming.port_forward(request, url)
+        return await streaming.bridge_port_forward(request, url)
 
 
 async def _remove_server_header(_: web.Request, response: web.StreamResponse) -> None:

@@ -1,6 +1,6 @@
-"""Upgrade requests that go to the container runtime as they came, and the bytes of both sides after them.
+"""Passes upgrade requests to the container runtime unchanged, then copies bytes in both directions.
 
-The runtime speaks SPDY and every WebSocket subprotocol of exec, attach and port forwarding but the newest.
+The runtime speaks SPDY and all WebSocket subprotocols of exec, attach and port forwarding but the newest.
 Source: upstream apimachinery/pkg/util/proxy/upgradeaware.go (tryUpgrade), pkg/kubelet/server/server.go.
 """
 
@@ -26,7 +26,7 @@ _OWN: Final = ("Date", "Server", "Content-Length", "Transfer-Encoding")
 
 
 async def pass_through(request: web.BaseRequest, url: str) -> web.StreamResponse:
-    """Answer as the runtime at `url` does. After 101 copy bytes until one side ends."""
+    """Respond as the runtime at `url` does. After 101 copy bytes until one side ends."""
     headers = [
         (name, value)
         for name, value in request.headers.items()
@@ -38,30 +38,30 @@ async def pass_through(request: web.BaseRequest, url: str) -> web.StreamResponse
         return web.Response(status=500, text=f"{error}\n")
     try:
         if head.status != 101:
-            return await _refuse(head, connection)
-        return await _switch(request, head, connection)
+            return await _make_refusal(head, connection)
+        return await _switch_protocols(request, head, connection)
     finally:
         connection.close()
 
 
-async def _refuse(head: ResponseHead, connection: ClientConnection) -> web.Response:
+async def _make_refusal(head: ResponseHead, connection: ClientConnection) -> web.Response:
     body = await connection.read_error_body(head)
     response = web.Response(
-        status=head.status, reason=head.reason, headers=_end_to_end(head.headers), body=body
+        status=head.status, reason=head.reason, headers=_drop_connection_headers(head.headers), body=body
     )
     response.force_close()
     return response
 
 
-def _end_to_end(headers: CIMultiDict[str]) -> CIMultiDict[str]:
-    """A refusal's headers without those of the runtime's connection."""
+def _drop_connection_headers(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """The headers without those that are only for the connection to the runtime."""
     kept = headers.copy()
     for name in (*_OWN, "Connection", "Upgrade"):
         kept.popall(name, None)
     return kept
 
 
-async def _switch(
+async def _switch_protocols(
     request: web.BaseRequest, head: ResponseHead, connection: ClientConnection
 ) -> web.StreamResponse:
     headers = head.headers.copy()
@@ -70,38 +70,38 @@ async def _switch(
     response = web.StreamResponse(status=101, headers=headers)
     response.force_close()
     try:
-        await accept(request, response)
+        await prepare_upgrade(request, response)
         transport = request.transport
-        # None: the client left in between.
+        # None: the client has disconnected.
         if transport is not None:
             await _copy_raw(request, transport, connection.reader, connection.writer)
     except ConnectionError as error:
         log.info("a stream was not opened: %s", error)
-    return result(response)
+    return get_response(response)
 
 
-async def accept(request: web.BaseRequest, answer: web.StreamResponse) -> None:
-    """Switch protocols. ConnectionResetError: the client left while the runtime was asked."""
+async def prepare_upgrade(request: web.BaseRequest, answer: web.StreamResponse) -> None:
+    """Send the response's head. ConnectionResetError: the client has disconnected."""
     if request.transport is None:
-        raise ConnectionResetError("the client left before its stream was open")
+        raise ConnectionResetError("the client disconnected before its stream was open")
     await answer.prepare(request)
 
 
-def result(begun: web.StreamResponse) -> web.StreamResponse:
-    """What a handler returns. A client that left before the answer began gets nothing."""
+def get_response(begun: web.StreamResponse) -> web.StreamResponse:
+    """The response to return. Nothing is sent to a client that disconnected before the response began."""
     return begun if begun.prepared else web.Response()
 
 
-class _Raw:
-    """Takes the place of aiohttp's parser once a connection is no longer HTTP.
+class _RawProtocol:
+    """Replaces aiohttp's parser after the connection has switched protocols.
 
-    Who sends more than is read is slowed.
+    Pauses reading while the client sends faster than its data is read.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._incoming = Body(self._pause)
-        #: All that comes, until the client ends.
+        #: The received data until the client ends.
         self.pieces = self._incoming.iter_any
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
@@ -129,7 +129,7 @@ async def _copy_raw(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    raw = _Raw(transport)
+    raw = _RawProtocol(transport)
     request.protocol.set_parser(raw)  # type: ignore[arg-type]
 
     async def send(data: bytes) -> None:

@@ -1,7 +1,8 @@
 """exec, attach and port forwarding for clients whose protocol the container runtime does not speak.
 
-Those are v5.channel.k8s.io and SPDY within a WebSocket; they become SPDY here. All other clients are passed
-through to the runtime. Source: upstream pkg/kubelet/server/server.go (getExec, getAttach, getPortForward).
+Those are v5.channel.k8s.io and SPDY within a WebSocket. They are converted to SPDY here. All
+other requests are passed through to the runtime.
+Source: upstream pkg/kubelet/server/server.go (getExec, getAttach, getPortForward).
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from aiohttp import WSMsgType, web
 from kprov.kube.component_base.bidirectional_copy import copy_both_ways
 from kprov.kube.component_base.http11.framing import list_connection_options
 from kprov.kube.kubelet.server import spdy
-from kprov.kube.kubelet.server.pass_through import accept, pass_through, result
+from kprov.kube.kubelet.server.pass_through import get_response, pass_through, prepare_upgrade
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +30,12 @@ _CLOSE: Final = 255
 
 
 def is_upgrade(request: web.BaseRequest) -> bool:
-    """Whether the client asks for another protocol."""
+    """Whether the client requests another protocol."""
     return "upgrade" in list_connection_options(request.headers) and bool(request.headers.get("Upgrade"))
 
 
 def is_websocket(request: web.BaseRequest) -> bool:
-    """Whether the client asks for a WebSocket."""
+    """Whether the client requests a WebSocket."""
     return is_upgrade(request) and request.headers["Upgrade"].lower() == "websocket"
 
 
@@ -44,7 +45,7 @@ def offers_subprotocol(request: web.BaseRequest, subprotocol: str) -> bool:
     return is_websocket(request) and subprotocol in [each.strip() for each in offered.split(",")]
 
 
-async def remote_command(
+async def bridge_remote_command(
     request: web.BaseRequest, url: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
 ) -> web.StreamResponse:
     """Bridge one client to the runtime's exec or attach address, until either side ends."""
@@ -67,16 +68,16 @@ async def remote_command(
             sources[_STDERR] = await connection.open_stream({"streamType": "stderr"})
         if tty:
             sinks[_RESIZE] = await connection.open_stream({"streamType": "resize"})
-        await accept(request, socket)
-        # Tells the client that the streams are open, as upstream.
+        await prepare_upgrade(request, socket)
+        # Upstream sends this to show the client that the streams are open.
         await socket.send_bytes(bytes([min(sources, default=_ERROR)]))
-        await _bridge(socket, errors, sources, sinks)
+        await _bridge_streams(socket, errors, sources, sinks)
     except (spdy.SpdyError, ConnectionError) as error:
-        log.info("stream to a container broke: %s", error)
+        log.info("a stream to a container failed: %s", error)
     finally:
         await connection.close()
         await _close(socket)
-    return result(socket)
+    return get_response(socket)
 
 
 async def _close(socket: web.WebSocketResponse) -> None:
@@ -84,14 +85,14 @@ async def _close(socket: web.WebSocketResponse) -> None:
         await socket.close()
 
 
-async def _bridge(
+async def _bridge_streams(
     socket: web.WebSocketResponse,
     errors: spdy.Stream,
     sources: dict[int, spdy.Stream],
     sinks: dict[int, spdy.Stream],
 ) -> None:
-    incoming = asyncio.create_task(_from_client(socket, sinks))
-    outgoing = asyncio.create_task(_to_client(socket, errors, sources))
+    incoming = asyncio.create_task(_copy_from_client(socket, sinks))
+    outgoing = asyncio.create_task(_copy_to_client(socket, errors, sources))
     try:
         await asyncio.wait({incoming, outgoing}, return_when=asyncio.FIRST_COMPLETED)
         if not outgoing.done() and incoming.exception() is None and not socket.closed:
@@ -102,7 +103,7 @@ async def _bridge(
         await asyncio.gather(incoming, outgoing, return_exceptions=True)
 
 
-async def _to_client(
+async def _copy_to_client(
     socket: web.WebSocketResponse, errors: spdy.Stream, sources: dict[int, spdy.Stream]
 ) -> None:
     async def copy(channel: int, stream: spdy.Stream) -> None:
@@ -113,15 +114,15 @@ async def _to_client(
     status_task = asyncio.create_task(errors.read_all())
     await asyncio.gather(*(copy(channel, stream) for channel, stream in sources.items()))
     status = await status_task
-    await socket.send_bytes(bytes([_ERROR]) + (status or _success()))
+    await socket.send_bytes(bytes([_ERROR]) + (status or _make_success()))
 
 
-def _success() -> bytes:
+def _make_success() -> bytes:
     return orjson.dumps({"metadata": {}, "status": "Success"})
 
 
-async def _from_client(socket: web.WebSocketResponse, sinks: dict[int, spdy.Stream]) -> None:
-    """Until the client goes away. v5 can close stdin alone: channel 255 and the closed one's number."""
+async def _copy_from_client(socket: web.WebSocketResponse, sinks: dict[int, spdy.Stream]) -> None:
+    """Copy until the client disconnects. In v5, channel 255 and a number closes that channel."""
     async for message in socket:
         data = message.data
         if message.type == WSMsgType.TEXT:
@@ -138,7 +139,7 @@ async def _from_client(socket: web.WebSocketResponse, sinks: dict[int, spdy.Stre
             await stream.write(data[1:])
 
 
-async def port_forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
+async def bridge_port_forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
     """Bridge one client to the runtime's port forwarding address, until either side ends."""
     if not offers_subprotocol(request, TUNNEL):
         return await pass_through(request, url)
@@ -148,17 +149,17 @@ async def port_forward(request: web.BaseRequest, url: str) -> web.StreamResponse
     except spdy.SpdyError as error:
         return web.Response(status=500, text=f"{error}\n")
     try:
-        await accept(request, socket)
-        await copy_both_ways(_messages(socket), socket.send_bytes, reader, writer)
+        await prepare_upgrade(request, socket)
+        await copy_both_ways(_read_messages(socket), socket.send_bytes, reader, writer)
     except ConnectionError as error:
-        log.info("port forwarding broke: %s", error)
+        log.info("port forwarding failed: %s", error)
     finally:
         writer.close()
     await _close(socket)
-    return result(socket)
+    return get_response(socket)
 
 
-async def _messages(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
+async def _read_messages(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
     async for message in socket:
         if message.type == WSMsgType.BINARY:
             yield message.data

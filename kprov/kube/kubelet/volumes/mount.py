@@ -25,12 +25,12 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
         ctypes.c_ulong(flags),
         data.encode() or None,
     )
-    _raise_error(code, target)
+    _raise_if_failed(code, target)
 
 
 def unmount(target: str) -> None:
     """Detach the mount at ``target``. Does not follow a link there. Raises OSError."""
-    _raise_error(_libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW), target)
+    _raise_if_failed(_libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW), target)
 
 
 def list_mount_points(folder: str) -> list[str]:
@@ -57,7 +57,7 @@ def _parse_mount_point(line: bytes) -> str:
     return os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), line.split(b" ")[4]))
 
 
-def _raise_error(code: int, target: str) -> None:
+def _raise_if_failed(code: int, target: str) -> None:
     if code != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), target)

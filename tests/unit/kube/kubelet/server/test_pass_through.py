@@ -25,11 +25,13 @@ SUBPROTOCOLS = (
 
 
 async def run_exec(request: web.BaseRequest, url: str) -> web.StreamResponse:
-    return await streaming.remote_command(request, url, stdin=True, stdout=True, stderr=False, tty=False)
+    return await streaming.bridge_remote_command(
+        request, url, stdin=True, stdout=True, stderr=False, tty=False
+    )
 
 
 async def forward_ports(request: web.BaseRequest, url: str) -> web.StreamResponse:
-    return await streaming.port_forward(request, url)
+    return await streaming.bridge_port_forward(request, url)
 
 
 both = pytest.mark.parametrize("handle", [run_exec, forward_ports])

@@ -86,11 +86,13 @@ async def test_a_runtime_that_does_not_read_holds_its_client() -> None:
 
 
 async def _exec(request: web.BaseRequest, url: str) -> web.StreamResponse:
-    return await streaming.remote_command(request, url, stdin=True, stdout=True, stderr=False, tty=False)
+    return await streaming.bridge_remote_command(
+        request, url, stdin=True, stdout=True, stderr=False, tty=False
+    )
 
 
 async def _forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
-    return await streaming.port_forward(request, url)
+    return await streaming.bridge_port_forward(request, url)
 
 
 @pytest.mark.parametrize(
