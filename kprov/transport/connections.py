@@ -36,12 +36,12 @@ _LOG = logging.getLogger("kprov.transport")
 
 
 class Connection:
-    """The connection to one host; `told` are the warnings that the user has seen."""
+    """The connection to one host; `warned` are the warnings that the user has seen."""
 
-    def __init__(self, options: Options, notice: Notice, told: set[str]) -> None:
+    def __init__(self, options: Options, notice: Notice, warned: set[str]) -> None:
         self.options = options
         self._notice = notice
-        self._told = told
+        self._warned = warned
         #: Transports with their jump hosts; several if the host limits the sessions of one connection.
         self._chains: list[list[Transport]] = []
         self._sessions: dict[Become | None, session.Session] = {}
@@ -52,7 +52,7 @@ class Connection:
     def agent(self, become: Become | None = None) -> session.Session:
         """Return the agent that runs as this user (None: the login user). It is started on first use."""
         with self._lock:
-            if become is not None and self._already(become):
+            if become is not None and self._is_login_user(become):
                 become = None
             found = self._sessions.get(become)
             if found is None:
@@ -63,7 +63,7 @@ class Connection:
                 found = self._sessions[become] = session.Session(self.options.name, opener, self._notice)
             return found
 
-    def _already(self, become: Become) -> bool:
+    def _is_login_user(self, become: Become) -> bool:
         """Whether the login user is that user already."""
         if self.options.local:
             return become.user == "root" and os.geteuid() == 0
@@ -78,13 +78,13 @@ class Connection:
         until = time.monotonic() + RECONNECT
         while True:
             try:
-                return self._started(become, name)
+                return self._start_agent(become, name)
             except UnreachableError:
                 if lost is None or self._closed or time.monotonic() > until:
                     raise
                 time.sleep(0.5)
 
-    def _started(self, become: Become | None, name: str) -> tuple[AgentChannel, dict[str, Any]]:
+    def _start_agent(self, become: Become | None, name: str) -> tuple[AgentChannel, dict[str, Any]]:
         python = self.options.python
 
         def line(*, terminal: bool) -> str:
@@ -93,26 +93,26 @@ class Connection:
         def hello(wire: AgentChannel) -> dict[str, Any]:
             return agent_start.start_agent(wire, self.options.name, become, python)
 
-        wire, found = self._entered(become, line, hello)
-        self._compare(found["skew"])
+        wire, found = self._start_program(become, line, hello)
+        self._check_clock(found["skew"])
         return wire, found
 
     def bare(self, become: Become | None, script: str, shell: str) -> raw_command.CommandResult:
         """Run a script in a shell of the host, without an agent. Raises PreflightError, UnreachableError."""
-        if become is not None and self._already(become):
+        if become is not None and self._is_login_user(become):
             become = None
         mark = f"kprov-{uuid.uuid4().hex}"
 
         def line(*, terminal: bool) -> str:
             return become_lines.script_command(script, shell, become, mark, terminal=terminal)
 
-        wire, ended = self._entered(
+        wire, ended = self._start_program(
             become, line, lambda wire: raw_command.run_raw(wire, self.options.name, become, mark)
         )
         wire.stream.close()
         return ended
 
-    def _entered(
+    def _start_program(
         self, become: Become | None, line: Callable[..., str], enter: Callable[[AgentChannel], T]
     ) -> tuple[AgentChannel, T]:
         """Start a program and call `enter` on its channel; use a terminal if the host requires one.
@@ -123,7 +123,7 @@ class Connection:
         cut = False
         while True:
             try:
-                return self._once(line(terminal=terminal), enter, terminal=terminal)
+                return self._try_start(line(terminal=terminal), enter, terminal=terminal)
             except TerminalNeededError as error:
                 if terminal:
                     raise UnreachableError(self.options.name, str(error)) from None
@@ -133,7 +133,7 @@ class Connection:
                     raise
                 cut = True
 
-    def _once(
+    def _try_start(
         self, line: str, enter: Callable[[AgentChannel], T], *, terminal: bool
     ) -> tuple[AgentChannel, T]:
         options = self.options
@@ -145,7 +145,7 @@ class Connection:
             stream.close()
             raise
 
-    def _compare(self, skew: float) -> None:
+    def _check_clock(self, skew: float) -> None:
         """Warn once that a host's clock is wrong."""
         text = clock.skew_warning(skew)
         if text is not None:
@@ -154,9 +154,9 @@ class Connection:
     def _warn_once(self, text: str, *, about: str = "") -> None:
         """Warn unless another connection of the run has warned about the same text or `about`."""
         with _WARNING:
-            if (about or text) in self._told:
+            if (about or text) in self._warned:
                 return
-            self._told.add(about or text)
+            self._warned.add(about or text)
         self._notice(self.options.name, text)
 
     def _stream(self, line: str, *, terminal: bool) -> Stream:
@@ -233,14 +233,14 @@ class Connections:
         self._options = options
         self._notice = notice or (lambda host, text: _LOG.warning("%s: %s", host, text))
         self._open: dict[str, Connection] = {}
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     def get(self, host: str) -> Connection:
         """Return the connection of a host; a new one is not opened yet."""
         with self._lock:
             if host not in self._open:
-                self._open[host] = Connection(self._options(host), self._notice, self._told)
+                self._open[host] = Connection(self._options(host), self._notice, self._warned)
             return self._open[host]
 
     def drop(self, host: str) -> None:
