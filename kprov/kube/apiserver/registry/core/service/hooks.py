@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from kprov.kube.apiserver.registry.core.service import defaults, ip_families
+from kprov.kube.apiserver.registry.core.service.allocators.allocations import (
+    HEADLESS,
+    list_cluster_ips,
+    list_node_ports,
+)
 from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
     AllocationError,
     ClusterIpAllocator,
     RangeFullError,
-)
-from kprov.kube.apiserver.registry.core.service.allocators.held import (
-    HEADLESS,
-    list_cluster_ips,
-    list_node_ports,
 )
 from kprov.kube.apiserver.registry.core.service.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.generic.hooks import Finish, Hooks
@@ -60,7 +60,7 @@ class ServiceHooks(Hooks):
         _raise_if_invalid(
             obj, ip_families.fill_ip_families(obj["spec"], (old or {}).get("spec"), known, default)
         )
-        taking = _Taking(self._addresses, self._ports, obj, old, dry_run=context.dry_run)
+        taking = _ServiceAllocations(self._addresses, self._ports, obj, old, dry_run=context.dry_run)
         try:
             await taking.addresses()
             await taking.ports()
@@ -87,7 +87,7 @@ class ServiceHooks(Hooks):
         ]
 
 
-class _Taking:
+class _ServiceAllocations:
     """The allocations of one write. `taken` releases them."""
 
     def __init__(

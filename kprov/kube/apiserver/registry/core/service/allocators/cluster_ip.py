@@ -41,7 +41,7 @@ class RangeFullError(AllocationError):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Allocation:
     """An allocated address. is_new: this write allocated it, so undoing the write frees it."""
 
     address: str
@@ -77,7 +77,7 @@ class ClusterIpAllocator:
 
     async def take(
         self, namespace: str, name: str, family: str, address: str = "", *, dry_run: bool = False
-    ) -> Given:
+    ) -> Allocation:
         """Allocate that address, or a free one. Raises AllocationError."""
         ranges = self.known(family, ready=True)
         if dry_run:
@@ -90,19 +90,19 @@ class ClusterIpAllocator:
         for chosen in ranges:
             for candidate in chosen.candidates(taken):
                 if await self._create(candidate, namespace, name):
-                    return Given(str(candidate), is_new=True)
+                    return Allocation(str(candidate), is_new=True)
         raise RangeFullError("range is full")
 
     async def _take_this(
         self, namespace: str, name: str, wanted: Address, ranges: Sequence[AddressRange]
-    ) -> Given:
+    ) -> Allocation:
         if not any(wanted in each for each in ranges):
             raise AllocationError("the provided network does not match the current range")
         if await self._create(wanted, namespace, name):
-            return Given(str(wanted), is_new=True)
+            return Allocation(str(wanted), is_new=True)
         if (namespace, name) == KUBERNETES and await self._owner(str(wanted)) == KUBERNETES:
             # Another server allocated it at start, or one that stopped before it created the service.
-            return Given(str(wanted), is_new=False)
+            return Allocation(str(wanted), is_new=False)
         raise AllocationError(_TAKEN)
 
     async def reserve(self, namespace: str, name: str, address: str) -> None:
@@ -152,7 +152,7 @@ class ClusterIpAllocator:
                 log.warning("ClusterIP %s of %s/%s was not released: %s", address, namespace, name, error)
 
 
-def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> Given:
+def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> Allocation:
     """The address in the answer to a dry run. It is not checked to be free."""
     if not ranges:
         raise RangeFullError("range is full")
@@ -162,7 +162,7 @@ def _choose_without_allocating(ranges: Sequence[AddressRange], address: str) -> 
             f"the provided IP ({address}) is not in the valid range. "
             f"The range of valid IPs is {chosen.network}"
         )
-    return Given(address or str(chosen.network.network_address), is_new=False)
+    return Allocation(address or str(chosen.network.network_address), is_new=False)
 
 
 def make_labels(address: Address) -> dict[str, str]:

@@ -10,6 +10,10 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from kprov.kube.apiserver.registry.core.service.allocators.allocations import (
+    list_cluster_ips,
+    list_node_ports,
+)
 from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
     GROUP,
     MANAGED_BY,
@@ -20,7 +24,6 @@ from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
     make_labels,
 )
 from kprov.kube.apiserver.registry.core.service.allocators.events import Recorder
-from kprov.kube.apiserver.registry.core.service.allocators.held import list_cluster_ips, list_node_ports
 from kprov.kube.apiserver.registry.core.service.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.generic.addresses import parse_address
 from kprov.kube.apiserver.registry.generic.system_context import make_system_context
