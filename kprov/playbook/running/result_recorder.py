@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kprov.inventory import secrets
@@ -28,7 +29,12 @@ class ResultRecorder:
     """Records the results of the tasks of one play. Callers hold the lock of the run."""
 
     def __init__(
-        self, state: RunState, variables: Variables, executor: TaskExecutor, handlers: Handlers, scope: Any
+        self,
+        state: RunState,
+        variables: Variables,
+        executor: TaskExecutor,
+        handlers: Handlers,
+        scope: Callable[[Task, str], Scope],
     ) -> None:
         self.state = state
         self.variables = variables
