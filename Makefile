@@ -23,11 +23,12 @@ test: check servers lab ## all tests: lint, unit, API servers, lab hosts
 
 check: lint unit ## what needs no root and no hosts
 
-lint: $(VENV)/.dev ## ruff, mypy, import-linter
+lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 unit: $(VENV)/.dev $(VENV)/.programs ## unit tests
 	$(BIN)/pytest tests/unit

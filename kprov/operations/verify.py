@@ -89,7 +89,6 @@ def _describe_cluster(cluster: Cluster, hosts: list[str]) -> model.Cluster:
         kubeconfig=str(cluster.artifacts / "admin.conf"),
         apiserver_port=variables.kube_apiserver_port,
         loadbalancer_port=variables.loadbalancer_apiserver_port,
-        pods_subnet=str(variables.kube_pods_subnet),
         dns_domain=variables.dns_domain,
         etcd_data_dir=variables.etcd_data_dir,
         config_dir=variables.kube_config_dir,

@@ -30,7 +30,6 @@ class Cluster:
     kubeconfig: str
     apiserver_port: int
     loadbalancer_port: int
-    pods_subnet: str
     dns_domain: str
     etcd_data_dir: str
     config_dir: str

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from kprov.errors import InputError
-from kprov.inventory.vault import keyring, vault_format
+from kprov.inventory.vault import vault_format
 from kprov.inventory.vault.keyring import Keyring, Password
 from kprov.inventory.vault.vault_format import VaultError
 
@@ -27,14 +27,6 @@ def read_plain(path: Path) -> bytes:
     if content.startswith(vault_format.HEADER.encode()):
         raise InputError("is encrypted already", file=path)
     return content
-
-
-def read_content(path: Path) -> bytes:
-    """Read a file; decrypt it with the process's keyring if it is a vault."""
-    found = _read_bytes(path)
-    if not found.startswith(vault_format.HEADER.encode()):
-        return found
-    return keyring.current_keyring().open(found.decode("utf-8", "replace"), path, 1)
 
 
 def open_vault(path: Path, keys: Keyring) -> tuple[bytes, str | None, Password]:

@@ -59,13 +59,11 @@ class Proxier:
         self.node_ips: tuple[str, ...] = ()
         self.zone = ""
         self.problem = "the rules have not been written yet"
-        self.queued_at = 0.0
 
     def mark_changed(self, key: str) -> None:
         """``key``: namespace/name of a service that changed or whose endpoints changed."""
         self._dirty.add(key)
         if not self._wake.is_set():
-            self.queued_at = time.monotonic()
             _QUEUED.labels(ip_family=self._label).set_to_current_time()
         self._wake.set()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,10 @@ MAX_SCORE = 100.0
 
 @dataclass(slots=True)
 class CycleState:
-    """The data of one scheduling cycle. ``notes``: what plugins keep from filter to score."""
+    """The data of one scheduling cycle."""
 
     info: PodInfo
     state: ClusterState
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 class Plugin:

@@ -43,10 +43,9 @@ class _MagicVariables(dict[str, Any]):
 class HostVars(Mapping[str, Any]):
     """The variable `hostvars`: the variables of each host, without those of the play."""
 
-    def __init__(self, variables: Variables, own: str) -> None:
+    def __init__(self, variables: Variables) -> None:
         self._variables = variables
         self._scopes: dict[str, Scope] = {}
-        self._own = own
 
     def __getitem__(self, host: str) -> Scope:
         if host not in self._variables.inventory.hosts and host != "localhost":
@@ -180,7 +179,7 @@ class Variables:
         gathering = self.facts.host_facts(host).allowed or gathers_facts(play)
         given = include or _NOTHING_GIVEN
         magic = self.magic_variables(host, play, node)
-        magic["hostvars"] = HostVars(self, host)
+        magic["hostvars"] = HostVars(self)
         layers = [
             Layer(magic, raw=True),
             Layer(given.items, raw=True),

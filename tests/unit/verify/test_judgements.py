@@ -27,7 +27,6 @@ def a_cluster(vip: str = "") -> Cluster:
         "",
         6443,
         8443,
-        "10.233.64.0/18",
         "cluster.local",
         "/var/lib/etcd",
         "/etc/kubernetes",

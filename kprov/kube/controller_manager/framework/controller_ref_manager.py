@@ -40,11 +40,6 @@ def make_controller_reference(owner: Object, api_version: str, kind: str) -> dic
     }
 
 
-def is_controlled_by(obj: Object, owner: Object) -> bool:
-    reference = obj.metadata.controller()
-    return reference is not None and reference.uid == owner.metadata.uid
-
-
 def index_by_owner(obj: Object) -> list[str]:
     """Index by the UID of the controlling owner, or "orphan/NAMESPACE"."""
     reference = obj.metadata.controller()

@@ -28,10 +28,6 @@ class CidrSet:
                 return str(part)
         return None
 
-    def contains(self, cidr: str) -> bool:
-        part = ipaddress.ip_network(cidr, strict=False)
-        return part.version == self._cluster.version and _find_overlap(part, self._cluster)
-
     def _part(self, index: int) -> Network:
         size = self._cluster.max_prefixlen - self._prefix
         start = int(self._cluster.network_address) + (index << size)

@@ -176,9 +176,6 @@ class CriClient:
             "RemoveImage", pb.RemoveImageRequest(image=pb.ImageSpec(image=image)), pb.RemoveImageResponse
         )
 
-    async def image_fs_info(self) -> pb.ImageFsInfoResponse:
-        return await self._call("ImageFsInfo", pb.ImageFsInfoRequest(), pb.ImageFsInfoResponse)  # type: ignore[no-any-return]
-
     async def container_events(self) -> AsyncIterator[pb.ContainerEventResponse]:
         """Events of containers from now on. RuntimeFailure UNIMPLEMENTED: the runtime sends none."""
         stream = self._channel.open_stream(

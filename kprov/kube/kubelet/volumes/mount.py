@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Final
 
-MS_NOSUID: Final = 2
 MS_BIND: Final = 4096
 _MNT_DETACH: Final = 2
 _UMOUNT_NOFOLLOW: Final = 8

@@ -308,13 +308,6 @@ def test_a_whole_inventory_may_be_encrypted(tmp_path: Path) -> None:
     assert secrets.scrub("192.0.2.7 pass word") == "192.0.2.7 ********"
 
 
-def test_files_that_modules_read_are_decrypted(tmp_path: Path) -> None:
-    keyring.use_keyring(collect_keyring([], [PASSWORD]))
-    assert vault_files.read_content(DATA / "vars.yml").startswith(b"db_password: ")
-    (tmp_path / "plain").write_bytes(b"\xff")
-    assert vault_files.read_content(tmp_path / "plain") == b"\xff"
-
-
 def test_the_environment_may_choose_and_restrict_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "f"
     file.write_text("x")

@@ -143,15 +143,6 @@ def check_port_number_or_name(port: Any, path: str) -> Errors:
     yield from check_value(port, path, names.is_port_name if isinstance(port, str) else names.is_port_number)
 
 
-def check_int_or_percent(value: Any, path: str) -> Errors:
-    """A number that is not negative, or a percentage."""
-    if isinstance(value, str):
-        if not re.fullmatch("[0-9]+%", value):
-            yield field.invalid(path, value, "must be an integer or percentage (e.g '5%%')")
-    elif value < 0:
-        yield field.invalid(path, value, NOT_NEGATIVE)
-
-
 def check_at_most_100_percent(value: Any, path: str) -> Errors:
     """Refuse a percentage above 100%."""
     if isinstance(value, str) and re.fullmatch("[0-9]+%", value) and int(value[:-1]) > 100:

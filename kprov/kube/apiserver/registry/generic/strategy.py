@@ -44,8 +44,6 @@ class Strategy:
     any_finalizer_updates: frozenset[str] = frozenset()
     #: An update validates the metadata, in addition to validate_update.
     validates_metadata = True
-    #: Grace period in seconds if the request has none; None: no graceful deletion.
-    default_grace_period: int | None = None
     #: A LIST at resourceVersion 0 is paged, because upstream does not keep the kind in its watch cache.
     is_paged_at_any_version = False
     #: The answer to a deletion is the old object, not a Status.
