@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab bench format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz lab vagrant bench format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
 
 parity: $(VENV)/.dev ## every playbook of the parity corpus and all roles, against ansible-playbook (root; long)
 	KPROV_PARITY=all $(BIN)/pytest tests/lab/test_parity.py -p no:randomly
+
+vagrant: $(VENV)/.dev ## build a box, make a cluster in a virtual machine with Vagrant, destroy it (root; long)
+	$(BIN)/pytest tests/vagrant -p no:randomly -s
 
 bench: $(VENV)/.dev ## benchmarks; print ratios
 	$(BIN)/python -m tests.bench
@@ -95,11 +98,11 @@ $(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Tests of kube-proxy write real nftables, those of the node's shutdown talk to a real D-Bus daemon. Without these
-# programs, and without root to install them, they are skipped.
+# Tests of kube-proxy write real nftables, those of the node's shutdown talk to a real D-Bus daemon, and Vagrant
+# validates the Vagrantfile. Without these programs, and without root to install them, they are skipped.
 $(VENV)/.programs: | $(BIN)/python
-	@{ command -v nft && command -v dbus-daemon; } >/dev/null || [ "$$(id -u)" != 0 ] || \
-	  { apt-get update -qq && apt-get install -y -qq nftables dbus-daemon >/dev/null; }
+	@{ command -v nft && command -v dbus-daemon && command -v vagrant; } >/dev/null || [ "$$(id -u)" != 0 ] || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends nftables dbus-daemon vagrant vagrant-libvirt >/dev/null; }
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/python

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from kprov.cli.commands.new_inventory import Answers, parse_hosts, render_files
+from kprov.cli.commands.vagrant_machines import choose_addresses, read_machines
 from kprov.errors import InputError
 
 
@@ -18,6 +19,9 @@ def command(
     ],
     host: Annotated[
         list[str] | None, typer.Option(help="A host as NAME=ADDRESS or ADDRESS (repeatable).")
+    ] = None,
+    vagrant: Annotated[
+        Path | None, typer.Option(help="Folder of a Vagrantfile: write its running machines.")
     ] = None,
     control_plane: Annotated[
         list[str] | None,
@@ -42,14 +46,18 @@ def command(
     ]
     if existing and not force:
         raise InputError("already exists; --force overwrites it", file=existing[0])
+    if vagrant and host:
+        raise InputError("--host and --vagrant exclude each other", field="--vagrant")
+    machines = read_machines(vagrant) if vagrant else []
     answers = Answers(
-        hosts=parse_hosts(host or []),
+        hosts=tuple(choose_addresses(machines).items()) if machines else parse_hosts(host or []),
         control_plane=tuple(control_plane or ()),
-        user=user,
+        user=machines[0].user if machines else user,
         key=str(key.expanduser()) if key else "",
         vip=vip,
         service_cidr=service_cidr,
         pod_cidr=pod_cidr,
+        host_variables={machine.name: machine.host_variables for machine in machines},
     )
     if not answers.hosts:
         if not sys.stdin.isatty():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -31,6 +31,8 @@ class Answers:
     vip: str = ""
     service_cidr: str = "10.233.0.0/18"
     pod_cidr: str = "10.233.64.0/18"
+    #: Variables of single hosts that differ from those of all, by the host's name.
+    host_variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check_hosts()
@@ -98,7 +100,7 @@ def render_files(answers: Answers) -> dict[str, str]:
     hosts = {
         "all": {
             "vars": access,
-            "hosts": {name: {"ansible_host": address} for name, address in answers.hosts},
+            "hosts": {name: _host_variables(answers, name, address) for name, address in answers.hosts},
             "children": {
                 "kube_control_plane": {"hosts": {name: {} for name in answers.control_plane_names}},
                 "etcd": {"hosts": {name: {} for name in answers.etcd_names}},
@@ -114,6 +116,14 @@ def render_files(answers: Answers) -> dict[str, str]:
         "group_vars/all.yml": "# Variables of this cluster, under kubespray's names.\n"
         + _render_yaml(variables),
     }
+
+
+def _host_variables(answers: Answers, name: str, address: str) -> dict[str, Any]:
+    own = dict(answers.host_variables.get(name, {}))
+    if own.get("ansible_host", address) != address:
+        # Users log in by another address than the one that the cluster uses.
+        return {**own, "ip": address}
+    return {**own, "ansible_host": address}
 
 
 def _render_yaml(document: Any) -> str:
