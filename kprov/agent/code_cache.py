@@ -31,7 +31,7 @@ def save_compiled() -> None:
         os.rename(temporary, path)
         for name in os.listdir(folder):
             older = name.startswith("agent-") and not name.startswith(loader.archive)
-            if older or _abandoned(name):
+            if older or _is_abandoned(name):
                 os.unlink(os.path.join(folder, name))
     except OSError:
         # The disk is full: the next start compiles again.
@@ -39,7 +39,7 @@ def save_compiled() -> None:
             os.unlink(temporary)
 
 
-def _abandoned(name: str) -> bool:
+def _is_abandoned(name: str) -> bool:
     """Whether its writer was killed while it wrote: `.new-PID` (of BOOTSTRAP) or `agent-*.PID`."""
     pid = name[5:] if name.startswith(".new-") else name.rpartition(".")[2]
     return pid.isdigit() and not os.path.exists("/proc/" + pid)

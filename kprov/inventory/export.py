@@ -32,16 +32,16 @@ class Export:
     def nested(self, only: Iterable[str] | None = None) -> dict[str, Any]:
         """Return an equivalent YAML inventory with raw values; a host's variables are at its first place."""
         shown = set(self.inventory.members("all") if only is None else only)
-        return self._nested("all", shown, set(), set())
+        return self._export_group("all", shown, set(), set())
 
-    def _nested(self, name: str, shown: set[str], groups: set[str], hosts: set[str]) -> dict[str, Any]:
+    def _export_group(self, name: str, shown: set[str], groups: set[str], hosts: set[str]) -> dict[str, Any]:
         group = self.inventory.groups[name]
         body: dict[str, Any] = {"children": {}, "hosts": {}}
         for child in group.children:
             if child in groups:
                 body["children"][child] = {}
             else:
-                body["children"].update(self._nested(child, shown, groups, hosts))
+                body["children"].update(self._export_group(child, shown, groups, hosts))
                 groups.add(child)
         for host in group.hosts if name != "all" else ():
             if host in shown:

@@ -184,14 +184,14 @@ class Inventory:
                 raise InputError(
                     f"{value!r} is not a whole number", file=file, line=line, field=key
                 ) from None
-        self._seen(variables)
+        self._note_variables(variables)
 
     def set_host(self, name: str, variables: Mapping[str, Any]) -> None:
         """Set a host's variables from a source."""
         self.hosts[name].variables.update(variables)
-        self._seen(variables)
+        self._note_variables(variables)
 
-    def _seen(self, variables: Mapping[str, Any]) -> None:
+    def _note_variables(self, variables: Mapping[str, Any]) -> None:
         # Hosts of a range share one mapping. The list keeps it alive, so its id stays unique.
         if isinstance(variables, dict) and variables and id(variables) not in self._known_sources:
             self._known_sources.add(id(variables))

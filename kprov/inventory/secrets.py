@@ -38,15 +38,15 @@ class Secrets:
 
     def scrub(self, text: str) -> str:
         """Replace every secret in a text by eight asterisks, longer secrets first."""
-        pattern = self._compiled()
+        pattern = self._compile_pattern()
         return text if pattern is None else pattern.sub(MASK, text)
 
     def within(self, text: str) -> set[str]:
         """Return the secrets in a text."""
-        pattern = self._compiled()
+        pattern = self._compile_pattern()
         return set() if pattern is None else set(pattern.findall(text))
 
-    def _compiled(self) -> re.Pattern[str] | None:
+    def _compile_pattern(self) -> re.Pattern[str] | None:
         with self._lock:
             if not self._known:
                 return None

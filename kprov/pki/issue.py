@@ -113,7 +113,9 @@ def find_reason_to_renew(
         return "the subject changed"
     if _sans(certificate) != sorted(spec.sans):
         return "the names and addresses changed"
-    if sorted(_extended(certificate)) != sorted(purpose.dotted_string for purpose in _purposes(spec)):
+    if sorted(_list_extended_usages(certificate)) != sorted(
+        purpose.dotted_string for purpose in _purposes(spec)
+    ):
         return "the usage changed"
     if certificate.not_valid_after_utc - now < RENEW_BEFORE:
         return f"expires {certificate.not_valid_after_utc:%Y-%m-%d}"
@@ -148,7 +150,7 @@ def _sans(certificate: x509.Certificate) -> list[str]:
     return sorted(names.get_values_for_type(x509.DNSName) + addresses)
 
 
-def _extended(certificate: x509.Certificate) -> list[str]:
+def _list_extended_usages(certificate: x509.Certificate) -> list[str]:
     try:
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

@@ -30,7 +30,7 @@ class ZipArchive:
         if args["extra_opts"]:
             raise ModuleError("extra_opts are options of tar; for a zip archive use include and exclude")
         self.archive = zipfile.ZipFile(src)
-        self.members = [entry for entry in self.archive.infolist() if self._wanted(entry.filename)]
+        self.members = [entry for entry in self.archive.infolist() if self._is_selected(entry.filename)]
         self.names = [entry.filename for entry in self.members]
         for name in self.names:
             path = os.path.normpath(os.path.join(dest, name))
@@ -38,7 +38,7 @@ class ZipArchive:
                 raise ModuleError(f"failed to unpack {src} to {dest}: {name} is outside of it")
         self._items: list[str] | None = None
 
-    def _wanted(self, name: str) -> bool:
+    def _is_selected(self, name: str) -> bool:
         if self.args["include"]:
             return any(fnmatch.fnmatch(name, one) for one in self.args["include"])
         return not any(fnmatch.fnmatch(name, one) for one in self.args["exclude"])

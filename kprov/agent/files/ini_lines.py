@@ -116,9 +116,9 @@ class _SectionEditor:
             differs = self.lines[number] != new
         if differs:
             self.lines[number] = new
-            self._changed("option changed")
+            self._set_changed("option changed")
 
-    def _changed(self, message: str) -> None:
+    def _set_changed(self, message: str) -> None:
         self.changed, self.message = True, message
 
     def present(self) -> None:
@@ -157,7 +157,7 @@ class _SectionEditor:
         ]
         if len(kept) < len(self.lines):
             self.lines = kept
-            self._changed("option changed")
+            self._set_changed("option changed")
 
     def _insert(self, *, bare: bool) -> None:
         """What is missing comes after the section's last line that is neither blank nor a comment."""
@@ -169,14 +169,14 @@ class _SectionEditor:
             self.lines[last + 1 : last + 1] = [
                 _format_assignment(self.option, one, self.args) for one in missing
             ]
-            self._changed("option added")
+            self._set_changed("option added")
 
     def absent(self, *, header: bool) -> None:
         """Take the option away, or those of its lines with a value; without an option the section."""
         if not self.option:
             if self.lines:
                 self.lines = []
-                self._changed("section removed")
+                self._set_changed("section removed")
             return
         kept = []
         for line in self.lines:
@@ -185,4 +185,4 @@ class _SectionEditor:
                 kept.append(line)
         if len(kept) < len(self.lines):
             self.lines = kept
-            self._changed("option changed")
+            self._set_changed("option changed")

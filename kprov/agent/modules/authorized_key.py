@@ -72,7 +72,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     rank = _ranks(before)
     highest, wanted, changed = len(kept), [], False
     for index, line in enumerate(new):
-        key = _wanted(line, args)
+        key = _parse_wanted_key(line, args)
         there = kept.get(key.data)
         if args["state"] == "absent":
             if there is not None:
@@ -148,7 +148,7 @@ def _path(args: dict[str, Any], context: Context, *, follow: bool) -> str:
     return os.path.realpath(path) if follow else path
 
 
-def _wanted(line: str, args: dict[str, Any]) -> _Key:
+def _parse_wanted_key(line: str, args: dict[str, Any]) -> _Key:
     key = _key(line)
     if key is None:
         raise ModuleError(f"invalid key specified: {line}")

@@ -139,7 +139,7 @@ class _Search:
         self.found.append(entry)
 
     def _matches(self, path: str, name: str, now: os.stat_result) -> bool:
-        if not (self._named(name) and self._aged(now) and self._moded(now)):
+        if not (self._matches_name(name) and self._matches_age(now) and self._matches_mode(now)):
             return False
         if stat.S_ISREG(now.st_mode) and self.size is not None:
             fits = now.st_size >= self.size if self.size >= 0 else now.st_size <= -self.size
@@ -147,7 +147,7 @@ class _Search:
                 return False
         return self.args["file_type"] != "file" or self._contains(path)
 
-    def _named(self, name: str) -> bool:
+    def _matches_name(self, name: str) -> bool:
         def hit(pattern: str) -> bool:
             if self.args["use_regex"]:
                 return bool(re.match(pattern, name))
@@ -156,13 +156,13 @@ class _Search:
         patterns, excludes = self.args["patterns"], self.args["excludes"] or []
         return (not patterns or any(map(hit, patterns))) and not any(map(hit, excludes))
 
-    def _aged(self, now: os.stat_result) -> bool:
+    def _matches_age(self, now: os.stat_result) -> bool:
         if self.age is None:
             return True
         passed = self.now - float(getattr(now, f"st_{self.args['age_stamp']}"))
         return passed >= self.age if self.age >= 0 else passed <= -self.age
 
-    def _moded(self, now: os.stat_result) -> bool:
+    def _matches_mode(self, now: os.stat_result) -> bool:
         if not self.args["mode"]:
             return True
         wanted = stat.S_IMODE(modes.parse_mode(self.args["mode"], 0))

@@ -91,7 +91,7 @@ class _Mount:
     def absent(self) -> bool:
         changed = self.absent_from_fstab()
         if changed and not self.context.check:
-            if self._mounted():
+            if self._is_mounted():
                 self._unmount()
             if os.path.exists(self.path):
                 try:
@@ -105,7 +105,7 @@ class _Mount:
         return self._write(before, fstab.set_entry(before, self.entry))
 
     def unmounted(self) -> bool:
-        mounted = self._mounted()
+        mounted = self._is_mounted()
         if mounted and not self.context.check:
             self._unmount()
         return mounted
@@ -122,7 +122,7 @@ class _Mount:
         before = self._lines()
         changed = self._write(before, fstab.set_entry(before, self.entry))
         failed = ""
-        if os.path.ismount(self.path) or self._bound(self.args["src"]):
+        if os.path.ismount(self.path) or self._is_bound(self.args["src"]):
             if changed and not self.context.check:
                 failed = self._remount()
         else:
@@ -136,7 +136,7 @@ class _Mount:
 
     def ephemeral(self) -> bool:
         made = self._make_folders()
-        if not (os.path.ismount(self.path) or self._bound(self.args["src"])):
+        if not (os.path.ismount(self.path) or self._is_bound(self.args["src"])):
             failed = "" if self.context.check else self._mount()
         elif not self._same_source():
             raise ModuleError(
@@ -191,16 +191,16 @@ class _Mount:
             raise ModuleError(f"Error making dir {self.path}: {error}") from None
         return made
 
-    def _mounted(self) -> bool:
-        return os.path.ismount(self.path) or self._bound(None)
+    def _is_mounted(self) -> bool:
+        return os.path.ismount(self.path) or self._is_bound(None)
 
-    def _bound(self, source: str | None) -> bool:
+    def _is_bound(self, source: str | None) -> bool:
         """Whether it is mounted (from the source), also where it is the same file system bound elsewhere."""
         return self.path in self.mounts and (source is None or self.mounts[self.path][0] == source)
 
     def _same_source(self) -> bool:
         """Whether what is mounted comes from `src`, as the kernel or `mount -v` tells it."""
-        return self._bound(self.args["src"]) or self.args["src"] in self.mounts.get(self.path, ())
+        return self._is_bound(self.args["src"]) or self.args["src"] in self.mounts.get(self.path, ())
 
     def _program(self, *command: str) -> str:
         """What a program had to say when it failed."""

@@ -91,11 +91,11 @@ def edit_text(plain: bytes, suffix: str) -> bytes:
 
 @contextlib.contextmanager
 def _private_folder() -> Iterator[Path]:
-    def ended(number: int, _frame: FrameType | None) -> None:
+    def exit_on_signal(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
     signals = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, ended) for number in signals}
+    before = {number: signal.signal(number, exit_on_signal) for number in signals}
     folder = Path(tempfile.mkdtemp(prefix="kprov-vault-", dir=memory_folder()))
     try:
         yield folder

@@ -85,7 +85,7 @@ def split_api_version(text: str) -> tuple[str, str]:
     return group, version
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_words(text: str) -> tuple[str, ...]:
     return () if text == "-" else tuple(text.split(","))
 
 
@@ -112,8 +112,8 @@ def _parse(group: str, version: str, line: str) -> Resource:
         plural=plural,
         singular=kind.lower(),
         namespaced=scope == "ns",
-        short_names=_words(short_names),
-        categories=_words(categories),
+        short_names=_split_words(short_names),
+        categories=_split_words(categories),
         verbs=_verbs(verbs),
         subresources=tuple(_subresource(text, group, version, kind) for text in subresources),
     )

@@ -129,7 +129,7 @@ class LabelSelector:
     @classmethod
     def parse(cls, text: str) -> LabelSelector:
         """From the query form, "a=b,c in (d,e),!f". Raises SelectorError with upstream's text."""
-        return cls._of(_Parser(text).parse()) if text else EVERYTHING
+        return cls._from_requirements(_Parser(text).parse()) if text else EVERYTHING
 
     @classmethod
     def from_object(cls, selector: Mapping[str, Any] | None) -> LabelSelector:
@@ -147,15 +147,17 @@ class LabelSelector:
                 raise SelectorError(f"{shown} is not a valid label selector operator")
             values = expression.get("values") or ()
             requirements.append(Requirement.validate(expression.get("key", ""), operator, values))
-        return cls._of(requirements)
+        return cls._from_requirements(requirements)
 
     @classmethod
     def from_labels(cls, labels: Labels | None) -> LabelSelector:
         """From a plain map (a Service's spec.selector); empty matches everything."""
-        return cls._of([Requirement(key, EQUALS, (value,)) for key, value in (labels or {}).items()])
+        return cls._from_requirements(
+            [Requirement(key, EQUALS, (value,)) for key, value in (labels or {}).items()]
+        )
 
     @classmethod
-    def _of(cls, requirements: list[Requirement]) -> LabelSelector:
+    def _from_requirements(cls, requirements: list[Requirement]) -> LabelSelector:
         ordered = tuple(sorted(requirements, key=lambda entry: entry.key))
         exact = {entry.key: entry.values[0] for entry in ordered if entry.operator in {EQUALS, DOUBLE_EQUALS}}
         return cls(ordered, _exact=exact if len(exact) == len(ordered) else None)

@@ -88,10 +88,10 @@ def quoted(text: str) -> str:
     """Quote text as Go's %q does."""
     if text.isprintable():
         return json.dumps(text, ensure_ascii=False)
-    return '"' + "".join(map(_shown, text)) + '"'
+    return '"' + "".join(map(_escape_char, text)) + '"'
 
 
-def _shown(char: str) -> str:
+def _escape_char(char: str) -> str:
     if char in _ESCAPED:
         return _ESCAPED[char]
     if char.isprintable():

@@ -182,7 +182,7 @@ class Session:
             return [
                 _failed_result(f"{text}; it is unknown how far {message.module} got") for _ in message.items
             ]
-        outcome = self._outcome(old, message)
+        outcome = self._ask_outcome(old, message)
         results: list[dict[str, Any]] = outcome.get("results", [])
         if outcome["outcome"] == "died":
             which = f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
@@ -195,7 +195,7 @@ class Session:
             results = [*results, *self._exchange(rest_message)]
         return results
 
-    def _outcome(self, session: str, message: Message) -> dict[str, Any]:
+    def _ask_outcome(self, session: str, message: Message) -> dict[str, Any]:
         assert self._wire is not None
         self._wire.send(protocol.encode_frame({"find_out": session, "message": message.id}))
         told = False

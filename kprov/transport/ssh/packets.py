@@ -91,15 +91,17 @@ class GcmPacketizer(_Packetizer):  # type: ignore[misc]
     def set_outbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:
         super().set_outbound_cipher(block_engine, *args, **options)
         self._sent = 0
-        self._out = self._sealed(self._out, block_engine, options.get("iv_out"))
+        self._out = self._make_direction(self._out, block_engine, options.get("iv_out"))
 
     def set_inbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:
         super().set_inbound_cipher(block_engine, *args, **options)
         self._received = 0
-        self._in = self._sealed(self._in, block_engine, options.get("iv_in"))
+        self._in = self._make_direction(self._in, block_engine, options.get("iv_in"))
 
     @staticmethod
-    def _sealed(before: AesGcmDirection | None, engine: Any, nonce: bytes | None) -> AesGcmDirection | None:
+    def _make_direction(
+        before: AesGcmDirection | None, engine: Any, nonce: bytes | None
+    ) -> AesGcmDirection | None:
         if isinstance(engine, AESGCM) and nonce is not None:
             return AesGcmDirection(engine, nonce)
         if before is not None:

@@ -91,7 +91,7 @@ class LegacyTokens:
         if (meta.get("labels") or {}).get(_LAST_USED) in days:
             return
 
-        def labelled(current: JsonObject | None) -> JsonObject:
+        def add_label(current: JsonObject | None) -> JsonObject:
             assert current is not None
             if current["metadata"]["uid"] != meta["uid"]:
                 raise status.conflict("secrets", meta["name"], "it is another one")
@@ -106,7 +106,7 @@ class LegacyTokens:
         store = self._registry.store("", "secrets")
         context = make_system_context("patch", store.resource, meta["namespace"], meta["name"])
         try:
-            await store.update(context, meta["namespace"], meta["name"], labelled)
+            await store.update(context, meta["namespace"], meta["name"], add_label)
         except status.StatusError as error:
             log.warning("the use of %s/%s could not be told: %s", meta["namespace"], meta["name"], error)
 

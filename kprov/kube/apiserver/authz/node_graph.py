@@ -49,12 +49,12 @@ class Graph:
     def _build_listener(
         self, plural: str, edges: Callable[[JsonObject], Iterator[tuple[Vertex, Vertex]]]
     ) -> Any:
-        def changed(kind: str, obj: JsonObject) -> None:
+        def apply_change(kind: str, obj: JsonObject) -> None:
             metadata = obj["metadata"]
             source = (plural, metadata.get("namespace", ""), metadata["name"])
             self.set_edges(source, () if kind == "DELETED" else tuple(edges(obj)))
 
-        return changed
+        return apply_change
 
     def set_edges(self, source: Vertex, edges: tuple[tuple[Vertex, Vertex], ...]) -> None:
         """Replace all edges that an object causes. Two objects may cause the same edge."""

@@ -56,7 +56,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
     address = find_advertised_address(options)
     peer = f"[{address}]" if ":" in address else address
 
-    def renewed(current: JsonObject | None) -> JsonObject:
+    def renew_lease(current: JsonObject | None) -> JsonObject:
         obj = current or {"metadata": {"name": name, "namespace": _NAMESPACE}}
         metadata = obj["metadata"]
         metadata["labels"] = (metadata.get("labels") or {}) | {
@@ -79,7 +79,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
             try:
                 await system.ensure_namespace(registry, _NAMESPACE)
                 context = make_system_context("update", store.resource, _NAMESPACE, name)
-                await store.update(context, _NAMESPACE, name, renewed, create=True)
+                await store.update(context, _NAMESPACE, name, renew_lease, create=True)
             except (StatusError, StorageError) as error:
                 log.warning("the lease %s of this server was not renewed: %s", name, error)
             done()

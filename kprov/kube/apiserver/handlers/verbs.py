@@ -212,7 +212,7 @@ class Verbs:
             context, view.resource.gvk, patching.media_type(request), data, query, info.subresource
         )
 
-        def changed(old: JsonObject | None) -> JsonObject:
+        def compute_change(old: JsonObject | None) -> JsonObject:
             shown = None if old is None else view.to_client(old)
             new = change(shown)
             identity.check(new, info)
@@ -222,7 +222,7 @@ class Verbs:
             context,
             info.namespace,
             info.name,
-            changed,
+            compute_change,
             subresource=info.subresource,
             create=creates and not info.subresource,
         )

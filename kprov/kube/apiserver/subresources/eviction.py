@@ -123,7 +123,7 @@ async def _delete(call: Call, options: DeleteOptions) -> None:
     pods = call.registry.store("", "pods")
     if not call.context.dry_run:
 
-        def told(pod: JsonObject | None) -> JsonObject:
+        def add_condition(pod: JsonObject | None) -> JsonObject:
             assert pod is not None
             metadata = pod["metadata"]
             for wanted, name, label, why in (
@@ -140,7 +140,7 @@ async def _delete(call: Call, options: DeleteOptions) -> None:
         # As upstream, an eviction does not change managedFields.
         context = replace(call.context, applied=True)
         pod, _ = await pods.update(
-            context, call.namespace, call.name, told, subresource="status", admit=False
+            context, call.namespace, call.name, add_condition, subresource="status", admit=False
         )
         if options.resource_version is not None:
             options = replace(options, resource_version=pod["metadata"]["resourceVersion"])

@@ -47,7 +47,9 @@ class PersistentVolumeClaims(Evaluator):
 
 def needs_recount(new: Object, old: Object) -> bool:
     """Whether a status change affects usage: the allocated size, or the classes in scopes."""
-    return _allocated(new) != _allocated(old) or _attributes_classes(new) != _attributes_classes(old)
+    return _find_allocated_storage(new) != _find_allocated_storage(old) or _attributes_classes(
+        new
+    ) != _attributes_classes(old)
 
 
 def _storage_class(claim: Object) -> str:
@@ -57,7 +59,7 @@ def _storage_class(claim: Object) -> str:
     return str((claim.get("spec") or {}).get("storageClassName") or "")
 
 
-def _allocated(claim: Object) -> Quantity | None:
+def _find_allocated_storage(claim: Object) -> Quantity | None:
     found = ((claim.get("status") or {}).get("allocatedResources") or {}).get("storage")
     return None if found is None else Quantity.parse(found)
 
@@ -67,7 +69,7 @@ def _size(claim: Object) -> Quantity | None:
     asked = (((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}).get("storage")
     if asked is None:
         return None
-    size, allocated = Quantity.parse(asked), _allocated(claim)
+    size, allocated = Quantity.parse(asked), _find_allocated_storage(claim)
     if allocated is not None and allocated > size:
         size = allocated
     return size if size.nanos % 10**9 == 0 else Quantity.of(size.value, size.format)

@@ -33,7 +33,7 @@ class ResourceClaims(Evaluator):
             return True
         if not name.startswith(REQUESTS) or "/" not in name:
             return False
-        extended = self._extended()
+        extended = self._list_extended_resources()
         if name.startswith(_IMPLICIT):
             return bool(extended.get(name.removeprefix(_IMPLICIT)))
         return name.removeprefix(REQUESTS) in extended.values()
@@ -49,7 +49,7 @@ class ResourceClaims(Evaluator):
         self._add_extended(used, obj)
         return used
 
-    def _extended(self) -> dict[str, str]:
+    def _list_extended_resources(self) -> dict[str, str]:
         """The extended resource of each device class that has one."""
         return {
             each["metadata"]["name"]: name
@@ -58,7 +58,7 @@ class ResourceClaims(Evaluator):
         }
 
     def _add_extended(self, used: Amounts, claim: Object) -> None:
-        extended = self._extended()
+        extended = self._list_extended_resources()
         already = self._paid_by_pod(claim)
         for name, amount in list(used.items()):
             device_class = name.removesuffix(_DEVICES)

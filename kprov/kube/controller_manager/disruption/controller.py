@@ -101,7 +101,7 @@ class DisruptionController(Controller):
         ]
         if not pods:
             self._event(pdb, "Normal", "NoPods", "No matching pods found")
-        expected = await self._expected(pdb, pods)
+        expected = await self._compute_expected_count(pdb, pods)
         now = time.time()
         found = budget.find_evicted(pdb, pods, now)
         for pod in found.stayed:
@@ -121,7 +121,7 @@ class DisruptionController(Controller):
             await self._write(pdb, {**document, "disruptedPods": {**gone, **found.awaited}})
         return found.again
 
-    async def _expected(self, pdb: PodDisruptionBudget, pods: Sequence[Pod]) -> int:
+    async def _compute_expected_count(self, pdb: PodDisruptionBudget, pods: Sequence[Pod]) -> int:
         if not budget.needs_scale(pdb):
             return len(pods)
         try:

@@ -39,14 +39,14 @@ class Scales:
             if owner is None:
                 unmanaged.append(pod.metadata.name)
             elif owner.uid not in seen:
-                scale = await self._of(owner, pod.metadata.namespace)
+                scale = await self._find_scale(owner, pod.metadata.namespace)
                 if scale is None:
                     raise NoScaleError(f'found no controllers for pod "{pod.metadata.name}"')
                 uid, found[uid] = scale[0], scale[1]
                 seen.add(owner.uid)
         return sum(found.values()), unmanaged
 
-    async def _of(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
+    async def _find_scale(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
         """UID and replicas of the controller. For a replica set of a deployment, those of the deployment."""
         group, version = resources.split_api_version(owner.api_version)
         here: tuple[str, int] | None = None
@@ -60,7 +60,7 @@ class Scales:
         return here or await self._by_subresource(group, version, owner, namespace)
 
     def _of_replica_set(self, namespace: str, owner: OwnerReference) -> tuple[str, int] | None:
-        rs = _same(self._sets, namespace, owner)
+        rs = _get_same_uid(self._sets, namespace, owner)
         if rs is None:
             return None
         above = rs.metadata.controller()
@@ -87,11 +87,11 @@ class Scales:
         return (uid, scale.get("spec", {}).get("replicas", 0)) if uid == owner.uid else None
 
 
-def _same(informer: Informer[Kind], namespace: str, owner: OwnerReference) -> Kind | None:
+def _get_same_uid(informer: Informer[Kind], namespace: str, owner: OwnerReference) -> Kind | None:
     found = informer.get(namespace, owner.name)
     return found if found is not None and found.metadata.uid == owner.uid else None
 
 
 def _replicas(informer: Informer[Any], namespace: str, owner: OwnerReference) -> tuple[str, int] | None:
-    found = _same(informer, namespace, owner)
+    found = _get_same_uid(informer, namespace, owner)
     return None if found is None else (found.metadata.uid, found.spec.replicas)

@@ -81,7 +81,7 @@ def make_plan(
         else:
             leftover.remove(placeholder)
             if placeholder.endpoints or placeholder.metadata.labels != marks:
-                result.update.append(_changed(placeholder, [], marks))
+                result.update.append(_replace_endpoints(placeholder, [], marks))
     result.delete.extend(leftover)
     return result
 
@@ -110,7 +110,7 @@ def _fill(
         if not content:
             result.delete.append(each)
         elif _has_changed(each, content, marks):
-            result.update.append(_changed(each, content, marks))
+            result.update.append(_replace_endpoints(each, content, marks))
     while rest:
         result.create.append(_make_slices(service, family, ports, rest[:MAX_ENDPOINTS], marks))
         del rest[:MAX_ENDPOINTS]
@@ -120,7 +120,9 @@ def _has_changed(each: EndpointSlice, endpoints: Sequence[Endpoint], marks: dict
     return list(endpoints) != (each.endpoints or []) or each.metadata.labels != marks
 
 
-def _changed(each: EndpointSlice, endpoints: list[Endpoint], marks: dict[str, str]) -> EndpointSlice:
+def _replace_endpoints(
+    each: EndpointSlice, endpoints: list[Endpoint], marks: dict[str, str]
+) -> EndpointSlice:
     metadata = msgspec.structs.replace(each.metadata, labels=marks)
     return msgspec.structs.replace(each, endpoints=endpoints, metadata=metadata)
 

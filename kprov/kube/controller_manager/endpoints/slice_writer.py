@@ -59,7 +59,9 @@ class SliceWriter:
         self._key_of = key_of
         self._changed = changed
         self._written = WriteTracker()
-        slices.add_handler(on_add=self._seen, on_update=self._handle_update, on_delete=self._handle_delete)
+        slices.add_handler(
+            on_add=self._note_seen, on_update=self._handle_update, on_delete=self._handle_delete
+        )
 
     def is_stale(self, key: str) -> bool:
         """Whether the informer is behind the writes of that service."""
@@ -102,7 +104,7 @@ class SliceWriter:
         if known is None or int(known.metadata.resource_version) < int(meta.resource_version):
             self._written.note(key, meta.name, meta.resource_version)
 
-    def _seen(self, each: EndpointSlice) -> None:
+    def _note_seen(self, each: EndpointSlice) -> None:
         for key in self._key_of(each):
             self._written.seen(key, each.metadata.name, each.metadata.resource_version)
             self._changed(key)
@@ -112,7 +114,7 @@ class SliceWriter:
             # Another client may have changed the slice's service.
             if key not in self._key_of(new):
                 self._changed(key)
-        self._seen(new)
+        self._note_seen(new)
 
     def _handle_delete(self, each: EndpointSlice) -> None:
         for key in self._key_of(each):

@@ -79,11 +79,11 @@ class Monitors:
         names = set(names)
         if any("/" in name and name.startswith("requests.") for name in names):
             await self._watch("resource.k8s.io", "deviceclasses")
-        found = self._of(names)
+        found = self._find_evaluators(names)
         if len({name for each in found for name in each.resources(names)}) < len(names):
             # No evaluator knows the name: it may be of a new kind.
             await self._discover()
-            found = self._of(names)
+            found = self._find_evaluators(names)
         for each in found:
             await self._watch(each.group, each.plural)
         return found
@@ -96,7 +96,7 @@ class Monitors:
     def evaluator(self, group: str, plural: str) -> Evaluator | None:
         return self._evaluators.of(group, plural)
 
-    def _of(self, names: set[str]) -> list[Evaluator]:
+    def _find_evaluators(self, names: set[str]) -> list[Evaluator]:
         found = (self._evaluators.of(*key) for key in self._kinds)
         return [each for each in found if each is not None and each.resources(names)]
 

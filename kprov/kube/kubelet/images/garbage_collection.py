@@ -46,7 +46,7 @@ class ImageGarbageCollector:
                     idle.remove(image)
         size, free, _, _ = info.read_disk("/var/lib/containerd")
         if size and 100 - free * 100 // size >= self._config.image_gc_high:
-            await self._free(size * (100 - self._config.image_gc_low) // 100 - free, idle, now)
+            await self._free_space(size * (100 - self._config.image_gc_low) // 100 - free, idle, now)
 
     async def _list_idle_images(self, now: float) -> list[pb.Image]:
         """Images that no container uses, the one that is unused for the longest time first."""
@@ -62,7 +62,7 @@ class ImageGarbageCollector:
         idle = [image for image in images if self._records[image.id][1] < now and not image.pinned]
         return sorted(idle, key=lambda image: self._records[image.id][1])
 
-    async def _free(self, needed: int, idle: list[pb.Image], now: float) -> None:
+    async def _free_space(self, needed: int, idle: list[pb.Image], now: float) -> None:
         log.info("the disk of images is too full, freeing %d bytes", needed)
         freed = 0
         for image in idle:

@@ -52,7 +52,7 @@ def to_v1(obj: JsonObject) -> JsonObject:
         annotations[_BEHAVIOR] = _json(metrics.behavior_to_annotation(spec["behavior"]))
     if status.get("conditions"):
         annotations[_CONDITIONS] = _json(status["conditions"])
-    return _made(obj, "autoscaling/v1", annotations, wanted, shown)
+    return _make_object(obj, "autoscaling/v1", annotations, wanted, shown)
 
 
 def to_v2(obj: JsonObject) -> JsonObject:
@@ -67,7 +67,7 @@ def to_v2(obj: JsonObject) -> JsonObject:
     if utilization is not None or not found:
         found.append(metrics.cpu_target(_CPU if utilization is None else utilization))
     wanted["metrics"] = found
-    behavior = _loaded(annotations.get(_BEHAVIOR))
+    behavior = _load_json(annotations.get(_BEHAVIOR))
     if isinstance(behavior, dict) and behavior:
         wanted["behavior"] = metrics.behavior_from_annotation(behavior)
     shown: JsonObject = {name: status[name] for name in _KEPT_STATUS if name in status}
@@ -79,10 +79,10 @@ def to_v2(obj: JsonObject) -> JsonObject:
     conditions = _list(annotations.get(_CONDITIONS))
     if conditions:
         shown["conditions"] = conditions
-    return _made(obj, "autoscaling/v2", _without_ours(obj), wanted, shown)
+    return _make_object(obj, "autoscaling/v2", _without_ours(obj), wanted, shown)
 
 
-def _made(
+def _make_object(
     obj: JsonObject, api_version: str, annotations: JsonObject, spec: JsonObject, status: JsonObject
 ) -> JsonObject:
     metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name != "annotations"}
@@ -106,7 +106,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _loaded(text: str | None) -> Any:
+def _load_json(text: str | None) -> Any:
     try:
         return json.loads(text) if text else None
     except ValueError:
@@ -114,7 +114,7 @@ def _loaded(text: str | None) -> Any:
 
 
 def _list(text: str | None) -> list[Any]:
-    found = _loaded(text)
+    found = _load_json(text)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         return []
     return found

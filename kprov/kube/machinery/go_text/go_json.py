@@ -132,10 +132,10 @@ def find_error(data: bytes) -> str:
         end = _Scanner(data).document()
     except JsonError as refusal:
         return str(refusal)
-    return "" if end == len(data) else _unexpected(data, end, "after top-level value")
+    return "" if end == len(data) else _describe_unexpected(data, end, "after top-level value")
 
 
-def _unexpected(data: bytes, at: int, where: str) -> str:
+def _describe_unexpected(data: bytes, at: int, where: str) -> str:
     if at >= len(data):
         return _END
     character = chr(data[at])
@@ -192,7 +192,7 @@ class _Scanner:
                 continue
             if following != b",":
                 within = "object key:value pair" if opened[-1] == b"}" else "array element"
-                raise JsonError(_unexpected(data, at, f"after {within}"))
+                raise JsonError(_describe_unexpected(data, at, f"after {within}"))
             at = self._after_space(at + 1)
             return self._key(at) if opened[-1] == b"}" else at
         return at
@@ -200,10 +200,12 @@ class _Scanner:
     def _key(self, at: int) -> int:
         """The position after a key and its colon."""
         if self._data[at : at + 1] != b'"':
-            raise JsonError(_unexpected(self._data, at, "looking for beginning of object key string"))
+            raise JsonError(
+                _describe_unexpected(self._data, at, "looking for beginning of object key string")
+            )
         at = self._after_space(self._string(at))
         if self._data[at : at + 1] != b":":
-            raise JsonError(_unexpected(self._data, at, "after object key"))
+            raise JsonError(_describe_unexpected(self._data, at, "after object key"))
         return self._after_space(at + 1)
 
     def _scalar(self, at: int) -> int:
@@ -216,24 +218,24 @@ class _Scanner:
             for index in range(1, len(word)):
                 if data[at + index : at + index + 1] != word[index : index + 1]:
                     where = f"in literal {word.decode()} (expecting '{chr(word[index])}')"
-                    raise JsonError(_unexpected(data, at + index, where))
+                    raise JsonError(_describe_unexpected(data, at + index, where))
             return at + len(word)
         if start == b"-" or start.isdigit():
             return self._number(at)
-        raise JsonError(_unexpected(data, at, "looking for beginning of value"))
+        raise JsonError(_describe_unexpected(data, at, "looking for beginning of value"))
 
     def _number(self, at: int) -> int:
         data = self._data
         found = _NUMBER.match(data, at)
         if found is None:
-            raise JsonError(_unexpected(data, at + 1, "in numeric literal"))
+            raise JsonError(_describe_unexpected(data, at + 1, "in numeric literal"))
         end = found.end()
         following = data[end : end + 1]
         if following == b"." and b"." not in found[0] and b"e" not in found[0].lower():
-            raise JsonError(_unexpected(data, end + 1, "after decimal point in numeric literal"))
+            raise JsonError(_describe_unexpected(data, end + 1, "after decimal point in numeric literal"))
         if following in {b"e", b"E"} and b"e" not in found[0].lower():
             signed = data[end + 1 : end + 2] in {b"+", b"-"}
-            raise JsonError(_unexpected(data, end + 1 + signed, "in exponent of numeric literal"))
+            raise JsonError(_describe_unexpected(data, end + 1 + signed, "in exponent of numeric literal"))
         return end
 
     def _string(self, at: int) -> int:
@@ -246,17 +248,19 @@ class _Scanner:
             if start == b'"':
                 return at + 1
             if start != b"\\":
-                raise JsonError(_unexpected(data, at, "in string literal"))
+                raise JsonError(_describe_unexpected(data, at, "in string literal"))
             escape = data[at + 1 : at + 2]
             if escape == b"u":
                 for place in range(at + 2, at + 6):
                     if data[place : place + 1] not in _HEXADECIMAL:
-                        raise JsonError(_unexpected(data, place, "in \\u hexadecimal character escape"))
+                        raise JsonError(
+                            _describe_unexpected(data, place, "in \\u hexadecimal character escape")
+                        )
                 at += 6
             elif escape and escape in b'"\\/bfnrt':
                 at += 2
             else:
-                raise JsonError(_unexpected(data, at + 1, "in string escape code"))
+                raise JsonError(_describe_unexpected(data, at + 1, "in string escape code"))
 
     def _after_space(self, at: int) -> int:
         found = _SPACE.match(self._data, at)

@@ -139,7 +139,7 @@ def _operation(resource: Resource, path: str, verb: str, suffix: str = "") -> Op
         method="delete" if deletes else _METHODS[verb],
         action={"create": "post", "update": "put"}.get(verb, verb),
         operation_id=f"{title}{_group_id(resource)}{collection}{namespaced}{resource.kind}{suffix}",
-        description=_described(verb, resource.kind, ""),
+        description=_describe_operation(verb, resource.kind, ""),
         gvk=kind,
         body=DELETE_OPTIONS if deletes else bodies.get(verb),
         response=STATUS if deletes else listed if verb == "list" else kind,
@@ -148,14 +148,14 @@ def _operation(resource: Resource, path: str, verb: str, suffix: str = "") -> Op
     )
 
 
-def _described(verb: str, kind: str, part: str) -> str:
+def _describe_operation(verb: str, kind: str, part: str) -> str:
     """Upstream's description of an operation. part: the subresource, "" for the object itself."""
     article = "an" if kind[0] in "AEIOU" else "a"
     text = _DESCRIPTIONS[verb].format(part=part, a=article, kind=kind)
     return text if part else text.replace("  of ", " ")
 
 
-def _connected(verb: str, kind: str, part: str) -> str:
+def _describe_connection(verb: str, kind: str, part: str) -> str:
     return f"connect {_METHODS.get(verb, verb).upper()} requests to {part} of {kind}"
 
 
@@ -174,9 +174,9 @@ def _suboperation(resource: Resource, subresource: Subresource, path: str, verb:
         operation_id=(
             f"{title}{_group_id(resource)}{namespaced}{resource.kind}{subresource.name.capitalize()}"
         ),
-        description=_connected(verb, resource.kind, subresource.name)
+        description=_describe_connection(verb, resource.kind, subresource.name)
         if connects
-        else _described(verb, resource.kind, subresource.name),
+        else _describe_operation(verb, resource.kind, subresource.name),
         gvk=kind,
         body=None if connects else body,
         response=None if connects or subresource.name == "log" else kind,

@@ -31,7 +31,7 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _delimited(number: int, data: bytes) -> bytes:
+def _encode_delimited(number: int, data: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
@@ -48,7 +48,7 @@ def _number(value: Json) -> Iterator[bytes]:
 
 def _any(value: Json) -> Iterator[bytes]:
     """YAML text of any value; JSON is YAML."""
-    text = _delimited(2, orjson.dumps(value))
+    text = _encode_delimited(2, orjson.dumps(value))
     yield _varint(len(text)) + text
 
 
@@ -60,7 +60,7 @@ def _many(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterat
     return encode_many
 
 
-def _nested(fields: Callable[[], Mapping[str, _Field]]) -> Callable[[Json], Iterator[bytes]]:
+def _encode_nested(fields: Callable[[], Mapping[str, _Field]]) -> Callable[[Json], Iterator[bytes]]:
     """A message whose table may not exist yet, since schemas contain schemas."""
 
     def encode_nested(value: Json) -> Iterator[bytes]:
@@ -70,12 +70,12 @@ def _nested(fields: Callable[[], Mapping[str, _Field]]) -> Callable[[Json], Iter
     return encode_nested
 
 
-def _named(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterator[bytes]]:
+def _encode_named(encoder: Callable[[Json], Iterator[bytes]]) -> Callable[[Json], Iterator[bytes]]:
     """A JSON object as repeated pairs of name and value."""
 
     def encode_named(values: Json) -> Iterator[bytes]:
         for name, value in values.items():
-            pair = _delimited(1, name.encode()) + b"".join(b"\x12" + data for data in encoder(value))
+            pair = _encode_delimited(1, name.encode()) + b"".join(b"\x12" + data for data in encoder(value))
             yield _varint(len(pair)) + pair
 
     return encode_named
@@ -111,7 +111,7 @@ def _message(fields: Mapping[str, _Field]) -> Callable[[Json], Iterator[bytes]]:
             for data in encoder(held):
                 yield _varint(number << 3 | wire) + data
         if extension is not None and extensions:
-            for data in _named(_any)(extensions):
+            for data in _encode_named(_any)(extensions):
                 yield _varint(extension[0] << 3 | 2) + data
 
     return encode_message
@@ -119,7 +119,7 @@ def _message(fields: Mapping[str, _Field]) -> Callable[[Json], Iterator[bytes]]:
 
 def _reference_or(fields: Callable[[], Mapping[str, _Field]]) -> Callable[[Json], Iterator[bytes]]:
     """ParametersItem: a parameter (1), or a reference to one (2)."""
-    reference = _inside(2, _nested(lambda: {"$ref": (1, _text), "description": (2, _text)}))
+    reference = _inside(2, _encode_nested(lambda: {"$ref": (1, _text), "description": (2, _text)}))
     parameter = _inside(1, _parameter(fields))
     return lambda value: (reference if "$ref" in value else parameter)(value)
 
@@ -130,16 +130,16 @@ def _parameter(query: Callable[[], Mapping[str, _Field]]) -> Callable[[Json], It
 
     def encode_parameter(value: Json) -> Iterator[bytes]:
         if value["in"] == "body":
-            yield from _inside(1, _nested(lambda: _BODY))(value)
+            yield from _inside(1, _encode_nested(lambda: _BODY))(value)
             return
         table = query() if value["in"] == "query" else _PLACED
-        yield from _inside(2, _inside(places[value["in"]], _nested(lambda: table)))(value)
+        yield from _inside(2, _inside(places[value["in"]], _encode_nested(lambda: table)))(value)
 
     return encode_parameter
 
 
 def _response(value: Json) -> Iterator[bytes]:
-    yield from _inside(1, _nested(lambda: _RESPONSE))(value)
+    yield from _inside(1, _encode_nested(lambda: _RESPONSE))(value)
 
 
 def _type(value: Json) -> Iterator[bytes]:
@@ -153,8 +153,8 @@ def _additional(value: Json) -> Iterator[bytes]:
     yield from _inside(1, _schema)(value)
 
 
-_schema: Final = _nested(lambda: _SCHEMA)
-_operation: Final = _nested(lambda: _OPERATION)
+_schema: Final = _encode_nested(lambda: _SCHEMA)
+_operation: Final = _encode_nested(lambda: _OPERATION)
 _strings: Final = _many(_text)
 _parameters: Final = _many(_reference_or(lambda: _QUERY))
 
@@ -176,7 +176,7 @@ _SCHEMA: Final[dict[str, _Field]] = {
     "type": (22, _type),
     "items": (23, _inside(1, _schema)),
     "allOf": (24, _many(_schema)),
-    "properties": (25, _inside(1, _named(_schema))),
+    "properties": (25, _inside(1, _encode_named(_schema))),
     "readOnly": (27, _number),
     "example": (30, _any),
     "x-": (31, _any),
@@ -223,7 +223,7 @@ _OPERATION: Final[dict[str, _Field]] = {
     "produces": (6, _strings),
     "consumes": (7, _strings),
     "parameters": (8, _parameters),
-    "responses": (9, _inside(1, _named(_response))),
+    "responses": (9, _inside(1, _encode_named(_response))),
     "schemes": (10, _strings),
     "deprecated": (11, _number),
     "x-": (13, _any),
@@ -248,14 +248,17 @@ _KEY: Final[dict[str, _Field]] = {
 }
 _DOCUMENT: Final[dict[str, _Field]] = {
     "swagger": (1, _text),
-    "info": (2, _nested(lambda: {"title": (1, _text), "version": (2, _text), "description": (3, _text)})),
+    "info": (
+        2,
+        _encode_nested(lambda: {"title": (1, _text), "version": (2, _text), "description": (3, _text)}),
+    ),
     "schemes": (5, _strings),
     "consumes": (6, _strings),
     "produces": (7, _strings),
-    "paths": (8, _inside(2, _named(_nested(lambda: _PATH)))),
-    "definitions": (9, _inside(1, _named(_schema))),
-    "parameters": (10, _inside(1, _named(_parameter(lambda: _QUERY)))),
-    "security": (12, _many(_inside(1, _named(_inside(1, _strings))))),
-    "securityDefinitions": (13, _inside(1, _named(_inside(2, _nested(lambda: _KEY))))),
+    "paths": (8, _inside(2, _encode_named(_encode_nested(lambda: _PATH)))),
+    "definitions": (9, _inside(1, _encode_named(_schema))),
+    "parameters": (10, _inside(1, _encode_named(_parameter(lambda: _QUERY)))),
+    "security": (12, _many(_inside(1, _encode_named(_inside(1, _strings))))),
+    "securityDefinitions": (13, _inside(1, _encode_named(_inside(2, _encode_nested(lambda: _KEY))))),
     "x-": (16, _any),
 }

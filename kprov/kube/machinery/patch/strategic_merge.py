@@ -191,7 +191,7 @@ def _choose_identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
     if not key:
         raise StrategicMergeError(f"cannot merge lists without merge key for {node.name or 'list'}")
 
-    def of(value: Any) -> Any:
+    def convert(value: Any) -> Any:
         if not isinstance(value, dict):
             raise StrategicMergeError("list element types are not identical")
         if key not in value:
@@ -200,7 +200,7 @@ def _choose_identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
             )
         return _hashable(value[key])
 
-    return of
+    return convert
 
 
 def _hashable(value: Any) -> Any:

@@ -30,7 +30,7 @@ def _dict(_scope: Scope, terms: list[Any]) -> list[Any]:
     return [{"key": key, "value": term[key]} for term in terms for key in term]
 
 
-def _nested(_scope: Scope, terms: list[Any]) -> list[Any]:
+def _lookup_nested(_scope: Scope, terms: list[Any]) -> list[Any]:
     if not terms:
         raise FilterError("with_nested requires at least one element in the nested list")
     lists = [term if isinstance(term, (list, tuple)) else [term] for term in terms]
@@ -156,8 +156,8 @@ LOOKUPS: dict[str, Lookup] = {
     "items": lambda _scope, terms: _flatten(terms),
     "list": lambda _scope, terms: terms,
     "indexed_items": lambda _scope, terms: [[index, one] for index, one in enumerate(_flatten(terms))],
-    "nested": _nested,
-    "cartesian": _nested,
+    "nested": _lookup_nested,
+    "cartesian": _lookup_nested,
     "together": _together,
     "subelements": _subelements,
     "sequence": _sequence,

@@ -35,17 +35,17 @@ _RESTRICTED_VOLUMES: Final = (
 
 
 def _skip_windows(check: Check) -> Check:
-    def checked(metadata: Object, spec: Object) -> Violation | None:
+    def check_policy(metadata: Object, spec: Object) -> Violation | None:
         return None if is_on_windows(spec) else check(metadata, spec)
 
-    return checked
+    return check_policy
 
 
 def _skip_user_namespaces(check: Check) -> Check:
-    def checked(metadata: Object, spec: Object) -> Violation | None:
+    def check_policy(metadata: Object, spec: Object) -> Violation | None:
         return None if is_in_user_namespace(spec) else check(metadata, spec)
 
-    return checked
+    return check_policy
 
 
 def check_privilege_escalation(metadata: Object, spec: Object) -> Violation | None:

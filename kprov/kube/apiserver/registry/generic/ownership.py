@@ -55,8 +55,8 @@ class Ownership:
                 old, obj, self._resource.gvk, manager=manager, subresource=subresource, ignored=ignored
             )
             return
-        before = None if old is None else self._served(old, used)
-        after = self._served(obj, used)
+        before = None if old is None else self._convert_to_served(old, used)
+        after = self._convert_to_served(obj, used)
         if obj["metadata"].get("managedFields") == []:
             after["metadata"]["managedFields"] = []  # as an empty list, it clears all owners
         field_ownership.update(
@@ -66,7 +66,7 @@ class Ownership:
         if "managedFields" in after["metadata"]:
             obj["metadata"]["managedFields"] = after["metadata"]["managedFields"]
 
-    def _served(self, obj: JsonObject, used: Resource) -> JsonObject:
+    def _convert_to_served(self, obj: JsonObject, used: Resource) -> JsonObject:
         found = conversions.convert(obj, self._resource.gvk, used.gvk)
         zero_values.normalize(found, object_schema.builtin().node(used.gvk))
         return found

@@ -107,7 +107,7 @@ class ReadStore:
     def _key(self, namespace: str, name: str) -> str:
         return self.cache.key(namespace, name)
 
-    def _cached(self, key: str) -> Stored | None:
+    def _get_cached(self, key: str) -> Stored | None:
         found = self.cache.get(key)
         return None if found is None else Stored(key, self.cache.head + found.tail, found.revision)
 

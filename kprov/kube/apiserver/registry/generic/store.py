@@ -184,7 +184,7 @@ class Store(ReadStore):
         the resource's own). `admit`=False leaves admission out, for writes of the server itself.
         """
         key = self._key(namespace, name)
-        current, certain = self._cached(key), False
+        current, certain = self._get_cached(key), False
         while True:
             if current is None and not certain:
                 current, certain = await self._read(key), True
@@ -364,7 +364,7 @@ class Store(ReadStore):
         """Delete an object, gracefully or at once. Returns (object, whether it is removed)."""
         options = options or DeleteOptions()
         key = self._key(namespace, name)
-        current, certain = self._cached(key), False
+        current, certain = self._get_cached(key), False
         while True:
             if current is None and not certain:
                 current, certain = await self._read(key), True

@@ -52,12 +52,12 @@ def validate_csi_node(obj: JsonObject) -> Errors:
 
 
 def validate_csi_node_update(obj: JsonObject, old: JsonObject) -> Errors:
-    def fixed(driver: JsonObject) -> JsonObject:
+    def list_fixed_fields(driver: JsonObject) -> JsonObject:
         return {name: value for name, value in driver.items() if name != "allocatable"}
 
     yield from validate_csi_node(obj)
     before = {driver["name"]: driver for driver in (old.get("spec") or {}).get("drivers") or ()}
     for driver in (obj.get("spec") or {}).get("drivers") or ():
         had = before.get(driver.get("name", ""))
-        if had is not None and fixed(driver) != fixed(had):
-            yield field.invalid("spec.drivers", fixed(driver), checks.IMMUTABLE)
+        if had is not None and list_fixed_fields(driver) != list_fixed_fields(had):
+            yield field.invalid("spec.drivers", list_fixed_fields(driver), checks.IMMUTABLE)

@@ -114,10 +114,10 @@ def _add_claim_volumes(spec: JsonObject) -> JsonObject:
 
 
 def validate_stateful_set_update(obj: JsonObject, old: JsonObject) -> Errors:
-    def fixed(each: JsonObject) -> JsonObject:
+    def list_fixed_fields(each: JsonObject) -> JsonObject:
         return {name: value for name, value in each["spec"].items() if name not in _CHANGEABLE}
 
-    if fixed(obj) != fixed(old):
+    if list_fixed_fields(obj) != list_fixed_fields(old):
         text = (
             "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
             "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "

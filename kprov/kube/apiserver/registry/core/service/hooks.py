@@ -72,11 +72,11 @@ class ServiceHooks(Hooks):
             raise
 
         async def finish(stored: bool) -> None:
-            await _run_all(self._freed(obj, old) if stored else taking.taken)
+            await _run_all(self._list_releases(obj, old) if stored else taking.taken)
 
         return finish
 
-    def _freed(self, obj: JsonObject, old: JsonObject | None) -> list[_Release]:
+    def _list_releases(self, obj: JsonObject, old: JsonObject | None) -> list[_Release]:
         if old is None:
             return []
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]

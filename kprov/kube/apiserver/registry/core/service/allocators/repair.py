@@ -95,7 +95,7 @@ class Repair:
         everything: set[_Leak] = {*reserved_ports.items(), *managed}
         suspects = everything - holding
         for what, who in suspects & self._suspects:
-            await self._free(what, who, reserved_addresses)
+            await self._release_leaked(what, who, reserved_addresses)
         self._suspects = suspects
 
     async def _reserved_addresses(self) -> dict[str, JsonObject]:
@@ -170,7 +170,7 @@ class Repair:
         else:
             await warn(service, "PortNotAllocated", f"Port {port} is not allocated; repairing")
 
-    async def _free(self, what: str | int, who: str, reserved: dict[str, JsonObject]) -> None:
+    async def _release_leaked(self, what: str | int, who: str, reserved: dict[str, JsonObject]) -> None:
         namespace, _, name = who.partition("/")
         if isinstance(what, int):
             log.info("port %d is reserved for service %s, which does not hold it: freed", what, who)
