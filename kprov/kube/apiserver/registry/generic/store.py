@@ -198,7 +198,13 @@ class Store(ReadStore):
                 continue
             try:
                 return await self._update_once(
-                    context, current, change, subresource, strategy or self.strategy, admit=admit
+                    context,
+                    current,
+                    change,
+                    subresource,
+                    strategy or self.strategy,
+                    admit=admit,
+                    certain=certain,
                 ), False
             except KeyChangedError as error:
                 # The error has the current object: no need to read again.
@@ -245,7 +251,14 @@ class Store(ReadStore):
         strategy: Strategy,
         *,
         admit: bool,
+        certain: bool,
     ) -> JsonObject:
+        """Apply a change to `current`. `certain`: it was read from etcd, not from the cache.
+
+        Raises:
+            KeyChangedError: `current` is not the newest object.
+
+        """
         old = self._decode(current)
         obj = change(self._decode(current))
         name = old["metadata"]["name"]
@@ -274,6 +287,9 @@ class Store(ReadStore):
                 obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
                 return obj
             if _is_unchanged(obj, old) and not self.storage.is_stale(current.key):
+                # No write will find out whether the cached object was out of date.
+                if not certain:
+                    await self._check_newest(current)
                 self.hooks.decorate(old)
                 return old
             await self._put(context, current, obj)
@@ -282,6 +298,12 @@ class Store(ReadStore):
             await finish(stored)
         self.hooks.decorate(obj)
         return obj
+
+    async def _check_newest(self, current: Stored) -> None:
+        """Raise KeyChangedError if the object has another revision in etcd."""
+        newest = await self._read(current.key)
+        if newest is None or newest.revision != current.revision:
+            raise KeyChangedError(current.key, newest)
 
     def _merge_metadata(
         self,

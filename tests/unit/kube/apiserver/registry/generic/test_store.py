@@ -48,6 +48,24 @@ async def test_a_name_that_is_taken_and_a_prefix_are_told_of_together(
         await config_maps.create(context, "default", config_map(name="a", generateName="w-"))
 
 
+async def test_an_update_that_changes_nothing_in_an_old_copy_is_made_on_the_newest_object(
+    config_maps: Store, context: RequestContext, storage: Any
+) -> None:
+    await config_maps.create(context, "default", config_map())
+    await config_maps.get(context, "default", "a")
+    key, stored = next((key, stored) for key, stored in storage.keys.items() if key.endswith("/a"))
+    # Another server writes, and the cache has not heard of it yet.
+    await storage.update(key, stored.value.replace(b'"v"', b'"w"'), expected=stored.revision)
+
+    def set_v(old: dict[str, Any] | None) -> dict[str, Any]:
+        assert old is not None
+        return old | {"data": {"k": "v"}}
+
+    updated, _ = await config_maps.update(context, "default", "a", set_v)
+    assert b'"k":"v"' in storage.keys[key].value
+    assert updated["metadata"]["resourceVersion"] == str(storage.keys[key].revision)
+
+
 @pytest.mark.parametrize(
     ("obj", "code", "text"),
     [
