@@ -163,8 +163,8 @@ class Variables:
     def host_layers(self, host: str) -> list[Layer]:
         """Return the layers of a host that `hostvars` shows."""
         return [
-            Layer(self.options.extra_vars),
             Layer(self.magic_variables(host), raw=True),
+            Layer(self.options.extra_vars),
             Layer(self.registered.setdefault(host, {}), raw=True),
             Layer(self.included.setdefault(host, {})),
             Layer(FactVariables(self.facts, host, gathering=True), raw=True),

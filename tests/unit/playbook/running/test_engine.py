@@ -106,6 +106,14 @@ def test_roles_with_defaults_dependencies_templates_and_includes(bench: Any) -> 
     assert (bench.folder / "b-2").read_text() == "a=1\nb=2\nhigh base is\n"
 
 
+def test_extra_variables_do_not_override_magic_variables_in_hostvars(bench: Any) -> None:
+    text = """
+- assert:
+    that: ["inventory_hostname in ['a', 'b']", "hostvars['b'].inventory_hostname == 'b'", "hostvars['b'].own == 1"]
+"""
+    assert bench.play(tasks(text), extra_vars={"inventory_hostname": "x", "own": 1}).ok
+
+
 def test_run_once_delegation_and_facts_on_demand(bench: Any) -> None:
     text = """
 - command: echo once
