@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.quantity import Quantity
 
-Object = Mapping[str, Any]
 Amounts = dict[str, Quantity]
 
 _POD_LEVEL: Final = frozenset({"cpu", "memory"})
@@ -22,7 +22,7 @@ def parse_amounts(listed: Mapping[str, Any] | None) -> Amounts:
     return {name: Quantity.parse(value) for name, value in (listed or {}).items()}
 
 
-def compute_pod_resources(pod: Object, part: str, *, use_status: bool = True) -> Amounts:
+def compute_pod_resources(pod: JsonMapping, part: str, *, use_status: bool = True) -> Amounts:
     """Sum of `part` ("requests" or "limits") with init containers, sidecars, pod level and overhead.
 
     use_status: count what the pod still has although a resize took it away.
@@ -38,12 +38,12 @@ def compute_pod_resources(pod: Object, part: str, *, use_status: bool = True) ->
     return total
 
 
-def sum_container_resources(spec: Object, part: str) -> Amounts:
+def sum_container_resources(spec: JsonMapping, part: str) -> Amounts:
     """What the containers of a spec need together, without pod level and overhead."""
     return _sum_containers(spec, part, _Statuses({}))
 
 
-def _sum_containers(spec: Object, part: str, states: _Statuses) -> Amounts:
+def _sum_containers(spec: JsonMapping, part: str, states: _Statuses) -> Amounts:
     """Running containers and sidecars together, or the largest step of the start, whichever is larger."""
     total: Amounts = {}
     for container in spec.get("containers") or ():
@@ -64,7 +64,7 @@ def _sum_containers(spec: Object, part: str, states: _Statuses) -> Amounts:
     return total
 
 
-def has_pod_level(spec: Object) -> bool:
+def has_pod_level(spec: JsonMapping) -> bool:
     """Whether spec.resources has a resource that is supported at pod level."""
     return any(
         _is_pod_level(name)
@@ -87,7 +87,7 @@ def raise_amounts(total: Amounts, part: Amounts) -> None:
 
 
 class _Statuses:
-    def __init__(self, status: Object) -> None:
+    def __init__(self, status: JsonMapping) -> None:
         self._by_name = {
             each["name"]: each
             for kind in ("containerStatuses", "initContainerStatuses")
@@ -98,14 +98,16 @@ class _Statuses:
             for each in status.get("conditions") or ()
         )
 
-    def container_amounts(self, container: Object, part: str) -> Amounts:
+    def container_amounts(self, container: JsonMapping, part: str) -> Amounts:
         wanted = parse_amounts((container.get("resources") or {}).get(part))
         state = self._by_name.get(container.get("name"))
         if state is None or state.get("resources") is None:
             return wanted
         return self.merge(wanted, state["resources"].get(part), state.get("allocatedResources"), part)
 
-    def merge(self, wanted: Amounts, actual: Object | None, allocated: Object | None, part: str) -> Amounts:
+    def merge(
+        self, wanted: Amounts, actual: JsonMapping | None, allocated: JsonMapping | None, part: str
+    ) -> Amounts:
         """The largest of spec, actual and allocated resources. Without spec if a resize is infeasible."""
         found = {} if self._is_resize_infeasible else dict(wanted)
         raise_amounts(found, parse_amounts(actual))
@@ -114,7 +116,7 @@ class _Statuses:
         return found
 
 
-def _pod_level(spec: Object, status: Object, part: str, states: _Statuses) -> Amounts:
+def _pod_level(spec: JsonMapping, status: JsonMapping, part: str, states: _Statuses) -> Amounts:
     wanted = parse_amounts((spec.get("resources") or {}).get(part))
     wanted = {name: amount for name, amount in wanted.items() if _is_pod_level(name)}
     actual = status.get("resources")

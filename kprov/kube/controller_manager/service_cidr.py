@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.client import ApiError
 from kprov.kube.client.resource import MERGE_PATCH
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 
-Document = dict[str, Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GROUP: Final = "networking.k8s.io"
@@ -70,7 +70,7 @@ class ServiceCidrController(Controller):
             return
         await self._set_finalizers(obj, [each for each in finalizers if each != FINALIZER])
 
-    def _is_free(self, obj: Document) -> bool:
+    def _is_free(self, obj: JsonObject) -> bool:
         """Whether its addresses are all in other ServiceCIDRs or unused."""
         name = obj["metadata"]["name"]
         others = [
@@ -90,7 +90,7 @@ class ServiceCidrController(Controller):
                 return False
         return True
 
-    async def _set_finalizers(self, obj: Document, finalizers: list[str]) -> None:
+    async def _set_finalizers(self, obj: JsonObject, finalizers: list[str]) -> None:
         metadata = obj["metadata"]
         change = {"resourceVersion": metadata["resourceVersion"], "finalizers": finalizers}
         try:
@@ -99,9 +99,9 @@ class ServiceCidrController(Controller):
             if not error.is_not_found:
                 raise
 
-    async def _send_event(self, obj: Document, wanted: dict[str, str]) -> None:
+    async def _send_event(self, obj: JsonObject, wanted: dict[str, str]) -> None:
         conditions = list((obj.get("status") or {}).get("conditions") or ())
-        current: Document = next((each for each in conditions if each["type"] == "Ready"), {})
+        current: JsonObject = next((each for each in conditions if each["type"] == "Ready"), {})
         if all(current.get(name, "") == value for name, value in wanted.items()):
             return
         rest = [each for each in conditions if each["type"] != "Ready"]
@@ -117,7 +117,7 @@ class ServiceCidrController(Controller):
             metadata["name"], change, subresource="status", patch_type=MERGE_PATCH
         )
 
-    def _handle_cidr_change(self, obj: Document) -> None:
+    def _handle_cidr_change(self, obj: JsonObject) -> None:
         """A new or deleted range can free the ranges that it overlaps."""
         self.queue.add(obj["metadata"]["name"])
         own = parse_networks(obj)
@@ -129,14 +129,14 @@ class ServiceCidrController(Controller):
             ):
                 self.queue.add(other["metadata"]["name"])
 
-    def _handle_address_change(self, obj: Document) -> None:
+    def _handle_address_change(self, obj: JsonObject) -> None:
         address = ipaddress.ip_address(obj["metadata"]["name"])
         for each in self._cidrs.list():
             if any(address in network for network in parse_networks(each)):
                 self.queue.add(each["metadata"]["name"])
 
 
-def parse_networks(obj: Document) -> list[Network]:
+def parse_networks(obj: JsonObject) -> list[Network]:
     """Spec.cidrs of a ServiceCIDR."""
     return [ipaddress.ip_network(cidr) for cidr in (obj.get("spec") or {}).get("cidrs") or ()]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
-Status = dict[str, Any]
 GroupResource = Resource | str
 #: Characters with a short escape in Go.
 _ESCAPED: Final = {
@@ -34,7 +34,7 @@ class StatusError(Exception):
 
     def __init__(self, status: Mapping[str, Any]) -> None:
         super().__init__(str(status.get("message", "")))
-        self.status: Status = dict(status)
+        self.status: JsonObject = dict(status)
 
     @property
     def code(self) -> int:
@@ -59,7 +59,7 @@ class StatusError(Exception):
 
 def failure(code: int, reason: str, message: str, details: Mapping[str, Any] | None = None) -> StatusError:
     """A StatusError of any reason. Empty reason and details are omitted, as upstream does."""
-    status: Status = {
+    status: JsonObject = {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
@@ -74,9 +74,9 @@ def failure(code: int, reason: str, message: str, details: Mapping[str, Any] | N
     return StatusError(status)
 
 
-def success(details: Mapping[str, Any] | None = None, code: int = 200) -> Status:
+def success(details: Mapping[str, Any] | None = None, code: int = 200) -> JsonObject:
     """The Status that answers a deletion: {"status": "Success", ...}."""
-    status: Status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    status: JsonObject = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     if details:
         status["details"] = dict(details)
     elif code != 200:

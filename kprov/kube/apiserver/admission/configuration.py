@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin
 from kprov.kube.apiserver.configuration import find_problems
-
-Object = Mapping[str, Any]
+from kprov.kube.machinery.json_object import JsonMapping
 
 _VERSIONS: Final = ("apiserver.config.k8s.io/v1", "apiserver.k8s.io/v1alpha1")
 _SHAPE: Final = {"plugins": [{"name": str, "path": str, "configuration": dict}]}
@@ -25,12 +24,12 @@ class ConfigurationError(ValueError):
 class WantsConfiguration(AdmissionPlugin):
     """A plugin with a configuration. `configure` is called once if the file has one for it."""
 
-    def configure(self, source: Object) -> None:
+    def configure(self, source: JsonMapping) -> None:
         """Raise ConfigurationError."""
         raise NotImplementedError
 
 
-def read_configurations(path: str, known: Collection[str]) -> dict[str, Object]:
+def read_configurations(path: str, known: Collection[str]) -> dict[str, JsonMapping]:
     """The configurations in the file by plugin name. Raise ConfigurationError, OSError."""
     if not path:
         return {}
@@ -40,7 +39,7 @@ def read_configurations(path: str, known: Collection[str]) -> dict[str, Object]:
         text = f"{path}: expected an AdmissionConfiguration of apiserver.config.k8s.io/v1"
         raise ConfigurationError(text)
     _raise_problems(path, find_problems(document, _SHAPE))
-    found: dict[str, Object] = {}
+    found: dict[str, JsonMapping] = {}
     for index, plugin in enumerate(document.get("plugins") or ()):
         name = plugin.get("name", "")
         if name not in known:
@@ -55,7 +54,7 @@ def read_configurations(path: str, known: Collection[str]) -> dict[str, Object]:
 
 
 def check_configuration(
-    source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[str, Any]
+    source: JsonMapping, plugin: str, kinds: Mapping[str, str], shape: Mapping[str, Any]
 ) -> None:
     """Check the kind and the fields of a configuration. Raise ConfigurationError.
 
@@ -78,7 +77,7 @@ def _raise_problems(where: str, wrong: Iterable[str]) -> None:
         raise ConfigurationError(f"{where}: {told}")
 
 
-def _parse_file(file: Path) -> Object:
+def _parse_file(file: Path) -> JsonMapping:
     import yaml
 
     try:

@@ -5,19 +5,17 @@ Source: upstream staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.component_helpers.pod_resources import Amounts, parse_amounts
-from kprov.kube.component_helpers.quota.evaluator import Evaluator, Scope, scopes_of
+from kprov.kube.component_helpers.quota.evaluator import Evaluator, scopes_of
 from kprov.kube.machinery import status
-from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
 from kprov.kube.machinery.quantity import ZERO
 
 #: An entry of limitedResources in a ResourceQuotaConfiguration.
-Limited = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -39,7 +37,10 @@ class TrackedQuota:
 
 
 def charge(
-    quotas: Sequence[TrackedQuota], attributes: Attributes, evaluator: Evaluator, limited: Sequence[Limited]
+    quotas: Sequence[TrackedQuota],
+    attributes: Attributes,
+    evaluator: Evaluator,
+    limited: Sequence[JsonMapping],
 ) -> dict[str, Amounts]:
     """The new usage of each changed quota by name. Raise StatusError 403."""
     obj = attributes.obj
@@ -115,7 +116,7 @@ def _fit_delta(tracked: TrackedQuota, attributes: Attributes, delta: Amounts) ->
 def _check_coverage(
     attributes: Attributes,
     evaluator: Evaluator,
-    limited: Sequence[Limited],
+    limited: Sequence[JsonMapping],
     usage: Amounts,
     covered: set[str],
     quotas: Sequence[TrackedQuota],
@@ -160,7 +161,7 @@ def _check_coverage(
         raise status.failure(500, "", text)
 
 
-def _match_scopes(evaluator: Evaluator, obj: JsonObject, scopes: Iterable[Scope]) -> list[Scope]:
+def _match_scopes(evaluator: Evaluator, obj: JsonObject, scopes: Iterable[JsonMapping]) -> list[JsonMapping]:
     return [scope for scope in scopes if evaluator.in_scope(scope, obj)]
 
 

@@ -19,16 +19,15 @@ from kprov.kube.apiserver.admission.configuration import (
     check_configuration,
 )
 from kprov.kube.apiserver.admission.plugin import Attributes
-from kprov.kube.apiserver.admission.quota_charge import Limited, TrackedQuota, charge
+from kprov.kube.apiserver.admission.quota_charge import TrackedQuota, charge
 from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.component_helpers.pod_resources import Amounts
-from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object
+from kprov.kube.component_helpers.quota.evaluator import Evaluator
 from kprov.kube.component_helpers.quota.registry import Evaluators
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
 from kprov.kube.machinery.status import StatusError
-
-Document = dict[str, Any]
 
 _KINDS: Final = {
     "apiserver.config.k8s.io/v1": "ResourceQuotaConfiguration",
@@ -75,12 +74,12 @@ class ResourceQuota(WantsConfiguration):
     def __init__(self, registry: Registry) -> None:
         self._store = registry.store("", "resourcequotas")
         self._evaluators = Evaluators(_build_object_source(registry))
-        self._known: dict[str, dict[str, Document]] = {}
+        self._known: dict[str, dict[str, JsonObject]] = {}
         self._queues: dict[str, _Queue] = {}
-        self._limited: Sequence[Limited] = ()
+        self._limited: Sequence[JsonMapping] = ()
         self._store.lister.on_change(self._handle_change)
 
-    def configure(self, source: Object) -> None:
+    def configure(self, source: JsonMapping) -> None:
         """Read limitedResources of a ResourceQuotaConfiguration."""
         check_configuration(source, self.name, _KINDS, _SHAPE)
         limited = source.get("limitedResources") or ()
@@ -189,7 +188,7 @@ class ResourceQuota(WantsConfiguration):
         wanted = _format_used(tracked.used)
         version = tracked.quota["metadata"]["resourceVersion"]
 
-        def change(current: Document | None) -> Document:
+        def change(current: JsonObject | None) -> JsonObject:
             assert current is not None
             current["metadata"]["resourceVersion"] = version
             current["status"] = (current.get("status") or {}) | {"used": wanted}
@@ -209,7 +208,7 @@ class ResourceQuota(WantsConfiguration):
             self._keep_newest(written)
         return True
 
-    def _handle_change(self, kind: str, obj: Document) -> None:
+    def _handle_change(self, kind: str, obj: JsonObject) -> None:
         if kind != "DELETED":
             self._keep_newest(obj)
             return
@@ -219,7 +218,7 @@ class ResourceQuota(WantsConfiguration):
         if not found:
             self._known.pop(namespace, None)
 
-    def _keep_newest(self, obj: Document) -> None:
+    def _keep_newest(self, obj: JsonObject) -> None:
         """Keep the newer of the cached quota and the one that was written here."""
         metadata = obj["metadata"]
         found = self._known.setdefault(metadata["namespace"], {})
@@ -228,7 +227,7 @@ class ResourceQuota(WantsConfiguration):
             found[metadata["name"]] = obj
 
 
-def _read_version(obj: Document) -> int:
+def _read_version(obj: JsonObject) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
@@ -237,7 +236,7 @@ def _format_used(used: Amounts) -> dict[str, str]:
 
 
 def _build_object_source(registry: Registry) -> Any:
-    def objects(group: str, plural: str, namespace: str) -> list[Document]:
+    def objects(group: str, plural: str, namespace: str) -> list[JsonObject]:
         store = registry.find(group, plural)
         return [] if store is None else store.lister.list(namespace)
 

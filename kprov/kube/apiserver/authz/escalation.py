@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.authz.rbac import GROUP
-from kprov.kube.apiserver.authz.rules import Rule, find_uncovered
+from kprov.kube.apiserver.authz.rules import find_uncovered
 from kprov.kube.apiserver.authz.union import MASTERS, Union
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
-EVERYTHING: Final[tuple[Rule, ...]] = (
+EVERYTHING: Final[tuple[JsonObject, ...]] = (
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
     {"verbs": ["*"], "nonResourceURLs": ["*"]},
 )
@@ -89,7 +89,7 @@ class EscalationCheck:
         decision, _ = await self._authorizer.authorize(user, info)
         return decision is Decision.ALLOW
 
-    def _describe_missing(self, user: UserInfo, rules: Sequence[Rule], namespace: str) -> str:
+    def _describe_missing(self, user: UserInfo, rules: Sequence[JsonObject], namespace: str) -> str:
         rbac = self._authorizer.rbac
         missing = find_uncovered(rbac.list_user_rules(user, namespace) if rbac is not None else [], rules)
         if not missing:
@@ -117,9 +117,9 @@ def _is_garbage_collection(obj: JsonObject, old: JsonObject | None) -> bool:
     return stripped[0] == stripped[1]
 
 
-def _merge_verbs(rules: Sequence[Rule]) -> list[Rule]:
+def _merge_verbs(rules: Sequence[JsonObject]) -> list[JsonObject]:
     """Merge rules that differ only in their verbs."""
-    found: dict[tuple[str, ...], Rule] = {}
+    found: dict[tuple[str, ...], JsonObject] = {}
     for rule in rules:
         key = tuple(str(rule.get(field)) for field, _ in _FIELDS if field != "verbs")
         if "nonResourceURLs" in rule:
@@ -131,7 +131,7 @@ def _merge_verbs(rules: Sequence[Rule]) -> list[Rule]:
     return list(found.values())
 
 
-def _format_rule(rule: Rule) -> str:
+def _format_rule(rule: JsonObject) -> str:
     parts = [
         f"{title}:[{' '.join(json.dumps(value) for value in rule[field])}]"
         for field, title in _FIELDS

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from kprov.kube.apiserver.authz.node_graph import SOURCES, Graph
-from kprov.kube.apiserver.authz.rules import Rule, allows
+from kprov.kube.apiserver.authz.rules import allows
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 NODES_GROUP: Final = "system:nodes"
@@ -50,7 +51,7 @@ def find_node_name(user: UserInfo) -> str:
 class NodeAuthorizer:
     """Follows the watch cache from the first request after it is filled; no opinion before."""
 
-    def __init__(self, registry: Registry, node_rules: list[Rule]) -> None:
+    def __init__(self, registry: Registry, node_rules: list[JsonObject]) -> None:
         self._listers = {plural: registry.store(group, plural).lister for plural, group in SOURCES.items()}
         self._pods = registry.store("", "pods")
         self._rules = node_rules

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
-from kprov.kube.apiserver.authz.rules import Rule, allows
+from kprov.kube.apiserver.authz.rules import allows
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -28,7 +28,7 @@ class RBACAuthorizer:
         }
         self._cluster: dict[Subject, list[JsonObject]] = {}
         self._namespaced: dict[str, dict[Subject, list[JsonObject]]] = {}
-        self._rules: dict[tuple[str, str], list[Rule]] = {}
+        self._rules: dict[tuple[str, str], list[JsonObject]] = {}
         self._stale = True
         self._following = False
         self._remembered: OrderedDict[object, tuple[Decision, str]] = OrderedDict()
@@ -61,13 +61,13 @@ class RBACAuthorizer:
                 self._remembered.popitem(last=False)
         return known
 
-    def list_user_rules(self, user: UserInfo, namespace: str) -> list[Rule]:
+    def list_user_rules(self, user: UserInfo, namespace: str) -> list[JsonObject]:
         """All rules of a user in a namespace ("": cluster-wide only)."""
         if self._follow() and self._stale:
             self._build_index()
         return [rule for _, rule in self._list_applicable(user, namespace)]
 
-    def list_role_rules(self, reference: JsonObject, namespace: str) -> list[Rule]:
+    def list_role_rules(self, reference: JsonObject, namespace: str) -> list[JsonObject]:
         """The rules of the role of a roleRef."""
         if self._follow() and self._stale:
             self._build_index()
@@ -85,7 +85,7 @@ class RBACAuthorizer:
                 return Decision.ALLOW, _format_reason(binding, user)
         return Decision.NO_OPINION, ""
 
-    def _list_applicable(self, user: UserInfo, namespace: str) -> Iterator[tuple[JsonObject, Rule]]:
+    def _list_applicable(self, user: UserInfo, namespace: str) -> Iterator[tuple[JsonObject, JsonObject]]:
         subjects: list[Subject] = [("User", user.name), *(("Group", group) for group in user.groups)]
         for index in (self._cluster, self._namespaced.get(namespace, {}) if namespace else {}):
             for subject in subjects:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import Any
 
 from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.machinery.json_object import JsonObject
 
-Rule = dict[str, Any]
 
-
-def allows(rule: Rule, info: RequestInfo) -> bool:
+def allows(rule: JsonObject, info: RequestInfo) -> bool:
     """Whether one rule allows one request."""
     verbs = rule.get("verbs") or ()
     if info.verb not in verbs and "*" not in verbs:
@@ -46,7 +44,7 @@ def _path_matches(patterns: Iterable[str], path: str) -> bool:
     )
 
 
-def find_uncovered(have: Sequence[Rule], wanted: Sequence[Rule]) -> list[Rule]:
+def find_uncovered(have: Sequence[JsonObject], wanted: Sequence[JsonObject]) -> list[JsonObject]:
     """The parts of the wanted rules (each one verb, group, resource, name) that `have` does not cover."""
     return [
         part
@@ -56,9 +54,9 @@ def find_uncovered(have: Sequence[Rule], wanted: Sequence[Rule]) -> list[Rule]:
     ]
 
 
-def split_rule(rule: Rule) -> list[Rule]:
+def split_rule(rule: JsonObject) -> list[JsonObject]:
     """Split a rule into rules of one verb on one resource, name or path."""
-    parts: list[Rule] = [
+    parts: list[JsonObject] = [
         {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
         | ({"resourceNames": [name]} if name else {})
         for group, resource, verb, name in product(
@@ -75,7 +73,7 @@ def split_rule(rule: Rule) -> list[Rule]:
     return parts
 
 
-def _covers(rule: Rule, part: Rule) -> bool:
+def _covers(rule: JsonObject, part: JsonObject) -> bool:
     verbs = rule.get("verbs") or ()
     if part["verbs"][0] not in verbs and "*" not in verbs:
         return False

@@ -8,14 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from kprov.kube.apiserver.request.negotiation import JSON, YAML, check_route, parse_clauses
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
-
-Json = dict[str, Any]
 
 _AGGREGATED: Final = {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}
 _PARAMETERS: Final = ";".join(f"{name}={value}" for name, value in _AGGREGATED.items())
@@ -40,11 +39,11 @@ class Discovery:
         """Whether a path (without a trailing slash) has a document."""
         return path in self._documents
 
-    def find_plain(self, path: str) -> Json | None:
+    def find_plain(self, path: str) -> JsonObject | None:
         """The unaggregated document of a path, or None. Do not change the shared result."""
         return self._documents.get(path)
 
-    def find_aggregated(self, path: str, accept: str) -> tuple[Json, str, str] | None:
+    def find_aggregated(self, path: str, accept: str) -> tuple[JsonObject, str, str] | None:
         """(document, media type, ETag); None if the path has no aggregated form or the client wants another.
 
         Clients that accept both forms get this one. Raise StatusError 406.
@@ -60,8 +59,8 @@ class Discovery:
                     return found[0], f"{media_type};{_PARAMETERS}", found[1]
         return None
 
-    def _build_plain(self, address: str) -> dict[str, Json]:
-        documents: dict[str, Json] = {
+    def _build_plain(self, address: str) -> dict[str, JsonObject]:
+        documents: dict[str, JsonObject] = {
             "/api": {
                 "kind": "APIVersions",
                 "versions": list(self._versions.get("", {})),
@@ -84,7 +83,7 @@ class Discovery:
                 documents[f"/apis/{group}"] = {"kind": "APIGroup", "apiVersion": "v1", **described}
         return documents
 
-    def _build_aggregated(self, groups: dict[str, dict[str, list[Resource]]]) -> Json:
+    def _build_aggregated(self, groups: dict[str, dict[str, list[Resource]]]) -> JsonObject:
         items = [
             {
                 "metadata": {"name": group} if group else {},
@@ -112,18 +111,18 @@ def is_routed(path: str) -> bool:
     return not (path == "/apis" or (path.startswith("/apis/") and path.count("/") == 2))
 
 
-def _compute_etag(document: Json) -> str:
+def _compute_etag(document: JsonObject) -> str:
     digest = hashlib.sha512(orjson.dumps(document), usedforsecurity=False)
     return f'"{digest.hexdigest().upper()}"'
 
 
-def _build_group(group: str, versions: list[str]) -> Json:
+def _build_group(group: str, versions: list[str]) -> JsonObject:
     listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
     return {"name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
-def _build_resource_entries(resource: Resource) -> list[Json]:
-    entry: Json = {
+def _build_resource_entries(resource: Resource) -> list[JsonObject]:
+    entry: JsonObject = {
         "name": resource.plural,
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
@@ -139,8 +138,8 @@ def _build_resource_entries(resource: Resource) -> list[Json]:
     return [entry, *(_build_subresource_entry(resource, each) for each in resource.subresources)]
 
 
-def _build_subresource_entry(resource: Resource, subresource: Subresource) -> Json:
-    entry: Json = {
+def _build_subresource_entry(resource: Resource, subresource: Subresource) -> JsonObject:
+    entry: JsonObject = {
         "name": f"{resource.plural}/{subresource.name}",
         "singularName": "",
         "namespaced": resource.namespaced,
@@ -159,15 +158,15 @@ def _hash_storage_version(resource: Resource) -> str:
     return base64.b64encode(digest[:8]).decode()
 
 
-def _build_kind(resource: Resource, group: str, version: str, kind: str) -> Json:
+def _build_kind(resource: Resource, group: str, version: str, kind: str) -> JsonObject:
     """Group and version are empty if they are the list's own, as upstream."""
     if (group, version) == (resource.group, resource.version):
         group = version = ""
     return {"group": group, "version": version, "kind": kind}
 
 
-def _build_aggregated_entry(resource: Resource) -> Json:
-    entry: Json = {
+def _build_aggregated_entry(resource: Resource) -> JsonObject:
+    entry: JsonObject = {
         "resource": resource.plural,
         "responseKind": _build_kind(resource, *resource.gvk),
         "scope": "Namespaced" if resource.namespaced else "Cluster",

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.component_helpers.pod_resources import Amounts
-from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object, Scope
+from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator
 from kprov.kube.component_helpers.quota.scopes import names_match
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.quantity import Quantity
 
 _CLASS: Final = ".storageclass.storage.k8s.io/"
@@ -23,7 +24,7 @@ class PersistentVolumeClaims(Evaluator):
     def __init__(self) -> None:
         super().__init__("", "persistentvolumeclaims", *_NAMES)
 
-    def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
+    def handles(self, operation: str, subresource: str, obj: JsonMapping, old: JsonMapping | None) -> bool:
         if subresource == "status":
             return needs_recount(obj, old or {})
         return not subresource and operation in {"CREATE", "UPDATE"}
@@ -31,10 +32,10 @@ class PersistentVolumeClaims(Evaluator):
     def measures(self, name: str) -> bool:
         return super().measures(name) or name.endswith(tuple(_CLASS + each for each in _NAMES))
 
-    def in_scope(self, scope: Scope, obj: Object) -> bool:
+    def in_scope(self, scope: JsonMapping, obj: JsonMapping) -> bool:
         return scope["scopeName"] == "VolumeAttributesClass" and names_match(scope, _attributes_classes(obj))
 
-    def usage(self, obj: Object) -> Amounts:
+    def usage(self, obj: JsonMapping) -> Amounts:
         storage_class = _storage_class(obj)
         used = {self.count: ONE, "persistentvolumeclaims": ONE}
         size = _size(obj)
@@ -45,26 +46,26 @@ class PersistentVolumeClaims(Evaluator):
         return used
 
 
-def needs_recount(new: Object, old: Object) -> bool:
+def needs_recount(new: JsonMapping, old: JsonMapping) -> bool:
     """Whether a status change affects usage: the allocated size, or the classes in scopes."""
     return _find_allocated_storage(new) != _find_allocated_storage(old) or _attributes_classes(
         new
     ) != _attributes_classes(old)
 
 
-def _storage_class(claim: Object) -> str:
+def _storage_class(claim: JsonMapping) -> str:
     annotations = (claim.get("metadata") or {}).get("annotations") or {}
     if _ANNOTATION in annotations:
         return str(annotations[_ANNOTATION])
     return str((claim.get("spec") or {}).get("storageClassName") or "")
 
 
-def _find_allocated_storage(claim: Object) -> Quantity | None:
+def _find_allocated_storage(claim: JsonMapping) -> Quantity | None:
     found = ((claim.get("status") or {}).get("allocatedResources") or {}).get("storage")
     return None if found is None else Quantity.parse(found)
 
 
-def _size(claim: Object) -> Quantity | None:
+def _size(claim: JsonMapping) -> Quantity | None:
     """The requested or the allocated size, whichever is larger, in whole bytes."""
     asked = (((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}).get("storage")
     if asked is None:
@@ -75,7 +76,7 @@ def _size(claim: Object) -> Quantity | None:
     return size if size.nanos % 10**9 == 0 else Quantity.of(size.value, size.format)
 
 
-def _attributes_classes(claim: Object) -> set[str]:
+def _attributes_classes(claim: JsonMapping) -> set[str]:
     status = claim.get("status") or {}
     found = {
         (claim.get("spec") or {}).get("volumeAttributesClassName"),

@@ -5,17 +5,16 @@ Source: upstream staging/src/k8s.io/apiserver/pkg/quota/v1/{interfaces.go,generi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from kprov.kube.component_helpers.pod_resources import Amounts
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.quantity import Quantity
 
-Object = Mapping[str, Any]
 #: A term of a scope selector: scopeName, operator, values.
-Scope = Mapping[str, Any]
 #: The objects of (group, plural, namespace). Namespace "" is all.
-Objects = Callable[[str, str, str], Iterable[Object]]
+Objects = Callable[[str, str, str], Iterable[JsonMapping]]
 
 ONE: Final = Quantity.of(1)
 
@@ -25,7 +24,7 @@ def count_name(group: str, plural: str) -> str:
     return f"count/{plural}.{group}" if group else f"count/{plural}"
 
 
-def scopes_of(quota: Object) -> list[Scope]:
+def scopes_of(quota: JsonMapping) -> list[JsonMapping]:
     """spec.scopes and spec.scopeSelector as terms."""
     spec = quota.get("spec") or {}
     named = [{"scopeName": scope, "operator": "Exists"} for scope in spec.get("scopes") or ()]
@@ -40,7 +39,7 @@ class Evaluator:
         self.count = count_name(group, plural)
         self._names = {self.count, *aliases}
 
-    def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
+    def handles(self, operation: str, subresource: str, obj: JsonMapping, old: JsonMapping | None) -> bool:
         """Whether an operation (CREATE, UPDATE) may change usage."""
         del obj, old
         return operation == "CREATE" and not subresource
@@ -52,7 +51,7 @@ class Evaluator:
     def measures(self, name: str) -> bool:
         return name in self._names
 
-    def in_scope(self, scope: Scope, obj: Object) -> bool:
+    def in_scope(self, scope: JsonMapping, obj: JsonMapping) -> bool:
         """Whether the object is in a scope. Kinds without scopes are in none."""
         del scope, obj
         return False
@@ -60,17 +59,17 @@ class Evaluator:
     #: Whether limited scopes of the admission configuration apply to this kind.
     has_scopes = False
 
-    def constraint(self, required: Sequence[str], obj: Object) -> str:
+    def constraint(self, required: Sequence[str], obj: JsonMapping) -> str:
         """What the object has to specify: "must specify ...", or ""."""
         del required, obj
         return ""
 
-    def usage(self, obj: Object) -> Amounts:
+    def usage(self, obj: JsonMapping) -> Amounts:
         """What the object uses, by the names of quotas."""
         del obj
         return dict.fromkeys(self._names, ONE)
 
-    def matches(self, quota: Object, obj: Object) -> bool:
+    def matches(self, quota: JsonMapping, obj: JsonMapping) -> bool:
         """Whether the quota applies to the object."""
         hard = (quota.get("status") or {}).get("hard") or {}
         return bool(self.resources(hard)) and all(self.in_scope(scope, obj) for scope in scopes_of(quota))

@@ -16,9 +16,10 @@ from kprov.kube.component_helpers.pod_resources import (
     has_pod_level,
     parse_amounts,
 )
-from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object, Scope
+from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator
 from kprov.kube.component_helpers.quota.scopes import names_match
 from kprov.kube.machinery import names, timestamps
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.quantity import Quantity
 
 REQUESTS: Final = "requests."
@@ -40,7 +41,7 @@ class Pods(Evaluator):
     def __init__(self) -> None:
         super().__init__("", "pods")
 
-    def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
+    def handles(self, operation: str, subresource: str, obj: JsonMapping, old: JsonMapping | None) -> bool:
         if subresource == "resize":
             return operation == "UPDATE"
         if subresource:
@@ -56,7 +57,7 @@ class Pods(Evaluator):
             or is_extended(name)
         )
 
-    def in_scope(self, scope: Scope, obj: Object) -> bool:
+    def in_scope(self, scope: JsonMapping, obj: JsonMapping) -> bool:
         spec = obj.get("spec") or {}
         match scope["scopeName"]:
             case "Terminating":
@@ -74,7 +75,7 @@ class Pods(Evaluator):
                 return _crosses_namespaces(spec.get("affinity") or {})
         return False
 
-    def constraint(self, required: Sequence[str], obj: Object) -> str:
+    def constraint(self, required: Sequence[str], obj: JsonMapping) -> str:
         spec = obj.get("spec") or {}
         if has_pod_level(spec):
             return ""
@@ -90,7 +91,7 @@ class Pods(Evaluator):
         parts = (f"{name} for: {','.join(sorted(missing[name]))}" for name in sorted(missing))
         return f"must specify {'; '.join(parts)}"
 
-    def usage(self, obj: Object) -> Amounts:
+    def usage(self, obj: JsonMapping) -> Amounts:
         used: Amounts = {self.count: ONE}
         if is_alive(obj):
             add_amounts(
@@ -99,13 +100,13 @@ class Pods(Evaluator):
         return used
 
 
-def is_terminating(pod: Object) -> bool:
+def is_terminating(pod: JsonMapping) -> bool:
     """Whether the pod has an active deadline."""
     seconds = (pod.get("spec") or {}).get("activeDeadlineSeconds")
     return seconds is not None and seconds >= 0
 
 
-def is_alive(pod: Object, now: datetime | None = None) -> bool:
+def is_alive(pod: JsonMapping, now: datetime | None = None) -> bool:
     """Whether the pod counts: it has not ended, and its deletion is not past the grace period."""
     if (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}:
         return False

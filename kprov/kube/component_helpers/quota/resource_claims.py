@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kprov.kube.component_helpers.pod_resources import Amounts, add_amounts, raise_amounts
-from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object, Objects
+from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Objects
 from kprov.kube.component_helpers.quota.pods import DEVICE_CLASS, REQUESTS, Pods
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.quantity import Quantity
 
 GROUP: Final = "resource.k8s.io"
@@ -25,7 +26,7 @@ class ResourceClaims(Evaluator):
         super().__init__(GROUP, "resourceclaims")
         self._objects = objects
 
-    def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
+    def handles(self, operation: str, subresource: str, obj: JsonMapping, old: JsonMapping | None) -> bool:
         return not subresource and operation in {"CREATE", "UPDATE"}
 
     def measures(self, name: str) -> bool:
@@ -38,7 +39,7 @@ class ResourceClaims(Evaluator):
             return bool(extended.get(name.removeprefix(_IMPLICIT)))
         return name.removeprefix(REQUESTS) in extended.values()
 
-    def usage(self, obj: Object) -> Amounts:
+    def usage(self, obj: JsonMapping) -> Amounts:
         used: Amounts = {self.count: ONE}
         for request in ((obj.get("spec") or {}).get("devices") or {}).get("requests") or ():
             most: Amounts = {}
@@ -57,7 +58,7 @@ class ResourceClaims(Evaluator):
             if (name := (each.get("spec") or {}).get("extendedResourceName"))
         }
 
-    def _add_extended(self, used: Amounts, claim: Object) -> None:
+    def _add_extended(self, used: Amounts, claim: JsonMapping) -> None:
         extended = self._list_extended_resources()
         already = self._paid_by_pod(claim)
         for name, amount in list(used.items()):
@@ -72,7 +73,7 @@ class ResourceClaims(Evaluator):
                 if rest.nanos > 0:
                     used[each] = rest
 
-    def _paid_by_pod(self, claim: Object) -> Amounts:
+    def _paid_by_pod(self, claim: JsonMapping) -> Amounts:
         """What the quota already counts for the pod for which the scheduler created the claim."""
         metadata = claim.get("metadata") or {}
         owner = _controller(metadata)
@@ -90,7 +91,7 @@ class ResourceClaims(Evaluator):
             return Pods().usage(pod) if known.get("resourceClaimName") == metadata.get("name") else {}
         return Pods().usage(pod) if self._is_first(claim, owner["uid"]) else {}
 
-    def _is_first(self, claim: Object, uid: str) -> bool:
+    def _is_first(self, claim: JsonMapping, uid: str) -> bool:
         """Of several claims created for one pod only the first is counted with the pod."""
         metadata = claim["metadata"]
         own = (metadata.get("creationTimestamp") or "", metadata.get("name", ""))
@@ -102,7 +103,7 @@ class ResourceClaims(Evaluator):
         )
 
 
-def _devices(part: Object) -> Quantity:
+def _devices(part: JsonMapping) -> Quantity:
     match part.get("allocationMode"):
         case "ExactCount":
             return Quantity.of(part.get("count", 0))
@@ -111,7 +112,7 @@ def _devices(part: Object) -> Quantity:
     return Quantity.of(0)
 
 
-def _controller(metadata: Object) -> dict[str, Any] | None:
+def _controller(metadata: JsonMapping) -> dict[str, Any] | None:
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller") and (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Pod"):
             return dict(owner)

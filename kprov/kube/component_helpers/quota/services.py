@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kprov.kube.component_helpers.pod_resources import Amounts
-from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object
+from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.quantity import ZERO, Quantity
 
 
@@ -11,10 +12,10 @@ class Services(Evaluator):
     def __init__(self) -> None:
         super().__init__("", "services", "services", "services.nodeports", "services.loadbalancers")
 
-    def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
+    def handles(self, operation: str, subresource: str, obj: JsonMapping, old: JsonMapping | None) -> bool:
         return not subresource and operation in {"CREATE", "UPDATE"}
 
-    def usage(self, obj: Object) -> Amounts:
+    def usage(self, obj: JsonMapping) -> Amounts:
         spec = obj.get("spec") or {}
         kind, ports = spec.get("type"), spec.get("ports") or ()
         node_ports = len(ports) if kind in {"NodePort", "LoadBalancer"} else 0

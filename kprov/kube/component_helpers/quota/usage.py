@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kprov.kube.component_helpers.pod_resources import Amounts, add_amounts
-from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object, Objects, scopes_of
+from kprov.kube.component_helpers.quota.evaluator import Evaluator, Objects, scopes_of
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.quantity import ZERO
 
 
-def calculate_usage(quota: Object, evaluators: Iterable[Evaluator], objects: Objects) -> Amounts:
+def calculate_usage(quota: JsonMapping, evaluators: Iterable[Evaluator], objects: Objects) -> Amounts:
     """Usage of the names in spec.hard that an evaluator supports."""
     namespace = quota["metadata"]["namespace"]
     hard = ((quota.get("spec") or {}).get("hard") or {}).keys()

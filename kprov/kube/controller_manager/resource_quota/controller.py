@@ -7,16 +7,15 @@ nothing or has gone is given back. Source: upstream pkg/controller/resourcequota
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.client import ApiError
 from kprov.kube.component_helpers.pod_resources import Amounts, parse_amounts
 from kprov.kube.component_helpers.quota.usage import calculate_usage
 from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.resource_quota.monitors import Monitors
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import ZERO
-
-Document = dict[str, Any]
 
 #: Within this time an object that admission has charged is stored and in the informer.
 _SETTLE_SECONDS: Final = 0.3
@@ -76,7 +75,7 @@ class ResourceQuotaController(Controller):
             if not error.is_not_found:
                 raise
 
-    def _has_settled(self, key: str, quota: Document) -> bool:
+    def _has_settled(self, key: str, quota: JsonObject) -> bool:
         """Whether nothing was charged for a while, so that all that was charged is in the count.
 
         A quota that is charged all the time is lowered in the end as well.
@@ -92,15 +91,15 @@ class ResourceQuotaController(Controller):
         for quota in self._quotas.list():
             self.queue.add(_key(quota))
 
-    def _handle_add(self, quota: Document) -> None:
+    def _handle_add(self, quota: JsonObject) -> None:
         self.queue.add(_key(quota))
 
-    def _handle_update(self, old: Document, new: Document) -> None:
+    def _handle_update(self, old: JsonObject, new: JsonObject) -> None:
         """Ignore changes of the status: this controller and admission write it."""
         if _get_hard(old) != _get_hard(new):
             self.queue.add(_key(new))
 
-    def _forget(self, quota: Document) -> None:
+    def _forget(self, quota: JsonObject) -> None:
         self._lowering.pop(_key(quota), None)
 
     def _handle_change(self, group: str, plural: str, namespace: str) -> None:
@@ -111,11 +110,11 @@ class ResourceQuotaController(Controller):
                 self.queue.add(_key(quota))
 
 
-def _key(quota: Document) -> str:
+def _key(quota: JsonObject) -> str:
     return f"{quota['metadata']['namespace']}/{quota['metadata']['name']}"
 
 
-def _get_hard(quota: Document) -> Amounts:
+def _get_hard(quota: JsonObject) -> Amounts:
     return parse_amounts((quota.get("spec") or {}).get("hard"))
 
 

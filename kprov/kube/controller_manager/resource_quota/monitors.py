@@ -19,6 +19,7 @@ from kprov.kube.client.discovery import ApiResource, discover
 from kprov.kube.component_helpers.quota import claims, pods
 from kprov.kube.component_helpers.quota.evaluator import Evaluator
 from kprov.kube.component_helpers.quota.registry import Evaluators
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ _WHOLE: Final = frozenset({
     ("resource.k8s.io", "resourceclaims"),
     ("resource.k8s.io", "deviceclasses"),
 })  # fmt: skip
-Document = dict[str, Any]
 
 
 class Counted(View):
@@ -51,7 +51,7 @@ class Monitors:
     """
 
     def __init__(
-        self, client: RestClient, changed: Callable[[str, str, str], None], quotas: Informer[Document]
+        self, client: RestClient, changed: Callable[[str, str, str], None], quotas: Informer[JsonObject]
     ) -> None:
         self._client = client
         self._changed = changed
@@ -152,7 +152,7 @@ def frees(kind: tuple[str, str], old: Any, new: Any) -> bool:
     return False
 
 
-def _list_resources(pod: Document) -> dict[str, Any]:
+def _list_resources(pod: JsonObject) -> dict[str, Any]:
     status = pod.get("status") or {}
     found = {"": status.get("resources")}
     for kind in ("containerStatuses", "initContainerStatuses"):
@@ -160,7 +160,7 @@ def _list_resources(pod: Document) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _charged_type(service: Document) -> str:
+def _charged_type(service: JsonObject) -> str:
     kind = str((service.get("spec") or {}).get("type", ""))
     return kind if kind in {"NodePort", "LoadBalancer"} else ""
 

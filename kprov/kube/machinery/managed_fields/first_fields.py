@@ -19,10 +19,10 @@ from kprov.kube.machinery.managed_fields.structured_merge import (
 )
 from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
 
-Fields = dict[str, Any]
 
-
-def collect_first_fields(node: Node, zero: JsonObject, new: JsonObject, excluded: Collection[Path]) -> Fields:
+def collect_first_fields(
+    node: Node, zero: JsonObject, new: JsonObject, excluded: Collection[Path]
+) -> JsonObject:
     """The fields that `new` sets beyond `zero`, the zero value of its type, without those in `excluded`.
 
     excluded: paths of one or two steps, which stand for all below them. Raises StructuredMergeError.
@@ -33,8 +33,8 @@ def collect_first_fields(node: Node, zero: JsonObject, new: JsonObject, excluded
 
 def _find_beyond(
     node: Node, zero: JsonObject, new: JsonObject, path: Path, excluded: Collection[Path]
-) -> Fields:
-    found: Fields = {}
+) -> JsonObject:
+    found: JsonObject = {}
     for name in sorted(new):
         step = f"f:{name}"
         inner = (*path, step)
@@ -48,7 +48,9 @@ def _find_beyond(
     return found
 
 
-def _find_changed(node: Node, zero: Any, value: Any, path: Path, excluded: Collection[Path]) -> Fields | None:
+def _find_changed(
+    node: Node, zero: Any, value: Any, path: Path, excluded: Collection[Path]
+) -> JsonObject | None:
     """The fields below a value that replaces a zero. None if it adds nothing."""
     are_maps = isinstance(zero, dict | None) and isinstance(value, dict | None) and not node.atomic
     if are_maps and (zero or value):
@@ -58,12 +60,12 @@ def _find_changed(node: Node, zero: Any, value: Any, path: Path, excluded: Colle
     return None if zero == value else {}
 
 
-def _walk(node: Node, value: Any) -> Fields:
+def _walk(node: Node, value: Any) -> JsonObject:
     """The fields of a new value: "." for the value itself, and its parts. A leaf is empty."""
     if not value:
         return {}
     if type(value) is dict and not node.atomic:
-        found: Fields = {".": {}}
+        found: JsonObject = {".": {}}
         fields = node.fields if node.kind is Kind.STRUCT else None
         item = (node.item or ANY_NODE) if node.kind is Kind.MAP else ANY_NODE
         for name in sorted(value):
@@ -78,7 +80,7 @@ def _walk(node: Node, value: Any) -> Fields:
     return {}
 
 
-def _walk_items(node: Node, values: list[Any]) -> Fields:
+def _walk_items(node: Node, values: list[Any]) -> JsonObject:
     items = group_by_step(node, values)
     item = node.item or ANY_NODE
     return {

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from kprov.kube.machinery.go_text import go_json
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.openapi import enums
 from kprov.kube.machinery.openapi.defaults import find_default
 from kprov.kube.machinery.openapi.paths import (
@@ -26,8 +27,6 @@ from kprov.kube.machinery.openapi.paths import (
 from kprov.kube.machinery.patch.patch_types import PATCH_TYPES
 from kprov.kube.machinery.resources import RESOURCES, Resource, api_version
 from kprov.kube.machinery.schema import definitions
-
-Json = dict[str, Any]
 
 _INFO = {"title": "Kubernetes", "version": definitions.RELEASE}
 _MEDIA_TYPES = ("application/json", "application/yaml")
@@ -61,7 +60,7 @@ def etag(group: str, version: str, resources: Iterable[Resource] = RESOURCES) ->
     return digest.hexdigest().upper()
 
 
-def v3_index(resources: Iterable[Resource] = RESOURCES) -> Json:
+def v3_index(resources: Iterable[Resource] = RESOURCES) -> JsonObject:
     """The response of /openapi/v3: the URL of each group version's document."""
     listed = tuple(resources)
     paths = {}
@@ -77,7 +76,7 @@ def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> b
     raw = definitions.load()
     names = _definition_names(raw)
     served = [each for each in resources if (each.group, each.version) == (group, version)]
-    paths: Json = {}
+    paths: JsonObject = {}
     used: set[str] = set()
     for resource in served:
         for operation in operations(resource):
@@ -107,7 +106,7 @@ def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:
     """The OpenAPI v2 (Swagger) document of everything as JSON."""
     raw = definitions.load()
     names = _definition_names(raw)
-    paths: Json = {}
+    paths: JsonObject = {}
     for resource in resources:
         for operation in operations(resource):
             entry = paths.setdefault(
@@ -153,7 +152,7 @@ def _collect_references(used: set[str], raw: definitions.Definitions) -> list[st
     return sorted(found)
 
 
-def _limit_to_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
+def _limit_to_group(schema: JsonObject, versions: set[tuple[str, str]]) -> JsonObject:
     """Remove kinds of other groups from a type that many groups share (DeleteOptions)."""
     kinds = schema.get("x-kubernetes-group-version-kind", ())
     if len(kinds) > 1:
@@ -162,7 +161,7 @@ def _limit_to_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
     return schema
 
 
-def _iterate_references(schema: Json) -> Iterator[str]:
+def _iterate_references(schema: JsonObject) -> Iterator[str]:
     if "$ref" in schema:
         yield schema["$ref"].removeprefix(_OLD_REF)
     for name in ("items", "additionalProperties"):
@@ -172,10 +171,10 @@ def _iterate_references(schema: Json) -> Iterator[str]:
         yield from _iterate_references(child)
 
 
-def _publish_schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
+def _publish_schema(name: str, schema: JsonObject, prefix: str, *, v3: bool) -> JsonObject:
     """A definition as upstream publishes it: plain types, no nulls, no enumerated kinds."""
     if name == _INT_OR_STRING:
-        kinds: Json = {"oneOf": [{"type": "integer"}, {"type": "string"}]} if v3 else {"type": "string"}
+        kinds: JsonObject = {"oneOf": [{"type": "integer"}, {"type": "string"}]} if v3 else {"type": "string"}
         return {"description": schema.get("description", ""), "format": "int-or-string", **kinds}
     if name == _QUANTITY:
         kinds = {"oneOf": [{"type": "string"}, {"type": "number"}]} if v3 else {"type": "string"}
@@ -187,24 +186,24 @@ def _publish_schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
     return result
 
 
-def _add_defaults(name: str, schema: Json) -> None:
+def _add_defaults(name: str, schema: JsonObject) -> None:
     """The defaults of fields, which only v3 publishes."""
     for field, held in schema.get("properties", {}).items():
-        pointed: Json = held["allOf"][0] if "allOf" in held else held
+        pointed: JsonObject = held["allOf"][0] if "allOf" in held else held
         reference = pointed.get("$ref", "").rpartition("/")[2]
         default = find_default(name, field, reference)
         if default is not None and not (reference and default != {}):
             _set_default(held, default)
 
 
-def _set_default(schema: Json, zero: Any) -> None:
+def _set_default(schema: JsonObject, zero: Any) -> None:
     if "$ref" in schema:
         schema["allOf"] = [{"$ref": schema.pop("$ref")}]
     schema["default"] = zero
 
 
-def _convert_schema(schema: Json, prefix: str, *, v3: bool) -> Json:
-    result: Json = {}
+def _convert_schema(schema: JsonObject, prefix: str, *, v3: bool) -> JsonObject:
+    result: JsonObject = {}
     for name, value in schema.items():
         if name == "$ref":
             reference = {"$ref": prefix + value.removeprefix(_OLD_REF)}
@@ -235,7 +234,7 @@ def _takes_pretty(path: str) -> bool:
     return path.rpartition("/")[2] not in CONNECT
 
 
-def _v3_path_parameters(path: str) -> Iterator[Json]:
+def _v3_path_parameters(path: str) -> Iterator[JsonObject]:
     for name in _path_names(path):
         text = _PATH_PARAMETERS[name]
         schema = {"type": "string", "uniqueItems": True}
@@ -246,7 +245,7 @@ def _v3_path_parameters(path: str) -> Iterator[Json]:
         yield {"name": "pretty", "in": "query", "description": text, "schema": schema}
 
 
-def _v2_path_parameters(path: str) -> Iterator[Json]:
+def _v2_path_parameters(path: str) -> Iterator[JsonObject]:
     for name in _path_names(path):
         text = _PATH_PARAMETERS[name]
         yield {
@@ -262,7 +261,7 @@ def _v2_path_parameters(path: str) -> Iterator[Json]:
         yield {"name": "pretty", "in": "query", "description": text, "type": kind, "uniqueItems": True}
 
 
-def _describe_operation(operation: Operation) -> Json:
+def _describe_operation(operation: Operation) -> JsonObject:
     group, version, kind = operation.gvk
     return {
         "description": operation.description,
@@ -273,7 +272,7 @@ def _describe_operation(operation: Operation) -> Json:
     }
 
 
-def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
+def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> JsonObject:
     result = _describe_operation(operation)
     result["parameters"] = [
         {"name": name, "in": "query", "description": text, "schema": {"type": kind, "uniqueItems": True}}
@@ -281,7 +280,7 @@ def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
         for kind, text in (PARAMETERS[name],)
     ]
 
-    def content(held: tuple[str, str, str] | str | None, media_types: Iterable[str]) -> Json | None:
+    def content(held: tuple[str, str, str] | str | None, media_types: Iterable[str]) -> JsonObject | None:
         name = held if isinstance(held, str) else names.get(held) if held else None
         if name is None:
             return None
@@ -299,12 +298,12 @@ def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
     return result
 
 
-def _list_responses(operation: Operation, answer: Json) -> Json:
-    codes: Json = {str(code): {"description": _CODES[code]} | answer for code in operation.codes}
+def _list_responses(operation: Operation, answer: JsonObject) -> JsonObject:
+    codes: JsonObject = {str(code): {"description": _CODES[code]} | answer for code in operation.codes}
     return codes | {"401": {"description": "Unauthorized"}}
 
 
-def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
+def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> JsonObject:
     result = _describe_operation(operation)
     result["consumes"] = list(PATCH_TYPES) if operation.body == PATCH_BODY else ["*/*"]
     result["produces"] = [*_MEDIA_TYPES, *(_STREAMS if operation.action == "list" else ())]
@@ -322,6 +321,6 @@ def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
             result["parameters"][-1]["required"] = True
     held = operation.response
     answer = held if isinstance(held, str) else names.get(held or ("", "", ""))
-    shown: Json = {} if answer is None else {"schema": {"$ref": f"#/definitions/{answer}"}}
+    shown: JsonObject = {} if answer is None else {"schema": {"$ref": f"#/definitions/{answer}"}}
     result["responses"] = _list_responses(operation, shown)
     return result

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
-Object = Mapping[str, Any]
 Cells = list[Any]
 #: Makes the cells of an object; the second argument is the time.
-Printer = Callable[[Object, float], Cells]
+Printer = Callable[[JsonMapping, float], Cells]
 
 NONE, UNSET, UNKNOWN = "<none>", "<unset>", "<unknown>"
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 86400 * 365
@@ -57,7 +57,7 @@ def labels(held: Mapping[str, str] | None) -> str:
     return ",".join(f"{key}={held[key]}" for key in sorted(held)) if held else NONE
 
 
-def selector(held: Object | None) -> str:
+def selector(held: JsonMapping | None) -> str:
     """A LabelSelector object in its query form."""
     if held is None:
         return NONE
@@ -67,7 +67,7 @@ def selector(held: Object | None) -> str:
         return "<error>"
 
 
-def containers(pod_spec: Object) -> list[Any]:
+def containers(pod_spec: JsonMapping) -> list[Any]:
     """Two cells: names and images of the containers."""
     listed = pod_spec.get("containers") or ()
     return [
@@ -76,9 +76,9 @@ def containers(pod_spec: Object) -> list[Any]:
     ]
 
 
-def template(spec: Object) -> Object:
+def template(spec: JsonMapping) -> JsonMapping:
     """The pod spec of a spec.template, empty if there is none."""
-    found: Object = (spec.get("template") or {}).get("spec") or {}
+    found: JsonMapping = (spec.get("template") or {}).get("spec") or {}
     return found
 
 
@@ -99,7 +99,7 @@ def access_modes(modes: Iterable[str] | None) -> str:
     return ",".join(text for mode, text in short.items() if mode in held)
 
 
-def load_balancer(status: Object) -> str:
+def load_balancer(status: JsonMapping) -> str:
     found = {
         each.get("ip") or each.get("hostname")
         for each in (status.get("loadBalancer") or {}).get("ingress") or ()
@@ -107,35 +107,35 @@ def load_balancer(status: Object) -> str:
     return ",".join(sorted(address for address in found if address))
 
 
-def spec(obj: Object) -> Object:
+def spec(obj: JsonMapping) -> JsonMapping:
     """The spec, empty if there is none."""
     return obj.get("spec") or {}
 
 
-def status(obj: Object) -> Object:
+def status(obj: JsonMapping) -> JsonMapping:
     """The status, empty if there is none."""
     return obj.get("status") or {}
 
 
-def name(obj: Object) -> str:
+def name(obj: JsonMapping) -> str:
     """The name of the object."""
     return str(obj["metadata"]["name"])
 
 
-def age(obj: Object, now: float) -> str:
+def age(obj: JsonMapping, now: float) -> str:
     """The time since its creation."""
     return since(obj["metadata"].get("creationTimestamp"), now)
 
 
-def named(*values: Callable[[Object], Any]) -> Printer:
+def named(*values: Callable[[JsonMapping], Any]) -> Printer:
     """A printer for name, some values, age: the form of most kinds."""
     return lambda obj, now: [name(obj), *(value(obj) for value in values), age(obj, now)]
 
 
-def field(*path: str, default: Any = "") -> Callable[[Object], Any]:
+def field(*path: str, default: Any = "") -> Callable[[JsonMapping], Any]:
     """The value at a path, for `named`."""
 
-    def value(obj: Object) -> Any:
+    def value(obj: JsonMapping) -> Any:
         held: Any = obj
         for name in path:
             held = held.get(name) if held else None
@@ -144,12 +144,12 @@ def field(*path: str, default: Any = "") -> Callable[[Object], Any]:
     return value
 
 
-def length(*path: str) -> Callable[[Object], int]:
+def length(*path: str) -> Callable[[JsonMapping], int]:
     """The length of the value at a path, for `named`."""
     return lambda obj: len(field(*path, default=())(obj))
 
 
-def default_marked(obj: Object, *names: str) -> str:
+def default_marked(obj: JsonMapping, *names: str) -> str:
     """The name, with "(default)" if one of these annotations makes it the default of its kind."""
     annotations = obj["metadata"].get("annotations") or {}
     marked = any(annotations.get(each) == "true" for each in names)

@@ -5,14 +5,15 @@ Source: upstream pkg/printers/internalversion/printers.go.
 
 from __future__ import annotations
 
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.printers import cells
-from kprov.kube.machinery.printers.cells import NONE, UNKNOWN, UNSET, Cells, Object, since
+from kprov.kube.machinery.printers.cells import NONE, UNKNOWN, UNSET, Cells, since
 from kprov.kube.machinery.quantity import canonical
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 
 
-def node(obj: Object, now: float) -> Cells:
+def node(obj: JsonMapping, now: float) -> Cells:
     status = cells.status(obj)
     ready = next((each for each in status.get("conditions") or () if each["type"] == "Ready"), None)
     state = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
@@ -47,7 +48,7 @@ def node(obj: Object, now: float) -> Cells:
     ]
 
 
-def event(obj: Object, now: float) -> Cells:
+def event(obj: JsonMapping, now: float) -> Cells:
     """Accepts both core/v1 and events.k8s.io/v1."""
     first = since(
         obj.get("firstTimestamp") or obj.get("deprecatedFirstTimestamp") or obj.get("eventTime"), now
@@ -79,7 +80,7 @@ def event(obj: Object, now: float) -> Cells:
     ]
 
 
-def component_status(obj: Object, now: float) -> Cells:
+def component_status(obj: JsonMapping, now: float) -> Cells:
     del now
     healthy = next((each for each in obj.get("conditions") or () if each["type"] == "Healthy"), None)
     if healthy is None:
@@ -88,7 +89,7 @@ def component_status(obj: Object, now: float) -> Cells:
     return [cells.name(obj), state, healthy.get("message", ""), healthy.get("error", "")]
 
 
-def resource_quota(obj: Object, now: float) -> Cells:
+def resource_quota(obj: JsonMapping, now: float) -> Cells:
     status = cells.status(obj)
     used = status.get("used") or {}
     requests: list[str] = []
@@ -99,7 +100,7 @@ def resource_quota(obj: Object, now: float) -> Cells:
     return [cells.name(obj), ", ".join(requests), ", ".join(limits), cells.age(obj, now)]
 
 
-def binding(obj: Object, now: float) -> Cells:
+def binding(obj: JsonMapping, now: float) -> Cells:
     role = obj.get("roleRef") or {}
     users, groups, accounts = [], [], []
     for subject in obj.get("subjects") or ():
@@ -114,7 +115,7 @@ def binding(obj: Object, now: float) -> Cells:
     return [cells.name(obj), f"{role.get('kind', '')}/{role.get('name', '')}", cells.age(obj, now), *subjects]
 
 
-def signing_request(obj: Object, now: float) -> Cells:
+def signing_request(obj: JsonMapping, now: float) -> Cells:
     spec, status = cells.spec(obj), cells.status(obj)
     kinds = {each["type"] for each in status.get("conditions") or ()}
     state = "Denied" if "Denied" in kinds else "Approved" if "Approved" in kinds else "Pending"
@@ -125,12 +126,12 @@ def signing_request(obj: Object, now: float) -> Cells:
     return [cells.name(obj), cells.age(obj, now), signer, spec.get("username", ""), duration, state]
 
 
-def priority_class(obj: Object, now: float) -> Cells:
+def priority_class(obj: JsonMapping, now: float) -> Cells:
     shown = [obj.get("value", 0), obj.get("globalDefault", False)]
     return [cells.name(obj), *shown, cells.age(obj, now), obj.get("preemptionPolicy", "")]
 
 
-def flow_schema(obj: Object, now: float) -> Cells:
+def flow_schema(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
     conditions = cells.status(obj).get("conditions") or ()
     dangling = next((each.get("status", "") for each in conditions if each["type"] == "Dangling"), "?")
@@ -144,7 +145,7 @@ def flow_schema(obj: Object, now: float) -> Cells:
     ]
 
 
-def priority_level(obj: Object, now: float) -> Cells:
+def priority_level(obj: JsonMapping, now: float) -> Cells:
     limited = cells.spec(obj).get("limited") or {}
     queuing = (limited.get("limitResponse") or {}).get("queuing") or {}
     shown = [queuing.get(field, NONE) for field in ("queues", "handSize", "queueLengthLimit")]
@@ -152,12 +153,12 @@ def priority_level(obj: Object, now: float) -> Cells:
     return [cells.name(obj), cells.spec(obj).get("type", ""), shares, *shown, cells.age(obj, now)]
 
 
-def param_kind(obj: Object) -> str:
+def param_kind(obj: JsonMapping) -> str:
     kind = cells.spec(obj).get("paramKind")
     return f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}" if kind else UNSET
 
 
-def param_ref(obj: Object) -> str:
+def param_ref(obj: JsonMapping) -> str:
     reference = cells.spec(obj).get("paramRef")
     if not reference:
         return UNSET
@@ -167,7 +168,7 @@ def param_ref(obj: Object) -> str:
     return UNSET if selector is None else _go_selector(selector)
 
 
-def _go_selector(selector: Object) -> str:
+def _go_selector(selector: JsonMapping) -> str:
     """A LabelSelector in the form of its Go type's String method."""
     labels = selector.get("matchLabels") or {}
     pairs = "".join(f"{key}: {labels[key]}," for key in sorted(labels))
@@ -182,7 +183,7 @@ def _go_selector(selector: Object) -> str:
     )
 
 
-def claim_state(obj: Object) -> str:
+def claim_state(obj: JsonMapping) -> str:
     status = cells.status(obj)
     deleted = bool(obj["metadata"].get("deletionTimestamp"))
     states = ["deleted"] if deleted else []
@@ -193,7 +194,7 @@ def claim_state(obj: Object) -> str:
     return ",".join(states)
 
 
-def api_service(obj: Object, now: float) -> Cells:
+def api_service(obj: JsonMapping, now: float) -> Cells:
     service = cells.spec(obj).get("service")
     conditions = cells.status(obj).get("conditions") or ()
     available = next((each for each in conditions if each["type"] == "Available"), None)

@@ -5,16 +5,17 @@ Source: upstream pkg/printers/internalversion/printers.go.
 
 from __future__ import annotations
 
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.printers import cells
-from kprov.kube.machinery.printers.cells import NONE, UNKNOWN, UNSET, Cells, Object
+from kprov.kube.machinery.printers.cells import NONE, UNKNOWN, UNSET, Cells
 
 
-def _service_port(port: Object) -> str:
+def _service_port(port: JsonMapping) -> str:
     node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
     return f"{port['port']}{node_port}/{port.get('protocol', 'TCP')}"
 
 
-def service(obj: Object, now: float) -> Cells:
+def service(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
     ports = [_service_port(each) for each in spec.get("ports") or ()]
     return [
@@ -28,7 +29,7 @@ def service(obj: Object, now: float) -> Cells:
     ]
 
 
-def _external_ip(spec: Object, status: Object) -> str:
+def _external_ip(spec: JsonMapping, status: JsonMapping) -> str:
     external = list(spec.get("externalIPs") or ())
     match spec.get("type"):
         case "ClusterIP" | "NodePort":
@@ -41,7 +42,7 @@ def _external_ip(spec: Object, status: Object) -> str:
     return UNKNOWN
 
 
-def ingress(obj: Object, now: float) -> Cells:
+def ingress(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
     rules = spec.get("rules") or ()
     hosts = [rule["host"] for rule in rules[:3] if rule.get("host")]
@@ -55,7 +56,7 @@ def ingress(obj: Object, now: float) -> Cells:
     ]
 
 
-def ingress_class(obj: Object, now: float) -> Cells:
+def ingress_class(obj: JsonMapping, now: float) -> Cells:
     parameters = cells.spec(obj).get("parameters")
     shown = NONE
     if parameters:
@@ -65,7 +66,7 @@ def ingress_class(obj: Object, now: float) -> Cells:
     return [name, cells.spec(obj).get("controller", ""), shown, cells.age(obj, now)]
 
 
-def ip_address(obj: Object, now: float) -> Cells:
+def ip_address(obj: JsonMapping, now: float) -> Cells:
     """Includes the age, for which upstream has a cell but no column."""
     parent = cells.spec(obj).get("parentRef")
     shown = NONE
@@ -80,7 +81,7 @@ def _host_port(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def endpoints(obj: Object) -> str:
+def endpoints(obj: JsonMapping) -> str:
     found: list[str] = []
     for subset in obj.get("subsets") or ():
         addresses = [each["ip"] for each in subset.get("addresses") or ()]
@@ -94,11 +95,11 @@ def endpoints(obj: Object) -> str:
     return cells.join(found[:3], len(found), 3)
 
 
-def _endpoint_port(port: Object) -> str:
+def _endpoint_port(port: JsonMapping) -> str:
     return next((str(port[name]) for name in ("port", "name") if port.get(name) is not None), "*")
 
 
-def endpoint_slice(obj: Object, now: float) -> Cells:
+def endpoint_slice(obj: JsonMapping, now: float) -> Cells:
     ports = [_endpoint_port(each) for each in obj.get("ports") or ()]
     addresses = [a for each in obj.get("endpoints") or () for a in each.get("addresses") or ()]
     return [

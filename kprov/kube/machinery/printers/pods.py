@@ -5,13 +5,12 @@ Source of the rules: printPod in pkg/printers/internalversion/printers.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.printers.cells import NONE, since
-
-Object = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -21,14 +20,14 @@ class _Count:
     restarts: int = 0
     last: str = ""
 
-    def add(self, container: Object) -> None:
+    def add(self, container: JsonMapping) -> None:
         self.restarts += container.get("restartCount") or 0
         terminated = (container.get("lastState") or {}).get("terminated")
         if terminated:
             self.last = max(self.last, terminated.get("finishedAt") or "")
 
 
-def pod(obj: Object, now: float) -> list[Any]:
+def pod(obj: JsonMapping, now: float) -> list[Any]:
     """Name, Ready, Status, Restarts, Age, IP, Node, Nominated Node, Readiness Gates."""
     metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     sidecars = {
@@ -69,7 +68,7 @@ def pod(obj: Object, now: float) -> list[Any]:
 
 
 def _init_containers(
-    spec: Object, status: Object, sidecars: set[Any], count: _Count, sidecar_count: _Count
+    spec: JsonMapping, status: JsonMapping, sidecars: set[Any], count: _Count, sidecar_count: _Count
 ) -> tuple[str, int]:
     """(the reason why initialization waits or "", ready sidecars). Stops at the first unfinished one."""
     ready = 0
@@ -93,7 +92,7 @@ def _init_containers(
     return "", ready
 
 
-def _containers(status: Object, reason: str, count: _Count, *, ready_pod: bool) -> tuple[str, int]:
+def _containers(status: JsonMapping, reason: str, count: _Count, *, ready_pod: bool) -> tuple[str, int]:
     """(status text, ready containers). The status of the first container that has one counts."""
     ready, failure = 0, ""
     for container in reversed(status.get("containerStatuses") or ()):
@@ -118,7 +117,7 @@ def _containers(status: Object, reason: str, count: _Count, *, ready_pod: bool) 
     return reason, ready
 
 
-def _termination(terminated: Object) -> str:
+def _termination(terminated: JsonMapping) -> str:
     if terminated.get("reason"):
         return str(terminated["reason"])
     if terminated.get("signal"):
@@ -126,11 +125,11 @@ def _termination(terminated: Object) -> str:
     return f"ExitCode:{terminated.get('exitCode', 0)}"
 
 
-def _is_true(conditions: Iterable[Object], kind: str) -> bool:
+def _is_true(conditions: Iterable[JsonMapping], kind: str) -> bool:
     return any(each.get("type") == kind and each.get("status") == "True" for each in conditions)
 
 
-def _readiness_gates(spec: Object, conditions: Iterable[Object]) -> str:
+def _readiness_gates(spec: JsonMapping, conditions: Iterable[JsonMapping]) -> str:
     gates = spec.get("readinessGates")
     if not gates:
         return NONE
@@ -138,7 +137,7 @@ def _readiness_gates(spec: Object, conditions: Iterable[Object]) -> str:
     return f"{true}/{len(gates)}"
 
 
-def row_conditions(obj: Object) -> list[dict[str, str]]:
+def row_conditions(obj: JsonMapping) -> list[dict[str, str]]:
     """Conditions of the row. They mark finished pods, which kubectl may hide."""
     phase = (obj.get("status") or {}).get("phase")
     texts = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}

@@ -5,8 +5,9 @@ Source: upstream pkg/printers/internalversion/printers.go.
 
 from __future__ import annotations
 
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.printers import cells
-from kprov.kube.machinery.printers.cells import NONE, UNSET, Cells, Object
+from kprov.kube.machinery.printers.cells import NONE, UNSET, Cells
 from kprov.kube.machinery.quantity import canonical
 
 #: The annotation of the default class, and its beta name.
@@ -16,16 +17,16 @@ _DEFAULT_CLASS = (
 )
 
 
-def _phase(obj: Object) -> str:
+def _phase(obj: JsonMapping) -> str:
     return "Terminating" if obj["metadata"].get("deletionTimestamp") else cells.status(obj).get("phase", "")
 
 
-def _storage_class_of(obj: Object) -> str:
+def _storage_class_of(obj: JsonMapping) -> str:
     annotated = (obj["metadata"].get("annotations") or {}).get("volume.beta.kubernetes.io/storage-class")
     return str(annotated if annotated is not None else cells.spec(obj).get("storageClassName") or "")
 
 
-def persistent_volume(obj: Object, now: float) -> Cells:
+def persistent_volume(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
     claim = spec.get("claimRef")
     return [
@@ -43,7 +44,7 @@ def persistent_volume(obj: Object, now: float) -> Cells:
     ]
 
 
-def persistent_volume_claim(obj: Object, now: float) -> Cells:
+def persistent_volume_claim(obj: JsonMapping, now: float) -> Cells:
     spec, status = cells.spec(obj), cells.status(obj)
     bound = bool(spec.get("volumeName"))
     return [
@@ -59,7 +60,7 @@ def persistent_volume_claim(obj: Object, now: float) -> Cells:
     ]
 
 
-def storage_class(obj: Object, now: float) -> Cells:
+def storage_class(obj: JsonMapping, now: float) -> Cells:
     return [
         cells.default_marked(obj, *_DEFAULT_CLASS),
         obj.get("provisioner", ""),
@@ -70,7 +71,7 @@ def storage_class(obj: Object, now: float) -> Cells:
     ]
 
 
-def csi_driver(obj: Object, now: float) -> Cells:
+def csi_driver(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
     tokens = spec.get("tokenRequests")
     return [

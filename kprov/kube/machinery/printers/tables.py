@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
 from kprov.kube.machinery.printers.columns import COLUMNS, META
 from kprov.kube.machinery.printers.kinds import PRINTERS
 from kprov.kube.machinery.printers.pods import row_conditions
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema import definitions
-
-Object = Mapping[str, Any]
-Table = dict[str, Any]
-Column = dict[str, Any]
 
 _FLOW_SCHEMA = ("flowcontrol.apiserver.k8s.io", "FlowSchema")
 #: Upstream takes metadata from its internal type, which has a field instead of this annotation.
@@ -28,15 +25,15 @@ _SHARED = {("events.k8s.io", "Event"): ("", "Event")}
 
 def table(
     resource: Resource,
-    objects: Iterable[Object],
-    list_metadata: Object | None = None,
+    objects: Iterable[JsonMapping],
+    list_metadata: JsonMapping | None = None,
     include_object: str = "Metadata",
-    columns: list[Column] | None = None,
+    columns: list[JsonObject] | None = None,
     now: float | None = None,
     *,
     kind: tuple[str, str] | None = None,
-    shown: Callable[[Any], Object] | None = None,
-) -> Table:
+    shown: Callable[[Any], JsonMapping] | None = None,
+) -> JsonObject:
     """The Table of some objects of one resource.
 
     list_metadata: of the list (resourceVersion, continue ...); for one object its resourceVersion.
@@ -74,7 +71,7 @@ def table(
     }
 
 
-def partial_metadata(obj: Object) -> dict[str, Any]:
+def partial_metadata(obj: JsonMapping) -> dict[str, Any]:
     """The object as PartialObjectMetadata."""
     metadata = obj.get("metadata") or {}
     annotations = metadata.get("annotations")
@@ -87,13 +84,13 @@ def partial_metadata(obj: Object) -> dict[str, Any]:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
 
 
-def columns(resource: Resource) -> list[Column]:
+def columns(resource: Resource) -> list[JsonObject]:
     """Column definitions of a resource's table."""
     return column_definitions(resource.group, resource.kind)
 
 
 @cache
-def column_definitions(group: str, kind: str) -> list[Column]:
+def column_definitions(group: str, kind: str) -> list[JsonObject]:
     """Column definitions of a kind: name, type, format, description, priority. Callers share the list."""
     text = COLUMNS.get(_SHARED.get((group, kind), (group, kind)))
     if text is None:
@@ -103,7 +100,7 @@ def column_definitions(group: str, kind: str) -> list[Column]:
     return [_column(line.strip()) for line in text.strip().splitlines()]
 
 
-def _column(line: str) -> Column:
+def _column(line: str) -> JsonObject:
     if line.startswith("NAME"):
         priority = int(line.removeprefix("NAME") or 0)
         return _definition("Name", "string", "name", _description(f"@{META}.ObjectMeta.name"), priority)
@@ -114,7 +111,7 @@ def _column(line: str) -> Column:
     return _definition(name, kind, form, _description(description), int(priority_text))
 
 
-def _definition(name: str, kind: str, form: str, description: str, priority: int) -> Column:
+def _definition(name: str, kind: str, form: str, description: str, priority: int) -> JsonObject:
     return {"name": name, "type": kind, "format": form, "description": description, "priority": priority}
 
 
@@ -138,11 +135,11 @@ def _descriptions() -> dict[str, str]:
     return texts
 
 
-def _default_cells(obj: Object) -> list[Any]:
+def _default_cells(obj: JsonMapping) -> list[Any]:
     metadata = obj.get("metadata") or {}
     return [metadata.get("name", ""), metadata.get("creationTimestamp", "")]
 
 
-def _precedence(obj: Object) -> tuple[int, str]:
+def _precedence(obj: JsonMapping) -> tuple[int, str]:
     """Sort flow schemas in the order in which the server tries them."""
     return (obj.get("spec") or {}).get("matchingPrecedence", 0), obj["metadata"]["name"]

@@ -6,25 +6,26 @@ Source: upstream pkg/printers/internalversion/printers.go.
 from __future__ import annotations
 
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonMapping
 from kprov.kube.machinery.printers import cells
-from kprov.kube.machinery.printers.cells import NONE, UNKNOWN, UNSET, Cells, Object, since
+from kprov.kube.machinery.printers.cells import NONE, UNKNOWN, UNSET, Cells, since
 
 
-def _workload(obj: Object) -> Cells:
+def _workload(obj: JsonMapping) -> Cells:
     return [
         *cells.containers(cells.template(cells.spec(obj))),
         cells.selector(cells.spec(obj).get("selector")),
     ]
 
 
-def pod_template(obj: Object, now: float) -> Cells:
+def pod_template(obj: JsonMapping, now: float) -> Cells:
     del now
     held = obj.get("template") or {}
     names_images = cells.containers(held.get("spec") or {})
     return [cells.name(obj), *names_images, cells.labels((held.get("metadata") or {}).get("labels"))]
 
 
-def disruption_budget(obj: Object, now: float) -> Cells:
+def disruption_budget(obj: JsonMapping, now: float) -> Cells:
     spec = cells.spec(obj)
     return [
         cells.name(obj),
@@ -35,18 +36,18 @@ def disruption_budget(obj: Object, now: float) -> Cells:
     ]
 
 
-def replica_set(obj: Object, now: float) -> Cells:
+def replica_set(obj: JsonMapping, now: float) -> Cells:
     status = cells.status(obj)
     counts = [cells.spec(obj).get("replicas", 0), status.get("replicas", 0), status.get("readyReplicas", 0)]
     return [cells.name(obj), *counts, cells.age(obj, now), *_workload(obj)]
 
 
-def replication_controller(obj: Object, now: float) -> Cells:
+def replication_controller(obj: JsonMapping, now: float) -> Cells:
     row = replica_set({**obj, "spec": {**cells.spec(obj), "selector": None}}, now)
     return [*row[:-1], cells.labels(cells.spec(obj).get("selector"))]
 
 
-def daemon_set(obj: Object, now: float) -> Cells:
+def daemon_set(obj: JsonMapping, now: float) -> Cells:
     status = cells.status(obj)
     fields = (
         "desiredNumberScheduled",
@@ -60,21 +61,21 @@ def daemon_set(obj: Object, now: float) -> Cells:
     return [cells.name(obj), *counts, node_selector, cells.age(obj, now), *_workload(obj)]
 
 
-def _ready_of(obj: Object) -> str:
+def _ready_of(obj: JsonMapping) -> str:
     return f"{cells.status(obj).get('readyReplicas', 0)}/{cells.spec(obj).get('replicas', 0)}"
 
 
-def deployment(obj: Object, now: float) -> Cells:
+def deployment(obj: JsonMapping, now: float) -> Cells:
     status = cells.status(obj)
     counts = [status.get("updatedReplicas", 0), status.get("availableReplicas", 0)]
     return [cells.name(obj), _ready_of(obj), *counts, cells.age(obj, now), *_workload(obj)]
 
 
-def stateful_set(obj: Object, now: float) -> Cells:
+def stateful_set(obj: JsonMapping, now: float) -> Cells:
     return [cells.name(obj), _ready_of(obj), cells.age(obj, now), *_workload(obj)[:2]]
 
 
-def controller_revision(obj: Object, now: float) -> Cells:
+def controller_revision(obj: JsonMapping, now: float) -> Cells:
     owners = obj["metadata"].get("ownerReferences") or ()
     owner = next((each for each in owners if each.get("controller")), None)
     controller = NONE
@@ -95,7 +96,7 @@ _JOB_STATES = {
 }
 
 
-def job(obj: Object, now: float) -> Cells:
+def job(obj: JsonMapping, now: float) -> Cells:
     spec, status = cells.spec(obj), cells.status(obj)
     succeeded, parallelism = status.get("succeeded", 0), spec.get("parallelism") or 0
     if spec.get("completions") is not None:
@@ -113,7 +114,7 @@ def job(obj: Object, now: float) -> Cells:
     return [cells.name(obj), state, completions, duration, cells.age(obj, now), *_workload(obj)]
 
 
-def cron_job(obj: Object, now: float) -> Cells:
+def cron_job(obj: JsonMapping, now: float) -> Cells:
     spec, status = cells.spec(obj), cells.status(obj)
     job = (spec.get("jobTemplate") or {}).get("spec") or {}
     last = status.get("lastScheduleTime")
@@ -131,7 +132,7 @@ def cron_job(obj: Object, now: float) -> Cells:
     ]
 
 
-def autoscaler(obj: Object, now: float) -> Cells:
+def autoscaler(obj: JsonMapping, now: float) -> Cells:
     spec, status = cells.spec(obj), cells.status(obj)
     target = spec.get("scaleTargetRef") or {}
     minimum = spec.get("minReplicas")
@@ -146,7 +147,7 @@ def autoscaler(obj: Object, now: float) -> Cells:
     ]
 
 
-def _metrics(spec: Object, status: Object) -> str:
+def _metrics(spec: JsonMapping, status: JsonMapping) -> str:
     metrics, current = spec.get("metrics") or [], status.get("currentMetrics") or []
     if spec.get("targetCPUUtilizationPercentage") is not None:  # autoscaling/v1
         held = status.get("currentCPUUtilizationPercentage")
@@ -162,7 +163,7 @@ def _metrics(spec: Object, status: Object) -> str:
     return f"{text} + {len(shown) - 2} more..." if len(shown) > 2 else text
 
 
-def _metric(metric: Object, status: Object) -> str:
+def _metric(metric: JsonMapping, status: JsonMapping) -> str:
     field = metric.get("type", "")[:1].lower() + metric.get("type", "")[1:]
     wanted, held = metric.get(field), (status.get(field) or {}).get("current") or {}
     if not wanted:

@@ -15,6 +15,7 @@ from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.controller_manager import options, registry
 from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.machinery import resources, timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.patch import patch_types
 from tests.unit.kube.http_server import served
 
@@ -22,7 +23,6 @@ WORDS = """namespaces pods services endpoints nodes configmaps serviceaccounts s
 daemonsets statefulsets endpointslices leases events jobs cronjobs clusterroles controllerrevisions
 replicationcontrollers poddisruptionbudgets resourcequotas persistentvolumeclaims servicecidrs ipaddresses"""
 KINDS = frozenset(WORDS.split())
-Document = dict[str, Any]
 FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 
@@ -30,8 +30,8 @@ class ApiServer:
     """``objects`` by (plural, namespace, name)."""
 
     def __init__(self) -> None:
-        self.objects: dict[tuple[str, str, str], Document] = {}
-        self.log: list[tuple[int, str, str, Document]] = []
+        self.objects: dict[tuple[str, str, str], JsonObject] = {}
+        self.log: list[tuple[int, str, str, JsonObject]] = []
         self.changed = asyncio.Condition()
         self.counter = itertools.count(1)
         self.resources = {
@@ -42,10 +42,10 @@ class ApiServer:
         #: Of a watch's request: whether it is told nothing.
         self.silent: Callable[[web.BaseRequest], bool] = lambda _: False
 
-    def list(self, plural: str, namespace: str = "default") -> list[Document]:
+    def list(self, plural: str, namespace: str = "default") -> list[JsonObject]:
         return [obj for (kind, ns, _), obj in self.objects.items() if (kind, ns) == (plural, namespace)]
 
-    def get(self, plural: str, name: str, namespace: str = "default") -> Document:
+    def get(self, plural: str, name: str, namespace: str = "default") -> JsonObject:
         return self.objects[plural, namespace, name]
 
     async def until(self, condition: Callable[[], Any], seconds: float = 10.0) -> Any:
@@ -56,7 +56,7 @@ class ApiServer:
                     await self.changed.wait()
                 return result
 
-    async def create(self, plural: str, document: Document, namespace: str = "default") -> Document:
+    async def create(self, plural: str, document: JsonObject, namespace: str = "default") -> JsonObject:
         resource = self.resources[plural]
         made = copy.deepcopy(document)
         meta = made.setdefault("metadata", {})
@@ -71,12 +71,14 @@ class ApiServer:
         meta |= {"uid": f"uid-{next(self.counter)}", "creationTimestamp": timestamps.now(), "generation": 1}
         return await self._store("ADDED", key, made)
 
-    async def change(self, plural: str, name: str, body: Document, namespace: str = "default") -> Document:
+    async def change(
+        self, plural: str, name: str, body: JsonObject, namespace: str = "default"
+    ) -> JsonObject:
         """Merge into any part, as if some component had written it."""
         key = (plural, namespace if self.resources[plural].namespaced else "", name)
         return await self._update(key, patch_types.merge_patch(self.objects[key], body), "any")
 
-    async def delete(self, key: tuple[str, str, str], policy: str = "Background") -> Document:
+    async def delete(self, key: tuple[str, str, str], policy: str = "Background") -> JsonObject:
         obj = copy.deepcopy(self.objects[key])
         meta = obj["metadata"]
         if policy in FINALIZERS and FINALIZERS[policy] not in meta.get("finalizers", []):
@@ -88,7 +90,7 @@ class ApiServer:
         del self.objects[key]
         return await self._store("DELETED", key, obj)
 
-    async def _store(self, event: str, key: tuple[str, str, str], obj: Document) -> Document:
+    async def _store(self, event: str, key: tuple[str, str, str], obj: JsonObject) -> JsonObject:
         async with self.changed:
             self.version += 1
             obj["metadata"]["resourceVersion"] = str(self.version)
@@ -98,7 +100,7 @@ class ApiServer:
             self.changed.notify_all()
         return obj
 
-    async def _update(self, key: tuple[str, str, str], new: Document, part: str) -> Document:
+    async def _update(self, key: tuple[str, str, str], new: JsonObject, part: str) -> JsonObject:
         old = self.objects[key]
         kept = {name: old["metadata"][name] for name in ("uid", "creationTimestamp", "generation")}
         new["metadata"] = {**kept, **new["metadata"]}
@@ -168,7 +170,7 @@ class ApiServer:
         return reply(self.objects[key])
 
     async def _collection(
-        self, request: web.BaseRequest, plural: str, namespace: str, document: Document
+        self, request: web.BaseRequest, plural: str, namespace: str, document: JsonObject
     ) -> web.StreamResponse:
         if request.method == "POST":
             return reply(await self.create(plural, document, namespace))
@@ -196,8 +198,8 @@ class ApiServer:
                 if seen == self.version:
                     await self.changed.wait()
 
-    def _discovery(self, root: str) -> Document:
-        items: dict[str, list[Document]] = {}
+    def _discovery(self, root: str) -> JsonObject:
+        items: dict[str, list[JsonObject]] = {}
         for r in self.resources.values():
             if bool(r.group) == (root == "apis"):
                 scope = "Namespaced" if r.namespaced else "Cluster"

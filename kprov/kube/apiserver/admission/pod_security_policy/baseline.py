@@ -10,7 +10,6 @@ from typing import Final
 
 from kprov.kube.apiserver.admission.pod_security_policy.violation import (
     Check,
-    Object,
     Violation,
     find_context,
     find_setters,
@@ -20,6 +19,7 @@ from kprov.kube.apiserver.admission.pod_security_policy.violation import (
     pluralize,
     quote,
 )
+from kprov.kube.machinery.json_object import JsonMapping
 
 _APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
@@ -42,12 +42,12 @@ _SYSCTLS_29: Final = _SYSCTLS_27 | {
 _SYSCTLS_32: Final = _SYSCTLS_29 | {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
 
 
-def check_app_armor(metadata: Object, spec: Object) -> Violation | None:
-    def profile(context: Object) -> str | None:
+def check_app_armor(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
+    def profile(context: JsonMapping) -> str | None:
         found = context.get("appArmorProfile")
         return None if found is None else str(found.get("type", ""))
 
-    def is_bad(context: Object) -> bool:
+    def is_bad(context: JsonMapping) -> bool:
         found = profile(context)
         return found is not None and found not in _PROFILES
 
@@ -71,7 +71,7 @@ def check_app_armor(metadata: Object, spec: Object) -> Violation | None:
     )
 
 
-def check_capabilities(metadata: Object, spec: Object) -> Violation | None:
+def check_capabilities(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     added = {
         each["name"]: set((find_context(each).get("capabilities") or {}).get("add") or ()) - _CAPABILITIES
@@ -87,13 +87,13 @@ def check_capabilities(metadata: Object, spec: Object) -> Violation | None:
     )
 
 
-def check_host_namespaces(metadata: Object, spec: Object) -> Violation | None:
+def check_host_namespaces(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     found = [f"{name}=true" for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
     return Violation("host namespaces", ", ".join(found)) if found else None
 
 
-def check_host_path_volumes(metadata: Object, spec: Object) -> Violation | None:
+def check_host_path_volumes(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     found = [each["name"] for each in spec.get("volumes") or () if each.get("hostPath") is not None]
     if not found:
@@ -101,7 +101,7 @@ def check_host_path_volumes(metadata: Object, spec: Object) -> Violation | None:
     return Violation("hostPath volumes", f"{pluralize('volume', len(found))} {quote(found)}")
 
 
-def check_host_ports(metadata: Object, spec: Object) -> Violation | None:
+def check_host_ports(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     used = {
         each["name"]: [str(port["hostPort"]) for port in each.get("ports") or () if port.get("hostPort")]
@@ -117,7 +117,7 @@ def check_host_ports(metadata: Object, spec: Object) -> Violation | None:
     )
 
 
-def check_host_probes(metadata: Object, spec: Object) -> Violation | None:
+def check_host_probes(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     hosts: dict[str, set[str]] = {}
     for container in list_containers(spec):
@@ -140,7 +140,7 @@ def check_host_probes(metadata: Object, spec: Object) -> Violation | None:
     )
 
 
-def check_privileged(metadata: Object, spec: Object) -> Violation | None:
+def check_privileged(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     bad = [each["name"] for each in list_containers(spec) if find_context(each).get("privileged")]
     if not bad:
@@ -148,7 +148,7 @@ def check_privileged(metadata: Object, spec: Object) -> Violation | None:
     return Violation("privileged", f"{format_containers(bad)} must not set securityContext.privileged=true")
 
 
-def check_proc_mount(metadata: Object, spec: Object) -> Violation | None:
+def check_proc_mount(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     mounts = {each["name"]: find_context(each).get("procMount") for each in list_containers(spec)}
     bad = [name for name, mount in mounts.items() if mount not in {None, "Default"}]
@@ -160,15 +160,15 @@ def check_proc_mount(metadata: Object, spec: Object) -> Violation | None:
     )
 
 
-def check_proc_mount_35(metadata: Object, spec: Object) -> Violation | None:
+def check_proc_mount_35(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     return None if is_in_user_namespace(spec) else check_proc_mount(metadata, spec)
 
 
 def _build_selinux_check(types: frozenset[str]) -> Check:
-    def check(metadata: Object, spec: Object) -> Violation | None:
+    def check(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
         del metadata
 
-        def is_bad(context: Object) -> bool:
+        def is_bad(context: JsonMapping) -> bool:
             options = context.get("seLinuxOptions") or {}
             return options.get("type", "") not in types or bool(options.get("user") or options.get("role"))
 
@@ -192,7 +192,7 @@ selinux = _build_selinux_check(_SELINUX)
 selinux_31 = _build_selinux_check(_SELINUX | {"container_engine_t"})
 
 
-def check_seccomp(metadata: Object, spec: Object) -> Violation | None:
+def check_seccomp(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     """Before 1.19 annotations had the profiles."""
     annotations = metadata.get("annotations") or {}
     keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + each["name"] for each in list_containers(spec))]
@@ -207,7 +207,7 @@ def check_seccomp(metadata: Object, spec: Object) -> Violation | None:
     return Violation("seccompProfile", f"forbidden {pluralize('annotation', len(found))} {', '.join(found)}")
 
 
-def check_seccomp_19(metadata: Object, spec: Object) -> Violation | None:
+def check_seccomp_19(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     who = find_setters(spec, has_bad_seccomp)
     if not who:
@@ -220,13 +220,13 @@ def check_seccomp_19(metadata: Object, spec: Object) -> Violation | None:
     )
 
 
-def has_bad_seccomp(context: Object) -> bool:
+def has_bad_seccomp(context: JsonMapping) -> bool:
     profile = context.get("seccompProfile")
     return profile is not None and profile.get("type", "") not in _PROFILES
 
 
 def _build_sysctl_check(allowed: frozenset[str]) -> Check:
-    def check(metadata: Object, spec: Object) -> Violation | None:
+    def check(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
         del metadata
         found = [
             each["name"] for each in find_context(spec).get("sysctls") or () if each["name"] not in allowed
@@ -242,7 +242,7 @@ sysctls_29 = _build_sysctl_check(_SYSCTLS_29)
 sysctls_32 = _build_sysctl_check(_SYSCTLS_32)
 
 
-def check_windows_host_process(metadata: Object, spec: Object) -> Violation | None:
+def check_windows_host_process(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     who = find_setters(spec, lambda context: bool((context.get("windowsOptions") or {}).get("hostProcess")))
     if not who:

@@ -7,7 +7,8 @@ from typing import Final
 
 from kprov.kube.apiserver.admission.pod_security_policy import baseline, restricted
 from kprov.kube.apiserver.admission.pod_security_policy.levels import BASELINE, PRIVILEGED, LevelVersion
-from kprov.kube.apiserver.admission.pod_security_policy.violation import Check, Object, Violation
+from kprov.kube.apiserver.admission.pod_security_policy.violation import Check, Violation
+from kprov.kube.machinery.json_object import JsonMapping
 
 #: By upstream's name: (first minor version, check), ascending.
 _Versions = tuple[tuple[int, Check], ...]
@@ -51,7 +52,7 @@ _OVERRIDES: Final = {
 }
 
 
-def evaluate(level: LevelVersion, metadata: Object, spec: Object) -> list[Violation]:
+def evaluate(level: LevelVersion, metadata: JsonMapping, spec: JsonMapping) -> list[Violation]:
     """The violations of a pod at a level."""
     if level.level == PRIVILEGED:
         return []

@@ -10,7 +10,6 @@ from typing import Final
 from kprov.kube.apiserver.admission.pod_security_policy.baseline import check_seccomp_19, has_bad_seccomp
 from kprov.kube.apiserver.admission.pod_security_policy.violation import (
     Check,
-    Object,
     Violation,
     find_context,
     find_setters,
@@ -21,6 +20,7 @@ from kprov.kube.apiserver.admission.pod_security_policy.violation import (
     pluralize,
     quote,
 )
+from kprov.kube.machinery.json_object import JsonMapping
 
 _VOLUMES: Final = frozenset({
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected",
@@ -35,20 +35,20 @@ _RESTRICTED_VOLUMES: Final = (
 
 
 def _skip_windows(check: Check) -> Check:
-    def check_policy(metadata: Object, spec: Object) -> Violation | None:
+    def check_policy(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
         return None if is_on_windows(spec) else check(metadata, spec)
 
     return check_policy
 
 
 def _skip_user_namespaces(check: Check) -> Check:
-    def check_policy(metadata: Object, spec: Object) -> Violation | None:
+    def check_policy(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
         return None if is_in_user_namespace(spec) else check(metadata, spec)
 
     return check_policy
 
 
-def check_privilege_escalation(metadata: Object, spec: Object) -> Violation | None:
+def check_privilege_escalation(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     bad = [
         each["name"]
@@ -64,7 +64,7 @@ def check_privilege_escalation(metadata: Object, spec: Object) -> Violation | No
 privilege_escalation_25 = _skip_windows(check_privilege_escalation)
 
 
-def check_capabilities(metadata: Object, spec: Object) -> Violation | None:
+def check_capabilities(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     keeping, adding, wrong = [], [], set()
     for container in list_containers(spec):
@@ -88,7 +88,7 @@ def check_capabilities(metadata: Object, spec: Object) -> Violation | None:
 capabilities_25 = _skip_windows(check_capabilities)
 
 
-def check_volumes(metadata: Object, spec: Object) -> Violation | None:
+def check_volumes(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     bad = [
         each for each in spec.get("volumes") or () if not any(each.get(kind) is not None for kind in _VOLUMES)
@@ -104,7 +104,7 @@ def check_volumes(metadata: Object, spec: Object) -> Violation | None:
     return Violation("restricted volume types", f"{pluralize('volume', len(bad))} {names} {verb} {what}")
 
 
-def check_run_as_non_root(metadata: Object, spec: Object) -> Violation | None:
+def check_run_as_non_root(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     who = find_setters(spec, lambda context: context.get("runAsNonRoot") is False)
     if who:
@@ -122,7 +122,7 @@ def check_run_as_non_root(metadata: Object, spec: Object) -> Violation | None:
 run_as_non_root_35 = _skip_user_namespaces(check_run_as_non_root)
 
 
-def check_run_as_user(metadata: Object, spec: Object) -> Violation | None:
+def check_run_as_user(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     del metadata
     who = find_setters(spec, lambda context: context.get("runAsUser") == 0)
     return Violation("runAsUser=0", f"{' and '.join(who)} must not set runAsUser=0") if who else None
@@ -131,7 +131,7 @@ def check_run_as_user(metadata: Object, spec: Object) -> Violation | None:
 run_as_user_35 = _skip_user_namespaces(check_run_as_user)
 
 
-def check_seccomp(metadata: Object, spec: Object) -> Violation | None:
+def check_seccomp(metadata: JsonMapping, spec: JsonMapping) -> Violation | None:
     violation = check_seccomp_19(metadata, spec)
     if violation is not None:
         return violation

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-Object = Mapping[str, Any]
+from kprov.kube.machinery.json_object import JsonMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +20,16 @@ class Violation:
 
 
 #: From the metadata and the spec of a pod to a violation or None.
-Check = Callable[[Object, Object], Violation | None]
+Check = Callable[[JsonMapping, JsonMapping], Violation | None]
 
 
-def list_containers(spec: Object) -> Iterator[Object]:
+def list_containers(spec: JsonMapping) -> Iterator[JsonMapping]:
     """Init containers, containers, ephemeral containers."""
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         yield from spec.get(kind) or ()
 
 
-def find_context(container_or_spec: Object) -> Object:
+def find_context(container_or_spec: JsonMapping) -> JsonMapping:
     """The security context, {} without one."""
     return container_or_spec.get("securityContext") or {}
 
@@ -48,16 +47,16 @@ def format_containers(names: list[str]) -> str:
     return f"{pluralize('container', len(names))} {quote(names)}"
 
 
-def find_setters(spec: Object, is_bad: Callable[[Object], bool]) -> list[str]:
+def find_setters(spec: JsonMapping, is_bad: Callable[[JsonMapping], bool]) -> list[str]:
     """The pod and the names of containers whose security context is bad."""
     found = ["pod"] if is_bad(find_context(spec)) else []
     bad = [each["name"] for each in list_containers(spec) if is_bad(find_context(each))]
     return found + ([format_containers(bad)] if bad else [])
 
 
-def is_in_user_namespace(spec: Object) -> bool:
+def is_in_user_namespace(spec: JsonMapping) -> bool:
     return spec.get("hostUsers") is False
 
 
-def is_on_windows(spec: Object) -> bool:
+def is_on_windows(spec: JsonMapping) -> bool:
     return (spec.get("os") or {}).get("name") == "windows"
