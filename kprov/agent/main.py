@@ -186,7 +186,7 @@ class Agent:
         return sums
 
     def _message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
-        self.record.received()
+        self.record.mark_answer_received()
         if not protocol.is_changing(header):
             return self._items(header, body, record=None)
         try:
@@ -237,7 +237,7 @@ class Agent:
             )
             if record is not None:
                 try:
-                    record.item(number)
+                    record.record_item_start(number)
                 except OSError as error:
                     text = f"not done: cannot write to {record.path}: {error.strerror}"
                     results.append({"changed": False, "failed": True, "msg": text})
@@ -252,10 +252,10 @@ class Agent:
                 result = {"changed": False, "failed": True, "msg": text, "timedout": {"period": seconds}}
             except process.AgentStopped:
                 if record is not None and not self.changing:
-                    record.back()
+                    record.record_item_cancelled()
                 raise
             if record is not None:
-                record.result(result)
+                record.record_result(result)
                 self.changing = False
             results.append(result)
         return results

@@ -17,10 +17,10 @@ import time
 from typing import Any, Callable
 
 #: Seconds after which results are removed.
-KEPT = 86400
+KEEP_SECONDS = 86400
 _POLL = 0.05
 #: Seconds between signs of life to an operator who waits for an old agent.
-_SIGN_OF_LIFE = 5.0
+_PROGRESS_INTERVAL = 5.0
 
 
 @functools.lru_cache(maxsize=None)
@@ -73,14 +73,14 @@ class MessageRecord:
             try:
                 self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
                 fcntl.flock(self._handle, fcntl.LOCK_EX)
-                self._head()
+                self._write_header()
             except OSError:
                 self.path = None
-                self._let_go()
+                self._close_handle()
         # A background process of a module does not belong to this agent.
-        os.register_at_fork(after_in_child=self._let_go)
+        os.register_at_fork(after_in_child=self._close_handle)
 
-    def received(self) -> None:
+    def mark_answer_received(self) -> None:
         """A new message shows that the operator has the last answer."""
         self._kept = False
 
@@ -88,22 +88,22 @@ class MessageRecord:
         """Record the start of a changing message in place of the last one. OSError: it must not start."""
         if self._handle >= 0:
             os.ftruncate(self._handle, 0)
-            self._head()
+            self._write_header()
             self._kept = True
-            self._line({"message": message, "items": items})
+            self._write_line({"message": message, "items": items})
 
-    def item(self, number: int) -> None:
+    def record_item_start(self, number: int) -> None:
         """Record the start of an item. OSError: it must not start."""
-        self._line({"item": number})
+        self._write_line({"item": number})
 
-    def result(self, result: dict[str, Any]) -> None:
+    def record_result(self, result: dict[str, Any]) -> None:
         """Record an item's result. If that fails, its outcome is unknown after a lost connection."""
         with contextlib.suppress(OSError):
-            self._line({"result": result})
+            self._write_line({"result": result})
 
-    def back(self) -> None:
+    def record_item_cancelled(self) -> None:
         """Record that an item stopped before it changed anything, while it waited for a content."""
-        self._line({"back": True})
+        self._write_line({"back": True})
 
     def close(self, *, keep: bool) -> None:
         """Close the file. `keep`: the operator may not have the last answer."""
@@ -112,17 +112,17 @@ class MessageRecord:
                 os.unlink(self.path)
             self.path = None
 
-    def _head(self) -> None:
+    def _write_header(self) -> None:
         os.lseek(self._handle, 0, os.SEEK_SET)
-        self._line({"pid": os.getpid()})
+        self._write_line({"pid": os.getpid()})
 
-    def _line(self, entry: dict[str, Any]) -> None:
+    def _write_line(self, entry: dict[str, Any]) -> None:
         if self._handle >= 0:
             data = json.dumps(entry).encode() + b"\n"
             while data:
                 data = data[os.write(self._handle, data) :]
 
-    def _let_go(self) -> None:
+    def _close_handle(self) -> None:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -168,7 +168,7 @@ def _wait_for_end(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
                 with contextlib.suppress(OSError):
                     os.kill(entries[0]["pid"], signal.SIGUSR1)
                 told = now
-            if now - said > _SIGN_OF_LIFE:
+            if now - said > _PROGRESS_INTERVAL:
                 say({"outcome": "running"})
                 said = now
             time.sleep(_POLL)
@@ -188,8 +188,9 @@ def remove_expired() -> None:
     place = find_folder()
     if place is None:
         return
-    with contextlib.suppress(OSError):
-        for name in os.listdir(place):
-            path = os.path.join(place, name)
-            if name.startswith("session-") and time.time() - os.stat(path).st_mtime > KEPT:
+    for name in os.listdir(place):
+        path = os.path.join(place, name)
+        # Another agent may have removed it since.
+        with contextlib.suppress(OSError):
+            if name.startswith("session-") and time.time() - os.stat(path).st_mtime > KEEP_SECONDS:
                 os.unlink(path)

@@ -106,11 +106,11 @@ def _render_check_mode(name: str) -> str:
     rules = _find_rules(name)
     if rules.get("check_mode") is False:
         return "skipped"
-    return "runs" if name in module_names.RUN_ACTIONS or rules.get("looks") else "yes"
+    return "runs" if name in module_names.RUN_ACTIONS or rules.get("read_only") else "yes"
 
 
 def _find_rules(name: str) -> dict[str, Any]:
-    """Return the rules of a module: `check_mode`, `diff`, `looks` (it changes nothing)."""
+    """Return the rules of a module: `check_mode`, `diff`, `read_only` (it changes nothing)."""
     found = arguments.find_argument_table(name)
     if found is not None:
         return found[1]

@@ -17,7 +17,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "arguments": {"type": "dict", "required": True},
     "seconds": {"type": "int", "required": True},
 }
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

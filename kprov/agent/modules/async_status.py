@@ -12,7 +12,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "jid": {"required": True},
     "mode": {"choices": ["status", "cleanup"], "default": "status"},
 }
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -40,7 +40,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "encoding": {},
     "limit": {"type": "int"},
 }
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _KINDS: dict[str, Callable[[int], bool]] = {

@@ -15,7 +15,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "split": {},
     "fail_key": {"type": "bool", "default": True},
 }
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 _COLON = ("passwd", "shadow", "group", "gshadow")
 _ENDS = {
     1: "Missing arguments, or database unknown.",

@@ -15,7 +15,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "manager": {"type": "list", "elements": "str", "default": ["auto"]},
     "strategy": {"choices": ["first", "all"], "default": "first"},
 }
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 _RPM = ("rpm", "dnf", "dnf5", "yum", "zypper")
 #: Managers that Ansible knows and this module does not read.
 _OTHERS = ("apk", "openbsd_pkg", "pacman", "pkg", "pkg5", "pkg_info", "pkgng", "portage")

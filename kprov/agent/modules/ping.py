@@ -8,7 +8,7 @@ from typing import Any
 from kprov.agent.context import Context, ModuleError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"data": {"default": "pong"}}
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

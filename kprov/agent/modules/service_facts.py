@@ -14,7 +14,7 @@ from kprov.agent.services import systemd
 from kprov.agent.services.dbus import DBusError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {}
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 _MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 _BAD = ("not-found", "masked", "failed")
 

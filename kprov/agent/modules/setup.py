@@ -14,7 +14,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "filter": {"type": "list", "elements": "str", "default": []},
     "fact_path": {"type": "path", "default": "/etc/ansible/facts.d"},
 }
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

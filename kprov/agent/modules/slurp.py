@@ -10,7 +10,7 @@ from kprov.agent.context import Context, ModuleError
 from kprov.agent.files import paths
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"src": {"type": "path", "required": True, "aliases": ["path"]}}
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 _TEXTS = {
     errno.ENOENT: "File not found: ",
     errno.EACCES: "File is not readable: ",

@@ -22,7 +22,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "aliases": ["checksum", "checksum_algo"],
     },
 }
-RULES: dict[str, Any] = {"looks": True}
+RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

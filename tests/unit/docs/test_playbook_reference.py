@@ -55,7 +55,7 @@ def test_what_modules_say_of_themselves_has_known_words() -> None:
         "check_mode",
         "diff",
         "file_arguments",
-        "looks",
+        "read_only",
         "mutually_exclusive",
         "required_by",
         "required_if",

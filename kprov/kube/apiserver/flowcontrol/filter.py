@@ -32,8 +32,8 @@ from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.json_object import JsonObject
 
 GROUP: Final = bootstrap_objects.GROUP
-_OBJECTS_A_SEAT: Final = 100
-_MATCHES_REMEMBERED: Final = 8192
+_OBJECTS_PER_SEAT: Final = 100
+_MAX_CACHED_MATCHES: Final = 8192
 _MASTERS: Final = "system:masters"
 _READS: Final = frozenset({"get", "list", "watch"})
 _TEXT: Final = "Too many requests, please try again later.\n"
@@ -70,7 +70,7 @@ def build(options: Namespace, registry: Registry, processes: int) -> FlowControl
     return PriorityAndFairness(registry, seats, options.request_timeout / 4)
 
 
-def build_too_many(seconds: int = 1) -> Response:
+def build_too_many_requests(seconds: int = 1) -> Response:
     """The 429 of upstream's filters. seconds: for Retry-After."""
     headers = {
         "Cache-Control": "no-cache, private",
@@ -83,13 +83,13 @@ def build_too_many(seconds: int = 1) -> Response:
 class PriorityAndFairness:
     """Follows FlowSchemas and PriorityLevelConfigurations. Mandatory ones work before they are stored."""
 
-    def __init__(self, registry: Registry, seats: int, patience: float) -> None:
-        """seats: of this process. patience: how many seconds a request may wait."""
+    def __init__(self, registry: Registry, seats: int, max_wait_seconds: float) -> None:
+        """seats: of this process. max_wait_seconds: how many seconds a request may wait."""
         self._registry = registry
         self._seats = seats
-        self._patience = patience
+        self._max_wait_seconds = max_wait_seconds
         self._levels: dict[str, PriorityLevel] = {}
-        self._later: dict[str, RetryAfter] = {}
+        self._retry_after: dict[str, RetryAfter] = {}
         self._schemas: list[FlowSchema] = []
         self._matches: dict[tuple[Any, ...], tuple[FlowSchema, PriorityLevel, str]] = {}
         self._building: asyncio.Handle | None = None
@@ -122,15 +122,15 @@ class PriorityAndFairness:
         rejected = schema.counts.rejected
         rejected[reason] = rejected.get(reason, 0) + 1
         _DROPPED.labels("readOnly" if info.verb in _READS else "mutating").inc()
-        later = self._later.setdefault(level.name, RetryAfter())
-        later.count_refusal(int(time.time()))
-        return build_too_many(later.seconds)
+        retry_after = self._retry_after.setdefault(level.name, RetryAfter())
+        retry_after.count_refusal(int(time.time()))
+        return build_too_many_requests(retry_after.seconds)
 
     async def _wait(self, ticket: Ticket) -> bool:
         assert ticket.future is not None
         begin = monotonic()
         try:
-            await asyncio.wait_for(ticket.future, self._patience)
+            await asyncio.wait_for(ticket.future, self._max_wait_seconds)
         except TimeoutError:
             ticket.leave()
             seated = False
@@ -154,7 +154,7 @@ class PriorityAndFairness:
         store = self._registry.find(info.api_group, info.resource)
         if store is None:
             return 1
-        return min(level.widest, store.cache.count() // _OBJECTS_A_SEAT + 1)
+        return min(level.widest, store.cache.count() // _OBJECTS_PER_SEAT + 1)
 
     def _match(
         self, key: tuple[Any, ...], user: UserInfo, info: RequestInfo
@@ -162,7 +162,7 @@ class PriorityAndFairness:
         found_schema = next((each for each in self._schemas if each.matches(user, info)), None)
         schema = found_schema or next(each for each in self._schemas if each.name == "catch-all")
         flow = f"{schema.name}\0{schema.find_flow(user, info)}"
-        if len(self._matches) >= _MATCHES_REMEMBERED:
+        if len(self._matches) >= _MAX_CACHED_MATCHES:
             self._matches.clear()
         found = self._matches[key] = schema, self._levels[schema.level], flow
         return found
@@ -276,7 +276,7 @@ class MaxInFlight:
             return None
         if self._running[kind] >= limit and _MASTERS not in user.groups:
             _DROPPED.labels("mutating" if kind else "readOnly").inc()
-            return build_too_many()
+            return build_too_many_requests()
         request.seat = _Seat(self._running, kind)
         return None
 
