@@ -40,7 +40,7 @@ def prepare(call: Call, found: AnsibleModule) -> ModuleCall:
         "_profile": packed.profile,
         "_arguments": {**call.args, **internal},
     }
-    return ModuleCall("foreign", args, {packed.sha256: packed.data})
+    return ModuleCall("ansible_module", args, {packed.sha256: packed.data})
 
 
 def finish(result: dict[str, Any]) -> dict[str, Any]:

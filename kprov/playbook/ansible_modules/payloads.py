@@ -25,7 +25,7 @@ _TEXT = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F})
 
 @dataclass(frozen=True)
 class ModulePayload:
-    """The payload of a module. `kind` is one of the agent's module `foreign`."""
+    """The payload of a module. `kind` is one of the agent's module `ansible_module`."""
 
     kind: str
     data: bytes

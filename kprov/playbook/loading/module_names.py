@@ -121,7 +121,7 @@ UNSUPPORTED_MODULES = {
     "selinux": "use command: setenforce, and lineinfile for its configuration",
 }
 #: Modules of the agent that no task names.
-INTERNAL = frozenset(("foreign",))
+INTERNAL = frozenset(("ansible_module",))
 #: Modules whose text is a command, with some NAME=VALUE options.
 FREE_FORM = {"command", "shell", "script", "raw"}
 FREE_FORM_OPTIONS = {
