@@ -92,6 +92,12 @@ def list_names(*arguments: str) -> set[str]:
     return set(done.stdout.split())
 
 
+def list_disks() -> str:
+    """The disks of all machines and boxes, as virsh prints them."""
+    command = ["virsh", "--connect", URI, "vol-list", "default"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def _stop_networks() -> None:
     for name in list_names("net-list"):
         subprocess.run(["virsh", "--quiet", "--connect", URI, "net-destroy", name], check=False)

@@ -136,7 +136,7 @@ class ClientConnection:
         return piece
 
     async def read_error_body(self, head: ResponseHead) -> bytes:
-        """The body of an error response: what comes of it within 10 s, at most 64 KiB."""
+        """The body of an error response: the bytes that arrive within 10 s, at most 64 KiB."""
         found = b""
         with contextlib.suppress(EOFError, OSError, TimeoutError, BrokenBodyError):
             async with asyncio.timeout(_ERROR_SECONDS):

@@ -1,4 +1,4 @@
-"""What is told of an issuer that cannot be reached."""
+"""The error text for an issuer that cannot be reached."""
 
 from __future__ import annotations
 
