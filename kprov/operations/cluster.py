@@ -11,7 +11,7 @@ from typing import Any
 
 from kprov.errors import HostError, InputError, KprovError, PreflightError
 from kprov.inventory import host_patterns
-from kprov.inventory.cluster import validation
+from kprov.inventory.cluster import distributions, validation
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.sources.load import load_inventory
 from kprov.playbook.results.journal import EarlierRun, find_latest, journal_folder, read_header
@@ -22,8 +22,6 @@ from kprov.playbook.running.engine import Engine
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"
 
-#: The distributions that the roles support.
-SUPPORTED = {"Debian": ("13",)}
 GROUPS = ("kube_control_plane", "etcd", "kube_node")
 
 
@@ -116,7 +114,10 @@ def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any
         errors.append(needed)
     for one in found:
         if one.error is None:
-            errors += explain_missing_root(one.host, one.facts) or explain_unsupported(one.host, one.facts)
+            allow = cluster.variables[one.host].kprov_allow_experimental_distributions
+            errors += explain_missing_root(one.host, one.facts) or explain_unsupported(
+                one.host, one.facts, allow_experimental=allow
+            )
     if len(errors) == 1:
         raise errors[0]
     if errors:
@@ -169,13 +170,9 @@ def explain_missing_root(host: str, facts: dict[str, Any]) -> list[KprovError]:
     return [PreflightError(host, f"{text}: set ansible_become to true, and ansible_become_user to root")]
 
 
-def explain_unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:
+def explain_unsupported(
+    host: str, facts: dict[str, Any], *, allow_experimental: bool = False
+) -> list[KprovError]:
     """Return why the roles do not support a host with these facts."""
-    name, version = facts["ansible_distribution"], str(facts["ansible_distribution_major_version"])
-    if version in SUPPORTED.get(name, ()):
-        return []
-    known = ", ".join(
-        f"{distribution} {' and '.join(versions)}" for distribution, versions in SUPPORTED.items()
-    )
-    text = f"{name} {facts['ansible_distribution_version']} is not supported; use {known}"
-    return [PreflightError(host, text)]
+    text = distributions.find_problem(facts, allow_experimental=allow_experimental)
+    return [PreflightError(host, text)] if text is not None else []

@@ -1,0 +1,68 @@
+"""The distributions that hosts may run, and why a host's distribution is rejected.
+
+The table is the role variable kprov_distributions: the roles and kprov read the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+TABLE = Path(__file__).resolve().parents[3] / "roles/kprov_defaults/vars/main.yml"
+#: The variable that allows experimental distributions.
+ALLOW_EXPERIMENTAL = "kprov_allow_experimental_distributions"
+#: Distributions whose releases differ in the second part of the version.
+_WHOLE_VERSION = ("Ubuntu",)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution's release, such as Debian 13.
+
+    `archives` are the programs that it has no usable package of; `etcd` is the minor version of its package.
+    """
+
+    title: str
+    support: Literal["full", "experimental"]
+    packages: str
+    archives: tuple[str, ...]
+    etcd: str | None
+
+
+@lru_cache(maxsize=1)
+def list_distributions() -> dict[str, Distribution]:
+    """Return all known distributions by title."""
+    rows = yaml.safe_load(TABLE.read_text(encoding="utf-8"))["kprov_distributions"]
+    return {
+        title: Distribution(title, row["support"], row["packages"], tuple(row["archives"]), row.get("etcd"))
+        for title, row in rows.items()
+    }
+
+
+def make_title(facts: Mapping[str, Any]) -> str:
+    """Return the title of a host's distribution from its facts (ansible_distribution ...)."""
+    name = str(facts["ansible_distribution"])
+    version = "version" if name in _WHOLE_VERSION else "major_version"
+    return f"{name} {facts[f'ansible_distribution_{version}']}"
+
+
+def find_distribution(facts: Mapping[str, Any]) -> Distribution | None:
+    """Return the distribution of a host with these facts; None if it is not known."""
+    return list_distributions().get(make_title(facts))
+
+
+def find_problem(facts: Mapping[str, Any], *, allow_experimental: bool = False) -> str | None:
+    """Return why a host with these facts cannot be used; None if it can."""
+    found = find_distribution(facts)
+    shown = f"{facts['ansible_distribution']} {facts['ansible_distribution_version']}"
+    if found is None:
+        full = " and ".join(one.title for one in list_distributions().values() if one.support == "full")
+        return f"{shown} is not supported; use {full}"
+    if found.support == "experimental" and not allow_experimental:
+        return f"{shown} is experimental (not tested): set {ALLOW_EXPERIMENTAL} to true to try it"
+    return None
