@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kprov.debian.packages import RELEASE
 from kprov.errors import InputError
 
 STATE = Path("/var/lib/kprov/lab")
@@ -20,6 +21,7 @@ USER = "kprov"  # logs in on every host, with sudo
 DEFAULT_NAME = "default"
 DEFAULT_SUBNET = "10.70.0.0/24"
 DEFAULT_HOSTS = 3
+RELEASES = ("bookworm", "trixie")  # Debian 12 and 13
 FIRST_HOST = 11  # .1 is the gateway; the addresses below the hosts are free for virtual addresses in tests
 VIP_OFFSET = 100
 INTERFACE_NAME_LIMIT = 15  # IFNAMSIZ of Linux without the terminating zero
@@ -35,6 +37,7 @@ class Host:
     name: str
     address: str
     number: int
+    release: str = RELEASE
 
     @property
     def machine(self) -> str:
@@ -53,11 +56,12 @@ class Host:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab as requested."""
+    """A lab as requested. The hosts have its Debian releases in turn."""
 
     name: str = DEFAULT_NAME
     subnet: str = DEFAULT_SUBNET
     host_count: int = DEFAULT_HOSTS
+    releases: tuple[str, ...] = (RELEASE,)
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
@@ -69,6 +73,20 @@ class Lab:
         room = network.num_addresses - 1 - FIRST_HOST
         if not 1 <= self.host_count <= room:
             raise InputError(f"{self.host_count} hosts do not fit {self.subnet} (1 to {room})", field="hosts")
+        self._check_releases()
+
+    def _check_releases(self) -> None:
+        for release in self.releases:
+            if release not in RELEASES:
+                raise InputError(
+                    f"{release!r} is not a release of Debian for hosts: use {', '.join(RELEASES)}",
+                    field="release",
+                )
+        if not 1 <= len(self.releases) <= self.host_count:
+            raise InputError(
+                f"{len(self.releases)} releases for {self.host_count} hosts: name at most one for each",
+                field="release",
+            )
 
     @property
     def network(self) -> ipaddress.IPv4Network:
@@ -88,7 +106,13 @@ class Lab:
     @property
     def hosts(self) -> list[Host]:
         return [
-            Host(self.name, f"node{number}", str(self.network[FIRST_HOST + number - 1]), number)
+            Host(
+                self.name,
+                f"node{number}",
+                str(self.network[FIRST_HOST + number - 1]),
+                number,
+                self.releases[(number - 1) % len(self.releases)],
+            )
             for number in range(1, self.host_count + 1)
         ]
 

@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kprov.debian import packages, sources
+from kprov.debian import sources
 from kprov.lab import disk, state
 from kprov.lab.command import run_program
 from kprov.lab.definition import CACHE, USER
 
-RELEASE = packages.RELEASE
 PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "openssh-server", "python3", "sudo", "systemd", "systemd-sysv",
 )  # fmt: skip
@@ -45,45 +44,45 @@ FILES = {
 }
 
 
-def image_recipe() -> dict[str, object]:
-    """Return all inputs of the image, for JSON."""
+def image_recipe(release: str) -> dict[str, object]:
+    """Return all inputs of a release's image, for JSON."""
     return {
         "format": 1,
-        "release": RELEASE,
+        "release": release,
         "architecture": platform.machine(),
         "packages": PACKAGES,
-        "sources": [source.line() for source in sources.sources_for_release(RELEASE)],
+        "sources": [source.line() for source in sources.sources_for_release(release)],
         "options": sources.read_acquire_options(),
         "masked": MASKED,
         "files": FILES,
     }
 
 
-def ensure_image(say: Callable[[str], None]) -> Path:
-    """Return the image's folder; build it if it does not exist for the current recipe.
+def ensure_image(release: str, say: Callable[[str], None]) -> Path:
+    """Return the folder of a release's image; build it if it does not exist for the current recipe.
 
     Raises:
         KprovError: mmdebstrap failed; the cache is unchanged.
 
     """
-    made_from = image_recipe()
+    made_from = image_recipe(release)
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
-    image = CACHE / f"{RELEASE}-{key}"
+    image = CACHE / f"{release}-{key}"
     if image.is_dir():
         return image
     with _lock_builder():
         if image.is_dir():
             return image
-        say(f"Building the Debian {RELEASE} image (once, about 30 s)")
+        say(f"Building the Debian {release} image (once, about 30 s)")
         for remains in CACHE.glob(".building-*"):
             disk.remove_tree(remains)
         aside = CACHE / f".building-{os.getpid()}"
         try:
-            _build_image(aside, made_from)
+            _build_image(aside, release, made_from)
             aside.rename(image)
         finally:
             disk.remove_tree(aside)
-        _remove_unused(image)
+        _remove_unused(release, image)
     return image
 
 
@@ -95,21 +94,22 @@ def _lock_builder() -> Iterator[None]:
         yield
 
 
-def _remove_unused(current: Path) -> None:
-    """Remove images of older recipes that no lab uses."""
-    used = {current, *(state.require_record(name).image for name in state.list_names())}
-    for image in CACHE.glob(f"{RELEASE}-*"):
+def _remove_unused(release: str, current: Path) -> None:
+    """Remove images of older recipes of a release that no lab uses."""
+    records = [state.require_record(name) for name in state.list_names()]
+    used = {current, *(image for record in records for image in record.images.values())}
+    for image in CACHE.glob(f"{release}-*"):
         if image not in used:
             disk.remove_tree(image)
 
 
-def _build_image(target: Path, made_from: dict[str, object]) -> None:
+def _build_image(target: Path, release: str, made_from: dict[str, object]) -> None:
     lines, options = made_from["sources"], made_from["options"]
     assert isinstance(lines, list)
     assert isinstance(options, list)
     mmdebstrap = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=cleanup/apt"]
     mmdebstrap += [f"--include={','.join(PACKAGES)}", *(f"--aptopt={option}" for option in options)]
-    run_program([*mmdebstrap, RELEASE, str(target), "-"], stdin="\n".join(lines) + "\n", timeout=1800)
+    run_program([*mmdebstrap, release, str(target), "-"], stdin="\n".join(lines) + "\n", timeout=1800)
     run_program(["chroot", str(target), "useradd", "--create-home", "--shell", "/bin/bash", USER])
     for name, text in FILES.items():
         file = target / name

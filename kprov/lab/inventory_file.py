@@ -43,6 +43,8 @@ def make_inventory(lab: Lab) -> dict[str, Any]:
 def render_inventory(lab: Lab) -> str:
     """Render the inventory as YAML."""
     arguments = "" if lab == Lab() else f" --name {lab.name} --subnet {lab.subnet} --hosts {lab.host_count}"
+    if lab.releases != Lab().releases:
+        arguments += f" --release {','.join(lab.releases)}"
 
     class Dumper(yaml.SafeDumper):
         """Writes `node1:` instead of `node1: null`, and no aliases."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,8 @@ def create_lab(lab: Lab, say: Say) -> list[str]:
     with state.lock_lab(lab.name):
         record = state.load_record(lab.name)
         lab = _extend_lab(record, lab)
-        base = record.image if record and record.image.is_dir() else image.ensure_image(say)
-        if record and record.image != base:
+        images = _ensure_images(record, lab, say)
+        if record and any(images.get(release) != path for release, path in record.images.items()):
             say("The image of the lab no longer exists: creating its hosts again")
             _remove_hosts(lab.name)
         kernel.raise_limits()
@@ -51,11 +51,11 @@ def create_lab(lab: Lab, say: Say) -> list[str]:
         network.ensure_bridge(lab)
         for host in lab.hosts:
             disk.create_layer(host)
-            disk.authorize_key(lab, host, base)
+            disk.authorize_key(lab, host, images[host.release])
         access.write_known_hosts(lab)
-        state.save_record(state.Record(lab, base))
+        state.save_record(state.Record(lab, images))
         say(f"Booting {', '.join(host.name for host in off)}")
-        _boot_all(lab, off, base)
+        _boot_all(lab, off, images)
         return [host.name for host in off]
 
 
@@ -79,7 +79,7 @@ def start_hosts(name: str, hosts: list[str]) -> list[str]:
         if off:
             kernel.raise_limits()
             network.ensure_bridge(record.lab)
-            _boot_all(record.lab, off, record.image)
+            _boot_all(record.lab, off, record.images)
         return [host.name for host in off]
 
 
@@ -107,9 +107,20 @@ def find_host(name: str, host: str) -> tuple[Lab, Host]:
     return lab, _choose_hosts(lab, [host])[0]
 
 
-def _boot_all(lab: Lab, hosts: list[Host], base: Path) -> None:
+def _ensure_images(record: state.Record | None, lab: Lab, say: Say) -> dict[str, Path]:
+    """Return the image of each release of the hosts: those of the record as long as they exist."""
+    known = record.images if record else {}
+    return {
+        release: known[release]
+        if release in known and known[release].is_dir()
+        else image.ensure_image(release, say)
+        for release in dict.fromkeys(host.release for host in lab.hosts)
+    }
+
+
+def _boot_all(lab: Lab, hosts: list[Host], images: Mapping[str, Path]) -> None:
     with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
-        for result in [pool.submit(machine.boot_host, lab, host, base) for host in hosts]:
+        for result in [pool.submit(machine.boot_host, lab, host, images[host.release]) for host in hosts]:
             result.result()
 
 
@@ -132,6 +143,9 @@ def _extend_lab(record: state.Record | None, wanted: Lab) -> Lab:
     have = record.lab
     if have.subnet != wanted.subnet:
         raise InputError(f"lab {have.name} has {have.subnet}; `kprov lab down` first", field="subnet")
+    if have.releases != wanted.releases:
+        text = f"lab {have.name} has {','.join(have.releases)}; `kprov lab down` first"
+        raise InputError(text, field="release")
     if have.host_count > wanted.host_count:
         raise InputError(
             f"lab {have.name} has {have.host_count} hosts; `kprov lab down` first", field="hosts"

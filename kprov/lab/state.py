@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kprov.debian.packages import RELEASE
 from kprov.errors import InputError
 from kprov.lab.definition import STATE, Lab
 
 
 @dataclass(frozen=True)
 class Record:
-    """A lab and the image of its hosts."""
+    """A lab, and the image of each release that its hosts have."""
 
     lab: Lab
-    image: Path
+    images: Mapping[str, Path]
 
 
 def load_record(name: str) -> Record | None:
@@ -27,8 +28,11 @@ def load_record(name: str) -> Record | None:
     if not file.exists():
         return None
     document = json.loads(file.read_text())
-    lab = Lab(document["name"], document["subnet"], document["hosts"])
-    return Record(lab, Path(document["image"]))
+    # Records of earlier versions have one image, of the default release.
+    releases = tuple(document.get("releases", [RELEASE]))
+    lab = Lab(document["name"], document["subnet"], document["hosts"], releases)
+    images = document.get("images", {RELEASE: document["image"]})
+    return Record(lab, {release: Path(path) for release, path in images.items()})
 
 
 def require_record(name: str) -> Record:
@@ -48,7 +52,10 @@ def save_record(record: Record) -> None:
         "hosts": lab.host_count,
         "gateway": lab.gateway,
         "addresses": {host.name: host.address for host in lab.hosts},
-        "image": str(record.image),
+        "releases": list(lab.releases),
+        "images": {release: str(path) for release, path in record.images.items()},
+        # Read by earlier versions.
+        "image": str(record.images.get(RELEASE, next(iter(record.images.values())))),
     }
     file = lab.folder / "lab.json"
     aside = file.with_suffix(".new")

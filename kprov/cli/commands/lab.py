@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.debian.packages import RELEASE
 from kprov.errors import InputError
 from kprov.lab import access, inventory_file, lifecycle, state
 from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
@@ -31,6 +32,13 @@ def up(
         str | None, typer.Option(help=f"IPv4 network of the lab. [default: {DEFAULT_SUBNET}]")
     ] = None,
     hosts: Annotated[int | None, typer.Option(help=f"Number of hosts. [default: {DEFAULT_HOSTS}]")] = None,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            help="Debian release of the hosts, bookworm or trixie; several with commas, "
+            f"which the hosts have in turn. [default: {RELEASE}]"
+        ),
+    ] = None,
     inventory: Annotated[
         Path | None, typer.Option(help="Write an inventory of the lab to this folder.")
     ] = None,
@@ -43,7 +51,8 @@ def up(
         raise InputError(
             f"another lab needs its own network, such as {_find_free_subnet()}", field="--subnet"
         )
-    lab = Lab(name, subnet or known.subnet, hosts or known.host_count)
+    releases = tuple(word.strip() for word in release.split(",")) if release else known.releases
+    lab = Lab(name, subnet or known.subnet, hosts or known.host_count, releases)
     booted = lifecycle.create_lab(lab, _print_hosts)
     if inventory is not None:
         inventory_file.write_inventory(lab, inventory)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from kprov.errors import InputError
-from kprov.lab import inventory_file, network
+from kprov.lab import definition, inventory_file, network, state
 from kprov.lab.definition import Lab, bridge, nft_table, veth_prefix
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,12 +50,37 @@ def test_labs_whose_names_begin_alike_share_no_names() -> None:
         (("a.b",), "lab name"),
         (("a", "10.0.0.1/24"), "subnet"),
         (("a", "10.0.0.0/28", 9), "hosts"),
+        (("a", "10.0.0.0/24", 3, ("bullseye",)), "release"),
+        (("a", "10.0.0.0/24", 1, ("trixie", "bookworm")), "release"),
     ],
 )
-def test_what_cannot_be_made_is_refused(arguments: tuple[str, str, int], field: str) -> None:
+def test_what_cannot_be_made_is_refused(arguments: tuple[Any, ...], field: str) -> None:
     with pytest.raises(InputError) as refused:
         Lab(*arguments)
     assert refused.value.field == field
+
+
+def test_the_hosts_have_the_releases_in_turn() -> None:
+    mixed = Lab("a", "10.0.0.0/24", 3, ("trixie", "bookworm"))
+    assert [host.release for host in mixed.hosts] == ["trixie", "bookworm", "trixie"]
+    assert {host.release for host in Lab(host_count=4).hosts} == {"trixie"}
+    assert "--release trixie,bookworm" in inventory_file.render_inventory(mixed)
+
+
+def test_a_record_keeps_the_releases_and_reads_those_of_earlier_versions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(definition, "STATE", tmp_path)
+    monkeypatch.setattr(state, "STATE", tmp_path)
+    lab = Lab("a", "10.0.0.0/24", 2, ("bookworm", "trixie"))
+    record = state.Record(lab, {"bookworm": Path("/b"), "trixie": Path("/t")})
+    lab.folder.mkdir()
+    state.save_record(record)
+    assert state.load_record("a") == record
+    file = tmp_path / "a/lab.json"
+    old = {"name": "a", "subnet": "10.0.0.0/24", "hosts": 2, "image": "/t"}
+    file.write_text(json.dumps(old))
+    assert state.load_record("a") == state.Record(Lab("a", "10.0.0.0/24", 2), {"trixie": Path("/t")})
 
 
 def test_the_committed_inventory_is_that_of_the_default_lab() -> None:
