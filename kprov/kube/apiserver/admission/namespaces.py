@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import status
 
 

@@ -20,8 +20,8 @@ from kprov.kube.apiserver.admission.configuration import (
 )
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.admission.quota_charge import TrackedQuota, charge
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.component_helpers.pod_resources import Amounts
 from kprov.kube.component_helpers.quota.evaluator import Evaluator
 from kprov.kube.component_helpers.quota.registry import Evaluators

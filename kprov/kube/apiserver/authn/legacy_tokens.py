@@ -16,9 +16,9 @@ from typing import Final
 from kprov.kube.apiserver.authn import token_objects
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
 from kprov.kube.apiserver.authn.token_objects import Dependency, find_deletion_time
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import Remarks
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from kprov.kube.apiserver.bootstrap.system import ensure
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import group_versions

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kprov.kube.apiserver.authn.authorities import SECONDS, AuthorityFile
 from kprov.kube.apiserver.bootstrap import system
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ import orjson
 
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.registry.core.service.allocators.address_range import AddressRange
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.apiserver.storage.interface import (
     KeyChangedError,
     KeyExistsError,

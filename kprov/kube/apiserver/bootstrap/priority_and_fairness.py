@@ -23,9 +23,9 @@ from kprov.kube.apiserver.registry.flowcontrol.bootstrap_objects import (
     load_objects,
 )
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions, Store
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import field_ownership

@@ -15,8 +15,8 @@ from kprov.kube.apiserver.authz import bootstrap_policy
 from kprov.kube.apiserver.authz import rules as rule_sets
 from kprov.kube.apiserver.authz.bootstrap_policy import GROUP
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 

@@ -21,8 +21,8 @@ from typing import Final
 
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.bootstrap.kubernetes_service import find_advertised_address
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject

@@ -12,7 +12,7 @@ from kprov.kube.apiserver.interfaces import Attributes
 from kprov.kube.apiserver.registry.generic import delete_options
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import check_namespace
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.apiserver.subresources import disruption
 from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.apiserver.subresources.conditions import set_condition

@@ -15,10 +15,10 @@ from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.resources import find
 
 _SPEC = importlib.util.spec_from_file_location(

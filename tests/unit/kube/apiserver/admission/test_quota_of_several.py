@@ -8,8 +8,8 @@ from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.admission.resource_quota import ResourceQuota
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.status import StatusError
 
 Put = Callable[..., Awaitable[dict[str, Any]]]

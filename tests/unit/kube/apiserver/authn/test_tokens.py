@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.authn.service_accounts import ServiceAccountAuthenticator, TokenSigner, build_claims
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.status import StatusError
 
 Put = Callable[..., Awaitable[dict[str, Any]]]

@@ -9,9 +9,9 @@ import pytest
 
 from kprov.kube.apiserver.authz.node import NodeAuthorizer
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.apiserver.request.system_context import make_system_context
 
 Put = Callable[..., Awaitable[dict[str, Any]]]
 N1 = UserInfo("system:node:n1", ("system:nodes", "system:authenticated"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from kprov.kube.apiserver.bootstrap import api_services
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.resources import group_versions
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from kprov.kube.apiserver.bootstrap import kubernetes_service, system
 from kprov.kube.apiserver.bootstrap.kubernetes_service import ServerLeases, publish_endpoints
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 
 
 class Clock:

@@ -11,8 +11,8 @@ import pytest
 from kprov.kube.apiserver.bootstrap import priority_and_fairness
 from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.status import StatusError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.generic import metadata
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.apiserver.subresources import binding, containers, pod_spec, scale
 from kprov.kube.machinery.resources import RESOURCES, find
 from kprov.kube.machinery.status import StatusError

@@ -14,8 +14,8 @@ from typing import Final
 
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.core.service.allocators.address_range import Address, AddressRange
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import secrets
 
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError

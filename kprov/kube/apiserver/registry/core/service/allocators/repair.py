@@ -26,8 +26,8 @@ from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
 from kprov.kube.apiserver.registry.core.service.allocators.events import Recorder
 from kprov.kube.apiserver.registry.core.service.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.generic.addresses import parse_address
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError

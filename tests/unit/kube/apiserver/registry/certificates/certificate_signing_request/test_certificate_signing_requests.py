@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kprov.kube.apiserver.registry.generic.store import Store
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, UserInfo
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.apiserver.subresources.approval import ApprovalStrategy
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError

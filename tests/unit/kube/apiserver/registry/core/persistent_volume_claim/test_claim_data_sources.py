@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.kinds import find_strategy
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.resources import RESOURCES
 
 CLAIMS = next(one for one in RESOURCES if one.group_resource == "persistentvolumeclaims")

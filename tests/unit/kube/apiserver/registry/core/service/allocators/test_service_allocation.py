@@ -11,8 +11,8 @@ from kprov.kube.apiserver.registry.core.service import allocators
 from kprov.kube.apiserver.registry.core.service.allocators.address_range import AddressRange
 from kprov.kube.apiserver.registry.core.service.allocators.node_port import PREFIX, PortRange
 from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
-from kprov.kube.apiserver.registry.generic.system_context import make_system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
