@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -16,16 +15,10 @@ class AlwaysAdmit(AdmissionPlugin):
     name = "AlwaysAdmit"
     operations = frozenset[str]()
 
-    def __init__(self, registry: Registry) -> None:
-        del registry
-
 
 class AlwaysDeny(AdmissionPlugin):
     name = "AlwaysDeny"
     operations = _EVERYTHING
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def admit(self, attributes: Attributes) -> None:
         await self.validate(attributes)
@@ -39,9 +32,6 @@ class AlwaysPullImages(AdmissionPlugin):
 
     name = "AlwaysPullImages"
     resources = frozenset({("", "pods")})
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def admit(self, attributes: Attributes) -> None:
         if _is_ignored(attributes) or attributes.obj is None:

@@ -20,7 +20,6 @@ from kprov.kube.apiserver.admission.plugin import (
     forbidden_error,
 )
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -32,9 +31,6 @@ _CLIENT_SIGNER: Final = "kubernetes.io/kube-apiserver-client"
 class _SignerPlugin(WantsAuthorizer):
     operations = frozenset({"UPDATE"})
     resources = REQUESTS
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def _is_allowed(self, attributes: Attributes, verb: str, signer: str) -> bool:
         """Whether the user has the verb on the signer or on all signers of its domain."""
@@ -81,9 +77,6 @@ class CertificateSubjectRestriction(AdmissionPlugin):
     name = "CertificateSubjectRestriction"
     operations = frozenset({"CREATE"})
     resources = REQUESTS
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def validate(self, attributes: Attributes) -> None:
         spec = (attributes.obj or {}).get("spec") or {}

@@ -40,7 +40,7 @@ from kprov.kube.apiserver.admission.storage import (
 )
 from kprov.kube.apiserver.admission.timing import AdmissionMetrics
 from kprov.kube.apiserver.interfaces import Authorizer
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectStores
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 
@@ -167,7 +167,7 @@ class Chain:
         return found
 
 
-def build(options: Namespace, registry: Registry, authorizer: Authorizer) -> Chain:
+def build(options: Namespace, stores: ObjectStores, authorizer: Authorizer) -> Chain:
     """The chain of --enable- and --disable-admission-plugins. Raise SystemExit for unknown names."""
     enabled, disabled = set(options.enable_admission_plugins), set(options.disable_admission_plugins)
     if wrong := _find_name_problem(enabled, disabled):
@@ -175,7 +175,8 @@ def build(options: Namespace, registry: Registry, authorizer: Authorizer) -> Cha
     running = [
         plugin for plugin in ORDER if plugin.name in enabled or plugin.name not in disabled | NOT_DEFAULT
     ]
-    plugins = [plugin(registry) for plugin in (*running, RBACEscalation)]
+    plugins = [plugin.from_stores(stores) for plugin in running]
+    plugins.append(RBACEscalation())
     _configure(plugins, getattr(options, "admission_control_config_file", ""))
     for plugin in plugins:
         if isinstance(plugin, WantsAuthorizer):

@@ -6,11 +6,11 @@ Source: upstream plugin/pkg/admission/limitranger/admission.go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from kprov.kube.apiserver.admission import limits
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectStores
 from kprov.kube.component_helpers.pod_resources import compute_pod_resources
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
@@ -23,8 +23,12 @@ class LimitRanger(AdmissionPlugin):
     name = "LimitRanger"
     resources = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
 
-    def __init__(self, registry: Registry) -> None:
-        self._ranges = registry.store("", "limitranges").lister
+    def __init__(self, ranges: CacheReader) -> None:
+        self._ranges = ranges
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("", "limitranges").lister)
 
     async def admit(self, attributes: Attributes) -> None:
         if attributes.resource.plural != "pods" or not _is_checked(attributes) or attributes.obj is None:

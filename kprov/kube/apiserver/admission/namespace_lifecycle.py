@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Final, Self
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectReader, ObjectStores
 from kprov.kube.machinery import status
 
 _IMMORTAL: Final = frozenset({"default", "kube-system", "kube-public"})
@@ -20,9 +20,13 @@ class NamespaceLifecycle(AdmissionPlugin):
     name = "NamespaceLifecycle"
     operations = frozenset({"CREATE", "UPDATE", "DELETE"})
 
-    def __init__(self, registry: Registry) -> None:
-        self._namespaces = registry.store("", "namespaces")
+    def __init__(self, namespaces: ObjectReader) -> None:
+        self._namespaces = namespaces
         self._deleted: dict[str, float] = {}
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("", "namespaces"))
 
     async def admit(self, attributes: Attributes) -> None:
         resource = attributes.resource

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectReader, ObjectStores, ObjectWriter
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import status
 
@@ -14,8 +16,12 @@ class NamespaceAutoProvision(AdmissionPlugin):
     name = "NamespaceAutoProvision"
     operations = frozenset({"CREATE"})
 
-    def __init__(self, registry: Registry) -> None:
-        self._namespaces = registry.store("", "namespaces")
+    def __init__(self, namespaces: ObjectWriter) -> None:
+        self._namespaces = namespaces
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("", "namespaces"))
 
     async def admit(self, attributes: Attributes) -> None:
         # A dry run must not create it; NamespaceLifecycle then rejects the object.
@@ -34,8 +40,12 @@ class NamespaceExists(AdmissionPlugin):
     name = "NamespaceExists"
     operations = frozenset({"CREATE", "UPDATE", "DELETE"})
 
-    def __init__(self, registry: Registry) -> None:
-        self._namespaces = registry.store("", "namespaces")
+    def __init__(self, namespaces: ObjectReader) -> None:
+        self._namespaces = namespaces
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("", "namespaces"))
 
     async def validate(self, attributes: Attributes) -> None:
         if not attributes.namespace or self._namespaces.lister.get("", attributes.namespace) is not None:

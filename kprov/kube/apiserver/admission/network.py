@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.admission.storage import find_default_class
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectStores
 
 
 class DefaultIngressClass(AdmissionPlugin):
@@ -12,8 +14,12 @@ class DefaultIngressClass(AdmissionPlugin):
     operations = frozenset({"CREATE"})
     resources = frozenset({("networking.k8s.io", "ingresses")})
 
-    def __init__(self, registry: Registry) -> None:
-        self._classes = registry.store("networking.k8s.io", "ingressclasses").lister
+    def __init__(self, classes: CacheReader) -> None:
+        self._classes = classes
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("networking.k8s.io", "ingressclasses").lister)
 
     async def admit(self, attributes: Attributes) -> None:
         ingress = attributes.obj
@@ -30,9 +36,6 @@ class DefaultIngressClass(AdmissionPlugin):
 class DenyServiceExternalIPs(AdmissionPlugin):
     name = "DenyServiceExternalIPs"
     resources = frozenset({("", "services")})
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def validate(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:

@@ -6,17 +6,17 @@ Source: upstream plugin/pkg/admission/noderestriction/admission.go.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final, Self
 
 from kprov.kube.apiserver.admission.certificates import find_common_name
 from kprov.kube.apiserver.admission.node_labels import find_forbidden_labels
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
-from kprov.kube.apiserver.admission.token_audience import has_audience
+from kprov.kube.apiserver.admission.token_audience import TokenAudiences
 from kprov.kube.apiserver.authz.node import LEASES_NAMESPACE, NODE_PREFIX, NODES_GROUP, find_node_name
 from kprov.kube.apiserver.authz.node_graph import MIRROR
 from kprov.kube.apiserver.authz.pod_references import find_api_object
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectReader, ObjectStores
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
@@ -33,10 +33,10 @@ class NodeRestriction(WantsAuthorizer):
     name = "NodeRestriction"
     operations = frozenset({"CREATE", "UPDATE", "DELETE"})
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._pods = registry.store("", "pods")
-        self._nodes = registry.store("", "nodes")
+    def __init__(self, pods: ObjectReader, nodes: ObjectReader, audiences: TokenAudiences) -> None:
+        self._pods = pods
+        self._nodes = nodes
+        self._audiences = audiences
         self._rules: dict[tuple[str, str], Callable[[Attributes, str], Awaitable[None]]] = {
             ("", "pods"): self._check_pod,
             ("", "nodes"): _check_node,
@@ -48,6 +48,15 @@ class NodeRestriction(WantsAuthorizer):
             ("certificates.k8s.io", "certificatesigningrequests"): _check_signing_request,
         }
         self.resources = frozenset(self._rules)
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        audiences = TokenAudiences(
+            drivers=stores.store("storage.k8s.io", "csidrivers").lister,
+            claims=stores.store("", "persistentvolumeclaims").lister,
+            volumes=stores.store("", "persistentvolumes").lister,
+        )
+        return cls(stores.store("", "pods"), stores.store("", "nodes"), audiences)
 
     async def admit(self, attributes: Attributes) -> None:
         user = attributes.context.user
@@ -142,7 +151,7 @@ class NodeRestriction(WantsAuthorizer):
         if len(audiences) > 1:
             raise forbidden_error(attributes, "node may only request 0 or 1 audiences")
         audience = audiences[0] if audiences else ""
-        if has_audience(self._registry, pod, audience):
+        if self._audiences.has_audience(pod, audience):
             return
         user = attributes.context.user
         info = RequestInfo(
@@ -157,15 +166,15 @@ class NodeRestriction(WantsAuthorizer):
             )
             raise forbidden_error(attributes, text)
 
-    async def _find(self, store: Any, namespace: str, name: str, uid: str = "") -> JsonObject:
+    async def _find(self, objects: ObjectReader, namespace: str, name: str, uid: str = "") -> JsonObject:
         """Find an object in the cache; wait until it is fresh before a 404. Raise StatusError 404."""
-        found: JsonObject | None = store.lister.get(namespace, name)
+        found = objects.lister.get(namespace, name)
         if found is None or (uid and found["metadata"]["uid"] != uid):
-            await store.catch_up()
-            found = store.lister.get(namespace, name)
+            await objects.catch_up()
+            found = objects.lister.get(namespace, name)
         if found is None:
             # Upstream's listers have the resource in the singular in this message.
-            raise status.not_found(store.resource.singular, name)
+            raise status.not_found(objects.resource.singular, name)
         return found
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import resources
 from kprov.kube.machinery.json_object import JsonObject
@@ -15,9 +14,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
     name = "OwnerReferencesPermissionEnforcement"
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def validate(self, attributes: Attributes) -> None:
         # The status strategy of pods does not change owner references.

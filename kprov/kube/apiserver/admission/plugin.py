@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Self
 
 from kprov.kube.apiserver.interfaces import Attributes, Authorizer
+from kprov.kube.apiserver.interfaces.objects import ObjectStores
 from kprov.kube.machinery import status
 
 __all__ = ["AdmissionPlugin", "Attributes", "WantsAuthorizer", "WantsOptions", "forbidden_error"]
@@ -17,6 +19,12 @@ class AdmissionPlugin:
     operations: frozenset[str] = frozenset({"CREATE", "UPDATE"})
     #: (group, plural) of the handled resources; None: all.
     resources: frozenset[tuple[str, str]] | None = None
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        """Build the plugin. A plugin that reads or writes objects overrides it and takes its own."""
+        del stores
+        return cls()
 
     async def admit(self, attributes: Attributes) -> None:
         """Mutating phase: may change attributes.obj."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectStores
 from kprov.kube.machinery.json_object import JsonObject
 
 
@@ -13,8 +15,12 @@ class PodOnNodePlugin(AdmissionPlugin):
     #: The subresources whose updates are checked; "" is the pod itself.
     subresources: frozenset[str]
 
-    def __init__(self, registry: Registry) -> None:
-        self._nodes = registry.store("", "nodes").lister
+    def __init__(self, nodes: CacheReader) -> None:
+        self._nodes = nodes
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("", "nodes").lister)
 
     async def validate(self, attributes: Attributes) -> None:
         pod, old = attributes.obj, attributes.old

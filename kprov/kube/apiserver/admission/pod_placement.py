@@ -5,10 +5,10 @@ Source: upstream plugin/pkg/admission/{podtopologylabels,antiaffinity,extendedre
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectStores
 from kprov.kube.machinery import names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -23,8 +23,12 @@ class PodTopologyLabels(AdmissionPlugin):
     operations = frozenset({"CREATE"})
     resources = _PODS
 
-    def __init__(self, registry: Registry) -> None:
-        self._nodes = registry.store("", "nodes").lister
+    def __init__(self, nodes: CacheReader) -> None:
+        self._nodes = nodes
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("", "nodes").lister)
 
     async def admit(self, attributes: Attributes) -> None:
         obj = attributes.obj
@@ -48,9 +52,6 @@ class LimitPodHardAntiAffinityTopology(AdmissionPlugin):
     name = "LimitPodHardAntiAffinityTopology"
     resources = _PODS
 
-    def __init__(self, registry: Registry) -> None:
-        del registry
-
     async def validate(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:
             return
@@ -70,9 +71,6 @@ class ExtendedResourceToleration(AdmissionPlugin):
 
     name = "ExtendedResourceToleration"
     resources = _PODS
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def admit(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:

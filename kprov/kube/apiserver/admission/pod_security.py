@@ -6,9 +6,9 @@ Source: upstream staging/src/k8s.io/pod-security-admission/admission, plugin/pkg
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from kprov.kube.apiserver.admission.configuration import (
     ConfigurationError,
@@ -19,8 +19,7 @@ from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.apiserver.admission.pod_security_policy import levels
 from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluate
 from kprov.kube.apiserver.admission.pod_security_policy.levels import MODES, PREFIX, LevelVersion, Policy
-from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, FindTemplate, ObjectReader, ObjectStores
 from kprov.kube.machinery import names, status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -51,17 +50,24 @@ _SHAPE: Final = {
 class PodSecurity(WantsConfiguration):
     name = "PodSecurity"
 
-    def __init__(self, registry: Registry) -> None:
-        self._workloads = {
-            (resource.group, resource.plural): store.strategy
-            for resource, store in registry.stores.items()
-            if isinstance(store.strategy, TemplateStrategy)
-        }
-        self.resources = frozenset({("", "pods"), ("", "namespaces"), *self._workloads})
-        self._namespaces = registry.store("", "namespaces")
-        self._pods = registry.store("", "pods")
+    def __init__(
+        self,
+        namespaces: ObjectReader,
+        pods: CacheReader,
+        template_finders: Mapping[tuple[str, str], FindTemplate],
+    ) -> None:
+        """template_finders: by (group, plural) of the kinds with a pod template."""
+        self._namespaces = namespaces
+        self._pods = pods
+        self._template_finders = template_finders
+        self.resources = frozenset({("", "pods"), ("", "namespaces"), *template_finders})
         self._defaults = Policy()
         self._exempt = _Exemptions()
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        pods = stores.store("", "pods").lister
+        return cls(stores.store("", "namespaces"), pods, stores.template_finders)
 
     def configure(self, source: Any) -> None:
         """Defaults and exemptions of a PodSecurityConfiguration."""
@@ -109,7 +115,7 @@ class PodSecurity(WantsConfiguration):
 
     def _evaluate_template(self, attributes: Attributes, policy: Policy, obj: JsonObject) -> None:
         resource = attributes.resource
-        template = self._workloads[resource.group, resource.plural].find_template(obj)
+        template = self._template_finders[resource.group, resource.plural](obj)
         if template is not None:
             metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
             self._evaluate(attributes, policy, metadata, spec, enforce=False)
@@ -194,7 +200,7 @@ class PodSecurity(WantsConfiguration):
     def _warn_existing_pods(self, namespace: str, level: LevelVersion) -> list[str]:
         """Warnings for existing pods that violate a stricter level."""
         end = time.monotonic() + _MOST_SECONDS
-        pods = self._select_pods(self._pods.lister.list(namespace))
+        pods = self._select_pods(self._pods.list(namespace))
         checked = 0
         found: dict[str, list[str]] = {}
         for pod in pods[:_MOST_PODS]:

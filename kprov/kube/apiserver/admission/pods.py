@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsOptions, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectReader, ObjectStores
 from kprov.kube.machinery.json_object import JsonObject
 
 _SECONDS: Final = 300
@@ -29,8 +29,12 @@ class Priority(AdmissionPlugin):
     name = "Priority"
     resources = frozenset({("", "pods"), ("scheduling.k8s.io", "priorityclasses")})
 
-    def __init__(self, registry: Registry) -> None:
-        self._classes = registry.store("scheduling.k8s.io", "priorityclasses")
+    def __init__(self, classes: ObjectReader) -> None:
+        self._classes = classes
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("scheduling.k8s.io", "priorityclasses"))
 
     async def admit(self, attributes: Attributes) -> None:
         if not is_pod(attributes) or attributes.obj is None:
@@ -101,8 +105,7 @@ class DefaultTolerationSeconds(WantsOptions):
     name = "DefaultTolerationSeconds"
     resources = frozenset({("", "pods")})
 
-    def __init__(self, registry: Registry) -> None:
-        del registry
+    def __init__(self) -> None:
         self._seconds = dict.fromkeys(_NODE_TAINTS, _SECONDS)
 
     def read_options(self, options: Namespace) -> None:
@@ -132,9 +135,6 @@ class TaintNodesByCondition(AdmissionPlugin):
     name = "TaintNodesByCondition"
     operations = frozenset({"CREATE"})
     resources = frozenset({("", "nodes")})
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def admit(self, attributes: Attributes) -> None:
         if (attributes.resource.group, attributes.resource.plural, attributes.subresource) != (

@@ -9,7 +9,6 @@ from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, f
 from kprov.kube.apiserver.authz.escalation import EscalationCheck
 from kprov.kube.apiserver.authz.rbac import GROUP
 from kprov.kube.apiserver.authz.union import MASTERS, Union
-from kprov.kube.apiserver.registry.registry import Registry
 
 
 class RBACEscalation(WantsAuthorizer):
@@ -25,9 +24,6 @@ class RBACEscalation(WantsAuthorizer):
         (GROUP, "rolebindings"),
         (GROUP, "clusterrolebindings"),
     })  # fmt: skip
-
-    def __init__(self, registry: Registry) -> None:
-        del registry
 
     async def admit(self, attributes: Attributes) -> None:
         user, obj = attributes.context.user, attributes.obj

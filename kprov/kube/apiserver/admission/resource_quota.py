@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, Self
 
 from kprov.kube.apiserver.admission.configuration import (
     ConfigurationError,
@@ -20,10 +20,10 @@ from kprov.kube.apiserver.admission.configuration import (
 )
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.admission.quota_charge import TrackedQuota, charge
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectStores, ObjectWriter
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.component_helpers.pod_resources import Amounts
-from kprov.kube.component_helpers.quota.evaluator import Evaluator
+from kprov.kube.component_helpers.quota.evaluator import Evaluator, Objects
 from kprov.kube.component_helpers.quota.registry import Evaluators
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonMapping, JsonObject
@@ -71,13 +71,20 @@ class _Queue:
 class ResourceQuota(WantsConfiguration):
     name = "ResourceQuota"
 
-    def __init__(self, registry: Registry) -> None:
-        self._store = registry.store("", "resourcequotas")
-        self._evaluators = Evaluators(_build_object_source(registry))
+    def __init__(self, quotas: ObjectWriter, list_objects: Objects) -> None:
+        self._quotas = quotas
+        self._evaluators = Evaluators(list_objects)
         self._known: dict[str, dict[str, JsonObject]] = {}
         self._queues: dict[str, _Queue] = {}
         self._limited: Sequence[JsonMapping] = ()
-        self._store.lister.on_change(self._handle_change)
+        self._quotas.lister.on_change(self._handle_change)
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        def list_objects(group: str, plural: str, namespace: str) -> list[JsonObject]:
+            return stores.store(group, plural).lister.list(namespace)
+
+        return cls(stores.store("", "resourcequotas"), list_objects)
 
     def configure(self, source: JsonMapping) -> None:
         """Read limitedResources of a ResourceQuotaConfiguration."""
@@ -135,7 +142,7 @@ class ResourceQuota(WantsConfiguration):
             denied, charged = self._charge_batch(quotas, batch)
             if denied and not is_fresh:
                 # The cached quota may be behind: check again with a fresh cache.
-                await self._store.catch_up()
+                await self._quotas.catch_up()
                 is_fresh = True
                 continue
             for waiter, error in denied.items():
@@ -149,7 +156,7 @@ class ResourceQuota(WantsConfiguration):
             # Another server changed these first. The others are charged already.
             only = lost
             await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311  only spreads retries
-            await self._store.catch_up()
+            await self._quotas.catch_up()
             is_fresh = True
 
     def _charge_batch(
@@ -184,7 +191,7 @@ class ResourceQuota(WantsConfiguration):
     async def _write(self, namespace: str, tracked: TrackedQuota) -> bool:
         """Write the usage; False if the quota changed. A deleted quota has no limits."""
         name = tracked.name
-        context = make_system_context("update", self._store.resource, namespace, name)
+        context = make_system_context("update", self._quotas.resource, namespace, name)
         wanted = _format_used(tracked.used)
         version = tracked.quota["metadata"]["resourceVersion"]
 
@@ -195,7 +202,7 @@ class ResourceQuota(WantsConfiguration):
             return current
 
         try:
-            written, _ = await self._store.update(
+            written, _ = await self._quotas.update(
                 context, namespace, name, change, subresource="status", admit=False
             )
         except StatusError as error:
@@ -233,11 +240,3 @@ def _read_version(obj: JsonObject) -> int:
 
 def _format_used(used: Amounts) -> dict[str, str]:
     return {name: str(amount) for name, amount in used.items()}
-
-
-def _build_object_source(registry: Registry) -> Any:
-    def objects(group: str, plural: str, namespace: str) -> list[JsonObject]:
-        store = registry.find(group, plural)
-        return [] if store is None else store.lister.list(namespace)
-
-    return objects

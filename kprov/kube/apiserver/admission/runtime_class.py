@@ -5,8 +5,10 @@ Source: upstream plugin/pkg/admission/runtimeclass/admission.go, pkg/util/tolera
 
 from __future__ import annotations
 
+from typing import Self
+
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectReader, ObjectStores
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
@@ -16,8 +18,12 @@ class RuntimeClass(AdmissionPlugin):
     operations = frozenset({"CREATE"})
     resources = frozenset({("", "pods")})
 
-    def __init__(self, registry: Registry) -> None:
-        self._classes = registry.store("node.k8s.io", "runtimeclasses")
+    def __init__(self, classes: ObjectReader) -> None:
+        self._classes = classes
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("node.k8s.io", "runtimeclasses"))
 
     async def admit(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:

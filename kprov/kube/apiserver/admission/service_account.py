@@ -9,12 +9,12 @@ import asyncio
 import copy
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from kprov.kube.apiserver.admission import mountable_secrets
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.authz import pod_references
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectReader, ObjectStores
 from kprov.kube.machinery.json_object import JsonObject
 
 MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -32,8 +32,12 @@ class ServiceAccount(AdmissionPlugin):
     name = "ServiceAccount"
     resources = frozenset({("", "pods")})
 
-    def __init__(self, registry: Registry) -> None:
-        self._accounts = registry.store("", "serviceaccounts")
+    def __init__(self, accounts: ObjectReader) -> None:
+        self._accounts = accounts
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("", "serviceaccounts"))
 
     async def admit(self, attributes: Attributes) -> None:
         pod = attributes.obj

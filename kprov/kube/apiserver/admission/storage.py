@@ -6,10 +6,10 @@ Source: upstream plugin/pkg/admission/storage and pkg/volume/util/storageclass.g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Self
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectStores
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
@@ -38,8 +38,12 @@ class DefaultStorageClass(AdmissionPlugin):
     operations = frozenset({"CREATE"})
     resources = frozenset({_CLAIMS})
 
-    def __init__(self, registry: Registry) -> None:
-        self._classes = registry.store("storage.k8s.io", "storageclasses").lister
+    def __init__(self, classes: CacheReader) -> None:
+        self._classes = classes
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("storage.k8s.io", "storageclasses").lister)
 
     async def admit(self, attributes: Attributes) -> None:
         claim = attributes.obj
@@ -66,9 +70,6 @@ class StorageObjectInUseProtection(AdmissionPlugin):
     operations = frozenset({"CREATE"})
     resources = frozenset({("", "persistentvolumes"), _CLAIMS, ("storage.k8s.io", "volumeattributesclasses")})
 
-    def __init__(self, registry: Registry) -> None:
-        del registry
-
     async def admit(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:
             return
@@ -83,8 +84,12 @@ class PersistentVolumeClaimResize(AdmissionPlugin):
     operations = frozenset({"UPDATE"})
     resources = frozenset({_CLAIMS})
 
-    def __init__(self, registry: Registry) -> None:
-        self._classes = registry.store("storage.k8s.io", "storageclasses").lister
+    def __init__(self, classes: CacheReader) -> None:
+        self._classes = classes
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls(stores.store("storage.k8s.io", "storageclasses").lister)
 
     async def validate(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None or attributes.old is None:

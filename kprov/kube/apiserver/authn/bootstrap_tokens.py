@@ -12,7 +12,7 @@ import time
 from base64 import b64decode
 from typing import Final
 
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import timestamps
 
@@ -26,8 +26,8 @@ _EXTRA_GROUP: Final = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9
 class BootstrapTokenAuthenticator:
     """Reads the watch cache for each token, so a token is valid as long as its secret."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._lister = registry.store("", "secrets").lister
+    def __init__(self, secrets: CacheReader) -> None:
+        self._secrets = secrets
 
     def authenticate(self, token: str) -> UserInfo | None:
         """The user system:bootstrap:ID; None for tokens of another form and invalid ones."""
@@ -35,7 +35,7 @@ class BootstrapTokenAuthenticator:
         if match is None:
             return None
         identity, private = match.groups()
-        secret = self._lister.get(NAMESPACE, f"bootstrap-token-{identity}")
+        secret = self._secrets.get(NAMESPACE, f"bootstrap-token-{identity}")
         if secret is None or secret["metadata"].get("deletionTimestamp") or secret.get("type") != SECRET_TYPE:
             return None
         data = {key: _decode(value) for key, value in (secret.get("data") or {}).items()}

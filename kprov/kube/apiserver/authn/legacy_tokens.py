@@ -13,10 +13,14 @@ from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from kprov.kube.apiserver.authn import token_objects
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
-from kprov.kube.apiserver.authn.token_objects import Dependency, find_deletion_time
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.authn.token_objects import (
+    Dependency,
+    TokenReader,
+    TokenStore,
+    find_deletion_time,
+    find_object,
+)
 from kprov.kube.apiserver.request import Remarks
 from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery import status
@@ -41,20 +45,21 @@ _GONE: Final = "Token has been invalidated"
 class LegacyTokens:
     """Reads the secret and the account for each token."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, secrets: TokenStore, accounts: TokenReader) -> None:
+        self._secrets = secrets
+        self._accounts = accounts
 
     async def find_account(
         self, claims: JsonObject, token: str, needs: list[Dependency], remarks: Remarks
     ) -> tuple[str, str, str]:
         """Namespace, name and uid of the token's account. Raise RefusedTokenError."""
         namespace, secret_name, name, uid = _read_reference(claims)
-        secret = await self._find("secrets", namespace, secret_name, needs)
+        secret = await _find(self._secrets, namespace, secret_name, needs)
         if secret is None or find_deletion_time(secret):
             raise RefusedTokenError(_GONE)
         if not hmac.compare_digest(_read_token(secret), token.encode()):
             raise RefusedTokenError("Token does not match server's copy")
-        account = await self._find("serviceaccounts", namespace, name, needs, uid)
+        account = await _find(self._accounts, namespace, name, needs, uid)
         if account is None:
             raise RefusedTokenError(f'serviceaccounts "{name}" not found')
         if find_deletion_time(account):
@@ -77,12 +82,6 @@ class LegacyTokens:
             remarks.annotations[f"{_ANNOTATION}-manual-secret"] = secret_name
         return namespace, name, uid
 
-    async def _find(
-        self, plural: str, namespace: str, name: str, needs: list[Dependency], uid: str = ""
-    ) -> JsonObject | None:
-        reference = {"name": name, "uid": uid}
-        return await token_objects.find_object(self._registry, plural, namespace, reference, needs)
-
     async def _record_use(self, secret: JsonObject) -> None:
         """Write the day of use to the secret's label, once a day. Log errors."""
         meta, now = secret["metadata"], datetime.now(UTC)
@@ -103,12 +102,17 @@ class LegacyTokens:
                 },
             }
 
-        store = self._registry.store("", "secrets")
-        context = make_system_context("patch", store.resource, meta["namespace"], meta["name"])
+        context = make_system_context("patch", self._secrets.resource, meta["namespace"], meta["name"])
         try:
-            await store.update(context, meta["namespace"], meta["name"], add_label)
+            await self._secrets.update(context, meta["namespace"], meta["name"], add_label)
         except status.StatusError as error:
             log.warning("the use of %s/%s could not be told: %s", meta["namespace"], meta["name"], error)
+
+
+async def _find(
+    objects: TokenReader, namespace: str, name: str, needs: list[Dependency], uid: str = ""
+) -> JsonObject | None:
+    return await find_object(objects, namespace, {"name": name, "uid": uid}, needs)
 
 
 def _read_reference(claims: JsonObject) -> tuple[str, str, str, str]:

@@ -25,8 +25,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from kprov.kube.apiserver.authn import token_claims
 from kprov.kube.apiserver.authn.legacy_tokens import ISSUER, LegacyTokens
 from kprov.kube.apiserver.authn.token_claims import LEEWAY_SECONDS, RefusedTokenError
-from kprov.kube.apiserver.authn.token_objects import Dependency, find_object, has_ended
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.authn.token_objects import (
+    Dependency,
+    TokenReader,
+    TokenStores,
+    find_object,
+    has_ended,
+)
 from kprov.kube.apiserver.request import Remarks, UserInfo
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
@@ -140,13 +145,16 @@ class ServiceAccountAuthenticator:
     """Verifies tokens with the keys of --service-account-key-file."""
 
     def __init__(
-        self, keys: list[PublicKey], issuers: list[str], audiences: list[str], registry: Registry
+        self, keys: list[PublicKey], issuers: list[str], audiences: list[str], stores: TokenStores
     ) -> None:
         self.keys = {compute_key_id(key): key for key in keys}
         self._issuers = [*issuers, ISSUER]
         self.audiences = audiences
-        self._registry = registry
-        self._legacy = LegacyTokens(registry)
+        self._accounts = stores.store("", "serviceaccounts")
+        self._bound: Mapping[str, TokenReader] = {
+            kind: stores.store("", f"{kind}s") for kind in ("secret", "pod", "node")
+        }
+        self._legacy = LegacyTokens(stores.store("", "secrets"), self._accounts)
         self._verified: OrderedDict[str, JsonObject] = OrderedDict()
         self._hits: dict[str, _VerifiedToken] = {}
 
@@ -243,7 +251,7 @@ class ServiceAccountAuthenticator:
         name, uid = account.get("name") or "", account.get("uid") or ""
         if not name:
             raise RefusedTokenError("resource name may not be empty")
-        found = await find_object(self._registry, "serviceaccounts", namespace, account, needs)
+        found = await find_object(self._accounts, namespace, account, needs)
         if found is None:
             raise RefusedTokenError(f'serviceaccounts "{name}" not found')
         if found["metadata"]["uid"] != uid:
@@ -272,7 +280,7 @@ class ServiceAccountAuthenticator:
         self, kind: str, namespace: str, reference: JsonObject, needs: list[Dependency]
     ) -> None:
         """Raise RefusedTokenError unless the bound object exists with the same uid, not past its deletion."""
-        found = await find_object(self._registry, f"{kind}s", namespace, reference, needs)
+        found = await find_object(self._bound[kind], namespace, reference, needs)
         if found is None:
             raise RefusedTokenError(_INVALIDATED)
         there, uid = found["metadata"]["uid"], reference.get("uid") or ""

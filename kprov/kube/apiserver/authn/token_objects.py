@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from kprov.kube.apiserver.authn.token_claims import LEEWAY_SECONDS
-from kprov.kube.apiserver.cacher.cache import ResourceCache
-from kprov.kube.apiserver.cacher.entry import Entry
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectReader, ObjectWriter
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
+
+
+class Entry(Protocol):
+    """An object in the watch cache. A changed object is another entry."""
+
+    @property
+    def revision(self) -> int: ...
+
+
+class EntryCache(Protocol):
+    """The entries of a kind in the watch cache."""
+
+    def key(self, namespace: str, name: str) -> str:
+        """The key of an object."""
+
+    def get(self, key: str) -> Entry | None:
+        """The entry of a key."""
+
+
+class TokenReader(ObjectReader, Protocol):
+    """Reads the objects of a kind; `cache` tells without decoding whether an object changed."""
+
+    @property
+    def cache(self) -> EntryCache: ...
+
+
+class TokenStore(TokenReader, ObjectWriter, Protocol):
+    """Also writes them."""
+
+
+class TokenStores(Protocol):
+    """Access to the kinds on which tokens depend."""
+
+    def store(self, group: str, plural: str) -> TokenStore: ...
 
 
 class Dependency:
@@ -17,7 +50,7 @@ class Dependency:
 
     __slots__ = ("cache", "ends", "entry", "key")
 
-    def __init__(self, cache: ResourceCache, key: str, entry: Entry | None, *, ends: bool) -> None:
+    def __init__(self, cache: EntryCache, key: str, entry: Entry | None, *, ends: bool) -> None:
         self.cache = cache
         self.key = key
         self.entry = entry
@@ -25,24 +58,24 @@ class Dependency:
 
 
 async def find_object(
-    registry: Registry, plural: str, namespace: str, reference: JsonObject, needs: list[Dependency]
+    objects: TokenReader, namespace: str, reference: JsonObject, needs: list[Dependency]
 ) -> JsonObject | None:
     """Find the object by name; its uid may be another. Add it to `needs`.
 
     Read storage if the cache does not have it, because the cache may be behind.
     """
-    store, name, uid = registry.store("", plural), reference.get("name") or "", reference.get("uid") or ""
-    found = store.lister.get(namespace, name)
+    name, uid = reference.get("name") or "", reference.get("uid") or ""
+    found = objects.lister.get(namespace, name)
     if found is None or found["metadata"]["uid"] != uid:
-        await store.catch_up()
-        found = store.lister.get(namespace, name)
+        await objects.catch_up()
+        found = objects.lister.get(namespace, name)
     if found is None:
         return None
-    key = store.cache.key(namespace, name)
-    entry = store.cache.get(key)
+    key = objects.cache.key(namespace, name)
+    entry = objects.cache.get(key)
     # If the entry is newer than the object that was read, the result must not be cached.
     same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]
-    needs.append(Dependency(store.cache, key, entry, ends=not same or bool(find_deletion_time(found))))
+    needs.append(Dependency(objects.cache, key, entry, ends=not same or bool(find_deletion_time(found))))
     return found
 
 

@@ -21,8 +21,8 @@ from kprov.kube.apiserver.authn.service_accounts import (
     load_public_keys,
 )
 from kprov.kube.apiserver.authn.static_tokens import load_static_tokens
+from kprov.kube.apiserver.authn.token_objects import TokenStores
 from kprov.kube.apiserver.authn.websocket_tokens import find_token, remove_token
-from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import status
 
@@ -156,7 +156,7 @@ def _find_websocket_token(headers: Mapping[str, str]) -> str:
     return token
 
 
-def build(options: Namespace, registry: Registry) -> Union:
+def build(options: Namespace, stores: TokenStores) -> Union:
     """Build the authenticators of the flags."""
     document = configuration.load(options)
     algorithms = options.oidc_signing_algs if options.oidc_given else ALGORITHMS
@@ -171,13 +171,18 @@ def build(options: Namespace, registry: Registry) -> Union:
     )
     keys = load_public_keys(key_files) or ([signer.public_key] if signer else [])
     audiences = list(getattr(options, "api_audiences", None) or issuers)
+    bootstrap = (
+        BootstrapTokenAuthenticator(stores.store("", "secrets").lister)
+        if options.enable_bootstrap_token_auth
+        else None
+    )
     return Union(
         certificates=follow_file(options.client_ca_file),
         front_proxy=FrontProxyAuthenticator(options) if options.requestheader_client_ca_file else None,
-        service_accounts=ServiceAccountAuthenticator(keys, issuers, audiences, registry) if keys else None,
+        service_accounts=ServiceAccountAuthenticator(keys, issuers, audiences, stores) if keys else None,
         signer=signer,
         static=load_static_tokens(options.token_auth_file),
-        bootstrap=BootstrapTokenAuthenticator(registry) if options.enable_bootstrap_token_auth else None,
+        bootstrap=bootstrap,
         issuers=[Issuer(entry, algorithms) for entry in document.get("jwt") or ()],
         audiences=audiences,
         takes_nameless=configuration.build_anonymous_rule(options, document)(_NOWHERE),

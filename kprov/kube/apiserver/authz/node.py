@@ -6,14 +6,14 @@ Source: upstream plugin/pkg/auth/authorizer/node/node_authorizer.go.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from kprov.kube.apiserver.authz.node_graph import SOURCES, Graph
 from kprov.kube.apiserver.authz.rules import allows
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectReader, ObjectStores
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
@@ -51,9 +51,12 @@ def find_node_name(user: UserInfo) -> str:
 class NodeAuthorizer:
     """Follows the watch cache from the first request after it is filled; no opinion before."""
 
-    def __init__(self, registry: Registry, node_rules: list[JsonObject]) -> None:
-        self._listers = {plural: registry.store(group, plural).lister for plural, group in SOURCES.items()}
-        self._pods = registry.store("", "pods")
+    def __init__(
+        self, listers: Mapping[str, CacheReader], pods: ObjectReader, node_rules: list[JsonObject]
+    ) -> None:
+        """listers: by plural, of all SOURCES of the graph. node_rules: of the role system:node."""
+        self._listers = listers
+        self._pods = pods
         self._rules = node_rules
         self._graph: Graph | None = None
         self._rights: dict[str, Callable[[str, RequestInfo], Answer]] = {
@@ -70,6 +73,11 @@ class NodeAuthorizer:
             "nodes": _check_node,
             "pods": self._check_pod,
         }
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores, node_rules: list[JsonObject]) -> Self:
+        listers = {plural: stores.store(group, plural).lister for plural, group in SOURCES.items()}
+        return cls(listers, stores.store("", "pods"), node_rules)
 
     def _follow(self) -> Graph | None:
         if self._graph is None and all(lister.synced for lister in self._listers.values()):

@@ -5,11 +5,11 @@ It follows the watch cache. Source: upstream plugin/pkg/auth/authorizer/node/gra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.authz.pod_references import list_references
-from kprov.kube.apiserver.registry.generic.lister import Lister
+from kprov.kube.apiserver.interfaces.objects import CacheReader
 from kprov.kube.machinery.json_object import JsonObject
 
 #: (plural, namespace, name).
@@ -25,7 +25,7 @@ class Graph:
         self._ways: dict[Vertex, dict[Vertex, int]] = {}
         self._made_by: dict[Vertex, tuple[tuple[Vertex, Vertex], ...]] = {}
 
-    def follow(self, listers: dict[str, Lister]) -> None:
+    def follow(self, listers: Mapping[str, CacheReader]) -> None:
         """Add all objects and follow changes. listers: by plural."""
         for plural, edges in _EDGES.items():
             listers[plural].on_change(self._build_listener(plural, edges))

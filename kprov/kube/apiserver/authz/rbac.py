@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, Self
 
 from kprov.kube.apiserver.authz.rules import allows
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectStores
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.json_object import JsonObject
 
 GROUP: Final = "rbac.authorization.k8s.io"
+_KINDS: Final = ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
 _REMEMBERED: Final = 8192
 #: The key of a subject in the index: ("User", name) or ("Group", name).
 Subject = tuple[str, str]
@@ -21,17 +22,19 @@ Subject = tuple[str, str]
 class RBACAuthorizer:
     """Follows the watch cache from the first request after it is filled; no opinion before."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._listers = {
-            plural: registry.store(GROUP, plural).lister
-            for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
-        }
+    def __init__(self, listers: Mapping[str, CacheReader]) -> None:
+        """listers: by plural, of the four kinds of RBAC."""
+        self._listers = listers
         self._cluster: dict[Subject, list[JsonObject]] = {}
         self._namespaced: dict[str, dict[Subject, list[JsonObject]]] = {}
         self._rules: dict[tuple[str, str], list[JsonObject]] = {}
         self._stale = True
         self._following = False
         self._remembered: OrderedDict[object, tuple[Decision, str]] = OrderedDict()
+
+    @classmethod
+    def from_stores(cls, stores: ObjectStores) -> Self:
+        return cls({plural: stores.store(GROUP, plural).lister for plural in _KINDS})
 
     def _follow(self) -> bool:
         """Whether the cache has all four kinds; follow them from then on."""

@@ -11,7 +11,7 @@ from kprov.kube.apiserver.authz.node import NodeAuthorizer
 from kprov.kube.apiserver.authz.rbac import RBACAuthorizer
 from kprov.kube.apiserver.configuration import ConfigError
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.interfaces.objects import ObjectStores
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
 MASTERS: Final = "system:masters"
@@ -64,15 +64,15 @@ class Union:
         return Decision.NO_OPINION, "\n".join(reasons)
 
 
-def build(options: Namespace, registry: Registry) -> Union:
+def build(options: Namespace, stores: ObjectStores) -> Union:
     """By options.authorization_mode. Raises SystemExit for a mode that is not supported."""
     made: dict[str, Authorizer] = {}
     for mode in options.authorization_mode:
         match mode:
             case "RBAC":
-                made[mode] = RBACAuthorizer(registry)
+                made[mode] = RBACAuthorizer.from_stores(stores)
             case "Node":
-                made[mode] = NodeAuthorizer(registry, bootstrap_policy.load_rules("system:node"))
+                made[mode] = NodeAuthorizer.from_stores(stores, bootstrap_policy.load_rules("system:node"))
             case "AlwaysAllow" | "AlwaysDeny":
                 made[mode] = _ALWAYS[mode]
             case _:

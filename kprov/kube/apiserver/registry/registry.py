@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kprov.kube.apiserver.cacher.cacher import Cacher
+from kprov.kube.apiserver.interfaces.objects import FindTemplate
 from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
 from kprov.kube.apiserver.storage.interface import Storage
 from kprov.kube.machinery.resources import Resource
 
@@ -16,6 +18,12 @@ class Registry:
     def __init__(self, stores: Sequence[Store], storage: Storage, cacher: Cacher) -> None:
         self.stores: Mapping[Resource, Store] = {store.resource: store for store in stores}
         self._by_name = {(store.resource.group, store.resource.plural): store for store in stores}
+        #: By (group, plural) of the kinds with a pod template.
+        self.template_finders: Mapping[tuple[str, str], FindTemplate] = {
+            (store.resource.group, store.resource.plural): store.strategy.find_template
+            for store in stores
+            if isinstance(store.strategy, TemplateStrategy)
+        }
         self.storage = storage
         self.cacher = cacher
 

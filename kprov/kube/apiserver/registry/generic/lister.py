@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.interfaces.objects import OnChange
 from kprov.kube.machinery.json_object import JsonObject
-
-#: (type, object). The type is ADDED, MODIFIED or DELETED. The object is shared and must not be changed.
-OnChange = Callable[[str, JsonObject], None]
 
 
 class Lister:
-    """Reads the watch cache. It never waits, so it may be a moment behind etcd."""
+    """A CacheReader: reads the watch cache. It never waits, so it may be a moment behind etcd."""
 
     def __init__(self, cache: ResourceCache, cacher: Cacher) -> None:
         self._cache = cache

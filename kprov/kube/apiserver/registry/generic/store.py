@@ -6,7 +6,7 @@ apiserver/pkg/endpoints/handlers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -15,6 +15,7 @@ from kprov.kube.apiserver.cacher import entry as wire
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.interfaces import Admission, Attributes
+from kprov.kube.apiserver.interfaces.objects import Change
 from kprov.kube.apiserver.registry.generic import (
     deletion,
     invalid_error,
@@ -24,7 +25,6 @@ from kprov.kube.apiserver.registry.generic import (
 )
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.hooks import do_nothing
-from kprov.kube.apiserver.registry.generic.lister import Lister, OnChange
 from kprov.kube.apiserver.registry.generic.ownership import Ownership
 from kprov.kube.apiserver.registry.generic.read_store import ReadStore, make_unavailable_error
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
@@ -43,10 +43,7 @@ from kprov.kube.machinery.managed_fields import field_ownership
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema import object_schema, zero_values
 
-__all__ = ["DeleteOptions", "Lister", "OnChange", "Store"]
-
-#: From the stored object (None: it does not exist) to the new one. Called again after a conflict.
-Change = Callable[[JsonObject | None], JsonObject]
+__all__ = ["DeleteOptions", "Store"]
 
 _NAME_TRIES: Final = 8
 _MODIFIED: Final = (

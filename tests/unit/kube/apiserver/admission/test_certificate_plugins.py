@@ -75,7 +75,7 @@ def signing_request(*groups: str, signer: str = API_CLIENT) -> dict[str, Any]:
 async def test_approval_needs_the_verb_on_the_signer_or_its_domain(
     registry: Registry, right: tuple[str, str], allowed: bool
 ) -> None:
-    plugin = CertificateApproval(registry)
+    plugin = CertificateApproval()
     plugin.authorizer = Allows(right)
     old = signing_request(signer=SIGNER)
     asked = attributes(registry, "UPDATE", "approval", old, old)
@@ -88,7 +88,7 @@ async def test_approval_needs_the_verb_on_the_signer_or_its_domain(
 
 
 async def test_the_stored_signer_counts_not_the_sent_one(registry: Registry) -> None:
-    plugin = CertificateApproval(registry)
+    plugin = CertificateApproval()
     plugin.authorizer = Allows(("approve", "mine.com/own"))
     sent, stored = signing_request(signer="mine.com/own"), signing_request(signer=SIGNER)
     with pytest.raises(StatusError):
@@ -96,7 +96,7 @@ async def test_the_stored_signer_counts_not_the_sent_one(registry: Registry) -> 
 
 
 async def test_a_certificate_is_put_in_by_who_may_sign_and_other_changes_are_free(registry: Registry) -> None:
-    plugin = CertificateSigning(registry)
+    plugin = CertificateSigning()
     plugin.authorizer = Allows()
     old = signing_request(signer=SIGNER)
     new = old | {"status": {"certificate": "AA=="}}
@@ -108,7 +108,7 @@ async def test_a_certificate_is_put_in_by_who_may_sign_and_other_changes_are_fre
 
 
 async def test_no_client_certificate_for_masters(registry: Registry) -> None:
-    plugin = CertificateSubjectRestriction(registry)
+    plugin = CertificateSubjectRestriction()
     await plugin.validate(attributes(registry, "CREATE", "", signing_request("dev"), None))
     other = signing_request("system:masters", signer=SIGNER)
     await plugin.validate(attributes(registry, "CREATE", "", other, None))

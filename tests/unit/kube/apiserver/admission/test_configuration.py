@@ -109,14 +109,14 @@ def test_what_is_wrong_of_a_plugins_own_is_told_with_its_field(
     registry: Registry, plugin: type[PodSecurity | ResourceQuota], source: dict[str, object], said: str
 ) -> None:
     with pytest.raises(configuration.ConfigurationError, match=f"configuration of {plugin.name}: .*{said}"):
-        plugin(registry).configure(source)
+        plugin.from_stores(registry).configure(source)
 
 
 def test_older_versions_are_read(registry: Registry) -> None:
-    PodSecurity(registry).configure(
+    PodSecurity.from_stores(registry).configure(
         {**POD_SECURITY, "apiVersion": "pod-security.admission.config.k8s.io/v1beta1"}
     )
-    ResourceQuota(registry).configure({**QUOTA, "limitedResources": [{"resource": "pods"}]})
+    ResourceQuota.from_stores(registry).configure({**QUOTA, "limitedResources": [{"resource": "pods"}]})
 
 
 def test_a_version_that_is_no_text_is_none(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class Nobody:
 
 @pytest.fixture
 def plugin(registry: Registry) -> NodeRestriction:
-    restriction = NodeRestriction(registry)
+    restriction = NodeRestriction.from_stores(registry)
     restriction.authorizer = Nobody()
     return restriction
 

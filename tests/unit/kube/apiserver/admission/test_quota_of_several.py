@@ -63,7 +63,7 @@ async def ask(plugin: ResourceQuota, registry: Registry, name: str) -> bool:
 
 async def test_no_more_than_the_quota_is_given_by_all_together(registry: Registry, put: Put) -> None:
     await quota(registry, put, "q", 7)
-    plugins = [ResourceQuota(registry) for _ in range(3)]
+    plugins = [ResourceQuota.from_stores(registry) for _ in range(3)]
     asked = [ask(plugins[number % 3], registry, f"a{number}") for number in range(20)]
     assert sum(await asyncio.gather(*asked)) == 7
     assert await used(registry, "q") == "7"
@@ -72,7 +72,7 @@ async def test_no_more_than_the_quota_is_given_by_all_together(registry: Registr
 async def test_every_quota_of_the_namespace_has_a_say(registry: Registry, put: Put) -> None:
     await quota(registry, put, "wide", 9)
     await quota(registry, put, "narrow", 2)
-    plugins = [ResourceQuota(registry) for _ in range(2)]
+    plugins = [ResourceQuota.from_stores(registry) for _ in range(2)]
     asked = [ask(plugins[number % 2], registry, f"a{number}") for number in range(6)]
     assert sum(await asyncio.gather(*asked)) == 2
     assert await used(registry, "narrow") == "2"
@@ -80,7 +80,7 @@ async def test_every_quota_of_the_namespace_has_a_say(registry: Registry, put: P
 
 async def test_requests_that_wait_together_cost_one_write(registry: Registry, put: Put, storage: Any) -> None:
     await quota(registry, put, "q", 50)
-    plugin, write = ResourceQuota(registry), storage.update
+    plugin, write = ResourceQuota.from_stores(registry), storage.update
 
     async def update(*arguments: Any, **more: Any) -> Any:
         """As a database does: others get their turn."""
@@ -96,7 +96,7 @@ async def test_requests_that_wait_together_cost_one_write(registry: Registry, pu
 
 async def test_one_that_gives_up_waiting_holds_nobody_up(registry: Registry, put: Put) -> None:
     await quota(registry, put, "q", 5)
-    plugin = ResourceQuota(registry)
+    plugin = ResourceQuota.from_stores(registry)
     first = asyncio.create_task(ask(plugin, registry, "a"))
     second = asyncio.create_task(ask(plugin, registry, "b"))
     await asyncio.sleep(0)

@@ -67,7 +67,7 @@ def bootstrap_secret(**changed: str) -> dict[str, Any]:
 
 @pytest.fixture
 def bootstrap(registry: Registry) -> BootstrapTokenAuthenticator:
-    return BootstrapTokenAuthenticator(registry)
+    return BootstrapTokenAuthenticator(registry.store("", "secrets").lister)
 
 
 async def test_a_bootstrap_token_is_a_bootstrapper(bootstrap: BootstrapTokenAuthenticator, put: Put) -> None:

@@ -26,7 +26,7 @@ def ask(verb: str, plural: str, name: str = "", **more: Any) -> RequestInfo:
 
 @pytest.fixture
 def authorizer(registry: Registry) -> NodeAuthorizer:
-    return NodeAuthorizer(registry, [SERVICES])
+    return NodeAuthorizer.from_stores(registry, [SERVICES])
 
 
 async def allowed(authorizer: NodeAuthorizer, user: UserInfo, info: RequestInfo) -> bool:

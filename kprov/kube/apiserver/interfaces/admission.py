@@ -1,45 +1,13 @@
-"""Protocols of authentication, authorization and admission, which layers below them call.
-
-app.py builds the implementations: authn.build, authz.build and admission.build.
-"""
+"""The protocol of the chain of admission plugins, and what it decides on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
-from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-
-class Authenticator(Protocol):
-    """Finds the user who sent a request."""
-
-    async def authenticate(self, headers: Mapping[str, str], shown: tuple[bytes, ...]) -> UserInfo | None:
-        """The user; None for a request without credentials.
-
-        headers: case-insensitive (multidict). shown: the client's certificate in DER and the others that it
-        sent, () for none. The TLS handshake has verified them against the authorities of --client-ca-file and
-        --requestheader-client-ca-file together. Raise StatusError 401 for wrong credentials.
-        """
-
-
-class Decision(Enum):
-    """The decision of an authorizer. NO_OPINION of all authorizers rejects the request."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    NO_OPINION = "no opinion"
-
-
-class Authorizer(Protocol):
-    """Decides whether a user may send a request. It is called for every request and must not block."""
-
-    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        """The decision and its reason, which the text of the 403 shows."""
 
 
 @dataclass(slots=True)
