@@ -23,6 +23,16 @@ CONTROLLER_MANAGER = "/etc/systemd/system/kube-controller-manager.service"
 ETCD = "/etc/etcd/etcd.conf.yml"
 _FILES = {"kube_control_plane": (APISERVER, CONTROLLER_MANAGER), "etcd": (ETCD,)}
 
+#: Files that the hosts share with the operator's `pki/`, by their names there; cert_dir is kube_cert_dir.
+_TRUST = {
+    "kube_control_plane": {
+        "ca.crt": "{cert_dir}/ca.crt",
+        "front-proxy-ca.crt": "{cert_dir}/front-proxy-ca.crt",
+        "sa.pub": "{cert_dir}/sa.pub",
+    },
+    "etcd": {"etcd-ca.crt": "/etc/etcd/pki/ca.crt"},
+}
+
 #: Variables by file, each with a regular expression whose group 1 is the variable's value.
 _VALUES: dict[str, dict[str, re.Pattern[str]]] = {
     CONTROLLER_MANAGER: {
@@ -55,13 +65,15 @@ class Live:
     """`settings` by variable, empty without a cluster; other fields are None if nothing answered.
 
     `nodes`: a node's pod network ("" for none) by its name; `service_cidr`: the network of the ClusterIPs;
-    `members`: etcd's members, the address of a member by its name.
+    `members`: etcd's members, the address of a member by its name; `trust`: the PEM texts of the authorities
+    and of the service accounts' public key on the hosts, by their names in the operator's `pki/`.
     """
 
     settings: dict[str, list[Setting]] = field(default_factory=dict)
     nodes: dict[str, str] | None = None
     service_cidr: str | None = None
     members: dict[str, str] | None = None
+    trust: dict[str, list[Setting]] = field(default_factory=dict)
 
 
 def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
@@ -77,7 +89,7 @@ def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
         members = pool.submit(lambda: _first_answer(etcd, lambda host: _read_members(cluster, host)))
         api = _first_answer(control_plane, lambda host: _read_api_objects(cluster, host))
         nodes, service_cidr = api if api is not None else (None, None)
-        return Live(found, nodes, service_cidr, members.result())
+        return Live(found, nodes, service_cidr, members.result(), _read_trust(cluster, texts))
 
 
 def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
@@ -91,7 +103,7 @@ def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Sett
     found: dict[str, list[Setting]] = {}
     for host, files in texts.items():
         for path, text in files.items():
-            for name, expression in _VALUES[path].items():
+            for name, expression in _VALUES.get(path, {}).items():
                 match = expression.search(text)
                 if match:
                     found.setdefault(name, []).append(Setting(match[1], host, path))
@@ -101,6 +113,7 @@ def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Sett
 def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
     groups = cluster.engine.inventory.group_names(host)
     paths = [path for group, files in _FILES.items() if group in groups for path in files]
+    paths += _list_trust_files(cluster, host).values()
     if not paths:
         return {}
     results = run_read_only(cluster, host, "slurp", [{"src": path} for path in paths])
@@ -109,6 +122,27 @@ def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
         for path, result in zip(paths, results, strict=False)
         if not result.get("failed")
     }
+
+
+def _list_trust_files(cluster: Cluster, host: str) -> dict[str, str]:
+    """Return the paths on the host by the names in the operator's `pki/`."""
+    groups = cluster.engine.inventory.group_names(host)
+    cert_dir = cluster.variables[host].kube_cert_dir
+    return {
+        name: path.format(cert_dir=cert_dir)
+        for group, files in _TRUST.items()
+        if group in groups
+        for name, path in files.items()
+    }
+
+
+def _read_trust(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
+    found: dict[str, list[Setting]] = {}
+    for host, files in texts.items():
+        for name, path in _list_trust_files(cluster, host).items():
+            if path in files:
+                found.setdefault(name, []).append(Setting(files[path], host, path))
+    return found
 
 
 def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
 from kprov.inventory.cluster import variable_effects
-from kprov.operations import live, segment, unchangeable
+from kprov.operations import live, segment, trust, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, connect_hosts, open_cluster
 from kprov.operations.outsiders import Outsider, find_outsiders
 from kprov.pki.ensure import ensure_pki
@@ -78,6 +78,7 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
         segment.check_vip_network(cluster, facts)
         running = live.read_live(cluster, facts)
         unchangeable.check_unchanged(cluster, running)
+        trust.check_trust(request.pki, running)
         result.outsiders = find_outsiders(cluster, running)
         for outsider in result.outsiders:
             callbacks.warning(str(outsider))

@@ -47,6 +47,25 @@ def test_a_changed_network_is_refused_before_anything_changes(
     assert [cluster.lab.ssh(host, FILES) for host in HOSTS] == before
 
 
+@pytest.mark.parametrize("name", ["pki", "pki/etcd-ca.crt"])
+def test_a_lost_authority_is_refused_before_anything_changes(
+    cluster: Cluster, tmp_path: Path, name: str
+) -> None:
+    inventory = changed(cluster, tmp_path / "i")
+    lost = inventory / "artifacts" / name
+    if lost.is_dir():
+        shutil.rmtree(lost)
+    else:
+        lost.unlink()
+        lost.with_suffix(".key").unlink()
+    before = [cluster.lab.ssh(host, FILES) for host in HOSTS]
+    done = cluster.lab.kprov("up", "-i", inventory, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "is missing, but the cluster runs with /etc/" in done.stderr
+    assert not lost.exists()
+    assert [cluster.lab.ssh(host, FILES) for host in HOSTS] == before
+
+
 def test_it_is_refused_while_the_api_is_down_and_the_right_inventory_brings_the_api_back(
     cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -1,0 +1,64 @@
+"""Rejects a run whose certificate authorities are not those of the running cluster.
+
+With a lost or exchanged `artifacts/`, the hosts would get new authorities that no running component trusts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from kprov.errors import InputError
+from kprov.operations.live import Live, Setting
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_ADVICE = (
+    "Restore the folder from the machine or backup that installed the cluster, or remove the cluster with "
+    "`kprov reset` and create a new one"
+)
+
+
+def check_trust(pki: Path, live: Live) -> None:
+    """Raise InputError if a running cluster's authority or service account key is not the one in `pki`."""
+    for name, copies in live.trust.items():
+        problem = find_mismatch(pki / name, copies)
+        if problem is not None:
+            raise InputError(f"{problem}. {_ADVICE}", file=pki / name)
+
+
+def find_mismatch(file: Path, copies: Sequence[Setting]) -> str | None:
+    """Compare public keys, so that a renewed certificate of the same key is accepted.
+
+    A run that was interrupted may have reached some hosts only. One host with the same key is enough.
+    """
+    keys = {copy.host: read_public_keys(copy.value) for copy in copies}
+    if not any(keys.values()):
+        return None
+    first = next(copy for copy in copies if keys[copy.host])
+    if not file.exists():
+        return f"is missing, but the cluster runs with {first.path} of {first.host}"
+    own = read_public_keys(file.read_text())
+    if any(own & found for found in keys.values()):
+        return None
+    return f"differs from that of the running cluster ({first.host}: {first.path})"
+
+
+def read_public_keys(text: str) -> set[bytes]:
+    """Return the public keys (DER) of the certificates in a PEM text, or of its one public key."""
+    try:
+        certificates = [
+            x509.load_pem_x509_certificate(block.encode()) for block in _CERTIFICATE.findall(text)
+        ]
+        keys = [certificate.public_key() for certificate in certificates]
+        if not keys:
+            keys = [serialization.load_pem_public_key(text.encode())]  # type: ignore[list-item]
+    except ValueError:
+        return set()
+    return {
+        key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        for key in keys
+    }
