@@ -23,12 +23,13 @@ test: check servers lab ## all tests: lint, unit, API servers, lab hosts
 
 check: lint unit ## what needs no root and no hosts
 
-lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture
+lint: $(VENV)/.dev ## ruff, mypy, import-linter, vulture, ansible-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
+	PATH=$(CURDIR)/$(BIN):$$PATH ansible-lint -q
 
 unit: $(VENV)/.dev $(VENV)/.programs ## unit tests
 	$(BIN)/pytest tests/unit
