@@ -30,9 +30,9 @@ class KnownPackage:
 _answers: dict[Any, Any] = {}
 
 
-def _cache_key(*what: Any) -> tuple[Any, ...]:
+def _cache_key(*names: Any) -> tuple[Any, ...]:
     """Return a cache key: the names, and the state of the files that the answer depends on."""
-    found: list[Any] = []
+    stamps: list[Any] = []
     for path in (
         apt_commands.LISTS,
         package_state.STATUS,
@@ -41,15 +41,15 @@ def _cache_key(*what: Any) -> tuple[Any, ...]:
         "/etc/apt/preferences",
     ):
         try:
-            now = os.stat(path)
-            found.append((now.st_ino, now.st_mtime_ns, now.st_size))
+            status = os.stat(path)
+            stamps.append((status.st_ino, status.st_mtime_ns, status.st_size))
         except OSError:
-            found.append(None)
-    return (*what, *found)
+            stamps.append(None)
+    return (*names, *stamps)
 
 
 def find_known(names: list[str], release: str | None) -> dict[str, KnownPackage]:
-    """Return what apt knows about names, with its pins. Names that apt does not know are left out."""
+    """Return the packages that apt knows under these names, with apt's pins applied; omit unknown names."""
     if not names:
         return {}
     key = _cache_key("policy", tuple(names), release)
@@ -75,24 +75,24 @@ def find_known(names: list[str], release: str | None) -> dict[str, KnownPackage]
 
 def parse_policies(out: str) -> dict[str, KnownPackage]:
     """Parse the output of `apt-cache policy`."""
-    found: dict[str, KnownPackage] = {}
-    now = KnownPackage(None)
+    packages: dict[str, KnownPackage] = {}
+    package = KnownPackage(None)
     for line in out.splitlines():
         if line and not line[0].isspace():
-            now = found.setdefault(line.rstrip().rstrip(":"), KnownPackage(None))
+            package = packages.setdefault(line.rstrip().rstrip(":"), KnownPackage(None))
         elif line.startswith("  Candidate: "):
             version = line[13:].strip()
-            now.candidate = None if version == "(none)" else version
+            package.candidate = None if version == "(none)" else version
         elif re.match(r"^ (\*\*\*|   ) \S", line):
-            now.versions.append(line[5:].split()[0])
-    return found
+            package.versions.append(line[5:].split()[0])
+    return packages
 
 
-def find_best_version(one: KnownPackage, operator: str, version: str) -> str | None:
-    """Return the version that would be installed. A version after `=` has precedence over all pins."""
+def find_best_version(package: KnownPackage, operator: str, version: str) -> str | None:
+    """Return the version that apt would install. A version after `=` has precedence over all pins."""
     if operator != "=":
-        return one.candidate
-    return next((had for had in one.versions if fnmatch.fnmatch(had, version)), None)
+        return package.candidate
+    return next((available for available in package.versions if fnmatch.fnmatch(available, version)), None)
 
 
 def find_providers(name: str) -> list[str]:
@@ -122,8 +122,8 @@ def list_names() -> list[str]:
 def is_update_due(valid_seconds: int, now: float) -> bool:
     """Whether the package lists must be updated: they are missing or older than `valid_seconds`.
 
-    Ansible looks only at the time. An image that was built without lists has a fresh time and no
-    list, and then no package is found.
+    Ansible looks only at the time. An image without lists may have a recent time, and then apt would
+    find no package.
     """
     return apt_commands.read_cache_time() + valid_seconds < now or not _has_lists()
 
@@ -140,25 +140,27 @@ def _has_lists() -> bool:
 def update_lists(args: dict[str, Any], warnings: list[str]) -> None:
     """Update the lists of all sources, with retries and growing delays. Raises ModuleError."""
     retries = args["update_cache_retries"]
-    most = args["update_cache_retry_max_delay"]
-    some = random.random()
+    max_delay = args["update_cache_retry_max_delay"]
+    jitter = random.random()
     command = [apt_commands.find_program("apt-get"), "-q", "-o", "APT::Update::Error-Mode=any", "update"]
-    said = ""
+    reason = ""
     for attempt in range(retries):
         apt_commands.wait_for_lock(f"{apt_commands.LISTS}/lock", args)
         code, out, err = apt_commands.run_command(command)
         if code == 0 and "Failed to fetch" not in err:
             return
-        said = (err or out).strip()
-        if "Could not get lock" in said or "Unable to lock" in said:
+        reason = (err or out).strip()
+        if "Could not get lock" in reason or "Unable to lock" in reason:
             raise ModuleError(
-                apt_commands.explain_failure(f"Failed to lock apt for exclusive operation: {said}", err, args)
+                apt_commands.explain_failure(
+                    f"Failed to lock apt for exclusive operation: {reason}", err, args
+                )
             )
-        warnings.append(f"Failed to update cache after {attempt + 1} retries due to {said}, retrying")
+        warnings.append(f"Failed to update cache after {attempt + 1} retries due to {reason}, retrying")
         if attempt + 1 < retries:
-            delay = min(2**attempt, most) + some
+            delay = min(2**attempt, max_delay) + jitter
             warnings.append(
                 f"Sleeping for {round(delay)} seconds, before attempting to refresh the cache again"
             )
             time.sleep(delay)
-    raise ModuleError(f"Failed to update apt cache after {retries} retries: {said or 'unknown reason'}")
+    raise ModuleError(f"Failed to update apt cache after {retries} retries: {reason or 'unknown reason'}")

@@ -36,10 +36,10 @@ _ENVIRONMENT = {
 
 def find_program(name: str) -> str:
     """Return the full path of a program. Raises ModuleError if it is missing."""
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise ModuleError(f'Failed to find required executable "{name}" in paths: {os.environ["PATH"]}')
-    return found
+    return path
 
 
 def run_command(command: list[str], *, stdin: bytes = b"") -> tuple[int, str, str]:
@@ -64,22 +64,24 @@ def dpkg_options(args: dict[str, Any]) -> str:
 
 
 def run_change(command: str, args: dict[str, Any], context: Context) -> tuple[int, str, str]:
-    """Run a command that installs or removes packages. Complete an interrupted installation first.
+    """Run a command that installs or removes packages; repair an interrupted installation if it fails.
 
-    A power cut leaves such a state, and every later run would fail. Nothing is removed to repair it.
+    After a power cut in an installation, every later apt-get would fail. The repair removes no package.
     """
     words = shlex.split(command)
     with service_policy_of(args, context):
         code, out, err = run_command(words)
-        mends = [] if context.check or not code else _find_repairs(args)
-        said = ""
-        for sign, mend in mends:
-            if code and sign in err:
-                mended, _, mend_err = run_command(mend)
-                if mended:
-                    said += f"An installation was interrupted, and '{shlex.join(mend)}' failed: {mend_err}"
+        repairs = [] if context.check or not code else _find_repairs(args)
+        repair_problem = ""
+        for message, repair in repairs:
+            if code and message in err:
+                repair_code, _, repair_err = run_command(repair)
+                if repair_code:
+                    repair_problem += (
+                        f"An installation was interrupted, and '{shlex.join(repair)}' failed: {repair_err}"
+                    )
                 code, out, err = run_command(words)
-        err += said if code else ""
+        err += repair_problem if code else ""
     return code, out, err
 
 
@@ -91,9 +93,9 @@ def service_policy_of(args: dict[str, Any], context: Context) -> contextlib.Abst
 
 
 def _find_repairs(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Return the commands that repair the state about which apt-get complains."""
-    forced = [f"--{one}" for one in args["dpkg_options"].split(",")]
-    mend = [
+    """Return apt-get's advice in its error message, with the command that follows this advice."""
+    options = [f"--{option}" for option in args["dpkg_options"].split(",")]
+    fix_broken = [
         find_program("apt-get"),
         "-y",
         *shlex.split(dpkg_options(args)),
@@ -101,26 +103,29 @@ def _find_repairs(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
         "--fix-broken",
         "install",
     ]
-    return [("dpkg --configure -a", ["dpkg", *forced, "--configure", "-a"]), ("--fix-broken install", mend)]
+    return [
+        ("dpkg --configure -a", ["dpkg", *options, "--configure", "-a"]),
+        ("--fix-broken install", fix_broken),
+    ]
 
 
 def explain_failure(text: str, err: str, args: dict[str, Any]) -> str:
-    """Return the text of a failure. If a lock is the cause, it begins with the process that holds it."""
-    found = re.search(r"Could not get lock (\S+?)\.? It is held by process (\d+)(?: \(([^)]*)\))?", err)
-    if found is not None:
-        path, pid, name = found.groups()
-        held = _is_locked(path, int(pid), name)
+    """Return the text of a failure. If a lock is the cause, put the process that holds it first."""
+    match = re.search(r"Could not get lock (\S+?)\.? It is held by process (\d+)(?: \(([^)]*)\))?", err)
+    if match is not None:
+        path, pid, name = match.groups()
+        holder_text = _describe_lock_holder(path, int(pid), name)
     else:
         # After a wait, apt-get names the holder only on standard output.
         lock = re.search(r"(?:Could not get|Unable to acquire the dpkg frontend) lock \(?(/[^\s),]+)", err)
         found_pid = find_lock_holder(lock[1]) if lock else None
         if lock is None or found_pid is None:
             return text
-        held = _is_locked(lock[1], found_pid)
-    return f"{held} for more than {args['lock_timeout']} s; {text}"
+        holder_text = _describe_lock_holder(lock[1], found_pid)
+    return f"{holder_text} for more than {args['lock_timeout']} s; {text}"
 
 
-def _is_locked(path: str, pid: int, name: str | None = None) -> str:
+def _describe_lock_holder(path: str, pid: int, name: str | None = None) -> str:
     with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as file:
         name = file.read().strip()
     return f"{path} is held by process {pid} ({name or 'which has ended since'})"
@@ -133,33 +138,33 @@ def find_lock_holder(path: str) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, asked))
+        request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, request))
         return None if kind == fcntl.F_UNLCK else int(pid)
     finally:
         os.close(handle)
 
 
 def wait_for_lock(path: str, args: dict[str, Any]) -> None:
-    """Wait at most `lock_timeout` for a lock that the next program does not wait for itself."""
+    """Wait at most `lock_timeout` seconds for a lock. The program that needs the lock would not wait."""
     deadline = time.monotonic() + args["lock_timeout"]
     while True:
         pid = find_lock_holder(path)
         if pid is None:
             return
         if time.monotonic() >= deadline:
-            said = f"{_is_locked(path, pid)} for more than {args['lock_timeout']} s"
-            raise ModuleError(f"Failed to lock apt for exclusive operation: {said}")
+            holder_text = f"{_describe_lock_holder(path, pid)} for more than {args['lock_timeout']} s"
+            raise ModuleError(f"Failed to lock apt for exclusive operation: {holder_text}")
         time.sleep(0.2)
 
 
 def wait_for_dpkg(args: dict[str, Any]) -> None:
-    """Wait for dpkg's lock, which dpkg itself does not wait for."""
+    """Wait for dpkg's lock: dpkg itself fails at once if another process holds it."""
     wait_for_lock(_FRONTEND, args)
 
 
 def prepare_diff(out: str) -> dict[str, Any]:
-    """Return Ansible's diff: apt-get's output between reading its state and its totals."""
+    """Return Ansible's diff: apt-get's output from the state it read to the line with its totals."""
     lines = out.splitlines()
     starts = [
         lines.index(s) for s in ("Resolving dependencies...", "Reading state information...") if s in lines

@@ -26,99 +26,101 @@ class PackageStatus:
 
 
 def split_package(name: str) -> tuple[str, str, str]:
-    """Return name, operator and version of a package as a playbook names it."""
+    """Split a package of a playbook into name, operator and version."""
     parts = re.split(r"(>?=)", name, maxsplit=1)
     return (parts[0], parts[1], parts[2]) if len(parts) > 1 else (name, "", "")
 
 
 def expand_patterns(names: list[str], *, absent: bool = False) -> list[str]:
     """Replace patterns by names. Raises ModuleError for a pattern without a match."""
-    found: list[str] = []
-    for given in names:
-        pattern = split_package(given)[0]
+    expanded: list[str] = []
+    for spec in names:
+        pattern = split_package(spec)[0]
         if not frozenset("*?[]!") & frozenset(pattern):
-            found.append(given)
+            expanded.append(spec)
             continue
-        have = package_state.read_database()
-        mine = [
-            name for name in have.packages if any(p.state != "not-installed" for p in have.packages[name])
+        database = package_state.read_database()
+        dpkg_names = [
+            name
+            for name in database.packages
+            if any(p.state != "not-installed" for p in database.packages[name])
         ]
-        fits = sorted(fnmatch.filter(mine, pattern)) if absent else []
-        fits = fits or fnmatch.filter(apt_cache.list_names(), pattern)
-        if not fits:
+        matches = sorted(fnmatch.filter(dpkg_names, pattern)) if absent else []
+        matches = matches or fnmatch.filter(apt_cache.list_names(), pattern)
+        if not matches:
             raise ModuleError(f"No package(s) matching '{pattern}' available")
-        found += fits
-    return found
+        expanded += matches
+    return expanded
 
 
 def find_statuses(names: list[str], release: str | None, *, latest: bool) -> dict[str, PackageStatus]:
-    """Return the status of each package; apt-cache is asked only about packages where it matters."""
-    have = package_state.read_database()
-    found: dict[str, PackageStatus] = {}
-    asked: list[str] = []
-    for given in names:
-        name, operator, version = split_package(given)
-        package = have.find(name)
+    """Return the status of each package. Query apt-cache only for packages that may need a change."""
+    database = package_state.read_database()
+    statuses: dict[str, PackageStatus] = {}
+    query_names: list[str] = []
+    for spec in names:
+        name, operator, version = split_package(spec)
+        package = database.find(name)
         installed = package is not None and package.installed
         matches = installed and package is not None and matches_version(package.version, operator, version)
-        found[given] = PackageStatus(installed, matches, None)
+        statuses[spec] = PackageStatus(installed, matches, None)
         pattern = operator == "=" and bool(frozenset("*?[") & frozenset(version))
         if not matches or latest or pattern:
-            asked.append(name)
-    known = apt_cache.find_known(list(dict.fromkeys(asked)), release)
-    for given, status in found.items():
-        name, operator, version = split_package(given)
-        if name not in asked:
+            query_names.append(name)
+    available = apt_cache.find_known(list(dict.fromkeys(query_names)), release)
+    for spec, status in statuses.items():
+        name, operator, version = split_package(spec)
+        if name not in query_names:
             continue
-        one = known.get(name) or known.get(name.partition(":")[0])
-        if one is None or one.virtual:
+        candidate = available.get(name) or available.get(name.partition(":")[0])
+        if candidate is None or candidate.virtual:
             if not status.installed:
-                found[given] = _find_virtual(name, one)
+                statuses[spec] = _find_virtual(name, candidate)
             continue
-        best = apt_cache.find_best_version(one, operator, version)
-        package = have.find(name)
+        best = apt_cache.find_best_version(candidate, operator, version)
+        package = database.find(name)
         if not status.installed or (
             package and best and best != package.version and matches_version(best, operator, version)
         ):
             status.best = best
-    return found
+    return statuses
 
 
-def matches_version(version: str, operator: str, wanted: str) -> bool:
-    """Whether a version is the requested one; `=` takes patterns."""
+def matches_version(version: str, operator: str, requested: str) -> bool:
+    """Whether a version fulfils a request; after `=`, the requested version may be a pattern."""
     if operator == "=":
-        return fnmatch.fnmatch(version, wanted)
-    return not operator or package_state.compare_versions(version, wanted) >= 0
+        return fnmatch.fnmatch(version, requested)
+    return not operator or package_state.compare_versions(version, requested) >= 0
 
 
-def _find_virtual(name: str, known: apt_cache.KnownPackage | None) -> PackageStatus:
-    provide = apt_cache.find_providers(name) if known is not None else []
-    if not provide:
+def _find_virtual(name: str, package: apt_cache.KnownPackage | None) -> PackageStatus:
+    providers = apt_cache.find_providers(name) if package is not None else []
+    if not providers:
         raise ModuleError(f"No package matching '{name}' is available")
-    package = package_state.read_database().find(provide[0])
-    if len(provide) == 1 and package is not None and package.installed:
+    provider = package_state.read_database().find(providers[0])
+    if len(providers) == 1 and provider is not None and provider.installed:
         return PackageStatus(installed=True, matches=True, best=None)
     return PackageStatus(installed=False, matches=False, best=True)
 
 
 def select_packages(names: list[str], args: dict[str, Any], *, latest: bool) -> list[str]:
-    """Return the packages for apt-get's command line. Raises ModuleError if one is not available."""
-    found = []
-    status = find_statuses(names, args["default_release"], latest=latest)
-    for given in names:
-        name, operator, version = split_package(given)
-        one = status[given]
-        if not one.installed and args["only_upgrade"]:
+    """Return the packages for apt-get's command line. Raises ModuleError if a package is not available."""
+    selected = []
+    statuses = find_statuses(names, args["default_release"], latest=latest)
+    for spec in names:
+        name, operator, version = split_package(spec)
+        status = statuses[spec]
+        if not status.installed and args["only_upgrade"]:
             continue
-        if not one.matches and not one.best:
-            raise ModuleError(f"no available installation candidate for {given}")
-        wanted = version
-        if one.best and (latest or not one.matches):
-            wanted = one.best if isinstance(one.best, str) else version
-        elif not one.best or operator != "=":
+        if not status.matches and not status.best:
+            raise ModuleError(f"no available installation candidate for {spec}")
+        chosen_version = version
+        if status.best and (latest or not status.matches):
+            chosen_version = status.best if isinstance(status.best, str) else version
+        elif not status.best or operator != "=":
             continue
-        found.append(f"'{name}={wanted}'" if wanted else f"'{name}'")
-    return found
+        selected.append(f"'{name}={chosen_version}'" if chosen_version else f"'{name}'")
+    return selected
 
 
 def install_packages(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -126,12 +128,12 @@ def install_packages(names: list[str], args: dict[str, Any], context: Context) -
     state = args["state"]
     names = expand_patterns(names)
     if state == "build-dep":
-        wanted = [f"'{name}'" for name in names]
+        packages = [f"'{name}'" for name in names]
     else:
-        wanted = select_packages(names, args, latest=state == "latest")
+        packages = select_packages(names, args, latest=state == "latest")
     result: dict[str, Any] = {"changed": False}
-    if wanted:
-        command = _install_command(wanted, args, context)
+    if packages:
+        command = _install_command(packages, args, context)
         code, out, err = apt_commands.run_change(command, args, context)
         if code:
             text = apt_commands.explain_failure(f"'{command}' failed: {err}", err, args)
@@ -146,7 +148,7 @@ def install_packages(names: list[str], args: dict[str, Any], context: Context) -
     return result
 
 
-def _install_command(wanted: list[str], args: dict[str, Any], context: Context) -> str:
+def _install_command(packages: list[str], args: dict[str, Any], context: Context) -> str:
     build = args["state"] == "build-dep"
     # Absent options leave their blanks, as in the command that Ansible's messages quote.
     parts = [
@@ -160,7 +162,7 @@ def _install_command(wanted: list[str], args: dict[str, Any], context: Context) 
         "--no-remove" if args["fail_on_autoremove"] else "",
         "--simulate" if context.check else "",
         "build-dep" if build else "install",
-        *wanted,
+        *packages,
     ]
     if args["default_release"]:
         parts.append(f"-t '{args['default_release']}'")
@@ -182,9 +184,9 @@ _ALLOW = {
 def mark_manual(names: list[str]) -> None:
     """Mark packages as manually installed, so that autoremove does not remove them."""
     automatic = package_state.read_automatic()
-    mine = [name for name in names if name.partition(":")[0] in automatic]
-    if mine:
-        command = [apt_commands.find_program("apt-mark"), "manual", *mine]
+    automatic_names = [name for name in names if name.partition(":")[0] in automatic]
+    if automatic_names:
+        command = [apt_commands.find_program("apt-mark"), "manual", *automatic_names]
         code, out, err = apt_commands.run_command(command)
         if code:
             raise ModuleError(
@@ -194,17 +196,17 @@ def mark_manual(names: list[str]) -> None:
 
 def remove_packages(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring packages to the state absent."""
-    have = package_state.read_database()
-    gone = []
-    for given in expand_patterns(names, absent=True):
-        name, operator, version = split_package(given)
-        package = have.find(name)
+    database = package_state.read_database()
+    packages = []
+    for spec in expand_patterns(names, absent=True):
+        name, operator, version = split_package(spec)
+        package = database.find(name)
         if package is None:
             continue
-        here = package.installed and matches_version(package.version, operator, version)
-        if here or (args["purge"] and package.has_files):
-            gone.append(f"'{given}'")
-    if not gone:
+        is_installed = package.installed and matches_version(package.version, operator, version)
+        if is_installed or (args["purge"] and package.has_files):
+            packages.append(f"'{spec}'")
+    if not packages:
         return {"changed": False}
     parts = [
         apt_commands.find_program("apt-get"),
@@ -216,27 +218,31 @@ def remove_packages(names: list[str], args: dict[str, Any], context: Context) ->
         "--simulate" if context.check else "",
         "--allow-change-held-packages" if args["allow_change_held_packages"] else "",
         "remove",
-        *gone,
+        *packages,
     ]
-    return _run_and_report(f"'apt-get remove {' '.join(gone)}'", parts, args, context)
+    return _run_and_report(f"'apt-get remove {' '.join(packages)}'", parts, args, context)
 
 
 def _run_and_report(
-    said: str, parts: list[str], args: dict[str, Any], context: Context, sign: str | None = None
+    command_text: str,
+    parts: list[str],
+    args: dict[str, Any],
+    context: Context,
+    change_marker: str | None = None,
 ) -> dict[str, Any]:
     code, out, err = apt_commands.run_change(" ".join(part for part in parts if part), args, context)
     if code:
-        text = apt_commands.explain_failure(f"{said} failed: {err}", err, args)
+        text = apt_commands.explain_failure(f"{command_text} failed: {err}", err, args)
         raise ModuleError(text, rc=code, **apt_commands.output_values(out, err))
     return {
-        "changed": sign is None or sign in out,
+        "changed": change_marker is None or change_marker in out,
         "diff": apt_commands.prepare_diff(out) if context.diff else {},
         **apt_commands.output_values(out, err),
     }
 
 
-def clean_up(operation: str, sign: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Run autoremove or autoclean; `sign` is in the output if it changed something."""
+def clean_up(operation: str, change_marker: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Run autoremove or autoclean; apt-get prints `change_marker` if it changed something."""
     parts = [
         apt_commands.find_program("apt-get"),
         "-y",
@@ -246,4 +252,4 @@ def clean_up(operation: str, sign: str, args: dict[str, Any], context: Context) 
         operation,
         "--simulate" if context.check else "",
     ]
-    return _run_and_report(f"'apt-get {operation}'", parts, args, context, sign)
+    return _run_and_report(f"'apt-get {operation}'", parts, args, context, change_marker)

@@ -54,11 +54,14 @@ class PackageDatabase:
 
     def find(self, name: str) -> Package | None:
         """Find a package by name or name:architecture; the default is the native architecture."""
-        name, _, wanted = name.partition(":")
-        if wanted in ("", "native", "any"):
-            wanted = self.native
+        name, _, architecture = name.partition(":")
+        if architecture in ("", "native", "any"):
+            architecture = self.native
         for package in self.packages.get(name, []):
-            if package.architecture in (wanted, "all") and wanted in (self.native, package.architecture):
+            if package.architecture in (architecture, "all") and architecture in (
+                self.native,
+                package.architecture,
+            ):
                 return package
         return None
 
@@ -70,10 +73,10 @@ _FIELDS = frozenset(
 
 
 def read_database(path: str | None = None) -> PackageDatabase:
-    """Return dpkg's current database; it is read again only if its file has changed."""
+    """Return dpkg's current database. Read its file again only if the file has changed."""
     path = path or STATUS
-    now = os.stat(path)
-    key = (now.st_ino, now.st_mtime_ns, now.st_size)
+    status = os.stat(path)
+    key = (status.st_ino, status.st_mtime_ns, status.st_size)
     if path not in _cached or _cached[path][0] != key:
         with open(path, encoding="utf-8", errors="replace") as file:
             _cached[path] = (key, parse_database(file.read()))
@@ -90,19 +93,19 @@ def parse_database(text: str) -> PackageDatabase:
             package.want, package.state = status[0], status[2]
         packages.setdefault(package.name, []).append(package)
     provided: dict[str, list[tuple[Package, str]]] = {}
-    for several in packages.values():
-        for package in several:
+    for same_name in packages.values():
+        for package in same_name:
             if package.installed and "Provides" in package.fields:
                 for name, _, version in parse_relations(package.fields["Provides"])[0:]:
                     provided.setdefault(name, []).append((package, version))
-    own = packages.get("dpkg", [])
-    native = own[0].architecture if own else os.uname().machine
+    dpkg_packages = packages.get("dpkg", [])
+    native = dpkg_packages[0].architecture if dpkg_packages else os.uname().machine
     return PackageDatabase(packages, provided, native)
 
 
 def parse_stanzas(text: str) -> list[dict[str, str]]:
-    """Return the fields of each paragraph that this module needs; none of them spans several lines."""
-    found: list[dict[str, str]] = []
+    """Return the fields of each paragraph that this module needs. None of these fields has several lines."""
+    stanzas: list[dict[str, str]] = []
     for block in text.split("\n\n"):
         fields: dict[str, str] = {}
         for line in block.split("\n"):
@@ -110,8 +113,8 @@ def parse_stanzas(text: str) -> list[dict[str, str]]:
             if colon and (name in _FIELDS or name == "Package"):
                 fields[name] = value.strip()
         if "Package" in fields:
-            found.append(fields)
-    return found
+            stanzas.append(fields)
+    return stanzas
 
 
 _RELATION = re.compile(
@@ -141,9 +144,9 @@ def read_automatic() -> set[str]:
     }
 
 
-def compare_versions(one: str, other: str) -> int:
+def compare_versions(version: str, other_version: str) -> int:
     """Return a number below, equal to or above 0 if the first version is older, equal or newer."""
-    first, second = _split_version(one), _split_version(other)
+    first, second = _split_version(version), _split_version(other_version)
     if first[0] != second[0]:
         return first[0] - second[0]
     return _sort_key(first[1], second[1]) or _sort_key(first[2], second[2])
@@ -157,17 +160,17 @@ def _split_version(text: str) -> tuple[int, str, str]:
     return int(epoch), upstream or rest, revision if upstream else ""
 
 
-def _sort_key(one: str, other: str) -> int:
-    while one or other:
-        for left, right in zip(_letters_key(one), _letters_key(other)):
-            if left != right:
-                return left - right
-        one, other = one.lstrip(_OTHER), other.lstrip(_OTHER)
-        digits = (re.match(r"\d*", one), re.match(r"\d*", other))
+def _sort_key(text: str, other_text: str) -> int:
+    while text or other_text:
+        for key, other_key in zip(_letters_key(text), _letters_key(other_text)):
+            if key != other_key:
+                return key - other_key
+        text, other_text = text.lstrip(_OTHER), other_text.lstrip(_OTHER)
+        digits = (re.match(r"\d*", text), re.match(r"\d*", other_text))
         first, second = (d.group() if d else "" for d in digits)
         if int(first or 0) != int(second or 0):
             return int(first or 0) - int(second or 0)
-        one, other = one[len(first) :], other[len(second) :]
+        text, other_text = text[len(first) :], other_text[len(second) :]
     return 0
 
 
@@ -175,21 +178,21 @@ _OTHER = "".join(chr(number) for number in range(33, 127) if not chr(number).isd
 
 
 def _letters_key(text: str) -> list[int]:
-    """Return a sort key of the part before the next digit: ~ before the end, letters before the rest."""
-    found = []
+    """Return a sort key of the part before the next digit: ~ sorts before the end, letters before others."""
+    key = []
     for letter in text:
         if letter.isdigit():
             break
-        found.append(-1 if letter == "~" else ord(letter) if letter.isalpha() else ord(letter) + 256)
-    return found + [0] * (64 - len(found))
+        key.append(-1 if letter == "~" else ord(letter) if letter.isalpha() else ord(letter) + 256)
+    return key + [0] * (64 - len(key))
 
 
-def satisfies(version: str, operator: str, wanted: str) -> bool:
-    """Whether a version fulfils a relation; without an operator any does."""
-    order = compare_versions(version, wanted) if operator else 0
+def satisfies(version: str, operator: str, required: str) -> bool:
+    """Whether a version fulfils a relation; without an operator, every version does."""
+    comparison = compare_versions(version, required) if operator else 0
     return {
-        "": True, "<<": order < 0, "<": order <= 0, "<=": order <= 0, "=": order == 0,
-        ">=": order >= 0, ">": order >= 0, ">>": order > 0,
+        "": True, "<<": comparison < 0, "<": comparison <= 0, "<=": comparison <= 0, "=": comparison == 0,
+        ">=": comparison >= 0, ">": comparison >= 0, ">>": comparison > 0,
     }[operator]  # fmt: skip
 
 

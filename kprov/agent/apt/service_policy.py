@@ -1,7 +1,7 @@
 """Prevents packages from starting services: /usr/sbin/policy-rc.d, which invoke-rc.d calls.
 
-A file that an agent writes says so, and the agent and its programs (which may outlive a killed agent) hold a
-lock on its folder as long as the file is needed. A file without that lock is left from a killed agent:
+The agent's file has a mark in it. The agent and its programs (which may outlive a killed agent) hold a lock
+on the folder as long as the file is needed. A marked file without this lock is from a killed agent, and
 `recover_policy` restores the original.
 """
 
@@ -25,7 +25,7 @@ _POLL = 0.2
 
 @contextlib.contextmanager
 def hold_policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[None]:
-    """Make invoke-rc.d receive `code` (101: start nothing; None: no change) during the block.
+    """Make policy-rc.d exit with `code` during the block (101: start no service; None: change nothing).
 
     Wait at most `seconds` for another agent whose policy is active. Raises ModuleError.
     """
@@ -98,7 +98,7 @@ def _is_ours(path: str) -> bool:
 
 
 def _restore_policy(path: str) -> None:
-    """Restore the original policy. A file that someone else wrote since stays."""
+    """Restore the original policy, unless another program has written a policy in the meantime."""
     before = path + _BEFORE
     if _is_ours(path) or not os.path.lexists(path):
         if os.path.lexists(before):

@@ -59,13 +59,13 @@ def parse_repository(repo: str) -> str:
 
 
 def load_files() -> Files:
-    """Load all files of sources with their lines."""
-    found: Files = {}
+    """Parse sources.list and the *.list files."""
+    files: Files = {}
     for path in [MAIN, *glob.glob(f"{PARTS}*.list")]:
         if os.path.isfile(path):
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                found[path] = [parse_line(line) for line in file]
-    return found
+                files[path] = [parse_line(line) for line in file]
+    return files
 
 
 def render_file(lines: list[Line]) -> str:
@@ -84,11 +84,11 @@ def choose_file(source: str, filename: str | None) -> str:
 
 
 def add_source(sources: Files, source: str, filename: str | None) -> str | None:
-    """Enable a source in every file, or add it; return the path of the file that it was added to."""
-    there = [line for lines in sources.values() for line in lines if line.valid and line.source == source]
-    for line in there:
+    """Enable a source in every file that has it, else add it. Return the changed path if it was added."""
+    existing = [line for lines in sources.values() for line in lines if line.valid and line.source == source]
+    for line in existing:
         line.enabled = True
-    if there:
+    if existing:
         return None
     path = choose_file(source, filename)
     sources.setdefault(path, []).append(Line(True, True, source, ""))
@@ -98,5 +98,5 @@ def add_source(sources: Files, source: str, filename: str | None) -> str | None:
 def remove_source(sources: Files, source: str) -> None:
     """Remove an enabled source from every file."""
     for path, lines in sources.items():
-        gone = [line for line in lines if line.valid and line.enabled and line.source == source]
-        sources[path] = [line for line in lines if line not in gone] if gone else lines
+        removed_lines = [line for line in lines if line.valid and line.enabled and line.source == source]
+        sources[path] = [line for line in lines if line not in removed_lines] if removed_lines else lines

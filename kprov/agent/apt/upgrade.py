@@ -1,4 +1,4 @@
-"""Upgrades all packages with aptitude if it is installed and allowed, else with apt-get."""
+"""Upgrades all packages with aptitude if it is installed and the arguments allow it, else with apt-get."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def upgrade_packages(
         ):
             if args[argument]:
                 warnings.append(f"APTITUDE does not support '{option}', ignoring the '{argument}' parameter.")
-    parts = [
+    command_parts = [
         apt_commands.find_program(name),
         "-y",
         apt_commands.dpkg_options(args),
@@ -41,10 +41,10 @@ def upgrade_packages(
         verb,
     ]
     if args["default_release"]:
-        parts.append(f"-t '{args['default_release']}'")
-    code, out, err = apt_commands.run_change(" ".join(part for part in parts if part), args, context)
+        command_parts.append(f"-t '{args['default_release']}'")
+    code, out, err = apt_commands.run_change(" ".join(part for part in command_parts if part), args, context)
     if code:
-        text = apt_commands.explain_failure(f"'{parts[0]} {verb}' failed: {err}", err, args)
+        text = apt_commands.explain_failure(f"'{command_parts[0]} {verb}' failed: {err}", err, args)
         raise ModuleError(text, rc=code, stdout=out, stdout_lines=out.splitlines())
     changed = (ZERO if with_apt_get else _APTITUDE_ZERO) not in out
     result = {"changed": changed, "msg": out, **apt_commands.output_values(out, err)}

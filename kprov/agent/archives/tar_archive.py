@@ -22,7 +22,7 @@ _NAMELESS = ": : Warning: Cannot stat: No such file or directory"
 
 
 class TarArchive:
-    """One archive and its destination."""
+    """A tar archive and its destination."""
 
     def __init__(self, src: str, dest: str, args: dict[str, Any]) -> None:
         self.src = src
@@ -37,9 +37,9 @@ class TarArchive:
             zipped = file.read(2) == b"\x1f\x8b"
         self.flags = ["-z"] if zipped else []
         self.handler = "TgzArchive" if zipped else "TarArchive"
-        self.names = self._names()
+        self.names = self._list_names()
 
-    def _line(self, action: str, *options: str) -> list[str]:
+    def _command_line(self, action: str, *options: str) -> list[str]:
         line = [self.program, action, "-C", self.dest, *self.flags]
         if self.args["extra_opts"]:
             line += ["--show-transformed-names", *self.args["extra_opts"]]
@@ -50,34 +50,36 @@ class TarArchive:
     def _run(self, line: list[str]) -> tuple[int, str, str]:
         return process.run_program(line, cwd=self.dest, environment=_LOCALE)
 
-    def _names(self) -> list[str]:
-        code, out, err = self._run(self._line("--list"))
+    def _list_names(self) -> list[str]:
+        code, out, err = self._run(self._command_line("--list"))
         if code or not out:
-            said = f"could not handle archive: Unable to list files in the archive: {err}"
+            problem = f"could not handle archive: Unable to list files in the archive: {err}"
             if not code:
-                said = "found no files in archive. Empty archive files are not supported."
+                problem = "found no files in archive. Empty archive files are not supported."
             text = f'Failed to find handler for "{self.src}". Make sure the required command to extract the '
-            raise ModuleError(f'{text}file is installed.\nCommand "{self.program}" {said}')
-        found = []
+            raise ModuleError(f'{text}file is installed.\nCommand "{self.program}" {problem}')
+        names = []
         for line in out.splitlines():
             name = codecs.escape_decode(line.encode("utf-8", "surrogateescape"))[0]
-            found.append(name.decode("utf-8", "surrogateescape").lstrip("/"))
-        return [name for name in found if not any(fnmatch.fnmatch(name, one) for one in self.excludes)]
+            names.append(name.decode("utf-8", "surrogateescape").lstrip("/"))
+        return [
+            name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in self.excludes)
+        ]
 
-    def _owners(self) -> list[str]:
-        owners = [f"--{what}={self.args[what]}" for what in ("owner", "group") if self.args.get(what)]
+    def _owner_options(self) -> list[str]:
+        owners = [f"--{option}={self.args[option]}" for option in ("owner", "group") if self.args.get(option)]
         return [*owners, "--keep-newer-files"] if self.args["keep_newer"] else owners
 
     def differs(self) -> bool:
-        """Whether files on the host differ from the archive, apart from attributes that the arguments set."""
-        _, out, err = self._run(self._line("--diff", *self._owners()))
-        root = os.geteuid() == 0
+        """Whether files on the host differ from the archive; ignore attributes that the arguments set."""
+        _, out, err = self._run(self._command_line("--diff", *self._owner_options()))
+        is_root = os.geteuid() == 0
         for line in out.splitlines() + err.splitlines():
             if line.endswith(_NAMELESS):
                 continue
             if (
-                (root and not self.args.get("owner") and line.endswith(": Uid differs"))
-                or (root and not self.args.get("group") and line.endswith(": Gid differs"))
+                (is_root and not self.args.get("owner") and line.endswith(": Uid differs"))
+                or (is_root and not self.args.get("group") and line.endswith(": Gid differs"))
                 or (not self.args.get("mode") and line.endswith(": Mode differs"))
                 or _DIFFERS.search(line)
             ):
@@ -90,6 +92,6 @@ class TarArchive:
 
     def extract(self) -> dict[str, Any]:
         """Extract the archive; return tar's output."""
-        line = self._line("--extract", *self._owners())
+        line = self._command_line("--extract", *self._owner_options())
         code, out, err = self._run(line)
         return {"cmd": line, "rc": code, "out": out, "err": err}

@@ -19,7 +19,7 @@ _UNIX = 3
 
 
 class ZipArchive:
-    """One archive and its destination."""
+    """A zip archive and its destination."""
 
     handler = "ZipArchive"
 
@@ -40,67 +40,67 @@ class ZipArchive:
 
     def _is_selected(self, name: str) -> bool:
         if self.args["include"]:
-            return any(fnmatch.fnmatch(name, one) for one in self.args["include"])
-        return not any(fnmatch.fnmatch(name, one) for one in self.args["exclude"])
+            return any(fnmatch.fnmatch(name, pattern) for pattern in self.args["include"])
+        return not any(fnmatch.fnmatch(name, pattern) for pattern in self.args["exclude"])
 
     def differs(self) -> bool:
         """Whether files on the host differ from the archive."""
-        return bool(self.items())
+        return bool(self.list_items())
 
     def diff(self) -> str:
-        """Return the differences in rsync's itemized form."""
-        return "".join(item + "\n" for item in self.items())
+        """Return the differences in the form of `rsync --itemize-changes`."""
+        return "".join(item + "\n" for item in self.list_items())
 
-    def items(self) -> list[str]:
+    def list_items(self) -> list[str]:
         """Return a line for each member that differs."""
         if self._items is None:
-            self._items = [item for item in map(self._item, self.members) if item]
+            self._items = [item for item in map(self._compare_member, self.members) if item]
         return self._items
 
-    def _item(self, entry: zipfile.ZipInfo) -> str:
+    def _compare_member(self, entry: zipfile.ZipInfo) -> str:
         kind = _member_kind(entry)
         path = os.path.join(self.dest, entry.filename)
-        now = paths.lstat(path)
+        status = paths.lstat(path)
         letter = {"d": "d", "l": "L"}.get(kind, "f")
-        if now is None:
+        if status is None:
             return f">{letter}++++++.?? {entry.filename}"
         tests = {"d": stat.S_ISDIR, "L": stat.S_ISLNK, "f": stat.S_ISREG}
-        if not tests[letter](now.st_mode):
+        if not tests[letter](status.st_mode):
             return f"c{letter}++++++.?? {entry.filename}"
         marks = list(f".{letter}.......??")
         if letter == "f":
-            moment = _member_time(entry)
-            if self.args["keep_newer"] and moment < now.st_mtime:
+            member_time = _member_time(entry)
+            if self.args["keep_newer"] and member_time < status.st_mtime:
                 return ""
-            if moment != now.st_mtime:
+            if member_time != status.st_mtime:
                 marks[4] = "t"
-            if entry.file_size != now.st_size:
+            if entry.file_size != status.st_size:
                 marks[3] = "s"
             if _file_crc(path) != entry.CRC:
                 marks[2] = "c"
-        if letter != "L" and self._mode(entry, now) != stat.S_IMODE(now.st_mode):
+        if letter != "L" and self._requested_mode(entry, status) != stat.S_IMODE(status.st_mode):
             marks[5] = "p"
-        self._mark_owner(marks, now)
+        self._mark_owner(marks, status)
         text = "".join(marks)
         return "" if text == f".{letter}.......??" else f"{text} {entry.filename}"
 
-    def _mark_owner(self, marks: list[str], now: os.stat_result) -> None:
+    def _mark_owner(self, marks: list[str], status: os.stat_result) -> None:
         uid = os.geteuid() if self.args.get("owner") is None else owner_id(self.args["owner"])
         gid = os.getegid() if self.args.get("group") is None else group_id(self.args["group"])
-        if uid != now.st_uid:
+        if uid != status.st_uid:
             marks[6] = "o"
-        if gid != now.st_gid:
+        if gid != status.st_gid:
             marks[6] = "g"
 
-    def _mode(self, entry: zipfile.ZipInfo, now: os.stat_result) -> int:
+    def _requested_mode(self, entry: zipfile.ZipInfo, status: os.stat_result) -> int:
         if self.args.get("mode") is not None:
             return modes.parse_mode(
-                self.args["mode"], stat.S_IMODE(now.st_mode), directory=stat.S_ISDIR(now.st_mode)
+                self.args["mode"], stat.S_IMODE(status.st_mode), directory=stat.S_ISDIR(status.st_mode)
             )
         return _archived_mode(entry)
 
     def extract(self) -> dict[str, Any]:
-        """Extract the archive; each file is replaced atomically."""
+        """Extract the archive; replace each file atomically."""
         for entry in self.members:
             path = os.path.join(self.dest, entry.filename)
             kind = _member_kind(entry)
@@ -108,17 +108,17 @@ class ZipArchive:
                 os.makedirs(path, exist_ok=True)
                 os.chmod(path, _archived_mode(entry))
                 continue
-            now = paths.lstat(path)
-            if self.args["keep_newer"] and now is not None and _member_time(entry) < now.st_mtime:
+            status = paths.lstat(path)
+            if self.args["keep_newer"] and status is not None and _member_time(entry) < status.st_mtime:
                 continue
             os.makedirs(os.path.dirname(path), exist_ok=True)
             if kind == "l":
                 paths.replace_with_link(os.fsdecode(self.archive.read(entry)), path)
             else:
-                self._file(entry, path)
+                self._extract_file(entry, path)
         return {"cmd": ["zipfile", self.src], "rc": 0, "out": "", "err": ""}
 
-    def _file(self, entry: zipfile.ZipInfo, path: str) -> None:
+    def _extract_file(self, entry: zipfile.ZipInfo, path: str) -> None:
         aside = paths.make_temporary(os.path.dirname(path))
         try:
             with self.archive.open(entry) as source, open(aside, "wb") as file:
@@ -150,8 +150,8 @@ def _member_time(entry: zipfile.ZipInfo) -> float:
 
 
 def _file_crc(path: str) -> int:
-    found = 0
+    crc = 0
     with open(path, "rb") as file:
         for part in iter(lambda: file.read(1 << 20), b""):
-            found = binascii.crc32(part, found)
-    return found
+            crc = binascii.crc32(part, crc)
+    return crc

@@ -1,4 +1,4 @@
-"""dnf's command line from the arguments of Ansible's module, for dnf 4 and dnf 5; and what it says."""
+"""Builds dnf's command line from the arguments of Ansible's module, and parses its output (dnf 4 and 5)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from kprov.agent.context import ModuleError
 
 
 def find_dnf(backend: str) -> str:
-    """The program: dnf5 or dnf (4); yum where that is dnf's old name. Raises ModuleError."""
-    wanted = {"auto": ("dnf5", "dnf", "yum"), "dnf5": ("dnf5",)}.get(backend, ("dnf", "dnf-3", "yum"))
-    found = next((path for path in map(shutil.which, wanted) if path), None)
-    if found is None:
+    """Return the path of dnf5 or dnf 4 (on old systems named yum). Raises ModuleError."""
+    names = {"auto": ("dnf5", "dnf", "yum"), "dnf5": ("dnf5",)}.get(backend, ("dnf", "dnf-3", "yum"))
+    program = next((path for path in map(shutil.which, names) if path), None)
+    if program is None:
         raise ModuleError(
-            f"Could not detect which major revision of dnf is in use: no {' or '.join(wanted)} here"
+            f"Could not detect which major revision of dnf is in use: no {' or '.join(names)} here"
         )
-    return found
+    return program
 
 
 def common_options(args: dict[str, Any], *, five: bool) -> list[str]:
-    """Options that every command takes."""
-    found = ["-y"]
+    """Return the options that every command takes."""
+    options = ["-y"]
     settings = {"clean_requirements_on_remove": int(args["autoremove"])}
     if args["best"] is not None or args["nobest"] is not None:
         settings["best"] = int(args["best"] if args["best"] is not None else not args["nobest"])
@@ -32,79 +32,83 @@ def common_options(args: dict[str, Any], *, five: bool) -> list[str]:
         settings["sslverify"] = 0
     if args["skip_broken"]:
         settings["strict" if not five else "skip_broken"] = int(five)
-    found += [f"--setopt={name}={value}" for name, value in settings.items()]
+    options += [f"--setopt={name}={value}" for name, value in settings.items()]
     if args["disable_gpg_check"]:
-        found.append("--no-gpgchecks" if five else "--nogpgcheck")
+        options.append("--no-gpgchecks" if five else "--nogpgcheck")
     if args["conf_file"]:
-        found.append(f"--config={args['conf_file']}")
+        options.append(f"--config={args['conf_file']}")
     if args["installroot"] != "/":
-        found.append(f"--installroot={args['installroot']}")
+        options.append(f"--installroot={args['installroot']}")
     if args["releasever"] is not None:
-        found.append(f"--releasever={args['releasever']}")
+        options.append(f"--releasever={args['releasever']}")
     if args["disable_excludes"]:
-        what = "*" if args["disable_excludes"] == "all" else args["disable_excludes"]
-        found.append(
-            f"--setopt=disable_excludes={what}" if five else f"--disableexcludes={args['disable_excludes']}"
+        excludes = "*" if args["disable_excludes"] == "all" else args["disable_excludes"]
+        options.append(
+            f"--setopt=disable_excludes={excludes}"
+            if five
+            else f"--disableexcludes={args['disable_excludes']}"
         )
-    found += [f"--exclude={name}" for name in args["exclude"]]
-    found += [f"--disablerepo={name}" for name in args["disablerepo"]]
-    found += [f"--enablerepo={name}" for name in args["enablerepo"]]
+    options += [f"--exclude={name}" for name in args["exclude"]]
+    options += [f"--disablerepo={name}" for name in args["disablerepo"]]
+    options += [f"--enablerepo={name}" for name in args["enablerepo"]]
     plugin = "-" if five else ""
-    found += [f"--disable{plugin}plugin={name}" for name in args["disable_plugin"]]
-    found += [f"--enable{plugin}plugin={name}" for name in args["enable_plugin"]]
-    found += ["-C"] if args["cacheonly"] else []
-    found += ["--refresh"] if args["update_cache"] else []
-    return found
+    options += [f"--disable{plugin}plugin={name}" for name in args["disable_plugin"]]
+    options += [f"--enable{plugin}plugin={name}" for name in args["enable_plugin"]]
+    options += ["-C"] if args["cacheonly"] else []
+    options += ["--refresh"] if args["update_cache"] else []
+    return options
 
 
 def transaction_options(args: dict[str, Any], *, five: bool) -> list[str]:
-    """Options of the commands that change something."""
-    found = [f"--{name}" for name in ("allowerasing", "bugfix", "security") if args[name]]
+    """Return the options of the commands that change packages."""
+    options = [f"--{name}" for name in ("allowerasing", "bugfix", "security") if args[name]]
     if args["download_only"]:
-        found.append("--downloadonly")
+        options.append("--downloadonly")
     if args["download_dir"]:
-        found.append(f"--{'destdir' if five else 'downloaddir'}={args['download_dir']}")
-    return found
+        options.append(f"--{'destdir' if five else 'downloaddir'}={args['download_dir']}")
+    return options
 
 
 _PLANNED = re.compile(r"^ (\S+)\s+(\S+)\s+(\S+)\s+\S+(\s+\S+)*\s*$")
 
 
 def parse_plan(out: str) -> list[str]:
-    """Ansible's results from the table that dnf shows before it asks."""
-    found: list[str] = []
+    """Return Ansible's results from the table that dnf prints before it asks for confirmation."""
+    results: list[str] = []
     action = None
     for line in out.splitlines():
-        words = line.strip().lower()
-        if words.startswith(("transaction summary", "is this ok", "total ")):
+        text = line.strip().lower()
+        if text.startswith(("transaction summary", "is this ok", "total ")):
             action = None
-        elif words.endswith(":") and not line.startswith(" "):
-            heads = {
+        elif text.endswith(":") and not line.startswith(" "):
+            result_names = {
                 "removing": "Removed",
                 "install": "Installed",
                 "upgrad": "Installed",
                 "downgrad": "Installed",
             }
-            action = next((said for head, said in heads.items() if words.startswith(head)), action)
-            action = "Installed" if words.startswith("reinstall") else action
-        elif action and _PLANNED.match(line) and not words.startswith(("replacing", "package ")):
+            action = next(
+                (result for heading, result in result_names.items() if text.startswith(heading)), action
+            )
+            action = "Installed" if text.startswith("reinstall") else action
+        elif action and _PLANNED.match(line) and not text.startswith(("replacing", "package ")):
             name, arch, version = line.split()[:3]
-            found.append(f"{action}: {name}-{_strip_name(version)}.{arch}")
-    return found
+            results.append(f"{action}: {name}-{_strip_name(version)}.{arch}")
+    return results
 
 
 def _strip_name(version: str) -> str:
     return version.removeprefix("0:")
 
 
-def find_missing(said: str) -> list[str]:
-    """Specs that dnf knows nothing of."""
-    return re.findall(r"^No match for argument: (.+?)\s*$", said, re.MULTILINE)
+def find_missing(output: str) -> list[str]:
+    """Return the package specs for which dnf found no package."""
+    return re.findall(r"^No match for argument: (.+?)\s*$", output, re.MULTILINE)
 
 
-def find_lock_text(said: str) -> str | None:
-    """Who holds dnf's lock, where that is why it failed."""
-    found = re.search(
-        r"(?:Waiting for process with pid|Failed to obtain .*lock|already locked by) ?(.*)", said
+def find_lock_text(output: str) -> str | None:
+    """Return dnf's message about the process that holds its lock; None without such a message."""
+    match = re.search(
+        r"(?:Waiting for process with pid|Failed to obtain .*lock|already locked by) ?(.*)", output
     )
-    return found.group(0).strip() if found else None
+    return match.group(0).strip() if match else None

@@ -1,4 +1,4 @@
-"""What rpm has installed: asked once, and again only when its database has changed."""
+"""The installed packages of rpm. They are cached until rpm's database changes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Package:
 
     @property
     def nevra(self) -> str:
-        """As dnf shows it: an epoch of 0 is left out."""
+        """Return name, epoch, version, release and architecture as dnf prints them: without an epoch of 0."""
         epoch = f"{self.epoch}:" if self.epoch != "0" else ""
         return f"{self.name}-{epoch}{self.version}-{self.release}.{self.arch}"
 
-    def forms(self) -> tuple[str, ...]:
-        """All that a package may be called by."""
+    def spec_forms(self) -> tuple[str, ...]:
+        """Return all forms in which a package spec may name the package."""
         name, evr = self.name, f"{self.version}-{self.release}"
         full = f"{self.epoch}:{evr}"
         return (
@@ -51,7 +51,7 @@ _cached: dict[str, tuple[object, list[Package]]] = {}
 
 
 def list_installed(root: str = "/") -> list[Package]:
-    """Every installed package."""
+    """Return every installed package."""
     key = [_database_stamp(root, folder) for folder in _FOLDERS]
     if root not in _cached or _cached[root][0] != key or not any(key):
         where = [] if root == "/" else ["--root", root]
@@ -60,28 +60,30 @@ def list_installed(root: str = "/") -> list[Package]:
         )
         if code:
             raise ModuleError(f"rpm -qa failed: {err.strip()}", rc=code)
-        found = [Package(*line.split("\t")) for line in out.splitlines() if line.count("\t") == 4]
-        _cached[root] = (key, [package for package in found if package.name != "gpg-pubkey"])
+        packages = [Package(*line.split("\t")) for line in out.splitlines() if line.count("\t") == 4]
+        _cached[root] = (key, [package for package in packages if package.name != "gpg-pubkey"])
     return _cached[root][1]
 
 
 def _database_stamp(root: str, folder: str) -> tuple[int, int] | None:
     for name in ("rpmdb.sqlite-wal", "rpmdb.sqlite", "Packages.db", "Packages"):
         with contextlib.suppress(OSError):
-            now = os.stat(os.path.join(root, folder.lstrip("/"), name))
-            return now.st_mtime_ns, now.st_size
+            status = os.stat(os.path.join(root, folder.lstrip("/"), name))
+            return status.st_mtime_ns, status.st_size
     return None
 
 
 def find_packages(spec: str, root: str = "/") -> list[Package]:
-    """Installed packages that a name, a version of it, or a pattern means; also what they provide."""
+    """Return the installed packages that a spec (name, version, pattern, file, provided name) matches."""
     relation = re.fullmatch(r"(\S+)\s*(<=|>=|<|>|=)\s*(\S+)", spec)
     if relation:
-        name, operator, wanted = relation.groups()
-        return [p for p in list_installed(root) if p.name == name and _has_version(p, operator, wanted)]
-    found = [p for p in list_installed(root) if any(fnmatch.fnmatchcase(form, spec) for form in p.forms())]
-    if found or frozenset("*?[") & frozenset(spec):
-        return found
+        name, operator, version = relation.groups()
+        return [p for p in list_installed(root) if p.name == name and _has_version(p, operator, version)]
+    matches = [
+        p for p in list_installed(root) if any(fnmatch.fnmatchcase(form, spec) for form in p.spec_forms())
+    ]
+    if matches or frozenset("*?[") & frozenset(spec):
+        return matches
     where = [] if root == "/" else ["--root", root]
     kind = "-qf" if spec.startswith("/") else "-q"
     command = [apt_commands.find_program("rpm"), *where, kind, *([] if kind == "-qf" else ["--whatprovides"])]
@@ -92,39 +94,45 @@ def find_packages(spec: str, root: str = "/") -> list[Package]:
 
 
 def is_newer_installed(spec: str, root: str = "/") -> bool:
-    """Whether a later version is installed than one that is asked for by name and version."""
+    """Whether a later version is installed than the one in the spec."""
     for package in list_installed(root):
         if not spec.startswith(f"{package.name}-"):
             continue
-        rest = spec[len(package.name) + 1 :]
-        if rest[:1].isdigit():
-            rest = re.sub(rf"\.({re.escape(package.arch)}|noarch)$", "", rest)
-            if _compare_packages(package, rest) > 0:
+        version = spec[len(package.name) + 1 :]
+        if version[:1].isdigit():
+            version = re.sub(rf"\.({re.escape(package.arch)}|noarch)$", "", version)
+            if _compare_packages(package, version) > 0:
                 return True
     return False
 
 
-def _has_version(package: Package, operator: str, wanted: str) -> bool:
-    order = _compare_packages(package, wanted)
-    return {"<": order < 0, "<=": order <= 0, "=": order == 0, ">=": order >= 0, ">": order > 0}[operator]
+def _has_version(package: Package, operator: str, version: str) -> bool:
+    comparison = _compare_packages(package, version)
+    return {
+        "<": comparison < 0,
+        "<=": comparison <= 0,
+        "=": comparison == 0,
+        ">=": comparison >= 0,
+        ">": comparison > 0,
+    }[operator]
 
 
-def _compare_packages(package: Package, wanted: str) -> int:
-    epoch, colon, rest = wanted.partition(":")
-    version, _, release = (rest if colon else wanted).partition("-")
+def _compare_packages(package: Package, evr: str) -> int:
+    epoch, colon, version_release = evr.partition(":")
+    version, _, release = (version_release if colon else evr).partition("-")
     if colon and package.epoch != epoch:
         return int(package.epoch) - int(epoch)
-    order = compare_versions(package.version, version)
-    return order or (compare_versions(package.release, release) if release else 0)
+    comparison = compare_versions(package.version, version)
+    return comparison or (compare_versions(package.release, release) if release else 0)
 
 
-def compare_versions(one: str, other: str) -> int:
-    """Less than, equal to or more than 0, as rpm sorts versions and releases."""
-    left, right = (re.findall(r"\d+|[a-zA-Z]+|~|\^", text) for text in (one, other))
-    for first, second in zip([*left, ""], [*right, ""]):
+def compare_versions(version: str, other_version: str) -> int:
+    """Return a number below, equal to or above 0, in rpm's order of versions and releases."""
+    parts, other_parts = (re.findall(r"\d+|[a-zA-Z]+|~|\^", text) for text in (version, other_version))
+    for first, second in zip([*parts, ""], [*other_parts, ""]):
         if first == second:
             continue
-        # A tilde is before everything, the end too; a caret is before all but the end.
+        # A tilde sorts before everything, even the end; a caret sorts before everything except the end.
         if "~" in (first, second):
             return -1 if first == "~" else 1
         if first == "^":
@@ -140,4 +148,4 @@ def compare_versions(one: str, other: str) -> int:
             return 1 if first.isdigit() else -1
         else:
             return 1 if first > second else -1
-    return len(left) - len(right)
+    return len(parts) - len(other_parts)

@@ -1,1 +1,1 @@
-"""File systems and users' home folders."""
+"""fstab(5), mounted file systems, and users' home folders."""

@@ -1,4 +1,4 @@
-"""A user's home and SSH key, made where useradd does not make them."""
+"""Creates a user's home and SSH key where useradd does not create them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ASKPASS = "#!/bin/sh\nprintf '%s\\n' \"$KPROV_PASSPHRASE\"\n"
 
 
 def create_home(path: str, skeleton: str | None) -> None:
-    """A home from the skeleton (default: /etc/skel) with the mode that /etc/login.defs says."""
+    """Create a home from the skeleton (default: /etc/skel) with the mode of /etc/login.defs."""
     source = "/etc/skel" if skeleton is None else skeleton
     try:
         if os.path.exists(source) and source != os.devnull:
@@ -33,16 +33,16 @@ def _home_mode() -> int:
     mode = 0o755
     with open("/etc/login.defs") as file:
         for line in file:
-            found = re.match(r"(HOME_MODE|UMASK)\s+(\d+)$", line)
-            if found and found[1] == "HOME_MODE":
-                return int(found[2], 8)
-            if found:
-                mode = 0o777 & ~int(found[2], 8)
+            match = re.match(r"(HOME_MODE|UMASK)\s+(\d+)$", line)
+            if match and match[1] == "HOME_MODE":
+                return int(match[2], 8)
+            if match:
+                mode = 0o777 & ~int(match[2], 8)
     return mode
 
 
 def change_owner(path: str, uid: int, gid: int) -> None:
-    """Give a home and all in it to its user; links are left."""
+    """Make the user the owner of a home and of everything in it except symbolic links."""
     os.chown(path, uid, gid)
     for root, folders, names in os.walk(path):
         for name in [*folders, *names]:
@@ -59,14 +59,14 @@ def ensure_ssh_key(
     *,
     check: bool,
 ) -> None:
-    """Make the user's key unless there is one; tell its file, fingerprint and public half."""
+    """Generate the user's key unless it exists; add its path, fingerprint and public key to the result."""
     path = args["ssh_key_file"] or os.path.join(".ssh", f"id_{args['ssh_key_type']}")
     if not os.path.isabs(path):
         if not os.path.exists(user.pw_dir) and not check:
             text = f"User {user.pw_name} home directory does not exist"
             raise ModuleError(text, name=user.pw_name, rc=1)
         path = os.path.join(user.pw_dir, path)
-    if _wanted_key(path, warnings, force=args["force"]):
+    if _should_generate_key(path, warnings, force=args["force"]):
         result["changed"] = True
         if not check:
             _generate_key(args, user, path)
@@ -82,7 +82,7 @@ def ensure_ssh_key(
         result["ssh_public_key"] = None
 
 
-def _wanted_key(path: str, warnings: list[str], *, force: bool) -> bool:
+def _should_generate_key(path: str, warnings: list[str], *, force: bool) -> bool:
     for kind, file in (("private", path), ("public", f"{path}.pub")):
         if os.path.exists(file) and not force:
             text = f'Found existing ssh key {kind} file "{file}", no force, so skipping ssh-keygen generation'
@@ -101,9 +101,9 @@ def _generate_key(args: dict[str, Any], user: pwd.struct_passwd, path: str) -> N
             os.chown(folder, user.pw_uid, user.pw_gid)
     except OSError as error:
         raise ModuleError(f"Failed to create {folder}: {error}", name=name, rc=1) from None
-    for old in (path, f"{path}.pub"):
-        if os.path.exists(old):
-            os.unlink(old)
+    for path_to_remove in (path, f"{path}.pub"):
+        if os.path.exists(path_to_remove):
+            os.unlink(path_to_remove)
     comment = args["ssh_key_comment"] or f"ansible-generated on {os.uname().nodename}"
     command = ["ssh-keygen", "-q", "-t", args["ssh_key_type"], "-C", comment, "-f", path]
     if args["ssh_key_bits"] > 0:
@@ -116,7 +116,7 @@ def _generate_key(args: dict[str, Any], user: pwd.struct_passwd, path: str) -> N
 
 
 def _run_keygen(command: list[str], passphrase: str | None) -> tuple[int, str, str]:
-    """ssh-keygen with a passphrase that no list of processes shows."""
+    """Run ssh-keygen. The passphrase is not on its command line, which all users can read."""
     if passphrase is None:
         return process.run_program([*command, "-N", ""])
     handle, program = temporary_files.make_file()

@@ -1,4 +1,4 @@
-"""Bodies of requests: forms as browsers send them."""
+"""Encodes forms as bodies of requests, as browsers do."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from kprov.agent.context import ModuleError
 
 
 def encode_form(body: Any) -> Any:
-    """A mapping or a list of pairs; a list as value gives its name several times, None is left out."""
+    """URL-encode a mapping or a list of pairs. Repeat the name for a list as value; omit None."""
     if not isinstance(body, (dict, list, tuple)):
         return body
-    found = []
+    pairs = []
     for pair in body.items() if isinstance(body, dict) else body:
         try:
             key, values = pair
         except (TypeError, ValueError) as error:
             raise ModuleError(f"failed to parse body as form_urlencoded: {error}", elapsed=0) from None
-        several = values if isinstance(values, (dict, list, tuple)) else [values]
-        found += [(str(key), str(value)) for value in several if value is not None]
-    return urllib.parse.urlencode(found, doseq=True)
+        items = values if isinstance(values, (dict, list, tuple)) else [values]
+        pairs += [(str(key), str(value)) for value in items if value is not None]
+    return urllib.parse.urlencode(pairs, doseq=True)
 
 
 def encode_multipart(fields: Any, contents: dict[str, bytes]) -> tuple[str, bytes]:
-    """Content-Type and body. `contents` are the files of the operator by field. Raises ModuleError."""
+    """Return Content-Type and body. `contents` are the operator's files by field. Raises ModuleError."""
     if not isinstance(fields, dict):
         raise _part_error(f"Mapping is required, cannot be type {type(fields).__name__}")
     boundary = f"==============={random.getrandbits(63):019d}=="
@@ -45,16 +45,16 @@ def _part_error(text: str) -> ModuleError:
 
 
 def _encode_part(name: str, value: Any, content: bytes | None) -> bytes:
-    place = f'Content-Disposition: form-data; name="{name}"'
+    disposition = f'Content-Disposition: form-data; name="{name}"'
     if isinstance(value, str):
-        return f"Content-Type: text/plain\r\n{place}\r\n\r\n".encode() + _use_crlf(value.encode())
+        return f"Content-Type: text/plain\r\n{disposition}\r\n\r\n".encode() + _use_crlf(value.encode())
     if not isinstance(value, dict):
         raise _part_error(f"value must be a string, or mapping, cannot be type {type(value).__name__}")
     filename, text = value.get("filename"), value.get("content")
     if not filename and not text:
         raise _part_error("at least one of filename or content must be provided")
     kind = value.get("mime_type") or mimetypes.guess_type(filename or "", strict=False)[0]
-    head = f"Content-Type: {kind or 'application/octet-stream'}\r\n{place}"
+    head = f"Content-Type: {kind or 'application/octet-stream'}\r\n{disposition}"
     if filename:
         head += f'; filename="{os.path.basename(filename)}"'
     if text:
@@ -71,10 +71,10 @@ def _encode_part(name: str, value: Any, content: bytes | None) -> bytes:
             f"Content-Transfer-Encoding: base64\r\n{head}\r\n\r\n".encode()
             + "\r\n".join([*lines, ""]).encode()
         )
-    how = "7bit" if content.isascii() else "8bit"
-    return f"Content-Transfer-Encoding: {how}\r\n{head}\r\n\r\n".encode() + _use_crlf(content)
+    transfer_encoding = "7bit" if content.isascii() else "8bit"
+    return f"Content-Transfer-Encoding: {transfer_encoding}\r\n{head}\r\n\r\n".encode() + _use_crlf(content)
 
 
 def _use_crlf(data: bytes) -> bytes:
-    """With the ends of lines that a form has; what must keep its own is sent as base64."""
+    """End lines with CRLF, as forms require. Contents that must not change are sent as base64."""
     return re.sub(rb"\r\n|\r|\n", b"\r\n", data)

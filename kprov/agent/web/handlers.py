@@ -11,9 +11,9 @@ import urllib.parse
 import urllib.request
 from typing import Any, Callable
 
-Secure = Callable[[], ssl.SSLContext]
+ContextFactory = Callable[[], ssl.SSLContext]
 
-#: Where distributions and operators put certificates besides OpenSSL's own place.
+#: Folders where distributions and operators put certificates, besides OpenSSL's default folder.
 _MORE_AUTHORITIES = (
     "/etc/pki/ca-trust/extracted/pem",
     "/etc/pki/tls/certs",
@@ -23,7 +23,7 @@ _MORE_AUTHORITIES = (
 
 
 def make_tls_context(options: dict[str, Any], ca_path: str | None) -> ssl.SSLContext:
-    """How TLS is to be spoken; with `ca_path` its certificates are the only ones trusted."""
+    """Make a TLS context; with `ca_path`, trust only its certificates."""
     context = ssl.create_default_context(cafile=ca_path)
     if not options["validate_certs"]:
         context.check_hostname = False
@@ -45,12 +45,12 @@ def _load_certificates(context: ssl.SSLContext, path: str) -> None:
     try:
         context.load_verify_locations(cafile=path)
     except (OSError, ssl.SSLError):
-        # Not every file with such a name has certificates.
+        # A file with such a suffix may have no certificates.
         return
 
 
 class RedirectHandler(urllib.request.HTTPRedirectHandler):
-    """Follows as `follow_redirects` says: all, safe (GET and HEAD only), none, urllib2 (as Python does)."""
+    """Follows redirects by `follow_redirects`: all, safe (only GET and HEAD), none, urllib2 (as urllib)."""
 
     if not hasattr(urllib.request.HTTPRedirectHandler, "http_error_308"):
         http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
@@ -68,16 +68,19 @@ class RedirectHandler(urllib.request.HTTPRedirectHandler):
             raise urllib.error.HTTPError(newurl, code, msg, headers, fp)
         if self.rule == "safe" and method not in ("GET", "HEAD"):
             raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
-        data, kept = req.data, dict(req.headers)
+        data, headers_to_send = req.data, dict(req.headers)
         if code not in (307, 308):
             dropped = ("content-length", "content-type", "transfer-encoding")
-            data, kept = None, {name: value for name, value in kept.items() if name.lower() not in dropped}
+            data, headers_to_send = (
+                None,
+                {name: value for name, value in headers_to_send.items() if name.lower() not in dropped},
+            )
             if (code in (302, 303) and method != "HEAD") or (code == 301 and method == "POST"):
                 method = "GET"
         return urllib.request.Request(
             newurl.replace(" ", "%20"),
             data=data,
-            headers=kept,
+            headers=headers_to_send,
             origin_req_host=req.origin_req_host,
             unverifiable=True,
             method=method.upper(),
@@ -85,23 +88,23 @@ class RedirectHandler(urllib.request.HTTPRedirectHandler):
 
 
 class SecureHandler(urllib.request.HTTPSHandler):
-    """https; certificates are read when the first such URL is opened."""
+    """https; makes the TLS context when the first such URL is opened."""
 
-    def __init__(self, secure: Secure) -> None:
+    def __init__(self, make_context: ContextFactory) -> None:
         super().__init__()
-        self.secure = secure
+        self.make_context = make_context
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(http.client.HTTPSConnection, req, context=self.secure())
+        return self.do_open(http.client.HTTPSConnection, req, context=self.make_context())
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """To a socket of this host instead of the URL's host; over TLS where a context is given."""
+    """A connection to a socket of this host instead of the URL's host; with a context, over TLS."""
 
-    def __init__(self, path: str, secure: ssl.SSLContext | None, host: str, **more: Any) -> None:
-        super().__init__(host, **more)
+    def __init__(self, path: str, tls_context: ssl.SSLContext | None, host: str, **options: Any) -> None:
+        super().__init__(host, **options)
         self.path = path
-        self.secure = secure
+        self.tls_context = tls_context
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -111,8 +114,8 @@ class _UnixConnection(http.client.HTTPConnection):
         except OSError as error:
             self.sock.close()
             raise OSError(f"Invalid Socket File ({self.path}): {error}") from None
-        if self.secure is not None:
-            self.sock = self.secure.wrap_socket(self.sock, server_hostname=self.host)
+        if self.tls_context is not None:
+            self.sock = self.tls_context.wrap_socket(self.sock, server_hostname=self.host)
 
 
 class UnixHandler(urllib.request.HTTPSHandler):
@@ -120,23 +123,23 @@ class UnixHandler(urllib.request.HTTPSHandler):
 
     handler_order = 400
 
-    def __init__(self, path: str, secure: Secure) -> None:
+    def __init__(self, path: str, make_context: ContextFactory) -> None:
         super().__init__()
         self.path = path
-        self.secure = secure
+        self.make_context = make_context
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self._through(req, None)
+        return self._open_through_socket(req, None)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self._through(req, self.secure())
+        return self._open_through_socket(req, self.make_context())
 
     http_request = urllib.request.AbstractHTTPHandler.do_request_
 
-    def _through(
-        self, req: urllib.request.Request, secure: ssl.SSLContext | None
+    def _open_through_socket(
+        self, req: urllib.request.Request, tls_context: ssl.SSLContext | None
     ) -> http.client.HTTPResponse:
-        def connection(host: str, **more: Any) -> _UnixConnection:
-            return _UnixConnection(self.path, secure, host, **more)
+        def make_connection(host: str, **options: Any) -> _UnixConnection:
+            return _UnixConnection(self.path, tls_context, host, **options)
 
-        return self.do_open(connection, req)
+        return self.do_open(make_connection, req)

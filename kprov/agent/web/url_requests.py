@@ -1,6 +1,6 @@
-"""Requests over HTTP(S), FTP and Unix sockets as Ansible's modules make them, with the standard library.
+"""Sends requests over HTTP(S), FTP and Unix sockets as Ansible's modules do, with the standard library.
 
-Redirects, credentials, certificates, names of failures: ansible-core's documentation of its url modules.
+Source for redirects, credentials, certificates and messages: the documentation of ansible-core's url modules.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kprov.agent import process, temporary_files
 from kprov.agent.context import ModuleError
 from kprov.agent.web import handlers as web_handlers
 
-#: What every module with a url takes.
+#: The arguments of every module with a url.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "url": {"required": True},
     "force": {"type": "bool", "default": False},
@@ -49,7 +49,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Request:
-    """One request; `options` are the checked arguments of ARGUMENTS, `since` is seconds since 1970."""
+    """A request; `options` are the checked ARGUMENTS, `since` is If-Modified-Since in epoch seconds."""
 
     url: str
     options: dict[str, Any]
@@ -64,7 +64,7 @@ class Request:
 
 @dataclass
 class Response:
-    """An answer that has begun, a refusal too; `stream` gives its content, decompressed where asked for."""
+    """A response, of any status; `stream` reads its content, decompressed if the options ask for that."""
 
     stream: Any
     headers: Any
@@ -73,19 +73,21 @@ class Response:
 
 
 def mask_credentials(url: str) -> str:
-    """A URL without its credentials."""
+    """Replace the credentials of a URL by asterisks."""
     parts = urllib.parse.urlparse(url)
     if not parts.username and not parts.password:
         return url
-    said, _, host = parts.netloc.rpartition("@")
-    return urllib.parse.urlunparse(parts._replace(netloc=("****:****@" if ":" in said else "****@") + host))
+    credentials, _, host = parts.netloc.rpartition("@")
+    return urllib.parse.urlunparse(
+        parts._replace(netloc=("****:****@" if ":" in credentials else "****@") + host)
+    )
 
 
 def fetch(request: Request) -> tuple[Optional[Response], dict[str, Any]]:
-    """The answer and what Ansible returns of it: url, status, msg, headers in lower case, cookies.
+    """Send a request; return the response and Ansible's values: url, status, msg, cookies, headers.
 
-    Where nobody answers, status is -1 and msg the reason; a refusal's content is `body`.
-        Raises ModuleError for a URL that is none.
+    Without a response, status is -1 and msg is the reason. `body` is the content of an error response.
+    Raises ModuleError for an invalid URL.
     """
     info: dict[str, Any] = {"url": mask_credentials(request.url), "status": -1}
     jar = http.cookiejar.CookieJar()
@@ -122,25 +124,25 @@ def fetch(request: Request) -> tuple[Optional[Response], dict[str, Any]]:
 
 
 def _make_headers(headers: Any) -> dict[str, str]:
-    found: dict[str, str] = {}
+    lower_case: dict[str, str] = {}
     for name, value in headers.items() if headers is not None else ():
-        low = name.lower()
-        found[low] = f"{found[low]}, {value}" if low in found else value
-    return found
+        lower = name.lower()
+        lower_case[lower] = f"{lower_case[lower]}, {value}" if lower in lower_case else value
+    return lower_case
 
 
 @contextlib.contextmanager
 def _use_environment() -> Iterator[None]:
-    """The task's environment (proxies, netrc) is the request's, too."""
-    before = dict(os.environ)
+    """Apply the task's environment (proxies, netrc) to os.environ during the block."""
+    saved = dict(os.environ)
     os.environ.update(process.ENVIRONMENT)
     try:
         yield
     finally:
         for name in process.ENVIRONMENT:
             os.environ.pop(name, None)
-            if name in before:
-                os.environ[name] = before[name]
+            if name in saved:
+                os.environ[name] = saved[name]
 
 
 def _open_request(request: Request, jar: http.cookiejar.CookieJar) -> Any:
@@ -148,38 +150,38 @@ def _open_request(request: Request, jar: http.cookiejar.CookieJar) -> Any:
     url, headers, handlers = _split_credentials(request)
     if not options["use_proxy"]:
         handlers.append(urllib.request.ProxyHandler({}))
-    secure = functools.partial(web_handlers.make_tls_context, options, request.ca_path)
+    make_context = functools.partial(web_handlers.make_tls_context, options, request.ca_path)
     if request.unix_socket:
-        handlers.append(web_handlers.UnixHandler(request.unix_socket, secure))
+        handlers.append(web_handlers.UnixHandler(request.unix_socket, make_context))
     else:
-        handlers.append(web_handlers.SecureHandler(secure))
+        handlers.append(web_handlers.SecureHandler(make_context))
     handlers += [web_handlers.RedirectHandler(request.redirects), urllib.request.HTTPCookieProcessor(jar)]
     data = request.data.encode() if isinstance(request.data, str) else request.data
-    asked = urllib.request.Request(url, data=data, method=request.method.upper())
+    prepared = urllib.request.Request(url, data=data, method=request.method.upper())
     if options["http_agent"]:
-        asked.add_header("User-agent", options["http_agent"])
+        prepared.add_header("User-agent", options["http_agent"])
     if options["force"]:
-        asked.add_header("cache-control", "no-cache")
+        prepared.add_header("cache-control", "no-cache")
     elif request.since is not None:
         stamp = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(request.since))
-        asked.add_header("If-Modified-Since", stamp)
+        prepared.add_header("If-Modified-Since", stamp)
     only_here = {name.lower() for name in options["unredirected_headers"] or []}
     for name, value in {**request.headers, **headers}.items():
-        add = asked.add_unredirected_header if name.lower() in only_here else asked.add_header
+        add = prepared.add_unredirected_header if name.lower() in only_here else prepared.add_header
         add(name, str(value))
-    return urllib.request.build_opener(*handlers).open(asked, None, options["timeout"])
+    return urllib.request.build_opener(*handlers).open(prepared, None, options["timeout"])
 
 
 def _split_credentials(request: Request) -> tuple[str, dict[str, str], list[Any]]:
-    """The URL without its credentials, and what presents them: a header, or handlers that are asked."""
+    """Return the URL without its credentials, and the headers or the handlers that present them."""
     url, options = request.url, request.options
     parts = urllib.parse.urlparse(url)
     if parts.scheme == "ftp":
         return url, {}, []
     user, password, host = options["url_username"], options["url_password"], parts.netloc
     if not user and "@" in host:
-        said, _, host = host.partition("@")
-        user, _, password = (urllib.parse.unquote(part) for part in said.partition(":"))
+        credentials, _, host = host.partition("@")
+        user, _, password = (urllib.parse.unquote(part) for part in credentials.partition(":"))
         url = urllib.parse.urlunparse(parts._replace(netloc=host))
     if user and not options["force_basic_auth"]:
         manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
@@ -188,8 +190,8 @@ def _split_credentials(request: Request) -> tuple[str, dict[str, str], list[Any]
         return url, {}, [basic, urllib.request.HTTPDigestAuthHandler(manager)]
     if not user and options["use_netrc"]:
         with contextlib.suppress(OSError, netrc.NetrcParseError):
-            known = netrc.netrc(os.environ.get("NETRC")).authenticators(parts.hostname or "")
-            user, _, password = known or (None, None, None)
+            entry = netrc.netrc(os.environ.get("NETRC")).authenticators(parts.hostname or "")
+            user, _, password = entry or (None, None, None)
     if not user:
         return url, {}, []
     words = base64.b64encode(f"{user}:{password or ''}".encode()).decode()
@@ -197,7 +199,7 @@ def _split_credentials(request: Request) -> tuple[str, dict[str, str], list[Any]
 
 
 def save_body(response: Response, file: BinaryIO) -> None:
-    """Write an answer's content to a file."""
+    """Write a response's content to a file."""
     try:
         shutil.copyfileobj(response.stream, file, 1 << 17)
     finally:
@@ -206,7 +208,7 @@ def save_body(response: Response, file: BinaryIO) -> None:
 
 @contextlib.contextmanager
 def download_file(url: str, *, suffix: str = "") -> Iterator[str]:
-    """The content of a URL as a temporary file. Raises ModuleError."""
+    """Download a URL to a temporary file, which exists during the block. Raises ModuleError."""
     options = {name: entry.get("default") for name, entry in ARGUMENTS.items()}
     response, info = fetch(Request(url, options))
     if response is None or response.code >= 400:

@@ -231,5 +231,5 @@ def test_an_installed_rpm_has_many_names() -> None:
     package = rpm_database.Package("bash", "0", "5.2", "1.el9", "x86_64")
     assert package.nevra == "bash-5.2-1.el9.x86_64"
     assert {"bash", "bash.x86_64", "bash-5.2", "bash-0:5.2-1.el9", "bash-5.2-1.el9.x86_64"} <= set(
-        package.forms()
+        package.spec_forms()
     )
