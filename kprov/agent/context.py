@@ -23,7 +23,7 @@ class Context:
 
     `check` and `diff` are Ansible's modes. `blobs` has small contents by SHA-256. `fetch(sha256, path)` gets
     a large one from the operator and writes it to a path; `sums` has its other checksums.
-    `known` caches what earlier items of the message found; it is emptied when an item changes something.
+    `loop_cache` has values that earlier items of the message have read; a change by an item empties it.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Context:
         environment: dict[str, str],
         blobs: dict[str, bytes],
         fetch: Fetch,
-        known: dict[str, Any] | None = None,
+        loop_cache: dict[str, Any] | None = None,
     ) -> None:
         self.check = check
         self.diff = diff
@@ -42,7 +42,7 @@ class Context:
         self.blobs = blobs
         self._fetch = fetch
         self.sums: dict[str, dict[str, str]] = {}
-        self.known = {} if known is None else known
+        self.loop_cache = {} if loop_cache is None else loop_cache
 
     def content(self, sha256: str) -> bytes:
         """Return a content of the operator."""

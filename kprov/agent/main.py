@@ -218,11 +218,11 @@ class Agent:
     ) -> list[dict[str, Any]]:
         blobs = _split_blobs(header, body)
         results: list[dict[str, Any]] = []
-        known: dict[str, Any] = {}
+        loop_cache: dict[str, Any] = {}
         attributes.forget_names()
         for number, item in enumerate(header["items"]):
             if results and (results[-1].get("changed") or results[-1].get("failed")):
-                known = {}
+                loop_cache = {}
                 attributes.forget_names()
             if self.lost:
                 raise process.AgentStopped
@@ -233,7 +233,7 @@ class Agent:
                 environment=environment,
                 blobs=blobs,
                 fetch=self._fetch,
-                known=known,
+                loop_cache=loop_cache,
             )
             if record is not None:
                 try:

@@ -1,6 +1,6 @@
-"""Facts of a host under Ansible's names, one file a subject, gathered when something asks for them.
+"""Gathers facts of a host under Ansible's names; each file has the facts of one subject.
 
-A collector says of which subset it is, and which facts it makes: so a few facts cost only what makes them.
+A collector names its subset and its facts, so that a request for a few facts runs only their collectors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Options(NamedTuple):
 
 
 class Collector(NamedTuple):
-    """Facts (without their prefix; a name that ends with * is a beginning) and what makes them."""
+    """The names of facts (without ansible_; a trailing * matches any end) and the function to read them."""
 
     subset: str
     facts: tuple[str, ...]
@@ -68,7 +68,7 @@ def _collectors(options: Options) -> list[Collector]:
             "caps", ("system_capabilities", "system_capabilities_enforced"), security.read_capabilities
         ),
         Collector("local", ("local",), lambda: local.read_local_facts(options.fact_path)),
-        Collector("chroot", ("is_chroot",), system.is_chroot),
+        Collector("chroot", ("is_chroot",), system.read_chroot),
         Collector("loadavg", ("loadavg",), system.read_loadavg),
         Collector("systemd", ("systemd",), software.read_systemd),
         Collector("virtual", ("virtualization_*",), virtual.read_virtualization),
@@ -92,15 +92,15 @@ _MINIMAL = {
     "apparmor", "caps", "cmdline", "date_time", "distribution", "dns", "env", "fips", "local", "lsb",
     "pkg_mgr", "platform", "python", "selinux", "service_mgr", "ssh_pub_keys", "user",
 }  # fmt: skip
-#: What the facts of a subset are made from comes with them.
+#: Subsets that are gathered together with a subset.
 _NEEDS = {
     "network": {"platform", "distribution"},
     "hardware": {"platform"},
     "pkg_mgr": {"distribution"},
     "service_mgr": {"platform", "distribution"},
 }
-_KEYS = ("dsa", "rsa", "ecdsa", "ed25519")
-#: Other names of subsets, after one fact of theirs.
+_SSH_KEY_TYPES = ("dsa", "rsa", "ecdsa", "ed25519")
+#: Other names of subsets: the names of some of their facts.
 _ALIASES = {
     **dict.fromkeys(
         ("system", "kernel", "kernel_version", "machine", "architecture", "machine_id"), "platform"
@@ -114,7 +114,7 @@ _ALIASES = {
     **dict.fromkeys(("real_user_id", "effective_user_id", "effective_group_ids"), "user"),
     **dict.fromkeys(("system_capabilities", "system_capabilities_enforced"), "caps"),
     **dict.fromkeys(
-        [f"ssh_host_key_{kind}_public" for kind in _KEYS] + ["ssh_host_pub_keys"], "ssh_pub_keys"
+        [f"ssh_host_key_{kind}_public" for kind in _SSH_KEY_TYPES] + ["ssh_host_pub_keys"], "ssh_pub_keys"
     ),
     "is_chroot": "chroot",
     **dict.fromkeys(("processor", "processor_cores", "processor_count", "mounts", "devices"), "hardware"),
@@ -138,66 +138,76 @@ def gather_facts(
     names: list[str] | None = None,
     options: Options | None = None,
 ) -> dict[str, Any]:
-    """Facts (ansible_*) of subsets as Ansible names them, or all that is made with the facts of these names.
+    """Gather the facts (ansible_*) of Ansible's subsets, or of all collectors that `names` need.
 
-    Raises ModuleError for subsets that there are not.
+    Raises ModuleError for an unknown subset.
     """
     collectors = _collectors(options or Options())
     if names is not None:
-        chosen = _find_collectors(collectors, names)
+        selected_collectors = _find_collectors(collectors, names)
     else:
-        wanted = select_subsets({one.subset for one in collectors}, subset)
-        chosen = [one for one in collectors if one.subset in wanted]
+        selected_subsets = select_subsets({collector.subset for collector in collectors}, subset)
+        selected_collectors = [collector for collector in collectors if collector.subset in selected_subsets]
     facts: dict[str, Any] = {}
-    for one in chosen:
-        facts.update(one.gather())
-    named = {f"ansible_{name}": value for name, value in facts.items()}
+    for collector in selected_collectors:
+        facts.update(collector.gather())
+    prefixed = {f"ansible_{name}": value for name, value in facts.items()}
     if names is None:
-        named["gather_subset"] = subset
-        named["module_setup"] = True
+        prefixed["gather_subset"] = subset
+        prefixed["module_setup"] = True
     if patterns:
-        full = [p if p.startswith(("ansible_", "facter_", "ohai_")) else f"ansible_{p}" for p in patterns]
-        named = {
+        prefixed_patterns = [
+            p if p.startswith(("ansible_", "facter_", "ohai_")) else f"ansible_{p}" for p in patterns
+        ]
+        prefixed = {
             name: value
-            for name, value in named.items()
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in [*full, *patterns])
+            for name, value in prefixed.items()
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in [*prefixed_patterns, *patterns])
         }
-    return named
+    return prefixed
 
 
-def select_subsets(known: set[str], subset: list[str]) -> set[str]:
-    """Subsets by Ansible's rules: the minimal ones unless "!min", then what is added, less what is not.
+def select_subsets(available: set[str], subset: list[str]) -> set[str]:
+    """Select subsets by Ansible's rules: the minimal ones unless "!min", then add and remove named ones.
 
     Source: the documentation of setup's gather_subset.
     """
-    valid = known | set(_ALIASES) | {"facter", "ohai"}
+    valid = available | set(_ALIASES) | {"facter", "ohai"}
     added, excluded, explicit = set(_MINIMAL), set(), set()
     for name in subset:
-        plain = name.removeprefix("!")
-        group = {plain, _ALIASES.get(plain, plain)}
-        if plain in ("min", "all"):
-            group = _MINIMAL if plain == "min" else known - _MINIMAL if name != plain else known
-        elif name == plain and name not in valid:
+        base_name = name.removeprefix("!")
+        group = {base_name, _ALIASES.get(base_name, base_name)}
+        if base_name in ("min", "all"):
+            group = (
+                _MINIMAL if base_name == "min" else available - _MINIMAL if name != base_name else available
+            )
+        elif name == base_name and name not in valid:
             allowed = ", ".join(sorted(valid))
             text = f"Bad subset '{name}' given to Ansible. gather_subset options allowed: all, {allowed}"
             raise ModuleError(text)
-        if name != plain:
+        if name != base_name:
             excluded |= group
         else:
             added |= group
-            explicit |= group if plain not in ("min", "all") else set()
-    found = (added - (excluded - explicit)) | explicit
-    return found.union(*(_NEEDS.get(name, set()) for name in found))
+            explicit |= group if base_name not in ("min", "all") else set()
+    selected = (added - (excluded - explicit)) | explicit
+    return selected.union(*(_NEEDS.get(name, set()) for name in selected))
 
 
 def _find_collectors(collectors: list[Collector], names: list[str]) -> list[Collector]:
-    """What makes these facts; a name that nothing makes may be an interface."""
-    plain = [name.removeprefix("ansible_") for name in names]
-    found = [one for one in collectors if any(_is_made_by(one, name) for name in plain)]
-    if any(not any(_is_made_by(one, name) for one in collectors) for name in plain):
-        found += [one for one in collectors if one.subset == "network" and one not in found]
-    return found
+    """Return the collectors of these facts. A name without a collector may be that of an interface."""
+    base_names = [name.removeprefix("ansible_") for name in names]
+    selected = [
+        collector for collector in collectors if any(_makes_fact(collector, name) for name in base_names)
+    ]
+    if any(not any(_makes_fact(collector, name) for collector in collectors) for name in base_names):
+        selected += [
+            collector
+            for collector in collectors
+            if collector.subset == "network" and collector not in selected
+        ]
+    return selected
 
 
-def _is_made_by(collector: Collector, name: str) -> bool:
+def _makes_fact(collector: Collector, name: str) -> bool:
     return any(name.startswith(f[:-1]) if f.endswith("*") else name == f for f in collector.facts)

@@ -1,4 +1,4 @@
-"""Mounts, block devices, LVM."""
+"""Facts about mounts, block devices and LVM."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from kprov.agent import process
 from kprov.agent.facts.read import read_lines, read_text
 
-#: File systems whose server may not answer.
+#: Prefixes of file system types whose server may not answer.
 _REMOTE = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs")
 
 
 def read_mounts(timeout: int) -> dict[str, Any]:
-    """File systems on devices and servers; sizes in bytes, none where a server does not answer in time."""
+    """Read mounts of devices and servers. Omit the sizes if a server does not answer in `timeout` seconds."""
     uuids = {os.path.realpath(path): name for name, path in _read_links("uuid")}
-    bound = _bind_mounts()
-    found = []
+    bind_mounts = _bind_mounts()
+    mounts = []
     for row in read_lines("/proc/self/mounts"):
         device, point, kind, options, dump, passno = (_unescape(word) for word in row.split()[:6])
         if (not device.startswith(("/", "\\")) and ":/" not in device) or kind == "none":
@@ -28,14 +28,14 @@ def read_mounts(timeout: int) -> dict[str, Any]:
             "mount": point,
             "device": device,
             "fstype": kind,
-            "options": options + (",bind" if point in bound else ""),
+            "options": options + (",bind" if point in bind_mounts else ""),
             "dump": int(dump),
             "passno": int(passno),
         }
         entry.update(_read_sizes(point, timeout if kind.startswith(_REMOTE) else 0))
         entry["uuid"] = uuids.get(os.path.realpath(device), "N/A")
-        found.append(entry)
-    return {"mounts": found}
+        mounts.append(entry)
+    return {"mounts": mounts}
 
 
 def _unescape(word: str) -> str:
@@ -43,39 +43,39 @@ def _unescape(word: str) -> str:
 
 
 def _bind_mounts() -> set[str]:
-    """Mount points that show a part of their file system."""
+    """Return the mount points that show only a part of their file system."""
     rows = [row.split() for row in read_lines("/proc/self/mountinfo")]
     return {_unescape(row[4]) for row in rows if row[3] != "/"}
 
 
 def _read_sizes(point: str, timeout: int) -> dict[str, int]:
-    answer: list[os.statvfs_result] = []
+    results: list[os.statvfs_result] = []
 
-    def ask() -> None:
+    def read_status() -> None:
         try:
-            answer.append(os.statvfs(point))
+            results.append(os.statvfs(point))
         except OSError:
             return
 
     if timeout:
-        thread = threading.Thread(target=ask, daemon=True)
+        thread = threading.Thread(target=read_status, daemon=True)
         thread.start()
         thread.join(timeout)
     else:
-        ask()
-    if not answer:
+        read_status()
+    if not results:
         return {}
-    now = answer[0]
+    status = results[0]
     return {
-        "size_total": now.f_frsize * now.f_blocks,
-        "size_available": now.f_frsize * now.f_bavail,
-        "block_size": now.f_bsize,
-        "block_total": now.f_blocks,
-        "block_available": now.f_bavail,
-        "block_used": now.f_blocks - now.f_bavail,
-        "inode_total": now.f_files,
-        "inode_available": now.f_favail,
-        "inode_used": now.f_files - now.f_favail,
+        "size_total": status.f_frsize * status.f_blocks,
+        "size_available": status.f_frsize * status.f_bavail,
+        "block_size": status.f_bsize,
+        "block_total": status.f_blocks,
+        "block_available": status.f_bavail,
+        "block_used": status.f_blocks - status.f_bavail,
+        "inode_total": status.f_files,
+        "inode_available": status.f_favail,
+        "inode_used": status.f_files - status.f_favail,
     }
 
 
@@ -110,24 +110,24 @@ def _read_pci() -> dict[str, str]:
 
 def _read_device(block: str, links: dict[str, dict[str, list[str]]], pci: dict[str, str]) -> dict[str, Any]:
     base = f"/sys/block/{block}"
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "virtual": 1,
-        "links": {kind: known.get(block, []) for kind, known in links.items()},
+        "links": {kind: names_by_device.get(block, []) for kind, names_by_device in links.items()},
     }
     for name in ("vendor", "model", "sas_address", "sas_device_handle"):
-        found[name] = read_text(f"{base}/device/{name}")
+        facts[name] = read_text(f"{base}/device/{name}")
     serial = read_text(f"{base}/device/serial")
     if serial:
-        found["serial"] = serial
+        facts["serial"] = serial
     wwn = next((name[4:] for name in links["ids"].get(block, []) if name.startswith("wwn-")), None)
     if wwn:
-        found["wwn"] = wwn
-    none = read_text(f"{base}/queue/discard_max_hw_bytes") == "0"
+        facts["wwn"] = wwn
+    no_discard = read_text(f"{base}/queue/discard_max_hw_bytes") == "0"
     scheduler = re.search(r"\[(.*)\]", read_text(f"{base}/queue/scheduler") or "")
     address = re.search(r"/([a-f0-9]{4}:[a-f0-9]{2}:[01][a-f0-9]\.[0-7])/", os.path.realpath(base) + "/")
-    found.update(
+    facts.update(
         removable=read_text(f"{base}/removable"),
-        support_discard="0" if none else read_text(f"{base}/queue/discard_granularity"),
+        support_discard="0" if no_discard else read_text(f"{base}/queue/discard_granularity"),
         rotational=read_text(f"{base}/queue/rotational"),
         scheduler_mode=scheduler[1] if scheduler else "",
         host=pci.get(address[1], "") if address else "",
@@ -135,24 +135,26 @@ def _read_device(block: str, links: dict[str, dict[str, list[str]]], pci: dict[s
         **_format_size(base, base),
     )
     names = (re.search(rf"({re.escape(block)}p?\d+)", name) for name in os.listdir(base))
-    found["partitions"] = {match[1]: _read_partition(base, match[1], links) for match in names if match}
-    return found
+    facts["partitions"] = {match[1]: _read_partition(base, match[1], links) for match in names if match}
+    return facts
 
 
 def _read_partition(base: str, name: str, links: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
     path = f"{base}/{name}"
-    mine: dict[str, list[str]] = {kind: known.get(name, []) for kind, known in links.items()}
+    partition_links: dict[str, list[str]] = {
+        kind: names_by_device.get(name, []) for kind, names_by_device in links.items()
+    }
     return {
-        "links": mine,
+        "links": partition_links,
         "start": read_text(f"{path}/start") or "0",
-        "uuid": next(iter(mine["uuids"]), None),
+        "uuid": next(iter(partition_links["uuids"]), None),
         "holders": _read_holders(path),
         **_format_size(path, path),
     }
 
 
 def _format_size(base: str, queue: str) -> dict[str, Any]:
-    """Sectors in the device's own size; the kernel counts in 512 bytes."""
+    """Return the size in the device's sectors; the kernel counts sectors of 512 bytes."""
     size = read_text(f"{queue}/queue/logical_block_size") or read_text(f"{queue}/queue/hw_sector_size") or 512
     sectors = int(read_text(f"{base}/size") or 0) * 512 // int(size)
     return {"sectorsize": size, "sectors": sectors, "size": _human_size(sectors * int(size))}
@@ -172,14 +174,14 @@ def _read_holders(base: str) -> list[str]:
 
 
 def read_lvm() -> dict[str, Any]:
-    """Volume groups, logical and physical volumes; "N/A" for who may not look or has no LVM."""
+    """Read volume groups, logical and physical volumes; "N/A" without root's rights or without LVM."""
     if os.geteuid() != 0 or not shutil.which("vgs"):
         return {"lvm": "N/A"}
 
     def rows(program: str, fields: str) -> list[list[str]]:
         options = ["--noheadings", "--nosuffix", "--units", "g", "--separator", ",", "-o", fields]
-        said = process.run_program([program, *options])[1]
-        return [line.strip().split(",") for line in said.splitlines() if line.strip()]
+        output = process.run_program([program, *options])[1]
+        return [line.strip().split(",") for line in output.splitlines() if line.strip()]
 
     groups = {
         name: {"size_g": size, "free_g": free, "num_lvs": volumes, "num_pvs": devices}

@@ -28,11 +28,11 @@ _FAMILIES = {
 
 
 def read_distribution(root: str = "") -> dict[str, Any]:
-    """distribution, its version and release, and the file they are from; `root` is where /etc is."""
+    """Read the distribution, its version and release; `root` is the folder that has etc."""
     fields: dict[str, str] = {}
     for row in read_lines(f"{root}/etc/os-release"):
-        key, found, value = row.partition("=")
-        if found and not key.startswith("#"):
+        key, equals, value = row.partition("=")
+        if equals and not key.startswith("#"):
             fields[key] = " ".join(shlex.split(value))
     name = fields.get("ID", "")
     words = [name, *fields.get("ID_LIKE", "").split()]
@@ -50,11 +50,11 @@ def read_distribution(root: str = "") -> dict[str, Any]:
 
 
 def _find_codename(fields: dict[str, str]) -> str:
-    found = re.search(r"\(([^)]+)\)", fields.get("VERSION", ""))
-    return found[1] if found else ""
+    match = re.search(r"\(([^)]+)\)", fields.get("VERSION", ""))
+    return match[1] if match else ""
 
 
-def _parse_file(path: str, variety: str) -> dict[str, Any]:
+def _describe_file(path: str, variety: str) -> dict[str, Any]:
     return {
         "distribution_file_parsed": True,
         "distribution_file_path": path,
@@ -63,41 +63,41 @@ def _parse_file(path: str, variety: str) -> dict[str, Any]:
 
 
 def _parse_debian(root: str, facts: dict[str, Any]) -> dict[str, Any]:
-    found = _parse_file("/etc/os-release", "Debian")
-    exact = read_line(f"{root}/etc/debian_version")
-    if facts["distribution"] == "Debian" and exact[:1].isdigit():
-        found["distribution_version"] = exact
-        if "." in exact:
-            found["distribution_minor_version"] = exact.split(".")[1]
-    return found
+    facts_from_file = _describe_file("/etc/os-release", "Debian")
+    full_version = read_line(f"{root}/etc/debian_version")
+    if facts["distribution"] == "Debian" and full_version[:1].isdigit():
+        facts_from_file["distribution_version"] = full_version
+        if "." in full_version:
+            facts_from_file["distribution_minor_version"] = full_version.split(".")[1]
+    return facts_from_file
 
 
 def _parse_redhat(root: str, facts: dict[str, Any]) -> dict[str, Any]:
     if not os.path.exists(f"{root}/etc/redhat-release"):
         return _read_os_release(root, facts)
-    found = _parse_file("/etc/redhat-release", "RedHat")
-    said = read_text(f"{root}/etc/redhat-release") or ""
-    if facts["distribution"] == "CentOS" and "Stream" in said:
-        found["distribution_release"] = "Stream"
-    return found
+    facts_from_file = _describe_file("/etc/redhat-release", "RedHat")
+    text = read_text(f"{root}/etc/redhat-release") or ""
+    if facts["distribution"] == "CentOS" and "Stream" in text:
+        facts_from_file["distribution_release"] = "Stream"
+    return facts_from_file
 
 
 def _parse_alpine(root: str, facts: dict[str, Any]) -> dict[str, Any]:
     version = read_line(f"{root}/etc/alpine-release") or facts["distribution_version"]
-    return {**_parse_file("/etc/alpine-release", "Alpine"), "distribution_version": version}
+    return {**_describe_file("/etc/alpine-release", "Alpine"), "distribution_version": version}
 
 
 def _parse_suse(root: str, facts: dict[str, Any]) -> dict[str, Any]:
     del root
     version = str(facts["distribution_version"])
     minor = version.split(".")[1] if "." in version else "0"
-    found = _parse_file("/etc/os-release", "SUSE")
-    return {**found, "distribution_minor_version": minor, "distribution_release": minor}
+    facts_from_file = _describe_file("/etc/os-release", "SUSE")
+    return {**facts_from_file, "distribution_minor_version": minor, "distribution_release": minor}
 
 
 def _read_os_release(root: str, facts: dict[str, Any]) -> dict[str, Any]:
-    there = os.path.exists(f"{root}/etc/os-release")
-    return _parse_file("/etc/os-release", str(facts["distribution"])) if there else {}
+    is_present = os.path.exists(f"{root}/etc/os-release")
+    return _describe_file("/etc/os-release", str(facts["distribution"])) if is_present else {}
 
 
 _FILES = {"Debian": _parse_debian, "RedHat": _parse_redhat, "Alpine": _parse_alpine, "Suse": _parse_suse}

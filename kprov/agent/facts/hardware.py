@@ -1,4 +1,4 @@
-"""Processors, memory, uptime, and what the firmware says of the machine."""
+"""Facts about processors, memory, uptime, and the machine's firmware (DMI)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _ONE_PER_CPU = ("armv", "aarch", "ppc")
 
 
 def read_cpu() -> dict[str, Any]:
-    """Counts as Ansible makes them from /proc/cpuinfo: sockets, cores of the first, threads of a core."""
-    found: list[str] = []
+    """Count sockets, cores of the first socket and threads of a core in /proc/cpuinfo, as Ansible does."""
+    processors: list[str] = []
     flags: list[str] = []
     counts = dict.fromkeys(_NAMES, 0)
     sockets: dict[str, int] = {}
@@ -27,7 +27,7 @@ def read_cpu() -> dict[str, Any]:
     for row in read_lines("/proc/cpuinfo"):
         name, _, value = (part.strip() for part in row.partition(":"))
         if name in _NAMES:
-            found.append(value)
+            processors.append(value)
             counts[name] += 1
         elif name == "flags":
             flags = value.split()
@@ -41,7 +41,7 @@ def read_cpu() -> dict[str, Any]:
             sockets[socket] = int(value)
         elif name == "siblings":
             threads[core] = int(value)
-    number = len(found)
+    number = len(processors)
     if counts["vendor_id"] and counts["vendor_id"] == counts["model name"]:
         number = counts["vendor_id"]
     if os.uname().machine.startswith(_ONE_PER_CPU):
@@ -49,7 +49,7 @@ def read_cpu() -> dict[str, Any]:
     cores = next(iter(sockets.values()), 1) or 1
     per_core = round(next(iter(threads.values()), 1) / cores)
     facts = {
-        "processor": found,
+        "processor": processors,
         "processor_count": len(sockets) or number,
         "processor_cores": cores,
         "processor_threads_per_core": per_core,
@@ -60,14 +60,14 @@ def read_cpu() -> dict[str, Any]:
 
 
 def read_memory() -> dict[str, Any]:
-    """Sizes in MiB."""
-    known: dict[str, int] = {}
+    """Read the sizes of memory and swap in MiB."""
+    sizes: dict[str, int] = {}
     for row in read_lines("/proc/meminfo"):
         name, value = row.split(":", 1)
-        known[name] = int(value.split()[0]) // 1024
-    total, free = known.get("MemTotal", 0), known.get("MemFree", 0)
-    swap, swap_free = known.get("SwapTotal", 0), known.get("SwapFree", 0)
-    cached = free + known.get("Cached", 0) + known.get("Buffers", 0)
+        sizes[name] = int(value.split()[0]) // 1024
+    total, free = sizes.get("MemTotal", 0), sizes.get("MemFree", 0)
+    swap, swap_free = sizes.get("SwapTotal", 0), sizes.get("SwapFree", 0)
+    cached = free + sizes.get("Cached", 0) + sizes.get("Buffers", 0)
     return {
         "memtotal_mb": total,
         "memfree_mb": free,
@@ -80,15 +80,15 @@ def read_memory() -> dict[str, Any]:
                 "total": swap,
                 "free": swap_free,
                 "used": swap - swap_free,
-                "cached": known.get("SwapCached", 0),
+                "cached": sizes.get("SwapCached", 0),
             },
         },
     }
 
 
 def read_uptime() -> dict[str, Any]:
-    said = read_text("/proc/uptime")
-    return {"uptime_seconds": int(float(said.split()[0]))} if said else {}
+    text = read_text("/proc/uptime")
+    return {"uptime_seconds": int(float(text.split()[0]))} if text else {}
 
 
 _DMI = (
@@ -109,8 +109,8 @@ _FORMS = (
 
 def read_dmi() -> dict[str, Any]:
     base = "/sys/devices/virtual/dmi/id"
-    found = {name: read_text(f"{base}/{name}") or "NA" for name in _DMI}
+    fields = {name: read_text(f"{base}/{name}") or "NA" for name in _DMI}
     kind = read_text(f"{base}/chassis_type") or ""
-    known = kind.isdigit() and int(kind) < len(_FORMS)
-    found["form_factor"] = _FORMS[int(kind)] if known else "NA"
-    return {**found, "system_vendor": read_text(f"{base}/sys_vendor") or "NA"}
+    has_name = kind.isdigit() and int(kind) < len(_FORMS)
+    fields["form_factor"] = _FORMS[int(kind)] if has_name else "NA"
+    return {**fields, "system_vendor": read_text(f"{base}/sys_vendor") or "NA"}

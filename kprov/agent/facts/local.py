@@ -1,4 +1,4 @@
-"""Facts that the host's owner wrote: files named *.fact, data or programs."""
+"""Facts that the host's administrator defines in files named *.fact (data or programs)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kprov.agent import process
 
 
 def read_local_facts(folder: str) -> dict[str, Any]:
-    """ansible_local: by the file's name what it holds or prints, JSON or INI; a text where that failed."""
-    found: dict[str, Any] = {}
+    """Read ansible_local: by file name, the JSON or INI that a file contains or prints, or an error text."""
+    facts: dict[str, Any] = {}
     if not os.path.exists(folder):
-        return {"local": found}
+        return {"local": facts}
     for path in sorted(glob.glob(f"{folder}/*.fact")):
-        found[os.path.basename(path)[: -len(".fact")]] = _read_fact(path)
-    return {"local": found}
+        facts[os.path.basename(path)[: -len(".fact")]] = _read_fact(path)
+    return {"local": facts}
 
 
 def _read_fact(path: str) -> Any:

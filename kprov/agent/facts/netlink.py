@@ -1,4 +1,4 @@
-"""Addresses and routes from the kernel (rtnetlink), without the program ip.
+"""Reads addresses and routes from the kernel (rtnetlink), without the program ip.
 
 Source: rtnetlink(7) and linux/rtnetlink.h.
 """
@@ -18,7 +18,7 @@ _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 
 
 class Address(NamedTuple):
-    """One address of an interface; `label` is IPv4's name for it (eth0:1)."""
+    """An address of an interface; `label` is the name of an IPv4 address (eth0:1)."""
 
     interface: int
     family: int
@@ -46,24 +46,24 @@ def _request(kind: int, flags: int, body: bytes) -> Iterator[tuple[int, bytes]]:
         while True:
             data = sock.recv(1 << 16)
             while data:
-                size, answer = struct.unpack_from("=IH", data)
-                if answer in (_DONE, _ERROR):
+                size, answer_type = struct.unpack_from("=IH", data)
+                if answer_type in (_DONE, _ERROR):
                     return
-                yield answer, data[16:size]
+                yield answer_type, data[16:size]
                 data = data[(size + 3) & ~3 :]
             if not flags & _DUMP:
                 return
 
 
 def _parse_attributes(data: bytes) -> dict[int, bytes]:
-    found = {}
+    attributes = {}
     while len(data) >= 4:
         size, kind = struct.unpack_from("=HH", data)
         if size < 4:
             break
-        found[kind & 0x3FFF] = data[4:size]
+        attributes[kind & 0x3FFF] = data[4:size]
         data = data[(size + 3) & ~3 :]
-    return found
+    return attributes
 
 
 def _format_address(family: int, data: bytes | None) -> str:
@@ -71,55 +71,59 @@ def _format_address(family: int, data: bytes | None) -> str:
 
 
 def read_addresses() -> list[Address]:
-    """All addresses in the kernel's order."""
-    found = []
+    """Return all addresses in the kernel's order."""
+    addresses = []
     for _, body in _request(_GETADDR, _DUMP, struct.pack("=BBBBI", 0, 0, 0, 0, 0)):
         family, prefix, flags, scope, index = struct.unpack_from("=BBBBI", body)
-        known = _parse_attributes(body[8:])
-        local = known.get(2) or known.get(1)
-        label = known.get(3, b"").rstrip(b"\0").decode()
-        found.append(
+        attributes = _parse_attributes(body[8:])
+        local = attributes.get(2) or attributes.get(1)
+        label = attributes.get(3, b"").rstrip(b"\0").decode()
+        addresses.append(
             Address(
                 index,
                 family,
                 _format_address(family, local),
                 prefix,
-                _format_address(family, known.get(4)),
+                _format_address(family, attributes.get(4)),
                 _SCOPES.get(scope, str(scope)),
                 label,
                 family == socket.AF_INET and bool(flags & _SECONDARY),
             )
         )
-    return found
+    return addresses
 
 
 def find_route(family: int, address: str) -> Route | None:
-    """How the kernel would send to an address; None when it would not."""
+    """Return the route on which the kernel would send to an address; None without a route."""
     data = socket.inet_pton(family, address)
     head = struct.pack("=BBBBBBBBI", family, len(data) * 8, 0, 0, 0, 0, 0, 0, 0)
     for kind, body in _request(_GETROUTE, 0, head + struct.pack("=HH", 4 + len(data), 1) + data):
         if kind == _NEWROUTE:
-            known = _parse_attributes(body[12:])
-            index = struct.unpack("=I", known.get(4, b"\0" * 4))[0]
-            return Route(index, _format_address(family, known.get(7)), _format_address(family, known.get(5)))
+            attributes = _parse_attributes(body[12:])
+            index = struct.unpack("=I", attributes.get(4, b"\0" * 4))[0]
+            return Route(
+                index, _format_address(family, attributes.get(7)), _format_address(family, attributes.get(5))
+            )
     return None
 
 
 def read_local_addresses(family: int) -> list[str]:
-    """Destinations that the host takes for itself, networks with their prefix."""
-    found: list[Any] = []
+    """Return the destinations that the kernel delivers locally; networks have their prefix length."""
+    addresses: list[Any] = []
     head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0)
     for kind, body in _request(_GETROUTE, _DUMP, head):
-        of, size, _, _, table, _, _, sort = struct.unpack_from("=BBBBBBBB", body)
-        known = _parse_attributes(body[12:])
+        route_family, length, _, _, table, _, _, route_type = struct.unpack_from("=BBBBBBBB", body)
+        attributes = _parse_attributes(body[12:])
         if (
             kind != _NEWROUTE
-            or of != family
+            or route_family != family
             or table != _TABLE_LOCAL
-            or sort != _TYPE_LOCAL
-            or 1 not in known
+            or route_type != _TYPE_LOCAL
+            or 1 not in attributes
         ):
             continue
-        whole = len(known[1]) * 8
-        found.append(_format_address(family, known[1]) + ("" if size == whole else f"/{size}"))
-    return found
+        full_length = len(attributes[1]) * 8
+        addresses.append(
+            _format_address(family, attributes[1]) + ("" if length == full_length else f"/{length}")
+        )
+    return addresses

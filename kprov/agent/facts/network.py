@@ -1,4 +1,4 @@
-"""Interfaces, addresses, default routes, name servers, storage networks."""
+"""Facts about interfaces, addresses, default routes, name servers and storage networks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FACTS = (
 )
 #: ARPHRD_* of linux/if_arp.h, by Ansible's names.
 _TYPES = {"1": "ether", "32": "infiniband", "512": "ppp", "772": "loopback", "65534": "tunnel"}
-#: Where a packet to the world would go: addresses of a public resolver, which nothing is sent to.
-_WORLD = {socket.AF_INET: "8.8.8.8", socket.AF_INET6: "2404:6800:400a:800::1012"}
+#: Addresses of a public resolver. Their route is the default route; no packet is sent to them.
+_PUBLIC_ADDRESSES = {socket.AF_INET: "8.8.8.8", socket.AF_INET6: "2404:6800:400a:800::1012"}
 
 
 def read_network() -> dict[str, Any]:
@@ -32,30 +32,30 @@ def read_network() -> dict[str, Any]:
     }
     names = dict(socket.if_nameindex())
     facts: dict[str, Any] = {"all_ipv4_addresses": [], "all_ipv6_addresses": []}
-    defaults = {family: _read_default(family, names) for family in _WORLD}
-    for one in netlink.read_addresses():
-        link = links.get(names.get(one.interface, ""))
+    defaults = {family: _read_default(family, names) for family in _PUBLIC_ADDRESSES}
+    for address in netlink.read_addresses():
+        link = links.get(names.get(address.interface, ""))
         if link is None:
             continue
-        entry = _address_entry(one)
-        default = defaults[socket.AddressFamily(one.family)]
-        if one.family == socket.AF_INET:
-            _add_ipv4(links, link, one, entry)
-            if not one.address.startswith("127."):
-                facts["all_ipv4_addresses"].append(one.address)
+        entry = _address_entry(address)
+        default = defaults[socket.AddressFamily(address.family)]
+        if address.family == socket.AF_INET:
+            _add_ipv4(links, link, address, entry)
+            if not address.address.startswith("127."):
+                facts["all_ipv4_addresses"].append(address.address)
         else:
             link.setdefault("ipv6", []).append(entry)
-            if one.address != "::1":
-                facts["all_ipv6_addresses"].append(one.address)
-        if default.get("address") == one.address:
+            if address.address != "::1":
+                facts["all_ipv6_addresses"].append(address.address)
+        if default.get("address") == address.address:
             default.update(
                 {name: value for name, value in entry.items() if name != "address"},
                 macaddress=link.get("macaddress", "00:00:00:00:00:00"),
                 mtu=link.get("mtu"),
                 type=link.get("type", "unknown"),
             )
-            if one.family == socket.AF_INET:
-                default["alias"] = one.label or link["device"]
+            if address.family == socket.AF_INET:
+                default["alias"] = address.label or link["device"]
     facts.update(
         default_ipv4=defaults[socket.AF_INET],
         default_ipv6=defaults[socket.AF_INET6],
@@ -70,26 +70,26 @@ def read_network() -> dict[str, Any]:
     return facts
 
 
-def _address_entry(one: netlink.Address) -> dict[str, str]:
-    if one.family != socket.AF_INET:
-        return {"address": one.address, "prefix": str(one.prefix), "scope": one.scope}
-    network = ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
+def _address_entry(address: netlink.Address) -> dict[str, str]:
+    if address.family != socket.AF_INET:
+        return {"address": address.address, "prefix": str(address.prefix), "scope": address.scope}
+    network = ipaddress.ip_network(f"{address.address}/{address.prefix}", strict=False)
     return {
-        "address": one.address,
-        "broadcast": one.broadcast,
+        "address": address.address,
+        "broadcast": address.broadcast,
         "netmask": str(network.netmask),
         "network": str(network.network_address),
-        "prefix": str(one.prefix),
+        "prefix": str(address.prefix),
     }
 
 
 def _add_ipv4(
-    links: dict[str, Any], link: dict[str, Any], one: netlink.Address, entry: dict[str, str]
+    links: dict[str, Any], link: dict[str, Any], address: netlink.Address, entry: dict[str, str]
 ) -> None:
-    """An address belongs to its label, a second one to the interface as well."""
-    label = one.label or link["device"]
+    """Add an address to the entry of its label; add a secondary address to its interface too."""
+    label = address.label or link["device"]
     owner = links.setdefault(label, {}) if label != link["device"] else link
-    if not one.secondary and "ipv4" not in owner:
+    if not address.secondary and "ipv4" not in owner:
         owner["ipv4"] = entry
     else:
         owner.setdefault("ipv4_secondaries", []).append(entry)
@@ -99,13 +99,13 @@ def _add_ipv4(
 
 def _read_default(family: socket.AddressFamily, names: dict[int, str]) -> dict[str, Any]:
     try:
-        found = netlink.find_route(family, _WORLD[family])
+        route = netlink.find_route(family, _PUBLIC_ADDRESSES[family])
     except OSError:
         return {}
-    if found is None or found.interface not in names:
+    if route is None or route.interface not in names:
         return {}
-    known = {"interface": names[found.interface], "address": found.source, "gateway": found.gateway}
-    return {name: value for name, value in known.items() if value}
+    facts = {"interface": names[route.interface], "address": route.source, "gateway": route.gateway}
+    return {name: value for name, value in facts.items() if value}
 
 
 def _read_link(path: str) -> dict[str, Any]:
@@ -145,51 +145,51 @@ def _read_bridge(path: str) -> dict[str, Any]:
 
 
 def _read_bond(path: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": "bonding", "slaves": read_line(f"{path}/slaves").split()}
+    facts: dict[str, Any] = {"type": "bonding", "slaves": read_line(f"{path}/slaves").split()}
     for name in ("mode", "miimon", "lacp_rate"):
-        found[name] = (read_line(f"{path}/{name}").split() or [""])[0]
+        facts[name] = (read_line(f"{path}/{name}").split() or [""])[0]
     primary = read_line(f"{path}/primary")
     if primary:
-        found["primary"] = primary
-        found["all_slaves_active"] = read_line(f"{path}/all_slaves_active") == "1"
-    return found
+        facts["primary"] = primary
+        facts["all_slaves_active"] = read_line(f"{path}/all_slaves_active") == "1"
+    return facts
 
 
 def _read_features(device: str) -> dict[str, Any]:
-    """Features of the card, where ethtool is there to tell them."""
+    """Read the card's features with ethtool, if it is installed."""
     if not shutil.which("ethtool"):
         return {}
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     code, out, _ = process.run_program(["ethtool", "-k", device])
     if code == 0:
         pairs = [row.split(": ", 1) for row in out.strip().splitlines() if ": " in row]
-        found["features"] = {name.strip().replace("-", "_"): value.strip() for name, value in pairs}
+        facts["features"] = {name.strip().replace("-", "_"): value.strip() for name, value in pairs}
     code, out, _ = process.run_program(["ethtool", "-T", device])
     if code == 0:
-        found["timestamping"] = [name.lower() for name in re.findall(r"SOF_TIMESTAMPING_(\w+)", out)]
-        found["hw_timestamp_filters"] = [name.lower() for name in re.findall(r"HWTSTAMP_FILTER_(\w+)", out)]
+        facts["timestamping"] = [name.lower() for name in re.findall(r"SOF_TIMESTAMPING_(\w+)", out)]
+        facts["hw_timestamp_filters"] = [name.lower() for name in re.findall(r"HWTSTAMP_FILTER_(\w+)", out)]
         clock = re.search(r"PTP Hardware Clock: (\d+)", out)
         if clock:
-            found["phc_index"] = int(clock[1])
-    return found
+            facts["phc_index"] = int(clock[1])
+    return facts
 
 
 def read_dns() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    dns: dict[str, Any] = {}
     for row in read_lines("/etc/resolv.conf"):
         words = row.split()
         if len(words) < 2 or words[0][0] in "#;":
             continue
         if words[0] == "nameserver":
-            found.setdefault("nameservers", []).extend(words[1:])
+            dns.setdefault("nameservers", []).extend(words[1:])
         elif words[0] == "domain":
-            found["domain"] = words[1]
+            dns["domain"] = words[1]
         elif words[0] in ("search", "sortlist"):
-            found[words[0]] = words[1:]
+            dns[words[0]] = words[1:]
         elif words[0] == "options":
             pairs = (word.partition(":") for word in words[1:])
-            found["options"] = {name: value if colon else True for name, colon, value in pairs}
-    return {"dns": found}
+            dns["options"] = {name: value if colon else True for name, colon, value in pairs}
+    return {"dns": dns}
 
 
 def read_fibre_channel() -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Small files of /proc and /sys."""
+"""Reads small files, such as those of /proc and /sys."""
 
 from __future__ import annotations
 
 
 def read_text(path: str) -> str | None:
-    """A file's text without the white space around it; None where it cannot be read or is empty."""
+    """Return a file's text without surrounding white space; None if it is unreadable or empty."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read().strip() or None
@@ -13,7 +13,7 @@ def read_text(path: str) -> str | None:
 
 
 def read_line(path: str) -> str:
-    """A file's first line; empty where it cannot be read."""
+    """Return a file's first line; "" if the file is unreadable or empty."""
     return (read_text(path) or "").partition("\n")[0].strip()
 
 

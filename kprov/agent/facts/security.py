@@ -1,4 +1,4 @@
-"""SELinux, AppArmor, FIPS, capabilities."""
+"""Facts about SELinux, AppArmor, FIPS and capabilities."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def read_fips() -> dict[str, Any]:
 
 
 def read_apparmor() -> dict[str, Any]:
-    there = os.path.exists("/sys/kernel/security/apparmor")
-    return {"apparmor": {"status": "enabled" if there else "disabled"}}
+    is_enabled = os.path.exists("/sys/kernel/security/apparmor")
+    return {"apparmor": {"status": "enabled" if is_enabled else "disabled"}}
 
 
 def read_selinux() -> dict[str, Any]:
@@ -39,15 +39,15 @@ def read_selinux() -> dict[str, Any]:
 
 
 def read_capabilities() -> dict[str, Any]:
-    """What `capsh` prints, where it is."""
+    """Read the agent's capabilities with `capsh`, if it is installed."""
     facts: dict[str, Any] = {"system_capabilities": "N/A", "system_capabilities_enforced": "N/A"}
     if not shutil.which("capsh"):
         return facts
     code, out, _ = process.run_program(["capsh", "--print"])
     for row in out.splitlines() if code == 0 else []:
         if row.startswith("Current:"):
-            said = row.split(":", 1)[1].strip()
-            if said == "=ep":
+            capabilities = row.split(":", 1)[1].strip()
+            if capabilities == "=ep":
                 return {"system_capabilities": [], "system_capabilities_enforced": "False"}
             facts["system_capabilities_enforced"] = "True"
             facts["system_capabilities"] = [word.strip() for word in row.split("=")[1].split(",")]

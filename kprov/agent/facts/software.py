@@ -1,4 +1,4 @@
-"""Python, package and service managers, systemd, LSB, the SSH server's keys."""
+"""Facts about Python, package and service managers, systemd, LSB and the SSH server's keys."""
 
 from __future__ import annotations
 
@@ -39,57 +39,57 @@ _OF_FAMILY = {"Debian": ("apt",), "RedHat": ("dnf5", "dnf", "yum"), "Alpine": ("
 
 
 def find_package_manager() -> dict[str, Any]:
-    """The family's own manager where it is there, else the first that is."""
-    there = [name for path, name in _MANAGERS if os.path.exists(path)]
+    """Find the package manager of the distribution's family, else the first one that is installed."""
+    installed = [name for path, name in _MANAGERS if os.path.exists(path)]
     facts = distribution.read_distribution()
-    own = [name for name in there if name in _OF_FAMILY.get(facts["os_family"], ())]
-    if "dnf5" in own and "dnf" in own:
+    family_managers = [name for name in installed if name in _OF_FAMILY.get(facts["os_family"], ())]
+    if "dnf5" in family_managers and "dnf" in family_managers:
         major = str(facts["distribution_major_version"])
-        new = facts["distribution"] == "Fedora" and major.isdigit() and int(major) >= 41
-        own = ["dnf5" if new else "dnf"]
-    return {"pkg_mgr": (own or there or ["unknown"])[0]}
+        uses_dnf5 = facts["distribution"] == "Fedora" and major.isdigit() and int(major) >= 41
+        family_managers = ["dnf5" if uses_dnf5 else "dnf"]
+    return {"pkg_mgr": (family_managers or installed or ["unknown"])[0]}
 
 
 def find_service_manager() -> dict[str, Any]:
     if any(os.path.exists(path) for path in ("/run/systemd/system", "/dev/.run/systemd", "/dev/.systemd")):
         return {"service_mgr": "systemd"}
-    first = read_line("/proc/1/comm")
+    init_name = read_line("/proc/1/comm")
     if os.path.islink("/sbin/init") and os.path.basename(os.readlink("/sbin/init")) == "systemd":
         return {"service_mgr": "systemd"}
-    if first in ("runit-init", "s6-svscan", "dinit"):
-        return {"service_mgr": {"runit-init": "runit", "s6-svscan": "s6", "dinit": "dinit"}[first]}
+    if init_name in ("runit-init", "s6-svscan", "dinit"):
+        return {"service_mgr": {"runit-init": "runit", "s6-svscan": "s6", "dinit": "dinit"}[init_name]}
     if os.path.exists("/sbin/openrc"):
         return {"service_mgr": "openrc"}
-    return {"service_mgr": "sysvinit" if os.path.exists("/etc/init.d/") else first or "service"}
+    return {"service_mgr": "sysvinit" if os.path.exists("/etc/init.d/") else init_name or "service"}
 
 
 def read_systemd() -> dict[str, Any]:
-    """The manager's version and features."""
+    """Read systemd's version and features; no facts if systemd does not run."""
     if not os.path.isdir("/run/systemd/system"):
         return {}
     try:
-        place = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
-        if systemd.MANAGER.usable():
-            found = systemd.MANAGER.get(*place, ["Version", "Features"])
-            return _systemd(str(found["Version"]), str(found["Features"]))
+        manager = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+        if systemd.MANAGER.is_usable():
+            properties = systemd.MANAGER.get_properties(*manager, ["Version", "Features"])
+            return _systemd_facts(str(properties["Version"]), str(properties["Features"]))
     except (DBusError, OSError):
         pass
     try:
         code, out, _ = process.run_program(["systemctl", "--version"])
     except OSError:
         return {}
-    said = out.splitlines()
-    return {} if code or len(said) < 2 else _systemd(said[0].split()[1], said[1])
+    lines = out.splitlines()
+    return {} if code or len(lines) < 2 else _systemd_facts(lines[0].split()[1], lines[1])
 
 
-def _systemd(version: str, features: str) -> dict[str, Any]:
+def _systemd_facts(version: str, features: str) -> dict[str, Any]:
     number = re.match(r"v?(\d+)", version)
     return {"systemd": {"version": int(number[1]) if number else 0, "features": features}}
 
 
 def read_lsb() -> dict[str, Any]:
-    """What lsb_release says, else /etc/lsb-release."""
-    found: dict[str, str] = {}
+    """Read the output of lsb_release if it is installed, else /etc/lsb-release."""
+    lsb: dict[str, str] = {}
     names = {
         "Distributor ID": "id", "DISTRIB_ID": "id", "Release": "release", "DISTRIB_RELEASE": "release",
         "Description": "description", "DISTRIB_DESCRIPTION": "description", "Codename": "codename",
@@ -102,20 +102,20 @@ def read_lsb() -> dict[str, Any]:
         rows = [row.partition("=") for row in read_lines("/etc/lsb-release")]
     for name, _, value in rows:
         if name.strip() in names:
-            found[names[name.strip()]] = value.strip().strip("\"'")
-    if "release" in found:
-        found["major_release"] = found["release"].split(".")[0]
-    return {"lsb": found}
+            lsb[names[name.strip()]] = value.strip().strip("\"'")
+    if "release" in lsb:
+        lsb["major_release"] = lsb["release"].split(".")[0]
+    return {"lsb": lsb}
 
 
 def read_ssh_keys() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
     for folder in ("/etc/ssh", "/etc/openssh", "/etc"):
         for kind in ("dsa", "rsa", "ecdsa", "ed25519"):
             words = (read_text(f"{folder}/ssh_host_{kind}_key.pub") or "").split()
             if len(words) > 1:
-                found[f"ssh_host_key_{kind}_public"] = words[1]
-                found[f"ssh_host_key_{kind}_public_keytype"] = words[0]
-        if found:
+                keys[f"ssh_host_key_{kind}_public"] = words[1]
+                keys[f"ssh_host_key_{kind}_public_keytype"] = words[0]
+        if keys:
             break
-    return found
+    return keys

@@ -1,4 +1,4 @@
-"""Kernel, names, user, time, environment, load."""
+"""Facts about the kernel, host names, user, time, environment, command line, chroot and load."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLATFORM = (
 def read_platform() -> dict[str, Any]:
     kernel = os.uname()
     bits = str(struct.calcsize("P") * 8)
-    small = "i386" if kernel.machine in ("i386", "i686", "x86_64") else kernel.machine
+    machine_32 = "i386" if kernel.machine in ("i386", "i686", "x86_64") else kernel.machine
     machine = "i386" if kernel.machine == "i686" else kernel.machine
     return {
         "system": kernel.sysname,
@@ -31,7 +31,7 @@ def read_platform() -> dict[str, Any]:
         "kernel_version": kernel.version,
         "machine": kernel.machine,
         "architecture": machine,
-        "userspace_architecture": machine if bits == "64" else small,
+        "userspace_architecture": machine if bits == "64" else machine_32,
         "userspace_bits": bits,
         "hostname": kernel.nodename.split(".")[0],
         "nodename": kernel.nodename,
@@ -41,7 +41,7 @@ def read_platform() -> dict[str, Any]:
 
 
 def read_host_names() -> dict[str, Any]:
-    """Apart from the rest: the resolver may take its time."""
+    """Read the host's full name. It has a collector of its own because the resolver may be slow."""
     fqdn = socket.getfqdn()
     return {"fqdn": fqdn, "domain": fqdn.partition(".")[2]}
 
@@ -67,7 +67,7 @@ def read_environment() -> dict[str, Any]:
 
 
 def read_date_time() -> dict[str, Any]:
-    """One moment in Ansible's forms: local time, and UTC where a name begins with iso8601 and ends in Z."""
+    """Read the time in Ansible's forms: local time, except iso8601 and iso8601_micro, which are in UTC."""
     now = time.time()
     local = dt.datetime.fromtimestamp(now).astimezone()
     utc = dt.datetime.fromtimestamp(now, dt.timezone.utc)
@@ -91,28 +91,28 @@ def read_date_time() -> dict[str, Any]:
 
 
 def read_cmdline() -> dict[str, Any]:
-    """The kernel's command line: words without a value are true; `proc_cmdline` keeps all of several."""
-    last: dict[str, Any] = {}
-    every: dict[str, Any] = {}
+    """Read the kernel's command line. A word without a value is true; `proc_cmdline` has repeated values."""
+    last_values: dict[str, Any] = {}
+    all_values: dict[str, Any] = {}
     for word in shlex.split(read_line("/proc/cmdline"), posix=False):
         name, equals, text = word.partition("=")
         value: Any = text if equals else True
-        last[name] = value
-        if name in every:
-            before = every[name]
-            every[name] = [*(before if isinstance(before, list) else [before]), value]
+        last_values[name] = value
+        if name in all_values:
+            earlier = all_values[name]
+            all_values[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
         else:
-            every[name] = value
-    return {"cmdline": last, "proc_cmdline": every}
+            all_values[name] = value
+    return {"cmdline": last_values, "proc_cmdline": all_values}
 
 
-def is_chroot() -> dict[str, Any]:
-    here = os.stat("/")
+def read_chroot() -> dict[str, Any]:
+    own_root = os.stat("/")
     try:
-        init = os.stat("/proc/1/root/.")
+        init_root = os.stat("/proc/1/root/.")
     except OSError:
-        return {"is_chroot": here.st_ino != 2}
-    return {"is_chroot": (here.st_dev, here.st_ino) != (init.st_dev, init.st_ino)}
+        return {"is_chroot": own_root.st_ino != 2}
+    return {"is_chroot": (own_root.st_dev, own_root.st_ino) != (init_root.st_dev, init_root.st_ino)}
 
 
 def read_loadavg() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the host runs in, and what it can run."""
+"""Facts about virtualization: what the host runs in, and what it can run."""
 
 from __future__ import annotations
 
@@ -26,64 +26,64 @@ _CPUS = (
 
 
 class _Detection:
-    """The first thing found names the type; all are told in the lists."""
+    """The detected technologies by role; `first` is Ansible's virtualization_type and role."""
 
     def __init__(self) -> None:
         self.first: tuple[str, str] | None = None
-        self.techs: dict[str, set[str]] = {"guest": set(), "host": set()}
+        self.technologies: dict[str, set[str]] = {"guest": set(), "host": set()}
 
     def add(self, kind: str, role: str = "guest") -> None:
-        self.techs[role].add(kind)
+        self.technologies[role].add(kind)
         self.first = self.first or (kind, role)
 
 
 def read_virtualization() -> dict[str, Any]:
-    found = _Detection()
-    _detect_containers(found)
-    _detect_machines(found)
-    _detect_host_roles(found)
-    kind, role = found.first or ("NA", "NA")
+    detection = _Detection()
+    _detect_containers(detection)
+    _detect_machines(detection)
+    _detect_host_roles(detection)
+    kind, role = detection.first or ("NA", "NA")
     return {
         "virtualization_type": kind,
         "virtualization_role": role,
-        "virtualization_tech_guest": sorted(found.techs["guest"]),
-        "virtualization_tech_host": sorted(found.techs["host"]),
+        "virtualization_tech_guest": sorted(detection.technologies["guest"]),
+        "virtualization_tech_host": sorted(detection.technologies["host"]),
     }
 
 
-def _detect_containers(found: _Detection) -> None:
+def _detect_containers(detection: _Detection) -> None:
     for row in read_lines("/proc/1/cgroup"):
         if re.search(r"/docker(/|-[0-9a-f]+\.scope)", row):
-            found.add("docker")
+            detection.add("docker")
         if "/lxc/" in row or "/machine.slice/machine-lxc" in row:
-            found.add("lxc")
+            detection.add("lxc")
         if "/system.slice/containerd.service" in row:
-            found.add("containerd")
-    _detect_container_environment(found)
+            detection.add("containerd")
+    _detect_container_environment(detection)
     if os.path.exists("/proc/vz") and not os.path.exists("/proc/lve"):
-        found.add("openvz", "host" if os.path.exists("/proc/bc") else "guest")
-    systemd = read_text("/run/systemd/container")
-    if systemd:
-        found.add(systemd)
+        detection.add("openvz", "host" if os.path.exists("/proc/bc") else "guest")
+    systemd_container = read_text("/run/systemd/container")
+    if systemd_container:
+        detection.add(systemd_container)
     if os.path.exists("/.dockerenv") or os.path.exists("/.dockerinit"):
-        found.add("docker")
-    if systemd or found.techs["guest"] & _CONTAINERS:
-        found.techs["guest"].add("container")
+        detection.add("docker")
+    if systemd_container or detection.technologies["guest"] & _CONTAINERS:
+        detection.technologies["guest"].add("container")
     if os.path.exists("/proc/xen"):
-        host = any("control_d" in row for row in read_lines("/proc/xen/capabilities"))
-        found.add("xen", "host" if host else "guest")
+        is_host = any("control_d" in row for row in read_lines("/proc/xen/capabilities"))
+        detection.add("xen", "host" if is_host else "guest")
 
 
-def _detect_container_environment(found: _Detection) -> None:
+def _detect_container_environment(detection: _Detection) -> None:
     for row in (read_text("/proc/1/environ") or "").split("\0"):
         for kind in ("lxc", "podman"):
             if f"container={kind}" in row:
-                found.add(kind)
+                detection.add(kind)
         if re.match(r"container=.", row):
-            found.add("container")
+            detection.add("container")
 
 
-def _detect_machines(found: _Detection) -> None:
+def _detect_machines(detection: _Detection) -> None:
     product, vendor = read_text(_DMI + "product_name") or "", read_text(_DMI + "sys_vendor") or ""
     bios = read_text(_DMI + "bios_vendor") or ""
     family = read_text(_DMI + "product_family")
@@ -99,24 +99,24 @@ def _detect_machines(found: _Detection) -> None:
         ("kvm", vendor in _KVM_VENDORS),
         (_VENDORS.get(vendor, ""), vendor in _VENDORS),
     ]
-    for kind, is_it in checks:
-        if is_it:
-            found.add(kind)
+    for kind, matches in checks:
+        if matches:
+            detection.add(kind)
     for row in read_lines("/proc/cpuinfo"):
         for pattern, kind in _CPUS:
             if re.match(pattern, row):
-                found.add(kind)
+                detection.add(kind)
 
 
-def _detect_host_roles(found: _Detection) -> None:
+def _detect_host_roles(detection: _Detection) -> None:
     loaded = {row.split(" ", 1)[0] for row in read_lines("/proc/modules")}
     if "kvm" in loaded:
-        found.add("kvm", "host")
+        detection.add("kvm", "host")
     if "vboxdrv" in loaded:
-        found.add("virtualbox", "host")
+        detection.add("virtualbox", "host")
     if "virtio" in loaded:
-        # The guest's driver; Ansible counts it among what the host can do.
-        found.first = found.first or ("kvm", "guest")
-        found.techs["host"].add("kvm")
+        # virtio is the driver of a guest. Ansible lists kvm among the host's technologies too.
+        detection.first = detection.first or ("kvm", "guest")
+        detection.technologies["host"].add("kvm")
     if os.path.exists("/dev/kvm"):
-        found.add("kvm", "host")
+        detection.add("kvm", "host")

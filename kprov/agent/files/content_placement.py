@@ -1,4 +1,4 @@
-"""Writes a content of the operator to a path, for copy, template and assemble."""
+"""Writes content from the operator to a path, for copy, template and assemble."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kprov.agent.files.attributes import set_attributes
 def place_content(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Write the content `_sha256` to `dest`; return the result of Ansible's copy.
 
-    `_name` is the name it gets in a `dest` that is a folder (none: a content has no name), `_mode` the
-    source's mode for mode "preserve", `_src` the source's path for the result, `_size` its bytes.
+    `_name` is the file's name in a `dest` that is a folder (None for the argument `content`), `_mode` is the
+    source's mode for mode "preserve", `_src` is the source's path for the result, `_size` is its size.
     """
     args = resolve_preserve(args, args.get("_mode"))
     dest, name = args["dest"], args.get("_name")
@@ -25,15 +25,15 @@ def place_content(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if not name:
             raise ModuleError("can not use content with a dir as dest")
         target = os.path.join(target, name)
-    named = target
+    path_before_links = target
     if args.get("follow") and paths.exists(target):
         target = os.path.realpath(target)
     if paths.exists(target) and args.get("force") is False:
         return {"changed": False, "dest": dest, "src": args.get("_src")}
     sums = None if paths.is_link(target) else file_checksums(target)
     if sums is None or sums["sha256"] != args["_sha256"]:
-        return _replace_content(target, {**args, "_named": named}, context)
-    return keep_content(target, sums["sha1"], args, context)
+        return _replace_content(target, {**args, "_named": path_before_links}, context)
+    return set_content_attributes(target, sums["sha1"], args, context)
 
 
 def resolve_preserve(args: dict[str, Any], mode: int | None) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def content_checksums(data: bytes) -> dict[str, str]:
     return hashing.hash_parts(("sha1", "sha256", "md5"), [data], len(data))
 
 
-def keep_content(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+def set_content_attributes(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Set only the attributes of a file with this content; return the result of Ansible's file."""
     diff: dict[str, Any] = {"before": {"path": target}, "after": {"path": target}}
     try:
@@ -78,7 +78,7 @@ def keep_content(target: str, sha1: str, args: dict[str, Any], context: Context)
 def _replace_content(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": True, "diff": []}
     if context.diff:
-        # A large content is not requested for a diff.
+        # Do not request a large content from the operator only for a diff.
         large = args.get("_size", 0) > paths.DIFF_LIMIT
         after = b"\0" * (paths.DIFF_LIMIT + 1) if large else context.content(args["_sha256"])
         result["diff"] = [
@@ -126,8 +126,8 @@ def _write_content(target: str, args: dict[str, Any], context: Context) -> dict[
 def _check_arguments(path: str, sha1: str, args: dict[str, Any]) -> None:
     """Reject invalid attributes or contents before any change."""
     try:
-        wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
-        set_attributes(path, wanted, check=True)
+        attributes = {name: args.get(name) for name in ("owner", "group", "mode")}
+        set_attributes(path, attributes, check=True)
         run_validate(path, args)
     except ModuleError as error:
         error.result.setdefault("checksum", sha1)
@@ -147,8 +147,8 @@ def check_checksum(sha1: str, args: dict[str, Any]) -> None:
 def run_validate(path: str, args: dict[str, Any]) -> None:
     """Run `validate` on a temporary file, which already has its owner and mode."""
     if args.get("validate"):
-        wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
-        set_attributes(path, wanted, check=False)
+        attributes = {name: args.get(name) for name in ("owner", "group", "mode")}
+        set_attributes(path, attributes, check=False)
         code, out, err = paths.run_validator(args["validate"], path)
         if code:
             lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}

@@ -1,4 +1,4 @@
-"""Explains write failures (read-only, full) of programs that do not report them."""
+"""Explains write failures (read-only or full file system) for callers that do not know the reason."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import os
 def explain_write_failure(folder: str) -> str:
     """Return a suffix for a message: `: Read-only file system`, `: No space left on device`, or ""."""
     try:
-        found = os.statvfs(folder)
+        status = os.statvfs(folder)
     except OSError:
         return ""
-    if found.f_flag & os.ST_RDONLY:
+    if status.f_flag & os.ST_RDONLY:
         return f": {os.strerror(errno.EROFS)}"
-    blocks = found.f_bfree if os.geteuid() == 0 else found.f_bavail
+    blocks = status.f_bfree if os.geteuid() == 0 else status.f_bavail
     # File systems without a fixed number of inodes report 0.
-    if (found.f_blocks and blocks == 0) or (found.f_files and found.f_ffree == 0):
+    if (status.f_blocks and blocks == 0) or (status.f_files and status.f_ffree == 0):
         return f": {os.strerror(errno.ENOSPC)}"
     return ""

@@ -1,4 +1,4 @@
-"""modification_time and access_time of ansible.builtin.file."""
+"""Sets modification_time and access_time of ansible.builtin.file."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, 
     """Set the times of a path (following links); return whether they change."""
     if times == (None, None):
         return False
-    now = paths.stat(path)
-    if now is None:
+    status = paths.stat(path)
+    if status is None:
         return check
-    present = time.time()
-    access = _time_value(times[0], now.st_atime, present)
-    modification = _time_value(times[1], now.st_mtime, present)
-    if (access, modification) == (now.st_atime, now.st_mtime):
+    current_time = time.time()
+    access = _time_value(times[0], status.st_atime, current_time)
+    modification = _time_value(times[1], status.st_mtime, current_time)
+    if (access, modification) == (status.st_atime, status.st_mtime):
         return False
     if not check:
         try:
@@ -54,8 +54,8 @@ def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, 
             raise ModuleError(f"Error while updating modification or access time: {error}") from None
     if diff is not None:
         for name, before, after in (
-            ("mtime", now.st_mtime, modification),
-            ("atime", now.st_atime, access),
+            ("mtime", status.st_mtime, modification),
+            ("atime", status.st_atime, access),
         ):
             if before != after:
                 diff.setdefault("before", {})[name] = before
@@ -63,7 +63,7 @@ def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, 
     return True
 
 
-def _time_value(moment: Moment, before: float, present: float) -> float:
+def _time_value(moment: Moment, before: float, current_time: float) -> float:
     if moment is None:
         return before
-    return present if isinstance(moment, str) else moment
+    return current_time if isinstance(moment, str) else moment

@@ -18,29 +18,29 @@ def place_tree(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """
     dest = args["dest"] if args["dest"].endswith("/") else args["dest"] + "/"
     tree = args["_tree"]
-    flat = {**args, "dest": dest, "follow": args["follow"] and not tree["folders"]}
+    common_args = {**args, "dest": dest, "follow": args["follow"] and not tree["folders"]}
     results = []
     for name, sha256, mode, size in tree["files"]:
-        one = {**flat, "_name": name, "_sha256": sha256, "_mode": mode, "_size": size}
-        results.append(content_placement.place_content(one, context))
+        file_args = {**common_args, "_name": name, "_sha256": sha256, "_mode": mode, "_size": size}
+        results.append(content_placement.place_content(file_args, context))
     results += [_make_folder(os.path.join(dest, name), args, context) for name in tree["folders"]]
     results += [_make_link(os.path.join(dest, name), target, args, context) for target, name in tree["links"]]
     changed = any(result["changed"] for result in results)
     diffs = [entry for result in results for entry in result.get("diff") or [] if isinstance(entry, dict)]
     if results and len(tree["files"]) == 1:
-        whole = {**results[-1], "changed": changed}
-        return {**whole, "dest": whole.get("dest", whole.get("path"))}
+        result_of_file = {**results[-1], "changed": changed}
+        return {**result_of_file, "dest": result_of_file.get("dest", result_of_file.get("path"))}
     result = {"changed": changed, "dest": dest, "src": args.get("_src")}
     return {**result, "diff": diffs} if context.diff and diffs else result
 
 
 def _make_folder(path: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
-    wanted = {**args, "mode": args.get("directory_mode")}
+    attributes = {**args, "mode": args.get("directory_mode")}
     if not paths.is_folder(path):
         if not context.check:
             content_placement.make_folders(path, args)
         return {"changed": True, "path": path, **paths.path_info(path)}
-    changed = set_attributes(path, wanted, check=context.check)
+    changed = set_attributes(path, attributes, check=context.check)
     return {"changed": changed, "path": path, **paths.path_info(path)}
 
 
@@ -62,18 +62,18 @@ def copy_tree(src: str, dest: str, args: dict[str, Any], context: Context) -> bo
     if not src.endswith("/"):
         dest = os.path.join(dest, os.path.basename(src))
     follow = args.get("local_follow") is True
-    changed = _merge_results(src, dest, args, context, follow=follow)
-    owned = {"owner": args.get("owner"), "group": args.get("group")}
+    changed = _copy_folder(src, dest, args, context, follow=follow)
+    ownership = {"owner": args.get("owner"), "group": args.get("group")}
     if paths.is_folder(dest):
-        changed = set_attributes(dest, owned, check=context.check, follow=False) or changed
+        changed = set_attributes(dest, ownership, check=context.check, follow=False) or changed
         for folder, folders, names in paths.walk(dest):
             for name in folders + names:
                 path = os.path.join(folder, name)
-                changed = set_attributes(path, owned, check=context.check, follow=False) or changed
+                changed = set_attributes(path, ownership, check=context.check, follow=False) or changed
     return changed
 
 
-def _merge_results(src: str, dest: str, args: dict[str, Any], context: Context, *, follow: bool) -> bool:
+def _copy_folder(src: str, dest: str, args: dict[str, Any], context: Context, *, follow: bool) -> bool:
     changed = False
     if not paths.is_folder(dest):
         changed = True
@@ -90,11 +90,13 @@ def _merge_results(src: str, dest: str, args: dict[str, Any], context: Context, 
                 if not context.check:
                     paths.replace_with_link(paths.link_target(source), target)
         elif paths.is_folder(source):
-            changed = _merge_results(source, target, args, context, follow=follow) or changed
+            changed = _copy_folder(source, target, args, context, follow=follow) or changed
         elif paths.is_file(source) and paths.sha256(source) != paths.sha256(target):
             changed = True
             if not context.check:
-                paths.replace_file(paths.make_twin(source, dest), target, {"follow": True}, keep=False)
+                paths.replace_file(
+                    paths.make_temporary_copy(source, dest), target, {"follow": True}, keep=False
+                )
                 import shutil
 
                 shutil.copymode(source, target)

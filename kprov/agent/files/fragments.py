@@ -22,24 +22,24 @@ def join_fragments(
 ) -> bytes:
     """Join the fragments in the order of their names.
 
-    A newline comes between two where the first has none at its end; then the delimiter with its escapes, and
-    a newline where it has none (`always_newline`: also where it has one, as with Ansible and the operator's
-    fragments).
+    Put a newline after a fragment that does not end with one, then the delimiter (with its escapes decoded).
+    End the delimiter with a newline; with `always_newline` add one even if it has one, as Ansible does for
+    fragments on the operator's machine.
     """
     try:
         pattern = None if regexp is None else re.compile(regexp)
     except re.error as error:
         raise ModuleError(f'Invalid Regexp ({error}) in "{regexp}"') from None
-    between = codecs.escape_decode(delimiter.encode())[0] if delimiter else b""
-    if between and (always_newline or not between.endswith(b"\n")):
-        between += b"\n"
-    whole = last = b""
+    separator = codecs.escape_decode(delimiter.encode())[0] if delimiter else b""
+    if separator and (always_newline or not separator.endswith(b"\n")):
+        separator += b"\n"
+    content = fragment = b""
     for number, path in enumerate(_select_files(folder, pattern, ignore_hidden=ignore_hidden)):
-        if number and not last.endswith(b"\n"):
-            whole += b"\n"
-        last = read(path)
-        whole += (between if number else b"") + last
-    return whole
+        if number and not fragment.endswith(b"\n"):
+            content += b"\n"
+        fragment = read(path)
+        content += (separator if number else b"") + fragment
+    return content
 
 
 def _select_files(folder: str, pattern: re.Pattern[str] | None, *, ignore_hidden: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Modes as Ansible writes them: "0644", 420, "u=rw,g+r,o=", "a+X"."""
+"""Parses and formats modes in Ansible's forms: "0644", 420, "u=rw,g+r,o=", "a+X"."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CLAUSE = re.compile(r"([ugo]+|a|)((?:[-+=][rwxXstugo]*)+)")
 
 
 def read_umask() -> int:
-    """Return the umask, which can only be read by setting it."""
-    now = os.umask(0)
-    os.umask(now)
-    return now
+    """Return the umask. The kernel returns it only when it is set, so set it twice."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def format_mode(mode: int) -> str:
@@ -36,29 +36,33 @@ def parse_mode(mode: Any, current: int, *, directory: bool = False) -> int:
     except ValueError:
         pass
     for clause in str(mode).split(","):
-        found = _CLAUSE.fullmatch(clause)
-        if not found:
+        match = _CLAUSE.fullmatch(clause)
+        if not match:
             raise ModuleError(
                 "mode must be in octal or symbolic form",
                 details=f"bad symbolic permission for mode: {clause}",
             )
-        who = "ugo" if found[1] in ("", "a") else found[1]
-        for action, letters in re.findall(r"([-+=])([^-+=]*)", found[2]):
-            for person in who:
-                bits = _symbolic_bits(person, letters, current, directory=directory, masked=found[1] == "")
+        classes = "ugo" if match[1] in ("", "a") else match[1]
+        for action, letters in re.findall(r"([-+=])([^-+=]*)", match[2]):
+            for permission_class in classes:
+                bits = _symbolic_bits(
+                    permission_class, letters, current, directory=directory, masked=match[1] == ""
+                )
                 if action == "+":
                     current |= bits
                 elif action == "-":
                     current &= ~bits
                 else:
-                    current = current & ~(7 << _SHIFT[person] | _SPECIAL[person]) | bits
+                    current = current & ~(7 << _SHIFT[permission_class] | _SPECIAL[permission_class]) | bits
     return current
 
 
-def _symbolic_bits(person: str, letters: str, current: int, *, directory: bool, masked: bool) -> int:
+def _symbolic_bits(
+    permission_class: str, letters: str, current: int, *, directory: bool, masked: bool
+) -> int:
     """Return the bits of the letters for user, group or others; `masked` applies the umask."""
     bits = 0
-    shift = _SHIFT[person]
+    shift = _SHIFT[permission_class]
     for letter in letters:
         if letter in _RIGHTS:
             right = _RIGHTS[letter] << shift
@@ -67,6 +71,6 @@ def _symbolic_bits(person: str, letters: str, current: int, *, directory: bool, 
             bits |= 1 << shift if directory or current & 0o111 else 0
         elif letter in _SHIFT:
             bits |= (current >> _SHIFT[letter] & 7) << shift
-        elif (letter == "s" and person != "o") or (letter == "t" and person == "o"):
-            bits |= _SPECIAL[person]
+        elif (letter == "s" and permission_class != "o") or (letter == "t" and permission_class == "o"):
+            bits |= _SPECIAL[permission_class]
     return bits

@@ -21,24 +21,24 @@ _KINDS = {
 }  # fmt: skip
 
 
-def read_facts(now: os.stat_result) -> dict[str, Any]:
+def read_facts(status: os.stat_result) -> dict[str, Any]:
     """Return mode, kind, ids, size, times and permissions."""
-    mode = now.st_mode
-    found: dict[str, Any] = {"mode": f"{stat.S_IMODE(mode):04o}"}
-    found.update({name: test(mode) for name, test in _KINDS.items()})
-    found.update(
-        uid=now.st_uid, gid=now.st_gid, size=now.st_size, inode=now.st_ino, dev=now.st_dev,
-        nlink=now.st_nlink, atime=now.st_atime, mtime=now.st_mtime, ctime=now.st_ctime,
+    mode = status.st_mode
+    facts: dict[str, Any] = {"mode": f"{stat.S_IMODE(mode):04o}"}
+    facts.update({name: test(mode) for name, test in _KINDS.items()})
+    facts.update(
+        uid=status.st_uid, gid=status.st_gid, size=status.st_size, inode=status.st_ino, dev=status.st_dev,
+        nlink=status.st_nlink, atime=status.st_atime, mtime=status.st_mtime, ctime=status.st_ctime,
     )  # fmt: skip
-    found.update({name: bool(mode & bit) for name, bit in _RIGHTS.items()})
-    return found
+    facts.update({name: bool(mode & bit) for name, bit in _RIGHTS.items()})
+    return facts
 
 
-def read_owners(now: os.stat_result) -> dict[str, str]:
+def read_owners(status: os.stat_result) -> dict[str, str]:
     """Return pw_name and gr_name, if the ids have names."""
-    found = {}
+    names = {}
     with contextlib.suppress(KeyError):
-        found["pw_name"] = pwd.getpwuid(now.st_uid).pw_name
+        names["pw_name"] = pwd.getpwuid(status.st_uid).pw_name
     with contextlib.suppress(KeyError):
-        found["gr_name"] = grp.getgrgid(now.st_gid).gr_name
-    return found
+        names["gr_name"] = grp.getgrgid(status.st_gid).gr_name
+    return names

@@ -87,14 +87,14 @@ def list_names(path: str) -> list[str]:
 
 def path_state(path: str) -> str:
     """Return Ansible's state: absent, link, directory, hard (a file with several names) or file."""
-    now = lstat(path)
-    if now is None:
+    status = lstat(path)
+    if status is None:
         return "absent"
-    if bits.S_ISLNK(now.st_mode):
+    if bits.S_ISLNK(status.st_mode):
         return "link"
-    if bits.S_ISDIR(now.st_mode):
+    if bits.S_ISDIR(status.st_mode):
         return "directory"
-    return "hard" if now.st_nlink > 1 else "file"
+    return "hard" if status.st_nlink > 1 else "file"
 
 
 def read_bytes(path: str) -> bytes:
@@ -104,7 +104,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def read_for_diff(path: str) -> bytes | None:
-    """Read a file for a diff, at most until it is too large; None without a file."""
+    """Read a file for a diff, at most one byte more than DIFF_LIMIT; None without a file."""
     if not is_file(path):
         return None
     with open(path, "rb") as file:
@@ -127,7 +127,7 @@ def hash_file(path: str, algorithm: str) -> str | None:
 
 
 def sha1(path: str) -> str | None:
-    """SHA-1 of a file, which Ansible calls its checksum; None when it cannot be read."""
+    """Return the SHA-1 of a file, which Ansible calls its checksum; None if it cannot be read."""
     return hash_file(path, "sha1")
 
 
@@ -136,18 +136,18 @@ def sha256(path: str) -> str | None:
 
 
 def path_info(path: str) -> dict[str, Any]:
-    """uid, gid, owner, group, mode, state and size, which Ansible adds to results with a path or dest."""
-    now = lstat(path)
-    if now is None or not exists(path):
+    """Return uid, gid, owner, group, mode, state and size, which Ansible adds to results with a path."""
+    status = lstat(path)
+    if status is None or not exists(path):
         return {}
     return {
-        "uid": now.st_uid,
-        "gid": now.st_gid,
-        "owner": name_of(pwd.getpwuid, now.st_uid),
-        "group": name_of(grp.getgrgid, now.st_gid),
-        "mode": modes.format_mode(bits.S_IMODE(now.st_mode)),
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+        "owner": name_of(pwd.getpwuid, status.st_uid),
+        "group": name_of(grp.getgrgid, status.st_gid),
+        "mode": modes.format_mode(bits.S_IMODE(status.st_mode)),
         "state": path_state(path),
-        "size": now.st_size,
+        "size": status.st_size,
     }
 
 
@@ -156,9 +156,9 @@ def content_difference(
 ) -> dict[str, Any]:
     """Return "before" (None: no file) and "after" for --diff; long or binary contents are not shown.
 
-    `source` is what stands above the new content, the path unless it has another.
+    `source` is the header of the new content; the default is the path.
     """
-    found: dict[str, Any] = {"before": ""} if before is None else {}
+    diff: dict[str, Any] = {"before": ""} if before is None else {}
     for name, side, header, data in (
         ("before", "dst", path, before),
         ("after", "src", source or path, after),
@@ -167,13 +167,13 @@ def content_difference(
             continue
         larger = len(data) > DIFF_LIMIT
         if b"\0" in data[:8192] and not (larger and side == "src"):
-            found[f"{side}_binary"] = 1
+            diff[f"{side}_binary"] = 1
         elif larger:
-            found[f"{side}_larger"] = DIFF_LIMIT
+            diff[f"{side}_larger"] = DIFF_LIMIT
         else:
-            found[f"{name}_header"] = header
-            found[name] = data.decode("utf-8", "surrogateescape")
-    return found
+            diff[f"{name}_header"] = header
+            diff[name] = data.decode("utf-8", "surrogateescape")
+    return diff
 
 
 def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
@@ -188,22 +188,22 @@ def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
 
 
 def make_backup(path: str) -> str:
-    """Copy a file beside itself with the time in its name; its attributes too."""
-    number, moment = os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~")
-    while os.path.lexists(f"{path}.{number}.{moment}"):
-        number += 1  # Several backups may be made within a second.
-    target = f"{path}.{number}.{moment}"
+    """Copy a file and its attributes to a new file beside it, with the time in its name."""
+    number, timestamp = os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~")
+    while os.path.lexists(f"{path}.{number}.{timestamp}"):
+        number += 1  # There may be several backups within a second.
+    target = f"{path}.{number}.{timestamp}"
     copy_file(path, target, os.path.dirname(target))
     return target
 
 
 def copy_file(source: str, target: str, folder: str) -> None:
     """Copy a file of this host durably with its owner, mode and times."""
-    aside = make_twin(source, folder)
+    aside = make_temporary_copy(source, folder)
     try:
-        now = os.stat(source)
+        status = os.stat(source)
         with contextlib.suppress(PermissionError):
-            os.chown(aside, now.st_uid, now.st_gid)
+            os.chown(aside, status.st_uid, status.st_gid)
         sync_file(aside)
         os.rename(aside, target)
         sync_folder(folder or ".")
@@ -212,7 +212,7 @@ def copy_file(source: str, target: str, folder: str) -> None:
             os.unlink(aside)
 
 
-def make_twin(source: str, folder: str, suffix: str = "") -> str:
+def make_temporary_copy(source: str, folder: str, suffix: str = "") -> str:
     """Make a temporary file in a folder with the content, mode and times of a file of this host."""
     import shutil
 
@@ -248,8 +248,8 @@ def make_temporary(folder: str, suffix: str = "") -> str:
 def replace_file(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) -> None:
     """Replace `dest` durably by a temporary file, which no longer exists afterwards.
 
-    A new file gets 0666 without the umask. An existing file passes its owner, mode and extended attributes
-    on (`keep`). Arguments have precedence over both. Links are followed unless `follow` is false.
+    A new file gets mode 0666 without the umask's bits. With `keep`, it gets owner, mode and extended
+    attributes of the replaced file. Arguments have precedence. Links are followed unless `follow` is false.
     """
     target = os.path.realpath(dest) if parse_boolean(args.get("follow"), default=True) else dest
     try:
@@ -276,17 +276,17 @@ def replace_file(source: str, dest: str, args: dict[str, Any], *, keep: bool = T
 
 
 def _copy_attributes(source: str, target: str, args: dict[str, Any], *, keep: bool) -> None:
-    now = None if is_link(target) else stat(target)
+    status = None if is_link(target) else stat(target)
     base = 0o666 & ~modes.read_umask()
-    if now is not None and keep:
-        base = bits.S_IMODE(now.st_mode)
+    if status is not None and keep:
+        base = bits.S_IMODE(status.st_mode)
         import shutil
 
         with contextlib.suppress(PermissionError):
-            os.chown(source, now.st_uid, now.st_gid)
+            os.chown(source, status.st_uid, status.st_gid)
             shutil.copystat(target, source)
             os.utime(source)
-    elif now is not None:
+    elif status is not None:
         base = bits.S_IMODE(os.stat(source).st_mode)
     if args.get("mode") not in (None, "preserve"):
         base = parse_mode(args["mode"], base)

@@ -1,1 +1,1 @@
-"""One file per Ansible module; each has run(args, context) -> result. Independent of each other."""
+"""Ansible's modules, one file each, with run(args, context) -> result. No module imports another one."""

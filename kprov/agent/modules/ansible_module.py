@@ -1,8 +1,9 @@
-"""A module that is not kprov's own: run as a program of its own, as Ansible runs it.
+"""Runs a module of Ansible that kprov does not implement, as a separate program, as Ansible does.
 
-`_kind` says how it gets its arguments: `ansiballz`, a zip of a Python module with ansible-core's
-module_utils; `jsonargs`, a program with a place for them; `want_json`, `binary` and `old`, the path of a
-file with them, of which `old` has NAME=VALUE words.
+`_kind` selects how the module gets its arguments: `ansiballz` is a zip of a Python module with ansible-core's
+module_utils, which reads them from standard input; `jsonargs` is a program with a placeholder for them;
+`want_json`, `binary` and `old` are programs that get the path of a file with them, in JSON, or for `old` as
+NAME=VALUE words.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 from kprov.agent import process, temporary_files
 from kprov.agent.context import Context, ModuleError
 
-#: Payloads of this agent's modules by SHA-256, so that each travels once.
+#: Payloads by SHA-256, so that the operator sends each only once.
 _payloads: dict[str, bytes] = {}
 _JSONARGS = b"<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"
 _COMPLEX = b'"<<INCLUDE_ANSIBLE_MODULE_COMPLEX_ARGS>>"'
-#: Starts the module of a payload, as ansible-core's AnsiballZ does; its arguments come by standard input.
+#: Starts the module of a payload as ansible-core's AnsiballZ does. Its arguments are on standard input.
 _START = """
 import json, os, runpy, sys
 here = os.path.dirname(os.path.realpath(__file__))
@@ -38,13 +39,13 @@ runpy.run_module(name, {"_module_fqn": name, "_modlib_path": payload}, "__main__
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Run the payload `_sha256` with `_arguments` and give what it printed."""
+    """Run the payload `_sha256` with `_arguments`; return the result that it printed."""
     kind, name = args["_kind"], args["_name"]
-    data = _payload(args["_sha256"], context)
+    data = _load_payload(args["_sha256"], context)
     if context.check and kind != "ansiballz" and b"_ansible_check_mode" not in data:
         text = f"remote module ({name}) does not support check mode"
         return {"changed": False, "skipped": True, "msg": text}
-    folder = temporary_files.make_name(_folder())
+    folder = temporary_files.make_name(_find_executable_folder())
     os.mkdir(folder, 0o700)
     try:
         arguments = {
@@ -58,10 +59,10 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         code, out, err = process.run_program(command, stdin=stdin)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _result(name, code, out, err)
+    return _parse_result(name, code, out, err)
 
 
-def _payload(sha256: str, context: Context) -> bytes:
+def _load_payload(sha256: str, context: Context) -> bytes:
     if sha256 not in _payloads:
         _payloads[sha256] = context.content(sha256)
     return _payloads[sha256]
@@ -70,24 +71,24 @@ def _payload(sha256: str, context: Context) -> bytes:
 def _command(
     kind: str, data: bytes, arguments: dict[str, Any], args: dict[str, Any], folder: str
 ) -> tuple[list[str], bytes]:
-    """The program to run, and its standard input; its files are in the folder."""
+    """Write the module's files to the folder; return the command line and its standard input."""
     text = json.dumps(arguments).encode()
     if kind == "ansiballz":
         start = _write(folder, "start.py", _START.encode())
         payload = _write(folder, "payload.zip", data)
-        given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
-        return [sys.executable, start, payload, args["_module"], args["_profile"]], given
+        stdin = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        return [sys.executable, start, payload, args["_module"], args["_profile"]], stdin
     if kind == "jsonargs":
         data = data.replace(_COMPLEX, repr(text.decode()).encode()).replace(_JSONARGS, text)
-        return [*_interpreter(data), _write(folder, args["_name"], data)], b""
+        return [*_interpreter_words(data), _write(folder, args["_name"], data)], b""
     if kind == "old":
         text = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in arguments.items()).encode()
     program = _write(folder, args["_name"], data)
-    return [*_interpreter(data), program, _write(folder, "args", text)], b""
+    return [*_interpreter_words(data), program, _write(folder, "args", text)], b""
 
 
-def _interpreter(data: bytes) -> list[str]:
-    """The first line's program; this agent's Python for any Python."""
+def _interpreter_words(data: bytes) -> list[str]:
+    """Return the interpreter of the first line; replace every Python by the agent's."""
     line = data[:1024].split(b"\n", 1)[0]
     if not line.startswith(b"#!"):
         return []
@@ -105,16 +106,16 @@ def _write(folder: str, name: str, data: bytes) -> str:
     return path
 
 
-def _folder() -> str:
-    """Where programs may be run from."""
+def _find_executable_folder() -> str:
+    """Return a folder whose file system allows programs to run."""
     import tempfile
 
     folder = tempfile.gettempdir()
     return os.path.expanduser("~") if os.statvfs(folder).f_flag & os.ST_NOEXEC else folder
 
 
-def _result(name: str, code: int, out: str, err: str) -> dict[str, Any]:
-    """The JSON object that a module printed, without what stands before and after it."""
+def _parse_result(name: str, code: int, out: str, err: str) -> dict[str, Any]:
+    """Parse the JSON object that a module printed; ignore text before and after it, with a warning."""
     lines = out.splitlines()
     first = next((number for number, line in enumerate(lines) if line.strip()[:1] == "{"), None)
     last = next((n for n in range(len(lines) - 1, -1, -1) if lines[n].strip()[-1:] == "}"), None)

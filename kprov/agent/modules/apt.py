@@ -1,4 +1,4 @@
-"""ansible.builtin.apt; dpkg's files say what is installed: nothing to do costs no program."""
+"""ansible.builtin.apt. It reads dpkg's files, so that it starts no program if there is nothing to do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "allow_change_held_packages": {"type": "bool", "default": False},
     "lock_timeout": {"type": "int", "default": 60},
-    # python3-apt is what Ansible's module needs; there is nothing to install for this one.
+    # This installs python3-apt for Ansible's module. This module does not need it.
     "auto_install_module_deps": {"type": "bool", "default": True},
 }
 RULES: dict[str, Any] = {"diff": True, "mutually_exclusive": [["deb", "package", "upgrade"]]}
@@ -57,22 +57,22 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[str, Any]:
     upgrade = None if args["upgrade"] == "no" else args["upgrade"]
-    some = bool(args["package"] or upgrade or args["deb"])
+    has_packages = bool(args["package"] or upgrade or args["deb"])
     if args["clean"]:
         cleaned = _clean_cache(context)
-        if not some:
+        if not has_packages:
             return cleaned
     cache = {"cache_updated": False, "cache_update_time": apt_commands.read_cache_time()}
     if args["update_cache"] or args["cache_valid_time"]:
         if apt_cache.is_update_due(args["cache_valid_time"], time.time()):
             if not context.check:
                 apt_cache.update_lists(args, warnings)
-            after = apt_commands.read_cache_time()
+            new_time = apt_commands.read_cache_time()
             cache = {
-                "cache_updated": context.check or after != cache["cache_update_time"],
-                "cache_update_time": after,
+                "cache_updated": context.check or new_time != cache["cache_update_time"],
+                "cache_update_time": new_time,
             }
-        if not some:
+        if not has_packages:
             return {"changed": cache["cache_updated"], **cache}
     if upgrade:
         return apt_upgrade.upgrade_packages(upgrade, args, context, warnings)
@@ -84,9 +84,9 @@ def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[st
 def _install_or_remove(
     args: dict[str, Any], context: Context, warnings: list[str], cache: dict[str, Any]
 ) -> dict[str, Any]:
-    given = args["package"] or []
-    names = [name.strip() for name in given if name != "*"]
-    if args["state"] == "latest" and "*" in given:
+    package_args = args["package"] or []
+    names = [name.strip() for name in package_args if name != "*"]
+    if args["state"] == "latest" and "*" in package_args:
         if names:
             raise ModuleError("unable to install additional packages when upgrading all installed packages")
         return apt_upgrade.upgrade_packages("yes", args, context, warnings)
@@ -96,8 +96,8 @@ def _install_or_remove(
     if not names and args["autoclean"]:
         return apt_install.clean_up("autoclean", "Del ", args, context)
     if not names and args["autoremove"]:
-        sign = "The following packages will be REMOVED"
-        return apt_install.clean_up("autoremove", sign, args, context)
+        change_marker = "The following packages will be REMOVED"
+        return apt_install.clean_up("autoremove", change_marker, args, context)
     if args["state"] == "absent":
         return apt_install.remove_packages(names, args, context)
     try:
@@ -119,7 +119,9 @@ def _install_deb(args: dict[str, Any], context: Context) -> dict[str, Any]:
 def _clean_cache(context: Context) -> dict[str, Any]:
     code, out, err = (0, "", "") if context.check else apt_commands.run_command(["apt-get", "clean"])
     if code or err:
-        said = f": {err}" if err else ""
-        raise ModuleError(f"apt-get clean failed{said}", rc=code, stdout=out, stdout_lines=out.splitlines())
+        details = f": {err}" if err else ""
+        raise ModuleError(
+            f"apt-get clean failed{details}", rc=code, stdout=out, stdout_lines=out.splitlines()
+        )
     diff = apt_commands.prepare_diff(out) if context.diff else {}
     return {"changed": True, "msg": out, **apt_commands.output_values(out, err), "diff": diff}

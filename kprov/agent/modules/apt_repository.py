@@ -1,4 +1,4 @@
-"""ansible.builtin.apt_repository: one line of apt's sources."""
+"""ansible.builtin.apt_repository: a line of apt's sources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "update_cache_retries": {"type": "int", "default": 5},
     "update_cache_retry_max_delay": {"type": "int", "default": 12},
     "filename": {},
-    # There is nothing to install: Ansible's module needs python3-apt.
+    # This installs python3-apt for Ansible's module. This module does not need it.
     "install_python_apt": {"type": "bool", "default": True},
     "validate_certs": {"type": "bool", "default": True},
     "codename": {},
@@ -28,7 +28,7 @@ RULES: dict[str, Any] = {"diff": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Add a source, or remove it, and update the lists of packages."""
+    """Add or remove a source, and update the package lists."""
     repo = args["repo"]
     if not repo:
         raise ModuleError("Please set argument 'repo' to a non-empty value")
@@ -38,9 +38,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         )
     sources = sources_list.load_files()
     before = {path: sources_list.render_file(lines) for path, lines in sources.items() if lines}
-    source, new = sources_list.parse_repository(repo), None
+    source, new_file = sources_list.parse_repository(repo), None
     if args["state"] == "present":
-        new = sources_list.add_source(sources, source, args["filename"])
+        new_file = sources_list.add_source(sources, source, args["filename"])
     else:
         sources_list.remove_source(sources, source)
     after = {path: sources_list.render_file(lines) for path, lines in sources.items() if lines}
@@ -55,7 +55,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         "diff": [_difference(path, before, after) for path in (*added, *removed)] if context.diff else [],
     }
     if before != after and not context.check:
-        _save(before, after, args["mode"], new)
+        _save(before, after, args["mode"], new_file)
         if args["update_cache"]:
             try:
                 apt_cache.update_lists({**args, "lock_timeout": 60}, warnings)
@@ -74,12 +74,12 @@ def _difference(path: str, before: dict[str, str], after: dict[str, str]) -> dic
     }
 
 
-def _save(before: dict[str, str], after: dict[str, str], mode: Any, new: str | None) -> None:
+def _save(before: dict[str, str], after: dict[str, str], mode: Any, new_file: str | None) -> None:
     for path, text in after.items():
         if before.get(path) != text:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             paths.write_file(path, text.encode("utf-8", "surrogateescape"), {})
-            if path == new:
+            if path == new_file:
                 set_attributes(path, {"mode": mode}, check=False)
     for path in set(before) - set(after):
         os.unlink(path)

@@ -1,4 +1,4 @@
-"""ansible.builtin.assemble."""
+"""ansible.builtin.assemble: a file from fragments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Make `dest` of the fragments below `src`, or of those of the operator (`_sha256`)."""
+    """Write `dest` from the fragments in `src`, or from the operator's fragments (`_sha256`)."""
     if args.get("_sha256") is not None:
         return _place_from_operator(args, context)
     src, dest = args["src"], args["dest"]
@@ -41,14 +41,14 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     sums = content_placement.content_checksums(data)
     result: dict[str, Any] = {"src": src, "dest": dest, "msg": "OK"}
     result.update(checksum=sums["sha1"], md5sum=sums["md5"])
-    now = content_placement.file_checksums(dest)
-    changed = now is None or now["sha1"] != sums["sha1"]
+    current_sums = content_placement.file_checksums(dest)
+    changed = current_sums is None or current_sums["sha1"] != sums["sha1"]
     if changed:
         if context.diff:
             result["diff"] = [paths.content_difference(dest, paths.read_for_diff(dest), data)]
         if args["validate"]:
             result["validation"] = _run_validate(data, args["validate"])
-        if now and args["backup"] and not context.check:
+        if current_sums and args["backup"] and not context.check:
             result["backup_file"] = paths.make_backup(dest)
         if not context.check:
             paths.write_file(dest, data, {**args, "follow": False, "validate": None})
@@ -57,21 +57,21 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _place_from_operator(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """As Ansible, with a diff also of what is the same: it never knows the checksum of the fragments."""
+    """Write the operator's content. Like Ansible, return a diff even if nothing changes."""
     data = context.content(args["_sha256"])
     sums = content_placement.content_checksums(data)
     before = paths.read_for_diff(args["dest"]) if context.diff else None
-    placed = content_placement.place_content(args, context)
-    placed.update(md5sum=sums["md5"], checksum=sums["sha1"])
-    placed.setdefault("dest", args["dest"])
-    placed["diff"] = (
+    result = content_placement.place_content(args, context)
+    result.update(md5sum=sums["md5"], checksum=sums["sha1"])
+    result.setdefault("dest", args["dest"])
+    result["diff"] = (
         paths.content_difference(args["dest"], before, data, args.get("_src")) if context.diff else {}
     )
-    return placed
+    return result
 
 
 def _run_validate(data: bytes, command: str) -> dict[str, Any]:
-    """What the program of `validate` says of a content."""
+    """Run the program of `validate` on a content; return its output."""
     handle, path = temporary_files.make_file()
     try:
         with os.fdopen(handle, "wb") as file:

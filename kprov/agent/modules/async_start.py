@@ -1,4 +1,4 @@
-"""Start a module in the background: the keyword `async`. What it gives lands in ~/.ansible_async/JOB."""
+"""Starts a module in the background, for the keyword `async`. Its result is in ~/.ansible_async/JOB."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Ansible's result of a task with `async`: the job's id and file."""
-    folder = os.path.expanduser(_folder(context))
+    """Start the module; return Ansible's result of a task with `async`: the job's id and file."""
+    folder = os.path.expanduser(_job_folder(context))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     job = f"j{random.randrange(10**12)}.{os.getpid()}"
     path = os.path.join(folder, job)
     _write(path, {"started": True, "finished": False, "ansible_job_id": job})
     sha256 = args["arguments"].get("_sha256")
     if sha256:
-        # The worker cannot ask the operator for it.
+        # The worker cannot request this content from the operator.
         context.blobs[sha256] = context.content(sha256)
     child = os.fork()
     if child == 0:
@@ -44,14 +44,14 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
-def _folder(context: Context) -> str:
+def _job_folder(context: Context) -> str:
     return context.environment.get("ANSIBLE_ASYNC_DIR") or os.environ.get(
         "ANSIBLE_ASYNC_DIR", "~/.ansible_async"
     )
 
 
 def _start_detached(path: str, job: str, args: dict[str, Any], context: Context) -> None:
-    """In a child: leave the agent, so that the job outlives the connection, and watch over the job's time."""
+    """In a child: detach from the agent, so that the job survives the connection; limit the job's time."""
     try:
         os.setsid()
         if os.fork() != 0:
@@ -67,7 +67,7 @@ def _start_detached(path: str, job: str, args: dict[str, Any], context: Context)
         if worker == 0:
             _run_module(path, job, args, context)
             os._exit(0)
-        _watch(worker, path, job, int(args["seconds"]))
+        _limit_time(worker, path, job, int(args["seconds"]))
     finally:
         os._exit(0)
 
@@ -75,17 +75,17 @@ def _start_detached(path: str, job: str, args: dict[str, Any], context: Context)
 def _run_module(path: str, job: str, args: dict[str, Any], context: Context) -> None:
     from kprov.agent.main import run_module
 
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _end_worker)
     result = run_module(args["module"], args["arguments"], context)
     _write(path, {**result, "started": True, "finished": True, "ansible_job_id": job, "results_file": path})
 
 
-def _end(*_: Any) -> None:
+def _end_worker(*_: Any) -> None:
     process.kill_all()
     os._exit(1)
 
 
-def _watch(worker: int, path: str, job: str, seconds: int) -> None:
+def _limit_time(worker: int, path: str, job: str, seconds: int) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if os.waitpid(worker, os.WNOHANG)[0]:

@@ -1,4 +1,4 @@
-"""ansible.builtin.async_status."""
+"""ansible.builtin.async_status: the state of a job in the background."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """How far a job in the background is, or forget it."""
+    """Return the state of a job in the background, or remove its file."""
     job = args["jid"]
-    given = context.environment.get("ANSIBLE_ASYNC_DIR") or os.environ.get("ANSIBLE_ASYNC_DIR")
-    folder = os.path.expanduser(given or "~/.ansible_async")
+    configured = context.environment.get("ANSIBLE_ASYNC_DIR") or os.environ.get("ANSIBLE_ASYNC_DIR")
+    folder = os.path.expanduser(configured or "~/.ansible_async")
     path = os.path.join(folder, job)
-    known: dict[str, Any] = {"ansible_job_id": job, "results_file": path, "stdout": "", "stderr": ""}
-    known.update(stdout_lines=[], stderr_lines=[])
+    job_values: dict[str, Any] = {"ansible_job_id": job, "results_file": path, "stdout": "", "stderr": ""}
+    job_values.update(stdout_lines=[], stderr_lines=[])
     if os.path.dirname(job) or not os.path.isfile(path):
-        raise ModuleError("could not find job", **known, started=True, finished=True)
+        raise ModuleError("could not find job", **job_values, started=True, finished=True)
     if args["mode"] == "cleanup":
         os.unlink(path)
-        return {"changed": False, **known, "started": False, "finished": False, "erased": path}
+        return {"changed": False, **job_values, "started": False, "finished": False, "erased": path}
     with open(path) as file:
-        found = json.load(file)
-    result: dict[str, Any] = {"changed": False, **known, **found}
+        job_result = json.load(file)
+    result: dict[str, Any] = {"changed": False, **job_values, **job_result}
     if not result.get("finished"):
         result.update(started=True, finished=False)
     return result

@@ -1,4 +1,4 @@
-"""ansible.posix.authorized_key."""
+"""ansible.posix.authorized_key: SSH keys that may log in as a user."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Options = List[Tuple[str, Optional[str]]]
 
 
 class _Key(NamedTuple):
-    """One line; `kind` is empty for lines that are no keys, whose `data` is the line."""
+    """A line of the file. For a line that is not a key, `kind` is empty and `data` is the line."""
 
     data: str
     kind: str
@@ -50,8 +50,8 @@ class _Key(NamedTuple):
         options = ",".join(name if value is None else f"{name}={value}" for name, value in self.options)
         return f"{options + ' ' if options else ''}{self.kind} {self.data} {self.comment}\n"
 
-    def like(self, other: _Key) -> bool:
-        """The same key, whatever the order of different options."""
+    def is_same_key(self, other: _Key) -> bool:
+        """Whether both lines are the same key with the same options, in any order."""
         return (self.kind, self.comment, _by_name(self.options)) == (
             other.kind,
             other.comment,
@@ -60,45 +60,49 @@ class _Key(NamedTuple):
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have keys in a user's authorized_keys, alone there if `exclusive`, or have them there no more."""
+    """Add keys to a user's authorized_keys (`exclusive`: remove all others), or remove them."""
     result: dict[str, Any] = {name: args[name] for name in ARGUMENTS}
     if args["key"].startswith("http"):
         raise ModuleError("keys are not fetched on the host: use key: \"{{ lookup('url', 'https://...') }}\"")
-    new = [line for line in _source(args["key"]).splitlines() if line and not line.startswith("#")]
-    path = result["keyfile"] = _path(args, context, follow=False)
+    key_lines = [
+        line for line in _read_key_source(args["key"]).splitlines() if line and not line.startswith("#")
+    ]
+    path = result["keyfile"] = _key_file(args, context, follow=False)
     before = paths.read_text(path) if os.path.isfile(path) else ""
-    kept = _parse(before)
-    # Later keys come last; keys that an exclusive list replaces keep the list's order.
-    rank = _ranks(before)
-    highest, wanted, changed = len(kept), [], False
-    for index, line in enumerate(new):
-        key = _parse_wanted_key(line, args)
-        there = kept.get(key.data)
+    keys = _parse_file(before)
+    # New keys come last, in the order of the argument. A key with new options moves to the end too.
+    ranks = _line_numbers(before)
+    end, requested, changed = len(keys), [], False
+    for index, line in enumerate(key_lines):
+        key = _parse_requested_key(line, args)
+        existing = keys.get(key.data)
         if args["state"] == "absent":
-            if there is not None:
-                del kept[key.data]
+            if existing is not None:
+                del keys[key.data]
                 changed = True
             continue
-        wanted.append(key.data)
-        if there is None or not key.like(there):
-            kept[key.data] = key
-            rank[key.data] = highest + index
+        requested.append(key.data)
+        if existing is None or not key.is_same_key(existing):
+            keys[key.data] = key
+            ranks[key.data] = end + index
             changed = True
     if args["state"] == "present" and args["exclusive"]:
-        for data in set(kept) - set(wanted):
-            del kept[data]
+        for data in set(keys) - set(requested):
+            del keys[data]
             changed = True
     result["changed"] = changed
     if changed:
-        after = "".join(kept[data].line() for data in sorted(kept, key=lambda data: rank[data]))
-        _finish(args, context, result, before, after)
+        after = "".join(keys[data].line() for data in sorted(keys, key=lambda data: ranks[data]))
+        _write_keys(args, context, result, before, after)
     if args["path"] is not None:
         result.update(paths.path_info(args["path"]))
     return result
 
 
-def _finish(args: dict[str, Any], context: Context, result: dict[str, Any], before: str, after: str) -> None:
-    target = _path(args, context, follow=args["follow"])
+def _write_keys(
+    args: dict[str, Any], context: Context, result: dict[str, Any], before: str, after: str
+) -> None:
+    target = _key_file(args, context, follow=args["follow"])
     if context.diff:
         result["diff"] = {
             "before_header": result["keyfile"],
@@ -123,7 +127,7 @@ def _finish(args: dict[str, Any], context: Context, result: dict[str, Any], befo
     paths.write_file(target, after.encode("utf-8", "surrogateescape"), attributes)
 
 
-def _source(key: str) -> str:
+def _read_key_source(key: str) -> str:
     if not key.startswith("file"):
         return key
     path = urlparse(key).path
@@ -134,7 +138,7 @@ def _source(key: str) -> str:
     return paths.read_text(path)
 
 
-def _path(args: dict[str, Any], context: Context, *, follow: bool) -> str:
+def _key_file(args: dict[str, Any], context: Context, *, follow: bool) -> str:
     path: str | None = args["path"]
     if path is None or not context.check:
         try:
@@ -148,54 +152,57 @@ def _path(args: dict[str, Any], context: Context, *, follow: bool) -> str:
     return os.path.realpath(path) if follow else path
 
 
-def _parse_wanted_key(line: str, args: dict[str, Any]) -> _Key:
-    key = _key(line)
+def _parse_requested_key(line: str, args: dict[str, Any]) -> _Key:
+    key = _parse_key(line)
     if key is None:
         raise ModuleError(f"invalid key specified: {line}")
     if args["key_options"] is not None:
-        key = key._replace(options=_options(args["key_options"]))
+        key = key._replace(options=_parse_options(args["key_options"]))
     if args["comment"] is not None:
         key = key._replace(comment=args["comment"])
     return key
 
 
-def _parse(text: str) -> Dict[str, _Key]:
-    """Lines by their key; the last of several with one key counts."""
-    found: Dict[str, _Key] = {}
+def _parse_file(text: str) -> Dict[str, _Key]:
+    """Return the lines by key; of several lines with the same key, the last one."""
+    keys: Dict[str, _Key] = {}
     for line in text.splitlines(keepends=True):
-        key = _key(line) or _Key(line, "", [], "")
-        found[key.data] = key
-    return found
+        key = _parse_key(line) or _Key(line, "", [], "")
+        keys[key.data] = key
+    return keys
 
 
-def _ranks(text: str) -> Dict[str, int]:
+def _line_numbers(text: str) -> Dict[str, int]:
     lines = text.splitlines(keepends=True)
-    return {(_key(line) or _Key(line, "", [], "")).data: index for index, line in enumerate(lines)}
+    return {(_parse_key(line) or _Key(line, "", [], "")).data: index for index, line in enumerate(lines)}
 
 
-def _key(line: str) -> _Key | None:
+def _parse_key(line: str) -> _Key | None:
     words = line.replace(r"\#", "#").split()
     if words and words[0] == "#":
         return _Key(line.replace(r"\#", "#"), "", [], "")
-    where = next((index for index, word in enumerate(words) if word in _TYPES), None)
-    if where is None or len(words) < where + 2:
+    type_index = next((index for index, word in enumerate(words) if word in _TYPES), None)
+    if type_index is None or len(words) < type_index + 2:
         return None
     return _Key(
-        words[where + 1], words[where], _options(" ".join(words[:where])), " ".join(words[where + 2 :])
+        words[type_index + 1],
+        words[type_index],
+        _parse_options(" ".join(words[:type_index])),
+        " ".join(words[type_index + 2 :]),
     )
 
 
-def _options(text: str) -> _Options:
-    """Options between commas that are not in quotes."""
-    found: _Options = []
+def _parse_options(text: str) -> _Options:
+    """Split options at the commas outside of quotes."""
+    options: _Options = []
     for part in re.findall(r"""(?:[^,"']|"[^"]*"|'[^']*')+""", text):
         name, equals, value = part.partition("=")
-        found.append((name, value if equals else None))
-    return found
+        options.append((name, value if equals else None))
+    return options
 
 
 def _by_name(options: _Options) -> Dict[str, List[Optional[str]]]:
-    found: Dict[str, List[Optional[str]]] = {}
+    values_by_name: Dict[str, List[Optional[str]]] = {}
     for name, value in options:
-        found.setdefault(name, []).append(value)
-    return found
+        values_by_name.setdefault(name, []).append(value)
+    return values_by_name

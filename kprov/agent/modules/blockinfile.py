@@ -1,4 +1,4 @@
-"""ansible.builtin.blockinfile."""
+"""ansible.builtin.blockinfile: a block of lines between two markers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULES: dict[str, Any] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a block between two marker lines, or have it no more."""
+    """Write a block between two marker lines, or remove it."""
     path = args["path"]
     old = text_edit.read_original(args, "Path", create=args["create"])
     present = args["state"] == "present"
@@ -49,7 +49,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def edit_block(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:
-    """The content with the block in its place; an empty block takes the markers away too."""
+    """Return the content with the block; for an empty block, without the block and its markers."""
     lines = old.splitlines(keepends=True)
     marker = args["marker"].encode()
     begin = marker.replace(b"{mark}", args["marker_begin"].encode()) + b"\n"
@@ -74,7 +74,7 @@ def edit_block(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:
 
 
 def _remove_block(lines: list[bytes], begin: bytes, end: bytes) -> int | None:
-    """Take the last block out of the lines; where it was, or None."""
+    """Remove the last block from the lines; return its index, or None without a block."""
     first = max((number for number, line in enumerate(lines) if line == begin), default=None)
     last = max((number for number, line in enumerate(lines) if line == end), default=None)
     if first is None or last is None:
@@ -92,13 +92,13 @@ def _find_place(old: bytes, lines: list[bytes], args: dict[str, Any]) -> int:
     if anchor in (None, "EOF"):
         return len(lines)
     pattern = re.compile(anchor.encode("utf-8", "surrogateescape"))
-    hit = None
+    line_index = None
     if pattern.flags & re.MULTILINE:
         match = pattern.search(old)
         if match:
-            hit = old.count(b"\n", 0, match.end() if after is not None else match.start())
+            line_index = old.count(b"\n", 0, match.end() if after is not None else match.start())
     else:
-        hit = max((number for number, line in enumerate(lines) if pattern.search(line)), default=None)
-    if hit is None:
+        line_index = max((number for number, line in enumerate(lines) if pattern.search(line)), default=None)
+    if line_index is None:
         return len(lines)
-    return hit + 1 if after is not None else hit
+    return line_index + 1 if after is not None else line_index

@@ -1,4 +1,4 @@
-"""ansible.builtin.command, shell (`_shell`) and raw."""
+"""ansible.builtin.command and shell (`_shell`)."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "stdin_add_newline": {"type": "bool", "default": True},
     "strip_empty_ends": {"type": "bool", "default": True},
 }
-_WAYS = ["_raw_params", "cmd", "argv"]
-RULES: dict[str, Any] = {"required_one_of": [_WAYS], "mutually_exclusive": [_WAYS]}
+_COMMAND_ARGUMENTS = ["_raw_params", "cmd", "argv"]
+RULES: dict[str, Any] = {"required_one_of": [_COMMAND_ARGUMENTS], "mutually_exclusive": [_COMMAND_ARGUMENTS]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Run a program; `creates` and `removes` skip it, check mode skips it unless they decide."""
+    """Run a program, unless `creates` or `removes` skips it. In check mode, run nothing."""
     result: dict[str, Any] = {
         "changed": False,
         "stdout": "",
@@ -52,25 +52,25 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     folder = args["chdir"]
     if folder and not paths.is_folder(folder):
         result.pop("msg")
-        raise ModuleError("Unable to change directory before execution.", **result, **_no_lines())
+        raise ModuleError("Unable to change directory before execution.", **result, **_empty_lines())
     skipped = _skip_reason(args, context)
     if skipped:
-        return _lines({**result, **skipped, "rc": 0})
+        return _add_lines({**result, **skipped, "rc": 0})
     if context.check:
         result.update(rc=0, msg="Command would have run if not in check mode", changed=True)
         if args["creates"] is None and args["removes"] is None:
             result.update(skipped=True, changed=False)
-        return _lines(result)
+        return _add_lines(result)
     return _run_program(command, args, result)
 
 
 def _skip_reason(args: dict[str, Any], context: Context) -> dict[str, Any] | None:
-    """What says that there is nothing to run."""
-    would = "Would" if context.check else "Did"
-    for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
+    """Return the result values if `creates` or `removes` skips the command, else None."""
+    verb = "Would" if context.check else "Did"
+    for name, skip_if_present, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
         path = args[name]
-        if path and bool(paths.expand_glob(path, args["chdir"])) == unwanted:
-            text = f"{would} not run command since '{path}' {word}"
+        if path and bool(paths.expand_glob(path, args["chdir"])) == skip_if_present:
+            text = f"{verb} not run command since '{path}' {word}"
             return {"msg": text, "stdout": f"skipped, since {path} {word}"}
     return None
 
@@ -92,9 +92,11 @@ def _run_program(command: Any, args: dict[str, Any], result: dict[str, Any]) -> 
             cwd=args["chdir"],
         )
     except OSError as error:
-        said = f"Error executing command: {error}"
-        shown = shlex.join(command) if isinstance(command, list) else command
-        raise ModuleError(said, rc=error.errno, cmd=shown, stdout="", stderr="", **_no_lines()) from None
+        text = f"Error executing command: {error}"
+        command_text = shlex.join(command) if isinstance(command, list) else command
+        raise ModuleError(
+            text, rc=error.errno, cmd=command_text, stdout="", stderr="", **_empty_lines()
+        ) from None
     end = _local_time()
     if args["strip_empty_ends"]:
         out, err = out.rstrip("\r\n"), err.rstrip("\r\n")
@@ -103,26 +105,26 @@ def _run_program(command: Any, args: dict[str, Any], result: dict[str, Any]) -> 
     if code:
         killed = process.describe_signal("the shell" if shell else str(words[0]), code)
         result.update(failed=True, msg="non-zero return code" + (f": {killed}" if killed else ""))
-    return _lines(result)
+    return _add_lines(result)
 
 
 def _local_time() -> dt.datetime:
-    """Local time without a zone, as results have it."""
+    """Return the local time without a zone, the form of Ansible's results."""
     return dt.datetime.now().astimezone().replace(tzinfo=None)
 
 
 def _expand_variables(word: str) -> str:
-    """Variables of the task's environment too."""
-    before = dict(os.environ)
+    """Expand the variables of a word, also those of the task's environment."""
+    saved = dict(os.environ)
     os.environ.update(process.ENVIRONMENT)
     try:
         return os.path.expandvars(word)
     finally:
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(saved)
 
 
-def _lines(result: dict[str, Any]) -> dict[str, Any]:
+def _add_lines(result: dict[str, Any]) -> dict[str, Any]:
     return {
         **result,
         "stdout_lines": result["stdout"].splitlines(),
@@ -130,5 +132,5 @@ def _lines(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _no_lines() -> dict[str, Any]:
+def _empty_lines() -> dict[str, Any]:
     return {"stdout_lines": [], "stderr_lines": []}

@@ -1,4 +1,4 @@
-"""ansible.builtin.copy and template, after the operator has found or rendered the content."""
+"""ansible.builtin.copy and template: the part on the host. The operator has read or rendered the content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True, "mutually_exclusi
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Bring `dest` to a content of the operator's (`_sha256`), a tree (`_tree`), or `src` of this host."""
+    """Copy a content (`_sha256`) or a tree (`_tree`) of the operator, or `src` of this host, to `dest`."""
     if "/" not in args["dest"]:
         args["dest"] = "./" + args["dest"]
     if args.get("_tree") is not None:
@@ -54,7 +54,9 @@ def _copy_on_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if args["follow"]:
             target = os.path.realpath(target) if paths.is_link(target) else target
         if not args["force"]:
-            return _result({"changed": False, "msg": "file already exists", "src": src, "dest": target})
+            return _add_path_info(
+                {"changed": False, "msg": "file already exists", "src": src, "dest": target}
+            )
     else:
         content_placement.find_writable_folder(target, args)
     result: dict[str, Any] = {"dest": target, "src": src}
@@ -62,14 +64,14 @@ def _copy_on_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
         changed = folder_copy.copy_tree(src, dest, args, context) or changed
     else:
         result.update(md5sum=sums["md5"], checksum=sums["sha1"])
-        now = None if paths.is_link(target) else content_placement.file_checksums(target)
-        if now is None or now["sha1"] != sums["sha1"]:
+        target_sums = None if paths.is_link(target) else content_placement.file_checksums(target)
+        if target_sums is None or target_sums["sha1"] != sums["sha1"]:
             changed = True
             result.update(_copy_file(src, target, args, context))
     result["changed"] = set_attributes(target, args, check=context.check, follow=args["follow"]) or changed
     if sums is None:
         result.update(md5sum=None, checksum=None)
-    return _result(result)
+    return _add_path_info(result)
 
 
 def _check_source(src: str) -> dict[str, str] | None:
@@ -90,7 +92,7 @@ def _copy_file(src: str, target: str, args: dict[str, Any], context: Context) ->
         after = paths.read_for_diff(src) or b""
         result["diff"] = [paths.content_difference(target, paths.read_for_diff(target), after)]
     if not context.check:
-        aside = paths.make_twin(
+        aside = paths.make_temporary_copy(
             src, content_placement.find_writable_folder(target, args), os.path.splitext(target)[1]
         )
         try:
@@ -104,5 +106,5 @@ def _copy_file(src: str, target: str, args: dict[str, Any], context: Context) ->
     return result
 
 
-def _result(result: dict[str, Any]) -> dict[str, Any]:
+def _add_path_info(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, **paths.path_info(result["dest"])}

@@ -1,4 +1,4 @@
-"""ansible.builtin.cron."""
+"""ansible.builtin.cron: jobs and variables of crontabs."""
 
 from __future__ import annotations
 
@@ -37,39 +37,41 @@ _HEADER = re.compile(
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a job or a variable in a user's crontab or in a file of /etc/cron.d, or have it there no more."""
+    """Add or remove a job or a variable in a user's crontab or in a file of /etc/cron.d."""
     file = os.path.join("/etc/cron.d", args["cron_file"]) if args["cron_file"] else None
     _validate(args)
     table = _Table(args["user"], file)
-    warnings = _warnings(args)
-    changed = _variable(table, args) if args["env"] else _job(table, args)
-    gone = file is not None and changed and args["state"] == "absent" and not args["env"] and table.empty()
+    warnings = _find_warnings(args)
+    changed = _edit_variable(table, args) if args["env"] else _edit_job(table, args)
+    removes_file = (
+        file is not None and changed and args["state"] == "absent" and not args["env"] and table.is_empty()
+    )
     if not changed and table.before and not table.before.endswith(("\r", "\n")):
         changed = True
-    kept = table.backup() if changed and args["backup"] and not context.check else None
+    backup_file = table.write_backup() if changed and args["backup"] and not context.check else None
     result: dict[str, Any] = {"changed": changed}
-    if gone and file is not None:
+    if removes_file and file is not None:
         result.update(changed=os.path.isfile(file), cron_file=args["cron_file"], state="absent", diff={})
         if context.diff:
             result["diff"] = table.difference("", "/dev/null")
         if result["changed"] and not context.check:
             os.unlink(file)
     else:
-        result.update(jobs=table.jobs(), envs=table.variables())
+        result.update(jobs=table.list_jobs(), envs=table.list_variables())
         if changed and context.diff:
-            result["diff"] = table.difference(table.text(), table.title())
+            result["diff"] = table.difference(table.text(), table.name())
         if changed and not context.check:
             table.write()
         if args["cron_file"]:
             result["cron_file"] = args["cron_file"]
-    if kept and not gone:
-        result["backup_file"] = kept
+    if backup_file and not removes_file:
+        result["backup_file"] = backup_file
     return {**result, "warnings": warnings} if warnings else result
 
 
 def _validate(args: dict[str, Any]) -> None:
     present, job = args["state"] == "present", args["job"]
-    wrong = {
+    errors = {
         "Will not manage /etc/crontab via cron_file, see documentation.": args["cron_file"] == "/etc/crontab",
         "You cannot combine special_time with any of the time or day/date parameters.": args["special_time"]
         and any(args[name] != "*" for name in _TIMES),
@@ -82,76 +84,76 @@ def _validate(args: dict[str, Any]) -> None:
         and not args["env"],
         "Invalid name for environment variable": args["env"] and " " in args["name"],
     }
-    for text, found in wrong.items():
-        if found:
+    for text, is_wrong in errors.items():
+        if is_wrong:
             raise ModuleError(text)
 
 
-def _warnings(args: dict[str, Any]) -> list[str]:
-    found = []
+def _find_warnings(args: dict[str, Any]) -> list[str]:
+    warnings = []
     base = os.path.basename(args["cron_file"] or "")
     if base and not re.fullmatch(r"[A-Z0-9_-]+", base, re.IGNORECASE):
-        found.append(
+        warnings.append(
             f'Filename portion of cron_file ("{base}") should consist'
             " solely of upper- and lower-case letters, digits, underscores, and hyphens"
         )
     job = (args["job"] or "").strip("\r\n")
     if args["state"] == "present" and not args["env"] and ("\r" in job or "\n" in job):
-        found.append("Job should not contain line breaks")
-    return found
+        warnings.append("Job should not contain line breaks")
+    return warnings
 
 
-def _variable(table: _Table, args: dict[str, Any]) -> bool:
+def _edit_variable(table: _Table, args: dict[str, Any]) -> bool:
     name, declaration = args["name"], f'{args["name"]}="{args["job"]}"'
-    where = table.variable(name)
+    index = table.find_variable(name)
     if args["state"] == "absent":
         table.lines = [line for line in table.lines if not line.startswith(f"{name}=")]
-        return where is not None
-    if where is not None:
-        if table.lines[where] == declaration:
+        return index is not None
+    if index is not None:
+        if table.lines[index] == declaration:
             return False
         table.lines = [declaration if line.startswith(f"{name}=") else line for line in table.lines]
         return True
-    other = args["insertafter"] or args["insertbefore"]
-    at = 0
-    if other:
-        beside = table.variable(other)
-        if beside is None:
-            raise ModuleError(f"Variable named '{other}' not found.")
-        at = beside + (1 if args["insertafter"] else 0)
-    table.lines.insert(at, declaration)
+    other_name = args["insertafter"] or args["insertbefore"]
+    position = 0
+    if other_name:
+        other_index = table.find_variable(other_name)
+        if other_index is None:
+            raise ModuleError(f"Variable named '{other_name}' not found.")
+        position = other_index + (1 if args["insertafter"] else 0)
+    table.lines.insert(position, declaration)
     return True
 
 
-def _job(table: _Table, args: dict[str, Any]) -> bool:
+def _edit_job(table: _Table, args: dict[str, Any]) -> bool:
     name = args["name"]
     mark = _MARK + name
     if args["state"] == "absent":
-        if table.job(name) is None:
+        if table.find_job(name) is None:
             return False
         table.replace(mark, None)
         return True
-    line = _line(args)
-    old = table.job(name)
-    if old is None and line in table.lines:
-        # A job that somebody wrote by hand: it gets its name.
-        at = table.lines.index(line)
-        if at == 0 or not table.lines[at - 1].startswith(_MARK):
-            table.lines.insert(at, mark)
+    line = _format_job_line(args)
+    current = table.find_job(name)
+    if current is None and line in table.lines:
+        # A user wrote this job without a name: add the name.
+        index = table.lines.index(line)
+        if index == 0 or not table.lines[index - 1].startswith(_MARK):
+            table.lines.insert(index, mark)
             return True
-        if table.lines[at - 1] == f"{_MARK}None":
-            table.lines[at - 1] = mark
+        if table.lines[index - 1] == f"{_MARK}None":
+            table.lines[index - 1] = mark
             return True
-    if old is None:
+    if current is None:
         table.lines += [mark, line]
         return True
-    if old == line:
+    if current == line:
         return False
     table.replace(mark, line)
     return True
 
 
-def _line(args: dict[str, Any]) -> str:
+def _format_job_line(args: dict[str, Any]) -> str:
     special = args["special_time"]
     words = ["@" + special] if special else [args[name] for name in _TIMES]
     if args["cron_file"]:
@@ -159,13 +161,13 @@ def _line(args: dict[str, Any]) -> str:
     return ("#" if args["disabled"] else "") + " ".join([*words, args["job"].strip("\r\n")])
 
 
-def _fill(handle: int, data: bytes) -> None:
+def _write_and_close(handle: int, data: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(data)
 
 
 class _Table:
-    """Lines of a crontab: a user's, through the program crontab, or a file's."""
+    """The lines of a user's crontab, which the program crontab reads and writes, or of a file."""
 
     def __init__(self, user: str | None, file: str | None) -> None:
         self.user, self.file = user, file
@@ -199,7 +201,7 @@ class _Table:
             return
         handle, path = temporary_files.make_file()
         try:
-            _fill(handle, data)
+            _write_and_close(handle, data)
             code, out, err = self._crontab(path)
         finally:
             os.unlink(path)
@@ -207,47 +209,47 @@ class _Table:
             text = f"Failed to install new cronfile: {path}"
             raise ModuleError(text, stderr=err, stdout=out, rc=code)
 
-    def backup(self) -> str:
-        """The lines as they were, in a new file that only this user reads and that stays."""
+    def write_backup(self) -> str:
+        """Write the previous lines to a new private file, which stays; return its path."""
         handle, path = tempfile.mkstemp(prefix="crontab")
-        _fill(handle, self.before.encode("utf-8", "surrogateescape"))
+        _write_and_close(handle, self.before.encode("utf-8", "surrogateescape"))
         return path
 
-    def title(self) -> str:
+    def name(self) -> str:
         return self.file or (f'crontab for user "{self.user}"' if self.user else "crontab")
 
     def difference(self, after: str, title: str) -> dict[str, str]:
         return {
             "before": self.before,
             "after": after,
-            "before_header": self.title(),
+            "before_header": self.name(),
             "after_header": title,
         }
 
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         return not any(line.strip() for line in self.lines)
 
-    def jobs(self) -> list[str]:
+    def list_jobs(self) -> list[str]:
         return [line[len(_MARK) :] for line in self.lines if line.startswith(_MARK)]
 
-    def variables(self) -> list[str]:
+    def list_variables(self) -> list[str]:
         return [line.split("=")[0] for line in self.lines if re.match(r"\S+=", line)]
 
-    def variable(self, name: str) -> int | None:
+    def find_variable(self, name: str) -> int | None:
         return next((i for i, line in enumerate(self.lines) if line.startswith(f"{name}=")), None)
 
-    def job(self, name: str) -> str | None:
-        """The line after the name's mark."""
+    def find_job(self, name: str) -> str | None:
+        """Return the line after the mark with this name."""
         pairs = zip(self.lines, self.lines[1:])
         return next((line for mark, line in pairs if mark == _MARK + name), None)
 
     def replace(self, mark: str, line: str | None) -> None:
-        """Another line after each such mark; None takes mark and line away."""
-        new: list[str] = []
+        """Replace the line after each such mark; None removes mark and line."""
+        new_lines: list[str] = []
         lines = iter(self.lines)
-        for old in lines:
-            if old != mark:
-                new.append(old)
+        for current in lines:
+            if current != mark:
+                new_lines.append(current)
             elif next(lines, None) is not None and line is not None:
-                new += [mark, line]
-        self.lines = new
+                new_lines += [mark, line]
+        self.lines = new_lines

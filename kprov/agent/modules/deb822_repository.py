@@ -1,4 +1,4 @@
-"""ansible.builtin.deb822_repository: a source of packages, and the key it is signed with."""
+"""ansible.builtin.deb822_repository: a source of packages, and the key that signs it."""
 
 from __future__ import annotations
 
@@ -57,18 +57,23 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         changed, key, fields["signed_by"] = _install_key(fields["signed_by"], slug, context)
     for name, value in sorted(fields.items()):
         text += f"{_format_field(name)}:{_format_value(value)}\n"
-    written = _write_key(dest, text.encode(), context)
-    moded = set_attributes(dest, {"mode": args["mode"]}, check=context.check)
-    result = {"repo": text, "changed": changed or written or moded, "dest": dest, "key_filename": key}
+    text_changed = _write_source(dest, text.encode(), context)
+    mode_changed = set_attributes(dest, {"mode": args["mode"]}, check=context.check)
+    result = {
+        "repo": text,
+        "changed": changed or text_changed or mode_changed,
+        "dest": dest,
+        "key_filename": key,
+    }
     return {**result, **paths.path_info(dest)}
 
 
 def _remove_source(slug: str, dest: str, context: Context) -> dict[str, Any]:
     keys = [f"{_KEYRINGS}/{slug}.{ending}" for ending in ("asc", "gpg")]
-    there = [path for path in (dest, *keys) if os.path.exists(path)]
-    for path in there if not context.check else ():
+    existing = [path for path in (dest, *keys) if os.path.exists(path)]
+    for path in existing if not context.check else ():
         os.unlink(path)
-    result = {"repo": None, "changed": bool(there), "dest": dest, "key_filename": keys[-1]}
+    result = {"repo": None, "changed": bool(existing), "dest": dest, "key_filename": keys[-1]}
     return {**result, **paths.path_info(dest)}
 
 
@@ -87,7 +92,7 @@ def _format_value(value: Any) -> str:
 
 
 def _install_key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str]:
-    """Whether something changed, the key's file, and what the source says of it: a file or the key."""
+    """Install the key; return whether it changed, its path, and the value of Signed-By (path or key)."""
     if os.path.isfile(value):
         return False, value, value
     if not urllib.parse.urlparse(value).scheme:
@@ -95,8 +100,8 @@ def _install_key(value: str, slug: str, context: Context) -> tuple[bool, str | N
     options = {name: entry.get("default") for name, entry in url_requests.ARGUMENTS.items()}
     response, info = url_requests.fetch(url_requests.Request(value, options))
     if response is None or response.code >= 400:
-        said = info["msg"].replace("Request failed: ", "")
-        raise ModuleError(f"Could not fetch signed_by key: {said}")
+        reason = info["msg"].replace("Request failed: ", "")
+        raise ModuleError(f"Could not fetch signed_by key: {reason}")
     data = response.stream.read()
     if not data:
         return False, value, value
@@ -112,7 +117,7 @@ def _install_key(value: str, slug: str, context: Context) -> tuple[bool, str | N
     return set_attributes(path, {"mode": "0644"}, check=context.check) or changed, path, path
 
 
-def _write_key(path: str, data: bytes, context: Context) -> bool:
+def _write_source(path: str, data: bytes, context: Context) -> bool:
     if os.path.isfile(path) and paths.read_bytes(path) == data:
         return False
     if not context.check:

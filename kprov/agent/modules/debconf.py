@@ -24,38 +24,38 @@ RULES: dict[str, Any] = {"diff": True, "required_together": [["question", "vtype
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Set an answer where it is another; without a question, tell all of a package."""
+    """Set the answer to a question; without a question, return all answers of a package."""
     name, question, kind, value = args["name"], args["question"], args["vtype"], args["value"]
-    before = _answers(name)
+    before = _read_answers(name)
     if question is None:
         return {"changed": False, "msg": "", "current": before}
     if kind == "boolean":
         value = str(value).lower()
-    now: Any = before.get(question)
+    current_value: Any = before.get(question)
     if question in before and kind == "boolean":
-        now = before[question].lower()
+        current_value = before[question].lower()
     elif question in before and kind == "password":
-        now = _password(name, question)
+        current_value = _read_password(name, question)
     elif question in before and kind == "multiselect" and isinstance(value, list):
         value = _sort_answers(value)
-        now = sorted(part.strip() for part in before[question].split(","))
-    if question in before and now == value:
+        current_value = sorted(part.strip() for part in before[question].split(","))
+    if question in before and current_value == value:
         return {"changed": False, "msg": "", "current": before}
-    said = ""
+    output = ""
     if not context.check:
         if kind == "multiselect" and isinstance(value, list):
             value = ", ".join(value)
-        said = _set(name, question, kind, value, unseen=args["unseen"])
-    had = {question: before[question]} if question in before else {**before, question: ""}
-    current = {question: value}
-    diff = {"before": had, "after": {**had, **current}} if context.diff else {}
-    return {"changed": True, "msg": said, "current": current, "previous": had, "diff": diff}
+        output = _set_answer(name, question, kind, value, unseen=args["unseen"])
+    previous = {question: before[question]} if question in before else {**before, question: ""}
+    new_answer = {question: value}
+    diff = {"before": previous, "after": {**previous, **new_answer}} if context.diff else {}
+    return {"changed": True, "msg": output, "current": new_answer, "previous": previous, "diff": diff}
 
 
-def _sort_answers(value: list[Any]) -> list[str]:
-    if not all(isinstance(one, str) for one in value):
+def _sort_answers(choices: list[Any]) -> list[str]:
+    if not all(isinstance(choice, str) for choice in choices):
         raise ModuleError("Invalid value provided for 'multiselect': only texts can be chosen")
-    return sorted(value)
+    return sorted(choices)
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:
@@ -67,15 +67,15 @@ def _run(command: list[str], stdin: bytes = b"") -> str:
     return out
 
 
-def _answers(name: str) -> dict[str, str]:
-    found = {}
+def _read_answers(name: str) -> dict[str, str]:
+    answers = {}
     for line in _run(["debconf-show", *shlex.split(name)]).splitlines():
         key, _, value = line.partition(":")
-        found[key.strip("*").strip()] = value.strip()
-    return found
+        answers[key.strip("*").strip()] = value.strip()
+    return answers
 
 
-def _password(name: str, question: str) -> str:
+def _read_password(name: str, question: str) -> str:
     for line in _run(["debconf-get-selections"]).split("\n"):
         fields = line.split("\t")
         if line.startswith(name) and len(fields) > 3 and fields[1:3] == [question, "password"]:
@@ -83,6 +83,6 @@ def _password(name: str, question: str) -> str:
     return ""
 
 
-def _set(name: str, question: str, kind: str, value: Any, *, unseen: bool) -> str:
+def _set_answer(name: str, question: str, kind: str, value: Any, *, unseen: bool) -> str:
     line = " ".join([name, question, kind, str(value)])
     return _run(["debconf-set-selections", *(["-u"] if unseen else [])], line.encode())

@@ -1,4 +1,4 @@
-"""ansible.builtin.dnf, dnf5 and yum, on dnf's command line and rpm; what is there already costs no dnf."""
+"""ansible.builtin.dnf, dnf5 and yum. It asks rpm first and starts dnf only if a package must change."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ _GLOB = frozenset("*?[")
 
 
 class _Dnf:
-    """One task's program, and what it said."""
+    """The dnf program of a task, with the options from its arguments."""
 
     def __init__(self, args: dict[str, Any]) -> None:
         self.program = command_line.find_dnf(args["use_backend"])
         self.five = os.path.basename(os.path.realpath(self.program)) == "dnf5"
         self.options = command_line.common_options(args, five=self.five)
-        self.changing = command_line.transaction_options(args, five=self.five)
+        self.change_options = command_line.transaction_options(args, five=self.five)
 
     def run(self, *words: str) -> tuple[int, str, str]:
         return apt_commands.run_command([self.program, *self.options, *words])
@@ -90,25 +90,25 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _install(names: list[str], args: dict[str, Any], context: Context, *, latest: bool) -> dict[str, Any]:
-    install, upgrade, said = _plan_install(names, args, latest=latest)
+    install, upgrade, messages = _plan_install(names, args, latest=latest)
     if not install and not upgrade:
-        return {"changed": False, "msg": "Nothing to do", "results": said, "rc": 0}
+        return {"changed": False, "msg": "Nothing to do", "results": messages, "rc": 0}
     dnf = _Dnf(args)
-    result: dict[str, Any] = {"changed": False, "msg": "", "results": said, "rc": 0}
-    said += [f"Installed {name}" for name in install if name.endswith(".rpm")]
+    result: dict[str, Any] = {"changed": False, "msg": "", "results": messages, "rc": 0}
+    messages += [f"Installed {name}" for name in install if name.endswith(".rpm")]
     for verb, specs in (("install", install), ("upgrade", [] if upgrade == ["*"] else upgrade)):
         if specs:
-            _change(dnf, [verb, *dnf.changing, *specs], args, context, result)
+            _change(dnf, [verb, *dnf.change_options, *specs], args, context, result)
     if upgrade == ["*"]:
-        _change(dnf, ["upgrade", *dnf.changing], args, context, result)
+        _change(dnf, ["upgrade", *dnf.change_options], args, context, result)
     return _finish(result, context)
 
 
 def _plan_install(
     names: list[str], args: dict[str, Any], *, latest: bool
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return what to install, what to upgrade, and messages about packages that are left alone."""
-    root, said = args["installroot"], []
+    """Return the packages to install, those to upgrade, and messages about packages that do not change."""
+    root, messages = args["installroot"], []
     install, upgrade = [], []
     for name in names:
         if name == "*" and latest:
@@ -121,25 +121,25 @@ def _plan_install(
             upgrade += [name] if latest else []
             install += [name] if _GLOB & set(name) and not args["update_only"] else []
         elif args["update_only"]:
-            said.append(f"Packages providing {name} not installed due to update_only specified")
+            messages.append(f"Packages providing {name} not installed due to update_only specified")
         else:
             install.append(name)
-    return install, upgrade, said
+    return install, upgrade, messages
 
 
 def _remove(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
     if any(name.endswith(".rpm") for name in names):
         raise ModuleError("Cannot remove paths -- please specify package name.", results=[])
-    there, said = [], []
+    installed, messages = [], []
     for name in names:
         if name.startswith("@") or rpm_database.find_packages(name, args["installroot"]):
-            there.append(name)
+            installed.append(name)
         else:
-            said.append(f"no package matched: {name}")
-    result: dict[str, Any] = {"changed": False, "msg": "", "results": said, "rc": 0}
-    if there:
+            messages.append(f"no package matched: {name}")
+    result: dict[str, Any] = {"changed": False, "msg": "", "results": messages, "rc": 0}
+    if installed:
         dnf = _Dnf(args)
-        _change(dnf, ["remove", *there], args, context, result)
+        _change(dnf, ["remove", *installed], args, context, result)
     if args["autoremove"]:
         _change(_Dnf(args), ["autoremove"], args, context, result)
     return _finish(result, context)
@@ -165,8 +165,8 @@ def _change(
         text = "Failed to install some of the specified packages"
         raise ModuleError(text, failures=failures, results=[], rc=1)
     if context.check:
-        found = command_line.parse_plan(out)
-        if code and not found and "Nothing to do" not in out + err and "Operation aborted" not in out + err:
+        results = command_line.parse_plan(out)
+        if code and not results and "Nothing to do" not in out + err and "Operation aborted" not in out + err:
             raise ModuleError(_explain_failure(err), failures=[], results=[], rc=code)
     else:
         if code:
@@ -178,30 +178,30 @@ def _change(
                 **apt_commands.output_values(out, err),
             )
         after = set(rpm_database.list_installed(root))
-        found = [f"Installed: {package.nevra}" for package in sorted(after - before, key=str)]
-        found += [f"Removed: {package.nevra}" for package in sorted(before - after, key=str)]
+        results = [f"Installed: {package.nevra}" for package in sorted(after - before, key=str)]
+        results += [f"Removed: {package.nevra}" for package in sorted(before - after, key=str)]
         if args["download_only"]:
-            found = [line.replace("Installed", "Downloaded", 1) for line in command_line.parse_plan(out)]
-    result["results"] += found
-    result["changed"] = result["changed"] or bool(found)
+            results = [line.replace("Installed", "Downloaded", 1) for line in command_line.parse_plan(out)]
+    result["results"] += results
+    result["changed"] = result["changed"] or bool(results)
 
 
-def _explain_failure(said: str) -> str:
-    lock = command_line.find_lock_text(said)
+def _explain_failure(output: str) -> str:
+    lock = command_line.find_lock_text(output)
     if lock:
         return f"another program holds dnf's lock: {lock}"
-    if "GPG" in said:
-        return f"Failed to validate GPG signatures: {said.strip()}"
-    head = "Depsolve Error occurred" if re.search(r"Problem|conflict", said) else "Unknown Error occurred"
-    return f"{head}: {said.strip()}"
+    if "GPG" in output:
+        return f"Failed to validate GPG signatures: {output.strip()}"
+    head = "Depsolve Error occurred" if re.search(r"Problem|conflict", output) else "Unknown Error occurred"
+    return f"{head}: {output.strip()}"
 
 
 _FORM = "%{name}\\t%{epoch}\\t%{version}\\t%{release}\\t%{arch}\\t%{repoid}\\n"
 
 
 def _list_packages(args: dict[str, Any]) -> dict[str, Any]:
-    what = args["list"]
-    if what == "installed":
+    query = args["list"]
+    if query == "installed":
         packages = [
             (p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in rpm_database.list_installed()
         ]
@@ -212,25 +212,27 @@ def _list_packages(args: dict[str, Any]) -> dict[str, Any]:
             "rc": 0,
         }
     dnf = _Dnf(args)
-    if what in ("repos", "repositories"):
+    if query in ("repos", "repositories"):
         _, out, _ = dnf.run("-q", "repolist", "--enabled")
         lines = [line.split() for line in out.splitlines() if line.strip()]
-        found = [{"repoid": words[0], "state": "enabled"} for words in lines if words[:2] != ["repo", "id"]]
-        return {"changed": False, "msg": "", "results": found, "rc": 0}
-    kind = {"updates": ["--upgrades"], "upgrades": ["--upgrades"], "available": ["--available"]}.get(
-        what, [what]
+        repositories = [
+            {"repoid": words[0], "state": "enabled"} for words in lines if words[:2] != ["repo", "id"]
+        ]
+        return {"changed": False, "msg": "", "results": repositories, "rc": 0}
+    query_options = {"updates": ["--upgrades"], "upgrades": ["--upgrades"], "available": ["--available"]}.get(
+        query, [query]
     )
-    code, out, err = dnf.run("-q", "repoquery", "--qf", _FORM, *kind)
+    code, out, err = dnf.run("-q", "repoquery", "--qf", _FORM, *query_options)
     if code:
         raise ModuleError(err.strip(), rc=code, results=[])
     lines = [
         line.split("\t") for line in dict.fromkeys(out.replace("\\t", "\t").replace("\\n", "\n").splitlines())
     ]
     results = [_package_entry(*words) for words in lines if len(words) == 6]
-    if what not in ("updates", "upgrades", "available"):
-        mine = rpm_database.find_packages(what)
+    if query not in ("updates", "upgrades", "available"):
+        installed = rpm_database.find_packages(query)
         results = [
-            _package_entry(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in mine
+            _package_entry(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in installed
         ] + results
     return {"changed": False, "msg": "", "results": results, "rc": 0}
 

@@ -1,4 +1,4 @@
-"""ansible.builtin.dpkg_selections: what dpkg is told to do with a package (hold it)."""
+"""ansible.builtin.dpkg_selections: dpkg's selection of a package, such as hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Set a package's selection where it is another."""
+    """Set a package's selection if it differs."""
     name, selection = args["name"], args["selection"]
     package = package_state.read_database().find(name)
     if package is None:

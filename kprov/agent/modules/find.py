@@ -1,4 +1,4 @@
-"""ansible.builtin.find."""
+"""ansible.builtin.find: files below paths."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _KINDS: dict[str, Callable[[int], bool]] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Files below paths that match patterns, type, age, size, mode and content."""
+    """Return the files below paths that match patterns, type, age, size, mode and content."""
     if args["mode"] is not None and not isinstance(args["mode"], str):
         kind = type(args["mode"]).__name__
         raise ModuleError(
@@ -62,13 +62,13 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(f"limit cannot be {args['limit']} (use None for unlimited)")
     search = _Search(args)
     for top in args["paths"]:
-        search.path(top)
-    message = "Limit of matches reached" if search.full else "All paths examined"
+        search.search_path(top)
+    message = "Limit of matches reached" if search.is_full else "All paths examined"
     result: dict[str, Any] = {
-        "files": search.found,
+        "files": search.matches,
         "changed": False,
         "msg": message if not search.warnings else "Not all paths examined, check warnings for details",
-        "matched": len(search.found),
+        "matched": len(search.matches),
         "examined": search.examined,
         "skipped_paths": search.skipped,
     }
@@ -80,19 +80,19 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 class _Search:
     def __init__(self, args: dict[str, Any]) -> None:
         self.args = args
-        self.age = _measure(args["age"], _UNITS, "age")
-        self.size = _measure(args["size"], _SIZES, "size")
+        self.age = _parse_amount(args["age"], _UNITS, "age")
+        self.size = _parse_amount(args["size"], _SIZES, "size")
         self.now = time.time()
-        self.found: list[dict[str, Any]] = []
+        self.matches: list[dict[str, Any]] = []
         self.skipped: dict[str, str] = {}
         self.warnings: list[str] = []
         self.examined = 0
 
     @property
-    def full(self) -> bool:
-        return bool(len(self.found) == self.args["limit"])
+    def is_full(self) -> bool:
+        return bool(len(self.matches) == self.args["limit"])
 
-    def path(self, top: str) -> None:
+    def search_path(self, top: str) -> None:
         try:
             if not paths.is_folder(top):
                 raise ModuleError(f"'{top}' is not a directory")
@@ -101,14 +101,14 @@ class _Search:
             self.skipped[top] = str(error)
             self.warnings.append(f"Skipped '{top}' path due to this access issue: {error}\n")
 
-    def _unreadable(self, error: OSError) -> None:
+    def _skip_unreadable(self, error: OSError) -> None:
         if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOENT):
             raise error
         self.skipped[error.filename] = str(error)
 
     def _walk(self, top: str) -> None:
         base = (top.rstrip("/") + "/").count("/")
-        walk = paths.walk(top, onerror=self._unreadable, links=self.args["follow"])
+        walk = paths.walk(top, onerror=self._skip_unreadable, links=self.args["follow"])
         for root, folders, names in walk:
             self.examined += len(names) + len(folders)
             for name in names + folders:
@@ -117,57 +117,59 @@ class _Search:
                     folders.clear()
                     continue
                 if not name.startswith(".") or self.args["hidden"]:
-                    self._look(path, name)
-                if self.full:
+                    self._examine(path, name)
+                if self.is_full:
                     break
-            if not self.args["recurse"] or self.full:
+            if not self.args["recurse"] or self.is_full:
                 return
 
-    def _look(self, path: str, name: str) -> None:
+    def _examine(self, path: str, name: str) -> None:
         try:
-            now = os.lstat(path)
+            status = os.lstat(path)
         except OSError as error:
             self.skipped[path] = str(error)
             self.warnings.append(f"Skipped entry {path!r} due to access issue: {error}")
             return
-        if not _KINDS[self.args["file_type"]](now.st_mode) or not self._matches(path, name, now):
+        if not _KINDS[self.args["file_type"]](status.st_mode) or not self._matches(path, name, status):
             return
-        entry = {"path": path, **path_facts.read_facts(now), "pw_name": "", "gr_name": ""}
-        entry.update(path_facts.read_owners(now))
-        if self.args["get_checksum"] and stat.S_ISREG(now.st_mode):
+        entry = {"path": path, **path_facts.read_facts(status), "pw_name": "", "gr_name": ""}
+        entry.update(path_facts.read_owners(status))
+        if self.args["get_checksum"] and stat.S_ISREG(status.st_mode):
             entry["checksum"] = paths.hash_file(path, self.args["checksum_algorithm"])
-        self.found.append(entry)
+        self.matches.append(entry)
 
-    def _matches(self, path: str, name: str, now: os.stat_result) -> bool:
-        if not (self._matches_name(name) and self._matches_age(now) and self._matches_mode(now)):
+    def _matches(self, path: str, name: str, status: os.stat_result) -> bool:
+        if not (self._matches_name(name) and self._matches_age(status) and self._matches_mode(status)):
             return False
-        if stat.S_ISREG(now.st_mode) and self.size is not None:
-            fits = now.st_size >= self.size if self.size >= 0 else now.st_size <= -self.size
-            if not fits:
+        if stat.S_ISREG(status.st_mode) and self.size is not None:
+            has_size = status.st_size >= self.size if self.size >= 0 else status.st_size <= -self.size
+            if not has_size:
                 return False
         return self.args["file_type"] != "file" or self._contains(path)
 
     def _matches_name(self, name: str) -> bool:
-        def hit(pattern: str) -> bool:
+        def matches_pattern(pattern: str) -> bool:
             if self.args["use_regex"]:
                 return bool(re.match(pattern, name))
             return fnmatch.fnmatch(name, pattern)
 
         patterns, excludes = self.args["patterns"], self.args["excludes"] or []
-        return (not patterns or any(map(hit, patterns))) and not any(map(hit, excludes))
+        return (not patterns or any(map(matches_pattern, patterns))) and not any(
+            map(matches_pattern, excludes)
+        )
 
-    def _matches_age(self, now: os.stat_result) -> bool:
+    def _matches_age(self, status: os.stat_result) -> bool:
         if self.age is None:
             return True
-        passed = self.now - float(getattr(now, f"st_{self.args['age_stamp']}"))
-        return passed >= self.age if self.age >= 0 else passed <= -self.age
+        age = self.now - float(getattr(status, f"st_{self.args['age_stamp']}"))
+        return age >= self.age if self.age >= 0 else age <= -self.age
 
-    def _matches_mode(self, now: os.stat_result) -> bool:
+    def _matches_mode(self, status: os.stat_result) -> bool:
         if not self.args["mode"]:
             return True
-        wanted = stat.S_IMODE(modes.parse_mode(self.args["mode"], 0))
-        mode = stat.S_IMODE(now.st_mode)
-        return mode == wanted if self.args["exact_mode"] else bool(mode & wanted)
+        requested = stat.S_IMODE(modes.parse_mode(self.args["mode"], 0))
+        mode = stat.S_IMODE(status.st_mode)
+        return mode == requested if self.args["exact_mode"] else bool(mode & requested)
 
     def _contains(self, path: str) -> bool:
         pattern, encoding = self.args["contains"], self.args["encoding"]
@@ -179,18 +181,18 @@ class _Search:
                     return bool(re.search(pattern, file.read()))
                 return any(re.match(pattern, line) for line in file)
         except UnicodeDecodeError:
-            said = encoding or 'None (default determined by the Python built-in function "open")'
+            encoding_name = encoding or 'None (default determined by the Python built-in function "open")'
             raise ModuleError(
-                f"Failed to read the file {path} due to an encoding error. current encoding: {said}"
+                f"Failed to read the file {path} due to an encoding error. current encoding: {encoding_name}"
             ) from None
         except OSError:
             return False
 
 
-def _measure(text: str | None, units: dict[str, int], what: str) -> int | None:
+def _parse_amount(text: str | None, units: dict[str, int], argument: str) -> int | None:
     if text is None:
         return None
-    found = re.match(rf"^(-?\d+)({'|'.join(units)})?$", text.lower())
-    if not found:
-        raise ModuleError(f"failed to process {what}", **{what: text})
-    return int(found[1]) * units.get(found[2] or "", 1)
+    match = re.match(rf"^(-?\d+)({'|'.join(units)})?$", text.lower())
+    if not match:
+        raise ModuleError(f"failed to process {argument}", **{argument: text})
+    return int(match[1]) * units.get(match[2] or "", 1)

@@ -1,5 +1,4 @@
-# The signature is what callers expect.
-"""ansible.builtin.getent."""
+"""ansible.builtin.getent: entries of a database of the name service."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 RULES: dict[str, Any] = {"read_only": True}
 _COLON = ("passwd", "shadow", "group", "gshadow")
-_ENDS = {
+_EXIT_CODES = {
     1: "Missing arguments, or database unknown.",
     2: "One or more supplied key could not be found in the database.",
     3: "Enumeration not supported on this database.",
@@ -25,7 +24,7 @@ _ENDS = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """ansible_facts.getent_DATABASE: by key its other fields, or a list of such where there are more."""
+    """Return ansible_facts.getent_DATABASE: by key, the other fields, or a list of them if it repeats."""
     database, key, split = args["database"], args["key"], args["split"]
     command = ["getent", database, *([key] if key is not None else [])]
     if args["service"] is not None:
@@ -36,14 +35,14 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError('Failed to find required executable "getent"') from None
     name = f"getent_{database}"
     if code == 2 and not args["fail_key"]:
-        return {"changed": False, "ansible_facts": {name: {key: None}}, "msg": _ENDS[2]}
+        return {"changed": False, "ansible_facts": {name: {key: None}}, "msg": _EXIT_CODES[2]}
     if code:
-        raise ModuleError(_ENDS.get(code, "Unexpected failure!"))
+        raise ModuleError(_EXIT_CODES.get(code, "Unexpected failure!"))
     if split is None and database in _COLON:
         split = ":"
     entries: dict[str, list[list[str]]] = {}
     for line in out.splitlines():
-        first, *rest = line.split(split)
-        entries.setdefault(first, []).append(rest)
-    found = {first: rows[0] if len(rows) == 1 else rows for first, rows in entries.items()}
-    return {"changed": False, "ansible_facts": {name: found}}
+        entry_key, *fields = line.split(split)
+        entries.setdefault(entry_key, []).append(fields)
+    fields_by_key = {entry_key: rows[0] if len(rows) == 1 else rows for entry_key, rows in entries.items()}
+    return {"changed": False, "ansible_facts": {name: fields_by_key}}

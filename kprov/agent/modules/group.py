@@ -1,4 +1,4 @@
-"""ansible.builtin.group."""
+"""ansible.builtin.group: groups of the host."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ RULES: dict[str, Any] = {"required_if": [["non_unique", True, ["gid"]]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a group, with a number when one is given, or have it no more."""
+    """Create, change or remove a group."""
     name = args["name"]
-    now = _group(name)
-    command = _make_command(args, now)
-    if command and context.check and (now is None or args["state"] == "absent"):
+    group = _find_group(name)
+    command = _make_command(args, group)
+    if command and context.check and (group is None or args["state"] == "absent"):
         return {"changed": True}
     result: dict[str, Any] = {"name": name, "state": args["state"], "changed": bool(command)}
     if command and not context.check:
         code, out, err = process.run_program([*command, name])
         if code:
             raise ModuleError(err, name=name)
-        for key, said in (("stdout", out), ("stderr", err)):
-            if said:
-                result.update({key: said, f"{key}_lines": said.splitlines()})
-    now = _group(name)
-    if now is not None:
-        result.update(system=args["system"], gid=now.gr_gid)
+        for key, output in (("stdout", out), ("stderr", err)):
+            if output:
+                result.update({key: output, f"{key}_lines": output.splitlines()})
+    group = _find_group(name)
+    if group is not None:
+        result.update(system=args["system"], gid=group.gr_gid)
     return result
 
 
-def _group(name: str) -> grp.struct_group | None:
+def _find_group(name: str) -> grp.struct_group | None:
     try:
         return grp.getgrnam(name)
     except KeyError:
         return None
 
 
-def _make_command(args: dict[str, Any], now: grp.struct_group | None) -> list[str]:
-    """The program that brings what differs, without the group's name; empty when nothing does."""
+def _make_command(args: dict[str, Any], group: grp.struct_group | None) -> list[str]:
+    """Return the command that makes the change, without the group's name; [] if nothing changes."""
     number = ["-g", str(args["gid"]), *(["-o"] if args["non_unique"] else [])]
     if args["state"] == "absent":
-        return ["groupdel", *(["-f"] if args["force"] else [])] if now else []
-    if now is not None:
-        return ["groupmod", *number] if args["gid"] not in (None, now.gr_gid) else []
+        return ["groupdel", *(["-f"] if args["force"] else [])] if group else []
+    if group is not None:
+        return ["groupmod", *number] if args["gid"] not in (None, group.gr_gid) else []
     command = ["groupadd", *(number if args["gid"] is not None else [])]
     if args["system"]:
         command.append("-r")

@@ -1,4 +1,4 @@
-"""ansible.builtin.hostname."""
+"""ansible.builtin.hostname: the host's name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kprov.agent.context import Context, ModuleError
 from kprov.agent.facts import distribution
 from kprov.agent.files import paths
 
-_ELSEWHERE = ("freebsd", "macos", "macosx", "darwin", "openbsd", "solaris")
+_NOT_LINUX = ("freebsd", "macos", "macosx", "darwin", "openbsd", "solaris")
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"required": True},
     "use": {
-        "choices": ["alpine", "debian", "generic", "openrc", "redhat", "sles", "systemd", *_ELSEWHERE],
+        "choices": ["alpine", "debian", "generic", "openrc", "redhat", "sles", "systemd", *_NOT_LINUX],
     },
 }
 RULES: dict[str, Any] = {"diff": True}
@@ -24,15 +24,15 @@ _NETWORK = "/etc/sysconfig/network"
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Name the host, now and at the next boot."""
-    name, way = args["name"], _find_method(args["use"])
-    permanent = _read_permanent(way)
-    current = permanent if way in ("redhat", "file", "sles", "alpine", "openrc") else socket.gethostname()
-    if way == "systemd" and name not in (current, permanent) and len(name) > 64:
+    """Set the host's name now and for the next boot."""
+    name, method = args["name"], _find_method(args["use"])
+    permanent = _read_permanent(method)
+    current = permanent if method in ("redhat", "file", "sles", "alpine", "openrc") else socket.gethostname()
+    if method == "systemd" and name not in (current, permanent) and len(name) > 64:
         raise ModuleError("name cannot be longer than 64 characters on systemd servers, try a shorter name")
-    changed = name != current or (name != permanent and way != "command")
+    changed = name != current or (name != permanent and method != "command")
     if changed and not context.check:
-        _set(way, name, current, permanent)
+        _set_name(method, name, current, permanent)
     host = socket.getfqdn()
     result: dict[str, Any] = {"changed": changed, "name": name}
     result["ansible_facts"] = {
@@ -48,23 +48,29 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _find_method(use: str | None) -> str:
-    """How the name is kept: systemd, redhat, file, sles, alpine, openrc."""
-    if use in _ELSEWHERE or use == "generic":
+    """Return how the host stores its name: systemd, redhat, file, sles, alpine, openrc."""
+    if use in _NOT_LINUX or use == "generic":
         raise ModuleError(f"use: {use} is not for Linux hosts; leave it out")
     if use is not None:
         return "systemd" if use == "debian" else use
     if os.path.isdir("/run/systemd/system"):
         return "systemd"
     family = distribution.read_distribution()["os_family"]
-    ways = {"RedHat": "redhat", "Debian": "file", "Alpine": "alpine", "Gentoo": "openrc", "Archlinux": "file"}
-    if family not in ways:
+    methods = {
+        "RedHat": "redhat",
+        "Debian": "file",
+        "Alpine": "alpine",
+        "Gentoo": "openrc",
+        "Archlinux": "file",
+    }
+    if family not in methods:
         name = distribution.read_distribution()["distribution"]
         raise ModuleError(f"hostname module cannot be used on platform {platform.system()} ({name})")
-    return ways[family]
+    return methods[family]
 
 
-def _read_permanent(way: str) -> str:
-    if way == "redhat":
+def _read_permanent(method: str) -> str:
+    if method == "redhat":
         try:
             for line in paths.read_text(_NETWORK).splitlines():
                 if line.strip().startswith("HOSTNAME"):
@@ -72,44 +78,44 @@ def _read_permanent(way: str) -> str:
         except OSError as error:
             raise ModuleError(f"failed to read hostname: {error}") from None
         raise ModuleError(f"Unable to locate HOSTNAME entry in {_NETWORK}")
-    if way == "openrc":
-        for line in _lines("/etc/conf.d/hostname"):
+    if method == "openrc":
+        for line in _read_lines("/etc/conf.d/hostname"):
             if line.strip().startswith("hostname="):
                 return line.strip()[9:].strip('"')
         return ""
-    path = "/etc/HOSTNAME" if way == "sles" else "/etc/hostname"
-    lines = [line.strip() for line in _lines(path)]
+    path = "/etc/HOSTNAME" if method == "sles" else "/etc/hostname"
+    lines = [line.strip() for line in _read_lines(path)]
     return next((line for line in lines if line and not line.startswith("#")), "")
 
 
-def _lines(path: str) -> list[str]:
+def _read_lines(path: str) -> list[str]:
     return paths.read_text(path).splitlines() if os.path.isfile(path) else []
 
 
-def _set(way: str, name: str, current: str, permanent: str) -> None:
-    if way == "systemd":
+def _set_name(method: str, name: str, current: str, permanent: str) -> None:
+    if method == "systemd":
         if name != permanent:
             _run(["hostnamectl", "--pretty", "--static", "set-hostname", name])
-        # The static name may have become the transient one with it.
+        # hostnamectl may have set the transient name together with the static one.
         if socket.gethostname() != name:
             _run(["hostnamectl", "--transient", "set-hostname", name])
-    elif way == "redhat":
-        _replace(_NETWORK, "HOSTNAME", f"HOSTNAME={name}")
-    elif way == "openrc":
-        _replace("/etc/conf.d/hostname", "hostname=", f'hostname="{name}"')
+    elif method == "redhat":
+        _replace_line(_NETWORK, "HOSTNAME", f"HOSTNAME={name}")
+    elif method == "openrc":
+        _replace_line("/etc/conf.d/hostname", "hostname=", f'hostname="{name}"')
     else:
-        path = "/etc/HOSTNAME" if way == "sles" else "/etc/hostname"
+        path = "/etc/HOSTNAME" if method == "sles" else "/etc/hostname"
         paths.write_file(path, f"{name}\n".encode(), {"unsafe_writes": True})
-        if way == "alpine" and name != current:
+        if method == "alpine" and name != current:
             _run(["hostname", "-F", path])
 
 
-def _replace(path: str, start: str, line: str) -> None:
-    lines = _lines(path)
-    new = [line if old.strip().startswith(start) else old for old in lines]
-    if line not in new:
-        new.append(line)
-    paths.write_file(path, "".join(text + "\n" for text in new).encode(), {})
+def _replace_line(path: str, start: str, line: str) -> None:
+    lines = _read_lines(path)
+    new_lines = [line if current.strip().startswith(start) else current for current in lines]
+    if line not in new_lines:
+        new_lines.append(line)
+    paths.write_file(path, "".join(text + "\n" for text in new_lines).encode(), {})
 
 
 def _run(command: list[str]) -> None:

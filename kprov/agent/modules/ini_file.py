@@ -1,4 +1,4 @@
-"""community.general.ini_file."""
+"""community.general.ini_file: options of INI files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True, "mutually_exclusi
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have an option in a section of an INI file, or have option or section no more."""
+    """Set an option in a section of an INI file, or remove an option or a section."""
     values = [args["value"]] if args["value"] is not None else list(dict.fromkeys(args["values"] or []))
     if args["state"] == "present" and not args["allow_no_value"] and args["value"] is None and not values:
         raise ModuleError("Parameter 'value(s)' must be defined if state=present and allow_no_value=False.")
@@ -53,8 +53,11 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     section = Section(
         name=args["section"],
         conditions=[
-            (one["option"], [one["value"]] if one["value"] is not None else one["values"] or [])
-            for one in args["section_has_values"] or []
+            (
+                condition["option"],
+                [condition["value"]] if condition["value"] is not None else condition["values"] or [],
+            )
+            for condition in args["section_has_values"] or []
         ],
     )
     new, changed, message = edit_lines((old or b"").decode("utf-8-sig"), section, values, args)
@@ -67,7 +70,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             os.makedirs(folder)
         if args["backup"] and old is not None:
             result["backup_file"] = paths.make_backup(target)
-        # Other attributes than those it has count as a change, which is there already.
+        # This may set attributes too. That needs no change in the result: it is changed already.
         paths.write_file(target, new.encode(), {**args, "follow": False})
     if not context.check and paths.exists(path):
         result["changed"] = set_attributes(path, args, check=False, follow=args["follow"]) or changed

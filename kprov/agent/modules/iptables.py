@@ -1,4 +1,4 @@
-"""ansible.builtin.iptables, through the programs iptables and ip6tables (1.6 or newer)."""
+"""ansible.builtin.iptables: rules, chains and policies, with iptables and ip6tables (1.6 or newer)."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ _ICMP = {"ipv4": "--icmp-type", "ipv6": "--icmpv6-type", "both": "--icmp-type --
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a rule in a chain, a chain, its policy, or nothing in it."""
-    told = ("ip_version", "table", "chain", "flush", "state", "chain_management", "wait")
-    result: dict[str, Any] = {"changed": False, **{name: args[name] for name in told}}
-    result["rule"] = " ".join(_rule(args))
+    """Add or remove a rule or a chain, set a chain's policy, or flush a chain."""
+    returned = ("ip_version", "table", "chain", "flush", "state", "chain_management", "wait")
+    result: dict[str, Any] = {"changed": False, **{name: args[name] for name in returned}}
+    result["rule"] = " ".join(_rule_words(args))
     if args["log_prefix"] or args["log_level"]:
         if args["jump"] is None:
             args = {**args, "jump": "LOG"}
@@ -58,19 +58,19 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     versions = ["ipv4", "ipv6"] if args["ip_version"] == "both" else [args["ip_version"]]
     for version in versions:
         program = "iptables" if version == "ipv4" else "ip6tables"
-        # Whether there is a rule at all is judged before the LOG target is filled in, as Ansible does.
-        if _apply_state(_Table(program, args), args, context, bare=not result["rule"]):
+        # Like Ansible, decide whether there is a rule before the LOG target is added.
+        if _apply_state(_Table(program, args), args, context, no_rule=not result["rule"]):
             result["changed"] = True
     return result
 
 
 class _Table:
-    """One program with the task's table and chain."""
+    """A program with the task's table and chain."""
 
     def __init__(self, program: str, args: dict[str, Any]) -> None:
         self.program, self.args = program, args
 
-    def command(self, action: str, more: tuple[str, ...], *, rule: bool) -> list[str]:
+    def command(self, action: str, options: tuple[str, ...], *, rule: bool) -> list[str]:
         args = self.args
         command = [self.program, "-t", args["table"], action]
         command += [args["chain"]] if args["chain"] is not None else []
@@ -78,67 +78,67 @@ class _Table:
             command.append(args["rule_num"])
         if args["wait"]:
             command += ["-w", args["wait"]]
-        return [*command, *(_rule(args) if rule else []), *more]
+        return [*command, *(_rule_words(args) if rule else []), *options]
 
-    def run(self, action: str, *more: str, rule: bool = False) -> tuple[int, str, str]:
+    def run(self, action: str, *options: str, rule: bool = False) -> tuple[int, str, str]:
         try:
-            return process.run_program(self.command(action, more, rule=rule))
+            return process.run_program(self.command(action, options, rule=rule))
         except FileNotFoundError:
             raise ModuleError(f'Failed to find required executable "{self.program}"') from None
 
-    def do(self, action: str, *more: str, rule: bool = False) -> str:
-        code, out, err = self.run(action, *more, rule=rule)
+    def run_or_fail(self, action: str, *options: str, rule: bool = False) -> str:
+        code, out, err = self.run(action, *options, rule=rule)
         if code:
-            words = [shutil.which(self.program) or "", *self.command(action, more, rule=rule)[1:]]
-            line = " ".join(shlex.quote(word) for word in words)
-            said = {"stdout": out, "stderr": err}
-            lines = {f"{name}_lines": text.splitlines() for name, text in said.items()}
-            raise ModuleError(err.rstrip(), cmd=line, rc=code, **said, **lines)
+            full_command = [shutil.which(self.program) or "", *self.command(action, options, rule=rule)[1:]]
+            line = " ".join(shlex.quote(word) for word in full_command)
+            output = {"stdout": out, "stderr": err}
+            lines = {f"{name}_lines": text.splitlines() for name, text in output.items()}
+            raise ModuleError(err.rstrip(), cmd=line, rc=code, **output, **lines)
         return out
 
-    def listed(self) -> bool:
-        return self.run("-L", *self.numeric())[0] == 0
+    def chain_exists(self) -> bool:
+        return self.run("-L", *self.numeric_option())[0] == 0
 
-    def numeric(self) -> list[str]:
+    def numeric_option(self) -> list[str]:
         return ["--numeric"] if self.args["numeric"] else []
 
 
-def _apply_state(table: _Table, args: dict[str, Any], context: Context, *, bare: bool) -> bool:
-    """Whether something differed; changes it unless in check mode."""
+def _apply_state(table: _Table, args: dict[str, Any], context: Context, *, no_rule: bool) -> bool:
+    """Return whether something differs; change it unless in check mode."""
     present = args["state"] == "present"
     if args["flush"]:
         if not context.check:
-            table.do("-F")
+            table.run_or_fail("-F")
         return True
     if args["policy"]:
-        return _policy(table, args["policy"], context)
-    if bare:
-        there = table.listed()
-        if there != present and args["chain_management"] and not context.check:
-            table.do("-N" if present else "-X")
-        return bool(there != present)
+        return _set_policy(table, args["policy"], context)
+    if no_rule:
+        exists = table.chain_exists()
+        if exists != present and args["chain_management"] and not context.check:
+            table.run_or_fail("-N" if present else "-X")
+        return bool(exists != present)
     if (table.run("-C", rule=True)[0] == 0) == present:
         return False
     if not context.check:
         action = "-D" if not present else "-I" if args["action"] == "insert" else "-A"
-        table.do(action, rule=True)
+        table.run_or_fail(action, rule=True)
     return True
 
 
-def _policy(table: _Table, wanted: str, context: Context) -> bool:
-    header = table.do("-L", *table.numeric()).split("\n")[0]
-    now = re.search(r"\(policy ([A-Z]+)\)", header)
-    if now is None:
+def _set_policy(table: _Table, policy: str, context: Context) -> bool:
+    header = table.run_or_fail("-L", *table.numeric_option()).split("\n")[0]
+    match = re.search(r"\(policy ([A-Z]+)\)", header)
+    if match is None:
         raise ModuleError("Can't detect current policy")
-    if now[1] == wanted:
+    if match[1] == policy:
         return False
     if not context.check:
-        table.do("-P", wanted)
+        table.run_or_fail("-P", policy)
     return True
 
 
-def _rule(args: dict[str, Any]) -> list[str]:
-    """Return the rule's words in the order that iptables and other tools have seen so far."""
+def _rule_words(args: dict[str, Any]) -> list[str]:
+    """Return the rule's words in the order of Ansible's module."""
     rule = _RuleWords(args)
     rule.add_target()
     rule.add_packet_matches()
@@ -148,7 +148,7 @@ def _rule(args: dict[str, Any]) -> list[str]:
 
 
 class _RuleWords:
-    """The words of a rule, as they are collected."""
+    """Collects the words of a rule from the arguments."""
 
     def __init__(self, args: dict[str, Any]) -> None:
         self.args = args
@@ -156,9 +156,9 @@ class _RuleWords:
 
     def add(self, flag: str, name: str) -> None:
         value = self.args[name]
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                self.words.extend(["!", flag, one[1:]] if one[:1] == "!" else [flag, one])
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None:
+                self.words.extend(["!", flag, item[1:]] if item[:1] == "!" else [flag, item])
 
     def join(self, flag: str, name: str) -> None:
         if self.args[name]:

@@ -1,4 +1,4 @@
-"""ansible.builtin.known_hosts; keys are looked for in-process, as `ssh-keygen -F` does."""
+"""ansible.builtin.known_hosts: keys of SSH servers. It finds keys itself, as `ssh-keygen -F` does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULES: dict[str, Any] = {"diff": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a host's key in a known_hosts file, one of each type, or have it there no more."""
+    """Add a host's key to a known_hosts file (one key of each type), or remove it."""
     result: dict[str, Any] = {name: args[name] for name in ARGUMENTS}
     host, path, present = args["name"].lower(), args["path"], args["state"] == "present"
     key = args["key"] or ""
@@ -36,14 +36,14 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if key and not key.endswith("\n"):
         key += "\n"
     if key:
-        _check(host, key)
+        _check_key(host, key)
     exists = os.path.exists(path)
     lines = paths.read_text(path).splitlines(keepends=True) if exists else []
-    found, replace, line = _search(lines, host, key)
+    host_exists, replace, line_number = _find_key(lines, host, key)
     after = list(lines)
-    if (replace or not present) and line is not None:
-        del after[line]
-    if present and (replace or line is None):
+    if (replace or not present) and line_number is not None:
+        del after[line_number]
+    if present and (replace or line_number is None):
         after.append(key)
     result["changed"] = False
     result["diff"] = {
@@ -52,16 +52,16 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         "before": "".join(lines),
         "after": "".join(after),
     }
-    wrong = not present and line is None and bool(key)
-    result["changed"] = not wrong and (replace or found != present)
-    if context.check and not wrong:
+    is_unknown_key = not present and line_number is None and bool(key)
+    result["changed"] = not is_unknown_key and (replace or host_exists != present)
+    if context.check and not is_unknown_key:
         return {"changed": result["changed"], "diff": result["diff"]}
     if result["changed"]:
-        _change(host, key, path, after)
+        _write_change(host, key, path, after)
     return {**result, **paths.path_info(path)}
 
 
-def _change(host: str, key: str, path: str, after: list[str]) -> None:
+def _write_change(host: str, key: str, path: str, after: list[str]) -> None:
     if not key:
         code, out, err = process.run_program(["ssh-keygen", "-R", host, "-f", path])
         if code:
@@ -75,12 +75,12 @@ def _hash_host(host: str, key: str) -> str:
     salt = os.urandom(20)
     digest = hmac.new(salt, host.encode(), hashlib.sha1).digest()
     words = key.split()
-    where = 1 if words[0].startswith("@") else 0
-    words[where] = f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+    host_field = 1 if words[0].startswith("@") else 0
+    words[host_field] = f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
     return " ".join(words)
 
 
-def _check(host: str, key: str) -> None:
+def _check_key(host: str, key: str) -> None:
     if re.search(r"\S+(\s+)?,(\s+)?", host):
         raise ModuleError(
             "Comma separated list of names is not supported. "
@@ -90,8 +90,8 @@ def _check(host: str, key: str) -> None:
         raise ModuleError("Host parameter does not match hashed host field in supplied key")
 
 
-def _fields(line: str) -> dict[str, str] | None:
-    """The marker ("" or @cert-authority, @revoked), host, type and key of a line; None for what is no key."""
+def _parse_line(line: str) -> dict[str, str] | None:
+    """Parse a line into marker ("", @cert-authority, @revoked), host, type and key; None if it has no key."""
     words = line.split()
     if not words or words[0].startswith("#"):
         return None
@@ -102,8 +102,8 @@ def _fields(line: str) -> dict[str, str] | None:
 
 
 def _matches_host(line: str, host: str) -> bool:
-    """Whether a line is about a host: hashed, or a list of patterns of which a negated one excludes."""
-    fields = _fields(line)
+    """Whether a line is for a host: by its hash, or by patterns, of which a negated one excludes the host."""
+    fields = _parse_line(line)
     if fields is None:
         return False
     if fields["host"].startswith("|1|"):
@@ -114,28 +114,28 @@ def _matches_host(line: str, host: str) -> bool:
         return hmac.compare_digest(hmac.new(salt, host.encode(), hashlib.sha1).digest(), digest)
     matched = False
     for pattern in fields["host"].lower().split(","):
-        plain = pattern.removeprefix("!")
-        if fnmatch.fnmatchcase(host, plain.replace("[", "[[]")):
-            if pattern != plain:
+        host_pattern = pattern.removeprefix("!")
+        if fnmatch.fnmatchcase(host, host_pattern.replace("[", "[[]")):
+            if pattern != host_pattern:
                 return False
             matched = True
     return matched
 
 
-def _search(lines: list[str], host: str, key: str) -> tuple[bool, bool, int | None]:
-    """Whether the host is there, whether its key is to be replaced or added, and the line that is meant."""
-    mine = [index for index, line in enumerate(lines) if _matches_host(line, host)]
-    new = _fields(key)
-    if not mine or new is None:
-        return bool(mine), False, None
-    for index in mine:
-        old = _fields(lines[index]) or {}
-        if not old["marker"].startswith(("@cert-authority", "@revoke")):
-            if new["host"].startswith("|1|") and old["host"].startswith("|1|"):
-                # A hash is another each time: the one that is there stays.
-                new["host"] = old["host"]
-            if new != old and new["type"] == old["type"]:
+def _find_key(lines: list[str], host: str, key: str) -> tuple[bool, bool, int | None]:
+    """Return whether the host has a line, whether to write the key, and the index of the key's line."""
+    host_lines = [index for index, line in enumerate(lines) if _matches_host(line, host)]
+    new_fields = _parse_line(key)
+    if not host_lines or new_fields is None:
+        return bool(host_lines), False, None
+    for index in host_lines:
+        old_fields = _parse_line(lines[index]) or {}
+        if not old_fields["marker"].startswith(("@cert-authority", "@revoke")):
+            if new_fields["host"].startswith("|1|") and old_fields["host"].startswith("|1|"):
+                # Each hash has a different salt. Keep the hash of the existing line.
+                new_fields["host"] = old_fields["host"]
+            if new_fields != old_fields and new_fields["type"] == old_fields["type"]:
                 return True, True, index
-        if new == old:
+        if new_fields == old_fields:
             return True, False, index
     return True, True, None

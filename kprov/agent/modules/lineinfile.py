@@ -1,4 +1,4 @@
-"""ansible.builtin.lineinfile."""
+"""ansible.builtin.lineinfile: a line of a file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RULES: dict[str, Any] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a line in a file, or have it no more."""
+    """Add or replace a line of a file, or remove lines."""
     path = args["path"]
     present = args["state"] == "present"
     if not present and not paths.exists(path):
@@ -46,31 +46,33 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError("line is required with state=present")
     if not present and args["regexp"] is args["search_string"] is args["line"] is None:
         raise ModuleError("one of line, search_string, or regexp is required with state=absent")
-    lines = _lines(old or b"")
+    lines = _split_lines(old or b"")
     if present:
         message = _ensure_present(lines, args)
         result = text_edit.write_result(path, old, b"".join(lines), message, args, context)
     else:
-        kept = [line for line in lines if not _remove_lines(line, args)]
-        removed = len(lines) - len(kept)
+        remaining = [line for line in lines if not _should_remove(line, args)]
+        removed = len(lines) - len(remaining)
         message = f"{removed} line(s) removed" if removed else ""
-        result = text_edit.write_result(path, old, b"".join(kept), message, args, context)
+        result = text_edit.write_result(path, old, b"".join(remaining), message, args, context)
         result["found"] = removed
     result["backup"] = result.pop("backup_file", "")
-    empty = [name for name in ("regexp", "search_string") if args[name] == ""]
-    if empty:
-        what = "regular expression" if empty == ["regexp"] else "search string"
-        result["warnings"] = [f"The {what} is an empty string, which will match every line in the file."]
+    empty_arguments = [name for name in ("regexp", "search_string") if args[name] == ""]
+    if empty_arguments:
+        argument_name = "regular expression" if empty_arguments == ["regexp"] else "search string"
+        result["warnings"] = [
+            f"The {argument_name} is an empty string, which will match every line in the file."
+        ]
     return result
 
 
-def _lines(data: bytes) -> list[bytes]:
-    """Lines that end with a newline only; a carriage return within them is a byte as any other."""
+def _split_lines(data: bytes) -> list[bytes]:
+    """Split at newlines only, not at carriage returns."""
     parts = data.split(b"\n")
     return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
-def _bytes(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -79,73 +81,73 @@ def _strip_newline(line: bytes) -> bytes:
 
 
 def _find_line(lines: list[bytes], args: dict[str, Any]) -> tuple[int, Any]:
-    """The place of the line that regexp or search_string means, and its match."""
-    pattern = None if args["regexp"] is None else re.compile(_bytes(args["regexp"]))
-    literal = None if args["search_string"] is None else _bytes(args["search_string"])
-    place, match = -1, None
+    """Return the index of the line that regexp or search_string matches (-1: none), and the match."""
+    pattern = None if args["regexp"] is None else re.compile(_encode(args["regexp"]))
+    literal = None if args["search_string"] is None else _encode(args["search_string"])
+    position, match = -1, None
     for number, line in enumerate(lines):
-        hit: Any = pattern.search(line) if pattern else literal is not None and literal in line
-        if hit:
-            place, match = number, hit
+        found_match: Any = pattern.search(line) if pattern else literal is not None and literal in line
+        if found_match:
+            position, match = number, found_match
             if args["firstmatch"]:
                 break
-    return place, match
+    return position, match
 
 
 def _ensure_present(lines: list[bytes], args: dict[str, Any]) -> str:
-    """Change the lines; the message, empty when nothing had to be done."""
-    wanted = _bytes(args["line"])
-    place, match = _find_line(lines, args)
+    """Change the lines; return the message, "" if nothing changes."""
+    line = _encode(args["line"])
+    position, match = _find_line(lines, args)
     if match:
-        new = match.expand(wanted) if args["backrefs"] else wanted
-        return _replace_line(lines, place, new)
-    exact, anchor = _find_anchor(lines, wanted, args)
-    if exact >= 0:
-        return _replace_line(lines, exact, wanted)
+        new_line = match.expand(line) if args["backrefs"] else line
+        return _replace_line(lines, position, new_line)
+    same_line, anchor = _find_anchor(lines, line, args)
+    if same_line >= 0:
+        return _replace_line(lines, same_line, line)
     if args["backrefs"]:
         return ""
-    return _add_line(lines, wanted, anchor, args)
+    return _add_line(lines, line, anchor, args)
 
 
-def _replace_line(lines: list[bytes], place: int, new: bytes) -> str:
-    new = new if new.endswith(b"\n") else new + b"\n"
-    if lines[place] == new:
+def _replace_line(lines: list[bytes], position: int, new_line: bytes) -> str:
+    new_line = new_line if new_line.endswith(b"\n") else new_line + b"\n"
+    if lines[position] == new_line:
         return ""
-    lines[place] = new
+    lines[position] = new_line
     return "line replaced"
 
 
-def _find_anchor(lines: list[bytes], wanted: bytes, args: dict[str, Any]) -> tuple[int, int]:
-    """The place of the line itself, and the one that insertafter or insertbefore means; -1 for none."""
+def _find_anchor(lines: list[bytes], requested: bytes, args: dict[str, Any]) -> tuple[int, int]:
+    """Return the index of the line itself and that for insertafter or insertbefore (-1: none)."""
     text = args["insertafter"] if args["insertafter"] is not None else args["insertbefore"]
-    pattern = None if text in (None, "BOF", "EOF") else re.compile(_bytes(text))
-    exact = anchor = -1
+    pattern = None if text in (None, "BOF", "EOF") else re.compile(_encode(text))
+    same_line = anchor = -1
     for number, line in enumerate(lines):
-        if _strip_newline(line) == wanted:
-            exact = number
+        if _strip_newline(line) == requested:
+            same_line = number
         elif pattern is not None and pattern.search(line):
             anchor = number + 1 if args["insertafter"] else number
             if args["firstmatch"]:
                 break
-    return exact, anchor
+    return same_line, anchor
 
 
-def _add_line(lines: list[bytes], wanted: bytes, anchor: int, args: dict[str, Any]) -> str:
+def _add_line(lines: list[bytes], line: bytes, anchor: int, args: dict[str, Any]) -> str:
     if "BOF" in (args["insertbefore"], args["insertafter"]):
-        lines.insert(0, wanted + b"\n")
+        lines.insert(0, line + b"\n")
         return "line added"
     at_end = anchor in (-1, len(lines)) or args["insertafter"] == "EOF"
     if at_end and lines and lines[-1][-1:] not in (b"\n", b"\r"):
         lines[-1] += b"\n"
-    if not at_end and args["insertafter"] is not None and _strip_newline(lines[anchor]) == wanted:
+    if not at_end and args["insertafter"] is not None and _strip_newline(lines[anchor]) == line:
         return ""
-    lines.insert(len(lines) if at_end else anchor, wanted + b"\n")
+    lines.insert(len(lines) if at_end else anchor, line + b"\n")
     return "line added"
 
 
-def _remove_lines(line: bytes, args: dict[str, Any]) -> bool:
+def _should_remove(line: bytes, args: dict[str, Any]) -> bool:
     if args["regexp"] is not None:
-        return bool(re.search(_bytes(args["regexp"]), line))
+        return bool(re.search(_encode(args["regexp"]), line))
     if args["search_string"] is not None:
-        return _bytes(args["search_string"]) in line
-    return _strip_newline(line) == _bytes(args["line"])
+        return _encode(args["search_string"]) in line
+    return _strip_newline(line) == _encode(args["line"])

@@ -1,4 +1,4 @@
-"""ansible.posix.mount."""
+"""ansible.posix.mount: entries of fstab and mounted file systems."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RULES: dict[str, Any] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a file system in fstab and mounted, as the state says."""
+    """Bring a file system to a state: in fstab or not, mounted or not."""
     task = _Mount(args, context)
     changed = getattr(task, args["state"])()
     result = {**task.entry, "changed": changed, "backup_file": task.backup}
@@ -53,7 +53,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 class _Mount:
-    """One task; its methods are the states, each tells whether something changed."""
+    """A task. Each state has a method of its name, which returns whether something changed."""
 
     def __init__(self, args: dict[str, Any], context: Context) -> None:
         self.args, self.context = args, context
@@ -82,11 +82,11 @@ class _Mount:
             os.makedirs(os.path.dirname(self.fstab) or ".", exist_ok=True)
             paths.write_file(self.fstab, b"", {})
 
-    # The states.
+    # The methods of the states; `run` calls them by name.
 
     def absent_from_fstab(self) -> bool:
-        before = self._lines()
-        return self._write(before, fstab.remove_entry(before, self.entry))
+        before = self._read_lines()
+        return self._write_fstab(before, fstab.remove_entry(before, self.entry))
 
     def absent(self) -> bool:
         changed = self.absent_from_fstab()
@@ -101,8 +101,8 @@ class _Mount:
         return changed
 
     def present(self) -> bool:
-        before = self._lines()
-        return self._write(before, fstab.set_entry(before, self.entry))
+        before = self._read_lines()
+        return self._write_fstab(before, fstab.set_entry(before, self.entry))
 
     def unmounted(self) -> bool:
         mounted = self._is_mounted()
@@ -112,33 +112,33 @@ class _Mount:
 
     def remounted(self) -> bool:
         if not self.context.check:
-            failed = self._remount()
-            if failed:
-                raise ModuleError(f"Error remounting {self.path}: {failed}")
+            problem = self._run_remount()
+            if problem:
+                raise ModuleError(f"Error remounting {self.path}: {problem}")
         return True
 
     def mounted(self) -> bool:
-        made = self._make_folders()
-        before = self._lines()
-        changed = self._write(before, fstab.set_entry(before, self.entry))
-        failed = ""
-        if os.path.ismount(self.path) or self._is_bound(self.args["src"]):
+        created = self._make_folders()
+        before = self._read_lines()
+        changed = self._write_fstab(before, fstab.set_entry(before, self.entry))
+        problem = ""
+        if os.path.ismount(self.path) or self._is_in_mounts(self.args["src"]):
             if changed and not self.context.check:
-                failed = self._remount()
+                problem = self._run_remount()
         else:
             changed = True
             if not self.context.check:
-                failed = self._mount()
-        if failed:
-            self._write(self._lines(), before)
-            self._fail(failed, made)
+                problem = self._run_mount()
+        if problem:
+            self._write_fstab(self._read_lines(), before)
+            self._fail(problem, created)
         return changed
 
     def ephemeral(self) -> bool:
-        made = self._make_folders()
-        if not (os.path.ismount(self.path) or self._is_bound(self.args["src"])):
-            failed = "" if self.context.check else self._mount()
-        elif not self._same_source():
+        created = self._make_folders()
+        if not (os.path.ismount(self.path) or self._is_in_mounts(self.args["src"])):
+            problem = "" if self.context.check else self._run_mount()
+        elif not self._has_same_source():
             raise ModuleError(
                 "Ephemeral mount point is already mounted with a different source than the specified one. "
                 "Failing in order to prevent an unwanted unmount or override operation. Try replacing this "
@@ -146,24 +146,24 @@ class _Mount:
                 "destination path."
             )
         else:
-            failed = "" if self.context.check else self._remount()
-        if failed:
-            self._fail(failed, made)
+            problem = "" if self.context.check else self._run_remount()
+        if problem:
+            self._fail(problem, created)
         return True
 
-    # What they do.
+    # Their steps.
 
-    def _fail(self, failed: str, made: list[str]) -> None:
-        for folder in reversed(made):
+    def _fail(self, problem: str, created: list[str]) -> None:
+        for folder in reversed(created):
             os.rmdir(folder)
-        raise ModuleError(f"Error mounting {self.path}: {failed}")
+        raise ModuleError(f"Error mounting {self.path}: {problem}")
 
-    def _lines(self) -> list[str]:
+    def _read_lines(self) -> list[str]:
         if not os.path.exists(self.fstab):
             return []
         return paths.read_text(self.fstab).splitlines(keepends=True)
 
-    def _write(self, before: list[str], after: list[str]) -> bool:
+    def _write_fstab(self, before: list[str], after: list[str]) -> bool:
         if before == after:
             return False
         old, new = ("".join(lines).encode("utf-8", "surrogateescape") for lines in (before, after))
@@ -175,53 +175,53 @@ class _Mount:
         return True
 
     def _make_folders(self) -> list[str]:
-        made: list[str] = []
+        created: list[str] = []
         if self.context.check or os.path.exists(self.path):
-            return made
+            return created
         folder = self.path
         missing = []
         while folder and not os.path.exists(folder):
             missing.append(folder)
             folder = os.path.dirname(folder)
         try:
-            for one in reversed(missing):
-                os.mkdir(one)
-                made.append(one)
+            for path in reversed(missing):
+                os.mkdir(path)
+                created.append(path)
         except OSError as error:
             raise ModuleError(f"Error making dir {self.path}: {error}") from None
-        return made
+        return created
 
     def _is_mounted(self) -> bool:
-        return os.path.ismount(self.path) or self._is_bound(None)
+        return os.path.ismount(self.path) or self._is_in_mounts(None)
 
-    def _is_bound(self, source: str | None) -> bool:
-        """Whether it is mounted (from the source), also where it is the same file system bound elsewhere."""
+    def _is_in_mounts(self, source: str | None) -> bool:
+        """Whether the kernel has a mount at the path (from `source`). ismount misses some bind mounts."""
         return self.path in self.mounts and (source is None or self.mounts[self.path][0] == source)
 
-    def _same_source(self) -> bool:
-        """Whether what is mounted comes from `src`, as the kernel or `mount -v` tells it."""
-        return self._is_bound(self.args["src"]) or self.args["src"] in self.mounts.get(self.path, ())
+    def _has_same_source(self) -> bool:
+        """Whether `src` is the source of the mounted file system or its device."""
+        return self._is_in_mounts(self.args["src"]) or self.args["src"] in self.mounts.get(self.path, ())
 
-    def _program(self, *command: str) -> str:
-        """What a program had to say when it failed."""
+    def _run_program(self, *command: str) -> str:
+        """Run a program; return its output if it failed, else ""."""
         code, out, err = process.run_program(command)
         return (out + err or f"exit code {code}") if code else ""
 
     def _unmount(self) -> None:
-        failed = self._umount()
-        if failed:
-            raise ModuleError(f"Error unmounting {self.path}: {failed}")
+        problem = self._run_umount()
+        if problem:
+            raise ModuleError(f"Error unmounting {self.path}: {problem}")
 
-    def _umount(self) -> str:
-        # systemd may hold it for a moment after the entry is gone.
-        failed = self._program("umount", self.path)
-        if failed and "busy" in failed:
+    def _run_umount(self) -> str:
+        # systemd may keep the file system busy for a moment after its entry was removed.
+        problem = self._run_program("umount", self.path)
+        if problem and "busy" in problem:
             time.sleep(0.1)
-            failed = self._program("umount", self.path)
-        return failed
+            problem = self._run_program("umount", self.path)
+        return problem
 
-    def _source(self) -> list[str]:
-        """Options that say where it comes from: the task, or another fstab than the system's."""
+    def _source_options(self) -> list[str]:
+        """Return mount's options for the source: the task's source, or an fstab that is not /etc/fstab."""
         if self.args["state"] != "ephemeral":
             return [] if self.fstab == "/etc/fstab" else ["-T", self.fstab]
         opts = self.entry["opts"]
@@ -231,21 +231,21 @@ class _Mount:
             self.args["src"],
         ]
 
-    def _mount(self) -> str:
-        return self._program("mount", *self._source(), self.path)
+    def _run_mount(self) -> str:
+        return self._run_program("mount", *self._source_options(), self.path)
 
-    def _remount(self) -> str:
+    def _run_remount(self) -> str:
         opts = self.entry["opts"]
-        asked = self.args["state"] == "remounted" and opts != "defaults"
-        options = f"remount,{opts}" if asked else "remount"
-        failed = self._program("mount", "-o", options, *self._source(), self.path)
-        if not failed:
+        has_options = self.args["state"] == "remounted" and opts != "defaults"
+        options = f"remount,{opts}" if has_options else "remount"
+        problem = self._run_program("mount", "-o", options, *self._source_options(), self.path)
+        if not problem:
             return ""
-        if asked:
+        if has_options:
             raise ModuleError(
                 "Options were specified with remounted, but the remount command failed. Failing in order to "
                 "prevent an unexpected mount result. Try replacing this command with a "
                 '"state: unmounted" followed by a "state: mounted" using the full desired mount options '
                 "instead."
             )
-        return self._umount() or self._mount()
+        return self._run_umount() or self._run_mount()

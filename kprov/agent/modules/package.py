@@ -1,4 +1,4 @@
-"""ansible.builtin.package: the host's own package manager; its module checks the arguments."""
+"""ansible.builtin.package: calls the module of the host's package manager, which checks the arguments."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ _MODULES = {"apt": "apt", "dnf": "dnf", "dnf5": "dnf", "yum": "dnf", "yum4": "dn
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Do as the module `use` names, or else that of the host's distribution."""
+    """Run the module of `use`, or that of the host's distribution."""
     use = args.get("use") or "auto"
     manager = _find_manager() if use == "auto" else use
     if manager not in _MODULES:
-        known = ", ".join(_MODULES)
+        supported = ", ".join(_MODULES)
         raise ModuleError(
-            f'Could not find a matching action for the "{manager}" package manager; known: {known}'
+            f'Could not find a matching action for the "{manager}" package manager; known: {supported}'
         )
     name = _MODULES[manager]
     module: Any = importlib.import_module("kprov.agent.modules." + name)
-    given = {key: value for key, value in args.items() if key != "use"}
+    manager_args = {key: value for key, value in args.items() if key != "use"}
     spec = arguments.spec_of(module) or {}
-    checked = arguments.check_arguments(f"ansible.builtin.{name}", given, spec, getattr(module, "RULES", {}))
+    checked = arguments.check_arguments(
+        f"ansible.builtin.{name}", manager_args, spec, getattr(module, "RULES", {})
+    )
     result: dict[str, Any] = module.run(checked, context)
     return result
 

@@ -1,4 +1,3 @@
-# The signature is what callers expect.
 """ansible.builtin.package_facts, from dpkg's status file or rpm's database."""
 
 from __future__ import annotations
@@ -17,57 +16,57 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 RULES: dict[str, Any] = {"read_only": True}
 _RPM = ("rpm", "dnf", "dnf5", "yum", "zypper")
-#: Managers that Ansible knows and this module does not read.
-_OTHERS = ("apk", "openbsd_pkg", "pacman", "pkg", "pkg5", "pkg_info", "pkgng", "portage")
+#: Managers that Ansible's module supports and this one does not.
+_UNSUPPORTED = ("apk", "openbsd_pkg", "pacman", "pkg", "pkg5", "pkg_info", "pkgng", "portage")
 Packages = dict[str, list[dict[str, Any]]]
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """ansible_facts.packages: {name: [{name, version, arch, category, origin, source}]}."""
-    asked = [name.lower() for name in args["manager"]]
-    unknown = sorted(set(asked) - {"auto", "apt", *_RPM, *_OTHERS})
+    """Return ansible_facts.packages: {name: [{name, version, arch, category, origin, source}]}."""
+    requested = [name.lower() for name in args["manager"]]
+    unknown = sorted(set(requested) - {"auto", "apt", *_RPM, *_UNSUPPORTED})
     if unknown:
         raise ModuleError(f"Unsupported package managers requested: {', '.join(unknown)}")
-    other = sorted(set(asked) & set(_OTHERS))
-    if other:
+    unsupported = sorted(set(requested) & set(_UNSUPPORTED))
+    if unsupported:
         raise ModuleError(
-            f"manager {', '.join(other)} is not supported; apt and rpm are: use command for others"
+            f"manager {', '.join(unsupported)} is not supported; apt and rpm are: use command for others"
         )
     managers: list[str] = []
-    for name in asked:
+    for name in requested:
         managers += ["apt", "rpm"] if name == "auto" else ["rpm" if name in _RPM else name]
-    found: Packages = {}
+    packages: Packages = {}
     for name in dict.fromkeys(managers):
-        for package, several in (_apt() if name == "apt" else _rpm()).items():
-            found.setdefault(package, []).extend(several)
-        if found and args["strategy"] == "first":
+        for package, entries in (_read_dpkg() if name == "apt" else _read_rpm()).items():
+            packages.setdefault(package, []).extend(entries)
+        if packages and args["strategy"] == "first":
             break
-    if not found:
+    if not packages:
         text = f"Could not detect a supported package manager from the following list: {managers}, "
         raise ModuleError(
             text + "or the required Python library is not installed. Check warnings for details."
         )
-    return {"ansible_facts": {"packages": found}}
+    return {"ansible_facts": {"packages": packages}}
 
 
-def _apt() -> Packages:
+def _read_dpkg() -> Packages:
     try:
         state = package_state.read_database()
     except FileNotFoundError:
         return {}
-    there = [
+    installed = [
         package
-        for several in state.packages.values()
-        for package in several
+        for same_name in state.packages.values()
+        for package in same_name
         if package.state not in ("not-installed", "config-files")
     ]
-    names = [f"{package.name}:{package.architecture}" for package in there]
-    origins, categories = _origins(names), _categories(names)
-    found: Packages = {}
-    for package in there:
+    names = [f"{package.name}:{package.architecture}" for package in installed]
+    origins, categories = _read_origins(names), _read_categories(names)
+    packages: Packages = {}
+    for package in installed:
         foreign = package.architecture not in ("all", state.native)
         name = f"{package.name}:{package.architecture}" if foreign else package.name
-        found.setdefault(name, []).append(
+        packages.setdefault(name, []).append(
             {
                 "name": name,
                 "version": package.version,
@@ -79,23 +78,23 @@ def _apt() -> Packages:
                 "source": "apt",
             }
         )
-    return found
+    return packages
 
 
-def _origins(names: list[str]) -> dict[tuple[str, str], str]:
-    """Who made the list that a package's version is in, by name and version."""
+def _read_origins(names: list[str]) -> dict[tuple[str, str], str]:
+    """Return the origin of the list that has a package's version, by name and version."""
     if shutil.which("apt-cache") is None:
         return {}
-    said: dict[str, str] = {}
-    place = ""
+    origin_of_source: dict[str, str] = {}
+    source_line = ""
     for line in apt_commands.run_command(["apt-cache", "policy"])[1].splitlines():
         source = re.match(r" *-?\d+ (\S.*)", line)
         release = re.match(r" +release (?:.*,)?o=([^,]*)", line)
         if source:
-            place = source.group(1).strip()
+            source_line = source.group(1).strip()
         elif release:
-            said.setdefault(place, release.group(1))
-    found: dict[tuple[str, str], str] = {}
+            origin_of_source.setdefault(source_line, release.group(1))
+    origins: dict[tuple[str, str], str] = {}
     name = version = ""
     for line in apt_commands.run_command(["apt-cache", "policy", "--", *names])[1].splitlines():
         if line and not line[0].isspace():
@@ -103,23 +102,23 @@ def _origins(names: list[str]) -> dict[tuple[str, str], str]:
         elif re.match(r"^ (\*\*\*|   ) \S", line):
             version = line[5:].split()[0]
         elif version and re.match(r" {8} *-?\d+ ", line):
-            found.setdefault((name, version), said.get(line.split(None, 1)[1].strip(), ""))
-    return found
+            origins.setdefault((name, version), origin_of_source.get(line.split(None, 1)[1].strip(), ""))
+    return origins
 
 
-def _categories(names: list[str]) -> dict[tuple[str, str], str]:
-    """The sections that the archive has packages in, which need not be those they name themselves."""
+def _read_categories(names: list[str]) -> dict[tuple[str, str], str]:
+    """Return the sections of packages in the archive, which may differ from the packages' own fields."""
     if shutil.which("apt-cache") is None:
         return {}
-    found: dict[tuple[str, str], str] = {}
+    categories: dict[tuple[str, str], str] = {}
     for record in apt_commands.run_command(["apt-cache", "show", "--", *names])[1].split("\n\n"):
-        told = dict(re.findall(r"^(Package|Version|Section): (.*)$", record, re.MULTILINE))
-        if len(told) == 3:
-            found.setdefault((told["Package"], told["Version"]), told["Section"])
-    return found
+        fields = dict(re.findall(r"^(Package|Version|Section): (.*)$", record, re.MULTILINE))
+        if len(fields) == 3:
+            categories.setdefault((fields["Package"], fields["Version"]), fields["Section"])
+    return categories
 
 
-def _rpm() -> Packages:
+def _read_rpm() -> Packages:
     if shutil.which("rpm") is None:
         return {}
     names = ("name", "version", "release", "epoch", "arch")
@@ -127,9 +126,9 @@ def _rpm() -> Packages:
     code, out, err = apt_commands.run_command(["rpm", "-qa", "--qf", form])
     if code:
         raise ModuleError(f"rpm -qa failed: {err.strip()}", rc=code)
-    found: Packages = {}
+    packages: Packages = {}
     for line in out.splitlines():
         values = ["None" if value == "(none)" else value for value in line.split("\t")]
         package = {**dict(zip(names, values)), "source": "rpm"}
-        found.setdefault(package["name"], []).append(package)
-    return found
+        packages.setdefault(package["name"], []).append(package)
+    return packages

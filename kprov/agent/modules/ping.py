@@ -1,4 +1,3 @@
-# The signature is what callers expect.
 """ansible.builtin.ping."""
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Answer with `data`; "crash" raises, as Ansible's does."""
+    """Return `data`; fail if it is "crash", as Ansible's module does."""
     if args["data"] == "crash":
         raise ModuleError("Task failed: Module failed: boom")
     return {"ping": args["data"]}

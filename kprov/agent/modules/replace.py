@@ -1,4 +1,4 @@
-"""ansible.builtin.replace."""
+"""ansible.builtin.replace: matches of a pattern in a file."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Replace every match of a pattern (multi-line) in a file, between `after` and `before` when given."""
+    """Replace every match of a (multi-line) pattern in a file; only between `after` and `before` if set."""
     path, encoding = args["path"], args["encoding"]
     old = text_edit.read_original(args, "Path", create=False) or b""
     text = old.decode(encoding, "surrogateescape")
     start, end = 0, len(text)
-    section = _section(args)
+    section = _section_pattern(args)
     if section:
-        found = re.search(section, text, re.DOTALL)
-        if not found:
+        match = re.search(section, text, re.DOTALL)
+        if not match:
             return {
                 "changed": False,
                 "msg": f"Pattern for before/after params did not match the given file: {section}",
                 "rc": 0,
             }
-        start, end = found.span("subsection")
+        start, end = match.span("subsection")
     pattern = re.compile(args["regexp"], re.MULTILINE)
     try:
-        middle, count = pattern.subn(args["replace"], text[start:end])
+        replaced, count = pattern.subn(args["replace"], text[start:end])
     except re.error as error:
         raise ModuleError(f"Unable to process replace due to error: {error}") from None
-    changed = count > 0 and middle != text[start:end]
-    new = (text[:start] + middle + text[end:]).encode(encoding, "surrogateescape")
+    changed = count > 0 and replaced != text[start:end]
+    new = (text[:start] + replaced + text[end:]).encode(encoding, "surrogateescape")
     message = f"{count} replacements made" if changed else ""
     result = text_edit.write_result(path, old, new if changed else old, message, args, context)
     if context.diff:
@@ -53,7 +53,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     return {**result, "rc": 0}
 
 
-def _section(args: dict[str, Any]) -> str:
+def _section_pattern(args: dict[str, Any]) -> str:
     if args["after"] and args["before"]:
         return f"{args['after']}(?P<subsection>.*?){args['before']}"
     if args["after"]:

@@ -22,7 +22,7 @@ _GPG = ("--no-tty", "--batch", "--with-colons", "--fixed-list-mode")
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Import a key, given as URL or file, or drop one, given by its id too."""
+    """Import a key from a URL or a file, or remove one by URL, file or key id."""
     rpm, gpg = apt_commands.find_program("rpm"), shutil.which("gpg") or apt_commands.find_program("gpg2")
     key = args["key"]
     with contextlib.ExitStack() as stack:
@@ -36,34 +36,33 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             if not os.path.isfile(key):
                 raise ModuleError(f"Not a valid key {key}")
             path = key
-        name = key if path is None else _field([gpg, *_GPG, path], "pub", 4)[0]
-        name = re.sub("^0X", "", name.strip().upper())
-        there = any(name in known for known in _is_known(rpm, gpg))
+        key_name = key if path is None else _read_field([gpg, *_GPG, path], "pub", 4)[0]
+        key_name = re.sub("^0X", "", key_name.strip().upper())
+        is_trusted = any(key_name in key_id for key_id in _list_trusted_keys(rpm, gpg))
         if args["state"] == "absent":
-            if there and not context.check:
-                _run([rpm, "--erase", "--allmatches", f"gpg-pubkey-{name[-8:].lower()}"])
-            return {"changed": there}
-        if not there:
-            _import(rpm, gpg, path, args, context)
-        return {"changed": not there}
+            if is_trusted and not context.check:
+                _run([rpm, "--erase", "--allmatches", f"gpg-pubkey-{key_name[-8:].lower()}"])
+            return {"changed": is_trusted}
+        if not is_trusted:
+            _import_key(rpm, gpg, path, args, context)
+        return {"changed": not is_trusted}
 
 
-def _import(rpm: str, gpg: str, path: str | None, args: dict[str, Any], context: Context) -> None:
+def _import_key(rpm: str, gpg: str, path: str | None, args: dict[str, Any], context: Context) -> None:
     if path is None:
         raise ModuleError("When importing a key, a valid file must be given")
-    wanted = {text.replace(" ", "").upper() for text in args["fingerprint"] or []}
-    if wanted:
-        show = ("--import", "--import-options", "show-only", "--dry-run", path)
-        found = set(_field([gpg, *_GPG, *show], "fpr", 9))
-        if not wanted <= found:
-            raise ModuleError(
-                f"The specified fingerprint, '{wanted}', does not match any key fingerprints in '{found}'"
-            )
+    requested = {text.replace(" ", "").upper() for text in args["fingerprint"] or []}
+    if requested:
+        show_options = ("--import", "--import-options", "show-only", "--dry-run", path)
+        fingerprints = set(_read_field([gpg, *_GPG, *show_options], "fpr", 9))
+        if not requested <= fingerprints:
+            text = f"The specified fingerprint, '{requested}', does not match any key fingerprints in"
+            raise ModuleError(f"{text} '{fingerprints}'")
     if not context.check:
         _run([rpm, "--import", path])
 
 
-def _is_known(rpm: str, gpg: str) -> list[str]:
+def _list_trusted_keys(rpm: str, gpg: str) -> list[str]:
     code, out, _ = apt_commands.run_command([rpm, "-q", "gpg-pubkey", "--qf", "%{description}"])
     if code:
         return []
@@ -74,12 +73,12 @@ def _is_known(rpm: str, gpg: str) -> list[str]:
     ]
 
 
-def _field(command: list[str], kind: str, number: int) -> list[str]:
+def _read_field(command: list[str], kind: str, number: int) -> list[str]:
     lines = (line.strip() for line in _run(command).splitlines())
-    found = [line.split(":")[number] for line in lines if line.startswith(f"{kind}:")]
-    if not found:
+    values = [line.split(":")[number] for line in lines if line.startswith(f"{kind}:")]
+    if not values:
         raise ModuleError("Unexpected gpg output")
-    return found
+    return values
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:

@@ -1,4 +1,4 @@
-"""ansible.builtin.script: a program of the operator's, run here."""
+"""ansible.builtin.script: runs a program of the operator on the host."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Run the content `_sha256` with `_arguments`, which a shell reads; `_name` is the script's name."""
-    for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
+    """Run the content `_sha256` with `_arguments`, which a shell splits; `_name` is the script's name."""
+    for name, skip_if_present, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
         path = args[name]
-        if path and paths.exists(os.path.expanduser(path)) == unwanted:
+        if path and paths.exists(os.path.expanduser(path)) == skip_if_present:
             return {"changed": False, "skipped": True, "msg": f"{path} {word}, matching {name} option"}
     if args["chdir"] and not args["chdir"].startswith("/"):
         raise ModuleError(f"chdir {args['chdir']} must be an absolute path for a Unix-aware remote node")
@@ -33,7 +33,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if args["creates"] or args["removes"]:
             return {"changed": True}
         return {"changed": False, "skipped": True, "msg": "Check mode is not supported for this task."}
-    path = context.content_file(args["_sha256"], _folder(), "-" + args.get("_name", "script"))
+    path = context.content_file(args["_sha256"], _find_executable_folder(), "-" + args.get("_name", "script"))
     try:
         os.chmod(path, 0o700)
         line = " ".join(filter(None, [args["executable"], shlex.quote(path), args.get("_arguments")]))
@@ -53,7 +53,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     return result
 
 
-def _folder() -> str:
-    """Where programs may be run from."""
+def _find_executable_folder() -> str:
+    """Return a folder whose file system allows programs to run."""
     folder = tempfile.gettempdir()
     return os.path.expanduser("~") if os.statvfs(folder).f_flag & os.ST_NOEXEC else folder

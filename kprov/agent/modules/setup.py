@@ -1,4 +1,3 @@
-# The signature is what callers expect.
 """ansible.builtin.setup and gather_facts."""
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """ansible_facts under Ansible's names; the internal argument `_names` asks only for what makes these."""
+    """Gather facts under Ansible's names. The internal argument `_names` selects only their collectors."""
     options = Options(args["fact_path"], args["gather_timeout"])
     facts = gather_facts(args["gather_subset"], args["filter"], names=args.get("_names"), options=options)
     return {"changed": False, "ansible_facts": facts}

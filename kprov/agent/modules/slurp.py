@@ -1,4 +1,4 @@
-"""ansible.builtin.slurp."""
+"""ansible.builtin.slurp: a file's content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXTS = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """A file's content in base64."""
+    """Return a file's content in base64."""
     path = args["src"]
     try:
         content = paths.read_bytes(path)

@@ -1,4 +1,4 @@
-"""ansible.builtin.stat."""
+"""ansible.builtin.stat: facts about a path."""
 
 from __future__ import annotations
 
@@ -26,40 +26,40 @@ RULES: dict[str, Any] = {"read_only": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """`stat` with Ansible's names; `exists` false when there is nothing."""
+    """Return `stat` with Ansible's names; for a missing path only `exists`, which is false."""
     path = args["path"]
     try:
-        now = os.stat(path) if args["follow"] else os.lstat(path)
+        status = os.stat(path) if args["follow"] else os.lstat(path)
     except FileNotFoundError:
         return {"changed": False, "stat": {"exists": False}}
     except OSError as error:
         raise ModuleError(str(error.strerror)) from None
-    found: dict[str, Any] = {"exists": True, "path": path, **path_facts.read_facts(now)}
-    found.update(blocks=now.st_blocks, block_size=now.st_blksize, device_type=now.st_rdev)
-    found.update(
+    facts: dict[str, Any] = {"exists": True, "path": path, **path_facts.read_facts(status)}
+    facts.update(blocks=status.st_blocks, block_size=status.st_blksize, device_type=status.st_rdev)
+    facts.update(
         readable=os.access(path, os.R_OK),
         writeable=os.access(path, os.W_OK),
         executable=os.access(path, os.X_OK),
     )
-    if found["islnk"]:
-        found["lnk_source"], found["lnk_target"] = os.path.realpath(path), paths.link_target(path)
-    found.update(path_facts.read_owners(now))
-    if found["isreg"] and found["readable"] and args["get_checksum"]:
-        found["checksum"] = paths.hash_file(path, args["checksum_algorithm"])
+    if facts["islnk"]:
+        facts["lnk_source"], facts["lnk_target"] = os.path.realpath(path), paths.link_target(path)
+    facts.update(path_facts.read_owners(status))
+    if facts["isreg"] and facts["readable"] and args["get_checksum"]:
+        facts["checksum"] = paths.hash_file(path, args["checksum_algorithm"])
     if args["get_mime"]:
-        found.update(_mime(path))
+        facts.update(_read_mime(path))
     if args["get_attributes"]:
-        found.update({"version": None, "attributes": [], "attr_flags": "", **attributes.read_flags(path)})
-    return {"changed": False, "stat": found}
+        facts.update({"version": None, "attributes": [], "attr_flags": "", **attributes.read_flags(path)})
+    return {"changed": False, "stat": facts}
 
 
-def _mime(path: str) -> dict[str, str]:
-    found = {"mimetype": "unknown", "charset": "unknown"}
+def _read_mime(path: str) -> dict[str, str]:
+    types = {"mimetype": "unknown", "charset": "unknown"}
     import shutil
 
     if shutil.which("file"):
         code, out, _ = process.run_program(["file", "--mime-type", "--mime-encoding", path])
         kind, semicolon, charset = out.rpartition(":")[2].partition(";")
         if code == 0 and semicolon:
-            found = {"mimetype": kind.strip(), "charset": charset.partition("=")[2].strip()}
-    return found
+            types = {"mimetype": kind.strip(), "charset": charset.partition("=")[2].strip()}
+    return types

@@ -1,4 +1,4 @@
-"""ansible.posix.sysctl; values are read and set in /proc/sys, without the program sysctl."""
+"""ansible.posix.sysctl. It reads and sets values in /proc/sys, without the program sysctl."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _FALSE = ("no", "off", "0", "false", "f", "n", "0.0")
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have `name = value` in sysctl_file and, with sysctl_set or reload, in the kernel."""
+    """Set or remove `name = value` in sysctl_file; with sysctl_set or reload, set it in the kernel too."""
     name, path, present = args["name"].strip(), args["sysctl_file"], args["state"] == "present"
     value = _normalize_value(args["value"])
     for key, text in (("name", name), ("value", value if present else "-")):
         if not text:
             raise ModuleError(f"{key} cannot be blank")
     lines = files.read_text(path).splitlines() if os.path.isfile(path) else []
-    in_file = next((found for key, found in reversed(_pairs(lines)) if key == name), None)
-    differs = " ".join((_read(name) or "").split()) != " ".join(value.split())
+    in_file = next((file_value for key, file_value in reversed(_parse_pairs(lines)) if key == name), None)
+    differs = " ".join((_read_value(name) or "").split()) != " ".join(value.split())
     write = present and in_file != value if present or in_file is None else True
     changed = write or (args["reload"] and present and differs)
     set_now = args["sysctl_set"] and present and differs
@@ -54,28 +54,28 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _set_in_kernel(name: str, value: str, *, ignore: bool) -> None:
     """Set a value in the kernel; `ignore` accepts a name that the kernel does not have."""
-    if _read(name) is None:
+    if _read_value(name) is None:
         if not ignore:
             raise ModuleError(f"setting {name} failed: {_cannot_stat(name)}")
         return
-    failed = _set(name, value)
-    if failed:
-        raise ModuleError(f"setting {name} failed: {failed}")
+    problem = _set_value(name, value)
+    if problem:
+        raise ModuleError(f"setting {name} failed: {problem}")
 
 
 def _reload(text: str, *, ignore: bool) -> None:
-    """What `sysctl -p` does with a file; `ignore` passes over names the kernel does not have."""
+    """Set the values of a file as `sysctl -p` does; `ignore` skips names that the kernel does not have."""
     failures = []
-    for name, value in _pairs(text.splitlines()):
-        plain = name.lstrip("-").strip()
-        paths = glob.glob(_path(plain)) if "*" in plain else [_path(plain)]
+    for name, value in _parse_pairs(text.splitlines()):
+        key = name.lstrip("-").strip()
+        paths = glob.glob(_value_path(key)) if "*" in key else [_value_path(key)]
         for path in paths:
             if not os.path.exists(path):
-                failed = "" if ignore else _cannot_stat(plain)
+                problem = "" if ignore else _cannot_stat(key)
             else:
-                failed = _set_path(path, plain, value)
-            if failed and not name.startswith("-"):
-                failures.append(failed)
+                problem = _set_path(path, key, value)
+            if problem and not name.startswith("-"):
+                failures.append(problem)
     if failures:
         raise ModuleError("Failed to reload sysctl: " + "".join(failures))
 
@@ -87,26 +87,26 @@ def _normalize_value(value: str | None) -> str:
     return "0" if text.lower() in _FALSE else text
 
 
-def _path(name: str) -> str:
-    """Dots separate, unless the first separator is a slash; the other sign stands for itself."""
+def _value_path(name: str) -> str:
+    """Return the path in /proc/sys. The first dot or slash is the separator; the other sign is literal."""
     dot, slash = name.find("."), name.find("/")
     dots = slash < 0 or 0 <= dot < slash
     return "/proc/sys/" + (name.translate(str.maketrans("./", "/.")) if dots else name)
 
 
-def _read(name: str) -> str | None:
+def _read_value(name: str) -> str | None:
     try:
-        return files.read_text(_path(name))
+        return files.read_text(_value_path(name))
     except OSError:
         return None
 
 
-def _set(name: str, value: str) -> str:
-    return _set_path(_path(name), name, value)
+def _set_value(name: str, value: str) -> str:
+    return _set_path(_value_path(name), name, value)
 
 
 def _set_path(path: str, name: str, value: str) -> str:
-    """Why the kernel did not take it, in sysctl's words; empty when it did."""
+    """Set a value; return sysctl's error message if the kernel rejects it, else ""."""
     try:
         with open(path, "w") as file:
             file.write(value + "\n")
@@ -118,35 +118,35 @@ def _set_path(path: str, name: str, value: str) -> str:
 
 
 def _cannot_stat(name: str) -> str:
-    return f"sysctl: cannot stat {_path(name)}: No such file or directory\n"
+    return f"sysctl: cannot stat {_value_path(name)}: No such file or directory\n"
 
 
-def _pairs(lines: list[str]) -> list[tuple[str, str]]:
-    found = []
+def _parse_pairs(lines: list[str]) -> list[tuple[str, str]]:
+    pairs = []
     for line in lines:
         text = line.strip()
         if text and not text.startswith(("#", ";")) and "=" in text:
             key, value = text.split("=", 1)
-            found.append((key.strip(), value.strip()))
-    return found
+            pairs.append((key.strip(), value.strip()))
+    return pairs
 
 
 def _replace_value(lines: list[str], name: str, value: str | None) -> list[str]:
-    """The file's lines with the name's value (None: without it); of a name said twice the first stays."""
-    found, seen = [], set()
+    """Return the lines with the name's new value (None: without it). Keep the first of repeated names."""
+    result, seen = [], set()
     for line in lines:
-        pair = _pairs([line])
+        pair = _parse_pairs([line])
         if not pair:
-            found.append(line)
+            result.append(line)
             continue
-        key, old = pair[0]
+        key, old_value = pair[0]
         if key in seen:
             continue
         seen.add(key)
         if key != name:
-            found.append(f"{key}={old}")
+            result.append(f"{key}={old_value}")
         elif value is not None:
-            found.append(f"{key}={value}")
+            result.append(f"{key}={value}")
     if value is not None and name not in seen:
-        found.append(f"{name}={value}")
-    return found
+        result.append(f"{name}={value}")
+    return result

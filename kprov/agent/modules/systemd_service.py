@@ -12,5 +12,5 @@ RULES: dict[str, Any] = systemd.RULES
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a unit masked, enabled and in a state; reload or re-execute the manager first where asked."""
+    """Mask, enable and start a unit as requested; before, reload or re-execute systemd if requested."""
     return systemd.manage_unit(args, context)

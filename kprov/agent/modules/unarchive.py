@@ -1,4 +1,4 @@
-"""ansible.builtin.unarchive: tar archives (what the host's tar can read) and zip."""
+"""ansible.builtin.unarchive: zip archives, and all that the host's tar can read."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ RULES: dict[str, Any] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Unpack below `dest` what is not there yet as archived; `_sha256` is an archive of the operator's."""
+    """Unpack an archive below `dest` if something there differs; `_sha256` is an archive of the operator."""
     dest, creates = args["dest"], args["creates"]
     if creates and paths.exists(creates):
         return {"changed": False, "skipped": True, "msg": f"skipped, since {creates} exists"}
     if not paths.is_folder(dest):
         raise ModuleError(f"dest '{dest}' must be an existing dir")
-    src, temporary = _archive(args, context)
+    src, is_temporary = _find_archive(args, context)
     try:
         return _unpack(src, os.path.abspath(dest), args, context)
     finally:
-        if temporary:
+        if is_temporary:
             os.unlink(src)
 
 
-def _archive(args: dict[str, Any], context: Context) -> tuple[str, bool]:
-    """The path of the archive, and whether it is to be removed afterwards."""
+def _find_archive(args: dict[str, Any], context: Context) -> tuple[str, bool]:
+    """Return the path of the archive, and whether it is a temporary file."""
     if args.get("_sha256") is not None:
         return context.content_file(args["_sha256"]), True
     src = args["src"]
@@ -69,17 +69,17 @@ def _archive(args: dict[str, Any], context: Context) -> tuple[str, bool]:
 
 
 def _download(url: str, *, verify: bool) -> str:
-    trust = ssl.create_default_context()
+    tls_context = ssl.create_default_context()
     if not verify:
-        trust.check_hostname = False
-        trust.verify_mode = ssl.CERT_NONE
+        tls_context.check_hostname = False
+        tls_context.verify_mode = ssl.CERT_NONE
     handle, path = temporary.make_file()
     try:
         with (
             os.fdopen(handle, "wb") as file,
-            urllib.request.urlopen(url, timeout=60, context=trust) as answer,
+            urllib.request.urlopen(url, timeout=60, context=tls_context) as response,
         ):
-            shutil.copyfileobj(answer, file)
+            shutil.copyfileobj(response, file)
     except (OSError, ValueError) as error:
         os.unlink(path)
         raise ModuleError(f"Failure downloading {url}, {error}") from None
@@ -87,26 +87,26 @@ def _download(url: str, *, verify: bool) -> str:
 
 
 def _unpack(src: str, dest: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
-    shown = args.get("_src") or args["src"]
+    source_name = args.get("_src") or args["src"]
     if os.stat(src).st_size == 0:
-        raise ModuleError(f"Invalid archive '{shown}', the file is 0 bytes")
+        raise ModuleError(f"Invalid archive '{source_name}', the file is 0 bytes")
     archive: Union[TarArchive, ZipArchive] = (ZipArchive if zipfile.is_zipfile(src) else TarArchive)(
         src, dest, args
     )
-    result: dict[str, Any] = {"handler": archive.handler, "dest": args["dest"], "src": shown}
+    result: dict[str, Any] = {"handler": archive.handler, "dest": args["dest"], "src": source_name}
     changed = archive.differs()
     if archive.diff():
         result["diff"] = {"prepared": archive.diff()}
     if changed and not context.check:
-        done = result["extract_results"] = archive.extract()
-        if done["rc"]:
-            cause = (done["err"] or done["out"]).strip().partition("\n")[0]
-            text = f"failed to unpack {shown} to {args['dest']}: {cause}"
+        extraction = result["extract_results"] = archive.extract()
+        if extraction["rc"]:
+            cause = (extraction["err"] or extraction["out"]).strip().partition("\n")[0]
+            text = f"failed to unpack {source_name} to {args['dest']}: {cause}"
             text += (
                 "" if "No space" in cause or "Read-only" in cause else disk_space.explain_write_failure(dest)
             )
             raise ModuleError(text, **{**paths.path_info(dest), **result})
-        # All of it is on the disk before anybody hears that it is there.
+        # Write all files to the disk before the task reports success.
         os.sync()
     if not context.check:
         for name in _add_top_folders(archive.names):

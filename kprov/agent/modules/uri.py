@@ -1,4 +1,4 @@
-"""ansible.builtin.uri: a request to a web service, made by the host itself."""
+"""ansible.builtin.uri: a request that the host sends to a web service."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ RULES: dict[str, Any] = {
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Make the request; its answer's headers, status, content and JSON are the return values."""
+    """Send the request; return the response's headers, status, content and JSON."""
     method = args["method"].upper()
     if not re.fullmatch("[A-Z]+", method):
         text = "Parameter 'method' needs to be a single word in uppercase, like GET or POST."
         raise ModuleError(text)
     headers = dict(args["headers"])
-    body = _body(args, headers, context)
-    for name, wanted, said in (("creates", True, "exists"), ("removes", False, "does not exist")):
-        if args[name] is not None and os.path.exists(args[name]) is wanted:
-            text = f"skipped, since '{args[name]}' {said}"
+    body = _encode_body(args, headers, context)
+    for name, skip_if_present, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
+        if args[name] is not None and os.path.exists(args[name]) is skip_if_present:
+            text = f"skipped, since '{args[name]}' {word}"
             return {"stdout": text, "stdout_lines": [text], "changed": False}
     dest = args["dest"]
     start = time.monotonic()
-    with _source(args, headers, context, body) as data:
+    with _open_body(args, headers, context, body) as data:
         request = url_requests.Request(
             args["url"],
             args,
@@ -72,29 +72,29 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             ca_path=args["ca_path"],
         )
         response, info = url_requests.fetch(request)
-    return _send_request(args, response, info, int(time.monotonic() - start))
+    return _make_result(args, response, info, int(time.monotonic() - start))
 
 
-def _body(args: dict[str, Any], headers: dict[str, Any], context: Context) -> Any:
+def _encode_body(args: dict[str, Any], headers: dict[str, Any], context: Context) -> Any:
     body, kind = args["body"], args["body_format"]
-    typed = "content-type" in [name.lower() for name in headers]
+    has_content_type = "content-type" in [name.lower() for name in headers]
     if kind == "json":
-        if not typed:
+        if not has_content_type:
             headers["Content-Type"] = "application/json"
         return body if isinstance(body, str) else json.dumps(body)
     if kind == "form-urlencoded":
-        if not typed:
+        if not has_content_type:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         return form_body.encode_form(body)
     if kind == "form-multipart":
-        sent = {name: context.content(sha) for name, sha in (args.get("_files") or {}).items()}
-        headers["Content-Type"], body = form_body.encode_multipart(body, sent)
+        files = {name: context.content(sha) for name, sha in (args.get("_files") or {}).items()}
+        headers["Content-Type"], body = form_body.encode_multipart(body, files)
     return body
 
 
 @contextlib.contextmanager
-def _source(args: dict[str, Any], headers: dict[str, Any], context: Context, body: Any) -> Iterator[Any]:
-    """The body, or the file that is to be sent: one of this host, or of the operator's (`_sha256`)."""
+def _open_body(args: dict[str, Any], headers: dict[str, Any], context: Context, body: Any) -> Iterator[Any]:
+    """Yield the body, or the open file to send: `src` of this host, or a file of the operator (`_sha256`)."""
     src, sha = args["src"], args.get("_sha256")
     if sha is None and not src:
         yield body
@@ -111,50 +111,56 @@ def _source(args: dict[str, Any], headers: dict[str, Any], context: Context, bod
             os.unlink(path)
 
 
-def _send_request(
+def _make_result(
     args: dict[str, Any], response: url_requests.Response | None, info: dict[str, Any], elapsed: int
 ) -> dict[str, Any]:
-    url, dest, wanted = url_requests.mask_credentials(args["url"]), args["dest"], args["status_code"]
+    url, dest, expected_statuses = (
+        url_requests.mask_credentials(args["url"]),
+        args["dest"],
+        args["status_code"],
+    )
     kind, charset = _content_type(response)
     maybe_json = kind.rpartition("/")[2].rpartition("+")[2].lower() in ("json", "javascript")
     content: bytes | None = None
-    if maybe_json or args["return_content"] or info["status"] not in wanted:
+    if maybe_json or args["return_content"] or info["status"] not in expected_statuses:
         content = _read_content(response, info, url)
     result: dict[str, Any] = {"redirected": info["url"] != url, **info, "elapsed": elapsed, "changed": False}
     if response is not None and dest is not None:
         if os.path.isdir(dest):
-            dest = os.path.join(dest, _name_of(response))
-        if info["status"] in wanted and info["status"] != 304:
-            _write(dest, content, response, args, result)
+            dest = os.path.join(dest, _file_name(response))
+        if info["status"] in expected_statuses and info["status"] != 304:
+            _write_content(dest, content, response, args, result)
             set_attributes(dest, args, check=False)
             result["changed"] = True
         result["path"] = dest
-    told = _result_values(result, url)
+    values = _result_values(result, url)
     if content is not None:
         text = content.decode(charset, "surrogateescape")
         if maybe_json:
             with contextlib.suppress(ValueError):
-                told["json"] = json.loads(text)
+                values["json"] = json.loads(text)
     if args["return_content"]:
-        told["content"] = None if content is None else text
-    if "path" in told:
-        told.update(paths.path_info(told["path"]))
-    if info["status"] not in wanted:
-        said = told.pop("msg", "")
-        raise ModuleError(f"Status code was {info['status']} and not {wanted}: {said}", **told)
-    return told
+        values["content"] = None if content is None else text
+    if "path" in values:
+        values.update(paths.path_info(values["path"]))
+    if info["status"] not in expected_statuses:
+        message = values.pop("msg", "")
+        raise ModuleError(
+            f"Status code was {info['status']} and not {expected_statuses}: {message}", **values
+        )
+    return values
 
 
 def _read_content(response: url_requests.Response | None, info: dict[str, Any], url: str) -> bytes:
     try:
-        had = info.pop("body", None)
-        return response.stream.read() if had is None and response is not None else had or b""
+        error_body = info.pop("body", None)
+        return response.stream.read() if error_body is None and response is not None else error_body or b""
     except http.client.HTTPException as error:
         raise ModuleError(f"HTTP Error while fetching {url}: {error}") from None
 
 
 def _result_values(result: dict[str, Any], url: str) -> dict[str, Any]:
-    """Return the result with headers as names of variables, a body as text, and an absolute location."""
+    """Return the result with header names as variable names, the body as text, and an absolute location."""
     values = {name.replace("-", "_").lower(): value for name, value in result.items()}
     if isinstance(values.get("body"), bytes):
         values["body"] = values["body"].decode("utf-8", "replace")
@@ -164,33 +170,33 @@ def _result_values(result: dict[str, Any], url: str) -> dict[str, Any]:
 
 
 def _content_type(response: url_requests.Response | None) -> tuple[str, str]:
-    """Media type and character set of an answer."""
+    """Return the media type and character set of a response."""
     if response is None:
         return "application/octet-stream", "utf-8"
     kind = response.headers.get_content_type() or "application/octet-stream"
     return kind.split(",")[0], str(response.headers.get_param("charset") or "utf-8").split(",")[0]
 
 
-def _name_of(response: url_requests.Response) -> str:
-    told = response.headers.get_param("filename", header="content-disposition")
-    if told:
-        return os.path.basename(str(told))
+def _file_name(response: url_requests.Response) -> str:
+    filename = response.headers.get_param("filename", header="content-disposition")
+    if filename:
+        return os.path.basename(str(filename))
     path = urllib.parse.urlparse(response.url)[2].rstrip("/")
     return urllib.parse.unquote(os.path.basename(path)) or "index.html"
 
 
-def _write(
+def _write_content(
     dest: str,
     content: bytes | None,
     response: url_requests.Response,
     args: dict[str, Any],
     result: dict[str, Any],
 ) -> None:
-    """Put the answer's content into a file, if it is another than that which is there."""
+    """Write the response's content to a file if it differs from the file's content."""
     try:
         aside = paths.make_temporary(os.path.dirname(dest))
         try:
-            found = hashlib.sha1()
+            digest = hashlib.sha1()
             with open(aside, "wb") as file:
                 if content is not None:
                     file.write(content)
@@ -198,12 +204,12 @@ def _write(
                     shutil.copyfileobj(response.stream, file)
             with open(aside, "rb") as file:
                 for part in iter(lambda: file.read(1 << 20), b""):
-                    found.update(part)
-            if found.hexdigest() != paths.sha1(dest):
+                    digest.update(part)
+            if digest.hexdigest() != paths.sha1(dest):
                 paths.replace_file(aside, dest, {"follow": False, "unsafe_writes": args["unsafe_writes"]})
         finally:
             if os.path.lexists(aside):
                 os.unlink(aside)
     except OSError as error:
-        said = result.pop("msg", "")
-        raise ModuleError(f"failed to write {dest}: {error} {said}".rstrip(), **result) from None
+        message = result.pop("msg", "")
+        raise ModuleError(f"failed to write {dest}: {error} {message}".rstrip(), **result) from None

@@ -1,4 +1,4 @@
-"""ansible.builtin.user."""
+"""ansible.builtin.user: users of the host."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ _HASH_SIZES = {"1": 22, "5": 43, "6": 86, "y": 43}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have a user with these properties, or have it no more."""
-    warnings = _warnings(args)
+    """Create, change or remove a user."""
+    warnings = _find_warnings(args)
     result = (
         _ensure_absent(args, context)
         if args["state"] == "absent"
@@ -71,29 +71,29 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 def _ensure_absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
     name = args["name"]
     result: dict[str, Any] = {"name": name, "state": "absent", "changed": False}
-    if _user(name) is None:
+    if _find_user(name) is None:
         return result
     if context.check:
         return {"changed": True}
     options = [*(["-f"] if args["force"] else []), *(["-r"] if args["remove"] else [])]
-    _run_commands(["userdel", *options, name], name, result)
+    _run_command(["userdel", *options, name], name, result)
     return {**result, "force": args["force"], "remove": args["remove"]}
 
 
 def _ensure_present(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[str, Any]:
-    name, now = args["name"], _user(args["name"])
+    name, user_entry = args["name"], _find_user(args["name"])
     result: dict[str, Any] = {"name": name, "state": "present", "changed": False}
-    if now is None:
+    if user_entry is None:
         if context.check:
             return {"changed": True}
-        _create(args, result)
+        _create_user(args, result)
         result.update(system=args["system"], create_home=args["create_home"])
     else:
-        options = _differences(args, now)
+        options = _usermod_options(args, user_entry)
         if options:
             result["changed"] = True
             if not context.check:
-                _run_commands(["usermod", *options, name], name, result)
+                _run_command(["usermod", *options, name], name, result)
         result.update(append=args["append"], move_home=args["move_home"])
     if args["password"] is not None:
         result["password"] = "NOT_LOGGING_PASSWORD"
@@ -111,20 +111,20 @@ def _ensure_present(args: dict[str, Any], context: Context, warnings: list[str])
             user_home.change_owner(home, user.pw_uid, user.pw_gid)
     if args["generate_ssh_key"]:
         user_home.ensure_ssh_key(args, user, result, warnings, check=context.check)
-    _expiry(args, result, check=context.check)
+    _set_password_ages(args, result, check=context.check)
     return result
 
 
-def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
-    """useradd, which makes no folders above the home."""
+def _create_user(args: dict[str, Any], result: dict[str, Any]) -> None:
+    """Create the user and its home. useradd does not make missing folders above the home."""
     home, name = args["home"], args["name"]
-    deep = bool(home and args["create_home"] and not os.path.isdir(os.path.dirname(home)))
-    options = _new_groups(args)
-    if deep:
+    has_missing_parents = bool(home and args["create_home"] and not os.path.isdir(os.path.dirname(home)))
+    options = _new_group_options(args)
+    if has_missing_parents:
         user_home.create_home(home, args["skeleton"])
     options += [*_account_options(args), *_home_options(args)]
-    _run_commands(["useradd", *options, name], name, result)
-    if deep:
+    _run_command(["useradd", *options, name], name, result)
+    if has_missing_parents:
         user = pwd.getpwnam(name)
         user_home.change_owner(home, user.pw_uid, user.pw_gid)
 
@@ -141,7 +141,7 @@ def _account_options(args: dict[str, Any]) -> list[str]:
     if args["uid"] is not None and args["non_unique"]:
         options.append("-o")
     if args["expires"] is not None:
-        options += ["-e", _date(args["expires"])]
+        options += ["-e", _format_date(args["expires"])]
     if args["password_expire_account_disable"] is not None:
         options += ["-f", str(args["password_expire_account_disable"])]
     if args["password"] is not None:
@@ -165,102 +165,108 @@ def _home_options(args: dict[str, Any]) -> list[str]:
     return options
 
 
-def _new_groups(args: dict[str, Any]) -> list[str]:
+def _new_group_options(args: dict[str, Any]) -> list[str]:
     options: list[str] = []
     if args["group"] is not None:
-        _group(args["group"])
+        _find_group(args["group"])
         options += ["-g", args["group"]]
-    elif _read_known(args["name"]):
-        # Its own group is there already: useradd must not try to make it.
+    elif _group_exists(args["name"]):
+        # The group with the user's name exists: useradd must not create it.
         options.append("-N")
     if args["groups"]:
         for group in args["groups"]:
-            _group(group)
+            _find_group(group)
         options += ["-G", ",".join(sorted({group for group in args["groups"] if group}))]
     return options
 
 
-def _differences(args: dict[str, Any], now: pwd.struct_passwd) -> list[str]:
-    """Options of usermod that bring what differs."""
+def _usermod_options(args: dict[str, Any], current: pwd.struct_passwd) -> list[str]:
+    """Return usermod's options for all properties that differ."""
     options: list[str] = []
-    if args["uid"] not in (None, now.pw_uid):
+    if args["uid"] not in (None, current.pw_uid):
         options += ["-u", str(args["uid"]), *(["-o"] if args["non_unique"] else [])]
     if args["group"] is not None:
-        primary = _group(args["group"]).gr_gid
-        if primary != now.pw_gid:
+        primary = _find_group(args["group"]).gr_gid
+        if primary != current.pw_gid:
             options += ["-g", str(primary)]
     if args["groups"] is not None:
-        options += _groups(args)
+        options += _group_options(args)
     for key, option, value in (
-        ("comment", "-c", now.pw_gecos),
-        ("home", "-d", now.pw_dir),
-        ("shell", "-s", now.pw_shell),
+        ("comment", "-c", current.pw_gecos),
+        ("home", "-d", current.pw_dir),
+        ("shell", "-s", current.pw_shell),
     ):
         if args[key] not in (None, value):
             options += [option, args[key]]
             if key == "home" and args["move_home"]:
                 options.append("-m")
-    shadow = _shadow(args["name"])
+    shadow = _read_shadow(args["name"])
     if args["expires"] is not None:
-        options += _expires(args["expires"], _days(shadow[_EXPIRE]))
+        options += _expiry_options(args["expires"], _parse_days(shadow[_EXPIRE]))
     if args["password_expire_account_disable"] is not None:
         options += ["-f", str(args["password_expire_account_disable"])]
-    return options + _password(args, shadow[_PASSWORD] if len(now.pw_passwd) < 2 else now.pw_passwd)
+    return options + _password_options(
+        args, shadow[_PASSWORD] if len(current.pw_passwd) < 2 else current.pw_passwd
+    )
 
 
-def _groups(args: dict[str, Any]) -> list[str]:
-    """Groups besides the primary one."""
+def _group_options(args: dict[str, Any]) -> list[str]:
+    """Return usermod's options for the groups besides the primary one."""
     current = {group.gr_name for group in grp.getgrall() if args["name"] in group.gr_mem}
-    wanted = {_group(group.strip()).gr_name for group in args["groups"] if group.strip()}
-    if not wanted:
+    requested = {_find_group(group.strip()).gr_name for group in args["groups"] if group.strip()}
+    if not requested:
         return ["-G", ""] if current and not args["append"] else []
-    if not (wanted - current if args["append"] else wanted ^ current):
+    if not (requested - current if args["append"] else requested ^ current):
         return []
-    return [*(["-a"] if args["append"] else []), "-G", ",".join(sorted(wanted))]
+    return [*(["-a"] if args["append"] else []), "-G", ",".join(sorted(requested))]
 
 
-def _password(args: dict[str, Any], now: str) -> list[str]:
+def _password_options(args: dict[str, Any], current: str) -> list[str]:
     password, lock = args["password"], args["password_lock"]
     if (
         password is not None
         and args["update_password"] == "always"
-        and now.lstrip("!") != password.lstrip("!")
+        and current.lstrip("!") != password.lstrip("!")
     ):
         return ["-p", ("!" if lock else "") + password]
-    if lock and not now.startswith("!"):
+    if lock and not current.startswith("!"):
         return ["-L"]
-    return ["-U"] if lock is False and now.startswith("!") else []
+    return ["-U"] if lock is False and current.startswith("!") else []
 
 
-def _expires(wanted: float, days: int) -> list[str]:
-    if wanted < 0:
-        return ["-e", ""] if days >= 0 else []
-    return ["-e", _date(wanted)] if days < 0 or _date(days * 86400) != _date(wanted) else []
+def _expiry_options(requested: float, current_days: int) -> list[str]:
+    if requested < 0:
+        return ["-e", ""] if current_days >= 0 else []
+    return (
+        ["-e", _format_date(requested)]
+        if current_days < 0 or _format_date(current_days * 86400) != _format_date(requested)
+        else []
+    )
 
 
-def _date(seconds: float) -> str:
-    """A day as useradd takes it; "" for never."""
+def _format_date(seconds: float) -> str:
+    """Format a day for useradd; "" for never."""
     try:
         return "" if seconds < 0 else time.strftime("%Y-%m-%d", time.gmtime(seconds))
     except (OverflowError, ValueError) as error:
         raise ModuleError(f"Invalid value for 'expires' {seconds}: {error}") from None
 
 
-def _expiry(args: dict[str, Any], result: dict[str, Any], *, check: bool) -> None:
-    """Ages of the password, which usermod does not set."""
-    shadow = _shadow(args["name"])
+def _set_password_ages(args: dict[str, Any], result: dict[str, Any], *, check: bool) -> None:
+    """Set the ages of the password with chage: usermod cannot set them."""
+    shadow = _read_shadow(args["name"])
     options: list[str] = []
     for key, option, field in (("min", "-m", _MIN), ("max", "-M", _MAX), ("warn", "-W", _WARN)):
-        wanted = args[f"password_expire_{key}"]
-        if wanted is not None and wanted != _days(shadow[field]):
-            options += [option, str(wanted)]
+        requested = args[f"password_expire_{key}"]
+        if requested is not None and requested != _parse_days(shadow[field]):
+            options += [option, str(requested)]
     if options:
         result["changed"] = True
         if not check:
-            _run_commands(["chage", *options, args["name"]], args["name"], {})
+            _run_command(["chage", *options, args["name"]], args["name"], {})
 
 
-def _run_commands(command: list[str], name: str, result: dict[str, Any]) -> None:
+def _run_command(command: list[str], name: str, result: dict[str, Any]) -> None:
     try:
         code, out, err = process.run_program(command)
     except FileNotFoundError:
@@ -268,27 +274,27 @@ def _run_commands(command: list[str], name: str, result: dict[str, Any]) -> None
     if code:
         raise ModuleError(err, name=name, rc=code)
     result["changed"] = True
-    for key, said in (("stdout", out), ("stderr", err)):
-        if said:
-            result.update({key: said, f"{key}_lines": said.splitlines()})
+    for key, output in (("stdout", out), ("stderr", err)):
+        if output:
+            result.update({key: output, f"{key}_lines": output.splitlines()})
 
 
-def _user(name: str) -> pwd.struct_passwd | None:
+def _find_user(name: str) -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam(name)
     except KeyError:
         return None
 
 
-def _read_known(group: str) -> bool:
+def _group_exists(group: str) -> bool:
     try:
-        _group(group)
+        _find_group(group)
     except ModuleError:
         return False
     return True
 
 
-def _group(group: str) -> grp.struct_group:
+def _find_group(group: str) -> grp.struct_group:
     try:
         return grp.getgrgid(int(group))
     except (ValueError, KeyError):
@@ -298,8 +304,8 @@ def _group(group: str) -> grp.struct_group:
             raise ModuleError(f"Group {group} does not exist") from None
 
 
-def _shadow(name: str) -> list[str]:
-    """The user's line of /etc/shadow; empty fields where it cannot be read."""
+def _read_shadow(name: str) -> list[str]:
+    """Return the fields of the user's line in /etc/shadow; empty fields if it is unreadable."""
     try:
         with open("/etc/shadow", encoding="utf-8", errors="surrogateescape") as file:
             for line in file:
@@ -311,24 +317,24 @@ def _shadow(name: str) -> list[str]:
     return [""] * 9
 
 
-def _days(field: str) -> int:
+def _parse_days(field: str) -> int:
     return int(field) if field else -1
 
 
-def _warnings(args: dict[str, Any]) -> list[str]:
-    found = []
+def _find_warnings(args: dict[str, Any]) -> list[str]:
+    warnings = []
     if args["append"] and args["groups"] is None:
-        found.append(
+        warnings.append(
             "'append' is set, but no 'groups' are specified. Use 'groups' for appending new groups."
             "This will change to an error in Ansible 2.14."
         )
     password = args["password"]
     if password and password not in ("*", "!", "*************") and not _is_hashed(password):
-        found.append(
+        warnings.append(
             "The input password appears not to have been hashed. "
             "The 'password' argument must be encrypted for this module to work properly."
         )
-    return found
+    return warnings
 
 
 def _is_hashed(password: str) -> bool:

@@ -1,5 +1,4 @@
-# The signature is what callers expect.
-"""ansible.builtin.wait_for."""
+"""ansible.builtin.wait_for: a port or a file."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from typing import Any
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.files import paths
 
-#: States of /proc/net/tcp.
+#: Codes of connection states in /proc/net/tcp.
 _STATES = {
     "ESTABLISHED": "01", "SYN_SENT": "02", "SYN_RECV": "03", "FIN_WAIT1": "04", "FIN_WAIT2": "05",
     "TIME_WAIT": "06",
@@ -40,41 +39,41 @@ RULES: dict[str, Any] = {"check_mode": False}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Wait for a port to open, close or drain, or for a file to come, go or hold something."""
+    """Wait until a port opens, closes or drains, or until a file appears, vanishes or matches a pattern."""
     pattern = _check_arguments(args)
     state, port, path = args["state"], args["port"], args["path"]
     start = time.monotonic()
     end = start + args["timeout"]
     time.sleep(args["delay"])
-    found: re.Match[Any] | None = None
+    match: re.Match[Any] | None = None
     if not port and not path and state != "drained":
         time.sleep(args["timeout"])
     else:
-        met = _make_condition(args, pattern, end)
+        is_met = _make_condition(args, pattern, end)
         while True:
             if time.monotonic() >= end:
                 raise ModuleError(
                     args["msg"] or _timeout_message(args), elapsed=int(time.monotonic() - start)
                 )
-            answer = met()
-            if answer:
-                found = answer if isinstance(answer, re.Match) else None
+            outcome = is_met()
+            if outcome:
+                match = outcome if isinstance(outcome, re.Match) else None
                 break
             time.sleep(args["sleep"])
     result = {"changed": False, "state": state, "port": port, "path": path}
     result.update(search_regex=args["search_regex"], elapsed=int(time.monotonic() - start))
-    groups = found.groups() if found and path else ()
-    named = found.groupdict() if found and path else {}
-    result["match_groups"] = [_text(group) for group in groups]
-    result["match_groupdict"] = {name: _text(group) for name, group in named.items()}
-    return {**result, **_file(path)} if path else result
+    groups = match.groups() if match and path else ()
+    named_groups = match.groupdict() if match and path else {}
+    result["match_groups"] = [_decode(group) for group in groups]
+    result["match_groupdict"] = {name: _decode(group) for name, group in named_groups.items()}
+    return {**result, **_path_info(path)} if path else result
 
 
-def _file(path: str) -> dict[str, Any]:
+def _path_info(path: str) -> dict[str, Any]:
     return paths.path_info(path)
 
 
-def _text(data: bytes | None) -> str | None:
+def _decode(data: bytes | None) -> str | None:
     return None if data is None else data.decode("utf-8", "surrogateescape")
 
 
@@ -87,7 +86,7 @@ def _check_arguments(args: dict[str, Any]) -> re.Pattern[bytes] | None:
             pattern = re.compile(data, re.MULTILINE)
         except re.error as error:
             raise ModuleError(f"Invalid regular expression: {error}") from None
-    wrong = {
+    errors = {
         "port and path parameter can not both be passed to wait_for": args["port"] and path,
         **{
             f"state={only} should only be used for checking a port in the wait_for module": path
@@ -101,25 +100,25 @@ def _check_arguments(args: dict[str, Any]) -> re.Pattern[bytes] | None:
             for name in args["active_connection_states"]
         },
     }
-    for text, found in wrong.items():
-        if found:
+    for text, is_wrong in errors.items():
+        if is_wrong:
             raise ModuleError(text, elapsed=0)
     return pattern
 
 
 def _timeout_message(args: dict[str, Any]) -> str:
-    where = f"{args['host']}:{args['port']}" if args["port"] else args["path"]
+    target = f"{args['host']}:{args['port']}" if args["port"] else args["path"]
     if args["state"] in ("absent", "stopped"):
-        return f"Timeout when waiting for {where} to " + ("stop." if args["port"] else "be absent.")
+        return f"Timeout when waiting for {target} to " + ("stop." if args["port"] else "be absent.")
     if args["state"] == "drained":
         return f"Timeout when waiting for {args['host']}:{args['port']} to drain"
     if args["search_regex"]:
-        return f"Timeout when waiting for search string {args['search_regex']} in {where}"
-    return f"Timeout when waiting for {where if args['port'] else 'file ' + where}"
+        return f"Timeout when waiting for search string {args['search_regex']} in {target}"
+    return f"Timeout when waiting for {target if args['port'] else 'file ' + target}"
 
 
 def _make_condition(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> Any:
-    """A function that tells, each time it is called, whether the wait is over."""
+    """Return a function that returns whether the condition is met."""
     host, port, path = args["host"], args["port"], args["path"]
     if args["state"] == "drained":
         connections = _Connections(args)
@@ -159,17 +158,19 @@ def _is_present(path: str, pattern: re.Pattern[bytes] | None) -> bool | re.Match
 
 
 def _has_answer(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> bool:
-    """Whether the port takes a connection and, with a pattern, says something that matches."""
-    left = max(1, math.ceil(end - time.monotonic()))
+    """Whether the port accepts a connection and, with a pattern, sends data that matches."""
+    seconds_left = max(1, math.ceil(end - time.monotonic()))
     try:
-        sock = socket.create_connection((args["host"], args["port"]), min(args["connect_timeout"], left))
+        sock = socket.create_connection(
+            (args["host"], args["port"]), min(args["connect_timeout"], seconds_left)
+        )
     except OSError:
         return False
     with sock:
-        said = b""
-        while pattern is not None and not pattern.search(said):
-            rest = end - time.monotonic()
-            if rest <= 0 or not select.select([sock], [], [], rest)[0]:
+        received = b""
+        while pattern is not None and not pattern.search(received):
+            remaining = end - time.monotonic()
+            if remaining <= 0 or not select.select([sock], [], [], remaining)[0]:
                 return False
             try:
                 part = sock.recv(1024)
@@ -177,23 +178,25 @@ def _has_answer(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: fl
                 return False
             if not part:
                 return False
-            said += part
+            received += part
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
     return True
 
 
 class _Connections:
-    """Connections of a local address in the states that count, from /proc/net/tcp and tcp6."""
+    """The connections of a local address in the given states, from /proc/net/tcp and tcp6."""
 
     def __init__(self, args: dict[str, Any]) -> None:
         self.states = {_STATES[name] for name in args["active_connection_states"]}
         self.port = f"{args['port'] or 0:04X}"
-        self.addresses = set(_addresses(args["host"]))
-        self.excluded = {found for host in args["exclude_hosts"] or [] for found in _addresses(host)}
+        self.addresses = set(_resolve_addresses(args["host"]))
+        self.excluded = {
+            address for host in args["exclude_hosts"] or [] for address in _resolve_addresses(host)
+        }
 
     def count(self) -> int:
-        found = 0
+        connections = 0
         for path in ("/proc/net/tcp", "/proc/net/tcp6"):
             try:
                 with open(path) as file:
@@ -204,23 +207,23 @@ class _Connections:
                 local, _, port = row[1].partition(":")
                 remote = row[2].partition(":")[0]
                 if row[3] in self.states and port == self.port and remote not in self.excluded:
-                    found += local in self.addresses or self._any(local)
-        return found
+                    connections += local in self.addresses or self._has_any_address(local)
+        return connections
 
-    def _any(self, local: str) -> bool:
-        """Whether all addresses of the local one's family count."""
+    def _has_any_address(self, local: str) -> bool:
+        """Whether the host is the any-address of the local address's family."""
         if len(local) > 8 and local.startswith("0000000000000000FFFF0000"):
             return "0" * 8 in self.addresses or "0000000000000000FFFF000000000000" in self.addresses
         return "0" * len(local) in self.addresses
 
 
-def _addresses(host: str) -> list[str]:
-    """A host's addresses as the kernel prints them: each 32 bits in the machine's order."""
-    found = []
+def _resolve_addresses(host: str) -> list[str]:
+    """Return a host's addresses in the kernel's form: 32 bits at a time, in the machine's byte order."""
+    addresses = []
     for family, _, _, _, address in socket.getaddrinfo(host, 80, 0, 0, socket.SOL_TCP):
         data = socket.inet_pton(family, str(address[0]))
-        shown = "".join(f"{word:08X}" for word in struct.unpack(f"={len(data) // 4}I", data))
-        found.append(shown)
+        text = "".join(f"{word:08X}" for word in struct.unpack(f"={len(data) // 4}I", data))
+        addresses.append(text)
         if family == socket.AF_INET:
-            found.append("0000000000000000FFFF0000" + shown)
-    return found
+            addresses.append("0000000000000000FFFF0000" + text)
+    return addresses

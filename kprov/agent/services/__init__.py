@@ -1,1 +1,1 @@
-"""Service managers: systemd and init scripts."""
+"""Manages services of systemd and of init scripts."""

@@ -1,7 +1,7 @@
-"""systemd_service, and service where systemd is the manager: what Ansible's module of that name does.
+"""Implements systemd_service, and service on hosts with systemd, as Ansible's modules of these names do.
 
-Looking is done over the manager's private socket where that is possible (root, scope system, a plain unit
-name), through `systemctl` otherwise; every change is made by `systemctl`.
+It reads a unit's state over systemd's private socket if possible (as root, scope system, a plain unit name),
+otherwise with `systemctl`. It makes every change with `systemctl`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kprov.agent.context import Context, ModuleError
 from kprov.agent.services import daemon_reload
 from kprov.agent.services.dbus import DBusError, Manager
 
-#: What systemd_service takes, and `service` where systemd is the manager.
+#: The arguments of systemd_service, and of `service` on hosts with systemd.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"aliases": ["service", "unit"]},
     "state": {"choices": ["reloaded", "restarted", "started", "stopped"]},
@@ -32,10 +32,10 @@ RULES: dict[str, Any] = {
     "required_by": {"state": ["name"], "enabled": ["name"], "masked": ["name"]},
 }
 MANAGER = Manager()
-_UNIT = "org.freedesktop.systemd1.Unit"
-_ROOT = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
-#: What is asked of a unit; the first four decide, the rest is for people.
-_ASKED = ["Id", "LoadState", "ActiveState", "LoadError", "SubState", "UnitFileState", "FragmentPath"]
+_UNIT_INTERFACE = "org.freedesktop.systemd1.Unit"
+_MANAGER_OBJECT = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+#: The properties of a unit for `status`. The first four decide what to do, the rest is information.
+_PROPERTIES = ["Id", "LoadState", "ActiveState", "LoadError", "SubState", "UnitFileState", "FragmentPath"]
 _SUFFIXES = tuple(
     f".{kind}"
     for kind in (
@@ -52,20 +52,20 @@ _SUFFIXES = tuple(
         "scope",
     )
 )
-#: States with which `systemctl is-enabled` ends well.
+#: Unit file states for which `systemctl is-enabled` exits with 0.
 _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
-#: Of those, states in which Ansible lets `systemctl enable` decide.
-_ENABLED_ANEW = ("enabled-runtime", "indirect", "alias")
-_LISTED = (
+#: The ones of these that Ansible treats as not enabled: it runs `systemctl enable` for them.
+_REENABLED = ("enabled-runtime", "indirect", "alias")
+_FILE_STATES = (
     *("enabled", "enabled-runtime", "linked", "linked-runtime", "masked", "masked-runtime", "static"),
     *("indirect", "disabled", "generated", "transient"),
 )
 
 
 def manage_unit(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Reload systemd, mask, enable, start a unit; `status` has what `systemctl show` says of it.
+    """Reload systemd; mask, enable or start a unit. `status` has the properties of `systemctl show`.
 
-    With the internal argument `_status` false, `status` only has what was asked for: nobody looks at more.
+    If the internal argument `_status` is false, no task uses `status`: it has only a few properties.
     """
     unit = args["name"]
     for sign in "*?[":
@@ -76,16 +76,19 @@ def manage_unit(args: dict[str, Any], context: Context) -> dict[str, Any]:
     scope = [] if args["scope"] == "system" else [f"--{args['scope']}"]
     force = [*(["--no-block"] if args["no_block"] else []), *(["--force"] if args["force"] else [])]
     task = _Task([*scope, *force], args, context)
-    for wanted, verb in ((args["daemon_reload"], "daemon-reload"), (args["daemon_reexec"], "daemon-reexec")):
-        if wanted and not context.check:
-            task.manager(verb)
+    for requested, verb in (
+        (args["daemon_reload"], "daemon-reload"),
+        (args["daemon_reexec"], "daemon-reexec"),
+    ):
+        if requested and not context.check:
+            task.reload_manager(verb)
     if unit:
-        task.unit(unit)
+        task.change_unit(unit)
     return task.result
 
 
 class _Task:
-    """One task: its options for systemctl, and the result as it grows."""
+    """A task: its options for systemctl, and its result, which the methods fill in."""
 
     def __init__(self, options: list[str], args: dict[str, Any], context: Context) -> None:
         self.options, self.args, self.context = options, args, context
@@ -97,15 +100,15 @@ class _Task:
         except FileNotFoundError:
             raise ModuleError('Failed to find required executable "systemctl"') from None
 
-    def manager(self, verb: str) -> None:
-        system = self.args["scope"] == "system" and MANAGER.usable()
-        if verb == "daemon-reload" and system:
-            # A loop over units looks once, until one of its items changes something.
-            known = self.context.known
-            if known.get(verb) is False:
+    def reload_manager(self, verb: str) -> None:
+        uses_socket = self.args["scope"] == "system" and MANAGER.is_usable()
+        if verb == "daemon-reload" and uses_socket:
+            # The items of a loop share this cache until one of them changes something.
+            loop_cache = self.context.loop_cache
+            if loop_cache.get(verb) is False:
                 return
-            known[verb] = daemon_reload.is_reload_needed(MANAGER)
-            if not known[verb]:
+            loop_cache[verb] = daemon_reload.is_reload_needed(MANAGER)
+            if not loop_cache[verb]:
                 return
         code, _, err = self.systemctl(verb)
         if code and (_is_offline() or _is_chroot()):
@@ -117,36 +120,36 @@ class _Task:
     def _warn(self, text: str) -> None:
         self.result.setdefault("warnings", []).append(text)
 
-    def unit(self, unit: str) -> None:
+    def change_unit(self, unit: str) -> None:
         script = unit if unit.startswith("/") else f"/etc/init.d/{unit}"
-        initd = os.path.exists(script)
-        fast = self._fast(unit)
-        systemd = self._look(unit, fast)
-        if initd and not systemd:
+        has_script = os.path.exists(script)
+        full_name = self._socket_name(unit)
+        in_systemd = self._read_status(unit, full_name)
+        if has_script and not in_systemd:
             self._warn(
                 f"The service ({unit}) is actually an init script but the system is managed by systemd"
             )
-        found = systemd or initd
+        exists = in_systemd or has_script
         if self.args["masked"] is not None:
-            self._mask(unit, found, fast)
+            self._set_masked(unit, exists, full_name)
         if self.args["enabled"] is not None:
-            self._enable(unit, found, initd, fast)
+            self._set_enabled(unit, exists, has_script, full_name)
         if self.args["state"] is not None:
-            self._state(unit, found)
+            self._set_state(unit, exists)
 
-    def _fast(self, unit: str) -> str | None:
-        """The unit's full name where the socket can be asked, else None."""
+    def _socket_name(self, unit: str) -> str | None:
+        """Return the unit's full name if systemd's socket can be used for it, else None."""
         if self.args["scope"] != "system" or not re.fullmatch(r"[\w:.@\\-]+", unit, re.ASCII):
             return None
-        full = unit if unit.endswith(_SUFFIXES) else f"{unit}.service"
-        return None if "@." in full or not MANAGER.usable() else full
+        full_name = unit if unit.endswith(_SUFFIXES) else f"{unit}.service"
+        return None if "@." in full_name or not MANAGER.is_usable() else full_name
 
-    def _look(self, unit: str, fast: str | None) -> bool:
-        """Fill in `status`; whether systemd has the unit."""
+    def _read_status(self, unit: str, full_name: str | None) -> bool:
+        """Fill in `status`; return whether systemd has the unit."""
         status = self.result["status"]
-        if fast is not None and self.args.get("_status") is False:
+        if full_name is not None and self.args.get("_status") is False:
             try:
-                status.update(_read_properties(fast))
+                status.update(_read_properties(full_name))
             except (DBusError, OSError):
                 status.clear()
         if not status:
@@ -154,27 +157,27 @@ class _Task:
             ignored = "=" not in out and ("ignoring request" in out or "ignoring command" in out)
             if code == 1 and "Failed to parse bus message" in err:
                 status.update(parse_show(out))
-                return self._template(unit)
+                return self._template_exists(unit)
             if (
                 code
                 or ignored
                 or ("=" not in err and ("ignoring request" in err or "ignoring command" in err))
             ):
-                return self._without_show(unit)
+                return self._unit_exists(unit)
             status.update(parse_show(out))
-        load = status.get("LoadState", "not-found")
-        if load not in ("not-found", "masked") and "LoadError" in status:
+        load_state = status.get("LoadState", "not-found")
+        if load_state not in ("not-found", "masked") and "LoadError" in status:
             raise ModuleError(f"Error loading unit file '{unit}': {status['LoadError']}")
-        return bool(load != "not-found")
+        return bool(load_state != "not-found")
 
-    def _template(self, unit: str) -> bool:
+    def _template_exists(self, unit: str) -> bool:
         search = unit.partition("@")[0] + ("@" if "@" in unit else "")
         out = self.systemctl("list-unit-files", f"{search}*")[1]
         self.result["status"]["ActiveState"] = self.systemctl("is-active", unit)[1].rstrip("\n")
         return search in out
 
-    def _without_show(self, unit: str) -> bool:
-        if self.systemctl("is-enabled", unit)[1].strip() in _LISTED:
+    def _unit_exists(self, unit: str) -> bool:
+        if self.systemctl("is-enabled", unit)[1].strip() in _FILE_STATES:
             return True
         if self.systemctl("list-unit-files", unit)[0] == 0:
             return True
@@ -183,36 +186,36 @@ class _Task:
             raise ModuleError(err.strip(), rc=code, stdout=out, stderr=err)
         return False
 
-    def _file_state(self, unit: str, fast: str | None, *more: str) -> tuple[int, str]:
-        """What `systemctl is-enabled` answers: its exit code and the state."""
-        if fast is not None:
+    def _file_state(self, unit: str, full_name: str | None, *options: str) -> tuple[int, str]:
+        """Return the exit code of `systemctl is-enabled` and the unit file's state."""
+        if full_name is not None:
             try:
-                state = str(MANAGER.call(*_ROOT, "GetUnitFileState", fast)[0])
+                state = str(MANAGER.call(*_MANAGER_OBJECT, "GetUnitFileState", full_name)[0])
             except (DBusError, OSError):
                 state = ""
             if state and state not in ("generated", "transient"):
                 return 0 if state in _ENABLED else 1, state
-        code, out, _ = self.systemctl("is-enabled", unit, *more)
+        code, out, _ = self.systemctl("is-enabled", unit, *options)
         return code, out.strip()
 
-    def _mask(self, unit: str, found: bool, fast: str | None) -> None:
-        wanted = self.args["masked"]
-        if (self._file_state(unit, fast)[1] == "masked") == wanted:
+    def _set_masked(self, unit: str, exists: bool, full_name: str | None) -> None:
+        masked = self.args["masked"]
+        if (self._file_state(unit, full_name)[1] == "masked") == masked:
             return
         self.result["changed"] = True
         if self.context.check:
             return
-        action = "mask" if wanted else "unmask"
+        action = "mask" if masked else "unmask"
         code, _, err = self.systemctl(action, unit)
         if code:
-            _fail_missing(unit, found)
+            _require_unit(unit, exists)
             raise ModuleError(f"Failed to {action} the service ({unit}): {err.strip()}")
 
-    def _enable(self, unit: str, found: bool, initd: bool, fast: str | None) -> None:
-        _fail_missing(unit, found)
-        code, state = self._file_state(unit, fast, "-l")
-        enabled = code == 0 and state not in _ENABLED_ANEW
-        if code == 1 and self.args["scope"] == "system" and initd and not state.endswith("disabled"):
+    def _set_enabled(self, unit: str, exists: bool, has_script: bool, full_name: str | None) -> None:
+        _require_unit(unit, exists)
+        code, state = self._file_state(unit, full_name, "-l")
+        enabled = code == 0 and state not in _REENABLED
+        if code == 1 and self.args["scope"] == "system" and has_script and not state.endswith("disabled"):
             links = "/etc/rc?.d" if os.path.isdir("/etc/rc0.d/") else "/etc/init.d/rc?.d"
             import glob
 
@@ -228,8 +231,8 @@ class _Task:
                 raise ModuleError(f"Unable to {action} service {unit}: {out + err}")
         self.result["enabled"] = not enabled
 
-    def _state(self, unit: str, found: bool) -> None:
-        _fail_missing(unit, found)
+    def _set_state(self, unit: str, exists: bool) -> None:
+        _require_unit(unit, exists)
         state = self.result["state"] = self.args["state"]
         active = self.result["status"].get("ActiveState")
         if active is None:
@@ -255,12 +258,12 @@ class _Task:
         if not self.context.check:
             code, _, err = self.systemctl(action, unit)
             if code:
-                words = {"unit_log": _last_log_line(unit)} if self.args["scope"] == "system" else {}
-                raise ModuleError(f"Unable to {action} service {unit}: {err}", **words)
+                log = {"unit_log": _last_log_line(unit)} if self.args["scope"] == "system" else {}
+                raise ModuleError(f"Unable to {action} service {unit}: {err}", **log)
 
 
-def _fail_missing(unit: str, found: bool) -> None:
-    if not found:
+def _require_unit(unit: str, exists: bool) -> None:
+    if not exists:
         raise ModuleError(f"Could not find the requested service {unit}: host")
 
 
@@ -270,24 +273,24 @@ def _is_offline() -> bool:
 
 def _is_chroot() -> bool:
     try:
-        here, init = os.stat("/"), os.stat("/proc/1/root/.")
+        own_root, init_root = os.stat("/"), os.stat("/proc/1/root/.")
     except OSError:
         return False
-    return (here.st_dev, here.st_ino) != (init.st_dev, init.st_ino)
+    return (own_root.st_dev, own_root.st_ino) != (init_root.st_dev, init_root.st_ino)
 
 
-def _read_properties(full: str) -> dict[str, str]:
-    """A unit's properties over the socket, as `systemctl show` prints them."""
-    known = MANAGER.get(object_path(full), _UNIT, _ASKED)
-    name, text = known.pop("LoadError")
-    if name or text:
-        known["LoadError"] = f'{name} "{text}"' if text else name
-    return known
+def _read_properties(full_name: str) -> dict[str, str]:
+    """Read a unit's properties over the socket, in the form of `systemctl show`."""
+    properties = MANAGER.get_properties(object_path(full_name), _UNIT_INTERFACE, _PROPERTIES)
+    name, message = properties.pop("LoadError")
+    if name or message:
+        properties["LoadError"] = f'{name} "{message}"' if message else name
+    return properties
 
 
 def parse_show(text: str) -> dict[str, str]:
-    """`systemctl show` as a table; values of Exec* may span lines, until one that ends with a brace."""
-    found: dict[str, str] = {}
+    """Parse `systemctl show`. A value of Exec* in braces may have several lines."""
+    properties: dict[str, str] = {}
     parts: list[str] = []
     key = ""
     for line in text.split("\n"):
@@ -298,15 +301,15 @@ def parse_show(text: str) -> dict[str, str]:
             parts = [value]
         else:
             continue
-        spans = key.startswith("Exec") and parts[0].lstrip().startswith("{")
-        if not spans or line.rstrip().endswith("}"):
-            found[key] = "\n".join(parts).strip()
+        may_have_lines = key.startswith("Exec") and parts[0].lstrip().startswith("{")
+        if not may_have_lines or line.rstrip().endswith("}"):
+            properties[key] = "\n".join(parts).strip()
             parts = []
-    return found
+    return properties
 
 
 def _last_log_line(unit: str) -> str:
-    """What the unit said last: systemctl only says where to look."""
+    """Return the unit's last log lines: systemctl's error message only says how to read them."""
     try:
         code, out, _ = process.run_program(
             ["journalctl", f"--unit={unit}", "--lines=8", "--output=cat", "--no-pager"]
@@ -316,18 +319,20 @@ def _last_log_line(unit: str) -> str:
     return out if code == 0 else ""
 
 
-def read_active_state(full: str) -> str:
-    """A unit's ActiveState over the socket; empty where that cannot be told."""
+def read_active_state(full_name: str) -> str:
+    """Read a unit's ActiveState over the socket; "" on an error."""
     try:
-        return str(MANAGER.get(object_path(full), _UNIT, ["ActiveState"])["ActiveState"])
+        return str(
+            MANAGER.get_properties(object_path(full_name), _UNIT_INTERFACE, ["ActiveState"])["ActiveState"]
+        )
     except (DBusError, OSError):
         return ""
 
 
-def object_path(full: str) -> str:
-    """Where a unit is found on the bus."""
+def object_path(full_name: str) -> str:
+    """Return the D-Bus object path of a unit."""
     escaped = "".join(
         char if char.isalnum() and (index or not char.isdigit()) else f"_{ord(char):02x}"
-        for index, char in enumerate(full)
+        for index, char in enumerate(full_name)
     )
     return f"/org/freedesktop/systemd1/unit/{escaped}"

@@ -1,4 +1,4 @@
-"""Services that are init scripts: what Ansible's sysvinit module does for `service`."""
+"""Manages services of init scripts for `service`, as Ansible's sysvinit module does."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _STOPPED = ("stop", "is dead ", "dead but ", "could not access pid file", "inact
 
 
 def manage_service(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Have an init script's service enabled and in a state; `status` has what each step's program said."""
+    """Enable or disable an init script's service and bring it to a state; `status` has each step's output."""
     name, state, enabled = args["name"], args["state"], args["enabled"]
     script = name if name.startswith("/") else f"/etc/init.d/{name}"
     if not os.path.exists(script):
         raise ModuleError(f"Could not find the requested service {name}: ")
     result: dict[str, Any] = {"name": name, "changed": False, "status": {}}
-    started = _is_started(name, script, args["pattern"], result)
+    is_running = _is_started(name, script, args["pattern"], result)
     step = result["status"]["enabled"] = {"changed": False, "rc": None, "stdout": None, "stderr": None}
     levels = [args["runlevel"]] if args["runlevel"] and args["runlevel"] != "default" else []
     if enabled is not None and enabled != _is_enabled(name, levels):
@@ -36,8 +36,8 @@ def manage_service(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if state is not None:
         action = re.sub(r"p?ed$", "", state)
         step = result["status"][state] = {"changed": False, "rc": None, "stdout": None, "stderr": None}
-        wanted = state == "started" if state in ("started", "stopped") else None
-        if wanted is None or wanted != started:
+        should_run = state == "started" if state in ("started", "stopped") else None
+        if should_run is None or should_run != is_running:
             result["changed"] = step["changed"] = True
             if not context.check:
                 for verb in ("stop", "start") if action == "restart" else (action,):
@@ -52,11 +52,11 @@ def _run(command: list[str]) -> dict[str, Any]:
     return {"rc": code, "stdout": out, "stderr": err}
 
 
-def _run_action(script: str, verb: str, name: str, more: str | None) -> dict[str, Any]:
-    found = _run([script, verb, *shlex.split(more or "")])
-    if found["rc"]:
-        raise ModuleError(f"Failed to {verb} service: {name}", **found)
-    return found
+def _run_action(script: str, verb: str, name: str, arguments: str | None) -> dict[str, Any]:
+    outcome = _run([script, verb, *shlex.split(arguments or "")])
+    if outcome["rc"]:
+        raise ModuleError(f"Failed to {verb} service: {name}", **outcome)
+    return outcome
 
 
 def _is_enabled(name: str, levels: list[str]) -> bool:
@@ -69,13 +69,13 @@ def _set_enabled(name: str, levels: list[str], *, enabled: bool) -> dict[str, An
         verb = "disable" if not enabled else "enable" if levels else "defaults"
         return _run(["update-rc.d", name, verb, *levels])
     if shutil.which("chkconfig"):
-        where = ["--level", "".join(levels)] if levels else []
-        return _run(["chkconfig", *where, name, "on" if enabled else "off"])
+        level_options = ["--level", "".join(levels)] if levels else []
+        return _run(["chkconfig", *level_options, name, "on" if enabled else "off"])
     raise ModuleError(f"neither update-rc.d nor chkconfig is there to enable or disable {name}")
 
 
 def _is_started(name: str, script: str, pattern: str | None, result: dict[str, Any]) -> bool:
-    """Whether it runs; scripts answer `status` in many ways, words count more than exit codes."""
+    """Whether the service runs. Scripts report `status` differently: their words decide before exit codes."""
     if pattern:
         return _is_process_listed(pattern)
     command = ["service", name] if shutil.which("service") else [script]
@@ -83,19 +83,19 @@ def _is_started(name: str, script: str, pattern: str | None, result: dict[str, A
     if name == "iptables" and "ACCEPT" in out:
         return True
     if out.count("\n") <= 1:
-        said = out.lower().replace(name.lower(), "")
-        if any(word in said for word in _STOPPED):
+        output = out.lower().replace(name.lower(), "")
+        if any(word in output for word in _STOPPED):
             return False
-        if "not " not in said and any(word in said for word in ("run", "start", "active")):
+        if "not " not in output and any(word in output for word in ("run", "start", "active")):
             return True
     if code in (0, 1, 2, 3, 4, 69):
         return code == 0
     if _is_process_listed(name):
-        text = "Used ps output to match service name and determine it is up, this is very unreliable"
-        result.setdefault("warnings", []).append(text)
+        warning = "Used ps output to match service name and determine it is up, this is very unreliable"
+        result.setdefault("warnings", []).append(warning)
         return True
-    text = "Unable to determine if service is up, assuming it is down"
-    result.setdefault("warnings", []).append(text)
+    warning = "Unable to determine if service is up, assuming it is down"
+    result.setdefault("warnings", []).append(warning)
     return False
 
 

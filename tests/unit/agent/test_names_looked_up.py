@@ -32,4 +32,4 @@ def test_one_that_is_not_there_is_asked_for_again() -> None:
     attributes.forget_names()
     for _ in range(2):
         assert attributes.name_of(pwd.getpwuid, 54321987) == "54321987"
-    assert not attributes._looked_up
+    assert not attributes._name_cache

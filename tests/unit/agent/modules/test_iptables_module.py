@@ -36,7 +36,7 @@ def test_a_rule_is_written_as_the_program_takes_it(args: dict[str, Any], rule: s
     checked = arguments.check_arguments(
         "iptables", {"chain": "INPUT", **args}, iptables.ARGUMENTS, iptables.RULES
     )
-    assert " ".join(iptables._rule(checked)) == rule
+    assert " ".join(iptables._rule_words(checked)) == rule
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_a_category_is_the_archive_s(tmp_path: Path, monkeypatch: pytest.MonkeyP
     program.write_text(f"#!/bin/sh\n/bin/cat <<'END'\n{SHOWN}END\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert package_facts._categories(["gnupg:all", "plain:all"]) == {
+    assert package_facts._read_categories(["gnupg:all", "plain:all"]) == {
         ("gnupg", "2.4-1"): "utils",
         ("gnupg", "2.4-0"): "oldlibs",
     }

@@ -51,7 +51,7 @@ def test_a_blank_value_is_refused(kept: Do) -> None:
     ],
 )
 def test_names_have_dots_or_slashes(name: str, path: str) -> None:
-    assert sysctl._path(name) == path
+    assert sysctl._value_path(name) == path
 
 
 def test_a_module_that_is_not_loaded_needs_no_unloading(do: Do) -> None:

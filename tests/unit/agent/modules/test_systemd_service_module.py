@@ -60,7 +60,7 @@ def test_values_are_read_by_their_signature() -> None:
     text = struct.pack("<I", 2) + b"ab\0"
     pair = text + b"\0" + struct.pack("<I", 1) + b"c\0"
     reader = dbus.Reader(struct.pack("<I", len(pair)) + b"\0" * 4 + pair + b"\0" * 2 + struct.pack("<I", 1))
-    assert reader.values("a(ss)b") == [[("ab", "c")], True]
+    assert reader.read_values("a(ss)b") == [[("ab", "c")], True]
 
 
 def answer(serial: int, texts: tuple[str, ...]) -> bytes:

@@ -59,7 +59,7 @@ def test_a_crontab_and_only_its_backup_stays(
     crontab.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     table = cron._Table(None, None)
-    backup = Path(table.backup())
+    backup = Path(table.write_backup())
     table.lines.append("@weekly /bin/false")
     table.write()
     assert backup.read_text() == "@daily /bin/true\n"

@@ -55,7 +55,7 @@ def test_password_and_lock_are_one_change(
     password: str | None, lock: bool | None, now: str, options: list[str]
 ) -> None:
     args = {"password": password, "password_lock": lock, "update_password": "always"}
-    assert user._password(args, now) == options
+    assert user._password_options(args, now) == options
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_password_and_lock_are_one_change(
     ],
 )
 def test_an_account_expires_on_a_day_or_never(wanted: float, days: int, options: list[str]) -> None:
-    assert user._expires(wanted, days) == options
+    assert user._expiry_options(wanted, days) == options
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_check_mode_does_not_wait(do: Do) -> None:
 
 
 def test_addresses_are_as_the_kernel_prints_them() -> None:
-    assert wait_for._addresses("127.0.0.1") == ["0100007F", "0000000000000000FFFF00000100007F"]
+    assert wait_for._resolve_addresses("127.0.0.1") == ["0100007F", "0000000000000000FFFF00000100007F"]
 
 
 def test_getent_tells_entries_by_key(do: Do) -> None:
