@@ -56,12 +56,16 @@ class Host:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab as requested. The hosts have its Debian releases in turn."""
+    """A lab as requested. The hosts have its Debian releases in turn.
+
+    Hosts of an isolated lab reach only each other.
+    """
 
     name: str = DEFAULT_NAME
     subnet: str = DEFAULT_SUBNET
     host_count: int = DEFAULT_HOSTS
     releases: tuple[str, ...] = (RELEASE,)
+    isolated: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):

@@ -45,6 +45,8 @@ def render_inventory(lab: Lab) -> str:
     arguments = "" if lab == Lab() else f" --name {lab.name} --subnet {lab.subnet} --hosts {lab.host_count}"
     if lab.releases != Lab().releases:
         arguments += f" --release {','.join(lab.releases)}"
+    if lab.isolated:
+        arguments += " --isolated"
 
     class Dumper(yaml.SafeDumper):
         """Writes `node1:` instead of `node1: null`, and no aliases."""

@@ -54,8 +54,9 @@ def create_lab(lab: Lab, say: Say) -> list[str]:
             disk.authorize_key(lab, host, images[host.release])
         access.write_known_hosts(lab)
         state.save_record(state.Record(lab, images))
-        say(f"Booting {', '.join(host.name for host in off)}")
-        _boot_all(lab, off, images)
+        if off:
+            say(f"Booting {', '.join(host.name for host in off)}")
+            _boot_all(lab, off, images)
         return [host.name for host in off]
 
 

@@ -1,4 +1,4 @@
-"""A lab's network: a bridge with the gateway, a veth pair and a namespace per host, and NAT."""
+"""A lab's network: a bridge with the gateway, a veth pair and a namespace per host, and NAT or isolation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NETNS = Path("/run/netns")
 
 
 def ensure_bridge(lab: Lab) -> None:
-    """Create or correct the bridge and the masquerade rule."""
+    """Create or correct the bridge and the lab's rules."""
     name = bridge(lab.name)
     if not _link_exists(name):
         run_program(
@@ -21,22 +21,44 @@ def ensure_bridge(lab: Lab) -> None:
     width = lab.network.prefixlen
     run_program(["ip", "address", "replace", f"{lab.gateway}/{width}", "dev", name])
     run_program(["ip", "link", "set", name, "up"])
-    run_program(["nft", "-f", "-"], stdin=render_masquerade_rules(lab))
+    run_program(["nft", "-f", "-"], stdin=render_rules(lab))
 
 
-def render_masquerade_rules(lab: Lab) -> str:
+def render_rules(lab: Lab) -> str:
     """Render the lab's nftables table for `nft -f`; it replaces an older one."""
     table = nft_table(lab.name)
+    chains = _render_isolation(lab) if lab.isolated else _render_masquerade(lab)
     return f"""\
 table ip {table}
 delete table ip {table}
 table ip {table} {{
+{chains}
+}}
+"""
+
+
+def _render_masquerade(lab: Lab) -> str:
+    return f"""\
   chain postrouting {{
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr {lab.subnet} ip daddr != {lab.subnet} oifname != "{bridge(lab.name)}" masquerade
+  }}"""
+
+
+def _render_isolation(lab: Lab) -> str:
+    """Render rules for hosts that answer this machine, and reach neither it nor anything behind it.
+
+    They keep their default route, as hosts behind a firewall have one.
+    """
+    return f"""\
+  chain forward {{
+    type filter hook forward priority filter; policy accept;
+    iifname "{bridge(lab.name)}" oifname != "{bridge(lab.name)}" reject with icmp type admin-prohibited
   }}
-}}
-"""
+  chain input {{
+    type filter hook input priority filter; policy accept;
+    iifname "{bridge(lab.name)}" ct state new reject with icmp type admin-prohibited
+  }}"""
 
 
 def connect_host(lab: Lab, host: Host) -> Path:

@@ -30,7 +30,8 @@ def load_record(name: str) -> Record | None:
     document = json.loads(file.read_text())
     # Records of earlier versions have one image, of the default release.
     releases = tuple(document.get("releases", [RELEASE]))
-    lab = Lab(document["name"], document["subnet"], document["hosts"], releases)
+    isolated = document.get("isolated", False)
+    lab = Lab(document["name"], document["subnet"], document["hosts"], releases, isolated)
     images = document.get("images", {RELEASE: document["image"]})
     return Record(lab, {release: Path(path) for release, path in images.items()})
 
@@ -53,6 +54,7 @@ def save_record(record: Record) -> None:
         "gateway": lab.gateway,
         "addresses": {host.name: host.address for host in lab.hosts},
         "releases": list(lab.releases),
+        "isolated": lab.isolated,
         "images": {release: str(path) for release, path in record.images.items()},
         # Read by earlier versions.
         "image": str(record.images.get(RELEASE, next(iter(record.images.values())))),

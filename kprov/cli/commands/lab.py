@@ -39,6 +39,13 @@ def up(
             f"which the hosts have in turn. [default: {RELEASE}]"
         ),
     ] = None,
+    isolated: Annotated[
+        bool | None,
+        typer.Option(
+            "--isolated/--connected",
+            help="Whether the hosts reach nothing but each other. [default: --connected]",
+        ),
+    ] = None,
     inventory: Annotated[
         Path | None, typer.Option(help="Write an inventory of the lab to this folder.")
     ] = None,
@@ -52,13 +59,16 @@ def up(
             f"another lab needs its own network, such as {_find_free_subnet()}", field="--subnet"
         )
     releases = tuple(word.strip() for word in release.split(",")) if release else known.releases
-    lab = Lab(name, subnet or known.subnet, hosts or known.host_count, releases)
+    closed = known.isolated if isolated is None else isolated
+    lab = Lab(name, subnet or known.subnet, hosts or known.host_count, releases, closed)
     booted = lifecycle.create_lab(lab, _print_hosts)
     if inventory is not None:
         inventory_file.write_inventory(lab, inventory)
         _print_hosts(f"Wrote {inventory}/hosts.yml")
     if booted:
         _print_hosts(f"{len(booted)} hosts up in {time.monotonic() - began:.1f} s: {', '.join(booted)}")
+    elif closed != known.isolated:
+        _print_hosts(f"Lab {name} is now {'isolated' if closed else 'connected'}")
     else:
         _print_hosts(f"Lab {name} is already up, nothing changed")
 

@@ -96,7 +96,21 @@ def test_the_number_of_etcd_hosts_is_odd(count: int, control_plane: int) -> None
 
 
 def test_hosts_leave_the_lab_behind_the_machines_address() -> None:
-    rules = network.render_masquerade_rules(Lab("a", "10.9.0.0/24", 1))
+    rules = network.render_rules(Lab("a", "10.9.0.0/24", 1))
     assert 'ip saddr 10.9.0.0/24 ip daddr != 10.9.0.0/24 oifname != "kprov-a" masquerade' in rules
     table = nft_table("a")
     assert rules.startswith(f"table ip {table}\ndelete table ip {table}\ntable ip {table} {{\n")
+
+
+def test_hosts_of_an_isolated_lab_reach_neither_the_machine_nor_what_is_behind_it() -> None:
+    rules = network.render_rules(Lab("a", "10.9.0.0/24", 1, isolated=True))
+    assert "masquerade" not in rules
+    assert 'iifname "kprov-a" oifname != "kprov-a" reject' in rules
+    assert 'iifname "kprov-a" ct state new reject' in rules
+
+
+def test_the_inventory_says_how_an_isolated_lab_is_made() -> None:
+    text = inventory_file.render_inventory(Lab("a", "10.9.0.0/24", 1, isolated=True))
+    assert text.startswith(
+        "# The hosts of `kprov lab up --name a --subnet 10.9.0.0/24 --hosts 1 --isolated`."
+    )
