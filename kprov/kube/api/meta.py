@@ -11,6 +11,7 @@ import msgspec
 #: Opaque to clients: compare only for equality.
 ResourceVersion = NewType("ResourceVersion", str)
 NodeName = NewType("NodeName", str)
+PodUID = NewType("PodUID", str)
 
 
 class View(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):

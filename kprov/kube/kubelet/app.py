@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
@@ -161,7 +162,7 @@ class _App:
             get_handler=self._get_runtime_handler,
         )
 
-    def _wake_worker(self, uid: str) -> None:
+    def _wake_worker(self, uid: PodUID) -> None:
         self._kubelet.wake_worker(uid)
 
     async def _make_environment(self, pod: Pod, container: Container, ips: list[str]) -> dict[str, str]:
@@ -285,7 +286,7 @@ class _App:
             self._pods.remove_mirror(document)
             self._static_pods.remove_mirror(document)
             return
-        self._kubelet.remove_pod(document["metadata"]["uid"])
+        self._kubelet.remove_pod(PodUID(document["metadata"]["uid"]))
 
     async def _run_housekeeping(self) -> None:
         if self._informers is not None:

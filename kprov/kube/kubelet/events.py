@@ -3,6 +3,7 @@
 from typing import Literal
 
 from kprov.kube.api.core import Container, ObjectReference, Pod
+from kprov.kube.api.meta import NodeName
 from kprov.kube.client import EventRecorder
 
 Kind = Literal["Normal", "Warning"]
@@ -11,7 +12,7 @@ Kind = Literal["Normal", "Warning"]
 class EventSender:
     """Sends nothing without a recorder (no API server)."""
 
-    def __init__(self, recorder: EventRecorder | None, node_name: str) -> None:
+    def __init__(self, recorder: EventRecorder | None, node_name: NodeName) -> None:
         self._recorder = recorder
         self._node_name = node_name
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri.client import CriClient
@@ -23,7 +24,7 @@ _LOG_LINKS: Final = Path("/var/log/containers")
 
 
 class Housekeeper:
-    """``workers``: the workers of the pods by uid."""
+    """Removes what the runtime and the disk have of pods that this node does not run."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class Housekeeper:
         config: KubeletConfiguration,
         cri: CriClient,
         pods: PodManager,
-        workers: Mapping[str, PodWorker],
+        workers: Mapping[PodUID, PodWorker],
         runtime: RuntimeManager,
         volumes: VolumeManager,
     ) -> None:
@@ -42,22 +43,23 @@ class Housekeeper:
         self._runtime = runtime
         self._volumes = volumes
 
-    def _is_known(self, uid: str) -> bool:
+    def _is_known(self, uid: PodUID) -> bool:
         return uid in self._workers or self._pods.has_pod(uid)
 
     async def remove_orphans(self) -> None:
         """End the pods that the runtime or the disk has and this node should not have."""
-        handled: set[str] = set()
+        handled: set[PodUID] = set()
         for sandbox in await self._cri.list_pod_sandboxes():
             meta = sandbox.metadata
-            if meta.uid in handled or self._is_known(meta.uid):
+            uid = PodUID(meta.uid)
+            if uid in handled or self._is_known(uid):
                 continue
-            log.info("ending unknown pod %s/%s (%s)", meta.namespace, meta.name, meta.uid)
-            state = await pod_state.read_pod_state(self._cri, meta.uid)
+            log.info("ending unknown pod %s/%s (%s)", meta.namespace, meta.name, uid)
+            state = await pod_state.read_pod_state(self._cri, uid)
             for container in state.list_running():
                 await self._cri.stop_container(container.id, 1)
             await self._runtime.remove_pod(state)
-            handled.add(meta.uid)
+            handled.add(uid)
         for uid in await asyncio.to_thread(self._volumes.list_pod_folders):
             if not self._is_known(uid):
                 try:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from kprov.kube.api.core import Container, Pod
-from kprov.kube.api.meta import Condition, ObjectMeta
+from kprov.kube.api.meta import Condition, ObjectMeta, PodUID
 from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
 from kprov.kube.kubelet.api_objects.tokens import TokenManager
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
@@ -77,10 +77,10 @@ class Kubelet:
     def __init__(self, dependencies: Dependencies) -> None:
         self._deps = dependencies
         self._pods = dependencies.pods
-        self.workers: dict[str, PodWorker] = {}
-        self._rejected: set[str] = set()
+        self.workers: dict[PodUID, PodWorker] = {}
+        self._rejected: set[PodUID] = set()
         # Pods that end because the node shuts down.
-        self._shut_down: set[str] = set()
+        self._shut_down: set[PodUID] = set()
 
     # What the server reads.
 
@@ -91,13 +91,13 @@ class Kubelet:
             for uid, document in self._pods.list_documents().items()
         ]
 
-    def has_pod(self, uid: str) -> bool:
+    def has_pod(self, uid: PodUID) -> bool:
         return self._pods.has_pod(uid)
 
     def find_pod(self, namespace: str, name: str) -> Pod | None:
         return self._pods.find_pod(namespace, name)
 
-    def get_container_status(self, uid: str, name: str) -> JsonObject | None:
+    def get_container_status(self, uid: PodUID, name: str) -> JsonObject | None:
         status = self._deps.status.get_pod_status(uid) or {}
         for field in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
             for item in status.get(field) or []:
@@ -105,7 +105,7 @@ class Kubelet:
                     return item  # type: ignore[no-any-return]
         return None
 
-    def get_waiting_reason(self, uid: str, name: str) -> str:
+    def get_waiting_reason(self, uid: PodUID, name: str) -> str:
         """Why a container has not started."""
         waiting = self._deps.runtime.waiting.get(uid, {}).get(name)
         if waiting is not None:
@@ -115,7 +115,7 @@ class Kubelet:
 
     # What the sources of pods call.
 
-    def wake_worker(self, uid: str) -> None:
+    def wake_worker(self, uid: PodUID) -> None:
         """Sync the pod now."""
         if (worker := self.workers.get(uid)) is not None:
             worker.wake()
@@ -126,7 +126,7 @@ class Kubelet:
 
     def set_pod(self, document: JsonObject) -> None:
         """A pod is new or has changed."""
-        uid = document["metadata"]["uid"]
+        uid = PodUID(document["metadata"]["uid"])
         old = self._pods.get_pod(uid)
         pod = self._pods.set_pod(document)
         worker = self.workers.get(uid)
@@ -147,7 +147,7 @@ class Kubelet:
             worker.update_pod(pod)
         self._deps.status.reconcile(document)
 
-    def remove_pod(self, uid: str) -> None:
+    def remove_pod(self, uid: PodUID) -> None:
         """The pod is gone from its source: end it and remove all of it."""
         pod = self._pods.remove_pod(uid)
         worker = self.workers.get(uid)
@@ -161,7 +161,7 @@ class Kubelet:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _admit_and_start(self, pod: Pod) -> None:
-        uid = pod.metadata.uid
+        uid = pod.uid
         is_new = not (
             pod_queries.is_being_deleted(pod) or pod_queries.is_finished(pod) or pod.status.start_time
         )
@@ -178,12 +178,12 @@ class Kubelet:
         others = [
             other
             for other in self._pods.list_pods()
-            if other.metadata.uid not in self._rejected | {pod.metadata.uid} and not self._has_ended(other)
+            if other.uid not in self._rejected | {pod.uid} and not self._has_ended(other)
         ]
         return self._deps.admission.admit(pod, others)
 
     def _reject(self, pod: Pod, rejection: Rejection) -> None:
-        uid = pod.metadata.uid
+        uid = pod.uid
         self._rejected.add(uid)
         self._deps.events.send_pod_event(pod, "Warning", rejection.reason, rejection.message)
         api_status = self._pods.get_status(uid)
@@ -199,7 +199,7 @@ class Kubelet:
     def _start_worker(self, pod: Pod) -> None:
         self._register_objects(pod)
         resync = self._deps.config.sync_frequency
-        self.workers[pod.metadata.uid] = PodWorker(pod, self, resync, self._handle_worker_end)
+        self.workers[pod.uid] = PodWorker(pod, self, resync, self._handle_worker_end)
 
     def _register_objects(self, pod: Pod) -> None:
         """Watch the objects that the pod uses. A late update of a pod that ends must not start watches."""
@@ -207,7 +207,7 @@ class Kubelet:
             self._deps.objects.register_pod(pod)
 
     def _has_ended(self, pod: Pod) -> bool:
-        return pod.metadata.uid not in self.workers or pod_queries.is_finished(pod)
+        return pod.uid not in self.workers or pod_queries.is_finished(pod)
 
     def _handle_worker_end(self, worker: PodWorker) -> None:
         self.workers.pop(worker.uid, None)
@@ -223,7 +223,7 @@ class Kubelet:
 
     async def end_for_shutdown(self, pod: Pod, grace: int) -> None:
         """End a pod within ``grace`` seconds because the node shuts down. Returns when it has ended."""
-        uid = pod.metadata.uid
+        uid = pod.uid
         if (worker := self.workers.get(uid)) is not None:
             self._shut_down.add(uid)
             worker.terminate(max(1, grace))
@@ -244,7 +244,7 @@ class Kubelet:
     # The steps of a pod's life.
 
     async def sync_pod(self, pod: Pod) -> tuple[bool, float | None]:
-        deps, uid = self._deps, pod.metadata.uid
+        deps, uid = self._deps, pod.uid
         state = await deps.runtime.get_pod_state(uid)
         status = self._update_status(pod, state)
         if status["phase"] in _FINAL_PHASES or self._fail_if_overdue(pod, status):
@@ -267,7 +267,7 @@ class Kubelet:
         return status["phase"] in _FINAL_PHASES, retry
 
     async def sync_terminating_pod(self, pod: Pod, grace: int | None) -> None:
-        deps, uid = self._deps, pod.metadata.uid
+        deps, uid = self._deps, pod.uid
         state = await deps.runtime.get_pod_state(uid)
         self._update_status(pod, state)
         deps.probes.stop_liveness_and_startup(uid)
@@ -279,7 +279,7 @@ class Kubelet:
         self._update_status(pod, state, terminal=True)
 
     async def sync_terminated_pod(self, pod: Pod) -> None:
-        deps, uid = self._deps, pod.metadata.uid
+        deps, uid = self._deps, pod.uid
         newest = self._pods.get_pod(uid)
         if newest is None or pod_queries.is_being_deleted(newest):
             await deps.volumes.remove_pod_folder(uid)
@@ -293,10 +293,10 @@ class Kubelet:
         else:
             deps.status.finish_pod(uid)
 
-    async def _remove_containers(self, uid: str) -> None:
+    async def _remove_containers(self, uid: PodUID) -> None:
         await self._deps.runtime.remove_pod(await pod_state.read_pod_state(self._deps.cri, uid))
 
-    async def _clean_up(self, uid: str, pod: Pod) -> None:
+    async def _clean_up(self, uid: PodUID, pod: Pod) -> None:
         """Remove everything of a pod that is gone from the API."""
         deps = self._deps
         await self._remove_containers(uid)
@@ -311,7 +311,7 @@ class Kubelet:
 
     def _update_status(self, pod: Pod, state: PodState, *, terminal: bool = False) -> JsonObject:
         """Generate the pod's status and send it. ``terminal``: no container will run again."""
-        deps, uid = self._deps, pod.metadata.uid
+        deps, uid = self._deps, pod.uid
         newest = self._pods.get_pod(uid) or pod
         api_status = self._pods.get_status(uid)
         old = deps.status.get_pod_status(uid) or api_status
@@ -342,7 +342,7 @@ class Kubelet:
         text = "Pod was active on the node longer than the specified deadline"
         self._deps.events.send_pod_event(pod, "Normal", "DeadlineExceeded", text)
         failed = {**status, "phase": "Failed", "reason": "DeadlineExceeded", "message": text}
-        uid = pod.metadata.uid
+        uid = pod.uid
         self._deps.status.set_pod_status(uid, failed, self._pods.get_status(uid))
         return True
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.cri.pod_state import POD_UID
 
@@ -22,10 +23,10 @@ _RECONNECT_SECONDS: Final = 1.0
 class Pleg:
     """``on_pod(uid)`` is called for each pod that changed."""
 
-    def __init__(self, cri: CriClient, on_pod: Callable[[str], None]) -> None:
+    def __init__(self, cri: CriClient, on_pod: Callable[[PodUID], None]) -> None:
         self._cri = cri
         self._on_pod = on_pod
-        self._known: dict[str, tuple[str, int]] = {}  # container or sandbox id > (pod uid, state)
+        self._known: dict[str, tuple[PodUID, int]] = {}  # container or sandbox id > (pod, state)
         self._has_events = True
         self._relist_now = asyncio.Event()
         self.problem: str | None = None
@@ -42,7 +43,7 @@ class Pleg:
                 async for event in self._cri.container_events():
                     uid = event.pod_sandbox_status.metadata.uid
                     if uid:
-                        self._on_pod(uid)
+                        self._on_pod(PodUID(uid))
                     elif (known := self._known.get(event.container_id)) is not None:
                         self._on_pod(known[0])
             except RuntimeFailure as failure:
@@ -78,8 +79,8 @@ class Pleg:
         sandboxes, containers = await asyncio.gather(
             self._cri.list_pod_sandboxes(), self._cri.list_containers()
         )
-        now = {item.id: (item.metadata.uid, int(item.state)) for item in sandboxes}
-        now |= {item.id: (item.labels.get(POD_UID, ""), int(item.state)) for item in containers}
+        now = {item.id: (PodUID(item.metadata.uid), int(item.state)) for item in sandboxes}
+        now |= {item.id: (PodUID(item.labels.get(POD_UID, "")), int(item.state)) for item in containers}
         changed = {now[key][0] for key in now if self._known.get(key) != now[key]}
         changed |= {self._known[key][0] for key in self._known if key not in now}
         self._known = now

@@ -40,7 +40,7 @@ class PodWorker:
         self, pod: Pod, syncer: PodSyncer, resync_seconds: float, on_end: Callable[["PodWorker"], None]
     ) -> None:
         self.pod = pod
-        self.uid = pod.metadata.uid
+        self.uid = pod.uid
         self.stage = SYNCING
         self.started_at = time.time()
         self._syncer = syncer

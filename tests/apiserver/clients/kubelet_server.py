@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.decoding import convert
+from kprov.kube.api.meta import NodeName
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
@@ -57,7 +58,7 @@ def kubelet_server(server: ApiServer, node: str, pod: dict[str, Any], log: Path)
     """That server, and the node object by which the API server finds it; the pod's first container has the log."""
     certificate, key = server.authority.issue(node, f"system:node:{node}", serves=True)
     config = KubeletConfiguration(
-        node_name=node,
+        node_name=NodeName(node),
         address="127.0.0.1",
         port=free_port(),
         tls_cert_file=str(certificate),

@@ -14,7 +14,7 @@ from kprov.kube.api.core.containers import (
     ResourceRequirements,
 )
 from kprov.kube.api.core.types import ResourceList
-from kprov.kube.api.meta import Condition, NodeName, Object, ObjectMeta, View
+from kprov.kube.api.meta import Condition, NodeName, Object, ObjectMeta, PodUID, View
 
 
 class HostAlias(View):
@@ -114,6 +114,10 @@ class PodStatus(View):
 class Pod(Object):
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
     status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+    @property
+    def uid(self) -> PodUID:
+        return PodUID(self.metadata.uid)
 
 
 class PodTemplateSpec(View):

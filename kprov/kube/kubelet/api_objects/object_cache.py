@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.client import ApiError, Informer, RestClient
 from kprov.kube.kubelet.pods.pod_queries import list_containers
 from kprov.kube.machinery.json_object import JsonObject
@@ -19,13 +20,13 @@ ObjectLookup = Callable[[str, str, str], Awaitable[JsonObject | None]]
 class _Watch:
     informer: Informer[JsonObject]
     task: asyncio.Task[None]
-    pod_uids: set[str] = field(default_factory=set)
+    pod_uids: set[PodUID] = field(default_factory=set)
 
 
 class ObjectCache:
     """``on_change(pod uid)`` is called when an object that the pod uses has changed."""
 
-    def __init__(self, client: RestClient | None, on_change: Callable[[str], None]) -> None:
+    def __init__(self, client: RestClient | None, on_change: Callable[[PodUID], None]) -> None:
         self._client = client
         self._on_change = on_change
         self._watches: dict[Key, _Watch] = {}
@@ -48,7 +49,7 @@ class ObjectCache:
 
     def register_pod(self, pod: Pod) -> None:
         """Watch the objects that the pod refers to, and no others for it."""
-        uid = pod.metadata.uid
+        uid = pod.uid
         references = list_references(pod)
         for key in references:
             watch = self._watches.get(key)
@@ -60,7 +61,7 @@ class ObjectCache:
             if uid in watch.pod_uids and key not in references:
                 self._remove_user(key, watch, uid)
 
-    def unregister_pod(self, uid: str) -> None:
+    def unregister_pod(self, uid: PodUID) -> None:
         for key, watch in list(self._watches.items()):
             if uid in watch.pod_uids:
                 self._remove_user(key, watch, uid)
@@ -70,7 +71,7 @@ class ObjectCache:
             watch.task.cancel()
         self._watches.clear()
 
-    def _remove_user(self, key: Key, watch: _Watch, uid: str) -> None:
+    def _remove_user(self, key: Key, watch: _Watch, uid: PodUID) -> None:
         watch.pod_uids.discard(uid)
         if not watch.pod_uids:
             watch.task.cancel()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.client import RestClient
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.machinery import timestamps
@@ -32,7 +33,7 @@ class _Token:
 class TokenManager:
     def __init__(self, client: RestClient | None) -> None:
         self._client = client
-        self._tokens: dict[tuple[str, str, int, str], _Token] = {}
+        self._tokens: dict[tuple[PodUID, str, int, str], _Token] = {}
 
     async def get_token(self, pod: Pod, projection: dict[str, Any]) -> str:
         """A token bound to the pod. If the request for a new one fails, the old one until it expires.
@@ -42,7 +43,7 @@ class TokenManager:
         audience = projection.get("audience") or ""
         seconds = int(projection.get("expirationSeconds") or 3600)
         account = pod.spec.service_account_name or "default"
-        key = (pod.metadata.uid, audience, seconds, account)
+        key = (pod.uid, audience, seconds, account)
         token = self._tokens.get(key)
         if token is not None and not token.needs_renewal:
             return token.text
@@ -57,7 +58,7 @@ class TokenManager:
             raise VolumeError(text) from error
         return token.text
 
-    def forget_pod(self, uid: str) -> None:
+    def forget_pod(self, uid: PodUID) -> None:
         for key in [key for key in self._tokens if key[0] == uid]:
             del self._tokens[key]
 

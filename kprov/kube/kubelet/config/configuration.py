@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from kprov.kube.api.meta import NodeName
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
@@ -133,7 +134,7 @@ class KubeletConfiguration:
 
     # Only flags set these.
     kubeconfig: str = ""
-    node_name: str = ""
+    node_name: NodeName = NodeName("")
     node_ips: list[str] = field(default_factory=list)
     node_labels: dict[str, str] = field(default_factory=dict)
     root_dir: str = DEFAULT_ROOT_DIR

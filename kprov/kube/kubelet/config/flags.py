@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from kprov.kube.api.meta import NodeName
 from kprov.kube.component_base import configfile
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.component_base.options import FlagSet
@@ -40,7 +41,7 @@ def parse(argv: Sequence[str] | None = None) -> KubeletConfiguration:
         config.eviction_hard = dict(configuration.DEFAULT_EVICTION_HARD)
     config.kubeconfig = options.kubeconfig
     config.root_dir = options.root_dir.rstrip("/")
-    config.node_name = (options.hostname_override or os.uname().nodename).strip().lower()
+    config.node_name = NodeName((options.hostname_override or os.uname().nodename).strip().lower())
     config.node_ips = [part.strip() for part in options.node_ip.split(",") if part.strip()]
     config.node_labels = options.node_labels
     config.register_node = config.register_node and options.register_node

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 
@@ -66,7 +67,7 @@ class SandboxState:
 class PodState:
     """All sandboxes and all containers that exist, newest first."""
 
-    uid: str
+    uid: PodUID
     name: str = ""
     namespace: str = ""
     sandboxes: list[SandboxState] = field(default_factory=list)
@@ -89,7 +90,7 @@ class PodState:
         return self.sandboxes[0].ips if self.sandboxes and self.sandboxes[0].ready else []
 
 
-async def read_pod_state(cri: CriClient, uid: str) -> PodState:
+async def read_pod_state(cri: CriClient, uid: PodUID) -> PodState:
     """Ask the runtime for one pod. Leaves out what is removed in the meantime. Raises RuntimeFailure."""
     labels = {POD_UID: uid}
     sandboxes, containers = await asyncio.gather(cri.list_pod_sandboxes(labels), cri.list_containers(labels))

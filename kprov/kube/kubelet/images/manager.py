@@ -58,7 +58,7 @@ class ImageManager:
         sandbox: pb.PodSandboxConfig,
         secrets: Sequence[JsonObject],
     ) -> pb.Image:
-        key = f"{pod.metadata.uid}_{name}"
+        key = f"{pod.uid}_{name}"
         if self._backoff.get_remaining(key, self._failed_at.get(key, 0.0)):
             text = f'Back-off pulling image "{name}"'
             self._events.send_container_event(pod, container, "Normal", "BackOff", text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import NodeName
 
 _SUBSCRIPT: Final = re.compile(r"(metadata\.(?:labels|annotations))\['(.+)'\]")
 
@@ -20,7 +21,7 @@ class NodeFields:
 
     pod_ips: list[str] = field(default_factory=list)
     host_ips: list[str] = field(default_factory=list)
-    node_name: str = ""
+    node_name: NodeName = NodeName("")  # noqa: RUF009  it is a str
 
 
 def render_field(pod: Pod, path: str, fields: NodeFields) -> str:

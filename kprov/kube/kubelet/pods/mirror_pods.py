@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import orjson
 
+from kprov.kube.api.meta import NodeName
 from kprov.kube.client import ApiError, RestClient
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.pods.pod_manager import get_key
@@ -13,7 +14,7 @@ from kprov.kube.machinery.json_object import JsonObject
 class MirrorClient:
     """Creates the mirror pods that are missing and deletes those that have no static pod."""
 
-    def __init__(self, client: RestClient, node_name: str) -> None:
+    def __init__(self, client: RestClient, node_name: NodeName) -> None:
         self._pods = client.resource("", "v1", "pods")
         self._nodes = client.resource("", "v1", "nodes")
         self._node_name = node_name

@@ -12,6 +12,7 @@ import yaml
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.decoding import convert
+from kprov.kube.api.meta import NodeName, PodUID
 from kprov.kube.client import ClientError, RestClient
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.pods import pod_queries
@@ -31,7 +32,7 @@ class PodSink(Protocol):
 
     def set_pod(self, document: JsonObject) -> None: ...
 
-    def remove_pod(self, uid: str) -> None: ...
+    def remove_pod(self, uid: PodUID) -> None: ...
 
 
 class StaticPodSource:
@@ -88,7 +89,7 @@ class StaticPodSource:
                 self._sink.set_pod(document)
 
 
-def read_folder(folder: str, node_name: str) -> dict[str, JsonObject]:
+def read_folder(folder: str, node_name: NodeName) -> dict[str, JsonObject]:
     """Pods by "namespace/name" of all files whose names do not start with a dot. Bad files are logged."""
     found: dict[str, JsonObject] = {}
     path = Path(folder)
@@ -106,7 +107,7 @@ def read_folder(folder: str, node_name: str) -> dict[str, JsonObject]:
     return found
 
 
-def prepare(document: Any, source: str, node_name: str) -> JsonObject:
+def prepare(document: Any, source: str, node_name: NodeName) -> JsonObject:
     """Set what the API server would set. Raises ValueError, KeyError, TypeError."""
     if not isinstance(document, dict) or document.get("kind") != "Pod":
         raise ValueError("not a Pod")

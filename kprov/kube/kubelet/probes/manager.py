@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.errors import HandlerError
@@ -23,16 +24,16 @@ class ProbeManager:
         self,
         handlers: HandlerRunner,
         events: EventSender,
-        get_status: Callable[[str], JsonObject | None],
-        on_change: Callable[[str], None],
+        get_status: Callable[[PodUID], JsonObject | None],
+        on_change: Callable[[PodUID], None],
     ) -> None:
         self._handlers = handlers
         self._events = events
         self.get_status = get_status
         self._on_change = on_change
-        self._workers: dict[tuple[str, str, str], ProbeWorker] = {}  # (uid, container, kind) > worker
+        self._workers: dict[tuple[PodUID, str, str], ProbeWorker] = {}  # (uid, container, kind) > worker
         self._results: dict[tuple[str, str], bool] = {}  # (kind, container id) > success
-        self._results_of_pods: dict[str, set[tuple[str, str]]] = {}  # uid > keys of _results
+        self._results_of_pods: dict[PodUID, set[tuple[str, str]]] = {}  # keys of _results
         self.started_at = time.time()
 
     def add_pod(self, pod: Pod) -> None:
@@ -44,21 +45,21 @@ class ProbeManager:
                     self._add_worker(pod, container, kind)
 
     def _add_worker(self, pod: Pod, container: Container, kind: str) -> None:
-        key = (pod.metadata.uid, container.name, kind)
+        key = (pod.uid, container.name, kind)
         worker = self._workers.get(key)
         if worker is None:
             worker = self._workers[key] = ProbeWorker(self, pod, container, kind)
             worker.start(lambda: self._workers.pop(key, None))
         worker.pod = pod
 
-    def remove_pod(self, uid: str) -> None:
+    def remove_pod(self, uid: PodUID) -> None:
         """Stop the probes of a pod and remove their results."""
         for key in [key for key in self._workers if key[0] == uid]:
             self._workers.pop(key).stop()
         for result in self._results_of_pods.pop(uid, ()):
             self._results.pop(result, None)
 
-    def stop_liveness_and_startup(self, uid: str) -> None:
+    def stop_liveness_and_startup(self, uid: PodUID) -> None:
         """Stop the probes that restart containers: the pod terminates. Readiness is still probed."""
         for key in [key for key in self._workers if key[0] == uid and key[2] != READINESS]:
             worker = self._workers.pop(key)
@@ -76,16 +77,16 @@ class ProbeManager:
     def get_startup(self, container_id: str) -> bool | None:
         return self._results.get((STARTUP, container_id))
 
-    def set_result(self, kind: str, container_id: str, uid: str, *, success: bool) -> None:
+    def set_result(self, kind: str, container_id: str, uid: PodUID, *, success: bool) -> None:
         if self._results.get((kind, container_id)) != success:
             self._store_result(kind, container_id, uid, success=success)
             self._on_change(uid)
 
-    def remove_result(self, kind: str, container_id: str, uid: str) -> None:
+    def remove_result(self, kind: str, container_id: str, uid: PodUID) -> None:
         self._results.pop((kind, container_id), None)
         self._results_of_pods.get(uid, set()).discard((kind, container_id))
 
-    def _store_result(self, kind: str, container_id: str, uid: str, *, success: bool) -> None:
+    def _store_result(self, kind: str, container_id: str, uid: PodUID, *, success: bool) -> None:
         self._results[kind, container_id] = success
         self._results_of_pods.setdefault(uid, set()).add((kind, container_id))
 
@@ -122,7 +123,7 @@ class ProbeManager:
             # This kubelet has not probed yet: the former status counts.
             if _was_set(old, status, "ready"):
                 return True
-            worker = self._workers.get((pod.metadata.uid, container.name, READINESS))
+            worker = self._workers.get((pod.uid, container.name, READINESS))
             if worker is not None:
                 worker.probe_now()
         return bool(result)

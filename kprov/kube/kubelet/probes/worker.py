@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.kinds import LIVENESS, READINESS, STARTUP, get_probe
 from kprov.kube.machinery import timestamps
@@ -24,11 +25,11 @@ class Prober(Protocol):
     """What the worker uses of the manager."""
 
     started_at: float
-    get_status: Callable[[str], JsonObject | None]
+    get_status: Callable[[PodUID], JsonObject | None]
 
-    def set_result(self, kind: str, container_id: str, uid: str, *, success: bool) -> None: ...
+    def set_result(self, kind: str, container_id: str, uid: PodUID, *, success: bool) -> None: ...
 
-    def remove_result(self, kind: str, container_id: str, uid: str) -> None: ...
+    def remove_result(self, kind: str, container_id: str, uid: PodUID) -> None: ...
 
     async def probe(
         self, kind: str, pod: Pod, status: JsonObject, container: Container, container_id: str
@@ -85,7 +86,7 @@ class ProbeWorker:
 
     async def _do_probe(self) -> bool:
         """False when the container will not be probed any more."""
-        status = self._manager.get_status(self.pod.metadata.uid)
+        status = self._manager.get_status(self.pod.uid)
         if status is None:
             return True
         if status.get("phase") in {"Failed", "Succeeded"}:
@@ -112,7 +113,7 @@ class ProbeWorker:
         return True
 
     def _set_result(self, *, success: bool) -> None:
-        self._manager.set_result(self._kind, self.container_id, self.pod.metadata.uid, success=success)
+        self._manager.set_result(self._kind, self.container_id, self.pod.uid, success=success)
 
     def _handle_stopped_container(self, found: JsonObject) -> bool:
         """Whether the container may run again."""
@@ -130,7 +131,7 @@ class ProbeWorker:
     def _set_container(self, container_id: str, found: JsonObject) -> None:
         """Go on with a new container of the same name."""
         if self.container_id:
-            self._manager.remove_result(self._kind, self.container_id, self.pod.metadata.uid)
+            self._manager.remove_result(self._kind, self.container_id, self.pod.uid)
         self.container_id = container_id
         self._on_hold, self._last, self._streak = False, None, 0
         initial = _INITIAL_RESULTS[self._kind]
@@ -144,7 +145,7 @@ class ProbeWorker:
         threshold = (self._spec.success_threshold or 1) if success else (self._spec.failure_threshold or 3)
         if self._streak < threshold:
             return
-        self._manager.set_result(self._kind, container_id, self.pod.metadata.uid, success=success)
+        self._manager.set_result(self._kind, container_id, self.pod.uid, success=success)
         if self._kind == STARTUP or (self._kind == LIVENESS and not success):
             # The container is about to be replaced, or has started: wait for the next container.
             self._on_hold = True

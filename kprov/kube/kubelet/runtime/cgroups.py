@@ -22,7 +22,7 @@ def is_version_2() -> bool:
 def _list_path_parts(pod: Pod) -> list[str]:
     qos = resources.get_qos_class(pod)
     middle = [] if qos == resources.GUARANTEED else [qos.lower()]
-    return ["kubepods", *middle, f"pod{pod.metadata.uid}"]
+    return ["kubepods", *middle, f"pod{pod.uid}"]
 
 
 def get_cgroup_parent(pod: Pod, config: KubeletConfiguration) -> str:

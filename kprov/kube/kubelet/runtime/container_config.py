@@ -45,7 +45,7 @@ def generate_container_config(
             pod_state.CONTAINER_NAME: container.name,
             pod_state.POD_NAME: pod.metadata.name,
             pod_state.POD_NAMESPACE: pod.metadata.namespace,
-            pod_state.POD_UID: pod.metadata.uid,
+            pod_state.POD_UID: pod.uid,
         },
         annotations=_make_annotations(pod, container, restart_count),
         log_path=f"{container.name}/{restart_count}.log",
@@ -146,7 +146,7 @@ def make_termination_log(pod: Pod, container: Container, config: KubeletConfigur
     path = container.termination_message_path
     if not path:
         return None
-    folder = Path(config.root_dir) / "pods" / pod.metadata.uid / "containers" / container.name
+    folder = Path(config.root_dir) / "pods" / pod.uid / "containers" / container.name
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     file = folder / secrets.token_hex(4)
     file.touch(mode=0o666)

@@ -63,7 +63,7 @@ class ContainerKiller:
         started = time.monotonic()
         try:
             async with asyncio.timeout(grace):
-                found = await pod_state.read_pod_state(self._cri, pod.metadata.uid)
+                found = await pod_state.read_pod_state(self._cri, pod.uid)
                 address = get_pod_address(pod, found.ips, self._config)
                 await self._handlers.run(hook, container, state.id, address, float(grace))
         except (HandlerError, TimeoutError) as error:

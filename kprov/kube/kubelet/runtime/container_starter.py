@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kprov.kube.api.core import Container, LifecycleHandler, Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.component_base import durations
 from kprov.kube.kubelet.backoff import BackOff
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
@@ -75,14 +76,14 @@ class ContainerStarter:
         self._make_environment = make_environment
         self._memory_capacity = memory_capacity
         self._backoff = BackOff(config.max_container_backoff)
-        # pod uid > container name > why it does not run
-        self.waiting: dict[str, dict[str, Waiting]] = {}
+        # By pod and container name: why the container does not run.
+        self.waiting: dict[PodUID, dict[str, Waiting]] = {}
 
-    def forget_pod(self, uid: str) -> None:
+    def forget_pod(self, uid: PodUID) -> None:
         self.waiting.pop(uid, None)
         self._backoff.forget(uid)
 
-    def forget_if_none_waits(self, uid: str) -> None:
+    def forget_if_none_waits(self, uid: PodUID) -> None:
         """Remove the pod's entry of ``waiting`` if it is empty."""
         if not self.waiting.get(uid):
             self.waiting.pop(uid, None)
@@ -97,7 +98,7 @@ class ContainerStarter:
     ) -> float | None:
         """None when it runs, else seconds until the next try."""
         name, pod_text = container.name, pod_queries.format_pod(pod)
-        waiting = self.waiting.setdefault(pod.metadata.uid, {})
+        waiting = self.waiting.setdefault(pod.uid, {})
         if (left := self._get_back_off(pod, container, state)) is not None:
             delay = durations.render(self._backoff.get_delay(_get_key(pod, container)))
             waiting[name] = Waiting(
@@ -222,7 +223,7 @@ class ContainerStarter:
         mounts = self._volumes.make_mounts(pod, container, env)
         container_paths = {mount.container_path for mount in mounts}
         if "/etc/hosts" not in container_paths and (ips or pod.spec.host_network):
-            file = self._volumes.get_pod_folder(pod.metadata.uid) / "etc-hosts"
+            file = self._volumes.get_pod_folder(pod.uid) / "etc-hosts"
             name, domain = dns.get_host_name(pod, self._config.cluster_domain)
             file.write_text(dns.render_hosts_file(pod, ips, name, domain))
             file.chmod(0o644)
@@ -234,7 +235,7 @@ class ContainerStarter:
 
 
 def _get_key(pod: Pod, container: Container) -> str:
-    return f"{pod.metadata.uid}_{container.name}_{container.image}"
+    return f"{pod.uid}_{container.name}_{container.image}"
 
 
 def _count_from_logs(config: pb.PodSandboxConfig, container: Container) -> int:

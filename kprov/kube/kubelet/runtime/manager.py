@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.client import ClientError
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
@@ -45,7 +46,7 @@ class RuntimeManager:
         self._get_handler = get_handler
         self.waiting = starter.waiting
 
-    async def get_pod_state(self, uid: str) -> PodState:
+    async def get_pod_state(self, uid: PodUID) -> PodState:
         """The runtime's view of the pod, with termination messages. Raises RuntimeFailure."""
         state = await pod_state.read_pod_state(self._cri, uid)
         for container in state.containers:
@@ -70,7 +71,7 @@ class RuntimeManager:
         retry = await self._start_containers(
             pod, state, actions, PodSandbox(sandbox_id, config, ips), secrets
         )
-        self._starter.forget_if_none_waits(pod.metadata.uid)
+        self._starter.forget_if_none_waits(pod.uid)
         return actions.create_sandbox or actions.changes_containers, retry
 
     async def _kill(self, pod: Pod, state: PodState, actions: PodActions) -> bool:
@@ -141,5 +142,5 @@ class RuntimeManager:
             await self._cri.stop_pod_sandbox(sandbox.id)
             await self._cri.remove_pod_sandbox(sandbox.id)
 
-    def forget_pod(self, uid: str) -> None:
+    def forget_pod(self, uid: PodUID) -> None:
         self._starter.forget_pod(uid)

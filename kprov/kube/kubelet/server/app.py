@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.client import RestClient
 from kprov.kube.component_base import metrics
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
@@ -30,13 +31,13 @@ class PodSource(Protocol):
 
     def list_documents(self) -> list[JsonObject]: ...
 
-    def has_pod(self, uid: str) -> bool: ...
+    def has_pod(self, uid: PodUID) -> bool: ...
 
     def find_pod(self, namespace: str, name: str) -> Pod | None: ...
 
-    def get_container_status(self, uid: str, name: str) -> JsonObject | None: ...
+    def get_container_status(self, uid: PodUID, name: str) -> JsonObject | None: ...
 
-    def get_waiting_reason(self, uid: str, name: str) -> str: ...
+    def get_waiting_reason(self, uid: PodUID, name: str) -> str: ...
 
 
 class KubeletServer:
@@ -149,9 +150,9 @@ class KubeletServer:
         container = await self._find_container_with_log(pod, name, previous=previous)
 
         def is_running() -> bool | None:
-            status = self._pods.get_container_status(pod.metadata.uid, name)
+            status = self._pods.get_container_status(pod.uid, name)
             if status is None:
-                return self._pods.has_pod(pod.metadata.uid)
+                return self._pods.has_pod(pod.uid)
             is_same = status.get("containerID", "").endswith(container.id)
             return is_same and bool(status["state"].get("running"))
 
@@ -166,7 +167,7 @@ class KubeletServer:
         """The newest container that has started, or the one before. The errors are upstream's."""
         if pod_queries.find_container(pod, name) is None:
             raise NotFoundError(f'container "{name}" not found in pod "{pod.metadata.name}"')
-        state = await pod_state.read_pod_state(self._cri, pod.metadata.uid)
+        state = await pod_state.read_pod_state(self._cri, pod.uid)
         started = [item for item in state.containers if item.name == name and item.state != pod_state.CREATED]
         if previous:
             if len(started) < 2:
@@ -174,7 +175,7 @@ class KubeletServer:
                 raise BadRequestError(text)
             return started[1]
         if not started:
-            reason = self._pods.get_waiting_reason(pod.metadata.uid, name)
+            reason = self._pods.get_waiting_reason(pod.uid, name)
             text = f'container "{name}" in pod "{pod.metadata.name}" is waiting to start: {reason}'
             raise BadRequestError(text)
         return started[0]
@@ -190,7 +191,7 @@ class KubeletServer:
         if len(parts) not in {3, 4}:
             raise BadRequestError("expected /NAMESPACE/POD/CONTAINER")
         pod = self._find_pod(parts[0], parts[1])
-        state = await pod_state.read_pod_state(self._cri, pod.metadata.uid)
+        state = await pod_state.read_pod_state(self._cri, pod.uid)
         newest = state.get_newest(parts[-1])
         if newest is None or not newest.is_running:
             raise NotFoundError(f'container not found ("{parts[-1]}")')
@@ -233,7 +234,7 @@ class KubeletServer:
         parameters.require_upgrade(request)
         ports = parameters.read_ports(request)
         pod = self._find_pod(parts[0], parts[1])
-        state = await pod_state.read_pod_state(self._cri, pod.metadata.uid)
+        state = await pod_state.read_pod_state(self._cri, pod.uid)
         if state.sandbox is None or not state.sandbox.ready:
             raise NotFoundError(f"pod {parts[1]} does not run")
         url = await self._cri.port_forward_url(state.sandbox.id, ports)

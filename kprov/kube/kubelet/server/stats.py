@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
@@ -18,9 +19,9 @@ async def make_summary(
     config: KubeletConfiguration, cri: CriClient, pods: Sequence[JsonObject]
 ) -> JsonObject:
     """stats/v1alpha1 Summary: the parts that metrics-server and kubectl top read. ``pods``: documents."""
-    usage: dict[str, list[pb.ContainerStats]] = {}
+    usage: dict[PodUID, list[pb.ContainerStats]] = {}
     for item in await cri.list_container_stats():
-        usage.setdefault(item.attributes.labels.get(pod_state.POD_UID, ""), []).append(item)
+        usage.setdefault(PodUID(item.attributes.labels.get(pod_state.POD_UID, "")), []).append(item)
     now = timestamps.now()
     total, available = info.read_memory()
     size, free, inodes, free_inodes = info.read_disk(config.root_dir)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from kprov.kube.api.meta import PodUID
 from kprov.kube.client import ApiError, ClientError, RestClient
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH, ResourceClient
 from kprov.kube.kubelet.pods.pod_queries import CONFIG_MIRROR
@@ -21,23 +22,25 @@ _MAX_PARALLEL: Final = 8
 class StatusManager:
     """``get_document(uid)`` gives the pod as the API server has it (for a static pod its mirror pod)."""
 
-    def __init__(self, client: RestClient | None, get_document: Callable[[str], JsonObject | None]) -> None:
+    def __init__(
+        self, client: RestClient | None, get_document: Callable[[PodUID], JsonObject | None]
+    ) -> None:
         self._client = client
         self._get_document = get_document
-        self._statuses: dict[str, JsonObject] = {}
+        self._statuses: dict[PodUID, JsonObject] = {}
         # uids whose status must be sent, in order
-        self._dirty: dict[str, None] = {}
-        self._senders: dict[str, asyncio.Task[None]] = {}
+        self._dirty: dict[PodUID, None] = {}
+        self._senders: dict[PodUID, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_MAX_PARALLEL)
         # uids whose containers and volumes are gone: their objects are deleted after the last status is sent.
-        self._removable: set[str] = set()
+        self._removable: set[PodUID] = set()
         # uid > newest response to our patches
-        self._responses: dict[str, JsonObject] = {}
+        self._responses: dict[PodUID, JsonObject] = {}
 
-    def get_pod_status(self, uid: str) -> JsonObject | None:
+    def get_pod_status(self, uid: PodUID) -> JsonObject | None:
         return self._statuses.get(uid)
 
-    def set_pod_status(self, uid: str, status: JsonObject, api_status: JsonObject) -> bool:
+    def set_pod_status(self, uid: PodUID, status: JsonObject, api_status: JsonObject) -> bool:
         """Send a new status. False if it is equal to the last one. ``api_status``: the API server's."""
         old = self._statuses.get(uid)
         _keep_transition_times(status, old or api_status)
@@ -49,19 +52,19 @@ class StatusManager:
         self._start_sender(uid)
         return True
 
-    def _start_sender(self, uid: str) -> None:
+    def _start_sender(self, uid: PodUID) -> None:
         if self._client is None:
             return
         self._dirty[uid] = None
         if uid not in self._senders:
             self._senders[uid] = asyncio.get_running_loop().create_task(self._run_sender(uid))
 
-    def finish_pod(self, uid: str) -> None:
+    def finish_pod(self, uid: PodUID) -> None:
         """The last status is set and nothing of the pod runs. Delete its object if it is being deleted."""
         self._removable.add(uid)
         self._start_sender(uid)
 
-    def forget_pod(self, uid: str) -> None:
+    def forget_pod(self, uid: PodUID) -> None:
         self._statuses.pop(uid, None)
         self._dirty.pop(uid, None)
         self._responses.pop(uid, None)
@@ -69,7 +72,7 @@ class StatusManager:
 
     def reconcile(self, document: JsonObject) -> None:
         """Send the status again if the pod in the API has another one."""
-        uid = document["metadata"]["uid"]
+        uid = PodUID(document["metadata"]["uid"])
         status = self._statuses.get(uid)
         if (
             status is not None
@@ -83,7 +86,7 @@ class StatusManager:
         if self._senders:
             await asyncio.wait(list(self._senders.values()), timeout=2)
 
-    async def _run_sender(self, uid: str) -> None:
+    async def _run_sender(self, uid: PodUID) -> None:
         try:
             while uid in self._dirty:
                 del self._dirty[uid]
@@ -98,7 +101,7 @@ class StatusManager:
             # Not in a callback of the task: a status that is set before it runs would be lost.
             del self._senders[uid]
 
-    async def _send(self, uid: str) -> None:
+    async def _send(self, uid: PodUID) -> None:
         status, document = self._statuses.get(uid), self._get_newest(uid)
         if status is None or document is None or self._client is None:
             return
@@ -114,7 +117,7 @@ class StatusManager:
             log.info("pod %s (%s) is deleted or was replaced by another one: %s", name, uid, error)
 
     async def _patch_and_delete(
-        self, uid: str, pods: ResourceClient[JsonObject], document: JsonObject, status: JsonObject
+        self, uid: PodUID, pods: ResourceClient[JsonObject], document: JsonObject, status: JsonObject
     ) -> None:
         meta = document["metadata"]
         name, namespace = meta["name"], meta["namespace"]
@@ -128,7 +131,7 @@ class StatusManager:
             uid_in_api = document["metadata"]["uid"]
             await pods.delete(name, namespace=namespace, grace_period_seconds=0, preconditions_uid=uid_in_api)
 
-    def _get_newest(self, uid: str) -> JsonObject | None:
+    def _get_newest(self, uid: PodUID) -> JsonObject | None:
         """The pod from the watch or from our own last write, whichever is newer."""
         seen, response = self._get_document(uid), self._responses.get(uid)
         if seen is None or response is None or seen["metadata"]["uid"] != response["metadata"]["uid"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
@@ -40,12 +41,12 @@ class VolumeManager:
         self._root = Path(root)
         self._sources = sources
 
-    def get_pod_folder(self, uid: str) -> Path:
+    def get_pod_folder(self, uid: PodUID) -> Path:
         return self._root / "pods" / uid
 
     async def mount_volumes(self, pod: Pod, fields: NodeFields) -> None:
         """Mount all volumes of the pod and update their contents. Raises VolumeError naming the volume."""
-        self.get_pod_folder(pod.metadata.uid).mkdir(parents=True, exist_ok=True, mode=0o750)
+        self.get_pod_folder(pod.uid).mkdir(parents=True, exist_ok=True, mode=0o750)
         for volume in pod.spec.volumes:
             try:
                 await self._mount_volume(pod, volume, fields)
@@ -70,7 +71,7 @@ class VolumeManager:
             raise VolumeError(f"volume type {kind} is not supported by this kubelet")
 
     def _get_folder(self, pod: Pod, name: str, kind: str) -> Path:
-        return self.get_pod_folder(pod.metadata.uid) / "volumes" / _PLUGINS[kind] / name
+        return self.get_pod_folder(pod.uid) / "volumes" / _PLUGINS[kind] / name
 
     def get_host_path(self, pod: Pod, name: str) -> str:
         """The path of a volume on this host. Raises VolumeError if the pod has no volume of that name."""
@@ -105,7 +106,7 @@ class VolumeManager:
         if sub_path.startswith("/") or ".." in sub_path.split("/"):
             raise VolumeError(f'subPath "{sub_path}" must be a relative path without ".."')
         volume = container.volume_mounts[index].name
-        folder = self.get_pod_folder(pod.metadata.uid) / subpath.FOLDER / volume / container.name
+        folder = self.get_pod_folder(pod.uid) / subpath.FOLDER / volume / container.name
         try:
             subpath.bind(source, sub_path, folder / str(index))
         except OSError as error:
@@ -122,19 +123,19 @@ class VolumeManager:
             ) from error
         return str(folder / str(index))
 
-    async def remove_pod_folder(self, uid: str) -> None:
+    async def remove_pod_folder(self, uid: PodUID) -> None:
         """Remove the folder of a pod whose containers are gone. OSError: something is still mounted."""
         await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid))
 
-    async def unmount_volumes(self, uid: str) -> None:
+    async def unmount_volumes(self, uid: PodUID) -> None:
         """Remove the volumes of a pod that has ended. Its containers' termination messages stay."""
         await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid) / subpath.FOLDER)
         await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid) / "volumes")
 
-    def list_pod_folders(self) -> set[str]:
-        """Uids of the pods that have a folder."""
+    def list_pod_folders(self) -> set[PodUID]:
+        """The pods that have a folder."""
         folder = self._root / "pods"
-        return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        return {PodUID(entry.name) for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _get_kind(volume: JsonObject) -> str:

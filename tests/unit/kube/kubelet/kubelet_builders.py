@@ -6,6 +6,7 @@ import msgspec
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.decoding import convert
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.cri.pod_state import EXITED, RUNNING, ContainerState, PodState, SandboxState
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -55,4 +56,4 @@ def exited(name: str = "c", code: int = 0, **fields: Any) -> ContainerState:
 def state(*containers: ContainerState, ready: bool = True, sandboxes: int = 1) -> PodState:
     """A pod in the runtime, its newest sandbox ready."""
     made = [SandboxState(f"s{index}", ready, index, index, ["10.1.0.5"], False) for index in range(sandboxes)]
-    return PodState("u1", "p", "default", made[::-1], list(containers))
+    return PodState(PodUID("u1"), "p", "default", made[::-1], list(containers))

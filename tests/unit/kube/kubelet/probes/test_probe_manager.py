@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import NodeName, PodUID
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
@@ -20,7 +21,7 @@ class Node:
         self.statuses: dict[str, dict[str, Any]] = {}
         self.changed = asyncio.Event()
         self.cri = CriClient("unix:///run/no-runtime.sock", timeout=1.0)
-        events = EventSender(None, "node1")
+        events = EventSender(None, NodeName("node1"))
         self.probes = ProbeManager(
             HandlerRunner(self.cri), events, self.statuses.get, lambda _: self.changed.set()
         )
@@ -71,7 +72,7 @@ async def test_results_go_with_their_pod() -> None:
         node.run_pod("u2")
         await node.wait_for_results("u1")
         await node.wait_for_results("u2")
-        node.probes.remove_pod("u1")
+        node.probes.remove_pod(PodUID("u1"))
         assert node.probes.get_liveness("u1-c") is None
         assert node.probes.get_startup("u1-c") is None
         assert {identity for _, identity in node.probes._results} == {"u2-c"}
@@ -81,9 +82,9 @@ async def test_results_of_a_terminating_pod_stay_until_it_has_ended() -> None:
     async with Node() as node:
         node.run_pod("u1")
         await node.wait_for_results("u1")
-        node.probes.stop_liveness_and_startup("u1")
+        node.probes.stop_liveness_and_startup(PodUID("u1"))
         assert node.probes.get_liveness("u1-c") is True
-        node.probes.remove_pod("u1")
+        node.probes.remove_pod(PodUID("u1"))
         assert node.probes._results == {}
         assert node.probes._results_of_pods == {}
 
@@ -98,5 +99,5 @@ async def test_result_of_a_replaced_container_is_dropped() -> None:
             async with asyncio.timeout(10):
                 await node.changed.wait()
         assert node.probes.get_startup("u1-c") is None
-        node.probes.remove_pod("u1")
+        node.probes.remove_pod(PodUID("u1"))
         assert node.probes._results == {}

@@ -1,6 +1,7 @@
 """What is done to a pod's sandbox and containers."""
 
 from kprov.kube.api.core import Container, Pod
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.cri.pod_state import PodState
 from kprov.kube.kubelet.pods.container_hash import hash_container
 from kprov.kube.kubelet.runtime.compute_pod_actions import compute_pod_actions
@@ -24,7 +25,7 @@ def names(containers: list[Container]) -> list[str]:
 
 
 def test_a_new_pod_gets_a_sandbox_and_its_containers() -> None:
-    todo = compute(pod(container("a"), container("b")), PodState("u1"))
+    todo = compute(pod(container("a"), container("b")), PodState(PodUID("u1")))
     assert (todo.create_sandbox, todo.attempt, names(todo.to_start)) == (True, 0, ["a", "b"])
 
 
@@ -65,7 +66,7 @@ def test_a_container_with_another_image_is_replaced() -> None:
 
 def test_init_containers_run_one_after_the_other() -> None:
     wanted = pod(init=[container("i1"), container("i2")])
-    assert names(compute(wanted, PodState("u1")).init_to_start) == ["i1"]
+    assert names(compute(wanted, PodState(PodUID("u1"))).init_to_start) == ["i1"]
     assert compute(wanted, state(running("i1"))) == PodActions()
     second = compute(wanted, state(exited("i1")))
     assert (names(second.init_to_start), second.to_start) == (["i2"], [])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.api.meta import NodeName
 from kprov.kube.kubelet.errors import ContainerConfigError
 from kprov.kube.kubelet.pods.expansion import expand
 from kprov.kube.kubelet.pods.field_path import NodeFields
@@ -26,7 +27,7 @@ async def make(services: list[dict[str, Any]] | None = None, **fields: Any) -> d
     definition = container(**fields)
     sources = EnvironmentSources(
         get_object,
-        NodeFields(pod_ips=["10.1.0.5"], host_ips=["10.0.0.1"], node_name="n1"),
+        NodeFields(pod_ips=["10.1.0.5"], host_ips=["10.0.0.1"], node_name=NodeName("n1")),
         {"cpu": Quantity.of(2), "memory": Quantity.parse("1Gi")},
     )
     return await make_environment_variables(

@@ -8,6 +8,7 @@ from typing import cast
 import aiohttp
 import pytest
 
+from kprov.kube.api.meta import NodeName
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.server.app import KubeletServer, PodSource
@@ -17,7 +18,7 @@ from kprov.kube.kubelet.server.app import KubeletServer, PodSource
 async def url(unused_tcp_port: int) -> AsyncIterator[str]:
     """Of a server without TLS that lets everybody in."""
     config = KubeletConfiguration(
-        node_name="n1", address="127.0.0.1", port=unused_tcp_port, anonymous=True, authorization_mode="AlwaysAllow"
+        node_name=NodeName("n1"), address="127.0.0.1", port=unused_tcp_port, anonymous=True, authorization_mode="AlwaysAllow"
     )  # fmt: skip
     # No request of these tests gets as far as a pod.
     server = KubeletServer(config, cast("PodSource", None), cast("CriClient", None), None)

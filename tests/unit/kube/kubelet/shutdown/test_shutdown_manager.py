@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import NodeName
 from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.shutdown.logind import Logind, LogindError
@@ -37,7 +38,7 @@ class Kubelet:
             kill_pod=self.kill,
             send_statuses=self.flush,
             on_change=self.changed.set,
-            events=EventSender(None, "node1"),
+            events=EventSender(None, NodeName("node1")),
             logind=lambda: Logind(address, config_file),
         )
 
@@ -140,7 +141,7 @@ async def test_host_without_logind_gets_one_warning(
 
 
 async def test_without_a_grace_period_nothing_is_watched() -> None:
-    events = EventSender(None, "node1")
+    events = EventSender(None, NodeName("node1"))
 
     async def never() -> None:
         raise AssertionError

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.api.core import Pod
-from kprov.kube.api.meta import Condition
+from kprov.kube.api.meta import Condition, PodUID
 from kprov.kube.kubelet.cri.pod_state import PodState
 from kprov.kube.kubelet.runtime.waiting import Waiting
 from kprov.kube.kubelet.status.patches import make_status_patch
@@ -55,7 +55,7 @@ def test_a_running_pod() -> None:
 
 
 def test_a_pod_whose_containers_are_not_made_yet() -> None:
-    status = make_status(pod(), PodState("u1"))
+    status = make_status(pod(), PodState(PodUID("u1")))
     assert status["phase"] == "Pending"
     assert status["containerStatuses"][0]["state"] == {"waiting": {"reason": "ContainerCreating"}}
     text = "containers with unready status: [c]"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.api.meta import PodUID
 from kprov.kube.client import RestClient
 from kprov.kube.kubelet.status import manager as module
 from kprov.kube.kubelet.status.manager import StatusManager
@@ -33,7 +34,7 @@ async def test_a_pod_that_ends_while_its_last_status_is_sent_is_deleted(
     server.put(PATH, ending())
     has_read = False
 
-    def get_document(uid: str) -> dict[str, Any]:
+    def get_document(uid: PodUID) -> dict[str, Any]:
         nonlocal has_read
         if not has_read:
             asyncio.get_running_loop().call_soon(statuses.finish_pod, uid)
@@ -42,7 +43,7 @@ async def test_a_pod_that_ends_while_its_last_status_is_sent_is_deleted(
         return found
 
     statuses = StatusManager(client, get_document)
-    statuses.set_pod_status("u1", dict(STATUS), STATUS)
+    statuses.set_pod_status(PodUID("u1"), dict(STATUS), STATUS)
     await until_deleted(server)
 
 
@@ -54,8 +55,8 @@ async def test_a_conflict_is_tried_again(
     server.put(PATH, ending())
     server.answers = [refuse(409, "Conflict")]
     statuses = StatusManager(client, lambda _: server.objects[PATH])
-    statuses.set_pod_status("u1", {**STATUS, "phase": phase}, STATUS)
-    statuses.finish_pod("u1")
+    statuses.set_pod_status(PodUID("u1"), {**STATUS, "phase": phase}, STATUS)
+    statuses.finish_pod(PodUID("u1"))
     await until_deleted(server)
 
 
@@ -68,8 +69,8 @@ async def test_another_pod_of_the_same_name_is_left_alone(
     server.put(PATH, other)
     statuses = StatusManager(client, lambda _: ending())
     server.answers = [refuse(409, "Conflict")]
-    statuses.set_pod_status("u1", {**STATUS, "message": "new"}, STATUS)
-    statuses.finish_pod("u1")
+    statuses.set_pod_status(PodUID("u1"), {**STATUS, "message": "new"}, STATUS)
+    statuses.finish_pod(PodUID("u1"))
     await statuses.close()
     assert [method for method, _, _ in server.requests].count("PATCH") == 1
     assert PATH in server.objects

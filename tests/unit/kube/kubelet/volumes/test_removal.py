@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 from kprov.kube.kubelet.volumes.removal import remove_tree
@@ -38,7 +39,7 @@ def test_mounts_are_found_through_a_link_to_the_root_directory(tmp_path: Path, d
         (tmp_path / "disk").mkdir()
         (tmp_path / "root").symlink_to("disk")
         mount_in(tmp_path / "root" / "pods" / "u1" / "volumes" / "v", data)
-        asyncio.run(manager(tmp_path / "root").remove_pod_folder("u1"))
+        asyncio.run(manager(tmp_path / "root").remove_pod_folder(PodUID("u1")))
         assert (data / "file").read_text() == "precious"
         assert not (tmp_path / "root" / "pods" / "u1").exists()
 
@@ -49,7 +50,7 @@ def test_mounts_are_found_through_a_link_to_the_root_directory(tmp_path: Path, d
 def test_mount_points_may_have_any_name(tmp_path: Path, data: Path, name: str) -> None:
     def work() -> None:
         mount_in(tmp_path / "root" / "pods" / "u1" / "volumes" / "v" / name, data)
-        asyncio.run(manager(tmp_path / "root").remove_pod_folder("u1"))
+        asyncio.run(manager(tmp_path / "root").remove_pod_folder(PodUID("u1")))
         assert (data / "file").read_text() == "precious"
         assert not (tmp_path / "root" / "pods" / "u1").exists()
 
@@ -62,7 +63,7 @@ def test_hidden_mounts_are_unmounted_too(tmp_path: Path, data: Path) -> None:
         point = mount_in(tmp_path / "root" / "pods" / "u1" / "v", data)
         mount.mount(str(data), str(point / "nested"), flags=mount.MS_BIND)
         mount.mount("tmpfs", str(point), "tmpfs")
-        asyncio.run(manager(tmp_path / "root").remove_pod_folder("u1"))
+        asyncio.run(manager(tmp_path / "root").remove_pod_folder(PodUID("u1")))
         assert mount.list_mount_points(str(tmp_path)) == []
         assert (data / "file").read_text() == "precious"
 
@@ -75,7 +76,7 @@ def test_mount_that_cannot_be_unmounted_stops_the_removal(tmp_path: Path, data: 
         # The kernel locks mounts that a less privileged namespace inherits: umount2 fails.
         mount_namespace.unshare(user=True)
         with pytest.raises(OSError, match="Invalid argument"):
-            asyncio.run(manager(tmp_path / "root").remove_pod_folder("u1"))
+            asyncio.run(manager(tmp_path / "root").remove_pod_folder(PodUID("u1")))
         with pytest.raises(OSError, match="still mounted here"):
             remove_tree(tmp_path / "root" / "pods" / "u1")
         assert (data / "file").read_text() == "precious"

@@ -13,6 +13,7 @@ import pytest
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.decoding import convert
+from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.manager import VolumeManager
@@ -161,7 +162,7 @@ def test_mounts_that_a_crash_left_go_with_the_pod_and_the_volume_stays(tmp_path:
         # Another process starts, which knows nothing but the disk.
         fresh = manager(root)
         assert fresh.list_pod_folders() == {"u1"}
-        asyncio.run(fresh.remove_pod_folder("u1"))
+        asyncio.run(fresh.remove_pod_folder(PodUID("u1")))
         assert mount.list_mount_points(str(root)) == []
         assert fresh.list_pod_folders() == set()
         assert (volume / "data" / "marker").read_text() == "inside"
@@ -172,7 +173,7 @@ def test_mounts_that_a_crash_left_go_with_the_pod_and_the_volume_stays(tmp_path:
 def test_volumes_of_an_ended_pod_are_torn_down_with_their_sub_paths(tmp_path: Path, volume: Path) -> None:
     def work() -> None:
         prepare(tmp_path / "root", volume, "data")
-        asyncio.run(manager(tmp_path / "root").unmount_volumes("u1"))
+        asyncio.run(manager(tmp_path / "root").unmount_volumes(PodUID("u1")))
         assert mount.list_mount_points(str(tmp_path)) == []
         assert (volume / "data" / "marker").exists()
 
