@@ -13,10 +13,23 @@ from kprov.kube.kubelet.pods import resources
 log = logging.getLogger(__name__)
 
 _FS: Final = Path("/sys/fs/cgroup")
+_OWN: Final = Path("/proc/self/cgroup")
 
 
 def is_version_2() -> bool:
     return (_FS / "cgroup.controllers").exists()
+
+
+def has_swap_controller() -> bool:
+    """Whether the kernel limits the swap of cgroups (checkSwapControllerAvailability)."""
+    if not is_version_2():
+        return (_FS / "memory/memory.memsw.limit_in_bytes").exists()
+    # The root cgroup has no such file: look at our own, whose line is 0::/PATH.
+    for line in _OWN.read_text(encoding="utf-8").splitlines():
+        hierarchy, _, path = line.partition("::")
+        if hierarchy == "0":
+            return (_FS / path.lstrip("/") / "memory.swap.max").exists()
+    return False
 
 
 def _list_path_parts(pod: Pod) -> list[str]:

@@ -15,7 +15,7 @@ from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods import pod_queries, resources
 from kprov.kube.kubelet.pods.container_hash import hash_container
 from kprov.kube.kubelet.pods.expansion import expand
-from kprov.kube.kubelet.runtime import security_context
+from kprov.kube.kubelet.runtime import cgroups, security_context
 from kprov.kube.machinery.go_text import go_json
 
 
@@ -121,7 +121,18 @@ def _make_resources(
     if config.cpu_cfs_quota and limit:
         result.cpu_period = period
         result.cpu_quota = resources.milli_cpu_to_quota(limit.milli_value, period)
+    if cgroups.has_swap_controller():
+        _forbid_swap(result)
     return result
+
+
+def _forbid_swap(limits: pb.LinuxContainerResources) -> None:
+    """Forbid the container the host's swap: swapBehavior NoSwap, upstream's default (ConfigureNoSwap)."""
+    if cgroups.is_version_2():
+        limits.unified["memory.swap.max"] = "0"
+    else:
+        # Memory and swap together. Without a limit of memory it has no effect.
+        limits.memory_swap_limit_in_bytes = limits.memory_limit_in_bytes
 
 
 def _limit_oom_score(score: int) -> int:

@@ -1,12 +1,14 @@
 """Hashes and annotations of containers are upstream's, so that kubelets can be exchanged."""
 
+from pathlib import Path
+
 import pytest
 
 from kprov.kube.api.core import Container, EnvVar
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods.container_hash import hash_container
-from kprov.kube.kubelet.runtime import container_config
+from kprov.kube.kubelet.runtime import cgroups, container_config
 from kprov.kube.kubelet.runtime.compute_pod_actions import compute_pod_actions
 from tests.unit.kube.kubelet.kubelet_builders import container, pod, running, state
 
@@ -58,6 +60,19 @@ def test_container_that_upstreams_kubelet_started_is_kept() -> None:
     assert not todo.to_start
 
 
+def generate(definition: Container, restart_count: int = 0) -> pb.ContainerConfig:
+    return container_config.generate_container_config(
+        pod(definition, terminationGracePeriodSeconds=30),
+        definition,
+        restart_count=restart_count,
+        env={},
+        image=pb.Image(id="sha256:1"),
+        mounts=[],
+        config=KubeletConfiguration(),
+        memory_capacity=1 << 30,
+    )
+
+
 def test_labels_and_annotations_are_those_that_upstream_reads() -> None:
     hook = {"httpGet": {"path": "/stop", "port": 8080, "host": "h", "scheme": "HTTP"}}
     ports = [{"name": "http", "hostPort": 80, "containerPort": 8080, "protocol": "TCP"}]
@@ -67,16 +82,7 @@ def test_labels_and_annotations_are_those_that_upstream_reads() -> None:
         terminationMessagePath="/dev/termination-log",
         terminationMessagePolicy="File",
     )
-    made = container_config.generate_container_config(
-        pod(definition, terminationGracePeriodSeconds=30),
-        definition,
-        restart_count=2,
-        env={},
-        image=pb.Image(id="sha256:1"),
-        mounts=[],
-        config=KubeletConfiguration(),
-        memory_capacity=1 << 30,
-    )
+    made = generate(definition, restart_count=2)
     assert dict(made.labels) == {
         "io.kubernetes.pod.name": "p",
         "io.kubernetes.pod.namespace": "default",
@@ -96,3 +102,38 @@ def test_labels_and_annotations_are_those_that_upstream_reads() -> None:
             '[{"name":"http","hostPort":80,"containerPort":8080,"protocol":"TCP"}]'
         ),
     }
+
+
+@pytest.fixture
+def hierarchy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of /sys/fs/cgroup; this process is in /system.slice/kubelet.service."""
+    own = tmp_path / "own"
+    own.write_text("0::/system.slice/kubelet.service\n")
+    monkeypatch.setattr(cgroups, "_OWN", own)
+    monkeypatch.setattr(cgroups, "_FS", tmp_path / "fs")
+    (tmp_path / "fs").mkdir()
+    return tmp_path / "fs"
+
+
+def test_a_container_may_not_use_the_hosts_swap(hierarchy: Path) -> None:
+    (hierarchy / "cgroup.controllers").touch()
+    (hierarchy / "system.slice/kubelet.service").mkdir(parents=True)
+    (hierarchy / "system.slice/kubelet.service/memory.swap.max").touch()
+    assert dict(generate(container()).linux.resources.unified) == {"memory.swap.max": "0"}
+
+
+def test_with_version_1_of_cgroups_the_limit_of_memory_is_that_of_memory_and_swap(hierarchy: Path) -> None:
+    (hierarchy / "memory").mkdir()
+    (hierarchy / "memory/memory.memsw.limit_in_bytes").touch()
+    limits = generate(container(resources={"limits": {"memory": "64Mi"}})).linux.resources
+    assert limits.memory_swap_limit_in_bytes == limits.memory_limit_in_bytes == 64 << 20
+    assert not limits.unified
+
+
+@pytest.mark.parametrize("files", [(), ("cgroup.controllers",)])
+def test_a_kernel_without_limits_of_swap_gets_none(hierarchy: Path, files: tuple[str, ...]) -> None:
+    for name in files:
+        (hierarchy / name).touch()
+    limits = generate(container(resources={"limits": {"memory": "64Mi"}})).linux.resources
+    assert not limits.memory_swap_limit_in_bytes
+    assert not limits.unified
