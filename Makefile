@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab vagrant bench format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz lab vagrant machine bench format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ parity: $(VENV)/.dev ## every playbook of the parity corpus and all roles, again
 
 vagrant: $(VENV)/.dev ## build a box, make a cluster in a virtual machine with Vagrant, destroy it (root; long)
 	$(BIN)/pytest tests/vagrant -p no:randomly -s
+
+machine: $(VENV)/.dev ## a cluster in a virtual machine with its own kernel: reboot, power cut, reset (root; long)
+	$(BIN)/pytest tests/machine -p no:randomly -s
 
 bench: $(VENV)/.dev ## benchmarks; print ratios
 	$(BIN)/python -m tests.bench

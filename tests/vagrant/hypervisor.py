@@ -1,63 +1,18 @@
-"""libvirt and QEMU as this machine offers them: installed, started, and able to run Debian 13."""
+"""libvirt as this machine offers it: installed and started."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = (
-    *("vagrant", "vagrant-libvirt", "libvirt-daemon-system", "libvirt-clients", "dnsmasq-base"),
-    *("qemu-system-x86", "qemu-utils", "grub-pc-bin", "fdisk", "mmdebstrap"),
-)
+from tests.qemu import emulator
+
+PACKAGES = (*emulator.PACKAGES, "vagrant-libvirt", "libvirt-daemon-system", "libvirt-clients", "dnsmasq-base")
 URI = "qemu:///system"
-#: Debian 12 has 7.2, whose emulation of x86 stops Debian 13's kernel.
-OLDEST_QEMU = 8
-QEMU_ROOT = Path("/var/cache/kprov/qemu")
-WRAPPER = Path(__file__).with_name("qemu")
-
-
-def install_packages() -> None:
-    """Debian's packages, where one of them is missing."""
-    asked = subprocess.run(
-        ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}\n", *PACKAGES],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode == 0 and all(line.startswith("ii") for line in asked.stdout.splitlines()):
-        return
-    subprocess.run(["apt-get", "update", "--quiet=2"], check=True)
-    command = ["apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", *PACKAGES]
-    subprocess.run(command, check=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
-
-
-def find_emulator() -> str:
-    """Path of a QEMU that runs Debian 13 without KVM; "" when libvirt's own choice does."""
-    text = subprocess.run(
-        ["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    version = re.search(r"version (\d+)", text)
-    if version and int(version[1]) >= OLDEST_QEMU:
-        return ""
-    if not (QEMU_ROOT / "usr/bin/qemu-system-x86_64").exists():
-        shutil.rmtree(QEMU_ROOT, ignore_errors=True)
-        packages = "--include=qemu-system-x86,seabios,ipxe-qemu"
-        subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", packages, "trixie", QEMU_ROOT], check=True
-        )
-    for directory in ("var/lib/libvirt", "var/cache/libvirt"):
-        (QEMU_ROOT / directory).mkdir(parents=True, exist_ok=True)
-    # libvirt's QEMU runs as a user that cannot read a checkout in somebody's home.
-    wrapper = QEMU_ROOT.with_name("qemu-system-x86_64")
-    shutil.copy(WRAPPER, wrapper)
-    return str(wrapper)
 
 
 @contextlib.contextmanager

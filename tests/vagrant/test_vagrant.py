@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.qemu import emulator
+from tests.qemu.box import build_box
 from tests.vagrant import hypervisor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,8 +29,8 @@ Vagrant = Callable[..., str]
 @pytest.fixture(scope="module")
 def vagrant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vagrant]:
     """Runs Vagrant in a copy of vagrant/, with the box built from packages; destroys the machines at the end."""
-    hypervisor.install_packages()
-    emulator = hypervisor.find_emulator()
+    emulator.install_packages(*hypervisor.PACKAGES)
+    program = emulator.find_emulator()
     project = tmp_path_factory.mktemp("cluster") / "vagrant"
     shutil.copytree(ROOT / "vagrant", project, ignore=shutil.ignore_patterns(".vagrant", "inventory"))
     environment = os.environ | {
@@ -39,7 +41,7 @@ def vagrant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vagrant]:
         "KPROV_VAGRANT_CONTROL_PLANE": os.environ.get("KPROV_VAGRANT_CONTROL_PLANE", "1"),
         "KPROV_VAGRANT_WORKERS": os.environ.get("KPROV_VAGRANT_WORKERS", "0"),
         "KPROV_VAGRANT_DRIVER": os.environ.get("KPROV_VAGRANT_DRIVER", "qemu"),
-        "KPROV_VAGRANT_EMULATOR": emulator,
+        "KPROV_VAGRANT_EMULATOR": program,
         "KPROV_VAGRANT_BOX": BOX,
         "NO_COLOR": "1",
     }
@@ -55,8 +57,7 @@ def vagrant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vagrant]:
         return done.stdout.replace("\r", "\n")
 
     with hypervisor.libvirt_running():
-        box = tmp_path_factory.mktemp("box") / "debian13.box"
-        subprocess.run([ROOT / "vagrant/box/build", box], check=True, timeout=1200)
+        box = build_box(tmp_path_factory.mktemp("box") / "debian13.box")
         run("box", "add", "--name", BOX, str(box))
         try:
             yield run
