@@ -16,6 +16,8 @@ from typing import Any
 from kprov.errors import InputError
 
 _FLAG = "--vagrant"
+#: Links whose addresses no other machine reaches, by the start of their names: cluster DNS's is on lo.
+_OTHER_LINKS = ("lo", "cni", "veth", "docker")
 #: Seconds for one of Vagrant's commands: it starts slowly, and asks the provider about each machine.
 _VAGRANT_LIMIT = 300
 
@@ -122,12 +124,17 @@ def choose_addresses(machines: Sequence[Machine]) -> Mapping[str, str]:
 
 
 def _read_addresses(config: str, name: str, directory: Path) -> tuple[str, ...]:
-    output = _run(["ssh", "-F", config, name, "ip -json -4 address show scope global"], directory)
+    return parse_addresses(_run(["ssh", "-F", config, name, "ip -json -4 address"], directory))
+
+
+def parse_addresses(text: str) -> tuple[str, ...]:
+    """Return the addresses in the output of `ip -json -4 address`, without those that a cluster adds."""
     return tuple(
         f"{address['local']}/{address['prefixlen']}"
-        for link in json.loads(output)
+        for link in json.loads(text)
         for address in link.get("addr_info", ())
-        if not link["ifname"].startswith(("cni", "veth", "docker"))
+        # A filter of `ip` leaves empty objects in the place of what it hides.
+        if address.get("scope") == "global" and not link["ifname"].startswith(_OTHER_LINKS)
     )
 
 

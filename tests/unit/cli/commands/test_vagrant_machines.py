@@ -6,7 +6,13 @@ import pytest
 import yaml
 
 from kprov.cli.commands.new_inventory import Answers, render_files
-from kprov.cli.commands.vagrant_machines import Machine, choose_addresses, parse_ssh_config, read_machines
+from kprov.cli.commands.vagrant_machines import (
+    Machine,
+    choose_addresses,
+    parse_addresses,
+    parse_ssh_config,
+    read_machines,
+)
 from kprov.errors import InputError
 
 SSH_CONFIG = """
@@ -36,6 +42,17 @@ def test_ssh_config_gives_each_machine_its_login_sorted_by_name() -> None:
     assert (control.name, control.host, control.port) == ("control1", "192.168.121.7", 22)
     assert control.key == "/home/me/control1/private_key"
     assert (worker.name, worker.port, worker.key) == ("worker1", 2201, "/home/me/my lab/worker1/private_key")
+
+
+def test_addresses_that_a_cluster_added_do_not_count() -> None:
+    output = """[
+      {"ifname": "lo", "addr_info": [{"local": "127.0.0.1", "prefixlen": 8, "scope": "host"},
+                                     {"local": "169.254.25.10", "prefixlen": 32, "scope": "global"}]},
+      {"ifname": "eth0", "addr_info": [{"local": "192.168.121.7", "prefixlen": 24, "scope": "global"}]},
+      {"ifname": "eth1", "addr_info": [{}, {"local": "192.168.56.11", "prefixlen": 24, "scope": "global"}]},
+      {"ifname": "cni0", "addr_info": [{"local": "10.233.64.1", "prefixlen": 24, "scope": "global"}]},
+      {}]"""
+    assert parse_addresses(output) == ("192.168.121.7/24", "192.168.56.11/24")
 
 
 def test_libvirt_machines_use_the_private_network_and_not_the_one_of_the_login() -> None:
