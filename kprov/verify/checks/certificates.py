@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
-from collections.abc import Iterator
+import json
+import shlex
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,25 @@ from kprov.verify.model import Cluster, Finding, VerifyHost
 
 #: A certificate that expires sooner than this fails the check.
 RENEW_WITHIN = timedelta(days=7)
+
+#: Seconds for one connection to a component.
+CONNECT_SECONDS = 15
+
+#: Prints the certificate (PEM) that each ADDRESS:PORT serves, or the error, as JSON. It verifies nothing.
+_READ_SERVED = """
+import json, socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def read(place):
+    address, port = place.rsplit(":", 1)
+    try:
+        with socket.create_connection((address, int(port)), timeout=float(sys.argv[1])) as raw:
+            with context.wrap_socket(raw) as connection:
+                return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True))
+    except OSError as error:
+        return str(error)
+print(json.dumps({place: read(place) for place in sys.argv[2:]}))
+"""
 
 #: (authority, path without suffix, relative to the cluster's cert_dir) by group.
 FILES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -62,8 +81,7 @@ def check_certificates(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator
         mode = modes.get(f"{base}.key")
         if mode != "600":
             yield Finding(f"{base}.key", ok=False, detail=f"mode {mode}, expected 600" if mode else "missing")
-    for name, port, authority in _read_served(me, cluster):
-        yield _judge_served(name, me.address, port, authorities[authority], authority, now)
+    yield from judge_served(me, host, list(_list_served(me, cluster)), authorities, now)
 
 
 def _read_files(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -104,7 +122,7 @@ def judge_certificate(
     return Finding(name, ok=True, detail=f"until {end:%Y-%m-%d}")
 
 
-def _read_served(me: VerifyHost, cluster: Cluster) -> Iterator[tuple[str, int, str]]:
+def _list_served(me: VerifyHost, cluster: Cluster) -> Iterator[tuple[str, int, str]]:
     if "etcd" in me.groups:
         yield "etcd serves", 2379, "etcd-ca"
     if "kube_control_plane" in me.groups:
@@ -113,19 +131,26 @@ def _read_served(me: VerifyHost, cluster: Cluster) -> Iterator[tuple[str, int, s
         yield "kubelet serves", 10250, "ca"
 
 
-def _judge_served(
-    name: str, address: str, port: int, authority: x509.Certificate, authority_name: str, now: datetime
-) -> Finding:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # verified below, so that the message has the reason
-    try:
-        with (
-            socket.create_connection((address, port), timeout=5) as raw,
-            context.wrap_socket(raw) as connection,
-        ):
-            der = connection.getpeercert(binary_form=True)
-    except OSError as error:
-        return Finding(name, ok=False, detail=f"no TLS on {address}:{port}: {error}", starting=True)
-    pem = ssl.DER_cert_to_PEM_cert(der) if der else ""
-    return judge_certificate(name, pem, authority, authority_name, now)
+def judge_served(
+    me: VerifyHost,
+    host: Host,
+    served: list[tuple[str, int, str]],
+    authorities: Mapping[str, x509.Certificate],
+    now: datetime,
+) -> Iterator[Finding]:
+    """Judge the certificates that the host's components serve.
+
+    The host itself connects to them: the operator's machine may have no route, as behind a jump host.
+    """
+    if not served:
+        return
+    places = [f"{me.address}:{port}" for _, port, _ in served]
+    words = [_READ_SERVED, str(CONNECT_SECONDS), *places]
+    output = host.check_output("python3 -c " + " ".join(shlex.quote(word) for word in words))
+    answers: dict[str, str] = json.loads(output)
+    for (name, _, authority), place in zip(served, places, strict=True):
+        pem = answers[place]
+        if "BEGIN CERTIFICATE" in pem:
+            yield judge_certificate(name, pem, authorities[authority], authority, now)
+        else:
+            yield Finding(name, ok=False, detail=f"no TLS on {place}: {pem}", starting=True)
