@@ -152,7 +152,8 @@ def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str 
         cluster,
         host,
         f"kubectl --kubeconfig={shlex.quote(variables.kube_config_dir)}/admin.conf "
-        f"--server=https://127.0.0.1:{variables.kube_apiserver_port} --request-timeout=5s "
+        f"--server=https://127.0.0.1:{variables.kube_apiserver_port} "
+        f"--request-timeout={variables.kubectl_request_timeout} "
         "get nodes,servicecidrs -o json",
     )
     return None if answer is None else parse_api_objects(answer["items"])
@@ -173,12 +174,14 @@ def parse_api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str
 
 def _read_members(cluster: Cluster, host: str) -> dict[str, str] | None:
     """Read etcd's members from the member on this host."""
+    variables = cluster.variables[host]
     answer = _run_json(
         cluster,
         host,
         "ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/pki/ca.crt "
         "--cert=/etc/etcd/pki/healthcheck-client.crt --key=/etc/etcd/pki/healthcheck-client.key "
-        "--dial-timeout=2s --command-timeout=4s --write-out=json member list",
+        f"--dial-timeout={variables.etcd_dial_timeout} --command-timeout={variables.etcd_command_timeout} "
+        "--write-out=json member list",
     )
     return None if answer is None else parse_etcd_members(answer["members"])
 

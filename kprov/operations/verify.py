@@ -41,7 +41,7 @@ def verify_cluster(
             if host not in unreachable
         }
         results = list(
-            verify(_describe_cluster(cluster, hosts), connections, unreachable, probe=probe, wait=wait)
+            verify(_describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
         )
         return results + _find_outsiders(cluster, list(connections))
 
@@ -73,7 +73,7 @@ def _make_runner(engine: Engine, host: str) -> Run:
     return run_command
 
 
-def _describe_cluster(cluster: Cluster, hosts: list[str]) -> model.Cluster:
+def _describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.Cluster:
     variables = cluster.any_variables
     return model.Cluster(
         hosts=tuple(
@@ -94,5 +94,9 @@ def _describe_cluster(cluster: Cluster, hosts: list[str]) -> model.Cluster:
         config_dir=variables.kube_config_dir,
         cert_dir=variables.kube_cert_dir,
         vip=str(variables.kube_vip_address),
+        kubectl_request_timeout=variables.kubectl_request_timeout,
+        etcd_dial_timeout=variables.etcd_dial_timeout,
+        etcd_command_timeout=variables.etcd_command_timeout,
+        startup_seconds=max(model.STARTUP_SECONDS, wait),
         etcd_addresses=frozenset(cluster.address(host) for host in cluster.members("etcd")),
     )

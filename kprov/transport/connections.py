@@ -72,10 +72,10 @@ class Connection:
     def _open(
         self, become: Become | None, name: str, lost: AgentChannel | None
     ) -> tuple[AgentChannel, dict[str, Any]]:
-        """Start an agent. After a lost one, retry until RECONNECT has passed."""
+        """Start an agent. After a lost one, retry for RECONNECT seconds, or for a longer ansible_timeout."""
         if lost is not None:
             self._forget(lost)
-        until = time.monotonic() + RECONNECT
+        until = time.monotonic() + max(RECONNECT, self.options.timeout)
         while True:
             try:
                 return self._start_agent(become, name)
@@ -91,7 +91,9 @@ class Connection:
             return become_lines.agent_command(python, become, name, terminal=terminal)
 
         def hello(wire: AgentChannel) -> dict[str, Any]:
-            return agent_start.start_agent(wire, self.options.name, become, python)
+            return agent_start.start_agent(
+                wire, self.options.name, become, python, timeout=self.options.timeout
+            )
 
         wire, found = self._start_program(become, line, hello)
         self._check_clock(found["skew"])
@@ -107,7 +109,11 @@ class Connection:
             return become_lines.script_command(script, shell, become, mark, terminal=terminal)
 
         wire, ended = self._start_program(
-            become, line, lambda wire: raw_command.run_raw(wire, self.options.name, become, mark)
+            become,
+            line,
+            lambda wire: raw_command.run_raw(
+                wire, self.options.name, become, mark, timeout=self.options.timeout
+            ),
         )
         wire.stream.close()
         return ended

@@ -20,11 +20,12 @@ class Kubectl:
 
     host: Host
     config_dir: str
+    request_timeout: str
 
     def run(self, arguments: str, stdin: str | None = None) -> str:
         """Run `kubectl ARGUMENTS` and return its standard output. Raises KubectlError."""
         kubeconfig = shlex.quote(f"{self.config_dir}/admin.conf")
-        command = f"kubectl --kubeconfig={kubeconfig} --request-timeout=15s {arguments}"
+        command = f"kubectl --kubeconfig={kubeconfig} --request-timeout={self.request_timeout} {arguments}"
         if stdin is not None:
             command = f"printf %s {shlex.quote(stdin)} | {command}"
         result = self.host.run(command)

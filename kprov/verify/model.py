@@ -21,6 +21,10 @@ class VerifyHost:
     groups: frozenset[str]
 
 
+#: Seconds that components need after their units are active, to register, acquire leases and add routes.
+STARTUP_SECONDS = 120.0
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """The expected facts that checks compare the hosts with."""
@@ -37,6 +41,12 @@ class Cluster:
     vip: str = ""
     #: Addresses of all etcd hosts of the inventory; `hosts` has only those that --limit selects.
     etcd_addresses: frozenset[str] = frozenset()
+    #: Time limits of commands on the hosts, as kubectl and etcdctl read them.
+    kubectl_request_timeout: str = "15s"
+    etcd_dial_timeout: str = "2s"
+    etcd_command_timeout: str = "4s"
+    #: Seconds after the start of a unit for which failures may pass.
+    startup_seconds: float = STARTUP_SECONDS
 
     def in_group(self, group: str) -> list[VerifyHost]:
         """Return the hosts of a group, in the inventory's order."""

@@ -96,7 +96,9 @@ def verify(
     admin = next(
         (connections[h.name] for h in cluster.in_group("kube_control_plane") if h.name in connections), None
     )
-    kubectl = Kubectl(admin, cluster.config_dir) if admin is not None else None
+    kubectl = (
+        Kubectl(admin, cluster.config_dir, cluster.kubectl_request_timeout) if admin is not None else None
+    )
     todo = host_areas(NodeFacts(kubectl))
     with ThreadPoolExecutor(max_workers=len(hosts) + 1, thread_name_prefix="verify") as pool:
 

@@ -14,6 +14,7 @@ from kprov.inventory.cluster import labels as label_rules
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
+_DURATION = re.compile(r"(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h))+")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -64,6 +65,13 @@ def _check_time(value: Any) -> Any:
     if isinstance(value, bool) or not _TIME.fullmatch(str(value)):
         raise ValueError("must be a time above 0, such as 750ms or 3s")
     return str(value)
+
+
+def _check_duration(value: Any) -> Any:
+    """Check a time that Kubernetes, etcd and systemd all read."""
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        raise ValueError("must be a time above 0 with its unit, such as 500ms, 90s or 1m30s")
+    return value
 
 
 #: Labels of Kubernetes' own domains that a kubelet may give its node, as upstream's kubelet has them.
@@ -125,6 +133,7 @@ Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_check_network)]
 Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _check_ipv4(_check_address(value)))]
 Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_check_address)]
 Time = Annotated[str, BeforeValidator(_check_time)]
+Duration = Annotated[str, BeforeValidator(_check_duration)]
 Count = Annotated[int, Field(ge=1)]
 Folder = Annotated[str, BeforeValidator(_check_absolute_path)]
 Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_check_vip)]
@@ -156,6 +165,27 @@ class ClusterVariables(BaseModel):
     haproxy_check_rise: Count = 1
     haproxy_dead_host_timeout: Time = "2s"
     haproxy_session_timeout: Time = "2h"
+    kube_component_start_timeout: Duration = "2m"
+    kube_component_stop_timeout: Duration = "30s"
+    kube_component_watchdog: Duration = "1m"
+    kube_component_restart_delay: Duration = "2s"
+    kubectl_request_timeout: Duration = "15s"
+    etcd_dial_timeout: Duration = "2s"
+    etcd_command_timeout: Duration = "4s"
+    etcd_health_retries: Count = 60
+    etcd_health_delay: Count = 1
+    node_ready_retries: Count = 120
+    node_ready_delay: Count = 1
+    kube_apiserver_request_timeout: Duration = "1m"
+    kube_apiserver_etcd_healthcheck_timeout: Duration = "2s"
+    kube_apiserver_etcd_readycheck_timeout: Duration = "2s"
+    kube_controller_manager_leader_elect_lease_duration: Duration = "15s"
+    kube_controller_manager_leader_elect_renew_deadline: Duration = "10s"
+    kube_scheduler_leader_elect_lease_duration: Duration = "15s"
+    kube_scheduler_leader_elect_renew_deadline: Duration = "10s"
+    kubelet_status_update_frequency: Duration = "10s"
+    kubelet_runtime_request_timeout: Duration = "2m"
+    keepalived_advert_int: Annotated[float, Field(ge=0.01)] = 0.3
     kube_apiserver_workers: Annotated[int, Field(ge=1, le=64)] = 1
     kube_vip_address: Vip = ""
     supplementary_addresses_in_ssl_keys: list[str] = []

@@ -9,7 +9,8 @@ from kprov.transport.agent import become
 from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.options.host_options import Become
 
-#: Seconds from the login to the program's first word. The transfer of the archive does not count.
+#: Seconds from the login to the program's first word, at least; a longer ansible_timeout counts.
+#: The transfer of the archive does not count.
 LIMIT = 60.0
 _PREVIEW = 400
 
@@ -21,15 +22,16 @@ class TerminalNeededError(Exception):
 class BecomeDialog:
     """One started program. `line` answers a password prompt while it waits."""
 
-    def __init__(self, wire: AgentChannel, host: str, who: Become | None) -> None:
+    def __init__(self, wire: AgentChannel, host: str, who: Become | None, timeout: float) -> None:
         self.wire, self.host, self.who = wire, host, who
+        self._limit = max(LIMIT, timeout)
         self._answered = False
         self._said = ""
         self.wait_anew()
 
     def wait_anew(self) -> None:
-        """Give the program LIMIT seconds from now."""
-        self._until = time.monotonic() + LIMIT
+        """Give the program the time limit from now."""
+        self._until = time.monotonic() + self._limit
 
     def line(self) -> str:
         """Return the next line of the program's output.
@@ -83,6 +85,8 @@ class BecomeDialog:
 
     def _too_slow(self) -> UnreachableError:
         heard = (self._said + self.wire.stream.errors(wait=False)).strip()[-_PREVIEW:]
-        text = f"logged in, but the agent did not start within {LIMIT:g} s: the host is very slow, or its"
+        text = (
+            f"logged in, but the agent did not start within {self._limit:g} s: the host is very slow, or its"
+        )
         text += " login shell or sudo waits for input"
         return UnreachableError(self.host, text + (f"; it said: {heard}" if heard else ""))

@@ -20,12 +20,12 @@ class CommandResult:
     err: str
 
 
-def run_raw(wire: AgentChannel, host: str, who: Become | None, mark: str) -> CommandResult:
-    """Return the result of a command whose output follows the mark.
+def run_raw(wire: AgentChannel, host: str, who: Become | None, mark: str, *, timeout: float) -> CommandResult:
+    """Return the result of a command whose output follows the mark. `timeout`: the connection's, in seconds.
 
     Raises PreflightError (cannot become the user), UnreachableError (lost), TerminalNeededError.
     """
-    entry = BecomeDialog(wire, host, who)
+    entry = BecomeDialog(wire, host, who, timeout)
     try:
         while entry.line().strip() != mark:
             pass

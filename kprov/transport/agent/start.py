@@ -18,12 +18,14 @@ _WAY_OUT = "install python with ansible.builtin.raw, or set ansible_python_inter
 _MAGIC = archive.MAGIC.decode()
 
 
-def start_agent(wire: AgentChannel, host: str, who: Become | None, python: str) -> dict[str, Any]:
-    """Start the agent and return its hello.
+def start_agent(
+    wire: AgentChannel, host: str, who: Become | None, python: str, *, timeout: float
+) -> dict[str, Any]:
+    """Start the agent and return its hello. `timeout`: the connection's, in seconds.
 
     Raises PreflightError, NoPythonError, UnreachableError, TerminalNeededError.
     """
-    begun, entry = time.time(), BecomeDialog(wire, host, who)
+    begun, entry = time.time(), BecomeDialog(wire, host, who, timeout)
     while True:
         try:
             line = entry.line()

@@ -10,8 +10,9 @@ from typing import Any
 from kprov.verify.kubectl import Kubectl, KubectlError
 from kprov.verify.model import Cluster, Finding
 
-#: Seconds after which a leader that has not renewed its lease counts as lost; leases last 15 s.
-LEASE_STALE_SECONDS = 30
+#: A leader counts as lost when it has not renewed its lease for so many times the lease's duration.
+LEASE_STALE_FACTOR = 2
+_LEASE_SECONDS = 15
 #: Seconds to wait for a new leader; candidates retry every 2 to 4.4 s.
 HANDOVER_SECONDS = 10.0
 
@@ -73,6 +74,6 @@ def judge_lease(component: str, spec: dict[str, Any], now: datetime) -> Finding:
     if not holder:
         return Finding(name, ok=False, detail="no component holds the lease", starting=True)
     age = (now - datetime.fromisoformat(spec["renewTime"])).total_seconds()
-    if age > LEASE_STALE_SECONDS:
+    if age > LEASE_STALE_FACTOR * (spec.get("leaseDurationSeconds") or _LEASE_SECONDS):
         return Finding(name, ok=False, detail=f"{holder} has not renewed for {age:.0f} s", starting=True)
     return Finding(name, ok=True, detail=holder)

@@ -10,20 +10,24 @@ from testinfra.host import Host
 
 from kprov.verify.model import Cluster, Finding, VerifyHost
 
-ETCDCTL = (
+_ETCDCTL = (
     "ETCDCTL_API=3 etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/healthcheck-client.crt "
-    "--key=/etc/etcd/pki/healthcheck-client.key --dial-timeout=2s --command-timeout=4s --write-out=json "
+    "--key=/etc/etcd/pki/healthcheck-client.key --write-out=json "
 )
 
 
 def check_member(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """Check a member: its health, the members that it knows, and its leader."""
-    status = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 endpoint status")
+    etcdctl = (
+        f"{_ETCDCTL} --dial-timeout={cluster.etcd_dial_timeout} "
+        f"--command-timeout={cluster.etcd_command_timeout} --endpoints=https://{me.address}:2379"
+    )
+    status = host.run(f"{etcdctl} endpoint status")
     if status.rc != 0:
         yield Finding("member", ok=False, detail=_error_text(status.stderr), starting=True)
         return
     yield from judge_status(json.loads(status.stdout)[0]["Status"])
-    members = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 member list")
+    members = host.run(f"{etcdctl} member list")
     if members.rc != 0:
         yield Finding("quorum", ok=False, detail=_error_text(members.stderr), starting=True)
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from testinfra.host import Host
 
-from kprov.verify.model import Cluster, Finding, VerifyHost
+from kprov.verify.model import STARTUP_SECONDS, Cluster, Finding, VerifyHost
 
 UNITS: dict[str, tuple[str, ...]] = {
     "all": ("haproxy",),
@@ -25,8 +25,6 @@ PROPERTIES = (
     "Job",
     "ActiveEnterTimestampMonotonic",
 )
-#: Seconds that components need after their units are active, to register, acquire leases and add routes.
-STARTED_LATELY_SECONDS = 120.0
 
 
 def check_units(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
@@ -39,7 +37,7 @@ def check_units(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Findin
     uptime, _, blocks = shown.partition("\n")
     for unit, block in zip(units, blocks.split("\n\n"), strict=True):
         state = dict(line.split("=", 1) for line in block.strip().splitlines())
-        yield judge_unit(unit, state, uptime=float(uptime.split()[0]))
+        yield judge_unit(unit, state, uptime=float(uptime.split()[0]), startup=cluster.startup_seconds)
 
 
 def expected_units(me: VerifyHost, cluster: Cluster) -> list[str]:
@@ -50,8 +48,13 @@ def expected_units(me: VerifyHost, cluster: Cluster) -> list[str]:
     return units
 
 
-def judge_unit(unit: str, state: dict[str, str], *, uptime: float) -> Finding:
-    """Judge a unit's properties from systemctl; `uptime` of the host is in seconds."""
+def judge_unit(
+    unit: str, state: dict[str, str], *, uptime: float, startup: float = STARTUP_SECONDS
+) -> Finding:
+    """Judge a unit's properties from systemctl.
+
+    uptime: seconds since the host booted; startup: seconds that components need after their units.
+    """
     active = f"{state['ActiveState']} ({state['SubState']})"
     if state["LoadState"] != "loaded":
         return Finding(unit, ok=False, detail=f"unit is {state['LoadState']}, expected loaded")
@@ -73,5 +76,5 @@ def judge_unit(unit: str, state: dict[str, str], *, uptime: float) -> Finding:
         unit,
         ok=True,
         detail=active + (f", {restarts} restarts" if restarts else ""),
-        starting=uptime - active_since < STARTED_LATELY_SECONDS,
+        starting=uptime - active_since < startup,
     )

@@ -70,7 +70,7 @@ def test_every_variable_is_read_from_the_files_that_the_roles_write(tmp_path: Pa
             "gather_facts": False,
             "vars_files": [
                 str(ROOT / "roles" / role / "defaults/main.yml")
-                for role in ("kprov_defaults", "etcd", "kube_controller_manager")
+                for role in ("kprov_defaults", "etcd", "kube_apiserver", "kube_controller_manager")
             ],
             "tasks": [
                 {"template": {"src": str(ROOT / "templates" / name), "dest": f"{bench.folder}/{name}"}}

@@ -35,6 +35,12 @@ def problem_of(folder: Path, name: str, value: Any) -> str:
         ("haproxy_connect_timeout", "fast", "must be a time above 0"),
         ("haproxy_dead_host_timeout", -1, "must be a time above 0"),
         ("haproxy_check_fall", 0, "must be 1 or more, not 0"),
+        ("kube_component_start_timeout", "5", "must be a time above 0 with its unit"),
+        ("kube_component_start_timeout", 300, "must be a time above 0 with its unit"),
+        ("etcd_command_timeout", "0s", "must be a time above 0 with its unit"),
+        ("kubectl_request_timeout", "1 m", "must be a time above 0 with its unit"),
+        ("etcd_health_retries", 0, "must be 1 or more, not 0"),
+        ("keepalived_advert_int", 0, "must be 0.01 or more"),
     ],
 )
 def test_a_value_that_is_wrong_is_refused(tmp_path: Path, name: str, value: Any, words: str) -> None:
@@ -46,7 +52,15 @@ def test_a_value_that_is_wrong_is_refused(tmp_path: Path, name: str, value: Any,
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("haproxy_check_interval", "2500ms"), ("haproxy_session_timeout", 7200000), ("haproxy_check_fall", 5)],
+    [
+        ("haproxy_check_interval", "2500ms"),
+        ("haproxy_session_timeout", 7200000),
+        ("haproxy_check_fall", 5),
+        ("kube_component_start_timeout", "10m"),
+        ("kube_component_watchdog", "1m30s"),
+        ("etcd_dial_timeout", "500ms"),
+        ("keepalived_advert_int", 1),
+    ],
 )
 def test_a_value_that_is_right_is_taken(tmp_path: Path, name: str, value: Any) -> None:
     assert problem_of(tmp_path, name, value) == ""
