@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from kprov.kube.apiserver.registry.core.service import defaults, ip_families
+from kprov.kube.apiserver.registry.core.service import ip_families, service_types, update
 from kprov.kube.apiserver.registry.core.service.allocators.allocations import (
     HEADLESS,
     list_cluster_ips,
@@ -40,12 +40,12 @@ class ServiceHooks(Hooks):
         self._ports = ports
 
     async def begin_create(self, context: RequestContext, obj: JsonObject) -> Finish:
-        defaults.normalize_cluster_ips(obj["spec"], None)
+        update.normalize_cluster_ips(obj["spec"], None)
         return await self._begin(context, obj, None)
 
     async def begin_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> Finish:
-        defaults.keep_allocated(obj["spec"], old["spec"])
-        defaults.normalize_cluster_ips(obj["spec"], old["spec"])
+        update.keep_allocated(obj["spec"], old["spec"])
+        update.normalize_cluster_ips(obj["spec"], old["spec"])
         return await self._begin(context, obj, old)
 
     async def after_delete(self, context: RequestContext, obj: JsonObject) -> None:
@@ -114,11 +114,11 @@ class _ServiceAllocations:
         """Allocate the cluster IPs that the service needs and does not have."""
         spec, old = self._spec, self._old
         addresses: list[str] = list(spec.get("clusterIPs") or ())
-        if not defaults.needs_cluster_ip(spec) or addresses[:1] == [HEADLESS]:
+        if not service_types.needs_cluster_ip(spec) or addresses[:1] == [HEADLESS]:
             return
         wanted: list[str] = spec["ipFamilies"]
         first = 0
-        if old is not None and defaults.needs_cluster_ip(old):
+        if old is not None and service_types.needs_cluster_ip(old):
             is_upgrade = len(old.get("ipFamilies") or ()) == 1 and len(wanted) == 2
             if (
                 old.get("clusterIP") == HEADLESS
@@ -147,9 +147,9 @@ class _ServiceAllocations:
         return given.address
 
     async def ports(self) -> None:
-        if defaults.may_have_node_port(self._spec):
+        if service_types.may_have_node_port(self._spec):
             await (self._new_ports() if self._old is None else self._changed_ports())
-        if defaults.needs_health_check_port(self._spec):
+        if service_types.needs_health_check_port(self._spec):
             await self._health_check_port()
 
     async def _new_ports(self) -> None:
@@ -158,7 +158,7 @@ class _ServiceAllocations:
         shared: dict[int, int] = {}
         for index, port in enumerate(ports):
             asked, number = port.get("nodePort") or 0, shared.get(port.get("port", 0), 0)
-            if not asked and not defaults.needs_node_port(self._spec):
+            if not asked and not service_types.needs_node_port(self._spec):
                 continue
             if not number:
                 same = (each.get("nodePort") or 0 for each in ports if each.get("port") == port.get("port"))
@@ -173,7 +173,7 @@ class _ServiceAllocations:
         seen: set[tuple[str, int]] = set()
         for index, port in enumerate(self._spec.get("ports") or ()):
             asked = port.get("nodePort") or 0
-            if not asked and not defaults.needs_node_port(self._spec):
+            if not asked and not service_types.needs_node_port(self._spec):
                 continue
             if asked not in self._had:
                 port["nodePort"] = await self._port(index, asked)
@@ -185,7 +185,7 @@ class _ServiceAllocations:
             seen.add(key)
 
     async def _health_check_port(self) -> None:
-        if self._old is not None and defaults.needs_health_check_port(self._old):
+        if self._old is not None and service_types.needs_health_check_port(self._old):
             return
         asked = self._spec.get("healthCheckNodePort") or 0
         try:

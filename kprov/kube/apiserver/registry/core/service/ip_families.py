@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Final
 
 from kprov.kube.apiserver.registry.core.service import validation as service_validation
-from kprov.kube.apiserver.registry.core.service.defaults import needs_cluster_ip
+from kprov.kube.apiserver.registry.core.service.service_types import needs_cluster_ip
 from kprov.kube.apiserver.registry.generic.addresses import find_written_family
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError

@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from kprov.kube.apiserver.interfaces import Authorizer
-from kprov.kube.apiserver.registry.core.service import allocators, defaults
+from kprov.kube.apiserver.registry.core.service import allocators, defaults, update
 from kprov.kube.apiserver.registry.core.service import validation as rules
 from kprov.kube.apiserver.registry.core.service.hooks import ServiceHooks
 from kprov.kube.apiserver.registry.core.service.status import validate_service_status
@@ -37,12 +37,12 @@ class ServiceStrategy(ResourceStrategy):
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         obj["status"] = {"loadBalancer": {}}
-        defaults.drop_hidden(obj["spec"])
+        _drop_hidden(obj["spec"])
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_update(context, obj, old)
-        defaults.drop_type_dependent(obj["spec"], old["spec"])
-        defaults.drop_hidden(obj["spec"])
+        update.drop_type_dependent(obj["spec"], old["spec"])
+        _drop_hidden(obj["spec"])
         if obj["spec"]["type"] != "LoadBalancer":
             obj["status"] = {**(obj.get("status") or {}), "loadBalancer": {}}
 
@@ -61,3 +61,9 @@ class ServiceStrategy(ResourceStrategy):
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_service_status(obj, old))
+
+
+def _drop_hidden(spec: JsonObject) -> None:
+    """Drop fields that upstream stores but never returns."""
+    if spec["type"] == "ExternalName" and spec.get("internalTrafficPolicy") in {"Cluster", "Local"}:
+        del spec["internalTrafficPolicy"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.core.service import defaults
+from kprov.kube.apiserver.registry.core.service import service_types
 from kprov.kube.apiserver.registry.generic import addresses, checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, enumerate_items
 from kprov.kube.apiserver.registry.generic.endpoint_address import check_endpoint_ip
@@ -202,13 +202,13 @@ def _validate_load_balancer_fields(obj: JsonObject, old: JsonObject) -> Errors:
 
 def _validate_traffic_policies(spec: JsonObject) -> Errors:
     policy = spec.get("externalTrafficPolicy") or ""
-    if defaults.is_externally_accessible(spec):
+    if service_types.is_externally_accessible(spec):
         yield from checks.check_required_enum(policy, "spec.externalTrafficPolicy", _LOCAL)
     elif policy:
         text = "may only be set for externally-accessible services"
         yield field.invalid("spec.externalTrafficPolicy", policy, text)
     port, path = spec.get("healthCheckNodePort") or 0, "spec.healthCheckNodePort"
-    if port and not defaults.needs_health_check_port(spec):
+    if port and not service_types.needs_health_check_port(spec):
         text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
         yield field.invalid(path, port, text)
     elif port:
@@ -233,7 +233,7 @@ def validate_service_update(obj: JsonObject, old: JsonObject) -> Errors:
         )
     elif spec.get("loadBalancerClass") is not None:
         yield field.forbidden("spec.loadBalancerClass", _ONLY_BALANCERS)
-    both = defaults.needs_health_check_port(spec) and defaults.needs_health_check_port(before)
+    both = service_types.needs_health_check_port(spec) and service_types.needs_health_check_port(before)
     if both and spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
         yield field.forbidden("spec.healthCheckNodePort", checks.IMMUTABLE)
     yield from validate_service(obj, old)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.kube.apiserver.registry.core.service import defaults, ip_families
+from kprov.kube.apiserver.registry.core.service import ip_families, update
 from kprov.kube.apiserver.registry.core.service import validation as rules
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -25,22 +25,22 @@ HEADLESS: JsonObject = {"type": "ClusterIP", "clusterIP": "None", "clusterIPs": 
 )
 def test_the_addresses_follow_the_one_that_was_changed(change: JsonObject, expected: list[str]) -> None:
     spec = {"type": "ClusterIP", **change}
-    defaults.keep_allocated(spec, ONE)
-    defaults.normalize_cluster_ips(spec, ONE)
+    update.keep_allocated(spec, ONE)
+    update.normalize_cluster_ips(spec, ONE)
     assert spec["clusterIPs"] == expected
 
 
 def test_node_ports_stay_with_the_names_of_their_ports() -> None:
     old = {"type": "NodePort", "ports": [port("a", 80, 30001), port("b", 81, 30002)]}
     spec: JsonObject = {"type": "NodePort", "ports": [port("b", 90), port("a", 80), port("c", 82)]}
-    defaults.keep_allocated(spec, old)
+    update.keep_allocated(spec, old)
     assert [each.get("nodePort") for each in spec["ports"]] == [30002, 30001, None]
 
 
 def test_a_node_port_that_was_given_to_another_port_is_not_kept() -> None:
     old = {"type": "NodePort", "ports": [port("a", 80, 30001), port("b", 81, 30002)]}
     spec: JsonObject = {"type": "NodePort", "ports": [port("a", 80, 30002), port("b", 81)]}
-    defaults.keep_allocated(spec, old)
+    update.keep_allocated(spec, old)
     assert [each.get("nodePort") for each in spec["ports"]] == [30002, None]
 
 
@@ -53,7 +53,7 @@ def port(name: str, number: int, node_port: int = 0) -> JsonObject:
 def test_node_ports_go_with_the_type_when_none_is_new(kept: list[int], dropped: bool) -> None:
     old = {"type": "NodePort", "ports": [port("a", 80, 30001), port("b", 81, 30002)]}
     spec: JsonObject = {"type": "ClusterIP", "ports": [port("x", 80, number) for number in kept]}
-    defaults.drop_type_dependent(spec, old)
+    update.drop_type_dependent(spec, old)
     assert any("nodePort" in each for each in spec["ports"]) is not dropped
 
 
