@@ -1,4 +1,4 @@
-"""The list of kinds with rules of their own. A kind that is not in it has the rules of ResourceStrategy."""
+"""The list of the kinds that are stored, each with the strategy that has its rules."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ from kprov.kube.apiserver.registry.flowcontrol.priority_level_configuration impo
     PriorityLevelConfigurationStrategy,
 )
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.networking.ingress import IngressStrategy
 from kprov.kube.apiserver.registry.networking.ingress_class import IngressClassStrategy
 from kprov.kube.apiserver.registry.networking.ip_address import IpAddressStrategy
@@ -130,6 +129,7 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("certificates.k8s.io", "certificatesigningrequests"): CertificateSigningRequestStrategy,
     ("coordination.k8s.io", "leases"): LeaseStrategy,
     ("discovery.k8s.io", "endpointslices"): EndpointSliceStrategy,
+    ("events.k8s.io", "events"): EventStrategy,
     ("flowcontrol.apiserver.k8s.io", "flowschemas"): FlowSchemaStrategy,
     ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"): PriorityLevelConfigurationStrategy,
     ("networking.k8s.io", "ingressclasses"): IngressClassStrategy,
@@ -157,6 +157,9 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
 }
 
 
-def find_strategy(resource: Resource) -> Strategy:
-    """The strategy of a resource: its own, or ResourceStrategy."""
-    return STRATEGIES.get((resource.group, resource.plural), ResourceStrategy)(resource)
+def find_strategy(resource: Resource) -> ResourceStrategy:
+    """The strategy of a resource. Raise LookupError for a resource without a line in STRATEGIES."""
+    strategy = STRATEGIES.get((resource.group, resource.plural))
+    if strategy is None:
+        raise LookupError(f"{__name__}: STRATEGIES has no line for {resource.group_resource}")
+    return strategy(resource)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.app import list_stored_resources
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.kinds import STRATEGIES, find_strategy
 from kprov.kube.apiserver.registry.registry import Registry
@@ -14,6 +16,8 @@ from kprov.kube.apiserver.request.system_context import make_system_context
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES, find
 from kprov.kube.machinery.status import StatusError
+
+_STORED = list_stored_resources()
 
 
 def strategy(group: str, plural: str, version: str = "v1") -> Strategy:
@@ -39,7 +43,17 @@ def test_every_kind_of_the_table_exists() -> None:
     assert set(STRATEGIES) <= {(resource.group, resource.plural) for resource in RESOURCES}
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.group_resource)
+def test_every_stored_resource_has_a_line_in_the_table() -> None:
+    assert {(each.group, each.plural) for each in _STORED} <= set(STRATEGIES)
+
+
+def test_a_resource_without_a_line_is_an_error_that_names_it() -> None:
+    unknown = replace(_STORED[0], group="example.com", plural="widgets")
+    with pytest.raises(LookupError, match=r"STRATEGIES has no line for widgets\.example\.com"):
+        find_strategy(unknown)
+
+
+@pytest.mark.parametrize("resource", _STORED, ids=lambda resource: resource.group_resource)
 def test_defaults_are_idempotent_even_on_an_empty_object(resource: Any) -> None:
     rules = find_strategy(resource)
     obj: JsonObject = {"metadata": {"name": "a"}}
@@ -50,7 +64,7 @@ def test_defaults_are_idempotent_even_on_an_empty_object(resource: Any) -> None:
     rules.list_selectable_fields(obj)
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.group_resource)
+@pytest.mark.parametrize("resource", _STORED, ids=lambda resource: resource.group_resource)
 def test_an_object_that_lacks_everything_is_judged_not_tripped_over(resource: Any) -> None:
     rules = find_strategy(resource)
     obj: JsonObject = {"kind": resource.kind, "metadata": {"name": "a", "namespace": "b", "uid": "u"}}
