@@ -11,6 +11,7 @@ from typing import Final
 
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.fields import FieldError, parse_fields
+from kprov.kube.component_base.http11.framing import NOT_IN_TRAILERS
 
 #: Limit of a chunk's first line with its CRLF, and of all trailers with theirs: the size of Go's buffer.
 _MAX_LINE_BYTES: Final = 4096
@@ -31,7 +32,6 @@ _EXTENSIONS: Final = re.compile(
     % {b"token": _TOKEN, b"quoted": _QUOTED}
 )
 _CRLF: Final = b"\r\n"
-_NOT_IN_TRAILERS: Final = frozenset({"transfer-encoding", "content-length", "host"})
 
 
 class ChunkedDecoder:
@@ -145,5 +145,5 @@ def _check_trailers(section: bytes) -> None:
     except FieldError as error:
         raise BrokenBodyError(str(error)) from error
     for name in trailers:
-        if name.lower() in _NOT_IN_TRAILERS:
+        if name.lower() in NOT_IN_TRAILERS:
             raise BrokenBodyError(f"{name} is not allowed in trailers")

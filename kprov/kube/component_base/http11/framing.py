@@ -15,6 +15,8 @@ CONNECTION: Final = istr("Connection")
 CONTENT_LENGTH: Final = istr("Content-Length")
 TRANSFER_ENCODING: Final = istr("Transfer-Encoding")
 CHUNKED: Final = "chunked"
+#: Fields on which framing and routing depend. Trailers with them are an error, and so is their announcement.
+NOT_IN_TRAILERS: Final = frozenset({"content-length", "host", "trailer", "transfer-encoding"})
 
 _DIGITS: Final = re.compile("0*[0-9]{1,19}")
 _MAX_LENGTH: Final = (1 << 63) - 1

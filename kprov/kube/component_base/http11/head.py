@@ -27,7 +27,6 @@ _VERSION: Final = re.compile(r"HTTP/([0-9])\.([0-9])")
 _HOST_VALUE: Final = re.compile("[A-Za-z0-9!$%&'()*+,.:;=_~\\[\\]-]*")
 #: As upstream's server.
 _MAX_FIELDS: Final = 500
-_NOT_IN_TRAILERS: Final = frozenset({"transfer-encoding", "trailer", "content-length"})
 
 
 class HeadError(ValueError):
@@ -136,6 +135,6 @@ def _parse_transfer_encoding(headers: CIMultiDict[str], version: str) -> int | N
     announced = {
         name.strip(" \t").lower() for value in headers.getall(_TRAILER, ()) for name in value.split(",")
     }
-    if announced & _NOT_IN_TRAILERS:
+    if announced & framing.NOT_IN_TRAILERS:
         raise HeadError
     return None

@@ -46,7 +46,7 @@ def test_chunked_body_is_decoded_in_any_pieces(data: bytes, size: int) -> None:
         (b"0\r\nA(: b\r\n\r\n", "malformed MIME header line: A(: b"), (b"0\r\nA : b\r\n\r\n", "malformed MIME header line: A : b"),
         (b"0\r\nA: b\r\n c: d\r\n\r\n", "malformed MIME header line:  c: d"), (b"0\r\nA: b\nc: d\r\n\r\n", "trailer line ends with bare LF"),
         (b"0\r\nA: b\rc\r\n\r\n", "malformed MIME header line: A: b\rc"), (b"0\r\nContent-Length: 1\r\n\r\n", "Content-Length is not allowed in trailers"),
-        (b"0\r\nhost: a\r\n\r\n", "host is not allowed in trailers"), (b"0\n\n", "chunked line ends with bare LF"),
+        (b"0\r\nhost: a\r\n\r\n", "host is not allowed in trailers"), (b"0\r\nTrailer: a\r\n\r\n", "Trailer is not allowed in trailers"), (b"0\n\n", "chunked line ends with bare LF"),
         (b"3 \t\r\n", "invalid byte in chunk length"), (b"0x2\r\n", "invalid byte in chunk length"), (b"8000000000000000\r\n", "http chunk length too large"),
         (b"2;\r\n", "invalid chunk extension"), (b"2;a=\x01\r\n", "invalid chunk extension"), (b'2;a="b\r\n', "invalid chunk extension"),
         (b"2\r\nab\n0\r\n", "malformed chunked encoding"),

@@ -74,7 +74,9 @@ async def test_request_body_with_length_or_chunks_is_read(connect: Connect, fram
 
     client = await connect(read)
     body = (
-        b"abcdef" if framing.startswith("Content") else b"2\r\nab\r\n4;x=y\r\ncdef\r\n0\r\nTrailer: t\r\n\r\n"
+        b"abcdef"
+        if framing.startswith("Content")
+        else b"2\r\nab\r\n4;x=y\r\ncdef\r\n0\r\nChecksum: t\r\n\r\n"
     )
     for _ in range(2):
         client.send(f"POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())

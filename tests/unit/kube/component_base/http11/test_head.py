@@ -89,6 +89,7 @@ def test_head_tells_body_length_and_persistence(
         (["Transfer-Encoding: gzip"], 501), (["Transfer-Encoding: gzip, chunked"], 501), (["Transfer-Encoding: "], 501), (["Transfer-Encoding: chunked"] * 2, 400),
         (["Transfer-Encoding: chunked, gzip"], 400), (["Content-Length: 1", "Content-Length: 2"], 400), (["Content-Length: 1"] * 2, 400),
         (["Content-Length: 1", "Transfer-Encoding: chunked"], 400), (["Transfer-Encoding: chunked", "Trailer: a, content-length"], 400),
+        (["Transfer-Encoding: chunked", "Trailer: Host"], 400),
     ],
 )  # fmt: skip
 def test_head_with_ambiguous_body_length_is_refused(lines: list[str], code: int) -> None:
