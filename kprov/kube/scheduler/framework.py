@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 
@@ -39,23 +40,6 @@ class Plugin:
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         """Scores by slot, 0 to MAX_SCORE after normalizing; None when all nodes are alike."""
         return None
-
-
-@dataclass(slots=True)
-class Diagnosis:
-    """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any."""
-
-    total: int
-    reasons: dict[str, int]
-    plugins: frozenset[str]
-
-    @property
-    def message(self) -> str:
-        """Upstream's text, such as '0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.'."""
-        if not self.total:
-            return "no nodes available to schedule pods"
-        parts = ", ".join(sorted(f"{count} {reason}" for reason, count in self.reasons.items()))
-        return f"0/{self.total} nodes are available" + (f": {parts}." if parts else ".")
 
 
 def run_filters(plugins: list[Plugin], cycle: CycleState) -> tuple[Mask, Diagnosis]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import CycleState, Diagnosis, Plugin, run_filters, run_scores
+from kprov.kube.scheduler.diagnosis import Diagnosis
+from kprov.kube.scheduler.framework import CycleState, Plugin, run_filters, run_scores
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState
 

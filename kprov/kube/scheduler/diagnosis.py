@@ -1,0 +1,22 @@
+"""Why no node fits a pod, for its events and its condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any."""
+
+    total: int
+    reasons: dict[str, int]
+    plugins: frozenset[str]
+
+    @property
+    def message(self) -> str:
+        """Upstream's text, such as '0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.'."""
+        if not self.total:
+            return "no nodes available to schedule pods"
+        parts = ", ".join(sorted(f"{count} {reason}" for reason, count in self.reasons.items()))
+        return f"0/{self.total} nodes are available" + (f": {parts}." if parts else ".")
