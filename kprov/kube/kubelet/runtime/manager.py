@@ -17,10 +17,9 @@ from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.manager import ProbeManager
 from kprov.kube.kubelet.runtime import sandbox_config
-from kprov.kube.kubelet.runtime.compute_pod_actions import compute_pod_actions
 from kprov.kube.kubelet.runtime.container_killer import MINIMUM_GRACE, ContainerKiller
 from kprov.kube.kubelet.runtime.container_starter import ContainerStarter, PodSandbox
-from kprov.kube.kubelet.runtime.pod_actions import PodActions
+from kprov.kube.kubelet.runtime.pod_actions import PodActions, compute_pod_actions
 from kprov.kube.kubelet.runtime.termination_message import read_termination_message
 from kprov.kube.machinery.json_object import JsonObject
 

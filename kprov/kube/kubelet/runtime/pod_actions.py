@@ -1,7 +1,4 @@
-"""What a pod needs: a new sandbox, containers to start, containers to kill (kuberuntime's podActions).
-
-``compute_pod_actions.py`` fills it. Whether a container must restart is decided here.
-"""
+"""What a pod needs: a new sandbox, containers to start, containers to kill (computePodActions)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +6,13 @@ from dataclasses import dataclass, field
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.kubelet.cri.pod_state import CREATED, EXITED, RUNNING, UNKNOWN, ContainerState, PodState
 from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.container_hash import hash_container
+from kprov.kube.kubelet.runtime.restart_rules import (
+    has_created_app_container,
+    has_succeeded,
+    pod_sandbox_changed,
+    should_container_be_restarted,
+)
 
 # The newest result of a probe for a container id: True success, False failure, None not known.
 ProbeResult = Callable[[str], bool | None]
@@ -39,41 +43,172 @@ class PodActions:
         return any((self.to_kill, self.ephemeral_to_start, self.init_to_start, self.to_start))
 
 
-def pod_sandbox_changed(pod: Pod, state: PodState) -> tuple[bool, int]:
-    """(whether the pod needs a new sandbox, the attempt of the sandbox)."""
-    if not state.sandboxes:
-        return True, 0
-    newest = state.sandboxes[0]
-    if sum(1 for sandbox in state.sandboxes if sandbox.ready) > 1 or not newest.ready:
-        return True, newest.attempt + 1
-    if newest.host_network != pod.spec.host_network:
-        return True, newest.attempt + 1
-    if not newest.host_network and not newest.ips:
-        return True, newest.attempt + 1
-    return False, newest.attempt
+def compute_pod_actions(
+    pod: Pod, state: PodState, *, liveness: ProbeResult, startup: ProbeResult
+) -> PodActions:
+    """Compute it from the pod's spec, the runtime's state and the probes."""
+    create, attempt = pod_sandbox_changed(pod, state)
+    actions = PodActions(kill_pod=create, create_sandbox=create, attempt=attempt)
+    if create:
+        _start_in_new_sandbox(pod, state, actions)
+        return actions
+    actions.ephemeral_to_start = [
+        container for container in pod.spec.ephemeral_containers if state.get_newest(container.name) is None
+    ]
+    initialized = _InitContainers(pod, state, actions, liveness, startup).compute()
+    if actions.kill_pod or not initialized:
+        return actions
+    # A list, so that each container is looked at.
+    keeps = [
+        _compute_app_container(pod, container, state, actions, liveness, startup)
+        for container in pod.spec.containers
+    ]
+    if not any(keeps) and not actions.to_start:
+        actions.kill_pod = True
+        actions.init_to_start = []
+    return actions
 
 
-def should_container_be_restarted(pod: Pod, container: Container, state: PodState) -> bool:
-    """Whether a container that does not run must start."""
-    if pod_queries.is_being_deleted(pod):
-        return False
+def _compute_app_container(
+    pod: Pod,
+    container: Container,
+    state: PodState,
+    actions: PodActions,
+    liveness: ProbeResult,
+    startup: ProbeResult,
+) -> bool:
+    """Add what the container needs. True when it runs and goes on running."""
     found = state.get_newest(container.name)
-    if found is None:
-        return True
-    if found.state == RUNNING:
+    if found is None or found.state != RUNNING:
+        if should_container_be_restarted(pod, container, state):
+            actions.to_start.append(container)
+            if found is not None and found.state == UNKNOWN:
+                text = 'Container is in "unknown" state, try killing it before restart'
+                actions.to_kill.append(ContainerToKill(found, text))
         return False
-    if found.state in {UNKNOWN, CREATED}:
+    reason, message = "", ""
+    restart = pod_queries.get_restart_policy(pod, container) != "Never"
+    if found.hash and found.hash != hash_container(container):
+        message, restart = f"Container {container.name} definition changed", True
+    elif liveness(found.id) is False:
+        message, reason = f"Container {container.name} failed liveness probe", "LivenessProbe"
+    elif startup(found.id) is False:
+        message, reason = f"Container {container.name} failed startup probe", "StartupProbe"
+    else:
         return True
-    policy = pod_queries.get_restart_policy(pod, container)
-    if policy == "Never":
-        return False
-    return not (policy == "OnFailure" and found.exit_code == 0)
+    if restart:
+        message += ", will be restarted"
+        actions.to_start.append(container)
+    actions.to_kill.append(ContainerToKill(found, message, reason))
+    return False
 
 
-def has_created_app_container(pod: Pod, state: PodState) -> bool:
-    """Whether the runtime has an app container of the pod, dead or alive."""
-    return any(state.get_newest(container.name) for container in pod.spec.containers)
+def _start_in_new_sandbox(pod: Pod, state: PodState, actions: PodActions) -> None:
+    if pod_queries.get_restart_policy(pod) == "Never" and actions.attempt != 0 and state.containers:
+        # The pod ran and must not run again.
+        actions.create_sandbox = False
+        return
+    start = [
+        container
+        for container in pod.spec.containers
+        if pod_queries.get_restart_policy(pod, container) != "OnFailure"
+        or not has_succeeded(state.get_newest(container.name))
+    ]
+    if not start and has_created_app_container(pod, state):
+        actions.create_sandbox = False
+        return
+    if pod.spec.init_containers:
+        actions.init_to_start = [pod.spec.init_containers[0]]
+    else:
+        actions.to_start = start
 
 
-def has_succeeded(state: ContainerState | None) -> bool:
-    return state is not None and state.state == EXITED and state.exit_code == 0
+class _InitContainers:
+    """Computes what the init containers need (computeInitContainerActions)."""
+
+    def __init__(
+        self, pod: Pod, state: PodState, actions: PodActions, liveness: ProbeResult, startup: ProbeResult
+    ) -> None:
+        self._pod = pod
+        self._state = state
+        self._actions = actions
+        self._liveness = liveness
+        self._startup = startup
+        self._containers = pod.spec.init_containers
+        self._start: list[Container] = []
+        # Whether app containers may run.
+        self._initialized = False
+
+    def compute(self) -> bool:
+        """Fill ``init_to_start``, ``to_kill`` and ``kill_pod``. True when the app containers may run."""
+        if not self._containers:
+            return True
+        self._initialized = any(
+            (found := self._state.get_newest(container.name)) is not None
+            and found.state in {CREATED, RUNNING}
+            for container in self._pod.spec.containers
+        )
+        passed = self._initialized
+        # From the last one to the first: the last one that ran shows how far the pod has come.
+        for index in range(len(self._containers) - 1, -1, -1):
+            container = self._containers[index]
+            found = self._state.get_newest(container.name)
+            is_sidecar = pod_queries.is_sidecar(container)
+            if found is None:
+                if passed and is_sidecar:
+                    self._start.append(container)
+                continue
+            if passed and not is_sidecar:
+                continue
+            self._compute_container(index, found, passed=passed)
+            if self._actions.kill_pod:
+                return False
+            passed = True
+        if not passed:
+            self._start.append(self._containers[0])
+        self._actions.init_to_start = self._start[::-1]
+        return self._initialized
+
+    def _compute_container(self, index: int, found: ContainerState, *, passed: bool) -> None:
+        """``passed``: a later container has run, so the next one needs no start."""
+        container = self._containers[index]
+        is_sidecar = pod_queries.is_sidecar(container)
+        if found.state == CREATED or (found.state == EXITED and is_sidecar):
+            self._start.append(container)
+        elif found.state == RUNNING:
+            if is_sidecar and self._has_sidecar_started(container, found):
+                self._go_on_after(index, passed=passed)
+        elif has_succeeded(found):
+            self._go_on_after(index, passed=False)
+        elif not is_sidecar and pod_queries.get_restart_policy(self._pod, container) == "Never":
+            self._actions.kill_pod = True
+        else:
+            if found.state == UNKNOWN:
+                text = 'Init container is in "unknown" state, try killing it before restart'
+                self._actions.to_kill.append(ContainerToKill(found, text))
+            self._start.append(container)
+
+    def _go_on_after(self, index: int, *, passed: bool) -> None:
+        if index == len(self._containers) - 1:
+            self._initialized = True
+        elif not passed:
+            self._start.append(self._containers[index + 1])
+
+    def _has_sidecar_started(self, container: Container, found: ContainerState) -> bool:
+        """Whether the containers after it may start. Replaces the sidecar if a probe failed."""
+        name = container.name
+        if container.startup_probe:
+            result = self._startup(found.id)
+            if result is False:
+                self._replace(container, found, f"Init container {name} failed startup probe", "StartupProbe")
+            if not result:
+                return False
+        if found.hash and found.hash != hash_container(container):
+            self._replace(container, found, f"Init container {name} definition changed")
+        elif container.liveness_probe and self._liveness(found.id) is False:
+            self._replace(container, found, f"Init container {name} failed liveness probe", "LivenessProbe")
+        return True
+
+    def _replace(self, container: Container, found: ContainerState, message: str, reason: str = "") -> None:
+        self._actions.to_kill.append(ContainerToKill(found, message, reason))
+        self._start.append(container)

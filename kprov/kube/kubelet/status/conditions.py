@@ -6,7 +6,7 @@ from typing import Final
 from kprov.kube.api.core import Pod
 from kprov.kube.kubelet.cri.pod_state import PodState
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.runtime.pod_actions import pod_sandbox_changed
+from kprov.kube.kubelet.runtime.restart_rules import pod_sandbox_changed
 from kprov.kube.machinery.json_object import JsonObject
 
 OWNED_TYPES: Final = frozenset(

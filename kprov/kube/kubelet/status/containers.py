@@ -9,7 +9,7 @@ import msgspec
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.kubelet.cri.pod_state import CREATED, EXITED, RUNNING, ContainerState, PodState
 from kprov.kube.kubelet.pods import pod_queries
-from kprov.kube.kubelet.runtime.pod_actions import (
+from kprov.kube.kubelet.runtime.restart_rules import (
     has_created_app_container,
     has_succeeded,
     should_container_be_restarted,

@@ -9,7 +9,7 @@ from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.pods.container_hash import hash_container
 from kprov.kube.kubelet.runtime import cgroups, container_config
-from kprov.kube.kubelet.runtime.compute_pod_actions import compute_pod_actions
+from kprov.kube.kubelet.runtime.pod_actions import compute_pod_actions
 from tests.unit.kube.kubelet.kubelet_builders import container, pod, running, state
 
 

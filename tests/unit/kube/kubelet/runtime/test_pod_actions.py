@@ -4,8 +4,7 @@ from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.cri.pod_state import PodState
 from kprov.kube.kubelet.pods.container_hash import hash_container
-from kprov.kube.kubelet.runtime.compute_pod_actions import compute_pod_actions
-from kprov.kube.kubelet.runtime.pod_actions import PodActions, ProbeResult
+from kprov.kube.kubelet.runtime.pod_actions import PodActions, ProbeResult, compute_pod_actions
 from tests.unit.kube.kubelet.kubelet_builders import container, exited, pod, running, state
 
 
