@@ -44,6 +44,13 @@ def list_distributions() -> dict[str, Distribution]:
     }
 
 
+@lru_cache(maxsize=1)
+def list_packages(family: str) -> tuple[str, ...]:
+    """Return the packages that the roles install on hosts of a family, such as debian."""
+    rows = yaml.safe_load(TABLE.read_text(encoding="utf-8"))["kprov_package_names"][family]
+    return tuple(dict.fromkeys(name for names in rows.values() for name in names))
+
+
 def make_title(facts: Mapping[str, Any]) -> str:
     """Return the title of a host's distribution from its facts (ansible_distribution ...)."""
     name = str(facts["ansible_distribution"])
