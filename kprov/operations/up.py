@@ -10,7 +10,7 @@ from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
 from kprov.inventory.cluster import variable_effects
-from kprov.operations import live, segment, trust, unchangeable
+from kprov.operations import live, offline, segment, trust, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, connect_hosts, open_cluster
 from kprov.operations.outsiders import Outsider, find_outsiders
 from kprov.pki.ensure import ensure_pki
@@ -71,10 +71,13 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(PLAYBOOK))
         request = make_pki_request(cluster)
+        export = offline.open_export(cluster, say)
         step("inventory")
         hosts = cluster.members(*GROUPS)
         say(f"Connecting to {len(hosts)} hosts")
         facts = connect_hosts(cluster, hosts)
+        if export is not None:
+            offline.use_export(cluster, facts, export)
         segment.check_vip_network(cluster, facts)
         running = live.read_live(cluster, facts)
         unchangeable.check_unchanged(cluster, running)
@@ -87,7 +90,8 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
         if result.certificates:
             say(f"Issued {len(result.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")
         step("certificates")
-        _build_bundles(cluster, facts, say)
+        if export is None:
+            _build_bundles(cluster, facts, say)
         step("bundle")
         cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
         result.run = cluster.engine.run(PLAYBOOK)

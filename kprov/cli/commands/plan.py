@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kprov.cli.options.output_files import check_writable
-from kprov.cli.options.run_options import RunArguments, add_options
+from kprov.cli.options.run_options import Offline, RunArguments, add_options
 from kprov.cli.output.tables import Format, console, errors
 from kprov.errors import InputError
 from kprov.inventory import secrets
@@ -33,6 +33,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Save the plan for `kprov up --plan FILE`.")
     ] = None,
+    offline: Offline = None,
     summary: Annotated[bool, typer.Option("--summary", help="Do not show differences in files.")] = False,
 ) -> None:
     """Show what `kprov up` would change on which host, and change nothing."""
@@ -42,6 +43,7 @@ def command(
     form, out = _choose_outputs(output, out)
     if given.report is not None:
         raise InputError("plan writes no report; use -o json or --out FILE", field="--report")
+    given = given.with_export(offline)
     options = given.options(command="up")
     loaded = given.loaded()
     progress = Progress(quiet=True)

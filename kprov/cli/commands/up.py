@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kprov.cli.commands.play import ListHosts, ListTags, ListTasks, SyntaxCheck
-from kprov.cli.options.run_options import RunArguments, add_options
+from kprov.cli.options.run_options import Offline, RunArguments, add_options
 from kprov.cli.output.tables import console
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ Plan = Annotated[
 def command(
     given: RunArguments,
     plan: Plan = None,
+    offline: Offline = None,
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
     list_tags: ListTags = False,
     syntax_check: SyntaxCheck = False,
 ) -> None:
     """Create the cluster that the inventory describes, or update it. Changes nothing that already matches."""
+    given = given.with_export(offline)
     if list_hosts or list_tasks or list_tags or syntax_check:
         _list_playbook(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
     elif plan is not None:

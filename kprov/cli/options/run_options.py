@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
 import typer
 
@@ -123,6 +124,12 @@ Timeout = Annotated[
     float | None,
     typer.Option(
         "--timeout", "-T", help="Seconds to wait for a connection. [default: 10]", rich_help_panel=_CONNECTION
+    ),
+]
+Offline = Annotated[
+    Path | None,
+    typer.Option(
+        "--offline", help="Take all components, packages and images from this export (kprov bundle export)."
     ),
 ]
 RolesPath = Annotated[
@@ -244,6 +251,13 @@ class RunArguments(HostOptions):
             command=command,
             journal=journal,
         )
+
+    def with_export(self, export: Path | None) -> Self:
+        """Return the options with the export of --offline as a variable."""
+        if export is None:
+            return self
+        variable = json.dumps({"offline_export": str(export.absolute())})
+        return replace(self, extra_vars=[*(self.extra_vars or []), variable])
 
     def _paths(self) -> SearchPaths:
         from kprov.playbook.model.search_paths import load_search_paths

@@ -200,6 +200,7 @@ class ClusterVariables(BaseModel):
     ] = []
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kprov_allow_experimental_distributions: bool = False
+    offline_export: str = ""
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
     ip: Address | None = None
     kube_override_hostname: NodeName | None = None
