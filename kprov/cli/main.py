@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Create lab hosts, install a cluster on them, and verify it.",
     ),
     "init": ("kprov.cli.commands.init", "Write a new inventory."),
-    "certs": ("kprov.cli.commands.certificates", "Show the certificates of a cluster."),
+    "certs": ("kprov.cli.commands.certificates", "Issue and show the certificates of a cluster."),
     "bundle": ("kprov.cli.commands.bundle", "Build and list bundles of the components."),
     "lab": ("kprov.cli.commands.lab", "Create and remove test hosts on this machine."),
     "completion": ("kprov.cli.commands.completion", "Print the completion script of a shell."),
