@@ -41,7 +41,7 @@ def verify_cluster(
             if host not in unreachable
         }
         results = list(
-            verify(_describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
+            verify(describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
         )
         return results + _find_outsiders(cluster, list(connections))
 
@@ -73,7 +73,8 @@ def _make_runner(engine: Engine, host: str) -> Run:
     return run_command
 
 
-def _describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.Cluster:
+def describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.Cluster:
+    """Return the facts that the checks expect of these hosts."""
     variables = cluster.any_variables
     return model.Cluster(
         hosts=tuple(
