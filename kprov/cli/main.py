@@ -51,9 +51,9 @@ def build_program(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(root)
     words = _words_to_complete() or arguments
-    asked = next((word for word in words if not word.startswith("-")), "")
+    command_name = next((word for word in words if not word.startswith("-")), "")
     for name, (module_name, help_line) in COMMANDS.items():
-        module: Any = importlib.import_module(module_name) if name == asked else None
+        module: Any = importlib.import_module(module_name) if name == command_name else None
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=help_line)
         else:
@@ -76,8 +76,8 @@ def _placeholder() -> None:
     """Stand for a command that is not imported, in the help."""
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         from importlib.metadata import version
 
         typer.echo(f"kprov {version('kprov')}")

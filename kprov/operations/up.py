@@ -127,8 +127,11 @@ def make_pki_request(cluster: Cluster) -> PkiRequest:
 def _build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
     """Build the bundle for each host's Python and architecture; set it as variables of the host."""
     built: dict[tuple[str, str], Bundle] = {}
-    for host, known in facts.items():
-        kind = ".".join(str(known["ansible_python_version"]).split(".")[:2]), known["ansible_architecture"]
+    for host, host_facts in facts.items():
+        kind = (
+            ".".join(str(host_facts["ansible_python_version"]).split(".")[:2]),
+            host_facts["ansible_architecture"],
+        )
         if kind not in built:
             built[kind] = build_bundle(python=kind[0], arch=kind[1], say=say)
         bundle = built[kind]

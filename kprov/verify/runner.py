@@ -39,15 +39,15 @@ class NodeFacts:
     def __init__(self, kubectl: Kubectl | None) -> None:
         self._kubectl = kubectl
         self._lock = threading.Lock()
-        self._known: network.PodNetworks = {}
-        self._asked = float("-inf")
+        self._networks: network.PodNetworks = {}
+        self._asked_at = float("-inf")
 
     def __call__(self) -> network.PodNetworks:
         with self._lock:
-            if time.monotonic() - self._asked > _FACTS_SECONDS:
-                self._known = self._ask()
-                self._asked = time.monotonic()
-            return self._known
+            if time.monotonic() - self._asked_at > _FACTS_SECONDS:
+                self._networks = self._ask()
+                self._asked_at = time.monotonic()
+            return self._networks
 
     def _ask(self) -> network.PodNetworks:
         if self._kubectl is None:
@@ -56,14 +56,14 @@ class NodeFacts:
             items = self._kubectl.get("nodes")["items"]
         except KubectlError:
             return {}
-        known = {}
+        networks = {}
         for node in items:
             addresses = {a["type"]: a["address"] for a in node.get("status", {}).get("addresses", [])}
-            known[node["metadata"]["name"]] = (
+            networks[node["metadata"]["name"]] = (
                 node["spec"].get("podCIDR", ""),
                 addresses.get("InternalIP", ""),
             )
-        return known
+        return networks
 
 
 def host_areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
@@ -107,8 +107,8 @@ def verify(
     with ThreadPoolExecutor(max_workers=len(hosts) + 1, thread_name_prefix="verify") as pool:
 
         def look_at_units() -> list[CheckResult]:
-            found = pool.map(lambda me: check_area(UNITS, me, connections[me.name], cluster), hosts)
-            return [result for results in found for result in results]
+            unit_results = pool.map(lambda me: check_area(UNITS, me, connections[me.name], cluster), hosts)
+            return [result for results in unit_results for result in results]
 
         # Units first: they show whether components are starting, or stopped.
         yield from startup.check_until_started(look_at_units)

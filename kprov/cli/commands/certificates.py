@@ -53,9 +53,24 @@ def list_all(
     if not inventory.exists():
         raise InputError("the inventory does not exist", file=inventory)
     folder = inventory if inventory.is_dir() else inventory.parent
-    found = list_certificates(folder / "artifacts" / "pki")
+    certificates = list_certificates(folder / "artifacts" / "pki")
     if output is Format.JSON:
-        typer.echo(json.dumps([{**asdict(one), "state": one.state} for one in found], indent=2))
+        typer.echo(
+            json.dumps(
+                [{**asdict(certificate), "state": certificate.state} for certificate in certificates],
+                indent=2,
+            )
+        )
         return
-    rows = [(one.name, one.subject, one.authority, one.expires, str(one.days), one.state) for one in found]
+    rows = [
+        (
+            certificate.name,
+            certificate.subject,
+            certificate.authority,
+            certificate.expires,
+            str(certificate.days),
+            certificate.state,
+        )
+        for certificate in certificates
+    ]
     print_table(("CERTIFICATE", "SUBJECT", "SIGNED BY", "EXPIRES", "DAYS", "STATE"), rows)

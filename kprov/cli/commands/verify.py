@@ -80,13 +80,15 @@ def print_results(results: list[Any], *, every: bool) -> None:
     places: dict[tuple[str, str], list[Any]] = {}
     for result in results:
         places.setdefault((result.host, result.area), []).append(result)
-    for (host, area), found in sorted(places.items(), key=lambda item: (item[0][0] == "cluster", item[0][0])):
-        passed, failed, warnings = _count_results(found)
+    for (host, area), findings in sorted(
+        places.items(), key=lambda item: (item[0][0] == "cluster", item[0][0])
+    ):
+        passed, failed, warnings = _count_results(findings)
         status = status_text(ok=not failed, warning=bool(warnings))
-        rows.append((host, area, status, f"{passed} of {len(found)}", ""))
+        rows.append((host, area, status, f"{passed} of {len(findings)}", ""))
         rows += [
             ("", "", status_text(ok=result.ok, warning=result.warning), result.name, result.detail)
-            for result in found
+            for result in findings
             if every or not result.ok or result.warning
         ]
     print_table(("HOST", "AREA", "", "CHECK", "DETAIL"), rows)

@@ -195,7 +195,7 @@ class HostOptions:
         )
 
     def _defaults(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "ansible_user": self.user,
             "ansible_become": self.become or None,
             "ansible_become_user": self.become_user,
@@ -207,11 +207,11 @@ class HostOptions:
         if self.connection not in (None, "ssh", "local"):
             raise InputError(f"{self.connection!r} is not ssh or local", field="--connection")
         if self.ask_pass:
-            found["ansible_password"] = ask_password("SSH password")
+            defaults["ansible_password"] = ask_password("SSH password")
         if self.ask_become_pass:
             typed = ask_password("BECOME password" + (" [as the SSH password]" if self.ask_pass else ""))
-            found["ansible_become_password"] = typed or found.get("ansible_password")
-        return {name: value for name, value in found.items() if value is not None}
+            defaults["ansible_become_password"] = typed or defaults.get("ansible_password")
+        return {name: value for name, value in defaults.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -302,12 +302,12 @@ def add_options(function: Callable[..., None]) -> Callable[..., None]:
         options = kind(**{name: value for name, value in arguments.items() if name in names})
         function(options, **{name: value for name, value in arguments.items() if name not in names})
 
-    mine = [
+    added = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[parameter.name])
         for parameter in own
     ]
-    command.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*mine, *shared]}
+    command.__signature__ = inspect.Signature([*added, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*added, *shared]}
     return command
 
 
@@ -318,10 +318,10 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def read_extra_vars(texts: list[str] | None) -> dict[str, Any]:
     """Return the variables of -e; later ones win. Values of key=value are text. Raises InputError."""
-    found: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     for text in texts or []:
-        found |= _parse_extra_vars(text)
-    return found
+        variables |= _parse_extra_vars(text)
+    return variables
 
 
 def _parse_extra_vars(text: str) -> dict[str, Any]:

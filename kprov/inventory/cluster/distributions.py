@@ -65,11 +65,11 @@ def find_distribution(facts: Mapping[str, Any]) -> Distribution | None:
 
 def find_problem(facts: Mapping[str, Any], *, allow_experimental: bool = False) -> str | None:
     """Return why a host with these facts cannot be used; None if it can."""
-    found = find_distribution(facts)
-    shown = f"{facts['ansible_distribution']} {facts['ansible_distribution_version']}"
-    if found is None:
-        full = " and ".join(one.title for one in list_distributions().values() if one.support == "full")
-        return f"{shown} is not supported; use {full}"
-    if found.support == "experimental" and not allow_experimental:
-        return f"{shown} is experimental (not tested): set {ALLOW_EXPERIMENTAL} to true to try it"
+    distribution = find_distribution(facts)
+    distribution_name = f"{facts['ansible_distribution']} {facts['ansible_distribution_version']}"
+    if distribution is None:
+        full = " and ".join(entry.title for entry in list_distributions().values() if entry.support == "full")
+        return f"{distribution_name} is not supported; use {full}"
+    if distribution.support == "experimental" and not allow_experimental:
+        return f"{distribution_name} is experimental (not tested): set {ALLOW_EXPERIMENTAL} to true to try it"
     return None
