@@ -110,14 +110,14 @@ class Connection:
         def line(*, terminal: bool) -> str:
             return become_lines.script_command(script, shell, become, mark, terminal=terminal)
 
-        wire, ended = self._start_program(
+        agent_channel, ended = self._start_program(
             become,
             line,
-            lambda wire: raw_command.run_raw(
-                wire, self.options.name, become, mark, timeout=self.options.timeout
+            lambda agent_channel: raw_command.run_raw(
+                agent_channel, self.options.name, become, mark, timeout=self.options.timeout
             ),
         )
-        wire.stream.close()
+        agent_channel.stream.close()
         return ended
 
     def _start_program(
@@ -146,9 +146,9 @@ class Connection:
     ) -> tuple[AgentChannel, T]:
         options = self.options
         stream = self._stream(line, terminal=terminal)
-        wire = AgentChannel(stream, interval=options.alive_interval, count=options.alive_count)
+        agent_channel = AgentChannel(stream, interval=options.alive_interval, count=options.alive_count)
         try:
-            return wire, enter(wire)
+            return agent_channel, enter(agent_channel)
         except BaseException:
             stream.close()
             raise
