@@ -103,7 +103,7 @@ def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any
     is an error in the inventory. Raises PreflightError that names every
     host that is unusable.
     """
-    reached = cluster.engine.preflight(hosts)
+    reached = cluster.engine.reach_hosts(hosts)
     unreachable = {
         connection.host: connection.error.reason
         for connection in reached

@@ -33,7 +33,7 @@ def verify_cluster(
     """
     with open_cluster(inventory, options, callbacks) as cluster:
         hosts = cluster.chosen()
-        reached = cluster.engine.preflight(hosts)
+        reached = cluster.engine.reach_hosts(hosts)
         unreachable = {
             connection.host: connection.error.reason
             for connection in reached

@@ -25,7 +25,7 @@ from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import Templar, TemplatingError
 from kprov.playbook.variables.host_variables import HostVariables, make_variable_error
 from kprov.playbook.variables.precedence import Variables
-from kprov.transport import preflight
+from kprov.transport import reach
 from kprov.transport.connections import Connections
 from kprov.transport.options.host_options import Become, Options
 from kprov.transport.options.variables import read_options
@@ -148,11 +148,11 @@ class Engine:
         sender = ModuleSender(self.variables, self.connections)
         return sender.find_become(Task({"become": True}), self._scope(host), host, host)
 
-    def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.PreflightResult]:
+    def reach_hosts(self, hosts: Iterable[str] | None = None) -> list[reach.ReachResult]:
         """Connect to hosts (default: all) and read their basic facts, without changing anything."""
         names = list(hosts or self.inventory.hosts)
         connection_checks.check_hosts(self.inventory, names)
-        return preflight.preflight(self.connections, names, self.find_become, forks=self.options.forks)
+        return reach.reach_hosts(self.connections, names, self.find_become, forks=self.options.forks)
 
     def list_plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
         """Return the plays of a playbook with their hosts, without running them. Raises InputError.
