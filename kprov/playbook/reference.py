@@ -24,7 +24,7 @@ DIFFERENCES = ROOT / "tests" / "parity" / "differences.yml"
 BEGIN = "<!-- generated: python -m kprov.playbook.reference --write -->"
 END = "<!-- end of what is generated -->"
 #: Modules that only the keywords async and poll use.
-_INTERNAL = {"async_start"}
+_INTERNAL = {"async_start", "preflight"}
 
 
 def render_reference() -> str:
