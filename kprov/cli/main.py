@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("kprov.cli.commands.up", "Create or update the cluster that an inventory describes."),
     "plan": ("kprov.cli.commands.plan", "Show what up would change on each host; save it for up --plan."),
     "resume": ("kprov.cli.commands.resume", "Continue a run that failed or was interrupted."),
+    "preflight": ("kprov.cli.commands.preflight", "Check whether the hosts can become a cluster."),
     "verify": ("kprov.cli.commands.verify", "Check the hosts and the cluster."),
     "reset": ("kprov.cli.commands.reset", "Remove the cluster from its hosts."),
     "play": ("kprov.cli.commands.play", "Run playbooks."),

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,7 @@ def apply_plan(
     options: RunOptions,
     callbacks: Callbacks,
     say: Callable[[str], None],
+    ignore: Collection[str] = (),
 ) -> tuple[UpResult, list[Change]]:
     """Apply a plan if the hosts have not changed since; return changes that it did not have.
 
@@ -144,7 +145,7 @@ def apply_plan(
             "the hosts or the inventory changed since the plan was made; run `kprov plan` again:\n"
             + "\n".join(f"  {line}" for line in differences)
         )
-    result = install_cluster(inventory, options, callbacks, say)
+    result = install_cluster(inventory, options, callbacks, say, ignore)
     return result, find_unplanned(plan.changes, result.run.changes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from kprov.inventory.cluster import variable_effects
 from kprov.operations import live, offline, segment, trust, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, connect_hosts, open_cluster
 from kprov.operations.outsiders import Outsider, find_outsiders
+from kprov.operations.preflight import preflight_up, read_ignored
 from kprov.pki.ensure import ensure_pki
 from kprov.pki.request import PkiHost, PkiRequest, Role
 from kprov.playbook.loading import playbook_loader
@@ -50,8 +51,13 @@ class UpResult:
         }
 
 
-def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> UpResult:
-    """Validate, reach, issue certificates, build the bundle, provision. Raises KprovError."""
+def install_cluster(
+    inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say, ignore: Collection[str] = ()
+) -> UpResult:
+    """Validate, reach, check the hosts, issue certificates, build the bundle, provision. Raises KprovError.
+
+    `ignore` are names of preflight checks.
+    """
     started = time.monotonic()
     # A check changes nothing. A task may then fail only because an earlier change is missing:
     # treat such failures as a plan does.
@@ -70,6 +76,7 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
             callbacks.warning(text)
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(PLAYBOOK))
+        ignored = read_ignored(cluster, ignore)
         request = make_pki_request(cluster)
         export = offline.open_export(cluster, say)
         step("inventory")
@@ -86,6 +93,8 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
         for outsider in result.outsiders:
             callbacks.warning(str(outsider))
         step("reach")
+        preflight_up(cluster, facts, callbacks, ignored)
+        step("preflight")
         result.certificates = ensure_pki(request) if not options.check else []
         if result.certificates:
             say(f"Issued {len(result.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")

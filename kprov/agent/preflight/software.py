@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any
 
@@ -26,7 +25,6 @@ def read_software(
 
     `own_files`: a file that kprov writes, by component; `units` of systemd; `authority`: the file of the CA.
     """
-    certificate = read_text(authority)
     return {
         "own": [name for name, path in own_files.items() if _has_mark(path)],
         "units": _read_units(units),
@@ -35,7 +33,7 @@ def read_software(
         "ufw_enabled": any(row.strip().lower() == "enabled=yes" for row in read_lines("/etc/ufw/ufw.conf")),
         "cni_configs": sorted(name for name in _list_folder(_CNI) if name.endswith(_CNI_SUFFIXES)),
         "etcd_data": _list_folder(etcd_data_dir),
-        "authority": hashlib.sha256(certificate.encode()).hexdigest() if certificate else "",
+        "authority": read_text(authority) or "",
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kprov.cli.options.preflight_options import Ignore
 from kprov.cli.options.run_options import Offline, RunArguments, add_options
 from kprov.errors import InputError
 
@@ -22,6 +23,7 @@ def command(
         Path | None, typer.Option("--journal", help="Journal of the run to continue. [default: the newest]")
     ] = None,
     offline: Offline = None,
+    ignore: Ignore = None,
 ) -> None:
     """Continue the newest run of this inventory at the failed task of each failed host."""
     from kprov.cli.output import run_output
@@ -43,7 +45,7 @@ def command(
     if memory.run.get("command") == "up":
         from kprov.cli.commands import up
 
-        up.run_up(given, path)
+        up.run_up(given, path, ignore)
         return
     with run_output.show_run(given) as watch:
         with Engine(loaded, given.options(journal=folder), watch.callbacks) as engine:
