@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 
 from kprov.agent import message_results
 
-#: Seconds until the operator is told about the wait, and until the wait fails.
+#: Seconds until the operator gets a message about the wait, and until the wait fails.
 PATIENCE = 3.0
 LIMIT = 1800.0
 _POLL = 0.05

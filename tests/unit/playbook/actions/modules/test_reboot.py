@@ -19,7 +19,7 @@ class _Templar:
 
 @dataclass
 class Host:
-    """Answers commands as a host does that reboots when it is told to; `down`: tries that fail after that."""
+    """Answers commands as a host that reboots on its command; `down`: tries that fail after that."""
 
     args: dict[str, Any] = field(default_factory=dict)
     down: int = 2

@@ -243,12 +243,12 @@ def test_a_wrong_field_is_named_in_upstreams_words(
 
 
 @pytest.mark.parametrize("zone", ["TZ=UTC", "CRON_TZ=UTC"])
-def test_a_schedule_of_only_a_zone_is_told_of_as_by_the_parser(zone: str) -> None:
+def test_a_schedule_with_only_a_time_zone_has_the_parsers_error(zone: str) -> None:
     texts = [text for _, text in made("cronjobs", "spec", "schedule", value=zone)]
     assert "invalid schedule format: runtime error: slice bounds out of range [:-1]" in texts[0]
 
 
-def test_a_number_without_a_percent_sign_counts_as_one() -> None:
+def test_a_negative_number_in_a_string_is_rejected_like_a_number() -> None:
     strategy = {"rollingUpdate": {"maxUnavailable": "-1"}}
     fields = [name for name, _ in made("daemonsets", "spec", "updateStrategy", value=strategy)]
     assert fields == ["spec.updateStrategy.rollingUpdate.maxUnavailable"]
