@@ -358,3 +358,36 @@ def test_accounts_name_secrets_only() -> None:
     rules = find_strategy(resource)
     rules.prepare_for_create(make_system_context("create", resource), obj)
     assert obj["secrets"] == [{"name": "a"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "users"),
+    [
+        ("", "pods", "the Pod's hostname"),
+        ("", "replicationcontrollers", "Pod names and hostnames"),
+        ("apps", "deployments", "Pod names and hostnames"),
+        ("apps", "replicasets", "Pod names and hostnames"),
+        ("batch", "jobs", "Pod names and hostnames"),
+        ("batch", "cronjobs", "Pod names and hostnames"),
+        ("apps", "daemonsets", ""),
+        ("apps", "statefulsets", ""),
+    ],
+)
+def test_a_name_that_is_no_dns_label_is_warned_of_where_it_becomes_a_hostname(
+    group: str, plural: str, users: str
+) -> None:
+    resource = find(group, "v1", plural)
+    assert resource is not None
+    rules = find_strategy(resource)
+    specs: dict[str, JsonObject] = {
+        "pods": {"containers": [CONTAINER]},
+        "cronjobs": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": TEMPLATE}}},
+    }
+    obj: JsonObject = {"metadata": {"name": "a.b"}, "spec": specs.get(plural, {"template": TEMPLATE})}
+    rules.default(obj)
+    text = f"metadata.name: this is used in {users}, which can result in surprising behavior; a DNS label is "
+    expected = [f"{text}recommended: [must not contain dots]"] if users else []
+    assert rules.find_warnings(obj, None) == expected
+    assert rules.find_warnings(obj, obj) == []
+    obj["metadata"]["name"] = "a"
+    assert rules.find_warnings(obj, None) == []
