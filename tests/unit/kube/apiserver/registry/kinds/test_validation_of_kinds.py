@@ -391,3 +391,24 @@ def test_a_name_that_is_no_dns_label_is_warned_of_where_it_becomes_a_hostname(
     assert rules.find_warnings(obj, obj) == []
     obj["metadata"]["name"] = "a"
     assert rules.find_warnings(obj, None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("10.0.0.1", []),
+        ("010.0.0.1", ["must not have leading 0s"]),
+        ("::ffff:1.2.3.4", ["must not be an IPv4-mapped IPv6 address"]),
+        ("2001:DB8::1", ['must be in canonical form ("2001:db8::1")']),
+        ("x", ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]),
+    ],
+)
+def test_the_name_of_an_ip_address_is_the_address(name: str, said: list[str]) -> None:
+    resource = find("networking.k8s.io", "v1", "ipaddresses")
+    assert resource is not None
+    parent = {"resource": "services", "namespace": "default", "name": "a"}
+    obj: JsonObject = {"metadata": {"name": name}, "spec": {"parentRef": parent}}
+    errors = find_strategy(resource).validate(obj)
+    assert [(error.field, error.detail) for error in errors] == [
+        ("metadata.name", f'Invalid value: "{name}": {text}') for text in said
+    ]
