@@ -138,6 +138,15 @@ async def test_the_rules_of_a_priority_level(registry: Registry, spec: JsonObjec
     assert await causes(registry, FLOW, "prioritylevelconfigurations", {"spec": spec}) == refused
 
 
+async def test_an_annotation_for_an_older_version_of_priority_levels_is_refused(registry: Registry) -> None:
+    name = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares"
+    limited = LIMITED | {"limited": {"limitResponse": {"type": "Reject"}}}
+    obj = {"metadata": {"name": "a", "annotations": {name: ""}}, "spec": limited}
+    assert await causes(registry, FLOW, "prioritylevelconfigurations", obj) == {
+        f"metadata.annotations: Forbidden: annotation '{name}' is forbidden"
+    }
+
+
 async def test_a_webhook_says_all_of_itself(registry: Registry) -> None:
     hooks = [{"name": "a.b.c"} | HOOK, {"name": "a.b.c", "timeoutSeconds": 31}]
     assert await causes(registry, ADMISSION, "validatingwebhookconfigurations", {"webhooks": hooks}) == {
