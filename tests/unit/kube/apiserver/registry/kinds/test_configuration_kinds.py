@@ -344,3 +344,22 @@ async def test_local_api_services_have_no_certificates(registry: Registry) -> No
             "local APIServices may not have insecureSkipTLSVerify"
         ),
     }
+
+
+JOB_TEMPLATE: JsonObject = {
+    "spec": {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never"},
+}
+
+
+async def test_a_job_without_labels_gets_those_of_its_pods(registry: Registry) -> None:
+    made = await create(registry, "batch", "jobs", {"spec": {"template": JOB_TEMPLATE}})
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    assert labels["job-name"] == made["metadata"]["name"]
+    assert made["metadata"]["labels"] == labels
+
+
+async def test_labels_that_a_job_gets_from_its_pods_are_judged_once(registry: Registry) -> None:
+    obj = {"metadata": {"name": "a" * 64}, "spec": {"template": JOB_TEMPLATE}}
+    fields = {text.partition(":")[0] for text in await causes(registry, "batch", "jobs", obj)}
+    assert "spec.template.metadata.labels" in fields
+    assert "metadata.labels" not in fields
