@@ -170,6 +170,7 @@ class ClusterVariables(BaseModel):
     kube_component_stop_timeout: Duration = "30s"
     kube_component_watchdog: Duration = "1m"
     kube_component_restart_delay: Duration = "2s"
+    kube_client_connect_timeout: Annotated[float, Field(gt=0)] = 3
     kubectl_request_timeout: Duration = "15s"
     etcd_dial_timeout: Duration = "2s"
     etcd_command_timeout: Duration = "4s"

@@ -17,7 +17,7 @@ from kprov.kube.client.api_connection import Body, Params
 from kprov.kube.client.errors import ApiError, TransportError
 from kprov.kube.client.ratelimit import TokenBucket
 from kprov.kube.client.resource import ResourceClient
-from kprov.kube.client.transport import Transport
+from kprov.kube.client.transport import CONNECT_TIMEOUT_SECONDS, Transport
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class RestClient:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         idle_timeout: float | None = None,
-        first_byte_timeout: float = 15.0,
+        first_byte_timeout: float = 5 * CONNECT_TIMEOUT_SECONDS,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """A GET with a long response, such as a watch or a log, piece by piece.
 
@@ -123,7 +123,9 @@ class RestClient:
         time between two pieces in seconds.
         """
         await self._throttle("GET", path)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3.0, sock_read=idle_timeout)
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=idle_timeout
+        )
         where = f"GET {self.config.server}{path}"
         opened = self._open("GET", path, None, params, dict(headers or {}), timeout)
         try:

@@ -16,7 +16,8 @@ from kprov.kube.client.kubeconfig import ClientConfig
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_SECONDS: Final = 3.0
+# For a connection with its TLS handshake. Short, so that a client leaves an API server that hangs.
+CONNECT_TIMEOUT_SECONDS: Final = float(os.environ.get("KPROV_CLIENT_CONNECT_TIMEOUT", "3"))
 # A host without power sends no FIN: unanswered probes (4 + 2 * 2 s) or unacknowledged data (8 s) close the
 # connection.
 _KEEPALIVE_IDLE: Final = 4

@@ -10,9 +10,11 @@ import yaml
 
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import validate
+from kprov.inventory.cluster.variable_usage import find_project_usage
 from kprov.inventory.sources.load import load_inventory
 
 DATA = Path(__file__).parents[1] / "data"
+ROOT = Path(__file__).parents[4]
 
 
 def problem_of(folder: Path, name: str, value: Any) -> str:
@@ -107,3 +109,12 @@ def test_runtimes_in_kubesprays_form_are_taken(tmp_path: Path) -> None:
         "options": {"ConfigPath": "/opt/kata/c.toml", "systemdCgroup": "true"},
     }
     assert problem_of(tmp_path, "containerd_additional_runtimes", [runtime]) == ""
+
+
+def test_the_values_for_slow_machines_are_valid_and_roles_use_each_of_them(tmp_path: Path) -> None:
+    values = yaml.safe_load((ROOT / "vagrant/slow.yml").read_text())
+    assert {name for name in values if name not in find_project_usage(ROOT)} == {"ansible_timeout"}
+    (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text(yaml.safe_dump(values))
+    validate(load_inventory(tmp_path))
