@@ -24,6 +24,7 @@ KPROV = Path(sys.executable).parent / "kprov"
 DIRECTORY = Path("/var/tmp/kprov-machine")
 LOCK = Path("/run/lock/kprov-machine.lock")
 NAME = "machine1"
+SLOW_MACHINES = Path(__file__).resolve().parents[2] / "vagrant/slow.yml"
 #: Seconds for one `kprov` command: without KVM, on a busy computer, the first run takes half an hour.
 COMMAND_LIMIT = 3600
 
@@ -111,6 +112,8 @@ def cluster(machine: VirtualMachine) -> Cluster:
     }
     hosts = {"all": {"hosts": {NAME: machine.host_variables}, "children": groups}}
     (inventory / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    (inventory / "group_vars").mkdir()
+    shutil.copy(SLOW_MACHINES, inventory / "group_vars/all.yml")
     found = Cluster(machine, inventory, before)
     found.kprov("up")
     return found
