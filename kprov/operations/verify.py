@@ -33,19 +33,15 @@ def verify_cluster(
     """
     with open_cluster(inventory, options, callbacks) as cluster:
         hosts = cluster.chosen()
-        reached = cluster.engine.reach_hosts(hosts)
-        unreachable = {
-            connection.host: connection.error.reason
-            for connection in reached
-            if isinstance(connection.error, HostError)
-        }
+        reached = cluster.engine.preflight(hosts)
+        unreachable = {one.host: one.error.reason for one in reached if isinstance(one.error, HostError)}
         connections: dict[str, Host] = {
             host: testinfra_host(host, _make_runner(cluster.engine, host))
             for host in hosts
             if host not in unreachable
         }
         results = list(
-            verify(describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
+            verify(_describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
         )
         return results + _find_outsiders(cluster, list(connections))
 
@@ -53,18 +49,18 @@ def verify_cluster(
 def _find_outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
     """Return a failed result for each host of the cluster that the inventory does not have."""
     started = time.monotonic()
-    outsiders = find_outsiders(cluster, live.read_live(cluster, hosts))
+    found = find_outsiders(cluster, live.read_live(cluster, hosts))
     seconds = time.monotonic() - started
     return [
         model.CheckResult(
             "cluster",
             "inventory",
-            outsider.name,
+            one.name,
             ok=False,
-            detail=f"{outsider.kinds}, but not in {outsider.place}",
+            detail=f"{one.kinds}, but not in {one.place}",
             seconds=seconds,
         )
-        for outsider in outsiders
+        for one in found
     ]
 
 
@@ -77,8 +73,7 @@ def _make_runner(engine: Engine, host: str) -> Run:
     return run_command
 
 
-def describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.Cluster:
-    """Return the facts that the checks expect of these hosts."""
+def _describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.Cluster:
     variables = cluster.any_variables
     return model.Cluster(
         hosts=tuple(

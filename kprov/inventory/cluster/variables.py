@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kprov.inventory.cluster import addresses, container_runtimes
+from kprov.inventory.cluster import addresses, archives, container_runtimes
 from kprov.inventory.cluster import labels as label_rules
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -135,12 +135,14 @@ Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidato
 Time = Annotated[str, BeforeValidator(_check_time)]
 Duration = Annotated[str, BeforeValidator(_check_duration)]
 Count = Annotated[int, Field(ge=1)]
-Limit = Annotated[int, Field(ge=0)]
 Folder = Annotated[str, BeforeValidator(_check_absolute_path)]
 Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_check_vip)]
 Name = Annotated[str, BeforeValidator(_check_dns_name)]
 Taint = Annotated[str, AfterValidator(_check_taint)]
 NodeName = Annotated[str, AfterValidator(_check_node_name)]
+Install = Literal["package", "archive"]
+Version = Annotated[str, BeforeValidator(archives.check_version)]
+Checksums = Annotated[dict[str, dict[str, str]], BeforeValidator(archives.check_checksums)]
 
 
 class ClusterVariables(BaseModel):
@@ -202,19 +204,24 @@ class ClusterVariables(BaseModel):
     ] = []
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kprov_allow_experimental_distributions: bool = False
-    offline_export: str = ""
+    # Without a value the distribution decides; the versions are those of the roles.
+    etcd_install: Install | None = None
+    containerd_install: Install | None = None
+    runc_install: Install | None = None
+    cni_plugins_install: Install | None = None
+    kubectl_install: Install | None = None
+    etcd_version: Version | None = None
+    containerd_version: Version | None = None
+    runc_version: Version | None = None
+    cni_version: Version | None = None
+    kubectl_version: Version | None = None
+    etcd_binary_checksums: Checksums = {}
+    containerd_archive_checksums: Checksums = {}
+    runc_checksums: Checksums = {}
+    cni_binary_checksums: Checksums = {}
+    kubectl_checksums: Checksums = {}
+    files_repo: Annotated[str, BeforeValidator(archives.check_files_repo)] = ""
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
-    minimal_master_memory_mb: Limit = 1700
-    minimal_node_memory_mb: Limit = 1024
-    preflight_control_plane_cpus: Limit = 2
-    preflight_etcd_disk_mb: Limit = 2048
-    preflight_containerd_disk_mb: Limit = 1024
-    preflight_kubelet_disk_mb: Limit = 1024
-    preflight_bundle_disk_mb: Limit = 512
-    preflight_fsync_p99_ms: Annotated[float, Field(gt=0)] = 10
-    preflight_clock_offset_seconds: Annotated[float, Field(gt=0)] = 1
-    preflight_clock_offset_limit_seconds: Annotated[float, Field(gt=0)] = 60
-    preflight_ignore: list[str] = []
     ip: Address | None = None
     kube_override_hostname: NodeName | None = None
     ansible_port: Port | None = None

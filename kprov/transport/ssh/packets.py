@@ -161,9 +161,9 @@ class GcmPacketizer(_Packetizer):  # type: ignore[misc]
             if not part:
                 raise EOFError
             ahead += part
-        data = bytes(ahead[:size])
+        taken = bytes(ahead[:size])
         del ahead[:size]
-        return data
+        return taken
 
 
 def _split_payloads(pieces: ChannelData) -> list[paramiko.Message]:

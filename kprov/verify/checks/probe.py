@@ -177,6 +177,6 @@ def probe_objects(namespace: str, nodes: list[str], dns_domain: str) -> list[dic
 
 
 def _only_on(nodes: list[str]) -> dict[str, Any]:
-    requirement = {"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}
-    terms = {"nodeSelectorTerms": [{"matchExpressions": [requirement]}]}
+    wanted = {"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [wanted]}]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}

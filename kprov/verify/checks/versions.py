@@ -1,4 +1,4 @@
-"""Checks installed packages, and that all components run from the current bundle."""
+"""Checks installed packages and archives, and that all components run from the current bundle."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from testinfra.host import Host
 from kprov.verify.model import Cluster, Finding, VerifyHost
 
 PACKAGES: dict[str, tuple[str, ...]] = {"etcd": ("etcd-server",), "kube_node": ("containerd", "runc")}
+#: The archive that a host may have instead of a package.
+_ARCHIVES = {"etcd-server": "etcd", "containerd": "containerd", "runc": "runc"}
 COMPONENTS = "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"
 
 
 def check_versions(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
-    """Yield a finding for each package, and one for the bundle that the components run from."""
+    """Yield a finding for each package or archive, and one for the bundle that the components run from."""
     del cluster
     packages = [name for group, names in PACKAGES.items() if group in me.groups for name in names]
     for name in packages:
+        archive = host.run(f"readlink /opt/kprov/archives/{_ARCHIVES[name]}").stdout.strip()
+        if archive:
+            yield Finding(
+                name, ok=True, detail=f"{archive.partition('-')[2].rpartition('-')[0]} from an archive"
+            )
+            continue
         package = host.package(name)
         installed = package.is_installed
         yield Finding(name, ok=installed, detail=package.version if installed else "not installed")

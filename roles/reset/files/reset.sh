@@ -10,7 +10,7 @@ if command -v ctr >/dev/null 2>&1 && systemctl is-active --quiet containerd; the
     done
     systemctl stop containerd
 fi
-for shim in $(pgrep -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io'); do
+for shim in $(pgrep -f '^/[^ ]*/containerd-shim-runc-v2 -namespace k8s.io'); do
     kill -KILL "$shim" && changed=yes
 done
 

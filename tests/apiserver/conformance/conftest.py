@@ -22,7 +22,6 @@ _CONTROLLERS = (
     "disruption-controller",
     "replicaset-controller",
     "replicationcontroller-controller",
-    "statefulset-controller",
     "endpoints-controller",
     "endpointslice-controller",
     "endpointslice-mirroring-controller",

@@ -26,6 +26,10 @@ def render_template(
     defaults: dict[str, Any] = {}
     for name in ("kprov_defaults", role):
         defaults |= yaml.safe_load((ROOT / "roles" / name / "defaults/main.yml").read_text())
+    for path in sorted((ROOT / "roles/kprov_defaults/vars/main").glob("*.yml")):
+        defaults |= yaml.safe_load(path.read_text())
+    # The distribution that facts would name.
+    defaults["kprov_distribution_title"] = "Debian 13"
     target = folder / "rendered"
     task = {
         "run_once": True,

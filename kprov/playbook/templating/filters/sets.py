@@ -11,16 +11,16 @@ from jinja2.filters import do_unique
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
-    items: list[Any] = []
+    found: list[Any] = []
     seen: set[Any] = set()
     for value in values:
         if isinstance(value, Hashable):
             if value not in seen:
                 seen.add(value)
-                items.append(value)
-        elif value not in items:
-            items.append(value)
-    return items
+                found.append(value)
+        elif value not in found:
+            found.append(value)
+    return found
 
 
 @pass_environment
@@ -38,12 +38,12 @@ def unique(
 
 
 def _has(values: Any) -> Callable[[Any], bool]:
-    items = list(values)
+    known = list(values)
     try:
-        hashed = set(items)
+        hashed = set(known)
     except TypeError:
-        return lambda item: item in items
-    return lambda item: item in hashed if isinstance(item, Hashable) else item in items
+        return lambda one: one in known
+    return lambda one: one in hashed if isinstance(one, Hashable) else one in known
 
 
 def intersect(one: Any, other: Any) -> list[Any]:
@@ -51,8 +51,8 @@ def intersect(one: Any, other: Any) -> list[Any]:
 
 
 def difference(one: Any, other: Any) -> list[Any]:
-    is_in_other = _has(other)
-    return [value for value in _unique(one) if not is_in_other(value)]
+    known = _has(other)
+    return [value for value in _unique(one) if not known(value)]
 
 
 def symmetric_difference(one: Any, other: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The summary at the end of a run."""
+"""How a run's end is told."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class ApiServer:
         }
         self.port = 0
         self.version = 0
-        #: Whether a watch (by its request) gets no events.
+        #: Of a watch's request: whether it is told nothing.
         self.silent: Callable[[web.BaseRequest], bool] = lambda _: False
 
     def list(self, plural: str, namespace: str = "default") -> list[JsonObject]:

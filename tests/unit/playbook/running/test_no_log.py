@@ -1,4 +1,4 @@
-"""Output of no_log tasks has their outcome, but not their arguments and results."""
+"""What no_log tasks did is told without what they did it to."""
 
 from __future__ import annotations
 

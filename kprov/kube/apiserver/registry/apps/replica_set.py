@@ -27,7 +27,6 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class ReplicaSetStrategy(WorkloadStrategy):
-    names_pods = True
     has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0}
 

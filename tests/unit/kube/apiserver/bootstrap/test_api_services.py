@@ -1,4 +1,4 @@
-"""The server's own group versions are registered as APIServices."""
+"""The group versions that the server has itself are told as APIServices."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ async def complaints() -> list[dict[str, Any]]:
 
 
 class Write:
-    """A write that ends when a test sets `goes_on`, with `error` if it is set."""
+    """Ends when it is told to, with an error where there is one."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.begun = asyncio.Event()
