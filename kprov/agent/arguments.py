@@ -39,10 +39,10 @@ def spec_of(module: Any) -> dict[str, dict[str, Any]] | None:
 
 def argument_names(spec: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return every name and alias of a table with the argument that it means."""
-    found = {name: name for name in spec}
+    names = {name: name for name in spec}
     for name, entry in spec.items():
-        found.update(dict.fromkeys(entry.get("aliases") or [], name))
-    return found
+        names.update(dict.fromkeys(entry.get("aliases") or [], name))
+    return names
 
 
 class _Table:
@@ -68,11 +68,11 @@ def _is_settled_default(name: str, default: Any, entry: dict[str, Any]) -> bool:
     if not isinstance(default, (str, int, float)) or entry.get("type") == "path" or "options" in entry:
         return False
     try:
-        found = convert_value(name, default, entry)
-        _check_choice(name, found, entry)
+        converted = convert_value(name, default, entry)
+        _check_choice(name, converted, entry)
     except ModuleError:
         return False
-    return type(found) is type(default) and bool(found == default)
+    return type(converted) is type(default) and bool(converted == default)
 
 
 #: By the id of the specification, which each table keeps alive.
@@ -80,10 +80,10 @@ _tables: dict[int, _Table] = {}
 
 
 def _table_of(spec: dict[str, dict[str, Any]]) -> _Table:
-    found = _tables.get(id(spec))
-    if found is None:
-        found = _tables[id(spec)] = _Table(spec)
-    return found
+    table = _tables.get(id(spec))
+    if table is None:
+        table = _tables[id(spec)] = _Table(spec)
+    return table
 
 
 def check_arguments(
@@ -94,46 +94,46 @@ def check_arguments(
     Names that begin with "_" are internal to the engine and are not checked.
     """
     table = _table_of(spec)
-    known = table.names
-    unknown = sorted(name for name in args if name not in known and not name.startswith("_"))
+    names = table.names
+    unknown = sorted(name for name in args if name not in names and not name.startswith("_"))
     if unknown:
         raise UnsupportedError(what, unknown, _list_supported(spec))
-    found = _collect_arguments(what, args, table)
-    given = {name for name, value in found.items() if value is not None}
+    values = _collect_arguments(what, args, table)
+    names_with_value = {name for name, value in values.items() if value is not None}
     for name, default in table.defaults:
-        if found[name] is None:
-            found[name] = default
+        if values[name] is None:
+            values[name] = default
     for name, entry in spec.items():
-        if found[name] is not None and (name in given or name not in table.settled):
-            _convert_argument(what, name, found, entry)
-    check_rules(rules, found, given)
-    return found
+        if values[name] is not None and (name in names_with_value or name not in table.settled):
+            _convert_argument(what, name, values, entry)
+    check_rules(rules, values, names_with_value)
+    return values
 
 
 def _collect_arguments(what: str, args: dict[str, Any], table: _Table) -> dict[str, Any]:
     """Return all arguments under their canonical names. Raises ModuleError for refused and missing ones."""
-    known = table.names
-    found = dict(table.empty)
+    names = table.names
+    values = dict(table.empty)
     for name, value in args.items():
-        if known.get(name, name) == name or found.get(known[name]) is None:
-            found[known.get(name, name)] = value
+        if names.get(name, name) == name or values.get(names[name]) is None:
+            values[names.get(name, name)] = value
     for name, instead in table.refused:
-        if found[name] is not None:
+        if values[name] is not None:
             raise ModuleError(f"{what}: {name} is not supported; {instead}")
-    missing = [name for name in table.required if found[name] is None]
+    missing = [name for name in table.required if values[name] is None]
     if missing:
         raise ModuleError(f"missing required arguments: {', '.join(missing)}")
-    return found
+    return values
 
 
-def _convert_argument(what: str, name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
-    found[name] = convert_value(name, found[name], entry)
-    _check_choice(name, found[name], entry)
+def _convert_argument(what: str, name: str, values: dict[str, Any], entry: dict[str, Any]) -> None:
+    values[name] = convert_value(name, values[name], entry)
+    _check_choice(name, values[name], entry)
     try:
-        _check_suboptions(name, found, entry)
+        _check_suboptions(name, values, entry)
     except UnsupportedError as error:
-        inner = [f"{name}.{one}" for one in error.unknown]
-        raise UnsupportedError(what, inner, error.supported) from None
+        names = [f"{name}.{argument}" for argument in error.unknown]
+        raise UnsupportedError(what, names, error.supported) from None
 
 
 class UnsupportedError(ModuleError):
@@ -158,10 +158,10 @@ def convert_value(name: str, value: Any, entry: dict[str, Any]) -> Any:
     """Convert a value to the type of its entry. Raises ModuleError."""
     kind = entry.get("type", "str")
     try:
-        found = _CONVERT[kind](value)
+        converted = _CONVERT[kind](value)
         if kind == "list" and entry.get("elements"):
-            return [_CONVERT[entry["elements"]](one) for one in found]
-        return found
+            return [_CONVERT[entry["elements"]](element) for element in converted]
+        return converted
     except (TypeError, ValueError, ModuleError) as error:
         raise ModuleError(
             f"argument '{name}' is of type {type(value).__name__} "
@@ -173,24 +173,24 @@ def _check_choice(name: str, value: Any, entry: dict[str, Any]) -> None:
     choices = entry.get("choices")
     if choices is None:
         return
-    for one in value if isinstance(value, list) else [value]:
-        if one not in choices:
-            said = ", ".join(str(choice) for choice in choices)
-            more = "one or more of" if isinstance(value, list) else "one of"
-            raise ModuleError(f"value of {name} must be {more}: {said}, got: {one}")
+    for item in value if isinstance(value, list) else [value]:
+        if item not in choices:
+            choice_text = ", ".join(str(choice) for choice in choices)
+            quantity = "one or more of" if isinstance(value, list) else "one of"
+            raise ModuleError(f"value of {name} must be {quantity}: {choice_text}, got: {item}")
 
 
-def _check_suboptions(name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
+def _check_suboptions(name: str, values: dict[str, Any], entry: dict[str, Any]) -> None:
     options = entry.get("options")
     if options is None:
         return
     rules = {key: entry[key] for key in _TOGETHER if key in entry}
-    value = found[name]
+    value = values[name]
     try:
         if isinstance(value, dict):
-            found[name] = check_arguments(name, value, options, rules)
+            values[name] = check_arguments(name, value, options, rules)
         elif isinstance(value, list):
-            found[name] = [check_arguments(name, one, options, rules) for one in value]
+            values[name] = [check_arguments(name, item, options, rules) for item in value]
     except UnsupportedError:
         raise
     except ModuleError as error:
@@ -200,34 +200,34 @@ def _check_suboptions(name: str, found: dict[str, Any], entry: dict[str, Any]) -
 _TOGETHER = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 
 
-def check_rules(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -> None:
+def check_rules(rules: dict[str, Any], values: dict[str, Any], names_with_value: set[str]) -> None:
     """Check the rules between arguments; a default does not count as given."""
     for group in rules.get("mutually_exclusive") or []:
-        both = [name for name in group if name in given]
-        if len(both) > 1:
+        conflicting = [name for name in group if name in names_with_value]
+        if len(conflicting) > 1:
             raise ModuleError(f"parameters are mutually exclusive: {'|'.join(group)}")
     for group in rules.get("required_together") or []:
-        some = [name for name in group if name in given]
-        if some and len(some) < len(group):
+        present = [name for name in group if name in names_with_value]
+        if present and len(present) < len(group):
             raise ModuleError(f"parameters are required together: {', '.join(group)}")
     for group in rules.get("required_one_of") or []:
-        if not any(name in given for name in group):
+        if not any(name in names_with_value for name in group):
             raise ModuleError(f"one of the following is required: {', '.join(group)}")
-    _check_required_if(rules, found)
+    _check_required_if(rules, values)
     for name, needs in (rules.get("required_by") or {}).items():
-        absent = [n for n in ([needs] if isinstance(needs, str) else needs) if found.get(n) is None]
-        if found.get(name) is not None and absent:
+        absent = [n for n in ([needs] if isinstance(needs, str) else needs) if values.get(n) is None]
+        if values.get(name) is not None and absent:
             raise ModuleError(f"missing parameter(s) required by '{name}': {', '.join(absent)}")
 
 
-def _check_required_if(rules: dict[str, Any], found: dict[str, Any]) -> None:
-    for name, value, needs, *some in rules.get("required_if") or []:
-        absent = [need for need in needs if found.get(need) is None]
-        enough = len(absent) < len(needs) if some and some[0] else not absent
-        if found.get(name) == value and not enough:
-            what = "any" if some and some[0] else "all"
+def _check_required_if(rules: dict[str, Any], values: dict[str, Any]) -> None:
+    for name, value, needs, *any_flag in rules.get("required_if") or []:
+        absent = [need for need in needs if values.get(need) is None]
+        is_complete = len(absent) < len(needs) if any_flag and any_flag[0] else not absent
+        if values.get(name) == value and not is_complete:
+            quantity = "any" if any_flag and any_flag[0] else "all"
             raise ModuleError(
-                f"{name} is {value} but {what} of the following are missing: {', '.join(absent)}"
+                f"{name} is {value} but {quantity} of the following are missing: {', '.join(absent)}"
             )
 
 
@@ -272,9 +272,9 @@ def _to_dict(value: Any) -> dict[str, Any]:
         return value
     if isinstance(value, str):
         if value.lstrip().startswith("{"):
-            found = json.loads(value)
-            if isinstance(found, dict):
-                return found
+            data = json.loads(value)
+            if isinstance(data, dict):
+                return data
         elif "=" in value:
             pairs = [part.split("=", 1) for part in value.replace(",", " ").split()]
             if all(len(pair) == 2 for pair in pairs):

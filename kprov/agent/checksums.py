@@ -11,16 +11,16 @@ import importlib
 from typing import Any, Iterable
 
 #: Bytes after which OpenSSL is faster despite its start.
-_ENOUGH = 1 << 19
+_OPENSSL_THRESHOLD = 1 << 19
 #: Python's built-in hash modules, since 3.12 and before.
-_OWN = {"sha256": ("_sha2", "_sha256"), "sha1": ("_sha1",), "md5": ("_md5",)}
-_summed = {"bytes": 0}
+_BUILTIN_MODULES = {"sha256": ("_sha2", "_sha256"), "sha1": ("_sha1",), "md5": ("_md5",)}
+_hashed = {"bytes": 0}
 
 
 def new_hash(name: str, size: int) -> Any:
     """Return a hashlib-like object for a content of about `size` bytes; not for security."""
-    _summed["bytes"] += size
-    own = _find_builtin(name) if _summed["bytes"] <= _ENOUGH else None
+    _hashed["bytes"] += size
+    own = _find_builtin(name) if _hashed["bytes"] <= _OPENSSL_THRESHOLD else None
     if own is not None:
         return own()
     import hashlib
@@ -30,23 +30,23 @@ def new_hash(name: str, size: int) -> Any:
 
 def hash_bytes(name: str, data: bytes) -> str:
     """Return the hexadecimal checksum of a content."""
-    one = new_hash(name, len(data))
-    one.update(data)
-    return str(one.hexdigest())
+    digest = new_hash(name, len(data))
+    digest.update(data)
+    return str(digest.hexdigest())
 
 
 def hash_parts(names: Iterable[str], parts: Iterable[bytes], size: int) -> dict[str, str]:
     """Return several checksums of a content in parts (about `size` bytes), reading it once."""
-    found = {name: new_hash(name, size) for name in names}
+    digests = {name: new_hash(name, size) for name in names}
     for part in parts:
-        for one in found.values():
-            one.update(part)
-    return {name: one.hexdigest() for name, one in found.items()}
+        for digest in digests.values():
+            digest.update(part)
+    return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
 @functools.lru_cache(maxsize=None)
 def _find_builtin(name: str) -> Any:
-    for module in _OWN.get(name, ()):
+    for module in _BUILTIN_MODULES.get(name, ()):
         try:
             return getattr(importlib.import_module(module), name)
         except ImportError:

@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 
 from kprov.agent import message_results
 
-#: Seconds until the operator is told about the wait, and until the wait fails.
+#: Seconds until the operator gets a message about the wait, and until the wait fails.
 PATIENCE = 3.0
 LIMIT = 1800.0
 _POLL = 0.05
@@ -38,40 +38,40 @@ os.register_at_fork(after_in_child=_close_handle)
 
 
 @contextlib.contextmanager
-def hold_lock(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
+def hold_lock(run: str, notify: Callable[[str], None], is_lost: Callable[[], bool]) -> Iterator[bool]:
     """Hold the lock for a run during the block; yield False if `gone()` is true or LIMIT has passed."""
-    place = message_results.find_folder()
-    if place is None:
+    folder = message_results.find_folder()
+    if folder is None:
         yield True
         return
-    path = os.path.join(place, "turn")
+    path = os.path.join(folder, "turn")
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise HostLockError(f"nothing was done: {path}: {error.strerror}") from None
     _held["handle"] = handle
     try:
-        yield _acquire(handle, run, say, gone)
+        yield _acquire(handle, run, notify, is_lost)
     finally:
         _held["handle"] = -1
         os.close(handle)
 
 
-def _acquire(handle: int, run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> bool:
-    start, said = time.monotonic(), False
+def _acquire(handle: int, run: str, notify: Callable[[str], None], is_lost: Callable[[], bool]) -> bool:
+    start, has_notified = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            who, _, holder = os.pread(handle, 200, 0).decode(errors="replace").strip().partition(" run ")
-            if (holder == run and _share_lock(handle, run)) or _is_descendant(who.rpartition(" ")[2]):
+            agent, _, holder = os.pread(handle, 200, 0).decode(errors="replace").strip().partition(" run ")
+            if (holder == run and _share_lock(handle, run)) or _is_descendant(agent.rpartition(" ")[2]):
                 return True
             waited = time.monotonic() - start
-            if gone() or waited > LIMIT:
+            if is_lost() or waited > LIMIT:
                 return False
-            if waited > PATIENCE and not said:
-                say(f"another kprov is at work on this host ({who}); waiting for it")
-                said = True
+            if waited > PATIENCE and not has_notified:
+                notify(f"another kprov is at work on this host ({agent}); waiting for it")
+                has_notified = True
             time.sleep(_POLL)
         else:
             # On a full disk the lock works, but others do not see which run holds it.

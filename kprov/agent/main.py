@@ -40,13 +40,13 @@ class Agent:
         self.sink = os.fdopen(sink, "wb")
         # SimpleQueue is reentrant: a signal handler may put while the same thread gets.
         self.frames: queue.SimpleQueue[Optional[Frame]] = queue.SimpleQueue()
-        self.room = threading.Semaphore(_AHEAD)
+        self.free_chunks = threading.Semaphore(_AHEAD)
         self.record = message_results.MessageRecord(session)
         self.lost = False
         self.deadline = 0.0
         #: A changing item is running: it may finish after a lost connection.
         self.changing = False
-        self.bye = self.closing = False
+        self.operator_ended = self.closing = False
         self.sink_lock = threading.Lock()
 
     def serve(self) -> None:
@@ -67,7 +67,7 @@ class Agent:
                 if "find_out" in header:
                     answer = message_results.find_out(header["find_out"], header["message"], self._answer)
                 else:
-                    answer = {"results": self._message(header, body)}
+                    answer = {"results": self._run_message(header, body)}
                 if not self.lost:
                     self._answer(answer)
         except (process.AgentStopped, OSError):
@@ -78,7 +78,7 @@ class Agent:
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             signal.signal(signal.SIGUSR2, signal.SIG_IGN)
             process.kill_all()
-            self.record.close(keep=not self.bye)
+            self.record.close(keep=not self.operator_ended)
             self.sink_lock.acquire(timeout=UNWIND)
             os.close(self.sink.fileno())
             # The operator has disconnected: clean-up delays nobody.
@@ -96,22 +96,22 @@ class Agent:
                     self._answer({"alive": True})
                     continue
                 if "content" in frame[0]:
-                    self.room.acquire()
+                    self.free_chunks.acquire()
                 if "bye" in frame[0]:
-                    self.bye = True
+                    self.operator_ended = True
                     self.changing = False
                     break
                 self.frames.put(frame)
         except (EOFError, OSError, ValueError):
             pass
-        self._lose()
+        self._mark_lost()
         # The main thread ends the agent; this thread enforces it.
         time.sleep(0.01)
         while self.changing and time.monotonic() < self.deadline:
             time.sleep(0.05)
         self._interrupt()
 
-    def _lose(self) -> None:
+    def _mark_lost(self) -> None:
         self.deadline = time.monotonic() + LOST_LIMIT
         self.lost = True
         self.frames.put(None)
@@ -127,7 +127,7 @@ class Agent:
 
     def _on_takeover(self, *_: Any) -> None:
         """Another agent reports that this agent's connection is lost, which it may not have detected yet."""
-        self._lose()
+        self._mark_lost()
         if not self.changing:
             process.kill_all()
             self._on_end()
@@ -149,11 +149,11 @@ class Agent:
         The whole content is read even if it cannot be written. Raises ModuleError for another content: the
         operator's file has changed.
         """
-        was, self.changing = self.changing, False
-        failed, begun = None, 0
+        was_changing, self.changing = self.changing, False
+        write_error, written_back = None, 0
         import hashlib  # Large: OpenSSL's from the start.
 
-        summed = hashlib.sha256()
+        digest = hashlib.sha256()
         try:
             self._answer({"need": sha256})
         except OSError:
@@ -166,43 +166,43 @@ class Agent:
                 if frame is None:
                     raise process.AgentStopped
                 header, body = frame
-                self.room.release()
-                summed.update(body)
+                self.free_chunks.release()
+                digest.update(body)
                 try:
-                    while body and failed is None:
+                    while body and write_error is None:
                         body = body[file.write(body) :]
-                    begun = _start_writeback(file.fileno(), begun, file.tell())
+                    written_back = _start_writeback(file.fileno(), written_back, file.tell())
                 except OSError as error:
-                    failed = error
+                    write_error = error
                 if header.get("end"):
                     break
-        self.changing = was
-        if failed is not None:
-            failed.filename = path
-            raise failed
-        if summed.hexdigest() != sha256:
+        self.changing = was_changing
+        if write_error is not None:
+            write_error.filename = path
+            raise write_error
+        if digest.hexdigest() != sha256:
             raise ModuleError("Copied file does not match the expected checksum. Transfer failed.")
         sums: dict[str, str] = header.get("sums", {})
         return sums
 
-    def _message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+    def _run_message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         self.record.mark_answer_received()
         if not protocol.is_changing(header):
-            return self._items(header, body, record=None)
+            return self._run_items(header, body, record=None)
         try:
-            return self._changing_message(header, body)
+            return self._run_changing_message(header, body)
         except host_lock.HostLockError as error:
             # Nothing has started yet.
             return [{"changed": False, "failed": True, "msg": str(error)} for _ in header["items"]]
 
-    def _changing_message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+    def _run_changing_message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         run = str(header.get("run"))
         with host_lock.hold_lock(
             run, lambda text: self._answer({"waiting": text}), lambda: self.lost
-        ) as mine:
+        ) as has_lock:
             if self.lost:
                 raise process.AgentStopped
-            if not mine:
+            if not has_lock:
                 raise host_lock.HostLockError(
                     f"another kprov has been working on this host for {host_lock.LIMIT:g} s"
                 )
@@ -211,9 +211,9 @@ class Agent:
             except OSError as error:
                 text = f"cannot write to {self.record.path}: {error.strerror}"
                 raise host_lock.HostLockError(f"nothing was done: {text}") from None
-            return self._items(header, body, record=self.record)
+            return self._run_items(header, body, record=self.record)
 
-    def _items(
+    def _run_items(
         self, header: dict[str, Any], body: bytes, record: Optional[message_results.MessageRecord]
     ) -> list[dict[str, Any]]:
         blobs = _split_blobs(header, body)

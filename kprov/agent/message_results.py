@@ -27,14 +27,18 @@ _PROGRESS_INTERVAL = 5.0
 def find_folder() -> str | None:
     """Return a private folder: in memory (agents do not survive a reboot either), else on disk."""
     user = os.geteuid()
-    places = ["/dev/shm/kprov-%d" % user, "/var/tmp/kprov-%d" % user, os.path.expanduser("~/.cache/kprov")]
+    candidates = [
+        "/dev/shm/kprov-%d" % user,
+        "/var/tmp/kprov-%d" % user,
+        os.path.expanduser("~/.cache/kprov"),
+    ]
     if user == 0:
-        places.insert(0, "/run/kprov")
-    for path in places:
+        candidates.insert(0, "/run/kprov")
+    for path in candidates:
         with contextlib.suppress(OSError):
             os.makedirs(path, 0o700, exist_ok=True)
-            found = os.lstat(path)
-            if found.st_uid == user and not os.path.islink(path):
+            status = os.lstat(path)
+            if status.st_uid == user and not os.path.islink(path):
                 os.chmod(path, 0o700)
                 _check_writable(path)
                 return path
@@ -65,10 +69,10 @@ class MessageRecord:
     """The agent's own file. Without a folder for it (`path` is None) nothing is stored."""
 
     def __init__(self, session: str) -> None:
-        place = find_folder()
-        self.path = None if place is None else os.path.join(place, "session-" + session)
+        folder = find_folder()
+        self.path = None if folder is None else os.path.join(folder, "session-" + session)
         self._handle = -1
-        self._kept = False
+        self._has_results = False
         if self.path is not None:
             try:
                 self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -82,14 +86,14 @@ class MessageRecord:
 
     def mark_answer_received(self) -> None:
         """A new message shows that the operator has the last answer."""
-        self._kept = False
+        self._has_results = False
 
     def begin(self, message: str, items: int) -> None:
         """Record the start of a changing message in place of the last one. OSError: it must not start."""
         if self._handle >= 0:
             os.ftruncate(self._handle, 0)
             self._write_header()
-            self._kept = True
+            self._has_results = True
             self._write_line({"message": message, "items": items})
 
     def record_item_start(self, number: int) -> None:
@@ -107,7 +111,7 @@ class MessageRecord:
 
     def close(self, *, keep: bool) -> None:
         """Close the file. `keep`: the operator may not have the last answer."""
-        if self.path is not None and not (keep and self._kept):
+        if self.path is not None and not (keep and self._has_results):
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
             self.path = None
@@ -128,49 +132,49 @@ class MessageRecord:
             self._handle = -1
 
 
-def find_out(session: str, message: str, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+def find_out(session: str, message: str, send_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Return the outcome of another agent's message after its end; `say` sends signs of life until then.
 
     {"outcome": "absent"}: it never started. {"outcome": "done", "results": [...]}: of the first items; no
     other has started. {"outcome": "died", "results": [...]}: the next one started and did not end.
     """
-    place = find_folder()
-    path = os.path.join(place or "", "session-" + session)
+    folder = find_folder()
+    path = os.path.join(folder or "", "session-" + session)
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
         return {"outcome": "absent"}
     try:
-        _wait_for_end(handle, say)
+        _wait_for_end(handle, send_progress)
         entries = _read_entries(handle)
         with contextlib.suppress(OSError):
             os.unlink(path)
     finally:
         os.close(handle)
-    of_message = next((entry for entry in entries if "message" in entry), {})
-    if of_message.get("message") != message:
+    record = next((entry for entry in entries if "message" in entry), {})
+    if record.get("message") != message:
         return {"outcome": "absent"}
     results = [entry["result"] for entry in entries if "result" in entry]
-    begun = sum("item" in entry for entry in entries) - sum("back" in entry for entry in entries)
-    return {"outcome": "died" if begun > len(results) else "done", "results": results}
+    started = sum("item" in entry for entry in entries) - sum("back" in entry for entry in entries)
+    return {"outcome": "died" if started > len(results) else "done", "results": results}
 
 
-def _wait_for_end(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
+def _wait_for_end(handle: int, send_progress: Callable[[dict[str, Any]], None]) -> None:
     """Wait until the agent that holds the file has exited; signal it that its connection is lost."""
-    told = said = 0.0
+    signalled_at = reported_at = 0.0
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             now = time.monotonic()
             entries = _read_entries(handle)
-            if now - told > 1 and entries:
+            if now - signalled_at > 1 and entries:
                 with contextlib.suppress(OSError):
                     os.kill(entries[0]["pid"], signal.SIGUSR1)
-                told = now
-            if now - said > _PROGRESS_INTERVAL:
-                say({"outcome": "running"})
-                said = now
+                signalled_at = now
+            if now - reported_at > _PROGRESS_INTERVAL:
+                send_progress({"outcome": "running"})
+                reported_at = now
             time.sleep(_POLL)
         else:
             return
@@ -185,11 +189,11 @@ def _read_entries(handle: int) -> list[dict[str, Any]]:
 
 def remove_expired() -> None:
     """Remove results that were not requested in time."""
-    place = find_folder()
-    if place is None:
+    folder = find_folder()
+    if folder is None:
         return
-    for name in os.listdir(place):
-        path = os.path.join(place, name)
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
         # Another agent may have removed it since.
         with contextlib.suppress(OSError):
             if name.startswith("session-") and time.time() - os.stat(path).st_mtime > KEEP_SECONDS:

@@ -89,9 +89,9 @@ def build_bundle(
 
 def list_bundles(cache: Path = store.DEFAULT) -> list[Bundle]:
     """Return all bundles in the cache, the newest first."""
-    found = [(path, match) for path in cache.glob("*.tar.gz") if (match := _NAME.match(path.name))]
-    found.sort(key=lambda pair: -pair[0].stat().st_mtime)
-    return [Bundle(path, match["python"], match["arch"], match["digest"]) for path, match in found]
+    matches = [(path, match) for path in cache.glob("*.tar.gz") if (match := _NAME.match(path.name))]
+    matches.sort(key=lambda pair: -pair[0].stat().st_mtime)
+    return [Bundle(path, match["python"], match["arch"], match["digest"]) for path, match in matches]
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ class _PartCache:
     say: Callable[[str], None]
 
     def libraries(self) -> content.Tree:
-        wanted = read_lock(python=self.python, arch=self.arch)
-        key = store.cache_key([libraries.FORMAT, libraries.RELEASE, [one.line() for one in wanted]])
+        locked = read_lock(python=self.python, arch=self.arch)
+        key = store.cache_key([libraries.FORMAT, libraries.RELEASE, [library.line() for library in locked]])
 
         def install(target: Path) -> None:
             self.say(f"Fetching the components' libraries for Python {self.python} on {self.arch}")
-            libraries.install_libraries(target, python=self.python, arch=self.arch, libraries=wanted)
+            libraries.install_libraries(target, python=self.python, arch=self.arch, libraries=locked)
             bytecode.compile_tree(target, self.python)
 
         place = self.cache / "libraries" / f"{self.python}-{self.arch}-{key}"
@@ -154,9 +154,11 @@ def _assemble_tree(
         file.chmod(0o755)
 
 
-def _remove_old(cache: Path, kept: Bundle) -> None:
+def _remove_old(cache: Path, current: Bundle) -> None:
     same = [
-        bundle for bundle in list_bundles(cache) if (bundle.python, bundle.arch) == (kept.python, kept.arch)
+        bundle
+        for bundle in list_bundles(cache)
+        if (bundle.python, bundle.arch) == (current.python, current.arch)
     ]
     for bundle in same[KEEP:]:
         bundle.path.unlink()

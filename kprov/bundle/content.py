@@ -42,7 +42,7 @@ def tree_digest(tree: Path) -> str:
     ignored too: they follow from the sources and exist only if the operator has the hosts' Python.
     """
     total = hashlib.sha256()
-    for path in sorted(tree.rglob("*"), key=lambda one: one.relative_to(tree).parts):
+    for path in sorted(tree.rglob("*"), key=lambda entry: entry.relative_to(tree).parts):
         inside = path.relative_to(tree)
         if bytecode.is_compiled(inside):
             continue

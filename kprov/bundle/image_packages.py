@@ -51,21 +51,21 @@ def fetch_package(package: str, *, arch: str, cache: Path, lock: Lock, say: Call
             "the bundle gets another digest. `make lock` updates the lock file"
         )
         return newest
-    found = _file_sha256(file)
-    if found != locked["sha256"]:
-        raise KprovError(f"{file}: SHA-256 is {found}, expected {locked['sha256']} ({LOCK.name})")
+    actual = _file_sha256(file)
+    if actual != locked["sha256"]:
+        raise KprovError(f"{file}: SHA-256 is {actual}, expected {locked['sha256']} ({LOCK.name})")
     return file
 
 
 def find_newest(cache: Path) -> Lock:
     """Return the newest version on the mirrors. Raises KprovError if apt fails."""
-    found: Lock = {}
+    lock: Lock = {}
     for arch in _LOCKED_ARCHITECTURES:
-        found[arch] = {}
+        lock[arch] = {}
         for package in PACKAGES:
             file = packages.fetch_package(package, arch=arch, cache=cache, update=True)
-            found[arch][package] = {"version": _package_version(file), "sha256": _file_sha256(file)}
-    return found
+            lock[arch][package] = {"version": _package_version(file), "sha256": _file_sha256(file)}
+    return lock
 
 
 def _package_version(deb: Path) -> str:

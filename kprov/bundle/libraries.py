@@ -45,7 +45,7 @@ def install_libraries(target: Path, *, python: str, arch: str, libraries: list[L
 
     """
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.writelines(f"{one.line()}\n" for one in libraries)
+        file.writelines(f"{library.line()}\n" for library in libraries)
         file.flush()
         _run_pip(target, python, arch, ["--requirement", file.name])
     prune_libraries(target)
@@ -97,5 +97,5 @@ def _run_pip(target: Path, python: str, arch: str, arguments: list[str]) -> None
         command += ["--platform", f"{platform}_{arch}"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
-        raise KprovError(f"pip cannot install the libraries for Python {python} on {arch}:\n{said.strip()}")
+        output = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
+        raise KprovError(f"pip cannot install the libraries for Python {python} on {arch}:\n{output.strip()}")

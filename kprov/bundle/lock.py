@@ -29,7 +29,7 @@ class LockedLibrary:
 
     def line(self) -> str:
         """Return the line for pip, without a marker."""
-        return " ".join([f"{self.name}=={self.version}", *(f"--hash={one}" for one in self.hashes)])
+        return " ".join([f"{self.name}=={self.version}", *(f"--hash={digest}" for digest in self.hashes)])
 
 
 def read_lock(*, python: str, arch: str, lock: Path = LOCK) -> list[LockedLibrary]:
@@ -44,17 +44,17 @@ def read_lock(*, python: str, arch: str, lock: Path = LOCK) -> list[LockedLibrar
     except OSError as error:
         raise KprovError(f"{lock}: cannot read the lock file: {error.strerror}") from error
     environment = _marker_environment(python, arch)
-    found = []
+    libraries = []
     for number, entry in _read_entries(text):
-        one, applies = _parse_entry(entry, environment, f"{lock}:{number}")
+        library, applies = _parse_entry(entry, environment, f"{lock}:{number}")
         if applies:
-            found.append(one)
-    return sorted(found, key=lambda one: one.name)
+            libraries.append(library)
+    return sorted(libraries, key=lambda library: library.name)
 
 
 def _read_entries(text: str) -> list[tuple[int, str]]:
     """Return entries with their line numbers, without comments and with joined lines."""
-    found: list[tuple[int, str]] = []
+    entries: list[tuple[int, str]] = []
     continued = False
     for number, line in enumerate(text.splitlines(), 1):
         content = re.sub(r"(^|\s)#.*", "", line).strip()
@@ -62,12 +62,12 @@ def _read_entries(text: str) -> list[tuple[int, str]]:
             continue
         part = content.removesuffix("\\").strip()
         if continued:
-            first, entry = found[-1]
-            found[-1] = (first, f"{entry} {part}")
+            first, entry = entries[-1]
+            entries[-1] = (first, f"{entry} {part}")
         else:
-            found.append((number, part))
+            entries.append((number, part))
         continued = content.endswith("\\")
-    return found
+    return entries
 
 
 def _parse_entry(entry: str, environment: dict[str, str], where: str) -> tuple[LockedLibrary, bool]:
@@ -76,7 +76,7 @@ def _parse_entry(entry: str, environment: dict[str, str], where: str) -> tuple[L
         requirement = Requirement(requirement_text)
     except InvalidRequirement as error:
         raise KprovError(f"{where}: {requirement_text!r} is not a requirement: {error}") from error
-    versions = [one.version for one in requirement.specifier if one.operator == "=="]
+    versions = [specifier.version for specifier in requirement.specifier if specifier.operator == "=="]
     hashes = tuple(sorted(_HASH.findall(entry)))
     if len(versions) != 1 or not hashes:
         raise KprovError(f"{where}: {requirement.name} needs one exact version (==) and a --hash=sha256:...")

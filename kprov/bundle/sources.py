@@ -21,12 +21,12 @@ _SUFFIXES = {".py", ".json", ".yaml", ".yml", ".txt", ".typed"}
 
 def list_files(package: Path = PACKAGE) -> list[Path]:
     """Return the files of kprov/kube and kprov/__init__.py, relative to the package, sorted."""
-    found = [Path("__init__.py")]
+    files = [Path("__init__.py")]
     for path in (package / "kube").rglob("*"):
         inside = path.relative_to(package)
         if path.suffix in _SUFFIXES and not _SKIPPED.intersection(inside.parts) and path.is_file():
-            found.append(inside)
-    return sorted(found)
+            files.append(inside)
+    return sorted(files)
 
 
 def sources_digest(package: Path = PACKAGE) -> str:
@@ -47,10 +47,10 @@ def read_components_version(package: Path = PACKAGE) -> str:
 
     """
     path = package / "kube" / "component_base" / "options.py"
-    found = re.search(r'^VERSION: Final = "([^"]+)"$', path.read_text(), re.MULTILINE)
-    if found is None:
+    match = re.search(r'^VERSION: Final = "([^"]+)"$', path.read_text(), re.MULTILINE)
+    if match is None:
         raise KprovError(f"{path} names no VERSION")
-    return found[1]
+    return match[1]
 
 
 def file_digest(path: Path) -> str:

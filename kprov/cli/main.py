@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("kprov.cli.commands.up", "Create or update the cluster that an inventory describes."),
     "plan": ("kprov.cli.commands.plan", "Show what up would change on each host; save it for up --plan."),
     "resume": ("kprov.cli.commands.resume", "Continue a run that failed or was interrupted."),
+    "preflight": ("kprov.cli.commands.preflight", "Check whether the hosts can become a cluster."),
     "verify": ("kprov.cli.commands.verify", "Check the hosts and the cluster."),
     "reset": ("kprov.cli.commands.reset", "Remove the cluster from its hosts."),
     "play": ("kprov.cli.commands.play", "Run playbooks."),
@@ -32,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Create lab hosts, install a cluster on them, and verify it.",
     ),
     "init": ("kprov.cli.commands.init", "Write a new inventory."),
-    "certs": ("kprov.cli.commands.certificates", "Show the certificates of a cluster."),
+    "certs": ("kprov.cli.commands.certificates", "Issue and show the certificates of a cluster."),
     "bundle": ("kprov.cli.commands.bundle", "Build and list bundles of the components."),
     "lab": ("kprov.cli.commands.lab", "Create and remove test hosts on this machine."),
     "completion": ("kprov.cli.commands.completion", "Print the completion script of a shell."),
@@ -51,9 +52,9 @@ def build_program(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(root)
     words = _words_to_complete() or arguments
-    asked = next((word for word in words if not word.startswith("-")), "")
+    command_name = next((word for word in words if not word.startswith("-")), "")
     for name, (module_name, help_line) in COMMANDS.items():
-        module: Any = importlib.import_module(module_name) if name == asked else None
+        module: Any = importlib.import_module(module_name) if name == command_name else None
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=help_line)
         else:
@@ -76,8 +77,8 @@ def _placeholder() -> None:
     """Stand for a command that is not imported, in the help."""
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         from importlib.metadata import version
 
         typer.echo(f"kprov {version('kprov')}")

@@ -39,15 +39,15 @@ def fetch_package(
 
     """
     place = cache / "apt" / f"{release}-{arch}"
-    options = _prepare_options(place, release, debian_architecture(arch))
+    options = prepare_options(place, release, debian_architecture(arch))
     download = ["apt-get", *options, "-q", "download", package]
     done = None
     if _has_lists(place) and not update:
-        done = _run_apt(download, place)
+        done = run_apt(download, place)
     if done is None or done.returncode != 0:
         # There are no lists yet, or they name a version that the mirror has replaced.
-        _update_lists(options, place, release)
-        done = _run_apt(download, place)
+        update_lists(options, place, release)
+        done = run_apt(download, place)
     found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
     if done.returncode != 0 or not found:
         raise KprovError(f"apt-get download {package} of {release} failed: {done.stderr.strip()[-800:]}")
@@ -67,13 +67,13 @@ def fetch_version(
     """
     place = cache / "apt" / f"{release}-{arch}"
     architecture = debian_architecture(arch)
-    options = _prepare_options(place, release, architecture)
+    options = prepare_options(place, release, architecture)
     file = place / f"{package}_{version.replace(':', '%3a')}_{architecture}.deb"
     download = ["apt-get", *options, "-q", "download", f"{package}={version}"]
-    if _has_lists(place) and _run_apt(download, place).returncode == 0:
+    if _has_lists(place) and run_apt(download, place).returncode == 0:
         return file
-    _update_lists(options, place, release)
-    return file if _run_apt(download, place).returncode == 0 else None
+    update_lists(options, place, release)
+    return file if run_apt(download, place).returncode == 0 else None
 
 
 def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: str = RELEASE) -> list[Path]:
@@ -85,14 +85,12 @@ def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: 
     """
     fetch_package(package, arch=arch, cache=cache, release=release)
     place = cache / "apt" / f"{release}-{arch}"
-    options = _prepare_options(place, release, debian_architecture(arch))
-    planned = _run_apt(
-        ["apt-get", *options, "-q", "-s", "--no-install-recommends", "install", package], place
-    )
+    options = prepare_options(place, release, debian_architecture(arch))
+    planned = run_apt(["apt-get", *options, "-q", "-s", "--no-install-recommends", "install", package], place)
     names = [
         name for name in re.findall(r"^Inst (\S+)", planned.stdout, re.MULTILINE) if re.match(needs, name)
     ]
-    done = _run_apt(["apt-get", *options, "-q", "download", *names], place) if names else planned
+    done = run_apt(["apt-get", *options, "-q", "download", *names], place) if names else planned
     if planned.returncode != 0 or done.returncode != 0 or not names:
         said = (planned.stderr + done.stderr).strip()
         raise KprovError(f"apt-get download of {package} and what it needs failed: {said[-800:]}")
@@ -128,13 +126,14 @@ def _has_lists(place: Path) -> bool:
     return any(place.glob("lists/*_Packages*"))
 
 
-def _update_lists(options: list[str], place: Path, release: str) -> None:
-    updated = _run_apt(["apt-get", *options, "-q", "update"], place)
+def update_lists(options: list[str], place: Path, release: str) -> None:
+    """Fetch the release's package lists into the cache `place`. Raises KprovError."""
+    updated = run_apt(["apt-get", *options, "-q", "update"], place)
     if updated.returncode != 0:
         raise KprovError(f"apt-get update for {release} failed: {updated.stderr.strip()[-800:]}")
 
 
-def _prepare_options(place: Path, release: str, architecture: str) -> list[str]:
+def prepare_options(place: Path, release: str, architecture: str) -> list[str]:
     """Return apt options for a release with lists separate from the machine's."""
     for name in ("lists/partial", "archives/partial"):
         (place / name).mkdir(parents=True, exist_ok=True)
@@ -156,7 +155,8 @@ def _prepare_options(place: Path, release: str, architecture: str) -> list[str]:
     return [f"-o{name}={value}" for name, value in values.items()]
 
 
-def _run_apt(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def run_apt(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program of apt in a folder. Raises KprovError if it is missing or takes too long."""
     try:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     except FileNotFoundError as error:

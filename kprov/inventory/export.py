@@ -31,20 +31,22 @@ class Export:
 
     def nested(self, only: Iterable[str] | None = None) -> dict[str, Any]:
         """Return an equivalent YAML inventory with raw values; a host's variables are at its first place."""
-        shown = set(self.inventory.members("all") if only is None else only)
-        return self._export_group("all", shown, set(), set())
+        shown_hosts = set(self.inventory.members("all") if only is None else only)
+        return self._export_group("all", shown_hosts, set(), set())
 
-    def _export_group(self, name: str, shown: set[str], groups: set[str], hosts: set[str]) -> dict[str, Any]:
+    def _export_group(
+        self, name: str, shown_hosts: set[str], groups: set[str], hosts: set[str]
+    ) -> dict[str, Any]:
         group = self.inventory.groups[name]
         body: dict[str, Any] = {"children": {}, "hosts": {}}
         for child in group.children:
             if child in groups:
                 body["children"][child] = {}
             else:
-                body["children"].update(self._export_group(child, shown, groups, hosts))
+                body["children"].update(self._export_group(child, shown_hosts, groups, hosts))
                 groups.add(child)
         for host in group.hosts if name != "all" else ():
-            if host in shown:
+            if host in shown_hosts:
                 new = host not in hosts
                 hosts.add(host)
                 body["hosts"][host] = self.inventory.variables(host, self.beside) if new else {}
@@ -57,29 +59,33 @@ class Export:
         `only` are the hosts to show; None: all.
         """
         hosts = self.inventory.members("all") if only is None else list(only)
-        found: dict[str, Any] = {}
-        self._group(found, "all", set(), set(hosts))
+        listing_values: dict[str, Any] = {}
+        self._group(listing_values, "all", set(), set(hosts))
         variables = {host: self.host(host) for host in hosts}
-        found["_meta"] = {
-            "hostvars": {host: known for host, known in variables.items() if known},
+        listing_values["_meta"] = {
+            "hostvars": {
+                host: host_variables for host, host_variables in variables.items() if host_variables
+            },
             "profile": "inventory_legacy",
         }
-        return found
+        return listing_values
 
-    def _group(self, found: dict[str, Any], name: str, seen: set[str], shown: set[str]) -> None:
+    def _group(
+        self, listing_values: dict[str, Any], name: str, seen: set[str], shown_hosts: set[str]
+    ) -> None:
         group = self.inventory.groups[name]
         entry: dict[str, Any] = {}
-        hosts = [host for host in group.hosts if host in shown]
+        hosts = [host for host in group.hosts if host in shown_hosts]
         if name != "all" and hosts:
             entry["hosts"] = hosts
         if group.children:
             entry["children"] = list(group.children)
         if entry:
-            found[name] = entry
+            listing_values[name] = entry
         for child in group.children:
             if child not in seen:
                 seen.add(child)
-                self._group(found, child, seen, shown)
+                self._group(listing_values, child, seen, shown_hosts)
 
     def graph(self, start: str = "all", *, variables: bool = False) -> list[str]:
         """Return the lines of a tree: groups with @, then their hosts; variables, if requested, in braces."""

@@ -25,24 +25,24 @@ def match_hosts(inventory: Inventory, pattern: str | list[str]) -> list[str]:
     """
     parts = split_pattern(pattern)
     plain = [part for part in parts if part[0] not in "!&"] or ["all"]
-    found: dict[str, None] = {}
+    matches: dict[str, None] = {}
     for part in plain:
-        found.update(dict.fromkeys(_match_part(inventory, part)))
+        matches.update(dict.fromkeys(_match_part(inventory, part)))
     for part in parts:
         if part.startswith("&"):
             both = set(_match_part(inventory, part[1:]))
-            found = {host: None for host in found if host in both}
+            matches = {host: None for host in matches if host in both}
     for part in parts:
         if part.startswith("!"):
             for host in _match_part(inventory, part[1:]):
-                found.pop(host, None)
-    return list(found)
+                matches.pop(host, None)
+    return list(matches)
 
 
 def apply_limit(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]:
     """Return the hosts that --limit selects; a part @FILE stands for the lines of a file."""
-    left = set(match_hosts(inventory, _split_limit(limit)))
-    return [host for host in hosts if host in left]
+    limited = set(match_hosts(inventory, _split_limit(limit)))
+    return [host for host in hosts if host in limited]
 
 
 def check_limit(inventory: Inventory, limit: str | None) -> None:
@@ -58,8 +58,8 @@ def check_limit(inventory: Inventory, limit: str | None) -> None:
         name = part.removeprefix("!").removeprefix("&")
         if _EXPRESSION.search(name) or name in inventory.groups or _match_part(inventory, name):
             continue
-        known = [*(name for name, host in inventory.hosts.items() if not host.implicit), *inventory.groups]
-        hint = suggestions.hint(name, known)
+        names = [*(name for name, host in inventory.hosts.items() if not host.implicit), *inventory.groups]
+        hint = suggestions.hint(name, names)
         raise InputError(f"there is no host or group {name!r} in the inventory{hint}", field="--limit")
     if not match_hosts(inventory, parts):
         raise InputError(f"{limit!r} leaves no host of the inventory", field="--limit")
@@ -81,7 +81,7 @@ def _split_limit(limit: str) -> list[str]:
 def split_pattern(pattern: str | list[str]) -> list[str]:
     """Split a pattern at commas, or without commas at colons outside addresses and ranges."""
     if not isinstance(pattern, str):
-        return [part for one in pattern for part in split_pattern(str(one))]
+        return [part for item in pattern for part in split_pattern(str(item))]
     if "," in pattern:
         parts = pattern.split(",")
     elif host_ranges.is_address(host_ranges.split_port(pattern)[0]):
@@ -99,20 +99,20 @@ def _match_part(inventory: Inventory, part: str) -> list[str]:
         return [part]
     if part.startswith("~"):
         return _match_names(inventory, part)
-    found = _SLICE.fullmatch(part)
-    if not found:
+    match = _SLICE.fullmatch(part)
+    if not match:
         return _match_names(inventory, part)
-    members = _match_names(inventory, found[1])
+    members = _match_names(inventory, match[1])
     if not members:
         return []
-    if found[2] is not None:
-        index = int(found[2])
+    if match[2] is not None:
+        index = int(match[2])
         if not -len(members) <= index < len(members):
-            raise InputError(f"{found[1]} has {len(members)} hosts", field=f"pattern {part}")
+            raise InputError(f"{match[1]} has {len(members)} hosts", field=f"pattern {part}")
         return [members[index]]
-    end = int(found[4]) if found[4] else len(members) - 1
+    end = int(match[4]) if match[4] else len(members) - 1
     # In Ansible an end of 0 counts as no end: the slice is one host.
-    return members[int(found[3]) : end + 1] if end else [members[int(found[3])]]
+    return members[int(match[3]) : end + 1] if end else [members[int(match[3])]]
 
 
 def _match_names(inventory: Inventory, name: str) -> list[str]:
@@ -121,15 +121,15 @@ def _match_names(inventory: Inventory, name: str) -> list[str]:
     except re.error as error:
         raise InputError(f"{name} is not a regular expression: {error}", field="pattern") from None
     groups = [group for group in inventory.groups if expression.match(group)]
-    found = dict.fromkeys(host for group in groups for host in inventory.members(group))
+    matches = dict.fromkeys(host for group in groups for host in inventory.members(group))
     if not groups or name.startswith("~") or any(letter in name for letter in ".?*["):
-        found.update(
+        matches.update(
             dict.fromkeys(
                 host
-                for host, known in inventory.hosts.items()
-                if not known.implicit and expression.match(host)
+                for host, entry in inventory.hosts.items()
+                if not entry.implicit and expression.match(host)
             )
         )
-    if not found and name in LOCALHOST:
+    if not matches and name in LOCALHOST:
         return [inventory.implicit_localhost(name).name]
-    return list(found)
+    return list(matches)

@@ -21,18 +21,18 @@ def expand_entry(name: str, file: str = "", line: int | None = None) -> tuple[li
 
 def split_port(name: str) -> tuple[str, int | None]:
     """Split NAME:PORT or [ADDRESS]:PORT; an IPv6 address without brackets has no port."""
-    found = re.fullmatch(r"\[(.+)\]:([0-9]+)", name) or re.fullmatch(
+    match = re.fullmatch(r"\[(.+)\]:([0-9]+)", name) or re.fullmatch(
         r"((?:[^:\[\]]|\[[^\]]*\])*):([0-9]+)", name
     )
-    if found and is_address(found[1]):
-        return found[1], int(found[2])
+    if match and is_address(match[1]):
+        return match[1], int(match[2])
     return name, None
 
 
 def is_address(name: str) -> bool:
     """Whether a name, without its ranges, is a valid host name or address."""
-    one = re.sub(r"\[([0-9a-zA-Z]+):[0-9a-zA-Z]+(:[0-9]+)?\]", r"\1", name)
-    return bool(_NAME.fullmatch(one)) or is_ip(one)
+    address = re.sub(r"\[([0-9a-zA-Z]+):[0-9a-zA-Z]+(:[0-9]+)?\]", r"\1", name)
+    return bool(_NAME.fullmatch(address)) or is_ip(address)
 
 
 def is_ip(text: str) -> bool:
@@ -46,21 +46,21 @@ def is_ip(text: str) -> bool:
 
 def expand_ranges(name: str, file: str = "", line: int | None = None) -> list[str]:
     """Return all names of a name with ranges; leading zeros are kept. Raises InputError."""
-    found = _RANGE.search(name)
-    if not found:
+    match = _RANGE.search(name)
+    if not match:
         if "[" in name:
             raise InputError(
                 "a range of hosts has no closing bracket", file=file or None, line=line, field=name
             )
         return [name]
     try:
-        values = _range_values(found[1])
+        values = _range_values(match[1])
     except ValueError as error:
-        raise InputError(f"{found[0]} {error}", file=file or None, line=line, field=name) from None
+        raise InputError(f"{match[0]} {error}", file=file or None, line=line, field=name) from None
     return [
-        whole
+        expanded
         for value in values
-        for whole in expand_ranges(name[: found.start()] + value + name[found.end() :], file, line)
+        for expanded in expand_ranges(name[: match.start()] + value + name[match.end() :], file, line)
     ]
 
 

@@ -55,10 +55,10 @@ class Inventory:
 
     def __init__(self, path: Path, directories: Iterable[Path] | None = None) -> None:
         self.path = path
-        found = [path if path.is_dir() else path.parent] if directories is None else list(directories)
+        folders = [path if path.is_dir() else path.parent] if directories is None else list(directories)
         #: The sources as the user named them, files with absolute paths.
         self.named = [str(path.absolute())]
-        self.directories = list(dict.fromkeys(found))
+        self.directories = list(dict.fromkeys(folders))
         self.directory = self.directories[0] if self.directories else Path.cwd()
         self.hosts: dict[str, Host] = {}
         self.groups: dict[str, Group] = {"all": Group("all"), "ungrouped": Group("ungrouped")}
@@ -79,15 +79,15 @@ class Inventory:
         if group not in self.groups:
             return []
         if group not in self._members:
-            found: dict[str, None] = {}
+            hosts: dict[str, None] = {}
             level, seen = [group], {group}
             while level:
                 for name in level:
-                    found.update(dict.fromkeys(self.groups[name].hosts))
+                    hosts.update(dict.fromkeys(self.groups[name].hosts))
                 below = [child for name in level for child in self.groups[name].children]
                 level = [name for name in dict.fromkeys(below) if name not in seen]
                 seen.update(level)
-            self._members[group] = list(found)
+            self._members[group] = list(hosts)
         return list(self._members[group])
 
     def group_members(self) -> dict[str, list[str]]:
@@ -111,20 +111,20 @@ class Inventory:
         inventory_hostname, inventory_hostname_short, group_names; inventory_file and inventory_dir, which
         are None for a host without a file, and missing for the implicit localhost.
         """
-        found: dict[str, Any] = {
+        variables: dict[str, Any] = {
             "inventory_hostname": host,
             "inventory_hostname_short": host if host_ranges.is_ip(host) else host.split(".", maxsplit=1)[0],
             "group_names": self.group_names(host),
         }
-        known = self.hosts.get(host)
-        if known is None or known.implicit:
-            return found
-        if known.source is None:
-            return {**found, "inventory_file": None, "inventory_dir": None}
-        if "," in str(known.source) and not known.source.exists():
-            return {**found, "inventory_file": str(known.source), "inventory_dir": None}
-        file, folder = _file_and_folder(known.source)
-        return {**found, "inventory_file": file, "inventory_dir": folder}
+        inventory_host = self.hosts.get(host)
+        if inventory_host is None or inventory_host.implicit:
+            return variables
+        if inventory_host.source is None:
+            return {**variables, "inventory_file": None, "inventory_dir": None}
+        if "," in str(inventory_host.source) and not inventory_host.source.exists():
+            return {**variables, "inventory_file": str(inventory_host.source), "inventory_dir": None}
+        file, folder = _file_and_folder(inventory_host.source)
+        return {**variables, "inventory_file": file, "inventory_dir": folder}
 
     def depth(self, group: str) -> int:
         """Return the length of the longest path from `all`."""
@@ -134,8 +134,8 @@ class Inventory:
 
     def variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
         """Return a host's raw variables by Ansible's precedence; `beside` are more folders of variables."""
-        known = {folder.resolve() for folder in self.directories}
-        folders = [*self.directories, *(path for path in beside if path.resolve() not in known)]
+        read_folders = {folder.resolve() for folder in self.directories}
+        folders = [*self.directories, *(path for path in beside if path.resolve() not in read_folders)]
         groups = sorted(
             self.group_names(host), key=lambda name: (self.depth(name), self.groups[name].priority, name)
         )
@@ -158,7 +158,7 @@ class Inventory:
         """Return the variables of FOLDER/KIND/NAME[.yml], or of all files of a directory of that name."""
         key = (folder / kind, name)
         if key not in self._folders:
-            found: dict[str, Any] = {}
+            variables: dict[str, Any] = {}
             for path in variable_files.find_files(folder / kind, name):
                 document = yaml_file.load_yaml(path)
                 if document is None:
@@ -166,8 +166,8 @@ class Inventory:
                 if not isinstance(document, dict):
                     raise InputError("a file of variables must be a mapping", file=path, line=1)
                 self.sources.append(document)
-                found.update(document)
-            self._folders[key] = found
+                variables.update(document)
+            self._folders[key] = variables
         return self._folders[key]
 
     def set_group(self, name: str, variables: Mapping[str, Any]) -> None:
@@ -214,9 +214,9 @@ class Inventory:
 
     def implicit_localhost(self, name: str) -> Host:
         """Add this machine without ssh and without a group, unless a source has a name of LOCALHOST."""
-        known = next((host for host in self.hosts if host in LOCALHOST), None)
-        if known is not None:
-            return self.hosts[known]
+        localhost_name = next((host for host in self.hosts if host in LOCALHOST), None)
+        if localhost_name is not None:
+            return self.hosts[localhost_name]
         if name not in self.hosts:
             variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
             self.hosts[name] = Host(name, variables=variables, implicit=True)

@@ -26,15 +26,15 @@ def find_files(folder: Path, name: str) -> list[Path]:
 
 def _list_folder(folder: Path) -> list[Path]:
     """Return sorted files with a known suffix or none; search folders without a suffix, too."""
-    found: list[Path] = []
+    files: list[Path] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
         if path.is_dir() and not path.suffix:
-            found += _list_folder(path)
+            files += _list_folder(path)
         elif path.is_file() and path.suffix in SUFFIXES:
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 def variable_place(variables: Mapping[str, Any], name: str) -> tuple[str | None, int | None]:

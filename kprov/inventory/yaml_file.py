@@ -54,9 +54,9 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 def _construct_mapping(loader: Any, node: Any) -> Any:
-    found = Mapping()
-    found.file, found.line, found.lines = loader.file, node.start_mark.line + 1, {}
-    yield found
+    mapping = Mapping()
+    mapping.file, mapping.line, mapping.lines = loader.file, node.start_mark.line + 1, {}
+    yield mapping
     # A key may override one from `<<`, but must not occur twice.
     own = {id(key_node) for key_node, _ in node.value}
     loader.flatten_mapping(node)
@@ -66,20 +66,20 @@ def _construct_mapping(loader: Any, node: Any) -> Any:
         if isinstance(key, (list, dict)):
             message = "a key must be text; put a value that starts with {{ in quotes"
             raise InputError(message, file=loader.file, line=line)
-        if id(key_node) in own and key in found.lines:
-            message = f"the key is a duplicate of line {found.lines[key]}"
+        if id(key_node) in own and key in mapping.lines:
+            message = f"the key is a duplicate of line {mapping.lines[key]}"
             raise InputError(message, file=loader.file, line=line, field=str(key))
         if id(key_node) in own:
-            found.lines[key] = line
-        found[key] = loader.construct_object(value_node, deep=True)
+            mapping.lines[key] = line
+        mapping[key] = loader.construct_object(value_node, deep=True)
 
 
 def _construct_sequence(loader: Any, node: Any) -> Any:
-    found = Sequence()
-    found.file, found.line = loader.file, node.start_mark.line + 1
-    found.lines = [entry.start_mark.line + 1 for entry in node.value]
-    yield found
-    found.extend(loader.construct_object(entry, deep=True) for entry in node.value)
+    sequence = Sequence()
+    sequence.file, sequence.line = loader.file, node.start_mark.line + 1
+    sequence.lines = [entry.start_mark.line + 1 for entry in node.value]
+    yield sequence
+    sequence.extend(loader.construct_object(entry, deep=True) for entry in node.value)
 
 
 def _construct_vault(loader: Any, node: Any) -> Any:

@@ -106,12 +106,12 @@ def remove_lab_groups(lab: str, root: Path = ROOT) -> list[str]:
 
 
 def _list_processes(groups: list[Path]) -> set[int]:
-    found: set[int] = set()
+    pids: set[int] = set()
     for group in groups:
         for folder in _walk_groups(group):
             with suppress(OSError):
-                found.update(int(line) for line in (folder / "cgroup.procs").read_text().split())
-    return found - {0, os.getpid()}
+                pids.update(int(line) for line in (folder / "cgroup.procs").read_text().split())
+    return pids - {0, os.getpid()}
 
 
 def _remove_group(group: Path) -> None:

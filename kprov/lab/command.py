@@ -27,6 +27,6 @@ def run_program(
     except subprocess.TimeoutExpired as error:
         raise KprovError(f"{arguments[0]} took longer than {timeout:.0f} s") from error
     if check and done.returncode != 0:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-        raise KprovError(f"{' '.join(arguments[:6])} failed with {done.returncode}: {said}")
+        output = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+        raise KprovError(f"{' '.join(arguments[:6])} failed with {done.returncode}: {output}")
     return done

@@ -74,9 +74,11 @@ class Lab:
             network = ipaddress.IPv4Network(self.subnet)
         except ValueError as error:
             raise InputError(str(error), field="subnet") from error
-        room = network.num_addresses - 1 - FIRST_HOST
-        if not 1 <= self.host_count <= room:
-            raise InputError(f"{self.host_count} hosts do not fit {self.subnet} (1 to {room})", field="hosts")
+        free_addresses = network.num_addresses - 1 - FIRST_HOST
+        if not 1 <= self.host_count <= free_addresses:
+            raise InputError(
+                f"{self.host_count} hosts do not fit {self.subnet} (1 to {free_addresses})", field="hosts"
+            )
         self._check_releases()
 
     def _check_releases(self) -> None:

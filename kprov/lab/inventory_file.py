@@ -25,6 +25,8 @@ def make_inventory(lab: Lab) -> dict[str, Any]:
     }
     # Upstream's conformance suite needs this runtime.
     variables["containerd_additional_runtimes"] = [{"name": "test-handler", "type": "io.containerd.runc.v2"}]
+    # All hosts share the disk of this machine.
+    variables["preflight_fsync_p99_ms"] = 100
     if lab.vip:
         variables["kube_vip_address"] = lab.vip
     return {

@@ -93,13 +93,13 @@ def kill_hosts(name: str, hosts: list[str]) -> list[str]:
 
 def list_hosts(names: Iterable[str]) -> list[HostState]:
     """Return all hosts of the labs."""
-    found = []
+    hosts = []
     for name in names:
         for host in state.require_record(name).lab.hosts:
             running = machine.find_process(host) is not None
             memory = cgroups.read_memory(host) if running else None
-            found.append(HostState(name, host.name, host.address, running, memory))
-    return found
+            hosts.append(HostState(name, host.name, host.address, running, memory))
+    return hosts
 
 
 def find_host(name: str, host: str) -> tuple[Lab, Host]:
@@ -110,10 +110,10 @@ def find_host(name: str, host: str) -> tuple[Lab, Host]:
 
 def _ensure_images(record: state.Record | None, lab: Lab, say: Say) -> dict[str, Path]:
     """Return the image of each release of the hosts: those of the record as long as they exist."""
-    known = record.images if record else {}
+    images = record.images if record else {}
     return {
-        release: known[release]
-        if release in known and known[release].is_dir()
+        release: images[release]
+        if release in images and images[release].is_dir()
         else image.ensure_image(release, say)
         for release in dict.fromkeys(host.release for host in lab.hosts)
     }
@@ -126,32 +126,32 @@ def _boot_all(lab: Lab, hosts: list[Host], images: Mapping[str, Path]) -> None:
 
 
 def _choose_hosts(lab: Lab, names: list[str]) -> list[Host]:
-    known = {host.name: host for host in lab.hosts}
+    hosts_by_name = {host.name: host for host in lab.hosts}
     for name in names:
-        if name not in known:
-            raise InputError(f"lab {lab.name} has no host {name!r}; it has {', '.join(known)}")
-    return [known[name] for name in names] or list(known.values())
+        if name not in hosts_by_name:
+            raise InputError(f"lab {lab.name} has no host {name!r}; it has {', '.join(hosts_by_name)}")
+    return [hosts_by_name[name] for name in names] or list(hosts_by_name.values())
 
 
-def _extend_lab(record: state.Record | None, wanted: Lab) -> Lab:
+def _extend_lab(record: state.Record | None, requested: Lab) -> Lab:
     """Return the requested lab. An existing lab can get more hosts; other changes need `kprov lab down`."""
     for name in state.list_names():
         other = state.require_record(name).lab
-        if name != wanted.name and other.network.overlaps(ipaddress.IPv4Network(wanted.subnet)):
-            raise InputError(f"{wanted.subnet} overlaps {other.subnet} of lab {name}", field="subnet")
+        if name != requested.name and other.network.overlaps(ipaddress.IPv4Network(requested.subnet)):
+            raise InputError(f"{requested.subnet} overlaps {other.subnet} of lab {name}", field="subnet")
     if record is None:
-        return wanted
+        return requested
     have = record.lab
-    if have.subnet != wanted.subnet:
+    if have.subnet != requested.subnet:
         raise InputError(f"lab {have.name} has {have.subnet}; `kprov lab down` first", field="subnet")
-    if have.releases != wanted.releases:
+    if have.releases != requested.releases:
         text = f"lab {have.name} has {','.join(have.releases)}; `kprov lab down` first"
         raise InputError(text, field="release")
-    if have.host_count > wanted.host_count:
+    if have.host_count > requested.host_count:
         raise InputError(
             f"lab {have.name} has {have.host_count} hosts; `kprov lab down` first", field="hosts"
         )
-    return wanted
+    return requested
 
 
 def _remove_hosts(name: str) -> list[str]:

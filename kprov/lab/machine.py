@@ -20,7 +20,7 @@ _ENTER = 'for group; do case "$group" in --) shift; break;; esac; echo $$ > "$gr
 
 def find_process(host: Host) -> int | None:
     """Return the process id of the host's nspawn, or None if it is off. It uses no record."""
-    wanted = f"--machine={host.machine}".encode()
+    argument = f"--machine={host.machine}".encode()
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -28,7 +28,7 @@ def find_process(host: Host) -> int | None:
             arguments = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:  # it has exited
             continue
-        if wanted in arguments and arguments[0].endswith(b"systemd-nspawn"):
+        if argument in arguments and arguments[0].endswith(b"systemd-nspawn"):
             return int(folder.name)
     return None
 

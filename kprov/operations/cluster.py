@@ -51,8 +51,8 @@ class Cluster:
 
     def members(self, *groups: str) -> list[str]:
         """Return the hosts of the groups, each once, in the inventory's order."""
-        wanted = {host for group in groups for host in self.engine.inventory.members(group)}
-        return [host for host in self.engine.inventory.hosts if host in wanted]
+        selected = {host for group in groups for host in self.engine.inventory.members(group)}
+        return [host for host in self.engine.inventory.hosts if host in selected]
 
     def chosen(self) -> list[str]:
         """Return the hosts of the cluster that --limit selects."""
@@ -65,14 +65,14 @@ class Cluster:
         if own is not None:
             return str(own)
         scope = self.engine.host_variables(host)
-        found = str(scope["ansible_host"]) if "ansible_host" in scope else host
+        host_address = str(scope["ansible_host"]) if "ansible_host" in scope else host
         try:
-            return str(ipaddress.ip_address(found))
+            return str(ipaddress.ip_address(host_address))
         except ValueError:
             places = self.engine.inventory.hosts[host].places
             file, line = places[0] if places else (self.engine.inventory.path, None)
-            text = f"{found!r} is a name, and the cluster needs the IP address of {host}: set the variable ip"
-            raise InputError(text, file=file, line=line, field="ip") from None
+            text = f"{host_address!r} is a name, and the cluster needs the IP address of {host}"
+            raise InputError(f"{text}: set the variable ip", file=file, line=line, field="ip") from None
 
     def node_name(self, host: str) -> str:
         """Return the name of the host's node."""
@@ -103,26 +103,30 @@ def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any
     is an error in the inventory. Raises PreflightError that names every
     host that is unusable.
     """
-    found = cluster.engine.preflight(hosts)
-    lost = {one.host: one.error.reason for one in found if one.lost and one.error is not None}
-    needed = find_indispensable(cluster, lost) if lost else None
-    if is_installed(journal_folder(cluster.engine.inventory)) and not needed:
-        cluster.engine.unreachable_hosts = lost
-        found = [one for one in found if one.host not in lost]
-    errors: list[KprovError] = [one.error for one in found if one.error is not None]
-    if needed:
-        errors.append(needed)
-    for one in found:
-        if one.error is None:
-            allow = cluster.variables[one.host].kprov_allow_experimental_distributions
-            errors += explain_missing_root(one.host, one.facts) or explain_unsupported(
-                one.host, one.facts, allow_experimental=allow
+    reached = cluster.engine.reach_hosts(hosts)
+    unreachable = {
+        connection.host: connection.error.reason
+        for connection in reached
+        if connection.lost and connection.error is not None
+    }
+    quorum_error = find_indispensable(cluster, unreachable) if unreachable else None
+    if is_installed(journal_folder(cluster.engine.inventory)) and not quorum_error:
+        cluster.engine.unreachable_hosts = unreachable
+        reached = [connection for connection in reached if connection.host not in unreachable]
+    errors: list[KprovError] = [connection.error for connection in reached if connection.error is not None]
+    if quorum_error:
+        errors.append(quorum_error)
+    for connection in reached:
+        if connection.error is None:
+            allow = cluster.variables[connection.host].kprov_allow_experimental_distributions
+            errors += explain_missing_root(connection.host, connection.facts) or explain_unsupported(
+                connection.host, connection.facts, allow_experimental=allow
             )
     if len(errors) == 1:
         raise errors[0]
     if errors:
         raise SeveralHostsError(errors)
-    return {one.host: one.facts for one in found}
+    return {connection.host: connection.facts for connection in reached}
 
 
 def is_installed(journals: Path) -> bool:
@@ -134,18 +138,18 @@ def is_installed(journals: Path) -> bool:
     return path is not None and (read_header(path)["command"] == "up" or not EarlierRun(path).finished)
 
 
-def find_indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
+def find_indispensable(cluster: Cluster, unreachable_hosts: Iterable[str]) -> KprovError | None:
     """Return why the run cannot continue without these hosts; None if it can."""
-    gone = set(lost)
+    unreachable = set(unreachable_hosts)
     members = cluster.members("etcd")
-    left = [host for host in members if host not in gone]
+    remaining = [host for host in members if host not in unreachable]
     quorum = len(members) // 2 + 1
-    if len(left) < quorum:
+    if len(remaining) < quorum:
         return KprovError(
-            f"without {', '.join(host for host in members if host in gone)} etcd has no quorum: "
-            f"{len(left)} of {len(members)} members are reachable, {quorum} are needed"
+            f"without {', '.join(host for host in members if host in unreachable)} etcd has no quorum: "
+            f"{len(remaining)} of {len(members)} members are reachable, {quorum} are needed"
         )
-    if not [host for host in cluster.members("kube_control_plane") if host not in gone]:
+    if not [host for host in cluster.members("kube_control_plane") if host not in unreachable]:
         return KprovError("no host of kube_control_plane is reachable")
     return None
 

@@ -83,13 +83,13 @@ def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
     etcd = [host for host in cluster.members("etcd") if host in reached]
     with ThreadPoolExecutor(max_workers=max(1, min(cluster.engine.options.forks, len(reached)))) as pool:
         texts = dict(zip(reached, pool.map(lambda host: _read_files(cluster, host), reached), strict=True))
-        found = read_settings(texts)
-        if not found:
+        settings = read_settings(texts)
+        if not settings:
             return Live()
         members = pool.submit(lambda: _first_answer(etcd, lambda host: _read_members(cluster, host)))
         api = _first_answer(control_plane, lambda host: _read_api_objects(cluster, host))
         nodes, service_cidr = api if api is not None else (None, None)
-        return Live(found, nodes, service_cidr, members.result(), _read_trust(cluster, texts))
+        return Live(settings, nodes, service_cidr, members.result(), _read_trust(cluster, texts))
 
 
 def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
@@ -100,14 +100,14 @@ def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Sett
     """
     if not any(CONTROLLER_MANAGER in files for files in texts.values()):
         return {}
-    found: dict[str, list[Setting]] = {}
+    settings: dict[str, list[Setting]] = {}
     for host, files in texts.items():
         for path, text in files.items():
             for name, expression in _VALUES.get(path, {}).items():
                 match = expression.search(text)
                 if match:
-                    found.setdefault(name, []).append(Setting(match[1], host, path))
-    return found
+                    settings.setdefault(name, []).append(Setting(match[1], host, path))
+    return settings
 
 
 def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
@@ -137,12 +137,12 @@ def _list_trust_files(cluster: Cluster, host: str) -> dict[str, str]:
 
 
 def _read_trust(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
-    found: dict[str, list[Setting]] = {}
+    settings: dict[str, list[Setting]] = {}
     for host, files in texts.items():
         for name, path in _list_trust_files(cluster, host).items():
             if path in files:
-                found.setdefault(name, []).append(Setting(files[path], host, path))
-    return found
+                settings.setdefault(name, []).append(Setting(files[path], host, path))
+    return settings
 
 
 def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] | None:
@@ -188,16 +188,16 @@ def _read_members(cluster: Cluster, host: str) -> dict[str, str] | None:
 
 def parse_etcd_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return addresses by name from `etcdctl member list`; an unstarted member is named by its address."""
-    found = {}
+    members_by_name = {}
     for member in members:
         address = member["peerURLs"][0].split("//")[1].rsplit(":", 1)[0]
-        found[member.get("name") or address] = address
-    return found
+        members_by_name[member.get("name") or address] = address
+    return members_by_name
 
 
 def _first_answer(hosts: Iterable[str], ask: Callable[[str], T | None]) -> T | None:
     """Return the first answer that is not None."""
-    return next((found for host in hosts if (found := ask(host)) is not None), None)
+    return next((answer for host in hosts if (answer := ask(host)) is not None), None)
 
 
 def _run_json(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:

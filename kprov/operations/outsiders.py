@@ -21,8 +21,8 @@ class Outsider:
     @property
     def kinds(self) -> str:
         """Say what it is in the cluster."""
-        said = ["a node"] if self.node else []
-        return " and ".join([*said, *([f"a member of etcd ({self.member})"] if self.member else [])])
+        names = ["a node"] if self.node else []
+        return " and ".join([*names, *([f"a member of etcd ({self.member})"] if self.member else [])])
 
     @property
     def place(self) -> str:

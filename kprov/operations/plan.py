@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,11 @@ class Plan:
 
     def restarts(self) -> dict[str, list[str]]:
         """Return the hosts on which a service would restart, by service."""
-        found: dict[str, list[str]] = {}
+        hosts_by_service: dict[str, list[str]] = {}
         for change in self.changes:
             if change.kind == "service" and change.action in ("restarted", "stopped"):
-                found.setdefault(change.what.removesuffix(".service"), []).append(change.host)
-        return {name: list(dict.fromkeys(hosts)) for name, hosts in found.items()}
+                hosts_by_service.setdefault(change.what.removesuffix(".service"), []).append(change.host)
+        return {name: list(dict.fromkeys(hosts)) for name, hosts in hosts_by_service.items()}
 
     def save(self, path: Path) -> None:
         """Write the plan atomically to a private file: diffs show contents of hosts. Raises InputError."""
@@ -79,7 +79,7 @@ class Plan:
             "options": self.options,
             "changes": [change.to_json() for change in self.changes],
             "errors": self.errors,
-            "outsiders": [asdict(one) for one in self.outsiders],
+            "outsiders": [asdict(outsider) for outsider in self.outsiders],
         }
 
 
@@ -94,7 +94,7 @@ def load_plan(path: Path) -> Plan:
             )
         return Plan(
             document["inventory"],
-            [Change.from_json(said) for said in document["changes"]],
+            [Change.from_json(entry) for entry in document["changes"]],
             document["options"],
             document["made"],
         )
@@ -124,6 +124,7 @@ def apply_plan(
     options: RunOptions,
     callbacks: Callbacks,
     say: Callable[[str], None],
+    ignore: Collection[str] = (),
 ) -> tuple[UpResult, list[Change]]:
     """Apply a plan if the hosts have not changed since; return changes that it did not have.
 
@@ -144,20 +145,22 @@ def apply_plan(
             "the hosts or the inventory changed since the plan was made; run `kprov plan` again:\n"
             + "\n".join(f"  {line}" for line in differences)
         )
-    result = install_cluster(inventory, options, callbacks, say)
+    result = install_cluster(inventory, options, callbacks, say, ignore)
     return result, find_unplanned(plan.changes, result.run.changes)
 
 
 def find_drift(planned: list[Change], now: list[Change]) -> list[str]:
     """Return the differences between two checks of the hosts, one line each."""
-    before, after = (Counter(one.fingerprint for one in changes) for changes in (planned, now))
-    gone = [_place(one) for one in planned if after[one.fingerprint] < before[one.fingerprint]]
-    new = [_place(one) for one in now if before[one.fingerprint] < after[one.fingerprint]]
+    before, after = (Counter(change.fingerprint for change in changes) for changes in (planned, now))
+    vanished = [
+        _place(change) for change in planned if after[change.fingerprint] < before[change.fingerprint]
+    ]
+    new = [_place(change) for change in now if before[change.fingerprint] < after[change.fingerprint]]
     lines = [
         f"{place}: {'would change in another way now' if place in new else 'no longer needs a change'}"
-        for place in gone
+        for place in vanished
     ]
-    lines += [f"{place}: not in the plan" for place in new if place not in gone]
+    lines += [f"{place}: not in the plan" for place in new if place not in vanished]
     return list(dict.fromkeys(lines))
 
 
@@ -167,24 +170,24 @@ def _place(change: Change) -> str:
 
 def find_unplanned(planned: list[Change], made: list[Change]) -> list[Change]:
     """Return the changes that a plan does not have; tasks that it could not foresee count as planned."""
-    known = {(one.host, one.task) for one in planned}
-    return [one for one in made if (one.host, one.task) not in known]
+    planned_tasks = {(change.host, change.task) for change in planned}
+    return [change for change in made if (change.host, change.task) not in planned_tasks]
 
 
-def describe_quorum(members: list[str], restarting: list[str], lost: list[str]) -> str | None:
+def describe_quorum(members: list[str], restarting: list[str], unreachable: list[str]) -> str | None:
     """Describe how restarts of etcd affect the quorum; None if no member restarts."""
-    mine = [host for host in members if host in restarting]
-    if not mine:
+    restarting_members = [host for host in members if host in restarting]
+    if not restarting_members:
         return None
     needed = len(members) // 2 + 1
-    left = len(members) - len([host for host in members if host in lost]) - 1
-    where = ", ".join(mine)
-    if left >= needed:
+    remaining = len(members) - len([host for host in members if host in unreachable]) - 1
+    where = ", ".join(restarting_members)
+    if remaining >= needed:
         return (
             f"etcd restarts on {where}, one by one: "
-            f"{left} of {len(members)} members keep running, {needed} are needed"
+            f"{remaining} of {len(members)} members keep running, {needed} are needed"
         )
     return (
-        f"etcd restarts on {where}: only {left} of {len(members)} members keep running and {needed} are "
+        f"etcd restarts on {where}: only {remaining} of {len(members)} members keep running and {needed} are "
         "needed, so the API server rejects writes during each restart"
     )

@@ -24,25 +24,27 @@ def check_vip_network(cluster: Cluster, hosts: Iterable[str]) -> None:
         if facts is None:
             continue
         scope = cluster.engine.host_variables(host)
-        named = str(scope["keepalived_interface"]) if "keepalived_interface" in scope else None
-        text = find_vip_problem(vip, facts, named)
+        interface_name = str(scope["keepalived_interface"]) if "keepalived_interface" in scope else None
+        text = find_vip_problem(vip, facts, interface_name)
         if text is not None:
             file, line = variable_place(cluster.engine.inventory, "kube_vip_address")
             raise InputError(f"{host}: {text}", file=file, line=line, field="kube_vip_address")
 
 
-def find_vip_problem(vip: ipaddress.IPv4Address, facts: Mapping[str, Any], named: str | None) -> str | None:
+def find_vip_problem(
+    vip: ipaddress.IPv4Address, facts: Mapping[str, Any], interface_name: str | None
+) -> str | None:
     """Return why a host with these facts cannot have the address; `named` is keepalived_interface."""
-    interface = named or facts.get("ansible_default_ipv4", {}).get("interface")
+    interface = interface_name or facts.get("ansible_default_ipv4", {}).get("interface")
     if interface is None:
         return "no interface has a default route: set keepalived_interface"
     here = list(interface_networks(interface, facts))
     if any(vip in network for network in here):
         return None
-    if not here and named:
-        return f"keepalived_interface {named} has no IPv4 address"
-    shown = " and ".join(map(str, here))
-    text = f"{vip} is not an address of {shown}, the network on {interface}"
+    if not here and interface_name:
+        return f"keepalived_interface {interface_name} has no IPv4 address"
+    network_text = " and ".join(map(str, here))
+    text = f"{vip} is not an address of {network_text}, the network on {interface}"
     for other in facts.get("ansible_interfaces", []):
         if any(vip in network for network in interface_networks(other, facts)):
             name = _interface_facts(other, facts).get("device", other)
@@ -61,5 +63,5 @@ def interface_networks(interface: str, facts: Mapping[str, Any]) -> Iterator[ipa
 
 
 def _interface_facts(interface: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = facts.get("ansible_" + re.sub(r"[-.:]", "_", interface), {})
-    return found
+    interface_facts: Mapping[str, Any] = facts.get("ansible_" + re.sub(r"[-.:]", "_", interface), {})
+    return interface_facts

@@ -42,7 +42,7 @@ def find_mismatch(file: Path, copies: Sequence[Setting]) -> str | None:
     if not file.exists():
         return f"is missing, but the cluster runs with {first.path} of {first.host}"
     own = read_public_keys(file.read_text())
-    if any(own & found for found in keys.values()):
+    if any(own & host_keys for host_keys in keys.values()):
         return None
     return f"differs from that of the running cluster ({first.host}: {first.path})"
 

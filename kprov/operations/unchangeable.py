@@ -31,12 +31,12 @@ _ADVICE = (
 def check_unchanged(cluster: Cluster, live: Live) -> None:
     """Raise InputError that names each changed variable with its old and new value."""
     variables = cluster.any_variables
-    wanted = {name: str(getattr(variables, name)) for name in FIELDS}
-    found = find_differences(wanted, live)
-    if "cluster_name" in found and "dns_domain" not in variables.model_fields_set:
+    requested = {name: str(getattr(variables, name)) for name in FIELDS}
+    differences = find_differences(requested, live)
+    if "cluster_name" in differences and "dns_domain" not in variables.model_fields_set:
         # It follows from the cluster's name, which has its own message.
-        found.pop("dns_domain", None)
-    problems = [_change_error(cluster, name, old, wanted[name]) for name, old in found.items()]
+        differences.pop("dns_domain", None)
+    problems = [_change_error(cluster, name, old, requested[name]) for name, old in differences.items()]
     if len(problems) == 1:
         raise InputError(
             f"{problems[0].reason}. {_ADVICE}",
@@ -51,26 +51,30 @@ def check_unchanged(cluster: Cluster, live: Live) -> None:
         )
 
 
-def find_differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
+def find_differences(requested: Mapping[str, str], live: Live) -> dict[str, str]:
     """Return a description of the cluster's value for each variable with another value in the inventory.
 
     The API's objects have precedence over the hosts' files, some of which an earlier change may have reached:
     a value in a file that no object contradicts is accepted, so that the change can be undone.
     """
-    found: dict[str, str] = {}
+    differences: dict[str, str] = {}
     for name in FIELDS:
-        against = _find_contradiction(name, wanted[name], live)
-        held = [
-            one for one in live.settings.get(name, []) if _find_contradiction(name, one.value, live) is None
+        against = _find_contradiction(name, requested[name], live)
+        consistent = [
+            setting
+            for setting in live.settings.get(name, [])
+            if _find_contradiction(name, setting.value, live) is None
         ]
-        if against is None and (not held or wanted[name] in [one.value for one in held]):
+        if against is None and (
+            not consistent or requested[name] in [setting.value for setting in consistent]
+        ):
             continue
-        if held:
-            values = " and ".join(dict.fromkeys(one.value for one in held))
-            found[name] = f"{values} ({held[0].host}: {held[0].path})"
+        if consistent:
+            values = " and ".join(dict.fromkeys(setting.value for setting in consistent))
+            differences[name] = f"{values} ({consistent[0].host}: {consistent[0].path})"
         else:
-            found[name] = str(against)
-    return found
+            differences[name] = str(against)
+    return differences
 
 
 def _find_contradiction(name: str, value: str, live: Live) -> str | None:

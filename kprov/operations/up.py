@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
 from kprov.inventory.cluster import variable_effects
-from kprov.operations import live, segment, trust, unchangeable
+from kprov.operations import live, offline, segment, trust, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, connect_hosts, open_cluster
 from kprov.operations.outsiders import Outsider, find_outsiders
+from kprov.operations.preflight import preflight_up, read_ignored
 from kprov.pki.ensure import ensure_pki
 from kprov.pki.request import PkiHost, PkiRequest, Role
 from kprov.playbook.loading import playbook_loader
@@ -50,8 +51,13 @@ class UpResult:
         }
 
 
-def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> UpResult:
-    """Validate, reach, issue certificates, build the bundle, provision. Raises KprovError."""
+def install_cluster(
+    inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say, ignore: Collection[str] = ()
+) -> UpResult:
+    """Validate, reach, check the hosts, issue certificates, build the bundle, provision. Raises KprovError.
+
+    `ignore` are names of preflight checks.
+    """
     started = time.monotonic()
     # A check changes nothing. A task may then fail only because an earlier change is missing:
     # treat such failures as a plan does.
@@ -70,11 +76,15 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
             callbacks.warning(text)
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(PLAYBOOK))
+        ignored = read_ignored(cluster, ignore)
         request = make_pki_request(cluster)
+        export = offline.open_export(cluster, say)
         step("inventory")
         hosts = cluster.members(*GROUPS)
         say(f"Connecting to {len(hosts)} hosts")
         facts = connect_hosts(cluster, hosts)
+        if export is not None:
+            offline.use_export(cluster, facts, export)
         segment.check_vip_network(cluster, facts)
         running = live.read_live(cluster, facts)
         unchangeable.check_unchanged(cluster, running)
@@ -83,11 +93,14 @@ def install_cluster(inventory: Path, options: RunOptions, callbacks: Callbacks, 
         for outsider in result.outsiders:
             callbacks.warning(str(outsider))
         step("reach")
+        preflight_up(cluster, facts, callbacks, ignored)
+        step("preflight")
         result.certificates = ensure_pki(request) if not options.check else []
         if result.certificates:
             say(f"Issued {len(result.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")
         step("certificates")
-        _build_bundles(cluster, facts, say)
+        if export is None:
+            _build_bundles(cluster, facts, say)
         step("bundle")
         cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
         result.run = cluster.engine.run(PLAYBOOK)
@@ -123,8 +136,11 @@ def make_pki_request(cluster: Cluster) -> PkiRequest:
 def _build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
     """Build the bundle for each host's Python and architecture; set it as variables of the host."""
     built: dict[tuple[str, str], Bundle] = {}
-    for host, known in facts.items():
-        kind = ".".join(str(known["ansible_python_version"]).split(".")[:2]), known["ansible_architecture"]
+    for host, host_facts in facts.items():
+        kind = (
+            ".".join(str(host_facts["ansible_python_version"]).split(".")[:2]),
+            host_facts["ansible_architecture"],
+        )
         if kind not in built:
             built[kind] = build_bundle(python=kind[0], arch=kind[1], say=say)
         bundle = built[kind]

@@ -33,15 +33,19 @@ def verify_cluster(
     """
     with open_cluster(inventory, options, callbacks) as cluster:
         hosts = cluster.chosen()
-        reached = cluster.engine.preflight(hosts)
-        unreachable = {one.host: one.error.reason for one in reached if isinstance(one.error, HostError)}
+        reached = cluster.engine.reach_hosts(hosts)
+        unreachable = {
+            connection.host: connection.error.reason
+            for connection in reached
+            if isinstance(connection.error, HostError)
+        }
         connections: dict[str, Host] = {
             host: testinfra_host(host, _make_runner(cluster.engine, host))
             for host in hosts
             if host not in unreachable
         }
         results = list(
-            verify(_describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
+            verify(describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
         )
         return results + _find_outsiders(cluster, list(connections))
 
@@ -49,18 +53,18 @@ def verify_cluster(
 def _find_outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
     """Return a failed result for each host of the cluster that the inventory does not have."""
     started = time.monotonic()
-    found = find_outsiders(cluster, live.read_live(cluster, hosts))
+    outsiders = find_outsiders(cluster, live.read_live(cluster, hosts))
     seconds = time.monotonic() - started
     return [
         model.CheckResult(
             "cluster",
             "inventory",
-            one.name,
+            outsider.name,
             ok=False,
-            detail=f"{one.kinds}, but not in {one.place}",
+            detail=f"{outsider.kinds}, but not in {outsider.place}",
             seconds=seconds,
         )
-        for one in found
+        for outsider in outsiders
     ]
 
 
@@ -73,7 +77,8 @@ def _make_runner(engine: Engine, host: str) -> Run:
     return run_command
 
 
-def _describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.Cluster:
+def describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.Cluster:
+    """Return the facts that the checks expect of these hosts."""
     variables = cluster.any_variables
     return model.Cluster(
         hosts=tuple(

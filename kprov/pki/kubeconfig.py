@@ -24,7 +24,9 @@ NODE = {
 
 def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
     """Render a host's kubeconfigs by file name; they use the host's own load balancer."""
-    wanted = (CONTROL_PLANE if "control_plane" in host.roles else {}) | (NODE if "node" in host.roles else {})
+    kubeconfigs = (CONTROL_PLANE if "control_plane" in host.roles else {}) | (
+        NODE if "node" in host.roles else {}
+    )
     pki = request.cert_dir
     return {
         f"{name}.conf": _make_document(
@@ -37,7 +39,7 @@ def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
                 "client-key": f"{pki}/{certificate}.key",
             },
         )
-        for name, certificate in wanted.items()
+        for name, certificate in kubeconfigs.items()
     }
 
 

@@ -29,15 +29,15 @@ class CertificateSpec:
 
 def list_certificates(request: PkiRequest) -> list[CertificateSpec]:
     """Return all certificates but the authorities', the administrator's first."""
-    found = [CertificateSpec("admin", "ca", "kubernetes-admin", "system:masters")]
+    certificates = [CertificateSpec("admin", "ca", "kubernetes-admin", "system:masters")]
     for host in request.hosts:
         if "control_plane" in host.roles:
-            found += _control_plane_certificates(request, host)
+            certificates += _control_plane_certificates(request, host)
         if "node" in host.roles:
-            found += _node_certificates(host)
+            certificates += _node_certificates(host)
         if "etcd" in host.roles:
-            found += _etcd_certificates(host)
-    return found
+            certificates += _etcd_certificates(host)
+    return certificates
 
 
 def _control_plane_certificates(request: PkiRequest, host: PkiHost) -> list[CertificateSpec]:
@@ -46,7 +46,10 @@ def _control_plane_certificates(request: PkiRequest, host: PkiHost) -> list[Cert
     outside = (request.vip,) if request.vip else ()
     # A load balancer connects to any API server: each certificate needs the addresses of all.
     control_plane = [
-        name for one in request.hosts if "control_plane" in one.roles for name in _own_names(one)
+        name
+        for cluster_host in request.hosts
+        if "control_plane" in cluster_host.roles
+        for name in _own_names(cluster_host)
     ]
     api = (
         *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_own_names(host), *control_plane,

@@ -24,7 +24,7 @@ DIFFERENCES = ROOT / "tests" / "parity" / "differences.yml"
 BEGIN = "<!-- generated: python -m kprov.playbook.reference --write -->"
 END = "<!-- end of what is generated -->"
 #: Modules that only the keywords async and poll use.
-_INTERNAL = {"async_start"}
+_INTERNAL = {"async_start", "preflight"}
 
 
 def render_reference() -> str:
@@ -81,9 +81,14 @@ def _render_modules() -> str:
         table = arguments.find_argument_table(name)
         if table is not None and _is_unsupported(table[0]):
             continue
-        taken = "free, or another module's" if table is None else _render_arguments(table[0])
+        arguments_text = "free, or another module's" if table is None else _render_arguments(table[0])
         rows.append(
-            (f"`{name}`", taken, _render_check_mode(name), "yes" if _find_rules(name).get("diff") else "")
+            (
+                f"`{name}`",
+                arguments_text,
+                _render_check_mode(name),
+                "yes" if _find_rules(name).get("diff") else "",
+            )
         )
     return _render_table(("module", "arguments", "check mode", "diff"), rows)
 
@@ -111,9 +116,9 @@ def _render_check_mode(name: str) -> str:
 
 def _find_rules(name: str) -> dict[str, Any]:
     """Return the rules of a module: `check_mode`, `diff`, `read_only` (it changes nothing)."""
-    found = arguments.find_argument_table(name)
-    if found is not None:
-        return found[1]
+    table = arguments.find_argument_table(name)
+    if table is not None:
+        return table[1]
     return agent_modules.module_rules(name) if name in agent_modules.module_names() else {}
 
 
@@ -130,9 +135,9 @@ def _render_unsupported_arguments() -> str:
     return _render_table(("argument", "instead"), rows)
 
 
-def _render_plugins(known: Mapping[str, Callable[..., Any]], refused: Mapping[str, str], kind: str) -> str:
+def _render_plugins(plugins: Mapping[str, Callable[..., Any]], refused: Mapping[str, str], kind: str) -> str:
     by_collection: dict[str, list[str]] = {}
-    for name in known:
+    for name in plugins:
         collection, _, plain = name.rpartition(".")
         by_collection.setdefault(collection or "ansible.builtin", []).append(plain)
     rows = [(collection, _render_words(names)) for collection, names in sorted(by_collection.items())]

@@ -55,8 +55,8 @@ def table_of(module: Any) -> Table | None:
 
 def module_rules(name: str) -> dict[str, Any]:
     """Return the RULES of an agent's module; they count also if it uses another module's arguments."""
-    found: dict[str, Any] = getattr(importlib.import_module(f"kprov.agent.modules.{name}"), "RULES", {})
-    return found
+    rules: dict[str, Any] = getattr(importlib.import_module(f"kprov.agent.modules.{name}"), "RULES", {})
+    return rules
 
 
 def check_arguments(

@@ -34,9 +34,9 @@ def _format_span(seconds: float) -> str:
     sizes = [size for _, size in _UNITS]
     first = next((index for index, size in enumerate(sizes) if seconds >= size), len(sizes) - 1)
     second = sizes[min(first + 1, len(sizes) - 1)]
-    rest, found = round(seconds / second) * second, []
+    rest, parts = round(seconds / second) * second, []
     for name, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
-            found.append(f"{count} {name}{'' if count == 1 else 's'}")
-    return " ".join(found)
+            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
+    return " ".join(parts)

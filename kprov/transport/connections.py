@@ -54,14 +54,16 @@ class Connection:
         with self._lock:
             if become is not None and self._is_login_user(become):
                 become = None
-            found = self._sessions.get(become)
-            if found is None:
+            known_session = self._sessions.get(become)
+            if known_session is None:
 
                 def opener(name: str, lost: AgentChannel | None) -> tuple[AgentChannel, dict[str, Any]]:
                     return self._open(become, name, lost)
 
-                found = self._sessions[become] = session.Session(self.options.name, opener, self._notice)
-            return found
+                known_session = self._sessions[become] = session.Session(
+                    self.options.name, opener, self._notice
+                )
+            return known_session
 
     def _is_login_user(self, become: Become) -> bool:
         """Whether the login user is that user already."""
@@ -90,14 +92,14 @@ class Connection:
         def line(*, terminal: bool) -> str:
             return become_lines.agent_command(python, become, name, terminal=terminal)
 
-        def hello(wire: AgentChannel) -> dict[str, Any]:
+        def hello(channel: AgentChannel) -> dict[str, Any]:
             return agent_start.start_agent(
-                wire, self.options.name, become, python, timeout=self.options.timeout
+                channel, self.options.name, become, python, timeout=self.options.timeout
             )
 
-        wire, found = self._start_program(become, line, hello)
-        self._check_clock(found["skew"])
-        return wire, found
+        agent_channel, greeting = self._start_program(become, line, hello)
+        self._check_clock(greeting["skew"])
+        return agent_channel, greeting
 
     def bare(self, become: Become | None, script: str, shell: str) -> raw_command.CommandResult:
         """Run a script in a shell of the host, without an agent. Raises PreflightError, UnreachableError."""
@@ -108,14 +110,14 @@ class Connection:
         def line(*, terminal: bool) -> str:
             return become_lines.script_command(script, shell, become, mark, terminal=terminal)
 
-        wire, ended = self._start_program(
+        agent_channel, ended = self._start_program(
             become,
             line,
-            lambda wire: raw_command.run_raw(
-                wire, self.options.name, become, mark, timeout=self.options.timeout
+            lambda agent_channel: raw_command.run_raw(
+                agent_channel, self.options.name, become, mark, timeout=self.options.timeout
             ),
         )
-        wire.stream.close()
+        agent_channel.stream.close()
         return ended
 
     def _start_program(
@@ -144,9 +146,9 @@ class Connection:
     ) -> tuple[AgentChannel, T]:
         options = self.options
         stream = self._stream(line, terminal=terminal)
-        wire = AgentChannel(stream, interval=options.alive_interval, count=options.alive_count)
+        agent_channel = AgentChannel(stream, interval=options.alive_interval, count=options.alive_count)
         try:
-            return wire, enter(wire)
+            return agent_channel, enter(agent_channel)
         except BaseException:
             stream.close()
             raise
@@ -209,8 +211,8 @@ class Connection:
     def end(self) -> None:
         """Tell all agents to exit."""
         self._closed = True
-        for one in list(self._sessions.values()):
-            one.end()
+        for agent_session in list(self._sessions.values()):
+            agent_session.end()
 
     def close(self, until: float | None = None) -> None:
         """End agents, wait for them until a monotonic time (default: _GOODBYE), close the connection."""
@@ -218,8 +220,8 @@ class Connection:
         if until is None:
             until = time.monotonic() + _GOODBYE
         with self._lock:
-            for one in self._sessions.values():
-                one.close(until - time.monotonic())
+            for agent_session in self._sessions.values():
+                agent_session.close(until - time.monotonic())
             self._sessions.clear()
             for chain in list(self._chains):
                 self._close_chain(chain)

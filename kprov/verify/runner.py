@@ -25,6 +25,12 @@ _FACTS_SECONDS = 0.5
 
 
 ClusterCheck = Callable[[Kubectl, Cluster], Iterator[Finding]]
+#: The checks through the API, before the probe, in the order of the output.
+CLUSTER_AREAS: dict[str, ClusterCheck] = {
+    "nodes": cluster_checks.check_nodes,
+    "leaders": cluster_checks.check_leaders,
+    "unenforced": unenforced.check_objects,
+}
 
 
 class NodeFacts:
@@ -33,15 +39,15 @@ class NodeFacts:
     def __init__(self, kubectl: Kubectl | None) -> None:
         self._kubectl = kubectl
         self._lock = threading.Lock()
-        self._known: network.PodNetworks = {}
-        self._asked = float("-inf")
+        self._networks: network.PodNetworks = {}
+        self._asked_at = float("-inf")
 
     def __call__(self) -> network.PodNetworks:
         with self._lock:
-            if time.monotonic() - self._asked > _FACTS_SECONDS:
-                self._known = self._ask()
-                self._asked = time.monotonic()
-            return self._known
+            if time.monotonic() - self._asked_at > _FACTS_SECONDS:
+                self._networks = self._ask()
+                self._asked_at = time.monotonic()
+            return self._networks
 
     def _ask(self) -> network.PodNetworks:
         if self._kubectl is None:
@@ -50,14 +56,14 @@ class NodeFacts:
             items = self._kubectl.get("nodes")["items"]
         except KubectlError:
             return {}
-        known = {}
+        networks = {}
         for node in items:
             addresses = {a["type"]: a["address"] for a in node.get("status", {}).get("addresses", [])}
-            known[node["metadata"]["name"]] = (
+            networks[node["metadata"]["name"]] = (
                 node["spec"].get("podCIDR", ""),
                 addresses.get("InternalIP", ""),
             )
-        return known
+        return networks
 
 
 def host_areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
@@ -96,15 +102,13 @@ def verify(
     admin = next(
         (connections[h.name] for h in cluster.in_group("kube_control_plane") if h.name in connections), None
     )
-    kubectl = (
-        Kubectl(admin, cluster.config_dir, cluster.kubectl_request_timeout) if admin is not None else None
-    )
+    kubectl = make_kubectl(admin, cluster) if admin is not None else None
     todo = host_areas(NodeFacts(kubectl))
     with ThreadPoolExecutor(max_workers=len(hosts) + 1, thread_name_prefix="verify") as pool:
 
         def look_at_units() -> list[CheckResult]:
-            found = pool.map(lambda me: _check_area(UNITS, me, connections[me.name], cluster), hosts)
-            return [result for results in found for result in results]
+            unit_results = pool.map(lambda me: check_area(UNITS, me, connections[me.name], cluster), hosts)
+            return [result for results in unit_results for result in results]
 
         # Units first: they show whether components are starting, or stopped.
         yield from startup.check_until_started(look_at_units)
@@ -117,18 +121,24 @@ def verify(
             yield from job.result()
 
 
+def make_kubectl(admin: Host, cluster: Cluster) -> Kubectl:
+    """Return kubectl on a control plane host."""
+    return Kubectl(admin, cluster.config_dir, cluster.kubectl_request_timeout)
+
+
 def _verify_host(
     me: VerifyHost, host: Host, cluster: Cluster, todo: list[Area], startup: Startup
 ) -> list[CheckResult]:
     results = []
     for area in todo:
         if area.concerns(me):
-            results += startup.check_until_started(functools.partial(_check_area, area, me, host, cluster))
+            results += startup.check_until_started(functools.partial(check_area, area, me, host, cluster))
     return results
 
 
-def _check_area(area: Area, me: VerifyHost, host: Host, cluster: Cluster) -> list[CheckResult]:
-    return _collect_results(me.name, area.name, lambda: area.check(host, me, cluster))
+def check_area(area: Area, me: VerifyHost, host: Host, cluster: Cluster) -> list[CheckResult]:
+    """Return the results of one area on one host."""
+    return collect_results(me.name, area.name, lambda: area.check(host, me, cluster))
 
 
 def _verify_cluster(
@@ -138,22 +148,18 @@ def _verify_cluster(
         detail = "no control plane host can be reached"
         return [CheckResult("cluster", "api", "reachable", ok=False, detail=detail, seconds=0.0)]
     results = []
-    for area, check in (
-        ("nodes", cluster_checks.check_nodes),
-        ("leaders", cluster_checks.check_leaders),
-        ("unenforced", unenforced.check_objects),
-    ):
+    for area, check in CLUSTER_AREAS.items():
         collect = functools.partial(
-            _collect_results, "cluster", area, functools.partial(check, kubectl, cluster)
+            collect_results, "cluster", area, functools.partial(check, kubectl, cluster)
         )
         results += startup.check_until_started(collect)
     if probe is not None:
         # The probe has its own wait.
-        results += _collect_results("cluster", "probe", lambda: probe(kubectl, cluster))
+        results += collect_results("cluster", "probe", lambda: probe(kubectl, cluster))
     return results
 
 
-def _collect_results(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list[CheckResult]:
+def collect_results(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list[CheckResult]:
     """Return the findings of one area as results; an exception becomes a failed result."""
     results = []
     last = time.monotonic()

@@ -97,9 +97,7 @@ def test_refusals_say_why(server: ApiServer, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?watch=1"])
-def test_what_who_has_wrong_credentials_is_told_is_recorded(
-    server: ApiServer, folder: Path, query: str
-) -> None:
+def test_the_response_to_wrong_credentials_is_recorded(server: ApiServer, folder: Path, query: str) -> None:
     answer = server.get(f"{MAPS}{query}", token="nobody's")
     (event,) = events(folder, answer)
     assert event["responseObject"] == answer.json
@@ -161,7 +159,7 @@ def test_events_are_counted(server: ApiServer) -> None:
         assert float(found[1]) > 0
 
 
-def test_an_answer_in_several_lines_is_recorded_in_one(server: ApiServer, folder: Path) -> None:
+def test_a_pretty_printed_response_is_recorded_on_one_line(server: ApiServer, folder: Path) -> None:
     server.post(MAPS, {"metadata": {"name": "whole"}})
     for query in ("", "?pretty=true"):
         answer = server.get(f"{MAPS}/whole{query}")

@@ -114,7 +114,7 @@ def test_only_some_paths_are_for_the_nameless(server: ApiServer) -> None:
     assert server.get("/api/v1/nodes/n1", token="node-token").status == 404
 
 
-def test_what_is_wrong_or_not_supported_is_told_with_its_field(issuer: Issuer, tmp_path: Path) -> None:
+def test_errors_name_the_invalid_or_unsupported_field(issuer: Issuer, tmp_path: Path) -> None:
     mappings = {"username": {"expression": "claims.sub"}, "groups": {"claim": "roles"}}
     document = configuration(
         issuer, claimMappings=mappings, userValidationRules=[{"expression": "user.username != ''"}]

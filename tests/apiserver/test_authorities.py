@@ -1,4 +1,4 @@
-"""Authorities of clients and front proxies that change while the server runs, and what others are told."""
+"""Authorities of clients and front proxies that change while the server runs, and how they are published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credentials in all their forms, several at once, and what a refused one is told; against a real server."""
+"""All kinds of credentials, several at once, and the errors for invalid ones; against a real server."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_token_without_audiences_or_an_id_is_this_servers(
         ),
     ],
 )
-def test_a_token_that_does_not_hold_is_told_why(
+def test_the_error_for_an_invalid_token_gives_the_reason(
     server: ApiServer, account: dict[str, Any], changed: dict[str, Any], text: str
 ) -> None:
     token = minted(server, account, **changed)
@@ -209,7 +209,7 @@ def test_claims_of_another_type_are_a_wrong_token_and_no_failure(
 
 
 @pytest.mark.parametrize("invalidated", [False, True])
-def test_the_day_of_a_secrets_token_is_told_at_its_secret(
+def test_the_last_use_of_a_secrets_token_is_recorded_at_the_secret(
     server: ApiServer, account: dict[str, Any], invalidated: bool
 ) -> None:
     name = f"web-{invalidated}".lower()
@@ -306,7 +306,7 @@ def test_a_review_asks_with_the_selected_fields(
         ),
     ],
 )
-def test_a_wrong_selector_of_a_review_is_told_with_its_field(
+def test_the_error_for_an_invalid_selector_of_a_review_names_the_field(
     server: ApiServer, attributes: dict[str, Any], field: str
 ) -> None:
     refusal = access(server, **attributes)
@@ -314,7 +314,7 @@ def test_a_wrong_selector_of_a_review_is_told_with_its_field(
     assert [cause["field"] for cause in refusal["details"]["causes"]] == [field]
 
 
-def test_a_rules_review_answers_without_what_it_was_asked(server: ApiServer) -> None:
+def test_a_rules_review_response_has_an_empty_spec_and_no_labels(server: ApiServer) -> None:
     asked = {"metadata": {"labels": {"a": "b"}}, "spec": {"namespace": "default"}}
     found = server.post(f"{ACCESS}/selfsubjectrulesreviews", asked).json
     assert found["spec"] == {}

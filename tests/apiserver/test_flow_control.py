@@ -58,7 +58,7 @@ def seats(server: ApiServer, name: str, *, schema: str = "", more: str = "") -> 
     return {level: float(value) for level, value in found}
 
 
-def test_the_bootstrap_objects_are_there_and_kept(server: ApiServer) -> None:
+def test_the_bootstrap_objects_of_flow_control_exist(server: ApiServer) -> None:
     levels, schemas = objects(server, "prioritylevelconfigurations"), objects(server, "flowschemas")
     assert set(levels) == {
         "catch-all", "exempt", "global-default", "leader-election", "node-high", "system", "workload-high",

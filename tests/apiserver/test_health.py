@@ -28,7 +28,7 @@ def test_what_is_done_at_start_is_part_of_every_kind_of_health(server: ApiServer
     assert "X-Content-Type-Options" not in single.headers
 
 
-def test_checks_are_excluded_one_by_one(server: ApiServer) -> None:
+def test_each_exclude_parameter_names_one_check(server: ApiServer) -> None:
     text = server.get("/livez?verbose&exclude=etcd&exclude=ping").body.decode()
     assert text.startswith("[+]ping excluded: ok\n[+]log ok\n[+]etcd excluded: ok\n")
     text = server.get("/livez?verbose&exclude=zz&exclude=etcd,ping&exclude=log").body.decode()
@@ -37,7 +37,7 @@ def test_checks_are_excluded_one_by_one(server: ApiServer) -> None:
     assert server.get("/livez?exclude=zz").body == b"ok"
 
 
-def test_what_the_checks_said_is_recorded(server: ApiServer) -> None:
+def test_results_of_health_checks_are_recorded(server: ApiServer) -> None:
     server.get("/livez")
     text = server.get("/metrics/slis").body.decode()
     assert 'kubernetes_healthcheck{name="etcd",type="livez"} 1.0\n' in text

@@ -189,3 +189,14 @@ def test_watches_are_counted_with_their_bytes_whoever_ends_them(server: ApiServe
 
 def running_watches(server: ApiServer) -> float:
     return sum(value for name, labels, value in samples(server) if name == "apiserver_longrunning_requests")
+
+
+def test_the_duration_of_initial_events_is_measured_where_their_end_is_marked(server: ApiServer) -> None:
+    path = f"{MAPS}?watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+    with Counted(server, "group", "version", "resource", "scope") as counted:
+        server.get(f"{path}&allowWatchBookmarks=true")
+        server.get(path)
+        server.get(f"{MAPS}?watch=1&timeoutSeconds=1")
+    assert counted.of("apiserver_watch_list_duration_seconds_count") == {
+        ("", "v1", "configmaps", "namespace"): 1
+    }

@@ -42,7 +42,7 @@ def test_tls_is_1_2_or_newer_with_the_suites_that_were_named(server: ApiServer) 
 
 
 @pytest.mark.parametrize("start", [b"GET / ", b"POST /api/v1/pods ", b"HEAD / ", b"PUT /x ", b"OPTIONS / "])
-def test_who_speaks_plain_http_is_told_so(server: ApiServer, start: bytes) -> None:
+def test_plain_http_on_the_tls_port_gets_an_error(server: ApiServer, start: bytes) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as plain:
         plain.sendall(start + b"HTTP/1.1\r\nHost: x\r\n\r\n")
         plain.settimeout(10)

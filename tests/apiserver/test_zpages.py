@@ -48,7 +48,7 @@ def test_programs_name_what_they_want(server: ApiServer, version: str) -> None:
     assert found.warnings == ((wanted,) if version == "v1alpha1" else ())
 
 
-def test_flags_are_told_in_gos_forms(server: ApiServer) -> None:
+def test_flags_are_listed_in_gos_form(server: ApiServer) -> None:
     found = server.get("/flagz", headers=accepting("Flagz", "v1beta1", "application/yaml"))
     assert found.headers["Content-Type"] == "application/yaml;g=config.k8s.io;v=v1beta1;as=Flagz"
     flags = yaml.safe_load(found.body)["flags"]

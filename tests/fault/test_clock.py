@@ -1,4 +1,4 @@
-"""A host whose clock is wrong by years: work goes on, and times that lie are told where they matter."""
+"""A host whose clock is wrong by years: tasks continue, and warnings name the wrong times."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def test_the_passphrase_of_a_key_is_asked_for_at_a_terminal(ways: Ways, kind: st
     assert said.count("Passphrase for") == 1
 
 
-def test_a_wrong_passphrase_is_asked_for_again_and_then_told(ways: Ways) -> None:
+def test_a_wrong_passphrase_is_requested_three_times_and_then_reported(ways: Ways) -> None:
     inventory = ways.inventory(ansible_user="way", ansible_ssh_private_key_file=str(ways.home / "ecdsa"))
     code, said = ways.who(inventory, answers={"Passphrase for": "wrong"})
     assert (code, said.count("Passphrase for")) == (4, 3), said

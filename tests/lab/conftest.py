@@ -59,7 +59,7 @@ def run(
 
 
 def eventually(what: str, look: Callable[[], T], *, timeout: float = 60, every: float = 0.5) -> T:
-    """The first true value of look(); its last one (or error) is told when the time is over."""
+    """Wait for a true value of look() and return it. At the timeout, fail with its last value or error."""
     deadline = time.monotonic() + timeout
     while True:
         last: object

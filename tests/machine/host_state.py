@@ -10,7 +10,12 @@ from tests.qemu.virtual_machine import VirtualMachine
 HostState: TypeAlias = dict[str, list[str]]
 
 _COMMANDS = {
-    "files": "find /etc /opt /root /home /usr/local -xdev -not -type d",
+    # Packages that stay installed own their files; their programs may be alternatives.
+    "files": (
+        "sort -u /var/lib/dpkg/info/*.list > /run/package-files;"
+        " find /etc /opt /root /home /usr/local -xdev -not -type d -not -path '/etc/alternatives/*'"
+        " | sort | comm -23 - /run/package-files"
+    ),
     "data": "find /var/lib/etcd /var/lib/kubelet /var/lib/containerd /var/lib/cni /var/log/pods -mindepth 1 2>/dev/null",
     "enabled units": "systemctl list-unit-files --state=enabled --no-legend --plain | awk '{print $1}'",
     "failed units": "systemctl list-units --failed --no-legend --plain | awk '{print $1}'",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import shlex
 import signal
 import subprocess
 import time
@@ -37,6 +39,7 @@ def libvirt_running() -> Iterator[None]:
         for daemon in reversed(daemons):
             daemon.send_signal(signal.SIGTERM)
             daemon.wait(timeout=60)
+        _remove_firewall_chains()
 
 
 def list_names(*arguments: str) -> set[str]:
@@ -51,6 +54,28 @@ def list_disks() -> str:
     """The disks of all machines and boxes, as virsh prints them."""
     command = ["virsh", "--connect", URI, "vol-list", "default"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def remove_disks(prefix: str) -> None:
+    """Remove the disks whose names begin like this, such as libvirt's copy of a box."""
+    names = [line.split()[0] for line in list_disks().splitlines() if line.strip().startswith(prefix)]
+    for name in names:
+        command = ["virsh", "--quiet", "--connect", URI, "vol-delete", "--pool", "default", name]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def _remove_firewall_chains() -> None:
+    """Remove libvirt's chains and the rules that jump to them: libvirtd leaves both."""
+    for program, table in itertools.product(("iptables", "ip6tables"), ("filter", "nat", "mangle")):
+        command = [program, "--wait", "--table", table]
+        done = subprocess.run([*command, "--list-rules"], capture_output=True, text=True, check=False)
+        rules = [shlex.split(line) for line in done.stdout.splitlines()]
+        chains = [rule[1] for rule in rules if rule[0] == "-N" and rule[1].startswith("LIBVIRT_")]
+        for rule in rules:
+            if rule[0] == "-A" and rule[-1] in chains:
+                subprocess.run([*command, "-D", *rule[1:]], check=True)
+        for option, chain in itertools.product(("--flush", "--delete-chain"), chains):
+            subprocess.run([*command, option, chain], check=True)
 
 
 def _stop_networks() -> None:

@@ -18,7 +18,7 @@ from tests.vagrant import hypervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 KPROV = Path(sys.executable).parent / "kprov"
-BOX = "kprov/debian13"
+BOX = "kprov/test"
 #: Seconds. Without KVM a machine boots in one to two minutes, and `kprov up` takes five to fifteen.
 UP_LIMIT = 2400
 
@@ -63,6 +63,7 @@ def vagrant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vagrant]:
             yield run
         finally:
             run("destroy", "--force")
+            hypervisor.remove_disks(BOX.replace("/", "-VAGRANTSLASH-") + "_vagrant_box_image_")
 
 
 def test_up_ends_with_a_verified_cluster_and_the_path_of_its_kubeconfig(vagrant: Vagrant) -> None:

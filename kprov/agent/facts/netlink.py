@@ -13,7 +13,7 @@ _DONE, _ERROR = 3, 2
 _NEWROUTE, _GETADDR, _GETROUTE = 24, 22, 26
 _REQUEST, _DUMP = 0x1, 0x300
 _SECONDARY = 0x01
-_TABLE_LOCAL, _TYPE_LOCAL = 255, 2
+_TABLE_LOCAL, _TABLE_MAIN, _TYPE_LOCAL = 255, 254, 2
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 
 
@@ -105,6 +105,20 @@ def find_route(family: int, address: str) -> Route | None:
                 index, _format_address(family, attributes.get(7)), _format_address(family, attributes.get(5))
             )
     return None
+
+
+def read_routes(family: int) -> list[tuple[str, int]]:
+    """Destinations of the main table's routes with their interfaces (0: none); no default routes."""
+    found = []
+    head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0)
+    for kind, body in _request(_GETROUTE, _DUMP, head):
+        of, size, _, _, table, _, _, _ = struct.unpack_from("=BBBBBBBB", body)
+        known = _parse_attributes(body[12:])
+        if kind != _NEWROUTE or of != family or table != _TABLE_MAIN or 1 not in known:
+            continue
+        index = struct.unpack("=I", known.get(4, b"\0" * 4))[0]
+        found.append((f"{_format_address(family, known[1])}/{size}", index))
+    return found
 
 
 def read_local_addresses(family: int) -> list[str]:

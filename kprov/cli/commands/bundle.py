@@ -1,4 +1,4 @@
-"""`kprov bundle`: build and list bundles of the components."""
+"""`kprov bundle`: build and list bundles of the components, and export all that hosts need."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from kprov.bundle import store
 from kprov.bundle.build import PYTHONS, build_bundle, list_bundles
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.offline.distributions import DISTRIBUTIONS, find_distribution
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Cache = Annotated[Path, typer.Option(help="Folder that holds the bundles.")]
@@ -28,6 +29,35 @@ def build(
     """Build the bundle for a Python version and an architecture, unless it exists, and print its path."""
     bundle = build_bundle(python=python, arch=arch, cache=cache, say=lambda text: typer.echo(text, err=True))
     typer.echo(str(bundle.path))
+
+
+@app.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    distributions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--distribution",
+            help=f"Distribution of hosts: {', '.join(DISTRIBUTIONS)} (repeatable). [default: debian13]",
+        ),
+    ] = None,
+    packages: Annotated[
+        list[str] | None,
+        typer.Option("--package", help="Another Debian package, with its dependencies (repeatable)."),
+    ] = None,
+    arch: Annotated[
+        str, typer.Option(help="Architecture of the hosts, as `uname -m` prints it.")
+    ] = platform.machine(),
+    cache: Cache = store.DEFAULT,
+) -> None:
+    """Write one file with all that `kprov up --offline` needs for hosts without internet."""
+    from kprov.offline.export import ExportRequest, write_export
+
+    names = list(dict.fromkeys(distributions or ["debian13"]))
+    request = ExportRequest([find_distribution(name) for name in names], arch, packages or [])
+    found = write_export(file, request, cache=cache, say=lambda text: typer.echo(text, err=True))
+    size = file.stat().st_size / 2**20
+    typer.echo(f"{file}: {size:.0f} MiB, kprov {found.kprov}, {arch}, {', '.join(found.distributions)}")
 
 
 @app.command("list")

@@ -1,4 +1,4 @@
-"""`kprov certs`: list a cluster's certificates and their expiry dates."""
+"""`kprov certs`: issue a cluster's certificates; list them with their expiry dates."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 import typer
 
 from kprov.cli.options.run_options import Inventory
+from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.cli.output.tables import Format, FormatOption, print_table
 from kprov.errors import InputError
 from kprov.pki.inspect import list_certificates
@@ -17,7 +18,30 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @app.callback()
 def certificates() -> None:
-    """Show the certificates of a cluster, as stored on this machine."""
+    """Issue and show the certificates of a cluster, as stored on this machine."""
+
+
+@app.command("issue")
+def issue(
+    inventory: Inventory,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Issue missing certificates and kubeconfigs, renew those that expire soon or no longer fit.
+
+    `kprov up` does it, too. With ansible-playbook, run this before the roles. It connects to no host.
+    """
+    from kprov.operations.cluster import open_cluster
+    from kprov.operations.up import make_pki_request
+    from kprov.pki.ensure import ensure_pki
+
+    use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
+    with open_cluster(inventory) as cluster:
+        changed = ensure_pki(make_pki_request(cluster))
+        for line in changed:
+            typer.echo(line)
+        typer.echo(f"{len(changed)} files written in {cluster.artifacts}")
 
 
 @app.command("list")
@@ -29,9 +53,24 @@ def list_all(
     if not inventory.exists():
         raise InputError("the inventory does not exist", file=inventory)
     folder = inventory if inventory.is_dir() else inventory.parent
-    found = list_certificates(folder / "artifacts" / "pki")
+    certificates = list_certificates(folder / "artifacts" / "pki")
     if output is Format.JSON:
-        typer.echo(json.dumps([{**asdict(one), "state": one.state} for one in found], indent=2))
+        typer.echo(
+            json.dumps(
+                [{**asdict(certificate), "state": certificate.state} for certificate in certificates],
+                indent=2,
+            )
+        )
         return
-    rows = [(one.name, one.subject, one.authority, one.expires, str(one.days), one.state) for one in found]
+    rows = [
+        (
+            certificate.name,
+            certificate.subject,
+            certificate.authority,
+            certificate.expires,
+            str(certificate.days),
+            certificate.state,
+        )
+        for certificate in certificates
+    ]
     print_table(("CERTIFICATE", "SUBJECT", "SIGNED BY", "EXPIRES", "DAYS", "STATE"), rows)

@@ -70,17 +70,17 @@ def command(
     typer.echo(f"Next: kprov up -i {directory}")
 
 
-def _ask_answers(given: Answers) -> Answers:
+def _ask_answers(answers: Answers) -> Answers:
     """Ask for the values that have no default; the user can change all others in group_vars."""
     hosts = parse_hosts(typer.prompt("Hosts (NAME=ADDRESS or ADDRESS, separated by spaces)").split())
     names = " ".join(Answers(hosts=hosts).control_plane_names)
-    chosen = typer.prompt("Control plane hosts", default=names)
+    typed_names = typer.prompt("Control plane hosts", default=names)
     return Answers(
         hosts=hosts,
-        control_plane=tuple(chosen.split()),
-        user=typer.prompt("User to log in as", default=given.user),
-        key=typer.prompt("SSH private key file (empty: the SSH agent and ~/.ssh)", default=given.key),
-        vip=typer.prompt("Unused address for the API server (empty: none)", default=given.vip),
-        service_cidr=typer.prompt("Network for services", default=given.service_cidr),
-        pod_cidr=typer.prompt("Network for pods", default=given.pod_cidr),
+        control_plane=tuple(typed_names.split()),
+        user=typer.prompt("User to log in as", default=answers.user),
+        key=typer.prompt("SSH private key file (empty: the SSH agent and ~/.ssh)", default=answers.key),
+        vip=typer.prompt("Unused address for the API server (empty: none)", default=answers.vip),
+        service_cidr=typer.prompt("Network for services", default=answers.service_cidr),
+        pod_cidr=typer.prompt("Network for pods", default=answers.pod_cidr),
     )

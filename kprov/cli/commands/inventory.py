@@ -114,13 +114,13 @@ def check(
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
     loaded = load_inventory(inventory)
-    found = variable_effects.find_effects(loaded, ROOT)
+    findings = variable_effects.find_effects(loaded, ROOT)
     problems = _find_problems(loaded)
     if output is Format.JSON:
-        rows = [{**vars(one), "effect": one.effect.value} for one in found]
+        rows = [{**vars(finding), "effect": finding.effect.value} for finding in findings]
         typer.echo(json.dumps({"variables": rows, "problems": problems}, indent=2))
     else:
-        print_table(("VARIABLE", "EFFECT", "WHAT", "WHERE"), [_finding_row(one) for one in found])
+        print_table(("VARIABLE", "EFFECT", "WHAT", "WHERE"), [_finding_row(finding) for finding in findings])
         for problem in problems:
             console.print(f"error: {problem}", markup=False)
         if not problems:
@@ -128,9 +128,9 @@ def check(
     raise typer.Exit(2 if problems else 0)
 
 
-def _finding_row(one: Finding) -> tuple[str, str, str, str]:
-    place = one.file if one.line is None else f"{one.file}:{one.line}"
-    return one.name, one.effect.value, one.text, place
+def _finding_row(finding: Finding) -> tuple[str, str, str, str]:
+    place = finding.file if finding.line is None else f"{finding.file}:{finding.line}"
+    return finding.name, finding.effect.value, finding.text, place
 
 
 def _find_problems(loaded: Inventory) -> list[str]:

@@ -53,21 +53,21 @@ def up(
     """Create hosts node1..N, boot them and wait for SSH. Changes nothing if they run."""
     began = time.monotonic()
     record = state.load_record(name)
-    known = record.lab if record else Lab()
+    recorded_lab = record.lab if record else Lab()
     if record is None and name != DEFAULT_NAME and subnet is None:
         raise InputError(
             f"another lab needs its own network, such as {_find_free_subnet()}", field="--subnet"
         )
-    releases = tuple(word.strip() for word in release.split(",")) if release else known.releases
-    closed = known.isolated if isolated is None else isolated
-    lab = Lab(name, subnet or known.subnet, hosts or known.host_count, releases, closed)
+    releases = tuple(word.strip() for word in release.split(",")) if release else recorded_lab.releases
+    closed = recorded_lab.isolated if isolated is None else isolated
+    lab = Lab(name, subnet or recorded_lab.subnet, hosts or recorded_lab.host_count, releases, closed)
     booted = lifecycle.create_lab(lab, _print_hosts)
     if inventory is not None:
         inventory_file.write_inventory(lab, inventory)
         _print_hosts(f"Wrote {inventory}/hosts.yml")
     if booted:
         _print_hosts(f"{len(booted)} hosts up in {time.monotonic() - began:.1f} s: {', '.join(booted)}")
-    elif closed != known.isolated:
+    elif closed != recorded_lab.isolated:
         _print_hosts(f"Lab {name} is now {'isolated' if closed else 'connected'}")
     else:
         _print_hosts(f"Lab {name} is already up, nothing changed")
@@ -80,7 +80,7 @@ def down(name: Name = DEFAULT_NAME) -> None:
     if not removed:
         _print_hosts(f"There is no lab {name}; nothing changed")
         return
-    hosts = [what.removeprefix("host ") for what in removed if what.startswith("host ")]
+    hosts = [entry.removeprefix("host ") for entry in removed if entry.startswith("host ")]
     _print_hosts(f"Removed lab {name}: {', '.join(hosts)}" if hosts else f"Removed {', '.join(removed)}")
 
 
@@ -138,11 +138,11 @@ def ssh(
     name: Name = DEFAULT_NAME,
 ) -> None:
     """Log in to a host, or run a command there: kprov lab ssh node1 -- uptime. Options precede the host."""
-    lab, found = lifecycle.find_host(name, host)
+    lab, lab_host = lifecycle.find_host(name, host)
     words = (
         [word for word in command or [] if word != "--"] if (command or [""])[0] == "--" else command or []
     )
-    arguments = access.ssh_command(lab, found, words, terminal=bool(words) and sys.stdin.isatty())
+    arguments = access.ssh_command(lab, lab_host, words, terminal=bool(words) and sys.stdin.isatty())
     os.execvp(arguments[0], arguments)  # noqa: S606
 
 

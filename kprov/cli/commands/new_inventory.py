@@ -78,7 +78,7 @@ class Answers:
 
 def parse_hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Parse `node1=10.0.0.1` or `10.0.0.1` (named node1, node2 ... by position) into (name, address)."""
-    found = []
+    hosts = []
     parts = [part for text in words for part in text.split(",") if part]
     for number, word in enumerate(parts, start=1):
         name, separator, address = word.partition("=")
@@ -88,8 +88,8 @@ def parse_hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
             raise InputError(
                 f"{name!r} is not a valid host name (lower case letters, digits, '-' and '.')", field="--host"
             )
-        found.append((name, str(_parse_address(address, f"--host {word}"))))
-    return tuple(found)
+        hosts.append((name, str(_parse_address(address, f"--host {word}"))))
+    return tuple(hosts)
 
 
 def render_files(answers: Answers) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kprov.cli.options.output_files import check_writable
-from kprov.cli.options.run_options import RunArguments, add_options
+from kprov.cli.options.run_options import Offline, RunArguments, add_options
 from kprov.cli.output.tables import Format, console, errors
 from kprov.errors import InputError
 from kprov.inventory import secrets
@@ -33,6 +33,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Save the plan for `kprov up --plan FILE`.")
     ] = None,
+    offline: Offline = None,
     summary: Annotated[bool, typer.Option("--summary", help="Do not show differences in files.")] = False,
 ) -> None:
     """Show what `kprov up` would change on which host, and change nothing."""
@@ -42,6 +43,7 @@ def command(
     form, out = _choose_outputs(output, out)
     if given.report is not None:
         raise InputError("plan writes no report; use -o json or --out FILE", field="--report")
+    given = given.with_export(offline)
     options = given.options(command="up")
     loaded = given.loaded()
     progress = Progress(quiet=True)
@@ -94,12 +96,12 @@ def _print_plan(plan: Plan, members: list[str], *, summary: bool) -> None:
 
 def render_blocks(plan: Plan, *, summary: bool) -> list[tuple[list[str], tuple[Line, ...]]]:
     """Render the changes as styled lines. Hosts with the same changes are grouped."""
-    found: dict[tuple[Line, ...], list[str]] = {}
+    hosts_by_lines: dict[tuple[Line, ...], list[str]] = {}
     for host in plan.hosts:
-        changes = [one for one in plan.changes if one.host == host]
-        lines = tuple(line for one in changes for line in _change_lines(one, summary=summary))
-        found.setdefault(lines, []).append(host)
-    return [(hosts, lines) for lines, hosts in found.items()]
+        changes = [change for change in plan.changes if change.host == host]
+        lines = tuple(line for change in changes for line in _change_lines(change, summary=summary))
+        hosts_by_lines.setdefault(lines, []).append(host)
+    return [(hosts, lines) for lines, hosts in hosts_by_lines.items()]
 
 
 def _change_lines(change: Change, *, summary: bool) -> list[Line]:
@@ -135,13 +137,13 @@ def _print_effects(plan: Plan, members: list[str]) -> None:
     for service, hosts in restarts.items():
         console.print(f"restarts {service} on {', '.join(hosts)}", markup=False)
     lost = [error["host"] for error in plan.errors if error["outcome"] == "unreachable"]
-    said = describe_quorum(members, restarts.get("etcd", []), lost)
-    if said:
-        console.print(said, style="bold", markup=False)
+    warning = describe_quorum(members, restarts.get("etcd", []), lost)
+    if warning:
+        console.print(warning, style="bold", markup=False)
     _print_outsiders(plan)
 
 
 def _print_outsiders(plan: Plan) -> None:
-    for one in plan.outsiders:
-        text = f"{one.name} stays {one.kinds} of the cluster, but is not in {one.place}"
+    for outsider in plan.outsiders:
+        text = f"{outsider.name} stays {outsider.kinds} of the cluster, but is not in {outsider.place}"
         console.print(text, style="bold", markup=False)

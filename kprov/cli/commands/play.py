@@ -33,8 +33,8 @@ def command(
     options = given.options(journal=journal.journal_folder(loaded))
     if list_hosts or list_tasks or list_tags or syntax_check:
         with Engine(loaded, options) as engine:
-            shown = {"hosts": list_hosts, "tasks": list_tasks, "tags": list_tags}
-            playbook_listing.print_listing(engine, playbook, **shown, includes=syntax_check)
+            listings = {"hosts": list_hosts, "tasks": list_tasks, "tags": list_tags}
+            playbook_listing.print_listing(engine, playbook, **listings, includes=syntax_check)
         return
     with run_output.show_run(given) as watch:
         with Engine(loaded, options, watch.callbacks) as engine:

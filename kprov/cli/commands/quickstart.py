@@ -36,15 +36,15 @@ def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
         seconds[name] = time.monotonic() - started
     kubectl = ensure_kubectl()
     console.print("\n== kubectl get nodes", style="bold")
-    shown = subprocess.run(
+    process = subprocess.run(
         [kubectl, "--kubeconfig", kubeconfig, "get", "nodes", "-o", "wide"],
         capture_output=True,
         text=True,
         check=False,
     )
-    if shown.returncode != 0:
-        raise KprovError(f"kubectl get nodes: {shown.stderr.strip()}")
-    typer.echo(shown.stdout)
+    if process.returncode != 0:
+        raise KprovError(f"kubectl get nodes: {process.stderr.strip()}")
+    typer.echo(process.stdout)
     typer.echo(f"export KUBECONFIG={kubeconfig.resolve()}")
     typer.echo(f"kubectl: {kubectl}")
     typer.echo(", ".join(f"{name} {took:.1f} s" for name, took in seconds.items()))

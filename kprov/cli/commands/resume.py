@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kprov.cli.options.run_options import RunArguments, add_options
+from kprov.cli.options.preflight_options import Ignore
+from kprov.cli.options.run_options import Offline, RunArguments, add_options
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ def command(
     journal: Annotated[
         Path | None, typer.Option("--journal", help="Journal of the run to continue. [default: the newest]")
     ] = None,
+    offline: Offline = None,
+    ignore: Ignore = None,
 ) -> None:
     """Continue the newest run of this inventory at the failed task of each failed host."""
     from kprov.cli.output import run_output
     from kprov.playbook.results import journal as journals
     from kprov.playbook.running.engine import Engine
 
+    given = given.with_export(offline)
     loaded = given.loaded()
     folder = journals.journal_folder(loaded)
     path = journal or journals.find_latest(folder)
@@ -41,7 +45,7 @@ def command(
     if memory.run.get("command") == "up":
         from kprov.cli.commands import up
 
-        up.run_up(given, path)
+        up.run_up(given, path, ignore)
         return
     with run_output.show_run(given) as watch:
         with Engine(loaded, given.options(journal=folder), watch.callbacks) as engine:

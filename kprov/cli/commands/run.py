@@ -31,17 +31,21 @@ class _ResultPrinter(SilentCallbacks):
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
     ) -> None:
-        shown = {key: value for key, value in result.items() if not key.startswith("_")}
-        self.results[host] = {"outcome": outcome, **shown}
+        public_values = {key: value for key, value in result.items() if not key.startswith("_")}
+        self.results[host] = {"outcome": outcome, **public_values}
         if self.as_json:
             return
         word = {"ok": "SUCCESS", "ignored": "SUCCESS"}.get(outcome, outcome.upper())
         style = {"ok": "green", "changed": "yellow", "skipped": "cyan"}.get(outcome, "red")
-        if task.rsplit(".", maxsplit=1)[-1] in _PROGRAMS and "rc" in shown:
-            said = "\n".join(str(shown.get(key)) for key in ("stdout", "stderr", "msg") if shown.get(key))
-            console.print(f"{host} | {word} | rc={shown['rc']} >>\n{said}", style=style, markup=False)
+        if task.rsplit(".", maxsplit=1)[-1] in _PROGRAMS and "rc" in public_values:
+            output = "\n".join(
+                str(public_values.get(key)) for key in ("stdout", "stderr", "msg") if public_values.get(key)
+            )
+            console.print(
+                f"{host} | {word} | rc={public_values['rc']} >>\n{output}", style=style, markup=False
+            )
         else:
-            text = json.dumps(shown, indent=4, sort_keys=True, default=str)
+            text = json.dumps(public_values, indent=4, sort_keys=True, default=str)
             console.print(f"{host} | {word} => {text}", style=style, markup=False)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kprov.cli.commands.play import ListHosts, ListTags, ListTasks, SyntaxCheck
-from kprov.cli.options.run_options import RunArguments, add_options
+from kprov.cli.options.preflight_options import Ignore, split_checks
+from kprov.cli.options.run_options import Offline, RunArguments, add_options
 from kprov.cli.output.tables import console
 
 if TYPE_CHECKING:
@@ -24,21 +25,24 @@ Plan = Annotated[
 def command(
     given: RunArguments,
     plan: Plan = None,
+    offline: Offline = None,
+    ignore: Ignore = None,
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
     list_tags: ListTags = False,
     syntax_check: SyntaxCheck = False,
 ) -> None:
     """Create the cluster that the inventory describes, or update it. Changes nothing that already matches."""
+    given = given.with_export(offline)
     if list_hosts or list_tasks or list_tags or syntax_check:
         _list_playbook(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
     elif plan is not None:
-        _apply_plan(given, plan)
+        _apply_plan(given, plan, ignore)
     else:
-        run_up(given)
+        run_up(given, ignore=ignore)
 
 
-def run_up(given: RunArguments, resume: Path | None = None) -> None:
+def run_up(given: RunArguments, resume: Path | None = None, ignore: list[str] | None = None) -> None:
     """Run `up` and exit with the run's exit code if it failed."""
     from kprov.cli.output import run_output
     from kprov.operations.up import install_cluster
@@ -49,7 +53,7 @@ def run_up(given: RunArguments, resume: Path | None = None) -> None:
     if resume is not None:
         options = resume_options(options, resume)
     with run_output.show_run(given) as watch:
-        result = install_cluster(given.path, options, watch.callbacks, typer.echo)
+        result = install_cluster(given.path, options, watch.callbacks, typer.echo, split_checks(ignore))
         watch.finish(result.run)
     print_result(result, check=given.check)
     if not result.run.ok:
@@ -67,7 +71,7 @@ def _list_playbook(given: RunArguments, *, hosts: bool, tasks: bool, tags: bool,
         )
 
 
-def _apply_plan(given: RunArguments, path: Path) -> None:
+def _apply_plan(given: RunArguments, path: Path, ignore: list[str] | None) -> None:
     from kprov.cli.output import run_output
     from kprov.operations import plan as plans
 
@@ -75,7 +79,12 @@ def _apply_plan(given: RunArguments, path: Path) -> None:
     plan = plans.load_plan(path)
     with run_output.show_run(given) as watch:
         result, more = plans.apply_plan(
-            plan, given.path, given.options(command="up"), watch.callbacks, typer.echo
+            plan,
+            given.path,
+            given.options(command="up"),
+            watch.callbacks,
+            typer.echo,
+            split_checks(ignore),
         )
         watch.finish(result.run)
     print_result(result, check=False)

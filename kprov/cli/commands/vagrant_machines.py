@@ -85,13 +85,13 @@ def parse_ssh_config(text: str) -> list[Machine]:
     return sorted(
         (
             Machine(
-                name=found["Host"],
-                host=found.get("HostName", ""),
-                port=int(found.get("Port", "22")),
-                user=found.get("User", "vagrant"),
-                key=found.get("IdentityFile", ""),
+                name=parsed_machine["Host"],
+                host=parsed_machine.get("HostName", ""),
+                port=int(parsed_machine.get("Port", "22")),
+                user=parsed_machine.get("User", "vagrant"),
+                key=parsed_machine.get("IdentityFile", ""),
             )
-            for found in machines
+            for parsed_machine in machines
         ),
         key=lambda machine: machine.name,
     )
@@ -114,13 +114,13 @@ def choose_addresses(machines: Sequence[Machine]) -> Mapping[str, str]:
             interface = ipaddress.IPv4Interface(text)
             if counts[text] == 1 or len(machines) == 1:
                 networks.setdefault(interface.network, {})[machine.name] = str(interface.ip)
-    shared = [found for found in networks.values() if len(found) == len(machines)]
+    shared = [addresses for addresses in networks.values() if len(addresses) == len(machines)]
     if not shared:
         raise InputError(
             "the machines share no network; give each a private_network in the Vagrantfile", field=_FLAG
         )
     logins = {machine.host for machine in machines}
-    return next((found for found in shared if not logins & set(found.values())), shared[0])
+    return next((addresses for addresses in shared if not logins & set(addresses.values())), shared[0])
 
 
 def _read_addresses(config: str, name: str, directory: Path) -> tuple[str, ...]:

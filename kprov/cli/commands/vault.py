@@ -36,11 +36,11 @@ def _encryption_keyring(
     ids: list[str] | None, files: list[Path] | None, *, ask: bool, new: bool = True
 ) -> Keyring:
     """Return the keyring for a new text; a typed password must be confirmed."""
-    found = keyring.collect_keyring(ids or (), files or (), ask=ask, new=new)
-    if not found.passwords and sys.stdin.isatty():
-        found = keyring.collect_keyring(ask=True, new=True, environment=False)
-    keyring.use_keyring(found)
-    return found
+    passwords = keyring.collect_keyring(ids or (), files or (), ask=ask, new=new)
+    if not passwords.passwords and sys.stdin.isatty():
+        passwords = keyring.collect_keyring(ask=True, new=True, environment=False)
+    keyring.use_keyring(passwords)
+    return passwords
 
 
 @app.command()
@@ -72,11 +72,11 @@ def edit(
     encrypt_vault_id: EncryptId = None,
 ) -> None:
     """Change encrypted files with the editor ($EDITOR). Keeps their password and vault id."""
-    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+    passwords = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
     for file in files:
-        plain, label, password = vault_files.open_vault(file, found)
+        plain, label, password = vault_files.open_vault(file, passwords)
         if encrypt_vault_id is not None:
-            password = found.for_encryption(encrypt_vault_id)
+            password = passwords.for_encryption(encrypt_vault_id)
             label = password.label
         changed = vault_files.edit_text(plain, file.suffix)
         if changed != plain or encrypt_vault_id is not None:
@@ -91,9 +91,9 @@ def view(
     ask_vault_pass: AskPass = False,
 ) -> None:
     """Show encrypted files; on a terminal in the pager."""
-    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+    passwords = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
     for file in files:
-        plain = vault_files.open_vault(file, found)[0]
+        plain = vault_files.open_vault(file, passwords)[0]
         if sys.stdout.isatty():
             pydoc.pager(plain.decode("utf-8", "replace"))
         else:
@@ -132,12 +132,12 @@ def decrypt(
     output: Output = None,
 ) -> None:
     """Decrypt files in place, with mode 0600."""
-    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+    passwords = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
 
     def convert(file: Path) -> bytes:
         if file == _STANDARD:
-            return found.open(sys.stdin.read(), "standard input", 1)
-        return vault_files.open_vault(file, found)[0]
+            return passwords.open(sys.stdin.read(), "standard input", 1)
+        return vault_files.open_vault(file, passwords)[0]
 
     _convert_files(files, output, convert, mode=vault_files.PRIVATE)
 
@@ -175,8 +175,8 @@ def rekey(
     """Encrypt files with a new password. Asks for it unless an option names it."""
     if new_vault_id is not None and new_vault_password_file is not None:
         raise InputError("cannot be used together with --new-vault-password-file", field="--new-vault-id")
-    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
-    plain = [(file, vault_files.open_vault(file, found)) for file in files]
+    passwords = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+    plain = [(file, vault_files.open_vault(file, passwords)) for file in files]
     ids = [new_vault_id] if new_vault_id is not None else []
     paths = [new_vault_password_file] if new_vault_password_file is not None else []
     fresh = keyring.collect_keyring(ids, paths, ask=not ids and not paths, new=True, environment=False)
@@ -203,27 +203,27 @@ def encrypt_string(
     output: Output = None,
 ) -> None:
     """Encrypt texts as !vault values for a YAML file."""
-    found = _encryption_keyring(vault_id, vault_password_file, ask=ask_vault_pass)
-    password = found.for_encryption(encrypt_vault_id)
+    passwords = _encryption_keyring(vault_id, vault_password_file, ask=ask_vault_pass)
+    password = passwords.for_encryption(encrypt_vault_id)
     names = list(name or [])
     values: list[tuple[str | None, str]] = []
-    given = [text for text in texts or [] if text != "-"]
-    if len(names) > len(given) + ask:
+    plain_texts = [text for text in texts or [] if text != "-"]
+    if len(names) > len(plain_texts) + ask:
         raise InputError("more names than texts", field="--name")
-    values += [(names.pop(0) if names else None, text) for text in given]
+    values += [(names.pop(0) if names else None, text) for text in plain_texts]
     if ask:
         typed = typer.prompt("String to encrypt", hide_input=not show_input)
         values.append((names.pop(0) if names else None, typed))
     if "-" in (texts or []) or stdin_name is not None or not values:
         values.append((stdin_name, sys.stdin.read()))
-    shown = "\n".join(
-        _format_value(one, vault_format.encrypt(text.encode(), password.value, password.label))
-        for one, text in values
+    documents = "\n".join(
+        _format_value(variable, vault_format.encrypt(text.encode(), password.value, password.label))
+        for variable, text in values
     )
     if output is None or output == _STANDARD:
-        sys.stdout.write(shown)
+        sys.stdout.write(documents)
     else:
-        vault_files.write_file(output, shown.encode())
+        vault_files.write_file(output, documents.encode())
 
 
 def _format_value(name: str | None, text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from kprov.cli.options.run_options import HostOptions, add_options
-from kprov.cli.output.tables import Format, FormatOption, errors, print_table, status_text
-from kprov.playbook.results.run_result import SilentCallbacks
+from kprov.cli.output.tables import Format, FormatOption, print_table, status_text
+from kprov.cli.output.warnings import WarningPrinter
 
 Probe = Annotated[
     bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
@@ -20,13 +20,6 @@ Wait = Annotated[
 ShowAll = Annotated[
     bool, typer.Option("--all", help="Show every check, not only the failed ones and a total for each area.")
 ]
-
-
-class _WarningPrinter(SilentCallbacks):
-    """Prints warnings about hosts on standard error."""
-
-    def warning(self, text: str) -> None:
-        errors.print(f"warning: {text}", style="magenta", markup=False)
 
 
 @add_options
@@ -53,7 +46,7 @@ def run_checks(
     from kprov.operations.verify import verify_cluster
 
     given.unlock()
-    results = verify_cluster(given.path, given.host_options(), _WarningPrinter(), probe=probe, wait=wait)
+    results = verify_cluster(given.path, given.host_options(), WarningPrinter(), probe=probe, wait=wait)
     if output is Format.JSON:
         typer.echo(json.dumps(results_document(results), indent=2))
     else:
@@ -80,13 +73,15 @@ def print_results(results: list[Any], *, every: bool) -> None:
     places: dict[tuple[str, str], list[Any]] = {}
     for result in results:
         places.setdefault((result.host, result.area), []).append(result)
-    for (host, area), found in sorted(places.items(), key=lambda item: (item[0][0] == "cluster", item[0][0])):
-        passed, failed, warnings = _count_results(found)
+    for (host, area), findings in sorted(
+        places.items(), key=lambda item: (item[0][0] == "cluster", item[0][0])
+    ):
+        passed, failed, warnings = _count_results(findings)
         status = status_text(ok=not failed, warning=bool(warnings))
-        rows.append((host, area, status, f"{passed} of {len(found)}", ""))
+        rows.append((host, area, status, f"{passed} of {len(findings)}", ""))
         rows += [
             ("", "", status_text(ok=result.ok, warning=result.warning), result.name, result.detail)
-            for result in found
+            for result in findings
             if every or not result.ok or result.warning
         ]
     print_table(("HOST", "AREA", "", "CHECK", "DETAIL"), rows)

@@ -14,17 +14,17 @@ from kprov.cli.output.tables import Format, FormatOption
 
 def command(output: FormatOption = Format.TABLE) -> None:
     """Show the versions of kprov, its components and Python, and the digests of the lock files."""
-    found = version_document()
+    document = version_document()
     if output is Format.JSON:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(document, indent=2))
         return
-    components = found["components"]
+    components = document["components"]
     source = ", ".join(text for text in (components["commit"][:12], components["tree_state"]) if text)
     lines = [
-        ("kprov", found["kprov"]),
+        ("kprov", document["kprov"]),
         ("components", components["version"] + (f" ({source})" if source else "")),
-        ("Python", found["python"]),
-        *((f"lock {name}", digest) for name, digest in found["locks"].items()),
+        ("Python", document["python"]),
+        *((f"lock {name}", digest) for name, digest in document["locks"].items()),
     ]
     width = max(len(name) for name, _ in lines)
     for name, text in lines:

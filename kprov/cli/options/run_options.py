@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
 import typer
 
@@ -125,6 +126,12 @@ Timeout = Annotated[
         "--timeout", "-T", help="Seconds to wait for a connection. [default: 10]", rich_help_panel=_CONNECTION
     ),
 ]
+Offline = Annotated[
+    Path | None,
+    typer.Option(
+        "--offline", help="Take all components, packages and images from this export (kprov bundle export)."
+    ),
+]
 RolesPath = Annotated[
     str | None,
     typer.Option("--roles-path", help="More folders with roles: FOLDER:FOLDER (ANSIBLE_ROLES_PATH)."),
@@ -188,7 +195,7 @@ class HostOptions:
         )
 
     def _defaults(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "ansible_user": self.user,
             "ansible_become": self.become or None,
             "ansible_become_user": self.become_user,
@@ -200,11 +207,11 @@ class HostOptions:
         if self.connection not in (None, "ssh", "local"):
             raise InputError(f"{self.connection!r} is not ssh or local", field="--connection")
         if self.ask_pass:
-            found["ansible_password"] = ask_password("SSH password")
+            defaults["ansible_password"] = ask_password("SSH password")
         if self.ask_become_pass:
             typed = ask_password("BECOME password" + (" [as the SSH password]" if self.ask_pass else ""))
-            found["ansible_become_password"] = typed or found.get("ansible_password")
-        return {name: value for name, value in found.items() if value is not None}
+            defaults["ansible_become_password"] = typed or defaults.get("ansible_password")
+        return {name: value for name, value in defaults.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -244,6 +251,13 @@ class RunArguments(HostOptions):
             command=command,
             journal=journal,
         )
+
+    def with_export(self, export: Path | None) -> Self:
+        """Return the options with the export of --offline as a variable."""
+        if export is None:
+            return self
+        variable = json.dumps({"offline_export": str(export.absolute())})
+        return replace(self, extra_vars=[*(self.extra_vars or []), variable])
 
     def _paths(self) -> SearchPaths:
         from kprov.playbook.model.search_paths import load_search_paths
@@ -288,12 +302,12 @@ def add_options(function: Callable[..., None]) -> Callable[..., None]:
         options = kind(**{name: value for name, value in arguments.items() if name in names})
         function(options, **{name: value for name, value in arguments.items() if name not in names})
 
-    mine = [
+    added = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[parameter.name])
         for parameter in own
     ]
-    command.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*mine, *shared]}
+    command.__signature__ = inspect.Signature([*added, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*added, *shared]}
     return command
 
 
@@ -304,10 +318,10 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def read_extra_vars(texts: list[str] | None) -> dict[str, Any]:
     """Return the variables of -e; later ones win. Values of key=value are text. Raises InputError."""
-    found: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     for text in texts or []:
-        found |= _parse_extra_vars(text)
-    return found
+        variables |= _parse_extra_vars(text)
+    return variables
 
 
 def _parse_extra_vars(text: str) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def use_passwords(
     """The keyring of these options and the environment, made the process's; asks when required and empty."""
     from kprov.inventory.vault import keyring
 
-    found = keyring.collect_keyring(ids or (), files or (), ask=ask)
-    if required and not found.passwords and sys.stdin.isatty():
-        found = keyring.collect_keyring(ask=True, environment=False)
-    keyring.use_keyring(found)
-    return found
+    passwords = keyring.collect_keyring(ids or (), files or (), ask=ask)
+    if required and not passwords.passwords and sys.stdin.isatty():
+        passwords = keyring.collect_keyring(ask=True, environment=False)
+    keyring.use_keyring(passwords)
+    return passwords

@@ -14,42 +14,42 @@ class CallbackPair(SilentCallbacks):
         self._first, self._second = first, second
 
     def run_started(self, playbooks: list[str]) -> None:
-        for one in (self._first, self._second):
-            one.run_started(playbooks)
+        for callbacks in (self._first, self._second):
+            callbacks.run_started(playbooks)
 
     def play_started(self, name: str, hosts: list[str]) -> None:
-        for one in (self._first, self._second):
-            one.play_started(name, hosts)
+        for callbacks in (self._first, self._second):
+            callbacks.play_started(name, hosts)
 
     def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None:
-        for one in (self._first, self._second):
-            one.task_started(name, handler=handler, hosts=hosts)
+        for callbacks in (self._first, self._second):
+            callbacks.task_started(name, handler=handler, hosts=hosts)
 
     def host_started(self, host: str, task: str) -> None:
-        for one in (self._first, self._second):
-            one.host_started(host, task)
+        for callbacks in (self._first, self._second):
+            callbacks.host_started(host, task)
 
-    def retry(self, host: str, task: str, attempt: int, left: int) -> None:
-        for one in (self._first, self._second):
-            one.retry(host, task, attempt, left)
+    def retry(self, host: str, task: str, attempt: int, remaining: int) -> None:
+        for callbacks in (self._first, self._second):
+            callbacks.retry(host, task, attempt, remaining)
 
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
     ) -> None:
-        for one in (self._first, self._second):
-            one.host_done(host, task, outcome, result, seconds, place)
+        for callbacks in (self._first, self._second):
+            callbacks.host_done(host, task, outcome, result, seconds, place)
 
     def warning(self, text: str) -> None:
-        for one in (self._first, self._second):
-            one.warning(text)
+        for callbacks in (self._first, self._second):
+            callbacks.warning(text)
 
     def no_hosts(self, play: str) -> None:
-        for one in (self._first, self._second):
-            one.no_hosts(play)
+        for callbacks in (self._first, self._second):
+            callbacks.no_hosts(play)
 
     def run_finished(self, result: RunResult) -> None:
-        for one in (self._first, self._second):
-            one.run_finished(result)
+        for callbacks in (self._first, self._second):
+            callbacks.run_finished(result)
 
     def ask_step(self, name: str) -> str:
         return self._first.ask_step(name)

@@ -43,19 +43,19 @@ class Keyboard:
         for key in self._keys(None if seconds is None else time.monotonic() + seconds):
             if key.lower() in ends:
                 return text, key.lower()
-            gone = bool(text) and key in _ERASE
+            is_erased = bool(text) and key in _ERASE
             text = text[:-1] if key in _ERASE else text + key
-            if echo and (gone or key.isprintable()):
-                sys.stdout.write("\b \b" if gone else key)
+            if echo and (is_erased or key.isprintable()):
+                sys.stdout.write("\b \b" if is_erased else key)
                 sys.stdout.flush()
         return text, ""
 
     def _keys(self, deadline: float | None) -> Iterator[str]:
         while True:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
+            seconds_left = None if deadline is None else deadline - time.monotonic()
+            if seconds_left is not None and seconds_left <= 0:
                 return
-            if not select.select([self._descriptor], [], [], left)[0]:
+            if not select.select([self._descriptor], [], [], seconds_left)[0]:
                 return
             read = os.read(self._descriptor, 1)
             if not read:

@@ -42,10 +42,10 @@ class View:
             self._at_work[host] = (task, time.monotonic())
             self._hosts = [name for name in self._hosts if name != host]
 
-    def retry(self, host: str, attempt: int, left: int) -> None:
+    def retry(self, host: str, attempt: int, remaining: int) -> None:
         """Note a retry on a host."""
         with self._lock:
-            self._retries[host] = f"  attempt {attempt}, {left} left"
+            self._retries[host] = f"  attempt {attempt}, {remaining} left"
 
     def done(self, host: str) -> None:
         """Note that a host has finished the task."""
@@ -63,11 +63,11 @@ class View:
             task = self._task or "begins"
             lines = [f"{self._play}: {task}  {self._done}/{total} hosts  {now - self._since:.0f}s"]
             at_work = sorted(self._at_work.items(), key=lambda entry: entry[1][1])
-            room = max(1, rows - 3)
-            for host, (name, since) in at_work[:room]:
+            available_rows = max(1, rows - 3)
+            for host, (name, since) in at_work[:available_rows]:
                 lines.append(f"  {host}  {now - since:.0f}s  {name}{self._retries.get(host, '')}")
-            if len(at_work) > room:
-                lines.append(f"  and {len(at_work) - room} more hosts working")
+            if len(at_work) > available_rows:
+                lines.append(f"  and {len(at_work) - available_rows} more hosts working")
             if self._hosts:
                 lines.append(f"  waiting ({len(self._hosts)}): {', '.join(self._hosts)}")
         return lines

@@ -26,19 +26,19 @@ def print_listing(
         typer.echo(f"playbook: {playbook}")
         for number, (play, members) in enumerate(engine.list_plays(playbook, includes=includes), 1):
             all_tasks = [task for section in play.sections for task in walk_tasks(section)]
-            chosen = [task for task in all_tasks if task_selection.matches_tags(task.tags, engine.options)]
-            known = sorted({tag for task in all_tasks for tag in task.tags})
-            said = f"\tTAGS: [{', '.join(known)}]" if tags or tasks else ""
-            typer.echo(f"  play #{number} ({play.hosts}): {play.name}{said}")
+            selected = [task for task in all_tasks if task_selection.matches_tags(task.tags, engine.options)]
+            tag_names = sorted({tag for task in all_tasks for tag in task.tags})
+            tag_text = f"\tTAGS: [{', '.join(tag_names)}]" if tags or tasks else ""
+            typer.echo(f"  play #{number} ({play.hosts}): {play.name}{tag_text}")
             if hosts:
                 typer.echo(f"    hosts ({len(members)}):")
                 for name in members:
                     typer.echo(f"      {name}")
             if tasks:
                 typer.echo("    tasks:")
-                for task in chosen:
+                for task in selected:
                     typer.echo(
                         f"      {task_selection.display_name(task)}\tTAGS: [{', '.join(sorted(task.tags))}]"
                     )
             if tags:
-                typer.echo(f"      TASK TAGS: [{', '.join(known)}]")
+                typer.echo(f"      TASK TAGS: [{', '.join(tag_names)}]")

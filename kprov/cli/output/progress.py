@@ -64,11 +64,11 @@ class Progress(SilentCallbacks):
         """Show that a host works on the task."""
         self._view.started(host, task)
 
-    def retry(self, host: str, task: str, attempt: int, left: int) -> None:
+    def retry(self, host: str, task: str, attempt: int, remaining: int) -> None:
         """Show a retry in the live view, or print a line."""
-        self._view.retry(host, attempt, left)
+        self._view.retry(host, attempt, remaining)
         if self._live is None or self._verbose:
-            self._line("retry", f"{host}: {task}: attempt {attempt}, {left} left")
+            self._line("retry", f"{host}: {task}: attempt {attempt}, {remaining} left")
 
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
@@ -79,19 +79,21 @@ class Progress(SilentCallbacks):
         counts = self._outcomes.setdefault(task, {})
         counts[outcome] = counts.get(outcome, 0) + 1
         bad = outcome in _BAD
-        told = bad or self._verbose > 0 or (outcome == "changed" and self._live is None)
-        says = outcome == "ok" and any(one.get("_ansible_verbose_always") for one in result_and_items(result))
-        if told or says:
+        is_printed = bad or self._verbose > 0 or (outcome == "changed" and self._live is None)
+        says = outcome == "ok" and any(
+            item.get("_ansible_verbose_always") for item in result_and_items(result)
+        )
+        if is_printed or says:
             self._line(outcome, f"{host}: {task}" + (f" ({place})" if bad and place else ""))
         for line in failure_reasons(result) if bad else []:
             self._detail(line)
-        if told and result.get("unforeseen"):
+        if is_printed and result.get("unforeseen"):
             self._detail("known only when the changes before it are made")
         if says and self._verbose < 2:
             self._messages(result)
         if self._verbose > 1:
-            shown = {key: value for key, value in result.items() if not key.startswith("_")}
-            for line in json.dumps(shown, indent=2, sort_keys=True, default=str).splitlines():
+            public_values = {key: value for key, value in result.items() if not key.startswith("_")}
+            for line in json.dumps(public_values, indent=2, sort_keys=True, default=str).splitlines():
                 self._detail(line)
         if self._diff and outcome == "changed":
             for line in diff_lines(result):
@@ -142,12 +144,12 @@ class Progress(SilentCallbacks):
     @contextmanager
     def _aside(self) -> Iterator[None]:
         """Suspend the live view, for questions and for standard error."""
-        shown = self._live is not None and self._live.is_started
+        is_live = self._live is not None and self._live.is_started
         self.interrupted()
         try:
             yield
         finally:
-            if shown:
+            if is_live:
                 self._show()
 
     def _flush(self) -> None:
@@ -157,8 +159,10 @@ class Progress(SilentCallbacks):
         for task, counts in outcomes.items():
             worst = next((name for name in ("unreachable", "failed", "changed") if name in counts), "")
             if worst:
-                said = ", ".join(f"{number} {name}" for name, number in counts.items() if name != "skipped")
-                self._line(worst, f"{task}: {said}")
+                summary = ", ".join(
+                    f"{number} {name}" for name, number in counts.items() if name != "skipped"
+                )
+                self._line(worst, f"{task}: {summary}")
 
     def _line(self, word: str, text: str, style: str = "") -> None:
         if self._quiet:
@@ -169,8 +173,8 @@ class Progress(SilentCallbacks):
         )
 
     def _messages(self, result: dict[str, Any]) -> None:
-        for one in result_and_items(result)[1:] or [result]:
-            for key, value in one.items():
+        for item in result_and_items(result)[1:] or [result]:
+            for key, value in item.items():
                 if key.startswith("_") or key in ("changed", "failed", "item", "ansible_loop_var"):
                     continue
                 text = value if isinstance(value, str) else json.dumps(value, indent=2, default=str)

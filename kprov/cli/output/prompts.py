@@ -48,8 +48,8 @@ def pause(task: str, prompt: str, *, seconds: float | None, echo: bool) -> str:
     if task:
         console.print(f"[{task}]", markup=False)
     if seconds is not None:
-        said = f": {prompt}" if prompt else ""
-        console.print(f"Pausing for {seconds:g} seconds{hidden}{said}", markup=False)
+        title = f": {prompt}" if prompt else ""
+        console.print(f"Pausing for {seconds:g} seconds{hidden}{title}", markup=False)
     if not keys.can_read_keys():
         if seconds is None:
             errors.print("warning: there is no terminal; the pause is skipped", style="magenta")
@@ -61,8 +61,8 @@ def pause(task: str, prompt: str, *, seconds: float | None, echo: bool) -> str:
             _, key = keyboard.typed(ends=(keys.INTERRUPT,), seconds=seconds)
             text = ""
         else:
-            asked = prompt or "Press Enter to continue, Ctrl-C to interrupt"
-            console.print(f"{asked}{hidden}: ", end="", markup=False)
+            question = prompt or "Press Enter to continue, Ctrl-C to interrupt"
+            console.print(f"{question}{hidden}: ", end="", markup=False)
             text, key = keyboard.typed(ends=(*keys.ENTER, keys.INTERRUPT), echo=echo)
             console.print()
         if key == keys.INTERRUPT:

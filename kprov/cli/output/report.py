@@ -48,7 +48,7 @@ class Recorder(SilentCallbacks):
             entry = {"play": self._play, "task": task, "place": place, "hosts": {}}
             self._open[task, place] = entry
             self.tasks.append(entry)
-        said: dict[str, Any] = {
+        event: dict[str, Any] = {
             "outcome": outcome,
             "seconds": round(seconds, 4),
             "changed": bool(result.get("changed")),
@@ -56,8 +56,8 @@ class Recorder(SilentCallbacks):
         }
         items = result_and_items(result)[1:]
         if items:
-            said["items"] = [_item_entry(item) for item in items]
-        entry["hosts"][host] = said
+            event["items"] = [_item_entry(item) for item in items]
+        entry["hosts"][host] = event
 
 
 def _message_of(message: Any) -> Any:
@@ -117,7 +117,7 @@ def scrub_values(value: Any) -> Any:
     if isinstance(value, str):
         return secrets.scrub(value)
     if isinstance(value, dict):
-        return {scrub_values(str(key)): scrub_values(one) for key, one in value.items()}
+        return {scrub_values(str(key)): scrub_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [scrub_values(one) for one in value]
+        return [scrub_values(item) for item in value]
     return value

@@ -10,18 +10,18 @@ from typing import Any
 def result_and_items(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a result followed by the results of its items."""
     items = result.get("results")
-    return [result, *(one for one in (items if isinstance(items, list) else []) if isinstance(one, dict))]
+    return [result, *(item for item in (items if isinstance(items, list) else []) if isinstance(item, dict))]
 
 
 def failure_reasons(result: dict[str, Any]) -> list[str]:
     """Return why a task failed: its message, the end of its program's output, and its failed items."""
     lines: list[str] = []
-    for one in result_and_items(result):
-        if one is not result and not one.get("failed"):
+    for item in result_and_items(result):
+        if item is not result and not item.get("failed"):
             continue
-        text = str(one.get("msg") or "")
+        text = str(item.get("msg") or "")
         words = ("stderr", "module_stderr", "stdout")
-        program = next((str(one[word]) for word in words if str(one.get(word) or "").strip()), "")
+        program = next((str(item[word]) for word in words if str(item.get(word) or "").strip()), "")
         lines += [line for line in [*text.splitlines(), *program.splitlines()[-8:]] if line.strip()]
     return lines
 
@@ -29,8 +29,8 @@ def failure_reasons(result: dict[str, Any]) -> list[str]:
 def diff_lines(result: dict[str, Any]) -> list[str]:
     """Render a result's diffs as unified diffs."""
     lines: list[str] = []
-    for one in result_and_items(result):
-        diffs = one.get("diff") or []
+    for item in result_and_items(result):
+        diffs = item.get("diff") or []
         for diff in [diffs] if isinstance(diffs, dict) else diffs:
             if not isinstance(diff, dict):
                 continue

@@ -36,8 +36,8 @@ def print_summary(result: RunResult, *, check: bool, inventory: Sequence[str]) -
         console.print("\nfailures:", style="bold red")
         for error in result.errors:
             place = f" ({error['place']})" if error.get("place") else ""
-            said = f"  {error['host']}: {error.get('outcome', 'failed')}: {error['task']}{place}"
-            console.print(said, style="red", markup=False)
+            error_line = f"  {error['host']}: {error.get('outcome', 'failed')}: {error['task']}{place}"
+            console.print(error_line, style="red", markup=False)
             for line in error["message"].splitlines():
                 console.print(f"    {line}", markup=False)
     if not result.ok and not check and result.journal is not None:

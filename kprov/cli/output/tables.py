@@ -86,9 +86,9 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
                 Text(cell.ljust(width), "bold" if number == 0 else COLOURS.get(cell, ""))
                 for cell, width in zip(line, widths, strict=True)
             ]
-            shown = Text("   ").join(cells)
-            shown.rstrip()
-            console.print(shown)
+            row_text = Text("   ").join(cells)
+            row_text.rstrip()
+            console.print(row_text)
         return
     from rich.table import Table
 

@@ -25,9 +25,9 @@ def parse_network(value: Any) -> Network:
     if not isinstance(value, str) or "/" not in value:
         raise ValueError(f"must be a network with a prefix length such as 10.233.0.0/18, not {value!r}")
     try:
-        found = ipaddress.ip_network(value, strict=False)
+        network = ipaddress.ip_network(value, strict=False)
     except ValueError:
         raise ValueError(f"must be a network such as 10.233.0.0/18, not {value!r}") from None
-    if str(found.network_address) != str(ipaddress.ip_interface(value).ip):
-        raise ValueError(f"{value!r} has host bits set; the network is {found}")
-    return found
+    if str(network.network_address) != str(ipaddress.ip_interface(value).ip):
+        raise ValueError(f"{value!r} has host bits set; the network is {network}")
+    return network

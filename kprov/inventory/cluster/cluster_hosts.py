@@ -63,8 +63,8 @@ def _check_address_family(
     """Check the address of hosts without `ip`, which is their SSH address."""
     if variables.ip is not None or value(host, "ip") is not None:
         return
-    found = value(host, "ansible_host")
-    address = str(host if found is None else found)
+    host_address = value(host, "ansible_host")
+    address = str(host if host_address is None else host_address)
     try:
         family = ipaddress.ip_address(address).version
     except ValueError:
@@ -83,7 +83,8 @@ def _check_privileges(
     """Check that tasks run as root, because the roles install packages and units."""
     become = value(host, "ansible_become")
     user = next(
-        (found for name in ("ansible_user", "ansible_ssh_user") if (found := value(host, name))), None
+        (login_name for name in ("ansible_user", "ansible_ssh_user") if (login_name := value(host, name))),
+        None,
     )
     if become is None or str(become).lower() not in map(str, _FALSE) or user in (None, "root"):
         return

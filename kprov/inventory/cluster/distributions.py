@@ -44,6 +44,13 @@ def list_distributions() -> dict[str, Distribution]:
     }
 
 
+@lru_cache(maxsize=1)
+def list_packages(family: str) -> tuple[str, ...]:
+    """Return the packages that the roles install on hosts of a family, such as debian."""
+    rows = yaml.safe_load(TABLE.read_text(encoding="utf-8"))["kprov_package_names"][family]
+    return tuple(dict.fromkeys(name for names in rows.values() for name in names))
+
+
 def make_title(facts: Mapping[str, Any]) -> str:
     """Return the title of a host's distribution from its facts (ansible_distribution ...)."""
     name = str(facts["ansible_distribution"])
@@ -58,11 +65,11 @@ def find_distribution(facts: Mapping[str, Any]) -> Distribution | None:
 
 def find_problem(facts: Mapping[str, Any], *, allow_experimental: bool = False) -> str | None:
     """Return why a host with these facts cannot be used; None if it can."""
-    found = find_distribution(facts)
-    shown = f"{facts['ansible_distribution']} {facts['ansible_distribution_version']}"
-    if found is None:
-        full = " and ".join(one.title for one in list_distributions().values() if one.support == "full")
-        return f"{shown} is not supported; use {full}"
-    if found.support == "experimental" and not allow_experimental:
-        return f"{shown} is experimental (not tested): set {ALLOW_EXPERIMENTAL} to true to try it"
+    distribution = find_distribution(facts)
+    distribution_name = f"{facts['ansible_distribution']} {facts['ansible_distribution_version']}"
+    if distribution is None:
+        full = " and ".join(entry.title for entry in list_distributions().values() if entry.support == "full")
+        return f"{distribution_name} is not supported; use {full}"
+    if distribution.support == "experimental" and not allow_experimental:
+        return f"{distribution_name} is experimental (not tested): set {ALLOW_EXPERIMENTAL} to true to try it"
     return None

@@ -29,45 +29,47 @@ def adapt_inventory(inventory: Inventory, given: Mapping[str, Any]) -> None:
 def adapt_variables(variables: dict[str, Any]) -> dict[str, Any]:
     """Return a host's raw variables as the roles expect them."""
     # In kubespray an empty value means that the variable is not set.
-    found = {
+    adapted = {
         name: value
         for name, value in variables.items()
         if value is not None or name not in ClusterVariables.model_fields
     }
     # In kubespray it is the folder for programs; in kprov it is a folder of the bundle.
-    found.pop("bin_dir", None)
+    adapted.pop("bin_dir", None)
     for name in archives.VERSIONS:
-        if isinstance(found.get(name), str):
-            found[name] = found[name].removeprefix("v")
-    _adapt_apiserver(found)
-    _adapt_ports(found)
-    if found.get("kube_vip_enabled") is False:
-        found.pop("kube_vip_address", None)
-    for theirs, ours in _RENAMED.items():
-        if found.get(theirs):
-            found.setdefault(ours, found[theirs])
-    return found
+        if isinstance(adapted.get(name), str):
+            adapted[name] = adapted[name].removeprefix("v")
+    _adapt_apiserver(adapted)
+    _adapt_ports(adapted)
+    if adapted.get("kube_vip_enabled") is False:
+        adapted.pop("kube_vip_address", None)
+    for kubespray_name, own_name in _RENAMED.items():
+        if adapted.get(kubespray_name):
+            adapted.setdefault(own_name, adapted[kubespray_name])
+    return adapted
 
 
-def _adapt_apiserver(found: dict[str, Any]) -> None:
+def _adapt_apiserver(variables: dict[str, Any]) -> None:
     """Add the names of an external load balancer to the API server's certificate."""
-    balancer = found.get("loadbalancer_apiserver")
+    balancer = variables.get("loadbalancer_apiserver")
     names = [balancer.get("address")] if isinstance(balancer, dict) else []
-    names.append(found.get("apiserver_loadbalancer_domain_name"))
-    known = found.get("supplementary_addresses_in_ssl_keys") or []
-    more = [str(name) for name in names if name and isinstance(known, list) and name not in known]
+    names.append(variables.get("apiserver_loadbalancer_domain_name"))
+    addresses = variables.get("supplementary_addresses_in_ssl_keys") or []
+    more = [str(name) for name in names if name and isinstance(addresses, list) and name not in addresses]
     if more:
-        found["supplementary_addresses_in_ssl_keys"] = [*known, *more]
+        variables["supplementary_addresses_in_ssl_keys"] = [*addresses, *more]
 
 
-def _adapt_ports(found: dict[str, Any]) -> None:
+def _adapt_ports(variables: dict[str, Any]) -> None:
     """Replace the API's port as haproxy's port: unlike kubespray's, kprov's haproxy needs its own."""
-    if str(found.get("loadbalancer_apiserver_port")) == str(found.get("kube_apiserver_port", _API_PORT)):
-        del found["loadbalancer_apiserver_port"]
-    addresses = found.get("kube_proxy_nodeport_addresses")
+    if str(variables.get("loadbalancer_apiserver_port")) == str(
+        variables.get("kube_apiserver_port", _API_PORT)
+    ):
+        del variables["loadbalancer_apiserver_port"]
+    addresses = variables.get("kube_proxy_nodeport_addresses")
     if isinstance(addresses, str) and "kube_proxy_nodeport_addresses_cidr" in addresses:
         # YAML reads the value in kubespray's sample as a list.
-        del found["kube_proxy_nodeport_addresses"]
-    cidr = found.get("kube_proxy_nodeport_addresses_cidr")
+        del variables["kube_proxy_nodeport_addresses"]
+    cidr = variables.get("kube_proxy_nodeport_addresses_cidr")
     if cidr:
-        found.setdefault("kube_proxy_nodeport_addresses", [cidr])
+        variables.setdefault("kube_proxy_nodeport_addresses", [cidr])

@@ -50,11 +50,11 @@ def find_value_problem(value: str) -> str | None:
 
 def find_taint_problem(taint: str) -> str | None:
     """Return why a text is not KEY=VALUE:EFFECT (or KEY:EFFECT); None if it is."""
-    said, colon, effect = taint.rpartition(":")
+    key_and_value, colon, effect = taint.rpartition(":")
     if not colon or effect not in EFFECTS:
         effects = ", ".join(EFFECTS)
         return (
             f"{taint!r} is not a taint: it must be KEY=VALUE:EFFECT or KEY:EFFECT, with {effects} as EFFECT"
         )
-    key, _, value = said.partition("=")
+    key, _, value = key_and_value.partition("=")
     return find_key_problem(key) or find_value_problem(value)

@@ -45,15 +45,17 @@ def validate(
     problems: list[InputError] = []
     _check_groups(inventory, problems)
     _check_members(inventory, problems)
-    found = {host: _check_variables(inventory, host, resolve, problems) for host in inventory.hosts}
+    variables_by_host = {
+        host: _check_variables(inventory, host, resolve, problems) for host in inventory.hosts
+    }
     _check_refused_variables(inventory, resolve, problems)
     _check_addresses(inventory, resolve, problems)
-    for variables in found.values():
-        _check_networks(inventory, variables, found, resolve, problems)
+    for variables in variables_by_host.values():
+        _check_networks(inventory, variables, variables_by_host, resolve, problems)
     nodes = {host for group in MEMBERS for host in inventory.members(group)}
     problems += cluster_hosts.find_problems(
         inventory,
-        {host: variables for host, variables in found.items() if host in nodes},
+        {host: variables for host, variables in variables_by_host.items() if host in nodes},
         lambda host, name: _resolve_value(inventory, host, resolve, name),
         variable_place,
     )
@@ -65,7 +67,7 @@ def validate(
             f"{len(unique)} problems in the inventory {inventory.path}\n"
             + "\n".join(f"  {problem}" for problem in unique)
         )
-    return found
+    return variables_by_host
 
 
 def variable_place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
@@ -87,8 +89,8 @@ def _check_groups(inventory: Inventory, problems: list[InputError]) -> None:
         # Users may define groups of the cluster's hosts to set variables.
         hosts = set(inventory.members(group.name))
         close = suggestions.closest(group.name, GROUPS[2:])
-        known = {host for name in MEMBERS for host in inventory.members(name)}
-        if hosts <= known and not close:
+        members = {host for name in MEMBERS for host in inventory.members(name)}
+        if hosts <= members and not close:
             continue
         hint = (
             f"; did you mean {close!r}?"
@@ -324,6 +326,6 @@ def _check_node_prefix(inventory: Inventory, variables: ClusterVariables, proble
             )
         )
     elif 2 ** (prefix - pods.prefixlen) < nodes:
-        room = 2 ** (prefix - pods.prefixlen)
-        text = f"{pods} has room for {room} nodes of a /{prefix}, the inventory has {nodes}"
+        node_networks = 2 ** (prefix - pods.prefixlen)
+        text = f"{pods} has room for {node_networks} nodes of a /{prefix}, the inventory has {nodes}"
         problems.append(InputError(text, file=file, line=line, field="kube_pods_subnet"))

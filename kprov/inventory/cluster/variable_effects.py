@@ -78,13 +78,13 @@ def find_effects(inventory: Inventory, root: Path) -> list[Finding]:
     """Return every place of every variable by file and line; `root` has roles, templates and playbooks."""
     _read_all(inventory)
     users = variable_usage.find_project_usage(root)
-    named = _find_named_by_templates(inventory)
-    found = [
-        Finding(name, file, line, *_effect(name, value, users, named))
+    names_in_templates = _find_named_by_templates(inventory)
+    findings = [
+        Finding(name, file, line, *_effect(name, value, users, names_in_templates))
         for name, value, file, line in _definitions(inventory)
     ]
-    found += _find_unread_files(inventory)
-    return sorted(set(found), key=lambda one: (one.file, one.line or 0, one.name))
+    findings += _find_unread_files(inventory)
+    return sorted(set(findings), key=lambda finding: (finding.file, finding.line or 0, finding.name))
 
 
 def _read_all(inventory: Inventory) -> None:
@@ -108,52 +108,55 @@ def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | No
 
 def _find_named_by_templates(inventory: Inventory) -> dict[str, set[str]]:
     """Return the variables that templates of other variables name, with those variables."""
-    found: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for name, value, _, _ in _definitions(inventory):
         if isinstance(value, (Secret, Undecrypted)):
             continue
         for used in variable_usage.find_names(str(value)) - {name}:
-            found.setdefault(used, set()).add(name)
-    return found
+            names.setdefault(used, set()).add(name)
+    return names
 
 
 def _effect(
-    name: str, value: Any, users: Mapping[str, tuple[str, ...]], named: Mapping[str, set[str]]
+    name: str, value: Any, users: Mapping[str, tuple[str, ...]], names_in_templates: Mapping[str, set[str]]
 ) -> tuple[Effect, str]:
-    known = load_table()
-    if (rule := known.refused.get(name)) is not None:
+    table = load_table()
+    if (rule := table.refused.get(name)) is not None:
         return _apply_rules(value, rule)
     if (reason := find_version_conflict(name, value)) is not None:
         return Effect.REFUSED, reason
     if name == "loadbalancer_apiserver_port" and str(value) == str(_API_PORT):
         return Effect.NONE, "the API server has that port on every address; haproxy keeps 8443"
-    if name in known.mapped:
-        return Effect.MAPPED, known.mapped[name]
-    if name in known.connection:
+    if name in table.mapped:
+        return Effect.MAPPED, table.mapped[name]
+    if name in table.connection:
         return Effect.CONNECTION, "how the host is reached, as in Ansible"
-    if name in known.none:
-        return Effect.NONE, known.none[name]
+    if name in table.none:
+        return Effect.NONE, table.none[name]
     if name in users:
         return Effect.USED, _format_value(users[name])
     if name in ClusterVariables.model_fields:
         return Effect.USED, "kprov itself"
-    if carriers := _find_carriers(name, users, named):
+    if carriers := _find_carriers(name, users, names_in_templates):
         return Effect.USED, f"used by the inventory's variables {', '.join(carriers)}"
-    return _effect_of_unused(name, users, named)
+    return _effect_of_unused(name, users, names_in_templates)
 
 
 def _effect_of_unused(
-    name: str, users: Mapping[str, tuple[str, ...]], named: Mapping[str, set[str]]
+    name: str, users: Mapping[str, tuple[str, ...]], names_in_templates: Mapping[str, set[str]]
 ) -> tuple[Effect, str]:
     """Return the effect of a variable that nothing uses, and why it has none."""
-    known = load_table()
+    table = load_table()
     close = suggestions.closest(
-        name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
+        name, [*users, *ClusterVariables.model_fields, *table.mapped, *table.connection]
     )
-    if (reason := known.family(name)) is not None and not close:
+    if (reason := table.family(name)) is not None and not close:
         return Effect.NONE, reason
-    if name in named:
-        return Effect.NONE, f"named only by {', '.join(sorted(named[name]))}, which have no effect either"
+    if name in names_in_templates:
+        return (
+            Effect.NONE,
+            f"named only by {', '.join(sorted(names_in_templates[name]))}, which have no effect either",
+        )
     hint = f"; did you mean {close!r}?" if close else ""
     return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
 
@@ -168,22 +171,22 @@ def _format_value(users: tuple[str, ...]) -> str:
 def _find_carriers(
     name: str,
     users: Mapping[str, tuple[str, ...]],
-    named: Mapping[str, set[str]],
+    names_in_templates: Mapping[str, set[str]],
     above: tuple[str, ...] = (),
 ) -> list[str]:
     """Return the variables that have an effect and use this one in their templates, even indirectly."""
-    known = load_table()
+    table = load_table()
     return sorted(
         other
-        for other in named.get(name, ())
+        for other in names_in_templates.get(name, ())
         if other not in above
-        and other not in known.none
+        and other not in table.none
         and (
             other in users
-            or other in known.mapped
-            or other in known.connection
+            or other in table.mapped
+            or other in table.connection
             or other in ClusterVariables.model_fields
-            or _find_carriers(other, users, named, (*above, name))
+            or _find_carriers(other, users, names_in_templates, (*above, name))
         )
     )
 
@@ -219,32 +222,42 @@ def find_version_conflict(name: str, value: Any) -> str | None:
     fixed = load_table().installed.get(name)
     if fixed is None or value in (None, "") or (isinstance(value, str) and "{{" in value):
         return None
-    wanted, version = str(value).removeprefix("v"), fixed["version"].removeprefix("v")
-    if version == wanted or version.startswith(f"{wanted}."):
+    requested, version = str(value).removeprefix("v"), fixed["version"].removeprefix("v")
+    if version == requested or version.startswith(f"{requested}."):
         return None
     return f"{value} is not what is installed: {fixed['reason']} {version}; set that, or leave it out"
 
 
-def list_warnings(found: Iterable[Finding], inventory: str) -> list[str]:
+def list_warnings(findings: Iterable[Finding], inventory: str) -> list[str]:
     """Return warnings about variables and files without effect.
 
     Unknown names are listed one by one with their places. Known ones without effect, of which an
     inventory for kubespray has many, are named if they are few. `inventory` is the value of -i.
     """
-    found = list(found)
-    told = []
-    for one in found:
-        place = one.file if one.line is None else f"{one.file}:{one.line}"
-        if one.effect is Effect.UNKNOWN:
-            told.append(f"{place}: {one.text}" if one.name == "-" else f"{place}: {one.name}: {one.text}")
-        elif one.effect is Effect.NONE and one.file == COMMAND_LINE:
-            told.append(f"{place}: {one.name}: no effect: {one.text}")
-    idle = sorted({one.name for one in found if one.effect is Effect.NONE and one.file != COMMAND_LINE})
+    findings = list(findings)
+    warnings = []
+    for finding in findings:
+        place = finding.file if finding.line is None else f"{finding.file}:{finding.line}"
+        if finding.effect is Effect.UNKNOWN:
+            warnings.append(
+                f"{place}: {finding.text}"
+                if finding.name == "-"
+                else f"{place}: {finding.name}: {finding.text}"
+            )
+        elif finding.effect is Effect.NONE and finding.file == COMMAND_LINE:
+            warnings.append(f"{place}: {finding.name}: no effect: {finding.text}")
+    idle = sorted(
+        {
+            finding.name
+            for finding in findings
+            if finding.effect is Effect.NONE and finding.file != COMMAND_LINE
+        }
+    )
     if idle:
         names = ", ".join(idle) if len(idle) <= _NAMED else f"{len(idle)} variables"
         verb = "has" if len(idle) == 1 else "have"
-        told.append(f"{names} {verb} no effect; `kprov inventory check -i {inventory}` says why")
-    return told
+        warnings.append(f"{names} {verb} no effect; `kprov inventory check -i {inventory}` says why")
+    return warnings
 
 
 def _find_unread_files(inventory: Inventory) -> Iterator[Finding]:
@@ -254,6 +267,6 @@ def _find_unread_files(inventory: Inventory) -> Iterator[Finding]:
             for path in sorted((folder / kind).iterdir()) if (folder / kind).is_dir() else ():
                 name = path.name if path.is_dir() else path.name.removesuffix(path.suffix)
                 if name not in names and path.name not in names and not path.name.startswith("."):
-                    what = "group" if kind == "group_vars" else "host"
-                    text = f"the file is not read: there is no {what} {name!r}"
+                    owner = "group" if kind == "group_vars" else "host"
+                    text = f"the file is not read: there is no {owner} {name!r}"
                     yield Finding("-", str(path), None, Effect.UNKNOWN, text)

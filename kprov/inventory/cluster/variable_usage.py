@@ -21,12 +21,12 @@ _HOSTVARS = re.compile(r"hostvars\[[^\]]+\]\[['\"](\w+)['\"]\]")
 
 def find_names(text: str) -> set[str]:
     """Return the names in the templates and conditions of a text."""
-    found: set[str] = set()
+    names: set[str] = set()
     for match in _EXPRESSION.finditer(text):
-        found |= find_expression_names(match[1] or match[2] or "")
+        names |= find_expression_names(match[1] or match[2] or "")
     for match in _CONDITION.finditer(text):
-        found |= find_expression_names(match[1])
-    return found
+        names |= find_expression_names(match[1])
+    return names
 
 
 def find_expression_names(text: str) -> set[str]:
@@ -40,23 +40,23 @@ def find_project_usage(root: Path) -> dict[str, tuple[str, ...]]:
 
     A template belongs to the roles whose files name it.
     """
-    found: dict[str, set[str]] = {}
+    usage: dict[str, set[str]] = {}
     texts: dict[str, str] = {}
     for role in sorted((root / "roles").iterdir()) if (root / "roles").is_dir() else ():
         for path in _files(role):
             text = path.read_text(encoding="utf-8")
             texts[role.name] = texts.get(role.name, "") + text
-            known = find_names(text)
+            file_names = find_names(text)
             if path.parent.name == "defaults":
-                known |= set(yaml.safe_load(text) or {})
-            for name in known:
-                found.setdefault(name, set()).add(f"role {role.name}")
+                file_names |= set(yaml.safe_load(text) or {})
+            for name in file_names:
+                usage.setdefault(name, set()).add(f"role {role.name}")
     for folder in ("templates", "playbooks"):
         for path in _files(root / folder):
             users = {f"role {role}" for role, text in texts.items() if path.name in text}
             for name in find_names(path.read_text(encoding="utf-8")):
-                found.setdefault(name, set()).update(users or {f"{folder}/{path.name}"})
-    return {name: tuple(sorted(users)) for name, users in found.items()}
+                usage.setdefault(name, set()).update(users or {f"{folder}/{path.name}"})
+    return {name: tuple(sorted(users)) for name, users in usage.items()}
 
 
 def _files(folder: Path) -> Iterator[Path]:

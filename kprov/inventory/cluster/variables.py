@@ -135,6 +135,7 @@ Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidato
 Time = Annotated[str, BeforeValidator(_check_time)]
 Duration = Annotated[str, BeforeValidator(_check_duration)]
 Count = Annotated[int, Field(ge=1)]
+Limit = Annotated[int, Field(ge=0)]
 Folder = Annotated[str, BeforeValidator(_check_absolute_path)]
 Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_check_vip)]
 Name = Annotated[str, BeforeValidator(_check_dns_name)]
@@ -204,6 +205,7 @@ class ClusterVariables(BaseModel):
     ] = []
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kprov_allow_experimental_distributions: bool = False
+    offline_export: str = ""
     # Without a value the distribution decides; the versions are those of the roles.
     etcd_install: Install | None = None
     containerd_install: Install | None = None
@@ -222,6 +224,17 @@ class ClusterVariables(BaseModel):
     kubectl_checksums: Checksums = {}
     files_repo: Annotated[str, BeforeValidator(archives.check_files_repo)] = ""
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
+    minimal_master_memory_mb: Limit = 1700
+    minimal_node_memory_mb: Limit = 1024
+    preflight_control_plane_cpus: Limit = 2
+    preflight_etcd_disk_mb: Limit = 2048
+    preflight_containerd_disk_mb: Limit = 1024
+    preflight_kubelet_disk_mb: Limit = 1024
+    preflight_bundle_disk_mb: Limit = 512
+    preflight_fsync_p99_ms: Annotated[float, Field(gt=0)] = 10
+    preflight_clock_offset_seconds: Annotated[float, Field(gt=0)] = 1
+    preflight_clock_offset_limit_seconds: Annotated[float, Field(gt=0)] = 60
+    preflight_ignore: list[str] = []
     ip: Address | None = None
     kube_override_hostname: NodeName | None = None
     ansible_port: Port | None = None

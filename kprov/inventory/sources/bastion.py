@@ -25,8 +25,8 @@ def jump_variables(inventory: Inventory, host: str, variables: dict[str, Any]) -
         return {}
     if str(variables.get("ansible_connection", "ssh")).endswith("local"):
         return {}
-    given = " ".join(str(variables.get(name) or "") for name in _ARGUMENTS)
-    if any(way in given.lower() or way in given for way in _OWN_WAY):
+    arguments = " ".join(str(variables.get(name) or "") for name in _ARGUMENTS)
+    if any(way in arguments.lower() or way in arguments for way in _OWN_WAY):
         return {}
     common = str(variables.get("ansible_ssh_common_args") or "")
     option = f"-o {shlex.quote(f'ProxyCommand={_proxy_command(inventory, bastions[0])}')}"
@@ -37,16 +37,16 @@ def _proxy_command(inventory: Inventory, name: str) -> str:
     variables = inventory.variables(name)
 
     def get(*names: str) -> str:
-        found = next((one for one in names if variables.get(one)), None)
-        if found is None:
+        first_name = next((candidate for candidate in names if variables.get(candidate)), None)
+        if first_name is None:
             return ""
-        value = str(variables[found])
-        return f"{{{{ hostvars[{json.dumps(name)}][{json.dumps(found)}] }}}}" if "{{" in value else value
+        value = str(variables[first_name])
+        return f"{{{{ hostvars[{json.dumps(name)}][{json.dumps(first_name)}] }}}}" if "{{" in value else value
 
     address = get("ansible_host", "ansible_ssh_host") or name
     user = get("ansible_user", "ansible_ssh_user")
     key = get("ansible_ssh_private_key_file", "ansible_private_key_file")
     words = ["ssh", "-p", get("ansible_port", "ansible_ssh_port") or "22"]
     words += ["-i", key] if key else []
-    words += [given] if (given := get("ansible_ssh_common_args")) else []
+    words += [common_args] if (common_args := get("ansible_ssh_common_args")) else []
     return " ".join([*words, "-W", "%h:%p", f"{user}@{address}" if user else address])

@@ -35,12 +35,12 @@ def read_ini(inventory: Inventory, path: Path, text: str) -> None:
     """Add a file's groups and hosts. Raises InputError with the line."""
     reader = _Reader(inventory, path, {})
     group, kind = "ungrouped", "hosts"
-    for reader.line, whole in enumerate(text.splitlines(), 1):
-        line = whole.strip()
+    for reader.line, raw_line in enumerate(text.splitlines(), 1):
+        line = raw_line.strip()
         if not line or line[0] in "#;":
             continue
-        if found := _SECTION.fullmatch(line):
-            group, kind = found[1], found[2] or "hosts"
+        if match := _SECTION.fullmatch(line):
+            group, kind = match[1], match[2] or "hosts"
             _section(reader, group, kind)
         elif line.startswith("[") and line.endswith("]"):
             raise reader.error(f"{line} is not a section: [GROUP], [GROUP:vars] or [GROUP:children]")
@@ -50,15 +50,15 @@ def read_ini(inventory: Inventory, path: Path, text: str) -> None:
             _variable(reader, group, line)
         else:
             _child(reader, group, line)
-    for name, (number, what) in reader.awaited.items():
-        raise reader.error(what, name, number)
+    for name, (number, reference) in reader.awaited.items():
+        raise reader.error(reference, name, number)
 
 
 def _section(reader: _Reader, group: str, kind: str) -> None:
     if kind not in _KINDS:
         raise reader.error(f"a section ends in {', '.join(_KINDS)}, not {kind!r}", group)
-    known = group in reader.inventory.groups and group not in reader.awaited
-    if kind == "vars" and not known:
+    is_defined = group in reader.inventory.groups and group not in reader.awaited
+    if kind == "vars" and not is_defined:
         text = f"the group of these variables does not exist: there is no [{group}] or [{group}:children]"
         reader.awaited.setdefault(group, (reader.line, text))
     elif kind != "vars":
@@ -69,10 +69,10 @@ def _section(reader: _Reader, group: str, kind: str) -> None:
 
 
 def _child(reader: _Reader, group: str, line: str) -> None:
-    found = re.fullmatch(r"([^:\]\s]+)\s*(?:#.*)?", line)
-    if not found:
+    match = re.fullmatch(r"([^:\]\s]+)\s*(?:#.*)?", line)
+    if not match:
         raise reader.error(f"expected a group's name, not {line!r}", group)
-    child = found[1]
+    child = match[1]
     if child not in reader.inventory.groups:
         text = f"the child group does not exist: there is no [{child}]"
         reader.awaited[child] = (reader.line, text)
@@ -114,10 +114,10 @@ def _hosts(reader: _Reader, group: str, line: str) -> None:
 
 def _mapping(reader: _Reader, variables: dict[str, Any]) -> yaml_file.Mapping:
     """Return variables with their place."""
-    found = yaml_file.Mapping(variables)
-    found.file, found.line = str(reader.path), reader.line
-    found.lines = dict.fromkeys(variables, reader.line)
-    return found
+    mapping = yaml_file.Mapping(variables)
+    mapping.file, mapping.line = str(reader.path), reader.line
+    mapping.lines = dict.fromkeys(variables, reader.line)
+    return mapping
 
 
 def parse_value(text: str) -> Any:
@@ -130,14 +130,14 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def _to_plain(found: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """Convert a literal to YAML's types: tuples and sets to lists, bytes and complex numbers to text."""
-    if isinstance(found, (list, tuple, set)):
-        return [_to_plain(entry) for entry in found]
-    if isinstance(found, dict):
-        return {key: _to_plain(entry) for key, entry in found.items()}
-    if isinstance(found, bytes):
-        return found.decode("utf-8", "surrogateescape")
-    if isinstance(found, complex):
-        return str(found)
-    return "..." if found is ... else found
+    if isinstance(value, (list, tuple, set)):
+        return [_to_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _to_plain(entry) for key, entry in value.items()}
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, complex):
+        return str(value)
+    return "..." if value is ... else value

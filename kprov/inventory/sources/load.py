@@ -25,17 +25,20 @@ def load_inventory(sources: Source | Sequence[Source]) -> Inventory:
 
     Every syntax error is an InputError with file and line, where Ansible often only warns.
     """
-    given = [sources] if isinstance(sources, (str, Path)) else list(sources)
-    if not given:
+    source_list = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    if not source_list:
         raise InputError("no inventory was given", field="--inventory")
-    paths = [Path(source) for source in given if not _is_host_list(source)]
+    paths = [Path(source) for source in source_list if not _is_host_list(source)]
     for path in paths:
         if not path.exists():
             raise InputError("the inventory does not exist", file=path)
     folders = [path if path.is_dir() else path.parent for path in paths]
-    inventory = Inventory(paths[0] if paths else Path(str(given[0])), folders or [Path.cwd()])
-    inventory.named = [str(one) if _is_host_list(one) else str(Path(one).absolute()) for one in given]
-    for source in given:
+    inventory = Inventory(paths[0] if paths else Path(str(source_list[0])), folders or [Path.cwd()])
+    inventory.named = [
+        str(named_source) if _is_host_list(named_source) else str(Path(named_source).absolute())
+        for named_source in source_list
+    ]
+    for source in source_list:
         if _is_host_list(source):
             _read_host_list(inventory, str(source))
         else:

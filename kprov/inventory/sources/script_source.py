@@ -21,14 +21,14 @@ def read_script(inventory: Inventory, path: Path) -> None:
     for name, body in document.items():
         for host in _add_group(inventory, path, name, body):
             hosts[host] = None
-    known = meta.get("hostvars") if isinstance(meta, dict) else None
-    if known is not None and not isinstance(known, dict):
+    hostvars = meta.get("hostvars") if isinstance(meta, dict) else None
+    if hostvars is not None and not isinstance(hostvars, dict):
         raise InputError("must be a mapping of hosts", file=path, field="_meta.hostvars")
     for host in hosts:
-        found = _run_script(path, "--host", host) if known is None else known.get(host, {})
-        if not isinstance(found, dict):
+        variables = _run_script(path, "--host", host) if hostvars is None else hostvars.get(host, {})
+        if not isinstance(variables, dict):
             raise InputError("must be a mapping of variables", file=path, field=f"_meta.hostvars.{host}")
-        inventory.set_host(host, found)
+        inventory.set_host(host, variables)
 
 
 def _add_group(inventory: Inventory, path: Path, name: str, body: Any) -> list[str]:
@@ -65,9 +65,9 @@ def _run_script(path: Path, *words: str) -> dict[str, Any]:
     if not done.stdout.strip() and words[0] == "--host":
         return {}
     try:
-        found = json.loads(done.stdout)
+        document = json.loads(done.stdout)
     except ValueError as error:
         raise InputError(f"the inventory script {words[0]} printed no JSON: {error}", file=path) from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise InputError(f"the inventory script {words[0]} must print a mapping", file=path)
-    return found
+    return document

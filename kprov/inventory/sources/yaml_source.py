@@ -75,9 +75,9 @@ def _read_entries(path: Path, line: int | None, group: str, key: Any, value: Any
 
 def _expand_short_form(path: Path, line: int | None, name: str) -> yaml_file.Mapping:
     """Expand `hosts: NAME`, which is short for a mapping with one key."""
-    found = yaml_file.Mapping({name: None})
-    found.file, found.line, found.lines = str(path), line or 0, {name: line or 0}
-    return found
+    mapping = yaml_file.Mapping({name: None})
+    mapping.file, mapping.line, mapping.lines = str(path), line or 0, {name: line or 0}
+    return mapping
 
 
 def _add_host(
@@ -92,10 +92,10 @@ def _add_host(
         message = "a host's variables must be a mapping"
         raise InputError(message, file=path, line=line, field=f"{group}.hosts.{name}")
     names, port = host_ranges.expand_entry(name, str(path), line)
-    for one in names:
-        new = one not in inventory.hosts
-        inventory.add_host(one, group, (str(path), line))
+    for host_name in names:
+        new = host_name not in inventory.hosts
+        inventory.add_host(host_name, group, (str(path), line))
         if port is not None and new:
-            inventory.set_host(one, {"ansible_port": port})
+            inventory.set_host(host_name, {"ansible_port": port})
         if variables:
-            inventory.set_host(one, variables)
+            inventory.set_host(host_name, variables)

@@ -34,8 +34,8 @@ class Keyring:
 
     def __init__(self, passwords: Sequence[Password] = ()) -> None:
         self.passwords = list(passwords)
-        for one in self.passwords:
-            secrets.register(one.value.decode("utf-8", "replace"))
+        for password in self.passwords:
+            secrets.register(password.value.decode("utf-8", "replace"))
 
     def open(self, text: str, file: Path | str | None = None, line: int | None = None) -> bytes:
         """Decrypt a vault text; VaultError names file and line."""
@@ -49,24 +49,26 @@ class Keyring:
             envelope = vault_format.parse_envelope(text)
             label = envelope.label or DEFAULT_LABEL
             only = _is_switch_on("ANSIBLE_VAULT_ID_MATCH")
-            for one in sorted(self.passwords, key=lambda one: one.label != label):
-                if only and one.label != label:
+            for password in sorted(self.passwords, key=lambda password: password.label != label):
+                if only and password.label != label:
                     continue
-                plain = vault_format.decrypt(envelope, one.value)
+                plain = vault_format.decrypt(envelope, password.value)
                 if plain is not None:
-                    return plain, one
+                    return plain, password
         except VaultError as error:
             raise VaultError(error.reason, file=file, line=line) from None
-        named = f" (its vault id is {envelope.label})" if envelope.label else ""
+        label_note = f" (its vault id is {envelope.label})" if envelope.label else ""
         if not self.passwords:
             text = "use --vault-password-file, --vault-id or --ask-vault-pass"
             raise VaultError(
-                f"the value is encrypted{named}, and no vault password was given: {text}",
+                f"the value is encrypted{label_note}, and no vault password was given: {text}",
                 file=file,
                 line=line,
             )
-        given = ", ".join(dict.fromkeys(one.label for one in self.passwords))
-        raise VaultError(f"no vault password decrypts this{named}; tried: {given}", file=file, line=line)
+        labels = ", ".join(dict.fromkeys(password.label for password in self.passwords))
+        raise VaultError(
+            f"no vault password decrypts this{label_note}; tried: {labels}", file=file, line=line
+        )
 
     def for_encryption(self, label: str | None = None) -> Password:
         """Return the password for a new text: by its label, or the only one. Raises InputError."""
@@ -76,11 +78,11 @@ class Keyring:
             )
         label = label or os.environ.get("ANSIBLE_VAULT_ENCRYPT_IDENTITY") or None
         if label is not None:
-            for one in self.passwords:
-                if one.label == label:
-                    return one
+            for password in self.passwords:
+                if password.label == label:
+                    return password
             raise InputError(f"no vault password has the id {label!r}", field="--encrypt-vault-id")
-        labels = list(dict.fromkeys(one.label for one in self.passwords))
+        labels = list(dict.fromkeys(password.label for password in self.passwords))
         if len(labels) > 1:
             text = f"there are several vault ids ({', '.join(labels)}); choose one of them"
             raise InputError(text, field="--encrypt-vault-id")
@@ -104,8 +106,8 @@ def collect_keyring(
     slugs: list[str] = []
     files = [str(file) for file in password_files]
     if environment:
-        listed = os.environ.get("ANSIBLE_VAULT_IDENTITY_LIST", "")
-        slugs += [part.strip() for part in listed.split(",") if part.strip()]
+        identity_list = os.environ.get("ANSIBLE_VAULT_IDENTITY_LIST", "")
+        slugs += [part.strip() for part in identity_list.split(",") if part.strip()]
         if os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE"):
             files.append(os.environ["ANSIBLE_VAULT_PASSWORD_FILE"])
     slugs += [*vault_ids, *(f"{DEFAULT_LABEL}@{file}" for file in files)]
@@ -125,10 +127,10 @@ def _read_password(slug: str, new: bool, prompt: Ask) -> Password:
 
 
 def _ask_password(label: str, new: bool, prompt: Ask) -> bytes:
-    shown = f" ({label})" if label else ""
+    label_text = f" ({label})" if label else ""
     try:
-        value = prompt(f"{'New vault' if new else 'Vault'} password{shown}: ")
-        if new and prompt(f"Confirm new vault password{shown}: ") != value:
+        value = prompt(f"{'New vault' if new else 'Vault'} password{label_text}: ")
+        if new and prompt(f"Confirm new vault password{label_text}: ") != value:
             raise InputError("the passwords differ", field="vault password")
     except EOFError:
         raise InputError(

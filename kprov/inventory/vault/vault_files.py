@@ -51,16 +51,16 @@ def write_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
     An existing file keeps its owner and, without `mode`, its mode; a new one has 0600. Links are followed.
     """
     path = path.resolve()
-    known = path.stat() if path.exists() else None
+    status = path.stat() if path.exists() else None
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            if known is not None:
+            if status is not None:
                 with contextlib.suppress(PermissionError):
-                    os.fchown(file.fileno(), known.st_uid, known.st_gid)
-                os.fchmod(file.fileno(), known.st_mode & 0o7777 if mode is None else mode)
+                    os.fchown(file.fileno(), status.st_uid, status.st_gid)
+                os.fchmod(file.fileno(), status.st_mode & 0o7777 if mode is None else mode)
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:

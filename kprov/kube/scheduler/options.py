@@ -11,7 +11,7 @@ from kprov.kube.component_base.options import FlagSet
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Everything the scheduler is told. Durations in seconds."""
+    """The scheduler's options from its flags and configuration file. Durations are in seconds."""
 
     kubeconfig: str
     bind_address: str

@@ -23,18 +23,18 @@ _TOLD: dict[str, Any] = {
 }
 
 
-def prepare(call: Call, found: AnsibleModule) -> ModuleCall:
+def prepare(call: Call, module: AnsibleModule) -> ModuleCall:
     """Return the call that sends the module and its arguments. Raises InputError."""
-    packed = payloads.load_payload(found)
+    packed = payloads.load_payload(module)
     internal = {
         **_TOLD,
         "_ansible_no_log": call.hidden,
         "_ansible_verbosity": call.options.verbosity,
-        "_ansible_module_name": found.name,
+        "_ansible_module_name": module.name,
     }
     args = {
         "_kind": packed.kind,
-        "_name": found.path.name.removesuffix(".py"),
+        "_name": module.path.name.removesuffix(".py"),
         "_sha256": packed.sha256,
         "_module": packed.module,
         "_profile": packed.profile,
@@ -55,7 +55,7 @@ def finish(result: dict[str, Any]) -> dict[str, Any]:
 def _remove_type_notes(value: Any) -> Any:
     """Return values without the type notes of ansible-core's JSON; an event becomes its text."""
     if isinstance(value, list):
-        return [_remove_type_notes(one) for one in value]
+        return [_remove_type_notes(item) for item in value]
     if not isinstance(value, dict):
         return value
     if "__ansible_type" in value:
@@ -64,4 +64,4 @@ def _remove_type_notes(value: Any) -> Any:
         return (
             text[0] if text else {k: _remove_type_notes(v) for k, v in value.items() if k != "__ansible_type"}
         )
-    return {key: _remove_type_notes(one) for key, one in value.items()}
+    return {key: _remove_type_notes(item) for key, item in value.items()}

@@ -78,8 +78,8 @@ class Call:
 
     def make_item(self, args: dict[str, Any]) -> dict[str, Any]:
         """Return an item of a message to the agent."""
-        found = {"args": args, "environment": self.environment}
-        return {**found, "timeout": self.timeout} if self.timeout else found
+        item = {"args": args, "environment": self.environment}
+        return {**item, "timeout": self.timeout} if self.timeout else item
 
     def reconnect(self, timeout: float, *, pause: float = 1.0) -> None:
         """Close and reopen the connection, with retries for `timeout` seconds. Raises UnreachableError."""
@@ -97,21 +97,21 @@ class Call:
 
     def search_folders(self, kind: str) -> tuple[Path, ...]:
         """Return Ansible's search folders for files of a kind ("files", "templates", "vars") in order."""
-        known = self.task.search_cache
+        cached = self.task.search_cache
         key = (kind, self.playbook_dir)
-        if key not in known:
-            known[key] = self._find_search_folders(kind)
-        return known[key]
+        if key not in cached:
+            cached[key] = self._find_search_folders(kind)
+        return cached[key]
 
     def _find_search_folders(self, kind: str) -> tuple[Path, ...]:
-        found: list[Path] = []
+        folders: list[Path] = []
         for place in self.task.folders:
             if self.task.role and place.parent.name == "tasks":
                 # The file of the task is in a subfolder of the role's tasks/.
-                found += [place.parent.parent / kind, place.parent]
-            found += [place / kind, place]
+                folders += [place.parent.parent / kind, place.parent]
+            folders += [place / kind, place]
         base = self.playbook_dir.absolute()
-        return (*found, base / kind, base)
+        return (*folders, base / kind, base)
 
     def find_file(self, name: str, kind: str) -> Path:
         """Find a file on the operator's machine. Raises ActionError with the searched folders."""

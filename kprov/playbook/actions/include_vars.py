@@ -21,7 +21,7 @@ def include_vars(call: Call) -> dict[str, Any]:
     extensions = agent_modules.convert_argument(
         "extensions", args.get("extensions") or _EXTENSIONS, {"type": "list"}
     )
-    found: dict[str, Any] = {}
+    file_variables: dict[str, Any] = {}
     read: list[str] = []
     secret = False
     try:
@@ -33,7 +33,7 @@ def include_vars(call: Call) -> dict[str, Any]:
             raise ActionError("include_vars needs file or dir")
         for path in paths:
             variables, encrypted = _load_variables(path)
-            found.update(variables)
+            file_variables.update(variables)
             secret |= encrypted
             read.append(str(path))
     except ActionError as error:
@@ -47,10 +47,10 @@ def include_vars(call: Call) -> dict[str, Any]:
             "_ansible_no_log": False,
         }
     if args.get("name"):
-        found = {str(args["name"]): found}
+        file_variables = {str(args["name"]): file_variables}
     return {
         "changed": False,
-        "ansible_facts": found,
+        "ansible_facts": file_variables,
         "_include_vars": True,
         "ansible_included_var_files": read,
         "_ansible_no_log": secret,
@@ -71,8 +71,8 @@ def _find_files(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
     ignored = agent_modules.convert_argument("ignore_files", args.get("ignore_files") or [], {"type": "list"})
     matching = re.compile(str(args.get("files_matching") or ".*"))
     lenient = agent_modules.parse_boolean(args.get("ignore_unknown_extensions"))
-    found = []
-    for path in sorted(folder.rglob("*"), key=lambda one: (str(one.parent), one.name)):
+    files = []
+    for path in sorted(folder.rglob("*"), key=lambda entry: (str(entry.parent), entry.name)):
         if not path.is_file() or (depth and len(path.relative_to(folder).parts) > depth):
             continue
         if any(re.search(rf"{pattern}$", path.name) for pattern in map(str, ignored)):
@@ -83,5 +83,5 @@ def _find_files(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
             if lenient:
                 continue
             raise ActionError(f"{path} does not have a valid extension: {', '.join(extensions)}")
-        found.append(path)
-    return found
+        files.append(path)
+    return files

@@ -78,11 +78,11 @@ def pause(call: Call) -> dict[str, Any]:
     """Wait for a time, or until the user answers."""
     start = dt.datetime.now().astimezone()
     unit = "minutes" if call.args.get("minutes") is not None else "seconds"
-    given = call.args.get(unit)
+    duration = call.args.get(unit)
     try:
-        seconds = None if given is None else max(1.0, float(given)) * (60 if unit == "minutes" else 1)
+        seconds = None if duration is None else max(1.0, float(duration)) * (60 if unit == "minutes" else 1)
     except (TypeError, ValueError):
-        raise ActionError(f"non-integer value given for prompt duration: {given!r}") from None
+        raise ActionError(f"non-integer value given for prompt duration: {duration!r}") from None
     prompt = str(call.args.get("prompt") or "")
     echo = agent_modules.parse_boolean(call.args.get("echo"), default=True)
     try:
@@ -110,8 +110,8 @@ def add_host(call: Call) -> dict[str, Any]:
         raise ActionError("name, host or hostname needs to be provided")
     groups = call.args.get("groups") or call.args.get("group") or call.args.get("groupname") or []
     groups = [group.strip() for group in groups.split(",")] if isinstance(groups, str) else list(groups)
-    known = ("name", "hostname", "host", "groups", "group", "groupname")
-    variables = {key: value for key, value in call.args.items() if key not in known}
+    own_arguments = ("name", "hostname", "host", "groups", "group", "groupname")
+    variables = {key: value for key, value in call.args.items() if key not in own_arguments}
     added = {"host_name": str(name), "groups": sorted(map(str, groups)), "host_vars": variables}
     there = call.inventory.hosts.get(str(name))
     changed = there is None or any(there.variables.get(key) != value for key, value in variables.items())
@@ -136,12 +136,12 @@ def validate_argument_spec(call: Call) -> dict[str, Any]:
     spec, context = call.args.get("argument_spec"), call.args.get("validate_args_context") or {}
     if not isinstance(spec, dict):
         raise ActionError("argument_spec must be a mapping")
-    given = {name: call.scope[name] for name in spec if name in call.scope}
-    given.update(call.args.get("provided_arguments") or {})
+    values = {name: call.scope[name] for name in spec if name in call.scope}
+    values.update(call.args.get("provided_arguments") or {})
     errors = []
     for name, entry in spec.items():
         try:
-            value = call.templar.render(given[name], call.scope, name) if name in given else None
+            value = call.templar.render(values[name], call.scope, name) if name in values else None
             agent_modules.check_arguments(name, {} if value is None else {name: value}, {name: entry}, {})
         except agent_modules.UnsupportedError as error:
             errors.append(error.names)

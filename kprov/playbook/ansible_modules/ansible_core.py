@@ -30,8 +30,8 @@ def is_installed() -> bool:
 
 def find_module_file(name: str) -> Path | None:
     """Return the file of a module of ansible.builtin."""
-    found = importlib.util.find_spec("ansible")
-    folders = list(found.submodule_search_locations or []) if found is not None else []
+    spec = importlib.util.find_spec("ansible")
+    folders = list(spec.submodule_search_locations or []) if spec is not None else []
     paths = (Path(folder) / "modules" / f"{name}.py" for folder in folders)
     return next((path for path in paths if path.is_file()), None)
 

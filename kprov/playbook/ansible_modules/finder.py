@@ -36,9 +36,9 @@ def find_override(word: str, search: ModuleSearch) -> AnsibleModule | None:
 
 def find_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
     """Find the module of a task, or return None. Raises InputError for a module that cannot run."""
-    found = find_override(word, search)
-    if found is not None:
-        return found
+    module = find_override(word, search)
+    if module is not None:
+        return module
     parts = word.split(".")
     if len(parts) >= 3:
         collection, name = ".".join(parts[:2]), ".".join(parts[2:])
@@ -49,9 +49,9 @@ def find_module(word: str, search: ModuleSearch) -> AnsibleModule | None:
         )
     for collection in search.named:
         if collection not in _BUILTIN:
-            found = _find_in_collection(collection, word, search)
-            if found is not None:
-                return found
+            module = _find_in_collection(collection, word, search)
+            if module is not None:
+                return module
     return _find_builtin(word, search)
 
 

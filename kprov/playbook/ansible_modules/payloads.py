@@ -51,32 +51,34 @@ _lock = threading.Lock()
 _packed: dict[AnsibleModule, ModulePayload] = {}
 
 
-def load_payload(found: AnsibleModule) -> ModulePayload:
+def load_payload(module: AnsibleModule) -> ModulePayload:
     """Return the cached payload of a module. Raises InputError if it cannot be built."""
     with _lock:
-        if found not in _packed:
-            _packed[found] = _build_payload(found)
-        return _packed[found]
+        if module not in _packed:
+            _packed[module] = _build_payload(module)
+        return _packed[module]
 
 
-def _build_payload(found: AnsibleModule) -> ModulePayload:
-    data = found.path.read_bytes()
+def _build_payload(ansible_module: AnsibleModule) -> ModulePayload:
+    data = ansible_module.path.read_bytes()
     kind = detect_kind(data)
-    check_runnable(found, kind)
+    check_runnable(ansible_module, kind)
     if kind != "ansiballz":
         return ModulePayload(kind, data, hashlib.sha256(data).hexdigest())
-    ansible_core.add_search_paths(found.folders, found.collections)
-    zipped, module, profile = ansible_core.build_payload(found.name.rpartition(".")[2], found.path)
+    ansible_core.add_search_paths(ansible_module.folders, ansible_module.collections)
+    zipped, module, profile = ansible_core.build_payload(
+        ansible_module.name.rpartition(".")[2], ansible_module.path
+    )
     return ModulePayload(kind, zipped, hashlib.sha256(zipped).hexdigest(), module, profile)
 
 
-def check_runnable(found: AnsibleModule, kind: str | None = None) -> None:
+def check_runnable(module: AnsibleModule, kind: str | None = None) -> None:
     """Raise InputError for a module that is for Windows, or needs ansible-core that is not installed."""
-    kind = kind or detect_kind(found.path.read_bytes())
+    kind = kind or detect_kind(module.path.read_bytes())
     if kind == "powershell":
-        raise InputError(f"the module {found.name} is for Windows ({found.path}); hosts are Linux")
+        raise InputError(f"the module {module.name} is for Windows ({module.path}); hosts are Linux")
     if kind == "ansiballz" and not ansible_core.is_installed():
         raise InputError(
-            f"the module {found.name} ({found.path}) imports ansible.module_utils, which needs ansible-core: "
-            f"{ansible_core.INSTALL}"
+            f"the module {module.name} ({module.path}) imports ansible.module_utils, "
+            f"which needs ansible-core: {ansible_core.INSTALL}"
         )

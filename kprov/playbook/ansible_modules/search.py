@@ -25,8 +25,8 @@ class ModuleSearch:
     @property
     def collections(self) -> tuple[Path, ...]:
         """Folders that may have a folder ansible_collections."""
-        found = [*(folder / "collections" for folder in self.folders), *self.paths.collections]
-        return tuple(dict.fromkeys([*found, *(Path(path) for path in sys.path if path)]))
+        folders = [*(folder / "collections" for folder in self.folders), *self.paths.collections]
+        return tuple(dict.fromkeys([*folders, *(Path(path) for path in sys.path if path)]))
 
 
 def make_module_search(node: Node, keywords: Any = None) -> ModuleSearch:
@@ -35,10 +35,10 @@ def make_module_search(node: Node, keywords: Any = None) -> ModuleSearch:
     `keywords` are those of a task below the node that does not exist yet.
     """
     chain = list(node.chain())
-    play = next(one for one in chain if isinstance(one, Play))
-    roles = [one.role.path for one in chain if one.role is not None]
-    named = (keywords or {}).get("collections")
-    if named is None:
-        named = node.get("collections")
-    names = named if isinstance(named, list) else [named] if named else []
+    play = next(ancestor for ancestor in chain if isinstance(ancestor, Play))
+    roles = [ancestor.role.path for ancestor in chain if ancestor.role is not None]
+    collections = (keywords or {}).get("collections")
+    if collections is None:
+        collections = node.get("collections")
+    names = collections if isinstance(collections, list) else [collections] if collections else []
     return ModuleSearch(tuple(dict.fromkeys([*roles, play.directory])), play.paths, tuple(map(str, names)))

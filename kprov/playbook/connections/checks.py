@@ -16,8 +16,8 @@ def find_play_hosts(inventory: Inventory, plays: Iterable[Play], limit: str | No
     for play in plays:
         if "{{" in str(play.hosts):
             continue
-        found = host_patterns.match_hosts(inventory, play.hosts)
-        yield from host_patterns.apply_limit(inventory, found, limit) if limit else found
+        hosts = host_patterns.match_hosts(inventory, play.hosts)
+        yield from host_patterns.apply_limit(inventory, hosts, limit) if limit else hosts
 
 
 def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:

@@ -30,16 +30,16 @@ class ModuleSender:
 
     def find_target(self, task: Task, host: str, scope: Scope) -> str:
         """Return the host on which a task works: that of `delegate_to`, or its own."""
-        given = task.get("delegate_to")
-        if given is None:
+        delegate_to = task.get("delegate_to")
+        if delegate_to is None:
             return host
-        found = scope.templar.render(given, scope, "delegate_to")
-        if not found or found == OMIT:
+        target = scope.templar.render(delegate_to, scope, "delegate_to")
+        if not target or target == OMIT:
             return host
-        if str(found) in LOCALHOST and str(found) not in self.variables.inventory.hosts:
-            self.variables.inventory.implicit_localhost(str(found))
+        if str(target) in LOCALHOST and str(target) not in self.variables.inventory.hosts:
+            self.variables.inventory.implicit_localhost(str(target))
             self.variables.clear_inventory_cache()
-        return str(found)
+        return str(target)
 
     def make_address(self, task: Task, target: str, scope: Scope) -> str:
         """Return the key of Connections for the target, with the connection keywords of the task."""
@@ -93,13 +93,13 @@ class ModuleSender:
 
     def render_environment(self, task: Task, scope: Scope) -> dict[str, Any]:
         """Render `environment` of a task and of its blocks and play; inner values win."""
-        found: dict[str, Any] = {}
+        environment: dict[str, Any] = {}
         for entry in task.collect_keyword("environment"):
-            given = scope.templar.render(entry, scope, "environment") or {}
-            if not isinstance(given, dict):
+            variables = scope.templar.render(entry, scope, "environment") or {}
+            if not isinstance(variables, dict):
                 raise InputError("environment must be a mapping", file=task.file, line=task.line)
-            found.update(given)
-        return found
+            environment.update(variables)
+        return environment
 
     def send(
         self,
@@ -130,9 +130,9 @@ def _run_without_agent(connection: Connection, become: Become | None, args: dict
     return {**result, "failed": True, "msg": "non-zero return code"} if ended.code else result
 
 
-def encode_address(host: str, given: dict[str, Any]) -> str:
+def encode_address(host: str, variables: dict[str, Any]) -> str:
     """Return the key of a connection: the name of the host, and connection variables of the play or task."""
-    return host if not given else f"{host}\0{json.dumps(given, sort_keys=True)}"
+    return host if not variables else f"{host}\0{json.dumps(variables, sort_keys=True)}"
 
 
 def decode_address(address: str) -> tuple[str, dict[str, Any]]:

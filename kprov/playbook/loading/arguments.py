@@ -52,45 +52,45 @@ def _parse_text(module: str, value: str, file: Path, line: int | None) -> dict[s
 
 
 def _parse_free_form(module: str, value: str, words: list[str]) -> dict[str, Any]:
-    named = {}
+    named_arguments = {}
     for word in words:
         name, equals, text = word.partition("=")
         if equals and name in module_names.FREE_FORM_OPTIONS:
-            named[name] = strip_quotes(text)
-    if not named or module == "raw":
+            named_arguments[name] = strip_quotes(text)
+    if not named_arguments or module == "raw":
         return {"_raw_params": value}
-    rest = [word for word in words if word.partition("=")[0] not in named or "=" not in word]
-    return {**named, "_raw_params": " ".join(rest)}
+    rest = [word for word in words if word.partition("=")[0] not in named_arguments or "=" not in word]
+    return {**named_arguments, "_raw_params": " ".join(rest)}
 
 
 def split_words(text: str) -> list[str]:
     """Split a text into words; quotes and Jinja braces group. Raises ValueError if one is not closed."""
-    found: list[str] = []
+    words: list[str] = []
     word, quote, index = "", "", 0
     while index < len(text):
-        two, one = text[index : index + 2], text[index]
-        if two in _JINJA:
+        pair, char = text[index : index + 2], text[index]
+        if pair in _JINJA:
             step = text[index : _end_of_template(text, index)]
         elif quote:
-            step = two if one == "\\" and quote == '"' else one
-            quote = "" if one == quote else quote
-        elif one in "\"'":
-            step, quote = one, one
-        elif one == "\\" and len(two) == 2:
-            step = two
-        elif one.isspace():
+            step = pair if char == "\\" and quote == '"' else char
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            step, quote = char, char
+        elif char == "\\" and len(pair) == 2:
+            step = pair
+        elif char.isspace():
             if word:
-                found.append(word)
-            word, step = "", one
+                words.append(word)
+            word, step = "", char
             index += 1
             continue
         else:
-            step = one
+            step = char
         word += step
         index += len(step)
     if quote:
         raise ValueError("quotes or braces are not closed")
-    return [*found, word] if word else found
+    return [*words, word] if word else words
 
 
 def _end_of_template(text: str, start: int) -> int:
@@ -99,14 +99,14 @@ def _end_of_template(text: str, start: int) -> int:
     if closing != "#}":
         quote, index = "", start + 2
         while index < len(text):
-            one = text[index]
+            char = text[index]
             if quote:
-                index += 2 if one == "\\" else 1
-                quote = "" if one == quote else quote
+                index += 2 if char == "\\" else 1
+                quote = "" if char == quote else quote
             elif text.startswith(closing, index):
                 return index + 2
             else:
-                quote = one if one in "\"'" else ""
+                quote = char if char in "\"'" else ""
                 index += 1
     # An apostrophe did not start a string, as in a comment or raw block.
     end = text.find(closing, start + 2)
@@ -125,9 +125,9 @@ def strip_quotes(text: str) -> str:
 def find_argument_table(module: str) -> agent_modules.Table | None:
     """Return the argument table of a module; None for a module with free arguments."""
     if module in module_names.ACTION_FILES:
-        found = agent_modules.table_of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
-        if found is not None:
-            return found
+        table = agent_modules.table_of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
+        if table is not None:
+            return table
     if module in module_names.RUN_ACTIONS:
         return module_names.RUN_ACTIONS[module]
     return agent_modules.module_table(module) if module in agent_modules.module_names() else None
@@ -137,11 +137,13 @@ def check_arguments(
     word: str, module: str, args: dict[str, Any], file: Path, line: int | None, entry: Any
 ) -> None:
     """Raise InputError for unknown, missing and impossible arguments, before their templates are rendered."""
-    found = find_argument_table(module)
-    if found is None or "_variable_params" in args:
+    table = find_argument_table(module)
+    if table is None or "_variable_params" in args:
         return
-    spec, rules = found
-    names = {alias: name for name, one in spec.items() for alias in (name, *(one.get("aliases") or []))}
+    spec, rules = table
+    names = {
+        alias: name for name, argument in spec.items() for alias in (name, *(argument.get("aliases") or []))
+    }
 
     def find_line(name: str) -> int | None:
         return _find_line(entry, word, name) or line
@@ -150,13 +152,15 @@ def check_arguments(
         if not str(name).startswith("_") and "{{" not in str(name):
             _check_name(module, name, value, spec, names, file, find_line(name))
     values = {names[name]: value for name, value in args.items() if name in names}
-    missing = [name for name, one in spec.items() if one.get("required") and values.get(name) is None]
+    missing = [
+        name for name, argument in spec.items() if argument.get("required") and values.get(name) is None
+    ]
     if missing and not any("{{" in str(name) for name in args):
         raise InputError(f"{module} needs {', '.join(sorted(missing))}", file=file, line=line)
     for name, value in values.items():
         if value is not None and not _has_template(value) and not spec[name].get("options"):
-            written = next(key for key in args if names.get(key) == name)
-            _check_value(module, name, value, spec[name], file, find_line(written))
+            written_name = next(key for key in args if names.get(key) == name)
+            _check_value(module, name, value, spec[name], file, find_line(written_name))
     for group in rules.get("mutually_exclusive") or []:
         both = [name for name in group if values.get(name) is not None and not _has_template(values[name])]
         if len(both) > 1:

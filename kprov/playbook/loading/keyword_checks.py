@@ -45,7 +45,7 @@ def normalize_action(entry: Any, file: Path) -> Any:
     del changed[word]
     if isinstance(value, dict):
         name = value.get("module")
-        rest: Any = {key: one for key, one in value.items() if key != "module"}
+        rest: Any = {key: item for key, item in value.items() if key != "module"}
     else:
         name, rest = _split_action(str(value))
     if not name:
@@ -93,7 +93,7 @@ def find_module_name(
             file=file,
             line=entry.line,
         )
-    word = next(one for one in words if one not in modules)
+    word = next(candidate for candidate in words if candidate not in modules)
     if modules:
         text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
     else:
@@ -116,13 +116,13 @@ def find_ansible_module(word: str, search: ModuleSearch) -> AnsibleModule | None
 def _is_ansible_module(word: str, search: ModuleSearch, entry: Any, file: Path) -> bool:
     """Whether a word names a runnable module of a library, a collection or ansible-core."""
     try:
-        found = finder.find_module(word, search)
-        if found is not None:
-            payloads.check_runnable(found)
+        module = finder.find_module(word, search)
+        if module is not None:
+            payloads.check_runnable(module)
     except InputError as error:
         line = yaml_file.line_of(entry, word)
         raise InputError(error.reason, file=file, line=line) from None
-    return found is not None
+    return module is not None
 
 
 def explain_unsupported_module(word: str, keywords: set[str], search: ModuleSearch) -> str:

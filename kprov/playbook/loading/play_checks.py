@@ -42,10 +42,10 @@ def walk_tasks(nodes: list[Task | Block]) -> Iterator[Task]:
 
 def list_handler_names(handler: Task) -> list[str]:
     """Return the names of a handler, without the topics that it listens to."""
-    named = [handler.name] if handler.name else []
+    names = [handler.name] if handler.name else []
     if handler.role is not None and handler.name:
-        named += [f"{handler.role.name} : {handler.name}", f"{handler.role.name}:{handler.name}"]
-    return named
+        names += [f"{handler.role.name} : {handler.name}", f"{handler.role.name}:{handler.name}"]
+    return names
 
 
 def check_notifications(play: Play) -> None:
@@ -53,13 +53,15 @@ def check_notifications(play: Play) -> None:
     tasks = [task for section in play.sections for task in walk_tasks(section)]
     if any(task.module in ("include_role", "include_tasks") for task in [*tasks, *play.handlers]):
         return
-    known = {name for handler in play.handlers for name in (*list_handler_names(handler), *handler.listen)}
-    if any("{{" in name for name in known):
+    handler_names = {
+        name for handler in play.handlers for name in (*list_handler_names(handler), *handler.listen)
+    }
+    if any("{{" in name for name in handler_names):
         return
     for task in tasks:
         for name in task.collect_keyword("notify"):
-            if "{{" not in str(name) and name not in known:
-                hint = suggestions.hint(str(name), known)
+            if "{{" not in str(name) and name not in handler_names:
+                hint = suggestions.hint(str(name), handler_names)
                 raise InputError(
                     f"the handler {name!r} does not exist{hint}",
                     file=task.file,
@@ -123,12 +125,12 @@ def _add_article(what: str) -> str:
 
 def check_module_defaults(entry: Any, file: Path) -> None:
     """Raise InputError for action groups: Ansible's groups only have modules that kprov lacks."""
-    given = entry.get("module_defaults")
-    for one in given if isinstance(given, list) else [given]:
-        names = list(one) if isinstance(one, dict) else []
+    defaults = entry.get("module_defaults")
+    for entry_defaults in defaults if isinstance(defaults, list) else [defaults]:
+        names = list(entry_defaults) if isinstance(entry_defaults, dict) else []
         for group in (name for name in names if str(name).startswith("group/")):
             raise InputError(
                 f"module_defaults: {group!r} is an action group, which is not supported; name the modules",
                 file=file,
-                line=yaml_file.line_of(one, group),
+                line=yaml_file.line_of(entry_defaults, group),
             )

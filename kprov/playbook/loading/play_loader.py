@@ -129,13 +129,13 @@ class PlayLoader:
 
         `args` are the arguments of include_role and import_role.
         """
-        given = args or {}
+        role_args = args or {}
         path = role_files.find_role(
             name, role_files.role_search_folders(play.directory, self.paths, parent), place
         )
         about = role_files.load_meta(path)
         filter_plugins.load_filters(path)
-        tasks_from = role_files.strip_ending(given.get("tasks_from"))
+        tasks_from = role_files.strip_ending(role_args.get("tasks_from"))
         tasks_file = role_files.find_file(path / "tasks", tasks_from)
         if tasks_from != "main" and tasks_file is None:
             text = f"the role {name} has no tasks/{tasks_from} in {path}"
@@ -145,13 +145,13 @@ class PlayLoader:
             path,
             role_files.load_variables(
                 path / "defaults",
-                role_files.strip_ending(given.get("defaults_from")),
-                needed=bool(given.get("defaults_from")),
+                role_files.strip_ending(role_args.get("defaults_from")),
+                needed=bool(role_args.get("defaults_from")),
             ),
             role_files.load_variables(
                 path / "vars",
-                role_files.strip_ending(given.get("vars_from")),
-                needed=bool(given.get("vars_from")),
+                role_files.strip_ending(role_args.get("vars_from")),
+                needed=bool(role_args.get("vars_from")),
             ),
             params,
             key=(
@@ -172,17 +172,20 @@ class PlayLoader:
             place[1],
             whole_role=True,
         )
-        named = about.get("dependencies") or []
-        for index, dependency in enumerate(named):
+        dependencies = about.get("dependencies") or []
+        for index, dependency in enumerate(dependencies):
             with self.problems.collect():
-                where = (str(role_files.find_file(path / "meta", "main")), yaml_file.line_of(named, index))
+                where = (
+                    str(role_files.find_file(path / "meta", "main")),
+                    yaml_file.line_of(dependencies, index),
+                )
                 inner, tasks = self.load_role_entry(dependency, play, around, where, public=public)
                 role.dependencies.append(inner)
                 around.tasks += tasks
-        self._load_role_handlers(role, role_files.strip_ending(given.get("handlers_from")), play, around)
+        self._load_role_handlers(role, role_files.strip_ending(role_args.get("handlers_from")), play, around)
         if public:
             play.roles.append(role)
-        around.tasks += self._make_validation_tasks(role, tasks_from, around, given)
+        around.tasks += self._make_validation_tasks(role, tasks_from, around, role_args)
         if tasks_file is not None:
             around.tasks += self.load_tasks(yaml_file.load_yaml(tasks_file), around, role, file=tasks_file)
         return role, [around] if around.tasks else []
@@ -194,10 +197,10 @@ class PlayLoader:
         play.handlers += self.load_handlers(yaml_file.load_yaml(file), around, role, file=file)
 
     def _make_validation_tasks(
-        self, role: Role, entry_point: str, around: Block, given: dict[str, Any]
+        self, role: Role, entry_point: str, around: Block, role_args: dict[str, Any]
     ) -> list[Task]:
         spec = role_files.load_argument_spec(role.path, entry_point)
-        if spec is None or given.get("rolespec_validate") is False:
+        if spec is None or role_args.get("rolespec_validate") is False:
             return []
         description = f" - {spec['short_description']}" if spec.get("short_description") else ""
         args = {
@@ -229,17 +232,17 @@ class PlayLoader:
         self, entries: Any, parent: Node, role: Role | None, *, file: Path | None = None
     ) -> list[Task]:
         """Load handlers in order, with those of imported files."""
-        found: list[Task] = []
+        handlers: list[Task] = []
         for node in self.load_tasks(entries, parent, role, file=file, handlers=True):
             inner = [node] if isinstance(node, Task) else node.tasks
-            if any(isinstance(one, Block) for one in inner) or (isinstance(node, Block) and node.written):
+            if any(isinstance(child, Block) for child in inner) or (isinstance(node, Block) and node.written):
                 raise InputError(
                     "a block cannot be a handler; name the handlers one by one, with listen",
                     file=node.file,
                     line=node.line,
                 )
-            found += [one for one in inner if isinstance(one, Task)]
-        return found
+            handlers += [child for child in inner if isinstance(child, Task)]
+        return handlers
 
     def load_tasks(
         self,
@@ -256,17 +259,17 @@ class PlayLoader:
             return []
         if not isinstance(entries, list):
             raise InputError("tasks must be a list", file=file, line=getattr(entries, "line", 1))
-        found: list[Task | Block] = []
+        tasks: list[Task | Block] = []
         for index, entry in enumerate(entries):
             with self.problems.collect():
                 if not isinstance(entry, dict):
                     line = yaml_file.line_of(entries, index)
                     raise InputError("a task must be a mapping", file=file, line=line)
                 if "block" in entry:
-                    found.append(self.load_block(entry, parent, role, file))
+                    tasks.append(self.load_block(entry, parent, role, file))
                 else:
-                    found += self.load_task(entry, parent, role, file, handler=handlers)
-        return found
+                    tasks += self.load_task(entry, parent, role, file, handler=handlers)
+        return tasks
 
     def load_block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
         """Load a block with its rescue and always."""
@@ -287,9 +290,11 @@ class PlayLoader:
     ) -> list[Task | Block]:
         """Load a task, or the tasks that an import puts in its place."""
         allowed = playbook_keywords.HANDLER if handler else playbook_keywords.TASK
-        given, entry = entry, keyword_checks.normalize_action(entry, file)
+        written_entry, entry = entry, keyword_checks.normalize_action(entry, file)
         search = make_module_search(parent, entry)
-        word = keyword_checks.find_module_name(entry, allowed, file, search, templates=entry is not given)
+        word = keyword_checks.find_module_name(
+            entry, allowed, file, search, templates=entry is not written_entry
+        )
         module = module_names.short_name(word)
         ansible_module = None if "{{" in word else keyword_checks.find_ansible_module(word, search)
         if "{{" in word:
@@ -362,7 +367,7 @@ class PlayLoader:
 
 def find_play(node: Node) -> Play:
     """Return the play of a node."""
-    return next(one for one in node.chain() if isinstance(one, Play))
+    return next(ancestor for ancestor in node.chain() if isinstance(ancestor, Play))
 
 
 def parent_role_variables(task: Task) -> dict[str, Any]:

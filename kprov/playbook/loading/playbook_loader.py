@@ -75,10 +75,10 @@ def _load_import(entry: Any, name: str, path: Path, paths: SearchPaths, problems
     )
     target = path.parent / name
     if "{{" in name or not target.is_file():
-        what = "must not be a template" if "{{" in name else f"was not found as {target}"
-        raise InputError(f"the playbook {name} {what}", file=path, line=entry.line, field="import_playbook")
-    found = _load_plays(target, paths, problems)
-    for play in found:
+        reason = "must not be a template" if "{{" in name else f"was not found as {target}"
+        raise InputError(f"the playbook {name} {reason}", file=path, line=entry.line, field="import_playbook")
+    plays = _load_plays(target, paths, problems)
+    for play in plays:
         play.variables = {**play.variables, **(entry.get("vars") or {})}
         play.keywords["tags"] = keyword_checks.to_list(play.keywords.get("tags")) + keyword_checks.to_list(
             entry.get("tags")
@@ -86,7 +86,7 @@ def _load_import(entry: Any, name: str, path: Path, paths: SearchPaths, problems
         play.keywords["when"] = keyword_checks.to_list(entry.get("when")) + keyword_checks.to_list(
             play.keywords.get("when")
         )
-    return found
+    return plays
 
 
 def load_included_tasks(path: Path, around: Node, problems: Problems | None = None) -> list[Task | Block]:
@@ -94,11 +94,11 @@ def load_included_tasks(path: Path, around: Node, problems: Problems | None = No
 
     Raises InputError with all problems of the file, unless the caller collects them.
     """
-    found = Problems() if problems is None else problems
-    loader = PlayLoader(path, find_play(around).paths, found)
+    collected = Problems() if problems is None else problems
+    loader = PlayLoader(path, find_play(around).paths, collected)
     tasks = loader.load_tasks(yaml_file.load_yaml(path), around, around.role, file=path)
     if problems is None:
-        found.report(path)
+        collected.report(path)
     return tasks
 
 
@@ -109,12 +109,12 @@ def load_included_role(
 
     Raises InputError with all problems of its files, unless the caller collects them.
     """
-    found = Problems() if problems is None else problems
+    collected = Problems() if problems is None else problems
     public = agent_modules.parse_boolean(args.get("public"))
     name, place = str(args["name"]), (around.file, around.line)
-    loader = PlayLoader(Path(play.file), play.paths, found)
+    loader = PlayLoader(Path(play.file), play.paths, collected)
     role, tasks = loader.load_role(name, play, around, {}, {}, place, args=args, public=public)
     if problems is None:
-        found.report(role.path)
+        collected.report(role.path)
     play.role_names.append(role.name)
     return tasks

@@ -26,9 +26,9 @@ def role_search_folders(directory: Path, paths: SearchPaths, parent: Node) -> li
     `roles` beside the playbook or in its parent folder, the configured paths, the folder of the role that
     names it, the folder of the playbook, and ./roles.
     """
-    beside = [one.role.path.parent for one in parent.chain() if one.role is not None]
-    found = [directory / "roles", directory.parent / "roles", *paths.roles, *beside, directory]
-    return list(dict.fromkeys([*found, Path.cwd() / "roles"]))
+    beside = [ancestor.role.path.parent for ancestor in parent.chain() if ancestor.role is not None]
+    folders = [directory / "roles", directory.parent / "roles", *paths.roles, *beside, directory]
+    return list(dict.fromkeys([*folders, Path.cwd() / "roles"]))
 
 
 def find_role(name: str, folders: list[Path], place: tuple[str, int | None]) -> Path:
@@ -72,36 +72,34 @@ def load_variables(folder: Path, name: str = "main", *, needed: bool = False) ->
         )
     if needed and not paths:
         raise InputError(f"the file {name} does not exist in {folder}", file=str(folder))
-    found: dict[str, Any] = {}
-    for one in paths:
-        document = yaml_file.load_yaml(one)
+    variables: dict[str, Any] = {}
+    for file in paths:
+        document = yaml_file.load_yaml(file)
         if document is not None and not isinstance(document, dict):
-            raise InputError("must be a mapping", file=one, line=1)
-        found.update(document or {})
-    return found
+            raise InputError("must be a mapping", file=file, line=1)
+        variables.update(document or {})
+    return variables
 
 
 def load_meta(path: Path) -> dict[str, Any]:
     """Load meta/main.yml of a role. Raises InputError for unknown keys."""
-    found = load_variables(path / "meta")
-    for key in found:
+    meta = load_variables(path / "meta")
+    for key in meta:
         if key not in _META:
             raise InputError(
                 f"{key!r} is not a key of a role's meta",
                 file=find_file(path / "meta", "main"),
-                line=yaml_file.line_of(found, key),
+                line=yaml_file.line_of(meta, key),
             )
-    return found
+    return meta
 
 
 def load_argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
     """Load the argument spec of a role's entry point: {"options", "short_description", ...}, or None."""
     specs = find_file(path / "meta", "argument_specs")
     document = yaml_file.load_yaml(specs) if specs else None
-    found = (
-        (document or {}).get("argument_specs") or load_variables(path / "meta").get("argument_specs") or {}
-    )
-    spec = found.get(entry_point)
+    meta = (document or {}).get("argument_specs") or load_variables(path / "meta").get("argument_specs") or {}
+    spec = meta.get(entry_point)
     if spec is not None and not isinstance(spec, dict):
         raise InputError(
             "an argument spec must be a mapping", file=specs, field=f"argument_specs.{entry_point}"

@@ -44,11 +44,11 @@ def _iterate_texts(value: Any, *, condition: bool) -> Iterator[tuple[str, bool]]
     if isinstance(value, str):
         yield value, condition and "{{" not in value
     elif isinstance(value, dict):
-        for name, one in value.items():
-            yield from _iterate_texts(one, condition=condition or name == "that")
+        for name, item in value.items():
+            yield from _iterate_texts(item, condition=condition or name == "that")
     elif isinstance(value, list):
-        for one in value:
-            yield from _iterate_texts(one, condition=condition)
+        for item in value:
+            yield from _iterate_texts(item, condition=condition)
 
 
 def _has_unknown_plugin(text: str, *, condition: bool) -> bool:

@@ -46,6 +46,6 @@ def resolve_action(task: Task, scope: Scope) -> Task:
     args = arguments.parse_arguments(module, task.args[VALUE], task.args[MORE], file, task.line)
     if ansible_module is None:
         arguments.check_arguments("action", module, args, file, task.line, {})
-    found = replace(task, module=module, args=args, action=str(name), ansible_module=ansible_module)
-    play_checks.check_timeout(found)
-    return found
+    resolved = replace(task, module=module, args=args, action=str(name), ansible_module=ansible_module)
+    play_checks.check_timeout(resolved)
+    return resolved

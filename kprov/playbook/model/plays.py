@@ -28,7 +28,7 @@ class Role:
 
     def lineage(self) -> list[Role]:
         """Return the dependencies, depth first, and then the role."""
-        return [one for dependency in self.dependencies for one in dependency.lineage()] + [self]
+        return [role for dependency in self.dependencies for role in dependency.lineage()] + [self]
 
 
 @dataclass(eq=False)
@@ -60,19 +60,19 @@ class Node:
 
     def collect_keyword(self, keyword: str) -> list[Any]:
         """Return all values of a keyword as one list, outermost first."""
-        given = [node.keywords[keyword] for node in self.chain() if keyword in node.keywords]
-        found: list[Any] = []
-        for value in reversed(given):
-            found += value if isinstance(value, list) else [] if value is None else [value]
-        return found
+        values = [node.keywords[keyword] for node in self.chain() if keyword in node.keywords]
+        collected: list[Any] = []
+        for value in reversed(values):
+            collected += value if isinstance(value, list) else [] if value is None else [value]
+        return collected
 
     def merge_keyword(self, keyword: str) -> dict[str, Any]:
         """Merge the mappings of a keyword, inner over outer, without the play's (its precedence is lower)."""
-        found: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         for node in reversed(list(self.chain())):
             if node.parent is not None:
-                found.update(node.keywords.get(keyword) or {})
-        return found
+                merged.update(node.keywords.get(keyword) or {})
+        return merged
 
     @property
     def tags(self) -> set[str]:

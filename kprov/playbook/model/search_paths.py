@@ -50,7 +50,7 @@ class SearchPaths:
 
 
 def load_search_paths(
-    given: Mapping[str, str | None], environment: Mapping[str, str] | None = None
+    options: Mapping[str, str | None], environment: Mapping[str, str] | None = None
 ) -> tuple[SearchPaths, list[str]]:
     """Return the search paths, and warnings. `given` are those of the command line by field of SearchPaths.
 
@@ -59,34 +59,34 @@ def load_search_paths(
     variables = os.environ if environment is None else environment
     file, warnings = _find_config_file(variables)
     settings = {} if file is None else _read_defaults_section(file)
-    found: dict[str, tuple[Path, ...]] = {}
+    paths: dict[str, tuple[Path, ...]] = {}
     for field, (variable, key, default) in _SETTINGS.items():
         for text, base in (
-            (given.get(field), Path.cwd()),
+            (options.get(field), Path.cwd()),
             (variables.get(variable), Path.cwd()),
             (settings.get(key), file.parent if file else Path.cwd()),
             (default, Path.cwd()),
         ):
             if text:
-                found[field] = _split_paths(text, base)
+                paths[field] = _split_paths(text, base)
                 break
-    return SearchPaths(**found), warnings
+    return SearchPaths(**paths), warnings
 
 
 def _split_paths(text: str, base: Path) -> tuple[Path, ...]:
-    named = (part.strip() for part in text.replace("{{CWD}}", str(Path.cwd())).split(os.pathsep))
-    expanded = (Path(os.path.expandvars(part)).expanduser() for part in named if part)
+    parts = (part.strip() for part in text.replace("{{CWD}}", str(Path.cwd())).split(os.pathsep))
+    expanded = (Path(os.path.expandvars(part)).expanduser() for part in parts if part)
     return tuple(dict.fromkeys((base / path).absolute() for path in expanded))
 
 
 def _find_config_file(variables: Mapping[str, str]) -> tuple[Path | None, list[str]]:
     """Return the ansible.cfg that Ansible would use, and warnings."""
-    named = variables.get("ANSIBLE_CONFIG")
+    configured = variables.get("ANSIBLE_CONFIG")
     warnings = []
     candidates = [Path("~/.ansible.cfg").expanduser(), Path("/etc/ansible/ansible.cfg")]
     here = Path.cwd() / "ansible.cfg"
-    if named:
-        path = Path(named).expanduser().absolute()
+    if configured:
+        path = Path(configured).expanduser().absolute()
         candidates.insert(0, path / "ansible.cfg" if path.is_dir() else path)
     elif here.is_file():
         if Path.cwd().stat().st_mode & stat.S_IWOTH:

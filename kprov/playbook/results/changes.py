@@ -39,36 +39,36 @@ class Change:
         return {name: value for name, value in asdict(self).items() if value not in ("", [], False)}
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> Change:
+    def from_json(cls, document: dict[str, Any]) -> Change:
         """Make a change from a JSON object."""
-        return cls(**said)
+        return cls(**document)
 
     @property
     def fingerprint(self) -> str:
         """A hash that is equal for the same change of the same state; lines of files do not count."""
-        said = [self.host, self.task, self.kind, self.what, self.action, self.diff, bool(self.unforeseen)]
-        text = json.dumps(said, sort_keys=True, default=str)
+        parts = [self.host, self.task, self.kind, self.what, self.action, self.diff, bool(self.unforeseen)]
+        text = json.dumps(parts, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
     """Return the changes of a result: one for each item that changed the host or would run a program."""
-    found = []
-    for one in task.item_results(result):
+    changes = []
+    for item in task.item_results(result):
         looks = task.keywords.get("changed_when") in (False, "false", [False])
         would_run = (
             not looks
             and task.module in _PROGRAMS
-            and one.get("skipped")
-            and "check mode" in str(one.get("msg"))
+            and item.get("skipped")
+            and "check mode" in str(item.get("msg"))
         )
-        if not (one.get("changed") or would_run):
+        if not (item.get("changed") or would_run):
             continue
-        kind, what, action = _describe(task, one)
+        kind, what, action = _describe(task, item)
         if hidden and kind not in ("service", "package"):
             what = "hidden by no_log"
-        diff = one.get("diff") or []
-        found.append(
+        diff = item.get("diff") or []
+        changes.append(
             Change(
                 host,
                 name,
@@ -77,17 +77,17 @@ def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bo
                 what,
                 action,
                 [] if hidden else _strip_diffs(diff if isinstance(diff, list) else [diff]),
-                str(one.get("unforeseen") or ""),
+                str(item.get("unforeseen") or ""),
                 hidden,
             )
         )
-    return found
+    return changes
 
 
 def _strip_diffs(diffs: list[Any]) -> list[dict[str, Any]]:
     """Return diffs without the fields that differ between two readings of the same file."""
-    kept = ("before", "after", "before_header", "after_header", "prepared")
-    return [{k: v for k, v in one.items() if k in kept} for one in diffs if isinstance(one, dict)]
+    fields = ("before", "after", "before_header", "after_header", "prepared")
+    return [{k: v for k, v in diff.items() if k in fields} for diff in diffs if isinstance(diff, dict)]
 
 
 def _describe(task: Task, result: Result) -> tuple[str, str, str]:
@@ -98,8 +98,8 @@ def _describe(task: Task, result: Result) -> tuple[str, str, str]:
     if task.module in _SERVICES:
         return "service", str(name or "systemd"), state or ("enabled" if "enabled" in about else "reloaded")
     if task.module in _PACKAGES:
-        shown = ", ".join(map(str, name)) if isinstance(name, list) else str(name or "package lists")
-        return "package", shown, state or "present"
+        name_text = ", ".join(map(str, name)) if isinstance(name, list) else str(name or "package lists")
+        return "package", name_text, state or "present"
     if task.module in _PROGRAMS:
         command = result.get("cmd") or task.args.get("_raw_params") or task.args.get("cmd") or ""
         return "program", " ".join(command) if isinstance(command, list) else str(command), "run"

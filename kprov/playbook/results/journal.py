@@ -35,8 +35,9 @@ class Journal:
         if folder is not None:
             make_private_folder(folder)
             name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
-            taken = len(list(folder.glob(f"{name}*.jsonl")))  # another run of this process in the same second
-            self.path = folder / (f"{name}_{taken}.jsonl" if taken else f"{name}.jsonl")
+            # Not 0 if this process has already started a run in the same second.
+            number = len(list(folder.glob(f"{name}*.jsonl")))
+            self.path = folder / (f"{name}_{number}.jsonl" if number else f"{name}.jsonl")
             self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
 
     def write(self, event: str, *, durable: bool = False, **fields: Any) -> None:
@@ -91,12 +92,12 @@ def journal_folder(inventory: Inventory) -> Path:
     return Path(state) / "kprov" / "journal"
 
 
-def find_latest(folder: Path, wanted: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
+def find_latest(folder: Path, accept: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
     """Return the newest journal of a folder whose first line satisfies `wanted`."""
     newest_first = sorted(
         folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True
     )
-    return next((path for path in newest_first if wanted(read_header(path))), None)
+    return next((path for path in newest_first if accept(read_header(path))), None)
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def run_async(
         ],
         contents,
     )
-    return started if poll <= 0 else [_wait_for_job(sender, call, one, seconds, poll) for one in started]
+    return started if poll <= 0 else [_wait_for_job(sender, call, job, seconds, poll) for job in started]
 
 
 def _wait_for_job(

@@ -44,12 +44,12 @@ class Batch:
         self.recorder = ResultRecorder(state, variables, self.executor, self.handlers, self.scope)
         variables.active = lambda: state.active_hosts(variables.play_hosts)
         variables.batch = lambda: state.active_hosts(hosts)
-        variables.lost = state.unreachable_hosts
+        variables.find_unreachable = state.unreachable_hosts
         variables.failed = state.failed_hosts
         percent = play.keywords.get("max_fail_percentage")
         scope = Scope(variables.templar, variables.host_layers(hosts[0]))
-        found = variables.templar.render(percent, scope, "max_fail_percentage")
-        self.max_fail_percentage = None if found is None else float(found)
+        rendered = variables.templar.render(percent, scope, "max_fail_percentage")
+        self.max_fail_percentage = None if rendered is None else float(rendered)
 
     def run(self) -> None:
         """Run the whole play. Raises InputError for a mistake in its files that only a run can find."""
@@ -79,9 +79,9 @@ class Batch:
         with self.state.lock:
             # When a role is used twice, a notification reaches the handlers of its last use.
             last = {task_fingerprint(handler): handler for handler in self.play.handlers}
-            for known, handler in last.items():
+            for key, handler in last.items():
                 for host in hosts:
-                    if (host, known) in earlier.pending_handlers:
+                    if (host, key) in earlier.pending_handlers:
                         self.handlers.add_host(handler, host)
 
     def scope(self, node: Node, host: str) -> Scope:
@@ -90,9 +90,9 @@ class Batch:
             host, self.play, node, include=self.includes.collect_variables(node, host)
         )
 
-    def _report_retry(self, host: str, task: Task, attempt: int, left: int) -> None:
+    def _report_retry(self, host: str, task: Task, attempt: int, remaining: int) -> None:
         with self.state.lock:
-            self.state.callbacks.retry(host, task_selection.display_name(task), attempt, left)
+            self.state.callbacks.retry(host, task_selection.display_name(task), attempt, remaining)
 
 
 class _PlayWalk:
@@ -118,13 +118,13 @@ class _PlayWalk:
     def run_nodes(self, nodes: list[Task | Block], hosts: list[str], *, handler: bool = False) -> None:
         """Run nodes one after the other on the hosts that are still active."""
         for node in nodes:
-            left = self.state.filter_by_role(self.state.active_hosts(hosts), node)
-            if not left:
+            remaining = self.state.filter_by_role(self.state.active_hosts(hosts), node)
+            if not remaining:
                 continue
             if isinstance(node, Block):
-                self.run_block(node, left)
+                self.run_block(node, remaining)
             else:
-                self.run_task(node, left, handler=handler)
+                self.run_task(node, remaining, handler=handler)
 
     def run_block(self, block: Block, hosts: list[str]) -> None:
         """Run a block, its rescue on the hosts where it failed, and its always on all hosts."""
@@ -168,13 +168,17 @@ class _PlayWalk:
         with self.state.lock:
             title = self.batch.recorder.render_title(task, hosts[0])
             self.state.callbacks.task_started(title, handler=handler, hosts=todo)
-        lost = len(self.state.lost_hosts(hosts))
+        removed_before = len(self.state.removed_hosts(hosts))
         self._run_on_hosts(task, todo, hosts if len(todo) < len(hosts) else todo)
         with self.state.lock:
             self.state.result.tasks.append(
                 TaskTime(task_selection.display_name(task), round(time.monotonic() - start, 4))
             )
-        if not self.free and len(self.state.lost_hosts(hosts)) > lost and self._ends_play(task, once=once):
+        if (
+            not self.free
+            and len(self.state.removed_hosts(hosts)) > removed_before
+            and self._ends_play(task, once=once)
+        ):
             for host in self.state.active_hosts(self.batch.hosts):
                 self.state.host(host).failed = True
 
@@ -201,7 +205,7 @@ class _PlayWalk:
             if (
                 throttle
                 and self._evaluate_flag(task, "any_errors_fatal", part[0])
-                and self.state.lost_hosts(part)
+                and self.state.removed_hosts(part)
             ):
                 # Hosts take turns to keep a service available: do not repeat the failure on the next host.
                 break
@@ -211,9 +215,9 @@ class _PlayWalk:
         state, batch = self.state, self.batch
         with state.lock:
             key = state.journal.next_key(host, task)
-            known = state.resumed_run.find_result(host, key) if state.resumed_run else None
-            if known is not None and not call_builder.is_run_action(task):
-                batch.recorder.record_earlier_result(task, host, known, key, others)
+            earlier_result = state.resumed_run.find_result(host, key) if state.resumed_run else None
+            if earlier_result is not None and not call_builder.is_run_action(task):
+                batch.recorder.record_earlier_result(task, host, earlier_result, key, others)
                 return
             if task.collect_keyword("notify"):
                 state.journal.write("begin", host=host, key=key)
@@ -226,18 +230,18 @@ class _PlayWalk:
             batch.recorder.record(task, host, result, time.monotonic() - start, key=key, others=others)
 
     def _evaluate_flag(self, task: Task, keyword: str, host: str) -> bool:
-        given = task.get(keyword)
-        if given is None or isinstance(given, bool):
-            return bool(given)
+        value = task.get(keyword)
+        if value is None or isinstance(value, bool):
+            return bool(value)
         return parse_boolean(
-            self.batch.variables.templar.render(given, self.batch.scope(task, host), keyword)
+            self.batch.variables.templar.render(value, self.batch.scope(task, host), keyword)
         )
 
     def _evaluate_throttle(self, task: Task, host: str) -> int:
-        given = task.get("throttle")
-        if given is None or self.free:
+        value = task.get("throttle")
+        if value is None or self.free:
             return 0
-        return int(self.batch.variables.templar.render(given, self.batch.scope(task, host), "throttle") or 0)
+        return int(self.batch.variables.templar.render(value, self.batch.scope(task, host), "throttle") or 0)
 
     def _confirm_step(self, task: Task) -> bool:
         with self.state.lock:
@@ -298,21 +302,21 @@ class _PlayWalk:
         for handler in list(self.batch.play.handlers):
             with self.state.lock:
                 waiting = self.batch.handlers.take_hosts(handler)
-                mine = [host for host in waiting if host in hosts]
-                if len(mine) < len(waiting):
+                notified = [host for host in waiting if host in hosts]
+                if len(notified) < len(waiting):
                     # With the free strategy each host flushes its own handlers.
                     self.batch.handlers.return_hosts(handler, [host for host in waiting if host not in hosts])
-            left = [host for host in mine if not self.state.host(host).is_out]
+            remaining = [host for host in notified if not self.state.host(host).is_out]
             if forced:
-                failed = [host for host in mine if self.state.host(host).failed]
+                failed = [host for host in notified if self.state.host(host).failed]
                 for host in failed:
                     self.state.host(host).failed = False
-                left = [host for host in mine if not self.state.host(host).is_out]
-                self._run_handler(handler, left)
+                remaining = [host for host in notified if not self.state.host(host).is_out]
+                self._run_handler(handler, remaining)
                 for host in failed:
                     self.state.host(host).failed = True
             else:
-                self._run_handler(handler, left)
+                self._run_handler(handler, remaining)
 
     def _run_handler(self, handler: Task, hosts: list[str]) -> None:
         if hosts:

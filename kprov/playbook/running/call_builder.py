@@ -84,39 +84,39 @@ class CallBuilder:
     @staticmethod
     def _render_timeout(task: Task, scope: Scope) -> int:
         """Return the seconds of the keyword `timeout`, 0 without it. Raises InputError."""
-        given = task.get("timeout")
-        if given is None:
+        value = task.get("timeout")
+        if value is None:
             return 0
-        found = scope.templar.render(given, scope, "timeout")
+        rendered = scope.templar.render(value, scope, "timeout")
         try:
-            seconds = int(found)
+            seconds = int(rendered)
         except (TypeError, ValueError):
             seconds = -1
         if not 0 <= seconds <= _LONGEST:
-            text = f"must be a whole number of seconds between 0 and {_LONGEST}, not {found!r}"
+            text = f"must be a whole number of seconds between 0 and {_LONGEST}, not {rendered!r}"
             raise InputError(text, file=task.file, line=task.line, field="timeout")
         return seconds
 
     def _render_mode(self, task: Task, scope: Scope, keyword: str, *, default: bool) -> bool:
-        given = task.get(keyword)
+        value = task.get(keyword)
         return (
             default
-            if given is None
-            else agent_modules.parse_boolean(scope.templar.render(given, scope, keyword))
+            if value is None
+            else agent_modules.parse_boolean(scope.templar.render(value, scope, keyword))
         )
 
     def _render_async(self, task: Task, scope: Scope, *, check: bool) -> tuple[int, int]:
         """Return the seconds of `async` and of `poll`; (0, 0) for a task in the foreground."""
-        given = task.get("async")
-        if given is None:
+        value = task.get("async")
+        if value is None:
             return (0, 0)
-        seconds = int(scope.templar.render(given, scope, "async"))
+        seconds = int(scope.templar.render(value, scope, "async"))
         if not seconds:
             return (0, 0)
         if check:
             raise ActionError('"check mode" and "async" cannot be used on same task.')
-        known = task.ansible_module is not None or task.module in agent_modules.module_names()
-        if not known and task.module not in ("shell", "raw"):
+        is_agent_module = task.ansible_module is not None or task.module in agent_modules.module_names()
+        if not is_agent_module and task.module not in ("shell", "raw"):
             raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
         return seconds, 15 if poll is None else int(scope.templar.render(poll, scope, "poll"))
@@ -125,32 +125,32 @@ class CallBuilder:
         templar = scope.templar
         raw = dict(task.args)
         if "_variable_params" in raw:
-            given = templar.render(raw.pop("_variable_params"), scope, "args")
-            if not isinstance(given, dict):
-                raise InputError(f"arguments must be a mapping, not {given!r}", field=task.module)
-            raw = {**given, **raw}
+            variable_args = templar.render(raw.pop("_variable_params"), scope, "args")
+            if not isinstance(variable_args, dict):
+                raise InputError(f"arguments must be a mapping, not {variable_args!r}", field=task.module)
+            raw = {**variable_args, **raw}
         raw = {**self._render_module_defaults(task, scope), **raw}
         literal = run_actions.LITERAL.get(task.module, ())
         args = {}
         for key, value in raw.items():
             name = templar.render(key, scope) if "{{" in str(key) else key
             try:
-                found = value if key in literal else remove_omitted(templar.render(value, scope, str(key)))
+                rendered = value if key in literal else remove_omitted(templar.render(value, scope, str(key)))
             except TemplatingError:
                 # Ansible shows the source of a message that it cannot render.
                 if key not in run_actions.MESSAGES.get(task.module, ()):
                     raise
-                found = value
-            if isinstance(found, str) and found == OMIT:
+                rendered = value
+            if isinstance(rendered, str) and rendered == OMIT:
                 continue
-            args[name] = found
+            args[name] = rendered
         return args
 
     def _render_module_defaults(self, task: Task, scope: Scope) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        defaults: dict[str, Any] = {}
         for entry in task.collect_keyword("module_defaults"):
-            given = scope.templar.render(entry, scope, "module_defaults") or {}
-            for name, args in given.items():
+            rendered = scope.templar.render(entry, scope, "module_defaults") or {}
+            for name, args in rendered.items():
                 if str(name).startswith("group/"):
                     raise InputError(
                         f"module_defaults: {name!r} is an action group, which is not supported; "
@@ -159,8 +159,8 @@ class CallBuilder:
                         line=task.line,
                     )
                 if module_names.short_name(str(name)) == task.module:
-                    found.update(args or {})
-        return found
+                    defaults.update(args or {})
+        return defaults
 
     def is_no_log(self, task: Task, scope: Scope) -> bool:
         """Whether `no_log` hides the result from output and journal."""
@@ -180,17 +180,17 @@ class CallBuilder:
             if hasattr(action, "run"):
                 done = action.run(call)
                 return self._add_delegation(call, done), []
-            found = action.prepare(call)
-            return None, found if isinstance(found, list) else [found]
+            prepared = action.prepare(call)
+            return None, prepared if isinstance(prepared, list) else [prepared]
         if name in ("shell", "raw"):
             return None, [ModuleCall("command", {**call.args, "_shell": True})]
         return None, [ModuleCall(name, call.args)]
 
     @staticmethod
     def _check_arguments(name: str, action: Any, call: Call) -> None:
-        found = agent_modules.table_of(action)
-        if found is not None:
-            spec, rules = found
+        table = agent_modules.table_of(action)
+        if table is not None:
+            spec, rules = table
             call.args = {
                 key: value
                 for key, value in agent_modules.check_arguments(

@@ -25,7 +25,7 @@ from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import Templar, TemplatingError
 from kprov.playbook.variables.host_variables import HostVariables, make_variable_error
 from kprov.playbook.variables.precedence import Variables
-from kprov.transport import preflight
+from kprov.transport import reach
 from kprov.transport.connections import Connections
 from kprov.transport.options.host_options import Become, Options
 from kprov.transport.options.variables import read_options
@@ -128,10 +128,10 @@ class Engine:
 
     def connection_options(self, address: str) -> Options:
         """Return how to connect to a host; `address` is its name with keywords of a task (encode_address)."""
-        host, given = decode_address(address)
+        host, variables = decode_address(address)
         scope = self._scope(host)
         values = {name: self.options.defaults[name] for name in _CONNECTION if name in self.options.defaults}
-        values.update(given)
+        values.update(variables)
         for name in _CONNECTION:
             if name in scope:
                 try:
@@ -148,11 +148,11 @@ class Engine:
         sender = ModuleSender(self.variables, self.connections)
         return sender.find_become(Task({"become": True}), self._scope(host), host, host)
 
-    def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.PreflightResult]:
+    def reach_hosts(self, hosts: Iterable[str] | None = None) -> list[reach.ReachResult]:
         """Connect to hosts (default: all) and read their basic facts, without changing anything."""
-        found = list(hosts or self.inventory.hosts)
-        connection_checks.check_hosts(self.inventory, found)
-        return preflight.preflight(self.connections, found, self.find_become, forks=self.options.forks)
+        names = list(hosts or self.inventory.hosts)
+        connection_checks.check_hosts(self.inventory, names)
+        return reach.reach_hosts(self.connections, names, self.find_become, forks=self.options.forks)
 
     def list_plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
         """Return the plays of a playbook with their hosts, without running them. Raises InputError.
@@ -163,13 +163,13 @@ class Engine:
         variables = Variables(self.inventory, self.templar, self.options, playbook)
         state = RunState(self.options, self.callbacks, RunResult(), Journal(None), None)
         run = PlaybookRun(state, variables, ModuleSender(variables, self.connections))
-        found = [
+        plays = [
             (play, run.select_hosts(play))
             for play in playbook_loader.load_playbook(playbook, self.options.paths)
         ]
         if includes:
-            static_includes.check_static_includes(playbook, [play for play, _ in found])
-        return found
+            static_includes.check_static_includes(playbook, [play for play, _ in plays])
+        return plays
 
     def run(self, *playbooks: Path) -> RunResult:
         """Run playbooks one after the other. Raises InputError for mistakes before it changes a host."""
@@ -185,10 +185,10 @@ class Engine:
         host_patterns.check_limit(self.inventory, self.options.limit)
         if self.options.command == "play":
             return
-        known = task_selection.collect_tags(plays)
-        found = task_selection.find_unknown_tags(self.options, known)
-        if found:
-            raise InputError(f"{found[0]} (there are {', '.join(sorted(known))})")
+        tags = task_selection.collect_tags(plays)
+        unknown = task_selection.find_unknown_tags(self.options, tags)
+        if unknown:
+            raise InputError(f"{unknown[0]} (there are {', '.join(sorted(tags))})")
 
     def run_module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
         """Run one module on the hosts of a pattern. Raises InputError."""
@@ -206,7 +206,7 @@ class Engine:
         playbooks = [path for path, _ in loaded]
         memory = EarlierRun(self.options.resume) if self.options.resume else None
         earlier = memory or self._find_earlier_run(playbooks)
-        plays = [play for _, found in loaded for play in found]
+        plays = [play for _, file_plays in loaded for play in file_plays]
         self.check_selection(plays)
         known_tags = task_selection.collect_tags(plays)
         connection_checks.check_plays(plays)
@@ -245,10 +245,14 @@ class Engine:
         """Return the newest run of the same playbooks if it left handlers to run; None otherwise."""
         if self.options.journal is None or self.options.check:
             return None
-        names = [str(one.resolve()) for one in playbooks]
+        names = [str(playbook.resolve()) for playbook in playbooks]
         path = find_latest(self.options.journal, lambda run: run.get("playbooks") == names)
-        found = EarlierRun(path) if path is not None else None
-        return found if found is not None and (found.pending_handlers or found.started_tasks) else None
+        earlier_run = EarlierRun(path) if path is not None else None
+        return (
+            earlier_run
+            if earlier_run is not None and (earlier_run.pending_handlers or earlier_run.started_tasks)
+            else None
+        )
 
     def _run_playbook(self, state: RunState, path: Path, plays: list[Play]) -> None:
         before = self.variables
@@ -281,8 +285,8 @@ class Engine:
         Raises InputError when there is no journal, or when a variable that it had from -e is missing now.
         """
         place = self.options.journal or journal_folder(self.inventory)
-        found = path or find_latest(place)
-        if found is None:
+        journal = path or find_latest(place)
+        if journal is None:
             raise InputError("there is no run to continue: the folder has no journal", file=place)
-        self.options = replace(resume_options(self.options, found), journal=place)
-        return self.run(*(Path(name) for name in EarlierRun(found).run.get("playbooks") or []))
+        self.options = replace(resume_options(self.options, journal), journal=place)
+        return self.run(*(Path(name) for name in EarlierRun(journal).run.get("playbooks") or []))

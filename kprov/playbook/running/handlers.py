@@ -38,8 +38,8 @@ class Handlers:
                     self._notify_by_name(task, name, host)
 
     def _notify_by_name(self, task: Task, name: str, host: str) -> None:
-        found = self._find_handlers(name, host)
-        if not found:
+        handlers = self._find_handlers(name, host)
+        if not handlers:
             raise InputError(
                 f"The requested handler '{name}' was not found in either the main handlers list "
                 "nor in the listening handlers list",
@@ -48,7 +48,7 @@ class Handlers:
                 field="notify",
             )
         self._notified.setdefault(host, {})[name] = None
-        for handler in found:
+        for handler in handlers:
             self._journal.write("notify", host=host, handler=task_fingerprint(handler))
 
     def add_host(self, handler: Task, host: str) -> None:
@@ -59,15 +59,15 @@ class Handlers:
 
     def _find_handlers(self, name: str, host: str) -> list[Task]:
         handlers = self._last_file_first()
-        named = next((one for one in handlers if name in self._list_names(one, host)), None)
-        found = [] if named is None else [named]
+        by_name = next((handler for handler in handlers if name in self._list_names(handler, host)), None)
+        matches = [] if by_name is None else [by_name]
         seen: set[str] = set()
-        for one in handlers:
+        for handler in handlers:
             # Of several handlers with the same name that listen to a topic, Ansible runs one.
-            if name in one.listen and (not one.name or one.name not in seen):
-                found += [one] if one is not named else []
-                seen.add(one.name)
-        return found
+            if name in handler.listen and (not handler.name or handler.name not in seen):
+                matches += [handler] if handler is not by_name else []
+                seen.add(handler.name)
+        return matches
 
     def _last_file_first(self) -> list[Task]:
         """Return handlers in Ansible's search order: the last file first, each from its beginning."""

@@ -45,27 +45,27 @@ class IncludeExpander:
     def __init__(self, play: Play, scope: Callable[[Task, str], Scope]) -> None:
         self.play = play
         self._scope = scope
-        self._given: dict[tuple[int, str], IncludeVariables] = {}
+        self._variables: dict[tuple[int, str], IncludeVariables] = {}
         # Variables are keyed by the identity of a block, so the blocks must stay alive.
         self._blocks: list[Block] = []
 
     def collect_variables(self, node: Any, host: str) -> IncludeVariables:
         """Return the variables that the includes around a node pass to it; inner includes win."""
-        if not self._given:
+        if not self._variables:
             return NO_VARIABLES
-        found = IncludeVariables()
-        for one in reversed(list(node.chain())):
-            own = self._given.get((id(one), host))
+        variables = IncludeVariables()
+        for ancestor in reversed(list(node.chain())):
+            own = self._variables.get((id(ancestor), host))
             if own is not None:
-                found.items.update(own.items)
-                found.variables.update(own.variables)
-        return found
+                variables.items.update(own.items)
+                variables.variables.update(own.variables)
+        return variables
 
     def find_included(
         self, task: Task, hosts: list[str]
     ) -> tuple[list[IncludedFile], dict[str, str], dict[str, list[task_conditions.Result]]]:
         """Return the included files with their hosts, errors by host, and results of items by host."""
-        found: dict[str, IncludedFile] = {}
+        files: dict[str, IncludedFile] = {}
         errors: dict[str, str] = {}
         results: dict[str, list[task_conditions.Result]] = {}
         for host in hosts:
@@ -80,26 +80,26 @@ class IncludeExpander:
                         name: value if name == "apply" else scope.templar.render(value, scope, task.module)
                         for name, value in task.args.items()
                     }
-                    included = found.setdefault(repr((args, items)), IncludedFile(args, items))
+                    included = files.setdefault(repr((args, items)), IncludedFile(args, items))
                     included.hosts.append(host)
                     host_results.append({**included.to_result(task), **items, "changed": False})
                 results[host] = host_results
             except TemplatingError as error:
                 errors[host] = f"{error} ({task.place})"
-        return list(found.values()), errors, results
+        return list(files.values()), errors, results
 
     def _expand_items(self, task: Task, host: str) -> list[tuple[Scope, dict[str, Any]]]:
         scope = self._scope(task, host)
         if not task.has_loop:
             return [(scope, {})]
         try:
-            found = loops.find_items(task, scope) or []
+            items = loops.find_items(task, scope) or []
         except TemplatingError:
             if task_conditions.check_when(task, scope):
                 return [(scope, {})]
             raise
         control = loops.LoopControl.from_task(task, scope)
-        scopes = loops.make_item_scopes(control, found, scope)
+        scopes = loops.make_item_scopes(control, items, scope)
         return [(inner, dict(inner.layers[0].values)) for inner in scopes]
 
     def load_nodes(self, task: Task, included: IncludedFile) -> list[Task | Block]:
@@ -115,7 +115,7 @@ class IncludeExpander:
             }
         self._blocks.append(around)
         for host in included.hosts:
-            self._given[id(around), host] = IncludeVariables(
+            self._variables[id(around), host] = IncludeVariables(
                 included.items, dict(task.keywords.get("vars") or {})
             )
         if task.module == "include_role":

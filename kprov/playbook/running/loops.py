@@ -26,18 +26,18 @@ class LoopControl:
     @classmethod
     def from_task(cls, task: Task, scope: Scope) -> LoopControl:
         """Render the loop_control of a task."""
-        given = task.keywords.get("loop_control")
-        if not given:
+        keyword = task.keywords.get("loop_control")
+        if not keyword:
             return _PLAIN
         value = scope.templar.render
-        stop = given.get("break_when") or []
+        stop = keyword.get("break_when") or []
         return cls(
-            str(value(given.get("loop_var", "item"), scope, "loop_var")),
-            value(given.get("index_var"), scope, "index_var"),
-            given.get("label"),
-            float(value(given.get("pause", 0), scope, "pause") or 0),
-            bool(value(given.get("extended", False), scope, "extended")),
-            bool(value(given.get("extended_allitems", True), scope, "extended_allitems")),
+            str(value(keyword.get("loop_var", "item"), scope, "loop_var")),
+            value(keyword.get("index_var"), scope, "index_var"),
+            keyword.get("label"),
+            float(value(keyword.get("pause", 0), scope, "pause") or 0),
+            bool(value(keyword.get("extended", False), scope, "extended")),
+            bool(value(keyword.get("extended_allitems", True), scope, "extended_allitems")),
             tuple(stop) if isinstance(stop, list) else (stop,),
         )
 
@@ -49,47 +49,47 @@ def find_items(task: Task, scope: Scope) -> list[Any] | None:
     """Return the items of a task's loop; None for a task without a loop."""
     for key, value in task.keywords.items():
         if key == "loop":
-            found = scope.templar.render(value, scope, "loop")
-            if not isinstance(found, list):
+            items = scope.templar.render(value, scope, "loop")
+            if not isinstance(items, list):
                 raise TemplatingError(
-                    f"The `loop` value must resolve to a 'list', not {type(found).__name__!r}: {value!r}"
+                    f"The `loop` value must resolve to a 'list', not {type(items).__name__!r}: {value!r}"
                 )
-            return found
+            return items
         if key.startswith("with_"):
             kind = {"template": "templates", "include_vars": "vars"}.get(task.module, "files")
             return scope.templar.find_loop_items(key[5:], value, scope, kind)
     return None
 
 
-def make_item_scopes(control: LoopControl, found: list[Any], scope: Scope) -> list[Scope]:
+def make_item_scopes(control: LoopControl, items: list[Any], scope: Scope) -> list[Scope]:
     """Return the scope of each item."""
-    made = []
-    for index, item in enumerate(found):
+    scopes = []
+    for index, item in enumerate(items):
         extra: dict[str, Any] = {control.var: item, "ansible_loop_var": control.var}
         if control.index_var:
             extra.update({control.index_var: index, "ansible_index_var": control.index_var})
         if control.extended:
-            extra["ansible_loop"] = _make_loop_variable(control, found, index)
-        made.append(scope.extend(extra))
-    return made
+            extra["ansible_loop"] = _make_loop_variable(control, items, index)
+        scopes.append(scope.extend(extra))
+    return scopes
 
 
-def _make_loop_variable(control: LoopControl, found: list[Any], index: int) -> dict[str, Any]:
+def _make_loop_variable(control: LoopControl, items: list[Any], index: int) -> dict[str, Any]:
     position: dict[str, Any] = {
         "index": index + 1,
         "index0": index,
         "first": index == 0,
-        "last": index == len(found) - 1,
-        "length": len(found),
-        "revindex": len(found) - index,
-        "revindex0": len(found) - index - 1,
+        "last": index == len(items) - 1,
+        "length": len(items),
+        "revindex": len(items) - index,
+        "revindex0": len(items) - index - 1,
     }
     if control.all_items:
-        position["allitems"] = found
-    if index + 1 < len(found):
-        position["nextitem"] = found[index + 1]
+        position["allitems"] = items
+    if index + 1 < len(items):
+        position["nextitem"] = items[index + 1]
     if index:
-        position["previtem"] = found[index - 1]
+        position["previtem"] = items[index - 1]
     return position
 
 
@@ -98,17 +98,17 @@ def combine_results(results: list[dict[str, Any]]) -> dict[str, Any]:
     if not results:
         reason = "No items in the list"
         return {"changed": False, "skipped": True, "skipped_reason": reason, "results": []}
-    found: dict[str, Any] = {
+    combined: dict[str, Any] = {
         "results": results,
-        "changed": any(one.get("changed") for one in results),
+        "changed": any(item.get("changed") for item in results),
         "msg": "All items completed",
         "skipped": False,
     }
-    if all(one.get("skipped") for one in results):
-        found.update(skipped=True, msg="All items skipped")
-    if any(one.get("failed") for one in results):
-        found.update(failed=True, msg="One or more items failed")
-    return found
+    if all(item.get("skipped") for item in results):
+        combined.update(skipped=True, msg="All items skipped")
+    if any(item.get("failed") for item in results):
+        combined.update(failed=True, msg="One or more items failed")
+    return combined
 
 
 def uses_own_results(task: Task) -> bool:

@@ -73,8 +73,8 @@ class PlaybookRun:
 
     def select_hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
         """Return the active hosts of a play in the order of the play."""
-        wanted = self.variables.templar.render(play.hosts, scope or self._play_scope(play), "hosts")
-        hosts = host_patterns.match_hosts(self.inventory, wanted)
+        pattern = self.variables.templar.render(play.hosts, scope or self._play_scope(play), "hosts")
+        hosts = host_patterns.match_hosts(self.inventory, pattern)
         if self.state.options.limit:
             hosts = host_patterns.apply_limit(self.inventory, hosts, self.state.options.limit)
         self.matched = hosts
@@ -114,8 +114,8 @@ class PlaybookRun:
         def gather(host: str, names: frozenset[str]) -> dict[str, Any]:
             scope = Scope(self.variables.templar, self.variables.host_layers(host))
             become = self.sender.find_become(Task({}, play), scope, host, host)
-            wanted = {"_names": sorted(names)} if names and not options else {}
-            item = {"args": {**options, **wanted}}
+            arguments = {"_names": sorted(names)} if names and not options else {}
+            item = {"args": {**options, **arguments}}
             result = self.sender.send(host, become, "setup", [item])[0]
             if result.get("failed"):
                 raise UnreachableError(host, f"facts could not be gathered: {result.get('msg')}")
@@ -142,10 +142,10 @@ def order_hosts(hosts: list[str], order: str) -> list[str]:
 def split_batches(hosts: list[str], serial: Any, play: Play) -> list[list[str]]:
     """Split hosts by `serial`: a number, a percentage or a list of both. 0 or nothing means all hosts."""
     sizes = serial if isinstance(serial, list) else [serial]
-    found: list[list[str]] = []
+    batches: list[list[str]] = []
     rest = list(hosts)
     while rest:
-        size = sizes[min(len(found), len(sizes) - 1)] if sizes else None
+        size = sizes[min(len(batches), len(sizes) - 1)] if sizes else None
         try:
             if isinstance(size, str) and size.strip().endswith("%"):
                 number = max(1, int(float(size.strip()[:-1]) / 100 * len(hosts)))
@@ -160,6 +160,6 @@ def split_batches(hosts: list[str], serial: Any, play: Play) -> list[list[str]]:
             ) from None
         if number < 0:
             number = len(hosts)
-        found.append(rest[:number])
+        batches.append(rest[:number])
         rest = rest[number:]
-    return found
+    return batches

@@ -47,7 +47,7 @@ class ResultRecorder:
     ) -> str:
         """Record a result and return its outcome. `others` are hosts that share it (run_once)."""
         hidden = self._is_hidden(task, host) or any(
-            one.get("_ansible_no_log") for one in task.item_results(result)
+            item.get("_ansible_no_log") for item in task.item_results(result)
         )
         name = self.render_title(task, host)
         if self.state.options.plan and result.get("failed") and self._has_changes(host):
@@ -68,8 +68,8 @@ class ResultRecorder:
             # An interrupted run made the change, so that its handlers were never notified.
             self._notify_handlers(task, host, result, others, every=True)
         if outcome in ("changed", "skipped"):
-            found = changes.find_changes(task, name, host, result, hidden=hidden)
-            self.state.result.changes += found
+            found_changes = changes.find_changes(task, name, host, result, hidden=hidden)
+            self.state.result.changes += found_changes
         _count_outcome(stats, outcome, result)
         if outcome in ("failed", "unreachable"):
             message = HIDDEN if hidden and outcome == "failed" else describe_failure(result)
@@ -133,10 +133,10 @@ class ResultRecorder:
 
     def _store_variables(self, task: Task, host: str, result: Result, others: list[str]) -> None:
         register = task.keywords.get("register")
-        for one in [host, *others]:
-            self._store_facts(task, one, result)
+        for name in [host, *others]:
+            self._store_facts(task, name, result)
             if register:
-                self.variables.registered.setdefault(one, {})[register] = _remove_private_keys(task, result)
+                self.variables.registered.setdefault(name, {})[register] = _remove_private_keys(task, result)
         self._update_inventory(task, host, result, others)
         for item in task.item_results(result):
             if "ansible_stats" in item:
@@ -146,37 +146,37 @@ class ResultRecorder:
         delegated = result.get("_ansible_delegated_vars")
         if delegated and parse_boolean(task.get("delegate_facts", False)):
             host = delegated["ansible_delegated_host"]
-        for one in task.item_results(result):
-            facts = one.get("ansible_facts")
-            if not isinstance(facts, dict) or one.get("failed"):
+        for item in task.item_results(result):
+            facts = item.get("ansible_facts")
+            if not isinstance(facts, dict) or item.get("failed"):
                 continue
-            if one.get("_set"):
+            if item.get("_set"):
                 self.variables.registered.setdefault(host, {}).update(facts)
-                if one.get("_cached"):
+                if item.get("_cached"):
                     self.variables.facts.host_facts(host).add(facts)
-            elif one.get("_include_vars"):
+            elif item.get("_include_vars"):
                 self.variables.included.setdefault(host, {}).update(facts)
             else:
                 self.variables.facts.host_facts(host).add(facts)
 
     def _update_inventory(self, task: Task, host: str, result: Result, others: list[str]) -> None:
         inventory = self.variables.inventory
-        for one in task.item_results(result):
-            added = one.get("add_host")
+        for item in task.item_results(result):
+            added = item.get("add_host")
             if added:
                 new = inventory.add_host(str(added["host_name"]))
                 new.variables.update(added["host_vars"])
                 for group in added["groups"]:
                     inventory.add_group(str(group))
                     inventory.add_host(new.name, str(group))
-            if one.get("add_group"):
-                inventory.add_group(one["add_group"])
-                for parent in one.get("parent_groups") or []:
+            if item.get("add_group"):
+                inventory.add_group(item["add_group"])
+                for parent in item.get("parent_groups") or []:
                     inventory.add_group(parent)
-                    inventory.add_child(parent, one["add_group"])
+                    inventory.add_child(parent, item["add_group"])
                 for member in [host, *others]:
-                    inventory.add_host(member, one["add_group"])
-            if added or one.get("add_group"):
+                    inventory.add_host(member, item["add_group"])
+            if added or item.get("add_group"):
                 self.variables.clear_inventory_cache()
 
     def _update_stats(self, host: str, stats: dict[str, Any]) -> None:
@@ -202,31 +202,31 @@ class ResultRecorder:
         if task.has_loop and "results" in result:
             base = self.scope(task, host)
             scopes = [
-                base.extend({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
-                for one in result["results"]
-                if (every or one.get("changed")) and "ansible_loop_var" in one
+                base.extend({item["ansible_loop_var"]: item.get(item["ansible_loop_var"])})
+                for item in result["results"]
+                if (every or item.get("changed")) and "ansible_loop_var" in item
             ]
         self.handlers.notify(task, [host, *others], scopes)
 
     def _add_changed_files(self, task: Task, host: str, result: Result) -> None:
-        for one in task.item_results(result):
-            about = one.get("_about") or {}
-            path = one.get("dest") or one.get("path") or about.get("dest") or about.get("path")
-            if one.get("changed") and isinstance(path, str):
+        for item in task.item_results(result):
+            about = item.get("_about") or {}
+            path = item.get("dest") or item.get("path") or about.get("dest") or about.get("path")
+            if item.get("changed") and isinstance(path, str):
                 self.state.result.changed_files.setdefault(host, []).append(path)
 
     def _write_journal(
         self, task: Task, host: str, result: Result, outcome: str, seconds: float, key: str, *, hidden: bool
     ) -> None:
-        kept: dict[str, Any] = {}
+        stored: dict[str, Any] = {}
         needed = task.keywords.get("register") or any(
-            "ansible_facts" in one for one in task.item_results(result)
+            "ansible_facts" in item for item in task.item_results(result)
         )
         if needed and outcome in DONE and task.module not in run_actions.ACTIONS:
             if hidden or not has_no_secret(result):
                 self.state.journal.write("done", host=host, key=key)
                 return
-            kept = {"result": result}
+            stored = {"result": result}
         self.state.journal.write(
             "task",
             durable=outcome in ("failed", "unreachable"),
@@ -236,7 +236,7 @@ class ResultRecorder:
             place=task.place,
             outcome=outcome,
             seconds=round(seconds, 4),
-            **kept,
+            **stored,
         )
 
     def render_title(self, task: Task, host: str) -> str:
@@ -258,20 +258,21 @@ class ResultRecorder:
 
 def _remove_private_keys(task: Task, result: Result) -> Result:
     """Return a result as tasks register it, without the keys of the engine."""
-    found = {key: value for key, value in result.items() if not key.startswith("_")}
-    if task.has_loop and "results" in found:
-        found["results"] = [
-            {key: value for key, value in one.items() if not key.startswith("_")} for one in found["results"]
+    public = {key: value for key, value in result.items() if not key.startswith("_")}
+    if task.has_loop and "results" in public:
+        public["results"] = [
+            {key: value for key, value in item.items() if not key.startswith("_")}
+            for item in public["results"]
         ]
-    return found
+    return public
 
 
 def _mark_unforeseen(result: Result, *, hidden: bool) -> Result:
     """Turn a failure during a plan into a change that cannot be foreseen."""
-    for one in [*(result.get("results") or []), result]:
-        if isinstance(one, dict) and one.get("failed"):
-            reason = HIDDEN if hidden else describe_failure(one)
-            one.update(failed=False, changed=True, unforeseen=reason)
+    for item in [*(result.get("results") or []), result]:
+        if isinstance(item, dict) and item.get("failed"):
+            reason = HIDDEN if hidden else describe_failure(item)
+            item.update(failed=False, changed=True, unforeseen=reason)
     return result
 
 
@@ -293,18 +294,18 @@ def censor_result(task: Task, result: Result) -> Result:
     visible: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
     if task.has_loop and "results" in result:
         visible["results"] = [
-            {**{key: one[key] for key in _KEPT if key in one}, "censored": HIDDEN}
-            for one in result["results"]
+            {**{key: item[key] for key in _KEPT if key in item}, "censored": HIDDEN}
+            for item in result["results"]
         ]
     return visible
 
 
 def describe_failure(result: Result) -> str:
     """Return why a task failed: its message and the end of the program's output."""
-    for one in result.get("results") or []:
+    for item in result.get("results") or []:
         # Some modules use the name `results` for values of their own.
-        if isinstance(one, dict) and one.get("failed"):
-            return describe_failure(one)
+        if isinstance(item, dict) and item.get("failed"):
+            return describe_failure(item)
     message = result.get("msg")
     parts = ["" if message is None else str(message)]
     program = result.get("stderr") or result.get("stdout")

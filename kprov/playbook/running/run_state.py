@@ -71,8 +71,8 @@ class RunState:
 
     def host(self, name: str) -> HostState:
         """Return the state of a host."""
-        found = self._hosts.get(name)
-        return self._hosts.setdefault(name, HostState()) if found is None else found
+        state = self._hosts.get(name)
+        return self._hosts.setdefault(name, HostState()) if state is None else state
 
     def active_hosts(self, hosts: Iterable[str]) -> list[str]:
         """Return the hosts that are active."""
@@ -83,13 +83,13 @@ class RunState:
         role = node.role
         if role is None:
             return hosts
-        left = [host for host in hosts if id(role) not in self.host(host).ended_roles]
+        remaining = [host for host in hosts if id(role) not in self.host(host).ended_roles]
         if role.once and isinstance(node, Task):
-            left = [host for host in left if role.key not in self.host(host).done_roles]
-        return left
+            remaining = [host for host in remaining if role.key not in self.host(host).done_roles]
+        return remaining
 
-    def lost_hosts(self, hosts: Iterable[str]) -> list[str]:
-        """Return the hosts that failed or became unreachable."""
+    def removed_hosts(self, hosts: Iterable[str]) -> list[str]:
+        """Return the hosts that are no longer in the play: they failed or became unreachable."""
         return [name for name in hosts if self.host(name).failed or self.host(name).unreachable]
 
     def mark_unreachable(self, hosts: Mapping[str, str]) -> None:

@@ -78,5 +78,5 @@ def count_attempts(task: Task, scope: Scope) -> int:
 
 
 def _are_all_true(conditions: Any, scope: Scope, what: str) -> bool:
-    listed = conditions if isinstance(conditions, list) else [conditions]
-    return all(scope.templar.evaluate_condition(condition, scope, what) for condition in listed)
+    condition_list = conditions if isinstance(conditions, list) else [conditions]
+    return all(scope.templar.evaluate_condition(condition, scope, what) for condition in condition_list)

@@ -52,22 +52,22 @@ class TaskExecutor:
         if not task.has_loop:
             return self._run_scopes(task, host, [scope])[0]
         try:
-            found = loops.find_items(task, scope)
+            items = loops.find_items(task, scope)
         except TemplatingError:
             # Ansible checks `when` first if the items cannot be rendered.
             skipped = task_conditions.check_when(task, scope)
             if skipped is not None:
                 return skipped
             raise
-        if not found:
+        if not items:
             return loops.combine_results([])
         control = loops.LoopControl.from_task(task, scope)
-        return loops.combine_results(self._run_items(task, host, control, found, scope))
+        return loops.combine_results(self._run_items(task, host, control, items, scope))
 
     def _run_items(
-        self, task: Task, host: str, control: loops.LoopControl, found: list[Any], scope: Scope
+        self, task: Task, host: str, control: loops.LoopControl, items: list[Any], scope: Scope
     ) -> list[Result]:
-        scopes = loops.make_item_scopes(control, found, scope)
+        scopes = loops.make_item_scopes(control, items, scope)
         one_by_one = bool(
             control.pause
             or control.break_when
@@ -78,18 +78,20 @@ class TaskExecutor:
         )
         results: list[Result] = []
         facts: dict[str, Any] = {}
-        for part in [[one] for one in scopes] if one_by_one else [scopes]:
+        for part in [[item_scope] for item_scope in scopes] if one_by_one else [scopes]:
             if results and control.pause:
                 time.sleep(control.pause)
             # The next item sees what earlier items set and registered.
-            known = (
+            resumed_results = (
                 {**facts, task.keywords["register"]: results[-1]}
                 if (results and task.keywords.get("register"))
                 else facts
             )
-            here = [inner.extend(known) for inner in part] if known and one_by_one else part
+            here = (
+                [inner.extend(resumed_results) for inner in part] if resumed_results and one_by_one else part
+            )
             for inner, result in zip(here, self._run_scopes(task, host, here), strict=True):
-                results.append(self._add_loop_variables(control, found, len(results), inner, result))
+                results.append(self._add_loop_variables(control, items, len(results), inner, result))
                 facts.update(result.get("ansible_facts") or {})
             if control.break_when and all(
                 scope.templar.evaluate_condition(
@@ -101,9 +103,9 @@ class TaskExecutor:
         return results
 
     def _add_loop_variables(
-        self, control: loops.LoopControl, found: list[Any], index: int, scope: Scope, result: Result
+        self, control: loops.LoopControl, items: list[Any], index: int, scope: Scope, result: Result
     ) -> Result:
-        result.update({control.var: found[index], "ansible_loop_var": control.var})
+        result.update({control.var: items[index], "ansible_loop_var": control.var})
         if control.index_var:
             result.update({control.index_var: index, "ansible_index_var": control.index_var})
         if control.extended:
@@ -168,9 +170,9 @@ class TaskExecutor:
         remote: list[tuple[int, Call, list[ModuleCall]]],
     ) -> Result | None:
         call = self.calls.build_call(task, host, scope)
-        done, wanted = self.calls.prepare_call(call)
+        done, module_calls = self.calls.prepare_call(call)
         if done is None:
-            remote.append((index, call, wanted))
+            remote.append((index, call, module_calls))
         return done
 
     def _group_by_route(
@@ -178,9 +180,9 @@ class TaskExecutor:
     ) -> dict[tuple[str, Become | None, str], list[tuple[int, Call, list[ModuleCall]]]]:
         """Group items by connection, user and module; nearly always there is one group."""
         routes: dict[tuple[str, Become | None, str], list[tuple[int, Call, list[ModuleCall]]]] = {}
-        for index, call, wanted in remote:
-            module = wanted[0].module if wanted else ""
-            routes.setdefault((call.address, call.become, module), []).append((index, call, wanted))
+        for index, call, module_calls in remote:
+            module = module_calls[0].module if module_calls else ""
+            routes.setdefault((call.address, call.become, module), []).append((index, call, module_calls))
         return routes
 
     def _send_calls(
@@ -193,10 +195,10 @@ class TaskExecutor:
         results: list[Any],
     ) -> None:
         items, contents = [], {}
-        for _, call, wanted in members:
-            for one in wanted:
-                items.append(call.make_item(one.args))
-                contents.update(one.contents)
+        for _, call, module_calls in members:
+            for module_call in module_calls:
+                items.append(call.make_item(module_call.args))
+                contents.update(module_call.contents)
         first = members[0][1]
         answers: list[Result] = []
         if items and first.background[0]:
@@ -209,9 +211,9 @@ class TaskExecutor:
             for name in ("stdout", "stderr"):
                 if isinstance(answer.get(name), str):
                     answer.setdefault(f"{name}_lines", answer[name].splitlines())
-        for index, call, wanted in members:
-            mine, answers = answers[: len(wanted)], answers[len(wanted) :]
-            result = mine[0] if len(wanted) == 1 else _join_results(call, mine)
+        for index, call, module_calls in members:
+            own_answers, answers = answers[: len(module_calls)], answers[len(module_calls) :]
+            result = own_answers[0] if len(module_calls) == 1 else _join_results(call, own_answers)
             results[index] = self.calls.finish_call(call, result)
 
 
@@ -225,9 +227,9 @@ def _catch_failure(task: Task, function: Callable[..., Result | None], *argument
 
 
 def _failure_result(task: Task, error: Exception) -> Result:
-    named = isinstance(error, (TemplatingError, InputError))
+    has_place = isinstance(error, (TemplatingError, InputError))
     extra = error.result if isinstance(error, ArgumentError) else {}
-    text = f"{error} ({task.place})" if named else str(error)
+    text = f"{error} ({task.place})" if has_place else str(error)
     return {"changed": False, **extra, "failed": True, "msg": text}
 
 
@@ -237,5 +239,8 @@ def _join_results(call: Call, results: list[Result]) -> Result:
     if failed:
         return failed
     diffs = [entry for result in results for entry in (result.get("diff") or [])]
-    joined = {"changed": any(one.get("changed") for one in results), **({"diff": diffs} if diffs else {})}
+    joined = {
+        "changed": any(item_result.get("changed") for item_result in results),
+        **({"diff": diffs} if diffs else {}),
+    }
     return {**joined, **{key: call.args[key] for key in ("src", "dest") if key in call.args}}

@@ -27,30 +27,30 @@ def collect_tags(plays: Iterable[Play]) -> set[str]:
     return {tag for task in tasks for tag in task.tags}
 
 
-def find_unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
+def find_unknown_tags(options: RunOptions, defined_tags: Collection[str]) -> list[str]:
     """Return a message for each tag of --tags and --skip-tags that is unknown."""
     return [
-        f"{option}: no task has the tag {tag!r}{suggestions.hint(tag, known)}"
+        f"{option}: no task has the tag {tag!r}{suggestions.hint(tag, defined_tags)}"
         for option, tags in (("--tags", options.tags), ("--skip-tags", options.skip_tags))
         for tag in tags
-        if tag not in known and tag not in SPECIAL
+        if tag not in defined_tags and tag not in SPECIAL
     ]
 
 
 def matches_tags(tags: set[str], options: RunOptions) -> bool:
     """Whether --tags and --skip-tags let a task with these tags run, by Ansible's rules."""
-    wanted, unwanted = set(options.tags or ("all",)), set(options.skip_tags)
+    selected, skipped = set(options.tags or ("all",)), set(options.skip_tags)
     run = (
         "always" in tags
-        or ("all" in wanted and "never" not in tags)
-        or bool(tags & (wanted - {"all"}))
-        or ("tagged" in wanted and bool(tags) and "never" not in tags)
-        or ("untagged" in wanted and not tags)
+        or ("all" in selected and "never" not in tags)
+        or bool(tags & (selected - {"all"}))
+        or ("tagged" in selected and bool(tags) and "never" not in tags)
+        or ("untagged" in selected and not tags)
     )
-    if run and unwanted:
-        if "all" in unwanted:
-            return "always" in tags and "always" not in unwanted
-        if tags & unwanted or ("tagged" in unwanted and tags) or ("untagged" in unwanted and not tags):
+    if run and skipped:
+        if "all" in skipped:
+            return "always" in tags and "always" not in skipped
+        if tags & skipped or ("tagged" in skipped and tags) or ("untagged" in skipped and not tags):
             return False
     return run
 
@@ -58,9 +58,10 @@ def matches_tags(tags: set[str], options: RunOptions) -> bool:
 def is_selected(task: Task, state: RunState) -> bool:
     """Whether the options select a task, regardless of hosts and conditions."""
     if not state.started:
-        wanted = state.options.start_at_task or ""
+        start_name = state.options.start_at_task or ""
         if not any(
-            fnmatch.fnmatch(name, wanted) or name == wanted for name in (task.name, display_name(task))
+            fnmatch.fnmatch(name, start_name) or name == start_name
+            for name in (task.name, display_name(task))
         ):
             return False
         state.started = True

@@ -32,8 +32,8 @@ def parse_variable_name(text: str) -> str | None:
 
 def parse_simple_template(text: str) -> str | None:
     """Return the name in a text like `{{ name }}`; None for any other text."""
-    found = _ONE_NAME.fullmatch(text)
-    return found[1] if found and not text.endswith("\n") and found[1] not in _KEYWORDS else None
+    match = _ONE_NAME.fullmatch(text)
+    return match[1] if match and not text.endswith("\n") and match[1] not in _KEYWORDS else None
 
 
 def strip_condition(condition: Any) -> str:
@@ -58,7 +58,7 @@ def parse_expression(environment: jinja2.Environment, text: str) -> nodes.Expr:
     """Parse an expression. Syntax errors say that it must not have braces."""
     try:
         parser = Parser(environment, text, state="variable")
-        found = parser.parse_expression()
+        expression = parser.parse_expression()
         if not parser.stream.eos:
             message, line = "chunk after expression", parser.stream.current.lineno
             raise jinja2.TemplateSyntaxError(message, line)
@@ -67,25 +67,25 @@ def parse_expression(environment: jinja2.Environment, text: str) -> nodes.Expr:
         raise jinja2.TemplateSyntaxError(
             f"Syntax error in expression: {error.message}.{hint}", error.lineno
         ) from None
-    found.set_environment(environment)
-    return found
+    expression.set_environment(environment)
+    return expression
 
 
-def resolve_trusted_expression(environment: jinja2.Environment, text: str, found: str, scope: Scope) -> str:
+def resolve_trusted_expression(environment: jinja2.Environment, text: str, result: str, scope: Scope) -> str:
     """Return the expression that a template renders to; only one that a file contains may be evaluated."""
     for _ in range(20):
         tree = environment.parse(text)
         body = tree.body
         if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
             break
-        written = _find_source(body[0].nodes[0], scope)
-        if not isinstance(written, str):
+        source = _find_source(body[0].nodes[0], scope)
+        if not isinstance(source, str):
             break
-        if not is_template(written):
-            return written
-        text = written
+        if not is_template(source):
+            return source
+        text = source
     raise FilterError(
-        f"Conditional expressions come from files, not from templates that make them ({found!r}); "
+        f"Conditional expressions come from files, not from templates that make them ({result!r}); "
         "write the condition without {{ }}"
     )
 
@@ -109,33 +109,33 @@ def _find_source(node: nodes.Node, scope: Scope) -> Any:
 
 def find_unknown_plugins(tree: nodes.Template) -> list[str]:
     """Return messages about filters, tests and lookups that are unknown or not supported."""
-    found = []
+    unknown = []
     tables = (
         ("filter", nodes.Filter, ALL_FILTERS, REFUSED_FILTERS),
         ("test", nodes.Test, ALL_TESTS, REFUSED_TESTS),
     )
-    for kind, node_type, known, refused in tables:
+    for kind, node_type, plugins, refused in tables:
         for node in tree.find_all(node_type):
             if kind == "filter" and filter_plugins.find_filter(str(node.name)) is not None:
                 continue
             if node.name in refused:
-                found.append(f"the {kind} {node.name!r} is not supported; {refused[node.name]}")
-            elif node.name is not None and node.name not in known:
+                unknown.append(f"the {kind} {node.name!r} is not supported; {refused[node.name]}")
+            elif node.name is not None and node.name not in plugins:
                 why = filter_plugins.describe_failures() if kind == "filter" else ""
-                found.append(f"there is no {kind} {node.name!r}" + (f"; {why}" if why else ""))
+                unknown.append(f"there is no {kind} {node.name!r}" + (f"; {why}" if why else ""))
     for call in tree.find_all(nodes.Call):
-        named = isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q")
-        if named and call.args and isinstance(call.args[0], nodes.Const):
+        is_lookup = isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q")
+        if is_lookup and call.args and isinstance(call.args[0], nodes.Const):
             try:
                 check_lookup(str(call.args[0].value))
             except FilterError as error:
-                found.append(str(error))
-    return found
+                unknown.append(str(error))
+    return unknown
 
 
-def describe_non_boolean(found: Any) -> str:
+def describe_non_boolean(value: Any) -> str:
     """Return the message for a condition whose result is not a boolean, with a hint."""
-    kind = type_name(found)
+    kind = type_name(value)
     hints = {
         "str": "`| bool` for yes and no, `| length > 0` for a text that is not empty",
         "int": "`!= 0`",
@@ -146,6 +146,6 @@ def describe_non_boolean(found: Any) -> str:
     }
     hint = hints.get(kind, "a test or a comparison")
     return (
-        f"Conditional result ({bool(found)}) was derived from value of type {kind!r}. "
+        f"Conditional result ({bool(value)}) was derived from value of type {kind!r}. "
         f"Conditionals must have a boolean result: append {hint}"
     )

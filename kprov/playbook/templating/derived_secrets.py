@@ -51,26 +51,28 @@ def find_hider(name: str, *, is_plugin: bool = False) -> Hider | None:
 
 
 def _hide_whole(_: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-    found: set[str] = set()
+    texts: set[str] = set()
     for text in _iterate_texts([*args, *kwargs.values()]):
-        found |= secrets.within(text)
-    for text in _iterate_texts(result) if found else ():
+        texts |= secrets.within(text)
+    for text in _iterate_texts(result) if texts else ():
         # Secrets that the result contains unchanged are hidden already; the text around them is not secret.
-        if not all(one in text for one in found):
+        if not all(part in text for part in texts):
             secrets.register(text)
 
 
 def _hide_forms(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> None:
     # Some filters take the environment before the value.
-    at = next((n for n, one in enumerate(args) if isinstance(one, (str, dict, list, tuple))), None)
-    if at is None:
+    index = next(
+        (n for n, argument in enumerate(args) if isinstance(argument, (str, dict, list, tuple))), None
+    )
+    if index is None:
         return
-    for secret in {one for text in _iterate_texts(args[at]) for one in secrets.within(text)}:
+    for secret in {argument for text in _iterate_texts(args[index]) for argument in secrets.within(text)}:
         # If the filter fails on a part of its input, the result does not have that part's form.
         with contextlib.suppress(Exception):
-            written = str(function(*args[:at], secret, *args[at + 1 :], **kwargs)).strip()
-            quoted = len(written) > 1 and written[0] == written[-1] and written[0] in "'\""
-            secrets.register(written[1:-1] if quoted else written)
+            transformed = str(function(*args[:index], secret, *args[index + 1 :], **kwargs)).strip()
+            quoted = len(transformed) > 1 and transformed[0] == transformed[-1] and transformed[0] in "'\""
+            secrets.register(transformed[1:-1] if quoted else transformed)
         for word in secret.split() if len(secret) >= _FOLDED else ():
             if len(word) >= secrets.SHORTEST_LINE:
                 secrets.register(word)
@@ -79,7 +81,9 @@ def _hide_forms(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any],
 def _hide_query(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
     _hide_forms(function, args, kwargs, result)
     # urlencode quotes values of a mapping in another way than a text.
-    for secret in {one for text in _iterate_texts(list(args)) for one in secrets.within(text)}:
+    for secret in {
+        secret_text for text in _iterate_texts(list(args)) for secret_text in secrets.within(text)
+    }:
         secrets.register(urllib.parse.quote_plus(secret))
 
 
@@ -94,9 +98,9 @@ def _iterate_texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for key, one in value.items():
+        for key, item in value.items():
             yield from _iterate_texts(key)
-            yield from _iterate_texts(one)
+            yield from _iterate_texts(item)
     elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _iterate_texts(one)
+        for item in value:
+            yield from _iterate_texts(item)

@@ -35,10 +35,17 @@ def load_filters(folder: Path, paths: SearchPaths | None = None) -> None:
     with _lock:
         for place in [folder / "collections", *(paths.collections if paths else ())]:
             _collections.setdefault(place)
-        for path in (path for one in folders if one.is_dir() for path in sorted(one.glob("*.py"))):
+        for path in (
+            path
+            for plugin_folder in folders
+            if plugin_folder.is_dir()
+            for path in sorted(plugin_folder.glob("*.py"))
+        ):
             if path not in _read and path.name != "__init__.py":
                 _read.add(path)
-                _known.update({name: found for name, found in _load_file(path).items() if name not in _known})
+                _known.update(
+                    {name: function for name, function in _load_file(path).items() if name not in _known}
+                )
 
 
 def find_filter(name: str) -> Filter | None:
@@ -69,30 +76,30 @@ def _load_file(path: Path) -> dict[str, Filter]:
 
 
 def _load_collection(name: str) -> dict[str, Filter]:
-    namespace, collection, wanted = name.split(".", 2)
+    namespace, collection, filter_name = name.split(".", 2)
     folder = find_collection_folder(f"{namespace}.{collection}", tuple(_collections))
     if folder is None:
         return {}
-    redirect = _read_routing(folder).get(wanted, {}).get("redirect")
+    redirect = _read_routing(folder).get(filter_name, {}).get("redirect")
     if redirect is not None and redirect != name:
-        found = find_filter(str(redirect))
-        return {} if found is None else {name: found}
+        target = find_filter(str(redirect))
+        return {} if target is None else {name: target}
     if not ansible_core.is_installed():
         _failures[folder] = f"filters of collections need ansible-core: {ansible_core.INSTALL}"
         return {}
     ansible_core.add_search_paths([], _collections)
     files = sorted(
-        (folder / "plugins" / "filter").glob("*.py"), key=lambda path: (path.stem != wanted, path.name)
+        (folder / "plugins" / "filter").glob("*.py"), key=lambda path: (path.stem != filter_name, path.name)
     )
     for path in files:
         try:
             package = f"ansible_collections.{namespace}.{collection}.plugins.filter.{path.stem}"
-            made = _make_filters(importlib.import_module(package), f"{namespace}.{collection}.")
+            filters = _make_filters(importlib.import_module(package), f"{namespace}.{collection}.")
         except Exception as error:
             _failures[path] = _describe_error(error)
             continue
-        if name in made:
-            return made
+        if name in filters:
+            return filters
     return {}
 
 
@@ -105,10 +112,10 @@ def _read_routing(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _make_filters(module: Any, prefix: str) -> dict[str, Filter]:
-    made = module.FilterModule().filters() if hasattr(module, "FilterModule") else {}
+    functions = module.FilterModule().filters() if hasattr(module, "FilterModule") else {}
     return {
-        f"{prefix}{name}": wrap_function(_convert_errors(found), "filter", name)
-        for name, found in made.items()
+        f"{prefix}{name}": wrap_function(_convert_errors(function), "filter", name)
+        for name, function in functions.items()
     }
 
 
@@ -140,10 +147,10 @@ class FilterTable(dict[str, Filter]):
         self._refused = refused
 
     def __missing__(self, name: str) -> Filter:
-        found = find_filter(name) or self._refused.get(name)
-        if found is None:
+        function = find_filter(name) or self._refused.get(name)
+        if function is None:
             raise KeyError(name)
-        return found
+        return function
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or self.get(str(name)) is not None

@@ -64,8 +64,8 @@ class Context(_Context):
 
 
 def _extend_variables(locals_: Mapping[str, Any] | None, variables: Any) -> Any:
-    known = {key: value for key, value in (locals_ or {}).items() if value is not missing}
-    return ChainMap(known, variables) if known else variables
+    local_values = {key: value for key, value in (locals_ or {}).items() if value is not missing}
+    return ChainMap(local_values, variables) if local_values else variables
 
 
 class Template(jinja2.Template):
@@ -193,13 +193,13 @@ class Environment(SandboxedEnvironment):
     @staticmethod
     def concat(parts: Iterable[Any]) -> Any:
         """Return the value of a single part with its type, a text of several parts, or None."""
-        found = [part for part in _flatten_parts(parts) if part is not None]
-        if len(found) == 1:
-            return found[0]
-        if not found:
+        values = [part for part in _flatten_parts(parts) if part is not None]
+        if len(values) == 1:
+            return values[0]
+        if not values:
             return None
         return "".join(
-            [part if type(part) is str else _to_text(part) for part in found if not is_omitted(part)]
+            [part if type(part) is str else _to_text(part) for part in values if not is_omitted(part)]
         )
 
 

@@ -44,10 +44,10 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
                 if isinstance(arg, Marker):
                     return arg
         try:
-            found = to_list(function(*args, **kwargs))
+            result = to_list(function(*args, **kwargs))
             if hide is not None:
-                hide(function, args, kwargs, found)
-            return found
+                hide(function, args, kwargs, result)
+            return result
         except MarkerError as error:
             return error.source
         except (jinja2.TemplateError, SecurityError):
@@ -70,8 +70,8 @@ def wrap_test(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     @functools.wraps(inner)
     def call(*args: Any, **kwargs: Any) -> Any:
-        found = inner(*args, **kwargs)
-        return found if isinstance(found, (bool, Marker)) else bool(found)
+        result = inner(*args, **kwargs)
+        return result if isinstance(result, (bool, Marker)) else bool(result)
 
     return call
 

@@ -76,12 +76,12 @@ class Scope(Mapping[str, Any]):
             )
         self._making.append(name)
         try:
-            found = self.templar.wrap(value, self)
+            wrapped = self.templar.wrap(value, self)
         finally:
             self._making.pop()
-        if isinstance(found, Marker):
-            return Marker(f"{found.message} (in the variable '{name}')", name=name)
-        return found
+        if isinstance(wrapped, Marker):
+            return Marker(f"{wrapped.message} (in the variable '{name}')", name=name)
+        return wrapped
 
     def find_source(self, name: str) -> Any:
         """Return the source of a variable in a file, not rendered; None for results and facts."""

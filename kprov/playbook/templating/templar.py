@@ -60,9 +60,9 @@ class Templar:
 
     def __init__(self, search: tuple[Path, ...] = ()) -> None:
         self.search = search
-        made = wrap_functions("filter", ALL_FILTERS)
-        refused = {name: made.pop(name) for name in REFUSED_FILTERS if name in made}
-        self._filters = FilterTable(made, refused)
+        filters = wrap_functions("filter", ALL_FILTERS)
+        refused = {name: filters.pop(name) for name in REFUSED_FILTERS if name in filters}
+        self._filters = FilterTable(filters, refused)
         self._tests = wrap_functions("test", ALL_TESTS)
         self._local = threading.local()
         self._environments: dict[Any, Environment] = {}
@@ -113,10 +113,10 @@ class Templar:
             return render
 
         def with_newlines(scope: Scope) -> Any:
-            found = render(scope)
-            if isinstance(found, str):
-                found += "\n" * (ends - (len(found) - len(found.rstrip("\n"))))
-            return found
+            text = render(scope)
+            if isinstance(text, str):
+                text += "\n" * (ends - (len(text) - len(text.rstrip("\n"))))
+            return text
 
         return with_newlines
 
@@ -145,8 +145,8 @@ class Templar:
         if isinstance(value, str):
             return to_plain(self.render_text(value, scope))
         if isinstance(value, dict):
-            found = {key: self._render_final(entry, scope) for key, entry in value.items()}
-            return {key: entry for key, entry in found.items() if not is_omitted(entry)}
+            rendered = {key: self._render_final(entry, scope) for key, entry in value.items()}
+            return {key: entry for key, entry in rendered.items() if not is_omitted(entry)}
         if isinstance(value, (list, tuple)):
             entries = [self._render_final(entry, scope) for entry in value]
             return [entry for entry in entries if not is_omitted(entry)]
@@ -168,25 +168,27 @@ class Templar:
         if condition is None:
             return True
         try:
-            found = self._evaluate_condition(condition, scope)
-            if isinstance(found, Marker):
-                found.trip()
+            result = self._evaluate_condition(condition, scope)
+            if isinstance(result, Marker):
+                result.trip()
         except ERRORS as error:
             raise _make_error(error, condition, what) from None
-        if isinstance(found, bool):
-            return found
-        raise TemplatingError(f"{what}: {conditions.describe_non_boolean(found)}, in {_shorten(condition)!r}")
+        if isinstance(result, bool):
+            return result
+        raise TemplatingError(
+            f"{what}: {conditions.describe_non_boolean(result)}, in {_shorten(condition)!r}"
+        )
 
     def _evaluate_condition(self, condition: Any, scope: Scope) -> Any:
         text = conditions.strip_condition(condition)
         if conditions.is_whole_template(text):
-            found = self.render_text(text, scope)
-            if isinstance(found, Marker):
-                found.trip()
-            if not isinstance(found, str):
-                return to_plain(found)
+            rendered = self.render_text(text, scope)
+            if isinstance(rendered, Marker):
+                rendered.trip()
+            if not isinstance(rendered, str):
+                return to_plain(rendered)
             text = conditions.strip_condition(
-                conditions.resolve_trusted_expression(self.environment, text, found, scope)
+                conditions.resolve_trusted_expression(self.environment, text, rendered, scope)
             )
         return self.evaluate_expression(text, scope)
 
@@ -216,8 +218,8 @@ class Templar:
 
     def _compile_expression(self, text: str) -> Render:
         environment = self._make_environment(self.search, conditional=True)
-        found = conditions.parse_expression(environment, text)
-        template = environment.from_string(nodes.Template([nodes.Output([found], lineno=1)], lineno=1))
+        expression = conditions.parse_expression(environment, text)
+        template = environment.from_string(nodes.Template([nodes.Output([expression], lineno=1)], lineno=1))
         return _make_renderer(template)
 
     # -- files -------------------------------------------------------------------------------------------
@@ -226,8 +228,8 @@ class Templar:
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> str:
         """Render a template file; its includes are searched beside it and in `search`."""
-        found = self.render_file_value(path, scope, search, overrides)
-        return "" if found is None else found if isinstance(found, str) else str(to_plain(found))
+        value = self.render_file_value(path, scope, search, overrides)
+        return "" if value is None else value if isinstance(value, str) else str(to_plain(value))
 
     def render_file_value(
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
@@ -243,10 +245,10 @@ class Templar:
                         self._files[key] = self._compile_file(path, search, dict(overrides or {}))
                     render = self._files[key]
             self._local.scope = scope
-            found = render(scope)
-            if isinstance(found, Marker):
-                found.trip()
-            return found
+            rendered = render(scope)
+            if isinstance(rendered, Marker):
+                rendered.trip()
+            return rendered
         except ERRORS as error:
             raise TemplatingError(f"{_find_position(error, path)}: {describe_error(error)}") from None
         finally:
@@ -264,10 +266,10 @@ class Templar:
         ends = len(body) - len(body.rstrip("\n"))
 
         def with_newlines(scope: Scope) -> Any:
-            found = render(scope)
-            if isinstance(found, str):
-                found += newline * (ends - (len(found) - len(found.rstrip("\n"))))
-            return found
+            text = render(scope)
+            if isinstance(text, str):
+                text += newline * (ends - (len(text) - len(text.rstrip("\n"))))
+            return text
 
         return with_newlines if ends else render
 
@@ -304,7 +306,7 @@ def _parse_header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
     line, newline, body = text.partition("\n")
     if not newline:
         raise FilterError(f"Missing newline after {_HEADER!r} override.")
-    found = dict(settings)
+    options = dict(settings)
     for pair in line[len(_HEADER) :].split(","):
         name, colon, value = pair.partition(":")
         if not colon or name.strip() not in _SETTINGS:
@@ -312,21 +314,21 @@ def _parse_header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], 
                 f"{pair.strip()!r} is not a setting of {_HEADER!r}; "
                 f"use NAME:VALUE with one of {', '.join(_SETTINGS)}"
             )
-        found[name.strip()] = ast.literal_eval(value.strip())
-    return found, body
+        options[name.strip()] = ast.literal_eval(value.strip())
+    return options, body
 
 
 def _find_position(error: BaseException, path: Path) -> str:
     """Return file and line of an error, as far as they are known."""
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.filename or path}:{error.lineno}"
-    found = error.source.place if isinstance(error, MarkerError) else None
+    place = error.source.place if isinstance(error, MarkerError) else None
     trace = error.__traceback__
     while trace is not None:
-        if found is None or not isinstance(error, MarkerError):
-            found = find_template_position(trace.tb_frame.f_globals, trace.tb_lineno) or found
+        if place is None or not isinstance(error, MarkerError):
+            place = find_template_position(trace.tb_frame.f_globals, trace.tb_lineno) or place
         trace = trace.tb_next
-    return f"{found[0]}:{found[1]}" if found else str(path)
+    return f"{place[0]}:{place[1]}" if place else str(path)
 
 
 def describe_error(error: BaseException) -> str:
@@ -344,6 +346,8 @@ def _shorten(value: Any) -> str:
 
 
 def _make_error(error: BaseException, value: Any, what: str) -> TemplatingError:
-    found = TemplatingError(f"{what + ': ' if what else ''}{describe_error(error)}, in {_shorten(value)!r}")
-    found.reason = describe_error(error)
-    return found
+    templating_error = TemplatingError(
+        f"{what + ': ' if what else ''}{describe_error(error)}, in {_shorten(value)!r}"
+    )
+    templating_error.reason = describe_error(error)
+    return templating_error

@@ -17,7 +17,7 @@ def make_template_variables(
 ) -> dict[str, Any]:
     """Return `template_*` of a file that the task calls `name`; `managed` adds `ansible_managed`."""
     now = path.stat()
-    found: dict[str, Any] = {
+    variables: dict[str, Any] = {
         "template_host": os.uname().nodename,
         "template_path": name,
         "template_mtime": dt.datetime.fromtimestamp(now.st_mtime),
@@ -27,8 +27,8 @@ def make_template_variables(
         "template_destpath": dest,
     }
     if managed:
-        found["ansible_managed"] = "Ansible managed"
-    return found
+        variables["ansible_managed"] = "Ansible managed"
+    return variables
 
 
 @functools.cache

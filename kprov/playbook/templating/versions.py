@@ -33,11 +33,11 @@ _STRICT = re.compile(r"(\d+)\.(\d+)(\.(\d+))?([ab](\d+))?", re.ASCII)
 
 def parse_strict(text: str) -> Any:
     """Parse `1.2`, `1.2.3` or `1.2a1`; pre-releases sort first."""
-    found = _STRICT.fullmatch(text)
-    if not found:
+    match = _STRICT.fullmatch(text)
+    if not match:
         raise ValueError(f"invalid version number '{text}'")
-    last = (found[5][0], int(found[6])) if found[5] else ("z", 0)
-    return (int(found[1]), int(found[2]), int(found[4] or 0), last)
+    last = (match[5][0], int(match[6])) if match[5] else ("z", 0)
+    return (int(match[1]), int(match[2]), int(match[4] or 0), last)
 
 
 _SEMVER = re.compile(
@@ -49,14 +49,14 @@ _SEMVER = re.compile(
 
 def parse_semver(text: str) -> Any:
     """Parse a version by https://semver.org; build metadata does not count."""
-    found = _SEMVER.fullmatch(text)
-    if not found:
+    match = _SEMVER.fullmatch(text)
+    if not match:
         raise ValueError(f"invalid semantic version '{text}'")
-    pre = found[4]
+    pre = match[4]
     order: tuple[Any, ...] = (1,)
     if pre is not None:
         order = (0, *((0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".")))
-    return (int(found[1]), int(found[2]), int(found[3]), order)
+    return (int(match[1]), int(match[2]), int(match[3]), order)
 
 
 def parse_pep440(text: str) -> Any:

@@ -78,7 +78,7 @@ class Variables:
         self.included: dict[str, dict[str, Any]] = {}
         self.play_hosts: list[str] = []
         self.batch: Callable[[], list[str]] = list
-        self.lost: Callable[[], list[str]] = list
+        self.find_unreachable: Callable[[], list[str]] = list
         self.failed: Callable[[], list[str]] = list
         self.active: Callable[[], list[str]] = list
         self._inventory: dict[str, dict[str, Any]] = {}
@@ -106,7 +106,7 @@ class Variables:
         """Return Ansible's magic variables."""
         if self._groups is None:
             self._groups = self.inventory.group_members()
-        found = _MagicVariables(
+        variables = _MagicVariables(
             **self.inventory.magic(host),
             **self._run_variables(),
             groups=self._groups,
@@ -115,12 +115,12 @@ class Variables:
             ansible_play_hosts=_DeferredValue(self.active),
             ansible_play_batch=_DeferredValue(self.batch),
             play_hosts=_DeferredValue(self.active),
-            kprov_unreachable=_DeferredValue(self.lost),
+            kprov_unreachable=_DeferredValue(self.find_unreachable),
             kprov_failed=_DeferredValue(self.failed),
             ansible_inventory_sources=self.inventory.named,
         )
         if play is not None:
-            found.update(
+            variables.update(
                 playbook_dir=str(play.directory),
                 ansible_play_name=play.name,
                 ansible_play_role_names=play.role_names,
@@ -128,17 +128,17 @@ class Variables:
                 **self._dependency_names(play),
             )
         if node is not None:
-            folders = [*map(str, node.folders), found["playbook_dir"]]
-            found["ansible_search_path"] = list(dict.fromkeys(folders))
+            folders = [*map(str, node.folders), variables["playbook_dir"]]
+            variables["ansible_search_path"] = list(dict.fromkeys(folders))
         if node is not None and node.role is not None:
             role = node.role
-            found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
-        return found
+            variables.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
+        return variables
 
     def _run_variables(self) -> dict[str, Any]:
         """Return the magic variables that are the same for all hosts during a run."""
         options = self.options
-        found: dict[str, Any] = {
+        variables: dict[str, Any] = {
             "ansible_verbosity": options.verbosity,
             "omit": OMIT,
             "ansible_check_mode": options.check,
@@ -150,7 +150,7 @@ class Variables:
             "ansible_playbook_python": sys.executable,
             "ansible_config_file": None,
         }
-        return {**found, "ansible_limit": options.limit} if options.limit else found
+        return {**variables, "ansible_limit": options.limit} if options.limit else variables
 
     @staticmethod
     def _dependency_names(play: Play) -> dict[str, list[str]]:
@@ -177,14 +177,14 @@ class Variables:
         """Return the variables of a task on a host in Ansible's precedence; the first layer wins."""
         defaults, role_vars, params = self._role_variables(play, node.role)
         gathering = self.facts.host_facts(host).allowed or gathers_facts(play)
-        given = include or _NOTHING_GIVEN
+        include_variables = include or _NOTHING_GIVEN
         magic = self.magic_variables(host, play, node)
         magic["hostvars"] = HostVars(self)
         layers = [
             Layer(magic, raw=True),
-            Layer(given.items, raw=True),
+            Layer(include_variables.items, raw=True),
             Layer(self.options.extra_vars),
-            Layer(given.variables),
+            Layer(include_variables.variables),
             Layer(params),
             Layer(self.registered.setdefault(host, {}), raw=True),
             Layer(self.included.setdefault(host, {})),
@@ -206,28 +206,28 @@ class Variables:
     def _role_variables(self, play: Play, role: Role | None) -> _OfRoles:
         """Return the defaults, variables and parameters that roles give to the tasks of a role or play."""
         key = (play, role, len(play.roles))
-        found = self._roles.get(key)
-        if found is None:
+        role_variables = self._roles.get(key)
+        if role_variables is None:
             lineage = role.lineage() if role is not None else []
-            found = ({}, {}, {})
-            for one in [*play.roles, *lineage]:
-                found[0].update(one.defaults)
-                found[1].update(one.variables)
-            for one in lineage:
-                found[2].update(one.params)
-            self._roles[key] = found
-        return found
+            role_variables = ({}, {}, {})
+            for other_role in [*play.roles, *lineage]:
+                role_variables[0].update(other_role.defaults)
+                role_variables[1].update(other_role.variables)
+            for other_role in lineage:
+                role_variables[2].update(other_role.params)
+            self._roles[key] = role_variables
+        return role_variables
 
     def _load_vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        variables: dict[str, Any] = {}
         for entry in play.vars_files:
             for name in entry if isinstance(entry, list) else [entry]:
                 path = play.directory / str(self.templar.render(name, scope, "vars_files"))
                 if isinstance(entry, list) and not path.exists():
                     continue
-                found.update(yaml_file.load_yaml(path) or {})
+                variables.update(yaml_file.load_yaml(path) or {})
                 break
-        return found
+        return variables
 
 
 def gathers_facts(play: Play) -> bool:

@@ -65,21 +65,21 @@ def count_prompts(become: Become, line: str, errors: str) -> int:
     return int(_QUESTION.search(line) is not None) + int(_QUESTION.search(errors) is not None)
 
 
-def is_terminal_refusal(said: str) -> bool:
+def is_terminal_refusal(output: str) -> bool:
     """Whether the output says that the method needs a terminal (requiretty)."""
-    return _NEEDS_TERMINAL.search(said) is not None
+    return _NEEDS_TERMINAL.search(output) is not None
 
 
-def explain_refusal(become: Become, said: str) -> str:
+def explain_refusal(become: Become, output: str) -> str:
     """Say why the login user cannot become this user, and which variable to set."""
     exe = re.escape(become.exe)
-    if re.search(rf"{exe}['’]?: (?:command )?(?:not found|No such file)", said):
+    if re.search(rf"{exe}['’]?: (?:command )?(?:not found|No such file)", output):
         return f"{become.exe} is not installed on the host, and the login user is not {become.user}"
-    if become.password is not None and (_REFUSED.search(said) or not said):
+    if become.password is not None and (_REFUSED.search(output) or not output):
         hint = "wrong password"
     elif become.password is None:
         hint = "no password: set ansible_become_password or use --ask-become-pass"
     else:
         hint = f"{become.method} does not allow it"
-    said = said or f"{become.exe} printed nothing"
-    return f"cannot become {become.user} with {become.method} ({hint}): {said}"
+    output = output or f"{become.exe} printed nothing"
+    return f"cannot become {become.user} with {become.method} ({hint}): {output}"

@@ -22,11 +22,11 @@ class TerminalNeededError(Exception):
 class BecomeDialog:
     """One started program. `line` answers a password prompt while it waits."""
 
-    def __init__(self, wire: AgentChannel, host: str, who: Become | None, timeout: float) -> None:
-        self.wire, self.host, self.who = wire, host, who
+    def __init__(self, channel: AgentChannel, host: str, who: Become | None, timeout: float) -> None:
+        self.channel, self.host, self.who = channel, host, who
         self._limit = max(LIMIT, timeout)
-        self._answered = False
-        self._said = ""
+        self._has_answered = False
+        self._output = ""
         self.wait_anew()
 
     def wait_anew(self) -> None:
@@ -40,51 +40,51 @@ class BecomeDialog:
         """
         while True:
             # A prompt may come on either stream and does not end the line: poll both.
-            asked = self.who is not None and self.who.password is not None and not self._answered
-            patience = 0.02 if asked else 0.25 if self.who else 10.0
-            line, part = self.wire.line(min(patience, max(0.0, self._until - time.monotonic())))
+            needs_password = self.who is not None and self.who.password is not None and not self._has_answered
+            patience = 0.02 if needs_password else 0.25 if self.who else 10.0
+            line, part = self.channel.line(min(patience, max(0.0, self._until - time.monotonic())))
             if self.who is not None:
                 self._answer(self.who, line, part)
             if line is not None:
-                self._said = f"{self._said}{line}\n"[-_PREVIEW:]
+                self._output = f"{self._output}{line}\n"[-_PREVIEW:]
                 return line
             if time.monotonic() > self._until:
                 raise self._too_slow()
 
     def _answer(self, who: Become, line: str | None, part: str) -> None:
-        errors = self.wire.stream.errors(wait=False)
+        errors = self.channel.stream.errors(wait=False)
         if who.password is None:
             if become.count_prompts(who, part, errors):
                 raise PreflightError(self.host, become.explain_refusal(who, f"{who.exe} asks for one"))
             return
         count = become.count_prompts(who, line or part, errors)
-        if count and not self._answered:
-            self._answered = True
-            self.wire.answered()
+        if count and not self._has_answered:
+            self._has_answered = True
+            self.channel.answered()
             self.send(who.password.encode() + b"\n")
-        elif count > 1 or (self._answered and part and become.count_prompts(who, part, "")):
+        elif count > 1 or (self._has_answered and part and become.count_prompts(who, part, "")):
             raise PreflightError(self.host, f"{who.method}: wrong password for becoming {who.user}")
 
     def send(self, data: bytes) -> None:
         """Send data to the program. Raises UnreachableError."""
         try:
-            self.wire.send(data)
+            self.channel.send(data)
         except LostError as error:
             text = f"the connection was lost while the agent started: {error}"
             raise UnreachableError(self.host, text) from None
 
     def check_cut(self) -> None:
         """Raise ConnectionLostError if the connection ended before the program did."""
-        if self.wire.stream.cut():
+        if self.channel.stream.cut():
             raise ConnectionLostError(self.host, "the connection was lost before any task started")
 
-    def all_said(self, rest: str) -> str:
+    def collect_output(self, rest: str) -> str:
         """Return the end of all output until the program exits, without prompts."""
-        said = self._said + rest + self.wire.stream.errors(wait=True)
-        return said.replace(become.PROMPT, "").strip()[-_PREVIEW:]
+        output = self._output + rest + self.channel.stream.errors(wait=True)
+        return output.replace(become.PROMPT, "").strip()[-_PREVIEW:]
 
     def _too_slow(self) -> UnreachableError:
-        heard = (self._said + self.wire.stream.errors(wait=False)).strip()[-_PREVIEW:]
+        heard = (self._output + self.channel.stream.errors(wait=False)).strip()[-_PREVIEW:]
         text = (
             f"logged in, but the agent did not start within {self._limit:g} s: the host is very slow, or its"
         )

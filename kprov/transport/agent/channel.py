@@ -84,15 +84,15 @@ class AgentChannel:
         """
         until = time.monotonic() + timeout
         while True:
-            text, found, rest = bytes(self._buffer).partition(b"\n")
-            if found:
+            text, newline, rest = bytes(self._buffer).partition(b"\n")
+            if newline:
                 self._buffer = bytearray(rest)
                 return text.decode(errors="replace").rstrip("\r"), ""
-            left = until - time.monotonic()
-            if left <= 0:
+            seconds_left = until - time.monotonic()
+            if seconds_left <= 0:
                 return None, text.decode(errors="replace")
             try:
-                part = self.stream.receive(65536, left)
+                part = self.stream.receive(65536, seconds_left)
             except TimeoutError:
                 continue
             except OSError:
@@ -110,8 +110,8 @@ class AgentChannel:
         with contextlib.suppress(OSError):
             while part := self._next():
                 self._buffer += part
-        taken, self._buffer = bytes(self._buffer), bytearray()
-        return taken
+        data, self._buffer = bytes(self._buffer), bytearray()
+        return data
 
     def _next(self) -> bytes:
         while True:
@@ -135,9 +135,9 @@ class AgentChannel:
     def ended(self, timeout: float) -> bool:
         """Wait for the agent to exit; return whether it did."""
         until = time.monotonic() + timeout
-        while (left := until - time.monotonic()) > 0:
+        while (seconds_left := until - time.monotonic()) > 0:
             try:
-                if not self.stream.receive(65536, left):
+                if not self.stream.receive(65536, seconds_left):
                     return True
             except (OSError, EOFError):
                 break
@@ -146,9 +146,9 @@ class AgentChannel:
     def _take(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._buffer += self._receive(max(65536, size - len(self._buffer)))
-        taken = bytes(self._buffer[:size])
+        data = bytes(self._buffer[:size])
         del self._buffer[:size]
-        return taken
+        return data
 
     def _receive(self, size: int) -> bytes:
         silent = 0.0
@@ -164,6 +164,6 @@ class AgentChannel:
             except (OSError, EOFError) as error:
                 raise LostError(str(error) or "the connection was closed") from None
             if not part:
-                said = self.stream.errors(wait=False).strip()[-_PREVIEW:]
-                raise LostError(said or self.stream.end())
+                error_output = self.stream.errors(wait=False).strip()[-_PREVIEW:]
+                raise LostError(error_output or self.stream.end())
             return part

@@ -34,6 +34,6 @@ def _compute_checksums(path: Path, names: tuple[str, ...]) -> list[str]:
     running = [hashlib.new(name, usedforsecurity=False) for name in names]
     with path.open("rb") as file:
         while part := file.read(1 << 20):
-            for one in running:
-                one.update(part)
-    return [one.hexdigest() for one in running]
+            for digest in running:
+                digest.update(part)
+    return [digest.hexdigest() for digest in running]

@@ -20,28 +20,30 @@ class CommandResult:
     err: str
 
 
-def run_raw(wire: AgentChannel, host: str, who: Become | None, mark: str, *, timeout: float) -> CommandResult:
+def run_raw(
+    channel: AgentChannel, host: str, who: Become | None, mark: str, *, timeout: float
+) -> CommandResult:
     """Return the result of a command whose output follows the mark. `timeout`: the connection's, in seconds.
 
     Raises PreflightError (cannot become the user), UnreachableError (lost), TerminalNeededError.
     """
-    entry = BecomeDialog(wire, host, who, timeout)
+    dialog = BecomeDialog(channel, host, who, timeout)
     try:
-        while entry.line().strip() != mark:
+        while dialog.line().strip() != mark:
             pass
     except EOFError as error:
-        entry.check_cut()
-        said = entry.all_said(str(error))
-        if who is not None and become.is_terminal_refusal(said):
-            raise TerminalNeededError(said) from None
+        dialog.check_cut()
+        output = dialog.collect_output(str(error))
+        if who is not None and become.is_terminal_refusal(output):
+            raise TerminalNeededError(output) from None
         if who is not None:
-            raise PreflightError(host, become.explain_refusal(who, said)) from None
+            raise PreflightError(host, become.explain_refusal(who, output)) from None
         raise PreflightError(
-            host, f"the login shell of the user does not run commands: {said or 'it exited'}"
+            host, f"the login shell of the user does not run commands: {output or 'it exited'}"
         ) from None
-    out = wire.rest()
-    code = wire.stream.code()
+    out = channel.rest()
+    code = channel.stream.code()
     if code is None:
         raise UnreachableError(host, "the connection was lost; it is unknown how much of the raw command ran")
-    errors = wire.stream.errors(wait=True).replace(become.PROMPT, "")
+    errors = channel.stream.errors(wait=True).replace(become.PROMPT, "")
     return CommandResult(code, out.decode("utf-8", "surrogateescape"), errors)

@@ -23,8 +23,8 @@ Open = Callable[[str, AgentChannel | None], tuple[AgentChannel, dict[str, Any]]]
 
 #: Identifies this process to agents, which do not change a host at the same time as those of another process.
 _RUN = uuid.uuid4().hex
-#: Checksums in results besides the SHA-256 that identifies a content.
-_TOLD = ("sha1", "md5")
+#: Checksums that results have besides the SHA-256 that identifies a content.
+_EXTRA_CHECKSUMS = ("sha1", "md5")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Session:
         self._notice = notice
         self._lock = threading.Lock()
         self._closed = False
-        self._wire: AgentChannel | None = None
+        self._channel: AgentChannel | None = None
         self._connect(None)
 
     def run(
@@ -90,7 +90,7 @@ class Session:
         """
         message = Message(module, items, contents or {}, check, diff)
         with self._lock:
-            if self._wire is None:
+            if self._channel is None:
                 self._connect(None)
             try:
                 return self._exchange(message)
@@ -98,17 +98,17 @@ class Session:
                 if self._closed or not recover:
                     raise UnreachableError(self.host, f"the connection was lost: {lost}") from None
                 try:
-                    return self._find_out(message, lost)
-                except LostError as again:
-                    self._wire = None
-                    text = f"the connection was lost ({lost}), made again, and lost again ({again})"
+                    return self._recover_message(message, lost)
+                except LostError as second_loss:
+                    self._channel = None
+                    text = f"the connection was lost ({lost}), made again, and lost again ({second_loss})"
                     raise UnreachableError(self.host, text) from None
 
     def end(self) -> None:
         """Tell the agent to exit and to stop what it runs."""
         self._closed = True
-        if self._wire is not None:
-            self._wire.bye()
+        if self._channel is not None:
+            self._channel.bye()
 
     @property
     def clock_skew(self) -> float:
@@ -117,56 +117,56 @@ class Session:
 
     def close(self, timeout: float = 3.0) -> bool:
         """End the agent and wait for its exit (else sshd drops the goodbye); return whether it exited."""
-        wire = self._wire
-        ended = wire is None
+        channel = self._channel
+        ended = channel is None
         if not self._closed:
             self.end()
-        if wire is not None:
+        if channel is not None:
             # A running message ends with the agent.
             if self._lock.acquire(timeout=max(0.0, timeout)):
                 try:
-                    ended = wire.ended(timeout)
+                    ended = channel.ended(timeout)
                 finally:
                     self._lock.release()
-            wire.stream.close()
+            channel.stream.close()
         return ended
 
     def _connect(self, lost: AgentChannel | None) -> None:
         self._name = uuid.uuid4().hex
-        self._wire, self._hello = self._open(self._name, lost)
+        self._channel, self._hello = self._open(self._name, lost)
 
     def _exchange(self, message: Message) -> list[dict[str, Any]]:
-        assert self._wire is not None
-        self._wire.send(message.encoded())
+        assert self._channel is not None
+        self._channel.send(message.encoded())
         while True:
-            answer = self._wire.read()
+            answer = self._channel.read()
             if "need" in answer:
-                self._send_content(self._wire, message.contents[answer["need"]])
+                self._send_content(self._channel, message.contents[answer["need"]])
             elif "waiting" in answer:
                 self._notice(self.host, answer["waiting"])
             elif "results" in answer:
                 results: list[dict[str, Any]] = answer["results"]
                 return results
 
-    def _send_content(self, wire: AgentChannel, content: bytes | Path) -> None:
+    def _send_content(self, channel: AgentChannel, content: bytes | Path) -> None:
         if isinstance(content, bytes):
-            wire.send(protocol.encode_frame({"content": True, "end": True}, content))
+            channel.send(protocol.encode_frame({"content": True, "end": True}, content))
             return
         # Sent along, so that the host need not read a large file again for its results.
-        told = start_checksums(content, *_TOLD)
+        checksums = start_checksums(content, *_EXTRA_CHECKSUMS)
         with content.open("rb") as file:
             while part := file.read(protocol.CHUNK_BYTES):
-                wire.send(protocol.encode_frame({"content": True}, part))
-        sums = dict(zip(_TOLD, told.result(), strict=True))
-        wire.send(protocol.encode_frame({"content": True, "end": True, "sums": sums}))
+                channel.send(protocol.encode_frame({"content": True}, part))
+        sums = dict(zip(_EXTRA_CHECKSUMS, checksums.result(), strict=True))
+        channel.send(protocol.encode_frame({"content": True, "end": True, "sums": sums}))
 
-    def _find_out(self, message: Message, lost: LostError) -> list[dict[str, Any]]:
+    def _recover_message(self, message: Message, lost: LostError) -> list[dict[str, Any]]:
         """Return the results of a message whose connection was lost. Raises LostError if it is lost again."""
-        old, old_hello, old_wire = self._name, self._hello, self._wire
-        self._wire = None
+        old_session, old_greeting, old_channel = self._name, self._hello, self._channel
+        self._channel = None
         self._notice(self.host, f"the connection was lost ({lost}); connecting again")
         try:
-            self._connect(old_wire)
+            self._connect(old_channel)
         except HostError as error:
             text = f"the connection was lost ({lost}) and cannot be made again: {error.reason}"
             if protocol.is_changing(message.header):
@@ -174,37 +174,41 @@ class Session:
             raise UnreachableError(self.host, text) from None
         if not protocol.is_changing(message.header):
             return self._exchange(message)
-        if self._hello["boot"] != old_hello["boot"]:
+        if self._hello["boot"] != old_greeting["boot"]:
             text = f"the host was restarted while {message.module} ran on it; it is unknown how far it got"
             return [_failed_result(text) for _ in message.items]
-        if not old_hello["keeps"]:
+        if not old_greeting["keeps"]:
             text = f"the connection was lost ({lost}), and the host has no folder to store results in"
             return [
                 _failed_result(f"{text}; it is unknown how far {message.module} got") for _ in message.items
             ]
-        outcome = self._ask_outcome(old, message)
+        outcome = self._request_outcome(old_session, message)
         results: list[dict[str, Any]] = outcome.get("results", [])
         if outcome["outcome"] == "died":
-            which = f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
-            text = f"the agent died while it ran {message.module}{which} ({lost})"
+            item_text = (
+                f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
+            )
+            text = f"the agent died while it ran {message.module}{item_text} ({lost})"
             text += "; it is unknown whether it finished"
             results = [*results, _failed_result(text)]
-        rest = message.items[len(results) :]
-        if rest:
-            rest_message = Message(message.module, rest, message.contents, message.check, message.diff)
-            results = [*results, *self._exchange(rest_message)]
+        remaining = message.items[len(results) :]
+        if remaining:
+            remaining_message = Message(
+                message.module, remaining, message.contents, message.check, message.diff
+            )
+            results = [*results, *self._exchange(remaining_message)]
         return results
 
-    def _ask_outcome(self, session: str, message: Message) -> dict[str, Any]:
-        assert self._wire is not None
-        self._wire.send(protocol.encode_frame({"find_out": session, "message": message.id}))
-        told = False
+    def _request_outcome(self, session: str, message: Message) -> dict[str, Any]:
+        assert self._channel is not None
+        self._channel.send(protocol.encode_frame({"find_out": session, "message": message.id}))
+        has_noticed = False
         while True:
-            answer = self._wire.read()
+            answer = self._channel.read()
             if answer.get("outcome") == "running":
-                if not told:
+                if not has_noticed:
                     self._notice(self.host, f"connected again; {message.module} still runs on the host")
-                told = True
+                has_noticed = True
             elif "outcome" in answer:
                 return answer
 

@@ -19,51 +19,51 @@ _MAGIC = archive.MAGIC.decode()
 
 
 def start_agent(
-    wire: AgentChannel, host: str, who: Become | None, python: str, *, timeout: float
+    channel: AgentChannel, host: str, who: Become | None, python: str, *, timeout: float
 ) -> dict[str, Any]:
     """Start the agent and return its hello. `timeout`: the connection's, in seconds.
 
     Raises PreflightError, NoPythonError, UnreachableError, TerminalNeededError.
     """
-    begun, entry = time.time(), BecomeDialog(wire, host, who, timeout)
+    started_at, dialog = time.time(), BecomeDialog(channel, host, who, timeout)
     while True:
         try:
-            line = entry.line()
+            line = dialog.line()
         except EOFError as error:
-            entry.check_cut()
-            raise _start_error(entry, python, str(error)) from None
+            dialog.check_cut()
+            raise _start_error(dialog, python, str(error)) from None
         if _MAGIC not in line:
             continue
         word, _, detail = line.partition(_MAGIC)[2].partition(" ")
         if word == "ok":
             break
         if word == "need":
-            entry.send(archive.frame_archive())
-            entry.wait_anew()
+            dialog.send(archive.frame_archive())
+            dialog.wait_anew()
         elif word == "old":
             raise NoPythonError(host, f"{_NEEDED}; {python} is {detail} ({_WAY_OUT})")
     try:
-        hello = wire.read()
-        return {**hello, "skew": clock.clock_skew(hello["time"], begun, time.time())}
+        hello = channel.read()
+        return {**hello, "skew": clock.clock_skew(hello["time"], started_at, time.time())}
     except LostError as error:
-        entry.check_cut()
+        dialog.check_cut()
         raise UnreachableError(host, f"the agent exited during its start: {error}") from None
 
 
-def _start_error(entry: BecomeDialog, python: str, said: str) -> Exception:
-    host, who = entry.host, entry.who
-    said = entry.all_said(said)
-    if who is not None and become.is_terminal_refusal(said):
-        return TerminalNeededError(said)
-    if re.search(r"(?:python|env|exec|sh)[^\n]*: (?:command )?(?:not found|No such file)", said) and not (
-        who is not None and f"{who.exe}: not found" in said
-    ):
+def _start_error(dialog: BecomeDialog, python: str, error_text: str) -> Exception:
+    host, who = dialog.host, dialog.who
+    error_text = dialog.collect_output(error_text)
+    if who is not None and become.is_terminal_refusal(error_text):
+        return TerminalNeededError(error_text)
+    if re.search(
+        r"(?:python|env|exec|sh)[^\n]*: (?:command )?(?:not found|No such file)", error_text
+    ) and not (who is not None and f"{who.exe}: not found" in error_text):
         interpreter = f"ansible_python_interpreter: {python}; {_WAY_OUT}"
-        return NoPythonError(host, f"{_NEEDED} and was not found ({interpreter}): {said}")
-    if "nknown option" in said and "-I" in said:
+        return NoPythonError(host, f"{_NEEDED} and was not found ({interpreter}): {error_text}")
+    if "nknown option" in error_text and "-I" in error_text:
         return NoPythonError(host, f"{_NEEDED}; {python} is Python 2 ({_WAY_OUT})")
-    if "Traceback" in said:
-        return PreflightError(host, f"the agent did not start: {said}")
+    if "Traceback" in error_text:
+        return PreflightError(host, f"the agent did not start: {error_text}")
     if who is not None:
-        return PreflightError(host, become.explain_refusal(who, said))
-    return PreflightError(host, f"the agent did not start: {said or 'the host closed the channel'}")
+        return PreflightError(host, become.explain_refusal(who, error_text))
+    return PreflightError(host, f"the agent did not start: {error_text or 'the host closed the channel'}")

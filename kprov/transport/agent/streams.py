@@ -23,9 +23,9 @@ class ChannelStream:
 
     def send(self, data: bytes, timeout: float) -> None:
         self._channel.settimeout(timeout)
-        transport, left = self.transport(), memoryview(data)
-        while left:
-            left = left[transport.send_data(self._channel, left) :]
+        transport, remaining = self.transport(), memoryview(data)
+        while remaining:
+            remaining = remaining[transport.send_data(self._channel, remaining) :]
 
     def receive(self, size: int, timeout: float) -> bytes:
         self._channel.settimeout(timeout)

@@ -45,23 +45,23 @@ def _read_lines(path: Path, depth: int) -> list[str]:
     """Return a file's lines with its Include directives replaced, which paramiko does not support."""
     if depth > _DEPTH:
         raise InputError("the Include directives are nested in a loop, or too deeply", file=path)
-    found: list[str] = []
+    lines: list[str] = []
     scope = "Host *"
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         word, _, rest = re.sub(r"\s*=\s*|\s+", " ", line.strip(), count=1).partition(" ")
         if word.lower() in ("host", "match"):
             scope = line.strip()
         if word.lower() != "include":
-            found.append(line)
+            lines.append(line)
             continue
         for pattern in shlex.split(rest, comments=True):
             base = Path("/etc/ssh" if path.is_relative_to("/etc/ssh") else "~/.ssh").expanduser()
-            whole = Path(pattern).expanduser()
-            whole = whole if whole.is_absolute() else base / whole
-            for included in sorted(Path("/").glob(str(whole).lstrip("/"))):
+            full_path = Path(pattern).expanduser()
+            full_path = full_path if full_path.is_absolute() else base / full_path
+            for included in sorted(Path("/").glob(str(full_path).lstrip("/"))):
                 inner = _read_lines(included, depth + 1)
                 if scope != "Host *" and any(
-                    re.match(r"\s*(host|match)\b", one, re.IGNORECASE) for one in inner
+                    re.match(r"\s*(host|match)\b", inner_line, re.IGNORECASE) for inner_line in inner
                 ):
                     raise InputError(
                         f"Include below {scope!r} of a file that has Host or Match itself is not supported; "
@@ -69,8 +69,8 @@ def _read_lines(path: Path, depth: int) -> list[str]:
                         file=path,
                         line=number,
                     )
-                found += [*inner, scope]
-    return found
+                lines += [*inner, scope]
+    return lines
 
 
 def resolve_options(
@@ -78,15 +78,15 @@ def resolve_options(
 ) -> Options:
     """Return the Options of a destination from ssh's arguments and the configuration. Raises InputError."""
     try:
-        found: dict[str, Any] = dict(config.lookup(address))
+        ssh_settings: dict[str, Any] = dict(config.lookup(address))
     except (paramiko.SSHException, ImportError) as error:
         raise InputError(f"{name}: ~/.ssh/config: {error}") from None
-    configured = found.pop("identityfile", [])
+    configured = ssh_settings.pop("identityfile", [])
     merged = dict(settings)
     if "proxyjump" in merged or "proxycommand" in merged:
-        found.pop("proxyjump", None)
-        found.pop("proxycommand", None)
-    ssh_arguments.merge_settings(merged, found)
+        ssh_settings.pop("proxyjump", None)
+        ssh_settings.pop("proxycommand", None)
+    ssh_arguments.merge_settings(merged, ssh_settings)
     options = Options(name=name, address=merged.get("hostname", address), configured_keys=tuple(configured))
     options = _apply_settings(options, merged)
     return _apply_proxy(options, merged, config, str(user or options.user or getpass.getuser()))
@@ -94,11 +94,11 @@ def resolve_options(
 
 def _apply_settings(options: Options, settings: Mapping[str, Any]) -> Options:
     changes: dict[str, Any] = {}
-    known: dict[str, list[str]] = {}
+    values_by_keyword: dict[str, list[str]] = {}
     for key, value in settings.items():
         try:
             if key in _KNOWN_HOSTS:
-                known[key] = shlex.split(value)
+                values_by_keyword[key] = shlex.split(value)
             elif key == "stricthostkeychecking":
                 changes["host_key_checking"] = parse_host_key_mode(options.name, value)
             elif key in _FIELDS and not _keeps_default(key, value):
@@ -106,9 +106,9 @@ def _apply_settings(options: Options, settings: Mapping[str, Any]) -> Options:
                 changes[field] = convert(value)
         except ValueError:
             raise InputError(f"{options.name}: {value!r} is not a valid value for {key}", field=key) from None
-    if known:
-        found = (known.get(key, [default]) for key, default in _KNOWN_HOSTS.items())
-        changes["known_hosts"] = tuple(path for paths in found for path in paths)
+    if values_by_keyword:
+        values = (values_by_keyword.get(key, [default]) for key, default in _KNOWN_HOSTS.items())
+        changes["known_hosts"] = tuple(path for paths in values for path in paths)
     return replace(options, **changes)
 
 
@@ -196,10 +196,10 @@ def _resolve_jump(text: str, target: Options, config: paramiko.SSHConfig) -> Opt
 
 
 def _resolve_destination(text: str, settings: Mapping[str, Any], config: paramiko.SSHConfig) -> Options:
-    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^]]+\]|[^:@]+)(?::(\d+))?/?", text)
-    if not found:
+    match = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^]]+\]|[^:@]+)(?::(\d+))?/?", text)
+    if not match:
         raise InputError(f"{text!r} is not a jump host", field="ProxyJump")
-    user, address, port = found.groups()
+    user, address, port = match.groups()
     address = address.strip("[]")
     hop = resolve_options(address, address, settings, config, user=user)
     return replace(hop, user=user or hop.user or getpass.getuser(), port=int(port or hop.port))

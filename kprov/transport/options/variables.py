@@ -43,10 +43,10 @@ def read_options(
     settings: dict[str, Any] = {}
     for key in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"):
         try:
-            given = _parse_arguments(str(variables.get(key) or ""), key)
+            arguments = _parse_arguments(str(variables.get(key) or ""), key)
         except ValueError as error:
             raise InputError(f"{name}: {variables[key]!r}: {error}", field=key) from None
-        ssh_arguments.merge_settings(settings, given)
+        ssh_arguments.merge_settings(settings, arguments)
     address = str(get("ansible_host", "ansible_ssh_host") or name)
     if config is None:
         config = ssh_config.load_config(settings.get("configfile"))
@@ -93,7 +93,7 @@ def _apply_variables(options: Options, get: Callable[..., Any], python: str) -> 
     return replace(
         options,
         user=str(user or options.user or getpass.getuser()),
-        keys=(str(key), *(one for one in options.keys if one != str(key))) if key else options.keys,
+        keys=(str(key), *(path for path in options.keys if path != str(key))) if key else options.keys,
         password=str(password) if password is not None else None,
         passphrase=str(phrase) if phrase is not None else None,
         jumps=jumps,

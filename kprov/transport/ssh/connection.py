@@ -158,11 +158,11 @@ def _open_socket(
     return sock
 
 
-def _tune_security(transport: Transport, known: list[str]) -> None:
+def _tune_security(transport: Transport, host_key_kinds: list[str]) -> None:
     """Prefer fast ciphers, and the host key types that known_hosts has."""
     security = transport.get_security_options()
-    kinds = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in known] + known
-    for field, wanted in (("ciphers", _CIPHERS), ("kex", _KEX), ("key_types", tuple(kinds))):
+    kinds = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in host_key_kinds] + host_key_kinds
+    for field, preferred in (("ciphers", _CIPHERS), ("kex", _KEX), ("key_types", tuple(kinds))):
         there = list(getattr(security, field))
-        first = [name for name in dict.fromkeys(wanted) if name in there]
+        first = [name for name in dict.fromkeys(preferred) if name in there]
         setattr(security, field, [*first, *(name for name in there if name not in first)])

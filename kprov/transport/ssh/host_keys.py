@@ -48,22 +48,22 @@ def host_label(options: Options) -> str:
 
 def known_keys(options: Options) -> list[KnownHost]:
     """Return a host's lines in its known_hosts files, with all markers."""
-    found = []
+    keys = []
     for text in options.known_hosts:
         path = Path(text).expanduser()
         if str(path) in (os.devnull, "none") or not path.is_file():
             continue
         state = path.stat()
         entries = _read_known_hosts(str(path), state.st_mtime_ns, state.st_size)
-        found += [entry for entry in entries if _matches_host(entry.names, host_label(options).lower())]
-    return found
+        keys += [entry for entry in entries if _matches_host(entry.names, host_label(options).lower())]
+    return keys
 
 
 @functools.lru_cache(maxsize=32)
 def _read_known_hosts(path: str, changed: int, size: int) -> tuple[KnownHost, ...]:
     """Return all lines of a file. The times are cache keys: a changed file is read again."""
     del changed, size
-    found = []
+    entries = []
     for number, line in enumerate(Path(path).read_text(errors="replace").splitlines(), 1):
         words = line.split()
         marker = words.pop(0) if words and words[0].startswith("@") else ""
@@ -73,8 +73,8 @@ def _read_known_hosts(path: str, changed: int, size: int) -> tuple[KnownHost, ..
             blob = base64.b64decode(words[2], validate=True)
         except (binascii.Error, ValueError):
             continue
-        found.append(KnownHost(tuple(words[0].split(",")), words[1], blob, path, number, marker))
-    return tuple(found)
+        entries.append(KnownHost(tuple(words[0].split(",")), words[1], blob, path, number, marker))
+    return tuple(entries)
 
 
 def _matches_host(names: tuple[str, ...], name: str) -> bool:
@@ -104,15 +104,13 @@ def check_host_key(options: Options, key: paramiko.PKey, entries: list[KnownHost
 
     Returns a warning when the key has changed and host key checking is "no": ssh then sends no password.
     """
-    shown, kind, name = key.asbytes(), key.get_name(), host_label(options)
+    key_bytes, kind, name = key.asbytes(), key.get_name(), host_label(options)
     for entry in entries:
-        if entry.marker == "@revoked" and entry.blob == shown:
-            raise PreflightError(
-                options.name,
-                f"the host key of {name} ({kind} {fingerprint(shown)}) is revoked: {entry.path}:{entry.line}",
-            )
+        if entry.marker == "@revoked" and entry.blob == key_bytes:
+            text = f"the host key of {name} ({kind} {fingerprint(key_bytes)}) is revoked"
+            raise PreflightError(options.name, f"{text}: {entry.path}:{entry.line}")
     plain = [entry for entry in entries if not entry.marker]
-    if any(entry.blob == shown for entry in plain):
+    if any(entry.blob == key_bytes for entry in plain):
         return None
     if not plain:
         _check_unknown_key(options, key, entries)
@@ -120,7 +118,7 @@ def check_host_key(options: Options, key: paramiko.PKey, entries: list[KnownHost
     old = next((entry for entry in plain if entry.kind == kind), plain[0])
     text = (
         f"the host key of {name} has changed: {old.path}:{old.line} has {fingerprint(old.blob)} "
-        f"({old.kind}), the host sent {fingerprint(shown)} ({kind}). "
+        f"({old.kind}), the host sent {fingerprint(key_bytes)} ({kind}). "
         "Someone may be intercepting the connection. "
     )
     remedy = f"ssh-keygen -f {shlex.quote(old.path)} -R {shlex.quote(name)}"

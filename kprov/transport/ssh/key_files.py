@@ -61,7 +61,7 @@ def _read_key(path: Path, phrase: str | None, changed: int, size: int) -> parami
         ec.EllipticCurvePrivateKey: paramiko.ECDSAKey,
         rsa.RSAPrivateKey: paramiko.RSAKey,
     }
-    kind = next((kind for known, kind in kinds.items() if isinstance(loaded, known)), None)
+    kind = next((kind for key_class, kind in kinds.items() if isinstance(loaded, key_class)), None)
     if kind is None:
         raise ValueError(f"key type {type(loaded).__name__} is not supported")
     key: paramiko.PKey = kind.from_private_key(io.StringIO(data.decode()), phrase)

@@ -161,9 +161,9 @@ class GcmPacketizer(_Packetizer):  # type: ignore[misc]
             if not part:
                 raise EOFError
             ahead += part
-        taken = bytes(ahead[:size])
+        data = bytes(ahead[:size])
         del ahead[:size]
-        return taken
+        return data
 
 
 def _split_payloads(pieces: ChannelData) -> list[paramiko.Message]:

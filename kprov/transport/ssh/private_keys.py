@@ -81,9 +81,9 @@ def _order_keys(
     more = [Path(text).expanduser() for text in (hop.configured_keys or (() if files else _DEFAULT))]
     more = [path for path in more if path.is_file() and path not in files]
     if agent is not None:
-        wanted = {key_files.read_public_key(path) for path in [*files, *more]}
+        public_keys = {key_files.read_public_key(path) for path in [*files, *more]}
         for key in agent.get_keys():
-            if not hop.identities_only or key.asbytes() in wanted:
+            if not hop.identities_only or key.asbytes() in public_keys:
                 yield f"agent key {key.fingerprint}", key
                 locked = [path for path in locked if key_files.read_public_key(path) != key.asbytes()]
     for path in more:

@@ -92,8 +92,8 @@ def _read_files(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str,
     for part in text.split("== ")[1:]:
         name, _, pem = part.partition("\n")
         contents[name.strip()] = pem
-    listed = host.run("stat --format='%n %a' " + " ".join(f"{base}.key" for base in bases)).stdout
-    return contents, dict(line.split() for line in listed.splitlines())
+    listing = host.run("stat --format='%n %a' " + " ".join(f"{base}.key" for base in bases)).stdout
+    return contents, dict(line.split() for line in listing.splitlines())
 
 
 def judge_certificate(

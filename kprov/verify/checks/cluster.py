@@ -19,9 +19,9 @@ HANDOVER_SECONDS = 10.0
 
 def check_nodes(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
     """Yield a finding for each node: ready, or the message of its condition."""
-    found = {node["metadata"]["name"]: node for node in kubectl.get("nodes")["items"]}
+    nodes_by_name = {node["metadata"]["name"]: node for node in kubectl.get("nodes")["items"]}
     for host in cluster.in_group("kube_node"):
-        yield judge_node(host.node, found.get(host.node))
+        yield judge_node(host.node, nodes_by_name.get(host.node))
 
 
 def judge_node(name: str, node: dict[str, Any] | None) -> Finding:
@@ -43,7 +43,7 @@ def judge_node(name: str, node: dict[str, Any] | None) -> Finding:
 def is_ready(node: dict[str, Any]) -> bool:
     """Whether a Node object has the condition Ready."""
     conditions = node.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def check_leaders(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:

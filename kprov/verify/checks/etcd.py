@@ -46,10 +46,12 @@ def judge_status(status: dict[str, Any]) -> Iterator[Finding]:
 
 def judge_members(members: list[dict[str, Any]], addresses: set[str]) -> Finding:
     """Compare `etcdctl member list` with the inventory's etcd hosts."""
-    known = {url.split("//")[1].rsplit(":", 1)[0] for member in members for url in member["peerURLs"]}
+    peer_addresses = {
+        url.split("//")[1].rsplit(":", 1)[0] for member in members for url in member["peerURLs"]
+    }
     unstarted = [member["peerURLs"][0] for member in members if not member.get("name")]
-    if known != addresses:
-        missing, extra = sorted(addresses - known), sorted(known - addresses)
+    if peer_addresses != addresses:
+        missing, extra = sorted(addresses - peer_addresses), sorted(peer_addresses - addresses)
         return Finding("quorum", ok=False, detail=f"members missing: {missing}, unknown: {extra}")
     if unstarted:
         detail = f"members never started: {', '.join(unstarted)}"

@@ -23,8 +23,8 @@ def make_check(networks: Callable[[], PodNetworks]) -> HostCheck:
         ok = "kube-proxy" in tables
         detail = "table kube-proxy" if ok else "nftables has no kube-proxy table"
         yield Finding("service rules", ok=ok, detail=detail, starting=not ok)
-        known = networks()
-        if not known:
+        pod_networks = networks()
+        if not pod_networks:
             detail = "the API server did not say which pod CIDR each node has"
             yield Finding("routes", ok=False, detail=detail, starting=True)
             return
@@ -32,17 +32,17 @@ def make_check(networks: Callable[[], PodNetworks]) -> HostCheck:
         via = {route["dst"]: route.get("gateway", "") for route in routes}
         for other in cluster.in_group("kube_node"):
             if other.name != me.name:
-                yield judge_route(other, known, via)
+                yield judge_route(other, pod_networks, via)
 
     return run
 
 
-def judge_route(other: VerifyHost, known: PodNetworks, via: dict[str, str]) -> Finding:
+def judge_route(other: VerifyHost, pod_networks: PodNetworks, via: dict[str, str]) -> Finding:
     """Judge the route to another node; `via` is the host's gateway by destination."""
     name = f"route to {other.node}"
-    if other.node not in known:
+    if other.node not in pod_networks:
         return Finding(name, ok=False, detail="this node is not registered", starting=True)
-    cidr, address = known[other.node]
+    cidr, address = pod_networks[other.node]
     if not cidr:
         return Finding(name, ok=False, detail="this node has no pod CIDR", starting=True)
     if cidr not in via:

@@ -177,6 +177,6 @@ def probe_objects(namespace: str, nodes: list[str], dns_domain: str) -> list[dic
 
 
 def _only_on(nodes: list[str]) -> dict[str, Any]:
-    wanted = {"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}
-    terms = {"nodeSelectorTerms": [{"matchExpressions": [wanted]}]}
+    requirement = {"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [requirement]}]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}

@@ -30,11 +30,11 @@ PROPERTIES = (
 def check_units(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """Yield a finding for each unit, from one run of `systemctl show`."""
     units = expected_units(me, cluster)
-    shown = host.check_output(
+    properties = host.check_output(
         "cat /proc/uptime && systemctl show --property=%s " + " ".join(f"{unit}.service" for unit in units),
         ",".join(PROPERTIES),
     )
-    uptime, _, blocks = shown.partition("\n")
+    uptime, _, blocks = properties.partition("\n")
     for unit, block in zip(units, blocks.split("\n\n"), strict=True):
         state = dict(line.split("=", 1) for line in block.strip().splitlines())
         yield judge_unit(unit, state, uptime=float(uptime.split()[0]), startup=cluster.startup_seconds)

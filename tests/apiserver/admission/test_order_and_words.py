@@ -45,7 +45,7 @@ def pod(**spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
 
 
-def test_who_grants_too_much_is_told_so_before_what_is_wrong_with_it(server: ApiServer) -> None:
+def test_escalation_is_rejected_before_validation(server: ApiServer) -> None:
     rule = {"nonResourceURLs": ["/x"], "verbs": ["get"]}
     role = {"metadata": {"name": "wrong"}, "rules": [rule]}
     path = f"{RBAC}/namespaces/default/roles"
@@ -212,7 +212,7 @@ def test_an_aggregation_selects_something(server: ApiServer) -> None:
     )
 
 
-def test_too_much_in_a_config_map_is_told_of_no_field(server: ApiServer) -> None:
+def test_a_too_large_config_map_is_rejected_without_a_field(server: ApiServer) -> None:
     body = {"metadata": {"name": "big"}, "data": {"a": "x" * (2**20 + 1)}}
     message = server.post(f"{DEFAULT}/configmaps", body).json["message"]
     assert message == 'ConfigMap "big" is invalid: []: Too long: may not be more than 1048576 bytes'

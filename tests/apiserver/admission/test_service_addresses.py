@@ -124,7 +124,7 @@ def test_a_server_that_is_killed_leaves_nothing_doubled(
     assert max(ports.values()) == 1
 
 
-def test_one_address_asked_for_by_many_is_given_to_one(spaces: list[Space]) -> None:
+def test_one_of_many_concurrent_services_gets_a_requested_address(spaces: list[Space]) -> None:
     def work(number: int) -> int:
         wanted = service(f"s{number}", clusterIP="10.96.0.9", type="NodePort")
         wanted["spec"]["ports"][0]["nodePort"] = 30080

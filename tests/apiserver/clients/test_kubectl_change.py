@@ -102,7 +102,7 @@ def test_the_three_patches_and_a_subresource(deployed: Kubectl) -> None:
     ("kind", "prefix"),
     [("strategic", ""), ("merge", "error decoding patch: "), ("json", "error decoding patch: ")],
 )
-def test_a_broken_patch_is_told_as_upstream_tells_it(deployed: Kubectl, kind: str, prefix: str) -> None:
+def test_the_error_for_a_broken_patch_has_upstreams_words(deployed: Kubectl, kind: str, prefix: str) -> None:
     refused = deployed.refused("patch", "deployment", "d", f"--type={kind}", "-p", "{")
     assert refused == f"Error from server (BadRequest): {prefix}unexpected end of JSON input"
 

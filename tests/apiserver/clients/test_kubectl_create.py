@@ -132,7 +132,7 @@ def test_run_expose_and_autoscale(kubectl: Kubectl) -> None:
     assert kubectl.get("hpa", "d")["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 80
 
 
-def test_a_wrong_name_is_told_as_upstream_tells_it(kubectl: Kubectl) -> None:
+def test_the_error_for_an_invalid_name_has_upstreams_words(kubectl: Kubectl) -> None:
     assert kubectl.refused("create", "configmap", "Not_A_Name").startswith(
         'error: failed to create configmap: ConfigMap "Not_A_Name" is invalid: metadata.name: Invalid value: "Not_A_Name": a lowercase RFC 1123'
     )

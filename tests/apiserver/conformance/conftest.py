@@ -22,6 +22,7 @@ _CONTROLLERS = (
     "disruption-controller",
     "replicaset-controller",
     "replicationcontroller-controller",
+    "statefulset-controller",
     "endpoints-controller",
     "endpointslice-controller",
     "endpointslice-mirroring-controller",

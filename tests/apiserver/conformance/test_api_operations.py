@@ -72,7 +72,7 @@ def names(listed: JsonObject) -> set[str]:
 
 
 def discover(server: ApiServer, kind: Kind) -> None:
-    """The group, its version and the resource are told."""
+    """Assert that discovery has the group, its version and the resource."""
     if kind.path != "/api/v1":
         _, _, group, version = kind.path.split("/")
         found = {each["name"]: each for each in ok(server, "GET", "/apis")["groups"]}

@@ -113,7 +113,7 @@ def test_an_event_of_the_new_kind_says_all_of_itself(server: ApiServer, namespac
     assert fields == {"type", "reportingInstance", "count"}
 
 
-def test_refusals_name_the_group_that_was_asked(server: ApiServer, namespace: str) -> None:
+def test_errors_name_the_requested_group(server: ApiServer, namespace: str) -> None:
     core, new = paths(namespace)
     ok(server, "POST", core, core_event("one", namespace))
     details = {"name": "one", "group": "events.k8s.io", "kind": "events"}

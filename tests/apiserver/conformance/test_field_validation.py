@@ -50,7 +50,7 @@ def test_field_validation_should_detect_unknown_and_duplicate_fields_of_a_typed_
         assert (answer.status, warnings(answer)) == (201, "")
 
 
-def test_unknown_fields_of_a_refused_object_are_told_too(server: ApiServer, namespace: str) -> None:
+def test_unknown_fields_of_a_rejected_object_are_reported_too(server: ApiServer, namespace: str) -> None:
     body = DEPLOYMENT % ("Bad_Name", "", '"unknown1": "val1", ', "", "")
     refused = server.post(deployments(namespace), body.encode())
     assert (refused.status, warnings(refused)) == (422, '299 - "unknown field \\"spec.unknown1\\""')

@@ -1,4 +1,4 @@
-"""Refusals that show what a client sent, and which of several wrong things is told first."""
+"""Errors that quote what a client sent, and which of several errors comes first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refused(server: ApiServer, method: str, path: str, body: JsonObject | None =
     return answer.status, answer.json["message"]
 
 
-def test_a_change_of_an_ephemeral_container_is_shown(server: ApiServer, namespace: str) -> None:
+def test_the_error_for_a_changed_ephemeral_container_has_a_diff(server: ApiServer, namespace: str) -> None:
     pods = f"/api/v1/namespaces/{namespace}/pods"
     ok(server, "POST", pods, POD)
     path = f"{pods}/p/ephemeralcontainers"
@@ -93,7 +93,7 @@ def test_a_proxy_to_a_service_without_endpoints_speaks_of_the_service(
     assert refused(server, "GET", path) == (404, 'services "nothing" not found')
 
 
-def test_wrong_options_of_a_log_are_told_before_a_missing_pod(server: ApiServer, namespace: str) -> None:
+def test_invalid_log_options_are_reported_before_a_missing_pod(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/pods/nothing/log"
     status, text = refused(server, "GET", f"{path}?sinceTime=x")
     assert (status, text.startswith('parsing time "x" as')) == (400, True)

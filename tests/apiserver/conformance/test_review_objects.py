@@ -56,7 +56,9 @@ def test_a_token_is_the_first_word(server: ApiServer, token: str) -> None:
         ({"iss": LEGACY, "kubernetes.io/serviceaccount/namespace": 5}, TYPE.format("number", "string")),
     ],
 )
-def test_what_is_wrong_with_a_claim_is_told(server: ApiServer, changed: dict[str, Any], text: str) -> None:
+def test_an_invalid_claim_of_a_token_is_reported(
+    server: ApiServer, changed: dict[str, Any], text: str
+) -> None:
     now = int(time.time())
     account = {"namespace": "default", "serviceaccount": {"name": "default", "uid": "u"}}
     claims = {"iss": ISSUER, "aud": [ISSUER], "sub": "s", "exp": now + 60, "kubernetes.io": account} | changed

@@ -71,7 +71,7 @@ def test_a_deletion_that_runs_is_only_made_shorter(server: ApiServer, namespace:
     assert shorter["metadata"]["generation"] == first["generation"]
 
 
-def test_who_wants_dependents_gone_is_told_that_it_takes_time(server: ApiServer, namespace: str) -> None:
+def test_a_foreground_deletion_returns_202_while_finalizers_remain(server: ApiServer, namespace: str) -> None:
     maps = f"/api/v1/namespaces/{namespace}/configmaps"
     ok(server, "POST", maps, config_map(**HELD))
     assert server.ask("DELETE", f"{maps}/a", {"orphanDependents": False}).status == 202
@@ -163,7 +163,9 @@ def test_what_is_left_in_a_namespace_that_is_gone_is_not_changed(server: ApiServ
     ok(server, "DELETE", f"{maps}/a")
 
 
-def test_what_ends_is_told_of_in_the_group_that_was_asked(server: ApiServer, namespace: str) -> None:
+def test_a_terminating_namespace_is_reported_in_the_requested_group(
+    server: ApiServer, namespace: str
+) -> None:
     ok(server, "DELETE", f"/api/v1/namespaces/{namespace}")
     event = {
         "metadata": {"name": "e"},

@@ -186,9 +186,7 @@ def test_an_eviction_is_of_its_paths_namespace_and_of_the_pod_it_asks_for(
     assert refused.json["message"].endswith("The object might have been deleted and then recreated")
 
 
-def test_an_object_of_another_uid_is_told_before_a_version_that_is_missing(
-    server: ApiServer, namespace: str
-) -> None:
+def test_a_wrong_uid_is_reported_before_a_missing_version(server: ApiServer, namespace: str) -> None:
     path = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
     budget = {"metadata": {"name": "a"}, "spec": {"selector": {}, "minAvailable": 1}}
     assert server.post(path, budget).status == 201
@@ -207,9 +205,7 @@ def test_a_list_item_without_its_key_is_owned_by_the_keys_default(server: ApiSer
     assert owned == {".": {}, 'k:{"name":""}': {}}
 
 
-def test_a_list_that_is_given_as_empty_has_an_owner_where_null_is_shown(
-    server: ApiServer, namespace: str
-) -> None:
+def test_an_empty_list_has_an_owner_and_is_returned_as_null(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/limitranges?fieldManager=m"
     made = server.post(path, {"metadata": {"name": "a"}, "spec": {"limits": []}}).json
     (entry,) = made["metadata"]["managedFields"]
@@ -217,7 +213,9 @@ def test_a_list_that_is_given_as_empty_has_an_owner_where_null_is_shown(
     assert made["spec"] == {"limits": None}
 
 
-def test_an_eviction_that_cannot_end_its_pod_has_told_the_pod(server: ApiServer, namespace: str) -> None:
+def test_an_eviction_that_cannot_delete_its_pod_sets_the_pods_condition(
+    server: ApiServer, namespace: str
+) -> None:
     pods = f"/api/v1/namespaces/{namespace}/pods"
     pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     assert server.post(pods, pod).status == 201
@@ -252,7 +250,7 @@ def test_who_takes_the_last_finalizer_away_is_shown_the_version_before(
     assert server.get(f"{path}/a").status == 404
 
 
-def test_a_namespace_held_by_its_metadata_is_told_so_when_asked_again(
+def test_a_namespace_gets_its_deletion_grace_period_once_it_is_finalized(
     server: ApiServer, namespace: str
 ) -> None:
     name = f"{namespace}-held"

@@ -57,7 +57,7 @@ def test_a_namespace_of_what_has_none_is_dropped(server: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("query", "key"), [("", "/registry/controllers"), ("?dryRun=All", "/controllers")], ids=["done", "dry"]
 )
-def test_another_objects_uid_is_told_of_with_the_key(
+def test_the_error_for_another_objects_uid_has_the_key(
     server: ApiServer, namespace: str, query: str, key: str
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
@@ -196,7 +196,7 @@ def test_a_volumes_deprecated_parts_are_warned_of(server: ApiServer, namespace: 
     ]
 
 
-def test_a_pods_policy_of_selinux_may_be_any_that_is_known_once_it_has_one(
+def test_an_unknown_selinux_change_policy_is_rejected_with_the_supported_values(
     server: ApiServer, namespace: str
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/pods"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-#: What a watcher is told of each operation.
+#: The type of the watch event of each operation.
 TYPES: Final = {"create": "ADDED", "update": "MODIFIED", "delete": "DELETED"}
 
 #: Objects by name: the token of the write that made them what they are, and their resourceVersion.

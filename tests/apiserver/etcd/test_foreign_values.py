@@ -1,4 +1,4 @@
-"""What stands in etcd and was not written by this server: it is read as Go reads it, or told of, and ends nothing."""
+"""Values in etcd that another program wrote are read as Go reads them, or give an error, but stop no server."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _told(answer: Any) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "value", [b"[]", b"hello", b"", b"k8s\x00\xff\xff", b'{"spec":1}', b'{"kind":"Pod"}']
 )
-def test_what_is_no_object_is_told_of_and_ends_nothing(
+def test_a_stored_value_that_is_not_an_object_gives_an_internal_error(
     etcd_and_server: tuple[Etcd, ApiServer], value: bytes
 ) -> None:
     etcd, server = etcd_and_server

@@ -156,7 +156,7 @@ def test_a_body_of_no_clear_length_ends_the_connection(
     [["gzip, chunked"], ["identity"], ["gzip"], ["xchunked"], [""]],
     ids=str,
 )  # fmt: skip
-def test_a_transfer_coding_that_is_not_known_is_said_so(server: ApiServer, codings: list[str]) -> None:
+def test_an_unknown_transfer_coding_is_rejected(server: ApiServer, codings: list[str]) -> None:
     headers = [_JSON, *(("Transfer-Encoding", coding) for coding in codings)]
     with asked(server, encoded("POST", _POST, headers, chunked(_BODY)) + NEXT) as connection:
         answer = connection.answer("POST")
@@ -242,7 +242,7 @@ def test_a_list_of_no_metadata_has_no_items(server: ApiServer) -> None:
         ("/apis", "text/html", "only the following media types are accepted: application/json, application/yaml"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_given_is_told_by_how_near_it_is(
+def test_an_unacceptable_accept_header_is_rejected_with_the_offered_types(
     server: ApiServer, path: str, accept: str, said: str
 ) -> None:
     with asked(server, encoded("GET", path, [("Accept", accept)])) as connection:
@@ -487,6 +487,6 @@ def test_hundreds_of_headers_are_a_request(server: ApiServer) -> None:
         assert connection.answer().status == 200
 
 
-def test_a_refused_head_is_told_in_the_clients_version(server: ApiServer) -> None:
+def test_an_invalid_request_head_is_answered_in_the_clients_http_version(server: ApiServer) -> None:
     with asked(server, encoded("GET", "/version", [("Host", "a"), ("Host", "b")])) as connection:
         assert connection.read(12) == b"HTTP/1.1 400"

@@ -41,7 +41,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.begun = ""
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        # A meta task is told once a host.
+        # Ansible calls this once for each host of a meta task.
         if task._get_meta() is None or task._uuid != self.begun:
             self.recorder.task(task.get_name().strip(), handler=False)
         self.begun = task._uuid

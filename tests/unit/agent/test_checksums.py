@@ -19,7 +19,7 @@ def expected(data: bytes) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def nothing_summed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checksums, "_summed", {"bytes": 0})
+    monkeypatch.setattr(checksums, "_hashed", {"bytes": 0})
 
 
 def test_a_small_content_needs_no_openssl() -> None:
@@ -36,7 +36,7 @@ def test_after_half_a_megabyte_openssl_goes_on() -> None:
 
 def test_python_may_have_been_built_without_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     checksums._find_builtin.cache_clear()
-    monkeypatch.setattr(checksums, "_OWN", {"sha256": ("_no_such_module",)})
+    monkeypatch.setattr(checksums, "_BUILTIN_MODULES", {"sha256": ("_no_such_module",)})
     try:
         assert checksums.hash_parts(NAMES, [b"a content"], 9) == expected(b"a content")
     finally:

@@ -28,7 +28,7 @@ def test_a_user_is_looked_up_once_until_names_are_forgotten(monkeypatch: pytest.
     attributes.forget_names()
 
 
-def test_one_that_is_not_there_is_asked_for_again() -> None:
+def test_a_missing_user_is_not_cached() -> None:
     attributes.forget_names()
     for _ in range(2):
         assert attributes.name_of(pwd.getpwuid, 54321987) == "54321987"

@@ -83,7 +83,7 @@ def test_init_writes_an_inventory_with_an_odd_etcd(tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "group_vars/all.yml").read_text())["kube_vip_address"] == "192.0.2.100"
 
 
-def test_init_overwrites_only_when_told_to(tmp_path: Path) -> None:
+def test_init_overwrites_only_with_force(tmp_path: Path) -> None:
     init(str(tmp_path), "--host=192.0.2.1")
     with pytest.raises(InputError, match="already exists; --force overwrites it"):
         init(str(tmp_path), "--host=192.0.2.2")

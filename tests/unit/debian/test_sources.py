@@ -61,6 +61,6 @@ def test_archives_of_others_and_switched_off_ones_are_left_out(tmp_path: Path) -
     assert lines(machine(tmp_path, files)) == ["deb http://mirror.example/debian trixie main"]
 
 
-def test_a_machine_without_debian_archives_is_told_so(tmp_path: Path) -> None:
+def test_a_machine_without_debian_archives_gets_an_error(tmp_path: Path) -> None:
     with pytest.raises(KprovError, match="has no archive of Debian bookworm to take trixie from"):
         sources_for_release("trixie", etc=machine(tmp_path, {}))

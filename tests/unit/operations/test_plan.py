@@ -47,7 +47,7 @@ def test_a_host_that_changed_since_is_named() -> None:
     assert plan.find_drift([FILE], [FILE, RESTART]) == ["node1: etcd : Restart etcd: etcd: not in the plan"]
 
 
-def test_what_a_plan_could_not_foresee_is_in_it_and_other_changes_are_told() -> None:
+def test_unplanned_changes_are_found_and_unforeseen_ones_count_as_planned() -> None:
     vague = Change("node1", "kubectl", "p:1", "program", "kubectl", "run", unforeseen="no such file")
     assert plan.find_unplanned([FILE, vague], [FILE, replace(vague, unforeseen="")]) == []
     assert plan.find_unplanned([FILE], [FILE, RESTART]) == [RESTART]

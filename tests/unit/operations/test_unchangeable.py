@@ -94,7 +94,7 @@ def test_before_a_controller_manager_is_installed_there_is_no_cluster() -> None:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_changed_value_is_told_with_the_old_one_also_while_the_api_is_down(name: str) -> None:
+def test_a_changed_value_is_reported_with_the_old_one_even_while_the_api_is_down(name: str) -> None:
     live = Live(written(WANTED, "a", "b"))
     assert find_differences(WANTED, live) == {}
     found = find_differences({**WANTED, name: OTHER[name]}, live)
@@ -161,18 +161,18 @@ def test_the_message_names_file_line_variable_and_both_values(tmp_path: Path) ->
     )
 
 
-def test_several_variables_are_told_at_once(tmp_path: Path) -> None:
+def test_several_changed_variables_are_reported_at_once(tmp_path: Path) -> None:
     said = refused(tmp_path, "    kube_network_node_prefix: 25\n    kube_service_addresses: 10.20.0.0/18\n")
     assert "hosts.yml:5: kube_network_node_prefix: the cluster runs with 24" in said
     assert "hosts.yml:6: kube_service_addresses: the cluster runs with 10.233.0.0/18" in said
 
 
-def test_a_value_of_the_command_line_is_refused_as_one(tmp_path: Path) -> None:
+def test_the_error_for_an_extra_variable_names_extra_vars(tmp_path: Path) -> None:
     said = refused(tmp_path, "    kube_network_node_prefix: 24\n", kube_pods_subnet="10.30.0.0/16")
     assert said.startswith("--extra-vars: kube_pods_subnet: the cluster runs with 10.233.64.0/18")
 
 
-def test_a_changed_name_of_the_cluster_is_told_once_and_not_for_the_domain_that_follows_from_it(
+def test_a_changed_cluster_name_is_reported_without_the_derived_domain(
     tmp_path: Path,
 ) -> None:
     said = refused(tmp_path, "    cluster_name: other.example\n")

@@ -49,7 +49,7 @@ def test_a_key_that_only_ansible_has_differs_and_one_that_only_kprov_has_does_no
     assert found(side(*result("A")), side(*result("A", x=1))) == []
 
 
-def test_items_are_compared_one_by_one() -> None:
+def test_items_are_compared_individually() -> None:
     theirs = side(*result("A", results=[{"item": 1}, {"item": 2}]))
     ours = side(*result("A", results=[{"item": 1}, {"item": 3}]))
     assert found(theirs, ours) == [("A", "results.1.item")]

@@ -30,7 +30,7 @@ def test_what_a_slow_way_explains_is_no_difference(host: float, seconds: float) 
         (86400.0 + 5, "its clock is 1 day ahead of this machine's"),
     ],
 )
-def test_a_difference_is_told_in_its_two_largest_units(seconds: float, said: str) -> None:
+def test_a_clock_difference_is_printed_in_its_two_largest_units(seconds: float, said: str) -> None:
     text = clock.skew_warning(seconds)
     assert text is not None
     assert text.startswith(said + ":")
@@ -38,7 +38,7 @@ def test_a_difference_is_told_in_its_two_largest_units(seconds: float, said: str
 
 
 @pytest.mark.parametrize("seconds", [0.0, 29.9, -29.9])
-def test_a_small_difference_is_not_told(seconds: float) -> None:
+def test_a_small_clock_difference_gives_no_warning(seconds: float) -> None:
     assert clock.skew_warning(seconds) is None
 
 

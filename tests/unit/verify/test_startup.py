@@ -56,7 +56,7 @@ def test_waiting_ends_when_its_time_is_over(clock: Clock) -> None:
     assert clock.now == pytest.approx(160, abs=1)
 
 
-def test_where_nothing_started_lately_a_failure_is_told_at_once(clock: Clock) -> None:
+def test_a_failure_is_reported_at_once_if_nothing_started_recently(clock: Clock) -> None:
     waiting = startup(clock)
     waiting.observe([result("units", ok=True)])
     assert waiting.check_until_started(lambda: [STARTING]) == [STARTING]

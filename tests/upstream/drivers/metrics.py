@@ -11,6 +11,8 @@ def steps() -> Iterator[Step]:
     yield Step("create", "POST ConfigMap", {"metadata": {"name": "a"}})
     yield Step("list", "GET ConfigMap")
     yield Step("watch", "GET ConfigMap?watch=1&timeoutSeconds=1")
+    initial = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    yield Step("watch list", f"GET ConfigMap?watch=1&timeoutSeconds=1&{initial}")
     yield Step(
         "apply",
         "PATCH ConfigMap/a?fieldManager=x",

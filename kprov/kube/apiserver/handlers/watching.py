@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from kprov.kube.apiserver.cacher.entry import Entry, Event
-from kprov.kube.apiserver.cacher.watcher import Watcher
+from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.handlers import responses
 from kprov.kube.apiserver.handlers.bookmarks import Bookmarks
 from kprov.kube.apiserver.handlers.listing import catch_up
@@ -19,8 +20,9 @@ from kprov.kube.apiserver.handlers.versioned_view import VersionedView
 from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import negotiation
+from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
-from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse, encode_chunk
 from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
@@ -34,13 +36,20 @@ MINIMUM_SECONDS: Final = 1800
 #: A watch with so many unsent bytes is closed: its client is too slow.
 _BACKLOG_BYTES: Final = 32 * 1024 * 1024
 _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
+_WATCH_LIST_SECONDS: Final = metrics.histogram(
+    "apiserver_watch_list_duration_seconds",
+    "[BETA] Response latency distribution in seconds for watch list requests broken by group, version, "
+    "resource and scope.",
+    ("group", "version", "resource", "scope"),
+    (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60),
+)
 
 
 class _Encoder:
     """Encodes the events of one watch as lines. Shares the bytes of plain JSON with other watches."""
 
     def __init__(self, view: VersionedView, form: Form, include_object: str) -> None:
-        self._view = view
+        self.view = view
         self._form = form
         self._include = include_object or "Metadata"
         self._columns_sent = False
@@ -50,8 +59,8 @@ class _Encoder:
 
     def encode_added(self, entry: Entry) -> bytes:
         if self.is_plain:
-            return b'{"type":"ADDED","object":%b%b}\n' % (self._view.store.cache.head, entry.tail)
-        return self.encode_object("ADDED", self._view.convert_entry(entry, self._form))
+            return b'{"type":"ADDED","object":%b%b}\n' % (self.view.store.cache.head, entry.tail)
+        return self.encode_object("ADDED", self.view.convert_entry(entry, self._form))
 
     def encode_event(self, event: Event, type_: str) -> bytes:
         line = event.encode_line(type_)
@@ -59,11 +68,11 @@ class _Encoder:
             return line
         obj = orjson.loads(line)["object"]
         if not self._form.kind:
-            obj = self._view.to_client(obj)
+            obj = self.view.to_client(obj)
         return self.encode_object(type_, obj)
 
     def encode_bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
-        resource = self._view.resource
+        resource = self.view.resource
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if annotations:
             metadata["annotations"] = annotations
@@ -83,15 +92,15 @@ class _Encoder:
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
         # A bookmark has no name, so its row has no cells.
         named = obj | {"metadata": {"name": "", **obj["metadata"]}}
-        made = printer_tables.table(self._view.resource, [named], metadata, "None", columns)
+        made = printer_tables.table(self.view.resource, [named], metadata, "None", columns)
         if self._columns_sent:
             made["columnDefinitions"] = None
         if self._include == "Metadata":
             made["rows"][0]["object"] = printer_tables.partial_metadata(obj)
         elif self._include == "Object":
             # A bookmark has the client's version.
-            served = obj["apiVersion"] == self._view.resource.api_version
-            made["rows"][0]["object"] = obj if served else self._view.to_client(obj)
+            served = obj["apiVersion"] == self.view.resource.api_version
+            made["rows"][0]["object"] = obj if served else self.view.to_client(obj)
         self._columns_sent = True
         return responses.convert_table(made, self._form.version)
 
@@ -198,6 +207,21 @@ async def serve(
     return await _serve_http(request, store, options, encoder, rounds, seconds, failure)
 
 
+def _find_scope(selection: Selection) -> str:
+    """The value of the label scope of metrics."""
+    if selection.fields is not None and selection.fields.exact("metadata.name") is not None:
+        return "resource"
+    return "namespace" if selection.namespace else "cluster"
+
+
+def _record_watch_list(request: Request, view: VersionedView, options: ListOptions) -> None:
+    """Measure the time from the start of the request to the bookmark that ends the initial events."""
+    if options.send_initial_events and options.bookmarks and options.marks_initial_end:
+        resource = view.resource
+        labels = (resource.group, resource.version, resource.plural, _find_scope(options.selection))
+        _WATCH_LIST_SECONDS.labels(*labels).observe(perf_counter() - request.started)
+
+
 def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
     """Add the watcher to the cache; return the lines to send first. Raise StatusError 410.
 
@@ -251,6 +275,7 @@ async def _serve_http(
         return response
     for line in lines:
         sink.write_line(line)
+    _record_watch_list(request, encoder.view, options)
     bookmarks = Bookmarks(store.cacher, watcher, seconds)
     try:
         with contextlib.suppress(TimeoutError):
@@ -292,6 +317,7 @@ async def _serve_websocket(
     try:
         for line in lines:
             await socket.send_text(line.decode())
+        _record_watch_list(request, encoder.view, options)
         reader = asyncio.create_task(_drain(socket, sink))
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(seconds):

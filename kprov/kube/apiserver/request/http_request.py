@@ -64,9 +64,13 @@ class Request(http11.Request):
         "long_response",
         "metrics_label",
         "seat",
+        "started",
         "ticket",
         "warnings",
     )
+
+    #: perf_counter() when a long-running request started. Other requests do not have it.
+    started: float
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)

@@ -143,7 +143,7 @@ class Server:
     ) -> BaseResponse:
         """Answer a watch or a connection, which metrics count from the head of the response on."""
         request.is_long = True
-        begin = perf_counter()
+        begin = request.started = perf_counter()
         running = self.metrics.begin_long(info, query)
         waited_for = info.verb != "watch"
         self._inflight += waited_for

@@ -17,7 +17,6 @@ from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.daemonset import steps
 from kprov.kube.controller_manager.daemonset.history import API_VERSION, KIND, RevisionHistory
 from kprov.kube.controller_manager.daemonset.placement import Placement
-from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL
 from kprov.kube.controller_manager.daemonset.steps import State, Step
 from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
@@ -26,6 +25,7 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import (
     make_controller_reference,
     parse_selector,
 )
+from kprov.kube.controller_manager.framework.controller_revisions import POD_REVISION_LABEL
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.framework.pod_control import PodControl
 
@@ -287,7 +287,7 @@ class DaemonSetController(Controller):
 def _make_template(ds: DaemonSet, digest: str) -> dict[str, Any]:
     """The template with the labels that identify it on its pods."""
     metadata = ds.spec.template.get("metadata") or {}
-    labels = {**(metadata.get("labels") or {}), HASH_LABEL: digest}
+    labels = {**(metadata.get("labels") or {}), POD_REVISION_LABEL: digest}
     generation = ds.metadata.annotations.get(steps.GENERATION_ANNOTATION)
     if generation is not None:
         labels[steps.GENERATION_LABEL] = generation

@@ -9,9 +9,13 @@ from kprov.kube.api.apps import ControllerRevision, DaemonSet
 from kprov.kube.api.core import Pod
 from kprov.kube.client import ApiError, ResourceClient
 from kprov.kube.controller_manager.daemonset import revisions
-from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, History
+from kprov.kube.controller_manager.daemonset.revisions import History
 from kprov.kube.controller_manager.deployment import template
 from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
+from kprov.kube.controller_manager.framework.controller_revisions import (
+    POD_REVISION_LABEL,
+    make_revision_data,
+)
 
 API_VERSION: Final = "apps/v1"
 KIND: Final = "DaemonSet"
@@ -45,7 +49,7 @@ class RevisionHistory:
             current = revisions.get_newest(history.current)
             if current.revision < history.next_revision:
                 await self._patch(current, {"revision": history.next_revision})
-        digest = current.metadata.labels[HASH_LABEL]
+        digest = current.metadata.labels[POD_REVISION_LABEL]
         duplicates = [
             each for each in (*history.current, *history.same) if each.metadata.name != current.metadata.name
         ]
@@ -55,20 +59,20 @@ class RevisionHistory:
         """Delete the oldest revisions beyond spec.revisionHistoryLimit that no pod uses."""
         if ds.spec.revision_history_limit is None:
             return
-        used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods}
+        used = {pod.metadata.labels.get(POD_REVISION_LABEL, "") for pod in pods}
         for each in revisions.list_surplus(history, ds.spec.revision_history_limit, used):
             await self._delete(each)
 
     async def _create(self, ds: DaemonSet, number: int) -> ControllerRevision:
         digest = template.compute_hash(ds.spec.template, ds.status.collision_count)
         name, namespace = f"{ds.metadata.name}-{digest}", ds.metadata.namespace
-        data = revisions.make_revision_data(ds.spec.template)
+        data = make_revision_data(ds.spec.template)
         body: dict[str, Any] = {
             "apiVersion": API_VERSION,
             "kind": "ControllerRevision",
             "metadata": {
                 "name": name,
-                "labels": {**_make_labels(ds.spec.template), HASH_LABEL: digest},
+                "labels": {**_make_labels(ds.spec.template), POD_REVISION_LABEL: digest},
                 "annotations": ds.metadata.annotations,
                 "ownerReferences": [make_controller_reference(ds, API_VERSION, KIND)],
             },
@@ -110,26 +114,27 @@ class RevisionHistory:
         A duplicate outlives its pods' old labels in the caller's copy: without it they were pods of an older
         template, and would be replaced.
         """
-        hashes = {each.metadata.labels[HASH_LABEL] for each in duplicates} - {digest}
+        hashes = {each.metadata.labels[POD_REVISION_LABEL] for each in duplicates} - {digest}
         merged: list[Pod] = []
         used: set[str] = set()
         for pod in pods:
-            label = pod.metadata.labels.get(HASH_LABEL, "")
+            label = pod.metadata.labels.get(POD_REVISION_LABEL, "")
             if label not in hashes:
                 merged.append(pod)
                 continue
             used.add(label)
-            change = {"metadata": {"labels": {HASH_LABEL: digest}}}
+            change = {"metadata": {"labels": {POD_REVISION_LABEL: digest}}}
             merged.append(await self._pods.patch(pod.metadata.name, change, namespace=pod.metadata.namespace))
         for each in duplicates:
-            if each.metadata.labels[HASH_LABEL] not in used:
+            if each.metadata.labels[POD_REVISION_LABEL] not in used:
                 await self._delete(each)
         return merged
 
     async def _ensure_label(self, revision: ControllerRevision) -> ControllerRevision:
-        if HASH_LABEL in revision.metadata.labels:
+        if POD_REVISION_LABEL in revision.metadata.labels:
             return revision
-        return await self._patch(revision, {"metadata": {"labels": {HASH_LABEL: revision.metadata.name}}})
+        labels = {POD_REVISION_LABEL: revision.metadata.name}
+        return await self._patch(revision, {"metadata": {"labels": labels}})
 
     async def _patch(self, revision: ControllerRevision, body: dict[str, Any]) -> ControllerRevision:
         return await self._revisions.patch(

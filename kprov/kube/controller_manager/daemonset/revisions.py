@@ -6,14 +6,15 @@ Upstream's controller compares the same bytes: either controller takes over the 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-import orjson
+from typing import Any
 
 from kprov.kube.api.apps import ControllerRevision
+from kprov.kube.controller_manager.framework.controller_revisions import (
+    POD_REVISION_LABEL,
+    make_revision_data,
+    make_revision_patch,
+)
 from kprov.kube.machinery.go_text import go_json
-
-HASH_LABEL: Final = "controller-revision-hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,6 @@ class History:
     def next_revision(self) -> int:
         """The number of the current revision if it is new."""
         return max((each.revision for each in self.old), default=0) + 1
-
-
-def make_revision_patch(template: dict[str, Any]) -> dict[str, Any]:
-    """The strategic merge patch that gives a daemon set this template again."""
-    return {"spec": {"template": {**template, "$patch": "replace"}}}
-
-
-def make_revision_data(template: dict[str, Any]) -> bytes:
-    """The patch as Go encodes a map: sorted keys, no spaces, escaped HTML characters."""
-    return go_json.dumps(make_revision_patch(template), orjson.OPT_SORT_KEYS)
 
 
 def split_history(revisions: Iterable[ControllerRevision], template: dict[str, Any]) -> History:
@@ -63,5 +54,5 @@ def list_surplus(history: History, limit: int, used_hashes: set[str]) -> list[Co
     """The oldest revisions beyond ``limit`` that no pod uses."""
     count = max(0, len(history.old) - limit)
     sort_by_age = sorted(history.old, key=lambda each: each.revision)
-    unused = [each for each in sort_by_age if each.metadata.labels.get(HASH_LABEL) not in used_hashes]
+    unused = [each for each in sort_by_age if each.metadata.labels.get(POD_REVISION_LABEL) not in used_hashes]
     return unused[:count]

@@ -12,8 +12,8 @@ from kprov.kube.api.apps import DaemonSet, RollingUpdateDaemonSet
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.daemonset.placement import Placement, get_target_node
-from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL
 from kprov.kube.controller_manager.deployment.rolling import scale_value
+from kprov.kube.controller_manager.framework.controller_revisions import POD_REVISION_LABEL
 
 ROLLING_UPDATE: Final = "RollingUpdate"
 GENERATION_ANNOTATION: Final = "deprecated.daemonset.template.generation"
@@ -48,7 +48,7 @@ class State:
         """Whether the pod was made from the current template."""
         generation = self.daemon_set.metadata.annotations.get(GENERATION_ANNOTATION)
         labels = pod.metadata.labels
-        return labels.get(HASH_LABEL) == self.hash or (
+        return labels.get(POD_REVISION_LABEL) == self.hash or (
             generation is not None and labels.get(GENERATION_LABEL) == generation
         )
 
@@ -205,8 +205,8 @@ def _surge(state: State, pairs: Mapping[str, _Pair]) -> Step:
 
 def _list_surplus_of_surge(state: State, running: Sequence[Pod]) -> list[Pod]:
     """All except the oldest new and old pod of a node. The old one too if the new one replaces it."""
-    new = [pod for pod in running if pod.metadata.labels.get(HASH_LABEL) == state.hash]
-    old = [pod for pod in running if pod.metadata.labels.get(HASH_LABEL) != state.hash]
+    new = [pod for pod in running if pod.metadata.labels.get(POD_REVISION_LABEL) == state.hash]
+    old = [pod for pod in running if pod.metadata.labels.get(POD_REVISION_LABEL) != state.hash]
     excess = new[1:] + old[1:]
     if new and old and (not pod_conditions.is_ready(old[0]) or state.is_available(new[0])):
         excess.append(old[0])

@@ -3,10 +3,9 @@
 from typing import Any, Final
 
 from kprov.kube.controller_manager.deployment.template_dump import dump
+from kprov.kube.controller_manager.framework.safe_encoding import encode_hash
 
 HASH_LABEL: Final = "pod-template-hash"
-# Without vowels and digits that look like letters, so that no words result (rand.SafeEncodeString).
-_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def is_same_template(left: dict[str, Any], right: dict[str, Any]) -> bool:
@@ -19,7 +18,7 @@ def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
     content = dump(_remove_hash(template)).encode()
     if collisions is not None:
         content += collisions.to_bytes(8, "little")
-    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(_fnv1a(content)))
+    return encode_hash(_fnv1a(content))
 
 
 def _fnv1a(content: bytes) -> int:

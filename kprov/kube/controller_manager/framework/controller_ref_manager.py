@@ -66,13 +66,18 @@ class ControllerRefManager:
         self._is_owner_alive = is_owner_alive
         self._may_adopt: bool | None = None
 
-    async def claim(self, candidates: Iterable[Child]) -> list[Child]:
-        """Adopt and release. Returns the candidates that the owner controls now."""
-        return [child for child in candidates if await self._claim(child)]
+    async def claim(
+        self, candidates: Iterable[Child], *, is_wanted: Callable[[Child], bool] = lambda _: True
+    ) -> list[Child]:
+        """Adopt and release. Returns the candidates that the owner controls now.
 
-    async def _claim(self, child: Child) -> bool:
+        A child that is not wanted is treated as one that does not match the selector.
+        """
+        return [child for child in candidates if await self._claim(child, is_wanted(child))]
+
+    async def _claim(self, child: Child, is_wanted: bool) -> bool:
         reference: OwnerReference | None = child.metadata.controller()
-        matches = self._selector.matches(child.metadata.labels)
+        matches = is_wanted and self._selector.matches(child.metadata.labels)
         if reference is not None:
             if reference.uid != self._owner.metadata.uid:
                 return False

@@ -47,7 +47,7 @@ class Counted(View):
 class Monitors:
     """`changed(group, plural, namespace)` is called when a recount may give another result.
 
-    quotas: the informer that tells of quotas to recount, so that a new quota is among those that it counts.
+    quotas: the informer of the quotas to recount. It also counts resourcequotas: a new quota counts itself.
     """
 
     def __init__(

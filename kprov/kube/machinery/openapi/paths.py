@@ -163,17 +163,17 @@ def _suboperation(resource: Resource, subresource: Subresource, path: str, verb:
     kind = (subresource.group, subresource.version, subresource.kind)
     connects = subresource.name in CONNECT
     namespaced = "Namespaced" if resource.namespaced else ""
-    title = f"connect{verb.capitalize()}" if connects else _TITLES.get(verb, verb)
+    place = f"{namespaced}{resource.kind}{subresource.name.capitalize()}"
+    group, method = _group_id(resource), "delete" if verb == "delete" else _METHODS[verb]
+    connect_id = f"connect{group}{method.capitalize()}{place}"
     body: tuple[str, str, str] | str | None = kind if verb in {"create", "update"} else None
     if verb == "patch":
         body = PATCH_BODY
     return Operation(
         path=path,
-        method="delete" if verb == "delete" else _METHODS[verb],
+        method=method,
         action="connect" if connects else {"create": "post", "update": "put"}.get(verb, verb),
-        operation_id=(
-            f"{title}{_group_id(resource)}{namespaced}{resource.kind}{subresource.name.capitalize()}"
-        ),
+        operation_id=connect_id if connects else f"{_TITLES.get(verb, verb)}{group}{place}",
         description=_describe_connection(verb, resource.kind, subresource.name)
         if connects
         else _describe_operation(verb, resource.kind, subresource.name),

@@ -25,8 +25,8 @@ def prepare(call: Call) -> ModuleCall:
     decrypt = parse_boolean(args.get("decrypt"), default=True)
 
     def read(fragment: str) -> bytes:
-        found = decrypt_file(Path(fragment)) if decrypt else None
-        return Path(fragment).read_bytes() if found is None else found
+        plain_text = decrypt_file(Path(fragment)) if decrypt else None
+        return Path(fragment).read_bytes() if plain_text is None else plain_text
 
     data = fragments.join_fragments(
         str(path),

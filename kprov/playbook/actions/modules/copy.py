@@ -14,18 +14,18 @@ from kprov.transport.agent_modules import parse_boolean
 def prepare(call: Call) -> ModuleCall:
     """Return one call of the agent's copy, also for a folder."""
     args = dict(call.args)
-    given, src, dest = args.pop("content", None), args.get("src"), args.get("dest")
-    if not src and given is None:
+    content, src, dest = args.pop("content", None), args.get("src"), args.get("dest")
+    if not src and content is None:
         raise ActionError("src (or content) is required")
     if not dest:
         raise ActionError("dest is required")
-    if src and given is not None:
+    if src and content is not None:
         raise ActionError("src and content are mutually exclusive")
-    if given is not None:
+    if content is not None:
         if str(dest).endswith("/"):
             raise ActionError("can not use content with a dir as dest")
         args.pop("src", None)
-        sha, data = hash_text(json.dumps(given) if isinstance(given, (dict, list)) else str(given))
+        sha, data = hash_text(json.dumps(content) if isinstance(content, (dict, list)) else str(content))
         return ModuleCall("copy", {**args, "_sha256": sha}, {sha: data})
     if parse_boolean(args.get("remote_src")):
         return ModuleCall("copy", args)

@@ -46,10 +46,10 @@ def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
     if here == data:
         return {"changed": False, "file": source, "dest": str(path), **sums}
     _write_file(path, data)
-    written = _checksums(path.read_bytes())
-    if call.args.get("validate_checksum", True) and written != sums:
+    checksums = _checksums(path.read_bytes())
+    if call.args.get("validate_checksum", True) and checksums != sums:
         text = "checksum mismatch"
-        return {"changed": False, "failed": True, "msg": text, "file": source, "dest": str(path), **written}
+        return {"changed": False, "failed": True, "msg": text, "file": source, "dest": str(path), **checksums}
     remote = {"remote_checksum": sums["checksum"], "remote_md5sum": None}
     return {"changed": True, "dest": str(path), **sums, **remote}
 

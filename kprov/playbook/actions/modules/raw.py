@@ -26,5 +26,5 @@ def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
     """Return exit code and output."""
     if call.check:
         return {"changed": False, "skipped": True}
-    found = {name: result[name] for name in _KEPT if name in result}
-    return {**found, "msg": result["msg"]} if result.get("failed") else found
+    kept_values = {name: result[name] for name in _KEPT if name in result}
+    return {**kept_values, "msg": result["msg"]} if result.get("failed") else kept_values

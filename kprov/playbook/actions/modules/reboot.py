@@ -64,13 +64,13 @@ def _run_shell(call: Call, line: str) -> dict[str, Any]:
 
 def _read_boot_id(call: Call, args: dict[str, Any]) -> str:
     """Return the id of the current boot."""
-    found = _run_shell(call, args["boot_time_command"])
-    if found.get("rc") != 0:
+    result = _run_shell(call, args["boot_time_command"])
+    if result.get("rc") != 0:
         raise ActionError(
-            f"reboot: failed to get host boot time info, rc: {found.get('rc')}, "
-            f"stdout: {found.get('stdout', '')}, stderr: {found.get('stderr', found.get('msg'))}"
+            f"reboot: failed to get host boot time info, rc: {result.get('rc')}, "
+            f"stdout: {result.get('stdout', '')}, stderr: {result.get('stderr', result.get('msg'))}"
         )
-    return str(found["stdout"]).strip()
+    return str(result["stdout"]).strip()
 
 
 def _build_command(call: Call, args: dict[str, Any]) -> str:
@@ -86,23 +86,23 @@ def _build_command(call: Call, args: dict[str, Any]) -> str:
         paths = [f"{folder}/{program}" for folder in args["search_paths"]]
         words = " ".join(shlex.quote(path) for path in paths)
         look = f'for path in {words}; do if [ -e "$path" ]; then echo "$path"; break; fi; done'
-        found = str(_run_shell(call, look).get("stdout", "")).strip()
-        if not found:
+        search_output = str(_run_shell(call, look).get("stdout", "")).strip()
+        if not search_output:
             places = f"in search paths: {args['search_paths']}"
             raise ActionError(f'Task failed: Unable to find command "{program}" {places}')
-        program = found
+        program = search_output
     return f"{program} {rest}".strip()
 
 
 def _start_reboot(call: Call, command: str) -> str:
     """Run the reboot command and return why it failed; empty on success, also if the connection is lost."""
     try:
-        found = _run_shell(call, command)
+        result = _run_shell(call, command)
     except (UnreachableError, PreflightError):
         return ""
-    if found.get("rc") in (0, None) and not found.get("failed"):
+    if result.get("rc") in (0, None) and not result.get("failed"):
         return ""
-    out, err = found.get("stdout", ""), found.get("stderr") or found.get("msg", "")
+    out, err = result.get("stdout", ""), result.get("stderr") or result.get("msg", "")
     return f"Reboot command failed. Error was: '{str(out).strip()}, {str(err).strip()}'"
 
 
@@ -130,9 +130,9 @@ def _check_new_boot(call: Call, args: dict[str, Any], before: str) -> None:
 
 def _run_test_command(call: Call, args: dict[str, Any]) -> None:
     try:
-        found = _run_shell(call, args["test_command"])
+        result = _run_shell(call, args["test_command"])
     except (UnreachableError, PreflightError):
         call.reconnect(args["connect_timeout"] or 0)
         raise
-    if found.get("rc") != 0:
-        raise _NotYetError(f"Test command failed: {found.get('stderr')} {found.get('stdout')}")
+    if result.get("rc") != 0:
+        raise _NotYetError(f"Test command failed: {result.get('stderr')} {result.get('stdout')}")

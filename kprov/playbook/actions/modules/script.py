@@ -11,10 +11,10 @@ from kprov.playbook.actions.controller_files import load_content
 def prepare(call: Call) -> ModuleCall:
     """Send the script; its arguments go to the host's shell unchanged."""
     args = dict(call.args)
-    raw, given = args.pop("_raw_params", None), args.pop("cmd", None)
-    if raw and given:
+    raw, command = args.pop("_raw_params", None), args.pop("cmd", None)
+    if raw and command:
         raise ActionError("parameters are mutually exclusive: _raw_params|cmd")
-    line = str(raw or given or "").strip()
+    line = str(raw or command or "").strip()
     words = shlex.split(line)
     if not words:
         raise ActionError("one of the following is required: _raw_params, cmd")

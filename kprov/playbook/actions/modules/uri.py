@@ -25,12 +25,12 @@ def prepare(call: Call) -> ModuleCall | list[ModuleCall]:
         body = args.get("body")
         if not isinstance(body, dict):
             raise ActionError(f"body must be mapping, cannot be type {type(body).__name__}")
-        sent = {}
+        files = {}
         for name, value in body.items():
             if isinstance(value, dict) and value.get("filename") and not value.get("content"):
-                sent[name], source = hash_file(call.find_file(str(value["filename"]), "files"))
-                contents[sent[name]] = source
-        args["_files"] = sent
+                files[name], source = hash_file(call.find_file(str(value["filename"]), "files"))
+                contents[files[name]] = source
+        args["_files"] = files
     return ModuleCall("uri", args, contents)
 
 

@@ -71,7 +71,7 @@ class Group(NamedTuple):
 
 @pass_environment
 def groupby(*args: Any, **kwargs: Any) -> list[Group]:
-    return [Group(grouper=one.grouper, list=one.list) for one in sync_do_groupby(*args, **kwargs)]
+    return [Group(grouper=group.grouper, list=group.list) for group in sync_do_groupby(*args, **kwargs)]
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -33,7 +33,7 @@ def lists_mergeby(*terms: Any, recursive: bool = False, list_merge: str = "repla
     *lists, index = terms
     if len(lists) == 1 and lists[0] and isinstance(lists[0][0], list):
         lists = lists[0]
-    found: dict[Any, Any] = {}
+    merged: dict[Any, Any] = {}
     for entries in lists:
         for entry in entries:
             if not isinstance(entry, Mapping):
@@ -42,38 +42,40 @@ def lists_mergeby(*terms: Any, recursive: bool = False, list_merge: str = "repla
                 )
             if index in entry:
                 name = entry[index]
-                found[name] = combine(found.get(name, {}), entry, recursive=recursive, list_merge=list_merge)
-    return [found[name] for name in sorted(found)]
+                merged[name] = combine(
+                    merged.get(name, {}), entry, recursive=recursive, list_merge=list_merge
+                )
+    return [merged[name] for name in sorted(merged)]
 
 
 def groupby_as_dict(value: Any, attribute: str) -> dict[Any, Any]:
-    found: dict[Any, Any] = {}
+    entries: dict[Any, Any] = {}
     for index, entry in enumerate(value):
         if not isinstance(entry, Mapping) or attribute not in entry:
             raise FilterError(f"Attribute not contained in element #{index} of sequence")
-        if entry[attribute] in found:
+        if entry[attribute] in entries:
             raise FilterError(f"Multiple sequence entries have attribute value {entry[attribute]!r}")
-        found[entry[attribute]] = entry
-    return found
+        entries[entry[attribute]] = entry
+    return entries
 
 
 def counter(value: Any) -> dict[Any, int]:
-    found: dict[Any, int] = {}
+    counts: dict[Any, int] = {}
     for entry in value:
-        found[entry] = found.get(entry, 0) + 1
-    return found
+        counts[entry] = counts.get(entry, 0) + 1
+    return counts
 
 
 def random_mac(value: str, seed: Any = None) -> str:
     """Complete the start of a hardware address at random (equally for the same seed)."""
-    given = str(value).lower().split(":")
+    octets = str(value).lower().split(":")
     if (
         not value
-        or len(given) > 5
-        or not all(re.fullmatch("[0-9a-f][0-9a-f]?", part or "00") for part in given)
+        or len(octets) > 5
+        or not all(re.fullmatch("[0-9a-f][0-9a-f]?", part or "00") for part in octets)
     ):
         raise FilterError(f"Invalid value ({value}) for random_mac: it takes 1 to 5 bytes like 52:54:00")
-    parts = [f"{int(part, 16):02x}" for part in given if part]
+    parts = [f"{int(part, 16):02x}" for part in octets if part]
     source = random.SystemRandom() if seed is None else random.Random(seed)
     drawn = source.randint(0x1000000000, 0xFFFFFFFFFF)
     tail = f"{drawn:x}"
@@ -83,7 +85,7 @@ def random_mac(value: str, seed: Any = None) -> str:
 def version_sort(value: Any, reverse: bool = False) -> list[Any]:
     from kprov.playbook.templating.versions import parse_loose
 
-    return sorted(value, key=lambda one: parse_loose(str(one)), reverse=reverse)
+    return sorted(value, key=lambda version: parse_loose(str(version)), reverse=reverse)
 
 
 def from_csv(
@@ -95,8 +97,10 @@ def from_csv(
     strict: Any = None,
 ) -> list[dict[str, Any]]:
     options = {"delimiter": delimiter, "skipinitialspace": skipinitialspace, "strict": strict}
-    known = {name: option for name, option in options.items() if option is not None}
-    return [dict(row) for row in csv.DictReader(value.splitlines(), fieldnames, dialect=dialect, **known)]
+    set_options = {name: option for name, option in options.items() if option is not None}
+    return [
+        dict(row) for row in csv.DictReader(value.splitlines(), fieldnames, dialect=dialect, **set_options)
+    ]
 
 
 _SECONDS = {
@@ -135,10 +139,10 @@ def to_time_unit(value: Any, unit: str = "ms", year: int = 365, month: int = 30)
         raise FilterError(f"to_time_unit() can't convert to the following unit: {unit}")
     if value != "":
         for part in re.split(r"\s+", str(value).strip()):
-            found = re.fullmatch(r"(-?\d+)([a-zA-Z]+)?", part)
-            if not found or (found[2] and found[2].lower() not in units):
+            match = re.fullmatch(r"(-?\d+)([a-zA-Z]+)?", part)
+            if not match or (match[2] and match[2].lower() not in units):
                 raise FilterError(f"to_time_unit() can't interpret following string: {value}")
-            total += int(found[1]) * units[(found[2] or "s").lower()]
+            total += int(match[1]) * units[(match[2] or "s").lower()]
     return round(total / units[str(unit).lower()], 12)
 
 
@@ -150,8 +154,8 @@ def index_of(value: Any, test: str, *args: Any) -> Any:
     """Return the index of the entries that match a test, as ansible.utils.index_of."""
     if test != "eq" or len(args) != 1:
         raise FilterError("index_of: only the test 'eq' with a value is supported; use selectattr or a loop")
-    found = [index for index, entry in enumerate(value) if entry == args[0]]
-    return found[0] if len(found) == 1 else found
+    indexes = [index for index, entry in enumerate(value) if entry == args[0]]
+    return indexes[0] if len(indexes) == 1 else indexes
 
 
 def get_path(value: Any, path: str) -> Any:
@@ -162,20 +166,20 @@ def get_path(value: Any, path: str) -> Any:
 
 
 def to_paths(value: Any, prepend: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
 
-    def walk(one: Any, place: str) -> None:
-        if isinstance(one, Mapping) and one:
-            for key, entry in one.items():
+    def walk(node: Any, place: str) -> None:
+        if isinstance(node, Mapping) and node:
+            for key, entry in node.items():
                 walk(entry, f"{place}.{key}" if place else str(key))
-        elif isinstance(one, list) and one:
-            for index, entry in enumerate(one):
+        elif isinstance(node, list) and node:
+            for index, entry in enumerate(node):
                 walk(entry, f"{place}[{index}]")
         else:
-            found[place] = one
+            paths[place] = node
 
     walk(value, prepend)
-    return found
+    return paths
 
 
 COMMUNITY: dict[str, Callable[..., Any]] = {

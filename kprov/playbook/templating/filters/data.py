@@ -56,15 +56,15 @@ def _merge_mappings(
 
 def flatten(value: Any, levels: int | None = None, skip_nulls: bool = True) -> list[Any]:
     """Flatten nested lists, without nulls."""
-    found: list[Any] = []
+    items: list[Any] = []
     for entry in value:
         if skip_nulls and (entry is None or entry in ("None", "null")):
             continue
         if isinstance(entry, (list, tuple)) and (levels is None or levels >= 1):
-            found += flatten(entry, None if levels is None else int(levels) - 1, skip_nulls)
+            items += flatten(entry, None if levels is None else int(levels) - 1, skip_nulls)
         else:
-            found.append(entry)
-    return found
+            items.append(entry)
+    return items
 
 
 def dict2items(value: Any, key_name: str = "key", value_name: str = "value") -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ def subelements(value: Any, path: Any, skip_missing: bool = False) -> list[tuple
         raise FilterError("obj must be a list of dicts or a nested dict")
     if not isinstance(path, (str, list)):
         raise FilterError("subelements must be a list or a string")
-    found = []
+    pairs = []
     for entry in value.values() if isinstance(value, dict) else value:
         inner = entry
         for key in path.split(".") if isinstance(path, str) else path:
@@ -108,8 +108,8 @@ def subelements(value: Any, path: Any, skip_missing: bool = False) -> list[tuple
                 raise FilterError(f"the key {key} should point to a dictionary, got {inner!r}") from None
         if not isinstance(inner, list):
             raise FilterError(f"the key {path!r} should point to a list, got {inner!r}")
-        found += [(entry, one) for one in inner]
-    return found
+        pairs += [(entry, element) for element in inner]
+    return pairs
 
 
 @pass_environment
@@ -127,17 +127,17 @@ def rekey_on_member(data: Any, key: str, duplicates: str = "error") -> dict[Any,
         raise FilterError(f"duplicates parameter to rekey_on_member has unknown value {duplicates!r}")
     if isinstance(data, str) or not isinstance(data, Iterable):
         raise FilterError("Type is not a valid list, set, or dict")
-    found: dict[Any, Any] = {}
+    rekeyed: dict[Any, Any] = {}
     for entry in data.values() if isinstance(data, Mapping) else data:
         if not isinstance(entry, Mapping):
             raise FilterError("List item is not a valid dict")
         if key not in entry:
             raise FilterError(f"Key {key!r} was not found.")
         name = entry[key]
-        if name in found and duplicates == "error":
+        if name in rekeyed and duplicates == "error":
             raise FilterError(f"Key {name!r} is not unique, cannot convert to dict.")
-        found[name] = entry
-    return found
+        rekeyed[name] = entry
+    return rekeyed
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -91,17 +91,17 @@ _LISTS = {
 
 def _list_all_filters() -> dict[str, Callable[..., Any]]:
     """Return all filters by the names that templates may use, short names too."""
-    found: dict[str, Callable[..., Any]] = {**JINJA, **BUILTIN}
+    filters: dict[str, Callable[..., Any]] = {**JINJA, **BUILTIN}
     for collection in ("ansible.builtin", "ansible.legacy"):
-        found |= {f"{collection}.{name}": found[name] for name in list(found) if "." not in name}
-    found |= {name: function for name, function in FILTERS.items() if "." in name}
+        filters |= {f"{collection}.{name}": filters[name] for name in list(filters) if "." not in name}
+    filters |= {name: function for name, function in FILTERS.items() if "." in name}
     # Old roles use `ipaddr` and `json_query` without the collection.
     for name, function in {**UTILS, **community.COMMUNITY}.items():
-        found.setdefault(name, function)
-    found |= {f"ansible.netcommon.{name}": function for name, function in UTILS.items()}
-    found |= {f"community.general.lists_{name}": BUILTIN[full] for name, full in _LISTS.items()}
-    found |= {name: make_refusal("filter", name, instead) for name, instead in REFUSED_FILTERS.items()}
-    return found
+        filters.setdefault(name, function)
+    filters |= {f"ansible.netcommon.{name}": function for name, function in UTILS.items()}
+    filters |= {f"community.general.lists_{name}": BUILTIN[full] for name, full in _LISTS.items()}
+    filters |= {name: make_refusal("filter", name, instead) for name, instead in REFUSED_FILTERS.items()}
+    return filters
 
 
 ALL_FILTERS = _list_all_filters()

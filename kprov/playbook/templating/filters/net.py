@@ -80,8 +80,8 @@ def _format_host_in_network(between: str, attribute: str) -> Callable[[ParsedAdd
 def _neighbour_address(step: int) -> Callable[[ParsedAddress], Any]:
     def query(address: ParsedAddress) -> Any:
         first, last = address.usable_range
-        found = int(address.net.ip) + step
-        return str(netaddr.IPAddress(found, address.net.version)) if first <= found <= last else None
+        number = int(address.net.ip) + step
+        return str(netaddr.IPAddress(number, address.net.version)) if first <= number <= last else None
 
     return _require_network(query)
 
@@ -105,8 +105,8 @@ def _format_address(number: int, address: ParsedAddress) -> str:
 
 def _six_to_four(address: ParsedAddress) -> Any:
     if address.net.version == 6:
-        found = address.text if not address.network else address.ip if address.is_host_address else ""
-        return address.text if found and ipaddr(found, "2002::/16") else False
+        source = address.text if not address.network else address.ip if address.is_host_address else ""
+        return address.text if source and ipaddr(source, "2002::/16") else False
     if address.size > 1 and not address.is_host_address:
         return False
     return "2002:{:02x}{:02x}:{:02x}{:02x}::1/48".format(*map(int, address.ip.split(".")))
@@ -227,25 +227,25 @@ def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: st
     Queries are in QUERIES; a number selects that address of the network, a network keeps addresses in it.
     """
     if is_sequence(value):
-        return [found for one in value if (found := ipaddr(one, query, version, alias))]
+        return [result for item in value if (result := ipaddr(item, query, version, alias))]
     if not value or value is True:
         return False
-    found = parse_address(value, version)
-    if found is None or (version and found.net.version != version):
+    result = parse_address(value, version)
+    if result is None or (version and result.net.version != version):
         return False
     if str(query) in QUERIES:
-        return QUERIES[str(query)](found)
+        return QUERIES[str(query)](result)
     try:
         index = int(str(query))
     except ValueError:
         within = parse_address(query)
         if within is None:
             raise FilterError(f"{alias}: unknown filter type: {query}") from None
-        return found.text if found.net in within.net else None
-    if found.size == 1:
-        return str(found.net) if found.network else found.ip
+        return result.text if result.net in within.net else None
+    if result.size == 1:
+        return str(result.net) if result.network else result.ip
     try:
-        return f"{found.net[index]}/{found.net.prefixlen}"
+        return f"{result.net[index]}/{result.net.prefixlen}"
     except IndexError:
         return False
 
@@ -253,9 +253,9 @@ def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: st
 def ipwrap(value: Any, query: Any = "") -> Any:
     """Put IPv6 addresses in brackets; return other values unchanged."""
     if is_sequence(value):
-        return [ipwrap(one, query) for one in value]
-    found = ipaddr(value, query, alias="ipwrap")
-    return ipaddr(found, "wrap") if found else value
+        return [ipwrap(item, query) for item in value]
+    result = ipaddr(value, query, alias="ipwrap")
+    return ipaddr(result, "wrap") if result else value
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

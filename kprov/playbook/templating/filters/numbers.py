@@ -77,12 +77,12 @@ def human_readable(size: Any, isbits: bool = False, unit: str | None = None) -> 
 
 def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = False) -> int:
     """Parse a size such as '10MB' or '1.5K' to bytes (with `isbits` 'Mb' to bits)."""
-    found = re.match(r"^\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]+)?\s*$", str(size))
-    if not found:
+    match = re.match(r"^\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]+)?\s*$", str(size))
+    if not match:
         raise FilterError(f"human_to_bytes() can't interpret following string: {size}")
-    unit = found[2] or default_unit
+    unit = match[2] or default_unit
     if unit is None:
-        return round(float(found[1]))
+        return round(float(match[1]))
     letter = unit[0].upper()
     if letter not in _UNITS:
         raise FilterError(
@@ -96,7 +96,7 @@ def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = Fa
             f"human_to_bytes() failed to convert {size}. "
             f"Value is not a valid string (expect {exact} or {spelled})"
         )
-    return round(float(found[1]) * _UNITS[letter])
+    return round(float(match[1]) * _UNITS[letter])
 
 
 def random(end: Any, start: int | None = None, step: int | None = None, seed: Any = None) -> Any:

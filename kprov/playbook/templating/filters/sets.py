@@ -11,16 +11,16 @@ from jinja2.filters import do_unique
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
+    items: list[Any] = []
     seen: set[Any] = set()
     for value in values:
         if isinstance(value, Hashable):
             if value not in seen:
                 seen.add(value)
-                found.append(value)
-        elif value not in found:
-            found.append(value)
-    return found
+                items.append(value)
+        elif value not in items:
+            items.append(value)
+    return items
 
 
 @pass_environment
@@ -38,12 +38,12 @@ def unique(
 
 
 def _has(values: Any) -> Callable[[Any], bool]:
-    known = list(values)
+    items = list(values)
     try:
-        hashed = set(known)
+        hashed = set(items)
     except TypeError:
-        return lambda one: one in known
-    return lambda one: one in hashed if isinstance(one, Hashable) else one in known
+        return lambda item: item in items
+    return lambda item: item in hashed if isinstance(item, Hashable) else item in items
 
 
 def intersect(one: Any, other: Any) -> list[Any]:
@@ -51,8 +51,8 @@ def intersect(one: Any, other: Any) -> list[Any]:
 
 
 def difference(one: Any, other: Any) -> list[Any]:
-    known = _has(other)
-    return [value for value in _unique(one) if not known(value)]
+    is_in_other = _has(other)
+    return [value for value in _unique(one) if not is_in_other(value)]
 
 
 def symmetric_difference(one: Any, other: Any) -> list[Any]:

@@ -13,11 +13,13 @@ from kprov.playbook.templating.values import FilterError, is_sequence
 
 def _parse_network(value: Any) -> Any:
     """Return the network of a value (for an address the /32), or None."""
-    found = parse_address(value) if value and value is not True else None
-    if found is None:
+    address = parse_address(value) if value and value is not True else None
+    if address is None:
         return None
     return (
-        found.net.cidr if found.size > 1 and not found.is_host_address else netaddr.IPNetwork(str(found.net))
+        address.net.cidr
+        if address.size > 1 and not address.is_host_address
+        else netaddr.IPNetwork(str(address.net))
     )
 
 
@@ -30,10 +32,10 @@ def _parse_address(value: Any) -> Any:
 
 def ipsubnet(value: Any, query: Any = "", index: Any = None) -> Any:
     """Return the number of subnets of a size, one of them, or the rank of a network in another."""
-    found = _parse_network(value)
-    if found is None:
+    network = _parse_network(value)
+    if network is None:
         return False
-    net, query = found.cidr, str(query)
+    net, query = network.cidr, str(query)
     if not query:
         return str(net)
     bits = 128 if net.version == 6 else 32
@@ -89,13 +91,13 @@ def nthhost(value: Any, query: Any = "") -> Any:
 
 def _step(sign: int) -> Callable[[Any, Any], Any]:
     def usable(value: Any, offset: Any) -> Any:
-        found: ParsedAddress | None = parse_address(value)
-        if found is None:
+        address: ParsedAddress | None = parse_address(value)
+        if address is None:
             return False
-        first, last = found.usable_range
-        number = int(found.net.ip) + sign * int(offset)
-        if found.size > 1 and first <= number <= last:
-            return str(netaddr.IPAddress(number, found.net.version))
+        first, last = address.usable_range
+        number = int(address.net.ip) + sign * int(offset)
+        if address.size > 1 and first <= number <= last:
+            return str(netaddr.IPAddress(number, address.net.version))
         return None
 
     return usable
@@ -109,7 +111,7 @@ def cidr_merge(value: Any, action: str = "merge") -> Any:
         if action == "merge":
             return [str(net) for net in netaddr.cidr_merge(list(value))]
         if action == "span":
-            nets = [netaddr.IPNetwork(one) for one in value]
+            nets = [netaddr.IPNetwork(item) for item in value]
             return None if not nets else str(nets[0] if len(nets) == 1 else netaddr.spanning_cidr(nets))
     except (netaddr.AddrFormatError, ValueError) as error:
         raise FilterError(f"cidr_merge: error in netaddr: {error}") from None
@@ -122,8 +124,8 @@ def network_in_network(value: Any, test: Any) -> bool:
 
 
 def _outer(value: Any) -> Any:
-    found = parse_address(value) if value else None
-    return None if found is None else found.net.cidr
+    address = parse_address(value) if value else None
+    return None if address is None else address.net.cidr
 
 
 def network_in_usable(value: Any, test: Any) -> bool:
@@ -139,7 +141,7 @@ def usable_range(ip: str) -> dict[str, Any]:
         net = ipaddress.ip_network(ip)
     except ValueError as error:
         raise FilterError(f"Error while using plugin 'usable_range': {error}") from None
-    return {"usable_ips": [str(one) for one in net], "number_of_ips": net.num_addresses}
+    return {"usable_ips": [str(address) for address in net], "number_of_ips": net.num_addresses}
 
 
 def ip4_hex(value: str, delimiter: str = "") -> str:
@@ -184,19 +186,19 @@ _DIALECTS = {
 def hwaddr(value: Any, query: str = "", alias: str = "hwaddr") -> Any:
     """Convert a hardware address: bool, int, or a notation (linux, unix, cisco ...)."""
     try:
-        found = netaddr.EUI(value)
+        mac = netaddr.EUI(value)
     except (netaddr.AddrFormatError, ValueError, TypeError, NotImplementedError):
         if query and query != "bool":
             raise FilterError(f"{alias}: not a hardware address: {value}") from None
         return None
     if query in ("", "bool", "int"):
-        return {"": value, "bool": True, "int": int(found)}[query]
+        return {"": value, "bool": True, "int": int(mac)}[query]
     if query not in _DIALECTS:
         raise FilterError(f"{alias}: unknown filter type: {query}")
     if query == "linux":
-        return ":".join(f"{word:02x}" for word in found.words)
-    found.dialect = getattr(netaddr, _DIALECTS[query])
-    return str(found)
+        return ":".join(f"{word:02x}" for word in mac.words)
+    mac.dialect = getattr(netaddr, _DIALECTS[query])
+    return str(mac)
 
 
 def slaac(value: Any, query: Any = "") -> Any:

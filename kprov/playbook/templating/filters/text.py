@@ -31,30 +31,30 @@ def regex_replace(
     count: int = 0,
     mandatory_count: int = 0,
 ) -> str:
-    found, times = re.compile(pattern, _make_flags(ignorecase, multiline)).subn(
+    replaced, matches = re.compile(pattern, _make_flags(ignorecase, multiline)).subn(
         replacement, to_text(value), count=count
     )
-    if mandatory_count and mandatory_count != times:
+    if mandatory_count and mandatory_count != matches:
         raise FilterError(
-            f"'{pattern}' should match {mandatory_count} times, but matches {times} times in '{value}'"
+            f"'{pattern}' should match {mandatory_count} times, but matches {matches} times in '{value}'"
         )
-    return found
+    return replaced
 
 
 def regex_search(
     value: Any, regex: str, *groups: str, ignorecase: bool = False, multiline: bool = False
 ) -> Any:
     """Return the match, or a list of groups (by number or name); None without a match."""
-    wanted: list[int | str] = []
+    group_references: list[int | str] = []
     for group in groups:
         name = re.match(r"\\g<(\S+)>|\\(\d+)", group)
         if name is None:
             raise FilterError(f"Unknown argument {group!r}; groups are given as '\\1' or '\\g<name>'")
-        wanted.append(name[1] if name[1] is not None else int(name[2]))
-    found = re.search(regex, to_text(value), _make_flags(ignorecase, multiline))
-    if not found:
+        group_references.append(name[1] if name[1] is not None else int(name[2]))
+    match = re.search(regex, to_text(value), _make_flags(ignorecase, multiline))
+    if not match:
         return None
-    return [found.group(name) for name in wanted] if wanted else found.group()
+    return [match.group(name) for name in group_references] if group_references else match.group()
 
 
 def regex_findall(value: Any, regex: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:

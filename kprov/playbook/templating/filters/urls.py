@@ -13,12 +13,12 @@ _PARTS = ("fragment", "hostname", "netloc", "password", "path", "port", "query",
 
 def split(value: str, query: str = "", alias: str = "urlsplit") -> Any:
     """Return the parts of a URL, or one part."""
-    found = urlsplit(value)
+    parts = urlsplit(value)
     if not query:
-        return {name: getattr(found, name) for name in _PARTS}
+        return {name: getattr(parts, name) for name in _PARTS}
     if query not in _PARTS:
         raise FilterError(f"{alias}: unknown URL component: {query}; use one of {', '.join(_PARTS)}")
-    return getattr(found, query)
+    return getattr(parts, query)
 
 
 FILTERS: dict[str, Callable[..., Any]] = {"urlsplit": split, "urldecode": unquote_plus}

@@ -41,12 +41,12 @@ def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
     if not vault_format.is_vault(text):
         return text
     try:
-        found = vault_format.decrypt(vault_format.parse_envelope(text), _to_bytes(secret, "the secret"))
+        plain_text = vault_format.decrypt(vault_format.parse_envelope(text), _to_bytes(secret, "the secret"))
     except InputError as error:
         raise FilterError(str(error)) from None
-    if found is None:
+    if plain_text is None:
         raise FilterError("Unable to decrypt: the secret is another one")
-    plain = found.decode()
+    plain = plain_text.decode()
     secrets.register(plain)
     return plain
 

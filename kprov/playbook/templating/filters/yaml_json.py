@@ -15,23 +15,23 @@ from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def _to_plain_shared(value: Any, known: dict[int, Any]) -> Any:
+def _to_plain_shared(value: Any, converted: dict[int, Any]) -> Any:
     """Like to_plain, but a container that occurs twice stays one object, which YAML shows with an anchor."""
     if not isinstance(value, (dict, list)):
         return to_plain(value)
-    if id(value) not in known:
-        found: Any
+    if id(value) not in converted:
+        plain: Any
         if isinstance(value, dict):
-            found = {
-                to_plain(key): _to_plain_shared(one, known)
-                for key, one in value.items()
-                if not is_omitted(one)
+            plain = {
+                to_plain(key): _to_plain_shared(item, converted)
+                for key, item in value.items()
+                if not is_omitted(item)
             }
         else:
-            found = [_to_plain_shared(one, known) for one in value if not is_omitted(one)]
+            plain = [_to_plain_shared(item, converted) for item in value if not is_omitted(item)]
         # Keep the value, so that its id is not reused.
-        known[id(value)] = (found, value)
-    return known[id(value)][0]
+        converted[id(value)] = (plain, value)
+    return converted[id(value)][0]
 
 
 def _json_default(value: Any) -> Any:

@@ -16,8 +16,8 @@ def _make_address_test(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """Make a test of an address; other values fail."""
 
     def test(value: Any) -> bool:
-        found = parse_address(value) if isinstance(value, str) and value else None
-        return found is not None and check(found)
+        address = parse_address(value) if isinstance(value, str) and value else None
+        return address is not None and check(address)
 
     return test
 

@@ -57,12 +57,12 @@ REFUSED_TESTS: dict[str, str] = {
 
 def _list_all_tests() -> dict[str, Callable[..., Any]]:
     own: Any = JINJA
-    found: dict[str, Callable[..., Any]] = {**own, **BUILTIN}
+    tests: dict[str, Callable[..., Any]] = {**own, **BUILTIN}
     for collection in ("ansible.builtin", "ansible.legacy"):
-        found |= {f"{collection}.{name}": found[name] for name in list(found) if name.isidentifier()}
-    found |= {name: test for name, test in TESTS.items() if "." in name}
-    found |= {name: make_refusal("test", name, instead) for name, instead in REFUSED_TESTS.items()}
-    return found
+        tests |= {f"{collection}.{name}": tests[name] for name in list(tests) if name.isidentifier()}
+    tests |= {name: test for name, test in TESTS.items() if "." in name}
+    tests |= {name: make_refusal("test", name, instead) for name, instead in REFUSED_TESTS.items()}
+    return tests
 
 
 ALL_TESTS = _list_all_tests()

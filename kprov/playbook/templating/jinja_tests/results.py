@@ -27,7 +27,7 @@ def _is_changed(value: Any) -> bool:
     if "changed" in result:
         return bool(result["changed"])
     inner = result.get("results")
-    return isinstance(inner, list) and any(one.get("changed") for one in inner if isinstance(one, Mapping))
+    return isinstance(inner, list) and any(item.get("changed") for item in inner if isinstance(item, Mapping))
 
 
 def _make_job_test(key: str) -> Callable[[Any], bool]:
@@ -36,8 +36,8 @@ def _make_job_test(key: str) -> Callable[[Any], bool]:
 
 
 def _has_timed_out(value: Any) -> bool:
-    found = _require_result(value, "timedout").get("timedout")
-    return bool(found and found["period"])
+    timed_out = _require_result(value, "timedout").get("timedout")
+    return bool(timed_out and timed_out["period"])
 
 
 TESTS: dict[str, Callable[..., Any]] = {

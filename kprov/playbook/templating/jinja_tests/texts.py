@@ -90,10 +90,10 @@ def truthy(value: Any, convert_bool: bool = False) -> bool:
 
 def _uri(value: Any, schemes: Any = None) -> bool:
     try:
-        found = urlparse(value)
+        parts = urlparse(value)
     except (ValueError, TypeError, AttributeError):
         return False
-    return not schemes or found.scheme in schemes
+    return not schemes or parts.scheme in schemes
 
 
 def _url(value: Any, schemes: Any = None) -> bool:

@@ -58,22 +58,22 @@ def find_loop_items(name: str, value: Any, scope: Scope, kind: str = "") -> list
 
     `kind` is where with_first_found searches: "templates", "vars" or "files", by the task's action.
     """
-    found = scope.templar.wrap(value, scope)
+    items = scope.templar.wrap(value, scope)
     if short_name(name) == "first_found":
-        terms = _remove_undefined(found if isinstance(found, (list, tuple)) else [found])
+        terms = _remove_undefined(items if isinstance(items, (list, tuple)) else [items])
         return run_lookup(name, terms, scope, kind=kind)
-    if isinstance(found, Marker):
-        found.trip()
-    found = to_plain(found)
-    terms = found if isinstance(found, list) else [found]
+    if isinstance(items, Marker):
+        items.trip()
+    items = to_plain(items)
+    terms = items if isinstance(items, list) else [items]
     return list(to_plain(run_lookup(name, terms, scope)))
 
 
 def _remove_undefined(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _remove_undefined(one) for key, one in value.items() if not isinstance(one, Marker)}
+        return {key: _remove_undefined(item) for key, item in value.items() if not isinstance(item, Marker)}
     if isinstance(value, (list, tuple)):
-        return [_remove_undefined(one) for one in value if not isinstance(one, Marker)]
+        return [_remove_undefined(item) for item in value if not isinstance(item, Marker)]
     return value
 
 
@@ -84,13 +84,13 @@ def _call_lookup(context: Context, name: Any, terms: tuple[Any, ...], options: d
         return name
     check_lookup(name)
     scope = context.scope
-    given = [_render_term(term, scope) for term in terms]
+    rendered_terms = [_render_term(term, scope) for term in terms]
     if short_name(name) not in _TAKE_MARKERS:
-        for one in (*given, *options.values()):
-            if isinstance(one, Marker):
-                return one
+        for argument in (*rendered_terms, *options.values()):
+            if isinstance(argument, Marker):
+                return argument
     try:
-        found = run_lookup(name, given, scope, **options)
+        values = run_lookup(name, rendered_terms, scope, **options)
     except MarkerError as error:
         return error.source
     except (FilterError, jinja2.TemplateError) as error:
@@ -99,14 +99,14 @@ def _call_lookup(context: Context, name: Any, terms: tuple[Any, ...], options: d
         if errors == "warn":
             sys.stderr.write(f"[WARNING]: lookup {name!r}: {error}\n")
         return [] if wantlist else None
-    return found if wantlist or not found else _join_values(found)
+    return values if wantlist or not values else _join_values(values)
 
 
-def _join_values(found: list[Any]) -> Any:
+def _join_values(values: list[Any]) -> Any:
     """Return the only value, texts joined by commas, or else the list."""
-    if len(found) == 1:
-        return found[0]
-    return ",".join(found) if all(isinstance(one, str) for one in found) else found
+    if len(values) == 1:
+        return values[0]
+    return ",".join(values) if all(isinstance(value, str) for value in values) else values
 
 
 def _render_term(term: Any, scope: Scope) -> Any:
@@ -114,9 +114,9 @@ def _render_term(term: Any, scope: Scope) -> Any:
     if isinstance(term, ConstantTemplate):
         return scope.templar.render_text(str(term), scope)
     if type(term) is dict:
-        return {key: _render_term(one, scope) for key, one in term.items()}
+        return {key: _render_term(item, scope) for key, item in term.items()}
     if type(term) in (list, tuple):
-        return [_render_term(one, scope) for one in term]
+        return [_render_term(item, scope) for item in term]
     return term
 
 

@@ -28,18 +28,18 @@ from kprov.playbook.templating.undefined import Marker
 from kprov.playbook.templating.values import FilterError, is_sequence
 
 
-def _file(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    options = check_options(given, {"rstrip": True, "lstrip": False}, "file")
-    found = []
+def _file(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
+    options = check_options(keywords, {"rstrip": True, "lstrip": False}, "file")
+    contents = []
     for term in terms:
         text = read_text(require_file(scope, "files", term))
         text = text.lstrip() if boolean(options["lstrip"]) else text
-        found.append(text.rstrip() if boolean(options["rstrip"]) else text)
-    return found
+        contents.append(text.rstrip() if boolean(options["rstrip"]) else text)
+    return contents
 
 
-def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    known: dict[str, Any] = {
+def _template(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
+    defaults: dict[str, Any] = {
         "template_vars": {},
         "variable_start_string": "{{",
         "variable_end_string": "}}",
@@ -49,10 +49,10 @@ def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         "convert_data": None,
         "jinja2_native": None,
     }
-    options = check_options(given, known, "template")
-    settings = {name: options[name] for name in known if name.endswith("_string")}
+    options = check_options(keywords, defaults, "template")
+    settings = {name: options[name] for name in defaults if name.endswith("_string")}
     settings["trim_blocks"] = boolean(options["trim_blocks"])
-    found = []
+    texts = []
     for term in terms:
         path = require_file(scope, "templates", term)
         above = {
@@ -60,12 +60,12 @@ def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             **options["template_vars"],
         }
         search = [inner for folder in search_folders(scope) for inner in (folder / "templates", folder)]
-        found.append(scope.templar.render_file_value(path, scope.extend(above), tuple(search), settings))
-    return found
+        texts.append(scope.templar.render_file_value(path, scope.extend(above), tuple(search), settings))
+    return texts
 
 
 def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
-    found: list[Any] = []
+    paths: list[Any] = []
     for term in terms:
         folder, name = os.path.split(str(term))
         if folder:
@@ -74,29 +74,29 @@ def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
         else:
             places = [
                 inner
-                for one in [*search_folders(scope), playbook_folder(scope)]
-                for inner in (one / "files", one)
+                for base in [*search_folders(scope), playbook_folder(scope)]
+                for inner in (base / "files", base)
             ]
-        for one in places:
-            hits = [path for path in glob.glob(str(one / name)) if os.path.isfile(path)]
+        for base in places:
+            hits = [path for path in glob.glob(str(base / name)) if os.path.isfile(path)]
             if hits:
-                found += hits
+                paths += hits
                 break
-    return found
+    return paths
 
 
 _FIRST_FOUND_OPTIONS: dict[str, Any] = {"files": [], "paths": [], "skip": False}
 
 
-def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
+def _first_found(scope: Scope, terms: list[Any], kind: str = "", **keywords: Any) -> list[Any]:
     """Return the first file that exists; terms are names, lists, or mappings with files, paths, skip."""
-    options = check_options(given, _FIRST_FOUND_OPTIONS, "first_found")
+    options = check_options(keywords, _FIRST_FOUND_OPTIONS, "first_found")
     names: list[str] = []
     _collect_names(terms or _to_list(options["files"]), options, names)
     kinds = [kind] if kind else ["files", "templates", "vars", "tasks"]
     for name in names:
-        for one in kinds:
-            path = find_file(scope, one, name)
+        for subfolder in kinds:
+            path = find_file(scope, subfolder, name)
             if path is not None:
                 return [os.path.normpath(path)]
     if boolean(options["skip"]):
@@ -126,13 +126,13 @@ def _to_list(value: Any) -> list[Any]:
 
 
 def _add_names(names: list[str], files: Any, paths: Any) -> None:
-    each = [name for one in _to_list(files) for name in re.split("[,;]", one)]
-    within = [folder for one in _to_list(paths) for folder in re.split("[,:;]", one)]
+    each = [name for entry in _to_list(files) for name in re.split("[,;]", entry)]
+    within = [folder for entry in _to_list(paths) for folder in re.split("[,:;]", entry)]
     names += [os.path.join(folder, name) for folder in within for name in each] if within else each
 
 
-def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    known: dict[str, Any] = {
+def _csvfile(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
+    defaults: dict[str, Any] = {
         "file": "ansible.csv",
         "delimiter": "TAB",
         "encoding": "utf-8",
@@ -142,19 +142,19 @@ def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     }
     if not terms:
         raise FilterError("Search key is required but was not found")
-    found: list[Any] = []
+    cells: list[Any] = []
     for term in terms:
         key, inline = parse_key_values(str(term))
         if not key:
             raise FilterError("Search key is required but was not found")
-        options = check_options({**given, **inline}, known, "csvfile")
+        options = check_options({**keywords, **inline}, defaults, "csvfile")
         delimiter = "\t" if options["delimiter"] == "TAB" else options["delimiter"]
         with require_file(scope, "files", options["file"]).open(encoding=options["encoding"]) as file:
             rows = csv.reader(file, dialect=csv.excel, delimiter=delimiter)
             hit = next((row for row in rows if row and row[int(options["keycol"])] == key), None)
         value = options["default"] if hit is None else hit[int(options["col"])]
-        found += [] if value is None else _to_list(value)
-    return found
+        cells += [] if value is None else _to_list(value)
+    return cells
 
 
 def _unvault(scope: Scope, terms: list[Any]) -> list[Any]:

@@ -12,9 +12,9 @@ from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.values import FilterError
 
 
-def ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+def ini(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
     """Return values of keys in INI files and Java properties."""
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "type": "ini",
         "file": "ansible.ini",
         "section": "global",
@@ -26,12 +26,12 @@ def ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         "allow_none": False,
         "interpolation": True,
     }
-    found: list[Any] = []
+    values: list[Any] = []
     for term in terms:
-        options, key = check_options(given, known, "ini"), str(term)
+        options, key = check_options(keywords, defaults, "ini"), str(term)
         if "=" in key or " " in key.strip():
             key, inline = parse_key_values(key)
-            options = check_options({**given, **inline}, known, "ini")
+            options = check_options({**keywords, **inline}, defaults, "ini")
         parser = configparser.ConfigParser(
             allow_no_value=boolean(options["allow_no_value"]) or boolean(options["allow_none"]),
             interpolation=configparser.BasicInterpolation() if boolean(options["interpolation"]) else None,
@@ -42,8 +42,8 @@ def ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
         section = options["section"]
         if options["type"] == "properties":
             section, text = "java_properties", f"[java_properties]\n{text}"
-        found += _read_ini(parser, text, section, key, options)
-    return found
+        values += _read_ini(parser, text, section, key, options)
+    return values
 
 
 def _read_ini(

@@ -18,7 +18,7 @@ Lookup = Callable[..., list[Any]]
 
 def _flatten(terms: list[Any]) -> list[Any]:
     """Flatten one level of lists."""
-    return [one for term in terms for one in (term if isinstance(term, (list, tuple)) else [term])]
+    return [item for term in terms for item in (term if isinstance(term, (list, tuple)) else [term])]
 
 
 def _dict(_scope: Scope, terms: list[Any]) -> list[Any]:
@@ -34,10 +34,10 @@ def _lookup_nested(_scope: Scope, terms: list[Any]) -> list[Any]:
     if not terms:
         raise FilterError("with_nested requires at least one element in the nested list")
     lists = [term if isinstance(term, (list, tuple)) else [term] for term in terms]
-    found: list[list[Any]] = [_flatten([one]) for one in lists[0]]
+    combinations: list[list[Any]] = [_flatten([item]) for item in lists[0]]
     for more in lists[1:]:
-        found = [_flatten([*one, other]) for one in found for other in more]
-    return found
+        combinations = [_flatten([*item, other]) for item in combinations for other in more]
+    return combinations
 
 
 def _together(_scope: Scope, terms: list[Any]) -> list[Any]:
@@ -61,13 +61,13 @@ def _subelements(_scope: Scope, terms: list[Any]) -> list[Any]:
         if entries.get("skipped", False) is not False:
             return []
         entries = list(entries.values())
-    found: list[Any] = []
+    pairs: list[Any] = []
     for entry in entries:
         if not isinstance(entry, Mapping):
             raise FilterError(f"subelements lookup expects a dictionary, got {entry!r}")
         if entry.get("skipped", False) is False:
-            found += _pair_subelements(entry, path, skip)
-    return found
+            pairs += _pair_subelements(entry, path, skip)
+    return pairs
 
 
 def _pair_subelements(entry: Mapping[str, Any], path: list[str], skip: bool) -> list[Any]:
@@ -82,7 +82,7 @@ def _pair_subelements(entry: Mapping[str, Any], path: list[str], skip: bool) -> 
         inner = inner[key]
     if not isinstance(inner, list):
         raise FilterError(f"the key {path[-1]} should point to a list, got {inner!r}")
-    return [[_remove_key(entry, path), one] for one in inner]
+    return [[_remove_key(entry, path), element] for element in inner]
 
 
 def _remove_key(entry: Any, path: list[str]) -> Any:
@@ -95,8 +95,8 @@ def _remove_key(entry: Any, path: list[str]) -> Any:
 _SHORT = re.compile(r"^((0x)?[0-9a-f]+-)?((0x)?[0-9a-f]+)(/((0x)?[0-9a-f]+))?(:(.+))?$", re.IGNORECASE)
 
 
-def _sequence(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    found: list[Any] = []
+def _sequence(_scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
+    numbers: list[Any] = []
     for term in terms or [""]:
         text = str(term)
         short = _SHORT.match(text)
@@ -112,13 +112,13 @@ def _sequence(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             if words:
                 raise FilterError(f"unrecognized arguments to with_sequence: {words}")
         inline = {name: value for name, value in parsed.items() if value is not None}
-        found += _make_numbers({**given, **inline})
-    return found
+        numbers += _make_numbers({**keywords, **inline})
+    return numbers
 
 
-def _make_numbers(given: dict[str, Any]) -> list[str]:
-    known = {"start": 1, "end": None, "count": None, "stride": 1, "format": "%d"}
-    every = check_options(given, known, "sequence")
+def _make_numbers(keywords: dict[str, Any]) -> list[str]:
+    defaults = {"start": 1, "end": None, "count": None, "stride": 1, "format": "%d"}
+    every = check_options(keywords, defaults, "sequence")
     number = {
         name: int(value, 0)
         if isinstance(value, str) and not value.lstrip("-").isdigit()
@@ -144,7 +144,7 @@ def _make_numbers(given: dict[str, Any]) -> list[str]:
         raise FilterError("to count forward don't make stride negative")
     if every["format"].count("%") != 1:
         raise FilterError(f"bad formatting string: {every['format']}")
-    return [every["format"] % one for one in range(start, last + (1 if stride > 0 else -1), stride)]
+    return [every["format"] % item for item in range(start, last + (1 if stride > 0 else -1), stride)]
 
 
 def _random_choice(_scope: Scope, terms: list[Any]) -> list[Any]:
@@ -168,10 +168,10 @@ LOOKUPS: dict[str, Lookup] = {
 
 def _flatten_all(terms: list[Any]) -> list[Any]:
     """Flatten all levels of lists, without nulls."""
-    found: list[Any] = []
+    items: list[Any] = []
     for term in terms:
         if isinstance(term, (list, tuple)):
-            found += _flatten_all(list(term))
+            items += _flatten_all(list(term))
         elif term is not None and term not in ("None", "null"):
-            found.append(term)
-    return found
+            items.append(term)
+    return items

@@ -19,16 +19,16 @@ from kprov.playbook.templating.undefined import Marker
 from kprov.playbook.templating.values import FilterError, describe_type
 
 
-def _env(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    default = check_options(given, {"default": ""}, "env")["default"]
-    found = []
+def _env(_scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
+    default = check_options(keywords, {"default": ""}, "env")["default"]
+    values = []
     for term in terms:
         name = str(term).split()[0]
         value = os.environ.get(name, default)
-        found.append(
+        values.append(
             Marker(f"The environment variable {name!r} is not set.") if isinstance(value, Marker) else value
         )
-    return found
+    return values
 
 
 def _run_command(scope: Scope, command: Any, lookup: str) -> str:
@@ -53,9 +53,9 @@ def _lines(scope: Scope, terms: list[Any]) -> list[Any]:
     return [line for term in terms for line in _run_command(scope, term, "lines").splitlines()]
 
 
-def _vars(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    default = check_options(given, {"default": None}, "vars")["default"]
-    found = []
+def _vars(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
+    default = check_options(keywords, {"default": None}, "vars")["default"]
+    values = []
     for term in terms:
         if not isinstance(term, str):
             raise FilterError(f"Variable name must be 'str' not {describe_type(term)!r}.")
@@ -63,21 +63,21 @@ def _vars(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             value = scope[term]
         except KeyError:
             value = Marker(f"No variable named {term!r} was found.") if default is None else default
-        found.append(value)
-    return found
+        values.append(value)
+    return values
 
 
 def _varnames(scope: Scope, terms: list[Any]) -> list[Any]:
     names = list(scope)
-    found: list[Any] = []
+    matches: list[Any] = []
     for term in terms:
         if not isinstance(term, str):
             raise FilterError(
                 f"Invalid setting identifier, {term!r} is not a string, it is a {describe_type(term)}"
             )
-        wanted = re.compile(term)
-        found += [name for name in names if wanted.search(name)]
-    return found
+        pattern = re.compile(term)
+        matches += [name for name in names if pattern.search(name)]
+    return matches
 
 
 def _inventory_hostnames(scope: Scope, terms: list[Any]) -> list[Any]:

@@ -27,12 +27,12 @@ _KNOWN: dict[str, Any] = {
 }
 
 
-def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+def password(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
     """Return passwords from files (`PATH length=12 chars=digits`); /dev/null stores nothing."""
-    found = []
+    passwords = []
     for term in terms:
         name, inline = parse_key_values(str(term))
-        options = check_options({**given, **inline}, _KNOWN, "password")
+        options = check_options({**keywords, **inline}, _KNOWN, "password")
         if options["encrypt"] not in (None, "") and options["encrypt"] not in (
             "md5_crypt",
             "bcrypt",
@@ -42,7 +42,7 @@ def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             raise FilterError("encrypt is one of md5_crypt, bcrypt, sha256_crypt, sha512_crypt")
         path = playbook_folder(scope) / Path(name).expanduser()
         if str(path) == os.devnull:
-            found.append(_encrypt(*_read_or_make(None, options)[:3], options))
+            passwords.append(_encrypt(*_read_or_make(None, options)[:3], options))
             continue
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _lock(path):
@@ -50,8 +50,8 @@ def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             plain, salt, ident, changed = _read_or_make(text, options)
             if changed:
                 _write_file(path, _format_line(plain, salt, ident))
-        found.append(_encrypt(plain, salt, ident, options))
-    return found
+        passwords.append(_encrypt(plain, salt, ident, options))
+    return passwords
 
 
 @contextmanager
@@ -95,9 +95,9 @@ def _make_password(options: dict[str, Any]) -> str:
         chars = ([","] if ",," in chars else []) + [
             part for part in chars.replace(",,", ",").split(",") if part
         ]
-    known = "".join(str(getattr(string, name, name)) for name in chars).replace('"', "").replace("'", "")
+    alphabet = "".join(str(getattr(string, name, name)) for name in chars).replace('"', "").replace("'", "")
     source = random.SystemRandom() if options["seed"] is None else random.Random(options["seed"])
-    return "".join(source.choice(known) for _ in range(int(options["length"])))
+    return "".join(source.choice(alphabet) for _ in range(int(options["length"])))
 
 
 def _format_line(plain: str, salt: str | None, ident: str | None) -> str:

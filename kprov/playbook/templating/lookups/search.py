@@ -12,17 +12,17 @@ from kprov.playbook.templating.values import FilterError
 
 def search_folders(scope: Scope) -> list[Path]:
     """Return Ansible's search path: folders of the roles, of the task's file, of the playbook."""
-    found = scope.get("ansible_search_path")
-    if isinstance(found, list):
-        return [Path(folder) for folder in found]
+    folders = scope.get("ansible_search_path")
+    if isinstance(folders, list):
+        return [Path(folder) for folder in folders]
     names = [scope.get(name) for name in ("role_path", "playbook_dir")]
     return [Path(str(name)) for name in names if isinstance(name, str)]
 
 
 def playbook_folder(scope: Scope) -> Path:
     """Return the folder of the playbook, where commands run and relative paths start."""
-    found = scope.get("playbook_dir")
-    return Path(found) if isinstance(found, str) else Path.cwd()
+    folder = scope.get("playbook_dir")
+    return Path(folder) if isinstance(folder, str) else Path.cwd()
 
 
 def find_file(scope: Scope, kind: str, name: Any) -> Path | None:
@@ -39,32 +39,32 @@ def find_file(scope: Scope, kind: str, name: Any) -> Path | None:
 
 def require_file(scope: Scope, kind: str, name: Any) -> Path:
     """Like find_file, but raise FilterError with the searched folders."""
-    found = find_file(scope, kind, name)
-    if found is None:
+    path = find_file(scope, kind, name)
+    if path is None:
         where = ", ".join(
             f"{folder}/{kind}" for folder in dict.fromkeys([*search_folders(scope), playbook_folder(scope)])
         )
         raise FilterError(f"Unable to access the file {str(name)!r}: not in {where}, nor beside")
-    return found
+    return path
 
 
-def check_options(given: dict[str, Any], known: dict[str, Any], lookup: str) -> dict[str, Any]:
+def check_options(keywords: dict[str, Any], defaults: dict[str, Any], lookup: str) -> dict[str, Any]:
     """Return the options of a lookup with defaults. Raises FilterError for an unknown one."""
-    for name in given:
-        if name not in known:
+    for name in keywords:
+        if name not in defaults:
             raise FilterError(
-                f"{name!r} is not an option of {lookup}; its options are {', '.join(known) or 'none'}"
+                f"{name!r} is not an option of {lookup}; its options are {', '.join(defaults) or 'none'}"
             )
-    return {**known, **given}
+    return {**defaults, **keywords}
 
 
 def parse_key_values(text: str) -> tuple[str, dict[str, str]]:
     """Parse `words name=value name="two words"` to the words and the values."""
-    words, found = [], {}
+    words, options = [], {}
     for part in shlex.split(text, posix=True):
         name, equal, value = part.partition("=")
         if equal and name.isidentifier():
-            found[name] = value
+            options[name] = value
         else:
             words.append(part)
-    return " ".join(words), found
+    return " ".join(words), options

@@ -31,8 +31,8 @@ _URL: dict[str, Any] = {
 }
 
 
-def url(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
-    options = check_options(given, _URL, "url")
+def url(_scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
+    options = check_options(keywords, _URL, "url")
     secure = ssl.create_default_context(cafile=options["ca_path"])
     if not boolean(options["validate_certs"]):
         secure.check_hostname, secure.verify_mode = False, ssl.CERT_NONE
@@ -45,7 +45,7 @@ def url(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     if options["username"]:
         pair = f"{options['username']}:{options['password'] or ''}".encode()
         headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-    found: list[Any] = []
+    contents: list[Any] = []
     for term in terms:
         try:
             request = urllib.request.Request(str(term), headers=headers)
@@ -58,8 +58,8 @@ def url(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             raise FilterError(f"Received HTTP error for {term}: {error.code} {error.reason}") from None
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise FilterError(f"Failed lookup url for {term}: {error}") from None
-        found += text.splitlines() if boolean(options["split_lines"]) else [text]
-    return found
+        contents += text.splitlines() if boolean(options["split_lines"]) else [text]
+    return contents
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -152,7 +152,7 @@ virtual:
 """
 
 
-def test_the_best_version_is_the_candidate_or_the_newest_that_was_asked_for() -> None:
+def test_the_best_version_is_the_candidate_or_the_newest_that_matches() -> None:
     found = apt_cache.parse_policies(POLICY)
     assert found["nano"].versions == ["2.0-1", "1.0-1"]
     assert found["virtual"].virtual

@@ -110,7 +110,7 @@ def test_the_rule_of_a_killed_agent_lasts_as_long_as_its_programs(rule: Path, tm
         assert not rule.exists()
 
 
-def test_a_rule_that_was_never_ours_is_left(rule: Path) -> None:
+def test_a_policy_of_another_program_does_not_change(rule: Path) -> None:
     rule.write_text(OWN)
     recover_policy(str(rule))
     assert rule.read_text() == OWN

@@ -70,7 +70,7 @@ def test_recursion_reaches_all_below(do: Run, tmp_path: Path) -> None:
     assert not do("file", **args)["changed"]
 
 
-def test_times_are_set_and_kept(do: Run, tmp_path: Path) -> None:
+def test_times_are_set_and_preserve_leaves_them_unchanged(do: Run, tmp_path: Path) -> None:
     path = tmp_path / "f"
     keep = {"modification_time": "preserve", "access_time": "preserve"}
     assert do("file", path=str(path), state="touch")["changed"]

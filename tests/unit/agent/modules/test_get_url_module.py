@@ -88,7 +88,7 @@ def test_credentials_of_the_url_are_masked(do: Run, web: Web, tmp_path: Path) ->
     assert do("get_url", url=f"{web.url}/secret", dest=str(tmp_path / "y"))["status_code"] == 401
 
 
-def test_gzip_is_unpacked_unless_told(do: Run, web: Web, tmp_path: Path) -> None:
+def test_gzip_is_unpacked_unless_decompress_is_false(do: Run, web: Web, tmp_path: Path) -> None:
     do("get_url", url=f"{web.url}/gzip", dest=str(tmp_path / "a"))
     do("get_url", url=f"{web.url}/gzip", dest=str(tmp_path / "b"), decompress=False)
     assert (tmp_path / "a").read_bytes() == b"small\n"

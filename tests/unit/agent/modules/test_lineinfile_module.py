@@ -51,7 +51,7 @@ def test_the_line_is_in_its_place_once(
         assert not do("lineinfile", path=str(path), **args)["changed"]
 
 
-def test_a_last_line_without_an_end_gets_one(do: Run, tmp_path: Path) -> None:
+def test_a_last_line_without_a_newline_gets_one(do: Run, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"one\r\ntwo\xff")
     do("lineinfile", path=str(path), line="three")

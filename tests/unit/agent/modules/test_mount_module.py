@@ -45,7 +45,7 @@ def test_a_backup_is_kept_where_asked_for(mount: Do, tmp_path: Path) -> None:
     assert Path(result["backup_file"]).read_text() == "a /a ext4 defaults 0 0\n"
 
 
-def test_what_is_needed_is_said(mount: Do) -> None:
+def test_missing_arguments_of_a_state_are_reported(mount: Do) -> None:
     text = "state is mounted but all of the following are missing: src, fstype"
     assert mount(path="/a", state="mounted")["msg"] == text
 

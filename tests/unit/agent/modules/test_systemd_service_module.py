@@ -75,7 +75,7 @@ def answer(serial: int, texts: tuple[str, ...]) -> bytes:
     return head + fields + b"\0" * (-len(fields) % 8) + body
 
 
-def test_the_manager_is_asked_over_its_socket(tmp_path: Path) -> None:
+def test_properties_of_systemd_are_read_over_its_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "private")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -132,11 +132,11 @@ def test_every_change_below_a_folder_is_seen(tmp_path: Path) -> None:
         assert daemon_reload.has_changed_below(str(folder), since)
 
 
-def test_a_folder_that_went_is_told_by_the_one_above(tmp_path: Path) -> None:
+def test_a_missing_folder_counts_as_changed_if_its_parent_changed(tmp_path: Path) -> None:
     assert daemon_reload.has_changed_below(str(tmp_path / "gone"), 1.0)
     assert not daemon_reload.has_changed_below(str(tmp_path / "gone"), time.time() + 1)
     assert not daemon_reload.has_changed_below("/run/systemd/none-of-that-name", 1.0)
 
 
-def test_a_manager_that_cannot_be_asked_is_reloaded(tmp_path: Path) -> None:
+def test_systemd_is_reloaded_if_it_cannot_be_queried(tmp_path: Path) -> None:
     assert daemon_reload.is_reload_needed(dbus.Manager(str(tmp_path / "none")))

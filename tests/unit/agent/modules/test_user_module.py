@@ -15,7 +15,7 @@ ROOT = pwd.getpwnam("root")
 Do = Callable[..., dict[str, Any]]
 
 
-def test_a_user_that_is_as_asked_for_is_left(do: Do) -> None:
+def test_a_user_with_the_requested_properties_does_not_change(do: Do) -> None:
     result = do("user", name="root", uid=0, group="0", shell=ROOT.pw_shell, comment=ROOT.pw_gecos, check=True)
     assert not result["changed"]
     assert (result["uid"], result["home"], result["append"]) == (0, ROOT.pw_dir, False)

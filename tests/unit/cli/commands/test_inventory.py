@@ -45,7 +45,7 @@ def test_list_refuses_a_limit_that_names_nothing() -> None:
         _run("list", "-i", DATA / "sources/ini_depth.ini", "-l", "nope")
 
 
-def test_graph_begins_where_it_is_told() -> None:
+def test_graph_starts_at_the_requested_group() -> None:
     assert _run("graph", "c", "-i", DATA / "sources/ini_depth.ini") == (
         0,
         "@c:\n  |--@b:\n  |  |--h1\n  |--@a:\n  |  |--h1\n  |  |--h2\n",

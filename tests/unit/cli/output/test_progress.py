@@ -48,7 +48,7 @@ def test_verbose_shows_what_is_ok_and_more_shows_results(capsys: pytest.CaptureF
     assert "_hidden" not in "".join(said)
 
 
-def test_messages_are_always_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_debug_messages_are_always_printed(capsys: pytest.CaptureFixture[str]) -> None:
     Progress().host_done("a", "Tell", "ok", {"msg": "hello", "_ansible_verbose_always": True}, 0.1, "")
     assert lines(capsys) == ["ok          a: Tell", "           hello"]
 
@@ -74,7 +74,7 @@ def test_the_live_view_names_hosts_at_work_and_waiting() -> None:
     ]
 
 
-def test_a_change_that_a_check_cannot_foresee_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_change_that_check_mode_cannot_foresee_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
     Progress().host_done("a", "Copy", "changed", {"unforeseen": "no such file"}, 0.1, "")
     assert lines(capsys) == [
         "changed     a: Copy",

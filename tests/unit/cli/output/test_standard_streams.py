@@ -60,7 +60,7 @@ def test_its_exit_code_is_the_runs(playbook: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
-def test_output_that_is_lost_on_a_full_disk_is_told_when_the_run_is_over(playbook: Path) -> None:
+def test_output_that_is_lost_on_a_full_disk_is_reported_at_the_end_of_the_run(playbook: Path) -> None:
     done = play(playbook, "> /dev/full")
     assert (playbook.parent / "done").exists()
     assert (done.returncode, done.stderr) == (1, "error: cannot write the output: No space left on device\n")

@@ -1,4 +1,4 @@
-"""How a run's end is told."""
+"""The summary at the end of a run."""
 
 from __future__ import annotations
 

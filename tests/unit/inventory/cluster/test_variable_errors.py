@@ -58,7 +58,7 @@ def message(tmp_path: Path, variables: dict[str, Any]) -> str:
         ("cluster_name", 5, "must be text; put it in quotes, not 5"),
     ],
 )
-def test_a_wrong_value_is_told_with_what_it_must_be(
+def test_the_error_for_an_invalid_value_says_what_is_valid(
     tmp_path: Path, name: str, value: Any, words: str
 ) -> None:
     text = message(tmp_path, {name: value})

@@ -129,7 +129,7 @@ def test_a_wrong_inventory_is_refused_with_file_and_line(
         load_inventory(tmp_path / name)
 
 
-def test_a_script_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
+def test_the_error_for_a_failed_inventory_script_has_its_output(tmp_path: Path) -> None:
     script = tmp_path / "hosts"
     script.write_text("#!/bin/sh\necho no credentials >&2\nexit 3\n")
     script.chmod(0o755)

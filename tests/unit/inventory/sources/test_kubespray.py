@@ -60,7 +60,7 @@ def test_the_bastion_is_the_way_to_all_others(sample: Inventory) -> None:
         ),
     ],
 )
-def test_the_way_of_a_hosts_own_is_left(
+def test_a_hosts_own_jump_settings_have_precedence_over_the_bastion(
     sample: Inventory, variables: dict[str, Any], expected: str | None
 ) -> None:
     sample.set_host("cp1", variables)
@@ -170,7 +170,7 @@ def test_check_refuses_what_would_be_another_cluster(tmp_path: Path) -> None:
     assert _finding(found, "kube_oidc_auth").effect is Effect.NONE
 
 
-def test_files_of_unknown_groups_are_told(tmp_path: Path) -> None:
+def test_variable_files_of_unknown_groups_are_reported(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "kube_nodes.yml").write_text("a: 1\n")

@@ -110,7 +110,7 @@ def test_a_wrong_cluster_is_refused_with_its_place(make: Make, old: str, new: st
         assert word in str(caught.value)
 
 
-def test_all_problems_are_told_at_once(make: Make) -> None:
+def test_all_problems_are_reported_at_once(make: Make) -> None:
     text = CLUSTER.replace("10.0.0.2", "10.0.0.1").replace("vars: {}", "vars: {kube_apiserver_port: 0}")
     with pytest.raises(InputError, match=r"2 problems(.|\n)*kube_apiserver_port(.|\n)*10\.0\.0\.1"):
         validate(make(text))

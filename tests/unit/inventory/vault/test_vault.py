@@ -59,7 +59,7 @@ def test_values_of_ansible_vault_are_read_with_the_password_of_their_id() -> Non
     assert found["secret"].ciphertext.startswith("$ANSIBLE_VAULT;1.1;AES256\n")
 
 
-def test_a_decrypted_value_is_never_shown() -> None:
+def test_a_decrypted_value_is_masked_in_output() -> None:
     keyring.use_keyring(collect_keyring([CLIENT], [PASSWORD]))
     found = yaml_file.load_yaml(DATA / "mixed.yml")
     assert secrets.scrub(f"x {found['labelled']} y") == "x ******** y"
@@ -99,7 +99,7 @@ def test_without_a_password_a_whole_file_is_refused_with_what_to_do() -> None:
         yaml_file.load_yaml(DATA / "vars.yml")
 
 
-def test_passwords_come_from_the_environment_when_nothing_else_is_said(
+def test_vault_passwords_come_from_the_environment_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(PASSWORD))

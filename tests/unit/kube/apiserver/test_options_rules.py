@@ -1,4 +1,4 @@
-"""Wrong flags are told by their names, all of them, before anything is begun."""
+"""All invalid flags are reported by name before the server starts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def told(serving: list[str], *flags: str) -> list[str]:
     return options_rules.find_problems(options.parse([*serving, *flags]))
 
 
-def test_what_is_right_is_not_told(serving: list[str]) -> None:
+def test_valid_flags_give_no_problems(serving: list[str]) -> None:
     certificate = serving[0].partition("=")[2]
     assert told(serving) == []
     flags = (
@@ -62,12 +62,12 @@ def test_what_is_right_is_not_told(serving: list[str]) -> None:
         ("--kubelet-client-key=/", "--kubelet-client-key: /: is a directory"),
     ],
 )
-def test_what_is_wrong_is_told_by_its_flag(serving: list[str], flag: str, text: str) -> None:
+def test_a_problem_names_its_flag(serving: list[str], flag: str, text: str) -> None:
     (problem,) = told(serving, flag)
     assert text in problem
 
 
-def test_all_is_told_at_once(serving: list[str]) -> None:
+def test_all_problems_are_reported_at_once(serving: list[str]) -> None:
     found = told(
         [], "--max-requests-inflight=0", "--max-mutating-requests-inflight=0", "--min-request-timeout=-1"
     )

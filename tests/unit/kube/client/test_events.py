@@ -21,7 +21,7 @@ async def test_a_repeated_event_is_counted_up(server: Any, client: RestClient) -
     )
 
 
-async def test_many_similar_events_become_one(server: Any, client: RestClient) -> None:
+async def test_many_similar_events_are_combined(server: Any, client: RestClient) -> None:
     recorder = EventRecorder(client, component="kubelet")
     for number in range(15):
         recorder.event(POD, "Normal", "Pulled", f"image {number}")

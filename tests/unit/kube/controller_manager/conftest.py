@@ -39,7 +39,7 @@ class ApiServer:
         }
         self.port = 0
         self.version = 0
-        #: Of a watch's request: whether it is told nothing.
+        #: Whether a watch (by its request) gets no events.
         self.silent: Callable[[web.BaseRequest], bool] = lambda _: False
 
     def list(self, plural: str, namespace: str = "default") -> list[JsonObject]:

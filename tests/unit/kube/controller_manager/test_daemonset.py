@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, make_revision_patch
+from kprov.kube.controller_manager.framework.controller_revisions import (
+    POD_REVISION_LABEL,
+    make_revision_patch,
+)
 from kprov.kube.machinery.go_text import go_json
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
@@ -32,7 +35,7 @@ def owned(ds: dict[str, Any], name: str, labels: dict[str, str], **metadata: Any
 
 
 async def create_pod(api: Any, ds: dict[str, Any], node: str, digest: str, **metadata: Any) -> None:
-    pod = owned(ds, f"pod-{node}", {HASH_LABEL: digest}, **metadata)
+    pod = owned(ds, f"pod-{node}", {POD_REVISION_LABEL: digest}, **metadata)
     spec = {"nodeName": node, "containers": [{"name": "c", "image": "i"}]}
     await api.create("pods", pod | {"spec": spec, "status": READY})
 
@@ -88,7 +91,7 @@ async def test_revisions_in_another_order_of_keys_are_merged_without_new_pods(ap
     ds = await create_set(api)
     await api.create("nodes", {"metadata": {"name": "a"}, "spec": {}})
     await create_pod(api, ds, "a", "other")
-    body = owned(ds, "d-other", {HASH_LABEL: "other"})
+    body = owned(ds, "d-other", {POD_REVISION_LABEL: "other"})
     unsorted = dict(reversed(make_revision_patch(template("i:1"))["spec"]["template"].items()))
     await api.create("controllerrevisions", body | {"data": {"spec": {"template": unsorted}}, "revision": 1})
     await start("daemonset-controller")
@@ -99,8 +102,8 @@ async def test_revisions_in_another_order_of_keys_are_merged_without_new_pods(ap
     revision = api.list("controllerrevisions")[0]
     assert go_json.dumps(revision["data"]).startswith(b'{"spec":{"template":{"$patch":"replace","metadata"')
     assert (
-        api.get("pods", "pod-a")["metadata"]["labels"][HASH_LABEL]
-        == revision["metadata"]["labels"][HASH_LABEL]
+        api.get("pods", "pod-a")["metadata"]["labels"][POD_REVISION_LABEL]
+        == revision["metadata"]["labels"][POD_REVISION_LABEL]
     )
     assert deletions(api) == []
 
@@ -112,7 +115,7 @@ async def test_a_name_that_another_template_has_counts_as_a_collision(api: Any, 
     name = api.list("controllerrevisions")[0]["metadata"]["name"]
     await api.delete(("daemonsets", "default", "d"))
     await api.delete(("controllerrevisions", "default", name))
-    taken = owned(first, name, {HASH_LABEL: "x"}) | {"data": {"spec": {}}, "revision": 1}
+    taken = owned(first, name, {POD_REVISION_LABEL: "x"}) | {"data": {"spec": {}}, "revision": 1}
     await api.create("controllerrevisions", taken)
     await create_set(api)
     await api.until(lambda: len(api.list("controllerrevisions")) == 2)

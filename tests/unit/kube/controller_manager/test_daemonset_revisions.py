@@ -10,6 +10,11 @@ import pytest
 
 from kprov.kube.api.apps import ControllerRevision
 from kprov.kube.controller_manager.daemonset import revisions
+from kprov.kube.controller_manager.framework.controller_revisions import (
+    POD_REVISION_LABEL,
+    make_revision_data,
+    make_revision_patch,
+)
 
 PLAIN: dict[str, Any] = {
     "metadata": {"labels": {"app": "d"}},
@@ -45,17 +50,17 @@ LABELS_BYTES = (
 
 def revision(name: str, data: bytes, number: int = 1) -> ControllerRevision:
     made = ControllerRevision(data=orjson.loads(data), revision=number)
-    made.metadata.name, made.metadata.labels = name, {revisions.HASH_LABEL: name}
+    made.metadata.name, made.metadata.labels = name, {POD_REVISION_LABEL: name}
     return made
 
 
 @pytest.mark.parametrize(("template", "expected"), [(PLAIN, PLAIN_BYTES), (LABELS, LABELS_BYTES)])
 def test_data_are_upstreams_bytes(template: dict[str, Any], expected: bytes) -> None:
-    assert revisions.make_revision_data(template) == expected
+    assert make_revision_data(template) == expected
 
 
 def test_the_current_revision_has_exactly_these_bytes() -> None:
-    other_order = orjson.dumps(revisions.make_revision_patch(PLAIN))
+    other_order = orjson.dumps(make_revision_patch(PLAIN))
     assert other_order != PLAIN_BYTES
     history = revisions.split_history(
         [revision("a", LABELS_BYTES), revision("b", PLAIN_BYTES), revision("c", other_order)], PLAIN

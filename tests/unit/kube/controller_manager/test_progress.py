@@ -68,7 +68,7 @@ def test_no_progress_within_the_deadline_is_a_failure() -> None:
     assert reason(judged(owner, new, [stuck]), "Progressing") == "True ReplicaSetUpdated"
 
 
-def test_a_failing_replica_set_is_told() -> None:
+def test_a_deployment_has_the_failure_condition_of_its_replica_set() -> None:
     owner, new = rollout(1, 0)
     new.status.conditions = [Condition(type="ReplicaFailure", status="True", reason="FailedCreate")]
     assert reason(judged(owner, new), "ReplicaFailure") == "True FailedCreate"

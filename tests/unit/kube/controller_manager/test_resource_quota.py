@@ -39,7 +39,7 @@ async def test_what_ends_or_goes_is_given_back(api: ApiServer, start: Any) -> No
     await api.until(lambda: status(api)["used"] == {"pods": "0", "configmaps": "0", "requests.cpu": "0"})
 
 
-async def test_other_limits_are_told_at_once(api: ApiServer, start: Any) -> None:
+async def test_changed_limits_appear_in_the_status_immediately(api: ApiServer, start: Any) -> None:
     await start("resourcequota-controller")
     await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
     await api.until(lambda: status(api).get("hard") == HARD)

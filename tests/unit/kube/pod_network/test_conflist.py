@@ -26,7 +26,7 @@ def test_only_traffic_that_leaves_the_cluster_is_masqueraded() -> None:
     assert "ip6" not in text
 
 
-def test_forwarding_that_is_off_is_told(tmp_path: Path) -> None:
+def test_disabled_ip_forwarding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "net/ipv4").mkdir(parents=True)
     (tmp_path / "net/ipv4/ip_forward").write_text("0\n")
     assert "ip_forward is off" in kernel.check_forwarding(tmp_path)
@@ -42,7 +42,7 @@ def test_a_route_that_the_kernel_refuses_is_named() -> None:
     assert text == "ip -4 -batch -: Error: Nexthop has invalid gateway. (route replace 10.2.0.0/24 via b)"
 
 
-def test_netlink_messages_are_told_by_their_type() -> None:
+def test_netlink_messages_are_recognized_by_their_type() -> None:
     def packed(kind: int, body: bytes) -> bytes:
         return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body + b"\0" * (-len(body) % 4)
 

@@ -17,7 +17,7 @@ def test_a_peer_without_address_is_named() -> None:
     assert plan.problems == ("node n2: no IPv4 InternalIP to route 10.233.65.0/24 over",)
 
 
-def test_a_cidr_given_twice_stays_with_the_first_and_is_told() -> None:
+def test_a_duplicate_pod_cidr_is_routed_to_the_first_node_and_reported() -> None:
     peers = [Peer("n3", ("10.1.0.0/24",), ("10.0.0.3",)), Peer("n2", ("10.1.0.0/24",), ("10.0.0.2",))]
     plan = compute_routes(peers)
     assert plan.routes == {Route("10.1.0.0/24", "10.0.0.2")}

@@ -46,13 +46,13 @@ def test_hosts_that_take_no_part_and_templates_are_not_looked_at(bench: Any) -> 
         assert engine.run(path).exit_code == 0
 
 
-def test_preflight_looks_too(bench: Any) -> None:
+def test_reaching_hosts_checks_them_too(bench: Any) -> None:
     bench.write("host_vars/b.yml", "ansible_port: much\n")
     with (
         Engine(load_inventory(bench.folder / "hosts.yml"), RunOptions(), bench.recorder) as engine,
         pytest.raises(InputError, match=r"b\.yml:1: ansible_port"),
     ):
-        engine.preflight()
+        engine.reach_hosts()
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_a_role_that_allows_it_runs_as_often_as_it_is_named(bench: Any) -> None:
     assert ran(bench, "twice : T") == 3
 
 
-def test_an_included_role_may_be_told_to_run_once(bench: Any) -> None:
+def test_an_included_role_may_run_once(bench: Any) -> None:
     role(bench, "r", "- {name: T, debug: {msg: x}}")
     include = "    - {include_role: {name: r, allow_duplicates: false}}\n"
     bench.play(HEAD + "  tasks:\n" + 2 * include)

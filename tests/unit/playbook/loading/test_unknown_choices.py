@@ -120,7 +120,7 @@ def test_where_no_task_ran_the_summary_says_so(bench: Any, capsys: pytest.Captur
         ({"tags": ("etdc",)}, "--tags: no task has the tag 'etdc'; did you mean 'etcd'? (there are "),
         (
             {"skip_tags": ("x",)},
-            "--skip-tags: no task has the tag 'x' (there are certificates, cluster_dns, ",
+            "--skip-tags: no task has the tag 'x' (there are always, certificates, cluster_dns, ",
         ),
     ],
 )

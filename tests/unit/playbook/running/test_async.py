@@ -23,7 +23,7 @@ def test_a_polled_task_has_the_result_of_one_in_the_foreground(bench: Any) -> No
     assert not list((bench.folder / "jobs").iterdir())
 
 
-def test_an_unpolled_one_goes_on_and_is_asked_for_later(bench: Any) -> None:
+def test_an_unpolled_job_continues_and_async_status_finds_it(bench: Any) -> None:
     text = """
 - shell: until test -e {{ out }}/go; do sleep 0.01; done; echo went
   async: 20

@@ -192,7 +192,7 @@ def test_precedence_of_variables(bench: Any) -> None:
     assert "task play extra" in bench.recorder.shown
 
 
-def test_an_error_has_what_its_program_said(bench: Any) -> None:
+def test_an_error_contains_the_output_of_the_failed_program(bench: Any) -> None:
     tasks = "  tasks:\n    - shell: echo said; exit 1\n      when: n == 1\n    - shell: echo said; echo why >&2; exit 1\n"
     result = bench.play(f"- hosts: all\n  gather_facts: false\n{tasks}")
     assert [error["message"] for error in result.errors] == [

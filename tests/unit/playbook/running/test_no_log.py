@@ -1,4 +1,4 @@
-"""What no_log tasks did is told without what they did it to."""
+"""Output of no_log tasks has their outcome, but not their arguments and results."""
 
 from __future__ import annotations
 

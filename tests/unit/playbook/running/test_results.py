@@ -60,7 +60,7 @@ def test_an_unknown_nested_argument_of_a_role_is_named_with_its_list(bench: Any)
     assert "entries.other. Supported parameters include: key." in result.errors[0]["message"]
 
 
-def test_an_encrypted_template_is_rendered_and_encrypted_variables_are_not_shown(
+def test_an_encrypted_template_is_rendered_and_encrypted_variables_are_masked(
     bench: Any, keys: None, tmp_path: Path
 ) -> None:
     bench.write("t.j2", vault_format.encrypt(b"word={{ word }}\n", b"the-password"))

@@ -102,7 +102,7 @@ def test_items_of_a_loop_see_what_the_one_before_gave(bench: Any) -> None:
     assert bench.play(play(tasks)).ok
 
 
-def test_a_loop_stops_where_it_is_told_to(bench: Any) -> None:
+def test_a_loop_stops_at_break_when(bench: Any) -> None:
     tasks = (
         "- command: echo {{ item }}\n  register: said\n  loop: [1, 2, 3]\n"
         "  loop_control: {break_when: [\"said.stdout == '2'\"]}\n- assert: {that: said.results | length == 2}"

@@ -99,7 +99,7 @@ def test_in_a_text_the_secret_is_hidden_as_it_is_written_there(expression: str) 
     assert "more" not in shown
 
 
-def test_what_has_no_secret_in_it_is_shown() -> None:
+def test_derived_values_without_a_secret_are_not_masked() -> None:
     secrets.register(WORD)
     for expression in ("'public' | b64encode", "[word, 'public'] | last", "{'a': 'public'} | to_json"):
         assert secrets.MASK not in secrets.scrub(str(rendered(expression)))

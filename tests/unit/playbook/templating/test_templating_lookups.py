@@ -66,7 +66,7 @@ def test_a_lookup_says_why_not(scope: Scope, text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_a_password_is_made_once_and_kept(scope: Scope, tmp_path: Path) -> None:
+def test_the_password_lookup_creates_its_file_once(scope: Scope, tmp_path: Path) -> None:
     text = "{{ lookup('password', 'secrets/p length=12 chars=digits') }}"
     first = scope.templar.render(text, scope)
     assert re.fullmatch("[0-9]{12}", str(first))

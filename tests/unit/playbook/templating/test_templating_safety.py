@@ -1,4 +1,4 @@
-"""What templates may not do: evaluate results, change variables; and what is told before they are rendered."""
+"""Templates cannot evaluate results or change variables; some problems are found before they are rendered."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_template_changes_no_variable(text: str) -> None:
         ("{{ 1 + }}", "unexpected 'end of print statement'"),
     ],
 )
-def test_problems_are_told_before_a_template_is_rendered(text: str, problem: str) -> None:
+def test_problems_are_reported_before_a_template_is_rendered(text: str, problem: str) -> None:
     assert [found[: len(problem)] for found in Templar().find_problems(text)] == [problem]
 
 

@@ -28,7 +28,7 @@ def test_a_line_gives_its_code_and_both_outputs(here: Connection) -> None:
     assert (ended.code, ended.out, ended.err) == (3, "it's out\n", "err\n")
 
 
-def test_a_signal_is_told_as_shells_tell_it(here: Connection) -> None:
+def test_a_signal_gives_the_exit_code_of_a_shell(here: Connection) -> None:
     assert here.bare(None, "kill -9 $$", "/bin/sh").code == 137
 
 
@@ -44,6 +44,6 @@ def test_a_mistake_in_the_line_is_the_lines_own(here: Connection) -> None:
     assert "yntax error" in ended.err
 
 
-def test_who_cannot_become_the_user_is_told_so(here: Connection) -> None:
+def test_a_failed_become_is_reported(here: Connection) -> None:
     with pytest.raises(PreflightError, match="not installed on the host"):
         here.bare(Become(user="nobody", exe="sudo-none"), "id", "/bin/sh")

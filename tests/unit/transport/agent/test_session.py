@@ -95,7 +95,7 @@ def test_an_agent_does_tasks_and_asks_for_large_contents(tmp_path: Path, here: C
     assert agent.run("ping", [{"args": {}}])[0]["ping"] == "pong"
 
 
-def test_a_host_without_python_is_told_apart() -> None:
+def test_a_host_without_python_has_its_own_error() -> None:
     options = Options(name="here", address="localhost", local=True, python="no-such-python")
     with Connections(lambda _: options) as connections, pytest.raises(NoPythonError, match=r"Python 3\.9"):
         connections.get("here").agent()
@@ -130,7 +130,7 @@ def test_an_agent_that_dies_fails_the_item_it_did_and_no_other(here: Connections
     assert "item 2 of 3" in results[1]["msg"]
 
 
-def test_what_only_reads_is_simply_asked_again(tmp_path: Path, relay: Path, here: Connections) -> None:
+def test_a_message_that_only_reads_is_sent_again(tmp_path: Path, relay: Path, here: Connections) -> None:
     lost = lose(relay, tmp_path / "flag")
     agent = here.get("here").agent()
     os.close(os.open(tmp_path / "flag", os.O_WRONLY))

@@ -36,6 +36,7 @@ from kprov.kube.machinery.managed_fields.field_set import Path
 
 
 class DeploymentStrategy(WorkloadStrategy):
+    names_pods = True
     reset_fields: Mapping[str, tuple[Path, ...]] = {"status": (*SPEC_PATHS, ("f:metadata", "f:labels"))}
     has_generation = True
     fixed_in_status_update = ("labels",)

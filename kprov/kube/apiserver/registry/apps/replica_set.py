@@ -27,6 +27,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class ReplicaSetStrategy(WorkloadStrategy):
+    names_pods = True
     has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0}
 

@@ -39,7 +39,7 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
         """As upstream, an update warns about the old template."""
         if old is None:
             return super().find_warnings(obj, None)
-        return super().find_warnings(old, None) if self.repeats_warnings(obj, old) else []
+        return self.find_template_warnings(old) if self.repeats_warnings(obj, old) else []
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(validate_replication_controller(obj))

@@ -23,6 +23,8 @@ from kprov.kube.machinery.managed_fields.field_set import Path
 _QUEUES_MAX: Final = 10_000_000
 _QUEUING: Final = {"handSize": 8, "queues": 64, "queueLengthLimit": 50}
 _SHARES: Final = 30
+#: An annotation of v1beta3, where shares of zero meant the default. v1 forbids it.
+_PRESERVE_ZERO: Final = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares"
 
 
 class PriorityLevelConfigurationStrategy(ResourceStrategy):
@@ -46,7 +48,7 @@ class PriorityLevelConfigurationStrategy(ResourceStrategy):
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         found = _validate_priority_level(obj["metadata"].get("name", ""), obj["spec"])
-        return [*found, *self._mandatory(obj), *validate_status(obj)]
+        return [*found, *_check_annotations(obj), *self._mandatory(obj), *validate_status(obj)]
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_status(obj))
@@ -63,6 +65,11 @@ class PriorityLevelConfigurationStrategy(ResourceStrategy):
             fixed, but = {**fixed, "exempt": spec.get("exempt")}, " except the 'spec.exempt' field"
         if fixed != {**spec, **({"exempt": spec.get("exempt")} if but else {})}:
             yield field.invalid("spec", spec, f"spec of '{name}'{but} must equal the fixed value")
+
+
+def _check_annotations(obj: JsonObject) -> Errors:
+    if _PRESERVE_ZERO in (obj["metadata"].get("annotations") or {}):
+        yield field.forbidden("metadata.annotations", f"annotation '{_PRESERVE_ZERO}' is forbidden")
 
 
 def _validate_priority_level(name: str, spec: JsonObject) -> Errors:

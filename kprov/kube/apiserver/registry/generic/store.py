@@ -139,8 +139,6 @@ class Store(ReadStore):
             unenforced.warn(context, self.resource, strategy, obj)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
-            if not context.dry_run:
-                obj["metadata"].pop("selfLink", None)
             revision = await self._put_new(context, namespace, name, obj)
             stored = True
         finally:
@@ -151,12 +149,14 @@ class Store(ReadStore):
         return obj
 
     async def _put_new(self, context: RequestContext, namespace: str, name: str, obj: JsonObject) -> int:
+        self.strategy.complete(obj)
         key = self._key(namespace, name)
         if context.dry_run:
             await self.catch_up()
             if self.cache.get(key) is not None:
                 raise KeyExistsError(key)
             return 0
+        obj["metadata"].pop("selfLink", None)
         try:
             return await self.storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
         except UnavailableError as error:

@@ -1,6 +1,7 @@
 """The interface of a kind's rules. The generic store calls them in this order, which is upstream's.
 
-create: default > prepare_for_create > admission (mutating) > validate > admission (validating) > storage
+create: default > prepare_for_create > admission (mutating) > validate > admission (validating) > complete
+  > storage
 update: default > prepare_for_update > admission > validate_update > storage
 Objects are plain JSON documents (dict), already shape-checked against the schema; they are changed in place.
 Source of the order: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/{create,update}.go.
@@ -94,6 +95,9 @@ class Strategy:
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         """Field rules of /status."""
         return []
+
+    def complete(self, obj: JsonObject) -> None:
+        """Set what a new object gets after its validation, just before it is stored."""
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Warning header texts; old is None at creation."""

@@ -5,9 +5,7 @@ Source: upstream pkg/registry/networking/ipaddress/strategy.go, pkg/apis/network
 
 from __future__ import annotations
 
-import ipaddress
-
-from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic import addresses, checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, make_immutable_error
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
@@ -35,15 +33,7 @@ def validate_ip_address(obj: JsonObject) -> Errors:
     name = obj["metadata"].get("name", "")
     parent = (obj.get("spec") or {}).get("parentRef")
     if name:
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-            yield field.invalid("metadata.name", name, text)
-        else:
-            if str(address) != name:
-                text = f'must be in canonical form ("{address}")'
-                yield field.invalid("metadata.name", name, text)
+        yield from addresses.check_canonical_ip_address(name, "metadata.name")
     if parent is None:
         yield field.required("spec.parentRef")
         return

@@ -9,6 +9,7 @@ from typing import Any
 
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled_fields
+from kprov.kube.apiserver.registry.podspec.warnings import find_name_warnings
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -18,6 +19,14 @@ class TemplateStrategy(ResourceStrategy):
 
     #: Where the PodTemplateSpec is.
     template_path: tuple[str, ...] = ("spec", "template")
+
+    #: The names of pods begin with the object's name, so its creation warns of a name that is no DNS label.
+    names_pods = False
+
+    def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        if old is not None or not self.names_pods:
+            return []
+        return find_name_warnings(obj["metadata"].get("name", ""), "Pod names and hostnames")
 
     def find_template(self, obj: JsonObject) -> JsonObject | None:
         """The PodTemplateSpec, None where the object has none."""

@@ -15,7 +15,7 @@ from kprov.kube.apiserver.registry.podspec import apparmor, node_label_warnings,
 from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.registry.podspec.volume_claim_spec import find_claim_spec_warnings
 from kprov.kube.apiserver.registry.podspec.windows import enumerate_containers
-from kprov.kube.machinery import status
+from kprov.kube.machinery import names, status
 from kprov.kube.machinery.json_object import JsonObject
 
 _NULL_SELECTOR: Final = "a null labelSelector results in matching no pod"
@@ -41,6 +41,15 @@ _ANNOTATIONS: Final = {
     "security.alpha.kubernetes.io/sysctls": _SYSCTLS,
     "security.alpha.kubernetes.io/unsafe-sysctls": _SYSCTLS,
 }
+
+
+def find_name_warnings(name: str, users: str) -> list[str]:
+    """Warn of a name that is no DNS label. users: what the name becomes a part of."""
+    broken = names.is_dns1123_label(name)
+    if not broken:
+        return []
+    text = f"metadata.name: this is used in {users}, which can result in surprising behavior; a DNS label is "
+    return [f"{text}recommended: [{' '.join(broken)}]"]
 
 
 def find_pod_warnings(metadata: JsonObject, spec: JsonObject, path: str = "") -> list[str]:

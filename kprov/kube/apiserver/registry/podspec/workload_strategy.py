@@ -29,8 +29,14 @@ class WorkloadStrategy(TemplateStrategy):
         """Set the defaults of fields other than the template."""
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        found = super().find_warnings(obj, old)
+        if old is None or self.repeats_warnings(obj, old):
+            found += self.find_template_warnings(obj)
+        return found
+
+    def find_template_warnings(self, obj: JsonObject) -> list[str]:
         template = obj["spec"].get("template")
-        if template is None or (old is not None and not self.repeats_warnings(obj, old)):
+        if template is None:
             return []
         return podspec_warnings.find_pod_warnings(
             template.get("metadata") or {}, template["spec"], "spec.template"

@@ -87,7 +87,7 @@ async def test_approval_needs_the_verb_on_the_signer_or_its_domain(
     assert caught.value.code == 403
 
 
-async def test_the_stored_signer_counts_not_the_sent_one(registry: Registry) -> None:
+async def test_approval_is_checked_for_the_stored_signer_name(registry: Registry) -> None:
     plugin = CertificateApproval()
     plugin.authorizer = Allows(("approve", "mine.com/own"))
     sent, stored = signing_request(signer="mine.com/own"), signing_request(signer=SIGNER)

@@ -43,7 +43,7 @@ def test_a_plugin_without_a_configuration_has_nothing_to_be_configured_with(tmp_
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, plugins: str, said: str) -> None:
+def test_errors_name_the_place_in_the_file(tmp_path: Path, plugins: str, said: str) -> None:
     file = tmp_path / "admission.yaml"
     file.write_text(f"{HEAD}plugins: {plugins}\n")
     with pytest.raises(configuration.ConfigurationError, match=f"{file}: {said}"):
@@ -105,7 +105,7 @@ QUOTA = {"apiVersion": "resourcequota.admission.k8s.io/v1beta1", "kind": "Config
         ),
     ],
 )
-def test_what_is_wrong_of_a_plugins_own_is_told_with_its_field(
+def test_errors_in_a_plugins_configuration_name_the_field(
     registry: Registry, plugin: type[PodSecurity | ResourceQuota], source: dict[str, object], said: str
 ) -> None:
     with pytest.raises(configuration.ConfigurationError, match=f"configuration of {plugin.name}: .*{said}"):

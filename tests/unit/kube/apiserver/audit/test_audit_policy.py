@@ -110,5 +110,5 @@ def test_the_first_rule_decides_and_adds_to_what_the_policy_omits() -> None:
         ({"rules": [{"level": "None", "omitStages": ["Never"]}]}, "rules[0].omitStages[0]"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_field(document: dict[str, Any], at: str) -> None:
+def test_errors_name_the_invalid_field(document: dict[str, Any], at: str) -> None:
     assert [error.field for error in validate(document)] == [at]

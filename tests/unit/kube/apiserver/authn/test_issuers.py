@@ -116,5 +116,5 @@ async def test_a_broken_file_is_not_taken(tmp_path: Path) -> None:
         (document(anonymous={"enabled": False, "conditions": [{"path": "/"}]}), "anonymous.conditions"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_field(made: dict[str, Any], at: str) -> None:
+def test_errors_name_the_invalid_field(made: dict[str, Any], at: str) -> None:
     assert at in [error.field for error in configuration.validate(made, ["https://own"])]

@@ -10,7 +10,7 @@ import pytest
 from kprov.kube.apiserver.authn.key_sets import KeySet
 
 
-async def test_an_issuer_that_is_away_is_told_of_without_our_insides() -> None:
+async def test_the_error_for_an_unreachable_issuer_has_no_internal_details() -> None:
     with socket.socket() as taken:
         # Bound, and nobody listens.
         taken.bind(("127.0.0.1", 0))

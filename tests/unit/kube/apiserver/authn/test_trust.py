@@ -32,7 +32,7 @@ def test_authorities_and_names_of_all_stay_each_once() -> None:
     assert "requestheader-uid-headers" not in found
 
 
-def test_without_front_proxies_only_clients_are_told() -> None:
+def test_without_front_proxies_only_the_client_ca_is_published() -> None:
     one = Issuer("one")
     assert merge_data({}, wanted(bundle(one), allowed=["a"])) == {"client-ca-file": bundle(one)}
 

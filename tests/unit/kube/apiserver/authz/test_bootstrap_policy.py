@@ -64,7 +64,7 @@ def test_an_object_that_asks_to_be_left_alone_is() -> None:
     assert not rbac.merge({"metadata": {"name": "r", "annotations": annotations}, "rules": []}, wanted)
 
 
-async def test_the_policy_is_stored_once_and_then_left(registry: Registry) -> None:
+async def test_the_bootstrap_policy_is_created_once_and_not_overwritten(registry: Registry) -> None:
     finished: list[bool] = []
     for _ in range(2):
         await rbac.run(registry, lambda: finished.append(True))

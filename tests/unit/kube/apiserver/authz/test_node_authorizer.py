@@ -70,7 +70,7 @@ async def test_a_pod_opens_what_it_names_to_its_own_node(authorizer: NodeAuthori
 async def test_a_pod_that_only_another_server_has_heard_of_yet(
     authorizer: NodeAuthorizer, registry: Registry
 ) -> None:
-    """A kubelet is told of its pod by one server and asks the next, whose cache comes after."""
+    """A kubelet sees its pod on one server and sends its request to another, whose cache is behind."""
     assert not await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
     pods = registry.store("", "pods")
     await pods.create(make_system_context("create", pods.resource, "default"), "default", pod())

@@ -1,4 +1,4 @@
-"""The group versions that the server has itself are told as APIServices."""
+"""The server's own group versions are registered as APIServices."""
 
 from __future__ import annotations
 

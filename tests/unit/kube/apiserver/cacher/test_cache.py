@@ -112,7 +112,9 @@ def test_nulls_that_go_would_not_write_are_what_go_makes_of_them(begin: bytes) -
 
 
 @pytest.mark.parametrize("value", [b"[]", b"hello", b"", b"k8s\x00\xff", b'{"spec":1}'])
-def test_what_is_no_object_is_told_of_and_ends_nothing(cache: ResourceCache, value: bytes) -> None:
+def test_a_stored_value_that_is_not_an_object_is_listed_as_unreadable(
+    cache: ResourceCache, value: bytes
+) -> None:
     cache.apply(put(2, pod("a"), is_create=True))
     key = "/registry/pods/default/a"
     cache.apply(Change(key, value, 3, is_create=False))
@@ -226,14 +228,14 @@ def test_the_end_of_what_cannot_be_read_reaches_those_who_watch(cache: ResourceC
     assert told == []
 
 
-def test_a_change_that_was_seen_already_is_not_told_again(cache: ResourceCache) -> None:
+def test_a_change_that_was_already_applied_gives_no_event(cache: ResourceCache) -> None:
     seen = watch(cache, Selection())
     cache.apply(put(2, pod("a"), is_create=True))
     cache.apply(put(2, pod("a"), is_create=True))
     assert seen.types == ["ADDED"]
 
 
-def test_the_past_can_be_watched_as_far_as_it_is_kept(cache: ResourceCache) -> None:
+def test_history_returns_events_until_its_oldest_revision(cache: ResourceCache) -> None:
     for revision in range(2, HISTORY + 4):
         cache.apply(put(revision, pod("a"), is_create=revision == 2))
     assert cache.find_history(2) is None

@@ -1,4 +1,4 @@
-"""When refused clients are told to come back."""
+"""Retry-After of rejected requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from kprov.kube.apiserver.flowcontrol.retry_after import RetryAfter
 
 
 def told(*refused: tuple[int, int]) -> list[int]:
-    """What is told after each (second, requests refused in it)."""
+    """Return Retry-After after each pair of (second, requests rejected in it)."""
     later = RetryAfter()
     found = []
     for second, count in refused:

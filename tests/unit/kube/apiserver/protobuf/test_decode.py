@@ -35,7 +35,7 @@ def test_what_go_leaves_out_of_json_is_left_out() -> None:
     assert decode(body) == {"kind": "Namespace", "apiVersion": "v1"} | shown
 
 
-def test_a_pointer_to_zero_is_kept() -> None:
+def test_a_pointer_field_with_value_zero_is_decoded_as_zero() -> None:
     body = envelope("apps/v1", "Deployment", field(2, field(1, 0)))
     assert decode(body)["spec"]["replicas"] == 0
 

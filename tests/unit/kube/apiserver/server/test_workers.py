@@ -5,18 +5,18 @@ import pytest
 from kprov.kube.apiserver.server import workers
 
 
-def test_there_is_one_where_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(workers.COUNT, raising=False)
     assert workers.count_processes() == 1
 
 
-def test_the_environment_says_another_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_sets_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(workers.COUNT, "7")
     assert workers.count_processes() == 7
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "two", "1.5", "²"])
-def test_what_is_no_number_is_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_number_of_processes_is_rejected(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(workers.COUNT, text)
     with pytest.raises(ValueError, match=f"{workers.COUNT}={text}: expected a number"):
         workers.count_processes()

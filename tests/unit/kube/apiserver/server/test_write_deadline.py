@@ -22,7 +22,7 @@ async def complaints() -> list[dict[str, Any]]:
 
 
 class Write:
-    """Ends when it is told to, with an error where there is one."""
+    """A write that ends when a test sets `goes_on`, with `error` if it is set."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.begun = asyncio.Event()

@@ -74,7 +74,7 @@ async def test_new_keys_make_old_values_stale_until_they_are_written_again(stora
     assert not encrypted.is_stale("/registry/configmaps/default/c")
 
 
-async def test_a_value_that_no_key_opens_is_told_and_is_read_when_its_key_comes(
+async def test_a_value_without_its_key_is_reported_and_read_once_the_key_exists(
     storage: Any, tmp_path: Path
 ) -> None:
     await over(storage, "k1").create(KEY, OBJECT)

@@ -56,7 +56,7 @@ async def test_who_goes_away_keeps_no_one_from_the_answer() -> None:
     assert await stays == 0
 
 
-async def test_a_failure_is_told_to_all_who_asked_and_to_nobody_else() -> None:
+async def test_a_failure_reaches_all_waiting_requests_and_no_later_one() -> None:
     cluster = Cluster()
     cluster.broken = True
     revisions = Revisions(cluster.ask)

@@ -174,9 +174,7 @@ async def test_the_end_of_the_client_is_the_end_of_the_backend(front: Front) -> 
     server.close()
 
 
-async def test_a_refused_upgrade_is_told_as_it_came_and_ends_the_connection(
-    serve: Serve, front: Front
-) -> None:
+async def test_a_refused_upgrade_is_passed_on_and_ends_the_connection(serve: Serve, front: Front) -> None:
     async def kubelet_side(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=404, text='container not found ("c")\n', headers={"X-Said": "no"})
 
@@ -271,7 +269,9 @@ async def test_an_answer_has_only_the_date_of_the_backend(front: Front, way: str
 
 
 @pytest.mark.parametrize("way", ["forwarded", "upgraded"])
-async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_port: int, way: str) -> None:
+async def test_the_error_for_an_unreachable_host_has_gos_words(
+    front: Front, unused_tcp_port: int, way: str
+) -> None:
     go_on = forward_to if way == "forwarded" else tunnel_to
 
     async def told(request: Request) -> BaseResponse:
@@ -285,7 +285,7 @@ async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_
 
 
 @pytest.mark.parametrize("way", ["forwarded", "upgraded"])
-async def test_a_host_without_an_address_is_told_as_go_tells_it(front: Front, way: str) -> None:
+async def test_the_error_for_an_unresolvable_host_has_gos_words(front: Front, way: str) -> None:
     async def told(request: Request) -> BaseResponse:
         url = urlsplit("http://no-such-host.invalid:80/")
         try:
@@ -299,7 +299,7 @@ async def test_a_host_without_an_address_is_told_as_go_tells_it(front: Front, wa
     assert text.endswith(": dial tcp: lookup no-such-host.invalid: no such host")
 
 
-async def test_a_certificate_of_an_unknown_authority_is_told_as_go_tells_it(tmp_path: Path) -> None:
+async def test_the_error_for_an_unknown_authority_has_gos_words(tmp_path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubelet")])
     now = datetime.now(UTC)

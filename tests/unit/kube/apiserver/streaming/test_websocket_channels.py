@@ -183,7 +183,7 @@ async def test_all_that_is_written_comes_to_a_slow_reader(run: Run) -> None:
         (b"gone", "channel.k8s.io", "Error executing remote command: gone"),
     ],
 )  # fmt: skip
-async def test_the_end_is_told_on_the_error_channel(
+async def test_the_exit_status_is_sent_on_the_error_channel(
     run: Run, machine: Kubelet, said: Any, protocol: str, told: Any
 ) -> None:
     machine.status = said if isinstance(said, bytes) else json.dumps(said).encode()
@@ -206,7 +206,7 @@ async def test_a_kubelet_is_asked_by_post_for_each_protocol(run: Run, machine: K
     ("path", "told"),
     [("/refuse", "unable to upgrade connection: no way"), ("/away", 'error sending request: Post "http://127.0.0.1:PORT/away": unexpected EOF')],
 )  # fmt: skip
-async def test_a_kubelet_that_does_not_play_along_is_told(
+async def test_an_error_of_the_kubelet_reaches_the_client_as_a_status(
     run: Run, machine: Kubelet, path: str, told: str
 ) -> None:
     found = json.loads((await received(await run(path)))[3])
@@ -282,7 +282,7 @@ async def test_text_is_no_spdy(run: Run) -> None:
     assert await received(socket) == {}
 
 
-async def test_a_tunnel_that_a_kubelet_refuses_is_told_as_it_came(run: Run) -> None:
+async def test_the_response_of_a_kubelet_that_refuses_a_tunnel_is_passed_on(run: Run) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
         await run("/refuse", TUNNEL)
     assert caught.value.status == 403

@@ -99,7 +99,7 @@ def test_pods_that_no_budget_counts(phase: str, metadata: dict[str, Any], expect
     assert disruption.is_unprotected(pod(phase, **metadata)) is expected
 
 
-def test_only_budgets_that_select_the_pod_are_asked() -> None:
+def test_only_budgets_that_select_the_pod_apply() -> None:
     other = budget({"selector": {"matchLabels": {"app": "db"}}})
     wrong = budget({"selector": {"matchExpressions": [{"key": "app", "operator": "Near"}]}})
     assert disruption.select_budgets(pod(), [other, wrong, budget()]) == [budget()]

@@ -195,7 +195,7 @@ def test_the_sizes_of_a_whole_pod_are_changed_but_not_taken_away() -> None:
     assert "spec.resources: Forbidden: pod-level resources cannot be removed" in refused
 
 
-def test_a_renamed_container_is_told_where_it_is() -> None:
+def test_the_error_for_a_renamed_container_has_its_index() -> None:
     assert changed(pod_spec.ResizeStrategy, pod("b"), pod("a")) == [
         "spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize"
     ]

@@ -51,7 +51,7 @@ def test_hash_covers_name_and_image_only() -> None:
     assert hash_container(Container(name="a", image="a", env=[EnvVar(name="X", value="1")])) == "84bf8992"
 
 
-def test_container_that_upstreams_kubelet_started_is_kept() -> None:
+def test_a_container_that_upstreams_kubelet_started_is_not_restarted() -> None:
     todo = compute_pod_actions(
         pod(), state(running(hash="142437a3")), liveness=lambda _: None, startup=lambda _: None
     )

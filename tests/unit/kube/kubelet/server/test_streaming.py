@@ -105,7 +105,7 @@ async def _forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
         pytest.param(_exec, SOCKET + streaming.V5.encode() + b"\r\n\r\n", id="exec by channels"),
     ],
 )
-async def test_a_client_may_leave_while_the_runtime_is_asked(
+async def test_a_client_may_disconnect_while_the_runtime_prepares_the_stream(
     handle: Handle, asks: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     runtime = Runtime()

@@ -153,7 +153,7 @@ def test_readiness_gates_of_others_are_waited_for() -> None:
     assert condition(make_status(wanted, state(running())), "Ready")[0] == "True"
 
 
-def test_only_what_changed_is_sent_and_what_is_gone_is_said() -> None:
+def test_a_status_patch_has_only_changes_and_null_for_removed_fields() -> None:
     api = {
         "phase": "Pending",
         "qosClass": "BestEffort",

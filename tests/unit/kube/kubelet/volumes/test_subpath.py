@@ -39,7 +39,7 @@ def pod(volume: Path, sub_path: str) -> Pod:
 
 
 def prepare(root: Path, volume: Path, sub_path: str) -> Path:
-    """What the runtime is told to mount."""
+    """Return the host path that the runtime mounts."""
     made = pod(volume, sub_path)
     return Path(manager(root).make_mounts(made, made.spec.containers[0], {})[0].host_path)
 

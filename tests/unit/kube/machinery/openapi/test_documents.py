@@ -112,3 +112,13 @@ def test_shared_types_say_only_the_kinds_of_their_document() -> None:
         {"group": "", "kind": "DeleteOptions", "version": "v1"},
         {"group": "apps", "kind": "DeleteOptions", "version": "v1"},
     ]
+
+
+@pytest.mark.parametrize("part", ["attach", "exec", "portforward"])
+def test_operations_of_connections_are_named_by_their_method(part: str) -> None:
+    path = orjson.loads(documents.v3("", "v1"))["paths"][
+        f"/api/v1/namespaces/{{namespace}}/pods/{{name}}/{part}"
+    ]
+    for method in ("get", "post"):
+        name = f"connectCoreV1{method.capitalize()}NamespacedPod{part.capitalize()}"
+        assert path[method]["operationId"] == name

@@ -193,7 +193,7 @@ def test_every_container_of_both_sides_is_there_once(before: list[str], sent: li
     assert sorted(each["name"] for each in changed) == sorted({*before, *sent})
 
 
-def test_keys_with_a_dollar_that_are_no_directives_are_kept() -> None:
+def test_keys_with_a_dollar_that_are_not_directives_stay_in_the_object() -> None:
     gvk = ("example.com", "v1", "Thing")
     change = {"schema": {"$ref": "#/x", "$retainKeys": ["$ref"]}}
     assert patch_types.strategic_merge_patch({"schema": {}}, change, gvk) == {"schema": {"$ref": "#/x"}}

@@ -16,7 +16,7 @@ def normal(obj: dict[str, Any]) -> dict[str, Any]:
     return obj
 
 
-def test_zeros_of_plain_fields_are_omitted_and_those_of_pointers_kept() -> None:
+def test_zero_values_are_omitted_in_plain_fields_and_kept_in_pointers() -> None:
     spec = {"containers": [{"name": "c", "image": "", "stdin": False}], "hostname": "", "priority": 0}
     assert normal({"spec": spec})["spec"] == {
         "containers": [{"name": "c", "resources": {}}],

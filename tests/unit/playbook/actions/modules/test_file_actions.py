@@ -21,7 +21,7 @@ def played(bench: Any, *tasks: str, **options: Any) -> dict[str, str]:
     return found
 
 
-def test_a_folder_is_walked_with_links_followed_or_kept(tmp_path: Path) -> None:
+def test_list_folder_follows_links_or_lists_them(tmp_path: Path) -> None:
     (tmp_path / "t/sub").mkdir(parents=True)
     (tmp_path / "t/sub/f").write_text("f")
     (tmp_path / "t/link").symlink_to("sub/f")
@@ -124,7 +124,7 @@ def test_encrypted_files_travel_as_plain_text(
     assert (tmp_path / "closed").read_text().startswith("$ANSIBLE_VAULT;")
 
 
-def test_a_source_that_is_not_there_is_told_with_the_places_searched(bench: Any, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_source_lists_the_searched_folders(bench: Any, tmp_path: Path) -> None:
     bench.write("roles/r/meta/main.yml", "dependencies: []\n")
     bench.write(
         "roles/r/tasks/sub/more.yml", "- {name: copied, copy: {src: none, dest: /x}, ignore_errors: true}\n"

@@ -18,6 +18,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class CronJobStrategy(TemplateStrategy):
+    names_pods = True
     any_finalizer_updates = frozenset({"status"})
     has_generation = True
     template_path = ("spec", "jobTemplate", "spec", "template")

@@ -19,6 +19,7 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class JobStrategy(WorkloadStrategy):
+    names_pods = True
     has_generation = True
     orphan_by_default = True
 
@@ -34,19 +35,20 @@ class JobStrategy(WorkloadStrategy):
 
     def default_fields(self, obj: JsonObject, spec: JsonObject) -> None:
         default_job_spec(spec)
-        labels = spec["template"]["metadata"].get("labels")
-        if labels and not obj["metadata"].get("labels"):
-            obj["metadata"]["labels"] = dict(labels)
+        _default_labels(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         own = obj["spec"]["template"]["metadata"].get("labels") or {}
-        defaulted = (obj["metadata"].get("labels") or {}) == own
+        defaulted = bool(own) and obj["metadata"].get("labels") == own
         if not obj["spec"].get("manualSelector"):
             _generate_selector(obj)
-        labels = obj["spec"]["template"]["metadata"].get("labels")
-        if labels and defaulted:
-            obj["metadata"]["labels"] = dict(labels)
+        if defaulted:
+            # Upstream's job and template share one map of labels then.
+            obj["metadata"]["labels"] = dict(obj["spec"]["template"]["metadata"]["labels"])
+
+    def complete(self, obj: JsonObject) -> None:
+        _default_labels(obj)
 
     def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
@@ -63,6 +65,12 @@ class JobStrategy(WorkloadStrategy):
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_job_status(obj, old))
+
+
+def _default_labels(obj: JsonObject) -> None:
+    labels = obj["spec"]["template"]["metadata"].get("labels")
+    if labels and not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
 
 
 def _generate_selector(obj: JsonObject) -> None:

@@ -101,7 +101,10 @@ class PodStrategy(ResourceStrategy):
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         # As upstream: updates, which mostly come from controllers, have no warnings.
-        return podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
+        if old is not None:
+            return []
+        found = podspec_warnings.find_name_warnings(obj["metadata"].get("name", ""), "the Pod's hostname")
+        return found + podspec_warnings.find_pod_warnings(obj["metadata"], obj["spec"])
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(podspec_validation.validate_new_pod(obj))

@@ -43,7 +43,7 @@ async def test_the_index_leads_to_documents_that_may_be_kept_for_ever(get: Get) 
     assert "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale" in document["paths"]
 
 
-async def test_an_old_url_leads_to_the_new_one(get: Get) -> None:
+async def test_a_url_with_an_old_hash_redirects_to_the_current_one(get: Get) -> None:
     response = await get(f"{APPS}?hash=OLD")
     assert response.status == 301
     assert (await get(response.headers["Location"])).status == 200

@@ -40,7 +40,7 @@ async def test_a_name_is_generated_again_when_it_is_taken(
         assert made["metadata"]["name"] == expected
 
 
-async def test_a_name_that_is_taken_and_a_prefix_are_told_of_together(
+async def test_a_taken_name_with_generate_name_gets_the_error_of_name_generation(
     config_maps: Store, context: RequestContext
 ) -> None:
     await config_maps.create(context, "default", config_map(name="a"))

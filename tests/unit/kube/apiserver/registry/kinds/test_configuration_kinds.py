@@ -138,6 +138,15 @@ async def test_the_rules_of_a_priority_level(registry: Registry, spec: JsonObjec
     assert await causes(registry, FLOW, "prioritylevelconfigurations", {"spec": spec}) == refused
 
 
+async def test_an_annotation_for_an_older_version_of_priority_levels_is_refused(registry: Registry) -> None:
+    name = "flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares"
+    limited = LIMITED | {"limited": {"limitResponse": {"type": "Reject"}}}
+    obj = {"metadata": {"name": "a", "annotations": {name: ""}}, "spec": limited}
+    assert await causes(registry, FLOW, "prioritylevelconfigurations", obj) == {
+        f"metadata.annotations: Forbidden: annotation '{name}' is forbidden"
+    }
+
+
 async def test_a_webhook_says_all_of_itself(registry: Registry) -> None:
     hooks = [{"name": "a.b.c"} | HOOK, {"name": "a.b.c", "timeoutSeconds": 31}]
     assert await causes(registry, ADMISSION, "validatingwebhookconfigurations", {"webhooks": hooks}) == {
@@ -335,3 +344,22 @@ async def test_local_api_services_have_no_certificates(registry: Registry) -> No
             "local APIServices may not have insecureSkipTLSVerify"
         ),
     }
+
+
+JOB_TEMPLATE: JsonObject = {
+    "spec": {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Never"},
+}
+
+
+async def test_a_job_without_labels_gets_those_of_its_pods(registry: Registry) -> None:
+    made = await create(registry, "batch", "jobs", {"spec": {"template": JOB_TEMPLATE}})
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    assert labels["job-name"] == made["metadata"]["name"]
+    assert made["metadata"]["labels"] == labels
+
+
+async def test_labels_that_a_job_gets_from_its_pods_are_judged_once(registry: Registry) -> None:
+    obj = {"metadata": {"name": "a" * 64}, "spec": {"template": JOB_TEMPLATE}}
+    fields = {text.partition(":")[0] for text in await causes(registry, "batch", "jobs", obj)}
+    assert "spec.template.metadata.labels" in fields
+    assert "metadata.labels" not in fields

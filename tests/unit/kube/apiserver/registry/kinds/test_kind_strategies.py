@@ -252,7 +252,7 @@ def test_system_priority_is_for_the_system() -> None:
     assert texts(rules.validate(obj)) == [f"value: {text}"]
 
 
-def test_a_node_keeps_the_pod_cidrs_it_was_given() -> None:
+def test_pod_cidrs_of_a_node_cannot_be_removed() -> None:
     rules = strategy("", "nodes")
     old: JsonObject = {
         "metadata": {"name": "n"},

@@ -141,7 +141,7 @@ def test_sources_of_persistent_volumes_have_defaults() -> None:
     assert volume["spec"]["iscsi"] == {"iscsiInterface": "default"}
 
 
-def test_an_updated_runtime_class_is_judged_as_a_new_one() -> None:
+def test_an_update_of_a_runtime_class_is_validated_like_a_create() -> None:
     new = {"handler": "h", "scheduling": {"nodeSelector": {"a": "b c"}}}
     assert len(told("node.k8s.io", "runtimeclasses", new, {"handler": "h"})) == 1
 

@@ -182,7 +182,7 @@ def test_addresses_of_a_pod_are_one_of_each_family() -> None:
     ]
 
 
-def test_families_of_addresses_are_told_as_go_tells_them() -> None:
+def test_errors_of_address_families_have_gos_words() -> None:
     for second, text in (
         ("01.2.3.4", "must not have leading 0s"),
         ("::ffff:1.2.3.4", "must not be an IPv4-mapped IPv6 address"),
@@ -342,7 +342,7 @@ def test_an_address_of_a_load_balancer_is_virtual() -> None:
     ]
 
 
-def test_features_and_addresses_of_a_node_are_told_once() -> None:
+def test_each_wrong_feature_and_address_of_a_node_is_reported_once() -> None:
     address = {"type": "InternalIP", "address": "1.2.3.4"}
     wrong = {"declaredFeatures": ["B", "A", "A"], "addresses": [address, address]}
     assert found("", "nodes", wrong) == [

@@ -83,7 +83,7 @@ def test_a_certificate_that_is_none_is_warned_of(certificate: str, key: str, war
     ]
 
 
-def test_a_pods_tolerations_are_told_of_once_and_its_changes_are_not_warned_of() -> None:
+def test_a_pods_tolerations_are_reported_once_and_its_changes_give_no_warning() -> None:
     pods = strategy("", "pods")
     containers = [{"name": "c", "image": "i"}]
     tolerations = [{"key": key, "operator": "Exists"} for key in ("a", "b")]

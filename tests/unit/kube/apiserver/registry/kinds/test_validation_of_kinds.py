@@ -243,12 +243,12 @@ def test_a_wrong_field_is_named_in_upstreams_words(
 
 
 @pytest.mark.parametrize("zone", ["TZ=UTC", "CRON_TZ=UTC"])
-def test_a_schedule_of_only_a_zone_is_told_of_as_by_the_parser(zone: str) -> None:
+def test_a_schedule_with_only_a_time_zone_has_the_parsers_error(zone: str) -> None:
     texts = [text for _, text in made("cronjobs", "spec", "schedule", value=zone)]
     assert "invalid schedule format: runtime error: slice bounds out of range [:-1]" in texts[0]
 
 
-def test_a_number_without_a_percent_sign_counts_as_one() -> None:
+def test_a_negative_number_in_a_string_is_rejected_like_a_number() -> None:
     strategy = {"rollingUpdate": {"maxUnavailable": "-1"}}
     fields = [name for name, _ in made("daemonsets", "spec", "updateStrategy", value=strategy)]
     assert fields == ["spec.updateStrategy.rollingUpdate.maxUnavailable"]
@@ -358,3 +358,57 @@ def test_accounts_name_secrets_only() -> None:
     rules = find_strategy(resource)
     rules.prepare_for_create(make_system_context("create", resource), obj)
     assert obj["secrets"] == [{"name": "a"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "users"),
+    [
+        ("", "pods", "the Pod's hostname"),
+        ("", "replicationcontrollers", "Pod names and hostnames"),
+        ("apps", "deployments", "Pod names and hostnames"),
+        ("apps", "replicasets", "Pod names and hostnames"),
+        ("batch", "jobs", "Pod names and hostnames"),
+        ("batch", "cronjobs", "Pod names and hostnames"),
+        ("apps", "daemonsets", ""),
+        ("apps", "statefulsets", ""),
+    ],
+)
+def test_a_name_that_is_no_dns_label_is_warned_of_where_it_becomes_a_hostname(
+    group: str, plural: str, users: str
+) -> None:
+    resource = find(group, "v1", plural)
+    assert resource is not None
+    rules = find_strategy(resource)
+    specs: dict[str, JsonObject] = {
+        "pods": {"containers": [CONTAINER]},
+        "cronjobs": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": TEMPLATE}}},
+    }
+    obj: JsonObject = {"metadata": {"name": "a.b"}, "spec": specs.get(plural, {"template": TEMPLATE})}
+    rules.default(obj)
+    text = f"metadata.name: this is used in {users}, which can result in surprising behavior; a DNS label is "
+    expected = [f"{text}recommended: [must not contain dots]"] if users else []
+    assert rules.find_warnings(obj, None) == expected
+    assert rules.find_warnings(obj, obj) == []
+    obj["metadata"]["name"] = "a"
+    assert rules.find_warnings(obj, None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("10.0.0.1", []),
+        ("010.0.0.1", ["must not have leading 0s"]),
+        ("::ffff:1.2.3.4", ["must not be an IPv4-mapped IPv6 address"]),
+        ("2001:DB8::1", ['must be in canonical form ("2001:db8::1")']),
+        ("x", ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]),
+    ],
+)
+def test_the_name_of_an_ip_address_is_the_address(name: str, said: list[str]) -> None:
+    resource = find("networking.k8s.io", "v1", "ipaddresses")
+    assert resource is not None
+    parent = {"resource": "services", "namespace": "default", "name": "a"}
+    obj: JsonObject = {"metadata": {"name": name}, "spec": {"parentRef": parent}}
+    errors = find_strategy(resource).validate(obj)
+    assert [(error.field, error.detail) for error in errors] == [
+        ("metadata.name", f'Invalid value: "{name}": {text}') for text in said
+    ]

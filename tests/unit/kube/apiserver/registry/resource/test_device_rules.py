@@ -206,7 +206,7 @@ async def test_taints_and_conditions_of_a_device(registry: Registry) -> None:
     assert made["spec"]["devices"][0]["taints"][0]["timeAdded"].endswith("Z")
 
 
-async def test_devices_that_are_told_of_richly_are_fewer(registry: Registry) -> None:
+async def test_a_slice_with_a_tainted_device_may_have_fewer_devices(registry: Registry) -> None:
     devices: list[JsonObject] = [{"name": f"d{number}"} for number in range(128)]
     rich = [*devices, {"name": "x", "taints": [{"key": "a", "effect": "None"}]}]
     assert await causes(registry, "resourceslices", sliced(*rich)) == [

@@ -20,13 +20,13 @@ async def token_of(ask: Ask, **spec: Any) -> str:
     return str(answer["status"]["token"])
 
 
-async def test_one_is_told_who_one_is(ask: Ask) -> None:
+async def test_a_self_subject_review_returns_the_users_identity(ask: Ask) -> None:
     answer = await ask("selfsubjectreviews", {})
     assert answer["status"] == {"userInfo": {"username": "alice", "groups": ["system:authenticated"]}}
 
 
 @pytest.mark.usefixtures("account")
-async def test_a_token_is_told_with_the_audiences_that_it_was_asked_for(ask: Ask) -> None:
+async def test_a_token_review_returns_the_requested_audiences_of_the_token(ask: Ask) -> None:
     token = await token_of(ask, audiences=["vault", "other"])
     answer = await ask("tokenreviews", {"spec": {"token": token, "audiences": ["vault", "x"]}})
     assert answer["status"]["authenticated"] is True

@@ -1,4 +1,4 @@
-"""What of a job may change, and in which order it is told what may not."""
+"""Which fields of a job may change, and the order of the errors for others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def told(old: JsonObject, *path: str, value: Any) -> list[str]:
 POD = ("spec", "template", "spec")
 
 
-def test_a_template_is_fixed_and_told_as_a_whole() -> None:
+def test_a_changed_template_is_rejected_as_a_whole() -> None:
     assert told(job(), *POD, "nodeSelector", value={"a": "b"}) == ["spec.template"]
 
 

@@ -60,7 +60,7 @@ def test_the_old_name_of_a_claims_class_is_warned_of() -> None:
     assert warning.startswith("metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated")
 
 
-def test_sources_that_differ_are_told_without_a_value() -> None:
+def test_the_error_for_different_sources_has_no_value() -> None:
     other = UNKNOWN | {"name": "m"}
     (error,) = rules().validate(claim(dataSource=dict(UNKNOWN), dataSourceRef=other))
     assert (error.field, error.detail) == ("spec", "Invalid value: {}: must match dataSourceRef")

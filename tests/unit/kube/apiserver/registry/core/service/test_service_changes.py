@@ -37,7 +37,7 @@ def test_node_ports_stay_with_the_names_of_their_ports() -> None:
     assert [each.get("nodePort") for each in spec["ports"]] == [30002, 30001, None]
 
 
-def test_a_node_port_that_was_given_to_another_port_is_not_kept() -> None:
+def test_a_node_port_that_another_port_uses_is_not_kept() -> None:
     old = {"type": "NodePort", "ports": [port("a", 80, 30001), port("b", 81, 30002)]}
     spec: JsonObject = {"type": "NodePort", "ports": [port("a", 80, 30002), port("b", 81)]}
     update.keep_allocated(spec, old)
@@ -101,7 +101,7 @@ def test_the_second_family_goes_with_the_policy() -> None:
         ({}, 1, "spec.ipFamilyPolicy", "this cluster is not configured for dual-stack services"),
     ],
 )  # fmt: skip
-def test_wrong_families_are_told_before_anything_is_taken(
+def test_wrong_ip_families_are_rejected_before_an_address_is_allocated(
     change: JsonObject, known: int, field: str, words: str
 ) -> None:
     errors = ip_families.fill_ip_families({**TWO, **change}, TWO, ["IPv4", "IPv6"][:known], "IPv4")

@@ -13,7 +13,7 @@ from kprov.transport.options.host_options import Become
 
 
 @dataclass(frozen=True)
-class PreflightResult:
+class ReachResult:
     """One host: `facts` under Ansible's names (ansible_distribution ...) when `error` is None.
 
     Also `kprov_clock_skew`, seconds that the host's clock is ahead of the operator's.
@@ -30,22 +30,22 @@ class PreflightResult:
         return self.error is None
 
 
-def preflight(
+def reach_hosts(
     connections: Connections, hosts: Sequence[str], become: Callable[[str], Become | None], *, forks: int = 20
-) -> list[PreflightResult]:
+) -> list[ReachResult]:
     """Connect to all hosts in parallel and return their basic facts in order. Changes nothing."""
 
-    def look(host: str) -> PreflightResult:
+    def look(host: str) -> ReachResult:
         try:
             agent = connections.get(host).agent(become(host))
             answer = agent.run("setup", [{"args": {"gather_subset": ["min"]}}])[0]
         except HostError as error:
             lost = isinstance(error, UnreachableError)
-            return PreflightResult(host, error=PreflightError(host, error.reason), lost=lost)
+            return ReachResult(host, error=PreflightError(host, error.reason), lost=lost)
         if answer.get("failed"):
-            return PreflightResult(host, error=PreflightError(host, str(answer.get("msg"))))
+            return ReachResult(host, error=PreflightError(host, str(answer.get("msg"))))
         # Hosts check the times of certificates that are issued here.
-        return PreflightResult(
+        return ReachResult(
             host, facts={**answer["ansible_facts"], "kprov_clock_skew": round(agent.clock_skew, 1)}
         )
 

@@ -1,0 +1,93 @@
+"""`kprov preflight`: check whether the hosts can become a cluster; print a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kprov.cli.options.preflight_options import Ignore, split_checks
+from kprov.cli.options.run_options import HostOptions, add_options
+from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.cli.output.warnings import WarningPrinter
+
+if TYPE_CHECKING:
+    from kprov.preflight.model import Result
+
+List = Annotated[bool, typer.Option("--list", help="Show the checks, and connect to no host.")]
+ShowAll = Annotated[bool, typer.Option("--all", help="Show every check, not only problems.")]
+_WORDS = {"error": "FAILED", "warning": "warning", "info": "info", "ok": "ok", "skipped": "skipped"}
+
+
+@add_options
+def command(
+    given: HostOptions,
+    ignore: Ignore = None,
+    output: FormatOption = Format.TABLE,
+    list_checks: List = False,
+    show_all: ShowAll = False,
+) -> None:
+    """Check all hosts of an inventory and change nothing. The exit code is 1 if a check finds an error."""
+    from kprov.operations.preflight import preflight_inventory
+
+    given.unlock()
+    names = split_checks(ignore)
+    if list_checks:
+        _print_checks(output)
+        return
+    results = preflight_inventory(given.path, given.host_options(), WarningPrinter(), names)
+    if output is Format.JSON:
+        typer.echo(json.dumps(results_document(results), indent=2))
+    else:
+        print_results(results, every=show_all)
+    if any(not result.ok for result in results):
+        raise typer.Exit(1)
+
+
+def results_document(results: list[Result]) -> dict[str, Any]:
+    """Return {"ok": bool, "errors": n, "warnings": n, "passed": n, "results": [...]} for `-o json`."""
+    counts = Counter(result.status for result in results)
+    return {
+        "ok": not counts["error"],
+        "errors": counts["error"],
+        "warnings": counts["warning"],
+        "passed": counts["ok"],
+        "results": [result.as_dict() for result in results],
+    }
+
+
+def print_results(results: list[Result], *, every: bool) -> None:
+    """Print a row for each problem with its hint, the errors first, and the totals."""
+    shown = [result for result in results if every or result.status not in ("ok", "skipped")]
+    order = list(_WORDS)
+    shown.sort(key=lambda result: order.index(result.status))
+    rows: list[tuple[str, ...]] = []
+    for result in shown:
+        rows.append((result.host, result.check, _WORDS[result.status], result.detail))
+        if result.hint and result.status not in ("ok", "skipped"):
+            rows.append(("", "", "", f"hint: {result.hint}"))
+    if rows:
+        print_table(("HOST", "CHECK", "", "DETAIL"), rows)
+        typer.echo()
+    counts = Counter(result.status for result in results)
+    typer.echo(
+        f"{counts['ok']} checks passed, {counts['error']} errors, {counts['warning']} warnings on "
+        f"{len({result.host for result in results})} hosts"
+    )
+
+
+def _print_checks(output: Format) -> None:
+    from kprov.preflight.check_table import CHECKS
+
+    if output is Format.JSON:
+        fields = ("name", "severity", "summary", "hint")
+        typer.echo(
+            json.dumps([{name: getattr(check, name) for name in fields} for check in CHECKS], indent=2)
+        )
+        return
+    print_table(
+        ("CHECK", "SEVERITY", "WHAT IT EXPECTS"),
+        [(check.name, check.severity, check.summary) for check in CHECKS],
+    )

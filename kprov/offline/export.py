@@ -1,0 +1,142 @@
+"""Writes an export: bundles, apt repositories and images for named distributions in one file."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from kprov.bundle import sources, store
+from kprov.bundle.build import build_bundle
+from kprov.debian.packages import debian_architecture
+from kprov.debian.programs import ensure_programs
+from kprov.errors import InputError
+from kprov.offline import apt_repository, manifest, packages
+from kprov.offline.distributions import Distribution
+from kprov.offline.manifest import ExportedDistribution, ExportedFile, Manifest
+
+Say = Callable[[str], None]
+KEEP = 2  # repositories to keep for each release; the oldest are removed
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export. `packages` are Debian packages beside those of the roles."""
+
+    distributions: Sequence[Distribution]
+    arch: str
+    packages: Sequence[str] = ()
+
+
+def write_export(
+    file: Path, request: ExportRequest, *, cache: Path = store.DEFAULT, say: Say = lambda _: None
+) -> Manifest:
+    """Write the export to `file`, which is replaced at the end. Bundles and packages are cached in `cache`.
+
+    Raises:
+        InputError: the file cannot be written.
+        KprovError: a part cannot be fetched or built.
+
+    """
+    _check_target(file)
+    ensure_programs({"gpg": "gpg"}, say)
+    contents: dict[str, Path] = {}
+    distributions = {
+        one.name: _add_distribution(one, request, contents, cache, say) for one in request.distributions
+    }
+    found = Manifest(
+        kprov=version("kprov"),
+        components=sources.read_components_version(),
+        architecture=request.arch,
+        distributions=distributions,
+        files={
+            path: ExportedFile(manifest.hash_file(source), source.stat().st_size)
+            for path, source in sorted(contents.items())
+        },
+    )
+    say(f"Writing {file}")
+    _pack_export(file, found, contents)
+    return found
+
+
+def _check_target(file: Path) -> None:
+    if file.is_dir():
+        raise InputError("is a folder; name the file to write", file=file)
+    if not os.access(file.resolve().parent, os.W_OK):
+        raise InputError("the folder does not exist or cannot be written", file=file)
+
+
+def _add_distribution(
+    distribution: Distribution, request: ExportRequest, contents: dict[str, Path], cache: Path, say: Say
+) -> ExportedDistribution:
+    """Build the bundle and the repository; add their files to `contents` by their path in the export."""
+    bundle = build_bundle(python=distribution.python, arch=request.arch, cache=cache, say=say)
+    bundle_path = f"bundles/{bundle.path.name}"
+    contents[bundle_path] = bundle.path
+    with store.lock_cache(cache):
+        digest, archive = _ensure_repository(distribution, request, cache, say)
+    repository_path = f"apt/{distribution.name}-{digest}.tar"
+    contents[repository_path] = archive
+    return ExportedDistribution(
+        release=distribution.release,
+        python=distribution.python,
+        bundle=bundle_path,
+        bundle_digest=bundle.digest,
+        repository=repository_path,
+        repository_digest=digest,
+    )
+
+
+def _ensure_repository(
+    distribution: Distribution, request: ExportRequest, cache: Path, say: Say
+) -> tuple[str, Path]:
+    """Return digest and archive of the repository of the newest packages; pack it if it is not cached."""
+    names = [*packages.list_names(), *request.packages]
+    say(f"Fetching the packages of {distribution.title} and all that they depend on")
+    debs = packages.download_closure(names, release=distribution.release, arch=request.arch, cache=cache)
+    digest = apt_repository.repository_digest(debs, distribution.release)
+    folder = cache / "repositories"
+    prefix = f"{distribution.release}-{request.arch}-"
+    architecture = debian_architecture(request.arch)
+
+    def pack(target: Path) -> None:
+        say(f"Packing and signing an apt repository of {len(debs)} packages")
+        file = target / "repository.tar"
+        apt_repository.pack_repository(debs, file, release=distribution.release, architecture=architecture)
+
+    place = store.ensure_folder(folder / f"{prefix}{digest}", pack)
+    _remove_old(folder, prefix, place)
+    return digest, place / "repository.tar"
+
+
+def _remove_old(folder: Path, prefix: str, current: Path) -> None:
+    others = sorted((one for one in folder.glob(f"{prefix}*") if one != current), key=_modified)
+    for old in others[: max(0, len(others) - KEEP + 1)]:
+        (old / "repository.tar").unlink(missing_ok=True)
+        old.rmdir()
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _pack_export(file: Path, content: Manifest, contents: dict[str, Path]) -> None:
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        # Not compressed: all of its large files are.
+        with tarfile.open(aside, "w", format=tarfile.GNU_FORMAT) as tar:
+            encoded = content.encode()
+            first = tarfile.TarInfo(manifest.NAME)
+            first.size = len(encoded)
+            tar.addfile(first, io.BytesIO(encoded))
+            for path, source in sorted(contents.items()):
+                tar.add(source, path)
+        aside.replace(file)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=file) from error
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,116 @@
+"""Reads an export and unpacks it to the operator's cache, checked by hash: wholly or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from kprov.bundle import store
+from kprov.errors import InputError
+from kprov.offline import manifest
+from kprov.offline.manifest import ExportedFile, Manifest
+
+DEFAULT = store.DEFAULT.with_name("offline")
+KEEP = 3  # unpacked exports to keep
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Export:
+    """An unpacked export: the file it came from, its manifest, and the folder of its files."""
+
+    file: Path
+    manifest: Manifest
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """Return the place of one of the manifest's files."""
+        return self.folder / name
+
+
+def unpack_export(file: Path, *, cache: Path = DEFAULT) -> Export:
+    """Unpack the export unless the cache has it.
+
+    Raises:
+        InputError: the file is no export, is truncated or damaged, or is of another version of kprov.
+
+    """
+    with _open_archive(file) as tar:
+        encoded = _read_first(tar, file)
+        found = manifest.parse_manifest(encoded, file)
+        _check_size(file, found)
+        with store.lock_cache(cache):
+            place = cache / hashlib.sha256(encoded).hexdigest()[:16]
+            store.ensure_folder(place, lambda target: _unpack_files(tar, found, target, file))
+            place.touch()
+            _remove_old(cache)
+    return Export(file, found, place)
+
+
+def _check_size(file: Path, found: Manifest) -> None:
+    """Raise InputError if the file cannot have all that its manifest names, without reading it."""
+    size, least = file.stat().st_size, sum(one.size for one in found.files.values())
+    if size < least:
+        raise InputError(f"the export is truncated: it has {size} bytes of more than {least}", file=file)
+
+
+def _remove_old(cache: Path) -> None:
+    """Remove the exports that no run has used for longest."""
+    found = sorted((one for one in cache.iterdir() if one.is_dir()), key=lambda one: -one.stat().st_mtime)
+    for old in found[KEEP:]:
+        shutil.rmtree(old)
+
+
+@contextmanager
+def _open_archive(file: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(file, "r:") as tar:
+            yield tar
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=file) from None
+    except tarfile.TarError as error:
+        raise InputError(f"is not an export of kprov, or is truncated: {error}", file=file) from None
+
+
+def _read_first(tar: tarfile.TarFile, file: Path) -> bytes:
+    member = tar.next()
+    content = tar.extractfile(member) if member and member.name == manifest.NAME else None
+    if content is None:
+        raise InputError("is not an export of kprov", file=file)
+    return content.read()
+
+
+def _unpack_files(tar: tarfile.TarFile, found: Manifest, target: Path, file: Path) -> None:
+    """Write all files of the manifest below `target`. Raises InputError if one is missing or damaged."""
+    missing = dict(found.files)
+    while (member := tar.next()) is not None:
+        expected = missing.pop(member.name, None)
+        content = tar.extractfile(member)
+        if expected is None or content is None:
+            raise InputError(f"the export is damaged: it has an unknown member {member.name}", file=file)
+        path = target / member.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not _copy_checked(content, path, expected):
+            raise InputError(
+                f"the export is truncated or damaged: {member.name} has another SHA-256 than its manifest",
+                file=file,
+            )
+    if missing:
+        raise InputError(f"the export is truncated: {min(missing)} is missing", file=file)
+
+
+def _copy_checked(content: IO[bytes], path: Path, expected: ExportedFile) -> bool:
+    """Copy a file; return whether size and hash are those of the manifest."""
+    total, size = hashlib.sha256(), 0
+    with path.open("wb") as out:
+        while block := content.read(_BLOCK):
+            total.update(block)
+            size += len(block)
+            out.write(block)
+    return size == expected.size and total.hexdigest() == expected.sha256

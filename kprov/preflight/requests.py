@@ -1,0 +1,82 @@
+"""What the hosts are asked: the requests to the agent's module preflight, in the order of its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kprov.inventory.cluster.variables import ClusterVariables
+from kprov.preflight import components
+from kprov.preflight.checks import connectivity, resources, software
+from kprov.preflight.fleet import PreflightHost
+
+Requests = dict[str, dict[str, Any]]
+#: Seconds to measure a disk, and to wait for connections and for packets.
+_MEASURE, _CONNECT, _PING = 1.5, 2.0, 1.0
+
+
+def request_facts(groups: Iterable[str], variables: ClusterVariables, address: str) -> Requests:
+    """Return the requests that only read."""
+    groups = frozenset(groups)
+    ports = sorted({one.port for one in components.list_ports(groups, variables, address)})
+    folders = [variables.bundle_root, variables.etcd_data_dir, resources.CONTAINERD, resources.KUBELET]
+    return {
+        "system": {},
+        "identity": {},
+        "listeners": {"ports": ports},
+        "space": {"paths": folders},
+        "network": {},
+        "software": {
+            "own_files": components.FILES,
+            "units": list(software.UNITS),
+            "packages": list(software.DOCKER_PACKAGES),
+            "paths": list(software.PATHS),
+            "etcd_data_dir": variables.etcd_data_dir,
+            "authority": f"{variables.kube_cert_dir}/ca.crt",
+        },
+    }
+
+
+def request_listeners(host: PreflightHost) -> Requests:
+    """Return the request to listen on ports to which other hosts connect, of components to be installed.
+
+    An installed one listens itself, or will soon: its port must stay free.
+    """
+    own = host.facts.software.own
+    installed = {
+        one.port
+        for one in components.list_ports(host.groups, host.variables, host.address)
+        if one.component in own
+    }
+    ports = [
+        one.port
+        for one in components.list_traffic(host.variables)
+        if one.target in host.groups and one.port not in installed
+    ]
+    return {"open": {"address": host.address, "ports": ports}} if ports else {}
+
+
+def request_probes(host: PreflightHost, hosts: Iterable[PreflightHost]) -> Requests:
+    """Return the requests to measure the disk, and to connect to the other hosts that listen."""
+    others = [other for other in hosts if other is not host]
+    targets = [
+        (other.address, one.port)
+        for other in others
+        for one in components.list_traffic(other.variables)
+        if one.sources & host.groups
+        and one.target in other.groups
+        and connectivity.is_listening(other, one.port)
+    ]
+    found: Requests = {"repositories": {}}
+    if components.ETCD in host.groups:
+        found["fsync"] = {"path": host.variables.etcd_data_dir, "seconds": _MEASURE}
+    if targets:
+        found["connect"] = {"targets": targets, "timeout": _CONNECT}
+    mtu = connectivity.read_mtu(host)
+    if others and mtu:
+        found["ping"] = {
+            "addresses": [other.address for other in others],
+            "sizes": connectivity.list_packet_sizes(mtu),
+            "timeout": _PING,
+        }
+    return found
