@@ -62,6 +62,7 @@ def _controllers(flags: FlagSet) -> None:
     flags.integer("large-cluster-size-threshold", 50, "nodes up to which unhealthy zones evict nothing")
     flags.integer("terminated-pod-gc-threshold", 12500, "ended pods that are kept")
     flags.boolean("enable-garbage-collector", True, "collect objects whose owners are gone")
+    flags.duration("pvclaimbinder-sync-period", 15, "how often all claims and volumes are looked at")
     flags.duration("resource-quota-sync-period", 300, "how often all quotas are counted again")
     flags.integer("mirroring-max-endpoints-per-subset", 1000, "addresses of a subset that are mirrored")
     flags.duration(

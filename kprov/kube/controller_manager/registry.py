@@ -29,6 +29,10 @@ CONTROLLERS: Final[dict[str, str]] = {
     "garbage-collector-controller": "garbage_collector.controller:GarbageCollector",
     "service-cidr-controller": "service_cidr:ServiceCidrController",
     "resourcequota-controller": "resource_quota.controller:ResourceQuotaController",
+    "persistentvolume-binder-controller": "volumes.binder:PersistentVolumeBinderController",
+    "persistentvolume-protection-controller": "volumes.protection:VolumeProtectionController",
+    "persistentvolumeclaim-protection-controller": "volumes.protection:ClaimProtectionController",
+    "ephemeral-volume-controller": "volumes.ephemeral:EphemeralVolumeController",
 }
 
 # Upstream's names before 1.28, still valid in --controllers.
@@ -53,6 +57,10 @@ ALIASES: Final[dict[str, str]] = {
     "ttl": "ttl-controller",
     "garbagecollector": "garbage-collector-controller",
     "resourcequota": "resourcequota-controller",
+    "persistentvolume-binder": "persistentvolume-binder-controller",
+    "pv-protection": "persistentvolume-protection-controller",
+    "pvc-protection": "persistentvolumeclaim-protection-controller",
+    "ephemeral-volume": "ephemeral-volume-controller",
 }
 
 _PACKAGE: Final = "kprov.kube.controller_manager"

@@ -1,0 +1,14 @@
+"""storage.k8s.io/v1."""
+
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
+from kprov.kube.api.meta import Object
+
+
+class StorageClass(Object):
+    provisioner: str = ""
+    parameters: dict[str, str] = {}
+    reclaim_policy: str = "Delete"
+    volume_binding_mode: str = "Immediate"
+    mount_options: list[str] = []
+    allow_volume_expansion: bool = False
