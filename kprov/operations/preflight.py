@@ -60,7 +60,7 @@ def preflight_inventory(
         facts = {one.host: one.facts for one in reached if one.error is None}
         unreachable = {one.host: one.error.reason for one in reached if one.error is not None}
         fleet = gather_fleet(cluster, facts, unreachable)
-        return evaluate(try_out(cluster, fleet, everything=True), ignored)
+        return evaluate(try_out(cluster, fleet, ignored, everything=True), ignored)
 
 
 def preflight_up(
@@ -72,22 +72,23 @@ def preflight_up(
     """
     fleet = gather_fleet(cluster, facts, {})
     if not all(host.installed for host in fleet.hosts):
-        fleet = try_out(cluster, fleet, everything=False)
+        fleet = try_out(cluster, fleet, ignored, everything=False)
     results = evaluate(fleet, ignored, cluster.chosen())
-    lines = summarize(results, Severity.ERROR)
-    if lines and not cluster.engine.options.check:
-        problems = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    errors = summarize(results, Severity.ERROR)
+    check = cluster.engine.options.check
+    for line in [*(errors if check else []), *summarize(results, Severity.WARNING)]:
+        callbacks.warning(line)
+    if errors and not check:
+        problems = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
         raise PreflightFailedError(
             "\n".join(
                 [
                     f"the preflight checks found {problems}, and no host was changed",
-                    *(f"  {line}" for line in lines),
+                    *(f"  {line}" for line in errors),
                     "  `kprov preflight` shows all checks; --ignore CHECK skips one",
                 ]
             )
         )
-    for line in lines + summarize(results, Severity.WARNING):
-        callbacks.warning(line)
 
 
 def read_ignored(cluster: Cluster, ignore: Collection[str]) -> frozenset[str]:
@@ -156,7 +157,7 @@ def _reason(errors: list[KprovError]) -> str:
     return str(getattr(errors[0], "reason", errors[0])) if errors else ""
 
 
-def try_out(cluster: Cluster, fleet: Fleet, *, everything: bool) -> Fleet:
+def try_out(cluster: Cluster, fleet: Fleet, ignored: Collection[str], *, everything: bool) -> Fleet:
     """Let the hosts measure disks and connect to each other.
 
     Without `everything`, hosts that run the cluster measure no disks and try no repositories.
@@ -164,7 +165,7 @@ def try_out(cluster: Cluster, fleet: Fleet, *, everything: bool) -> Fleet:
     with _listening_hosts(cluster, fleet) as hosts:
 
         def probe(host: PreflightHost) -> PreflightHost:
-            wanted = requests.request_probes(host, hosts)
+            wanted = requests.request_probes(host, hosts, ignored)
             if host.installed and not everything:
                 wanted = {name: one for name, one in wanted.items() if name in ("connect", "ping")}
             answer = _ask(cluster, host.name, wanted)

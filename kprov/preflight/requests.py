@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from kprov.inventory.cluster.variables import ClusterVariables
@@ -11,6 +11,13 @@ from kprov.preflight.checks import connectivity, resources, software
 from kprov.preflight.fleet import PreflightHost
 
 Requests = dict[str, dict[str, Any]]
+#: Checks that use the answer to a request.
+_USERS = {
+    "repositories": {"dns", "repository"},
+    "fsync": {"disk-latency"},
+    "connect": {"firewall"},
+    "ping": {"mtu"},
+}
 #: Seconds to measure a disk, and to wait for connections and for packets.
 _MEASURE, _CONNECT, _PING = 1.5, 2.0, 1.0
 
@@ -56,8 +63,13 @@ def request_listeners(host: PreflightHost) -> Requests:
     return {"open": {"address": host.address, "ports": ports}} if ports else {}
 
 
-def request_probes(host: PreflightHost, hosts: Iterable[PreflightHost]) -> Requests:
-    """Return the requests to measure the disk, and to connect to the other hosts that listen."""
+def request_probes(
+    host: PreflightHost, hosts: Iterable[PreflightHost], ignored: Collection[str] = ()
+) -> Requests:
+    """Return the requests to measure the disk, and to connect to the other hosts that listen.
+
+    Requests that only ignored checks use are left out.
+    """
     others = [other for other in hosts if other is not host]
     targets = [
         (other.address, one.port)
@@ -79,4 +91,4 @@ def request_probes(host: PreflightHost, hosts: Iterable[PreflightHost]) -> Reque
             "sizes": connectivity.list_packet_sizes(mtu),
             "timeout": _PING,
         }
-    return found
+    return {name: request for name, request in found.items() if not _USERS[name] <= set(ignored)}

@@ -72,10 +72,13 @@ def print_results(results: list[Result], *, every: bool) -> None:
         print_table(("HOST", "CHECK", "", "DETAIL"), rows)
         typer.echo()
     counts = Counter(result.status for result in results)
-    typer.echo(
-        f"{counts['ok']} checks passed, {counts['error']} errors, {counts['warning']} warnings on "
-        f"{len({result.host for result in results})} hosts"
-    )
+    hosts = len({result.host for result in results})
+    parts = [_count(counts["error"], "error"), _count(counts["warning"], "warning")]
+    typer.echo(f"{counts['ok']} checks passed, {', '.join(parts)} on {_count(hosts, 'host')}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _print_checks(output: Format) -> None:

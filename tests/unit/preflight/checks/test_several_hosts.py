@@ -106,6 +106,15 @@ def test_each_host_connects_to_what_its_components_need() -> None:
     assert "fsync" not in requests.request_probes(node, [control, node])
 
 
+def test_what_only_ignored_checks_use_is_not_tried() -> None:
+    host, other = make_host(1), make_host(2)
+    assert list(requests.request_probes(host, [host, other])) == ["repositories", "fsync", "ping"]
+    assert list(requests.request_probes(host, [host, other], {"dns", "repository", "disk-latency"})) == [
+        "ping"
+    ]
+    assert "repositories" in requests.request_probes(host, [host, other], {"dns"})
+
+
 def test_a_component_that_runs_is_tried_itself() -> None:
     entry = {"protocol": "tcp", "address": "::", "port": 6443, "pid": 7, "unit": "kube-apiserver.service"}
     running = make_host(1, installed=True, facts={"listeners": [entry]})
