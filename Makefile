@@ -103,11 +103,11 @@ $(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
 	@touch $@
 
 # Tests of kube-proxy write real nftables, those of the node's shutdown talk to a real D-Bus daemon, Vagrant
-# validates the Vagrantfile, and gpg signs an apt repository. Without these programs, and without root to install
-# them, they are skipped.
+# validates the Vagrantfile, gpg signs an apt repository, and skopeo copies images. Without these programs, and
+# without root to install them, they are skipped.
 $(VENV)/.programs: | $(BIN)/python
-	@{ command -v nft && command -v dbus-daemon && command -v vagrant && command -v gpg; } >/dev/null || [ "$$(id -u)" != 0 ] || \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends nftables dbus-daemon vagrant vagrant-libvirt gpg gpgv >/dev/null; }
+	@{ command -v nft && command -v dbus-daemon && command -v vagrant && command -v gpg && command -v skopeo; } >/dev/null || [ "$$(id -u)" != 0 ] || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends nftables dbus-daemon vagrant vagrant-libvirt gpg gpgv skopeo >/dev/null; }
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/python

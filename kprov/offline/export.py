@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,9 +16,10 @@ from kprov.bundle.build import build_bundle
 from kprov.debian.packages import debian_architecture
 from kprov.debian.programs import ensure_programs
 from kprov.errors import InputError
-from kprov.offline import apt_repository, manifest, packages
+from kprov.offline import apt_repository, image_sources, manifest, packages, registry_storage
 from kprov.offline.distributions import Distribution
-from kprov.offline.manifest import ExportedDistribution, ExportedFile, Manifest
+from kprov.offline.image_sources import ImageSource
+from kprov.offline.manifest import ExportedDistribution, ExportedFile, ExportedImages, Manifest
 
 Say = Callable[[str], None]
 KEEP = 2  # repositories to keep for each release; the oldest are removed
@@ -25,11 +27,15 @@ KEEP = 2  # repositories to keep for each release; the oldest are removed
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export. `packages` are Debian packages beside those of the roles."""
+    """What to export.
+
+    `packages` are Debian packages beside those of the roles. `images` are archives, folders or names.
+    """
 
     distributions: Sequence[Distribution]
     arch: str
     packages: Sequence[str] = ()
+    images: Sequence[str] = ()
 
 
 def write_export(
@@ -38,29 +44,42 @@ def write_export(
     """Write the export to `file`, which is replaced at the end. Bundles and packages are cached in `cache`.
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, or an image does not exist.
         KprovError: a part cannot be fetched or built.
 
     """
     _check_target(file)
-    ensure_programs({"gpg": "gpg"}, say)
+    ensure_programs({"gpg": "gpg"} | ({"skopeo": "skopeo"} if request.images else {}), say)
+    images = [source for given in request.images for source in image_sources.find_sources(given)]
     contents: dict[str, Path] = {}
     distributions = {
         one.name: _add_distribution(one, request, contents, cache, say) for one in request.distributions
     }
-    found = Manifest(
+    with tempfile.TemporaryDirectory(prefix=".images-", dir=cache) as name:
+        exported = _add_images(images, request.arch, Path(name), contents, say) if images else None
+        found = _make_manifest(request, distributions, exported, contents)
+        say(f"Writing {file}")
+        _pack_export(file, found, contents)
+    return found
+
+
+def _make_manifest(
+    request: ExportRequest,
+    distributions: dict[str, ExportedDistribution],
+    images: ExportedImages | None,
+    contents: dict[str, Path],
+) -> Manifest:
+    return Manifest(
         kprov=version("kprov"),
         components=sources.read_components_version(),
         architecture=request.arch,
         distributions=distributions,
+        images=images,
         files={
             path: ExportedFile(manifest.hash_file(source), source.stat().st_size)
             for path, source in sorted(contents.items())
         },
     )
-    say(f"Writing {file}")
-    _pack_export(file, found, contents)
-    return found
 
 
 def _check_target(file: Path) -> None:
@@ -89,6 +108,24 @@ def _add_distribution(
         repository=repository_path,
         repository_digest=digest,
     )
+
+
+def _add_images(
+    images: Sequence[ImageSource], arch: str, work: Path, contents: dict[str, Path], say: Say
+) -> ExportedImages:
+    """Copy the images into the storage of a registry; add its archive to `contents`."""
+    storage, added = work / "storage", []
+    for number, source in enumerate(images):
+        say(f"Copying image {source.reference}")
+        folder = work / str(number)
+        image_sources.copy_image(source, folder, arch=arch)
+        added.append((source.reference, registry_storage.add_image(folder, storage, source.reference)))
+    digest = registry_storage.storage_digest(added)
+    archive = work / "storage.tar"
+    registry_storage.pack_storage(storage, archive)
+    path = f"registry/images-{digest}.tar"
+    contents[path] = archive
+    return ExportedImages(path, digest, tuple(sorted(str(reference) for reference, _ in added)))
 
 
 def _ensure_repository(

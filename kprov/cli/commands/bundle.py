@@ -45,6 +45,14 @@ def export(
         list[str] | None,
         typer.Option("--package", help="Another Debian package, with its dependencies (repeatable)."),
     ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image",
+            help="Image for a registry on the hosts: an archive (docker or OCI), an OCI layout, "
+            "NAME=FILE, or a name to pull (repeatable).",
+        ),
+    ] = None,
     arch: Annotated[
         str, typer.Option(help="Architecture of the hosts, as `uname -m` prints it.")
     ] = platform.machine(),
@@ -54,10 +62,12 @@ def export(
     from kprov.offline.export import ExportRequest, write_export
 
     names = list(dict.fromkeys(distributions or ["debian13"]))
-    request = ExportRequest([find_distribution(name) for name in names], arch, packages or [])
+    request = ExportRequest([find_distribution(name) for name in names], arch, packages or [], images or [])
     found = write_export(file, request, cache=cache, say=lambda text: typer.echo(text, err=True))
     size = file.stat().st_size / 2**20
     typer.echo(f"{file}: {size:.0f} MiB, kprov {found.kprov}, {arch}, {', '.join(found.distributions)}")
+    for image in found.images.names if found.images else ():
+        typer.echo(f"  {image}")
 
 
 @app.command("list")
