@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kprov.errors import KprovError, PreflightError
+from kprov.errors import InputError, KprovError, PreflightError
 from kprov.offline.distributions import DISTRIBUTIONS, name_of_host
 from kprov.offline.manifest import ExportedDistribution
 from kprov.offline.unpack import Export, unpack_export
-from kprov.operations.cluster import Cluster, SeveralHostsError
+from kprov.operations.cluster import GROUPS, Cluster, SeveralHostsError
 
 #: The variable that names the export; `--offline` sets it.
 VARIABLE = "offline_export"
@@ -51,6 +51,33 @@ def use_export(cluster: Cluster, facts: dict[str, dict[str, Any]], export: Expor
             offline_repository_digest=part.repository_digest,
             offline_repository_release=part.release,
         )
+        images = export.manifest.images
+        if images is not None:
+            cluster.engine.inventory.hosts[host].variables.update(
+                image_registry_archive=str(export.path(images.archive)),
+                image_registry_digest=images.digest,
+                image_registry_names=images.registries,
+            )
+
+
+def list_registry_hosts(cluster: Cluster, export: Export | None) -> list[str]:
+    """Return the hosts that serve the images of an export; none without images.
+
+    Raises:
+        InputError: image_registry_hosts names a host that the cluster does not have.
+
+    """
+    if export is None or export.manifest.images is None:
+        return []
+    hosts = cluster.any_variables.image_registry_hosts or cluster.members("kube_control_plane")
+    unknown = [host for host in hosts if host not in cluster.members(*GROUPS)]
+    if unknown:
+        raise InputError(
+            f"{unknown[0]} is no host of the cluster",
+            file=cluster.engine.inventory.path,
+            field="image_registry_hosts",
+        )
+    return hosts
 
 
 def find_problem(facts: dict[str, Any], export: Export) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,8 @@ def install_cluster(
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(PLAYBOOK))
         ignored = read_ignored(cluster, ignore)
-        request = make_pki_request(cluster)
         export = offline.open_export(cluster, say)
+        request = make_pki_request(cluster, offline.list_registry_hosts(cluster, export))
         step("inventory")
         hosts = cluster.members(*GROUPS)
         say(f"Connecting to {len(hosts)} hosts")
@@ -108,14 +108,16 @@ def install_cluster(
         return result
 
 
-def make_pki_request(cluster: Cluster) -> PkiRequest:
-    """Return what the certificates need to know about the inventory."""
+def make_pki_request(cluster: Cluster, registries: Sequence[str] = ()) -> PkiRequest:
+    """Return what the certificates need to know about the inventory, and the hosts of registries."""
     variables = cluster.any_variables
+    roles = [(cluster.members(group), role) for group, role in _ROLES.items()]
+    roles.append((list(registries), "registry"))
     hosts = tuple(
         PkiHost(
             name=host,
             addresses=(cluster.address(host),),
-            roles=frozenset(role for group, role in _ROLES.items() if host in cluster.members(group)),
+            roles=frozenset(role for members, role in roles if host in members),
             node_name=cluster.node_name(host),
         )
         for host in cluster.members(*GROUPS)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from kprov.errors import InputError
 
-Role = Literal["control_plane", "etcd", "node"]
+Role = Literal["control_plane", "etcd", "node", "registry"]
 COMMON_NAME_LIMIT = 64  # RFC 5280, ub-common-name-length
 NODE_PREFIX = "system:node:"
 

@@ -37,6 +37,8 @@ def list_certificates(request: PkiRequest) -> list[CertificateSpec]:
             certificates += _node_certificates(host)
         if "etcd" in host.roles:
             certificates += _etcd_certificates(host)
+        if "registry" in host.roles:
+            certificates.append(_registry_certificate(host))
     return certificates
 
 
@@ -94,6 +96,13 @@ def _etcd_certificates(host: PkiHost) -> list[CertificateSpec]:
         CertificateSpec(f"{at}/etcd-peer", "etcd-ca", host.name, sans=sans, server=True),
         CertificateSpec(f"{at}/etcd-healthcheck-client", "etcd-ca", "kube-etcd-healthcheck-client"),
     ]
+
+
+def _registry_certificate(host: PkiHost) -> CertificateSpec:
+    sans = _unique_names("localhost", *_own_names(host))
+    return CertificateSpec(
+        f"hosts/{host.name}/registry", "ca", "registry", sans=sans, server=True, client=False
+    )
 
 
 def _own_names(host: PkiHost) -> tuple[str, ...]:

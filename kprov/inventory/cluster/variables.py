@@ -223,6 +223,8 @@ class ClusterVariables(BaseModel):
     cni_binary_checksums: Checksums = {}
     kubectl_checksums: Checksums = {}
     files_repo: Annotated[str, BeforeValidator(archives.check_files_repo)] = ""
+    image_registry_hosts: list[str] = []
+    image_registry_port: Port = 5000
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
     minimal_master_memory_mb: Limit = 1700
     minimal_node_memory_mb: Limit = 1024

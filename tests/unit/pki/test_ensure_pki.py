@@ -227,3 +227,19 @@ def test_the_listing_says_what_is_over(request_for: PkiRequest) -> None:
 def test_wrong_addresses_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"address of n1: '10\.0\.0\.300'"):
         PkiRequest(tmp_path, (PkiHost("n1", ("10.0.0.300",), ALL),))
+
+
+def test_only_a_host_with_a_registry_has_its_certificate(request_for: PkiRequest) -> None:
+    first, second = request_for.hosts
+    serving = replace(second, roles=second.roles | {"registry"})
+    assert ensure_pki(replace(request_for, hosts=(first, serving)), now=NOW)
+    assert not (request_for.pki / "hosts/n1/registry.crt").exists()
+    found = certificate(request_for, "hosts/n2/registry")
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {str(one) for one in names.get_values_for_type(x509.IPAddress)} == {
+        "10.0.0.2",
+        "fd00::2",
+        "127.0.0.1",
+    }
+    usages = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usages) == [ExtendedKeyUsageOID.SERVER_AUTH]
