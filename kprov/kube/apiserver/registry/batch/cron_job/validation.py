@@ -5,11 +5,12 @@ Source: upstream pkg/apis/batch/validation/validation.go.
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.registry.batch.cron_job.schedule import find_schedule_problem, validate_time_zone
+from kprov.kube.apiserver.registry.batch.cron_job.time_zone import validate_time_zone
 from kprov.kube.apiserver.registry.batch.job.validation import validate_job_spec
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative
 from kprov.kube.machinery import field
+from kprov.kube.machinery.cron.parser import find_schedule_problem
 from kprov.kube.machinery.json_object import JsonObject
 
 

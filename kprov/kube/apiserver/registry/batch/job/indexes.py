@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from kprov.kube.apiserver.registry.batch.integers import is_int64
 from kprov.kube.machinery import status
+from kprov.kube.machinery.integers import is_int64
 
 
 def count_indexes(text: str, completions: int) -> tuple[int, str]:
