@@ -73,7 +73,13 @@ def _controllers(flags: FlagSet) -> None:
     flags.string("cluster-signing-key-file", "", "its key")
     flags.duration("cluster-signing-duration", 365 * 24 * 3600, "longest life of signed certificates")
     for name in (
-        *("deployment", "replicaset", "service", "endpoint", "namespace", "gc", "daemonset", "job"),
-        *("cron-job", "statefulset", "resource-quota", "ttl-after-finished", "serviceaccount-token", "rc"),
+        *("deployment", "replicaset", "service", "endpoint", "namespace", "gc", "daemonset"),
+        *("statefulset", "resource-quota", "serviceaccount-token", "rc"),
     ):
         flags.integer(f"concurrent-{name}-syncs", 0, "accepted; loops share one event loop")
+    for name, objects in (
+        ("job", "jobs"),
+        ("cron-job", "cron jobs"),
+        ("ttl-after-finished", "finished jobs with a TTL"),
+    ):
+        flags.integer(f"concurrent-{name}-syncs", 5, f"how many {objects} are synced at once")

@@ -1,4 +1,4 @@
-"""Entries in which a controller has a part: namespaces that end, endpoints, replica sets, jobs."""
+"""Entries in which a controller has a part: namespaces that end, endpoints, replica sets."""
 
 from __future__ import annotations
 
@@ -177,26 +177,6 @@ def test_accounts_are_listed_by_label_and_deleted_as_a_collection(governed: ApiS
         assert found["metadata"]["namespace"] == home
         ok(governed, "DELETE", f"{path}?labelSelector={label}")
         watch.until("DELETED", "testserviceaccount")
-
-
-@pytest.mark.entry("Job should delete a job", without="job controller: the test makes the pod")
-def test_job_should_be_deleted_with_its_pods(governed: ApiServer, home: str) -> None:
-    jobs = f"/apis/batch/v1/namespaces/{home}/jobs"
-    template = {"spec": {**_POD, "restartPolicy": "Never"}}
-    made = ok(governed, "POST", jobs, {"metadata": {"name": "foo"}, "spec": {"template": template}})
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "foo", "uid": made["metadata"]["uid"]}
-    reference = owner | {"controller": True, "blockOwnerDeletion": True}
-    metadata = {
-        "name": "foo-1",
-        "ownerReferences": [reference],
-        "finalizers": ["batch.kubernetes.io/job-tracking"],
-    }
-    ok(governed, "POST", f"{root(home)}/pods", {"metadata": metadata, "spec": template["spec"]})
-    ok(governed, "DELETE", f"{jobs}/foo", {"propagationPolicy": "Foreground"})
-    eventually(lambda: "deletionTimestamp" in ok(governed, "GET", f"{root(home)}/pods/foo-1")["metadata"])
-    assert ok(governed, "GET", f"{jobs}/foo")["metadata"]["finalizers"] == ["foregroundDeletion"]
-    merge(governed, f"{root(home)}/pods/foo-1", {"metadata": {"finalizers": None}})
-    eventually(lambda: governed.get(f"{jobs}/foo").status == 404)
 
 
 @pytest.mark.entry("Services should find a service from listing all namespaces")

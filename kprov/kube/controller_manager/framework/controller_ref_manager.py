@@ -1,7 +1,7 @@
 """Who controls which objects: owner references, adoption and release (controller_ref_manager)."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -58,12 +58,15 @@ class ControllerRefManager:
         selector: selectors.LabelSelector,
         children: ResourceClient[Any],
         is_owner_alive: Callable[[], Awaitable[bool]],
+        finalizers: Sequence[str] = (),
     ) -> None:
+        """finalizers: those that a child gets with its adoption and loses with its release."""
         self._owner = owner
         self._reference = make_controller_reference(owner, api_version, kind)
         self._selector = selector
         self._children = children
         self._is_owner_alive = is_owner_alive
+        self._finalizers = list(finalizers)
         self._may_adopt: bool | None = None
 
     async def claim(
@@ -97,6 +100,8 @@ class ControllerRefManager:
         if not self._may_adopt:
             return False
         change = {"ownerReferences": [self._reference], "uid": child.metadata.uid}
+        if self._finalizers:
+            change["finalizers"] = self._finalizers
         return await self._patch(child, change)
 
     async def _release(self, child: Child) -> None:
@@ -105,6 +110,8 @@ class ControllerRefManager:
             "ownerReferences": [{"$patch": "delete", "uid": self._owner.metadata.uid}],
             "uid": child.metadata.uid,
         }
+        if self._finalizers:
+            change["$deleteFromPrimitiveList/finalizers"] = self._finalizers
         await self._patch(child, change)
 
     async def _patch(self, child: Child, metadata: dict[str, Any]) -> bool:

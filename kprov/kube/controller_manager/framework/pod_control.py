@@ -21,12 +21,16 @@ class PodControl:
         reference: dict[str, Any],
         *,
         name: str = "",
+        name_prefix: str = "",
         changes: dict[str, Any] | None = None,
     ) -> Pod:
-        """Create a pod from the template. Without a name, the server generates one. Raises ApiError."""
+        """Create a pod from the template. Raises ApiError.
+
+        Without a name, the server generates one: from the prefix, by default from the owner's name.
+        """
         metadata = template.get("metadata") or {}
         taken = {key: metadata[key] for key in ("labels", "annotations", "finalizers") if metadata.get(key)}
-        named = {"name": name} if name else {"generateName": f"{owner.name}-"}
+        named = {"name": name} if name else {"generateName": name_prefix or f"{owner.name}-"}
         body = {
             "apiVersion": "v1",
             "kind": "Pod",
