@@ -24,6 +24,7 @@ from tests.apiserver.servers import ApiServer
 NODE: Final = "fake-node"
 _TERMINAL: Final = {"Succeeded", "Failed"}
 _RESTART_SECONDS: Final = 0.1
+_CLOSING_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ class FakeKubelet:
                 await self._stopped.wait()
                 for task in tasks:
                     task.cancel()
+        # TLS connections of aiohttp are closed a moment after their session.
+        await asyncio.sleep(_CLOSING_SECONDS)
 
     def wait_until_ready(self) -> None:
         assert self._ready.wait(30), "the fake kubelet did not start"
