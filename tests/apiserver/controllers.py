@@ -12,10 +12,10 @@ from pathlib import Path
 from tests.apiserver.servers import ApiServer, running
 
 
-def kubeconfig(server: ApiServer, token: str = "admin-token") -> Path:
-    """A file for a user of the static token file."""
-    path = server.folder / f"{token}.kubeconfig"
-    cluster = {"server": server.url, "certificate-authority": str(server.authority.file)}
+def kubeconfig(server: ApiServer, token: str = "admin-token", *, url: str = "") -> Path:
+    """A file for a user of the static token file. url: of a proxy in front of the server."""
+    path = server.folder / f"{token}{'.proxy' if url else ''}.kubeconfig"
+    cluster = {"server": url or server.url, "certificate-authority": str(server.authority.file)}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -29,18 +29,27 @@ def kubeconfig(server: ApiServer, token: str = "admin-token") -> Path:
 
 
 @contextlib.contextmanager
-def controllers(server: ApiServer, *names: str, flags: Sequence[str] = ()) -> Iterator[None]:
-    """Run those controllers of kube-controller-manager. flags: more of its own."""
+def controllers(
+    server: ApiServer,
+    *names: str,
+    flags: Sequence[str] = (),
+    token: str = "admin-token",
+    url: str = "",
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run those controllers of kube-controller-manager.
+
+    flags: more of its own. token, url: see ``kubeconfig``.
+    """
     command = [
         *(sys.executable, "-m", "kprov.kube.controller_manager", "--leader-elect=false", "--secure-port=0"),
-        f"--kubeconfig={kubeconfig(server)}",
+        f"--kubeconfig={kubeconfig(server, token, url=url)}",
         f"--controllers={','.join(names)}",
         *flags,
     ]
     with (server.folder / "controllers.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(20)
