@@ -106,7 +106,7 @@ class LegacyTokens:
         try:
             await self._secrets.update(context, meta["namespace"], meta["name"], add_label)
         except status.StatusError as error:
-            log.warning("the use of %s/%s could not be told: %s", meta["namespace"], meta["name"], error)
+            log.warning("cannot record the use of secret %s/%s: %s", meta["namespace"], meta["name"], error)
 
 
 async def _find(
