@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab vagrant machine bench format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz lab molecule molecule-ci vagrant machine bench format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,18 @@ lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
 
 parity: $(VENV)/.dev ## every playbook of the parity corpus and all roles, against ansible-playbook (root; long)
 	KPROV_PARITY=all $(BIN)/pytest tests/lab/test_parity.py -p no:randomly
+
+# A scenario that failed does not stop the others. Each removes its lab, at its start also what a killed run left.
+MOLECULE_ROLES = $(patsubst roles/%/molecule/default/molecule.yml,%,$(wildcard roles/*/molecule/default/molecule.yml))
+MOLECULE_RUN = export PATH="$(CURDIR)/$(BIN):$$PATH"; failed=; \
+  for folder in $(1); do (cd $$folder && molecule test -s default) || failed="$$failed $$folder"; done; \
+  [ -z "$$failed" ] || { echo "failed scenarios:$$failed" >&2; exit 1; }
+
+molecule: $(VENV)/.dev ## Molecule's scenarios: every role alone, then the whole cluster (root; long)
+	@$(call MOLECULE_RUN,$(addprefix roles/,$(MOLECULE_ROLES)) .)
+
+molecule-ci: $(VENV)/.dev ## the scenarios that `make test` runs
+	@$(call MOLECULE_RUN,$(addprefix roles/,host containerd etcd kube_apiserver))
 
 vagrant: $(VENV)/.dev ## build a box, make a cluster in a virtual machine with Vagrant, destroy it (root; long)
 	$(BIN)/pytest tests/vagrant -p no:randomly -s

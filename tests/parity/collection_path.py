@@ -40,3 +40,7 @@ def _fill(cache: Path) -> None:
             wanted = [name for name in wheel.namelist() if name.startswith(_WANTED)]
             wheel.extractall(Path(folder) / "unpacked", wanted)
         (Path(folder) / "unpacked" / "ansible_collections").rename(cache / "ansible_collections")
+
+
+if __name__ == "__main__":
+    path()
