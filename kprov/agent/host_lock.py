@@ -39,7 +39,7 @@ os.register_at_fork(after_in_child=_close_handle)
 
 @contextlib.contextmanager
 def hold_lock(run: str, notify: Callable[[str], None], is_lost: Callable[[], bool]) -> Iterator[bool]:
-    """Hold the lock for a run during the block; yield False if `gone()` is true or LIMIT has passed."""
+    """Hold the lock for a run during the block; yield False if `is_lost()` is true or LIMIT has passed."""
     folder = message_results.find_folder()
     if folder is None:
         yield True

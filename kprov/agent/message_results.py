@@ -133,10 +133,11 @@ class MessageRecord:
 
 
 def find_out(session: str, message: str, send_progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Return the outcome of another agent's message after its end; `say` sends signs of life until then.
+    """Wait for the end of another agent and return the outcome of its message.
 
-    {"outcome": "absent"}: it never started. {"outcome": "done", "results": [...]}: of the first items; no
-    other has started. {"outcome": "died", "results": [...]}: the next one started and did not end.
+    `send_progress` is called regularly during the wait. {"outcome": "absent"}: the message did not start.
+    {"outcome": "done", "results": [...]}: results of the first items; no other item has started.
+    {"outcome": "died", "results": [...]}: the next item has started and did not end.
     """
     folder = find_folder()
     path = os.path.join(folder or "", "session-" + session)

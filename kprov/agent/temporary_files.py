@@ -41,9 +41,9 @@ def remove_abandoned(folder: str) -> None:
         return
     _swept.add(folder)
     with contextlib.suppress(OSError):
-        for found in os.listdir(folder):
-            if found.startswith(PREFIX) and _is_abandoned(found):
-                path = os.path.join(folder, found)
+        for name in os.listdir(folder):
+            if name.startswith(PREFIX) and _is_abandoned(name):
+                path = os.path.join(folder, name)
                 with contextlib.suppress(OSError):
                     import shutil
 
@@ -53,8 +53,8 @@ def remove_abandoned(folder: str) -> None:
                         os.unlink(path)
 
 
-def _is_abandoned(found: str) -> bool:
-    parts = found[len(PREFIX) :].split("-")
+def _is_abandoned(name: str) -> bool:
+    parts = name[len(PREFIX) :].split("-")
     if len(parts) < _FIELDS or parts[0] != machine_id():
         return False
     return parts[1] != _boot_id() or parts[3] != read_start_time(int(parts[2]) if parts[2].isdigit() else 0)

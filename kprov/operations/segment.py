@@ -34,7 +34,7 @@ def check_vip_network(cluster: Cluster, hosts: Iterable[str]) -> None:
 def find_vip_problem(
     vip: ipaddress.IPv4Address, facts: Mapping[str, Any], interface_name: str | None
 ) -> str | None:
-    """Return why a host with these facts cannot have the address; `named` is keepalived_interface."""
+    """Return why a host with these facts cannot have the address. `interface_name`: keepalived_interface."""
     interface = interface_name or facts.get("ansible_default_ipv4", {}).get("interface")
     if interface is None:
         return "no interface has a default route: set keepalived_interface"

@@ -109,16 +109,16 @@ def find_route(family: int, address: str) -> Route | None:
 
 def read_routes(family: int) -> list[tuple[str, int]]:
     """Destinations of the main table's routes with their interfaces (0: none); no default routes."""
-    found = []
+    routes = []
     head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0)
     for kind, body in _request(_GETROUTE, _DUMP, head):
         of, size, _, _, table, _, _, _ = struct.unpack_from("=BBBBBBBB", body)
-        known = _parse_attributes(body[12:])
-        if kind != _NEWROUTE or of != family or table != _TABLE_MAIN or 1 not in known:
+        attributes = _parse_attributes(body[12:])
+        if kind != _NEWROUTE or of != family or table != _TABLE_MAIN or 1 not in attributes:
             continue
-        index = struct.unpack("=I", known.get(4, b"\0" * 4))[0]
-        found.append((f"{_format_address(family, known[1])}/{size}", index))
-    return found
+        index = struct.unpack("=I", attributes.get(4, b"\0" * 4))[0]
+        routes.append((f"{_format_address(family, attributes[1])}/{size}", index))
+    return routes
 
 
 def read_local_addresses(family: int) -> list[str]:

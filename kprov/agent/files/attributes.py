@@ -23,7 +23,7 @@ def forget_names() -> None:
 
 
 def _look_up_name(function: Callable[[Any], Any], key: Any) -> Any:
-    """Return the cached entry of pwd's or grp's function `look`. Raises KeyError."""
+    """Return the cached entry of a lookup function of pwd or grp. Raises KeyError."""
     cache_key = (function.__name__, key)
     if cache_key not in _name_cache:
         _name_cache[cache_key] = function(key)

@@ -52,7 +52,7 @@ class SearchPaths:
 def load_search_paths(
     options: Mapping[str, str | None], environment: Mapping[str, str] | None = None
 ) -> tuple[SearchPaths, list[str]]:
-    """Return the search paths, and warnings. `given` are those of the command line by field of SearchPaths.
+    """Return the search paths, and warnings. `options` are those of the command line by field of SearchPaths.
 
     Raises InputError for an ansible.cfg that cannot be read.
     """

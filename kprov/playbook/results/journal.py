@@ -93,7 +93,7 @@ def journal_folder(inventory: Inventory) -> Path:
 
 
 def find_latest(folder: Path, accept: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
-    """Return the newest journal of a folder whose first line satisfies `wanted`."""
+    """Return the newest journal of a folder whose header `accept` accepts."""
     newest_first = sorted(
         folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True
     )
