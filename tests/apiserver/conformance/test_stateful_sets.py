@@ -12,7 +12,6 @@ from tests.apiserver.servers import ApiServer
 
 _NO_KUBELET = "kubelet: the test reports the pods' status"
 _LABELS = {"app": "web"}
-_ALIKE = "StatefulSet Basic StatefulSet functionality "
 REVISION = "controller-revision-hash"
 
 
@@ -83,7 +82,8 @@ class StatefulSet:
 
 
 @pytest.mark.entry(
-    _ALIKE + "Scaling should happen in predictable order and halt if any stateful pod is unhealthy",
+    "StatefulSet Basic StatefulSet functionality "
+    "Scaling should happen in predictable order and halt if any stateful pod is unhealthy",
     without=_NO_KUBELET,
 )
 def test_scaling_should_happen_in_order_and_halt_if_any_pod_is_unhealthy(
@@ -121,7 +121,9 @@ def test_scaling_should_happen_in_order_and_halt_if_any_pod_is_unhealthy(
 
 
 @pytest.mark.entry(
-    _ALIKE + "Burst scaling should run to completion even with unhealthy pods", without=_NO_KUBELET
+    "StatefulSet Basic StatefulSet functionality "
+    "Burst scaling should run to completion even with unhealthy pods",
+    without=_NO_KUBELET,
 )
 def test_burst_scaling_should_run_to_completion_even_with_unhealthy_pods(
     governed: ApiServer, home: str
@@ -138,7 +140,9 @@ def test_burst_scaling_should_run_to_completion_even_with_unhealthy_pods(
     eventually(lambda: ss.status["replicas"] == 0)
 
 
-@pytest.mark.entry(_ALIKE + "Should recreate evicted statefulset", without=_NO_KUBELET)
+@pytest.mark.entry(
+    "StatefulSet Basic StatefulSet functionality Should recreate evicted statefulset", without=_NO_KUBELET
+)
 def test_should_recreate_evicted_statefulset(governed: ApiServer, home: str) -> None:
     ss = StatefulSet(governed, home, replicas=1)
     ss.wait_for_pods("web-0")
@@ -147,7 +151,9 @@ def test_should_recreate_evicted_statefulset(governed: ApiServer, home: str) -> 
     eventually(lambda: first != ss.pods.get("web-0", {"metadata": {"uid": first}})["metadata"]["uid"])
 
 
-@pytest.mark.entry(_ALIKE + "should have a working scale subresource", without=_NO_KUBELET)
+@pytest.mark.entry(
+    "StatefulSet Basic StatefulSet functionality should have a working scale subresource", without=_NO_KUBELET
+)
 def test_should_have_a_working_scale_subresource(governed: ApiServer, home: str) -> None:
     ss = StatefulSet(governed, home, replicas=1)
     ss.make_ready(lambda: ss.status.get("readyReplicas") == 1)
@@ -161,7 +167,10 @@ def test_should_have_a_working_scale_subresource(governed: ApiServer, home: str)
     ss.make_ready(lambda: ss.status.get("readyReplicas") == 4)
 
 
-@pytest.mark.entry(_ALIKE + "should list, patch and delete a collection of StatefulSets", without=_NO_KUBELET)
+@pytest.mark.entry(
+    "StatefulSet Basic StatefulSet functionality should list, patch and delete a collection of StatefulSets",
+    without=_NO_KUBELET,
+)
 def test_should_list_patch_and_delete_a_collection(governed: ApiServer, home: str) -> None:
     ss = StatefulSet(governed, home, replicas=1)
     ss.make_ready(lambda: ss.status.get("readyReplicas") == 1)
@@ -176,7 +185,8 @@ def test_should_list_patch_and_delete_a_collection(governed: ApiServer, home: st
 
 
 @pytest.mark.entry(
-    _ALIKE + "should perform canary updates and phased rolling updates of template modifications",
+    "StatefulSet Basic StatefulSet functionality "
+    "should perform canary updates and phased rolling updates of template modifications",
     without=_NO_KUBELET,
 )
 def test_should_perform_canary_updates_and_phased_rolling_updates(governed: ApiServer, home: str) -> None:
@@ -214,7 +224,9 @@ def test_should_perform_canary_updates_and_phased_rolling_updates(governed: ApiS
 
 
 @pytest.mark.entry(
-    _ALIKE + "should perform rolling updates and roll backs of template modifications", without=_NO_KUBELET
+    "StatefulSet Basic StatefulSet functionality "
+    "should perform rolling updates and roll backs of template modifications",
+    without=_NO_KUBELET,
 )
 def test_should_perform_rolling_updates_and_roll_backs(governed: ApiServer, home: str) -> None:
     ss = StatefulSet(governed, home, replicas=3)
@@ -231,7 +243,10 @@ def test_should_perform_rolling_updates_and_roll_backs(governed: ApiServer, home
     assert sorted(each["revision"] for each in revisions) == [2, 3]
 
 
-@pytest.mark.entry(_ALIKE + "should validate Statefulset Status endpoints", without=_NO_KUBELET)
+@pytest.mark.entry(
+    "StatefulSet Basic StatefulSet functionality should validate Statefulset Status endpoints",
+    without=_NO_KUBELET,
+)
 def test_should_validate_statefulset_status_endpoints(governed: ApiServer, home: str) -> None:
     ss = StatefulSet(governed, home, replicas=1)
     ss.make_ready(lambda: ss.status.get("readyReplicas") == 1)
