@@ -80,6 +80,7 @@ class Lab:
     """Three bare hosts and the inventory that names them."""
 
     inventory: Path
+    name: str = LAB
 
     def kprov(
         self, *arguments: str | Path, check: bool = True, timeout: float = 900
@@ -94,7 +95,7 @@ class Lab:
             "lab",
             "ssh",
             "--name",
-            LAB,
+            self.name,
             host,
             "--",
             f"sudo sh -c {shlex.quote(command)}",
@@ -122,11 +123,11 @@ class Lab:
 
     def kill(self, host: str) -> None:
         """Pull the plug."""
-        self.kprov("lab", "kill", "--name", LAB, host)
+        self.kprov("lab", "kill", "--name", self.name, host)
 
     def start(self, host: str) -> None:
         """Boot the same disk again."""
-        self.kprov("lab", "start", "--name", LAB, host)
+        self.kprov("lab", "start", "--name", self.name, host)
 
 
 @dataclass(frozen=True)
