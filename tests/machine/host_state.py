@@ -10,32 +10,38 @@ from tests.qemu.virtual_machine import VirtualMachine
 HostState: TypeAlias = dict[str, list[str]]
 
 _COMMANDS = {
-    # Packages that stay installed own their files; their programs may be alternatives.
+    # Packages that stay installed own their files; their programs may be alternatives. Files such as passwd- are
+    # copies that Debian's user tools make.
     "files": (
         "sort -u /var/lib/dpkg/info/*.list > /run/package-files;"
-        " find /etc /opt /root /home /usr/local -xdev -not -type d -not -path '/etc/alternatives/*'"
+        " find /etc /opt /root /home /usr/local -xdev -not -type d -not -path '/etc/alternatives/*' -not -path '/etc/*-'"
         " | sort | comm -23 - /run/package-files"
     ),
-    "data": "find /var/lib/etcd /var/lib/kubelet /var/lib/containerd /var/lib/cni /var/log/pods -mindepth 1 2>/dev/null",
+    "data": (
+        "for folder in /var/lib/{etcd,kubelet,containerd,cni} /var/log/{pods,containers};"
+        " do [ ! -d $folder ] || find $folder -mindepth 1; done"
+    ),
     "enabled units": "systemctl list-unit-files --state=enabled --no-legend --plain | awk '{print $1}'",
     "failed units": "systemctl list-units --failed --no-legend --plain | awk '{print $1}'",
     "mounts": "awk '$2 !~ \"^/run/user/\" {print $2, $3}' /proc/mounts",
     "links": "ip -o link | awk -F': ' '{print $2}'",
     "addresses": "ip -4 -o address | awk '{print $2, $4}'",
     "routes": "ip -4 -o route",
-    "nftables": "nft list tables 2>/dev/null",
+    "nftables": "! command -v nft >/dev/null || nft list tables",
     "listening sockets": "ss -Hltn | awk '{print $4}'",
     "kernel parameters": "sysctl net.ipv4.ip_forward net.ipv4.conf.all.rp_filter",
     "users": "cut -d: -f1 /etc/passwd",
     "control groups": "find /sys/fs/cgroup -maxdepth 2 -name 'kube*'",
-    "processes": "ps -eo comm= | grep -E '^(kube|etcd|containerd|haproxy|cluster-dns|pod-network|python)'",
+    "processes": "ps -eo comm= | awk '/^(kube|etcd|containerd|haproxy|cluster-dns|pod-network|python)/'",
     "swap": "awk 'NR > 1 {print $1}' /proc/swaps",
 }
 
 
 def read_host_state(machine: VirtualMachine) -> HostState:
     """Read the machine's state."""
-    script = "".join(f"echo '# {subject}'; ({command}) || true\n" for subject, command in _COMMANDS.items())
+    # A slow machine needs more than the 25 s that systemctl waits for systemd.
+    script = "export LC_ALL=C SYSTEMD_BUS_TIMEOUT=300\n"
+    script += "".join(f"echo '# {subject}'\n{command}\n" for subject, command in _COMMANDS.items())
     state: HostState = {}
     for line in machine.run(script).splitlines():
         if line.startswith("# "):

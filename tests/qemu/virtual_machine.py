@@ -67,8 +67,8 @@ class VirtualMachine:
             time.sleep(1)
 
     def run(self, script: str, *, timeout: float = 300) -> str:
-        """Return the standard output of a shell script that runs as root."""
-        done = self._ssh("sudo sh -eu", script=script, timeout=timeout)
+        """Return the standard output of a Bash script that runs as root, in which no command may fail."""
+        done = self._ssh("sudo bash -euo pipefail", script=script, timeout=timeout)
         assert done.returncode == 0, f"{script}\nexit status {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
