@@ -19,7 +19,7 @@ up: $(VENV)/.run ## three lab hosts, a cluster on them, verified
 down: $(VENV)/.run ## remove the lab and everything it left
 	@$(BIN)/kprov lab down
 
-test: check servers lab ## all tests: lint, unit, API servers, lab hosts
+test: check servers lab molecule-ci ## all tests: lint, unit, API servers, lab hosts, Molecule
 
 check: lint unit ## what needs no root and no hosts
 

@@ -1,0 +1,48 @@
+"""Each role has a scenario of Molecule, and each scenario names roles and checks that exist."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kprov.verify import runner
+
+ROOT = Path(__file__).parents[3]
+SCENARIOS = sorted(ROOT.glob("roles/*/molecule/default/molecule.yml"))
+#: Roles that only other roles use: the scenarios of those cover them.
+PARTS = {"archive", "download", "packages"}
+#: They need a file of `kprov bundle export`; the tests of offline installations cover them.
+ELSEWHERE = {"image_registry", "offline_repository"}
+AREAS = {runner.UNITS.name, *(area.name for area in runner.host_areas(dict)), *runner.CLUSTER_AREAS, "probe"}
+
+
+def environment(scenario: Path) -> dict[str, Any]:
+    env: dict[str, Any] = yaml.safe_load(scenario.read_text())["ansible"]["env"]
+    return env
+
+
+def test_every_role_has_a_scenario() -> None:
+    roles = {path.parents[1].name for path in ROOT.glob("roles/*/meta/main.yml")}
+    assert {path.parents[2].name for path in SCENARIOS} == roles - PARTS - ELSEWHERE
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.parents[2].name)
+def test_a_scenario_names_variables_of_the_shared_configuration(scenario: Path) -> None:
+    assert environment(scenario).keys() <= environment(ROOT / ".config/molecule/config.yml").keys()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.parents[2].name)
+def test_it_needs_roles_of_the_cluster(scenario: Path) -> None:
+    playbook = (ROOT / "playbooks/cluster.yml").read_text()
+    for role in filter(None, environment(scenario).get("ROLE_NEEDS", "").split(",")):
+        assert f"tags: {role}" in playbook, role
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.parents[2].name)
+def test_its_checks_are_in_areas_of_the_verification(scenario: Path) -> None:
+    patterns = shlex.split(environment(scenario).get("ROLE_CHECKS", ""))
+    assert {pattern.partition("/")[0] for pattern in patterns} <= AREAS
