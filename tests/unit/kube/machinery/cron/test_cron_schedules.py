@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zoneinfo
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -110,3 +112,19 @@ def test_wrong_schedules_are_rejected_in_upstreams_words(schedule: str, problem:
 def test_zones_outside_the_database_are_rejected() -> None:
     with pytest.raises(ZoneError, match="invalid location name"):
         load_zone("../etc/passwd")
+
+
+@pytest.fixture
+def _without_system_zones() -> Iterator[None]:
+    """A host without /usr/share/zoneinfo."""
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath(to=[])
+    zoneinfo.ZoneInfo.clear_cache()
+    yield
+    zoneinfo.reset_tzpath(to=before)
+    zoneinfo.ZoneInfo.clear_cache()
+
+
+@pytest.mark.usefixtures("_without_system_zones")
+def test_zones_come_with_the_components_as_upstreams_do() -> None:
+    assert find_next("30 2 * * *", "2026-01-01 02:30", "Asia/Kolkata") == "2026-01-02 02:30+05:30"
