@@ -31,7 +31,8 @@ def test_two_jobs_run_at_once(home: Home) -> None:
     make_due_again(home, "concurrent", 3)
     eventually(lambda: len(list_active(home, "concurrent")) == 2)
     assert {each["metadata"]["name"] for each in home.list("jobs")} == set(list_active(home, "concurrent"))
-    assert home.list_reasons("concurrent") == {"SuccessfulCreate"}
+    # A change of the test may meet the controller's (409), which then finds a job that it did not write down.
+    assert home.list_reasons("concurrent") - {"UnexpectedJob"} == {"SuccessfulCreate"}
 
 
 @pytest.mark.entry("CronJob should not schedule jobs when suspended", without=_FAKE)
