@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kprov.inventory.cluster import addresses, archives, container_runtimes
+from kprov.inventory.cluster import addresses, archives, container_runtimes, proxies, registries
 from kprov.inventory.cluster import labels as label_rules
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -136,6 +136,8 @@ Time = Annotated[str, BeforeValidator(_check_time)]
 Duration = Annotated[str, BeforeValidator(_check_duration)]
 Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
+Proxy = Annotated[str, BeforeValidator(proxies.check_proxy)]
+NoProxy = Annotated[str, BeforeValidator(proxies.check_no_proxy)]
 Folder = Annotated[str, BeforeValidator(_check_absolute_path)]
 Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_check_vip)]
 Name = Annotated[str, BeforeValidator(_check_dns_name)]
@@ -225,6 +227,15 @@ class ClusterVariables(BaseModel):
     files_repo: Annotated[str, BeforeValidator(archives.check_files_repo)] = ""
     image_registry_hosts: list[str] = []
     image_registry_port: Port = 5000
+    containerd_registries_mirrors: Annotated[
+        list[dict[str, Any]], BeforeValidator(registries.check_mirrors)
+    ] = []
+    containerd_registry_auth: Annotated[list[dict[str, Any]], BeforeValidator(registries.check_auth)] = []
+    http_proxy: Proxy = ""
+    https_proxy: Proxy = ""
+    no_proxy: NoProxy = ""
+    additional_no_proxy: NoProxy = ""
+    skip_http_proxy_on_os_packages: bool = False
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
     minimal_master_memory_mb: Limit = 1700
     minimal_node_memory_mb: Limit = 1024

@@ -21,6 +21,7 @@ def render_template(
     hosts = yaml.safe_load((folder / "hosts.yml").read_text())
     hosts["all"]["hosts"] = {name: {"ip": f"10.0.0.{n}"} for n, name in enumerate(control_plane, 1)}
     hosts["all"]["children"] = {"kube_control_plane": {"hosts": dict.fromkeys(control_plane)}}
+    hosts["all"]["children"] |= {name: {"hosts": {}} for name in ("etcd", "kube_node")}
     hosts["all"]["vars"] |= variables
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
     defaults: dict[str, Any] = {}
