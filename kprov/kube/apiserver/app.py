@@ -29,6 +29,7 @@ from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.handlers.verbs import Verbs
 from kprov.kube.apiserver.interfaces import Authenticator
+from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.kinds import find_strategy
 from kprov.kube.apiserver.registry.podspec import capabilities
@@ -80,8 +81,8 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     storage = encryption.wrap(options, etcd, keys.build_finder(_map_folders()))
     registry = _build_registry(storage, int(options.event_ttl))
     health = _build_health(options, storage, registry)
-    auditor = auditing.build(options, registry)
-    flow = flow_filter.build(options, registry, processes)
+    auditor = auditing.build(options, registry.fill_defaults)
+    flow = _build_flow_control(options, registry, processes)
     options.authorization_mode = authorization_configuration.read_modes(options)
     authorizer = authz.build(options, registry)
     server = _build_server(options, registry, authorizer, health, auditor, flow)
@@ -157,6 +158,14 @@ def _build_reloaders(
     if options.authorization_config:
         found.append(AuthorizationReloader(options.authorization_config, authorizer).run())
     return found
+
+
+def _build_flow_control(options: Namespace, registry: Registry, processes: int) -> FlowControl:
+    configuration = {
+        plural: registry.store(bootstrap_objects.GROUP, plural).lister
+        for plural in (bootstrap_objects.LEVELS, bootstrap_objects.SCHEMAS)
+    }
+    return flow_filter.build(options, processes, registry.count_objects, configuration)
 
 
 async def _run_flow_control(flow: FlowControl, registry: Registry) -> None:

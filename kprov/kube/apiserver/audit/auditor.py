@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import logging
 from argparse import Namespace
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -18,7 +19,6 @@ from kprov.kube.apiserver.audit import policy as policies
 from kprov.kube.apiserver.audit.event import AuditEvent
 from kprov.kube.apiserver.audit.policy import Level, Policy
 from kprov.kube.apiserver.configuration import ConfigError
-from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo, body
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
@@ -51,7 +51,11 @@ _REJECTED: Final = metrics.counter(
 )
 
 
-def build(options: Namespace, registry: Registry) -> Auditor | None:
+#: Adds the defaults of (group, version, plural) to an object. Wrong objects raise TypeError and the like.
+FillDefaults = Callable[[str, str, str, JsonObject], None]
+
+
+def build(options: Namespace, fill_defaults: FillDefaults) -> Auditor | None:
     """The auditor of the flags --audit-*; None without a policy or a log. Raise ConfigError, OSError."""
     if options.audit_webhook_config_file:
         raise ConfigError(
@@ -78,7 +82,7 @@ def build(options: Namespace, registry: Registry) -> Auditor | None:
     policy = policies.load(options.audit_policy_file)
     if not options.audit_log_path:
         return None
-    return Auditor(policy, _build_sink(options), registry, options)
+    return Auditor(policy, _build_sink(options), fill_defaults, options)
 
 
 def _build_sink(options: Namespace) -> logs.Sink:
@@ -107,10 +111,12 @@ def _build_sink(options: Namespace) -> logs.Sink:
 class Auditor:
     """Writes the events that the policy selects to one sink."""
 
-    def __init__(self, policy: Policy, sink: logs.Sink, registry: Registry, options: Namespace) -> None:
+    def __init__(
+        self, policy: Policy, sink: logs.Sink, fill_defaults: FillDefaults, options: Namespace
+    ) -> None:
         self._policy = policy
         self._sink = sink
-        self._registry = registry
+        self._add_defaults = fill_defaults
         self._legacy = options.audit_log_format == "legacy"
         self._strict = options.audit_log_mode == "blocking-strict"
         self._levels = {level: _LEVELS.labels(name) for name, level in policies.LEVELS.items()}
@@ -227,11 +233,8 @@ class Auditor:
 
     def _fill_defaults(self, info: RequestInfo, obj: JsonObject) -> None:
         """Add the defaults of the object's version, as upstream's decoding does."""
-        store = self._registry.find(info.api_group, info.resource)
-        if store is None or store.resource.version != info.api_version:
-            return
         try:
-            store.strategy.default(obj)
+            self._add_defaults(info.api_group, info.api_version, info.resource, obj)
         except (TypeError, AttributeError, KeyError, ValueError):
             # The server rejects this object: record it as it came.
             log.debug("a refused object is recorded as it came")

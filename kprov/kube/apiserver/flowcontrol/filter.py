@@ -12,7 +12,7 @@ import asyncio
 import math
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -23,15 +23,14 @@ from kprov.kube.apiserver.flowcontrol import allocation, flow_metrics
 from kprov.kube.apiserver.flowcontrol.level import PriorityLevel, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
 from kprov.kube.apiserver.flowcontrol.retry_after import RetryAfter
+from kprov.kube.apiserver.interfaces.objects import CacheReader
 from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
-from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.response import Response
 from kprov.kube.machinery.json_object import JsonObject
 
-GROUP: Final = bootstrap_objects.GROUP
 _OBJECTS_PER_SEAT: Final = 100
 _MAX_CACHED_MATCHES: Final = 8192
 _MASTERS: Final = "system:masters"
@@ -61,13 +60,25 @@ class FlowControl(Protocol):
         """Run until cancelled."""
 
 
-def build(options: Namespace, registry: Registry, processes: int) -> FlowControl:
-    """By --enable-priority-and-fairness and the two limits. processes: how many share the limits."""
+#: The number of objects of (group, plural) in the watch cache; None if they are not stored.
+CountObjects = Callable[[str, str], int | None]
+
+
+def build(
+    options: Namespace,
+    processes: int,
+    count_objects: CountObjects,
+    configuration: Mapping[str, CacheReader],
+) -> FlowControl:
+    """By --enable-priority-and-fairness and the two limits. processes: how many share the limits.
+
+    `configuration` reads FlowSchemas and PriorityLevelConfigurations, by plural.
+    """
     reading, writing = options.max_requests_inflight, options.max_mutating_requests_inflight
     if not options.enable_priority_and_fairness:
         return MaxInFlight(math.ceil(reading / processes), math.ceil(writing / processes))
     seats = math.ceil((reading + writing) / processes)
-    return PriorityAndFairness(registry, seats, options.request_timeout / 4)
+    return PriorityAndFairness(count_objects, configuration, seats, options.request_timeout / 4)
 
 
 def build_too_many_requests(seconds: int = 1) -> Response:
@@ -83,9 +94,16 @@ def build_too_many_requests(seconds: int = 1) -> Response:
 class PriorityAndFairness:
     """Follows FlowSchemas and PriorityLevelConfigurations. Mandatory ones work before they are stored."""
 
-    def __init__(self, registry: Registry, seats: int, max_wait_seconds: float) -> None:
+    def __init__(
+        self,
+        count_objects: CountObjects,
+        configuration: Mapping[str, CacheReader],
+        seats: int,
+        max_wait_seconds: float,
+    ) -> None:
         """seats: of this process. max_wait_seconds: how many seconds a request may wait."""
-        self._registry = registry
+        self._count_objects = count_objects
+        self._configuration = configuration
         self._seats = seats
         self._max_wait_seconds = max_wait_seconds
         self._levels: dict[str, PriorityLevel] = {}
@@ -151,10 +169,8 @@ class PriorityAndFairness:
                 "0",
             }:
                 return 1
-        store = self._registry.find(info.api_group, info.resource)
-        if store is None:
-            return 1
-        return min(level.widest, store.cache.count() // _OBJECTS_PER_SEAT + 1)
+        count = self._count_objects(info.api_group, info.resource)
+        return 1 if count is None else min(level.widest, count // _OBJECTS_PER_SEAT + 1)
 
     def _match(
         self, key: tuple[Any, ...], user: UserInfo, info: RequestInfo
@@ -172,10 +188,8 @@ class PriorityAndFairness:
     def start(self) -> None:
         """Follow the objects and register the metrics."""
         REGISTRY.register(self)
-        for plural in (bootstrap_objects.LEVELS, bootstrap_objects.SCHEMAS):
-            store = self._registry.find(GROUP, plural)
-            if store is not None:
-                store.lister.on_change(lambda *_: self._schedule_rebuild())
+        for reader in self._configuration.values():
+            reader.on_change(lambda *_: self._schedule_rebuild())
 
     async def run(self) -> None:
         """Move seats between levels periodically."""
@@ -195,8 +209,7 @@ class PriorityAndFairness:
 
     def _list_objects(self, plural: str) -> list[JsonObject]:
         """The stored objects and the mandatory ones that are not stored (yet)."""
-        store = self._registry.find(GROUP, plural)
-        found = store.lister.list() if store is not None else []
+        found = self._configuration[plural].list()
         names = {obj["metadata"]["name"] for obj in found}
         wanted = bootstrap_objects.MANDATORY if found else None
         found += [

@@ -9,6 +9,7 @@ from kprov.kube.apiserver.interfaces.objects import FindTemplate
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
 from kprov.kube.apiserver.storage.interface import Storage
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
 
@@ -33,6 +34,20 @@ class Registry:
 
     def find(self, group: str, plural: str) -> Store | None:
         return self._by_name.get((group, plural))
+
+    def fill_defaults(self, group: str, version: str, plural: str, obj: JsonObject) -> None:
+        """Add the defaults of the stored version. Objects of other versions stay as they are.
+
+        An object of a wrong shape raises TypeError, AttributeError, KeyError or ValueError.
+        """
+        store = self.find(group, plural)
+        if store is not None and store.resource.version == version:
+            store.strategy.default(obj)
+
+    def count_objects(self, group: str, plural: str) -> int | None:
+        """How many objects the watch cache has; None for a resource that is not stored."""
+        store = self.find(group, plural)
+        return None if store is None else store.cache.count()
 
     def resources(self) -> Sequence[Resource]:
         return list(self.stores)
