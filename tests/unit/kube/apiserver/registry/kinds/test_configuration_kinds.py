@@ -5,6 +5,8 @@ The causes are those that upstream 1.36 gives for the same objects.
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from kprov.kube.apiserver.registry.kinds import find_strategy
@@ -28,7 +30,8 @@ DEPLOYMENTS = {
 async def create(registry: Registry, group: str, plural: str, obj: JsonObject) -> JsonObject:
     store = registry.store(group, plural)
     namespace = "default" if store.resource.namespaced else ""
-    obj = {"metadata": {"name": "a"}} | obj
+    # The store fills in the object that it gets. Constants of this file must stay as they are.
+    obj = copy.deepcopy({"metadata": {"name": "a"}} | obj)
     return await store.create(make_system_context("create", store.resource), namespace, obj)
 
 
@@ -361,5 +364,4 @@ async def test_a_job_without_labels_gets_those_of_its_pods(registry: Registry) -
 async def test_labels_that_a_job_gets_from_its_pods_are_judged_once(registry: Registry) -> None:
     obj = {"metadata": {"name": "a" * 64}, "spec": {"template": JOB_TEMPLATE}}
     fields = {text.partition(":")[0] for text in await causes(registry, "batch", "jobs", obj)}
-    assert "spec.template.metadata.labels" in fields
-    assert "metadata.labels" not in fields
+    assert fields == {"spec.template.labels"}
