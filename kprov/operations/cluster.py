@@ -21,6 +21,7 @@ from kprov.playbook.running.engine import Engine
 #: The folder with roles, playbooks, templates and inventories.
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"
+CLUSTER_PLAYBOOK = PLAYBOOKS / "cluster.yml"
 
 GROUPS = ("kube_control_plane", "etcd", "kube_node")
 

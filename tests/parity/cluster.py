@@ -11,7 +11,7 @@ import yaml
 
 from kprov.bundle.build import build_bundle
 from kprov.operations.cluster import connect_hosts, open_cluster
-from kprov.operations.up import make_pki_request
+from kprov.operations.preparation import make_pki_request
 from kprov.pki.ensure import ensure_pki
 from tests.parity.corpus import Case
 from tests.parity.twins import ROOT, Twin

@@ -33,7 +33,7 @@ def issue(
     `kprov up` does it, too. With ansible-playbook, run this before the roles. It connects to no host.
     """
     from kprov.operations.cluster import open_cluster
-    from kprov.operations.up import make_pki_request
+    from kprov.operations.preparation import make_pki_request
     from kprov.pki.ensure import ensure_pki
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)

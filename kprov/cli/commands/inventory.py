@@ -137,7 +137,7 @@ def _find_problems(loaded: Inventory) -> list[str]:
     """Return what `kprov up` would reject, with rendered templates."""
     from kprov.inventory.cluster import validation
     from kprov.operations.cluster import Cluster
-    from kprov.operations.up import make_pki_request
+    from kprov.operations.preparation import make_pki_request
     from kprov.playbook.running.engine import Engine
 
     try:

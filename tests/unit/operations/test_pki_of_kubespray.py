@@ -10,7 +10,7 @@ import pytest
 
 from kprov.errors import InputError
 from kprov.operations.cluster import open_cluster
-from kprov.operations.up import make_pki_request
+from kprov.operations.preparation import make_pki_request
 
 SAMPLE = Path(__file__).parents[1] / "inventory" / "data" / "kubespray"
 

@@ -138,12 +138,12 @@ def test_up_refuses_them_before_a_host_is_reached(
 
 
 def test_every_role_of_a_cluster_can_be_chosen_by_its_name(tmp_path: Path) -> None:
-    from kprov.operations.up import PLAYBOOK
+    from kprov.operations.cluster import CLUSTER_PLAYBOOK
     from kprov.playbook.loading import playbook_loader
     from kprov.playbook.loading.play_checks import walk_tasks
 
     (tmp_path / "hosts.yml").write_text(CLUSTER)
-    plays = playbook_loader.load_playbook(PLAYBOOK)
+    plays = playbook_loader.load_playbook(CLUSTER_PLAYBOOK)
     tasks = [task for play in plays for section in play.sections for task in walk_tasks(section)]
     # The first play checks the hosts and is always run. Other roles import these two, which have their tags.
     parts = {"packages", "archive"}

@@ -1,0 +1,111 @@
+"""What every run that changes hosts does first: reach and check them, issue certificates, build bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kprov.bundle.build import Bundle, build_bundle
+from kprov.operations import live, offline, segment, trust, unchangeable
+from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.outsiders import Outsider, find_outsiders
+from kprov.operations.preflight import preflight_up, read_ignored
+from kprov.pki.ensure import ensure_pki
+from kprov.pki.request import PkiHost, PkiRequest, Role
+
+Say = Callable[[str], None]
+_ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd", "kube_node": "node"}
+
+
+@dataclass
+class Preparation:
+    """What was found and made. `facts` are those of the reachable hosts, by host."""
+
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    running: live.Live = field(default_factory=live.Live)
+    certificates: list[str] = field(default_factory=list)
+    outsiders: list[Outsider] = field(default_factory=list)
+
+
+def prepare_cluster(
+    cluster: Cluster,
+    say: Say,
+    ignore: Collection[str] = (),
+    step_done: Callable[[str], None] = lambda _: None,
+) -> Preparation:
+    """Reach and check the hosts, issue certificates, build bundles. Changes no host. Raises KprovError.
+
+    `ignore` are names of preflight checks. `step_done` is called with the name of each step when it ends.
+    """
+    engine, callbacks = cluster.engine, cluster.engine.callbacks
+    prepared = Preparation()
+    ignored = read_ignored(cluster, ignore)
+    export = offline.open_export(cluster, say)
+    request = make_pki_request(cluster, offline.list_registry_hosts(cluster, export))
+    step_done("inventory")
+    hosts = cluster.members(*GROUPS)
+    say(f"Connecting to {len(hosts)} hosts")
+    prepared.facts = connect_hosts(cluster, hosts)
+    if export is not None:
+        offline.use_export(cluster, prepared.facts, export)
+    segment.check_vip_network(cluster, prepared.facts)
+    prepared.running = live.read_live(cluster, prepared.facts)
+    unchangeable.check_unchanged(cluster, prepared.running)
+    trust.check_trust(request.pki, prepared.running)
+    prepared.outsiders = find_outsiders(cluster, prepared.running)
+    for outsider in prepared.outsiders:
+        callbacks.warning(str(outsider))
+    step_done("reach")
+    preflight_up(cluster, prepared.facts, callbacks, ignored)
+    step_done("preflight")
+    prepared.certificates = ensure_pki(request) if not engine.options.check else []
+    if prepared.certificates:
+        say(f"Issued {len(prepared.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")
+    step_done("certificates")
+    if export is None:
+        build_bundles(cluster, prepared.facts, say)
+    step_done("bundle")
+    return prepared
+
+
+def make_pki_request(cluster: Cluster, registries: Sequence[str] = ()) -> PkiRequest:
+    """Return what the certificates need to know about the inventory, and the hosts of registries."""
+    variables = cluster.any_variables
+    roles = [(cluster.members(group), role) for group, role in _ROLES.items()]
+    roles.append((list(registries), "registry"))
+    hosts = tuple(
+        PkiHost(
+            name=host,
+            addresses=(cluster.address(host),),
+            roles=frozenset(role for members, role in roles if host in members),
+            node_name=cluster.node_name(host),
+        )
+        for host in cluster.members(*GROUPS)
+    )
+    return PkiRequest(
+        artifacts=cluster.artifacts,
+        hosts=hosts,
+        service_cidr=str(variables.kube_service_addresses),
+        domain=variables.dns_domain,
+        vip=str(variables.kube_vip_address),
+        extra_sans=tuple(variables.supplementary_addresses_in_ssl_keys),
+        cluster_name=variables.cluster_name,
+        api_port=variables.loadbalancer_apiserver_port,
+        cert_dir=variables.kube_cert_dir,
+    )
+
+
+def build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
+    """Build the bundle for each host's Python and architecture; set it as variables of the host."""
+    built: dict[tuple[str, str], Bundle] = {}
+    for host, host_facts in facts.items():
+        kind = (
+            ".".join(str(host_facts["ansible_python_version"]).split(".")[:2]),
+            host_facts["ansible_architecture"],
+        )
+        if kind not in built:
+            built[kind] = build_bundle(python=kind[0], arch=kind[1], say=say)
+        bundle = built[kind]
+        cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"] = str(bundle.path)
+        cluster.engine.inventory.hosts[host].variables["kube_bundle_digest"] = bundle.digest
