@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kprov.cli.options.operation_options import OperationArguments
 from kprov.cli.options.preflight_options import Ignore
-from kprov.cli.options.run_options import Offline, RunArguments, add_options
+from kprov.cli.options.run_options import HostOptions, Offline, RunArguments, add_options
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,13 +29,16 @@ def command(
 ) -> None:
     """Continue the newest run of this inventory at the failed task of each failed host."""
     from kprov.cli.output import run_output
+    from kprov.cli.output.operation_output import run_command
+    from kprov.operations.operation import read_operation
     from kprov.playbook.results import journal as journals
     from kprov.playbook.running.engine import Engine
 
     given = given.with_export(offline)
     loaded = given.loaded()
     folder = journals.journal_folder(loaded)
-    path = journal or journals.find_latest(folder)
+    # Operations run playbooks in their phases. It is the operation that continues.
+    path = journal or journals.find_latest(folder, lambda run: bool(run) and run.get("command") != "phase")
     if path is None:
         raise InputError("there is no run to continue: the folder has no journal", file=folder)
     if not path.is_file():
@@ -42,6 +47,16 @@ def command(
     if memory.finished:
         raise InputError("the run was successful; there is nothing to continue", file=path)
     _print_start(memory)
+    operation = read_operation(path)
+    if operation is not None:
+        arguments = OperationArguments(
+            **{field.name: getattr(given, field.name) for field in fields(HostOptions)},
+            diff=given.diff,
+            report=given.report,
+            verbose=given.verbose,
+        )
+        run_command(arguments, *operation, resume=path)
+        return
     if memory.run.get("command") == "up":
         from kprov.cli.commands import up
 
@@ -56,7 +71,9 @@ def command(
 
 def _print_start(memory: EarlierRun) -> None:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(memory.run.get("time", 0)))
-    what = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
-    typer.echo(f"Continuing {what} of {started}: {len(memory)} tasks are done")
+    playbooks = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
+    what = playbooks or str(memory.run.get("command"))
+    done = f": {len(memory)} tasks are done" if playbooks else ""
+    typer.echo(f"Continuing {what} of {started}{done}")
     for host, entry in memory.failed.items():
         typer.echo(f"  {host}: {entry['outcome']} at {entry['task']} ({entry['place']})")

@@ -123,6 +123,8 @@ class EarlierRun:
         #: (host, key) of tasks with handlers that started; it is unknown whether they changed the host.
         self.started_tasks: set[tuple[str, str]] = set()
         self.failed: dict[str, dict[str, Any]] = {}
+        #: Decisions that an operation stored.
+        self.memory: dict[str, Any] = {}
         with path.open(encoding="utf-8") as file:
             for line in file:
                 try:
@@ -141,6 +143,8 @@ class EarlierRun:
                 self.pending_handlers.add((entry["host"], entry["handler"]))
             case "begin":
                 self.started_tasks.add((entry["host"], entry["key"]))
+            case "remember":
+                self.memory[entry["key"]] = entry["value"]
             case "done":
                 self._mark_done(entry)
             case "task" if entry["outcome"] in DONE:

@@ -1,0 +1,25 @@
+"""Finds the hosts that an operation names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from kprov.errors import InputError
+from kprov.operations.cluster import GROUPS, Cluster
+
+
+def find_hosts(cluster: Cluster, names: Iterable[str], *groups: str) -> list[str]:
+    """Return the named hosts of these groups (default: of the cluster), each once. Raises InputError."""
+    members = cluster.members(*(groups or GROUPS))
+    hosts = list(dict.fromkeys(names))
+    for name in hosts:
+        if name not in members:
+            similar = difflib.get_close_matches(name, members, 1)
+            hint = f"; did you mean {similar[0]}?" if similar else f" ({', '.join(members)})"
+            raise InputError(
+                f"{name!r} is not a host of {', '.join(groups or GROUPS)}{hint}",
+                file=cluster.engine.inventory.path,
+                field="HOST",
+            )
+    return hosts

@@ -1,0 +1,213 @@
+"""Runs an operation: its phases in order, with a journal from which `kprov resume` continues."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from kprov.errors import InputError, KprovError
+from kprov.operations.cluster import open_cluster
+from kprov.operations.phases import Memory, OperationContext, Phase, Say
+from kprov.playbook.results.journal import EarlierRun, Journal, find_latest
+from kprov.playbook.results.run_result import Callbacks, RunOptions
+
+#: The module of each operation, by the words of its command. It has `list_phases(context) -> list[Phase]`.
+OPERATIONS: dict[str, str] = {
+    "node drain": "kprov.operations.nodes.drain",
+    "node uncordon": "kprov.operations.nodes.uncordon",
+}
+
+
+class UnfinishedOperationError(InputError):
+    """An earlier operation on the cluster was interrupted or failed."""
+
+
+@dataclass
+class PhaseResult:
+    """A phase's result. `state`: done, skipped (no work), failed, or planned (with --plan and --check)."""
+
+    title: str
+    state: str
+    plan: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass
+class OperationResult:
+    """The result of an operation."""
+
+    operation: str
+    arguments: dict[str, Any]
+    phases: list[PhaseResult] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    error: KprovError | None = None
+    journal: Path | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "operation": self.operation,
+            "arguments": self.arguments,
+            "ok": self.ok,
+            "error": str(self.error) if self.error else "",
+            "seconds": self.seconds,
+            "phases": [asdict(phase) for phase in self.phases],
+            "playbooks": self.runs,
+        }
+
+
+class Listener(Protocol):
+    """Called before and after each phase."""
+
+    def phase_started(self, number: int, total: int, title: str, plan: Sequence[str]) -> None: ...
+    def phase_finished(self, result: PhaseResult) -> None: ...
+
+
+def run_operation(
+    inventory: Path,
+    name: str,
+    arguments: dict[str, Any],
+    options: RunOptions,
+    callbacks: Callbacks,
+    listener: Listener,
+    say: Say,
+    *,
+    plan_only: bool = False,
+    resume: Path | None = None,
+    abandon: bool = False,
+) -> OperationResult:
+    """Run the phases of an operation that have work; stop at the first that fails.
+
+    The result has the error of a failed phase. An unfinished run of the same operation is continued.
+    `plan_only`: only say what each phase would do now. `resume`: the journal to continue.
+    `abandon`: give up an unfinished operation with another name or other arguments.
+    Raises InputError before anything is changed, UnfinishedOperationError if another operation is unfinished.
+    """
+    with open_cluster(inventory, options, callbacks) as cluster, _lock(cluster.artifacts):
+        folder = cluster.artifacts / "journal"
+        changes_nothing = plan_only or options.check
+        earlier = EarlierRun(resume) if resume else _find_unfinished(folder)
+        if earlier is not None and not _is_same(earlier, name, arguments):
+            if not abandon and not changes_nothing:
+                raise _explain_unfinished(earlier)
+            earlier = None
+        memory = Memory(earlier.memory if earlier else {})
+        context = OperationContext(cluster, arguments, options, callbacks, say, memory)
+        phases = importlib.import_module(OPERATIONS[name]).list_phases(context)
+        # Opened only now: an operation with wrong arguments has not started.
+        journal = Journal(None if changes_nothing else folder)
+        result = OperationResult(name, arguments, journal=journal.path)
+        started = time.monotonic()
+        try:
+            journal.write("run", durable=True, **_describe(inventory, name, arguments, options, resume))
+            memory.attach(journal)
+            _run_phases(phases, context, listener, journal, result, plan_only=plan_only)
+        finally:
+            result.seconds = round(time.monotonic() - started, 3)
+            result.runs = [run.to_json() for run in context.runs]
+            journal.write("end", durable=True, ok=result.ok and len(result.phases) == len(phases))
+            journal.close()
+        return result
+
+
+def _run_phases(
+    phases: Sequence[Phase],
+    context: OperationContext,
+    listener: Listener,
+    journal: Journal,
+    result: OperationResult,
+    *,
+    plan_only: bool,
+) -> None:
+    """Run the phases up to the first that fails."""
+    for number, phase in enumerate(phases, 1):
+        started = time.monotonic()
+        entry = PhaseResult(phase.title, "planned" if plan_only or context.options.check else "done")
+        try:
+            entry.plan = list(phase.plan())
+            if not entry.plan:
+                entry.state = "skipped"
+            listener.phase_started(number, len(phases), phase.title, entry.plan)
+            work = phase.run if entry.state == "done" else None
+            if entry.state == "planned" and not plan_only:
+                work = phase.check
+            if work is not None:
+                work()
+        except KprovError as error:
+            entry.state, entry.error, result.error = "failed", str(error), error
+        entry.seconds = round(time.monotonic() - started, 3)
+        result.phases.append(entry)
+        journal.write("phase", title=phase.title, state=entry.state)
+        listener.phase_finished(entry)
+        if result.error is not None:
+            return
+
+
+def read_operation(path: Path) -> tuple[str, dict[str, Any]] | None:
+    """Return the name and arguments of the operation of a journal; None if it is a run of playbooks."""
+    header = EarlierRun(path).run
+    name = str(header.get("command", ""))
+    return (name, dict(header.get("arguments") or {})) if name in OPERATIONS else None
+
+
+def _find_unfinished(folder: Path) -> EarlierRun | None:
+    path = find_latest(folder, lambda run: run.get("command") in OPERATIONS)
+    earlier = EarlierRun(path) if path is not None else None
+    return None if earlier is None or earlier.finished else earlier
+
+
+def _is_same(earlier: EarlierRun, name: str, arguments: dict[str, Any]) -> bool:
+    return bool(earlier.run.get("command") == name and earlier.run.get("arguments") == arguments)
+
+
+def _explain_unfinished(earlier: EarlierRun) -> UnfinishedOperationError:
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(earlier.run.get("time", 0)))
+    return UnfinishedOperationError(
+        f"`kprov {earlier.run['command']}` of {started} is unfinished. Continue it with `kprov resume`, "
+        "or give it up with --abandon",
+        file=earlier.path,
+    )
+
+
+def _describe(
+    inventory: Path, name: str, arguments: dict[str, Any], options: RunOptions, resume: Path | None
+) -> dict[str, Any]:
+    """Return the header of the journal. Values of -e are left out because they may be secret."""
+    return {
+        "version": 1,
+        "command": name,
+        "arguments": arguments,
+        "inventory": str(inventory.resolve()),
+        "playbooks": [],
+        "extra_vars": sorted(options.extra_vars),
+        "resumes": str(resume) if resume else None,
+    }
+
+
+@contextmanager
+def _lock(artifacts: Path) -> Iterator[None]:
+    """Let one operation at a time work with an inventory. A killed process holds no lock."""
+    artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = artifacts / "operation.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError("another operation works on this cluster", file=path) from None
+        yield
+    finally:
+        os.close(handle)
