@@ -104,7 +104,7 @@ def run_operation(
             if not abandon and not changes_nothing:
                 raise _explain_unfinished(earlier)
             earlier = None
-        memory = Memory(earlier.memory if earlier else {})
+        memory = Memory(earlier.memory if earlier is not None else {})
         context = OperationContext(cluster, arguments, options, callbacks, say, memory)
         phases = importlib.import_module(OPERATIONS[name]).list_phases(context)
         # Opened only now: an operation with wrong arguments has not started.
