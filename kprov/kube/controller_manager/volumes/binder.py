@@ -17,9 +17,9 @@ from kprov.kube.component_helpers.persistent_volumes import (
     PROVISIONED_BY,
     SELECTED_NODE,
 )
+from kprov.kube.component_helpers.pod_claims import CLAIM_INDEX, index_by_claim
 from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.volumes.binding import VolumeBinding
-from kprov.kube.controller_manager.volumes.pods import CLAIM_INDEX, index_by_claim
 
 #: Prefix of the provisioners that were part of Kubernetes. No program provides them any more.
 _IN_TREE: Final = "kubernetes.io/"

@@ -5,14 +5,14 @@ from typing import Any
 from kprov.kube.api.core import PersistentVolumeClaim, Pod
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.framework.controller import Context, Controller
-from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
-from kprov.kube.controller_manager.volumes.pods import (
+from kprov.kube.component_helpers.pod_claims import (
     CLAIM_INDEX,
     index_by_claim,
     is_claim_of,
     make_ephemeral_claim_name,
 )
+from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
 from kprov.kube.machinery.json_object import JsonObject
 
 

@@ -5,13 +5,13 @@ from typing import Final
 from kprov.kube.api.core import PersistentVolume, PersistentVolumeClaim, Pod
 from kprov.kube.api.meta import Object
 from kprov.kube.client.store import split_key
-from kprov.kube.controller_manager.framework.controller import Context, Controller
-from kprov.kube.controller_manager.volumes.pods import (
+from kprov.kube.component_helpers.pod_claims import (
     CLAIM_INDEX,
     index_by_claim,
     is_claim_of,
     list_claim_names,
 )
+from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 _CLAIM_FINALIZER: Final = "kubernetes.io/pvc-protection"
 _VOLUME_FINALIZER: Final = "kubernetes.io/pv-protection"

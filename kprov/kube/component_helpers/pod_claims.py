@@ -1,4 +1,4 @@
-"""Which claims a pod uses."""
+"""Which claims a pod uses. The volume controllers, the scheduler and the kubelet ask this."""
 
 from collections.abc import Iterator
 from typing import Final
