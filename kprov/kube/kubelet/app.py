@@ -40,6 +40,7 @@ from kprov.kube.kubelet.server.app import KubeletServer
 from kprov.kube.kubelet.shutdown import groups
 from kprov.kube.kubelet.shutdown.manager import NOT_READY_MESSAGE, ShutdownManager
 from kprov.kube.kubelet.status.manager import StatusManager
+from kprov.kube.kubelet.volumes.claims import ClaimedVolumes
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 from kprov.kube.kubelet.volumes.sources import VolumeSources
 from kprov.kube.machinery.json_object import JsonObject
@@ -105,7 +106,12 @@ class _App:
         tokens = TokenManager(client)
         objects = ObjectCache(client, self._wake_worker)
         sources = VolumeSources(objects.get_object, tokens.get_token, self._allocatable)
-        volumes = VolumeManager(config.root_dir, sources)
+        volumes = VolumeManager(
+            config.root_dir,
+            sources,
+            ClaimedVolumes(objects.get_object),
+            lambda pod, reason, text: self._events.send_pod_event(pod, "Warning", reason, text),
+        )
         status = StatusManager(client, self._pods.get_api_document)
         runtime = self._make_runtime(volumes)
         apparmor_problem = apparmor.check_host()

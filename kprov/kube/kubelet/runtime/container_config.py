@@ -27,6 +27,7 @@ def generate_container_config(
     env: Mapping[str, str],
     image: pb.Image,
     mounts: Sequence[pb.Mount],
+    devices: Sequence[pb.Device] = (),
     config: KubeletConfiguration,
     memory_capacity: int,
     target: str = "",
@@ -41,6 +42,7 @@ def generate_container_config(
         working_dir=container.working_dir,
         envs=[pb.KeyValue(key=key, value=value.encode()) for key, value in env.items()],
         mounts=mounts,
+        devices=devices,
         labels={
             pod_state.CONTAINER_NAME: container.name,
             pod_state.POD_NAME: pod.metadata.name,

@@ -212,6 +212,7 @@ class ContainerStarter:
             env=env,
             image=image,
             mounts=mounts,
+            devices=self._volumes.make_devices(pod, container),
             config=self._config,
             memory_capacity=self._memory_capacity,
             target=target_id,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,9 @@ from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.pods.expansion import expand
 from kprov.kube.kubelet.pods.field_path import NodeFields
-from kprov.kube.kubelet.volumes import atomic_writer, host_path, mount, removal, subpath
+from kprov.kube.kubelet.volumes import atomic_writer, claims, host_path, local, mount, removal, subpath
+from kprov.kube.kubelet.volumes.claims import BoundVolume, ClaimedVolumes
+from kprov.kube.kubelet.volumes.ownership import Ownership
 from kprov.kube.kubelet.volumes.sources import VolumeSources, make_files
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
@@ -28,6 +30,7 @@ _PLUGINS: Final = {
     "downwardAPI": "kubernetes.io~downward-api",
     "projected": "kubernetes.io~projected",
 }
+_LOCAL_PLUGIN: Final = "kubernetes.io~local-volume"
 _PROPAGATION: Final = {
     None: pb.PROPAGATION_PRIVATE,
     "None": pb.PROPAGATION_PRIVATE,
@@ -37,9 +40,19 @@ _PROPAGATION: Final = {
 
 
 class VolumeManager:
-    def __init__(self, root: str, sources: VolumeSources) -> None:
+    """``warn`` sends an event of the pod: (pod, reason, text)."""
+
+    def __init__(
+        self,
+        root: str,
+        sources: VolumeSources,
+        claimed: ClaimedVolumes,
+        warn: Callable[[Pod, str, str], None],
+    ) -> None:
         self._root = Path(root)
         self._sources = sources
+        self._claimed = claimed
+        self._warn = warn
 
     def get_pod_folder(self, uid: PodUID) -> Path:
         return self._root / "pods" / uid
@@ -47,13 +60,55 @@ class VolumeManager:
     async def mount_volumes(self, pod: Pod, fields: NodeFields) -> None:
         """Mount all volumes of the pod and update their contents. Raises VolumeError naming the volume."""
         self.get_pod_folder(pod.uid).mkdir(parents=True, exist_ok=True, mode=0o750)
+        bound = await self._read_claimed_volumes(pod)
         for volume in pod.spec.volumes:
+            name = volume["name"]
             try:
-                await self._mount_volume(pod, volume, fields)
+                if not claims.is_claimed(volume):
+                    await self._mount_volume(pod, volume, fields)
+                elif name in bound:
+                    name = bound[name].name
+                    await self._mount_claimed_volume(pod, bound[volume["name"]])
             except (VolumeError, OSError, ValueError) as error:
-                raise VolumeError(
-                    f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}'
-                ) from error
+                raise VolumeError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from error
+
+    async def _read_claimed_volumes(self, pod: Pod) -> dict[str, BoundVolume]:
+        """The persistent volumes of the pod's claims that containers use. Raises VolumeError naming all."""
+        found: dict[str, BoundVolume] = {}
+        problems: dict[str, str] = {}
+        for volume in pod.spec.volumes:
+            name = volume["name"]
+            if claims.is_claimed(volume) and claims.is_used(pod, name):
+                try:
+                    found[name] = await self._claimed.read_volume(pod, volume)
+                except VolumeError as error:
+                    problems[name] = str(error)
+        if problems:
+            names = f"[{' '.join(sorted(problems))}]"
+            raise VolumeError(
+                f"Unable to attach or mount volumes: unmounted volumes={names}, unattached volumes=[], "
+                f"failed to process volumes={names}: {'; '.join(problems.values())}"
+            )
+        return found
+
+    async def _mount_claimed_volume(self, pod: Pod, volume: BoundVolume) -> None:
+        if volume.is_block:
+            await asyncio.to_thread(local.check_device, volume)
+        elif volume.kind == claims.HOST_PATH:
+            await asyncio.to_thread(host_path.check_type, volume.source)
+        else:
+            warning = await asyncio.to_thread(
+                local.mount_volume,
+                volume,
+                self._get_local_folder(pod, volume),
+                pods_folder=self._root / "pods",
+                ownership=Ownership.from_pod(pod),
+            )
+            if warning:
+                self._warn(pod, "AlreadyMountedVolume", warning)
+
+    def _get_local_folder(self, pod: Pod, volume: BoundVolume) -> Path:
+        return self.get_pod_folder(pod.uid) / "volumes" / _LOCAL_PLUGIN / volume.name
 
     async def _mount_volume(self, pod: Pod, volume: JsonObject, fields: NodeFields) -> None:
         group = (pod.spec.security_context or {}).get("fsGroup")
@@ -75,6 +130,10 @@ class VolumeManager:
 
     def get_host_path(self, pod: Pod, name: str) -> str:
         """The path of a volume on this host. Raises VolumeError if the pod has no volume of that name."""
+        if (bound := self._claimed.get_volume(pod, name)) is not None:
+            if bound.kind == claims.HOST_PATH or bound.is_block:
+                return str(bound.source["path"])
+            return str(self._get_local_folder(pod, bound))
         for volume in pod.spec.volumes:
             if volume["name"] == name:
                 if (kind := _get_kind(volume)) == "hostPath":
@@ -95,11 +154,26 @@ class VolumeManager:
                 pb.Mount(
                     container_path=target if target.startswith("/") else f"/{target}",
                     host_path=source,
-                    readonly=entry.read_only,
+                    readonly=entry.read_only or self._is_read_only(pod, entry.name),
                     propagation=_PROPAGATION[entry.mount_propagation],
                 )
             )
         return result
+
+    def make_devices(self, pod: Pod, container: Container) -> list[pb.Device]:
+        """The container's volumeDevices. Raises VolumeError."""
+        return [
+            pb.Device(
+                container_path=entry.device_path,
+                host_path=self.get_host_path(pod, entry.name),
+                permissions="r" if self._is_read_only(pod, entry.name) else "mrw",
+            )
+            for entry in container.volume_devices
+        ]
+
+    def _is_read_only(self, pod: Pod, name: str) -> bool:
+        bound = self._claimed.get_volume(pod, name)
+        return bound is not None and bound.read_only
 
     def _mount_sub_path(self, pod: Pod, container: Container, index: int, source: str, sub_path: str) -> str:
         """Mount the subPath of entry ``index`` below the pod's folder and return the path of that mount."""
@@ -126,11 +200,13 @@ class VolumeManager:
     async def remove_pod_folder(self, uid: PodUID) -> None:
         """Remove the folder of a pod whose containers are gone. OSError: something is still mounted."""
         await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid))
+        self._claimed.forget_pod(uid)
 
     async def unmount_volumes(self, uid: PodUID) -> None:
         """Remove the volumes of a pod that has ended. Its containers' termination messages stay."""
         await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid) / subpath.FOLDER)
         await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid) / "volumes")
+        self._claimed.forget_pod(uid)
 
     def list_pod_folders(self) -> set[PodUID]:
         """The pods that have a folder."""

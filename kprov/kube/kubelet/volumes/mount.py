@@ -4,9 +4,17 @@ import ctypes
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+MS_RDONLY: Final = 1
+MS_NOSUID: Final = 2
+MS_NODEV: Final = 4
+MS_NOEXEC: Final = 8
+MS_REMOUNT: Final = 32
+MS_NOATIME: Final = 1024
+MS_NODIRATIME: Final = 2048
 MS_BIND: Final = 4096
+MS_RELATIME: Final = 1 << 21
 _MNT_DETACH: Final = 2
 _UMOUNT_NOFOLLOW: Final = 8
 
@@ -38,9 +46,29 @@ def list_mount_points(folder: str) -> list[str]:
     The kernel lists real paths, so links in ``folder`` are resolved. A point is listed once for each mount.
     """
     real = os.path.realpath(folder)
-    points = [_parse_mount_point(line) for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
-    inside = real.rstrip("/") + "/"
-    return [point for point in reversed(points) if point == real or point.startswith(inside)]
+    return [entry.point for entry in reversed(_read_mounts()) if _is_within(entry.point, real)]
+
+
+def is_mount_point(path: Path) -> bool:
+    real = os.path.realpath(path)
+    return any(entry.point == real for entry in _read_mounts())
+
+
+def list_binds(folder: Path) -> list[str]:
+    """The mount points that show exactly this folder, without the mount that it is in (GetMountRefs)."""
+    real = os.path.realpath(folder)
+    mounts = _read_mounts()
+    around = [entry for entry in mounts if _is_within(real, entry.point)]
+    if not around:
+        return []
+    # Of several mounts at one point, the last covers the others.
+    own = max(reversed(around), key=lambda entry: len(entry.point))
+    root = os.path.normpath(os.path.join(own.root, os.path.relpath(real, own.point)))  # noqa: PTH118
+    return [
+        entry.point
+        for entry in mounts
+        if entry.device == own.device and entry.root == root and entry.point != real
+    ]
 
 
 def get_mount_id(descriptor: int) -> int:
@@ -52,8 +80,27 @@ def get_mount_id(descriptor: int) -> int:
     raise OSError(f"/proc/self/fdinfo/{descriptor} has no mnt_id")
 
 
-def _parse_mount_point(line: bytes) -> str:
-    return os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), line.split(b" ")[4]))
+class _Mount(NamedTuple):
+    """``root``: the folder of the file system ``device`` that is mounted at ``point``."""
+
+    device: bytes
+    root: str
+    point: str
+
+
+def _read_mounts() -> list[_Mount]:
+    """All mounts, the oldest first."""
+    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    fields = (line.split(b" ") for line in lines)
+    return [_Mount(words[2], _decode(words[3]), _decode(words[4])) for words in fields]
+
+
+def _decode(path: bytes) -> str:
+    return os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), path))
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _raise_if_failed(code: int, target: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -12,12 +11,12 @@ from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 from kprov.kube.kubelet.volumes.removal import remove_tree
-from kprov.kube.kubelet.volumes.sources import VolumeSources
 from tests.unit.kube.kubelet.volumes import mount_namespace
+from tests.unit.kube.kubelet.volumes.volume_builders import make_volume_manager
 
 
 def manager(root: Path) -> VolumeManager:
-    return VolumeManager(str(root), cast("VolumeSources", None))
+    return make_volume_manager(root)
 
 
 @pytest.fixture

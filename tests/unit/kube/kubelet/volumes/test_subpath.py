@@ -7,7 +7,6 @@ import ctypes
 import os
 import threading
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -17,12 +16,12 @@ from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.manager import VolumeManager
-from kprov.kube.kubelet.volumes.sources import VolumeSources
 from tests.unit.kube.kubelet.volumes import mount_namespace
+from tests.unit.kube.kubelet.volumes.volume_builders import make_volume_manager
 
 
 def manager(root: Path) -> VolumeManager:
-    return VolumeManager(str(root), cast("VolumeSources", None))
+    return make_volume_manager(root)
 
 
 def pod(volume: Path, sub_path: str) -> Pod:
