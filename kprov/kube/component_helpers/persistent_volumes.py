@@ -112,6 +112,40 @@ def find_volume(
     return min(fitting, key=_get_generosity, default=None)
 
 
+def list_candidates(
+    claim: PersistentVolumeClaim, volumes: Iterable[PersistentVolume]
+) -> list[PersistentVolume]:
+    """The volumes that a claim may be bound to on some node, the smallest first.
+
+    A volume that is reserved for the claim is the only one. The caller checks the volumes' node affinity.
+    """
+    fitting = [volume for volume in volumes if _could_hold(claim, volume)]
+    fitting = [volume for volume in fitting if not volume.metadata.deletion_timestamp]
+    reserved = [volume for volume in fitting if is_reserved_for(volume, claim)]
+    if reserved:
+        return reserved[:1]
+    free = [each for each in fitting if get_claim_reference(each) is None and _is_offered(claim, each)]
+    return sorted(free, key=get_capacity)
+
+
+def is_fully_bound(claim: PersistentVolumeClaim) -> bool:
+    """Whether both the claim and its volume name each other."""
+    return bool(claim.spec.get("volumeName")) and BIND_COMPLETED in claim.metadata.annotations
+
+
+def make_claim_reference(claim: PersistentVolumeClaim) -> JsonObject:
+    """The reference by which a volume names its claim."""
+    meta = claim.metadata
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": meta.namespace,
+        "name": meta.name,
+        "uid": meta.uid,
+        "resourceVersion": meta.resource_version,
+    }
+
+
 def _get_generosity(volume: PersistentVolume) -> tuple[int, Quantity]:
     return len(volume.spec.get("accessModes") or ()), get_capacity(volume)
 

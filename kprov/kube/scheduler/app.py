@@ -57,11 +57,13 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
     from kprov.kube.scheduler.profile import default_plugins
     from kprov.kube.scheduler.scheduler import Scheduler
+    from kprov.kube.scheduler.volumes.binder import VolumeBinder
 
     informers = InformerFactory(client)
     sources = SchedulerInformers(informers)
     recorder = EventRecorder(client, component=options.scheduler_name)
-    plugins = default_plugins(sources.get_default_selector, sources.get_claim)
+    binder = VolumeBinder(client, sources.volumes)
+    plugins = default_plugins(sources.get_default_selector, sources.volumes, binder)
     scheduler = Scheduler(client, plugins, recorder, name=options.scheduler_name)
     add_event_handlers(scheduler, sources)
     stopped = asyncio.Event()

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Diagnosis:
-    """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any."""
+    """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any.
+
+    ``pre_filter_message``: why the pod fits on no node whatever nodes there are.
+    """
 
     total: int
     reasons: dict[str, int]
     plugins: frozenset[str]
+    pre_filter_message: str = ""
 
     @property
     def message(self) -> str:
         """Upstream's text, such as '0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.'."""
         if not self.total:
             return "no nodes available to schedule pods"
+        if self.pre_filter_message:
+            return f"0/{self.total} nodes are available: {self.pre_filter_message}."
         parts = ", ".join(sorted(f"{count} {reason}" for reason, count in self.reasons.items()))
         return f"0/{self.total} nodes are available" + (f": {parts}." if parts else ".")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from kprov.kube.api.apps import ReplicaSet, StatefulSet
-from kprov.kube.api.core import Namespace, Node, PersistentVolumeClaim, Pod, Service
+from kprov.kube.api.core import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service
+from kprov.kube.api.storage import StorageClass
 from kprov.kube.client.factory import InformerFactory
 from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler import pod_info
 from kprov.kube.scheduler.scheduler import Scheduler
+from kprov.kube.scheduler.volumes.listers import CLASS_INDEX, VolumeListers, index_by_class
 
 #: Finished pods use no resources.
 _PODS = "status.phase!=Succeeded,status.phase!=Failed"
 
 
 class SchedulerInformers:
-    """The informers of the scheduler. Plugins get selectors and claims from them."""
+    """The informers of the scheduler. Plugins get selectors and ``volumes`` from them."""
 
     def __init__(self, informers: InformerFactory) -> None:
         self.nodes = informers.informer("", "v1", "nodes", Node)
@@ -24,9 +26,21 @@ class SchedulerInformers:
         self.replica_sets = informers.informer("apps", "v1", "replicasets", ReplicaSet)
         self.stateful_sets = informers.informer("apps", "v1", "statefulsets", StatefulSet)
         self.claims = informers.informer("", "v1", "persistentvolumeclaims", PersistentVolumeClaim)
+        self.persistent_volumes = informers.informer(
+            "", "v1", "persistentvolumes", PersistentVolume, indexers={CLASS_INDEX: index_by_class}
+        )
+        self.classes = informers.informer("storage.k8s.io", "v1", "storageclasses", StorageClass)
+        self.volumes = VolumeListers(
+            get_claim=self.claims.get,
+            get_volume=lambda name: self.persistent_volumes.get(None, name),
+            get_class=lambda name: self.classes.get(None, name),
+            list_volumes=lambda name: self.persistent_volumes.by_index(CLASS_INDEX, name),
+            has_pod=self._has_pod,
+        )
 
-    def get_claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None:
-        return self.claims.get(namespace, name)
+    def _has_pod(self, pod: Pod) -> bool:
+        cached = self.pods.get(pod.metadata.namespace, pod.metadata.name)
+        return cached is not None and cached.metadata.uid == pod.metadata.uid
 
     def get_default_selector(self, pod: Pod) -> LabelSelector | None:
         """Selects the pods that are like this one: all selectors of its services and its owner, combined."""
@@ -60,10 +74,36 @@ def add_event_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> N
         on_update=lambda _, namespace: handlers.add_namespace(namespace),
         on_delete=handlers.delete_namespace,
     )
+    _add_volume_handlers(scheduler, informers)
+
+
+def _add_volume_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> None:
+    """Wake the pods that wait for a claim: in the queue, or in PreBind."""
+    changes = informers.volumes.changes
+
+    def handle_claim(claim: PersistentVolumeClaim) -> None:
+        scheduler.handle_change("pvc")
+        changes.notify(claim.key)
+
+    def handle_volume(volume: PersistentVolume) -> None:
+        scheduler.handle_change("pv")
+        changes.notify_volume(volume)
+
     informers.claims.add_handler(
-        on_add=lambda _: scheduler.handle_change("pvc"),
-        on_update=lambda _old, _new: scheduler.handle_change("pvc"),
+        on_add=handle_claim,
+        on_update=lambda _, claim: handle_claim(claim),
+        on_delete=lambda claim: changes.notify(claim.key),
     )
+    informers.persistent_volumes.add_handler(
+        on_add=handle_volume,
+        on_update=lambda _, volume: handle_volume(volume),
+        on_delete=changes.notify_volume,
+    )
+    informers.classes.add_handler(
+        on_add=lambda _: scheduler.handle_change("storageclass"),
+        on_update=lambda _old, _new: scheduler.handle_change("storageclass"),
+    )
+    informers.pods.add_handler(on_delete=changes.notify_pod)
 
 
 class _EventHandlers:

@@ -16,10 +16,18 @@ from kprov.kube.scheduler.plugins.node_resources import NodeResourcesBalancedAll
 from kprov.kube.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from kprov.kube.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from kprov.kube.scheduler.plugins.taint_toleration import TaintToleration
-from kprov.kube.scheduler.plugins.volume_binding import Claims, VolumeBinding
+from kprov.kube.scheduler.plugins.volume_binding import VolumeBinding
+from kprov.kube.scheduler.plugins.volume_restrictions import VolumeRestrictions
+from kprov.kube.scheduler.plugins.volume_zone import VolumeZone
+from kprov.kube.scheduler.volumes.binder import VolumeBinder
+from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 
-def default_plugins(default_selector: Callable[[Pod], LabelSelector | None], claims: Claims) -> list[Plugin]:
+def default_plugins(
+    default_selector: Callable[[Pod], LabelSelector | None],
+    listers: VolumeListers,
+    binder: VolumeBinder | None = None,
+) -> list[Plugin]:
     """In upstream's order of filters: cheap plugins that reject many nodes come first."""
     return [
         NodeUnschedulable(),
@@ -28,7 +36,9 @@ def default_plugins(default_selector: Callable[[Pod], LabelSelector | None], cla
         NodeAffinity(),
         NodePorts(),
         NodeResourcesFit(),
-        VolumeBinding(claims),
+        VolumeRestrictions(listers),
+        VolumeBinding(listers, binder),
+        VolumeZone(listers),
         PodTopologySpread(default_selector),
         InterPodAffinity(),
         NodeResourcesBalancedAllocation(),

@@ -15,11 +15,12 @@ from kprov.kube.scheduler.state import ClusterState
 
 @dataclass(frozen=True, slots=True)
 class ScheduleResult:
-    """``node`` is "" if no node fits. ``diagnosis`` says why."""
+    """``node`` is "" if no node fits. ``diagnosis`` says why. ``cycle`` has what plugins found out."""
 
     node: str
     feasible: int
     diagnosis: Diagnosis
+    cycle: CycleState
 
 
 def schedule_pod(
@@ -30,10 +31,10 @@ def schedule_pod(
     feasible, diagnosis = run_filters(plugins, cycle)
     slots = np.flatnonzero(feasible)
     if not slots.size:
-        return ScheduleResult("", 0, diagnosis)
+        return ScheduleResult("", 0, diagnosis, cycle)
     if slots.size > 1:
         scores = run_scores(plugins, cycle, feasible)[slots]
         slots = slots[scores == scores.max()]
     node = state.nodes[int(slots[rng.randrange(slots.size)])]
     assert node is not None
-    return ScheduleResult(node.metadata.name, int(feasible.sum()), diagnosis)
+    return ScheduleResult(node.metadata.name, int(feasible.sum()), diagnosis, cycle)

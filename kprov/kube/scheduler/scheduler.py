@@ -13,7 +13,7 @@ from kprov.kube.client.events import EventRecorder, reference
 from kprov.kube.client.rest import RestClient
 from kprov.kube.machinery import timestamps
 from kprov.kube.scheduler import metrics, pod_info
-from kprov.kube.scheduler.framework import Plugin
+from kprov.kube.scheduler.framework import CHANGES, Plugin, PluginError
 from kprov.kube.scheduler.queue import QueuedPod, SchedulingQueue
 from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
@@ -50,7 +50,7 @@ class Scheduler:
         kinds: frozenset[str] = frozenset().union(
             *(self._interests.get(name, frozenset()) for name in rejected_by)
         )
-        return kinds or frozenset({"node", "pod", "service", "pvc"})
+        return kinds or CHANGES
 
     def handle_change(self, kind: str) -> None:
         """Try the pods again that a change of this kind may let fit."""
@@ -86,11 +86,44 @@ class Scheduler:
             tasks.create_task(self._report_unschedulable(pod, decision))
             return
         self.state.add_pod(info, decision.node)
+        for plugin in self.plugins:
+            plugin.reserve(decision.cycle, decision.node)
+        if any(plugin.needs_pre_bind(decision.cycle, decision.node) for plugin in self.plugins):
+            # It may take minutes, so it takes none of the places for bindings.
+            tasks.create_task(self._pre_bind(queued, decision, start))
+            return
         await self._bindings.acquire()
-        tasks.create_task(self._bind(queued, decision.node, start))
+        tasks.create_task(self._bind(queued, decision, start))
 
-    async def _bind(self, queued: QueuedPod, node: str, start: float) -> None:
+    async def _pre_bind(self, queued: QueuedPod, decision: ScheduleResult, start: float) -> None:
+        """Run the plugins' PreBind, then bind the pod."""
         pod = queued.pod
+        try:
+            for plugin in self.plugins:
+                if plugin.needs_pre_bind(decision.cycle, decision.node):
+                    await plugin.pre_bind(decision.cycle, decision.node)
+        except (PluginError, ClientError) as error:
+            log.warning("pod %s on %s: %s", pod.key, decision.node, error)
+            self._give_up_node(decision)
+            metrics.record_attempt("error", time.perf_counter() - start)
+            self.queue.retry_after_backoff(queued)
+            self.handle_change("pod")
+            await self._report_failure(pod, "SchedulerError", str(error))
+            return
+        await self._bindings.acquire()
+        await self._bind(queued, decision, start)
+
+    def _give_up_node(self, decision: ScheduleResult) -> None:
+        """The pod is not bound: its node and what plugins reserved are free again."""
+        self.state.remove_pod(decision.cycle.info.pod.metadata.uid)
+        self._unreserve(decision)
+
+    def _unreserve(self, decision: ScheduleResult) -> None:
+        for plugin in reversed(self.plugins):
+            plugin.unreserve(decision.cycle, decision.node)
+
+    async def _bind(self, queued: QueuedPod, decision: ScheduleResult, start: float) -> None:
+        pod, node = queued.pod, decision.node
         meta = pod.metadata
         binding = {
             "apiVersion": "v1",
@@ -103,7 +136,7 @@ class Scheduler:
                 "POST", f"/api/v1/namespaces/{meta.namespace}/pods/{meta.name}/binding", body=binding
             )
         except ClientError as error:
-            self.state.remove_pod(meta.uid)
+            self._give_up_node(decision)
             metrics.record_attempt("error", time.perf_counter() - start)
             if isinstance(error, ApiError) and error.is_not_found:
                 self.queue.remove(meta.uid)
@@ -112,6 +145,8 @@ class Scheduler:
             self.queue.retry_after_backoff(queued)
             self.handle_change("pod")
         else:
+            # What PreBind wrote is in the caches: nothing is assumed any more.
+            self._unreserve(decision)
             self.queue.mark_scheduled(queued)
             metrics.record_attempt("scheduled", time.perf_counter() - start)
             metrics.record_scheduled_pod(queued.attempts)
@@ -125,19 +160,22 @@ class Scheduler:
             self._bindings.release()
 
     async def _report_unschedulable(self, pod: Pod, decision: ScheduleResult) -> None:
-        message = decision.diagnosis.message
+        await self._report_failure(pod, "Unschedulable", decision.diagnosis.message)
+
+    async def _report_failure(self, pod: Pod, reason: str, message: str) -> None:
+        """An event, and the condition PodScheduled with the reason."""
         self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "FailedScheduling", message)
         before = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
         if before is not None and (before.status, before.reason, before.message) == (
             "False",
-            "Unschedulable",
+            reason,
             message,
         ):
             return
         condition = {
             "type": "PodScheduled",
             "status": "False",
-            "reason": "Unschedulable",
+            "reason": reason,
             "message": message,
             "lastProbeTime": None,
             "lastTransitionTime": timestamps.now() if before is None else before.last_transition_time,

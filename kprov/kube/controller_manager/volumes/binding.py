@@ -16,6 +16,7 @@ from kprov.kube.component_helpers.persistent_volumes import (
     get_capacity,
     get_claim_reference,
     is_reserved_for,
+    make_claim_reference,
 )
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
@@ -87,13 +88,7 @@ class VolumeBinding:
         identity = {"namespace": meta.namespace, "name": meta.name, "uid": meta.uid}
         if all(reference.get(key) == value for key, value in identity.items()):
             return volume
-        target = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            **identity,
-            "resourceVersion": meta.resource_version,
-        }
-        change: JsonObject = {"spec": {"claimRef": target}}
+        change: JsonObject = {"spec": {"claimRef": make_claim_reference(claim)}}
         if not is_reserved_for(volume, claim):
             change["metadata"] = {"annotations": {BOUND_BY_CONTROLLER: "yes"}}
         return await self._patch_volume(volume, change)

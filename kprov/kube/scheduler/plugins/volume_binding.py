@@ -1,36 +1,159 @@
-"""VolumeBinding: claims must exist and be bound, and their volumes reachable from the node."""
+"""VolumeBinding: the volumes of a pod's claims must be reachable from its node, or be bound for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from kprov.kube.api.core import PersistentVolumeClaim
-from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.api.core import PersistentVolume, PersistentVolumeClaim, Pod
+from kprov.kube.component_helpers import persistent_volumes as rules
+from kprov.kube.component_helpers.persistent_volumes import SELECTED_NODE
+from kprov.kube.component_helpers.pod_claims import is_claim_of, list_claim_names
+from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError
 from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.volumes.binder import AssumedBindings, BindingError, PodBindings, VolumeBinder
+from kprov.kube.scheduler.volumes.listers import VolumeListers
+from kprov.kube.scheduler.volumes.matching import ClaimMatches, match_claims, match_node_affinity
 
-Claims = Callable[[str, str], PersistentVolumeClaim | None]
+_NODE_CONFLICT = "node(s) didn't match PersistentVolume's node affinity"
+_BIND_CONFLICT = "node(s) didn't find available persistent volumes to bind"
+_NO_VOLUME = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+_UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
+
+
+class _ClaimError(Exception):
+    """Why a pod with this claim fits on no node."""
+
+
+@dataclass(slots=True)
+class _PodClaims:
+    """A pod's claims: bound ones, and those that are bound once the pod has a node."""
+
+    bound: list[PersistentVolumeClaim] = field(default_factory=list)
+    delayed: list[PersistentVolumeClaim] = field(default_factory=list)
+    matches: ClaimMatches | None = None
+    bindings: PodBindings | None = None
 
 
 class VolumeBinding(Plugin):
-    """claims: (namespace, name) > claim. Unbound claims are not bound here yet; the message says so."""
-
     name = "VolumeBinding"
-    requeue_on = frozenset({"node", "pvc"})
+    requeue_on = frozenset({"node", "pvc", "pv", "storageclass"})
 
-    def __init__(self, claims: Claims) -> None:
-        self._claims = claims
+    def __init__(self, listers: VolumeListers, binder: VolumeBinder | None = None) -> None:
+        """Without a binder the plugin only filters."""
+        self._listers = listers
+        self._binder = binder
+        self._assumed = AssumedBindings()
+
+    def pre_filter(self, cycle: CycleState) -> str:
+        pod = cycle.info.pod
+        claims = _PodClaims()
+        try:
+            for name, is_ephemeral in list_claim_names(pod):
+                self._add_claim(claims, self._find_claim(pod, name, is_ephemeral=is_ephemeral))
+        except _ClaimError as error:
+            return str(error)
+        if claims.bound or claims.delayed:
+            cycle.data[self.name] = claims
+        return ""
+
+    def _find_claim(self, pod: Pod, name: str, *, is_ephemeral: bool) -> PersistentVolumeClaim:
+        claim = self._listers.get_claim(pod.metadata.namespace, name)
+        if claim is None:
+            if is_ephemeral:
+                raise _ClaimError(
+                    f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
+                )
+            raise _ClaimError(f'persistentvolumeclaim "{name}" not found')
+        if claim.status.get("phase") == "Lost":
+            volume = claim.spec.get("volumeName", "")
+            raise _ClaimError(
+                f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{volume}"'
+            )
+        if claim.metadata.deletion_timestamp:
+            raise _ClaimError(f'persistentvolumeclaim "{name}" is being deleted')
+        if is_ephemeral and not is_claim_of(pod, claim):
+            raise _ClaimError(f"PVC {claim.key} was not created for pod {pod.key} (pod is not owner)")
+        return claim
+
+    def _add_claim(self, claims: _PodClaims, claim: PersistentVolumeClaim) -> None:
+        if rules.is_fully_bound(claim):
+            claims.bound.append(claim)
+            return
+        if name := rules.get_class(claim):
+            cls = self._listers.get_class(name)
+            if cls is None:
+                raise _ClaimError(f'storageclass.storage.k8s.io "{name}" not found')
+            if cls.volume_binding_mode == "WaitForFirstConsumer" and not claim.spec.get("volumeName"):
+                claims.delayed.append(claim)
+                return
+        raise _ClaimError(_UNBOUND)
 
     def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
-        everywhere = np.ones(cycle.state.capacity, dtype=np.bool_)
-        for volume in cycle.info.pod.spec.volumes:
-            source = volume.get("persistentVolumeClaim")
-            if source is None:
+        claims = cycle.data.get(self.name)
+        if not isinstance(claims, _PodClaims):
+            return
+        state = cycle.state
+        for claim in claims.bound:
+            volume = self._listers.get_volume(claim.spec["volumeName"])
+            if volume is None:
+                yield _NO_VOLUME, np.ones(state.capacity, dtype=np.bool_)
                 continue
-            name = source.get("claimName", "")
-            claim = self._claims(cycle.info.namespace, name)
-            if claim is None:
-                yield f'persistentvolumeclaim "{name}" not found', everywhere
-            elif not claim.spec.get("volumeName"):
-                yield "pod has unbound immediate PersistentVolumeClaims", everywhere
+            reachable = match_node_affinity(volume, state)
+            if reachable is not None:
+                yield _NODE_CONFLICT, ~reachable
+        if claims.delayed:
+            claims.matches = match_claims(
+                claims.delayed,
+                state,
+                list_free=self._list_free,
+                get_class=self._listers.get_class,
+                get_selected_node=self._get_selected_node,
+            )
+            yield _BIND_CONFLICT, claims.matches.refused
+
+    def _list_free(self, claim: PersistentVolumeClaim) -> Sequence[PersistentVolume]:
+        volumes = rules.list_candidates(claim, self._listers.list_volumes(rules.get_class(claim)))
+        taken = self._assumed.claims
+        uid = claim.metadata.uid
+        return [volume for volume in volumes if taken.get(volume.metadata.name, uid) == uid]
+
+    def _get_selected_node(self, claim: PersistentVolumeClaim) -> str:
+        assumed = self._assumed.nodes.get(claim.metadata.uid)
+        return assumed or claim.metadata.annotations.get(SELECTED_NODE, "")
+
+    def reserve(self, cycle: CycleState, node: str) -> None:
+        claims = cycle.data.get(self.name)
+        if not isinstance(claims, _PodClaims) or claims.matches is None:
+            return
+        slot = cycle.state.slot_of[node]
+        static, provisioned = [], []
+        for match in claims.matches.matches:
+            volume = match.get_volume(slot)
+            if volume is None:
+                provisioned.append(match.claim)
+            else:
+                static.append((match.claim, volume))
+        claims.bindings = PodBindings(node, static, provisioned)
+        self._assumed.add(claims.bindings)
+
+    def unreserve(self, cycle: CycleState, node: str) -> None:
+        claims = cycle.data.get(self.name)
+        if isinstance(claims, _PodClaims) and claims.bindings is not None:
+            self._assumed.remove(claims.bindings)
+            claims.bindings = None
+
+    def needs_pre_bind(self, cycle: CycleState, node: str) -> bool:
+        claims = cycle.data.get(self.name)
+        return isinstance(claims, _PodClaims) and claims.bindings is not None
+
+    async def pre_bind(self, cycle: CycleState, node: str) -> None:
+        claims = cycle.data.get(self.name)
+        if self._binder is None or not isinstance(claims, _PodClaims) or claims.bindings is None:
+            return
+        try:
+            await self._binder.bind(cycle.info.pod, claims.bindings, cycle.state)
+        except BindingError as error:
+            raise PluginError(f'running PreBind plugin "{self.name}": {error}') from error

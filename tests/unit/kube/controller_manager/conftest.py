@@ -21,7 +21,8 @@ from tests.unit.kube.http_server import served
 
 WORDS = """namespaces pods services endpoints nodes configmaps serviceaccounts secrets deployments replicasets
 daemonsets statefulsets endpointslices leases events jobs cronjobs clusterroles controllerrevisions
-replicationcontrollers poddisruptionbudgets resourcequotas persistentvolumeclaims servicecidrs ipaddresses"""
+replicationcontrollers poddisruptionbudgets resourcequotas persistentvolumeclaims persistentvolumes
+storageclasses servicecidrs ipaddresses"""
 KINDS = frozenset(WORDS.split())
 FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 

@@ -17,6 +17,7 @@ from kprov.kube.scheduler.plugins.node_ports import has_port_conflict
 from kprov.kube.scheduler.profile import default_plugins
 from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
+from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 ZONE = "topology.kubernetes.io/zone"
 
@@ -42,13 +43,14 @@ def pod(name: str = "p", *, cpu: str = "", labels: dict[str, str] | None = None,
 class Lab:
     """A cluster state and the default plugins; like pods are those with the same `app` label."""
 
-    def __init__(self, *nodes: Node) -> None:
+    def __init__(self, *nodes: Node, listers: VolumeListers | None = None) -> None:
         self.state = ClusterState()
         for entry in nodes:
             self.state.set_node(entry)
         self.plugins = default_plugins(
             lambda p: LabelSelector.from_labels(p.metadata.labels) if p.metadata.labels else None,
-            lambda *_: None,
+            listers
+            or VolumeListers(lambda *_: None, lambda _: None, lambda _: None, lambda _: (), lambda _: True),
         )
         self.rng = random.Random(1)
 

@@ -13,6 +13,7 @@ from kprov.kube.scheduler import queue
 from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
 from kprov.kube.scheduler.profile import default_plugins
 from kprov.kube.scheduler.scheduler import Scheduler
+from kprov.kube.scheduler.volumes.binder import VolumeBinder
 from tests.unit.kube.controller_manager.conftest import ApiServer, Refused, reply
 from tests.unit.kube.http_server import served
 
@@ -62,7 +63,8 @@ async def sources(
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
         informers = InformerFactory(client)
         sources = SchedulerInformers(informers)
-        plugins = default_plugins(sources.get_default_selector, sources.get_claim)
+        binder = VolumeBinder(client, sources.volumes)
+        plugins = default_plugins(sources.get_default_selector, sources.volumes, binder)
         made = Scheduler(client, plugins, EventRecorder(client, component="default-scheduler"))
         add_event_handlers(made, sources)
         stop = asyncio.Event()
@@ -93,3 +95,64 @@ async def test_a_pod_that_changes_while_it_is_bound_is_decided_on_anew(
     server.answer.set()
     bound = await server.until(lambda: server.get("pods", "p")["spec"].get("nodeName"))
     assert (server.targets, bound) == (["a", "b"], "b")
+
+
+SPEC: dict[str, Any] = {
+    "schedulerName": "default-scheduler",
+    "containers": [{"name": "c", "image": "i"}],
+}
+SELECTED = "volume.kubernetes.io/selected-node"
+
+
+async def create_waiting_claim(server: BindingServer) -> None:
+    """A claim that waits for its first consumer, and a pod that uses it."""
+    server.answer.set()
+    server.targets.append("")  # No binding is refused.
+    mode = {"provisioner": "example.com/disks", "volumeBindingMode": "WaitForFirstConsumer"}
+    await server.create("storageclasses", {"metadata": {"name": "slow"}} | mode)
+    claim = {"storageClassName": "slow", "resources": {"requests": {"storage": "1Gi"}}}
+    await server.create("persistentvolumeclaims", {"metadata": {"name": "data"}, "spec": claim})
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    spec = SPEC | {"volumes": volumes, "nodeSelector": {"disk": "hdd"}}
+    await server.create("pods", {"metadata": {"name": "p"}, "spec": spec})
+
+
+def get_selected_node(server: BindingServer) -> str:
+    claim = server.get("persistentvolumeclaims", "data")
+    return str((claim["metadata"].get("annotations") or {}).get(SELECTED, ""))
+
+
+async def test_a_pod_is_bound_once_its_claim_is(server: BindingServer, sources: SchedulerInformers) -> None:
+    """While its volume is being made, other pods are scheduled."""
+    assert not sources.pods.list()
+    await create_waiting_claim(server)
+    assert await server.until(lambda: get_selected_node(server)) == "b"
+    await server.create("pods", {"metadata": {"name": "other"}, "spec": SPEC})
+    await server.until(lambda: server.get("pods", "other")["spec"].get("nodeName"))
+    assert not server.get("pods", "p")["spec"].get("nodeName")
+    volume = {"claimRef": {"namespace": "default", "name": "data"}, "storageClassName": "slow"}
+    await server.create("persistentvolumes", {"metadata": {"name": "pv"}, "spec": volume})
+    bound = {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}
+    change = {"metadata": bound, "spec": {"volumeName": "pv"}}
+    await server.change("persistentvolumeclaims", "data", change)
+    assert await server.until(lambda: server.get("pods", "p")["spec"].get("nodeName")) == "b"
+
+
+async def test_a_provisioner_that_cannot_sends_the_pod_to_another_node(
+    server: BindingServer, sources: SchedulerInformers
+) -> None:
+    """It takes the selected node back. The pod says why it still waits, and is scheduled again."""
+    assert not sources.pods.list()
+    await create_waiting_claim(server)
+    await server.until(lambda: get_selected_node(server))
+    await server.change("persistentvolumeclaims", "data", {"metadata": {"annotations": {SELECTED: None}}})
+
+    def find_condition() -> Any:
+        conditions = server.get("pods", "p").get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["reason"] == "SchedulerError"), None)
+
+    condition = await server.until(find_condition)
+    assert condition["message"] == (
+        'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "data"'
+    )
+    assert await server.until(lambda: get_selected_node(server)) == "b"

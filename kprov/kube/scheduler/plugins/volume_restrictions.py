@@ -1,0 +1,53 @@
+"""VolumeRestrictions: a claim with the access mode ReadWriteOncePod is used by one pod only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kprov.kube.component_helpers.pod_claims import list_claim_names
+from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.volumes.listers import VolumeListers
+
+_CONFLICT = (
+    "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by "
+    "another pod"
+)
+
+
+class VolumeRestrictions(Plugin):
+    name = "VolumeRestrictions"
+    requeue_on = frozenset({"node", "pod", "pvc"})
+
+    def __init__(self, listers: VolumeListers) -> None:
+        self._listers = listers
+
+    def pre_filter(self, cycle: CycleState) -> str:
+        """Find the claims that allow one pod. VolumeBinding reports claims that do not exist."""
+        claims = set()
+        namespace = cycle.info.namespace
+        for name, _ in list_claim_names(cycle.info.pod):
+            claim = self._listers.get_claim(namespace, name)
+            if claim is not None and "ReadWriteOncePod" in (claim.spec.get("accessModes") or ()):
+                claims.add(name)
+        if claims:
+            cycle.data[self.name] = frozenset(claims)
+        return ""
+
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+        names = cycle.data.get(self.name)
+        if not isinstance(names, frozenset):
+            return
+        namespace = cycle.info.namespace
+
+        def count_users(info: PodInfo) -> int:
+            if info.namespace != namespace:
+                return 0
+            return int(any(name in names for name, _ in list_claim_names(info.pod)))
+
+        # The claim can be used once in the whole cluster.
+        if cycle.state.count(("claims", namespace, names), count_users).any():
+            yield _CONFLICT, np.ones(cycle.state.capacity, dtype=np.bool_)

@@ -1,0 +1,52 @@
+"""VolumeZone: a volume with labels of a zone or region is used on nodes with such labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kprov.kube.component_helpers import persistent_volumes as rules
+from kprov.kube.component_helpers.pod_claims import list_claim_names
+from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.volumes.listers import VolumeListers
+
+_CONFLICT = "node(s) had no available volume zone"
+#: Labels of volumes, and the label of nodes that may stand for it.
+_LABELS = {
+    "topology.kubernetes.io/zone": "failure-domain.beta.kubernetes.io/zone",
+    "topology.kubernetes.io/region": "failure-domain.beta.kubernetes.io/region",
+}
+_BETA = {beta: label for label, beta in _LABELS.items()}
+
+
+class VolumeZone(Plugin):
+    name = "VolumeZone"
+    requeue_on = frozenset({"node", "pvc", "pv", "storageclass"})
+
+    def __init__(self, listers: VolumeListers) -> None:
+        self._listers = listers
+
+    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+        for name, _ in list_claim_names(cycle.info.pod):
+            claim = self._listers.get_claim(cycle.info.namespace, name)
+            if claim is None or not rules.is_fully_bound(claim):
+                continue
+            volume = self._listers.get_volume(claim.spec["volumeName"])
+            for key, values in volume.metadata.labels.items() if volume is not None else ():
+                if key in _LABELS or key in _BETA:
+                    yield _CONFLICT, _refuse_other_zones(key, values, cycle.state)
+
+
+def _refuse_other_zones(key: str, values: str, state: ClusterState) -> Mask:
+    """Nodes without labels of zones and regions are accepted, as upstream: the cluster has no zones."""
+    has_zone: Mask = np.zeros(state.capacity, dtype=np.bool_)
+    for label in (*_LABELS, *_BETA):
+        has_zone |= state.get_label_column(label).ids >= 0
+    label = _BETA.get(key, key)
+    matching: Mask = np.zeros(state.capacity, dtype=np.bool_)
+    # Volumes that are replicated over zones name them all.
+    for name in (label, _LABELS[label]):
+        matching |= state.get_label_column(name).match_values(values.split("__"))
+    return has_zone & ~matching
