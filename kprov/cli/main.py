@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preflight": ("kprov.cli.commands.preflight", "Check whether the hosts can become a cluster."),
     "verify": ("kprov.cli.commands.verify", "Check the hosts and the cluster."),
     "node": ("kprov.cli.commands.node", "Work on single hosts of a running cluster."),
+    "kubeconfig": ("kprov.cli.commands.kubeconfig", "Print a kubeconfig, also for a user, or merge it."),
     "reset": ("kprov.cli.commands.reset", "Remove the cluster from its hosts."),
     "play": ("kprov.cli.commands.play", "Run playbooks."),
     "run": ("kprov.cli.commands.run", "Run one module on many hosts."),

@@ -76,6 +76,22 @@ def load_certificate(path: Path) -> x509.Certificate:
         raise InputError(f"is not a certificate in PEM: {error}", file=path) from error
 
 
+def load_key(path: Path) -> issue.PrivateKey:
+    """Read an ECDSA key.
+
+    Raises:
+        InputError: the file has none.
+
+    """
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"is not a private key in PEM: {error}", file=path) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InputError("is not an ECDSA key", file=path)
+    return key
+
+
 def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: list[str]) -> Authority:
     crt, key_file = stem.with_suffix(".crt"), stem.with_suffix(".key")
     if crt.exists() != key_file.exists():
@@ -85,7 +101,7 @@ def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: l
             f"is missing but {there.name} exists; restore the file, or remove both", file=missing
         )
     if crt.exists():
-        certificate, key = load_certificate(crt), _load_key(key_file)
+        certificate, key = load_certificate(crt), load_key(key_file)
         if certificate.public_key() != key.public_key():
             raise InputError(
                 f"does not belong to {crt.name}; restore the pair, or remove both", file=key_file
@@ -121,7 +137,7 @@ def _ensure_certificate(
         )
         try:
             reason = issue.find_reason_to_renew(
-                load_certificate(crt), _load_key(key_file), spec, authority.certificate, now
+                load_certificate(crt), load_key(key_file), spec, authority.certificate, now
             )
         except InputError as error:
             reason = error.reason
@@ -150,16 +166,6 @@ def _ensure_service_account_key(pki: Path, changed: list[str]) -> None:
         files.write_file(private, issue.key_pem(key), files.PRIVATE)
         changed.append("sa.key: new")
     _change_note(files.write_if_changed(public, issue.public_pem(key), files.PUBLIC), public, pki, changed)
-
-
-def _load_key(path: Path) -> issue.PrivateKey:
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"is not a private key in PEM: {error}", file=path) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise InputError("is not an ECDSA key", file=path)
-    return key
 
 
 def _change_note(happened: bool, path: Path, base: Path, changed: list[str], reason: str = "written") -> None:

@@ -72,6 +72,7 @@ def issue_certificate(
     authority: x509.Certificate,
     authority_key: PrivateKey,
     now: dt.datetime,
+    life: dt.timedelta = CERTIFICATE_LIFE,
 ) -> x509.Certificate:
     """Issue a certificate for `key` by `spec`; it does not outlive its authority."""
     builder = (
@@ -81,7 +82,7 @@ def issue_certificate(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(min(now + CERTIFICATE_LIFE, authority.not_valid_after_utc))
+        .not_valid_after(min(now + life, authority.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(_purposes(spec)), critical=False)
@@ -123,10 +124,8 @@ def find_reason_to_renew(
 
 
 def _subject(spec: CertificateSpec) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, spec.common_name)]
-    if spec.organization:
-        attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, spec.organization))
-    return x509.Name(attributes)
+    organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, name) for name in spec.organizations]
+    return x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, spec.common_name)])
 
 
 def _purposes(spec: CertificateSpec) -> list[x509.ObjectIdentifier]:

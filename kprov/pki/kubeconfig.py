@@ -12,6 +12,8 @@ import yaml
 
 from kprov.pki.request import PkiHost, PkiRequest
 
+Document = dict[str, Any]
+
 # The kubeconfig and the name of its certificate, by component.
 CONTROL_PLANE = {"controller-manager": "controller-manager", "scheduler": "scheduler"}
 NODE = {
@@ -29,15 +31,17 @@ def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
     )
     pki = request.cert_dir
     return {
-        f"{name}.conf": _make_document(
-            request,
-            user=name,
-            server=f"https://127.0.0.1:{request.api_port}",
-            cluster={"certificate-authority": f"{pki}/ca.crt"},
-            credentials={
-                "client-certificate": f"{pki}/{certificate}.crt",
-                "client-key": f"{pki}/{certificate}.key",
-            },
+        f"{name}.conf": render_document(
+            _make_document(
+                request,
+                user=name,
+                server=f"https://127.0.0.1:{request.api_port}",
+                cluster={"certificate-authority": f"{pki}/ca.crt"},
+                credentials={
+                    "client-certificate": f"{pki}/{certificate}.crt",
+                    "client-key": f"{pki}/{certificate}.key",
+                },
+            )
         )
         for name, certificate in kubeconfigs.items()
     }
@@ -45,11 +49,22 @@ def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
 
 def render_for_admin(request: PkiRequest, *, authority: bytes, certificate: bytes, key: bytes) -> bytes:
     """Render the administrator's kubeconfig with the PEM contents, which grants all rights."""
+    return render_document(
+        make_user_document(
+            request, user="kubernetes-admin", authority=authority, certificate=certificate, key=key
+        )
+    )
+
+
+def make_user_document(
+    request: PkiRequest, *, user: str, authority: bytes, certificate: bytes, key: bytes
+) -> Document:
+    """Make a user's kubeconfig with the PEM contents, for the address of the API outside the cluster."""
     address = request.api_address
     host = f"[{address}]" if ":" in address else address
     return _make_document(
         request,
-        user="kubernetes-admin",
+        user=user,
         server=f"https://{host}:{request.api_port}",
         cluster={"certificate-authority-data": _encode_base64(authority)},
         credentials={
@@ -59,12 +74,30 @@ def render_for_admin(request: PkiRequest, *, authority: bytes, certificate: byte
     )
 
 
+def rename_entries(document: Document, name: str) -> Document:
+    """Return a kubeconfig whose cluster, user and context have the names NAME, USER@NAME and USER@NAME."""
+    cluster, user = document["clusters"][0], document["users"][0]
+    known_as = f"{user['name']}@{name}"
+    return {
+        **document,
+        "clusters": [{**cluster, "name": name}],
+        "users": [{**user, "name": known_as}],
+        "contexts": [{"name": known_as, "context": {"cluster": name, "user": known_as}}],
+        "current-context": known_as,
+    }
+
+
+def render_document(document: Document) -> bytes:
+    """Render a kubeconfig as YAML."""
+    return yaml.safe_dump(document, sort_keys=False, width=1_000_000).encode()
+
+
 def _make_document(
     request: PkiRequest, *, user: str, server: str, cluster: dict[str, str], credentials: dict[str, str]
-) -> bytes:
+) -> Document:
     name = request.cluster_name
     context = f"{user}@{name}"
-    document: dict[str, Any] = {
+    return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": {**cluster, "server": server}}],
@@ -72,7 +105,6 @@ def _make_document(
         "contexts": [{"name": context, "context": {"cluster": name, "user": user}}],
         "current-context": context,
     }
-    return yaml.safe_dump(document, sort_keys=False, width=1_000_000).encode()
 
 
 def _encode_base64(pem: bytes) -> str:

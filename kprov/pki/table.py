@@ -21,7 +21,7 @@ class CertificateSpec:
     path: str
     authority: str
     common_name: str
-    organization: str = ""
+    organizations: tuple[str, ...] = ()
     sans: tuple[str, ...] = ()
     server: bool = False
     client: bool = True
@@ -29,7 +29,7 @@ class CertificateSpec:
 
 def list_certificates(request: PkiRequest) -> list[CertificateSpec]:
     """Return all certificates but the authorities', the administrator's first."""
-    certificates = [CertificateSpec("admin", "ca", "kubernetes-admin", "system:masters")]
+    certificates = [CertificateSpec("admin", "ca", "kubernetes-admin", ("system:masters",))]
     for host in request.hosts:
         if "control_plane" in host.roles:
             certificates += _control_plane_certificates(request, host)
@@ -64,7 +64,10 @@ def _control_plane_certificates(request: PkiRequest, host: PkiHost) -> list[Cert
             f"{at}/apiserver", "ca", "kube-apiserver", sans=_unique_names(*api), server=True, client=False
         ),
         CertificateSpec(
-            f"{at}/apiserver-kubelet-client", "ca", "kube-apiserver-kubelet-client", "kubeadm:cluster-admins"
+            f"{at}/apiserver-kubelet-client",
+            "ca",
+            "kube-apiserver-kubelet-client",
+            ("kubeadm:cluster-admins",),
         ),
         CertificateSpec(f"{at}/apiserver-etcd-client", "etcd-ca", "kube-apiserver-etcd-client"),
         CertificateSpec(f"{at}/front-proxy-client", "front-proxy-ca", "front-proxy-client"),
@@ -79,8 +82,10 @@ def _node_certificates(host: PkiHost) -> list[CertificateSpec]:
     at, name = f"hosts/{host.name}", NODE_PREFIX + host.node
     serving = _unique_names(*_own_names(host))
     return [
-        CertificateSpec(f"{at}/kubelet-client", "ca", name, "system:nodes"),
-        CertificateSpec(f"{at}/kubelet", "ca", name, "system:nodes", sans=serving, server=True, client=False),
+        CertificateSpec(f"{at}/kubelet-client", "ca", name, ("system:nodes",)),
+        CertificateSpec(
+            f"{at}/kubelet", "ca", name, ("system:nodes",), sans=serving, server=True, client=False
+        ),
         CertificateSpec(f"{at}/kube-proxy", "ca", "system:kube-proxy"),
         CertificateSpec(f"{at}/cluster-dns", "ca", "system:kprov:cluster-dns"),
         CertificateSpec(f"{at}/pod-network", "ca", "system:kprov:pod-network"),
