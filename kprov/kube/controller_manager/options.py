@@ -71,6 +71,9 @@ def _controllers(flags: FlagSet) -> None:
     flags.integer("mirroring-concurrent-service-endpoint-syncs", 5, "accepted; loops share one event loop")
     flags.string("cluster-signing-cert-file", "", "authority that signs certificate requests")
     flags.string("cluster-signing-key-file", "", "its key")
+    for name in ("kubelet-serving", "kubelet-client", "kube-apiserver-client", "legacy-unknown"):
+        flags.string(f"cluster-signing-{name}-cert-file", "", f"the authority of the signer {name} alone")
+        flags.string(f"cluster-signing-{name}-key-file", "", "its key")
     flags.duration("cluster-signing-duration", 365 * 24 * 3600, "longest life of signed certificates")
     for name in (
         *("deployment", "replicaset", "service", "endpoint", "namespace", "gc", "daemonset"),

@@ -31,6 +31,11 @@ CONTROLLERS: Final[dict[str, str]] = {
     "ttl-after-finished-controller": "ttl_after_finished:TtlAfterFinishedController",
     "garbage-collector-controller": "garbage_collector.controller:GarbageCollector",
     "service-cidr-controller": "service_cidr:ServiceCidrController",
+    "certificatesigningrequest-signing-controller": "certificates.signing:CertificateSigningController",
+    "certificatesigningrequest-approving-controller": "certificates.approving:CertificateApprovingController",
+    "certificatesigningrequest-cleaner-controller": "certificates.cleaner:CertificateCleanerController",
+    "bootstrap-signer-controller": "bootstrap.signer:BootstrapSigner",
+    "token-cleaner-controller": "bootstrap.token_cleaner:TokenCleaner",
     "resourcequota-controller": "resource_quota.controller:ResourceQuotaController",
     "persistentvolume-binder-controller": "volumes.binder:PersistentVolumeBinderController",
     "persistentvolume-protection-controller": "volumes.protection:VolumeProtectionController",
@@ -62,6 +67,11 @@ ALIASES: Final[dict[str, str]] = {
     "ttl": "ttl-controller",
     "ttl-after-finished": "ttl-after-finished-controller",
     "garbagecollector": "garbage-collector-controller",
+    "csrsigning": "certificatesigningrequest-signing-controller",
+    "csrapproving": "certificatesigningrequest-approving-controller",
+    "csrcleaner": "certificatesigningrequest-cleaner-controller",
+    "bootstrapsigner": "bootstrap-signer-controller",
+    "tokencleaner": "token-cleaner-controller",
     "resourcequota": "resourcequota-controller",
     "persistentvolume-binder": "persistentvolume-binder-controller",
     "pv-protection": "persistentvolume-protection-controller",
@@ -69,18 +79,21 @@ ALIASES: Final[dict[str, str]] = {
     "ephemeral-volume": "ephemeral-volume-controller",
 }
 
+#: Not enabled by "*", only by name.
+DISABLED_BY_DEFAULT: Final = frozenset({"bootstrap-signer-controller", "token-cleaner-controller"})
+
 _PACKAGE: Final = "kprov.kube.controller_manager"
 
 
 def is_enabled(name: str, selection: Sequence[str]) -> bool:
-    """Whether --controllers enables the controller: by its name or alias, else by '*'."""
+    """Whether --controllers enables the controller: by its name or alias, or "*" with it on by default."""
     names = {name, *(alias for alias, full in ALIASES.items() if full == name)}
     for entry in selection:
         if entry in names:
             return True
         if entry.removeprefix("-") in names:
             return False
-    return "*" in selection
+    return "*" in selection and name not in DISABLED_BY_DEFAULT
 
 
 def find_unknown(selection: Sequence[str]) -> list[str]:
@@ -107,6 +120,9 @@ def has_required_options(name: str, options: Namespace) -> bool:
         case "garbage-collector-controller":
             return bool(options.enable_garbage_collector)
         case "certificatesigningrequest-signing-controller":
-            return bool(options.cluster_signing_cert_file and options.cluster_signing_key_file)
+            # Imported here: the other controllers do without its libraries.
+            from kprov.kube.controller_manager.certificates.signing import SIGNERS, find_authority_files
+
+            return any(find_authority_files(options, signer) for signer in SIGNERS.values())
         case _:
             return True

@@ -24,6 +24,11 @@ def test_controllers_are_chosen_by_name_alias_and_star(selection: list[str], exp
     assert registry.is_enabled("ttl-controller", selection) is expected
 
 
+def test_some_controllers_are_off_until_they_are_named() -> None:
+    assert not registry.is_enabled("token-cleaner-controller", ["*"])
+    assert registry.is_enabled("token-cleaner-controller", ["*", "tokencleaner"])
+
+
 def test_unknown_names_are_found() -> None:
     assert registry.find_unknown(["*", "-ttl", "foo"]) == ["foo"]
 
