@@ -152,6 +152,7 @@ def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str 
         cluster,
         host,
         f"kubectl --kubeconfig={shlex.quote(variables.kube_config_dir)}/admin.conf "
+        f"--cache-dir={shlex.quote(variables.kubectl_cache_dir)} "
         f"--server=https://127.0.0.1:{variables.kube_apiserver_port} "
         f"--request-timeout={variables.kubectl_request_timeout} "
         "get nodes,servicecidrs -o json",

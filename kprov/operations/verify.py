@@ -98,6 +98,7 @@ def describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.C
         etcd_data_dir=variables.etcd_data_dir,
         config_dir=variables.kube_config_dir,
         cert_dir=variables.kube_cert_dir,
+        kubectl_cache_dir=variables.kubectl_cache_dir,
         vip=str(variables.kube_vip_address),
         kubectl_request_timeout=variables.kubectl_request_timeout,
         etcd_dial_timeout=variables.etcd_dial_timeout,

@@ -20,12 +20,15 @@ class Kubectl:
 
     host: Host
     config_dir: str
+    #: kubectl's default is in the home folder, where it would remain after a reset.
+    cache_dir: str
     request_timeout: str
 
     def run(self, arguments: str, stdin: str | None = None) -> str:
         """Run `kubectl ARGUMENTS` and return its standard output. Raises KubectlError."""
         kubeconfig = shlex.quote(f"{self.config_dir}/admin.conf")
-        command = f"kubectl --kubeconfig={kubeconfig} --request-timeout={self.request_timeout} {arguments}"
+        options = f"--cache-dir={shlex.quote(self.cache_dir)} --request-timeout={self.request_timeout}"
+        command = f"kubectl --kubeconfig={kubeconfig} {options} {arguments}"
         if stdin is not None:
             command = f"printf %s {shlex.quote(stdin)} | {command}"
         result = self.host.run(command)

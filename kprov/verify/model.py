@@ -38,6 +38,7 @@ class Cluster:
     etcd_data_dir: str
     config_dir: str
     cert_dir: str
+    kubectl_cache_dir: str
     vip: str = ""
     #: Addresses of all etcd hosts of the inventory; `hosts` has only those that --limit selects.
     etcd_addresses: frozenset[str] = frozenset()

@@ -123,7 +123,7 @@ def verify(
 
 def make_kubectl(admin: Host, cluster: Cluster) -> Kubectl:
     """Return kubectl on a control plane host."""
-    return Kubectl(admin, cluster.config_dir, cluster.kubectl_request_timeout)
+    return Kubectl(admin, cluster.config_dir, cluster.kubectl_cache_dir, cluster.kubectl_request_timeout)
 
 
 def _verify_host(

@@ -22,7 +22,8 @@ def test_reset_asks_first_and_then_leaves_bare_hosts_for_the_next_up(cluster: Cl
     for host in HOSTS:
         left = cluster.lab.ssh(
             host,
-            "ls -d /etc/kubernetes /etc/etcd /opt/kprov /etc/cni/net.d/* /etc/systemd/system/kube* "
+            "ls -d /etc/kubernetes /etc/etcd /opt/kprov /etc/cni /var/cache/kubectl /root/.kube "
+            "/etc/iproute2/rt_addrprotos.d /etc/systemd/logind.conf.d /etc/systemd/system/kube* "
             "/opt/containerd /var/lib/haproxy /etc/sysctl.d/*kprov* ~root/.cache/kprov /home/*/.cache/kprov "
             "/sys/fs/cgroup/kubepods* /sys/fs/cgroup/*/kubepods* 2>/dev/null; "
             "systemctl list-units --all --plain --no-legend 'kubepods*'; "

@@ -60,7 +60,10 @@ class Cluster:
 
     def kubectl(self, arguments: str, stdin: str = "") -> str:
         """Return the output of kubectl, which runs on the machine."""
-        command = f"kubectl --kubeconfig=/etc/kubernetes/admin.conf {arguments}"
+        # Not a cache in root's home, where the test of reset would find it.
+        command = (
+            f"kubectl --kubeconfig=/etc/kubernetes/admin.conf --cache-dir=/run/kubectl-of-tests {arguments}"
+        )
         if stdin:
             command = f"{command} <<'END'\n{stdin}\nEND\n"
         return self.machine.run(command, timeout=900)

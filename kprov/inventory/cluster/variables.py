@@ -15,6 +15,22 @@ from kprov.inventory.cluster import labels as label_rules
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
 _DURATION = re.compile(r"(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h))+")
+#: Folders that have files of the host, too.
+_SYSTEM_FOLDERS = (
+    *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc"),
+    *("/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/var/tmp"),  # noqa: S108
+    *(
+        "/usr",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/local",
+        "/usr/sbin",
+        "/var",
+        "/var/cache",
+        "/var/lib",
+        "/var/log",
+    ),
+)
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -54,9 +70,14 @@ def _check_ipv4(value: Any) -> Any:
     return value
 
 
-def _check_absolute_path(value: Any) -> Any:
+def _check_folder(value: Any) -> Any:
     if not isinstance(value, str) or not PurePosixPath(value).is_absolute():
         raise ValueError("must be an absolute path such as /var/lib/data")
+    path = PurePosixPath(value)
+    if ".." in path.parts:
+        raise ValueError("must be an absolute path without '..'")
+    if str(path) in _SYSTEM_FOLDERS:
+        raise ValueError("must be a folder of its own, which reset removes")
     return value
 
 
@@ -138,7 +159,7 @@ Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
 Proxy = Annotated[str, BeforeValidator(proxies.check_proxy)]
 NoProxy = Annotated[str, BeforeValidator(proxies.check_no_proxy)]
-Folder = Annotated[str, BeforeValidator(_check_absolute_path)]
+Folder = Annotated[str, BeforeValidator(_check_folder)]
 Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_check_vip)]
 Name = Annotated[str, BeforeValidator(_check_dns_name)]
 Taint = Annotated[str, AfterValidator(_check_taint)]
@@ -202,6 +223,7 @@ class ClusterVariables(BaseModel):
     kube_config_dir: Folder = "/etc/kubernetes"
     kube_cert_dir: Folder = "/etc/kubernetes/pki"
     bundle_root: Folder = "/opt/kprov"
+    kubectl_cache_dir: Folder = "/var/cache/kubectl"
     containerd_additional_runtimes: Annotated[
         list[dict[str, Any]], BeforeValidator(container_runtimes.check_runtimes)
     ] = []
@@ -253,8 +275,10 @@ class ClusterVariables(BaseModel):
     ansible_port: Port | None = None
 
     @model_validator(mode="after")
-    def _domain_of_the_name(self) -> Self:
-        """Use the cluster's name as the default domain, as the roles' defaults do."""
+    def _derive_defaults(self) -> Self:
+        """Derive the defaults that depend on other variables, as the roles' defaults do."""
         if "dns_domain" not in self.model_fields_set:
             self.__dict__["dns_domain"] = self.cluster_name
+        if "kube_cert_dir" not in self.model_fields_set:
+            self.__dict__["kube_cert_dir"] = f"{self.kube_config_dir}/pki"
         return self

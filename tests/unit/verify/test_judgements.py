@@ -31,6 +31,7 @@ def a_cluster(vip: str = "") -> Cluster:
         "/var/lib/etcd",
         "/etc/kubernetes",
         "/etc/kubernetes/pki",
+        "/var/cache/kubectl",
         vip,
     )
 

@@ -59,6 +59,6 @@ def test_all_kinds_are_read_in_one_request_of_kubectl() -> None:
             }
             return json.dumps({"items": [an_object("CustomResourceDefinition", "tests.example.com")]})
 
-    cluster = Cluster((), "", "", 6443, 8443, "", "", "", "", "")
-    (finding,) = unenforced.check_objects(Recorded(None, "", "15s"), cluster)
+    cluster = Cluster((), "", "", 6443, 8443, "", "", "", "", "", "")
+    (finding,) = unenforced.check_objects(Recorded(None, "", "", "15s"), cluster)
     assert finding.name == "CustomResourceDefinition tests.example.com"

@@ -138,7 +138,7 @@ def _finding(found: list[Finding], name: str) -> Finding:
         ("bin_dir", Effect.NONE, "the bundle", "all.yml"),
         ("loadbalancer_apiserver_port", Effect.NONE, "haproxy keeps 8443", "all.yml"),
         ("loadbalancer_apiserver", Effect.MAPPED, "certificate", "all.yml"),
-        ("etcd_data_dir", Effect.USED, "role etcd", "k8s-cluster.yml"),
+        ("etcd_data_dir", Effect.USED, "roles etcd, ", "k8s-cluster.yml"),
         ("my_prefix", Effect.USED, "etcd_data_dir", "k8s-cluster.yml"),
         ("my_own", Effect.UNKNOWN, "no role or variable names it", "k8s-cluster.yml"),
         ("etcd_data_dri", Effect.UNKNOWN, "did you mean 'etcd_data_dir'?", "k8s-cluster.yml"),
