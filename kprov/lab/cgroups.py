@@ -17,6 +17,8 @@ from kprov.lab.definition import Host
 
 ROOT = Path("/sys/fs/cgroup")
 _PARENT = "kprov"
+#: File, weight of one process, and greatest weight by the version of cgroups.
+_WEIGHT_FILES = {1: ("cpu.shares", 1024, 262144), 2: ("cpu.weight", 100, 10000)}
 
 
 def is_v2(root: Path = ROOT) -> bool:
@@ -42,7 +44,36 @@ def create_groups(host: Host, root: Path = ROOT) -> list[Path]:
             group.mkdir(exist_ok=True)
             _fill_cpuset(group)
         files.append(group / "cgroup.procs")
+        _weigh_groups(hierarchy / _PARENT)
     return files
+
+
+def _weigh_groups(parent: Path) -> None:
+    """Give each host the weight of one process, and the groups above the sum of their hosts.
+
+    By default all labs together have the weight of one process: a busy machine would starve the hosts.
+    """
+    hosts = {lab: _list_folders(lab) for lab in _list_folders(parent)}
+    _set_weight(parent, sum(len(names) for names in hosts.values()))
+    for lab, names in hosts.items():
+        _set_weight(lab, len(names))
+        for host in names:
+            _set_weight(host, 1)
+
+
+def _set_weight(group: Path, hosts: int) -> None:
+    for name, process, most in _WEIGHT_FILES.values():
+        file = group / name
+        if file.exists():
+            with suppress(OSError):  # another command removes the group
+                file.write_text(str(min(most, process * max(1, hosts))))
+
+
+def _list_folders(group: Path) -> list[Path]:
+    try:
+        return [path for path in group.iterdir() if path.is_dir()]
+    except FileNotFoundError:  # another command removed it
+        return []
 
 
 def make_controllers_writable(init: int) -> None:
