@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from kprov.operations.cluster import Cluster, run_read_only
+from kprov.operations.remote import kubectl_line
 
 T = TypeVar("T")
 
@@ -147,16 +147,9 @@ def _read_trust(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dic
 
 def _read_api_objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] | None:
     """Read the pod networks by node and the service network from the host's API server."""
-    variables = cluster.variables[host]
-    answer = _run_json(
-        cluster,
-        host,
-        f"kubectl --kubeconfig={shlex.quote(variables.kube_config_dir)}/admin.conf "
-        f"--cache-dir={shlex.quote(variables.kubectl_cache_dir)} "
-        f"--server=https://127.0.0.1:{variables.kube_apiserver_port} "
-        f"--request-timeout={variables.kubectl_request_timeout} "
-        "get nodes,servicecidrs -o json",
-    )
+    timeout = cluster.variables[host].kubectl_request_timeout
+    arguments = f"get nodes,servicecidrs -o json --request-timeout={timeout}"
+    answer = _run_json(cluster, host, kubectl_line(cluster, host, arguments))
     return None if answer is None else parse_api_objects(answer["items"])
 
 

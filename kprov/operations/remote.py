@@ -15,8 +15,6 @@ from kprov.errors import HostError, KprovError
 from kprov.operations.cluster import Cluster
 
 _ETCD_PKI = "/etc/etcd/pki"
-#: Not in root's home directory, where `kprov reset` would have to leave it.
-_CACHE = "/run/kprov/kubectl"
 
 
 class CommandError(HostError):
@@ -58,7 +56,8 @@ def kubectl_line(cluster: Cluster, host: str, arguments: str) -> str:
     variables = cluster.variables[host]
     return (
         f"kubectl --kubeconfig={shlex.quote(variables.kube_config_dir)}/admin.conf "
-        f"--cache-dir={_CACHE} --server=https://127.0.0.1:{variables.kube_apiserver_port} {arguments}"
+        f"--cache-dir={shlex.quote(variables.kubectl_cache_dir)} "
+        f"--server=https://127.0.0.1:{variables.kube_apiserver_port} {arguments}"
     )
 
 
