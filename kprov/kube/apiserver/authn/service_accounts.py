@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import time
 import uuid
 from base64 import urlsafe_b64encode
@@ -39,6 +40,7 @@ from kprov.kube.machinery.json_object import JsonObject
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PREFIX: Final = "system:serviceaccount:"
 _REMEMBERED: Final = 8192
+_PEM_BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 #: The library verifies only the signature; token_claims checks the claims as upstream does.
 _JWS: Final = jwt.PyJWS()
 #: Seconds for which the warning of a stale token stays cached, as in upstream's token cache.
@@ -309,8 +311,13 @@ def build_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[st
 
 
 def load_public_keys(paths: list[str]) -> list[PublicKey]:
-    """The public keys of PEM files with public keys, certificates or private keys."""
-    return [_load_public_key(Path(path).read_bytes(), path) for path in paths]
+    """The public keys of PEM files with public keys, certificates or private keys, one or several each."""
+    return [_load_public_key(block, path) for path in paths for block in _split_pem(Path(path).read_bytes())]
+
+
+def _split_pem(pem: bytes) -> list[bytes]:
+    """The blocks of a PEM file; the whole file if it has none, for the error of its parser."""
+    return [block[0] for block in _PEM_BLOCK.finditer(pem)] or [pem]
 
 
 def _load_public_key(pem: bytes, path: str) -> PublicKey:
