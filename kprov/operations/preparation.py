@@ -93,6 +93,7 @@ def make_pki_request(cluster: Cluster, registries: Sequence[str] = ()) -> PkiReq
         cluster_name=variables.cluster_name,
         api_port=variables.loadbalancer_apiserver_port,
         cert_dir=variables.kube_cert_dir,
+        encrypt_secrets=variables.kube_encrypt_secret_data,
     )
 
 

@@ -16,6 +16,7 @@ from kprov.errors import InputError
 from kprov.operations.live import Live, Setting
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 _ADVICE = (
     "Restore the folder from the machine or backup that installed the cluster, or remove the cluster with "
     "`kprov reset` and create a new one"
@@ -48,14 +49,15 @@ def find_mismatch(file: Path, copies: Sequence[Setting]) -> str | None:
 
 
 def read_public_keys(text: str) -> set[bytes]:
-    """Return the public keys (DER) of the certificates in a PEM text, or of its one public key."""
+    """Return the public keys (DER) of the certificates in a PEM text, or of its public keys."""
     try:
         certificates = [
             x509.load_pem_x509_certificate(block.encode()) for block in _CERTIFICATE.findall(text)
         ]
         keys = [certificate.public_key() for certificate in certificates]
         if not keys:
-            keys = [serialization.load_pem_public_key(text.encode())]  # type: ignore[list-item]
+            blocks = _PUBLIC_KEY.findall(text)
+            keys = [serialization.load_pem_public_key(block.encode()) for block in blocks]  # type: ignore[misc]
     except ValueError:
         return set()
     return {

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from kprov.errors import InputError
-from kprov.pki import files, issue, kubeconfig
+from kprov.pki import encryption_keys, files, issue, kubeconfig, rotation, service_account_keys
 from kprov.pki.request import PkiRequest
 from kprov.pki.table import AUTHORITIES, CertificateSpec, list_certificates
 
@@ -25,9 +26,15 @@ class Authority:
     pem: bytes
 
 
-def ensure_pki(request: PkiRequest, *, now: dt.datetime | None = None) -> list[str]:
+def ensure_pki(
+    request: PkiRequest,
+    *,
+    now: dt.datetime | None = None,
+    is_forced: Callable[[str, x509.Certificate], bool] = lambda _path, _certificate: False,
+) -> list[str]:
     """Make and renew the cluster's certificates and kubeconfigs; it can be interrupted and repeated.
 
+    `is_forced` tells by a certificate's path below pki/ (without suffix) whether it is renewed in any case.
     Returns one line for each change (`hosts/node1/apiserver.crt: expires 2027-01-31`).
 
     Raises:
@@ -37,15 +44,18 @@ def ensure_pki(request: PkiRequest, *, now: dt.datetime | None = None) -> list[s
     moment = now or dt.datetime.now(dt.UTC)
     pki = request.pki
     files.make_folder(pki)
-    changed: list[str] = []
+    changed = rotation.write_authorities(pki)
     authorities = {
         name: _ensure_authority(pki / name, common, moment, changed) for name, common in AUTHORITIES.items()
     }
-    _ensure_service_account_key(pki, changed)
+    changed += service_account_keys.ensure_service_account_keys(pki)
+    if request.encrypt_secrets:
+        changed += encryption_keys.ensure_keys(pki)
     for host in request.hosts:
         files.make_folder(pki / "hosts" / host.name)
     for spec in list_certificates(request):
-        _ensure_certificate(pki, spec, authorities[spec.authority], moment, changed)
+        authority = _find_signer(pki, spec, authorities[spec.authority])
+        _ensure_certificate(pki, spec, authority, moment, changed, is_forced)
     for host in request.hosts:
         for name, content in kubeconfig.render_for_host(request, host).items():
             path = pki / "hosts" / host.name / name
@@ -126,8 +136,21 @@ def _ensure_authority(stem: Path, common_name: str, now: dt.datetime, changed: l
     return Authority(certificate, key, pem)
 
 
+def _find_signer(pki: Path, spec: CertificateSpec, authority: Authority) -> Authority:
+    """Return the authority of a certificate; that of API servers may be the old one during a rotation."""
+    old = rotation.find_old_authority(pki, spec.authority) if spec.path.endswith("/apiserver") else None
+    if old is None:
+        return authority
+    return Authority(load_certificate(old[0]), load_key(old[1]), old[0].read_bytes())
+
+
 def _ensure_certificate(
-    pki: Path, spec: CertificateSpec, authority: Authority, now: dt.datetime, changed: list[str]
+    pki: Path,
+    spec: CertificateSpec,
+    authority: Authority,
+    now: dt.datetime,
+    changed: list[str],
+    is_forced: Callable[[str, x509.Certificate], bool],
 ) -> None:
     crt, key_file = pki / f"{spec.path}.crt", pki / f"{spec.path}.key"
     reason = "new"
@@ -136,9 +159,12 @@ def _ensure_certificate(
             files.narrow_mode(key_file, files.PRIVATE), key_file, pki, changed, "permissions restricted"
         )
         try:
+            certificate = load_certificate(crt)
             reason = issue.find_reason_to_renew(
-                load_certificate(crt), load_key(key_file), spec, authority.certificate, now
+                certificate, load_key(key_file), spec, authority.certificate, now
             )
+            if not reason and is_forced(spec.path, certificate):
+                reason = "renewed by request"
         except InputError as error:
             reason = error.reason
         if not reason:
@@ -149,23 +175,6 @@ def _ensure_certificate(
     files.write_file(key_file, issue.key_pem(key), files.PRIVATE)
     files.write_file(crt, issue.certificate_pem(certificate), files.PUBLIC)
     changed.append(f"{spec.path}.crt: {reason}")
-
-
-def _ensure_service_account_key(pki: Path, changed: list[str]) -> None:
-    """Ensure the key that signs service account tokens; always write its public key from it."""
-    private, public = pki / "sa.key", pki / "sa.pub"
-    if private.exists():
-        key = serialization.load_pem_private_key(private.read_bytes(), password=None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise InputError("is not an RSA key", file=private)
-        _change_note(
-            files.narrow_mode(private, files.PRIVATE), private, pki, changed, "permissions restricted"
-        )
-    else:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        files.write_file(private, issue.key_pem(key), files.PRIVATE)
-        changed.append("sa.key: new")
-    _change_note(files.write_if_changed(public, issue.public_pem(key), files.PUBLIC), public, pki, changed)
 
 
 def _change_note(happened: bool, path: Path, base: Path, changed: list[str], reason: str = "written") -> None:

@@ -34,7 +34,7 @@ class PkiRequest:
 
     `artifacts` is the folder that gets `pki/` and `admin.conf`; `service_cidr` has one network or two, with a
     comma between; `vip` is an address or empty; `extra_sans` are further names and addresses of the API;
-    `cert_dir` is where hosts have their certificates.
+    `cert_dir` is where hosts have their certificates; `encrypt_secrets` whether etcd gets encrypted secrets.
 
     Raises:
         InputError: an address or a network is invalid, or a name is too long for a certificate.
@@ -50,6 +50,7 @@ class PkiRequest:
     cluster_name: str = "cluster.local"
     api_port: int = 8443
     cert_dir: str = "/etc/kubernetes/pki"
+    encrypt_secrets: bool = False
     service_addresses: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -258,6 +258,15 @@ class ClusterVariables(BaseModel):
     no_proxy: NoProxy = ""
     additional_no_proxy: NoProxy = ""
     skip_http_proxy_on_os_packages: bool = False
+    kube_encrypt_secret_data: bool = True
+    kube_encryption_algorithm: Literal["secretbox", "aesgcm", "aescbc"] = "secretbox"
+    kube_encryption_resources: Annotated[list[str], Field(min_length=1)] = ["secrets"]
+    kubernetes_audit: bool = True
+    audit_log_path: Folder = "/var/log/kubernetes/kube-apiserver-audit.log"
+    audit_log_maxage: Limit = 30
+    audit_log_maxbackups: Limit = 10
+    audit_log_maxsize: Limit = 100
+    audit_policy_custom_rules: str = ""
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
     minimal_master_memory_mb: Limit = 1700
     minimal_node_memory_mb: Limit = 1024

@@ -202,9 +202,9 @@ def test_names_in_templates_and_conditions_are_found() -> None:
     ("variables", "message"),
     [
         ("container_manager: docker", "docker and crio are not supported"),
-        ("kubernetes_audit: true", "writes no audit log"),
+        ("kubernetes_audit_webhook: true", "writes its audit log to a file"),
         ("{authorization_modes: [Node, RBAC, Webhook]}", "authorization is Node and RBAC"),
-        ('{off: true, kube_encrypt_secret_data: "{{ off }}"}', None),
+        ('{off: true, kata_containers_enabled: "{{ off }}"}', None),
         ("{authorization_modes: [Node, RBAC], kata_containers_enabled: false, kube_oidc_auth: 'no'}", None),
     ],
 )
@@ -225,9 +225,9 @@ def test_a_cluster_that_kprov_does_not_make_is_refused_before_any_host_is_touche
 def test_templates_of_refused_variables_are_looked_at_once_they_can_be_resolved(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
     (tmp_path / "group_vars").mkdir()
-    (tmp_path / "group_vars" / "all.yml").write_text('kube_encrypt_secret_data: "{{ on }}"\n')
-    with pytest.raises(InputError, match="not encrypted at rest"):
-        validate(load_inventory(tmp_path), lambda _: {"kube_encrypt_secret_data": True})
+    (tmp_path / "group_vars" / "all.yml").write_text('kata_containers_enabled: "{{ on }}"\n')
+    with pytest.raises(InputError, match="kata is not supported"):
+        validate(load_inventory(tmp_path), lambda _: {"kata_containers_enabled": True})
 
 
 def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""The replacement of all authorities: the old and the new ones, and how far their replacement is.
+
+While it lasts, `pki/rotation/` has both pairs of each authority and a file `stage`. `ca.crt` and its like are
+made from them. Their first certificate belongs to the key that signs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from kprov.errors import InputError
+from kprov.pki import files, issue
+from kprov.pki.table import AUTHORITIES
+
+
+class Stage(enum.Enum):
+    """The stages of a rotation in their order."""
+
+    #: Hosts learn to trust both authorities. The old one signs.
+    TRUST = "trust"
+    #: The new one signs all but the API server's serving certificate: users trust only the old one.
+    ISSUE = "issue"
+    #: The new one signs that, too.
+    SERVE = "serve"
+    #: Hosts trust only the new one.
+    DROP = "drop"
+
+    def is_before(self, other: Stage) -> bool:
+        """Whether this stage precedes the other."""
+        stages = list(Stage)
+        return stages.index(self) < stages.index(other)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    certificate: bytes
+    key: bytes
+
+
+def read_stage(pki: Path) -> Stage | None:
+    """Return the stage of the rotation; None if there is none. Raises InputError."""
+    path = _folder(pki) / "stage"
+    if not path.parent.exists():
+        return None
+    try:
+        return Stage(path.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise InputError(f"does not have the stage of a rotation: {error}", file=path) from error
+
+
+def begin_rotation(pki: Path, now: dt.datetime) -> None:
+    """Make new authorities, which nobody trusts yet. Nothing happens if a rotation has begun."""
+    if read_stage(pki) is not None:
+        return
+    unfinished = pki / ".rotation.new"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    files.make_folder(unfinished)
+    for name, common_name in AUTHORITIES.items():
+        old = _first_certificate((pki / f"{name}.crt").read_bytes())
+        key = issue.new_key()
+        new = issue.certificate_pem(issue.new_authority(common_name, key, now))
+        _write_pair(unfinished / f"old-{name}", _Pair(old, (pki / f"{name}.key").read_bytes()))
+        _write_pair(unfinished / f"new-{name}", _Pair(new, issue.key_pem(key)))
+    files.write_file(unfinished / "stage", Stage.TRUST.value.encode(), files.PRIVATE)
+    unfinished.rename(_folder(pki))
+
+
+def set_stage(pki: Path, stage: Stage) -> None:
+    """Store the stage; `ensure_pki` brings the other files in line with it."""
+    files.write_file(_folder(pki) / "stage", stage.value.encode(), files.PRIVATE)
+
+
+def end_rotation(pki: Path) -> None:
+    """Remove the old authorities and their keys."""
+    # Renamed first: a rotation whose folder is half removed must not look unfinished.
+    removed = pki / ".rotation.old"
+    shutil.rmtree(removed, ignore_errors=True)
+    if _folder(pki).exists():
+        _folder(pki).rename(removed)
+    shutil.rmtree(removed, ignore_errors=True)
+
+
+def write_authorities(pki: Path) -> list[str]:
+    """Make the authorities' files as the stage needs them; return what changed."""
+    stage = read_stage(pki)
+    if stage is None:
+        return []
+    changed = []
+    for name in AUTHORITIES:
+        old, new = (_read_pair(_folder(pki) / f"{age}-{name}") for age in ("old", "new"))
+        if stage is Stage.TRUST:
+            signer, bundle = old, old.certificate + new.certificate
+        elif stage is Stage.DROP:
+            signer, bundle = new, new.certificate
+        else:
+            signer, bundle = new, new.certificate + old.certificate
+        # The key first, as everywhere: a mismatch after an interruption is repaired here.
+        wrote = [
+            files.write_if_changed(pki / f"{name}.key", signer.key, files.PRIVATE),
+            files.write_if_changed(pki / f"{name}.crt", bundle, files.PUBLIC),
+        ]
+        if any(wrote):
+            changed.append(f"{name}.crt: stage {stage.value} of the rotation")
+    return changed
+
+
+def find_old_authority(pki: Path, name: str) -> tuple[Path, Path] | None:
+    """Return the files of the old authority while it still signs serving certificates of API servers."""
+    if read_stage(pki) is not Stage.ISSUE:
+        return None
+    stem = _folder(pki) / f"old-{name}"
+    return stem.with_suffix(".crt"), stem.with_suffix(".key")
+
+
+def _folder(pki: Path) -> Path:
+    return pki / "rotation"
+
+
+def _first_certificate(pem: bytes) -> bytes:
+    return issue.certificate_pem(x509.load_pem_x509_certificate(pem))
+
+
+def _write_pair(stem: Path, pair: _Pair) -> None:
+    files.write_file(stem.with_suffix(".key"), pair.key, files.PRIVATE)
+    files.write_file(stem.with_suffix(".crt"), pair.certificate, files.PUBLIC)
+
+
+def _read_pair(stem: Path) -> _Pair:
+    return _Pair(stem.with_suffix(".crt").read_bytes(), stem.with_suffix(".key").read_bytes())
