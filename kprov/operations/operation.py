@@ -22,6 +22,11 @@ from kprov.playbook.results.run_result import Callbacks, RunOptions
 OPERATIONS: dict[str, str] = {
     "node drain": "kprov.operations.nodes.drain",
     "node uncordon": "kprov.operations.nodes.uncordon",
+    "certs renew": "kprov.operations.keys.renew",
+    "certs rotate-ca": "kprov.operations.keys.rotate_ca",
+    "secrets rewrite": "kprov.operations.keys.encryption_key",
+    "secrets rotate-key": "kprov.operations.keys.encryption_key",
+    "secrets rotate-service-account-key": "kprov.operations.keys.service_account_key",
 }
 
 

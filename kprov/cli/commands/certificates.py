@@ -1,24 +1,46 @@
-"""`kprov certs`: issue a cluster's certificates; list them with their expiry dates."""
+"""`kprov certs`: issue, list, renew, replace and export a cluster's certificates."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from kprov.cli.options.run_options import Inventory
+from kprov.cli.options.operation_options import OperationArguments
+from kprov.cli.options.run_options import HostOptions, Inventory, add_options
 from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.cli.output.operation_output import run_command
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.cli.output.warnings import WarningPrinter
 from kprov.errors import InputError
 from kprov.pki.inspect import list_certificates
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
+Hosts = Annotated[list[str] | None, typer.Argument(metavar="[HOST...]", help="Hosts of the inventory.")]
+All = Annotated[bool, typer.Option("--all", help="All hosts, and the administrator's kubeconfig.")]
+KeepOld = Annotated[
+    bool,
+    typer.Option(
+        "--keep-old",
+        help="Stop while the old authorities are still trusted, to give users new kubeconfigs. "
+        "The command without this option then finishes the rotation.",
+    ),
+]
+ExportName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A name of `kprov certs list`, such as ca or hosts/node1/kubelet."),
+]
+WithKey = Annotated[bool, typer.Option("--with-key", help="Also the private key. Needs --out.")]
+ExportFile = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write to this file (0600).")]
+
 
 @app.callback()
 def certificates() -> None:
-    """Issue and show the certificates of a cluster, as stored on this machine."""
+    """Issue, show, renew, replace and export the certificates of a cluster."""
 
 
 @app.command("issue")
@@ -74,3 +96,77 @@ def list_all(
         for certificate in certificates
     ]
     print_table(("CERTIFICATE", "SUBJECT", "SIGNED BY", "EXPIRES", "DAYS", "STATE"), rows)
+
+
+@app.command("compare")
+@add_options
+def compare(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+    """Show the certificates on hosts that are not those of this machine; then the exit code is 1."""
+    from kprov.operations.cluster import connect_hosts, open_cluster
+    from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
+
+    given.unlock()
+    with open_cluster(given.path, given.host_options(), WarningPrinter()) as cluster:
+        connect_hosts(cluster, cluster.chosen())
+        chosen = set(cluster.chosen())
+        hosts = [host for host in list_cluster_hosts(cluster) if host in chosen]
+        differences = find_differences(cluster, hosts)
+    if output is Format.JSON:
+        typer.echo(json.dumps([asdict(difference) for difference in differences], indent=2))
+    elif differences:
+        rows = [(each.host, each.path, each.name, each.expires or "-") for each in differences]
+        print_table(("HOST", "PATH", "DIFFERS FROM", "EXPIRES THERE"), rows)
+    else:
+        typer.echo(f"the certificates on {', '.join(hosts)} are those of this machine")
+    if differences:
+        raise typer.Exit(1)
+
+
+@app.command("renew")
+@add_options
+def renew(given: OperationArguments, hosts: Hosts = None, every: All = False) -> None:
+    """Issue the certificates of hosts again, whenever they end, and use them without a gap.
+
+    `kprov up` renews those that end within 30 days.
+    """
+    if bool(hosts) == every:
+        raise InputError("name hosts, or use --all", field="HOST")
+    run_command(given, "certs renew", {"hosts": hosts or []})
+
+
+@app.command("rotate-ca")
+@add_options
+def rotate_ca(given: OperationArguments, keep_old: KeepOld = False) -> None:
+    """Replace the three authorities of a cluster while it serves.
+
+    Kubeconfigs from before work until the API servers get new certificates. Give users new ones before.
+    """
+    question = (
+        ""
+        if keep_old
+        else "Kubeconfigs that were issued before will end. Replace the certificate authorities?"
+    )
+    run_command(given, "certs rotate-ca", {"keep_old": keep_old}, question=question)
+
+
+@app.command("export")
+def export(inventory: Inventory, name: ExportName, with_key: WithKey = False, out: ExportFile = None) -> None:
+    """Print a certificate in PEM, or write it to a file, also with its key."""
+    from kprov.pki import files
+
+    pki = (inventory if inventory.is_dir() else inventory.parent) / "artifacts" / "pki"
+    stem = name.removesuffix(".crt")
+    certificate, key = pki / f"{stem}.crt", pki / f"{stem}.key"
+    if ".." in stem.split("/") or not certificate.is_file():
+        raise InputError(f"{name!r} is not a certificate of `kprov certs list`", field="NAME")
+    if with_key and out is None:
+        raise InputError("needs --out: a private key is not printed", field="--with-key")
+    content = certificate.read_bytes() + (key.read_bytes() if with_key else b"")
+    if out is None:
+        typer.echo(content.decode(), nl=False)
+        return
+    try:
+        files.write_file(out, content, files.PRIVATE)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=out, field="--out") from error
+    typer.echo(f"{out}: {stem}.crt{' and its key' if with_key else ''}")

@@ -1,0 +1,50 @@
+"""Brings the files of artifacts/pki to the hosts, and lets the components use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kprov.errors import KprovError
+from kprov.operations import live, trust
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts
+from kprov.operations.health import wait_until_healthy
+from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
+from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, restart_stale_units
+from kprov.operations.phases import OperationContext
+
+#: Copies certificates, keys and kubeconfigs, and nothing else.
+CREDENTIALS_PLAYBOOK = PLAYBOOKS / "credentials.yml"
+
+
+def connect_all_hosts(context: OperationContext) -> None:
+    """Connect to all hosts of the cluster, and check that artifacts/ is the cluster's. Raises KprovError.
+
+    A host that misses a rotation could not join the cluster again.
+    """
+    cluster = context.cluster
+    if cluster.engine.options.limit:
+        raise KprovError("--limit: a rotation needs all hosts of the cluster")
+    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    unreachable = cluster.engine.unreachable_hosts
+    if unreachable:
+        reasons = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())
+        raise KprovError(f"all hosts of the cluster must be reachable: {reasons}")
+    trust.check_trust(cluster.artifacts / "pki", live.read_live(cluster, context.facts))
+
+
+def list_pending_changes(context: OperationContext, hosts: Iterable[str]) -> list[str]:
+    """Return a line for each file that differs on the hosts, and for each unit that needs a restart."""
+    hosts = list(hosts)
+    lines = [
+        f"copy {difference.name} to {difference.host}"
+        for difference in find_differences(context.cluster, hosts)
+    ]
+    return lines + list_stale_units(context, hosts)
+
+
+def distribute(context: OperationContext, tags: Sequence[str] = ("all",)) -> None:
+    """Copy the files to all hosts and restart what needs it, one host after the other. Raises KprovError."""
+    hosts = list_cluster_hosts(context.cluster)
+    context.run_playbook(hosts, playbook=CREDENTIALS_PLAYBOOK, tags=tags)
+    restart_stale_units(context)
+    wait_until_healthy(context.cluster, hosts, HEALTHY_SECONDS)

@@ -1,0 +1,92 @@
+"""Restarts the components that started before their certificates and keys changed, one after the other.
+
+The roles restart a component when its own files change. Authorities are shared, and some components read them
+only when they start: etcd, API servers (etcd's authority), controller managers and schedulers, kubelets.
+kube-proxy, the cluster DNS and the pod network read changed files while they run.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from kprov.operations.health import wait_until_healthy
+from kprov.operations.keys.host_files import list_cluster_hosts
+from kprov.operations.phases import OperationContext
+from kprov.operations.remote import run_command
+
+#: Seconds for a host to become healthy after a restart.
+HEALTHY_SECONDS = 300.0
+#: (unit, its files) by group, in the order of restarts. CERTS and CONFIG are replaced.
+_UNITS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "etcd": (("etcd", ("/etc/etcd/pki/ca.crt", "/etc/etcd/pki/server.crt", "/etc/etcd/pki/peer.crt")),),
+    "kube_control_plane": (
+        (
+            "kube-apiserver",
+            (
+                "CERTS/etcd/ca.crt", "CERTS/ca.crt", "CERTS/front-proxy-ca.crt", "CERTS/apiserver.crt",
+                "CERTS/apiserver-etcd-client.crt", "CERTS/sa.pub", "CERTS/sa.key",
+                "CONFIG/encryption-config.yaml",
+            ),
+        ),
+        ("kube-controller-manager", ("CERTS/ca.crt", "CERTS/controller-manager.crt", "CERTS/sa.key")),
+        ("kube-scheduler", ("CERTS/ca.crt", "CERTS/scheduler.crt")),
+    ),
+    "kube_node": (
+        ("kubelet", ("CERTS/ca.crt", "CERTS/kubelet-client.crt", "/var/lib/kubelet/pki/kubelet.crt")),
+    ),
+}  # fmt: skip
+#: Prints the units that are older than one of their files. A file of the same second counts as newer.
+_FIND = """find_stale() {
+  unit=$1; shift
+  started=$(date -d "$(systemctl show -p ExecMainStartTimestamp --value "$unit")" +%s) || return 0
+  for file; do
+    if [ -e "$file" ] && [ "$(stat -c %Z "$file")" -ge "$started" ]; then echo "$unit"; return 0; fi
+  done
+}
+"""
+
+
+def find_stale_units(context: OperationContext, group: str, host: str) -> list[str]:
+    """Return the units of a group's components on a host that run with files from before a change."""
+    variables = context.cluster.variables[host]
+    lines = [_FIND]
+    for unit, files in _UNITS[group]:
+        paths = [
+            path.replace("CERTS", variables.kube_cert_dir).replace("CONFIG", variables.kube_config_dir)
+            for path in files
+        ]
+        lines.append(f"find_stale {unit} {shlex.join(paths)}\n")
+    return run_command(context.cluster, host, "".join(lines)).split()
+
+
+def list_stale_units(context: OperationContext, hosts: Iterable[str]) -> list[str]:
+    """Return a line for each unit on these hosts that needs a restart."""
+    wanted = set(hosts)
+    return [
+        f"restart {unit} on {host}"
+        for group in _UNITS
+        for host in _list_members(context, group)
+        if host in wanted
+        for unit in find_stale_units(context, group, host)
+    ]
+
+
+def restart_stale_units(context: OperationContext) -> None:
+    """Restart them, one host after the other; each is healthy before the next one. Raises KprovError."""
+    for group in _UNITS:
+        for host in _list_members(context, group):
+            units = find_stale_units(context, group, host)
+            if not units:
+                continue
+            if group == "etcd":
+                # The other members must have a quorum without this one.
+                wait_until_healthy(context.cluster, _list_members(context, group), HEALTHY_SECONDS)
+            context.say(f"  {host}: restart {', '.join(units)}")
+            run_command(context.cluster, host, f"systemctl restart {shlex.join(units)}")
+            wait_until_healthy(context.cluster, [host], HEALTHY_SECONDS)
+
+
+def _list_members(context: OperationContext, group: str) -> list[str]:
+    members = set(context.cluster.members(group))
+    return [host for host in list_cluster_hosts(context.cluster) if host in members]
