@@ -100,6 +100,8 @@ def describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.C
         cert_dir=variables.kube_cert_dir,
         kubectl_cache_dir=variables.kubectl_cache_dir,
         vip=str(variables.kube_vip_address),
+        encrypts_secrets=variables.kube_encrypt_secret_data,
+        audit_log=variables.audit_log_path if variables.kubernetes_audit else "",
         kubectl_request_timeout=variables.kubectl_request_timeout,
         etcd_dial_timeout=variables.etcd_dial_timeout,
         etcd_command_timeout=variables.etcd_command_timeout,

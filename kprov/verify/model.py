@@ -40,6 +40,9 @@ class Cluster:
     cert_dir: str
     kubectl_cache_dir: str
     vip: str = ""
+    #: Whether API servers encrypt secrets in etcd, and the path of their audit log ("" for none).
+    encrypts_secrets: bool = False
+    audit_log: str = ""
     #: Addresses of all etcd hosts of the inventory; `hosts` has only those that --limit selects.
     etcd_addresses: frozenset[str] = frozenset()
     #: Time limits of commands on the hosts, as kubectl and etcdctl read them.

@@ -10,7 +10,16 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from testinfra.host import Host
 
-from kprov.verify.checks import certificates, etcd, network, ports, unenforced, units, versions
+from kprov.verify.checks import (
+    api_server_files,
+    certificates,
+    etcd,
+    network,
+    ports,
+    unenforced,
+    units,
+    versions,
+)
 from kprov.verify.checks import cluster as cluster_checks
 from kprov.verify.checks import probe as probe_check
 from kprov.verify.kubectl import Kubectl, KubectlError
@@ -72,6 +81,7 @@ def host_areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
     return [
         Area("ports", EVERYBODY, ports.check_ports),
         Area("certificates", EVERYBODY, certificates.check_certificates),
+        Area("api server", frozenset({"kube_control_plane"}), api_server_files.check_files),
         Area("versions", EVERYBODY, versions.check_versions),
         Area("etcd", frozenset({"etcd"}), etcd.check_member),
         Area("network", nodes, network.make_check(facts)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,13 @@ from kprov.verify.model import Cluster, Finding, VerifyHost
 
 #: A certificate that expires sooner than this fails the check.
 RENEW_WITHIN = timedelta(days=7)
+#: A certificate that expires sooner than this is a warning; `kprov up` renews it from then on.
+WARN_WITHIN = timedelta(days=30)
+#: The same for authorities, whose replacement users must prepare.
+WARN_AUTHORITY_WITHIN = timedelta(days=180)
+
+#: The certificates of an authority: two while `kprov certs rotate-ca` replaces it.
+Authorities = Sequence[x509.Certificate]
 
 #: Seconds for one connection to a component.
 CONNECT_SECONDS = 15
@@ -64,10 +71,11 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
 def check_certificates(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """Yield a finding for each certificate file and each served certificate."""
     authorities = {
-        name: x509.load_pem_x509_certificate((Path(cluster.pki_dir) / f"{name}.crt").read_bytes())
+        name: x509.load_pem_x509_certificates((Path(cluster.pki_dir) / f"{name}.crt").read_bytes())
         for name in ("ca", "etcd-ca", "front-proxy-ca")
     }
     now = datetime.now(UTC)
+    yield from _check_authorities(host, me, cluster, authorities, now)
     wanted = [
         (authority, str(PurePosixPath(cluster.cert_dir, base)))
         for group, entries in FILES.items()
@@ -84,6 +92,41 @@ def check_certificates(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator
     yield from judge_served(me, host, list(_list_served(me, cluster)), authorities, now)
 
 
+def _check_authorities(
+    host: Host, me: VerifyHost, cluster: Cluster, authorities: Mapping[str, Authorities], now: datetime
+) -> Iterator[Finding]:
+    """Judge the authorities that the host trusts."""
+    paths = {"ca": f"{cluster.cert_dir}/ca.crt"}
+    if "kube_control_plane" in me.groups:
+        paths["front-proxy-ca"] = f"{cluster.cert_dir}/front-proxy-ca.crt"
+    if "etcd" in me.groups:
+        paths["etcd-ca"] = "/etc/etcd/pki/ca.crt"
+    contents, _ = _read_files(host, [path.removesuffix(".crt") for path in paths.values()])
+    for name, path in paths.items():
+        yield judge_authorities(path, contents.get(path, ""), authorities[name], name, now)
+
+
+def judge_authorities(
+    path: str, pem: str, expected: Authorities, authority_name: str, now: datetime
+) -> Finding:
+    """Judge the authorities (PEM) that a host trusts by those of the operator's machine, and by the time."""
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode())
+    except ValueError:
+        return Finding(path, ok=False, detail="missing or not a certificate")
+    if set(found) != set(expected):
+        return Finding(path, ok=False, detail=f"not this cluster's {authority_name}; repair it: kprov up")
+    end = expected[0].not_valid_after_utc
+    if now > end:
+        return Finding(path, ok=False, detail=f"expired on {end:%Y-%m-%d}, replace it: kprov certs rotate-ca")
+    if len(expected) > 1:
+        return Finding(path, ok=True, detail="two authorities: finish kprov certs rotate-ca", warning=True)
+    if end - now < WARN_AUTHORITY_WITHIN:
+        detail = f"expires in {(end - now).days} days, replace it: kprov certs rotate-ca"
+        return Finding(path, ok=True, detail=detail, warning=True)
+    return Finding(path, ok=True, detail=f"until {end:%Y-%m-%d}")
+
+
 def _read_files(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Read all certificates and the modes of all keys with two commands."""
     certificates = " ".join(f"{base}.crt" for base in bases)
@@ -97,19 +140,29 @@ def _read_files(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str,
 
 
 def judge_certificate(
-    name: str, pem: str, authority: x509.Certificate, authority_name: str, now: datetime
+    name: str, pem: str, authorities: Authorities, authority_name: str, now: datetime
 ) -> Finding:
-    """Judge a certificate (PEM) by its authority and the time."""
+    """Judge a certificate (PEM) by its authorities and the time."""
     if "BEGIN CERTIFICATE" not in pem:
         return Finding(name, ok=False, detail="missing or not a certificate")
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
     except ValueError as error:
         return Finding(name, ok=False, detail=f"cannot be read: {error}")
+    if not any(_is_issued_by(certificate, authority) for authority in authorities):
+        return Finding(name, ok=False, detail=f"not issued by this cluster's {authority_name}")
+    return _judge_times(name, certificate, now)
+
+
+def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
-        return Finding(name, ok=False, detail=f"not issued by this cluster's {authority_name}")
+        return False
+    return True
+
+
+def _judge_times(name: str, certificate: x509.Certificate, now: datetime) -> Finding:
     end = certificate.not_valid_after_utc
     if now > end:
         return Finding(name, ok=False, detail=f"expired on {end:%Y-%m-%d %H:%M} UTC")
@@ -119,6 +172,9 @@ def judge_certificate(
         )
     if end - now < RENEW_WITHIN:
         return Finding(name, ok=False, detail=f"expires on {end:%Y-%m-%d}, renew it: kprov up")
+    if end - now < WARN_WITHIN:
+        detail = f"expires in {(end - now).days} days, renew it: kprov up"
+        return Finding(name, ok=True, detail=detail, warning=True)
     return Finding(name, ok=True, detail=f"until {end:%Y-%m-%d}")
 
 
@@ -135,7 +191,7 @@ def judge_served(
     me: VerifyHost,
     host: Host,
     served: list[tuple[str, int, str]],
-    authorities: Mapping[str, x509.Certificate],
+    authorities: Mapping[str, Authorities],
     now: datetime,
 ) -> Iterator[Finding]:
     """Judge the certificates that the host's components serve.

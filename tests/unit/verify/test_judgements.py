@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kprov.verify.checks import certificates, cluster, etcd, network, probe, units
+from kprov.verify.checks import api_server_files, certificates, cluster, etcd, network, probe, units
 from kprov.verify.model import Cluster, VerifyHost
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -130,6 +130,7 @@ def authority(authority_key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         (100, True, "until 2026-04-25"),
         (-1, False, "expired on 2026-01-14"),
         (3, False, "expires on 2026-01-18"),
+        (20, True, "expires in 20 days, renew it: kprov up"),
     ],
 )
 def test_a_certificate_is_judged_by_its_end(
@@ -140,7 +141,7 @@ def test_a_certificate_is_judged_by_its_end(
         .public_bytes(serialization.Encoding.PEM)
         .decode()
     )
-    finding = certificates.judge_certificate("x.crt", pem, authority, "ca", NOW)
+    finding = certificates.judge_certificate("x.crt", pem, [authority], "ca", NOW)
     assert finding.ok is ok
     assert word in finding.detail
 
@@ -150,13 +151,44 @@ def test_a_certificate_of_another_authority_is_named(authority: x509.Certificate
     pem = other.public_bytes(serialization.Encoding.PEM).decode()
     assert (
         "not issued by this cluster's ca"
-        in certificates.judge_certificate("x", pem, authority, "ca", NOW).detail
+        in certificates.judge_certificate("x", pem, [authority], "ca", NOW).detail
     )
+
+
+def test_two_authorities_are_accepted_while_one_replaces_the_other(authority: x509.Certificate) -> None:
+    other = certificate(ec.generate_private_key(ec.SECP256R1()), NOW + timedelta(days=100))
+    pem = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (other, authority)).decode()
+    finding = certificates.judge_authorities("ca.crt", pem, [authority, other], "ca", NOW)
+    assert (finding.ok, finding.warning) == (True, True)
+    assert "finish kprov certs rotate-ca" in finding.detail
+    finding = certificates.judge_authorities("ca.crt", pem, [authority], "ca", NOW)
+    assert (finding.ok, finding.detail) == (False, "not this cluster's ca; repair it: kprov up")
+
+
+def test_an_authority_that_ends_soon_is_a_warning(authority: x509.Certificate) -> None:
+    pem = authority.public_bytes(serialization.Encoding.PEM).decode()
+    end = authority.not_valid_after_utc
+    soon = certificates.judge_authorities("ca.crt", pem, [authority], "ca", end - timedelta(days=100))
+    assert (soon.ok, soon.warning) == (True, True)
+    assert soon.detail == "expires in 100 days, replace it: kprov certs rotate-ca"
+    assert not certificates.judge_authorities("ca.crt", pem, [authority], "ca", end + timedelta(days=1)).ok
+    assert not certificates.judge_authorities("ca.crt", "", [authority], "ca", NOW).ok
+
+
+def test_the_files_of_an_api_server_are_judged_by_its_running_flags() -> None:
+    flags = ["--encryption-provider-config=/e.yaml", "--audit-log-path=/a.log"]
+    assert api_server_files.judge_encryption("/e.yaml", flags, "600").ok
+    assert "kprov up" in api_server_files.judge_encryption("/e.yaml", [], "600").detail
+    assert "mode 644" in api_server_files.judge_encryption("/e.yaml", flags, "644").detail
+    assert api_server_files.judge_audit_log("/a.log", flags, "600").ok
+    assert "kprov up" in api_server_files.judge_audit_log("/a.log", [], "600").detail
+    assert "missing" in api_server_files.judge_audit_log("/a.log", flags, "").detail
 
 
 def test_a_missing_certificate_is_named(authority: x509.Certificate) -> None:
     assert (
-        certificates.judge_certificate("x", "", authority, "ca", NOW).detail == "missing or not a certificate"
+        certificates.judge_certificate("x", "", [authority], "ca", NOW).detail
+        == "missing or not a certificate"
     )
 
 

@@ -61,7 +61,7 @@ def port(issuer: Issuer, tmp_path: Path) -> Iterator[int]:
 
 def test_a_served_certificate_is_judged_by_its_authority(issuer: Issuer, port: int) -> None:
     host = backend.testinfra_host("node1", run_here)
-    authorities = {"ca": issuer.certificate}
+    authorities = {"ca": [issuer.certificate]}
     finding = next(judge_served(HOST, host, [("etcd serves", port, "ca")], authorities, datetime.now(UTC)))
     assert finding.ok, finding.detail
     assert finding.name == "etcd serves"
@@ -69,7 +69,7 @@ def test_a_served_certificate_is_judged_by_its_authority(issuer: Issuer, port: i
 
 def test_a_certificate_of_another_authority_fails(port: int) -> None:
     host = backend.testinfra_host("node1", run_here)
-    authorities = {"ca": Issuer("other").certificate}
+    authorities = {"ca": [Issuer("other").certificate]}
     finding = next(judge_served(HOST, host, [("etcd serves", port, "ca")], authorities, datetime.now(UTC)))
     assert finding.detail == "not issued by this cluster's ca"
 
@@ -79,7 +79,7 @@ def test_a_port_without_a_server_is_named(issuer: Issuer) -> None:
         free = listener.getsockname()[1]
     host = backend.testinfra_host("node1", run_here)
     served = [("kubelet serves", free, "ca")]
-    finding = next(judge_served(HOST, host, served, {"ca": issuer.certificate}, datetime.now(UTC)))
+    finding = next(judge_served(HOST, host, served, {"ca": [issuer.certificate]}, datetime.now(UTC)))
     assert not finding.ok
     assert finding.starting
     assert f"no TLS on 127.0.0.1:{free}" in finding.detail
