@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import tempfile
 from pathlib import Path
@@ -25,3 +26,16 @@ def tls_context(config: Path) -> ssl.SSLContext:
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+def ask_with_token(host: str, authority: Path, token: str, path: str, body: str = "") -> tuple[int, str]:
+    """Status and text of a request to the API server of a host, with a bearer token; a POST if it has a body."""
+    context = ssl.create_default_context(cafile=str(authority))
+    connection = http.client.HTTPSConnection(host, 6443, timeout=30, context=context)
+    try:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        connection.request("POST" if body else "GET", path, body or None, headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
