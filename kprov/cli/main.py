@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("kprov.cli.commands.resume", "Continue a run that failed or was interrupted."),
     "preflight": ("kprov.cli.commands.preflight", "Check whether the hosts can become a cluster."),
     "verify": ("kprov.cli.commands.verify", "Check the hosts and the cluster."),
+    "diagnose": ("kprov.cli.commands.diagnose", "Collect what a bug report needs, without secrets."),
     "node": ("kprov.cli.commands.node", "Work on single hosts of a running cluster."),
     "kubeconfig": ("kprov.cli.commands.kubeconfig", "Print a kubeconfig, also for a user, or merge it."),
     "reset": ("kprov.cli.commands.reset", "Remove the cluster from its hosts."),
