@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from kprov.errors import InputError, KprovError
 from kprov.operations.cluster import open_cluster
+from kprov.operations.hooks import add_hook_phases, find_hooks
 from kprov.operations.phases import Memory, OperationContext, Phase, Say
 from kprov.playbook.results.journal import EarlierRun, Journal, find_latest
 from kprov.playbook.results.run_result import Callbacks, RunOptions
@@ -111,7 +112,9 @@ def run_operation(
             earlier = None
         memory = Memory(earlier.memory if earlier is not None else {})
         context = OperationContext(cluster, arguments, options, callbacks, say, memory)
+        hooks = find_hooks(cluster.engine.inventory.directory, name, OPERATIONS)
         phases = importlib.import_module(OPERATIONS[name]).list_phases(context)
+        phases = add_hook_phases(context, hooks, phases)
         # Opened only now: an operation with wrong arguments has not started.
         journal = Journal(None if changes_nothing else folder)
         result = OperationResult(name, arguments, journal=journal.path)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts, open_cluster
+from kprov.operations.hooks import find_hooks, run_hook
+from kprov.operations.operation import OPERATIONS
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 
@@ -18,8 +20,14 @@ def find_hosts(inventory: Path, options: RunOptions) -> list[str]:
 def reset_hosts(inventory: Path, options: RunOptions, callbacks: Callbacks) -> RunResult:
     """Stop and remove everything that `up` installed. Raises KprovError."""
     with open_cluster(inventory, options, callbacks) as cluster:
+        hooks = find_hooks(cluster.engine.inventory.directory, "reset", OPERATIONS)
         connect_hosts(cluster, cluster.members(*GROUPS))
+        if hooks.before is not None:
+            run_hook(cluster, hooks.before, "reset", "before", options)
         cluster.engine.options = replace(
             options, command="reset", journal=options.journal or cluster.artifacts / "journal"
         )
-        return cluster.engine.run(PLAYBOOKS / "reset.yml")
+        result = cluster.engine.run(PLAYBOOKS / "reset.yml")
+        if hooks.after is not None and result.ok:
+            run_hook(cluster, hooks.after, "reset", "after", options)
+        return result

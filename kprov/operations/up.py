@@ -10,6 +10,8 @@ from typing import Any
 
 from kprov.inventory.cluster import variable_effects
 from kprov.operations.cluster import CLUSTER_PLAYBOOK, ROOT, open_cluster
+from kprov.operations.hooks import find_hooks, run_hook
+from kprov.operations.operation import OPERATIONS
 from kprov.operations.outsiders import Outsider
 from kprov.operations.preparation import prepare_cluster
 from kprov.playbook.loading import playbook_loader
@@ -58,6 +60,7 @@ def install_cluster(
     options = replace(options, plan=options.check)
     with open_cluster(inventory, options, callbacks) as cluster:
         result = UpResult(cluster.artifacts / "admin.conf")
+        hooks = find_hooks(cluster.engine.inventory.directory, "up", OPERATIONS)
 
         def step(name: str) -> None:
             nonlocal started
@@ -72,7 +75,14 @@ def install_cluster(
             cluster.engine.check_selection(playbook_loader.load_playbook(CLUSTER_PLAYBOOK))
         prepared = prepare_cluster(cluster, say, ignore, step)
         result.outsiders, result.certificates = prepared.outsiders, prepared.certificates
+        # The journal to resume begins after the first hook.
+        if hooks.before is not None and options.resume is None:
+            run_hook(cluster, hooks.before, "up", "before", options)
+            step("hook before")
         cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
         result.run = cluster.engine.run(CLUSTER_PLAYBOOK)
         step("provision")
+        if hooks.after is not None and result.run.ok:
+            run_hook(cluster, hooks.after, "up", "after", options)
+            step("hook after")
         return result

@@ -134,15 +134,22 @@ def _finding_row(finding: Finding) -> tuple[str, str, str, str]:
 
 
 def _find_problems(loaded: Inventory) -> list[str]:
-    """Return what `kprov up` would reject, with rendered templates."""
+    """Return what `kprov up` would reject, with rendered templates and hooks."""
     from kprov.inventory.cluster import validation
     from kprov.operations.cluster import Cluster
+    from kprov.operations.hooks import read_hook_files
+    from kprov.operations.operation import OPERATIONS
     from kprov.operations.preparation import make_pki_request
     from kprov.playbook.running.engine import Engine
 
+    problems = []
     try:
         with Engine(loaded) as engine:
             make_pki_request(Cluster(engine, validation.validate(loaded, engine.host_variables)))
     except InputError as error:
-        return str(error).splitlines()
-    return []
+        problems += str(error).splitlines()
+    try:
+        read_hook_files(loaded.directory, OPERATIONS)
+    except InputError as error:
+        problems += str(error).splitlines()
+    return problems

@@ -13,7 +13,7 @@ from kprov.inventory.model import Inventory
 from kprov.inventory.sources import bastion, ini_source, kubespray_groups, script_source, yaml_source
 
 #: Names in a directory that are not sources: Ansible's rules, and folders of kprov and kubespray.
-_PASSED_OVER = {"group_vars", "host_vars", "vars_plugins", "artifacts", "credentials", "patches"}
+_PASSED_OVER = {"group_vars", "host_vars", "vars_plugins", "artifacts", "credentials", "hooks", "patches"}
 _SUFFIXES = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _KEY = re.compile(r"""("[^"]*"|'[^']*'|[\w.-]+)\s*:(\s|$)""")
 _YAML = (".yml", ".yaml", ".json")
