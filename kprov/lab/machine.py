@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,14 @@ from kprov.lab import cgroups, disk, network
 from kprov.lab.definition import Host, Lab
 
 BOOT_TIMEOUT = 60.0  # seconds until sshd must answer; one is typical
+# systemd-nspawn exits with 133 when the host reboots. With --keep-unit it does not boot again by itself, and
+# the cgroups must be prepared again. The shell that starts the host again must not be in the host's cgroups.
+_REBOOT = """
+python=$1 lab=$2 host=$3; shift 3
+"$@"
+[ $? -eq 133 ] && exec "$python" -c "$KPROV_START" "$lab" "$host"
+"""
+_START = "import sys; from kprov.lab.lifecycle import start_hosts; start_hosts(sys.argv[1], [sys.argv[2]])"
 _ENTER = 'for group; do case "$group" in --) shift; break;; esac; echo $$ > "$group"; shift; done; exec "$@"'
 
 
@@ -47,11 +56,14 @@ def boot_host(lab: Lab, host: Host, image: Path) -> None:
     console = host.folder / "console.log"
     with console.open("wb") as output:
         process = subprocess.Popen(
-            ["sh", "-c", _ENTER, "sh", *groups, "--", *_nspawn_command(host, root, namespace)],
+            [
+                *("sh", "-c", _REBOOT, "sh", sys.executable, lab.name, host.name),
+                *("sh", "-c", _ENTER, "sh", *groups, "--", *_nspawn_command(host, root, namespace)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_nspawn_environment(),
+            env=_nspawn_environment() | {"KPROV_START": _START},
             cwd="/",
             start_new_session=True,  # the host keeps running when the command or its terminal ends
         )
@@ -60,7 +72,8 @@ def boot_host(lab: Lab, host: Host, image: Path) -> None:
     while time.monotonic() < ending:
         if process.poll() is not None:
             raise HostError(host.name, f"did not boot: {_console_tail(console)}")
-        if not writable and (init := find_init(process.pid)):
+        nspawn = None if writable else find_process(host)
+        if nspawn is not None and (init := find_init(nspawn)):
             cgroups.make_controllers_writable(init)
             writable = True
         if writable and _answers_ssh(host.address):

@@ -134,6 +134,12 @@ def test_a_pulled_plug_ends_a_host_at_once_and_its_disk_stays(lab: Lab) -> None:
     lab.ssh("node3", "rm /var/lib/kept /var/lib/etcd/kept")
 
 
+def test_a_host_that_reboots_boots_again(lab: Lab) -> None:
+    boot = lab.ssh("node3", "cut -d' ' -f22 /proc/1/stat")
+    lab.ssh("node3", "systemd-run --quiet --collect sh -c 'sleep 1; systemctl reboot --force --force'")
+    eventually("a new boot", lambda: lab.ssh("node3", "cut -d' ' -f22 /proc/1/stat") != boot, timeout=60)
+
+
 def test_the_written_inventory_opens_the_hosts(lab: Lab) -> None:
     variables = yaml.safe_load((lab.inventory / "hosts.yml").read_text())["all"]["vars"]
     command = [
