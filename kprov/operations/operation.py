@@ -102,7 +102,7 @@ def run_operation(
     `abandon`: give up an unfinished operation with another name or other arguments.
     Raises InputError before anything is changed, UnfinishedOperationError if another operation is unfinished.
     """
-    with open_cluster(inventory, options, callbacks) as cluster, _lock(cluster.artifacts):
+    with open_cluster(inventory, options, callbacks) as cluster, lock_cluster(cluster.artifacts):
         folder = cluster.artifacts / "journal"
         changes_nothing = plan_only or options.check
         earlier = EarlierRun(resume) if resume else _find_unfinished(folder)
@@ -206,7 +206,7 @@ def _describe(
 
 
 @contextmanager
-def _lock(artifacts: Path) -> Iterator[None]:
+def lock_cluster(artifacts: Path) -> Iterator[None]:
     """Let one operation at a time work with an inventory. A killed process holds no lock."""
     artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = artifacts / "operation.lock"

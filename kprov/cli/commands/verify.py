@@ -10,6 +10,7 @@ import typer
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.tables import Format, FormatOption, print_table, status_text
 from kprov.cli.output.warnings import WarningPrinter
+from kprov.errors import InputError
 
 Probe = Annotated[
     bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
@@ -17,6 +18,18 @@ Probe = Annotated[
 Wait = Annotated[
     float, typer.Option("--wait", min=0, help="Seconds to wait at most for components that are starting.")
 ]
+Disrupt = Annotated[
+    bool,
+    typer.Option(
+        "--disrupt",
+        help="Then kill one part of the cluster after the other, a whole host last, and measure the gaps.",
+    ),
+]
+Budgets = Annotated[
+    list[str] | None,
+    typer.Option("--budget", metavar="NAME=SECONDS", help="Longest gap of a disruption (repeatable)."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation before --disrupt.")]
 ShowAll = Annotated[
     bool, typer.Option("--all", help="Show every check, not only the failed ones and a total for each area.")
 ]
@@ -29,8 +42,25 @@ def command(
     probe: Probe = True,
     wait: Wait = 60,
     show_all: ShowAll = False,
+    disrupt: Disrupt = False,
+    budget: Budgets = None,
+    yes: Yes = False,
 ) -> None:
     """Check the hosts and the cluster. The exit code is 1 if a check fails."""
+    if disrupt:
+        from kprov.cli.output.disruption_output import run_disruptions
+
+        run_disruptions(
+            given,
+            budget or [],
+            output=output,
+            wait=wait,
+            confirmed=yes,
+            print_checks=lambda checks: print_results(checks, every=show_all),
+        )
+        return
+    if budget:
+        raise InputError("is for --disrupt only", field="--budget")
     run_checks(given, output=output, probe=probe, wait=wait, show_all=show_all)
 
 
