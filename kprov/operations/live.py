@@ -23,12 +23,14 @@ CONTROLLER_MANAGER = "/etc/systemd/system/kube-controller-manager.service"
 ETCD = "/etc/etcd/etcd.conf.yml"
 _FILES = {"kube_control_plane": (APISERVER, CONTROLLER_MANAGER), "etcd": (ETCD,)}
 
-#: Files that the hosts share with the operator's `pki/`, by their names there; cert_dir is kube_cert_dir.
+#: Files that the hosts share with the operator's `pki/`, by their names there, with kube_cert_dir and
+#: kube_config_dir.
 _TRUST = {
     "kube_control_plane": {
         "ca.crt": "{cert_dir}/ca.crt",
         "front-proxy-ca.crt": "{cert_dir}/front-proxy-ca.crt",
         "sa.pub": "{cert_dir}/sa.pub",
+        "encryption.json": "{config_dir}/encryption-config.yaml",
     },
     "etcd": {"etcd-ca.crt": "/etc/etcd/pki/ca.crt"},
 }
@@ -66,7 +68,8 @@ class Live:
 
     `nodes`: a node's pod network ("" for none) by its name; `service_cidr`: the network of the ClusterIPs;
     `members`: etcd's members, the address of a member by its name; `trust`: the PEM texts of the authorities
-    and of the service accounts' public key on the hosts, by their names in the operator's `pki/`.
+    and of the service accounts' public keys, and the encryption configuration, on the hosts, by the names
+    that these have in the operator's `pki/`.
     """
 
     settings: dict[str, list[Setting]] = field(default_factory=dict)
@@ -127,9 +130,9 @@ def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
 def _list_trust_files(cluster: Cluster, host: str) -> dict[str, str]:
     """Return the paths on the host by the names in the operator's `pki/`."""
     groups = cluster.engine.inventory.group_names(host)
-    cert_dir = cluster.variables[host].kube_cert_dir
+    variables = cluster.variables[host]
     return {
-        name: path.format(cert_dir=cert_dir)
+        name: path.format(cert_dir=variables.kube_cert_dir, config_dir=variables.kube_config_dir)
         for group, files in _TRUST.items()
         if group in groups
         for name, path in files.items()

@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives import serialization
 
 from kprov.errors import InputError
 from kprov.operations.live import Live, Setting
+from kprov.pki import encryption_keys
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+_SECRET = re.compile(r"^ *secret: (\S+)$", re.MULTILINE)
 _ADVICE = (
     "Restore the folder from the machine or backup that installed the cluster, or remove the cluster with "
     "`kprov reset` and create a new one"
@@ -26,7 +28,8 @@ _ADVICE = (
 def check_trust(pki: Path, live: Live) -> None:
     """Raise InputError if a running cluster's authority or service account key is not the one in `pki`."""
     for name, copies in live.trust.items():
-        problem = find_mismatch(pki / name, copies)
+        find = find_lost_keys if name == encryption_keys.NAME else find_mismatch
+        problem = find(pki / name, copies)
         if problem is not None:
             raise InputError(f"{problem}. {_ADVICE}", file=pki / name)
 
@@ -46,6 +49,18 @@ def find_mismatch(file: Path, copies: Sequence[Setting]) -> str | None:
     if any(own & host_keys for host_keys in keys.values()):
         return None
     return f"differs from that of the running cluster ({first.host}: {first.path})"
+
+
+def find_lost_keys(file: Path, copies: Sequence[Setting]) -> str | None:
+    """Return why `file` has no key of a host's encryption configuration: nobody could read etcd's secrets."""
+    keys = encryption_keys.load_keys(file.parent)
+    own = {key["secret"] for key in keys.keys} if keys is not None else set()
+    for copy in copies:
+        used = set(_SECRET.findall(copy.value))
+        if used and not used & own:
+            state = "has none of the keys with which" if keys is not None else "is missing, but"
+            return f"{state} the cluster encrypts secrets in etcd ({copy.host}: {copy.path})"
+    return None
 
 
 def read_public_keys(text: str) -> set[bytes]:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from kprov.errors import KprovError
 from kprov.operations import live, trust
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
 from kprov.operations.health import wait_until_healthy
 from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
 from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, restart_stale_units
 from kprov.operations.phases import OperationContext
+from kprov.operations.preparation import make_pki_request
+from kprov.pki.request import PkiRequest
 
 #: Copies certificates, keys and kubeconfigs, and nothing else.
 CREDENTIALS_PLAYBOOK = PLAYBOOKS / "credentials.yml"
@@ -30,6 +32,13 @@ def connect_all_hosts(context: OperationContext) -> None:
         reasons = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())
         raise KprovError(f"all hosts of the cluster must be reachable: {reasons}")
     trust.check_trust(cluster.artifacts / "pki", live.read_live(cluster, context.facts))
+
+
+def make_request(cluster: Cluster) -> PkiRequest:
+    """Return what the certificates need to know, also about the registries that `up --offline` installed."""
+    hosts = cluster.artifacts / "pki" / "hosts"
+    registries = [host for host in cluster.members(*GROUPS) if (hosts / host / "registry.crt").exists()]
+    return make_pki_request(cluster, registries)
 
 
 def list_pending_changes(context: OperationContext, hosts: Iterable[str]) -> list[str]:

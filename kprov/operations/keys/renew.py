@@ -11,11 +11,10 @@ from collections.abc import Collection
 from cryptography import x509
 
 from kprov.operations.cluster import GROUPS, connect_hosts
-from kprov.operations.keys.distribution import distribute, list_pending_changes
+from kprov.operations.keys.distribution import distribute, list_pending_changes, make_request
 from kprov.operations.keys.host_files import list_cluster_hosts
 from kprov.operations.nodes.selection import find_hosts
 from kprov.operations.phases import OperationContext, Phase
-from kprov.operations.preparation import make_pki_request
 from kprov.pki.ensure import ensure_pki, load_certificate
 from kprov.pki.issue import CLOCK_SKEW
 from kprov.pki.table import list_certificates
@@ -36,7 +35,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
 
     def plan_issue() -> list[str]:
         pki = cluster.artifacts / "pki"
-        specs = list_certificates(make_pki_request(cluster))
+        specs = list_certificates(make_request(cluster))
         files = [(spec.path, pki / f"{spec.path}.crt") for spec in specs if _is_selected(spec.path, hosts)]
         return [
             f"issue {path}.crt"
@@ -45,7 +44,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
         ]
 
     def issue() -> None:
-        for line in ensure_pki(make_pki_request(cluster), is_forced=is_due):
+        for line in ensure_pki(make_request(cluster), is_forced=is_due):
             context.say(f"  {line}")
 
     def plan_distribute() -> list[str]:

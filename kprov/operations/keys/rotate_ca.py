@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 
 from kprov.operations.health import wait_for
-from kprov.operations.keys.distribution import connect_all_hosts, distribute
+from kprov.operations.keys.distribution import connect_all_hosts, distribute, make_request
 from kprov.operations.keys.host_files import read_serial
 from kprov.operations.phases import OperationContext, Phase
-from kprov.operations.preparation import make_pki_request
 from kprov.operations.remote import get_objects
 from kprov.pki import rotation
 from kprov.pki.ensure import ensure_pki
@@ -78,7 +77,7 @@ def _run_stage(context: OperationContext, stage: Stage) -> None:
         if stage is Stage.SERVE:
             _wait_for_pods(context)
         rotation.set_stage(pki, stage)
-    for line in ensure_pki(make_pki_request(context.cluster)):
+    for line in ensure_pki(make_request(context.cluster)):
         context.say(f"  {line}")
     distribute(context)
     if stage in (Stage.TRUST, Stage.DROP):

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kprov.operations.keys.distribution import connect_all_hosts, distribute, list_pending_changes
+from kprov.operations.keys.distribution import (
+    connect_all_hosts,
+    distribute,
+    list_pending_changes,
+    make_request,
+)
 from kprov.operations.phases import OperationContext, Phase
-from kprov.operations.preparation import make_pki_request
 from kprov.pki import service_account_keys
 from kprov.pki.ensure import ensure_pki
 
@@ -78,5 +82,5 @@ def _signs_with_new_key(context: OperationContext, pki: Path) -> bool:
 
 
 def _distribute(context: OperationContext) -> None:
-    ensure_pki(make_pki_request(context.cluster))
+    ensure_pki(make_request(context.cluster))
     distribute(context, _TAGS)

@@ -9,8 +9,8 @@ import pytest
 
 from kprov.errors import InputError
 from kprov.operations.live import Live, Setting
-from kprov.operations.trust import check_trust, find_mismatch, read_public_keys
-from kprov.pki import issue
+from kprov.operations.trust import check_trust, find_lost_keys, find_mismatch, read_public_keys
+from kprov.pki import encryption_keys, issue
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -70,3 +70,23 @@ def test_another_authority_is_rejected(tmp_path: Path) -> None:
 def test_a_damaged_copy_on_a_host_proves_nothing(tmp_path: Path) -> None:
     assert find_mismatch(tmp_path / "ca.crt", on_hosts("not PEM")) is None
     assert read_public_keys("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----") == set()
+
+
+def test_a_lost_or_other_encryption_key_is_refused_before_secrets_become_unreadable(tmp_path: Path) -> None:
+    encryption_keys.ensure_keys(tmp_path)
+    keys = encryption_keys.load_keys(tmp_path)
+    assert keys is not None
+    secret = keys.keys[0]["secret"]
+
+    def make_copy(*secrets: str) -> list[Setting]:
+        text = "".join(f"            - name: k\n              secret: {each}\n" for each in secrets)
+        return [Setting(text, "node1", "/etc/kubernetes/encryption-config.yaml")]
+
+    file = tmp_path / "encryption.json"
+    assert find_lost_keys(file, make_copy(secret)) is None
+    assert find_lost_keys(file, make_copy("b3RoZXI=", secret)) is None
+    assert find_lost_keys(file, make_copy()) is None
+    assert "has none of the keys" in (find_lost_keys(file, make_copy("b3RoZXI=")) or "")
+    file.unlink()
+    assert "is missing, but" in (find_lost_keys(file, make_copy(secret)) or "")
+    assert secret not in (find_lost_keys(file, make_copy(secret)) or "")
