@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab molecule molecule-ci vagrant machine bench format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz lab molecule molecule-ci vagrant machine operations bench format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ vagrant: $(VENV)/.dev ## build a box, make a cluster in a virtual machine with V
 
 machine: $(VENV)/.dev ## a cluster in a virtual machine with its own kernel: reboot, power cut, reset (root; long)
 	$(BIN)/pytest tests/machine -p no:randomly -s
+
+operations: $(VENV)/.dev ## long operations on lab hosts, under load and with kills (root; long)
+	$(BIN)/pytest tests/operations -p no:randomly -s
 
 bench: $(VENV)/.dev ## benchmarks; print ratios
 	$(BIN)/python -m tests.bench

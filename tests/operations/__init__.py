@@ -1,0 +1,1 @@
+"""Long operations on lab clusters, under load and with kills (`make operations`)."""
