@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,13 @@ from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.tables import Format, FormatOption, print_table, status_text
 from kprov.cli.output.warnings import WarningPrinter
 from kprov.errors import InputError
+
+
+class Profile(StrEnum):
+    """Benchmarks."""
+
+    CIS = "cis"
+
 
 Probe = Annotated[
     bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
@@ -23,6 +31,12 @@ Disrupt = Annotated[
     typer.Option(
         "--disrupt",
         help="Then kill one part of the cluster after the other, a whole host last, and measure the gaps.",
+    ),
+]
+ProfileOption = Annotated[
+    Profile | None,
+    typer.Option(
+        "--profile", help="Instead judge the hosts by a benchmark: cis, the CIS Kubernetes Benchmark."
     ),
 ]
 Budgets = Annotated[
@@ -42,11 +56,19 @@ def command(
     probe: Probe = True,
     wait: Wait = 60,
     show_all: ShowAll = False,
+    profile: ProfileOption = None,
     disrupt: Disrupt = False,
     budget: Budgets = None,
     yes: Yes = False,
 ) -> None:
     """Check the hosts and the cluster. The exit code is 1 if a check fails."""
+    if profile is Profile.CIS:
+        from kprov.cli.output.cis_output import run_profile
+
+        if disrupt or budget:
+            raise InputError("cannot be combined with --disrupt", field="--profile")
+        run_profile(given, output=output, show_all=show_all)
+        return
     if disrupt:
         from kprov.cli.output.disruption_output import run_disruptions
 

@@ -96,5 +96,6 @@ def _describe(result: DisruptionResult) -> str:
     if result.state == "skipped":
         return f"{result.title} on {result.host}: skipped: {result.detail}"
     return result.detail or (
-        f"gap {result.gap:.1f} s (budget {result.budget:g} s), healthy again after {result.recovered:.0f} s"
+        f"gap {result.gap:.1f} s on {result.measured_on} (budget {result.budget:g} s), "
+        f"healthy again after {result.recovered:.0f} s"
     )

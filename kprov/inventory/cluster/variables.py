@@ -229,6 +229,7 @@ class ClusterVariables(BaseModel):
     ] = []
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kprov_allow_experimental_distributions: bool = False
+    kube_hardening: bool = False
     offline_export: str = ""
     # Without a value the distribution decides; the versions are those of the roles.
     etcd_install: Install | None = None

@@ -1,12 +1,15 @@
 """The CNI network list of this node: bridge, host-local addresses, host ports."""
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 CONFLIST_NAME = "10-kprov.conflist"
+#: The container runtime reads it as root.
+_MODE = 0o600
 CNI_VERSION = "1.0.0"
 NETWORK_NAME = "kprov"
 
@@ -55,14 +58,14 @@ def write_if_changed(directory: Path, content: bytes) -> bool:
     """
     path = directory / CONFLIST_NAME
     try:
-        if path.read_bytes() == content:
+        if path.read_bytes() == content and stat.S_IMODE(path.stat().st_mode) == _MODE:
             return False
     except FileNotFoundError:
         pass
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     beside = directory / f".{CONFLIST_NAME}.new"
     with open(beside, "wb") as file:
-        os.fchmod(file.fileno(), 0o644)
+        os.fchmod(file.fileno(), _MODE)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
