@@ -76,6 +76,19 @@ def set_stage(pki: Path, stage: Stage) -> None:
     files.write_file(_folder(pki) / "stage", stage.value.encode(), files.PRIVATE)
 
 
+def mark_trusted(pki: Path) -> None:
+    """Store that all hosts and namespaces trust both authorities now."""
+    path = _folder(pki) / "trusted"
+    if not path.exists():
+        files.write_file(path, b"", files.PRIVATE)
+
+
+def read_trusted_time(pki: Path) -> float:
+    """Return since when they do, in seconds since the epoch; 0 if they do not yet."""
+    path = _folder(pki) / "trusted"
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
 def end_rotation(pki: Path) -> None:
     """Remove the old authorities and their keys."""
     # Renamed first: a rotation whose folder is half removed must not look unfinished.

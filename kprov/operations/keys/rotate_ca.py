@@ -84,7 +84,7 @@ def _run_stage(context: OperationContext, stage: Stage) -> None:
         context.say("  wait until all namespaces have the authorities")
         wait_for(lambda: _find_old_config_maps(context), _PUBLISH_SECONDS)
     if stage is Stage.TRUST:
-        context.memory.store("trusted_at", time.time())
+        rotation.mark_trusted(pki)
     if stage is Stage.DROP:
         rotation.end_rotation(pki)
 
@@ -118,7 +118,7 @@ def _find_old_config_maps(context: OperationContext) -> list[str]:
 
 def _wait_for_pods(context: OperationContext) -> None:
     """Wait until kubelets have brought both authorities to the pods, which read them from a volume."""
-    left = float(context.memory.read("trusted_at", 0.0)) + _POD_SECONDS - time.time()
+    left = rotation.read_trusted_time(_pki(context)) + _POD_SECONDS - time.time()
     if left > 0:
         context.say(f"  wait {left:.0f} s until the kubelets have updated the pods' volumes")
         time.sleep(min(left, _POD_SECONDS))

@@ -107,6 +107,16 @@ def test_a_kill_between_key_and_certificate_is_repaired(pki: Pki) -> None:
     assert pki.has_signed(pki.trusted()[0], CLIENT)
 
 
+def test_the_time_since_when_both_are_trusted_is_kept(pki: Pki) -> None:
+    rotation.begin_rotation(pki.folder, NOW)
+    assert rotation.read_trusted_time(pki.folder) == 0
+    rotation.mark_trusted(pki.folder)
+    marked = rotation.read_trusted_time(pki.folder)
+    assert marked > 0
+    rotation.mark_trusted(pki.folder)
+    assert rotation.read_trusted_time(pki.folder) == marked
+
+
 def test_keys_are_private(pki: Pki) -> None:
     rotation.begin_rotation(pki.folder, NOW)
     files = [path for path in (pki.folder / "rotation").iterdir() if path.suffix == ".key"]
