@@ -38,14 +38,14 @@ def list_providers(path: Path) -> list[str]:
 
 def test_the_first_key_encrypts_and_plain_values_stay_readable(tmp_path: Path) -> None:
     path = render(tmp_path, "encryption-config.yaml.j2")
-    assert list_providers(path) == ["secretbox", "identity"]
+    assert list_providers(path) == ["secretbox", "aesgcm", "aescbc", "identity"]
     transformer = configuration.load(str(path)).find_transformer("", "secrets")
     assert transformer.header == b"k8s:enc:secretbox:v1:key2:"
 
 
 def test_a_server_beside_one_without_keys_only_decrypts(tmp_path: Path) -> None:
     path = render(tmp_path, "encryption-config.yaml.j2", kube_apiserver_encrypts=False)
-    assert list_providers(path) == ["identity", "secretbox"]
+    assert list_providers(path) == ["identity", "secretbox", "aesgcm", "aescbc"]
     assert configuration.load(str(path)).find_transformer("", "secrets").header == b""
 
 
@@ -57,6 +57,7 @@ def test_algorithm_and_resources_are_the_inventorys(tmp_path: Path, algorithm: s
         kube_encryption_algorithm=algorithm,
         kube_encryption_resources=["secrets", "configmaps"],
     )
+    assert sorted(list_providers(path)) == ["aescbc", "aesgcm", "identity", "secretbox"]
     transformer = configuration.load(str(path)).find_transformer("", "configmaps")
     assert transformer.header == f"k8s:enc:{algorithm}:v1:key2:".encode()
 
