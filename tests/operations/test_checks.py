@@ -1,0 +1,73 @@
+"""`kprov verify --disrupt` and `--profile cis` on a cluster of three hosts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab.conftest import Cluster
+
+#: Wide, because the machine of the tests may be busy. A gap is still far from these when all works.
+BUDGETS = {"etcd_leader": 30, "api_server": 20, "load_balancer": 20, "scheduler": 60, "controller_manager": 60,
+           "host": 60}  # fmt: skip
+#: docs/operations/cis.md says why.
+STILL_FAILING = {"1.1.20", "1.2.9", "1.2.11", "1.3.3", "4.1.7", "4.2.12", "4.2.13"}
+
+
+def test_each_disruption_stays_in_its_budget_and_loses_no_write(cluster: Cluster) -> None:
+    budgets = [word for name, seconds in BUDGETS.items() for word in ("--budget", f"{name}={seconds}")]
+    done = cluster.lab.kprov(
+        "verify", "-i", cluster.lab.inventory, "--disrupt", "--yes", "-o", "json", *budgets, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    disruptions = json.loads(done.stdout)["disruptions"]
+    assert [entry["name"] for entry in disruptions] == list(BUDGETS)
+    assert {entry["state"] for entry in disruptions} == {"ok"}
+    assert all(0 < entry["gap"] <= BUDGETS[entry["name"]] for entry in disruptions)
+    assert all(entry["lost_writes"] == 0 for entry in disruptions)
+    # A killed leader does not release its lease: others wait for its end.
+    assert all(
+        entry["lease_gap"] > 10
+        for entry in disruptions
+        if entry["name"] in ("scheduler", "controller_manager")
+    )
+    assert "kprov-disrupt" not in cluster.kubectl("-n", "kube-system", "get", "configmaps", "-o", "name")
+
+
+@pytest.fixture
+def hardened(cluster: Cluster) -> Iterator[Cluster]:
+    file: Path = cluster.lab.inventory / "hosts.yml"
+    before = file.read_text()
+    document = yaml.safe_load(before)
+    document["all"]["vars"]["kube_hardening"] = True
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    try:
+        cluster.lab.kprov("up", "-i", cluster.lab.inventory)
+        yield cluster
+    finally:
+        file.write_text(before)
+        cluster.lab.kprov("up", "-i", cluster.lab.inventory)
+
+
+def judge(cluster: Cluster) -> dict[str, Any]:
+    words = ("verify", "-i", cluster.lab.inventory, "--profile", "cis", "-o", "json")
+    document: dict[str, Any] = json.loads(cluster.lab.kprov(*words, check=False).stdout)
+    return document
+
+
+def test_a_hardened_cluster_works_and_fails_only_the_items_that_the_docs_list(hardened: Cluster) -> None:
+    failing = {item["number"] for item in judge(hardened)["items"] if item["result"] == "fail"}
+    assert failing == STILL_FAILING
+    hardened.lab.kprov("verify", "-i", hardened.lab.inventory)
+    read = (
+        "import ssl, urllib.error, urllib.request as r\n"
+        "for path in ('readyz', 'version'):\n"
+        "    try: print(r.urlopen('https://127.0.0.1:6443/' + path, context=ssl._create_unverified_context()).status)\n"
+        "    except urllib.error.HTTPError as error: print(error.code)\n"
+    )
+    assert hardened.lab.ssh("node1", f'python3 -c "{read}"').split() == ["200", "401"]
