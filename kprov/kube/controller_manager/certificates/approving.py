@@ -7,7 +7,7 @@ import orjson
 from cryptography import x509
 
 from kprov.kube.controller_manager.certificates import requests
-from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.certificates.request_controller import RequestController
 from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
@@ -19,21 +19,13 @@ _NODE: Final = ("nodeclient", "Auto approving kubelet client certificate after S
 _AGAIN_SECONDS: Final = 60.0
 
 
-class CertificateApprovingController(Controller):
-    """Keys are requests. Other requests than those of kubelets wait for a person."""
+class CertificateApprovingController(RequestController):
+    """Other requests than those of kubelets wait for a person."""
 
     name = "csrapproving"
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._requests = context.informers.informer(requests.GROUP, "v1", "certificatesigningrequests")
-        self._requests.add_handler(on_add=self._handle, on_update=lambda _, new: self._handle(new))
-
-    def _handle(self, document: JsonObject) -> None:
-        self.queue.add(document["metadata"]["name"])
-
     async def sync(self, key: str) -> None:
-        document = self._requests.get("", key)
+        document = self.request_informer.get("", key)
         if document is None or requests.is_issued(document):
             return
         if requests.has_condition(document, "Approved") or requests.has_condition(document, "Denied"):
@@ -77,7 +69,7 @@ class CertificateApprovingController(Controller):
         condition = {"type": "Approved", "status": "True", "reason": "AutoApproved", "message": message}
         conditions = [*requests.list_conditions(document), condition]
         changed = {**document, "status": {**(document.get("status") or {}), "conditions": conditions}}
-        await self._requests.resource.update(changed, subresource="approval")
+        await self.request_informer.resource.update(changed, subresource="approval")
 
 
 def list_permissions(document: JsonObject, request: x509.CertificateSigningRequest) -> list[tuple[str, str]]:

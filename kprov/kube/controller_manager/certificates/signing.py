@@ -10,7 +10,8 @@ from cryptography import x509
 
 from kprov.kube.controller_manager.certificates import requests
 from kprov.kube.controller_manager.certificates.authority import MIN_SECONDS, CertificateAuthority
-from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.certificates.request_controller import RequestController
+from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -40,8 +41,8 @@ def find_authority_files(options: Namespace, signer: Signer) -> tuple[str, str] 
     return next((files for files in (own, common) if all(files)), None)
 
 
-class CertificateSigningController(Controller):
-    """Keys are requests. All signers share one queue."""
+class CertificateSigningController(RequestController):
+    """All signers share one queue."""
 
     name = "certificate"
 
@@ -53,14 +54,9 @@ class CertificateSigningController(Controller):
             for name, signer in SIGNERS.items()
             if (files := find_authority_files(context.options, signer)) is not None
         }
-        self._requests = context.informers.informer(requests.GROUP, "v1", "certificatesigningrequests")
-        self._requests.add_handler(on_add=self._handle, on_update=lambda _, new: self._handle(new))
-
-    def _handle(self, document: JsonObject) -> None:
-        self.queue.add(document["metadata"]["name"])
 
     async def sync(self, key: str) -> None:
-        document = self._requests.get("", key)
+        document = self.request_informer.get("", key)
         if document is None or requests.is_issued(document):
             return
         signer = document["spec"]["signerName"]
@@ -81,7 +77,7 @@ class CertificateSigningController(Controller):
             status = {"certificate": base64.b64encode(certificate).decode()}
             log.info("signed %s for %s", key, parsed.subject.rfc4514_string())
         changed = {**document, "status": {**(document.get("status") or {}), **status}}
-        await self._requests.resource.update(changed, subresource="status")
+        await self.request_informer.resource.update(changed, subresource="status")
 
 
 def choose_seconds(requested: int | None, longest: float) -> float:
