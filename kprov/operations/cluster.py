@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from kprov.playbook.results.journal import EarlierRun, find_latest, journal_fold
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 from kprov.playbook.running.engine import Engine
 
+#: Called with a line for the user.
+Say = Callable[[str], None]
 #: The folder with roles, playbooks, templates and inventories.
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"

@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from kprov.errors import HostError
 from kprov.operations.cluster import Cluster, run_read_only
-from kprov.operations.remote import kubectl_line
+from kprov.operations.remote import etcdctl_line, kubectl_line, try_command
 
 T = TypeVar("T")
 
@@ -171,15 +172,7 @@ def parse_api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str
 
 def _read_members(cluster: Cluster, host: str) -> dict[str, str] | None:
     """Read etcd's members from the member on this host."""
-    variables = cluster.variables[host]
-    answer = _run_json(
-        cluster,
-        host,
-        "ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/pki/ca.crt "
-        "--cert=/etc/etcd/pki/healthcheck-client.crt --key=/etc/etcd/pki/healthcheck-client.key "
-        f"--dial-timeout={variables.etcd_dial_timeout} --command-timeout={variables.etcd_command_timeout} "
-        "--write-out=json member list",
-    )
+    answer = _run_json(cluster, host, etcdctl_line(cluster, host, "--write-out=json member list"))
     return None if answer is None else parse_etcd_members(answer["members"])
 
 
@@ -199,11 +192,9 @@ def _first_answer(hosts: Iterable[str], ask: Callable[[str], T | None]) -> T | N
 
 def _run_json(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:
     """Return the JSON document that a command prints; None if it fails."""
-    result = run_read_only(cluster, host, "command", [{"_raw_params": line, "_shell": True}])
-    if not result or result[0].get("rc") != 0:
-        return None
     try:
-        document: dict[str, Any] = json.loads(result[0]["stdout"])
-    except ValueError:
+        output = try_command(cluster, host, line)
+        document: dict[str, Any] = json.loads(output.stdout)
+    except (HostError, ValueError):
         return None
-    return document
+    return document if output.code == 0 else None

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kprov.errors import InputError, KprovError
-from kprov.operations.cluster import open_cluster
+from kprov.operations.cluster import Say, open_cluster
 from kprov.operations.hooks import add_hook_phases, find_hooks
-from kprov.operations.phases import Memory, OperationContext, Phase, Say
+from kprov.operations.phases import Memory, OperationContext, Phase
 from kprov.playbook.results.journal import EarlierRun, Journal, find_latest
 from kprov.playbook.results.run_result import Callbacks, RunOptions
 

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import KprovError
-from kprov.operations.cluster import CLUSTER_PLAYBOOK, Cluster
+from kprov.operations.cluster import CLUSTER_PLAYBOOK, Cluster, Say
 from kprov.playbook.results.journal import Journal
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
-
-Say = Callable[[str], None]
 
 
 class PlaybookFailedError(KprovError):

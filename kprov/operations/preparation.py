@@ -8,13 +8,12 @@ from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
 from kprov.operations import live, offline, segment, trust, unchangeable
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts
 from kprov.operations.outsiders import Outsider, find_outsiders
 from kprov.operations.preflight import preflight_up, read_ignored
 from kprov.pki.ensure import ensure_pki
 from kprov.pki.request import PkiHost, PkiRequest, Role
 
-Say = Callable[[str], None]
 _ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd", "kube_node": "node"}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,10 @@ def try_command(cluster: Cluster, host: str, line: str, stdin: str | None = None
     if stdin is not None:
         args |= {"stdin": stdin, "stdin_add_newline": False}
     result = agent.run("command", [{"args": args}])[0]
-    return CommandOutput(int(result.get("rc") or 0), result.get("stdout", ""), result.get("stderr", ""))
+    code = result.get("rc")
+    if code is None:  # the command could not be started
+        return CommandOutput(1, "", str(result.get("msg", "")))
+    return CommandOutput(int(code), result.get("stdout", ""), result.get("stderr", ""))
 
 
 def run_command(cluster: Cluster, host: str, line: str, stdin: str | None = None) -> str:
@@ -47,7 +50,9 @@ def run_command(cluster: Cluster, host: str, line: str, stdin: str | None = None
     if output.code != 0:
         lines = [text for text in output.stderr.splitlines() or output.stdout.splitlines() if text.strip()]
         reason = "\n".join(lines[-5:]) or "no output"
-        raise CommandError(host, f"`{shlex.split(line)[0]}` failed with exit code {output.code}: {reason}")
+        # Variables of the command's environment come before its name.
+        program = next((word for word in shlex.split(line) if "=" not in word), "")
+        raise CommandError(host, f"`{program}` failed with exit code {output.code}: {reason}")
     return output.stdout
 
 
@@ -63,19 +68,15 @@ def kubectl_line(cluster: Cluster, host: str, arguments: str) -> str:
 
 def find_api_host(cluster: Cluster, exclude: Collection[str] = ()) -> str:
     """Return the first control plane host whose API server is ready. Raises KprovError if there is none."""
-    for host in cluster.members("kube_control_plane"):
-        if host in exclude or host in cluster.engine.unreachable_hosts:
-            continue
+
+    def ask(host: str) -> str:
         timeout = cluster.variables[host].kubectl_request_timeout
-        try:
-            ready = try_command(
-                cluster, host, kubectl_line(cluster, host, f"get --raw=/readyz --request-timeout={timeout}")
-            )
-        except HostError:
-            continue
-        if ready.code == 0:
-            return host
-    raise KprovError("no API server of the cluster is ready")
+        return kubectl_line(cluster, host, f"get --raw=/readyz --request-timeout={timeout}")
+
+    host = _find_host(cluster, "kube_control_plane", ask, exclude)
+    if host is None:
+        raise KprovError("no API server of the cluster is ready")
+    return host
 
 
 def run_kubectl(
@@ -110,16 +111,25 @@ def etcdctl_line(
 
 def find_etcd_host(cluster: Cluster, exclude: Collection[str] = ()) -> str:
     """Return the first etcd host whose member serves in a quorum. Raises KprovError if there is none."""
-    for host in cluster.members("etcd"):
+    host = _find_host(cluster, "etcd", lambda host: etcdctl_line(cluster, host, "endpoint health"), exclude)
+    if host is None:
+        raise KprovError("no member of etcd serves in a quorum")
+    return host
+
+
+def _find_host(
+    cluster: Cluster, group: str, make_line: Callable[[str], str], exclude: Collection[str]
+) -> str | None:
+    """Return the first reachable host of the group on which the command succeeds."""
+    for host in cluster.members(group):
         if host in exclude or host in cluster.engine.unreachable_hosts:
             continue
         try:
-            healthy = try_command(cluster, host, etcdctl_line(cluster, host, "endpoint health"))
+            if try_command(cluster, host, make_line(host)).code == 0:
+                return host
         except HostError:
             continue
-        if healthy.code == 0:
-            return host
-    raise KprovError("no member of etcd serves in a quorum")
+    return None
 
 
 def run_etcdctl(cluster: Cluster, arguments: str, *, exclude: Collection[str] = ()) -> str:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kprov.inventory.cluster import variable_effects
-from kprov.operations.cluster import CLUSTER_PLAYBOOK, ROOT, open_cluster
+from kprov.operations.cluster import CLUSTER_PLAYBOOK, ROOT, Say, open_cluster
 from kprov.operations.hooks import find_hooks, run_hook
 from kprov.operations.operation import OPERATIONS
 from kprov.operations.outsiders import Outsider
 from kprov.operations.preparation import prepare_cluster
 from kprov.playbook.loading import playbook_loader
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
-
-Say = Callable[[str], None]
 
 
 @dataclass

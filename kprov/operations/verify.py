@@ -11,8 +11,8 @@ from kprov.errors import HostError
 from kprov.operations import live
 from kprov.operations.cluster import Cluster, open_cluster
 from kprov.operations.outsiders import find_outsiders
+from kprov.operations.remote import try_command
 from kprov.playbook.results.run_result import Callbacks, RunOptions
-from kprov.playbook.running.engine import Engine
 from kprov.verify import model
 from kprov.verify.backend import Run, testinfra_host
 from kprov.verify.runner import WAIT_SECONDS, verify
@@ -40,7 +40,7 @@ def verify_cluster(
             if isinstance(connection.error, HostError)
         }
         connections: dict[str, Host] = {
-            host: testinfra_host(host, _make_runner(cluster.engine, host))
+            host: testinfra_host(host, _make_runner(cluster, host))
             for host in hosts
             if host not in unreachable
         }
@@ -68,11 +68,10 @@ def _find_outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResul
     ]
 
 
-def _make_runner(engine: Engine, host: str) -> Run:
+def _make_runner(cluster: Cluster, host: str) -> Run:
     def run_command(line: str) -> tuple[int, str, str]:
-        session = engine.connections.get(host).agent(engine.find_become(host))
-        result = session.run("command", [{"args": {"_raw_params": line, "_shell": True}}])[0]
-        return int(result.get("rc") or 0), result.get("stdout", ""), result.get("stderr", "")
+        output = try_command(cluster, host, line)
+        return output.code, output.stdout, output.stderr
 
     return run_command
 

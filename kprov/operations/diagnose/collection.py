@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import HostError, KprovError
-from kprov.operations.cluster import GROUPS, Cluster, open_cluster
+from kprov.operations.cluster import GROUPS, Cluster, Say, open_cluster
 from kprov.operations.diagnose import archive
 from kprov.operations.diagnose.archive import Diagnosis
 from kprov.operations.diagnose.items import FILE_BYTES, Item, bound_line, list_cluster_items, list_host_items
@@ -20,8 +20,6 @@ from kprov.operations.diagnose.redaction import redact_objects, redact_text, reg
 from kprov.operations.remote import find_api_host, try_command
 from kprov.operations.verify import verify_cluster
 from kprov.playbook.results.run_result import Callbacks, RunOptions
-
-Say = Callable[[str], None]
 
 #: Newest journals of kprov's own runs.
 _JOURNALS = 10

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kprov.errors import HostError, KprovError
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts, open_cluster
+from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts, open_cluster
 from kprov.operations.disruption.remote_probe import RemoteProbe
 from kprov.operations.disruption.targets import (
     DISRUPTIONS,
@@ -21,8 +21,6 @@ from kprov.operations.health import find_problems, wait_for, wait_until_healthy
 from kprov.operations.operation import lock_cluster
 from kprov.operations.remote import try_command
 from kprov.playbook.results.run_result import Callbacks, RunOptions
-
-Say = Callable[[str], None]
 
 #: Seconds for the cluster to become healthy again after a disruption.
 RECOVERY_SECONDS = 300.0

@@ -1,7 +1,8 @@
 """`kprov node drain`: evict the pods of nodes, with respect to PodDisruptionBudgets.
 
 Arguments: hosts, grace_period (seconds; -1: that of each pod), timeout (seconds, of each host; 0: none),
-force (also delete pods that no controller replaces, and data of emptyDir volumes).
+force (also delete pods that no controller replaces). Data of emptyDir volumes is lost; the plan names its
+pods.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from kprov.operations.cluster import Cluster, connect_hosts
-from kprov.operations.nodes.selection import find_hosts
+from kprov.operations.cluster import Cluster
+from kprov.operations.nodes.selection import open_nodes
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import get_objects, run_kubectl
 
@@ -19,9 +20,7 @@ _MIRROR = "kubernetes.io/config.mirror"
 
 def list_phases(context: OperationContext) -> list[Phase]:
     """Return a phase for each host."""
-    hosts = find_hosts(context.cluster, context.arguments["hosts"], "kube_node")
-    context.facts = connect_hosts(context.cluster, context.cluster.members("kube_control_plane"))
-    return [make_drain_phase(context, host) for host in hosts]
+    return [make_drain_phase(context, host) for host in open_nodes(context)]
 
 
 def make_drain_phase(context: OperationContext, host: str) -> Phase:

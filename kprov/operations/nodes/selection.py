@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 from kprov.errors import InputError
-from kprov.operations.cluster import GROUPS, Cluster
+from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.phases import OperationContext
 
 
 def find_hosts(cluster: Cluster, names: Iterable[str], *groups: str) -> list[str]:
@@ -22,4 +23,11 @@ def find_hosts(cluster: Cluster, names: Iterable[str], *groups: str) -> list[str
                 file=cluster.engine.inventory.path,
                 field="HOST",
             )
+    return hosts
+
+
+def open_nodes(context: OperationContext) -> list[str]:
+    """Return the hosts of the operation's nodes; connect to the control plane. Raises KprovError."""
+    hosts = find_hosts(context.cluster, context.arguments["hosts"], "kube_node")
+    context.facts = connect_hosts(context.cluster, context.cluster.members("kube_control_plane"))
     return hosts

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import shlex
 
-from kprov.operations.cluster import connect_hosts
-from kprov.operations.nodes.selection import find_hosts
+from kprov.operations.nodes.selection import open_nodes
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import get_objects, run_kubectl
 
 
 def list_phases(context: OperationContext) -> list[Phase]:
     """Return a phase for each host."""
-    hosts = find_hosts(context.cluster, context.arguments["hosts"], "kube_node")
-    context.facts = connect_hosts(context.cluster, context.cluster.members("kube_control_plane"))
-    return [make_uncordon_phase(context, host) for host in hosts]
+    return [make_uncordon_phase(context, host) for host in open_nodes(context)]
 
 
 def make_uncordon_phase(context: OperationContext, host: str) -> Phase:
