@@ -17,8 +17,8 @@ from kprov.lab.definition import Host
 
 ROOT = Path("/sys/fs/cgroup")
 _PARENT = "kprov"
-#: File, weight of one process, and greatest weight by the version of cgroups.
-_WEIGHT_FILES = {1: ("cpu.shares", 1024, 262144), 2: ("cpu.weight", 100, 10000)}
+#: File, weight of one process, and greatest weight: of cgroup v1, of v2.
+_WEIGHT_FILES = (("cpu.shares", 1024, 262144), ("cpu.weight", 100, 10000))
 
 
 def is_v2(root: Path = ROOT) -> bool:
@@ -62,7 +62,7 @@ def _weigh_groups(parent: Path) -> None:
 
 
 def _set_weight(group: Path, hosts: int) -> None:
-    for name, process, most in _WEIGHT_FILES.values():
+    for name, process, most in _WEIGHT_FILES:
         file = group / name
         if file.exists():
             with suppress(OSError):  # another command removes the group
