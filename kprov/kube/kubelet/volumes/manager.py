@@ -9,12 +9,13 @@ from typing import Final
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
+from kprov.kube.component_helpers.tree_removal import remove_tree
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.pods.expansion import expand
 from kprov.kube.kubelet.pods.field_path import NodeFields
-from kprov.kube.kubelet.volumes import atomic_writer, claims, host_path, local, mount, removal, subpath
+from kprov.kube.kubelet.volumes import atomic_writer, claims, host_path, local, mount, subpath
 from kprov.kube.kubelet.volumes.claims import BoundVolume, ClaimedVolumes
 from kprov.kube.kubelet.volumes.ownership import Ownership
 from kprov.kube.kubelet.volumes.sources import VolumeSources, make_files
@@ -251,4 +252,4 @@ def _unmount_and_remove(folder: Path) -> None:
         return
     for point in mount.list_mount_points(str(folder)):
         mount.unmount(point)
-    removal.remove_tree(folder)
+    remove_tree(folder)

@@ -71,15 +71,6 @@ def list_binds(folder: Path) -> list[str]:
     ]
 
 
-def get_mount_id(descriptor: int) -> int:
-    """The mount of an open file. Bind mounts of one file system share ``st_dev`` but not this id."""
-    for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "mnt_id":
-            return int(value)
-    raise OSError(f"/proc/self/fdinfo/{descriptor} has no mnt_id")
-
-
 class _Mount(NamedTuple):
     """``root``: the folder of the file system ``device`` that is mounted at ``point``."""
 

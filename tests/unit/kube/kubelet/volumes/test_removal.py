@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.api.meta import PodUID
+from kprov.kube.component_helpers.tree_removal import remove_tree
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.manager import VolumeManager
-from kprov.kube.kubelet.volumes.removal import remove_tree
 from tests.unit.kube.kubelet.volumes import mount_namespace
 from tests.unit.kube.kubelet.volumes.volume_builders import make_volume_manager
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kprov.kube.kubelet.volumes import mount
-
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -29,7 +27,7 @@ def remove_tree(path: Path) -> None:
     parent = os.open(path.parent, _DIRECTORY & ~os.O_NOFOLLOW)
     stack = [_Directory(parent, "", str(path.parent), [path.name])]
     try:
-        here = mount.get_mount_id(parent)
+        here = _get_mount_id(parent)
         while True:
             current = stack[-1]
             if current.subdirectories:
@@ -54,7 +52,7 @@ def _delete_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
     path = f"{parent.path}/{name}"
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent.descriptor)
     try:
-        if mount.get_mount_id(descriptor) != mount_id:
+        if _get_mount_id(descriptor) != mount_id:
             raise OSError(errno.EBUSY, "a file system is still mounted here", path)
         subdirectories = []
         with os.scandir(descriptor) as entries:
@@ -68,3 +66,12 @@ def _delete_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
         os.close(descriptor)
         raise
     return _Directory(descriptor, name, path, subdirectories)
+
+
+def _get_mount_id(descriptor: int) -> int:
+    """The mount of an open file. Bind mounts of one file system share ``st_dev`` but not this id."""
+    for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == "mnt_id":
+            return int(value)
+    raise OSError(f"/proc/self/fdinfo/{descriptor} has no mnt_id")
