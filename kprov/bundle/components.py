@@ -11,6 +11,7 @@ COMPONENTS = {
     "kube-proxy": "proxy",
     "cluster-dns": "dns",
     "pod-network": "pod_network",
+    "local-path-provisioner": "local_path_provisioner",
 }
 
 # -I: neither the environment nor the working directory say what is imported; -S: nor does the host's

@@ -21,6 +21,7 @@ NODE = {
     "kube-proxy": "kube-proxy",
     "cluster-dns": "cluster-dns",
     "pod-network": "pod-network",
+    "local-path-provisioner": "local-path-provisioner",
 }
 
 

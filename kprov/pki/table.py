@@ -89,6 +89,7 @@ def _node_certificates(host: PkiHost) -> list[CertificateSpec]:
         CertificateSpec(f"{at}/kube-proxy", "ca", "system:kube-proxy"),
         CertificateSpec(f"{at}/cluster-dns", "ca", "system:kprov:cluster-dns"),
         CertificateSpec(f"{at}/pod-network", "ca", "system:kprov:pod-network"),
+        CertificateSpec(f"{at}/local-path-provisioner", "ca", "system:kprov:local-path-provisioner"),
     ]
 
 

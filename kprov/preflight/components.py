@@ -25,13 +25,14 @@ FILES = {
             "kube-proxy",
             "cluster-dns",
             "pod-network",
+            "local-path-provisioner",
         )
     },
 }
 _GROUPS = {
     ETCD: ("etcd",),
     CONTROL_PLANE: ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
-    NODE: ("containerd", "pod-network", "kubelet", "kube-proxy", "cluster-dns"),
+    NODE: ("containerd", "pod-network", "kubelet", "kube-proxy", "cluster-dns", "local-path-provisioner"),
 }
 ANY = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
@@ -83,6 +84,7 @@ def list_ports(groups: Iterable[str], variables: ClusterVariables, address: str)
             yield Port("cluster-dns", 53, str(variables.nodelocaldns_ip), protocol)
         yield Port("cluster-dns", 9153, LOOPBACK)
         yield Port("pod-network", 10246, LOOPBACK)
+        yield Port("local-path-provisioner", 10247, LOOPBACK)
 
 
 def list_traffic(variables: ClusterVariables) -> tuple[Traffic, ...]:

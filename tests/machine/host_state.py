@@ -32,7 +32,7 @@ _COMMANDS = {
     "kernel parameters": "sysctl net.ipv4.ip_forward net.ipv4.conf.all.rp_filter",
     "users": "cut -d: -f1 /etc/passwd",
     "control groups": "find /sys/fs/cgroup -maxdepth 2 -name 'kube*'",
-    "processes": "ps -eo comm= | awk '/^(kube|etcd|containerd|haproxy|cluster-dns|pod-network|python)/'",
+    "processes": "ps -eo comm= | awk '/^(kube|etcd|containerd|haproxy|cluster-dns|pod-network|local-path|python)/'",
     "swap": "awk 'NR > 1 {print $1}' /proc/swaps",
 }
 

@@ -227,6 +227,11 @@ class ClusterVariables(BaseModel):
     containerd_additional_runtimes: Annotated[
         list[dict[str, Any]], BeforeValidator(container_runtimes.check_runtimes)
     ] = []
+    local_path_provisioner_enabled: bool = True
+    local_path_provisioner_storage_class: NodeName = "local-path"
+    local_path_provisioner_is_default_storageclass: bool = True
+    local_path_provisioner_reclaim_policy: Literal["Delete", "Retain"] = "Delete"
+    local_path_provisioner_claim_root: Folder = "/var/lib/kprov/local-volumes"
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kprov_allow_experimental_distributions: bool = False
     kube_hardening: bool = False

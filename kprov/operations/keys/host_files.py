@@ -41,6 +41,7 @@ _FILES: dict[str, tuple[tuple[str, str], ...]] = {
         ("hosts/HOST/kube-proxy.crt", "CERTS/kube-proxy.crt"),
         ("hosts/HOST/cluster-dns.crt", "CERTS/cluster-dns.crt"),
         ("hosts/HOST/pod-network.crt", "CERTS/pod-network.crt"),
+        ("hosts/HOST/local-path-provisioner.crt", "CERTS/local-path-provisioner.crt"),
     ),
 }
 

@@ -2,7 +2,7 @@
 
 The roles restart a component when its own files change. Authorities are shared, and some components read them
 only when they start: etcd, API servers (etcd's authority), controller managers and schedulers, kubelets.
-kube-proxy, the cluster DNS and the pod network read changed files while they run.
+kube-proxy, the cluster DNS, the pod network and the local path provisioner read changed files while they run.
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
         ("ca", "kube-proxy"),
         ("ca", "cluster-dns"),
         ("ca", "pod-network"),
+        ("ca", "local-path-provisioner"),
     ),
 }
 

@@ -12,7 +12,14 @@ UNITS: dict[str, tuple[str, ...]] = {
     "all": ("haproxy",),
     "etcd": ("etcd",),
     "kube_control_plane": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
-    "kube_node": ("containerd", "pod-network", "kubelet", "kube-proxy", "cluster-dns"),
+    "kube_node": (
+        "containerd",
+        "pod-network",
+        "kubelet",
+        "kube-proxy",
+        "cluster-dns",
+        "local-path-provisioner",
+    ),
 }
 PROPERTIES = (
     "Id",

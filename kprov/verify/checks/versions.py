@@ -34,7 +34,7 @@ def check_versions(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Fin
         return
     running = host.run(
         "systemctl show --property=Environment kube-apiserver kube-controller-manager kube-scheduler "
-        "kubelet kube-proxy cluster-dns pod-network"
+        "kubelet kube-proxy cluster-dns pod-network local-path-provisioner"
     ).stdout
     others = {
         word.partition("=")[2]

@@ -23,8 +23,8 @@ NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 ALL: frozenset[Role] = frozenset(("control_plane", "etcd", "node"))
 EVERYTHING = {
     "apiserver", "apiserver-kubelet-client", "apiserver-etcd-client", "front-proxy-client", "controller-manager",
-    "scheduler", "kubelet-client", "kubelet", "kube-proxy", "cluster-dns", "pod-network", "etcd-server", "etcd-peer",
-    "etcd-healthcheck-client",
+    "scheduler", "kubelet-client", "kubelet", "kube-proxy", "cluster-dns", "pod-network", "local-path-provisioner",
+    "etcd-server", "etcd-peer", "etcd-healthcheck-client",
 }  # fmt: skip
 
 
@@ -62,10 +62,11 @@ def test_every_host_gets_the_certificates_of_its_roles(request_for: PkiRequest) 
     hosts = request_for.pki / "hosts"
     assert {path.stem for path in (hosts / "n1").glob("*.crt")} == EVERYTHING
     assert {path.stem for path in (hosts / "n2").glob("*.crt")} == {
-        "kubelet-client", "kubelet", "kube-proxy", "cluster-dns", "pod-network",
+        "kubelet-client", "kubelet", "kube-proxy", "cluster-dns", "pod-network", "local-path-provisioner",
     }  # fmt: skip
     assert {path.name for path in (hosts / "n2").glob("*.conf")} == {
         "kubelet.conf", "kube-proxy.conf", "cluster-dns.conf", "pod-network.conf",
+        "local-path-provisioner.conf",
     }  # fmt: skip
 
 

@@ -112,6 +112,7 @@ def test_every_template_of_a_component_has_the_mark_that_shows_it() -> None:
             "kube-proxy",
             "cluster-dns",
             "pod-network",
+            "local-path-provisioner",
             "kube-scheduler",
             "kube-controller-manager",
         )
