@@ -17,6 +17,7 @@ from kprov.bundle import (
     image_packages,
     images,
     libraries,
+    metadata,
     sources,
     store,
 )
@@ -24,7 +25,7 @@ from kprov.bundle.lock import read_lock
 from kprov.debian.packages import RELEASE, debian_architecture
 from kprov.errors import InputError
 
-FORMAT = 2  # raised when the layout changes
+FORMAT = 3  # raised when the layout changes
 KEEP = 6  # archives to keep for one Python and architecture; the oldest are removed
 PYTHONS = ("3.11", "3.12", "3.13")
 _NAME = re.compile(r"^kprov-bundle-(?P<python>\d+\.\d+)-(?P<arch>\w+)-(?P<digest>[0-9a-f]+)\.tar\.gz$")
@@ -89,9 +90,14 @@ def build_bundle(
 
 def list_bundles(cache: Path = store.DEFAULT) -> list[Bundle]:
     """Return all bundles in the cache, the newest first."""
-    matches = [(path, match) for path in cache.glob("*.tar.gz") if (match := _NAME.match(path.name))]
-    matches.sort(key=lambda pair: -pair[0].stat().st_mtime)
-    return [Bundle(path, match["python"], match["arch"], match["digest"]) for path, match in matches]
+    bundles = [bundle for path in cache.glob("*.tar.gz") if (bundle := parse_bundle(path)) is not None]
+    return sorted(bundles, key=lambda bundle: -bundle.path.stat().st_mtime)
+
+
+def parse_bundle(path: Path) -> Bundle | None:
+    """Return the bundle of an archive by its name; None if the name is not that of a bundle."""
+    match = _NAME.match(path.name)
+    return Bundle(path, match["python"], match["arch"], match["digest"]) if match else None
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,8 @@ def _assemble_tree(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sources.PACKAGE / file, target)
     (tree / "lib/kprov" / sources.BUILD_INFO).write_text(build_info)
+    description = metadata.read_sources(build_info=build_info)
+    (tree / metadata.FILE).write_text(metadata.render_metadata(description))
     mark = tree / "lib" / bytecode.MARK
     was_compiled = mark.exists()
     mark.unlink(missing_ok=True)
