@@ -70,7 +70,8 @@ class Live:
     `nodes`: a node's pod network ("" for none) by its name; `service_cidr`: the network of the ClusterIPs;
     `members`: etcd's members, the address of a member by its name; `trust`: the PEM texts of the authorities
     and of the service accounts' public keys, and the encryption configuration, on the hosts, by the names
-    that these have in the operator's `pki/`.
+    that these have in the operator's `pki/`; `pins`: the digest of the bundle to which a rollback returned a
+    host, by host.
     """
 
     settings: dict[str, list[Setting]] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Live:
     service_cidr: str | None = None
     members: dict[str, str] | None = None
     trust: dict[str, list[Setting]] = field(default_factory=dict)
+    pins: dict[str, str] = field(default_factory=dict)
 
 
 def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
@@ -93,7 +95,8 @@ def read_live(cluster: Cluster, hosts: Iterable[str]) -> Live:
         members = pool.submit(lambda: _first_answer(etcd, lambda host: _read_members(cluster, host)))
         api = _first_answer(control_plane, lambda host: _read_api_objects(cluster, host))
         nodes, service_cidr = api if api is not None else (None, None)
-        return Live(settings, nodes, service_cidr, members.result(), _read_trust(cluster, texts))
+        trust, pins = _read_trust(cluster, texts), _read_pins(cluster, texts)
+        return Live(settings, nodes, service_cidr, members.result(), trust, pins)
 
 
 def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
@@ -115,9 +118,11 @@ def read_settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Sett
 
 
 def _read_files(cluster: Cluster, host: str) -> dict[str, str]:
-    groups = cluster.engine.inventory.group_names(host)
+    groups = set(cluster.engine.inventory.group_names(host))
     paths = [path for group, files in _FILES.items() if group in groups for path in files]
     paths += _list_trust_files(cluster, host).values()
+    if groups & {"kube_control_plane", "kube_node"}:
+        paths += _list_pin_files(cluster, host)
     if not paths:
         return {}
     results = run_read_only(cluster, host, "slurp", [{"src": path} for path in paths])
@@ -138,6 +143,22 @@ def _list_trust_files(cluster: Cluster, host: str) -> dict[str, str]:
         if group in groups
         for name, path in files.items()
     }
+
+
+def _list_pin_files(cluster: Cluster, host: str) -> tuple[str, str]:
+    """Return the paths of the mark of a rollback and of the digest of the bundle in use."""
+    root = cluster.variables[host].bundle_root
+    return f"{root}/pinned", f"{root}/current/.complete"
+
+
+def _read_pins(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the bundles that rollbacks chose. A mark that does not fit the bundle in use is ignored."""
+    pins = {}
+    for host, files in texts.items():
+        pinned, current = (files.get(path, "").strip() for path in _list_pin_files(cluster, host))
+        if pinned and pinned == current:
+            pins[host] = pinned
+    return pins
 
 
 def _read_trust(cluster: Cluster, texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:

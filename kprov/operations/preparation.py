@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,10 +32,13 @@ def prepare_cluster(
     say: Say,
     ignore: Collection[str] = (),
     step_done: Callable[[str], None] = lambda _: None,
+    *,
+    keep_pins: bool = True,
 ) -> Preparation:
     """Reach and check the hosts, issue certificates, build bundles. Changes no host. Raises KprovError.
 
     `ignore` are names of preflight checks. `step_done` is called with the name of each step when it ends.
+    `keep_pins`: hosts that a rollback returned to a bundle keep it.
     """
     engine, callbacks = cluster.engine, cluster.engine.callbacks
     prepared = Preparation()
@@ -64,6 +67,8 @@ def prepare_cluster(
     step_done("certificates")
     if export is None:
         build_bundles(cluster, prepared.facts, say)
+    if keep_pins:
+        pin_bundles(cluster, prepared.running.pins)
     step_done("bundle")
     return prepared
 
@@ -109,3 +114,18 @@ def build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) 
         bundle = built[kind]
         cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"] = str(bundle.path)
         cluster.engine.inventory.hosts[host].variables["kube_bundle_digest"] = bundle.digest
+
+
+def pin_bundles(cluster: Cluster, pins: Mapping[str, str]) -> None:
+    """Let hosts keep what a rollback returned them to; warn if that is not this kprov's bundle."""
+    others: dict[str, list[str]] = {}
+    for host, digest in pins.items():
+        variables = cluster.engine.inventory.hosts[host].variables
+        if variables.get("kube_bundle_digest") not in (None, digest):
+            others.setdefault(digest, []).append(host)
+        variables.update(kube_bundle_digest=digest, kube_bundle_pinned=True)
+    for digest, hosts in others.items():
+        cluster.engine.callbacks.warning(
+            f"{', '.join(hosts)}: a rollback chose bundle {digest}, which stays with its units and settings. "
+            "`kprov upgrade` installs the components of this kprov"
+        )
