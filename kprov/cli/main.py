@@ -26,6 +26,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diagnose": ("kprov.cli.commands.diagnose", "Collect what a bug report needs, without secrets."),
     "node": ("kprov.cli.commands.node", "Work on single hosts of a running cluster."),
     "kubeconfig": ("kprov.cli.commands.kubeconfig", "Print a kubeconfig, also for a user, or merge it."),
+    "upgrade": ("kprov.cli.commands.upgrade", "Upgrade a running cluster host by host."),
+    "rollback": (
+        "kprov.cli.commands.rollback",
+        "Return a cluster to the components before its last upgrade.",
+    ),
     "reset": ("kprov.cli.commands.reset", "Remove the cluster from its hosts."),
     "play": ("kprov.cli.commands.play", "Run playbooks."),
     "run": ("kprov.cli.commands.run", "Run one module on many hosts."),

@@ -28,7 +28,11 @@ OPERATIONS: dict[str, str] = {
     "secrets rewrite": "kprov.operations.keys.encryption_key",
     "secrets rotate-key": "kprov.operations.keys.encryption_key",
     "secrets rotate-service-account-key": "kprov.operations.keys.service_account_key",
+    "rollback": "kprov.operations.versions.rollback",
+    "upgrade": "kprov.operations.versions.upgrade",
 }
+#: Operations that end an unfinished other one, by its name.
+_SUPERSEDED = {"upgrade": {"rollback"}}
 
 
 class UnfinishedOperationError(InputError):
@@ -107,7 +111,8 @@ def run_operation(
         changes_nothing = plan_only or options.check
         earlier = EarlierRun(resume) if resume else _find_unfinished(folder)
         if earlier is not None and not _is_same(earlier, name, arguments):
-            if not abandon and not changes_nothing:
+            superseded = name in _SUPERSEDED.get(str(earlier.run.get("command")), ())
+            if not abandon and not changes_nothing and not superseded:
                 raise _explain_unfinished(earlier)
             earlier = None
         memory = Memory(earlier.memory if earlier is not None else {})

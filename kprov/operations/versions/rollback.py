@@ -1,0 +1,120 @@
+"""`kprov rollback`: return hosts to the bundle that they had before the last upgrade.
+
+Arguments: limit, drain, grace_period, timeout and force (of drains), gate (a command), gate_timeout
+(seconds).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kprov.errors import InputError, KprovError
+from kprov.operations.cluster import GROUPS, connect_hosts
+from kprov.operations.phases import OperationContext, Phase
+from kprov.operations.versions.bundle_rollback import find_obstacle, return_hosts
+from kprov.operations.versions.cordon import make_drain, make_uncordon
+from kprov.operations.versions.host_versions import HostVersions, read_versions
+from kprov.operations.versions.skew import SkewHost, find_skew
+from kprov.operations.versions.upgrade import choose_hosts
+
+_TARGETS = "targets"
+
+
+class NoRollbackError(KprovError):
+    """The cluster cannot return to its previous bundle."""
+
+    exit_code = 2
+
+
+def list_phases(context: OperationContext) -> list[Phase]:
+    """Return the check, and for each host, workers first: its rollback. Raises KprovError."""
+    cluster = context.cluster
+    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    nodes = set(cluster.members("kube_control_plane", "kube_node"))
+    hosts = [host for host in choose_hosts(cluster, context.arguments["limit"]) if host in nodes]
+    versions = read_versions(cluster, context.facts)
+    rollback = Rollback(context, hosts, versions)
+    control_plane = set(cluster.members("kube_control_plane"))
+    # A kubelet must not be newer than an API server: workers first, then the control plane from its end.
+    ordered = [host for host in hosts if host not in control_plane]
+    ordered += [host for host in reversed(hosts) if host in control_plane]
+    phases = [Phase("Check the versions", rollback.plan_check, rollback.check)]
+    for host in ordered:
+        phases += _list_host_phases(context, rollback, host)
+    return phases
+
+
+def _list_host_phases(context: OperationContext, rollback: Rollback, host: str) -> list[Phase]:
+    def has_work() -> bool:
+        return bool(rollback.plan_host(host))
+
+    def will_drain() -> bool:
+        return context.memory.read(f"cordoned {host}") is None and has_work()
+
+    phase = Phase(f"Roll back {host}", lambda: rollback.plan_host(host), lambda: rollback.return_host(host))
+    if not context.arguments["drain"] or host not in context.cluster.members("kube_node"):
+        return [phase]
+    return [make_drain(context, host, has_work), phase, make_uncordon(context, host, will_drain)]
+
+
+@dataclass
+class Rollback:
+    """The rollback of some hosts. `versions` are those of all reachable hosts before it."""
+
+    context: OperationContext
+    hosts: list[str]
+    versions: dict[str, HostVersions]
+
+    def plan_check(self) -> list[str]:
+        """Return what is checked; empty if no host can be rolled back."""
+        if not any(self.plan_host(host) for host in self.hosts):
+            return []
+        return ["check version skew and storage formats"]
+
+    def check(self) -> None:
+        """Check skew and storage formats, and store the bundles to return to. Raises NoRollbackError."""
+        returning = [host for host in self.hosts if self._find_target(host)]
+        problems = [text for host in returning if (text := find_obstacle(self.versions[host]))]
+        problems += self._find_skew(returning)
+        if problems and not self.context.memory.read(_TARGETS):
+            lines = "\n".join(f"  {line}" for line in problems)
+            raise NoRollbackError(f"the cluster cannot return to its previous bundle:\n{lines}")
+        self.context.memory.store(_TARGETS, {host: self._find_target(host) for host in returning})
+
+    def plan_host(self, host: str) -> list[str]:
+        """Return the versions that change on a host."""
+        found, target = self.versions[host], self._find_target(host)
+        if not target:
+            return []
+        if found.current != target:
+            before, after = found.metadata.title, found.previous_metadata.title
+            return [f"{host}: components {before} {found.current} -> {after} {target}"]
+        if found.previous or found.find_others(target):
+            return [f"{host}: finish the interrupted rollback to {target}"]
+        return []
+
+    def return_host(self, host: str) -> None:
+        """Return one host to its bundle. Raises KprovError."""
+        arguments, target = self.context.arguments, self._find_target(host)
+        if not target:
+            raise InputError(f"{host} has no previous bundle", field="--limit")
+        return_hosts(
+            self.context, {host: target}, command=arguments["gate"], timeout=arguments["gate_timeout"]
+        )
+
+    def _find_target(self, host: str) -> str:
+        stored = self.context.memory.read(_TARGETS)
+        return str((stored or {}).get(host, "")) or self.versions[host].previous
+
+    def _find_skew(self, hosts: list[str]) -> list[str]:
+        cluster = self.context.cluster
+        control_plane, nodes = set(cluster.members("kube_control_plane")), set(cluster.members("kube_node"))
+        return find_skew(
+            SkewHost(
+                host,
+                (found.previous_metadata if host in hosts else found.metadata).release,
+                host in control_plane,
+                host in nodes,
+            )
+            for host, found in self.versions.items()
+        )

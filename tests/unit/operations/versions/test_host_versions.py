@@ -1,0 +1,83 @@
+"""The versions that the commands on a host print, and when a rollback is impossible."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from kprov.bundle.metadata import Metadata, render_metadata
+from kprov.operations.versions import host_versions
+from kprov.operations.versions.bundle_rollback import find_obstacle
+from kprov.operations.versions.host_versions import PROGRAMS, HostVersions, parse_versions
+
+NEW = Metadata("v1.36.0+kprov", "0123456789abcdef", "clean", "", 2, (1, 2))
+
+
+def run_script(root: Path) -> HostVersions:
+    """Run what a host runs, with its bundles in this folder."""
+    script = host_versions._SCRIPT.format(
+        root=shlex.quote(str(root)), file="bundle.json", programs=" ".join(PROGRAMS)
+    )
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    return parse_versions("node1", done.stdout)
+
+
+def make_bundle(root: Path, digest: str) -> Path:
+    folder = root / "bundles" / digest
+    folder.mkdir(parents=True)
+    (folder / ".complete").write_text(f"{digest}\n")
+    return folder
+
+
+def test_a_host_without_bundles(tmp_path: Path) -> None:
+    found = run_script(tmp_path / "nothing")
+    assert (found.current, found.previous, found.programs) == ("", "", {})
+
+
+def test_bundles_with_and_without_a_description(tmp_path: Path) -> None:
+    (make_bundle(tmp_path, "bbbb") / "bundle.json").write_text(render_metadata(NEW))
+    options = make_bundle(tmp_path, "aaaa") / "lib/kprov/kube/component_base/options.py"
+    options.parent.mkdir(parents=True)
+    options.write_text('"""Flags."""\nVERSION: Final = "v1.35.2+kprov"\n')
+    (tmp_path / "current").symlink_to("bundles/bbbb")
+    (tmp_path / "previous").symlink_to("bundles/aaaa")
+    (tmp_path / "pinned").write_text("aaaa\n")
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives/etcd").symlink_to("etcd-3.5.33-0123456789ab")
+    found = run_script(tmp_path)
+    assert (found.current, found.metadata) == ("bbbb", NEW)
+    assert (found.previous, found.previous_metadata.version) == ("aaaa", "v1.35.2+kprov")
+    assert found.previous_metadata.storage_reads == (1,)
+    assert found.previous_metadata.release == (1, 35, 2)
+    assert found.pinned == "aaaa"
+    assert found.programs == {"etcd": "3.5.33"}
+
+
+def test_packages_that_can_be_upgraded() -> None:
+    listed = "etcd-server 3.5.16-4 3.5.16-5\nlibc6 2.41-12 2.41-13\nreboot\n"
+    found = parse_versions("node1", "", listed)
+    assert found.packages == (("etcd-server", "3.5.16-4", "3.5.16-5"), ("libc6", "2.41-12", "2.41-13"))
+    assert found.reboot_required
+
+
+def test_components_of_another_bundle() -> None:
+    found = parse_versions(
+        "node1", "current=bbbb\nruns.kubelet=bbbb\nruns.kube-proxy=aaaa\nruns.cluster-dns=\n"
+    )
+    assert found.find_others("bbbb") == ["cluster-dns", "kube-proxy"]
+
+
+def test_a_rollback_needs_an_api_server_that_reads_what_the_newer_one_wrote() -> None:
+    host = HostVersions("node1", "bbbb", NEW, "aaaa", replace(NEW, storage_writes=1))
+    assert find_obstacle(host) == ""
+    older = replace(NEW, version="v1.35.0+kprov", storage_writes=1, storage_reads=(1,))
+    text = find_obstacle(replace(host, previous_metadata=older))
+    assert "writes storage format 2, and v1.35.0+kprov (01234567) reads only 1" in text
+
+
+def test_a_rollback_needs_the_key_of_encrypted_objects() -> None:
+    host = HostVersions("node1", "bbbb", NEW, "aaaa", NEW, encrypts=True, previous_encrypts=True)
+    assert find_obstacle(host) == ""
+    assert "encrypted" in find_obstacle(replace(host, previous_encrypts=False))
