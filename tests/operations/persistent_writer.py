@@ -21,7 +21,8 @@ _PAUSE = 0.05
 class PersistentWriter(threading.Thread):
     """Creates one ConfigMap after the other; repeats a write until it is acknowledged.
 
-    `acknowledged` has the names of those that the server confirmed, `failures` the reasons of the others.
+    `acknowledged` has the names of those that the server confirmed, `failures` the reasons of the others,
+    `gaps` the times of more than a second without an acknowledged write.
     """
 
     def __init__(self, name: str, kubeconfig: Path) -> None:
@@ -30,6 +31,7 @@ class PersistentWriter(threading.Thread):
         self.acknowledged: list[str] = []
         self.failures: list[str] = []
         self.longest_gap = 0.0
+        self.gaps: list[str] = []
         self._address = api_connection.address(kubeconfig)
         self._context = api_connection.tls_context(kubeconfig)
         self._connection: http.client.HTTPSConnection | None = None
@@ -50,6 +52,8 @@ class PersistentWriter(threading.Thread):
             # 409: an earlier try was stored, although its answer did not arrive.
             if status in (http.HTTPStatus.CREATED, http.HTTPStatus.CONFLICT):
                 self.acknowledged.append(name)
+                if now - last > 1:
+                    self.gaps.append(f"{now - last:.1f} s until {time.strftime('%T')}")
                 last = now
             else:
                 self.failures.append(f"{status} {text[:200]}")

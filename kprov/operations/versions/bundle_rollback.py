@@ -20,7 +20,7 @@ def find_obstacle(host: HostVersions) -> str:
             f"{host.host}: {newer.title} writes storage format {newer.storage_writes}, "
             f"and {older.title} reads only {', '.join(map(str, older.storage_reads))}"
         )
-    if host.encrypts and not host.previous_encrypts:
+    if host.encrypts and not host.previous_decrypts:
         return f"{host.host}: etcd has encrypted objects since the upgrade, and the older API server no key"
     return ""
 

@@ -114,7 +114,9 @@ class BatchUpgrade:
                 "packages_reboot": bool(arguments["reboot"]),
             }
             context.run_playbook(hosts, playbook=playbook, extra_vars=extra)
-        context.run_playbook(hosts)
+        # Other API servers may have no key: one host alone must not begin to encrypt. `kprov up` begins.
+        encrypts = any(found.encrypts for found in self.versions.values())
+        context.run_playbook(hosts, extra_vars={} if encrypts else {"kube_encrypt_secret_data": False})
         digests = {host: self.targets[host].digest for host in hosts if host in self.targets}
         pass_gate(context.cluster, hosts, digests, arguments["gate"], arguments["gate_timeout"])
 

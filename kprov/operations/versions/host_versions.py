@@ -26,8 +26,11 @@ for link in current previous; do
 done
 echo "pinned=$(cat pinned 2>/dev/null)"
 flag=encryption-provider-config unit=etc/systemd/system/kube-apiserver.service
-echo "current.encrypts=$(grep -c $flag /$unit 2>/dev/null)"
-echo "previous.encrypts=$(tar -xOf previous/settings.tar $unit 2>/dev/null | grep -c $flag)"
+if grep -qs $flag /$unit; then
+  provider='s/^ *- \\(identity\\|secretbox\\|aesgcm\\|aescbc\\|kms\\):.*/\\1/p'
+  echo "encrypts=$(sed -n "$provider" {config}/encryption-config.yaml 2>/dev/null | head -n 1)"
+fi
+echo "previous.decrypts=$(tar -xOf previous/settings.tar $unit 2>/dev/null | grep -c $flag)"
 for program in {programs}; do echo "archive.$program=$(readlink archives/$program)"; done
 for unit in $(grep -ls '^Environment=KPROV_BUNDLE=' /etc/systemd/system/*.service); do
   name=$(basename "$unit" .service); pid=$(systemctl show --property=MainPID --value "$name")
@@ -47,9 +50,10 @@ test ! -e /run/reboot-required || echo reboot
 class HostVersions:
     """The versions on a host. Digests are empty where there is no bundle.
 
-    `programs`: versions from archives by program; `running`: the digest of the bundle that each component
-    runs from, empty if it does not run; `packages`: name, installed and available version of each package
-    that can be upgraded.
+    `encrypts`: whether the API server encrypts what it stores; `previous_decrypts`: whether the previous
+    one has a key. `programs`: versions from archives by program; `running`: the digest of the bundle that
+    each component runs from, empty if it does not run; `packages`: name, installed and available version of
+    each package that can be upgraded.
     """
 
     host: str
@@ -59,7 +63,7 @@ class HostVersions:
     previous_metadata: Metadata = field(default_factory=Metadata)
     pinned: str = ""
     encrypts: bool = False
-    previous_encrypts: bool = False
+    previous_decrypts: bool = False
     programs: dict[str, str] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
     packages: tuple[tuple[str, str, str], ...] = ()
@@ -78,7 +82,10 @@ def read_versions(
 
     def read(host: str) -> HostVersions:
         script = _SCRIPT.format(
-            root=shlex.quote(cluster.variables[host].bundle_root), file=FILE, programs=" ".join(PROGRAMS)
+            root=shlex.quote(cluster.variables[host].bundle_root),
+            config=shlex.quote(cluster.variables[host].kube_config_dir),
+            file=FILE,
+            programs=" ".join(PROGRAMS),
         )
         listed = run_command(cluster, host, _PACKAGES) if packages else ""
         return parse_versions(host, run_command(cluster, host, script), listed)
@@ -98,8 +105,8 @@ def parse_versions(host: str, text: str, packages: str = "") -> HostVersions:
         values.get("previous", ""),
         _read_metadata(values, "previous"),
         values.get("pinned", ""),
-        values.get("current.encrypts", "0") not in {"", "0"},
-        values.get("previous.encrypts", "0") not in {"", "0"},
+        values.get("encrypts", "") not in {"", "identity"},
+        values.get("previous.decrypts", "0") not in {"", "0"},
         {
             program: link.removeprefix(f"{program}-").rpartition("-")[0]
             for program in PROGRAMS

@@ -18,7 +18,7 @@ NEW = Metadata("v1.36.0+kprov", "0123456789abcdef", "clean", "", 2, (1, 2))
 def run_script(root: Path) -> HostVersions:
     """Run what a host runs, with its bundles in this folder."""
     script = host_versions._SCRIPT.format(
-        root=shlex.quote(str(root)), file="bundle.json", programs=" ".join(PROGRAMS)
+        root=shlex.quote(str(root)), config="/none", file="bundle.json", programs=" ".join(PROGRAMS)
     )
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
     return parse_versions("node1", done.stdout)
@@ -78,6 +78,6 @@ def test_a_rollback_needs_an_api_server_that_reads_what_the_newer_one_wrote() ->
 
 
 def test_a_rollback_needs_the_key_of_encrypted_objects() -> None:
-    host = HostVersions("node1", "bbbb", NEW, "aaaa", NEW, encrypts=True, previous_encrypts=True)
+    host = HostVersions("node1", "bbbb", NEW, "aaaa", NEW, encrypts=True, previous_decrypts=True)
     assert find_obstacle(host) == ""
-    assert "encrypted" in find_obstacle(replace(host, previous_encrypts=False))
+    assert "encrypted" in find_obstacle(replace(host, previous_decrypts=False))
