@@ -31,8 +31,8 @@ OPERATIONS: dict[str, str] = {
     "rollback": "kprov.operations.versions.rollback",
     "upgrade": "kprov.operations.versions.upgrade",
 }
-#: Operations that end an unfinished other one, by its name.
-_SUPERSEDED = {"upgrade": {"rollback"}}
+#: Operations that take over from an unfinished one with its memory, by its name.
+_SUPERSEDED = {"upgrade": {"upgrade", "rollback"}, "rollback": {"upgrade", "rollback"}}
 
 
 class UnfinishedOperationError(InputError):
@@ -114,7 +114,8 @@ def run_operation(
             superseded = name in _SUPERSEDED.get(str(earlier.run.get("command")), ())
             if not abandon and not changes_nothing and not superseded:
                 raise _explain_unfinished(earlier)
-            earlier = None
+            if not superseded:
+                earlier = None
         memory = Memory(earlier.memory if earlier is not None else {})
         context = OperationContext(cluster, arguments, options, callbacks, say, memory)
         hooks = find_hooks(cluster.engine.inventory.directory, name, OPERATIONS)

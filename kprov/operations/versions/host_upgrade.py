@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -37,6 +37,7 @@ class BatchUpgrade:
     hosts: Sequence[str]
     versions: dict[str, HostVersions]
     targets: dict[str, Target]
+    _finished: set[str] = field(default_factory=set)
 
     def plan(self) -> list[str]:
         """Return what changes on which host, a line each."""
@@ -44,11 +45,11 @@ class BatchUpgrade:
 
     def has_work(self, host: str) -> bool:
         """Whether the host differs from its target, or an interrupted run has begun with it."""
-        mark = self._mark(host)
-        memory = self.context.memory
-        if memory.read(f"done {host}") == mark:
+        if host in self._finished:
             return False
-        return memory.read(f"begun {host}") == mark or bool(self.describe(host))
+        mark, memory = self._mark(host), self.context.memory
+        is_unfinished = memory.read(f"begun {host}") == mark and memory.read(f"done {host}") != mark
+        return is_unfinished or bool(self.describe(host))
 
     def describe(self, host: str) -> list[str]:
         """Return the versions that change on a host, a line each."""
@@ -83,6 +84,7 @@ class BatchUpgrade:
             raise self._give_up(hosts, error) from error
         for host in hosts:
             memory.store(f"done {host}", self._mark(host))
+            self._finished.add(host)
 
     def _describe(self, host: str) -> list[str]:
         return self.describe(host) or [f"{host}: finish the interrupted upgrade"]

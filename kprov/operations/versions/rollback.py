@@ -34,11 +34,12 @@ def list_phases(context: OperationContext) -> list[Phase]:
     hosts = [host for host in choose_hosts(cluster, context.arguments["limit"]) if host in nodes]
     versions = read_versions(cluster, context.facts)
     rollback = Rollback(context, hosts, versions)
+    rollback.check()
     control_plane = set(cluster.members("kube_control_plane"))
     # A kubelet must not be newer than an API server: workers first, then the control plane from its end.
     ordered = [host for host in hosts if host not in control_plane]
     ordered += [host for host in reversed(hosts) if host in control_plane]
-    phases = [Phase("Check the versions", rollback.plan_check, rollback.check)]
+    phases = [Phase("Choose the bundles", rollback.plan_choice, rollback.choose)]
     for host in ordered:
         phases += _list_host_phases(context, rollback, host)
     return phases
@@ -52,9 +53,13 @@ def _list_host_phases(context: OperationContext, rollback: Rollback, host: str) 
         return context.memory.read(f"cordoned {host}") is None and has_work()
 
     phase = Phase(f"Roll back {host}", lambda: rollback.plan_host(host), lambda: rollback.return_host(host))
-    if not context.arguments["drain"] or host not in context.cluster.members("kube_node"):
+    if host not in context.cluster.members("kube_node"):
         return [phase]
-    return [make_drain(context, host, has_work), phase, make_uncordon(context, host, will_drain)]
+    if context.arguments["drain"]:
+        return [make_drain(context, host, has_work), phase, make_uncordon(context, host, will_drain)]
+    # An upgrade that this rollback ends may have drained the host.
+    drained = context.memory.read(f"cordoned {host}") is False
+    return [phase, make_uncordon(context, host, lambda: False)] if drained else [phase]
 
 
 @dataclass
@@ -65,21 +70,35 @@ class Rollback:
     hosts: list[str]
     versions: dict[str, HostVersions]
 
-    def plan_check(self) -> list[str]:
-        """Return what is checked; empty if no host can be rolled back."""
-        if not any(self.plan_host(host) for host in self.hosts):
-            return []
-        return ["check version skew and storage formats"]
-
     def check(self) -> None:
-        """Check skew and storage formats, and store the bundles to return to. Raises NoRollbackError."""
-        returning = [host for host in self.hosts if self._find_target(host)]
+        """Check skew and storage formats, unless the rollback has begun. Raises NoRollbackError."""
+        if self.context.memory.read(_TARGETS):
+            return
+        returning = self._list_returning()
+        if not returning:
+            raise NoRollbackError(
+                f"{', '.join(self.hosts)}: no previous bundle; a rollback is possible once after each upgrade"
+            )
         problems = [text for host in returning if (text := find_obstacle(self.versions[host]))]
         problems += self._find_skew(returning)
-        if problems and not self.context.memory.read(_TARGETS):
+        if problems:
             lines = "\n".join(f"  {line}" for line in problems)
             raise NoRollbackError(f"the cluster cannot return to its previous bundle:\n{lines}")
-        self.context.memory.store(_TARGETS, {host: self._find_target(host) for host in returning})
+
+    def plan_choice(self) -> list[str]:
+        """Return what the resumed rollback must know, unless it knows it."""
+        if self.context.memory.read(_TARGETS):
+            return []
+        return [f"return {', '.join(self._list_returning())} to the previous bundle"]
+
+    def choose(self) -> None:
+        """Store the bundles to return to: the links to them change."""
+        self.context.memory.store(
+            _TARGETS, {host: self._find_target(host) for host in self._list_returning()}
+        )
+
+    def _list_returning(self) -> list[str]:
+        return [host for host in self.hosts if self._find_target(host)]
 
     def plan_host(self, host: str) -> list[str]:
         """Return the versions that change on a host."""

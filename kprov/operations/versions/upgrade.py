@@ -39,8 +39,9 @@ def list_phases(context: OperationContext) -> list[Phase]:
         for batch in order_batches(cluster, chosen, arguments["serial"])
     ]
     upgrade = Upgrade(context, batches, versions, targets)
+    upgrade.check_versions()
     phases = [
-        Phase("Check the versions", upgrade.plan_check, upgrade.check),
+        Phase("Check the cluster", upgrade.plan_check, upgrade.check),
         Phase("Prepare the cluster", upgrade.plan_preparation, upgrade.prepare),
         Phase("Unpack the bundles", upgrade.plan_unpacking, upgrade.unpack),
     ]
@@ -91,16 +92,8 @@ class Upgrade:
     versions: dict[str, HostVersions]
     targets: dict[str, Target]
 
-    def plan_check(self) -> list[str]:
-        """Return what is checked and what the user must know beforehand."""
-        hosts = self._list_hosts()
-        if not hosts:
-            return []
-        lines = self._find_one_way()
-        return ["check version skew, storage formats and the health of the cluster", *lines]
-
-    def check(self) -> None:
-        """Check skew, storage formats and health. Raises KprovError."""
+    def check_versions(self) -> None:
+        """Check skew and storage formats. Raises InputError."""
         hosts = self._list_hosts()
         problems = self._find_skew(hosts)
         if problems:
@@ -108,10 +101,19 @@ class Upgrade:
         one_way = self._find_one_way()
         if one_way and self.context.arguments["rollback"]:
             text = "\n".join(f"  {line}" for line in one_way)
-            raise InputError(f"{text}\n--no-rollback accepts that", field="--no-rollback")
-        if not any(self.context.memory.read(f"begun {host}") for host in hosts):
-            cluster = self.context.cluster
+            raise InputError(f"--no-rollback accepts that:\n{text}", field="--no-rollback")
+
+    def plan_check(self) -> list[str]:
+        """Return what is checked and what the user must know beforehand."""
+        return ["check the health of the cluster", *self._find_one_way()] if self._list_hosts() else []
+
+    def check(self) -> None:
+        """Wait until the cluster is healthy, unless the upgrade has begun. Raises UnhealthyError."""
+        memory, cluster = self.context.memory, self.context.cluster
+        if not any(memory.read(f"begun {host}") for host in self._list_hosts()):
             wait_for(lambda: find_problems(cluster, self.context.facts), _HEALTHY_SECONDS)
+        # A rollback that this upgrade takes over from.
+        memory.store("targets", None)
 
     def plan_preparation(self) -> list[str]:
         """Return the preparation, if any host has work."""
