@@ -13,8 +13,9 @@ from tests.lab import api_connection
 
 _PATH = "/api/v1/namespaces/default/configmaps"
 _LABEL = "kprov-test-writer"
-#: Seconds for one answer, and between two tries.
+#: Seconds for one answer, for one about all objects, and between two tries.
 _LIMIT = 5
+_LONG_LIMIT = 300
 _PAUSE = 0.05
 
 
@@ -66,15 +67,24 @@ class PersistentWriter(threading.Thread):
 
     def find_lost(self) -> list[str]:
         """Return the acknowledged writes that the cluster does not have, or whose content differs."""
-        status, text = self._request("GET", f"{_PATH}?labelSelector={_LABEL}")
+        status, text = self._request_all("GET")
         assert status == http.HTTPStatus.OK, text
         stored = {item["metadata"]["name"]: item["data"] for item in json.loads(text)["items"]}
         return [name for name in self.acknowledged if stored.get(name) != render_config_map(name)["data"]]
 
     def delete_all(self) -> None:
         """Delete the ConfigMaps of all writers."""
-        status, text = self._request("DELETE", f"{_PATH}?labelSelector={_LABEL}")
+        status, text = self._request_all("DELETE")
         assert status == http.HTTPStatus.OK, text
+
+    def _request_all(self, method: str) -> tuple[int, str]:
+        connection = http.client.HTTPSConnection(*self._address, timeout=_LONG_LIMIT, context=self._context)
+        try:
+            connection.request(method, f"{_PATH}?labelSelector={_LABEL}")
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, str]:
         if self._connection is None:
