@@ -126,8 +126,9 @@ class Site(_View):
 
 
 class Repositories(_View):
-    """Package repositories by host, or the proxy in front of them."""
+    """Package repositories of apt by host, or the proxy in front of them; `apt`: whether the host has it."""
 
+    apt: bool = True
     sites: dict[str, Site] = {}
     proxy: str = ""
 

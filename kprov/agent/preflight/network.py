@@ -57,7 +57,7 @@ def _read_resolv_conf(path: str) -> dict[str, list[str]]:
 def try_repositories(root: str = "/etc/apt") -> dict[str, Any]:
     """Resolve the hosts of apt's repositories and connect to them; through a proxy only to the proxy.
 
-    Return the outcome by host: "open", or what went wrong.
+    Return whether the host has apt, and the outcome by host: "open", or what went wrong.
     """
     sites = _find_sites(root)
     proxy = _find_proxy()
@@ -73,7 +73,7 @@ def try_repositories(root: str = "/etc/apt") -> dict[str, Any]:
             found[host] = {"port": port, "resolved": False, "outcome": address[1:]}
         else:
             found[host] = {"port": port, "resolved": True, "outcome": connected[f"{address}:{port}"]}
-    return {"sites": found, "proxy": proxy[0] if proxy else ""}
+    return {"apt": os.path.isdir(root), "sites": found, "proxy": proxy[0] if proxy else ""}
 
 
 def _find_sites(root: str) -> set[tuple[str, int]]:

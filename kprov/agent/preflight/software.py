@@ -66,10 +66,21 @@ def _read_units(names: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _find_packages(names: list[str]) -> list[str]:
-    """Return which packages dpkg has installed."""
+    """Return which packages dpkg has installed; on a host without dpkg, rpm."""
+    status = read_text("/var/lib/dpkg/status")
+    if status is None:
+        return _find_rpm_packages(names)
     found = []
-    for stanza in (read_text("/var/lib/dpkg/status") or "").split("\n\n"):
+    for stanza in status.split("\n\n"):
         name = stanza[9 : stanza.find("\n")]
         if name in names and "\nStatus: install ok installed" in f"\n{stanza}":
             found.append(name)
     return found
+
+
+def _find_rpm_packages(names: list[str]) -> list[str]:
+    try:
+        _, out, _ = process.run_program(["rpm", "--query", "--queryformat", "%{NAME}\n", *names])
+    except OSError:
+        return []
+    return [name for name in names if name in out.splitlines()]

@@ -86,7 +86,12 @@ def _find_exceeded_limits(host: str, servers: list[str], search: list[str]) -> I
 def find_unresolved_names(host: PreflightHost) -> Iterator[Problem]:
     """The host cannot resolve the names of its package repositories or proxy."""
     found = host.probes.repositories if host.probes is not None else None
-    for name, site in (found.sites if found is not None else {}).items():
+    if found is None:
+        return
+    if not found.apt:
+        text = "not checked: only the names of apt's repositories are tried"
+        yield Problem(host.name, text, Severity.INFO, "resolve a name on the host: getent hosts NAME")
+    for name, site in found.sites.items():
         if not site.resolved:
             servers = ", ".join(host.facts.network.resolv_conf.nameservers) or "none"
             yield Problem(host.name, f"cannot resolve {name}: {site.outcome} (nameservers: {servers})")
@@ -98,6 +103,9 @@ def find_unreachable_repositories(host: PreflightHost) -> Iterator[Problem]:
     found = host.probes.repositories if host.probes is not None else None
     if found is None:
         return
+    if not found.apt:
+        text = "not checked: only apt's repositories are tried"
+        yield Problem(host.name, text, Severity.INFO, "try the repositories on the host: dnf makecache")
     what = "the proxy of apt" if found.proxy else "the package repository"
     for name, site in found.sites.items():
         if site.resolved and site.outcome != "open":

@@ -68,6 +68,11 @@ def test_repositories_are_read_from_both_formats(tmp_path: Path) -> None:
     }
 
 
+def test_a_host_without_apt_has_no_repositories(tmp_path: Path) -> None:
+    answer = network.try_repositories(str(tmp_path / "none"))
+    assert (answer["apt"], answer["sites"]) == (False, {})
+
+
 def test_resolv_conf_has_the_last_search_line(tmp_path: Path) -> None:
     file = tmp_path / "resolv.conf"
     file.write_text(

@@ -246,6 +246,14 @@ def test_names_and_connections_to_repositories() -> None:
     ]
 
 
+def test_repositories_of_a_host_without_apt_are_not_checked() -> None:
+    host = make_host(probes={"repositories": {"apt": False, "sites": {}}})
+    assert list(details("dns", host)) == [
+        "node1 info: not checked: only the names of apt's repositories are tried"
+    ]
+    assert list(details("repository", host)) == ["node1 info: not checked: only apt's repositories are tried"]
+
+
 def test_a_host_with_another_authority_belongs_to_another_cluster() -> None:
     (text,) = details("other-cluster", make_host(installed=True, other_authority=True))
     assert (
