@@ -18,6 +18,10 @@ from kprov.cli.output.warnings import WarningPrinter
 from kprov.errors import InputError
 from kprov.pki.inspect import list_certificates
 
+Offline = Annotated[
+    Path | None,
+    typer.Option("--offline", help="Issue also the certificates of the registry with this export's images."),
+]
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Hosts = Annotated[list[str] | None, typer.Argument(metavar="[HOST...]", help="Hosts of the inventory.")]
@@ -46,6 +50,7 @@ def certificates() -> None:
 @app.command("issue")
 def issue(
     inventory: Inventory,
+    offline: Offline = None,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
@@ -55,12 +60,16 @@ def issue(
     `kprov up` does it, too. With ansible-playbook, run this before the roles. It connects to no host.
     """
     from kprov.operations.cluster import open_cluster
+    from kprov.operations.offline import VARIABLE, list_registry_hosts, open_export
     from kprov.operations.preparation import make_pki_request
     from kprov.pki.ensure import ensure_pki
+    from kprov.playbook.results.run_result import RunOptions
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
-    with open_cluster(inventory) as cluster:
-        changed = ensure_pki(make_pki_request(cluster))
+    variables = {VARIABLE: str(offline.absolute())} if offline is not None else {}
+    with open_cluster(inventory, RunOptions(extra_vars=variables)) as cluster:
+        export = open_export(cluster, lambda text: typer.echo(text, err=True))
+        changed = ensure_pki(make_pki_request(cluster, list_registry_hosts(cluster, export)))
         for line in changed:
             typer.echo(line)
         typer.echo(f"{len(changed)} files written in {cluster.artifacts}")
