@@ -15,6 +15,7 @@ from tests.unit.playbook.conftest import Bench
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 NAMES = (
     "host_packages",
+    "kprov_package_manager",
     "etcd_install",
     "containerd_install",
     "runc_install",
@@ -77,6 +78,7 @@ def test_every_program_comes_from_a_package_or_from_an_archive(tmp_path: Path, t
         else:
             assert not set(names) & set(found["host_packages"])
     assert row.etcd or "etcd" in row.archives
+    assert (ROLES / f"proxy/tasks/{found['kprov_package_manager']}.yml").is_file()
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,13 @@ def test_names_and_paths_of_a_distribution(
     assert packages <= set(found["host_packages"])
     assert not missing & set(found["host_packages"])
     assert (found["cni_plugins_dir"], found["kubectl_programs_dir"]) == (cni, kubectl)
+
+
+@pytest.mark.parametrize(
+    ("title", "manager"), [("Debian 13", "apt"), ("Ubuntu 24.04", "apt"), ("Rocky 9", "dnf")]
+)
+def test_the_package_manager_of_a_distribution(tmp_path: Path, title: str, manager: str) -> None:
+    assert render_variables(tmp_path, title)["kprov_package_manager"] == manager
 
 
 def test_archives_are_upstreams_for_the_architecture_of_the_host(tmp_path: Path) -> None:
