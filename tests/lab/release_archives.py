@@ -1,15 +1,22 @@
-"""Archives in the layout of upstream's releases, made from the programs in Debian's packages."""
+"""Archives in the layout of upstream's releases, made from the programs in Debian's packages.
+
+`python -m tests.lab.release_archives FOLDER` writes them and prints the variables that install all of them, as YAML.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import platform
+import sys
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from kprov.debian import packages
 
@@ -27,6 +34,7 @@ VERSIONS = {
     "cni_version": "1.1.1",
     "kubectl_version": "1.32.3",
 }
+PROGRAMS = ("etcd", "containerd", "runc", "cni_plugins", "kubectl")
 
 
 @dataclass
@@ -103,3 +111,15 @@ def _copy(target: Path, source: Path) -> str:
     target.parent.mkdir(parents=True)
     target.write_bytes(source.read_bytes())
     return hashlib.sha256(target.read_bytes()).hexdigest()
+
+
+def main(folder: Path) -> None:
+    """Write the archives; print the variables."""
+    with tempfile.TemporaryDirectory() as scratch:
+        made = make_release_archives(folder, Path(scratch))
+    install = {f"{program}_install": "archive" for program in PROGRAMS}
+    yaml.safe_dump(made.variables | install | {"files_repo": str(folder)}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

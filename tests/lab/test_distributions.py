@@ -15,11 +15,10 @@ import yaml
 
 from tests.file_server import FileServer, serve_folder
 from tests.lab.conftest import HOSTS, KPROV, LAB, ROOT, Lab, run
-from tests.lab.release_archives import VERSIONS, ReleaseArchives, make_release_archives
+from tests.lab.release_archives import PROGRAMS, VERSIONS, ReleaseArchives, make_release_archives
 
 SUBNET = os.environ.get("KPROV_TEST_MIXED_SUBNET", "10.74.0.0/24")
 RELEASES = "trixie,bookworm,trixie"
-PROGRAMS = ("etcd", "containerd", "runc", "cni_plugins", "kubectl")
 ARCHIVES = {f"{program}_install": "archive" for program in PROGRAMS}
 PACKAGES = {f"{program}_install": "package" for program in PROGRAMS if program != "etcd"}
 #: What a run may change on a host.

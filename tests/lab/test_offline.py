@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from kprov.bundle.images import Entry, pack_image
 from kprov.lab.kubectl import ensure_kubectl
 from kprov.offline.distributions import DISTRIBUTIONS
+from tests.lab.app_image import APP, make_app
 from tests.lab.conftest import KPROV, LAB, eventually, run
 
 NAME = f"{LAB}-isolated"
 SUBNET = os.environ.get("KPROV_TEST_ISOLATED_SUBNET", "10.72.0.0/24")
-APP = "registry.example.com:5000/team/app:1"
 CONNECT = 'python3 -c "import socket; socket.create_connection((\\"{}\\", {}), 3)"'
 
 
@@ -63,20 +62,6 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isolated]:
         yield Isolated(inventory, export)
     finally:
         run(KPROV, "lab", "down", "--name", NAME)
-
-
-def make_app() -> bytes:
-    """An image whose only program is the busybox of the bundle's images."""
-    from kprov.bundle import image_packages, store
-    from kprov.debian.packages import debian_architecture, read_member
-
-    arch = os.uname().machine
-    deb = image_packages.fetch_package(
-        "busybox-static", arch=arch, cache=store.DEFAULT, lock=image_packages.read_lock(), say=lambda _: None
-    )
-    entries = [Entry("busybox", 0o755, read_member(deb, "usr/bin/busybox"))]
-    config = {"Cmd": ["/busybox", "sleep", "3600"]}
-    return pack_image([APP], entries, architecture=debian_architecture(arch), config=config)
 
 
 def test_the_hosts_have_no_route_out(isolated: Isolated) -> None:

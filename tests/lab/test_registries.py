@@ -23,8 +23,8 @@ import yaml
 from kprov.debian.programs import ensure_programs
 from kprov.lab.kubectl import ensure_kubectl
 from kprov.pki import issue
+from tests.lab.app_image import APP, make_app
 from tests.lab.conftest import KPROV, LAB, eventually, run
-from tests.lab.test_offline import APP, make_app
 
 NAME = f"{LAB}-registries"
 SUBNET = os.environ.get("KPROV_TEST_REGISTRIES_SUBNET", "10.75.0.0/24")

@@ -13,23 +13,17 @@ from kprov.verify import runner
 
 ROOT = Path(__file__).parents[3]
 SCENARIOS = sorted(ROOT.glob("roles/*/molecule/default/molecule.yml"))
-#: Roles that only other roles use: the scenarios of those cover them.
-PARTS = {"archive", "download", "packages"}
-#: They need a file of `kprov bundle export`; the tests of offline installations cover them.
-ELSEWHERE = {"image_registry", "offline_repository"}
-#: Without http_proxy it only removes a file. test_proxies.py renders its template; no scenario has a proxy yet.
-WITHOUT_SCENARIO = {"proxy"}
 AREAS = {runner.UNITS.name, *(area.name for area in runner.host_areas(dict)), *runner.CLUSTER_AREAS, "probe"}
 
 
 def environment(scenario: Path) -> dict[str, Any]:
-    env: dict[str, Any] = yaml.safe_load(scenario.read_text())["ansible"]["env"]
+    env: dict[str, Any] = yaml.safe_load(scenario.read_text())["ansible"].get("env", {})
     return env
 
 
 def test_every_role_has_a_scenario() -> None:
     roles = {path.parents[1].name for path in ROOT.glob("roles/*/meta/main.yml")}
-    assert {path.parents[2].name for path in SCENARIOS} == roles - PARTS - ELSEWHERE - WITHOUT_SCENARIO
+    assert {path.parents[2].name for path in SCENARIOS} == roles
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.parents[2].name)
