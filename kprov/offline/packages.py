@@ -13,8 +13,8 @@ from kprov.errors import KprovError
 from kprov.inventory.cluster import distributions
 from kprov.offline.manifest import hash_file
 
-#: Packages beside those of the roles' table.
-_REGISTRY = "docker-registry"
+#: Packages beside those of the roles' table: the registry, and what Ansible's module apt needs on hosts.
+_OTHERS = ("docker-registry", "python3-apt")
 _NO_ARCHIVES = ["-oDir::Cache::archives=/nonexistent"]
 _FILE = re.compile(r"^'[^']+' (\S+\.deb) \d+", re.MULTILINE)
 
@@ -30,7 +30,7 @@ class DebFile:
 
 def list_names() -> list[str]:
     """Return the packages that the roles install on hosts of Debian."""
-    return [*distributions.list_packages("debian"), _REGISTRY]
+    return [*distributions.list_packages("debian"), *_OTHERS]
 
 
 def download_closure(names: Sequence[str], *, release: str, arch: str, cache: Path) -> list[DebFile]:
