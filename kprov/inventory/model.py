@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,24 @@ class Inventory:
                 hosts.append(name)
         self._groups_complete = False
         return host
+
+    @contextmanager
+    def hide_hosts(self, names: Iterable[str]) -> Iterator[None]:
+        """Leave hosts and their membership in groups out, as if no source had them."""
+        hidden = set(names)
+        hosts = self.hosts
+        members = {name: group.hosts for name, group in self.groups.items()}
+        self.hosts = {name: host for name, host in hosts.items() if name not in hidden}
+        for group in self.groups.values():
+            group.hosts = [host for host in group.hosts if host not in hidden]
+        self._groups_complete = False
+        try:
+            yield
+        finally:
+            self.hosts = hosts
+            for name, before in members.items():
+                self.groups[name].hosts = before
+            self._groups_complete = False
 
     def implicit_localhost(self, name: str) -> Host:
         """Add this machine without ssh and without a group, unless a source has a name of LOCALHOST."""

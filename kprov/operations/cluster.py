@@ -81,6 +81,27 @@ class Cluster:
         """Return the name of the host's node."""
         return self.variables[host].kube_override_hostname or host
 
+    def member_name(self, host: str) -> str:
+        """Return the name of the host's member of etcd."""
+        scope = self.engine.host_variables(host)
+        return str(scope["etcd_member_name"]) if "etcd_member_name" in scope else host
+
+    @contextmanager
+    def hide_hosts(self, hosts: Iterable[str]) -> Iterator[None]:
+        """Work as if the inventory did not have these hosts."""
+        engine = self.engine
+        unreachable = engine.unreachable_hosts
+        with engine.inventory.hide_hosts(hosts):
+            engine.unreachable_hosts = {
+                host: reason for host, reason in unreachable.items() if host in engine.inventory.hosts
+            }
+            engine.variables.clear_inventory_cache()
+            try:
+                yield
+            finally:
+                engine.unreachable_hosts = unreachable
+        engine.variables.clear_inventory_cache()
+
 
 @contextmanager
 def open_cluster(

@@ -21,6 +21,9 @@ from kprov.playbook.results.run_result import Callbacks, RunOptions
 
 #: The module of each operation, by the words of its command. It has `list_phases(context) -> list[Phase]`.
 OPERATIONS: dict[str, str] = {
+    "node add": "kprov.operations.nodes.add",
+    "node remove": "kprov.operations.nodes.remove",
+    "node replace": "kprov.operations.nodes.replace",
     "node drain": "kprov.operations.nodes.drain",
     "node uncordon": "kprov.operations.nodes.uncordon",
     "certs renew": "kprov.operations.keys.renew",

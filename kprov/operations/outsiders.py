@@ -31,12 +31,9 @@ class Outsider:
         return f"the inventory's {' and '.join(groups)}"
 
     def __str__(self) -> str:
-        remove = [f"kubectl delete node {self.name}"] if self.node else []
-        remove += ["etcdctl member remove"] if self.member else []
-        commands = " and ".join(f"`{command}`" for command in remove)
         return (
             f"{self.name} is {self.kinds} of the cluster, but not in {self.place}, so that no run sets it up "
-            f"as such: add it there, or remove it from the cluster with {commands}"
+            f"as such: add it there, or remove it from the cluster with `kprov node remove {self.name}`"
         )
 
 
@@ -46,14 +43,20 @@ def find_outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
         live,
         nodes={cluster.node_name(host) for host in cluster.members("kube_node")},
         addresses={cluster.address(host) for host in cluster.members("etcd")},
+        # A host with a new address has its old member, which `kprov node replace` removes.
+        members={cluster.member_name(host) for host in cluster.members("etcd")},
     )
 
 
-def compare_names(live: Live, *, nodes: Iterable[str], addresses: Iterable[str]) -> list[Outsider]:
-    """Compare names of nodes and addresses of etcd members; a host that is both counts once."""
+def compare_names(
+    live: Live, *, nodes: Iterable[str], addresses: Iterable[str], members: Iterable[str] = ()
+) -> list[Outsider]:
+    """Compare names of nodes, and addresses and names of etcd members; a host that is both counts once."""
     unknown_nodes = set(live.nodes or {}) - set(nodes)
     unknown_members = {
-        name: address for name, address in (live.members or {}).items() if address not in set(addresses)
+        name: address
+        for name, address in (live.members or {}).items()
+        if address not in set(addresses) and name not in set(members)
     }
     names = sorted(unknown_nodes | set(unknown_members))
     return [Outsider(name, name in unknown_nodes, unknown_members.get(name, "")) for name in names]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
 from kprov.operations import live, offline, segment, trust, unchangeable
-from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts, run_read_only
+from kprov.operations.lost_members import check_members
 from kprov.operations.outsiders import Outsider, find_outsiders
 from kprov.operations.preflight import preflight_up, read_ignored
 from kprov.pki.ensure import ensure_pki
@@ -34,11 +35,13 @@ def prepare_cluster(
     step_done: Callable[[str], None] = lambda _: None,
     *,
     keep_pins: bool = True,
+    replaced: Collection[str] = (),
 ) -> Preparation:
     """Reach and check the hosts, issue certificates, build bundles. Changes no host. Raises KprovError.
 
     `ignore` are names of preflight checks. `step_done` is called with the name of each step when it ends.
     `keep_pins`: hosts that a rollback returned to a bundle keep it.
+    `replaced` are hosts that may have lost their member of etcd.
     """
     engine, callbacks = cluster.engine, cluster.engine.callbacks
     prepared = Preparation()
@@ -55,6 +58,7 @@ def prepare_cluster(
     prepared.running = live.read_live(cluster, prepared.facts)
     unchangeable.check_unchanged(cluster, prepared.running)
     trust.check_trust(request.pki, prepared.running)
+    check_members(cluster, prepared.running, prepared.facts, replaced)
     prepared.outsiders = find_outsiders(cluster, prepared.running)
     for outsider in prepared.outsiders:
         callbacks.warning(str(outsider))
@@ -129,3 +133,15 @@ def pin_bundles(cluster: Cluster, pins: Mapping[str, str]) -> None:
             f"{', '.join(hosts)}: a rollback chose bundle {digest}, which stays with its units and settings. "
             "`kprov upgrade` installs the components of this kprov"
         )
+
+
+def set_installed_bundles(cluster: Cluster, hosts: Iterable[str]) -> None:
+    """Set each host's bundle to the one that it runs, so that a run of some roles does not change units."""
+    for host in hosts:
+        results = run_read_only(
+            cluster, host, "stat", [{"path": f"{cluster.variables[host].bundle_root}/current"}]
+        )
+        target = results[0].get("stat", {}).get("lnk_target", "") if results else ""
+        if target:
+            variables = cluster.engine.inventory.hosts[host].variables
+            variables["kube_bundle_digest"] = str(target).rsplit("/", 1)[-1]

@@ -10,6 +10,7 @@ from testinfra.host import Host
 from kprov.errors import HostError
 from kprov.operations import live
 from kprov.operations.cluster import Cluster, open_cluster
+from kprov.operations.lost_members import advise, find_lost_members
 from kprov.operations.outsiders import find_outsiders
 from kprov.operations.remote import try_command
 from kprov.playbook.results.run_result import Callbacks, RunOptions
@@ -47,21 +48,26 @@ def verify_cluster(
         results = list(
             verify(describe_cluster(cluster, hosts, wait), connections, unreachable, probe=probe, wait=wait)
         )
-        return results + _find_outsiders(cluster, list(connections))
+        return results + _compare_with_inventory(cluster, list(connections))
 
 
-def _find_outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
-    """Return a failed result for each host of the cluster that the inventory does not have."""
+def _compare_with_inventory(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
+    """Return a failed result for each host that the inventory lacks or that lost its member."""
     started = time.monotonic()
-    outsiders = find_outsiders(cluster, live.read_live(cluster, hosts))
+    running = live.read_live(cluster, hosts)
+    outsiders = find_outsiders(cluster, running)
+    lost = find_lost_members(cluster, running, hosts)
     seconds = time.monotonic() - started
     return [
+        model.CheckResult(host, "etcd", "data", ok=False, detail=f"{reason}; {advise(host)}", seconds=seconds)
+        for host, reason in lost.items()
+    ] + [
         model.CheckResult(
             "cluster",
             "inventory",
             outsider.name,
             ok=False,
-            detail=f"{outsider.kinds}, but not in {outsider.place}",
+            detail=f"{outsider.kinds}, but not in {outsider.place}; `kprov node remove {outsider.name}`",
             seconds=seconds,
         )
         for outsider in outsiders

@@ -7,12 +7,22 @@ from typing import Annotated
 import typer
 
 from kprov.cli.options.operation_options import OperationArguments
+from kprov.cli.options.preflight_options import Ignore, split_checks
 from kprov.cli.options.run_options import add_options
 from kprov.cli.output.operation_output import run_command
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Hosts = Annotated[list[str], typer.Argument(metavar="HOST...", help="Hosts of the inventory.")]
+Targets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="HOST...", help="Hosts of the inventory, or nodes and members of etcd that it does not have."
+    ),
+]
+Unreachable = Annotated[
+    bool, typer.Option("--unreachable", help="Also remove hosts that are dead, which cannot be reset.")
+]
 GracePeriod = Annotated[
     int,
     typer.Option("--grace-period", help="Seconds that pods have to exit; -1: as each pod says.", min=-1),
@@ -26,6 +36,57 @@ Force = Annotated[bool, typer.Option("--force", help="Also delete pods that no c
 @app.callback()
 def node() -> None:
     """Work on single hosts of a running cluster."""
+
+
+@app.command("add")
+@add_options
+def add(given: OperationArguments, hosts: Hosts, ignore: Ignore = None) -> None:
+    """Set up hosts that the inventory gained. `kprov up` does so, too, and updates all others."""
+    run_command(given, "node add", {"hosts": hosts, "ignore": split_checks(ignore)})
+
+
+@app.command("remove")
+@add_options
+def remove(
+    given: OperationArguments,
+    hosts: Targets,
+    grace_period: GracePeriod = -1,
+    drain_timeout: Timeout = 360,
+    force: Force = False,
+    unreachable: Unreachable = False,
+) -> None:
+    """Drain hosts, take them out of the cluster and reset them. Delete them from the inventory afterwards."""
+    arguments = {
+        "hosts": hosts,
+        "grace_period": grace_period,
+        "timeout": drain_timeout,
+        "force": force,
+        "unreachable": unreachable,
+    }
+    question = f"Remove {', '.join(hosts)} from the cluster, with all its data there?"
+    run_command(given, "node remove", arguments, question=question)
+
+
+@app.command("replace")
+@add_options
+def replace(
+    given: OperationArguments,
+    hosts: Hosts,
+    grace_period: GracePeriod = -1,
+    drain_timeout: Timeout = 360,
+    force: Force = False,
+    ignore: Ignore = None,
+) -> None:
+    """Set up hosts anew that were reinstalled, lost their disk, have a new address, or are to be erased."""
+    arguments = {
+        "hosts": hosts,
+        "grace_period": grace_period,
+        "timeout": drain_timeout,
+        "force": force,
+        "ignore": split_checks(ignore),
+    }
+    question = f"Remove all data of the cluster from {', '.join(hosts)}, and set it up anew?"
+    run_command(given, "node replace", arguments, question=question)
 
 
 @app.command("drain")

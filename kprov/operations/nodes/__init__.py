@@ -1,4 +1,4 @@
-"""Operations on hosts of a running cluster: drain, uncordon.
+"""Operations on hosts of a running cluster: add, remove, replace, drain, uncordon.
 
 Called by `kprov/cli/commands/node.py` through `operations/operation.py`.
 """

@@ -23,9 +23,12 @@ def list_phases(context: OperationContext) -> list[Phase]:
     return [make_drain_phase(context, host) for host in open_nodes(context)]
 
 
-def make_drain_phase(context: OperationContext, host: str) -> Phase:
-    """Return the phase that drains a host's node. Other operations use it, too."""
-    name = context.cluster.node_name(host)
+def make_drain_phase(context: OperationContext, host: str, node: str = "") -> Phase:
+    """Return the phase that drains a host's node. Other operations use it, too.
+
+    `node` is the node's name if the inventory does not have the host.
+    """
+    name = node or context.cluster.node_name(host)
 
     def plan() -> list[str]:
         return describe_drain(context.cluster, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from kprov.errors import InputError
+from kprov.errors import InputError, PreflightError
 from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.phases import OperationContext
 
@@ -31,3 +31,11 @@ def open_nodes(context: OperationContext) -> list[str]:
     hosts = find_hosts(context.cluster, context.arguments["hosts"], "kube_node")
     context.facts = connect_hosts(context.cluster, context.cluster.members("kube_control_plane"))
     return hosts
+
+
+def require_reachable(cluster: Cluster, hosts: Iterable[str]) -> None:
+    """Raise PreflightError for a host that is to be set up and does not answer."""
+    for host in hosts:
+        reason = cluster.engine.unreachable_hosts.get(host)
+        if reason is not None:
+            raise PreflightError(host, f"does not answer ({reason}): it must run, and accept the login")

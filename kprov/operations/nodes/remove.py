@@ -1,0 +1,178 @@
+"""`kprov node remove`: take hosts out of the cluster, and reset them.
+
+Arguments: hosts (of the inventory, or names of nodes and members that left it), those of drain, and
+unreachable (also remove hosts that do not answer, without a reset).
+The hosts are still in the inventory: every phase works as if they were not. The user deletes them afterwards.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Sequence
+
+from kprov.errors import InputError, PreflightError
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
+from kprov.operations.etcd_members import explain_lost_quorum, list_healthy, list_members, remove_member
+from kprov.operations.nodes.drain import make_drain_phase
+from kprov.operations.nodes.others import make_others_phase
+from kprov.operations.nodes.state import (
+    Target,
+    answers,
+    find_node,
+    find_target_members,
+    has_remains,
+    is_ready,
+    make_target,
+    require_in_cluster,
+)
+from kprov.operations.phases import OperationContext, Phase
+from kprov.operations.remote import run_kubectl
+
+_RESET_PLAYBOOK = PLAYBOOKS / "reset.yml"
+
+
+def list_phases(context: OperationContext) -> list[Phase]:
+    """Drain, update the others, leave etcd, reset, delete the nodes."""
+    cluster = context.cluster
+    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    targets = [make_target(cluster, name) for name in dict.fromkeys(context.arguments["hosts"])]
+    hosts = [target.host for target in targets if target.is_known]
+    check_remaining(cluster, hosts)
+    check_reachable(context, hosts)
+    started = set(context.memory.read("targets", []))
+    for target in targets:
+        if target.name not in started:
+            require_in_cluster(cluster, target)
+    context.memory.store("targets", [target.name for target in targets])
+    phases = [Phase("Check that etcd keeps its quorum", lambda: check_quorum(context, targets), lambda: None)]
+    phases += [make_leave_phase(context, target) for target in targets]
+    if hosts:
+        phases.append(make_others_phase(context, hosts, gone=True))
+    phases += [make_member_phase(context, target, hosts) for target in targets]
+    phases += [make_reset_phase(context, host) for host in hosts]
+    phases += [make_node_phase(context, target, hosts) for target in targets]
+    phases += [make_keys_phase(context, host) for host in hosts]
+    return phases
+
+
+def check_remaining(cluster: Cluster, hosts: Sequence[str]) -> None:
+    """Raise InputError if the inventory without these hosts would not be a cluster's."""
+    for group in GROUPS:
+        remaining = [host for host in cluster.members(group) if host not in hosts]
+        if not remaining:
+            raise InputError(
+                f"{group} would have no host left; `kprov reset` removes a cluster", field="HOST"
+            )
+        leaving = len(cluster.members(group)) - len(remaining)
+        if group == "etcd" and leaving and len(remaining) % 2 == 0:
+            raise InputError(
+                f"etcd would have {len(remaining)} members ({', '.join(remaining)}), which tolerate no more "
+                f"failures than {len(remaining) - 1}: remove an even number of its hosts, add a host first, "
+                "or exchange a broken host with `kprov node replace`",
+                field="HOST",
+            )
+
+
+def check_reachable(context: OperationContext, hosts: Sequence[str]) -> None:
+    """Raise PreflightError for a host that does not answer, unless the user says that it is dead."""
+    for host in hosts:
+        reason = context.cluster.engine.unreachable_hosts.get(host)
+        if reason is None:
+            continue
+        if not context.arguments.get("unreachable"):
+            raise PreflightError(
+                host,
+                f"does not answer ({reason}), so its pods may still run. Switch it off, then repeat with "
+                "--unreachable, which removes it without a reset",
+            )
+        context.callbacks.warning(
+            f"{host} does not answer and is not reset: erase its disk before it is switched on again"
+        )
+
+
+def check_quorum(context: OperationContext, targets: Sequence[Target]) -> list[str]:
+    """Return what happens to etcd. Raises InputError, with the reason, if it would lose its quorum."""
+    cluster = context.cluster
+    members = list_members(cluster)
+    leaving = [member for target in targets for member in find_target_members(cluster, target)]
+    if not leaving:
+        return []
+    reason = explain_lost_quorum(members, list_healthy(cluster, members), {member.id for member in leaving})
+    if reason is not None:
+        raise InputError(f"refused, nothing was changed: {reason}", field="HOST")
+    voters = len([member for member in members if not member.is_learner])
+    return [f"etcd will have {voters - len(leaving)} of {voters} members"]
+
+
+def make_leave_phase(context: OperationContext, target: Target) -> Phase:
+    """Return the phase that drains the target's node if its kubelet works; else no pod would end."""
+    drain = make_drain_phase(context, target.name, target.node)
+
+    def plan() -> list[str]:
+        node = find_node(context.cluster, target.node)
+        return list(drain.plan()) if node is not None and is_ready(node) else []
+
+    return Phase(drain.title, plan, drain.run)
+
+
+def make_member_phase(context: OperationContext, target: Target, hosts: Sequence[str] = ()) -> Phase:
+    """Return the phase that removes the target's members of etcd. The members of `hosts` are not asked."""
+    cluster = context.cluster
+
+    def plan() -> list[str]:
+        members = find_target_members(cluster, target, exclude=hosts)
+        return [f"remove member {member.title} ({member.address})" for member in members]
+
+    def run() -> None:
+        for member in find_target_members(cluster, target, exclude=hosts):
+            remove_member(cluster, member, exclude=hosts)
+
+    return Phase(f"Take {target.name} out of etcd", plan, run)
+
+
+def make_reset_phase(context: OperationContext, host: str) -> Phase:
+    """Return the phase that removes everything from a host that answers."""
+    cluster = context.cluster
+
+    def plan() -> list[str]:
+        if not answers(cluster, host) or not has_remains(cluster, host):
+            return []
+        return [f"stop and remove all components, packages and data of the cluster on {host}"]
+
+    def run(*, check: bool = False) -> None:
+        context.run_playbook([host], playbook=_RESET_PLAYBOOK, check=check)
+
+    return Phase(f"Reset {host}", plan, run, lambda: run(check=True))
+
+
+def make_node_phase(context: OperationContext, target: Target, hosts: Sequence[str] = ()) -> Phase:
+    """Return the phase that deletes the target's node, and with it the pods that it still has."""
+    cluster = context.cluster
+
+    def plan() -> list[str]:
+        node = find_node(cluster, target.node, exclude=hosts)
+        if node is None:
+            return []
+        return [f"delete node {target.node}{'' if is_ready(node) else ', whose kubelet does not answer'}"]
+
+    def run() -> None:
+        run_kubectl(cluster, f"delete node {shlex.quote(target.node)} --ignore-not-found", exclude=hosts)
+
+    return Phase(f"Delete the node of {target.name}", plan, run)
+
+
+def make_keys_phase(context: OperationContext, host: str) -> Phase:
+    """Return the phase that deletes the host's keys on this machine, and says what the user has to do."""
+    folder = context.cluster.artifacts / "pki" / "hosts" / host
+
+    def plan() -> list[str]:
+        return [f"delete {folder}"] if folder.exists() else []
+
+    def run() -> None:
+        shutil.rmtree(folder)
+        places = context.cluster.engine.inventory.hosts[host].places
+        lines = ", ".join(f"{file}:{line}" for file, line in places if line is not None)
+        context.say(f"  now delete {host} from the inventory ({lines}); otherwise `kprov up` adds it again")
+
+    return Phase(f"Delete the keys of {host}", plan, run)

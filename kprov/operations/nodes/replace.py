@@ -1,0 +1,142 @@
+"""`kprov node replace`: set up a host of the cluster anew: dead, alive, empty or at a new address.
+
+Arguments: hosts, those of drain, and ignore (names of preflight checks). The machine that the inventory
+names must answer; what it has of a cluster is removed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts
+from kprov.operations.etcd_members import explain_lost_quorum, list_healthy, list_members, remove_member
+from kprov.operations.nodes.add import list_setup_phases, make_preparation_phase, require_cluster
+from kprov.operations.nodes.drain import make_drain_phase
+from kprov.operations.nodes.selection import find_hosts, require_reachable
+from kprov.operations.nodes.state import find_node, find_target_members, has_remains, is_ready, make_target
+from kprov.operations.phases import OperationContext, Phase
+from kprov.operations.remote import run_kubectl
+
+
+def list_phases(context: OperationContext) -> list[Phase]:
+    """Remove what the cluster knows of the old host; set up the new one. One host after the other."""
+    cluster = context.cluster
+    hosts = find_hosts(cluster, context.arguments["hosts"])
+    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    require_reachable(cluster, hosts)
+    require_cluster(cluster, hosts)
+    phases = []
+    for host in hosts:
+        remember_old_host(context, host)
+        phases += list_removal_phases(context, host)
+        phases.append(make_preparation_phase(context, [host], hosts))
+        phases += list_setup_phases(context, [host])
+    return phases
+
+
+def remember_old_host(context: OperationContext, host: str) -> None:
+    """Store which node and members are the old host's: later, the new one has the same names."""
+    if context.memory.read(host) is not None:
+        return
+    cluster = context.cluster
+    target = make_target(cluster, host)
+    node = find_node(cluster, target.node, exclude=[host])
+    members = find_target_members(cluster, target, exclude=[host])
+    old = {
+        "members": [member.id for member in members],
+        "node": node["metadata"]["uid"] if node else "",
+        "reset": False,
+    }
+    context.memory.store(host, old)
+
+
+def list_removal_phases(context: OperationContext, host: str) -> list[Phase]:
+    """Return the phases that remove the old host from the cluster, and reset it if it has data."""
+    return [
+        _make_quorum_phase(context, host),
+        _make_drain_phase(context, host),
+        _make_member_phase(context, host),
+        _make_reset_phase(context, host),
+        _make_node_phase(context, host),
+    ]
+
+
+def _read_old(context: OperationContext, host: str) -> dict[str, Any]:
+    old: dict[str, Any] = context.memory.read(host)
+    return old
+
+
+def _find_old_node(context: OperationContext, host: str) -> dict[str, Any] | None:
+    node = find_node(context.cluster, context.cluster.node_name(host), exclude=[host])
+    return node if node and node["metadata"]["uid"] == _read_old(context, host)["node"] else None
+
+
+def _make_quorum_phase(context: OperationContext, host: str) -> Phase:
+    def plan() -> list[str]:
+        members = list_members(context.cluster, exclude=[host])
+        old = {member.id for member in members} & set(_read_old(context, host)["members"])
+        if not old:
+            return []
+        reason = explain_lost_quorum(members, list_healthy(context.cluster, members, exclude=[host]), old)
+        if reason is not None:
+            raise InputError(f"refused, nothing was changed: {reason}", field="HOST")
+        return ["the other members have a quorum"]
+
+    return Phase(f"Check that etcd keeps its quorum without {host}", plan, lambda: None)
+
+
+def _make_drain_phase(context: OperationContext, host: str) -> Phase:
+    drain = make_drain_phase(context, host)
+
+    def plan() -> list[str]:
+        node = _find_old_node(context, host)
+        # Without a kubelet no pod ends. The pods go with their node.
+        alive = node is not None and is_ready(node) and has_remains(context.cluster, host)
+        return list(drain.plan()) if alive else []
+
+    return Phase(drain.title, plan, drain.run)
+
+
+def _make_member_phase(context: OperationContext, host: str) -> Phase:
+    def list_old() -> list[Any]:
+        ids = _read_old(context, host)["members"]
+        return [member for member in list_members(context.cluster, exclude=[host]) if member.id in ids]
+
+    def run() -> None:
+        for member in list_old():
+            remove_member(context.cluster, member, exclude=[host])
+
+    return Phase(
+        f"Take the old {host} out of etcd",
+        lambda: [f"remove member {member.title} ({member.address}, id {member.id})" for member in list_old()],
+        run,
+    )
+
+
+def _make_reset_phase(context: OperationContext, host: str) -> Phase:
+    def plan() -> list[str]:
+        if _read_old(context, host)["reset"] or not has_remains(context.cluster, host):
+            return []
+        return [f"stop and remove all components, packages and data of the cluster on {host}"]
+
+    def run(*, check: bool = False) -> None:
+        context.run_playbook([host], playbook=PLAYBOOKS / "reset.yml", check=check)
+        if not check:
+            context.memory.store(host, _read_old(context, host) | {"reset": True})
+
+    return Phase(f"Reset {host}", plan, run, lambda: run(check=True))
+
+
+def _make_node_phase(context: OperationContext, host: str) -> Phase:
+    name = context.cluster.node_name(host)
+
+    def run() -> None:
+        run_kubectl(context.cluster, f"delete node {shlex.quote(name)} --ignore-not-found", exclude=[host])
+
+    return Phase(
+        f"Delete the old node of {host}",
+        lambda: [f"delete node {name} and its pods"] if _find_old_node(context, host) else [],
+        run,
+    )
