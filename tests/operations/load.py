@@ -6,8 +6,6 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab import api_connection
@@ -122,14 +120,3 @@ class Load:
             f"{len(self.writer.acknowledged)} writes, none lost; longest gap of reads {gap:.1f} s, of writes "
             f"{self.writer.longest_gap:.1f} s; {len(self.writer.errors)} writes failed"
         )
-
-
-@contextmanager
-def load(config: Path, prefix: str, title: str) -> Iterator[Load]:
-    """Put the API under load, and print what it saw."""
-    running = Load(config, prefix)
-    running.start()
-    started = time.monotonic()
-    yield running
-    seconds = time.monotonic() - started
-    print(f"\n{title}: {seconds:.0f} s; {running.finish()}")

@@ -39,7 +39,7 @@ def test_the_warning_says_what_it_is_and_what_to_do() -> None:
     said = str(Outsider("c", True, "192.0.2.3"))
     assert "c is a node and a member of etcd (192.0.2.3) of the cluster" in said
     assert "not in the inventory's kube_node and etcd" in said
-    assert "`kubectl delete node c` and `etcdctl member remove`" in said
+    assert "`kprov node remove c`" in said
     assert "etcd" not in str(Outsider("c", True))
 
 
