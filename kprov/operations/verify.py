@@ -8,6 +8,7 @@ from pathlib import Path
 from testinfra.host import Host
 
 from kprov.errors import HostError
+from kprov.inventory.cluster.variables import parse_duration
 from kprov.operations import live
 from kprov.operations.cluster import Cluster, open_cluster
 from kprov.operations.lost_members import advise, find_lost_members
@@ -110,6 +111,10 @@ def describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.C
         kubectl_request_timeout=variables.kubectl_request_timeout,
         etcd_dial_timeout=variables.etcd_dial_timeout,
         etcd_command_timeout=variables.etcd_command_timeout,
+        snapshot_max_age=(
+            parse_duration(variables.etcd_snapshot_max_age) if variables.etcd_snapshot_enabled else 0.0
+        ),
+        snapshot_program=f"{variables.bundle_root}/etcd/etcd_snapshot.py",
         startup_seconds=max(model.STARTUP_SECONDS, wait),
         etcd_addresses=frozenset(cluster.address(host) for host in cluster.members("etcd")),
     )

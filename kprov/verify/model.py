@@ -49,6 +49,9 @@ class Cluster:
     kubectl_request_timeout: str = "15s"
     etcd_dial_timeout: str = "2s"
     etcd_command_timeout: str = "4s"
+    #: Seconds after which a proven snapshot of etcd is too old; 0 without a timer for snapshots.
+    snapshot_max_age: float = 0.0
+    snapshot_program: str = ""
     #: Seconds after the start of a unit for which failures may pass.
     startup_seconds: float = STARTUP_SECONDS
 

@@ -14,6 +14,7 @@ from kprov.verify.checks import (
     api_server_files,
     certificates,
     etcd,
+    etcd_snapshots,
     network,
     ports,
     unenforced,
@@ -84,6 +85,7 @@ def host_areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
         Area("api server", frozenset({"kube_control_plane"}), api_server_files.check_files),
         Area("versions", EVERYBODY, versions.check_versions),
         Area("etcd", frozenset({"etcd"}), etcd.check_member),
+        Area("snapshots", frozenset({"etcd"}), etcd_snapshots.check_snapshots),
         Area("network", nodes, network.make_check(facts)),
     ]
 

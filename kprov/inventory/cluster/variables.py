@@ -14,6 +14,7 @@ from kprov.inventory.cluster import labels as label_rules
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
+_AGE_RECIPIENT = re.compile(r"age1[a-z0-9]+|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( .*)?")
 _DURATION = re.compile(r"(?=.*[1-9])([0-9]+(\.[0-9]+)?(ms|s|m|h))+")
 #: Folders that have files of the host, too.
 _SYSTEM_FOLDERS = (
@@ -95,6 +96,13 @@ def _check_duration(value: Any) -> Any:
     return value
 
 
+def parse_duration(text: str) -> float:
+    """Return the seconds of a checked duration."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    parts = re.findall(r"([0-9.]+)(ms|s|m|h)", text)
+    return sum(float(number) * units[unit] for number, unit in parts)
+
+
 #: Labels of Kubernetes' own domains that a kubelet may give its node, as upstream's kubelet has them.
 _KUBELET_LABELS = frozenset(
     f"{domain}/{name}"
@@ -148,6 +156,15 @@ def _check_node_name(name: str) -> str:
     if problem is not None:
         raise ValueError(problem)
     return name
+
+
+def _check_recipients(recipients: list[str]) -> list[str]:
+    """Check public keys that age accepts. A private key must never reach the hosts."""
+    for recipient in recipients:
+        if not _AGE_RECIPIENT.fullmatch(recipient):
+            shown = recipient if not recipient.startswith("AGE-SECRET-KEY") else "a secret key"
+            raise ValueError(f"{shown!r} is not a public key of age (age1...) or SSH (ssh-ed25519, ssh-rsa)")
+    return recipients
 
 
 Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_check_network)]
@@ -220,6 +237,14 @@ class ClusterVariables(BaseModel):
     node_labels: Annotated[dict[str, str], AfterValidator(_check_labels)] = {}
     node_taints: list[Taint] = []
     etcd_data_dir: Folder = "/var/lib/etcd"
+    etcd_snapshot_enabled: bool = True
+    etcd_snapshot_interval: Duration = "6h"
+    etcd_snapshot_check_interval: Duration = "5m"
+    etcd_snapshot_max_age: Duration = "24h"
+    etcd_snapshot_retention_count: Limit = 28
+    etcd_snapshot_retention_days: Limit = 14
+    etcd_snapshot_folder: Folder = "/var/lib/etcd-snapshots"
+    etcd_snapshot_age_recipients: Annotated[list[str], AfterValidator(_check_recipients)] = []
     kube_config_dir: Folder = "/etc/kubernetes"
     kube_cert_dir: Folder = "/etc/kubernetes/pki"
     bundle_root: Folder = "/opt/kprov"
