@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "kprov.cli.commands.rollback",
         "Return a cluster to the components before its last upgrade.",
     ),
+    "etcd": ("kprov.cli.commands.etcd", "Look after the members and the data of etcd."),
     "reset": ("kprov.cli.commands.reset", "Remove the cluster from its hosts."),
     "play": ("kprov.cli.commands.play", "Run playbooks."),
     "run": ("kprov.cli.commands.run", "Run one module on many hosts."),

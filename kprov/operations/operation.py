@@ -24,6 +24,8 @@ OPERATIONS: dict[str, str] = {
     "node add": "kprov.operations.nodes.add",
     "node remove": "kprov.operations.nodes.remove",
     "node replace": "kprov.operations.nodes.replace",
+    "etcd defrag": "kprov.operations.etcd.defrag",
+    "etcd disarm": "kprov.operations.etcd.alarms",
     "node drain": "kprov.operations.nodes.drain",
     "node uncordon": "kprov.operations.nodes.uncordon",
     "certs renew": "kprov.operations.keys.renew",

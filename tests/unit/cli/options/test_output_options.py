@@ -32,8 +32,8 @@ def test_o_is_the_format_of_all_commands_that_print_results() -> None:
             if "-o" in parameter.opts:
                 assert "--output" in parameter.opts, name
                 formats[name] = parameter.make_metavar(typer.Context(command)), parameter.default
-    # A diagnosis prints no results; it is a file.
-    assert formats.pop("diagnose")[0] == "<path>"
+    # A diagnosis and a snapshot are files.
+    assert [formats.pop(name)[0] for name in ("diagnose", "etcd snapshot")] == ["<path>", "<path>"]
     assert {text for text, _ in formats.values()} == {"<table|json>"}
     assert {str(default) for _, default in formats.values()} == {"table"}
     assert set(formats) >= {

@@ -1,0 +1,200 @@
+"""`kprov etcd`: look after the members and the data of etcd."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kprov.cli.options.operation_options import OperationArguments
+from kprov.cli.options.run_options import HostOptions, add_options
+from kprov.cli.output.operation_output import run_command
+from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.errors import InputError
+
+if TYPE_CHECKING:
+    from kprov.operations.etcd.snapshots import Snapshot
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+class SnapshotAction(StrEnum):
+    """What `kprov etcd snapshot` does."""
+
+    TAKE = "take"
+    LIST = "list"
+    FETCH = "fetch"
+
+
+Action = Annotated[
+    SnapshotAction,
+    typer.Argument(help="take a snapshot now, list those of all hosts, or fetch one to this machine."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File or folder for the snapshot; a file NAME.db is decompressed. "
+        "[default: for fetch this folder; take leaves it on the host]",
+    ),
+]
+SnapshotName = Annotated[str, typer.Option("--name", help="Snapshot to fetch. [default: the newest]")]
+ListFormat = Annotated[Format, typer.Option("--format", help="Output format of list and take.")]
+All = Annotated[bool, typer.Option("--all", help="Also defragment members with little free space.")]
+
+
+@app.callback()
+def etcd() -> None:
+    """Look after the members and the data of etcd."""
+
+
+@app.command("status")
+@add_options
+def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+    """Show the state of each member. Exit with 1 if a member is unhealthy or an alarm is active."""
+    from kprov.operations.etcd.alarms import format_size
+    from kprov.operations.etcd.connecting import open_etcd
+    from kprov.operations.etcd.status import find_member_problems, read_members
+
+    given.unlock()
+    with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
+        members = read_members(cluster, unreachable)
+    problems = find_member_problems(members)
+    problems += [
+        f"{member.host}: the database is full, etcd rejects writes (alarm NOSPACE): run `kprov etcd defrag`"
+        for member in members
+        if "NOSPACE" in member.alarms
+    ]
+    if output is Format.JSON:
+        document = {"members": [member.to_json() for member in members], "problems": problems}
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        head = ("HOST", "ID", "VERSION", "ROLE", "DB SIZE", "IN USE", "REVISION", "RAFT INDEX", "ALARMS")
+        rows = []
+        for member in members:
+            if member.error:
+                rows.append((member.host, "", "", "unreachable", "", "", "", "", ""))
+                continue
+            role = "learner" if member.learner else "leader" if member.leader else "follower"
+            sizes = (format_size(member.size), format_size(member.in_use))
+            numbers = (str(member.revision), str(member.raft_index))
+            alarms = ",".join(member.alarms) or "-"
+            rows.append((member.host, f"{member.id:x}", member.version, role, *sizes, *numbers, alarms))
+        print_table(head, rows)
+        for problem in problems:
+            typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command("members")
+@add_options
+def members(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
+    """Show the member list of etcd, also with members that are not in the inventory."""
+    from kprov.operations.etcd.connecting import open_etcd
+    from kprov.operations.etcd.status import read_member_list
+
+    given.unlock()
+    with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
+        hosts = [host for host in cluster.members("etcd") if host not in unreachable]
+        entries = read_member_list(cluster, hosts)
+        addresses = {cluster.address(host): host for host in cluster.members("etcd")}
+    if output is Format.JSON:
+        document = [asdict(entry) | {"host": addresses.get(entry.address, "")} for entry in entries]
+        typer.echo(json.dumps(document, indent=2))
+        return
+    rows = [
+        (
+            entry.id,
+            entry.name or "-",
+            addresses.get(entry.address, "not in the inventory"),
+            ",".join(entry.peer_urls),
+            "learner" if entry.is_learner else "voter",
+            "started" if entry.name else "never started",
+        )
+        for entry in entries
+    ]
+    print_table(("ID", "NAME", "HOST", "PEER URL", "VOTES", "STATE"), rows)
+
+
+@app.command("defrag")
+@add_options
+def defrag(given: OperationArguments, every: All = False) -> None:
+    """Give free space of the databases back to the disk, one member at a time, the leader last.
+
+    If etcd is full (alarm NOSPACE), compact the history first, and clear the alarm at the end.
+    """
+    run_command(given, "etcd defrag", {"all": every})
+
+
+@app.command("disarm")
+@add_options
+def disarm(given: OperationArguments) -> None:
+    """Clear the alarm NOSPACE, if there is space again."""
+    run_command(given, "etcd disarm", {})
+
+
+@app.command("snapshot")
+@add_options
+def snapshot(
+    given: HostOptions,
+    action: Action = SnapshotAction.TAKE,
+    out: Out = None,
+    name: SnapshotName = "",
+    output: ListFormat = Format.TABLE,
+) -> None:
+    """Take a snapshot and prove it by restoring it into a scratch etcd; list and fetch those of the hosts."""
+    from kprov.operations.etcd import snapshots
+    from kprov.operations.etcd.connecting import open_etcd
+
+    if action is SnapshotAction.FETCH and out is None:
+        out = Path()
+    if action is SnapshotAction.LIST and out is not None:
+        raise InputError("list writes no file; its format is --format", field="--output")
+    if name and action is not SnapshotAction.FETCH:
+        raise InputError("only fetch takes the name of a snapshot", field="--name")
+    given.unlock()
+    with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
+        if action is SnapshotAction.TAKE:
+            found = [snapshots.take_snapshot(cluster, unreachable)]
+        else:
+            found = snapshots.list_snapshots(cluster, unreachable)
+            for host, reason in unreachable.items():
+                typer.echo(f"warning: {host}: {reason}", err=True)
+        if action is not SnapshotAction.FETCH:
+            _print_snapshots(found, output)
+        if out is not None:
+            path = snapshots.fetch_snapshot(cluster, snapshots.choose_snapshot(found, name), out)
+            typer.echo(f"wrote {path} ({path.stat().st_size} bytes)", err=output is Format.JSON)
+
+
+def _print_snapshots(found: list[Snapshot], output: Format) -> None:
+    from kprov.operations.etcd.alarms import format_size
+
+    if output is Format.JSON:
+        typer.echo(json.dumps([asdict(snapshot) for snapshot in found], indent=2))
+        return
+    rows = [
+        (
+            snapshot.host,
+            snapshot.file,
+            _format_time(snapshot.time),
+            str(snapshot.revision),
+            str(snapshot.keys),
+            format_size(snapshot.size),
+            format_size(snapshot.stored),
+            _format_time(snapshot.proven),
+        )
+        for snapshot in found
+    ]
+    print_table(("HOST", "FILE", "TAKEN", "REVISION", "KEYS", "DB SIZE", "STORED", "PROVEN"), rows)
+
+
+def _format_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
