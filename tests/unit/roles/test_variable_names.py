@@ -1,0 +1,37 @@
+"""Names of variables in roles: a result that a task stores must not hide a variable of another task."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROLES = Path(__file__).parents[3] / "roles"
+
+
+def iterate_tasks(document: Any) -> Iterator[dict[str, Any]]:
+    """Yield the tasks of a file, also those inside blocks."""
+    for task in document or []:
+        yield task
+        for section in ("block", "rescue", "always"):
+            yield from iterate_tasks(task.get(section))
+
+
+def read_tasks(role: Path) -> list[dict[str, Any]]:
+    """Return all tasks and handlers of a role."""
+    files = [*role.glob("tasks/**/*.yml"), *role.glob("handlers/*.yml")]
+    return [
+        task for file in files for task in iterate_tasks(yaml.safe_load(file.read_text(encoding="utf-8")))
+    ]
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in ROLES.iterdir() if (path / "tasks").is_dir()))
+def test_no_stored_result_has_the_name_of_a_task_variable(role: str) -> None:
+    tasks = read_tasks(ROLES / role)
+    facts = [key for task in tasks for key in task.get("ansible.builtin.set_fact", {})]
+    stored = {task["register"] for task in tasks if "register" in task} | set(facts)
+    variables = {name for task in tasks for name in task.get("vars", {})}
+
+    # A stored result has precedence over `vars` of a task, in the same run from then on.
+    assert sorted(stored & variables) == []
