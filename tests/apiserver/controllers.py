@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -19,8 +20,10 @@ _PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.
 
 
 def kubeconfig(server: ApiServer, token: str = "admin-token", *, url: str = "") -> Path:
-    """A file for a user of the static token file. url: of a proxy in front of the server."""
-    path = server.folder / f"{token}{'.proxy' if url else ''}.kubeconfig"
+    """A file for the user of a token. url: of a proxy in front of the server."""
+    # The tokens of service accounts are too long for a file's name.
+    name = token if len(token) < 64 else hashlib.sha256(token.encode()).hexdigest()
+    path = server.folder / f"{name}{'.proxy' if url else ''}.kubeconfig"
     cluster = {"server": url or server.url, "certificate-authority": str(server.authority.file)}
     document = {
         "apiVersion": "v1",

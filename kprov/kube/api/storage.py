@@ -2,6 +2,10 @@
 
 # ruff: noqa: RUF012  msgspec gives each object its own empty list
 
+from typing import Any
+
+import msgspec
+
 from kprov.kube.api.meta import Object, View
 
 
@@ -22,3 +26,39 @@ class StorageClass(Object):
     mount_options: list[str] = []
     allow_volume_expansion: bool = False
     allowed_topologies: list[TopologySelectorTerm] = []
+
+
+class CSIDriverSpec(View):
+    attach_required: bool | None = None
+    se_linux_mount: bool | None = None
+
+
+class CSIDriver(Object):
+    spec: CSIDriverSpec = msgspec.field(default_factory=CSIDriverSpec)
+
+
+class VolumeAttachmentSource(View):
+    persistent_volume_name: str | None = None
+    inline_volume_spec: dict[str, Any] | None = None
+
+
+class VolumeAttachmentSpec(View):
+    attacher: str = ""
+    node_name: str = ""
+    source: VolumeAttachmentSource = msgspec.field(default_factory=VolumeAttachmentSource)
+
+
+class VolumeError(View):
+    time: str | None = None
+    message: str = ""
+
+
+class VolumeAttachmentStatus(View):
+    attached: bool = False
+    attach_error: VolumeError | None = None
+    detach_error: VolumeError | None = None
+
+
+class VolumeAttachment(Object):
+    spec: VolumeAttachmentSpec = msgspec.field(default_factory=VolumeAttachmentSpec)
+    status: VolumeAttachmentStatus = msgspec.field(default_factory=VolumeAttachmentStatus)

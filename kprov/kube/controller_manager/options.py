@@ -63,6 +63,13 @@ def _controllers(flags: FlagSet) -> None:
     flags.integer("terminated-pod-gc-threshold", 12500, "ended pods that are kept")
     flags.boolean("enable-garbage-collector", True, "collect objects whose owners are gone")
     flags.duration("pvclaimbinder-sync-period", 15, "how often all claims and volumes are looked at")
+    flags.duration("attach-detach-reconcile-sync-period", 60, "how often all attached volumes are checked")
+    flags.boolean("disable-attach-detach-reconcile-sync", False, "check attached volumes only on changes")
+    flags.boolean(
+        "disable-force-detach-on-timeout",
+        False,
+        "never detach a volume that an unhealthy node has not unmounted, unless the node is out of service",
+    )
     flags.duration("resource-quota-sync-period", 300, "how often all quotas are counted again")
     flags.integer("mirroring-max-endpoints-per-subset", 1000, "addresses of a subset that are mirrored")
     flags.duration(

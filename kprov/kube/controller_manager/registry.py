@@ -41,6 +41,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "persistentvolume-protection-controller": "volumes.protection:VolumeProtectionController",
     "persistentvolumeclaim-protection-controller": "volumes.protection:ClaimProtectionController",
     "ephemeral-volume-controller": "volumes.ephemeral:EphemeralVolumeController",
+    "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
 
 # Upstream's names before 1.28, still valid in --controllers.
@@ -77,6 +78,7 @@ ALIASES: Final[dict[str, str]] = {
     "pv-protection": "persistentvolume-protection-controller",
     "pvc-protection": "persistentvolumeclaim-protection-controller",
     "ephemeral-volume": "ephemeral-volume-controller",
+    "attachdetach": "persistentvolume-attach-detach-controller",
 }
 
 #: Not enabled by "*", only by name.

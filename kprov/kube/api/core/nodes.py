@@ -37,6 +37,11 @@ class NodeDaemonEndpoints(View):
     kubelet_endpoint: DaemonEndpoint = msgspec.field(default_factory=DaemonEndpoint)
 
 
+class AttachedVolume(View):
+    name: str = ""
+    device_path: str = ""
+
+
 class NodeStatus(View):
     capacity: ResourceList = {}
     allocatable: ResourceList = {}
@@ -47,6 +52,7 @@ class NodeStatus(View):
     node_info: dict[str, Any] = {}
     images: list[ContainerImage] = []
     volumes_in_use: list[str] = []
+    volumes_attached: list[AttachedVolume] = []
 
 
 class Node(Object):

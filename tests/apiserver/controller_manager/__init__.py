@@ -1,0 +1,1 @@
+"""Controllers with upstream's bootstrap roles, against a real server and etcd."""
