@@ -1,23 +1,18 @@
 """Reads and changes the members of etcd, and says which changes would lose the quorum.
 
-A new member joins as a learner, which receives the data without a vote, and is promoted when it has all of
-it. See https://etcd.io/docs/v3.5/op-guide/runtime-configuration and .../learning/design-learner.
+The role etcd adds members: as learners, which receive the data without a vote, and promotes them.
+See https://etcd.io/docs/v3.5/op-guide/runtime-configuration and .../learning/design-learner.
 """
 
 from __future__ import annotations
 
 import json
-import shlex
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from kprov.errors import KprovError
 from kprov.operations.cluster import Cluster
 from kprov.operations.remote import etcdctl_line, find_etcd_host, run_command, run_etcdctl, try_command
-
-#: Seconds between two tries to promote a learner.
-_INTERVAL = 0.5
 
 
 class QuorumError(KprovError):
@@ -158,35 +153,3 @@ def find_leader(cluster: Cluster, *, exclude: Collection[str] = ()) -> str:
     """Return the id of the leader."""
     status = json.loads(run_etcdctl(cluster, "endpoint status -w json", exclude=exclude))[0]["Status"]
     return f"{status['leader']:x}"
-
-
-def add_learner(cluster: Cluster, name: str, peer_url: str, *, exclude: Collection[str] = ()) -> Member:
-    """Add a member without a vote, and return it. Adds nothing if the peer URL is already a member's.
-
-    etcd allows one learner at a time: promote it before the next is added.
-    """
-    members = list_members(cluster, exclude=exclude)
-    if not any(peer_url in member.peer_urls for member in members):
-        arguments = f"member add {shlex.quote(name)} --learner --peer-urls={shlex.quote(peer_url)}"
-        run_etcdctl(cluster, arguments, exclude=exclude)
-        members = list_members(cluster, exclude=exclude)
-    return next(member for member in members if peer_url in member.peer_urls)
-
-
-def promote(cluster: Cluster, member: Member, timeout: float, *, exclude: Collection[str] = ()) -> None:
-    """Wait until a learner has the leader's data, and make it a voter. Raises KprovError."""
-    deadline = time.monotonic() + timeout
-    while True:
-        current = {other.id: other for other in list_members(cluster, exclude=exclude)}.get(member.id)
-        if current is None:
-            raise KprovError(f"{member.title} is not a member of etcd")
-        if not current.is_learner:
-            return
-        host = find_etcd_host(cluster, exclude)
-        output = try_command(cluster, host, etcdctl_line(cluster, host, f"member promote {member.id}"))
-        if output.code == 0:
-            return
-        if time.monotonic() > deadline:
-            reason = (output.stderr or output.stdout).strip().splitlines()[-1:] or ["no output"]
-            raise KprovError(f"{member.title} cannot become a voter of etcd: {reason[0]}")
-        time.sleep(_INTERVAL)
