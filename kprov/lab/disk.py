@@ -38,6 +38,11 @@ def create_layer(host: Host) -> None:
     ready.write_text("")
 
 
+def erase_layer(host: Host) -> None:
+    """Let the host's layer count as incomplete, so that it is made again."""
+    (host.folder / "made").unlink(missing_ok=True)
+
+
 def authorize_key(lab: Lab, host: Host, image: Path) -> None:
     """Authorize the lab's key for the image's user."""
     for line in (image / "etc/passwd").read_text().splitlines():

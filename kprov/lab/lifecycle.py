@@ -91,6 +91,24 @@ def kill_hosts(name: str, hosts: list[str]) -> list[str]:
         return [host.name for host in _choose_hosts(record.lab, hosts) if machine.kill_host(host)]
 
 
+def reinstall_hosts(name: str, hosts: list[str]) -> list[str]:
+    """Power hosts off, erase their disks, and boot them from the image: as bare hosts with new SSH keys."""
+    with state.lock_lab(name):
+        record = state.require_record(name)
+        lab = record.lab
+        chosen = _choose_hosts(lab, hosts)
+        kernel.raise_limits()
+        network.ensure_bridge(lab)
+        for host in chosen:
+            machine.kill_host(host)
+            disk.erase_layer(host)
+            disk.create_layer(host)
+            disk.authorize_key(lab, host, record.images[host.release])
+        access.write_known_hosts(lab)
+        _boot_all(lab, chosen, record.images)
+        return [host.name for host in chosen]
+
+
 def list_hosts(names: Iterable[str]) -> list[HostState]:
     """Return all hosts of the labs."""
     hosts = []

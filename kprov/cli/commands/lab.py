@@ -129,6 +129,16 @@ def start(hosts: Hosts = None, name: Name = DEFAULT_NAME) -> None:
     _print_hosts(f"Booted {', '.join(done)}" if done else "They are already running, nothing changed")
 
 
+@app.command()
+def reinstall(
+    hosts: Annotated[list[str], typer.Argument(help="Names of hosts, such as node1.")],
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Erase hosts and boot them anew, as bare hosts with other SSH keys."""
+    done = lifecycle.reinstall_hosts(name, hosts)
+    _print_hosts(f"Erased and booted {', '.join(done)}")
+
+
 @app.command(context_settings={"allow_interspersed_args": False})
 def ssh(
     host: Annotated[str, typer.Argument(help="Name of the host, such as node1.")],
