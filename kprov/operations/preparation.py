@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.bundle.build import Bundle, build_bundle
 from kprov.operations import live, offline, segment, trust, unchangeable
-from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts, run_read_only
+from kprov.operations.bundle_pins import pin_bundles
+from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts
 from kprov.operations.lost_members import check_members
 from kprov.operations.outsiders import Outsider, find_outsiders
 from kprov.operations.preflight import preflight_up, read_ignored
@@ -118,30 +119,3 @@ def build_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) 
         bundle = built[kind]
         cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"] = str(bundle.path)
         cluster.engine.inventory.hosts[host].variables["kube_bundle_digest"] = bundle.digest
-
-
-def pin_bundles(cluster: Cluster, pins: Mapping[str, str]) -> None:
-    """Let hosts keep what a rollback returned them to; warn if that is not this kprov's bundle."""
-    others: dict[str, list[str]] = {}
-    for host, digest in pins.items():
-        variables = cluster.engine.inventory.hosts[host].variables
-        if variables.get("kube_bundle_digest") not in (None, digest):
-            others.setdefault(digest, []).append(host)
-        variables.update(kube_bundle_digest=digest, kube_bundle_pinned=True)
-    for digest, hosts in others.items():
-        cluster.engine.callbacks.warning(
-            f"{', '.join(hosts)}: a rollback chose bundle {digest}, which stays with its units and settings. "
-            "`kprov upgrade` installs the components of this kprov"
-        )
-
-
-def set_installed_bundles(cluster: Cluster, hosts: Iterable[str]) -> None:
-    """Set each host's bundle to the one that it runs, so that a run of some roles does not change units."""
-    for host in hosts:
-        results = run_read_only(
-            cluster, host, "stat", [{"path": f"{cluster.variables[host].bundle_root}/current"}]
-        )
-        target = results[0].get("stat", {}).get("lnk_target", "") if results else ""
-        if target:
-            variables = cluster.engine.inventory.hosts[host].variables
-            variables["kube_bundle_digest"] = str(target).rsplit("/", 1)[-1]

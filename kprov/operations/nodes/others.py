@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from kprov.operations.bundle_pins import keep_bundles
 from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.phases import OperationContext, Phase
-from kprov.operations.preparation import make_pki_request, set_installed_bundles
+from kprov.operations.preparation import make_pki_request
 from kprov.pki.ensure import ensure_pki
 
 
 def list_tags(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
-    """Return the tags of the roles whose files name these hosts."""
-    groups = {group for host in hosts for group in cluster.engine.inventory.group_names(host)}
+    """Return the tags of the roles whose files name these hosts: all, if the inventory lacks one of them."""
+    groups: set[str] = set()
+    for host in hosts:
+        known = host in cluster.engine.inventory.hosts
+        groups.update(cluster.engine.inventory.group_names(host) if known else GROUPS)
     variables = cluster.any_variables
     tags = ["proxy", "host"]
     if "kube_control_plane" in groups:
@@ -41,14 +45,15 @@ def describe_tags(cluster: Cluster, tags: Sequence[str], others: Sequence[str]) 
 def update_others(
     context: OperationContext, others: Sequence[str], tags: Sequence[str], *, check: bool = False
 ) -> None:
-    """Run the roles that name the cluster's hosts; the components keep their version."""
+    """Run the roles that name the cluster's hosts; the components keep their bundle, units and settings."""
     cluster = context.cluster
     if not check:
         changed = ensure_pki(make_pki_request(cluster))
         if changed:
             context.say(f"  issued {len(changed)} certificates")
-    set_installed_bundles(cluster, others)
-    context.run_playbook(others, tags=tags, check=check)
+    with keep_bundles(cluster, others):
+        # The role kube_bundle has the tag of each component, too.
+        context.run_playbook(others, tags=tags, skip_tags=["kube_bundle"], check=check)
 
 
 def list_others(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
@@ -58,7 +63,10 @@ def list_others(cluster: Cluster, hosts: Iterable[str]) -> list[str]:
 
 
 def make_others_phase(context: OperationContext, hosts: Sequence[str], *, gone: bool) -> Phase:
-    """Return the phase that updates the other hosts. `gone`: as if the inventory did not have these hosts."""
+    """Return the phase that updates the other hosts. `gone`: as if the inventory did not have these hosts.
+
+    The inventory may lack hosts that are gone.
+    """
     cluster = context.cluster
     tags = list_tags(cluster, hosts)
     others = list_others(cluster, hosts)
