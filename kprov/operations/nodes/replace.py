@@ -7,15 +7,30 @@ names must answer; what it has of a cluster is removed.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from kprov.errors import InputError
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts
-from kprov.operations.etcd_members import explain_lost_quorum, list_healthy, list_members, remove_member
+from kprov.errors import InputError, PreflightError
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
+from kprov.operations.etcd_members import (
+    Member,
+    explain_lost_quorum,
+    list_healthy,
+    list_members,
+    remove_member,
+)
 from kprov.operations.nodes.add import list_setup_phases, make_preparation_phase, require_cluster
 from kprov.operations.nodes.drain import make_drain_phase
 from kprov.operations.nodes.selection import find_hosts, require_reachable
-from kprov.operations.nodes.state import find_node, find_target_members, has_remains, is_ready, make_target
+from kprov.operations.nodes.state import (
+    find_address,
+    find_node,
+    find_target_members,
+    has_remains,
+    is_ready,
+    make_target,
+)
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import run_kubectl
 
@@ -31,7 +46,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     for host in hosts:
         remember_old_host(context, host)
         phases += list_removal_phases(context, host)
-        phases.append(make_preparation_phase(context, [host], hosts))
+        phases.append(_make_preparation_phase(context, host, hosts))
         phases += list_setup_phases(context, [host])
     return phases
 
@@ -44,12 +59,36 @@ def remember_old_host(context: OperationContext, host: str) -> None:
     target = make_target(cluster, host)
     node = find_node(cluster, target.node, exclude=[host])
     members = find_target_members(cluster, target, exclude=[host])
+    check_old_machine(cluster, host, node, members)
     old = {
         "members": [member.id for member in members],
         "node": node["metadata"]["uid"] if node else "",
         "reset": False,
     }
     context.memory.store(host, old)
+
+
+def check_old_machine(
+    cluster: Cluster, host: str, node: dict[str, Any] | None, members: list[Member]
+) -> None:
+    """Raise PreflightError if the host has a new address, and the machine at the old one still runs."""
+    healthy = list_healthy(cluster, members, exclude=[host])
+    address = cluster.address(host)
+    old = find_old_address(address, node, [member for member in members if member.id in healthy])
+    if old:
+        raise PreflightError(
+            host,
+            f"the inventory has {address}, and the machine with the old address {old} still runs: switch it "
+            "off, and repeat when its node is no longer Ready (about a minute later)",
+        )
+
+
+def find_old_address(address: str, node: dict[str, Any] | None, healthy: Iterable[Member]) -> str:
+    """Return another address at which the host's kubelet or member of etcd works; empty if there is none."""
+    found = [member.address for member in healthy]
+    if node is not None and is_ready(node):
+        found.append(find_address(node))
+    return next((other for other in found if other not in ("", address)), "")
 
 
 def list_removal_phases(context: OperationContext, host: str) -> list[Phase]:
@@ -61,6 +100,17 @@ def list_removal_phases(context: OperationContext, host: str) -> list[Phase]:
         _make_reset_phase(context, host),
         _make_node_phase(context, host),
     ]
+
+
+def _make_preparation_phase(context: OperationContext, host: str, hosts: list[str]) -> Phase:
+    """Return the phase after which the files on the host are those of the new one."""
+    phase = make_preparation_phase(context, [host], hosts)
+
+    def run() -> None:
+        context.memory.store(host, _read_old(context, host) | {"reset": True})
+        phase.run()
+
+    return replace(phase, run=run)
 
 
 def _read_old(context: OperationContext, host: str) -> dict[str, Any]:
@@ -123,8 +173,6 @@ def _make_reset_phase(context: OperationContext, host: str) -> Phase:
 
     def run(*, check: bool = False) -> None:
         context.run_playbook([host], playbook=PLAYBOOKS / "reset.yml", check=check)
-        if not check:
-            context.memory.store(host, _read_old(context, host) | {"reset": True})
 
     return Phase(f"Reset {host}", plan, run, lambda: run(check=True))
 

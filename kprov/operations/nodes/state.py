@@ -48,6 +48,12 @@ def is_ready(node: dict[str, Any]) -> bool:
     return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
 
 
+def find_address(node: dict[str, Any]) -> str:
+    """Return the internal address that the node's kubelet reports; empty if there is none."""
+    addresses = node.get("status", {}).get("addresses", [])
+    return next((str(entry["address"]) for entry in addresses if entry["type"] == "InternalIP"), "")
+
+
 def find_target_members(cluster: Cluster, target: Target, *, exclude: Collection[str] = ()) -> list[Member]:
     """Return the members of etcd with the target's name or address."""
     address = cluster.address(target.host) if target.host else target.name
