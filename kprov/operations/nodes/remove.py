@@ -44,15 +44,15 @@ def list_phases(context: OperationContext) -> list[Phase]:
     for target in targets:
         if target.name not in started:
             require_in_cluster(cluster, target)
+            check_stopped(context, target)
     context.memory.store("targets", [target.name for target in targets])
     phases = [Phase("Check that etcd keeps its quorum", lambda: check_quorum(context, targets), lambda: None)]
     phases += [make_leave_phase(context, target) for target in targets]
-    if hosts:
-        phases.append(make_others_phase(context, hosts, gone=True))
+    phases.append(make_others_phase(context, [target.name for target in targets], gone=True))
     phases += [make_member_phase(context, target, hosts) for target in targets]
     phases += [make_reset_phase(context, host) for host in hosts]
     phases += [make_node_phase(context, target, hosts) for target in targets]
-    phases += [make_keys_phase(context, host) for host in hosts]
+    phases += [make_keys_phase(context, target) for target in targets]
     return phases
 
 
@@ -89,6 +89,26 @@ def check_reachable(context: OperationContext, hosts: Sequence[str]) -> None:
         context.callbacks.warning(
             f"{host} does not answer and is not reset: erase its disk before it is switched on again"
         )
+
+
+def check_stopped(context: OperationContext, target: Target) -> None:
+    """Raise PreflightError for a host that runs and that the inventory lacks, so that it cannot be reset."""
+    if target.is_known:
+        return
+    cluster = context.cluster
+    node = find_node(cluster, target.node)
+    members = find_target_members(cluster, target)
+    runs = (node is not None and is_ready(node)) or list_healthy(cluster, members)
+    if runs and not context.arguments.get("unreachable"):
+        raise PreflightError(
+            target.name,
+            "still runs, and cannot be reset because the inventory does not have it: add it to the inventory "
+            "again and repeat, or switch it off and repeat with --unreachable",
+        )
+    context.callbacks.warning(
+        f"{target.name} is not in the inventory, so it is not reset: erase its disk before it is switched on "
+        "again"
+    )
 
 
 def check_quorum(context: OperationContext, targets: Sequence[Target]) -> list[str]:
@@ -162,17 +182,20 @@ def make_node_phase(context: OperationContext, target: Target, hosts: Sequence[s
     return Phase(f"Delete the node of {target.name}", plan, run)
 
 
-def make_keys_phase(context: OperationContext, host: str) -> Phase:
-    """Return the phase that deletes the host's keys on this machine, and says what the user has to do."""
-    folder = context.cluster.artifacts / "pki" / "hosts" / host
+def make_keys_phase(context: OperationContext, target: Target) -> Phase:
+    """Return the phase that deletes the target's keys on this machine, and says what the user has to do."""
+    folder = context.cluster.artifacts / "pki" / "hosts" / target.name
 
     def plan() -> list[str]:
         return [f"delete {folder}"] if folder.exists() else []
 
     def run() -> None:
         shutil.rmtree(folder)
-        places = context.cluster.engine.inventory.hosts[host].places
-        lines = ", ".join(f"{file}:{line}" for file, line in places if line is not None)
-        context.say(f"  now delete {host} from the inventory ({lines}); otherwise `kprov up` adds it again")
+        if target.is_known:
+            places = context.cluster.engine.inventory.hosts[target.host].places
+            lines = ", ".join(f"{file}:{line}" for file, line in places if line is not None)
+            context.say(
+                f"  now delete {target.host} from the inventory ({lines}); otherwise `kprov up` adds it again"
+            )
 
-    return Phase(f"Delete the keys of {host}", plan, run)
+    return Phase(f"Delete the keys of {target.name}", plan, run)
