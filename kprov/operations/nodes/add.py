@@ -12,6 +12,7 @@ from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.health import find_problems, wait_until_healthy
 from kprov.operations.nodes.others import list_others, make_others_phase
 from kprov.operations.nodes.selection import find_hosts, require_reachable
+from kprov.operations.nodes.versions import check_versions
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.preparation import prepare_cluster
 from kprov.operations.remote import find_api_host, find_etcd_host
@@ -50,6 +51,7 @@ def make_preparation_phase(
         prepare_cluster(
             context.cluster, context.say, tuple(context.arguments.get("ignore") or ()), replaced=replaced
         )
+        check_versions(context.cluster, hosts, list_others(context.cluster, hosts))
 
     names = ", ".join(hosts)
     return Phase(
