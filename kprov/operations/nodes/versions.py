@@ -8,8 +8,8 @@ from pathlib import Path
 from kprov.bundle.metadata import Metadata, read_archive
 from kprov.errors import InputError
 from kprov.operations.cluster import Cluster
-from kprov.operations.versions.host_versions import read_versions
-from kprov.operations.versions.skew import SkewHost, find_skew
+from kprov.operations.host_versions import read_versions
+from kprov.operations.skew import SkewHost, find_skew
 
 
 def check_versions(cluster: Cluster, hosts: Iterable[str], others: Iterable[str]) -> None:

@@ -10,8 +10,8 @@ from datetime import datetime
 from kprov.errors import HostError, KprovError
 from kprov.operations.cluster import Cluster
 from kprov.operations.health import find_problems, wait_for
+from kprov.operations.host_versions import read_versions
 from kprov.operations.remote import get_objects, run_command
-from kprov.operations.versions.host_versions import read_versions
 
 #: Lines of the command's output in an error.
 _LAST_LINES = 5

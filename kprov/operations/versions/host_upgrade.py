@@ -10,11 +10,11 @@ import yaml
 from kprov.errors import KprovError
 from kprov.operations.cluster import PLAYBOOKS, ROOT
 from kprov.operations.health import find_problems, wait_for
+from kprov.operations.host_versions import HostVersions, read_versions
 from kprov.operations.phases import OperationContext
 from kprov.operations.versions.bundle_rollback import find_obstacle, return_hosts
 from kprov.operations.versions.cordon import uncordon
 from kprov.operations.versions.gate import pass_gate
-from kprov.operations.versions.host_versions import HostVersions, read_versions
 from kprov.operations.versions.targets import Target
 
 #: Seconds for the rest of the control plane to be healthy before a batch begins.

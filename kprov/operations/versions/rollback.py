@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from kprov.errors import InputError, KprovError
 from kprov.operations.cluster import GROUPS, connect_hosts
+from kprov.operations.host_versions import HostVersions, read_versions
 from kprov.operations.phases import OperationContext, Phase
+from kprov.operations.skew import SkewHost, find_skew
 from kprov.operations.versions.bundle_rollback import find_obstacle, return_hosts
 from kprov.operations.versions.cordon import make_drain, make_uncordon
-from kprov.operations.versions.host_versions import HostVersions, read_versions
-from kprov.operations.versions.skew import SkewHost, find_skew
 from kprov.operations.versions.upgrade import choose_hosts
 
 _TARGETS = "targets"

@@ -12,13 +12,13 @@ from kprov.errors import InputError
 from kprov.inventory.host_patterns import apply_limit
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
 from kprov.operations.health import find_problems, wait_for
+from kprov.operations.host_versions import HostVersions, read_versions
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.preparation import prepare_cluster
+from kprov.operations.skew import SkewHost, find_jumps, find_skew
 from kprov.operations.versions.batches import read_serial, split_hosts
 from kprov.operations.versions.cordon import make_drain, make_uncordon
 from kprov.operations.versions.host_upgrade import BatchUpgrade
-from kprov.operations.versions.host_versions import HostVersions, read_versions
-from kprov.operations.versions.skew import SkewHost, find_jumps, find_skew
 from kprov.operations.versions.targets import Target, choose_targets, set_targets
 
 _HEALTHY_SECONDS = 60.0

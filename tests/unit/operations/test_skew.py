@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.operations.versions.skew import Release, SkewHost, find_jumps, find_skew
+from kprov.operations.skew import Release, SkewHost, find_jumps, find_skew
 
 
 def control_plane(name: str, minor: int) -> SkewHost:
