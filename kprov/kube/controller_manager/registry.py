@@ -41,6 +41,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "persistentvolume-protection-controller": "volumes.protection:VolumeProtectionController",
     "persistentvolumeclaim-protection-controller": "volumes.protection:ClaimProtectionController",
     "ephemeral-volume-controller": "volumes.ephemeral:EphemeralVolumeController",
+    "persistentvolume-expander-controller": "volumes.expander:ExpanderController",
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
 
@@ -78,6 +79,7 @@ ALIASES: Final[dict[str, str]] = {
     "pv-protection": "persistentvolume-protection-controller",
     "pvc-protection": "persistentvolumeclaim-protection-controller",
     "ephemeral-volume": "ephemeral-volume-controller",
+    "persistentvolume-expander": "persistentvolume-expander-controller",
     "attachdetach": "persistentvolume-attach-detach-controller",
 }
 

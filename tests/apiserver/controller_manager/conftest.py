@@ -81,10 +81,12 @@ class Space:
             body["nodeName"] = node
         return self.create("pods", {"metadata": {"name": name}, "spec": body})
 
-    def create_bound_claim(self, name: str, source: JsonObject, modes: Sequence[str]) -> str:
+    def create_bound_claim(
+        self, name: str, source: JsonObject, modes: Sequence[str], *, storage_class: str = ""
+    ) -> str:
         """A claim and its volume, bound to each other. Returns the volume's name."""
         volume = f"{self.name}-{name}"
-        common = {"accessModes": list(modes), "storageClassName": ""}
+        common = {"accessModes": list(modes), "storageClassName": storage_class}
         asked = {"resources": {"requests": {"storage": "1Gi"}}, "volumeName": volume}
         claim = self.create("persistentvolumeclaims", {"metadata": {"name": name}, "spec": common | asked})
         target = {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "namespace": self.name, "name": name}
