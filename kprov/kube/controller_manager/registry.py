@@ -42,6 +42,9 @@ CONTROLLERS: Final[dict[str, str]] = {
     "persistentvolumeclaim-protection-controller": "volumes.protection:ClaimProtectionController",
     "ephemeral-volume-controller": "volumes.ephemeral:EphemeralVolumeController",
     "persistentvolume-expander-controller": "volumes.expander:ExpanderController",
+    "volumeattributesclass-protection-controller": (
+        "volumes.attributes_class_protection:AttributesClassProtectionController"
+    ),
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
 
