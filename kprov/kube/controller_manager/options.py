@@ -70,6 +70,11 @@ def _controllers(flags: FlagSet) -> None:
         False,
         "never detach a volume that an unhealthy node has not unmounted, unless the node is out of service",
     )
+    flags.duration(
+        "legacy-service-account-token-clean-up-period",
+        365 * 24 * 3600,
+        "how long a generated token must be unused, and then invalid, until it is deleted",
+    )
     flags.duration("resource-quota-sync-period", 300, "how often all quotas are counted again")
     flags.integer("mirroring-max-endpoints-per-subset", 1000, "addresses of a subset that are mirrored")
     flags.duration(

@@ -45,6 +45,9 @@ CONTROLLERS: Final[dict[str, str]] = {
     "volumeattributesclass-protection-controller": (
         "volumes.attributes_class_protection:AttributesClassProtectionController"
     ),
+    "legacy-serviceaccount-token-cleaner-controller": (
+        "service_account.legacy_token_cleaner:LegacyTokenCleanerController"
+    ),
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
 
@@ -83,6 +86,7 @@ ALIASES: Final[dict[str, str]] = {
     "pvc-protection": "persistentvolumeclaim-protection-controller",
     "ephemeral-volume": "ephemeral-volume-controller",
     "persistentvolume-expander": "persistentvolume-expander-controller",
+    "legacy-service-account-token-cleaner": "legacy-serviceaccount-token-cleaner-controller",
     "attachdetach": "persistentvolume-attach-detach-controller",
 }
 
