@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from kprov.errors import KprovError
+from kprov.errors import InputError, KprovError
 from kprov.operations.cluster import Cluster
 from kprov.operations.remote import etcdctl_line, find_etcd_host, run_command, run_etcdctl, try_command
 
@@ -112,6 +112,13 @@ def explain_lost_quorum(
         f"without {names} etcd has no quorum: {len(alive)} of {len(remaining)} members would be healthy, "
         f"{needed} are needed ({down} is down)"
     )
+
+
+def require_quorum(members: Iterable[Member], healthy: Collection[str], removed: Collection[str]) -> None:
+    """Raise InputError if these ids cannot be removed. Call it before anything is changed."""
+    reason = explain_lost_quorum(members, healthy, removed)
+    if reason is not None:
+        raise InputError(f"refused, nothing was changed: {reason}", field="HOST")
 
 
 def remove_member(cluster: Cluster, member: Member, *, exclude: Collection[str] = ()) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from kprov.errors import InputError, PreflightError
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
-from kprov.operations.etcd_members import explain_lost_quorum, list_healthy, list_members, remove_member
+from kprov.operations.etcd_members import list_healthy, list_members, remove_member, require_quorum
 from kprov.operations.nodes.drain import make_drain_phase
 from kprov.operations.nodes.others import make_others_phase
 from kprov.operations.nodes.state import (
@@ -45,6 +45,8 @@ def list_phases(context: OperationContext) -> list[Phase]:
         if target.name not in started:
             require_in_cluster(cluster, target)
             check_stopped(context, target)
+    if not started:
+        check_quorum(context, targets)
     context.memory.store("targets", [target.name for target in targets])
     phases = [Phase("Check that etcd keeps its quorum", lambda: check_quorum(context, targets), lambda: None)]
     phases += [make_leave_phase(context, target) for target in targets]
@@ -118,9 +120,7 @@ def check_quorum(context: OperationContext, targets: Sequence[Target]) -> list[s
     leaving = [member for target in targets for member in find_target_members(cluster, target)]
     if not leaving:
         return []
-    reason = explain_lost_quorum(members, list_healthy(cluster, members), {member.id for member in leaving})
-    if reason is not None:
-        raise InputError(f"refused, nothing was changed: {reason}", field="HOST")
+    require_quorum(members, list_healthy(cluster, members), {member.id for member in leaving})
     voters = len([member for member in members if not member.is_learner])
     return [f"etcd will have {voters - len(leaving)} of {voters} members"]
 

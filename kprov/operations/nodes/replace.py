@@ -11,14 +11,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from kprov.errors import InputError, PreflightError
+from kprov.errors import PreflightError
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
 from kprov.operations.etcd_members import (
     Member,
-    explain_lost_quorum,
+    find_members,
     list_healthy,
     list_members,
     remove_member,
+    require_quorum,
 )
 from kprov.operations.nodes.add import list_setup_phases, make_preparation_phase, require_cluster
 from kprov.operations.nodes.drain import make_drain_phase
@@ -26,7 +27,6 @@ from kprov.operations.nodes.selection import find_hosts, require_reachable
 from kprov.operations.nodes.state import (
     find_address,
     find_node,
-    find_target_members,
     has_remains,
     is_ready,
     make_target,
@@ -36,18 +36,17 @@ from kprov.operations.remote import run_kubectl
 
 
 def list_phases(context: OperationContext) -> list[Phase]:
-    """Remove what the cluster knows of the old host; set up the new one. One host after the other."""
+    """Check; remove what the cluster knows of the old host; set up the new one. One host after the other."""
     cluster = context.cluster
     hosts = find_hosts(cluster, context.arguments["hosts"])
     context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
     require_reachable(cluster, hosts)
     require_cluster(cluster, hosts)
-    phases = []
+    phases = [make_preparation_phase(context, hosts, hosts)]
     for host in hosts:
         remember_old_host(context, host)
         phases += list_removal_phases(context, host)
-        phases.append(_make_preparation_phase(context, host, hosts))
-        phases += list_setup_phases(context, [host])
+        phases += _list_setup_phases(context, host)
     return phases
 
 
@@ -58,10 +57,14 @@ def remember_old_host(context: OperationContext, host: str) -> None:
     cluster = context.cluster
     target = make_target(cluster, host)
     node = find_node(cluster, target.node, exclude=[host])
-    members = find_target_members(cluster, target, exclude=[host])
-    check_old_machine(cluster, host, node, members)
+    members = list_members(cluster, exclude=[host])
+    healthy = list_healthy(cluster, members, exclude=[host])
+    own = find_members(members, name=target.member, address=cluster.address(host))
+    check_old_machine(cluster, host, node, [member for member in own if member.id in healthy])
+    if own:
+        require_quorum(members, healthy, {member.id for member in own})
     old = {
-        "members": [member.id for member in members],
+        "members": [member.id for member in own],
         "node": node["metadata"]["uid"] if node else "",
         "reset": False,
     }
@@ -69,12 +72,11 @@ def remember_old_host(context: OperationContext, host: str) -> None:
 
 
 def check_old_machine(
-    cluster: Cluster, host: str, node: dict[str, Any] | None, members: list[Member]
+    cluster: Cluster, host: str, node: dict[str, Any] | None, healthy: Iterable[Member]
 ) -> None:
     """Raise PreflightError if the host has a new address, and the machine at the old one still runs."""
-    healthy = list_healthy(cluster, members, exclude=[host])
     address = cluster.address(host)
-    old = find_old_address(address, node, [member for member in members if member.id in healthy])
+    old = find_old_address(address, node, healthy)
     if old:
         raise PreflightError(
             host,
@@ -102,15 +104,15 @@ def list_removal_phases(context: OperationContext, host: str) -> list[Phase]:
     ]
 
 
-def _make_preparation_phase(context: OperationContext, host: str, hosts: list[str]) -> Phase:
-    """Return the phase after which the files on the host are those of the new one."""
-    phase = make_preparation_phase(context, [host], hosts)
+def _list_setup_phases(context: OperationContext, host: str) -> list[Phase]:
+    """Return the phases that set the new host up. From then on, what is on the host is the new one's."""
+    setup, *others = list_setup_phases(context, [host])
 
     def run() -> None:
         context.memory.store(host, _read_old(context, host) | {"reset": True})
-        phase.run()
+        setup.run()
 
-    return replace(phase, run=run)
+    return [replace(setup, run=run), *others]
 
 
 def _read_old(context: OperationContext, host: str) -> dict[str, Any]:
@@ -129,9 +131,7 @@ def _make_quorum_phase(context: OperationContext, host: str) -> Phase:
         old = {member.id for member in members} & set(_read_old(context, host)["members"])
         if not old:
             return []
-        reason = explain_lost_quorum(members, list_healthy(context.cluster, members, exclude=[host]), old)
-        if reason is not None:
-            raise InputError(f"refused, nothing was changed: {reason}", field="HOST")
+        require_quorum(members, list_healthy(context.cluster, members, exclude=[host]), old)
         return ["the other members have a quorum"]
 
     return Phase(f"Check that etcd keeps its quorum without {host}", plan, lambda: None)
