@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kprov.lab.kubectl import ensure_kubectl
 from tests.lab.conftest import KPROV, ROOT, Cluster, Lab, run
-from tests.lab.prober import Prober
 from tests.lab.workload import web
-from tests.operations.persistent_writer import PersistentWriter
+from tests.operations.load import load
 
 #: A commit whose components and roles differ in many places. There are no releases yet.
 OLD_COMMIT = "366eb92f"
 KILLS = 4
-#: Seconds without an answer of the API. The hosts share two CPUs with the tests.
-LONGEST_GAP = 30.0
-
-
-@contextlib.contextmanager
-def load(kubeconfig: Path, name: str) -> Iterator[PersistentWriter]:
-    """Write and read during the block. Afterwards no acknowledged write is lost, and the gaps are printed."""
-    writer, prober = PersistentWriter(name, kubeconfig), Prober(kubeconfig)
-    writer.start()
-    prober.start()
-    try:
-        yield writer
-    finally:
-        gap = prober.finish()
-        writer.finish()
-    sys.stdout.write(
-        f"{name}: longest API gap {gap:.1f} s, {len(writer.acknowledged)} writes, {writer.gaps}\n"
-    )
-    assert writer.acknowledged
-    assert writer.find_lost() == []
-    assert gap < LONGEST_GAP
-    writer.delete_all()
 
 
 def run_tree(tree: Path, *arguments: str | Path, timeout: float = 1800) -> str:
