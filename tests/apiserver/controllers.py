@@ -16,6 +16,8 @@ from tests.apiserver.servers import ApiServer, running
 
 #: Names another controller manager to test, such as upstream's: it shows which tests ask for more than it does.
 TESTED: Final = "KPROV_TEST_CONTROLLER_MANAGER"
+# The end of what RBAC says to a controller without the right to do something.
+_DENIED: Final = '" cannot '
 _PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.controller_manager").split())
 
 
@@ -42,16 +44,15 @@ def controllers(
     server: ApiServer,
     *names: str,
     flags: Sequence[str] = (),
-    token: str = "admin-token",
     url: str = "",
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run those controllers of kube-controller-manager.
+    """Run those controllers of kube-controller-manager, with no more rights than upstream's policy gives them.
 
-    flags: more of its own. token, url: see ``kubeconfig``.
+    flags: more of its own. url: see ``kubeconfig``.
     """
     command = [
-        *(*_PROGRAM, "--leader-elect=false", "--secure-port=0"),
-        f"--kubeconfig={kubeconfig(server, token, url=url)}",
+        *(*_PROGRAM, "--leader-elect=false", "--secure-port=0", "--use-service-account-credentials"),
+        f"--kubeconfig={kubeconfig(server, 'manager-token', url=url)}",
         f"--controllers={','.join(names)}",
         *flags,
     ]
@@ -62,6 +63,10 @@ def controllers(
     finally:
         process.terminate()
         process.wait(20)
+    denied = [
+        line for line in (server.folder / "controllers.log").read_text().splitlines() if _DENIED in line
+    ]
+    assert not denied, denied
 
 
 @contextlib.contextmanager

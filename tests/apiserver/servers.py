@@ -31,6 +31,7 @@ TOKENS = """admin-token,admin,u-admin,"system:masters"
 alice-token,alice,u-alice,"developers,testers"
 bob-token,bob,u-bob
 node-token,system:node:n1,u-node,"system:nodes"
+manager-token,system:kube-controller-manager,u-manager
 """
 #: The kernel ends what is started so when the tests end, however that is.
 WITH_US: Final = ("setpriv", "--pdeathsig", "KILL", "--")

@@ -17,7 +17,7 @@ class InformerFactory:
     """Get informers and add handlers first, then ``run``. Later informers start immediately."""
 
     def __init__(self, client: "RestClient") -> None:
-        self._client = client
+        self.client = client
         self._informers: dict[tuple[Any, ...], Informer[Any]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,7 +64,7 @@ class InformerFactory:
         informer = self._informers.get(key)
         if informer is None:
             informer = Informer(
-                self._client.resource(group, version, plural, view),
+                self.client.resource(group, version, plural, view),
                 namespace=namespace,
                 label_selector=label_selector,
                 field_selector=field_selector,

@@ -3,7 +3,7 @@
 import base64
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,10 @@ class ClientConfig:
     def watched_files(self) -> tuple[str, ...]:
         """Files whose change means new credentials."""
         return tuple(name for name in (self.ca_file, self.cert_file, self.key_file, self.token_file) if name)
+
+    def without_credentials(self) -> "ClientConfig":
+        """The same server for another user (rest.AnonymousClientConfig)."""
+        return replace(self, cert_file="", cert_data=b"", key_file="", key_data=b"", token="", token_file="")
 
 
 def load(path: str | Path, context: str = "") -> ClientConfig:

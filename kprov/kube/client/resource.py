@@ -1,6 +1,7 @@
 """Requests for one API resource, decoded into typed views."""
 
 import builtins
+import copy
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -86,6 +87,12 @@ class ResourceClient(Generic[Object]):
         self._decoder = ViewDecoder(view)
         self._lists: ViewDecoder[ObjectList[Object]] = ViewDecoder(ObjectList[view])  # type: ignore[valid-type]
         self._metadata_only = bool(getattr(view, "metadata_only", False))
+
+    def with_client(self, client: ApiConnection) -> "ResourceClient[Object]":
+        """The same resource with another connection or identity."""
+        other = copy.copy(self)
+        other.client = client
+        return other
 
     @property
     def api_version(self) -> str:

@@ -1,12 +1,13 @@
 """Requests to the API server."""
 
 import asyncio
+import copy
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar, overload
+from typing import Any, Final, Protocol, Self, TypeVar, overload
 
 import aiohttp
 import msgspec
@@ -26,6 +27,17 @@ Object = TypeVar("Object")
 # As client-go: so many responses with Retry-After.
 _MAX_RETRIES: Final = 10
 _LOGGED_WAIT_SECONDS: Final = 1.0
+_UNAUTHORIZED: Final = 401
+
+
+class TokenSource(Protocol):
+    """Bearer tokens of one user."""
+
+    async def get_token(self) -> str:
+        """A valid token. Raises ApiError and TransportError."""
+
+    def forget(self, token: str) -> None:
+        """Get a new token next time: the server rejected this one."""
 
 
 class RestClient:
@@ -35,8 +47,11 @@ class RestClient:
         self, config: kubeconfig.ClientConfig, *, user_agent: str = "kprov", qps: float = 50, burst: int = 100
     ) -> None:
         self.config = config
-        self._transport = Transport(config, user_agent)
+        self.user_agent = user_agent
+        self._transport = Transport(config)
+        self._owns_transport = True
         self._limit = TokenBucket(qps, burst)
+        self._tokens: TokenSource | None = None
 
     @classmethod
     def from_kubeconfig(
@@ -52,8 +67,21 @@ class RestClient:
         config = kubeconfig.load(path, context) if path else kubeconfig.in_cluster()
         return cls(config, user_agent=user_agent, qps=qps, burst=burst)
 
+    def derive(self, user_agent: str, tokens: TokenSource | None = None) -> "RestClient":
+        """A client with another user agent on the same connections, under the same rate limit.
+
+        tokens: its identity, for a client without credentials: a client certificate wins over a token.
+        The original closes the connections.
+        """
+        derived = copy.copy(self)
+        derived.user_agent = user_agent
+        derived._owns_transport = False  # noqa: SLF001  a copy of this client
+        derived._tokens = tokens  # noqa: SLF001
+        return derived
+
     async def close(self) -> None:
-        await self._transport.close()
+        if self._owns_transport:
+            await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,6 +181,8 @@ class RestClient:
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         query = {key: _render_param(value) for key, value in (params or {}).items()}
+        token = await self._tokens.get_token() if self._tokens is not None else self._transport.token
+        credentials = {"Authorization": f"Bearer {token}"} if token else {}
         extra: dict[str, Any] = {"timeout": timeout} if timeout is not None else {}
         async with (
             self._transport.pool() as session,
@@ -161,12 +191,14 @@ class RestClient:
                 self.config.server + path,
                 data=data,
                 params=query,
-                headers={**self._transport.headers(), **headers},
+                headers={"User-Agent": self.user_agent, **credentials, **headers},
                 server_hostname=self.config.tls_server_name or None,
                 allow_redirects=False,
                 **extra,
             ) as response,
         ):
+            if response.status == _UNAUTHORIZED and self._tokens is not None:
+                self._tokens.forget(token)
             yield response
 
     async def _throttle(self, method: str, path: str) -> None:

@@ -54,13 +54,13 @@ class Pool:
 class Transport:
     """Provides the session with the current credentials. Reloads changed files."""
 
-    def __init__(self, config: ClientConfig, user_agent: str) -> None:
+    def __init__(self, config: ClientConfig) -> None:
         self._config = config
-        self._user_agent = user_agent
         self._pool: Pool | None = None
         self._loaded_times: tuple[int, ...] = ()
         self._checked_at = 0.0
-        self._token = config.token
+        #: The bearer token of the kubeconfig, "" for none.
+        self.token = config.token
         self._retiring: set[asyncio.Task[None]] = set()
 
     def pool(self) -> Pool:
@@ -74,9 +74,6 @@ class Transport:
             self._checked_at = now
             self._reload_if_changed()
         return self._pool
-
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -115,14 +112,14 @@ class Transport:
         config = self._config
         if config.token_file and not config.token:
             with open(config.token_file, encoding="utf-8") as file:
-                self._token = file.read().strip()
+                self.token = file.read().strip()
         context = _tls_context(config) if config.server.startswith("https:") else True
         connector = aiohttp.TCPConnector(
             ssl=context, limit=0, keepalive_timeout=60, socket_factory=_create_socket, ttl_dns_cache=30
         )
         session = aiohttp.ClientSession(
             connector=connector,
-            headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+            headers={"Accept": "application/json"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -1,8 +1,10 @@
 """Runs the controller manager: its port, its lease, its controllers."""
 
 import asyncio
+import contextlib
 import logging
 from argparse import Namespace
+from collections.abc import AsyncIterator
 
 from kprov.kube.client import InformerFactory, LeaderElector, RestClient
 from kprov.kube.client.delegated_auth import DelegatedAuth
@@ -10,6 +12,7 @@ from kprov.kube.component_base import sd_notify
 from kprov.kube.component_base.run import run_until
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.controller_manager import registry
+from kprov.kube.controller_manager.framework.clients import ClientBuilder, make_user_agent
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 log = logging.getLogger(__name__)
@@ -22,24 +25,24 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
         return 1
     client = RestClient.from_kubeconfig(
         options.kubeconfig,
-        user_agent="kube-controller-manager",
+        user_agent=make_user_agent(),
         qps=options.kube_api_qps,
         burst=options.kube_api_burst,
     )
     server = _make_server(options, client)
-    async with client:
+    async with client, _make_builder(options, client) as clients:
         if server is not None:
             await server.start()
         try:
             if not options.leader_elect:
                 sd_notify.notify("READY=1")
-                await run_until(stop, run_controllers(client, options, stop))
+                await run_until(stop, run_controllers(clients, options, stop))
                 return 0
             elector = LeaderElector(
-                client,
+                clients.make_root_client("leader-election"),
                 lease=options.leader_elect_resource_name,
                 namespace=options.leader_elect_resource_namespace,
-                on_started=lambda: run_controllers(client, options, stop),
+                on_started=lambda: run_controllers(clients, options, stop),
                 lease_duration=options.leader_elect_lease_duration,
                 renew_deadline=options.leader_elect_renew_deadline,
                 retry_period=options.leader_elect_retry_period,
@@ -55,24 +58,36 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
     return 0
 
 
-async def run_controllers(client: RestClient, options: Namespace, stop: asyncio.Event) -> None:
+async def run_controllers(clients: ClientBuilder, options: Namespace, stop: asyncio.Event) -> None:
     """Run the enabled controllers until cancelled."""
-    context = Context(client, InformerFactory(client), options)
-    controllers = [
-        _make_controller(name, context) for name in registry.CONTROLLERS if _is_selected(name, options)
-    ]
+    informers = InformerFactory(clients.make_root_client("shared-informers"))
+
+    def make(name: str) -> Controller:
+        own = registry.ROOT_CLIENTS.get(name)
+        client = clients.make_root_client(own) if own else clients.make_client(registry.ACCOUNTS[name])
+        controller: Controller = registry.load_controller(name)(Context(client, informers, options))
+        return controller
+
+    controllers = [make(name) for name in registry.CONTROLLERS if _is_selected(name, options)]
     async with asyncio.TaskGroup() as group:
-        group.create_task(context.informers.run(stop))
+        group.create_task(informers.run(stop))
         log.info("waiting for caches to sync")
-        await context.informers.wait_for_sync()
+        await informers.wait_for_sync()
         log.info("caches are synced, starting %d controllers", len(controllers))
         for controller in controllers:
             group.create_task(controller.run(), name=controller.name)
 
 
-def _make_controller(name: str, context: Context) -> Controller:
-    controller: Controller = registry.load_controller(name)(context)
-    return controller
+@contextlib.asynccontextmanager
+async def _make_builder(options: Namespace, client: RestClient) -> AsyncIterator[ClientBuilder]:
+    if not options.use_service_account_credentials:
+        yield ClientBuilder(client)
+        return
+    unidentified = RestClient(
+        client.config.without_credentials(), qps=options.kube_api_qps, burst=options.kube_api_burst
+    )
+    async with unidentified:
+        yield ClientBuilder(client, unidentified)
 
 
 def _is_selected(name: str, options: Namespace) -> bool:

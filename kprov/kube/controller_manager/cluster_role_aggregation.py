@@ -34,7 +34,7 @@ class ClusterRoleAggregation(Controller):
             "metadata": {"resourceVersion": role.metadata.resource_version},
             "rules": [msgspec.to_builtins(rule) for rule in rules],
         }
-        await self._roles.resource.patch(key, body)
+        await self.resource_of(self._roles).patch(key, body)
 
     def _handle_change(self, _: ClusterRole) -> None:
         for role in self._roles.list():

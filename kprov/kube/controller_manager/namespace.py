@@ -15,6 +15,7 @@ from kprov.kube.client import ApiError, ClientError, WorkQueue
 from kprov.kube.client.discovery import ApiResource, discover
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.updates import update_status
 from kprov.kube.machinery import timestamps
 
 FINALIZER: Final = "kubernetes"
@@ -81,7 +82,7 @@ class NamespaceController(Controller):
         if cached is None or not cached.metadata.deletion_timestamp:
             return
         try:
-            namespace = await self._namespaces.resource.get(cached.metadata.name)
+            namespace = await self.resource_of(self._namespaces).get(cached.metadata.name)
         except ApiError as error:
             if error.is_not_found:
                 return
@@ -169,9 +170,7 @@ class NamespaceController(Controller):
         if conditions == [msgspec.to_builtins(entry) for entry in namespace.status.conditions]:
             return
         try:
-            await self._namespaces.resource.patch(
-                namespace.metadata.name, {"status": {"conditions": conditions}}, subresource="status"
-            )
+            await update_status(self.resource_of(self._namespaces), namespace, {"conditions": conditions})
         except ApiError as error:
             if not error.is_not_found:
                 raise

@@ -25,7 +25,7 @@ def _serving(flags: FlagSet) -> None:
     flags.string("tls-private-key-file", "", "its key")
     flags.string("client-ca-file", "", "authority of client certificates")
     flags.string("requestheader-client-ca-file", "", "accepted, not used: nothing is proxied here")
-    # One client serves all controllers, where upstream has one with 20/30 for each of about forty.
+    # For the informers, and for all controllers together, where upstream has 20/30 for each of about forty.
     flags.floating("kube-api-qps", 200, "requests a second to the API server")
     flags.integer("kube-api-burst", 400, "requests to the API server at once")
     flags.boolean("profiling", True, "accepted, not used")
@@ -52,7 +52,7 @@ def _controllers(flags: FlagSet) -> None:
     flags.string("service-cluster-ip-range", "", "ranges of services, kept free of nodes")
     flags.string("root-ca-file", "", "authority published as kube-root-ca.crt in every namespace")
     flags.string("service-account-private-key-file", "", "signs tokens of token secrets")
-    flags.boolean("use-service-account-credentials", False, "accepted; all controllers use the kubeconfig")
+    flags.boolean("use-service-account-credentials", False, "each controller uses a service account")
     flags.duration("node-monitor-period", 5, "how often nodes are looked at")
     flags.duration("node-monitor-grace-period", 50, "silence after which a node is unreachable")
     flags.duration("node-startup-grace-period", 60, "the same for a node that has never reported")

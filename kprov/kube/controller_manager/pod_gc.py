@@ -57,7 +57,7 @@ class PodGarbageCollector(Controller):
 
     async def _is_gone(self, name: str) -> bool:
         try:
-            await self._nodes.resource.get(name)
+            await self.resource_of(self._nodes).get(name)
         except ApiError as error:
             if error.is_not_found:
                 return True
@@ -76,7 +76,7 @@ class PodGarbageCollector(Controller):
         try:
             if not pod_conditions.is_terminal(pod):
                 await self._fail_pod(pod, reason)
-            await self._pods.resource.delete(
+            await self.resource_of(self._pods).delete(
                 meta.name, namespace=meta.namespace, grace_period_seconds=0, preconditions_uid=meta.uid
             )
         except ApiError as error:
@@ -95,7 +95,7 @@ class PodGarbageCollector(Controller):
                     "lastTransitionTime": timestamps.now(),
                 }
             ]
-        await self._pods.resource.patch(
+        await self.resource_of(self._pods).patch(
             pod.metadata.name,
             {"metadata": {"uid": pod.metadata.uid}, "status": status},
             namespace=pod.metadata.namespace,

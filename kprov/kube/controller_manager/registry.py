@@ -51,6 +51,51 @@ CONTROLLERS: Final[dict[str, str]] = {
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
 
+# Service account of each controller. Its role in the bootstrap policy is system:controller:ACCOUNT, a cluster
+# role except for the two bootstrap controllers.
+ACCOUNTS: Final[dict[str, str]] = {
+    "deployment-controller": "deployment-controller",
+    "replicaset-controller": "replicaset-controller",
+    "replicationcontroller-controller": "replication-controller",
+    "daemonset-controller": "daemon-set-controller",
+    "statefulset-controller": "statefulset-controller",
+    "job-controller": "job-controller",
+    "cronjob-controller": "cronjob-controller",
+    "disruption-controller": "disruption-controller",
+    "endpointslice-controller": "endpointslice-controller",
+    "endpointslice-mirroring-controller": "endpointslicemirroring-controller",
+    "endpoints-controller": "endpoint-controller",
+    "node-lifecycle-controller": "node-controller",
+    "taint-eviction-controller": "node-controller",
+    "node-ipam-controller": "node-controller",
+    "namespace-controller": "namespace-controller",
+    "serviceaccount-controller": "service-account-controller",
+    "root-ca-certificate-publisher-controller": "root-ca-cert-publisher",
+    "pod-garbage-collector-controller": "pod-garbage-collector",
+    "clusterrole-aggregation-controller": "clusterrole-aggregation-controller",
+    "ttl-controller": "ttl-controller",
+    "ttl-after-finished-controller": "ttl-after-finished-controller",
+    "garbage-collector-controller": "generic-garbage-collector",
+    "service-cidr-controller": "service-cidrs-controller",
+    "certificatesigningrequest-signing-controller": "certificate-controller",
+    "certificatesigningrequest-approving-controller": "certificate-controller",
+    "certificatesigningrequest-cleaner-controller": "certificate-controller",
+    "bootstrap-signer-controller": "bootstrap-signer",
+    "token-cleaner-controller": "token-cleaner",
+    "resourcequota-controller": "resourcequota-controller",
+    "persistentvolume-binder-controller": "persistent-volume-binder",
+    "persistentvolume-attach-detach-controller": "attachdetach-controller",
+    "persistentvolume-expander-controller": "expand-controller",
+    "persistentvolume-protection-controller": "pv-protection-controller",
+    "persistentvolumeclaim-protection-controller": "pvc-protection-controller",
+    "ephemeral-volume-controller": "ephemeral-volume-controller",
+    "volumeattributesclass-protection-controller": "volumeattributesclass-protection-controller",
+    "legacy-serviceaccount-token-cleaner-controller": "legacy-service-account-token-cleaner",
+}
+
+#: Works with the identity of the kubeconfig, since the tokens of the others may depend on it.
+ROOT_CLIENTS: Final[dict[str, str]] = {"serviceaccount-token-controller": "tokens-controller"}
+
 # Upstream's names before 1.28, still valid in --controllers.
 ALIASES: Final[dict[str, str]] = {
     "deployment": "deployment-controller",

@@ -94,7 +94,9 @@ class ServiceCidrController(Controller):
         metadata = obj["metadata"]
         change = {"resourceVersion": metadata["resourceVersion"], "finalizers": finalizers}
         try:
-            await self._cidrs.resource.patch(metadata["name"], {"metadata": change}, patch_type=MERGE_PATCH)
+            await self.resource_of(self._cidrs).patch(
+                metadata["name"], {"metadata": change}, patch_type=MERGE_PATCH
+            )
         except ApiError as error:
             if not error.is_not_found:
                 raise
@@ -113,7 +115,7 @@ class ServiceCidrController(Controller):
             "metadata": {"resourceVersion": metadata["resourceVersion"]},
             "status": {"conditions": [*rest, made]},
         }
-        await self._cidrs.resource.patch(
+        await self.resource_of(self._cidrs).patch(
             metadata["name"], change, subresource="status", patch_type=MERGE_PATCH
         )
 

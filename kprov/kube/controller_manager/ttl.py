@@ -42,7 +42,9 @@ class TtlController(Controller):
         node = self._nodes.get("", key)
         seconds = str(BOUNDARIES[self._step][2])
         if node is not None and node.metadata.annotations.get(ANNOTATION) != seconds:
-            await self._nodes.resource.patch(key, {"metadata": {"annotations": {ANNOTATION: seconds}}})
+            await self.resource_of(self._nodes).patch(
+                key, {"metadata": {"annotations": {ANNOTATION: seconds}}}
+            )
 
     def _count_node(self, node: Node) -> None:
         step = get_next_step(self._step, len(self._nodes.store))

@@ -39,13 +39,13 @@ class TtlAfterFinishedController(Controller):
             return
         try:
             # The shared copy may be old: the TTL may be another one now.
-            job = await self._jobs.resource.get(name, namespace=namespace)
+            job = await self.resource_of(self._jobs).get(name, namespace=namespace)
         except ApiError as error:
             if error.is_not_found:
                 return
             raise
         if self._is_expired(job):
-            await self._jobs.resource.delete(
+            await self.resource_of(self._jobs).delete(
                 name,
                 namespace=namespace,
                 propagation_policy="Foreground",

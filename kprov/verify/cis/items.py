@@ -293,10 +293,7 @@ CONTROLLERS = [
         "1.3.3",
         "each controller has its own account",
         _CONTROL,
-        unsupported(
-            "all controllers use the kubeconfig of the controller manager",
-            "the controller manager accepts --use-service-account-credentials without effect",
-        ),
+        flag(_MANAGER, "use-service-account-credentials", equals("true")),
     ),
     Item("1.3.4", "a key for tokens", _CONTROL, flag(_MANAGER, "service-account-private-key-file", is_set)),
     Item("1.3.5", "pods get the cluster's authority", _CONTROL, flag(_MANAGER, "root-ca-file", is_set)),

@@ -1,8 +1,7 @@
-"""One server for all tests. Each module runs its controller as the service account of upstream's role."""
+"""One server for all tests. Each module runs its controller."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +11,9 @@ import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok
-from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer, running
 
 _NUMBERS: Final = itertools.count()
-_ACCOUNTS: Final = "/api/v1/namespaces/kube-system/serviceaccounts"
-#: Upstream's informers have the identity of the controller manager, which may list and watch everything.
-_INFORMER_ROLE: Final = "system:kube-controller-manager"
 
 
 @pytest.fixture(scope="session")
@@ -26,24 +21,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     folder = tmp_path_factory.mktemp("controller-manager")
     with running(folder, "--disable-admission-plugins=ServiceAccount") as (_, server):
         yield server
-
-
-@contextlib.contextmanager
-def controller_with_role(
-    server: ApiServer, name: str, account: str, *, flags: Sequence[str] = ()
-) -> Iterator[None]:
-    """Run a controller as its service account, which upstream's bindings give its role. Nothing is forbidden."""
-    ok(server, "POST", _ACCOUNTS, {"metadata": {"name": account}})
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": "kube-system"}
-    role = {"kind": "ClusterRole", "name": _INFORMER_ROLE, "apiGroup": "rbac.authorization.k8s.io"}
-    binding = {"metadata": {"name": f"informers-{account}"}, "roleRef": role, "subjects": [subject]}
-    ok(server, "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
-    token = ok(server, "POST", f"{_ACCOUNTS}/{account}/token", {"spec": {}})["status"]["token"]
-    log = server.folder / "controllers.log"
-    before = log.stat().st_size if log.exists() else 0
-    with controllers(server, name, token=token, flags=flags):
-        yield
-    assert "forbidden" not in log.read_text()[before:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok
-from tests.apiserver.controller_manager.conftest import Space, controller_with_role
+from tests.apiserver.controller_manager.conftest import Space
+from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer
 
 ATTACHMENTS = "/apis/storage.k8s.io/v1/volumeattachments"
@@ -20,7 +21,7 @@ MANAGED = "volumes.kubernetes.io/controller-managed-attach-detach"
 
 @pytest.fixture(scope="module", autouse=True)
 def controller(server: ApiServer) -> Iterator[None]:
-    with controller_with_role(server, "attachdetach", "attachdetach-controller"):
+    with controllers(server, "attachdetach"):
         yield
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok
-from tests.apiserver.controller_manager.conftest import Space, controller_with_role
+from tests.apiserver.controller_manager.conftest import Space
+from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer
 
 CLASSES = "/apis/storage.k8s.io/v1/volumeattributesclasses"
@@ -18,7 +19,7 @@ FINALIZER = "kubernetes.io/vac-protection"
 
 @pytest.fixture(scope="module", autouse=True)
 def controller(server: ApiServer) -> Iterator[None]:
-    with controller_with_role(server, NAME, NAME):
+    with controllers(server, NAME):
         yield
 
 

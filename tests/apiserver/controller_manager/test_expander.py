@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.apiserver.conformance.calls import merge, ok
-from tests.apiserver.controller_manager.conftest import Space, controller_with_role
+from tests.apiserver.controller_manager.conftest import Space
+from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer
 
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
@@ -15,7 +16,7 @@ CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 
 @pytest.fixture(scope="module", autouse=True)
 def controller(server: ApiServer) -> Iterator[None]:
-    with controller_with_role(server, "persistentvolume-expander", "expand-controller"):
+    with controllers(server, "persistentvolume-expander"):
         yield
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge
-from tests.apiserver.controller_manager.conftest import Space, controller_with_role
+from tests.apiserver.controller_manager.conftest import Space
+from tests.apiserver.controllers import controllers
 
 NAME = "legacy-service-account-token-cleaner"
 TRACKING = "/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking"
@@ -42,7 +43,7 @@ def test_unused_tokens_are_marked_and_then_deleted(space: Space) -> None:
     eventually(lambda: space.server.get(TRACKING).status == 200)
     merge(space.server, TRACKING, {"data": {"since": "2026-01-01"}})
     flags = ["--legacy-service-account-token-clean-up-period=1ms"]
-    with controller_with_role(space.server, NAME, NAME, flags=flags):
+    with controllers(space.server, NAME, flags=flags):
         eventually(lambda: not space.exists("secrets", "expired"))
         eventually(lambda: get_labels(space, "unused").get(INVALID_SINCE) == today)
     for name in ("used-today", "mounted", "malformed"):

@@ -52,12 +52,6 @@ def load_policy() -> list[tuple[str, str, JsonObject]]:
                     _build_binding(name, binding["role"], binding["subjects"], namespace),
                 )
             )
-    found += [
-        # The controller manager has one user for all controllers, so it gets the roles of all.
-        ("clusterrolebindings", "", _build_binding(f"system:kprov:{name}", f"ClusterRole {name}", [_MANAGER]))
-        for name in policy["cluster_roles"]
-        if name.startswith("system:controller:")
-    ]
     return found
 
 
@@ -80,9 +74,6 @@ def _collect_rules(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
         if part != name and set(role["aggregates"]) & other.get("labels", {}).keys():
             rules += [rule for rule in _collect_rules(part, cluster_roles) if rule not in rules]
     return rules
-
-
-_MANAGER: Final = "user system:kube-controller-manager"
 
 
 def _build_metadata(name: str, namespace: str, labels: dict[str, str]) -> JsonObject:

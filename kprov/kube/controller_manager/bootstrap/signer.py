@@ -63,7 +63,7 @@ class BootstrapSigner(Controller):
         if wanted == data:
             return
         try:
-            await self._maps.resource.update({**document, "data": wanted}, namespace=_NAMESPACE)
+            await self.resource_of(self._maps).update({**document, "data": wanted}, namespace=_NAMESPACE)
         except ApiError as error:
             if not error.is_not_found:
                 raise

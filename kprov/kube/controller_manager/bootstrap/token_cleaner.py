@@ -35,7 +35,7 @@ class TokenCleaner(Controller):
             self.queue.add_after(key, left)
             return
         try:
-            await self._secrets.resource.delete(
+            await self.resource_of(self._secrets).delete(
                 name, namespace=namespace, preconditions_uid=secret["metadata"]["uid"]
             )
         except ApiError as error:

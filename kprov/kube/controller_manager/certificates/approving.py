@@ -69,7 +69,7 @@ class CertificateApprovingController(RequestController):
         condition = {"type": "Approved", "status": "True", "reason": "AutoApproved", "message": message}
         conditions = [*requests.list_conditions(document), condition]
         changed = {**document, "status": {**(document.get("status") or {}), "conditions": conditions}}
-        await self.request_informer.resource.update(changed, subresource="approval")
+        await self.resource_of(self.request_informer).update(changed, subresource="approval")
 
 
 def list_permissions(document: JsonObject, request: x509.CertificateSigningRequest) -> list[tuple[str, str]]:

@@ -42,7 +42,7 @@ class CertificateCleanerController(Controller):
             name = document["metadata"]["name"]
             log.info("deleting the certificate request %s: %s", name, reason)
             try:
-                await self._requests.resource.delete(name)
+                await self.resource_of(self._requests).delete(name)
             except ApiError as error:
                 if not error.is_not_found:
                     log.warning("cannot delete the certificate request %s: %s", name, error)

@@ -77,7 +77,7 @@ class CertificateSigningController(RequestController):
             status = {"certificate": base64.b64encode(certificate).decode()}
             log.info("signed %s for %s", key, parsed.subject.rfc4514_string())
         changed = {**document, "status": {**(document.get("status") or {}), **status}}
-        await self.request_informer.resource.update(changed, subresource="status")
+        await self.resource_of(self.request_informer).update(changed, subresource="status")
 
 
 def choose_seconds(requested: int | None, longest: float) -> float:

@@ -84,7 +84,7 @@ class CronJobController(Controller):
         finally:
             if cron_job.status != shared.status:
                 document = msgspec.to_builtins(cron_job) | {"apiVersion": API_VERSION, "kind": KIND}
-                await self._cron_jobs.resource.update(document, subresource="status")
+                await self.resource_of(self._cron_jobs).update(document, subresource="status")
         if wait is not None:
             self.queue.add_after(key, wait)
 
@@ -132,7 +132,7 @@ class CronJobController(Controller):
     async def _is_active_on_server(self, cron_job: CronJob, job: Job) -> bool:
         """Whether the server's status names the job: the shared cron job may be older than the jobs."""
         meta = cron_job.metadata
-        fresh = await self._cron_jobs.resource.get(meta.name, namespace=meta.namespace)
+        fresh = await self.resource_of(self._cron_jobs).get(meta.name, namespace=meta.namespace)
         if not _is_active(fresh, job.metadata.uid):
             return False
         cron_job.status = fresh.status
@@ -216,7 +216,9 @@ class CronJobController(Controller):
     async def _replace_active(self, cron_job: CronJob) -> None:
         for entry in list(cron_job.status.active):
             try:
-                job = await self._jobs.resource.get(entry["name"], namespace=cron_job.metadata.namespace)
+                job = await self.resource_of(self._jobs).get(
+                    entry["name"], namespace=cron_job.metadata.namespace
+                )
             except ApiError as error:
                 self._record(cron_job, "Warning", "FailedGet", f"Get job: {error}")
                 raise
@@ -227,7 +229,7 @@ class CronJobController(Controller):
         """The job of that time. None if it exists and its status needs no change."""
         body = build_job(cron_job, scheduled)
         try:
-            job = await self._jobs.resource.create(body, namespace=cron_job.metadata.namespace)
+            job = await self.resource_of(self._jobs).create(body, namespace=cron_job.metadata.namespace)
         except ApiError as error:
             if error.is_already_exists:
                 return await self._find_created(cron_job, body["metadata"]["name"])
@@ -241,7 +243,7 @@ class CronJobController(Controller):
 
     async def _find_created(self, cron_job: CronJob, name: str) -> Job | None:
         """The job that this controller created before it could write the status."""
-        job = await self._jobs.resource.get(name, namespace=cron_job.metadata.namespace)
+        job = await self.resource_of(self._jobs).get(name, namespace=cron_job.metadata.namespace)
         owner = job.metadata.controller()
         if owner is None or owner.uid != cron_job.metadata.uid or _is_active(cron_job, job.metadata.uid):
             return None
@@ -249,7 +251,7 @@ class CronJobController(Controller):
 
     async def _get_job(self, cron_job: CronJob, name: str) -> Job | None:
         try:
-            return await self._jobs.resource.get(name, namespace=cron_job.metadata.namespace)
+            return await self.resource_of(self._jobs).get(name, namespace=cron_job.metadata.namespace)
         except ApiError as error:
             if error.is_not_found:
                 return None
@@ -258,7 +260,7 @@ class CronJobController(Controller):
     async def _delete_job(self, cron_job: CronJob, job: Job) -> ApiError | None:
         """Delete a job and its pods. Returns the error that prevents it."""
         try:
-            await self._jobs.resource.delete(
+            await self.resource_of(self._jobs).delete(
                 job.metadata.name, namespace=job.metadata.namespace, propagation_policy="Background"
             )
         except ApiError as error:

@@ -28,6 +28,7 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import (
 from kprov.kube.controller_manager.framework.controller_revisions import POD_REVISION_LABEL
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.framework.pod_control import PodControl
+from kprov.kube.controller_manager.framework.updates import update_status
 
 _BURST: Final = 250
 # The first batch has one creation, each next one twice as many: an invalid template costs one request.
@@ -56,7 +57,9 @@ class DaemonSetController(Controller):
         )
         self._nodes = context.informers.informer("", "v1", "nodes", Node)
         self._pods = context.informers.informer("", "v1", "pods", Pod, indexers={"owner": index_by_owner})
-        self._history = RevisionHistory(self._sets.resource, self._revisions.resource, self._pods.resource)
+        self._history = RevisionHistory(
+            self.resource_of(self._sets), self.resource_of(self._revisions), self.resource_of(self._pods)
+        )
         self._sets.add_handler(
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._handle_delete
         )
@@ -196,21 +199,19 @@ class DaemonSetController(Controller):
             counts["observedGeneration"] = ds.metadata.generation
         known = msgspec.to_builtins(ds.status)
         if any(known.get(field, 0) != value for field, value in counts.items()):
-            await self._sets.resource.patch(
-                ds.metadata.name, {"status": counts}, namespace=ds.metadata.namespace, subresource="status"
-            )
+            await update_status(self.resource_of(self._sets), ds, counts)
         if ds.spec.min_ready_seconds and counts["numberReady"] != counts["numberAvailable"]:
             self.queue.add_after(key, ds.spec.min_ready_seconds)
 
     async def _claim_pods(self, ds: DaemonSet) -> list[Pod]:
         orphans = self._pods.by_index("owner", f"orphan/{ds.metadata.namespace}")
         candidates = self._pods.by_index("owner", ds.metadata.uid) + orphans
-        return await self._make_ref_manager(ds, self._pods.resource).claim(candidates)
+        return await self._make_ref_manager(ds, self.resource_of(self._pods)).claim(candidates)
 
     async def _claim_revisions(self, ds: DaemonSet) -> list[ControllerRevision]:
         orphans = self._revisions.by_index("owner", f"orphan/{ds.metadata.namespace}")
         candidates = self._revisions.by_index("owner", ds.metadata.uid) + orphans
-        return await self._make_ref_manager(ds, self._revisions.resource).claim(candidates)
+        return await self._make_ref_manager(ds, self.resource_of(self._revisions)).claim(candidates)
 
     def _make_ref_manager(self, ds: DaemonSet, children: ResourceClient[Any]) -> ControllerRefManager:
         return ControllerRefManager(
@@ -224,7 +225,7 @@ class DaemonSetController(Controller):
 
     async def _is_owner_alive(self, ds: DaemonSet) -> bool:
         try:
-            fresh = await self._sets.resource.get(ds.metadata.name, namespace=ds.metadata.namespace)
+            fresh = await self.resource_of(self._sets).get(ds.metadata.name, namespace=ds.metadata.namespace)
         except ApiError as error:
             if error.is_not_found:
                 return False

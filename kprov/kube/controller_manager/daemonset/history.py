@@ -16,6 +16,7 @@ from kprov.kube.controller_manager.framework.controller_revisions import (
     POD_REVISION_LABEL,
     make_revision_data,
 )
+from kprov.kube.controller_manager.framework.updates import update_status
 
 API_VERSION: Final = "apps/v1"
 KIND: Final = "DaemonSet"
@@ -96,15 +97,7 @@ class RevisionHistory:
         fresh = await self._sets.get(ds.metadata.name, namespace=ds.metadata.namespace)
         if fresh.status.collision_count == ds.status.collision_count:
             count = (fresh.status.collision_count or 0) + 1
-            await self._sets.patch(
-                ds.metadata.name,
-                {
-                    "metadata": {"resourceVersion": fresh.metadata.resource_version},
-                    "status": {"collisionCount": count},
-                },
-                namespace=ds.metadata.namespace,
-                subresource="status",
-            )
+            await update_status(self._sets, fresh, {"collisionCount": count})
 
     async def _merge(
         self, duplicates: Sequence[ControllerRevision], digest: str, pods: Sequence[Pod]

@@ -20,6 +20,7 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import (
     make_controller_reference,
     parse_selector,
 )
+from kprov.kube.controller_manager.framework.updates import update_read, update_status
 from kprov.kube.machinery import timestamps
 
 API_VERSION: Final = "apps/v1"
@@ -169,11 +170,8 @@ class DeploymentController(Controller):
     async def _mark_deployment(self, rollout: _Rollout, number: int) -> None:
         deployment = rollout.deployment
         if deployment.metadata.annotations.get(annotations.REVISION) != str(number):
-            await self._deployments.resource.patch(
-                deployment.metadata.name,
-                {"metadata": {"annotations": {annotations.REVISION: str(number)}}},
-                namespace=deployment.metadata.namespace,
-            )
+            change = {"metadata": {"annotations": {annotations.REVISION: str(number)}}}
+            rollout.deployment = await update_read(self.resource_of(self._deployments), deployment, change)
 
     async def _create_set(self, rollout: _Rollout, number: int) -> None:
         deployment = rollout.deployment
@@ -181,7 +179,7 @@ class DeploymentController(Controller):
         body = self._find_new_set(deployment, number, size)
         name = body["metadata"]["name"]
         try:
-            created = await self._sets.resource.create(body, namespace=deployment.metadata.namespace)
+            created = await self.resource_of(self._sets).create(body, namespace=deployment.metadata.namespace)
         except ApiError as error:
             if error.is_already_exists:
                 rollout.new = await self._find_existing(rollout, name, error)
@@ -225,18 +223,13 @@ class DeploymentController(Controller):
     async def _find_existing(self, rollout: _Rollout, name: str, error: ApiError) -> ReplicaSet:
         """Our set of that name, which the informer does not show yet. Else count a collision and raise."""
         deployment = rollout.deployment
-        found = await self._sets.resource.get(name, namespace=deployment.metadata.namespace)
+        found = await self.resource_of(self._sets).get(name, namespace=deployment.metadata.namespace)
         owner = found.metadata.controller()
         ours = owner is not None and owner.uid == deployment.metadata.uid
         if ours and template.is_same_template(found.spec.template, deployment.spec.template):
             return found
         count = (deployment.status.collision_count or 0) + 1
-        await self._deployments.resource.patch(
-            deployment.metadata.name,
-            {"status": {"collisionCount": count}},
-            namespace=deployment.metadata.namespace,
-            subresource="status",
-        )
+        await update_status(self.resource_of(self._deployments), deployment, {"collisionCount": count})
         raise error
 
     async def _handle_creation_failure(self, rollout: _Rollout, text: str) -> None:
@@ -265,7 +258,7 @@ class DeploymentController(Controller):
     async def _patch_set(self, rs: ReplicaSet, body: dict[str, Any]) -> ReplicaSet:
         """Patch the set if it still has the version on which the decision was made."""
         metadata = {**body.get("metadata", {}), "resourceVersion": rs.metadata.resource_version}
-        return await self._sets.resource.patch(
+        return await self.resource_of(self._sets).patch(
             rs.metadata.name, {**body, "metadata": metadata}, namespace=rs.metadata.namespace
         )
 
@@ -280,7 +273,9 @@ class DeploymentController(Controller):
             observed = rs.status.observed_generation >= rs.metadata.generation
             if rs.spec.replicas == 0 and rs.status.replicas == 0 and observed:
                 try:
-                    await self._sets.resource.delete(rs.metadata.name, namespace=rs.metadata.namespace)
+                    await self.resource_of(self._sets).delete(
+                        rs.metadata.name, namespace=rs.metadata.namespace
+                    )
                 except ApiError as error:
                     if not error.is_not_found:
                         raise
@@ -306,12 +301,8 @@ class DeploymentController(Controller):
         if unchanged and conditions == msgspec.to_builtins(deployment.status.conditions):
             self._watch_deadline(rollout, status, now)
             return
-        await self._deployments.resource.patch(
-            deployment.metadata.name,
-            {"status": {**progress.make_document(status), "conditions": conditions}},
-            namespace=deployment.metadata.namespace,
-            subresource="status",
-        )
+        wanted = {**progress.make_document(status), "conditions": conditions}
+        await update_status(self.resource_of(self._deployments), deployment, wanted)
 
     def _watch_deadline(self, rollout: _Rollout, status: Any, now: float) -> None:
         """Sync again at the progress deadline: no event reports that progress has stopped."""
@@ -332,7 +323,7 @@ class DeploymentController(Controller):
             api_version=API_VERSION,
             kind=KIND,
             selector=parse_selector(deployment.spec.selector),
-            children=self._sets.resource,
+            children=self.resource_of(self._sets),
             is_owner_alive=lambda: self._is_owner_alive(deployment),
         )
         orphans = self._sets.by_index("owner", f"orphan/{deployment.metadata.namespace}")
@@ -341,7 +332,7 @@ class DeploymentController(Controller):
     async def _is_owner_alive(self, deployment: Deployment) -> bool:
         meta = deployment.metadata
         try:
-            fresh = await self._deployments.resource.get(meta.name, namespace=meta.namespace)
+            fresh = await self.resource_of(self._deployments).get(meta.name, namespace=meta.namespace)
         except ApiError as error:
             if error.is_not_found:
                 return False

@@ -15,6 +15,7 @@ from kprov.kube.controller_manager.disruption import budget
 from kprov.kube.controller_manager.disruption.scales import NoScaleError, Scales
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import parse_selector
+from kprov.kube.controller_manager.framework.updates import update_status
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class DisruptionController(Controller):
         if pod.status.observed_generation:
             mark["observedGeneration"] = pod.metadata.generation
         versions = {"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version}
-        await self._pods.resource.patch(
+        await self.resource_of(self._pods).patch(
             pod.metadata.name,
             {"metadata": versions, "status": {"conditions": [mark]}},
             namespace=pod.metadata.namespace,
@@ -116,7 +117,7 @@ class DisruptionController(Controller):
             stamp=timestamps.now(),
         )
         if not budget.is_current(pdb, document):
-            # A merge patch deletes a key by null.
+            # Null removes a key.
             gone = dict.fromkeys(pdb.status.disrupted_pods)
             await self._write(pdb, {**document, "disruptedPods": {**gone, **found.awaited}})
         return found.again
@@ -137,12 +138,7 @@ class DisruptionController(Controller):
 
     async def _write(self, pdb: PodDisruptionBudget, status: dict[str, Any]) -> None:
         """Write only if the version is the one that was read: a later eviction must be counted first."""
-        await self._budgets.resource.patch(
-            pdb.metadata.name,
-            {"metadata": {"resourceVersion": pdb.metadata.resource_version}, "status": status},
-            namespace=pdb.metadata.namespace,
-            subresource="status",
-        )
+        await update_status(self.resource_of(self._budgets), pdb, status, retry=False)
 
     def _event(self, pdb: PodDisruptionBudget, kind: Any, reason: str, text: str) -> None:
         self._recorder.event(reference(pdb, "policy/v1", "PodDisruptionBudget"), kind, reason, text)

@@ -9,6 +9,7 @@ from kprov.kube.controller_manager.endpoints import subsets
 from kprov.kube.controller_manager.endpoints.addresses import select_pods
 from kprov.kube.controller_manager.endpoints.services import ServiceController
 from kprov.kube.controller_manager.framework.controller import Context
+from kprov.kube.controller_manager.framework.updates import update_whole
 
 
 class EndpointsController(ServiceController):
@@ -49,7 +50,7 @@ class EndpointsController(ServiceController):
                 "subsets": content,
             }
             try:
-                await self._endpoints.resource.create(body, namespace=namespace)
+                await self.resource_of(self._endpoints).create(body, namespace=namespace)
             except ApiError as error:
                 if not error.is_namespace_terminating:
                     raise
@@ -63,18 +64,17 @@ class EndpointsController(ServiceController):
             "metadata": {
                 "labels": {**gone, **labels},
                 "annotations": annotations or ({subsets.OVER_CAPACITY: None} if had else {}),
-                "resourceVersion": current.metadata.resource_version,
             },
             "subsets": content,
         }
-        await self._endpoints.resource.patch(name, body, namespace=namespace)
+        await update_whole(self.resource_of(self._endpoints), current, body)
 
     async def _remove(self, namespace: str, name: str) -> None:
         current = self._endpoints.get(namespace, name)
         if current is None or current.metadata.labels.get(subsets.MANAGED_BY) != subsets.CONTROLLER:
             return
         try:
-            await self._endpoints.resource.delete(
+            await self.resource_of(self._endpoints).delete(
                 name, namespace=namespace, preconditions_uid=current.metadata.uid
             )
         except ApiError as error:

@@ -30,7 +30,10 @@ class EndpointSliceMirroringController(Controller):
             "discovery.k8s.io", "v1", "endpointslices", EndpointSlice, indexers={"mirrored": _must_mirror}
         )
         self._writer = SliceWriter(
-            self._slices, _must_mirror, lambda key: self.queue.add_after(key, self._batch)
+            self._slices,
+            self.resource_of(self._slices),
+            _must_mirror,
+            lambda key: self.queue.add_after(key, self._batch),
         )
         self._services.add_handler(
             on_add=self._handle_service_change,

@@ -30,7 +30,9 @@ class EndpointSliceController(ServiceController):
             EndpointSlice,
             indexers={"service": _get_service_key},
         )
-        self._writer = SliceWriter(self._slices, _get_service_key, self.queue.add)
+        self._writer = SliceWriter(
+            self._slices, self.resource_of(self._slices), _get_service_key, self.queue.add
+        )
         self._nodes.add_handler(on_update=self._handle_node_update)
 
     async def sync(self, key: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from kprov.kube.api.discovery import EndpointSlice
-from kprov.kube.client import ApiError, Informer
+from kprov.kube.client import ApiError, Informer, ResourceClient
 from kprov.kube.controller_manager.endpoints.slice_plan import Plan
 
 # Seconds after which a write that the informer has not shown is ignored.
@@ -52,10 +52,12 @@ class SliceWriter:
     def __init__(
         self,
         slices: Informer[EndpointSlice],
+        client: ResourceClient[EndpointSlice],
         key_of: Callable[[EndpointSlice], list[str]],
         changed: Callable[[str], None],
     ) -> None:
         self._slices = slices
+        self._client = client
         self._key_of = key_of
         self._changed = changed
         self._written = WriteTracker()
@@ -74,7 +76,7 @@ class SliceWriter:
         """Do the writes of a plan. ``owner``: the reference for slices without one. Raises ApiError."""
         for new in plan.create:
             try:
-                made = await self._slices.resource.create(_make_document(new, owner), namespace=namespace)
+                made = await self._client.create(_make_document(new, owner), namespace=namespace)
             except ApiError as error:
                 if error.is_namespace_terminating:
                     return
@@ -82,7 +84,7 @@ class SliceWriter:
             self._record_write(key, made)
         for changed in plan.update:
             document = _make_document(changed, owner)
-            self._record_write(key, await self._slices.resource.update(document, namespace=namespace))
+            self._record_write(key, await self._client.update(document, namespace=namespace))
         for old in plan.delete:
             await self.delete(key, old)
 
@@ -90,9 +92,7 @@ class SliceWriter:
         meta = old.metadata
         self._written.note(key, meta.name, meta.resource_version)
         try:
-            await self._slices.resource.delete(
-                meta.name, namespace=meta.namespace, preconditions_uid=meta.uid
-            )
+            await self._client.delete(meta.name, namespace=meta.namespace, preconditions_uid=meta.uid)
         except ApiError as error:
             self._written.seen(key, meta.name, meta.resource_version)
             if not error.is_not_found:

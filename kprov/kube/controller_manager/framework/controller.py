@@ -5,16 +5,29 @@ import logging
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from kprov.kube.client import EventRecorder, InformerFactory, RestClient, WorkQueue, run_workers
+from kprov.kube.client import (
+    EventRecorder,
+    Informer,
+    InformerFactory,
+    ResourceClient,
+    RestClient,
+    WorkQueue,
+    run_workers,
+)
 
 log = logging.getLogger(__name__)
+
+Object = TypeVar("Object")
 
 
 @dataclass(frozen=True)
 class Context:
-    """One client and one set of informers serve all controllers of the process."""
+    """What a controller works with.
+
+    client: requests with the controller's own identity. informers: shared by all controllers of the process.
+    """
 
     client: RestClient
     informers: InformerFactory
@@ -35,6 +48,10 @@ class Controller:
         self.client = context.client
         self.informers = context.informers
         self.queue: WorkQueue[str] = WorkQueue(self.name)
+
+    def resource_of(self, informer: Informer[Object]) -> ResourceClient[Object]:
+        """Requests for an informer's resource with the identity of the controller."""
+        return informer.resource.with_client(self.client)
 
     async def sync(self, key: str) -> None:
         """Reconcile the object of that key ("namespace/name")."""

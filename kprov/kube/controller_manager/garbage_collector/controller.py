@@ -43,7 +43,7 @@ class GarbageCollector(Controller):
         self.graph = Graph()
         self._orphans: WorkQueue[str] = WorkQueue("garbage_collector_attempt_to_orphan")
         self._absent: dict[str, None] = {}
-        self._monitors = Monitors(context.client, self._handle_object, self._handle_deleted_object)
+        self._monitors = Monitors(context.informers.client, self._handle_object, self._handle_deleted_object)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -219,7 +219,9 @@ class JobController(Controller):
 
     async def _is_alive(self, job: Job) -> bool:
         try:
-            fresh = await self._jobs.resource.get(job.metadata.name, namespace=job.metadata.namespace)
+            fresh = await self.resource_of(self._jobs).get(
+                job.metadata.name, namespace=job.metadata.namespace
+            )
         except ApiError as error:
             if error.is_not_found:
                 return False
@@ -229,7 +231,7 @@ class JobController(Controller):
     async def _update_status(self, job: Job) -> Job:
         """Store the status, unless another client has changed the job meanwhile (409)."""
         document = msgspec.to_builtins(job) | {"apiVersion": API_VERSION, "kind": KIND}
-        stored = await self._jobs.resource.update(document, subresource="status")
+        stored = await self.resource_of(self._jobs).update(document, subresource="status")
         self._written[job.key] = stored.metadata.resource_version
         return stored
 

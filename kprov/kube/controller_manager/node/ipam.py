@@ -44,7 +44,7 @@ class NodeIpamController(Controller):
             "spec": {"podCIDR": parts[0], "podCIDRs": parts},
         }
         try:
-            await self._nodes.resource.patch(key, body)
+            await self.resource_of(self._nodes).patch(key, body)
         except ApiError as error:
             # Refused for good: another assignment stands, the node is gone or another one of its name came.
             # Without an answer (no ApiError) the parts stay with the node, and the same patch is sent again.

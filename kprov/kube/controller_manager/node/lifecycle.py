@@ -79,7 +79,7 @@ class NodeLifecycleController(Controller):
                 "metadata": {"resourceVersion": node.metadata.resource_version},
                 "spec": {"taints": [msgspec.to_builtins(taint) for taint in wanted] or None},
             }
-            await self._nodes.resource.patch(key, body)
+            await self.resource_of(self._nodes).patch(key, body)
         if health.get_ready_status(node) != "True":
             await self._mark_pods(node)
 
@@ -99,7 +99,7 @@ class NodeLifecycleController(Controller):
         if not conditions:
             return
         log.info("node %s has not reported for %.0f s", name, now - probe.at)
-        await self._nodes.resource.patch(
+        await self.resource_of(self._nodes).patch(
             name,
             {"status": {"conditions": conditions}},
             subresource="status",
@@ -140,7 +140,7 @@ class NodeLifecycleController(Controller):
             now = timestamps.now()
             change: dict[str, Any] = {"type": "Ready", "status": "False", "lastTransitionTime": now}
             try:
-                await self._pods.resource.patch(
+                await self.resource_of(self._pods).patch(
                     pod.metadata.name,
                     {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [change]}},
                     namespace=pod.metadata.namespace,

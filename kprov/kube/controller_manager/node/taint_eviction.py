@@ -74,14 +74,14 @@ class TaintEvictionController(Controller):
             "lastTransitionTime": timestamps.now(),
         }
         try:
-            await self._pods.resource.patch(
+            await self.resource_of(self._pods).patch(
                 pod.metadata.name,
                 {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [disruption]}},
                 namespace=pod.metadata.namespace,
                 subresource="status",
                 patch_type=STRATEGIC_MERGE_PATCH,
             )
-            await self._pods.resource.delete(
+            await self.resource_of(self._pods).delete(
                 pod.metadata.name, namespace=pod.metadata.namespace, preconditions_uid=pod.metadata.uid
             )
         except ApiError as error:

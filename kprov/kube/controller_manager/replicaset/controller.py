@@ -20,6 +20,7 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import (
 )
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.framework.pod_control import PodControl
+from kprov.kube.controller_manager.framework.updates import update_status
 from kprov.kube.controller_manager.replicaset import status
 from kprov.kube.controller_manager.replicaset.ranking import rank_pods_to_delete
 from kprov.kube.machinery import timestamps
@@ -154,14 +155,8 @@ class ReplicaSetController(Controller):
         wanted = status.calculate_status(rs, active, terminating, failure, time.time(), timestamps.now())
         if wanted == status.is_current(rs):
             return
-        sets = self._sets.resource
         try:
-            await sets.patch(
-                rs.metadata.name,
-                {"status": wanted},
-                namespace=rs.metadata.namespace,
-                subresource="status",
-            )
+            await update_status(self.resource_of(self._sets), rs, wanted)
         except ApiError as error:
             if not error.is_not_found:
                 raise
@@ -180,7 +175,7 @@ class ReplicaSetController(Controller):
 
     async def _is_owner_alive(self, rs: ReplicaSet) -> bool:
         try:
-            fresh = await self._sets.resource.get(rs.metadata.name, namespace=rs.metadata.namespace)
+            fresh = await self.resource_of(self._sets).get(rs.metadata.name, namespace=rs.metadata.namespace)
         except ApiError as error:
             if error.is_not_found:
                 return False

@@ -33,7 +33,7 @@ class ResourceQuotaController(Controller):
         self._quotas.add_handler(
             on_add=self._handle_add, on_update=self._handle_update, on_delete=self._forget
         )
-        self._monitors = Monitors(context.client, self._handle_change, self._quotas)
+        self._monitors = Monitors(context.informers.client, self._handle_change, self._quotas)
         #: Quotas that a recount would lower: their version, and how often the recount was postponed.
         self._lowering: dict[str, tuple[str, int]] = {}
 
@@ -70,7 +70,7 @@ class ResourceQuotaController(Controller):
             "status": {"hard": hard, "used": {name: str(amount) for name, amount in used.items()}}
         }
         try:
-            await self._quotas.resource.update(changed, subresource="status", namespace=namespace)
+            await self.resource_of(self._quotas).update(changed, subresource="status", namespace=namespace)
         except ApiError as error:
             if not error.is_not_found:
                 raise

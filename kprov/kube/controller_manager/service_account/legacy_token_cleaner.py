@@ -66,10 +66,10 @@ class LegacyTokenCleanerController(Controller):
         if invalid_since is None:
             log.info("marking the legacy token %s as invalid", secret.key)
             body = {"metadata": {"uid": metadata.uid, "labels": {_INVALID_SINCE: now.date().isoformat()}}}
-            await self._secrets.resource.patch(metadata.name, body, namespace=metadata.namespace)
+            await self.resource_of(self._secrets).patch(metadata.name, body, namespace=metadata.namespace)
         elif invalid_since < (now - self._period).date():
             log.info("deleting the legacy token %s", secret.key)
-            await self._secrets.resource.delete(
+            await self.resource_of(self._secrets).delete(
                 metadata.name,
                 namespace=metadata.namespace,
                 preconditions_resource_version=metadata.resource_version,

@@ -6,6 +6,7 @@ from typing import Any, Final
 from kprov.kube.api.core import ConfigMap, Namespace
 from kprov.kube.client import ApiError
 from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.updates import update_whole
 
 CONFIG_MAP: Final = "kube-root-ca.crt"
 _DESCRIPTION: Final = (
@@ -48,11 +49,11 @@ class RootCaPublisher(Controller):
                 "data": data,
             }
             try:
-                await self._maps.resource.create(body, namespace=key)
+                await self.resource_of(self._maps).create(body, namespace=key)
             except ApiError as error:
                 if not (error.is_already_exists or error.is_namespace_terminating or error.is_not_found):
                     raise
         elif known.data != data or not annotations.items() <= known.metadata.annotations.items():
             gone = dict.fromkeys(known.data.keys() - data.keys())
             body = {"metadata": {"annotations": annotations}, "data": {**gone, **data}}
-            await self._maps.resource.patch(CONFIG_MAP, body, namespace=key)
+            await update_whole(self.resource_of(self._maps), known, body)

@@ -25,7 +25,7 @@ class ServiceAccountController(Controller):
             return
         body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         try:
-            await self._accounts.resource.create(body, namespace=key)
+            await self.resource_of(self._accounts).create(body, namespace=key)
         except ApiError as error:
             if not (error.is_already_exists or error.is_namespace_terminating or error.is_not_found):
                 raise

@@ -13,6 +13,7 @@ from kprov.kube.api.core import Secret, ServiceAccount
 from kprov.kube.client import ApiError
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.updates import update_whole
 
 TYPE: Final = "kubernetes.io/service-account-token"
 _ANNOTATION: Final = "kubernetes.io/service-account."
@@ -52,19 +53,16 @@ class TokenSecretController(Controller):
         if uid and data.items() <= secret.data.items():
             return
         body = {
-            "metadata": {
-                "annotations": {f"{_ANNOTATION}uid": account.metadata.uid},
-                "resourceVersion": secret.metadata.resource_version,
-            },
+            "metadata": {"annotations": {f"{_ANNOTATION}uid": account.metadata.uid}},
             "data": data,
         }
-        await self._secrets.resource.patch(secret.metadata.name, body, namespace=secret.metadata.namespace)
+        await update_whole(self.resource_of(self._secrets), secret, body)
 
     async def _delete_without_account(self, secret: Secret, name: str, uid: str) -> None:
         """Ask the server for the account before the deletion: its informer may be behind."""
         namespace = secret.metadata.namespace
         try:
-            live = await self._accounts.resource.get(name, namespace=namespace) if name else None
+            live = await self.resource_of(self._accounts).get(name, namespace=namespace) if name else None
         except ApiError as error:
             if not error.is_not_found:
                 raise
@@ -73,7 +71,7 @@ class TokenSecretController(Controller):
             self.queue.add_after(secret.key, 1)
             return
         try:
-            await self._secrets.resource.delete(
+            await self.resource_of(self._secrets).delete(
                 secret.metadata.name, namespace=namespace, preconditions_uid=secret.metadata.uid
             )
         except ApiError as error:

@@ -17,6 +17,7 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import (
     parse_selector,
 )
 from kprov.kube.controller_manager.framework.controller_revisions import POD_REVISION_LABEL
+from kprov.kube.controller_manager.framework.updates import update_status
 from kprov.kube.controller_manager.statefulset import identity, status
 from kprov.kube.controller_manager.statefulset.claims import API_VERSION, KIND
 from kprov.kube.controller_manager.statefulset.history import RevisionHistory
@@ -39,7 +40,7 @@ class StatefulSetController(Controller):
         self._revisions = informers.informer(
             "apps", "v1", "controllerrevisions", ControllerRevision, indexers={"owner": index_by_owner}
         )
-        self._history = RevisionHistory(self._revisions.resource)
+        self._history = RevisionHistory(self.resource_of(self._revisions))
         self._pod_control = StatefulPodControl(
             context.client, context.make_recorder("statefulset-controller"), self._claims.get
         )
@@ -81,12 +82,7 @@ class StatefulSetController(Controller):
             new.current_replicas -= work.deleted_for_update
             status.complete_rolling_update(ss, new)
             if status.is_changed(ss.status, new):
-                await self._sets.resource.patch(
-                    ss.metadata.name,
-                    {"status": status.to_document(new)},
-                    namespace=ss.metadata.namespace,
-                    subresource="status",
-                )
+                await update_status(self.resource_of(self._sets), ss, status.to_document(new))
             live = {current, update, *(pod.metadata.labels.get(POD_REVISION_LABEL, "") for pod in pods)}
             await self._history.trim(ss, existing, live)
         if ss.spec.min_ready_seconds and new.ready_replicas != new.available_replicas:
@@ -95,7 +91,7 @@ class StatefulSetController(Controller):
     async def _claim_pods(self, ss: StatefulSet) -> list[Pod]:
         orphans = self._pods.by_index("owner", f"orphan/{ss.metadata.namespace}")
         candidates = self._pods.by_index("owner", ss.metadata.uid) + orphans
-        manager = self._make_ref_manager(ss, self._pods.resource)
+        manager = self._make_ref_manager(ss, self.resource_of(self._pods))
         return await manager.claim(candidates, is_wanted=lambda pod: identity.is_member(ss, pod))
 
     async def _claim_revisions(self, ss: StatefulSet) -> list[ControllerRevision]:
@@ -106,7 +102,7 @@ class StatefulSetController(Controller):
             for each in self._revisions.by_index("owner", ss.metadata.uid) + orphans
             if selector.matches(each.metadata.labels)
         ]
-        return await self._make_ref_manager(ss, self._revisions.resource).claim(candidates)
+        return await self._make_ref_manager(ss, self.resource_of(self._revisions)).claim(candidates)
 
     def _make_ref_manager(self, ss: StatefulSet, children: ResourceClient[Any]) -> ControllerRefManager:
         return ControllerRefManager(
@@ -120,7 +116,7 @@ class StatefulSetController(Controller):
 
     async def _is_owner_alive(self, ss: StatefulSet) -> bool:
         try:
-            fresh = await self._sets.resource.get(ss.metadata.name, namespace=ss.metadata.namespace)
+            fresh = await self.resource_of(self._sets).get(ss.metadata.name, namespace=ss.metadata.namespace)
         except ApiError as error:
             if error.is_not_found:
                 return False

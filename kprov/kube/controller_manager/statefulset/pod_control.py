@@ -6,6 +6,7 @@ from typing import Literal
 from kprov.kube.api.apps import StatefulSet
 from kprov.kube.api.core import PersistentVolumeClaim, Pod
 from kprov.kube.client import ApiError, EventRecorder, RestClient, reference
+from kprov.kube.controller_manager.framework.updates import update_whole
 from kprov.kube.controller_manager.statefulset import claims, identity
 from kprov.kube.controller_manager.statefulset.claims import API_VERSION, KIND, Owners
 from kprov.kube.machinery.json_object import JsonObject
@@ -102,12 +103,7 @@ class StatefulPodControl:
         references = claims.plan_owner_references(claim, owners)
         if references is None:
             return
-        metadata = {
-            "resourceVersion": claim.metadata.resource_version,
-            "ownerReferences": references,
-        }
-        name, namespace = claim.metadata.name, claim.metadata.namespace
-        await self._claims.patch(name, {"metadata": metadata}, namespace=namespace)
+        await update_whole(self._claims, claim, {"metadata": {"ownerReferences": references}})
 
     def _list_claims(self, ss: StatefulSet, ordinal: int) -> list[PersistentVolumeClaim]:
         names = [claims.make_claim_name(ss, template, ordinal) for template in ss.spec.volume_claim_templates]

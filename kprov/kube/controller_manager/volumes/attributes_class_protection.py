@@ -46,7 +46,9 @@ class AttributesClassProtectionController(Controller):
         elif self._volumes.by_index(_INDEX, key) or self._claims.by_index(_INDEX, key):
             return
         # Not a patch: upstream's role has only update.
-        await self._classes.resource.update({**document, "metadata": {**metadata, "finalizers": finalizers}})
+        await self.resource_of(self._classes).update(
+            {**document, "metadata": {**metadata, "finalizers": finalizers}}
+        )
 
     def _handle_class(self, document: JsonObject) -> None:
         if is_incomplete(document):

@@ -191,7 +191,7 @@ class PersistentVolumeBinderController(Controller):
         is_known = claim is not None and claim.metadata.uid == target["uid"]
         if not is_known and volume.status.get("phase") not in ("Released", "Failed"):
             try:
-                claim = await self._claims.resource.get(name, namespace=namespace)
+                claim = await self.resource_of(self._claims).get(name, namespace=namespace)
             except ApiError as error:
                 if not error.is_not_found:
                     raise

@@ -18,6 +18,7 @@ from kprov.kube.component_helpers.persistent_volumes import (
     is_reserved_for,
     make_claim_reference,
 )
+from kprov.kube.controller_manager.framework.updates import update_whole
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
@@ -47,13 +48,13 @@ class VolumeBinding:
             spec, annotations = {"claimRef": None}, {BOUND_BY_CONTROLLER: None}
         else:
             spec = {"claimRef": {"uid": None}}
-        volume = await self._patch_volume(volume, {"metadata": {"annotations": annotations}, "spec": spec})
+        volume = await self._update_volume(volume, {"metadata": {"annotations": annotations}, "spec": spec})
         await self.set_volume_phase(volume, "Available")
 
     async def set_volume_phase(self, volume: PersistentVolume, phase: str) -> PersistentVolume:
         if volume.status.get("phase") == phase:
             return volume
-        return await self._patch_volume(volume, {"status": {"phase": phase, "message": None}}, "status")
+        return await self._update_volume(volume, {"status": {"phase": phase, "message": None}}, "status")
 
     async def set_claim_phase(
         self, claim: PersistentVolumeClaim, phase: str, volume: PersistentVolume | None = None
@@ -68,17 +69,17 @@ class VolumeBinding:
             old = claim.status.get("capacity") or {}
             new = change["capacity"]
             change["capacity"] = None if new is None else dict.fromkeys(old, None) | new
-        return await self._patch_claim(claim, {"status": change}, "status")
+        return await self._update_claim(claim, {"status": change}, "status")
 
     async def set_class(self, claim: PersistentVolumeClaim, name: str) -> None:
-        await self._patch_claim(claim, {"spec": {"storageClassName": name}})
+        await self._update_claim(claim, {"spec": {"storageClassName": name}})
 
     async def request_provisioning(self, claim: PersistentVolumeClaim, provisioner: str) -> None:
         """Name the provisioner, which watches for claims with its name."""
         names = (STORAGE_PROVISIONER, BETA_STORAGE_PROVISIONER)
         if all(claim.metadata.annotations.get(name) == provisioner for name in names):
             return
-        await self._patch_claim(claim, {"metadata": {"annotations": dict.fromkeys(names, provisioner)}})
+        await self._update_claim(claim, {"metadata": {"annotations": dict.fromkeys(names, provisioner)}})
 
     async def _point_volume_at(
         self, volume: PersistentVolume, claim: PersistentVolumeClaim
@@ -91,7 +92,7 @@ class VolumeBinding:
         change: JsonObject = {"spec": {"claimRef": make_claim_reference(claim)}}
         if not is_reserved_for(volume, claim):
             change["metadata"] = {"annotations": {BOUND_BY_CONTROLLER: "yes"}}
-        return await self._patch_volume(volume, change)
+        return await self._update_volume(volume, change)
 
     async def _point_claim_at(
         self, claim: PersistentVolumeClaim, volume: PersistentVolume
@@ -106,20 +107,17 @@ class VolumeBinding:
         missing = {key: value for key, value in missing.items() if key not in annotations}
         if missing:
             change["metadata"] = {"annotations": missing}
-        return await self._patch_claim(claim, change) if change else claim
+        return await self._update_claim(claim, change) if change else claim
 
-    async def _patch_volume(
+    async def _update_volume(
         self, volume: PersistentVolume, change: JsonObject, subresource: str = ""
     ) -> PersistentVolume:
-        body = _add_version(change, volume.metadata.resource_version)
-        return await self._volumes.patch(volume.metadata.name, body, subresource=subresource)
+        return await update_whole(self._volumes, volume, change, subresource=subresource)
 
-    async def _patch_claim(
+    async def _update_claim(
         self, claim: PersistentVolumeClaim, change: JsonObject, subresource: str = ""
     ) -> PersistentVolumeClaim:
-        body = _add_version(change, claim.metadata.resource_version)
-        meta = claim.metadata
-        return await self._claims.patch(meta.name, body, namespace=meta.namespace, subresource=subresource)
+        return await update_whole(self._claims, claim, change, subresource=subresource)
 
 
 def compute_claim_status(
@@ -141,7 +139,3 @@ def compute_claim_status(
         if phase == "Bound" and claim.status.get("phase") == "Pending":
             status["currentVolumeAttributesClassName"] = volume.spec.get("volumeAttributesClassName")
     return status
-
-
-def _add_version(change: JsonObject, version: str) -> JsonObject:
-    return {**change, "metadata": {**change.get("metadata", {}), "resourceVersion": version}}

@@ -66,7 +66,7 @@ class EphemeralVolumeController(Controller):
             "spec": template.get("spec") or {},
         }
         try:
-            await self._claims.resource.create(body, namespace=namespace)
+            await self.resource_of(self._claims).create(body, namespace=namespace)
         except ApiError as error:
             raise ValueError(f"create PVC {name}: {error}") from error
 

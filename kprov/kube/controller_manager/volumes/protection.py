@@ -12,6 +12,7 @@ from kprov.kube.component_helpers.pod_claims import (
     list_claim_names,
 )
 from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.updates import update_whole
 
 _CLAIM_FINALIZER: Final = "kubernetes.io/pvc-protection"
 _VOLUME_FINALIZER: Final = "kubernetes.io/pv-protection"
@@ -44,14 +45,14 @@ class ClaimProtectionController(Controller):
             finalizers.append(_CLAIM_FINALIZER)
         elif await self._is_used(claim):
             return
-        body = {"metadata": {"finalizers": finalizers, "resourceVersion": claim.metadata.resource_version}}
-        await self._claims.resource.patch(claim.metadata.name, body, namespace=claim.metadata.namespace)
+        change = {"metadata": {"finalizers": finalizers}}
+        await update_whole(self.resource_of(self._claims), claim, change)
 
     async def _is_used(self, claim: PersistentVolumeClaim) -> bool:
         if any(_uses(pod, claim) for pod in self._pods.by_index(CLAIM_INDEX, claim.key)):
             return True
         # The informer may not have the newest pod yet. A wrong answer would lose its data.
-        listed = await self._pods.resource.list(namespace=claim.metadata.namespace)
+        listed = await self.resource_of(self._pods).list(namespace=claim.metadata.namespace)
         return any(_uses(pod, claim) for pod in listed.items or ())
 
     def _handle_claim(self, claim: PersistentVolumeClaim) -> None:
@@ -90,8 +91,8 @@ class VolumeProtectionController(Controller):
             finalizers.append(_VOLUME_FINALIZER)
         elif volume.status.get("phase") == "Bound":
             return
-        body = {"metadata": {"finalizers": finalizers, "resourceVersion": volume.metadata.resource_version}}
-        await self._volumes.resource.patch(volume.metadata.name, body)
+        change = {"metadata": {"finalizers": finalizers}}
+        await update_whole(self.resource_of(self._volumes), volume, change)
 
     def _handle_volume(self, volume: PersistentVolume) -> None:
         if _is_incomplete(volume, _VOLUME_FINALIZER):

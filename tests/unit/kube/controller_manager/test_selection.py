@@ -5,6 +5,7 @@ import pytest
 from kprov.kube.api.core import Namespace
 from kprov.kube.api.meta import LabelSelector
 from kprov.kube.api.rbac import AggregationRule, ClusterRole, PolicyRule
+from kprov.kube.apiserver.authz.bootstrap_policy import load_policy
 from kprov.kube.controller_manager import options, registry
 from kprov.kube.controller_manager.cluster_role_aggregation import aggregate_rules
 from kprov.kube.controller_manager.namespace import _Leftover, _make_conditions
@@ -72,3 +73,14 @@ def test_a_stuck_namespace_says_what_remains() -> None:
         "Some resources are remaining: pods. has 2 resource instances"
     )
     assert found["NamespaceDeletionDiscoveryFailure"]["status"] == "False"
+
+
+def test_every_controller_has_the_account_of_a_bootstrap_role() -> None:
+    assert {*registry.ACCOUNTS, *registry.ROOT_CLIENTS} == {*registry.CONTROLLERS}
+    bound = {
+        subject["name"]
+        for _, _, obj in load_policy()
+        if obj["kind"].endswith("Binding") and obj["metadata"]["name"].startswith("system:controller:")
+        for subject in obj["subjects"]
+    }
+    assert {*registry.ACCOUNTS.values()} <= bound

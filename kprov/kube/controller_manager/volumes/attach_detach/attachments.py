@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from kprov.kube.api.core import Node, PersistentVolume
 from kprov.kube.api.storage import VolumeAttachment
-from kprov.kube.client import ApiError, InformerFactory
+from kprov.kube.client import ApiError, InformerFactory, RestClient
 from kprov.kube.controller_manager.volumes.attach_detach.attachable import (
     AttachableVolume,
     make_attachable,
@@ -20,7 +20,10 @@ class Attachments:
     """The shared objects, and which of them are being deleted."""
 
     def __init__(
-        self, informers: InformerFactory, find_volume: Callable[[str], PersistentVolume | None]
+        self,
+        client: RestClient,
+        informers: InformerFactory,
+        find_volume: Callable[[str], PersistentVolume | None],
     ) -> None:
         indexers = {
             "node": lambda each: [each.spec.node_name],
@@ -29,6 +32,7 @@ class Attachments:
         self.informer = informers.informer(
             "storage.k8s.io", "v1", "volumeattachments", VolumeAttachment, indexers=indexers
         )
+        self._resource = self.informer.resource.with_client(client)
         self._find_volume = find_volume
         # UIDs of objects that this process deleted and that the informer may show as they were.
         self._deleted: set[str] = set()
@@ -77,7 +81,7 @@ class Attachments:
             },
         }
         try:
-            await self.informer.resource.create(body)
+            await self._resource.create(body)
         except ApiError as error:
             if not error.is_already_exists:
                 raise
@@ -89,7 +93,7 @@ class Attachments:
         metadata = attachment.metadata
         self._deleted.add(metadata.uid)
         try:
-            await self.informer.resource.delete(metadata.name, preconditions_uid=metadata.uid)
+            await self._resource.delete(metadata.name, preconditions_uid=metadata.uid)
         except ApiError as error:
             if not error.is_not_found and not error.is_conflict:
                 self._deleted.discard(metadata.uid)

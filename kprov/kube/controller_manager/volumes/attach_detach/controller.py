@@ -65,10 +65,10 @@ class AttachDetachController(Controller):
         self._claims = informers.informer("", "v1", "persistentvolumeclaims", PersistentVolumeClaim)
         self._volumes = informers.informer("", "v1", "persistentvolumes", PersistentVolume)
         self._drivers = informers.informer("storage.k8s.io", "v1", "csidrivers", CSIDriver)
-        self._attachments = Attachments(informers, self._find_volume)
+        self._attachments = Attachments(context.client, informers, self._find_volume)
         self._lookup = VolumeLookup(self._claims.get, self._find_volume, self._attaches)
         self._recorder = context.make_recorder("attachdetach-controller")
-        self._reporter = AttachedReporter(self._nodes.resource)
+        self._reporter = AttachedReporter(self.resource_of(self._nodes))
         self._timers = DetachTimers(force_on_timeout=not context.options.disable_force_detach_on_timeout)
         self._counts = VolumeCounts()
         self._waiting: dict[str, WaitingVolumes] = {}
@@ -192,7 +192,7 @@ class AttachDetachController(Controller):
     async def _is_in_use(self, node: str, volume: str) -> bool:
         """Ask the server: the kubelet may have mounted the volume before it saw the new status."""
         try:
-            live = await self._nodes.resource.get(node)
+            live = await self.resource_of(self._nodes).get(node)
         except ApiError as error:
             if error.is_not_found:
                 return False
