@@ -107,6 +107,7 @@ def describe_cluster(cluster: Cluster, hosts: list[str], wait: float) -> model.C
         kubectl_cache_dir=variables.kubectl_cache_dir,
         vip=str(variables.kube_vip_address),
         encrypts_secrets=variables.kube_encrypt_secret_data,
+        signs_certificates=variables.kube_sign_certificates,
         audit_log=variables.audit_log_path if variables.kubernetes_audit else "",
         kubectl_request_timeout=variables.kubectl_request_timeout,
         etcd_dial_timeout=variables.etcd_dial_timeout,

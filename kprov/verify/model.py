@@ -43,6 +43,8 @@ class Cluster:
     #: Whether API servers encrypt secrets in etcd, and the path of their audit log ("" for none).
     encrypts_secrets: bool = False
     audit_log: str = ""
+    #: Whether control plane hosts have the key of the cluster's CA. None: it is not checked.
+    signs_certificates: bool | None = None
     #: Addresses of all etcd hosts of the inventory; `hosts` has only those that --limit selects.
     etcd_addresses: frozenset[str] = frozenset()
     #: Time limits of commands on the hosts, as kubectl and etcdctl read them.

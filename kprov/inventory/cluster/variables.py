@@ -292,6 +292,7 @@ class ClusterVariables(BaseModel):
     kube_encrypt_secret_data: bool = True
     kube_encryption_algorithm: Literal["secretbox", "aesgcm", "aescbc"] = "secretbox"
     kube_encryption_resources: Annotated[list[str], Field(min_length=1)] = ["secrets"]
+    kube_sign_certificates: bool = True
     kubernetes_audit: bool = True
     audit_log_path: Folder = "/var/log/kubernetes/kube-apiserver-audit.log"
     audit_log_maxage: Limit = 30

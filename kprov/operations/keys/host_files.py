@@ -13,10 +13,13 @@ from cryptography import x509
 from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.remote import run_command
 
+#: On control plane hosts if kube_sign_certificates is true.
+_SIGNING_KEY = "ca.key"
 #: (path below artifacts/pki, path on the host) by group. HOST, CERTS and CONFIG are replaced.
 _FILES: dict[str, tuple[tuple[str, str], ...]] = {
     "kube_control_plane": (
         ("ca.crt", "CERTS/ca.crt"),
+        (_SIGNING_KEY, "CERTS/ca.key"),
         ("front-proxy-ca.crt", "CERTS/front-proxy-ca.crt"),
         ("etcd-ca.crt", "CERTS/etcd/ca.crt"),
         ("sa.pub", "CERTS/sa.pub"),
@@ -83,13 +86,15 @@ def _compare_host(cluster: Cluster, host: str) -> Iterator[Difference]:
 
 def _list_files(cluster: Cluster, host: str) -> dict[str, str]:
     """Return the names below artifacts/pki by the paths on the host."""
-    certs = cluster.variables[host].kube_cert_dir
+    variables = cluster.variables[host]
+    certs = variables.kube_cert_dir
     groups = cluster.engine.inventory.group_names(host)
     return {
         path.replace("CERTS", certs): name.replace("HOST", host)
         for group, files in _FILES.items()
         if group in groups
         for name, path in files
+        if name != _SIGNING_KEY or variables.kube_sign_certificates
     }
 
 

@@ -29,7 +29,10 @@ _UNITS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
                 "CONFIG/encryption-config.yaml",
             ),
         ),
-        ("kube-controller-manager", ("CERTS/ca.crt", "CERTS/controller-manager.crt", "CERTS/sa.key")),
+        (
+            "kube-controller-manager",
+            ("CERTS/ca.crt", "CERTS/ca.key", "CERTS/controller-manager.crt", "CERTS/sa.key"),
+        ),
         ("kube-scheduler", ("CERTS/ca.crt", "CERTS/scheduler.crt")),
     ),
     "kube_node": (

@@ -90,7 +90,25 @@ def check_certificates(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator
         mode = modes.get(f"{base}.key")
         if mode != "600":
             yield Finding(f"{base}.key", ok=False, detail=f"mode {mode}, expected 600" if mode else "missing")
+    if "kube_control_plane" in me.groups and cluster.signs_certificates is not None:
+        path = f"{cluster.cert_dir}/ca.key"
+        _, modes = _read_files(host, [path.removesuffix(".key")])
+        yield judge_signing_key(path, modes.get(path), wanted=cluster.signs_certificates)
     yield from judge_served(me, host, list(_list_served(me, cluster)), authorities, now)
+
+
+def judge_signing_key(path: str, mode: str | None, *, wanted: bool) -> Finding:
+    """Judge the key of the cluster's CA by its mode, which is None if the host does not have it."""
+    if not wanted:
+        detail = "" if mode is None else "is there, but kube_sign_certificates is false; remove it: kprov up"
+        return Finding(path, ok=mode is None, detail=detail or "absent")
+    if mode is None:
+        return Finding(
+            path, ok=False, detail="missing, certificate requests are not signed; repair it: kprov up"
+        )
+    return Finding(
+        path, ok=mode == "600", detail=f"mode {mode}" + ("" if mode == "600" else ", expected 600")
+    )
 
 
 def _check_authorities(

@@ -265,3 +265,19 @@ def test_the_probe_has_a_client_on_every_node() -> None:
     pods = [item for item in items if item["kind"] == "Pod"]
     assert [pod["spec"]["nodeSelector"]["kubernetes.io/hostname"] for pod in pods] == ["a", "b"]
     assert all(item["metadata"]["namespace"] == "ns" for item in items)
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted", "ok"),
+    [
+        ("600", True, True),
+        ("644", True, False),
+        (None, True, False),
+        (None, False, True),
+        ("600", False, False),
+    ],
+)
+def test_the_key_of_the_ca_is_private_and_only_where_certificates_are_signed(
+    mode: str | None, wanted: bool, ok: bool
+) -> None:
+    assert certificates.judge_signing_key("/pki/ca.key", mode, wanted=wanted).ok is ok

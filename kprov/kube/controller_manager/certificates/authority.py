@@ -65,9 +65,11 @@ class CertificateAuthority:
         texts = (self._files[0].read_bytes(), self._files[1].read_bytes())
         if texts == self._texts:
             return
-        certificate = x509.load_pem_x509_certificate(texts[0])
         key = serialization.load_pem_private_key(texts[1], None)
-        if certificate.public_key() != key.public_key():
+        # While the authorities of a cluster are replaced, the file has the old one and the new one.
+        certificates = x509.load_pem_x509_certificates(texts[0])
+        certificate = next((each for each in certificates if each.public_key() == key.public_key()), None)
+        if certificate is None:
             raise ValueError(f"{self._files[1]} is not the key of {self._files[0]}")
         self._certificate, self._key, self._texts = certificate, key, texts
 

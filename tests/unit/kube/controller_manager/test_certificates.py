@@ -103,6 +103,19 @@ def make_authority(folder: Path, issuer: Issuer) -> CertificateAuthority:
     return CertificateAuthority(str(folder / "ca.crt"), str(folder / "ca.key"))
 
 
+def test_the_certificate_of_the_key_signs_if_the_file_has_two(tmp_path: Path) -> None:
+    old, new = Issuer("old"), Issuer("new")
+    texts = [each.certificate.public_bytes(serialization.Encoding.PEM) for each in (old, new)]
+    authority = make_authority(tmp_path, new)
+    for bundle in (texts[0] + texts[1], texts[1] + texts[0]):
+        (tmp_path / "ca.crt").write_bytes(bundle)
+        signed = x509.load_pem_x509_certificate(authority.sign(make_request(), ["client auth"], HOUR))
+        signed.verify_directly_issued_by(new.certificate)
+    (tmp_path / "ca.crt").write_bytes(texts[0])
+    with pytest.raises(ValueError, match="is not the key of"):
+        authority.sign(make_request(), ["client auth"], HOUR)
+
+
 def test_short_certificates_are_not_shortened_and_none_outlives_its_authority(tmp_path: Path) -> None:
     authority = make_authority(tmp_path, Issuer("ca", days=10))
     now = datetime.now(UTC).replace(microsecond=0)
