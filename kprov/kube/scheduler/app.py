@@ -55,6 +55,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 async def run_scheduler(options: Options, client: RestClient) -> None:
     """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
+    from kprov.kube.scheduler.preemption.eviction import Evictor
     from kprov.kube.scheduler.profile import default_plugins
     from kprov.kube.scheduler.scheduler import Scheduler
     from kprov.kube.scheduler.volumes.binder import VolumeBinder
@@ -63,7 +64,14 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     sources = SchedulerInformers(informers)
     recorder = EventRecorder(client, component=options.scheduler_name)
     binder = VolumeBinder(client, sources.volumes)
-    plugins = default_plugins(sources.get_default_selector, sources.volumes, binder)
+    evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_pre_bind(uid))
+    plugins = default_plugins(
+        sources.get_default_selector,
+        sources.volumes,
+        binder,
+        list_budgets=sources.budgets.list,
+        evictor=evictor,
+    )
     scheduler = Scheduler(client, plugins, recorder, name=options.scheduler_name)
     add_event_handlers(scheduler, sources)
     stopped = asyncio.Event()

@@ -10,15 +10,22 @@ class Diagnosis:
     """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any.
 
     ``pre_filter_message``: why the pod fits on no node whatever nodes there are.
+    ``post_filter_message``: why preemption does not help.
     """
 
     total: int
     reasons: dict[str, int]
     plugins: frozenset[str]
     pre_filter_message: str = ""
+    post_filter_message: str = ""
 
     @property
     def message(self) -> str:
+        """Upstream's text: of filters, then of PostFilter."""
+        return f"{self._filter_message} {self.post_filter_message}".rstrip()
+
+    @property
+    def _filter_message(self) -> str:
         """Upstream's text, such as '0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.'."""
         if not self.total:
             return "no nodes available to schedule pods"

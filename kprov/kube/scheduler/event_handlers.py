@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kprov.kube.api.apps import ReplicaSet, StatefulSet
 from kprov.kube.api.core import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service
+from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.api.storage import StorageClass
 from kprov.kube.client.factory import InformerFactory
 from kprov.kube.machinery.selectors import LabelSelector
@@ -25,6 +26,7 @@ class SchedulerInformers:
         self.services = informers.informer("", "v1", "services", Service)
         self.replica_sets = informers.informer("apps", "v1", "replicasets", ReplicaSet)
         self.stateful_sets = informers.informer("apps", "v1", "statefulsets", StatefulSet)
+        self.budgets = informers.informer("policy", "v1", "poddisruptionbudgets", PodDisruptionBudget)
         self.claims = informers.informer("", "v1", "persistentvolumeclaims", PersistentVolumeClaim)
         self.persistent_volumes = informers.informer(
             "", "v1", "persistentvolumes", PersistentVolume, indexers={CLASS_INDEX: index_by_class}
@@ -111,6 +113,7 @@ class _EventHandlers:
         self._scheduler = scheduler
         self._state = scheduler.state
         self._queue = scheduler.queue
+        self._nominator = scheduler.nominator
 
     def add_node(self, node: Node) -> None:
         self._state.set_node(node)
@@ -131,6 +134,7 @@ class _EventHandlers:
         if pod.spec.node_name:
             is_new = uid not in self._state.pods
             self._queue.remove(uid)
+            self._nominator.remove(uid)
             self._state.add_pod(pod_info.build_pod_info(pod), pod.spec.node_name)
             if is_new:
                 self._scheduler.handle_change("pod")
@@ -140,19 +144,33 @@ class _EventHandlers:
             if uid in self._state.pods:
                 self._queue.update(pod)
             else:
+                self._nominator.update(pod)
                 self._queue.add(pod)
         else:
             self._queue.remove(uid)
+            self._nominator.remove(uid)
 
     def update_pod(self, old: Pod, new: Pod) -> None:
         if old.spec.node_name and _get_relevant_pod_fields(old) == _get_relevant_pod_fields(new):
+            if new.metadata.deletion_timestamp and not old.metadata.deletion_timestamp:
+                self._state.add_pod(pod_info.build_pod_info(new), new.spec.node_name)
+                self._scheduler.handle_change("podTerminating")
+            else:
+                self._state.refresh_pod(new)
             return
+        had_nomination = old.status.nominated_node_name
+        if had_nomination and not new.spec.node_name:
+            self._nominator.update(new, old)
         self.add_pod(new)
         if new.spec.node_name and old.spec.node_name:
+            self._scheduler.handle_change("pod")
+        elif had_nomination and had_nomination != new.status.nominated_node_name:
+            # Others may use the node for which it was nominated.
             self._scheduler.handle_change("pod")
 
     def delete_pod(self, pod: Pod) -> None:
         self._queue.remove(pod.metadata.uid)
+        self._nominator.remove(pod.metadata.uid)
         self._state.remove_pod(pod.metadata.uid)
         self._scheduler.handle_change("pod")
 
@@ -170,8 +188,8 @@ def _get_relevant_node_fields(node: Node) -> object:
 
 
 def _get_relevant_pod_fields(pod: Pod) -> object:
-    """The fields of a bound pod on which the scheduling of other pods depends."""
-    return pod.metadata.labels, pod.metadata.deletion_timestamp, pod.spec.node_name, _list_requests(pod)
+    """The fields of a bound pod on which the scheduling of other pods depends, besides its deletion."""
+    return pod.metadata.labels, pod.spec.node_name, _list_requests(pod)
 
 
 def _list_requests(pod: Pod) -> object:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kprov.kube.scheduler.diagnosis import Diagnosis
+from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 
@@ -24,10 +26,45 @@ class CycleState:
     state: ClusterState
     #: What a plugin keeps from one extension point to the next, by its name.
     data: dict[str, object] = field(default_factory=dict)
+    nominator: Nominator = field(default_factory=Nominator)
 
 
-#: Kinds of change that the plugins distinguish.
-CHANGES = frozenset({"node", "pod", "service", "namespace", "pvc", "pv", "storageclass"})
+class Rejection(NamedTuple):
+    """Slots that a rule rejects for a reason. Slots without a node may be among them.
+
+    ``resolvable``: whether the removal of pods may help, for all slots or by slot. Upstream calls the others
+    UnschedulableAndUnresolvable.
+    """
+
+    reason: str
+    slots: Mask
+    resolvable: bool | Mask = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilterResult:
+    """``feasible``: slots that every rule accepts. ``resolvable``: other slots, where preemption may help."""
+
+    feasible: Mask
+    diagnosis: Diagnosis
+    resolvable: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class PostFilterResult:
+    """What PostFilter did for a pod that fits on no node.
+
+    ``node``: where the pod will fit, "" if it loses its nomination, None if it keeps it.
+    ``work``: runs in the background; the pod is not tried meanwhile. It returns whether it succeeded.
+    """
+
+    node: str | None = None
+    message: str = ""
+    work: Callable[[], Awaitable[bool]] | None = None
+
+
+#: Kinds of change that the plugins distinguish. podTerminating: a pod with a node is being deleted.
+CHANGES = frozenset({"node", "pod", "podTerminating", "service", "namespace", "pvc", "pv", "storageclass"})
 
 
 class PluginError(Exception):
@@ -42,14 +79,30 @@ class Plugin:
     weight = 1
     #: Kinds of change after which a pod that the rule refused may fit: CHANGES has all.
     requeue_on: frozenset[str] = frozenset({"node"})
+    #: Whether all reasons count for a node, not the first one only.
+    reports_all_reasons = False
+    #: Whether the filter reads no more of other pods than their requests.
+    uses_requests_only = False
 
     def pre_filter(self, cycle: CycleState) -> str:
         """Why the pod fits on no node, "" if filters have to decide."""
         return ""
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
-        """(reason, slots rejected for it). Slots without a node may be among them."""
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        """Check all nodes."""
         return iter(())
+
+    def accepts_node(self, cycle: CycleState, slot: int) -> bool:
+        """Check one node, as the filter does. Preemption calls it for each pod that it removes."""
+        return not any(rejection.slots[slot] for rejection in self.filter(cycle))
+
+    def depends_on_pods(self, cycle: CycleState) -> bool:
+        """Whether the removal of other pods can change what the filter says about this pod."""
+        return self.uses_requests_only
+
+    def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult | None:
+        """Make a node fit for a pod that fits on none. None if the rule does no such thing."""
+        return None
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         """Scores by slot, 0 to MAX_SCORE after normalizing; None when all nodes are alike."""
@@ -67,31 +120,6 @@ class Plugin:
 
     async def pre_bind(self, cycle: CycleState, node: str) -> None:
         """Do what must be done before the pod is bound. May take minutes. Raises PluginError, ClientError."""
-
-
-def run_filters(plugins: list[Plugin], cycle: CycleState) -> tuple[Mask, Diagnosis]:
-    """Slots that every rule accepts. A node counts for the first rule that rejects it."""
-    for plugin in plugins:
-        message = plugin.pre_filter(cycle)
-        if message:
-            diagnosis = Diagnosis(cycle.state.node_count, {}, frozenset({plugin.name}), message)
-            return np.zeros_like(cycle.state.alive), diagnosis
-    feasible = cycle.state.alive.copy()
-    reasons: dict[str, int] = {}
-    refusing: set[str] = set()
-    for plugin in plugins:
-        refused_here = np.zeros_like(feasible)
-        for reason, refused in plugin.filter(cycle):
-            hit = feasible & refused
-            count = int(hit.sum())
-            if count:
-                reasons[reason] = reasons.get(reason, 0) + count
-                refusing.add(plugin.name)
-                refused_here |= hit
-        feasible &= ~refused_here
-        if not feasible.any():
-            break
-    return feasible, Diagnosis(cycle.state.node_count, reasons, frozenset(refusing))
 
 
 def run_scores(plugins: list[Plugin], cycle: CycleState, feasible: Mask) -> Scores:

@@ -13,6 +13,12 @@ _DURATION = histogram(
     labels=["result", "profile"],
 )
 _TRIES = histogram("scheduler_pod_scheduling_attempts", "Attempts that a scheduled pod took.")
+_PREEMPTIONS = counter(
+    "scheduler_preemption_attempts_total", "Attempts to preempt pods for one that fits nowhere."
+)
+_VICTIMS = histogram(
+    "scheduler_preemption_victims", "Victims of a preemption.", buckets=(1, 2, 4, 8, 16, 32, 64)
+)
 _PROFILE = "default-scheduler"
 
 
@@ -24,3 +30,11 @@ def record_attempt(result: str, seconds: float) -> None:
 
 def record_scheduled_pod(attempts: int) -> None:
     _TRIES.observe(attempts)
+
+
+def record_preemption_attempt() -> None:
+    _PREEMPTIONS.inc()
+
+
+def record_victims(count: int) -> None:
+    _VICTIMS.observe(count)

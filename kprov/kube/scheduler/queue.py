@@ -20,19 +20,28 @@ _ITSELF = "itself"
 
 @dataclass(slots=True)
 class QueuedPod:
-    """A waiting pod. `rejected_by`: rules that refused it last; `attempts`: how often it was tried."""
+    """A waiting pod. `rejected_by`: rules that refused it last; `attempts`: how often it was tried.
+
+    `blocked`: work of PostFilter is under way, such as a preemption. `woken`: a change came meanwhile.
+    """
 
     pod: Pod
     added: float
     attempts: int = 0
     rejected_by: frozenset[str] = frozenset()
     gated: bool = False
+    blocked: bool = False
+    woken: bool = False
     ready_at: float = 0.0
     entry: int = field(default=-1)
 
     @property
     def uid(self) -> str:
         return self.pod.metadata.uid
+
+    @property
+    def may_be_tried(self) -> bool:
+        return not self.gated and not self.blocked
 
     @property
     def backoff(self) -> float:
@@ -47,7 +56,10 @@ class SchedulingQueue:
         self._clock = clock
         self._numbers = itertools.count()
         self._active: list[tuple[int, float, int, str]] = []
+        #: Pods that a change may let fit. They wait for their backoff only while other pods are active.
         self._backing_off: list[tuple[float, int, str]] = []
+        #: Pods whose attempt failed with an error. They always wait for their backoff.
+        self._failed: list[tuple[float, int, str]] = []
         self._pods: dict[str, QueuedPod] = {}
         self._waiting: dict[str, QueuedPod] = {}
         self._wake = asyncio.Event()
@@ -60,7 +72,8 @@ class SchedulingQueue:
     def count_pending(self) -> dict[str, int]:
         """Pods by queue, under the names of upstream's metric scheduler_pending_pods."""
         gated = sum(queued.gated for queued in self._waiting.values())
-        backing_off = sum(1 for _, number, uid in self._backing_off if self._get_current(uid, number))
+        entries = (*self._backing_off, *self._failed)
+        backing_off = sum(1 for _, number, uid in entries if self._get_current(uid, number))
         return {
             "gated": gated,
             "unschedulable": len(self._waiting) - gated,
@@ -89,7 +102,7 @@ class SchedulingQueue:
             queued.gated = False
             self._activate(queued)
         elif handle_change and queued.uid in self._waiting and not gated:
-            self._back_off(queued)
+            self._wake_up(queued)
         elif handle_change and queued.uid in self._in_flight:
             self._in_flight[queued.uid].add(_ITSELF)
 
@@ -103,14 +116,12 @@ class SchedulingQueue:
         """Wait for the pod with the highest priority. Among equals, the one that waits longest."""
         while True:
             self._flush_expired()
-            while self._active:
-                _, _, number, uid = heapq.heappop(self._active)
-                queued = self._get_current(uid, number)
-                if queued is not None:
-                    queued.attempts += 1
-                    queued.entry = -1
-                    self._in_flight[uid] = set()
-                    return queued
+            queued = self._take_active()
+            if queued is not None:
+                queued.attempts += 1
+                queued.entry = -1
+                self._in_flight[queued.uid] = set()
+                return queued
             self._wake.clear()
             timeout = self._get_next_deadline()
             try:
@@ -118,28 +129,61 @@ class SchedulingQueue:
             except TimeoutError:
                 continue
 
+    def _take_active(self) -> QueuedPod | None:
+        """An active pod. If there is none, the pod whose backoff ends first."""
+        while self._active:
+            _, _, number, uid = heapq.heappop(self._active)
+            queued = self._get_current(uid, number)
+            if queued is not None:
+                return queued
+        while self._backing_off:
+            _, number, uid = heapq.heappop(self._backing_off)
+            queued = self._get_current(uid, number)
+            if queued is not None:
+                return queued
+        return None
+
     def mark_scheduled(self, queued: QueuedPod) -> None:
         """The pod has a node."""
         self.remove(queued.uid)
 
     def add_unschedulable(
-        self, queued: QueuedPod, rejected_by: frozenset[str], interests: frozenset[str]
+        self,
+        queued: QueuedPod,
+        rejected_by: frozenset[str],
+        interests: frozenset[str],
+        *,
+        block: bool = False,
     ) -> None:
-        """No node fits. Hold the pod until a change may help, which may have come in the meantime."""
+        """No node fits. Hold the pod until a change may help, which may have come in the meantime.
+
+        block: hold it at least until ``unblock``.
+        """
         missed = self._in_flight.pop(queued.uid, set())
         if queued.uid not in self._pods:
             return
         queued.rejected_by = rejected_by
+        queued.blocked, queued.woken = block, False
+        self._hold(queued)
         if missed & (interests | {_ITSELF}):
-            self._back_off(queued)
-        else:
-            self._hold(queued)
+            self._wake_up(queued)
+
+    def unblock(self, uid: str, *, retry: bool) -> None:
+        """The work of PostFilter is done. Try the pod again after a change, or if retry is True."""
+        queued = self._waiting.get(uid)
+        if queued is None or not queued.blocked:
+            return
+        queued.blocked = False
+        if retry:
+            self._back_off(queued, self._failed)
+        elif queued.woken:
+            self._back_off(queued, self._backing_off)
 
     def retry_after_backoff(self, queued: QueuedPod) -> None:
         """The binding or a request failed. Try again after the backoff."""
         self._in_flight.pop(queued.uid, None)
         if queued.uid in self._pods:
-            self._back_off(queued)
+            self._back_off(queued, self._failed)
 
     def handle_change(self, kind: str, interests: Callable[[frozenset[str]], frozenset[str]]) -> None:
         """Try the pods again whose rules depend on this kind of change."""
@@ -147,8 +191,7 @@ class SchedulingQueue:
             seen.add(kind)
         for queued in list(self._waiting.values()):
             if not queued.gated and kind in interests(queued.rejected_by):
-                del self._waiting[queued.uid]
-                self._back_off(queued)
+                self._wake_up(queued)
 
     def _get_current(self, uid: str, number: int) -> QueuedPod | None:
         queued = self._pods.get(uid)
@@ -161,11 +204,18 @@ class SchedulingQueue:
         heapq.heappush(self._active, (-priority, queued.added, queued.entry, queued.uid))
         self._wake.set()
 
-    def _back_off(self, queued: QueuedPod) -> None:
+    def _wake_up(self, queued: QueuedPod) -> None:
+        """A change may let a waiting pod fit."""
+        if queued.blocked:
+            queued.woken = True
+        else:
+            self._back_off(queued, self._backing_off)
+
+    def _back_off(self, queued: QueuedPod, heap: list[tuple[float, int, str]]) -> None:
         self._waiting.pop(queued.uid, None)
         queued.entry = next(self._numbers)
         queued.ready_at = self._clock() + (queued.backoff if queued.attempts else 0)
-        heapq.heappush(self._backing_off, (queued.ready_at, queued.entry, queued.uid))
+        heapq.heappush(heap, (queued.ready_at, queued.entry, queued.uid))
         self._wake.set()
 
     def _hold(self, queued: QueuedPod) -> None:
@@ -176,18 +226,19 @@ class SchedulingQueue:
     def _flush_expired(self) -> None:
         """Activate pods whose backoff is over or that waited for UNSCHEDULABLE_SECONDS."""
         now = self._clock()
-        while self._backing_off and self._backing_off[0][0] <= now:
-            _, number, uid = heapq.heappop(self._backing_off)
-            queued = self._get_current(uid, number)
-            if queued is not None:
-                self._activate(queued)
-        for queued in [q for q in self._waiting.values() if not q.gated and q.ready_at <= now]:
+        for heap in (self._backing_off, self._failed):
+            while heap and heap[0][0] <= now:
+                _, number, uid = heapq.heappop(heap)
+                queued = self._get_current(uid, number)
+                if queued is not None:
+                    self._activate(queued)
+        for queued in [q for q in self._waiting.values() if q.may_be_tried and q.ready_at <= now]:
             self._activate(queued)
 
     def _get_next_deadline(self) -> float | None:
         """Seconds until the next pod must become active. None if no pod waits for a time."""
-        times = [self._backing_off[0][0]] if self._backing_off else []
-        times += [queued.ready_at for queued in self._waiting.values() if not queued.gated]
+        times = [self._failed[0][0]] if self._failed else []
+        times += [queued.ready_at for queued in self._waiting.values() if queued.may_be_tried]
         return max(0.001, min(times) - self._clock()) if times else None
 
 

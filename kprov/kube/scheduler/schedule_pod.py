@@ -8,33 +8,42 @@ from dataclasses import dataclass
 import numpy as np
 
 from kprov.kube.scheduler.diagnosis import Diagnosis
-from kprov.kube.scheduler.framework import CycleState, Plugin, run_filters, run_scores
+from kprov.kube.scheduler.filtering import find_feasible_nodes
+from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin, run_scores
+from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleResult:
-    """``node`` is "" if no node fits. ``diagnosis`` says why. ``cycle`` has what plugins found out."""
+    """``node`` is "" if no node fits. ``filtered`` says why. ``cycle`` has what plugins found out."""
 
     node: str
-    feasible: int
-    diagnosis: Diagnosis
     cycle: CycleState
+    filtered: FilterResult
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        return self.filtered.diagnosis
 
 
 def schedule_pod(
-    info: PodInfo, state: ClusterState, plugins: list[Plugin], rng: random.Random
+    info: PodInfo,
+    state: ClusterState,
+    plugins: list[Plugin],
+    rng: random.Random,
+    nominator: Nominator | None = None,
 ) -> ScheduleResult:
     """The node for the pod. One of the best nodes is chosen at random, so that equal nodes fill evenly."""
-    cycle = CycleState(info, state)
-    feasible, diagnosis = run_filters(plugins, cycle)
-    slots = np.flatnonzero(feasible)
+    cycle = CycleState(info, state, nominator=Nominator() if nominator is None else nominator)
+    filtered = find_feasible_nodes(plugins, cycle)
+    slots = np.flatnonzero(filtered.feasible)
     if not slots.size:
-        return ScheduleResult("", 0, diagnosis, cycle)
+        return ScheduleResult("", cycle, filtered)
     if slots.size > 1:
-        scores = run_scores(plugins, cycle, feasible)[slots]
+        scores = run_scores(plugins, cycle, filtered.feasible)[slots]
         slots = slots[scores == scores.max()]
     node = state.nodes[int(slots[rng.randrange(slots.size)])]
     assert node is not None
-    return ScheduleResult(node.metadata.name, int(feasible.sum()), diagnosis, cycle)
+    return ScheduleResult(node.metadata.name, cycle, filtered)

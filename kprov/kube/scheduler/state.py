@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from kprov.kube.api.core import Node, Taint
+from kprov.kube.api.core import Node, Pod, Taint
 from kprov.kube.scheduler.pod_info import COLUMNS, AffinityTerm, PodInfo, parse_amounts
 
 Mask = NDArray[np.bool_]
@@ -51,6 +51,14 @@ class LabelColumn:
         return mask
 
 
+class ExtendedResource:
+    """An extended resource of all nodes: what they have and what their pods request, by slot."""
+
+    def __init__(self, capacity: int) -> None:
+        self.allocatable = np.zeros(capacity, dtype=np.int64)
+        self.requested = np.zeros(capacity, dtype=np.int64)
+
+
 class PodCounter:
     """How many pods that a predicate accepts are on each slot; kept up to date as pods come and go."""
 
@@ -75,6 +83,8 @@ class ClusterState:
         self.allocatable = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
         self.requested = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
         self.nonzero = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
+        #: What pods of each priority request, as in ``requested``.
+        self._requested_by_priority: dict[int, Counts] = {}
         self.taint_ids = np.zeros(self.capacity, dtype=np.int64)
         self.taint_sets: list[TaintSet] = [()]
         self.extended: list[dict[str, int]] = [{} for _ in range(self.capacity)]
@@ -86,6 +96,7 @@ class ClusterState:
         self.terms: dict[tuple[str, object, int], tuple[AffinityTerm, PodCounter]] = {}
         self.namespace_labels: dict[str, dict[str, str]] = {}
         self._labels: dict[str, LabelColumn] = {}
+        self._extended: dict[str, ExtendedResource] = {}
         self._counters: OrderedDict[object, PodCounter] = OrderedDict()
         #: Pods that are bound to nodes which are not (or no longer) known.
         self._strays: dict[str, dict[str, PodInfo]] = {}
@@ -104,6 +115,8 @@ class ClusterState:
         self.alive[slot] = True
         self.unschedulable[slot] = node.spec.unschedulable
         self.allocatable[slot], self.extended[slot] = parse_amounts(node.status.allocatable)
+        for resource, column in self._extended.items():
+            column.allocatable[slot] = self.extended[slot].get(resource, 0)
         self.taint_ids[slot] = self._get_taint_id(node.spec.taints)
         self.images[slot] = {image: entry.size_bytes for entry in node.status.images for image in entry.names}
         old = before.metadata.labels if before else {}
@@ -126,6 +139,8 @@ class ClusterState:
         self.allocatable[slot] = 0
         self.extended[slot] = {}
         self.images[slot] = {}
+        for resource in self._extended.values():
+            resource.allocatable[slot] = 0
         for column in self._labels.values():
             column.ids[slot] = MISSING
 
@@ -143,6 +158,18 @@ class ClusterState:
                 if node is not None:
                     self._write_label(column, slot, node.metadata.labels.get(key))
         return column
+
+    def get_extended_resource(self, name: str) -> ExtendedResource:
+        """The arrays of an extended resource. They are made when a pod first requests it."""
+        resource = self._extended.get(name)
+        if resource is None:
+            resource = self._extended[name] = ExtendedResource(self.capacity)
+            for slot in np.flatnonzero(self.alive):
+                resource.allocatable[slot] = self.extended[slot].get(name, 0)
+                resource.requested[slot] = sum(
+                    info.extended.get(name, 0) for info in self.pods_on[slot].values()
+                )
+        return resource
 
     # pods
 
@@ -167,6 +194,27 @@ class ClusterState:
         else:
             for strays in self._strays.values():
                 strays.pop(uid, None)
+
+    def refresh_pod(self, pod: Pod) -> None:
+        """Replace the object of a pod whose change matters to no counter, such as its start time."""
+        info = self.pods.get(pod.metadata.uid)
+        if info is not None:
+            info.pod = pod
+
+    def sum_requests_below(self, priority: int) -> Counts:
+        """What pods of lower priorities request, as in ``requested``."""
+        total = np.zeros_like(self.requested)
+        for each, requests in self._requested_by_priority.items():
+            if each < priority:
+                total += requests
+        return total
+
+    def change_requests(self, info: PodInfo, slot: int, sign: int) -> None:
+        """Add (1) or subtract (-1) the requests of a pod. Its other traces stay: see add_pod, remove_pod."""
+        self.requested[slot] += sign * info.requests
+        for name, amount in info.extended.items():
+            if name in self._extended:
+                self._extended[name].requested[slot] += sign * amount
 
     def set_namespace_labels(self, namespace: str, labels: dict[str, str]) -> bool:
         """A namespace's labels as they are now, {} when it is gone; whether they changed.
@@ -206,16 +254,21 @@ class ClusterState:
 
     def _add_pod_to_node(self, info: PodInfo, slot: int) -> None:
         info.slot = slot
-        self.requested[slot] += info.requests
+        self.change_requests(info, slot, 1)
         self.nonzero[slot] += info.nonzero
+        by_priority = self._requested_by_priority.get(info.priority)
+        if by_priority is None:
+            by_priority = self._requested_by_priority[info.priority] = np.zeros_like(self.requested)
+        by_priority[slot] += info.requests
         self.pods_on[slot][info.pod.metadata.uid] = info
         self._count_pod(info, 1)
 
     def _remove_pod_from_node(self, info: PodInfo) -> None:
         self._count_pod(info, -1)
         slot = info.slot
-        self.requested[slot] -= info.requests
+        self.change_requests(info, slot, -1)
         self.nonzero[slot] -= info.nonzero
+        self._requested_by_priority[info.priority][slot] -= info.requests
         del self.pods_on[slot][info.pod.metadata.uid]
         info.slot = -1
 
@@ -236,10 +289,6 @@ class ClusterState:
                 if sign < 0 and not counter.counts.any():
                     del self.terms[key]
 
-    def sum_extended(self, slot: int, name: str) -> int:
-        """What the slot's pods ask of an extended resource."""
-        return sum(info.extended.get(name, 0) for info in self.pods_on[slot].values())
-
     # arrays
 
     def _find_free_slot(self) -> int:
@@ -258,11 +307,17 @@ class ClusterState:
         self.allocatable = np.concatenate([self.allocatable, empty])
         self.requested = np.concatenate([self.requested, empty])
         self.nonzero = np.concatenate([self.nonzero, empty])
+        for priority, requests in self._requested_by_priority.items():
+            self._requested_by_priority[priority] = np.concatenate([requests, empty])
         self.taint_ids = np.concatenate([self.taint_ids, np.zeros(more, dtype=np.int64)])
         self.nodes += [None] * more
         self.extended += [{} for _ in range(more)]
         self.images += [{} for _ in range(more)]
         self.pods_on += [{} for _ in range(more)]
+        for resource in self._extended.values():
+            none = np.zeros(more, dtype=np.int64)
+            resource.allocatable = np.concatenate([resource.allocatable, none])
+            resource.requested = np.concatenate([resource.requested, none])
         for column in self._labels.values():
             column.ids = np.concatenate([column.ids, np.full(more, MISSING, dtype=np.int64)])
         for counter in [*self._counters.values(), *(counter for _, counter in self.terms.values())]:

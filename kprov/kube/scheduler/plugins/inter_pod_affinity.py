@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
+from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
 from kprov.kube.scheduler.pod_info import AffinityTerm, PodInfo
 from kprov.kube.scheduler.state import ClusterState, Counts, Mask, sum_by_domain
 
@@ -19,10 +19,10 @@ class InterPodAffinity(Plugin):
     weight = 2
     requeue_on = frozenset({"node", "pod", "namespace"})
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         state, info = cycle.state, cycle.info
         if info.affinity:
-            yield "node(s) didn't match pod affinity rules", ~_find_slots_near_pods(state, info)
+            yield Rejection("node(s) didn't match pod affinity rules", ~_find_slots_near_pods(state, info))
         for term in info.anti_affinity:
             near = (
                 sum_by_domain(
@@ -30,13 +30,20 @@ class InterPodAffinity(Plugin):
                 )
                 > 0
             )
-            yield "node(s) didn't match pod anti-affinity rules", near
+            yield Rejection("node(s) didn't match pod anti-affinity rules", near, True)
         for (kind, _, _), (term, counter) in state.terms.items():
             if kind == "required-anti" and _matches_pod(term, info, state):
                 near = (
                     sum_by_domain(state.get_label_column(term.topology_key), counter.counts, state.alive) > 0
                 )
-                yield "node(s) didn't satisfy existing pods anti-affinity rules", near
+                yield Rejection("node(s) didn't satisfy existing pods anti-affinity rules", near, True)
+
+    def depends_on_pods(self, cycle: CycleState) -> bool:
+        info = cycle.info
+        return bool(info.affinity or info.anti_affinity) or any(
+            kind == "required-anti" and _matches_pod(term, info, cycle.state)
+            for (kind, _, _), (term, _) in cycle.state.terms.items()
+        )
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         state, info = cycle.state, cycle.info

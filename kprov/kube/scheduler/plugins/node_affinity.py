@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kprov.kube.api.core import Pod
-from kprov.kube.scheduler.framework import CycleState, Plugin, Scores, normalize_scores
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
 from kprov.kube.scheduler.node_selection import match_selector, match_term
 from kprov.kube.scheduler.state import ClusterState, Mask
 
@@ -16,10 +16,10 @@ class NodeAffinity(Plugin):
     name = "NodeAffinity"
     weight = 2
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         matching = match_required_affinity(cycle.info.pod, cycle.state)
         if matching is not None:
-            yield "node(s) didn't match Pod's node affinity/selector", ~matching
+            yield Rejection("node(s) didn't match Pod's node affinity/selector", ~matching)
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         affinity = cycle.info.pod.spec.affinity

@@ -6,18 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import CycleState, Plugin
-from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 
 
 class NodeName(Plugin):
     name = "NodeName"
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         wanted = cycle.info.pod.spec.node_name
         if wanted:
             refused = np.ones(cycle.state.capacity, dtype=np.bool_)
             slot = cycle.state.slot_of.get(wanted)
             if slot is not None:
                 refused[slot] = False
-            yield "node(s) didn't match the requested node name", refused
+            yield Rejection("node(s) didn't match the requested node name", refused)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.pod_info import PodInfo
-from kprov.kube.scheduler.state import Mask
 
 Ports = frozenset[tuple[str, str, int]]
 
@@ -17,7 +16,7 @@ class NodePorts(Plugin):
     name = "NodePorts"
     requeue_on = frozenset({"node", "pod"})
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         wanted = cycle.info.host_ports
         if wanted:
 
@@ -25,7 +24,18 @@ class NodePorts(Plugin):
                 return int(has_port_conflict(wanted, info.host_ports))
 
             counts = cycle.state.count(("host-ports", wanted), count_conflict)
-            yield "node(s) didn't have free ports for the requested pod ports", np.asarray(counts > 0)
+            yield Rejection(
+                "node(s) didn't have free ports for the requested pod ports", np.asarray(counts > 0), True
+            )
+
+    def accepts_node(self, cycle: CycleState, slot: int) -> bool:
+        wanted = cycle.info.host_ports
+        return not wanted or not any(
+            has_port_conflict(wanted, info.host_ports) for info in cycle.state.pods_on[slot].values()
+        )
+
+    def depends_on_pods(self, cycle: CycleState) -> bool:
+        return bool(cycle.info.host_ports)
 
 
 def has_port_conflict(wanted: Ports, taken: Ports) -> bool:

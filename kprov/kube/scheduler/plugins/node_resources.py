@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
+from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
 from kprov.kube.scheduler.pod_info import CPU, EPHEMERAL, MEMORY, PODS
-from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.state import Mask
 
 _REASONS = (
     (CPU, "Insufficient cpu"),
@@ -23,14 +23,35 @@ class NodeResourcesFit(Plugin):
     name = "NodeResourcesFit"
     requeue_on = frozenset({"node", "pod"})
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
-        state, asked = cycle.state, cycle.info.requests
-        yield "Too many pods", state.requested[:, PODS] + asked[PODS] > state.allocatable[:, PODS]
+    reports_all_reasons = True
+    uses_requests_only = True
+
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        """A request that is larger than the node cannot be resolved by preemption."""
+        state, wanted = cycle.state, cycle.info.requests
+        yield Rejection(
+            "Too many pods", state.requested[:, PODS] + wanted[PODS] > state.allocatable[:, PODS], True
+        )
         for column, reason in _REASONS:
-            if asked[column]:
-                yield reason, asked[column] > state.allocatable[:, column] - state.requested[:, column]
+            if wanted[column]:
+                allocatable = state.allocatable[:, column]
+                missing = wanted[column] > allocatable - state.requested[:, column]
+                yield Rejection(reason, missing, wanted[column] <= allocatable)
         for name, amount in cycle.info.extended.items():
-            yield f"Insufficient {name}", _find_slots_without(state, name, amount)
+            resource = state.get_extended_resource(name)
+            missing = amount > resource.allocatable - resource.requested
+            yield Rejection(f"Insufficient {name}", missing, amount <= resource.allocatable)
+
+    def accepts_node(self, cycle: CycleState, slot: int) -> bool:
+        state, wanted = cycle.state, cycle.info.requests
+        free = state.allocatable[slot] - state.requested[slot]
+        if free[PODS] < wanted[PODS] or any(0 < wanted[column] > free[column] for column, _ in _REASONS):
+            return False
+        for name, amount in cycle.info.extended.items():
+            resource = state.get_extended_resource(name)
+            if amount > resource.allocatable[slot] - resource.requested[slot]:
+                return False
+        return True
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         capacity = cycle.state.allocatable[:, [CPU, MEMORY]].astype(np.float64)
@@ -53,12 +74,3 @@ class NodeResourcesBalancedAllocation(Plugin):
             shares = np.minimum(np.nan_to_num(used / capacity), 1.0)
         scores: Scores = np.floor((1.0 - np.abs(shares[:, 0] - shares[:, 1]) / 2) * MAX_SCORE)
         return scores
-
-
-def _find_slots_without(state: ClusterState, name: str, amount: int) -> Mask:
-    """Slots that have less than that left of an extended resource."""
-    lacking = np.ones(state.capacity, dtype=np.bool_)
-    for slot in np.flatnonzero(state.alive):
-        free = state.extended[slot].get(name, 0) - state.sum_extended(int(slot), name)
-        lacking[slot] = free < amount
-    return lacking

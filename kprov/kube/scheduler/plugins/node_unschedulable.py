@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from kprov.kube.api.core import Taint
 from kprov.kube.component_helpers.taints import tolerates
-from kprov.kube.scheduler.framework import CycleState, Plugin
-from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 
@@ -15,6 +14,6 @@ _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 class NodeUnschedulable(Plugin):
     name = "NodeUnschedulable"
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         if not any(tolerates(toleration, _TAINT) for toleration in cycle.info.pod.spec.tolerations):
-            yield "node(s) were unschedulable", cycle.state.unschedulable
+            yield Rejection("node(s) were unschedulable", cycle.state.unschedulable)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kprov.kube.api.core import Pod, TopologySpreadConstraint
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
+from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
 from kprov.kube.scheduler.plugins.node_affinity import match_required_affinity
 from kprov.kube.scheduler.plugins.taint_toleration import find_untolerated_taint
 from kprov.kube.scheduler.pod_info import PodInfo, to_label_selector
@@ -36,16 +36,16 @@ class PodTopologySpread(Plugin):
 
     name = "PodTopologySpread"
     weight = 2
-    requeue_on = frozenset({"node", "pod"})
+    requeue_on = frozenset({"node", "pod", "podTerminating"})
 
     def __init__(self, default_selector: Callable[[Pod], LabelSelector | None]) -> None:
         self._default_selector = default_selector
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         hard = _list_constraints(cycle.info.pod, "DoNotSchedule")
         for constraint in hard:
             column = cycle.state.get_label_column(constraint.topology_key)
-            yield (
+            yield Rejection(
                 "node(s) didn't match pod topology spread constraints (missing required label)",
                 column.ids < 0,
             )
@@ -53,10 +53,17 @@ class PodTopologySpread(Plugin):
         for constraint in hard:
             keys_present &= cycle.state.get_label_column(constraint.topology_key).ids >= 0
         for constraint in hard:
-            yield (
+            yield Rejection(
                 "node(s) didn't match pod topology spread constraints",
                 self._find_skewed_slots(cycle, constraint, keys_present),
+                True,
             )
+
+    def depends_on_pods(self, cycle: CycleState) -> bool:
+        return any(
+            constraint.when_unsatisfiable == "DoNotSchedule"
+            for constraint in cycle.info.pod.spec.topology_spread_constraints
+        )
 
     def _find_skewed_slots(self, cycle: CycleState, constraint: Constraint, keys_present: Mask) -> Mask:
         state = cycle.state

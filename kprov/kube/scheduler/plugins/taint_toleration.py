@@ -8,7 +8,7 @@ import numpy as np
 
 from kprov.kube.api.core import Taint, Toleration
 from kprov.kube.component_helpers.taints import tolerates
-from kprov.kube.scheduler.framework import CycleState, Plugin, Scores, normalize_scores
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
 from kprov.kube.scheduler.state import Mask, TaintSet
 
 
@@ -16,7 +16,7 @@ class TaintToleration(Plugin):
     name = "TaintToleration"
     weight = 3
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         tolerations = cycle.info.pod.spec.tolerations
         bad = [
             number
@@ -24,7 +24,7 @@ class TaintToleration(Plugin):
             if find_untolerated_taint(taints, tolerations) is not None
         ]
         if bad:
-            yield "node(s) had untolerated taint(s)", np.isin(cycle.state.taint_ids, bad)
+            yield Rejection("node(s) had untolerated taint(s)", np.isin(cycle.state.taint_ids, bad))
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         tolerations = [

@@ -11,8 +11,7 @@ from kprov.kube.api.core import PersistentVolume, PersistentVolumeClaim, Pod
 from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.persistent_volumes import SELECTED_NODE
 from kprov.kube.component_helpers.pod_claims import is_claim_of, list_claim_names
-from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError
-from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, Rejection
 from kprov.kube.scheduler.volumes.binder import AssumedBindings, BindingError, PodBindings, VolumeBinder
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 from kprov.kube.scheduler.volumes.matching import ClaimMatches, match_claims, match_node_affinity
@@ -91,7 +90,7 @@ class VolumeBinding(Plugin):
                 return
         raise _ClaimError(_UNBOUND)
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         claims = cycle.data.get(self.name)
         if not isinstance(claims, _PodClaims):
             return
@@ -99,11 +98,11 @@ class VolumeBinding(Plugin):
         for claim in claims.bound:
             volume = self._listers.get_volume(claim.spec["volumeName"])
             if volume is None:
-                yield _NO_VOLUME, np.ones(state.capacity, dtype=np.bool_)
+                yield Rejection(_NO_VOLUME, np.ones(state.capacity, dtype=np.bool_))
                 continue
             reachable = match_node_affinity(volume, state)
             if reachable is not None:
-                yield _NODE_CONFLICT, ~reachable
+                yield Rejection(_NODE_CONFLICT, ~reachable)
         if claims.delayed:
             claims.matches = match_claims(
                 claims.delayed,
@@ -112,7 +111,7 @@ class VolumeBinding(Plugin):
                 get_class=self._listers.get_class,
                 get_selected_node=self._get_selected_node,
             )
-            yield _BIND_CONFLICT, claims.matches.refused
+            yield Rejection(_BIND_CONFLICT, claims.matches.refused)
 
     def _list_free(self, claim: PersistentVolumeClaim) -> Sequence[PersistentVolume]:
         volumes = rules.list_candidates(claim, self._listers.list_volumes(rules.get_class(claim)))

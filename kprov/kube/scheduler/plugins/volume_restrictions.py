@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from kprov.kube.component_helpers.pod_claims import list_claim_names
-from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.pod_info import PodInfo
-from kprov.kube.scheduler.state import Mask
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 _CONFLICT = (
@@ -37,7 +36,7 @@ class VolumeRestrictions(Plugin):
             cycle.data[self.name] = frozenset(claims)
         return ""
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         names = cycle.data.get(self.name)
         if not isinstance(names, frozenset):
             return
@@ -50,4 +49,7 @@ class VolumeRestrictions(Plugin):
 
         # The claim can be used once in the whole cluster.
         if cycle.state.count(("claims", namespace, names), count_users).any():
-            yield _CONFLICT, np.ones(cycle.state.capacity, dtype=np.bool_)
+            yield Rejection(_CONFLICT, np.ones(cycle.state.capacity, dtype=np.bool_), True)
+
+    def depends_on_pods(self, cycle: CycleState) -> bool:
+        return self.name in cycle.data

@@ -8,7 +8,7 @@ import numpy as np
 
 from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.pod_claims import list_claim_names
-from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.state import ClusterState, Mask
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
@@ -28,7 +28,7 @@ class VolumeZone(Plugin):
     def __init__(self, listers: VolumeListers) -> None:
         self._listers = listers
 
-    def filter(self, cycle: CycleState) -> Iterator[tuple[str, Mask]]:
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         for name, _ in list_claim_names(cycle.info.pod):
             claim = self._listers.get_claim(cycle.info.namespace, name)
             if claim is None or not rules.is_fully_bound(claim):
@@ -36,7 +36,7 @@ class VolumeZone(Plugin):
             volume = self._listers.get_volume(claim.spec["volumeName"])
             for key, values in volume.metadata.labels.items() if volume is not None else ():
                 if key in _LABELS or key in _BETA:
-                    yield _CONFLICT, _refuse_other_zones(key, values, cycle.state)
+                    yield Rejection(_CONFLICT, _refuse_other_zones(key, values, cycle.state))
 
 
 def _refuse_other_zones(key: str, values: str, state: ClusterState) -> Mask:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler import pod_info
+from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.plugins.node_ports import has_port_conflict
 from kprov.kube.scheduler.profile import default_plugins
 from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
@@ -54,8 +55,8 @@ class Lab:
         )
         self.rng = random.Random(1)
 
-    def schedule_pod(self, p: Pod) -> ScheduleResult:
-        return schedule_pod(pod_info.build_pod_info(p), self.state, self.plugins, self.rng)
+    def schedule_pod(self, p: Pod, nominator: Nominator | None = None) -> ScheduleResult:
+        return schedule_pod(pod_info.build_pod_info(p), self.state, self.plugins, self.rng, nominator)
 
     def place(self, p: Pod) -> str:
         """Decide and assume."""
@@ -216,7 +217,7 @@ def test_the_arrays_agree_with_a_plain_count(
     for number, cpu in enumerate(asked):
         decision = lab.schedule_pod(pod(f"p{number}", cpu=str(cpu)))
         fits = [slot for slot, capacity in enumerate(capacities) if capacity - used[slot] >= cpu]
-        assert decision.feasible == len(fits)
+        assert decision.filtered.feasible.sum() == len(fits)
         if decision.node:
             slot = int(decision.node[1:])
             assert slot in fits
@@ -251,4 +252,4 @@ def test_counts_follow_the_labels_of_namespaces() -> None:
     assert lab.schedule_pod(wants("podAffinity")).node == "b"
     lab.state.set_namespace_labels("ns", {})
     assert not lab.schedule_pod(wants("podAffinity")).node
-    assert lab.schedule_pod(wants("podAntiAffinity")).feasible == 2
+    assert lab.schedule_pod(wants("podAntiAffinity")).filtered.feasible.sum() == 2

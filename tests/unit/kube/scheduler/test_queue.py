@@ -63,7 +63,52 @@ async def test_a_refused_pod_waits_for_a_change_that_its_refusers_care_about(
     clock.now += 5
     assert await popped(queue) is None
     queue.handle_change("node", interests)
-    assert await popped(queue) is None  # its backoff of one second is not over
+    assert (await queue.pop()).uid == "p"
+
+
+async def test_a_backoff_lets_active_pods_go_first(queue: SchedulingQueue) -> None:
+    """It holds no pod while nobody else wants to be scheduled."""
+    rejected_by = frozenset({"NodeAffinity"})
+    queue.add(pod("refused", priority=10))
+    queue.add_unschedulable(await queue.pop(), rejected_by, interests(rejected_by))
+    queue.handle_change("node", interests)
+    queue.add(pod("new"))
+    assert queue.count_pending()["backoff"] == 1
+    assert [(await queue.pop()).uid for _ in range(2)] == ["new", "refused"]
+
+
+async def test_a_pod_that_preempts_is_tried_when_the_preemption_is_over(queue: SchedulingQueue) -> None:
+    """Changes that come meanwhile are not missed."""
+    rejected_by = frozenset({"NodeAffinity"})
+    queue.add(pod("p"))
+    queue.add_unschedulable(await queue.pop(), rejected_by, interests(rejected_by), block=True)
+    queue.handle_change("node", interests)
+    assert await popped(queue) is None
+    queue.unblock("p", retry=False)
+    assert (await queue.pop()).uid == "p"
+
+
+async def test_a_pod_that_preempts_waits_on_for_the_victims(queue: SchedulingQueue, clock: Clock) -> None:
+    rejected_by = frozenset({"NodeAffinity"})
+    queue.add(pod("p"))
+    queue.add_unschedulable(await queue.pop(), rejected_by, interests(rejected_by), block=True)
+    clock.now += UNSCHEDULABLE_SECONDS
+    assert await popped(queue) is None
+    clock.now -= UNSCHEDULABLE_SECONDS
+    queue.unblock("p", retry=False)
+    assert await popped(queue) is None
+    queue.handle_change("node", interests)
+    assert (await queue.pop()).uid == "p"
+
+
+async def test_a_failed_preemption_is_tried_again_after_a_backoff(
+    queue: SchedulingQueue, clock: Clock
+) -> None:
+    rejected_by = frozenset({"NodeAffinity"})
+    queue.add(pod("p"))
+    queue.add_unschedulable(await queue.pop(), rejected_by, interests(rejected_by), block=True)
+    queue.unblock("p", retry=True)
+    assert await popped(queue) is None
     clock.now += 1.1
     assert (await queue.pop()).uid == "p"
 

@@ -5,80 +5,49 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from kprov.kube.client import EventRecorder, InformerFactory, RestClient
-from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.scheduler import queue
-from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
-from kprov.kube.scheduler.profile import default_plugins
-from kprov.kube.scheduler.scheduler import Scheduler
-from kprov.kube.scheduler.volumes.binder import VolumeBinder
-from tests.unit.kube.controller_manager.conftest import ApiServer, Refused, reply
+from kprov.kube.scheduler.event_handlers import SchedulerInformers
+from tests.unit.kube.controller_manager.conftest import Refused
 from tests.unit.kube.http_server import served
+from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_node, run_scheduler
 
 
-class BindingServer(ApiServer):
-    """Refuses the first binding once `answer` is set. `targets`: nodes of all bindings that were asked for."""
+class RefusingServer(BindingServer):
+    """Refuses the first binding once ``answer`` is set."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.targets: list[str] = []
         self.answer = asyncio.Event()
 
-    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
-        if not request.path.endswith("/binding"):
-            return await super()._route(request)
-        body = await request.json()
-        name, node = body["metadata"]["name"], body["target"]["name"]
-        async with self.changed:
-            self.targets.append(node)
-            self.changed.notify_all()
+    async def handle_binding(self, name: str, node: str) -> None:
         if len(self.targets) == 1:
             await self.answer.wait()
             raise Refused(409, "Conflict")
-        await self.change("pods", name, {"spec": {"nodeName": node}})
-        return reply({})
+        await super().handle_binding(name, node)
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[BindingServer]:
-    made = BindingServer()
+async def server() -> AsyncIterator[RefusingServer]:
+    made = RefusingServer()
     async with served(made.handle) as made.port:
         yield made
 
 
 @pytest.fixture
 async def sources(
-    server: BindingServer, monkeypatch: pytest.MonkeyPatch
+    server: RefusingServer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SchedulerInformers]:
     """Those of a scheduler that runs."""
     monkeypatch.setattr(queue, "INITIAL_BACKOFF", 0.01)
-    for name, disk in (("a", "ssd"), ("b", "hdd")):
-        status = {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "10"}}
-        labels = {"disk": disk}
-        await server.create(
-            "nodes", {"metadata": {"name": name, "labels": labels}, "spec": {}, "status": status}
-        )
-    async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
-        informers = InformerFactory(client)
-        sources = SchedulerInformers(informers)
-        binder = VolumeBinder(client, sources.volumes)
-        plugins = default_plugins(sources.get_default_selector, sources.volumes, binder)
-        made = Scheduler(client, plugins, EventRecorder(client, component="default-scheduler"))
-        add_event_handlers(made, sources)
-        stop = asyncio.Event()
-        tasks = [asyncio.create_task(informers.run(stop))]
-        await asyncio.wait_for(informers.wait_for_sync(), 5)
-        tasks.append(asyncio.create_task(made.run()))
+    await create_node(server, "a", disk="ssd")
+    await create_node(server, "b", disk="hdd")
+    async with run_scheduler(server) as sources:
         yield sources
-        stop.set()
-        tasks[1].cancel()
-        await asyncio.wait(tasks)
 
 
 async def test_a_pod_that_changes_while_it_is_bound_is_decided_on_anew(
-    server: BindingServer, sources: SchedulerInformers
+    server: RefusingServer, sources: SchedulerInformers
 ) -> None:
     """Its binding fails: the next decision sees the pod as it is now, without waiting for anything else."""
     spec: dict[str, Any] = {
@@ -104,7 +73,7 @@ SPEC: dict[str, Any] = {
 SELECTED = "volume.kubernetes.io/selected-node"
 
 
-async def create_waiting_claim(server: BindingServer) -> None:
+async def create_waiting_claim(server: RefusingServer) -> None:
     """A claim that waits for its first consumer, and a pod that uses it."""
     server.answer.set()
     server.targets.append("")  # No binding is refused.
@@ -117,12 +86,12 @@ async def create_waiting_claim(server: BindingServer) -> None:
     await server.create("pods", {"metadata": {"name": "p"}, "spec": spec})
 
 
-def get_selected_node(server: BindingServer) -> str:
+def get_selected_node(server: RefusingServer) -> str:
     claim = server.get("persistentvolumeclaims", "data")
     return str((claim["metadata"].get("annotations") or {}).get(SELECTED, ""))
 
 
-async def test_a_pod_is_bound_once_its_claim_is(server: BindingServer, sources: SchedulerInformers) -> None:
+async def test_a_pod_is_bound_once_its_claim_is(server: RefusingServer, sources: SchedulerInformers) -> None:
     """While its volume is being made, other pods are scheduled."""
     assert not sources.pods.list()
     await create_waiting_claim(server)
@@ -139,7 +108,7 @@ async def test_a_pod_is_bound_once_its_claim_is(server: BindingServer, sources: 
 
 
 async def test_a_provisioner_that_cannot_sends_the_pod_to_another_node(
-    server: BindingServer, sources: SchedulerInformers
+    server: RefusingServer, sources: SchedulerInformers
 ) -> None:
     """It takes the selected node back. The pod says why it still waits, and is scheduled again."""
     assert not sources.pods.list()

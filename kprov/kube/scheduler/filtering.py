@@ -1,0 +1,157 @@
+"""Runs filters over all nodes or one, and counts pods that are nominated for nodes.
+
+Source: upstream's findNodesThatFitPod and RunFilterPluginsWithNominatedPods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from kprov.kube.scheduler.diagnosis import Diagnosis
+from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin
+from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.state import ClusterState, Mask
+
+
+def find_feasible_nodes(plugins: Sequence[Plugin], cycle: CycleState) -> FilterResult:
+    """Slots that every rule accepts, with and without the nominated pods that come before this pod.
+
+    A pod that is nominated for a node gets it if it fits there.
+    """
+    result = run_filters(plugins, cycle)
+    if not cycle.nominator or not result.feasible.any():
+        return result
+    own = cycle.state.slot_of.get(cycle.nominator.get_node(cycle.info.pod.metadata.uid))
+    if own is not None and result.feasible[own]:
+        only = select_slots(cycle.state, [own])
+        checked = _filter_with_rivals(plugins, cycle, only)
+        if checked is None or checked.feasible[own]:
+            return FilterResult(only, result.diagnosis, result.resolvable)
+    checked = _filter_with_rivals(plugins, cycle, result.feasible)
+    if checked is None:
+        return result
+    _add_reasons(checked.diagnosis, result.diagnosis)
+    return FilterResult(checked.feasible, checked.diagnosis, result.resolvable | checked.resolvable)
+
+
+def run_filters(plugins: Sequence[Plugin], cycle: CycleState) -> FilterResult:
+    """PreFilter, then Filter over all nodes. A node counts for the first rule that rejects it."""
+    for plugin in plugins:
+        message = plugin.pre_filter(cycle)
+        if message:
+            diagnosis = Diagnosis(cycle.state.node_count, {}, frozenset({plugin.name}), message)
+            nothing = np.zeros_like(cycle.state.alive)
+            return FilterResult(nothing, diagnosis, nothing)
+    return filter_slots(plugins, cycle, cycle.state.alive)
+
+
+def filter_slots(plugins: Iterable[Plugin], cycle: CycleState, among: Mask) -> FilterResult:
+    """Filter some of the slots."""
+    feasible = among.copy()
+    resolvable = np.zeros_like(feasible)
+    reasons: dict[str, int] = {}
+    refusing: set[str] = set()
+    for plugin in plugins:
+        rejected = _run_filter(plugin, cycle, feasible, reasons, resolvable)
+        if rejected is None:
+            continue
+        refusing.add(plugin.name)
+        feasible &= ~rejected
+        if not feasible.any():
+            break
+    diagnosis = Diagnosis(cycle.state.node_count, reasons, frozenset(refusing))
+    return FilterResult(feasible, diagnosis, resolvable)
+
+
+def _run_filter(
+    plugin: Plugin, cycle: CycleState, among: Mask, reasons: dict[str, int], resolvable: Mask
+) -> Mask | None:
+    """Slots that the rule rejects, None if it rejects none. Fills reasons and resolvable."""
+    rejected: Mask | None = None
+    lasting = np.zeros_like(among)
+    for reason, slots, can_resolve in plugin.filter(cycle):
+        hit = among & slots
+        if rejected is not None and not plugin.reports_all_reasons:
+            hit &= ~rejected
+        count = int(np.count_nonzero(hit))
+        if not count:
+            continue
+        reasons[reason] = reasons.get(reason, 0) + count
+        if can_resolve is not True:
+            lasting |= hit & ~np.asarray(can_resolve)
+        rejected = hit if rejected is None else rejected | hit
+    if rejected is not None:
+        resolvable |= rejected & ~lasting
+    return rejected
+
+
+def find_rejecting_plugin(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> Plugin | None:
+    """The first rule that rejects one node, with or without the nominated pods that come before this pod."""
+    node = cycle.state.nodes[slot]
+    assert node is not None
+    rivals = _list_rivals(cycle, [node.metadata.name]) if cycle.nominator else []
+    if rivals:
+        with assume_pods(cycle.state, rivals):
+            rejecting = _find_rejecting(plugins, cycle, slot)
+        if rejecting is not None:
+            return rejecting
+    return _find_rejecting(plugins, cycle, slot)
+
+
+def _find_rejecting(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> Plugin | None:
+    return next((plugin for plugin in plugins if not plugin.accepts_node(cycle, slot)), None)
+
+
+def list_reasons(plugin: Plugin, cycle: CycleState, slot: int) -> list[str]:
+    """Why a rule rejects one node."""
+    reasons = [rejection.reason for rejection in plugin.filter(cycle) if rejection.slots[slot]]
+    return reasons if plugin.reports_all_reasons else reasons[:1]
+
+
+@contextmanager
+def assume_pods(state: ClusterState, placed: Iterable[tuple[PodInfo, str]]) -> Iterator[None]:
+    """Count pods as if they were on those nodes."""
+    added: list[str] = []
+    try:
+        for info, node in placed:
+            state.add_pod(info, node)
+            added.append(info.pod.metadata.uid)
+        yield
+    finally:
+        for uid in added:
+            state.remove_pod(uid)
+
+
+def select_slots(state: ClusterState, slots: Iterable[int]) -> Mask:
+    mask: Mask = np.zeros(state.capacity, dtype=np.bool_)
+    mask[list(slots)] = True
+    return mask
+
+
+def _filter_with_rivals(plugins: Sequence[Plugin], cycle: CycleState, among: Mask) -> FilterResult | None:
+    """Filter with the rivals on these slots in place. None if there are no rivals."""
+    slot_of = cycle.state.slot_of
+    nodes = [node for node in cycle.nominator.list_nodes() if node in slot_of and among[slot_of[node]]]
+    rivals = _list_rivals(cycle, nodes)
+    if not rivals:
+        return None
+    with assume_pods(cycle.state, rivals):
+        return filter_slots(plugins, cycle, among)
+
+
+def _list_rivals(cycle: CycleState, nodes: Iterable[str]) -> list[tuple[PodInfo, str]]:
+    return [
+        (info, node)
+        for node in nodes
+        for info in cycle.nominator.list_rivals(node, cycle.info)
+        if info.pod.metadata.uid not in cycle.state.pods
+    ]
+
+
+def _add_reasons(diagnosis: Diagnosis, other: Diagnosis) -> None:
+    for reason, count in other.reasons.items():
+        diagnosis.reasons[reason] = diagnosis.reasons.get(reason, 0) + count
+    diagnosis.plugins |= other.plugins

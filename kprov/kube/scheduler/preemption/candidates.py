@@ -1,0 +1,147 @@
+"""The nodes on which preemption lets a pod fit, with their victims (upstream's DryRunPreemption)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kprov.kube.scheduler.diagnosis import Diagnosis
+from kprov.kube.scheduler.filtering import filter_slots
+from kprov.kube.scheduler.framework import CycleState, Plugin
+from kprov.kube.scheduler.pod_info import PODS
+from kprov.kube.scheduler.preemption.budgets import Budget
+from kprov.kube.scheduler.preemption.victims import Victims, select_victims
+from kprov.kube.scheduler.state import Counts, Mask
+
+_NOT_HELPFUL = "Preemption is not helpful for scheduling"
+_NO_VICTIMS = "No preemption victims found for incoming pod"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node on which the pod fits once the victims are gone."""
+
+    node: str
+    victims: Victims
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateLimits:
+    """How many candidates are enough: a percentage of the nodes, but not fewer than ``absolute``."""
+
+    percentage: int = 10
+    absolute: int = 100
+
+    def count(self, nodes: int) -> int:
+        return min(nodes, max(nodes * self.percentage // 100, self.absolute))
+
+
+@dataclass(slots=True)
+class _Search:
+    """Candidates found so far, and how many nodes were rejected for which reasons."""
+
+    enough: int
+    candidates: list[Candidate] = field(default_factory=list)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def reject(self, reasons: Iterable[str], count: int = 1) -> None:
+        for reason in reasons:
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    @property
+    def is_over(self) -> bool:
+        """Enough candidates, one of which violates no budget."""
+        return len(self.candidates) >= self.enough and any(
+            not candidate.victims.violations for candidate in self.candidates
+        )
+
+
+def find_candidates(
+    cycle: CycleState,
+    plugins: Sequence[Plugin],
+    resolvable: Mask,
+    budgets: Sequence[Budget],
+    limits: CandidateLimits,
+    rng: random.Random,
+) -> tuple[list[Candidate], Diagnosis]:
+    """Candidates that violate no budget first. The diagnosis says why other nodes are none.
+
+    ``resolvable``: slots that were rejected for what the removal of pods may change. The search starts at a
+    random one of them, so that equal nodes are preempted evenly.
+    """
+    state = cycle.state
+    potential = resolvable & state.alive
+    count = int(np.count_nonzero(potential))
+    search = _Search(limits.count(count))
+    if state.node_count > count:
+        search.reject((_NOT_HELPFUL,), state.node_count - count)
+    if count:
+        slots = np.flatnonzero(_exclude_hopeless(cycle, plugins, potential, search))
+        dependent = [plugin for plugin in plugins if plugin.depends_on_pods(cycle)]
+        for slot in np.roll(slots, -rng.randrange(len(slots))) if slots.size else ():
+            _try_node(cycle, int(slot), dependent, budgets, search)
+            if search.is_over:
+                break
+    found = sorted(search.candidates, key=lambda candidate: bool(candidate.victims.violations))
+    return found, Diagnosis(state.node_count, search.reasons, frozenset())
+
+
+def _exclude_hopeless(cycle: CycleState, plugins: Sequence[Plugin], potential: Mask, search: _Search) -> Mask:
+    """Slots with lower pods, without all of which their requests would fit. For all nodes at once."""
+    lower = cycle.state.sum_requests_below(cycle.info.priority)
+    remaining = potential & (lower[:, PODS] > 0)
+    missing = int(np.count_nonzero(potential & ~remaining))
+    if missing:
+        search.reject((_NO_VICTIMS,), missing)
+    by_requests = [plugin for plugin in plugins if plugin.uses_requests_only]
+    independent = [plugin for plugin in plugins if not plugin.depends_on_pods(cycle)]
+    remaining = _filter_without(cycle, by_requests, remaining, lower, search)
+    result = filter_slots(independent, cycle, remaining)
+    _copy_reasons(result.diagnosis, search)
+    return result.feasible
+
+
+def _filter_without(
+    cycle: CycleState, plugins: Sequence[Plugin], among: Mask, requests: Counts, search: _Search
+) -> Mask:
+    """Filter as if these requests were gone, and all requests of extended resources.
+
+    Nodes that have too little of those are rejected later, one by one.
+    """
+    state = cycle.state
+    resources = [state.get_extended_resource(name) for name in cycle.info.extended]
+    saved = [resource.requested for resource in resources]
+    state.requested -= requests
+    try:
+        for resource in resources:
+            resource.requested = np.zeros_like(resource.requested)
+        result = filter_slots(plugins, cycle, among)
+    finally:
+        state.requested += requests
+        for resource, requested in zip(resources, saved, strict=True):
+            resource.requested = requested
+    _copy_reasons(result.diagnosis, search)
+    return result.feasible
+
+
+def _copy_reasons(diagnosis: Diagnosis, search: _Search) -> None:
+    for reason, count in diagnosis.reasons.items():
+        search.reject((reason,), count)
+
+
+def _try_node(
+    cycle: CycleState, slot: int, plugins: Sequence[Plugin], budgets: Sequence[Budget], search: _Search
+) -> None:
+    node = cycle.state.nodes[slot]
+    assert node is not None
+    name = node.metadata.name
+    victims = select_victims(cycle, slot, plugins, budgets)
+    if isinstance(victims, list):
+        search.reject(victims)
+    elif victims.pods:
+        search.candidates.append(Candidate(name, victims))
+    else:
+        search.reject((f'expected at least one victim pod on node "{name}"',))

@@ -1,0 +1,74 @@
+"""A scheduler that runs in the test's event loop, against the small API server of the controllers' tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from kprov.kube.client import EventRecorder, InformerFactory, RestClient
+from kprov.kube.client.kubeconfig import ClientConfig
+from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
+from kprov.kube.scheduler.preemption.eviction import Evictor
+from kprov.kube.scheduler.profile import default_plugins
+from kprov.kube.scheduler.scheduler import Scheduler
+from kprov.kube.scheduler.volumes.binder import VolumeBinder
+from tests.unit.kube.controller_manager.conftest import ApiServer, reply
+
+
+class BindingServer(ApiServer):
+    """Binds pods. ``targets``: the nodes of all bindings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not request.path.endswith("/binding"):
+            return await super()._route(request)
+        body = await request.json()
+        name, node = body["metadata"]["name"], body["target"]["name"]
+        async with self.changed:
+            self.targets.append(node)
+            self.changed.notify_all()
+        await self.handle_binding(name, node)
+        return reply({})
+
+    async def handle_binding(self, name: str, node: str) -> None:
+        await self.change("pods", name, {"spec": {"nodeName": node}})
+
+
+async def create_node(server: ApiServer, name: str, *, cpu: str = "4", **labels: str) -> None:
+    status = {"allocatable": {"cpu": cpu, "memory": "8Gi", "pods": "10"}}
+    await server.create("nodes", {"metadata": {"name": name, "labels": labels}, "spec": {}, "status": status})
+
+
+@asynccontextmanager
+async def run_scheduler(server: ApiServer) -> AsyncIterator[SchedulerInformers]:
+    async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
+        informers = InformerFactory(client)
+        sources = SchedulerInformers(informers)
+        recorder = EventRecorder(client, component="default-scheduler")
+        evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_pre_bind(uid))
+        plugins = default_plugins(
+            sources.get_default_selector,
+            sources.volumes,
+            VolumeBinder(client, sources.volumes),
+            list_budgets=sources.budgets.list,
+            evictor=evictor,
+        )
+        scheduler = Scheduler(client, plugins, recorder)
+        add_event_handlers(scheduler, sources)
+        stop = asyncio.Event()
+        tasks = [asyncio.create_task(informers.run(stop))]
+        await asyncio.wait_for(informers.wait_for_sync(), 5)
+        tasks.append(asyncio.create_task(scheduler.run()))
+        try:
+            yield sources
+        finally:
+            stop.set()
+            tasks[1].cancel()
+            await asyncio.wait(tasks)
+            await recorder.close()
