@@ -1,4 +1,6 @@
-"""A kubelet without containers: it binds pods to its node and reports what their containers are said to do.
+"""A kubelet without containers: it reports what the containers of pods are said to do.
+
+It also binds pods to its node, unless a scheduler does that for one or more nodes.
 
 A container with the command ["exit", "3"] ends at once with that code; any other one runs until its pod is deleted.
 ``behave`` sets another rule for the pods of a namespace, ``finish`` ends the containers of one pod.
@@ -23,6 +25,7 @@ from tests.apiserver.servers import ApiServer
 
 NODE: Final = "fake-node"
 _TERMINAL: Final = {"Succeeded", "Failed"}
+_DISRUPTION: Final = "DisruptionTarget"
 _RESTART_SECONDS: Final = 0.1
 _CLOSING_SECONDS: Final = 0.25
 
@@ -52,6 +55,9 @@ class FakeKubelet:
     """Runs in a thread of its own. Its methods may be called from any thread."""
 
     server: ApiServer
+    nodes: tuple[str, ...] = (NODE,)
+    #: Whether it binds all pods to the first node.
+    binds: bool = True
     _behaviours: dict[str, Behaviour] = field(default_factory=dict)
     _ends: dict[str, Exit] = field(default_factory=dict)
     _restarts: dict[str, int] = field(default_factory=dict)
@@ -91,7 +97,8 @@ class FakeKubelet:
             self._client = client
             self._pods: Informer[JsonObject] = Informer(client.resource("", "v1", "pods", dict))
             self._pods.add_handler(on_add=self._enqueue, on_update=lambda _, new: self._enqueue(new))
-            await self._register_node()
+            for name in self.nodes:
+                await self._register_node(name)
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._pods.run())]
                 await self._pods.wait_for_sync()
@@ -110,12 +117,16 @@ class FakeKubelet:
     def _enqueue(self, pod: JsonObject) -> None:
         self._queue.add(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
 
-    async def _register_node(self) -> None:
+    async def _register_node(self, name: str) -> None:
         nodes = self._client.resource("", "v1", "nodes", dict)
+        metadata = {"name": name, "labels": {"kubernetes.io/hostname": name}}
         with contextlib.suppress(ApiError):
-            await nodes.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
-        ready = {"conditions": [_condition("Ready", "True")], "capacity": {"pods": "1000", "cpu": "100"}}
-        await nodes.patch(NODE, {"status": ready}, subresource="status")
+            await nodes.create({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+        size = {"pods": "1000", "cpu": "100", "memory": "100Gi"}
+        ready = {"conditions": [_condition("Ready", "True")], "capacity": size, "allocatable": size}
+        await nodes.patch(name, {"status": ready}, subresource="status")
+        # Admission adds the taint not-ready to new nodes.
+        await nodes.patch(name, {"spec": {"taints": None}})
 
     async def _sync(self, key: str) -> None:
         pod = self._pods.get(*split_key(key))
@@ -132,7 +143,8 @@ class FakeKubelet:
         phase = pod["status"].get("phase")
         namespace = pod["metadata"]["namespace"]
         if not pod["spec"].get("nodeName"):
-            if not pod["spec"].get("schedulingGates") and not pod["metadata"].get("deletionTimestamp"):
+            is_waiting = pod["spec"].get("schedulingGates") or pod["metadata"].get("deletionTimestamp")
+            if self.binds and not is_waiting:
                 await self._bind(pod)
         elif pod["metadata"].get("deletionTimestamp"):
             if namespace not in self._holding:
@@ -150,7 +162,7 @@ class FakeKubelet:
 
     async def _bind(self, pod: JsonObject) -> None:
         metadata = pod["metadata"]
-        body = {"metadata": {"name": metadata["name"]}, "target": {"kind": "Node", "name": NODE}}
+        body = {"metadata": {"name": metadata["name"]}, "target": {"kind": "Node", "name": self.nodes[0]}}
         pods = self._pods.resource
         path = pods.path(metadata["namespace"], metadata["name"], "binding")
         await self._client.request("POST", path, body=body)
@@ -186,6 +198,7 @@ class FakeKubelet:
         is_ready = "True" if phase == "Running" else "False"
         conditions = [_condition("Ready", is_ready), _condition("PodScheduled", "True")]
         conditions += [_condition(kind, "True") for kind in (end.conditions if end else ())]
+        conditions += [each for each in pod["status"].get("conditions", ()) if each["type"] == _DISRUPTION]
         restarts = self._restarts.get(metadata["uid"], 0)
         status = {
             "phase": phase,
@@ -225,9 +238,11 @@ def _container_status(container: Mapping[str, str], end: Exit | None, restarts: 
 
 
 @contextlib.contextmanager
-def fake_kubelet(server: ApiServer) -> Iterator[FakeKubelet]:
-    """A fake kubelet beside the server."""
-    kubelet = FakeKubelet(server)
+def fake_kubelet(
+    server: ApiServer, nodes: tuple[str, ...] = (NODE,), *, binds: bool = True
+) -> Iterator[FakeKubelet]:
+    """A fake kubelet of all these nodes beside the server. binds: False if a scheduler runs, too."""
+    kubelet = FakeKubelet(server, nodes, binds)
     thread = threading.Thread(target=lambda: asyncio.run(kubelet.run()), name="fake-kubelet")
     thread.start()
     try:

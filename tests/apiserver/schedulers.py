@@ -1,0 +1,50 @@
+"""kube-scheduler as a process, beside the API servers of servers.py."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from tests.apiserver.controllers import kubeconfig
+from tests.apiserver.servers import ApiServer
+
+#: Names another scheduler to test, such as upstream's: it shows which tests ask for more than it does.
+TESTED: Final = "KPROV_TEST_SCHEDULER"
+_PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.scheduler").split())
+
+
+def write_configuration(server: ApiServer, **fields: Any) -> Path:
+    """A KubeSchedulerConfiguration file with these fields."""
+    path = server.folder / "scheduler.yaml"
+    document = {
+        "apiVersion": "kubescheduler.config.k8s.io/v1",
+        "kind": "KubeSchedulerConfiguration",
+        "clientConnection": {"kubeconfig": str(kubeconfig(server))},
+        "leaderElection": {"leaderElect": False},
+    }
+    path.write_text(json.dumps(document | fields))
+    return path
+
+
+@contextlib.contextmanager
+def scheduler(server: ApiServer, *, port: int = 0, **fields: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a scheduler. port: of its metrics. fields: of its configuration."""
+    command = [
+        *_PROGRAM,
+        f"--config={write_configuration(server, **fields)}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+    ]
+    with (server.folder / "scheduler.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
