@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -48,8 +47,7 @@ def _pin_bundle(cluster: Cluster, host: str, digest: str) -> None:
 
 def _read_bundle(cluster: Cluster, host: str) -> str:
     """Return the digest of the bundle that a host runs; empty if it has none, such as a host of etcd only."""
-    path = f"{cluster.variables[host].bundle_root}/current/.complete"
-    results = run_read_only(cluster, host, "slurp", [{"src": path}])
-    if not results or results[0].get("failed"):
-        return ""
-    return base64.b64decode(results[0]["content"]).decode().strip()
+    path = f"{cluster.variables[host].bundle_root}/current"
+    results = run_read_only(cluster, host, "stat", [{"path": path}])
+    target = results[0].get("stat", {}).get("lnk_target", "") if results else ""
+    return str(target).rpartition("/")[2]
