@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kprov.errors import InputError
 from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.health import find_problems, wait_until_healthy
 from kprov.operations.nodes.others import list_others, make_others_phase
@@ -38,6 +39,13 @@ def list_phases(context: OperationContext) -> list[Phase]:
 
 def require_cluster(cluster: Cluster, hosts: Sequence[str]) -> None:
     """Raise KprovError if no other host serves the API or etcd: then there is nothing to join."""
+    for group in ("kube_control_plane", "etcd"):
+        if not set(cluster.members(group)) - set(hosts):
+            raise InputError(
+                f"{group} has no other host, so there is no cluster to join: `kprov up` creates one, "
+                "`kprov etcd restore` recovers one from a snapshot",
+                field="HOST",
+            )
     find_api_host(cluster, hosts)
     find_etcd_host(cluster, hosts)
 

@@ -46,7 +46,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     for host in hosts:
         remember_old_host(context, host)
         phases += list_removal_phases(context, host)
-        phases += _list_setup_phases(context, host)
+        phases += list_new_host_phases(context, host)
     return phases
 
 
@@ -104,7 +104,7 @@ def list_removal_phases(context: OperationContext, host: str) -> list[Phase]:
     ]
 
 
-def _list_setup_phases(context: OperationContext, host: str) -> list[Phase]:
+def list_new_host_phases(context: OperationContext, host: str) -> list[Phase]:
     """Return the phases that set the new host up. From then on, what is on the host is the new one's."""
     setup, *others = list_setup_phases(context, [host])
 
