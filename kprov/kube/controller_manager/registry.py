@@ -48,6 +48,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "legacy-serviceaccount-token-cleaner-controller": (
         "service_account.legacy_token_cleaner:LegacyTokenCleanerController"
     ),
+    "resourceclaim-controller": "resource_claims.controller:ResourceClaimController",
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
 
@@ -85,6 +86,7 @@ ACCOUNTS: Final[dict[str, str]] = {
     "resourcequota-controller": "resourcequota-controller",
     "persistentvolume-binder-controller": "persistent-volume-binder",
     "persistentvolume-attach-detach-controller": "attachdetach-controller",
+    "resourceclaim-controller": "resource-claim-controller",
     "persistentvolume-expander-controller": "expand-controller",
     "persistentvolume-protection-controller": "pv-protection-controller",
     "persistentvolumeclaim-protection-controller": "pvc-protection-controller",
@@ -132,6 +134,7 @@ ALIASES: Final[dict[str, str]] = {
     "ephemeral-volume": "ephemeral-volume-controller",
     "persistentvolume-expander": "persistentvolume-expander-controller",
     "legacy-service-account-token-cleaner": "legacy-serviceaccount-token-cleaner-controller",
+    "resource-claim-controller": "resourceclaim-controller",
     "attachdetach": "persistentvolume-attach-detach-controller",
 }
 

@@ -34,6 +34,7 @@ _TESTED_APART: Final = {
     "attachdetach-controller",
     "expand-controller",
     "legacy-service-account-token-cleaner",
+    "resource-claim-controller",
 }
 _READS: Final = {"get", "list", "watch"}
 _CONTAINERS: Final = [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]

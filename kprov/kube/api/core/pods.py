@@ -41,6 +41,25 @@ class SchedulingGate(View):
     name: str = ""
 
 
+class PodResourceClaim(View):
+    """A claim of devices: an existing one, or one that is generated from a template."""
+
+    name: str = ""
+    resource_claim_name: str | None = None
+    resource_claim_template_name: str | None = None
+
+
+class PodResourceClaimStatus(View):
+    """The generated claim. None: the pod needs none."""
+
+    name: str = ""
+    resource_claim_name: str | None = None
+
+
+class PodExtendedResourceClaimStatus(View):
+    resource_claim_name: str = ""
+
+
 class PodSpec(View):
     """Volumes and security contexts are plain dicts."""
 
@@ -83,6 +102,7 @@ class PodSpec(View):
     scheduling_gates: list[SchedulingGate] = []
     os: dict[str, Any] | None = None
     resources: ResourceRequirements | None = None
+    resource_claims: list[PodResourceClaim] = []
 
 
 class PodIP(View):
@@ -109,6 +129,8 @@ class PodStatus(View):
     container_statuses: list[ContainerStatus] = []
     ephemeral_container_statuses: list[ContainerStatus] = []
     qos_class: str = ""
+    resource_claim_statuses: list[PodResourceClaimStatus] = []
+    extended_resource_claim_status: PodExtendedResourceClaimStatus | None = None
 
 
 class Pod(Object):

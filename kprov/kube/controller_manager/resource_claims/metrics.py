@@ -1,0 +1,42 @@
+"""Metrics of the resource claim controller, under upstream's names."""
+
+from typing import Final
+
+from kprov.kube.component_base import metrics
+from kprov.kube.component_helpers.pod_resource_claims import is_allocated
+from kprov.kube.machinery.json_object import JsonMapping
+
+POD_CLAIM_ANNOTATION: Final = "resource.kubernetes.io/pod-claim-name"
+_EXTENDED_ANNOTATION: Final = "resource.kubernetes.io/extended-resource-claim"
+
+_CREATES: Final = metrics.counter(
+    "resourceclaim_controller_creates",
+    "Number of ResourceClaims creation requests, categorized by creation status and admin access",
+    ["status", "admin_access"],
+)
+_CLAIMS: Final = metrics.gauge(
+    "resourceclaim_controller_resource_claims",
+    "Number of ResourceClaims, categorized by allocation status, admin access, and source",
+    ["allocated", "admin_access", "source"],
+)
+
+
+def count_creation(claim: JsonMapping, *, failed: bool) -> None:
+    _CREATES.labels("failure" if failed else "success", _has_admin_access(claim)).inc()
+
+
+def count_claim(claim: JsonMapping, change: int) -> None:
+    """Count a claim that appeared (1) or disappeared (-1)."""
+    _CLAIMS.labels(str(is_allocated(claim)).lower(), _has_admin_access(claim), _get_source(claim)).inc(change)
+
+
+def _has_admin_access(claim: JsonMapping) -> str:
+    requests = (claim["spec"].get("devices") or {}).get("requests") or ()
+    return str(any((each.get("exactly") or {}).get("adminAccess") for each in requests)).lower()
+
+
+def _get_source(claim: JsonMapping) -> str:
+    annotations = claim["metadata"].get("annotations") or {}
+    if annotations.get(_EXTENDED_ANNOTATION) == "true":
+        return "extended_resource"
+    return "resource_claim_template" if annotations.get(POD_CLAIM_ANNOTATION) else ""
