@@ -1,12 +1,13 @@
-"""Checks certificates on disk and as served: authority, validity, and permissions of keys."""
+"""Checks certificates on disk and as served: authority, validity, names, and permissions of keys."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -197,19 +198,31 @@ def _judge_times(name: str, certificate: x509.Certificate, now: datetime) -> Fin
     return Finding(name, ok=True, detail=f"until {end:%Y-%m-%d}")
 
 
-def _list_served(me: VerifyHost, cluster: Cluster) -> Iterator[tuple[str, int, str]]:
+class Served(NamedTuple):
+    """A certificate that a component serves at a port, with the authority and the addresses it must name."""
+
+    name: str
+    port: int
+    authority: str
+    addresses: tuple[str, ...] = ()
+
+
+def _list_served(me: VerifyHost, cluster: Cluster) -> Iterator[Served]:
     if "etcd" in me.groups:
-        yield "etcd serves", 2379, "etcd-ca"
+        yield Served("etcd serves", 2379, "etcd-ca", (me.address,))
     if "kube_control_plane" in me.groups:
-        yield "API server serves", cluster.apiserver_port, "ca"
+        # A load balancer connects to any API server.
+        control_plane = [host.address for host in cluster.in_group("kube_control_plane")]
+        addresses = (*control_plane, cluster.vip) if cluster.vip else tuple(control_plane)
+        yield Served("API server serves", cluster.apiserver_port, "ca", addresses)
     if "kube_node" in me.groups:
-        yield "kubelet serves", 10250, "ca"
+        yield Served("kubelet serves", 10250, "ca", (me.address,))
 
 
 def judge_served(
     me: VerifyHost,
     host: Host,
-    served: list[tuple[str, int, str]],
+    served: list[Served],
     authorities: Mapping[str, Authorities],
     now: datetime,
 ) -> Iterator[Finding]:
@@ -219,13 +232,29 @@ def judge_served(
     """
     if not served:
         return
-    places = [f"{me.address}:{port}" for _, port, _ in served]
+    places = [f"{me.address}:{entry.port}" for entry in served]
     words = [_READ_SERVED, str(CONNECT_SECONDS), *places]
     output = host.check_output("python3 -c " + " ".join(shlex.quote(word) for word in words))
     answers: dict[str, str] = json.loads(output)
-    for (name, _, authority), place in zip(served, places, strict=True):
+    for entry, place in zip(served, places, strict=True):
         pem = answers[place]
-        if "BEGIN CERTIFICATE" in pem:
-            yield judge_certificate(name, pem, authorities[authority], authority, now)
-        else:
-            yield Finding(name, ok=False, detail=f"no TLS on {place}: {pem}", starting=True)
+        if "BEGIN CERTIFICATE" not in pem:
+            yield Finding(entry.name, ok=False, detail=f"no TLS on {place}: {pem}", starting=True)
+            continue
+        finding = judge_certificate(entry.name, pem, authorities[entry.authority], entry.authority, now)
+        missing = find_missing_addresses(pem, entry.addresses) if finding.ok else []
+        if missing:
+            detail = f"its certificate does not name {', '.join(missing)}, renew it: kprov up"
+            finding = Finding(entry.name, ok=False, detail=detail)
+        yield finding
+
+
+def find_missing_addresses(pem: str, addresses: Iterable[str]) -> list[str]:
+    """Return the IP addresses that a certificate (PEM) does not name."""
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return list(addresses)
+    found = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+    return [address for address in addresses if address not in found]

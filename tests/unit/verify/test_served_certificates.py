@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from kprov.verify import backend
-from kprov.verify.checks.certificates import judge_served
+from kprov.verify.checks.certificates import Served, judge_served
 from kprov.verify.model import VerifyHost
 from tests.certificates import Issuer
 
@@ -62,7 +62,9 @@ def port(issuer: Issuer, tmp_path: Path) -> Iterator[int]:
 def test_a_served_certificate_is_judged_by_its_authority(issuer: Issuer, port: int) -> None:
     host = backend.testinfra_host("node1", run_here)
     authorities = {"ca": [issuer.certificate]}
-    finding = next(judge_served(HOST, host, [("etcd serves", port, "ca")], authorities, datetime.now(UTC)))
+    finding = next(
+        judge_served(HOST, host, [Served("etcd serves", port, "ca")], authorities, datetime.now(UTC))
+    )
     assert finding.ok, finding.detail
     assert finding.name == "etcd serves"
 
@@ -70,7 +72,9 @@ def test_a_served_certificate_is_judged_by_its_authority(issuer: Issuer, port: i
 def test_a_certificate_of_another_authority_fails(port: int) -> None:
     host = backend.testinfra_host("node1", run_here)
     authorities = {"ca": [Issuer("other").certificate]}
-    finding = next(judge_served(HOST, host, [("etcd serves", port, "ca")], authorities, datetime.now(UTC)))
+    finding = next(
+        judge_served(HOST, host, [Served("etcd serves", port, "ca")], authorities, datetime.now(UTC))
+    )
     assert finding.detail == "not issued by this cluster's ca"
 
 
@@ -78,9 +82,25 @@ def test_a_port_without_a_server_is_named(issuer: Issuer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]
     host = backend.testinfra_host("node1", run_here)
-    served = [("kubelet serves", free, "ca")]
+    served = [Served("kubelet serves", free, "ca")]
     finding = next(judge_served(HOST, host, served, {"ca": [issuer.certificate]}, datetime.now(UTC)))
     assert not finding.ok
     assert finding.starting
     assert f"no TLS on 127.0.0.1:{free}" in finding.detail
     assert "refused" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("addresses", "detail"),
+    [
+        (("127.0.0.1",), ""),
+        (("127.0.0.1", "192.0.2.1", "192.0.2.2"), "does not name 192.0.2.1, 192.0.2.2, renew it: kprov up"),
+    ],
+)
+def test_a_certificate_must_name_the_addresses_at_which_clients_connect(
+    issuer: Issuer, port: int, addresses: tuple[str, ...], detail: str
+) -> None:
+    host = backend.testinfra_host("node1", run_here)
+    served = [Served("API server serves", port, "ca", addresses)]
+    finding = next(judge_served(HOST, host, served, {"ca": [issuer.certificate]}, datetime.now(UTC)))
+    assert (finding.ok, finding.detail.endswith(detail)) == (not detail, True)
