@@ -75,6 +75,7 @@ def _controllers(flags: FlagSet) -> None:
         365 * 24 * 3600,
         "how long a generated token must be unused, and then invalid, until it is deleted",
     )
+    flags.integer("concurrent-device-taint-eviction-syncs", 8, "how many pods leave tainted devices at once")
     flags.integer("concurrent-resourceclaim-syncs", 50, "how many resource claims are synced at once")
     flags.duration("resource-quota-sync-period", 300, "how often all quotas are counted again")
     flags.integer("mirroring-max-endpoints-per-subset", 1000, "addresses of a subset that are mirrored")

@@ -48,6 +48,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "legacy-serviceaccount-token-cleaner-controller": (
         "service_account.legacy_token_cleaner:LegacyTokenCleanerController"
     ),
+    "device-taint-eviction-controller": "device_taint_eviction.controller:DeviceTaintEvictionController",
     "resourceclaim-controller": "resource_claims.controller:ResourceClaimController",
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
@@ -86,6 +87,7 @@ ACCOUNTS: Final[dict[str, str]] = {
     "resourcequota-controller": "resourcequota-controller",
     "persistentvolume-binder-controller": "persistent-volume-binder",
     "persistentvolume-attach-detach-controller": "attachdetach-controller",
+    "device-taint-eviction-controller": "device-taint-eviction-controller",
     "resourceclaim-controller": "resource-claim-controller",
     "persistentvolume-expander-controller": "expand-controller",
     "persistentvolume-protection-controller": "pv-protection-controller",

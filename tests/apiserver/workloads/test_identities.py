@@ -32,6 +32,7 @@ _SYSTEM: Final = "/api/v1/namespaces/kube-system"
 #: Their work needs a driver or a day: tests/apiserver/controller_manager.
 _TESTED_APART: Final = {
     "attachdetach-controller",
+    "device-taint-eviction-controller",
     "expand-controller",
     "legacy-service-account-token-cleaner",
     "resource-claim-controller",
