@@ -1,6 +1,5 @@
 """Conditions, taints and eviction rates of nodes. Functions of values (pkg/controller/nodelifecycle)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +22,10 @@ _BY_CONDITION: Final = {
     ("NetworkUnavailable", "True"): "node.kubernetes.io/network-unavailable",
 }
 _MANAGED: Final = frozenset({*_BY_CONDITION.values(), UNSCHEDULABLE})
+_OLD_LABELS: Final = {
+    "kubernetes.io/os": "beta.kubernetes.io/os",
+    "kubernetes.io/arch": "beta.kubernetes.io/arch",
+}
 _REPORTED: Final = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 
 
@@ -128,21 +131,21 @@ def _is_managed(key: str, effect: str) -> bool:
     return effect == NO_EXECUTE and key in {NOT_READY, UNREACHABLE}
 
 
-def get_eviction_rate(
-    nodes: Sequence[Node], *, rate: float, secondary_rate: float, threshold: float, large: int
-) -> float:
-    """Nodes a second of one zone that may be given the NoExecute taint (ReducedQPSFunc, ComputeZoneState).
-
-    When most of a zone is gone it is more likely that we are cut off than that all its nodes died.
-    """
-    not_ready = sum(get_ready_status(node) != "True" for node in nodes)
-    if not_ready == 0:
-        return rate
-    if not_ready > 2 and not_ready / len(nodes) >= threshold:
-        return secondary_rate if len(nodes) > large else 0.0
-    return rate
+def drop_eviction_taints(node: Node) -> list[Taint] | None:
+    """The node's taints without those that end pods of a silent node. None: it has none of them."""
+    kept = [
+        taint
+        for taint in node.spec.taints
+        if taint.effect != NO_EXECUTE or taint.key not in {NOT_READY, UNREACHABLE}
+    ]
+    return kept if len(kept) < len(node.spec.taints) else None
 
 
-def are_all_disrupted(zones: Sequence[Sequence[Node]]) -> bool:
-    """Whether no node is ready in any zone. Then the network of this controller is broken: evict nothing."""
-    return all(get_ready_status(node) != "True" for nodes in zones for node in nodes)
+def find_wrong_labels(node: Node) -> dict[str, str]:
+    """The old labels of architecture and system that have to follow the current ones."""
+    labels = node.metadata.labels
+    return {
+        old: labels[current]
+        for current, old in _OLD_LABELS.items()
+        if current in labels and labels.get(old) != labels[current]
+    }

@@ -4,24 +4,39 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from kprov.kube.api.coordination import Lease
-from kprov.kube.api.core import Node, Pod
+from kprov.kube.api.core import Node, Pod, Taint
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.component_base import metrics
 from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
-from kprov.kube.controller_manager.node import health
+from kprov.kube.controller_manager.node import health, zones
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)
 
 LEASES: Final = "kube-node-lease"
-_REGION: Final = "topology.kubernetes.io/region"
-_ZONE: Final = "topology.kubernetes.io/zone"
+_EVICTIONS: Final = metrics.counter(
+    "node_collector_evictions",
+    "Number of Node evictions that happened since current instance of NodeController started.",
+    ["zone"],
+)
+_NODE_SECONDS: Final = metrics.histogram(
+    "node_collector_update_node_health_duration_seconds",
+    "Duration in seconds for NodeController to update the health of a single node.",
+    buckets=[0.001 * 4**power for power in range(8)],
+)
+_ALL_NODES_SECONDS: Final = metrics.histogram(
+    "node_collector_update_all_nodes_health_duration_seconds",
+    "Duration in seconds for NodeController to update the health of all nodes.",
+    buckets=[0.01 * 4**power for power in range(8)],
+)
 
 
 class NodeLifecycleController(Controller):
@@ -35,6 +50,9 @@ class NodeLifecycleController(Controller):
         self._probes: dict[str, health.Probe] = {}
         self._may_evict: set[str] = set()
         self._last_eviction: dict[str, float] = {}
+        self._states: dict[str, zones.ZoneState] = {}
+        # Whether no node of any zone was ready at the last check.
+        self._is_outage = False
         self._nodes = context.informers.informer("", "v1", "nodes", Node)
         self._leases = context.informers.informer(
             "coordination.k8s.io", "v1", "leases", Lease, namespace=LEASES
@@ -55,19 +73,21 @@ class NodeLifecycleController(Controller):
 
     async def monitor(self) -> None:
         """Check every node once."""
-        zones: dict[str, list[Node]] = defaultdict(list)
+        start = time.monotonic()
+        members: dict[str, list[Node]] = defaultdict(list)
         for node in self._nodes.list():
-            try:
-                await self._probe(node)
-            except ApiError as error:
-                if not error.is_not_found:
-                    log.warning("node %s: %s", node.metadata.name, error)
-            labels = node.metadata.labels
-            zones[f"{labels.get(_REGION, '')}:{labels.get(_ZONE, '')}"].append(node)
-        self._set_eviction_rate(zones)
+            with _NODE_SECONDS.time():
+                try:
+                    await self._probe(node)
+                except ApiError as error:
+                    if not error.is_not_found:
+                        log.warning("node %s: %s", node.metadata.name, error)
+            members[zones.get_zone(node)].append(node)
+        await self._handle_outage(members)
+        _ALL_NODES_SECONDS.observe(time.monotonic() - start)
 
     async def sync(self, key: str) -> None:
-        """Set the taints that follow from conditions and spec.unschedulable."""
+        """Set the taints that follow from conditions and spec.unschedulable, and the old labels."""
         node = self._nodes.get("", key)
         if node is None:
             return
@@ -75,11 +95,9 @@ class NodeLifecycleController(Controller):
             self._may_evict.discard(key)
         wanted = health.make_taints(node, timestamps.now(), evict=key in self._may_evict)
         if wanted is not None:
-            body = {
-                "metadata": {"resourceVersion": node.metadata.resource_version},
-                "spec": {"taints": [msgspec.to_builtins(taint) for taint in wanted] or None},
-            }
-            await self.resource_of(self._nodes).patch(key, body)
+            await self._write_taints(node, wanted)
+        if labels := health.find_wrong_labels(node):
+            await self.resource_of(self._nodes).patch(key, {"metadata": {"labels": labels}})
         if health.get_ready_status(node) != "True":
             await self._mark_pods(node)
 
@@ -108,28 +126,70 @@ class NodeLifecycleController(Controller):
         text = f"Node {name} status is now: NodeNotReady"
         self._recorder.event(_about(node), "Normal", "NodeNotReady", text)
 
-    def _set_eviction_rate(self, zones: dict[str, list[Node]]) -> None:
-        """Allow NoExecute taints for nodes that are not ready, at the rate that the zones' states allow."""
-        if not zones or health.are_all_disrupted(list(zones.values())):
-            return
+    async def _handle_outage(self, members: dict[str, list[Node]]) -> None:
+        """Allow NoExecute taints by the states of the zones. members: all nodes by zone."""
+        counted = {zone: counting for zone, nodes in members.items() if (counting := _list_counting(nodes))}
+        zones.record_zones(counted, [zone for zone in self._states if zone not in counted])
+        threshold = self.context.options.unhealthy_zone_threshold
+        self._states = {zone: zones.compute_state(nodes, threshold) for zone, nodes in counted.items()}
+        is_outage = bool(self._states) and all(
+            state is zones.ZoneState.FULL for state in self._states.values()
+        )
+        if is_outage and not self._is_outage:
+            await self._enter_outage()
+        elif self._is_outage and not is_outage:
+            self._leave_outage()
+        self._is_outage = is_outage
+        if not is_outage:
+            for zone, nodes in members.items():
+                self._allow_evictions(zone, nodes, len(counted.get(zone, ())))
+
+    async def _enter_outage(self) -> None:
+        """No node reports: the network of this controller is broken. Take back what would end pods."""
+        log.warning("all nodes are not ready, evictions stop")
+        self._may_evict.clear()
+        for node in self._nodes.list():
+            taints = health.drop_eviction_taints(node)
+            if taints is None:
+                continue
+            try:
+                await self._write_taints(node, taints)
+            except ApiError as error:
+                if not error.is_not_found:
+                    log.warning("node %s: cannot remove its taints: %s", node.metadata.name, error)
+
+    def _leave_outage(self) -> None:
+        """Nodes report again: give all of them a whole grace period."""
+        log.info("some nodes are ready again, evictions go on")
+        for probe in self._probes.values():
+            probe.at = time.monotonic()
+
+    def _allow_evictions(self, zone: str, nodes: list[Node], size: int) -> None:
         options, now = self.context.options, time.monotonic()
-        for zone, nodes in zones.items():
-            rate = health.get_eviction_rate(
-                nodes,
-                rate=options.node_eviction_rate,
-                secondary_rate=options.secondary_node_eviction_rate,
-                threshold=options.unhealthy_zone_threshold,
-                large=options.large_cluster_size_threshold,
-            )
-            for node in nodes:
-                name = node.metadata.name
-                if rate <= 0 or not health.needs_eviction_taint(node) or name in self._may_evict:
-                    continue
-                if now - self._last_eviction.get(zone, -1e9) < 1 / rate:
-                    break
-                self._last_eviction[zone] = now
-                self._may_evict.add(name)
-                self.enqueue(node)
+        rate = zones.compute_rate(
+            self._states.get(zone, zones.ZoneState.NORMAL),
+            size,
+            rate=options.node_eviction_rate,
+            secondary_rate=options.secondary_node_eviction_rate,
+            large_size=options.large_cluster_size_threshold,
+        )
+        for node in nodes:
+            name = node.metadata.name
+            if rate <= 0 or not health.needs_eviction_taint(node) or name in self._may_evict:
+                continue
+            if now - self._last_eviction.get(zone, -1e9) < 1 / rate:
+                break
+            self._last_eviction[zone] = now
+            self._may_evict.add(name)
+            _EVICTIONS.labels(zone).inc()
+            self.enqueue(node)
+
+    async def _write_taints(self, node: Node, taints: list[Taint]) -> None:
+        body = {
+            "metadata": {"resourceVersion": node.metadata.resource_version},
+            "spec": {"taints": [msgspec.to_builtins(taint) for taint in taints] or None},
+        }
+        await self.resource_of(self._nodes).patch(node.metadata.name, body)
 
     async def _mark_pods(self, node: Node) -> None:
         """Mark the pods of a lost node as not ready, so that services stop sending traffic to them."""
@@ -169,6 +229,10 @@ class NodeLifecycleController(Controller):
             node = self._nodes.get("", pod.spec.node_name)
             if node is not None and health.get_ready_status(node) != "True":
                 self.enqueue(node)
+
+
+def _list_counting(nodes: Sequence[Node]) -> list[Node]:
+    return [node for node in nodes if zones.counts_for_zone(node)]
 
 
 def _about(node: Node) -> Any:

@@ -120,6 +120,28 @@ async def test_a_silent_node_is_marked_tainted_and_emptied(api: Any, start: Any)
     assert not api.get("nodes", "alive", "")["spec"].get("taints")
 
 
+async def test_an_outage_of_all_nodes_takes_the_evictions_back(api: Any, start: Any) -> None:
+    def list_taints(name: str) -> set[str]:
+        taints = api.get("nodes", name, "")["spec"].get("taints") or []
+        return {taint["effect"] for taint in taints}
+
+    async def set_ready(name: str, status: str) -> None:
+        conditions = [{"type": "Ready", "status": status}]
+        await api.change("nodes", name, {"status": {"conditions": conditions}}, "")
+
+    for name, status in (("a", "True"), ("b", "False")):
+        ready = {"conditions": [{"type": "Ready", "status": status}]}
+        await api.create("nodes", {"metadata": {"name": name}, "spec": {}, "status": ready})
+    await start("node-lifecycle-controller", flags=("--node-monitor-period=20ms", "--node-eviction-rate=100"))
+    await api.until(lambda: list_taints("b") == {"NoSchedule", "NoExecute"})
+    await set_ready("a", "False")
+    await api.until(lambda: list_taints("b") == {"NoSchedule"})
+    await api.until(lambda: list_taints("a") == {"NoSchedule"})
+    await set_ready("a", "True")
+    await api.until(lambda: list_taints("b") == {"NoSchedule", "NoExecute"})
+    await api.until(lambda: not list_taints("a"))
+
+
 async def test_a_daemon_runs_on_every_node_that_lets_it(api: Any, start: Any) -> None:
     await start("daemonset-controller")
     await api.create("nodes", {"metadata": {"name": "a", "labels": {"disk": "ssd"}}, "spec": {}})

@@ -5,9 +5,10 @@ import pytest
 from kprov.kube.api.core import Node, Taint, Toleration
 from kprov.kube.api.meta import Condition
 from kprov.kube.controller_manager import ttl
-from kprov.kube.controller_manager.node import health
+from kprov.kube.controller_manager.node import health, zones
 from kprov.kube.controller_manager.node.cidrs import CidrSet, parse_cidrs
 from kprov.kube.controller_manager.node.taint_eviction import get_toleration_seconds
+from kprov.kube.controller_manager.node.zones import ZoneState
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -60,17 +61,51 @@ def test_silence_makes_conditions_unknown_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "rate"),
-    [("TTT", 0.1), ("TTU", 0.1), ("TUU", 0.1), ("TUUU", 0.0), ("TUUTTTTT", 0.1)],
+    ("states", "state", "rate"),
+    [
+        ("TTT", ZoneState.NORMAL, 0.1),
+        ("TUU", ZoneState.NORMAL, 0.1),
+        ("TUUU", ZoneState.PARTIAL, 0.0),
+        ("TUUTTTTT", ZoneState.NORMAL, 0.1),
+        # A zone without any ready node is lost, if others work.
+        ("U", ZoneState.FULL, 0.1),
+        ("UUUUU", ZoneState.FULL, 0.1),
+        ("T" + 50 * "U", ZoneState.PARTIAL, 0.01),
+    ],
 )
-def test_a_zone_that_is_mostly_gone_evicts_nobody(states: str, rate: float) -> None:
-    nodes = [node("True" if state == "T" else "Unknown") for state in states]
-    assert health.get_eviction_rate(nodes, rate=0.1, secondary_rate=0.01, threshold=0.55, large=50) == rate
+def test_a_zone_that_is_mostly_gone_evicts_nobody(states: str, state: ZoneState, rate: float) -> None:
+    nodes = [node("True" if each == "T" else "Unknown") for each in states]
+    assert zones.compute_state(nodes, 0.55) is state
+    assert zones.compute_rate(state, len(nodes), rate=0.1, secondary_rate=0.01, large_size=50) == rate
 
 
-def test_with_no_node_ready_the_trouble_is_ours() -> None:
-    assert health.are_all_disrupted([[node("Unknown")], [node("False")]])
-    assert not health.are_all_disrupted([[node("Unknown")], [node("True")]])
+def test_a_zone_has_the_key_of_its_labels() -> None:
+    labelled, bare = node(), node()
+    labelled.metadata.labels = {
+        "topology.kubernetes.io/region": "r",
+        "topology.kubernetes.io/zone": "z",
+        "failure-domain.beta.kubernetes.io/zone": "old",
+    }
+    assert zones.get_zone(labelled) == "r:\x00:old"
+    assert zones.get_zone(bare) == ""
+    assert zones.counts_for_zone(bare)
+    bare.metadata.labels = {"node.kubernetes.io/exclude-disruption": ""}
+    assert not zones.counts_for_zone(bare)
+
+
+def test_an_outage_takes_back_the_taints_that_end_pods() -> None:
+    given = node("Unknown", (health.UNREACHABLE, "NoExecute"), (health.UNREACHABLE, "NoSchedule"))
+    assert keys(health.drop_eviction_taints(given)) == {("unreachable", "NoSchedule")}
+    assert health.drop_eviction_taints(node("Unknown", ("x", "NoExecute"))) is None
+
+
+def test_old_labels_follow_the_current_ones() -> None:
+    given = node()
+    given.metadata.labels = {"kubernetes.io/os": "linux", "beta.kubernetes.io/os": "other"}
+    assert health.find_wrong_labels(given) == {"beta.kubernetes.io/os": "linux"}
+    given.metadata.labels = {"kubernetes.io/arch": "arm64"}
+    assert health.find_wrong_labels(given) == {"beta.kubernetes.io/arch": "arm64"}
+    assert health.find_wrong_labels(node()) == {}
 
 
 def test_how_long_a_pod_may_stay() -> None:
