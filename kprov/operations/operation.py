@@ -26,6 +26,8 @@ OPERATIONS: dict[str, str] = {
     "node replace": "kprov.operations.nodes.replace",
     "etcd defrag": "kprov.operations.etcd.defrag",
     "etcd disarm": "kprov.operations.etcd.alarms",
+    "etcd replace": "kprov.operations.etcd.replace",
+    "etcd restore": "kprov.operations.etcd.restore",
     "node drain": "kprov.operations.nodes.drain",
     "node uncordon": "kprov.operations.nodes.uncordon",
     "certs renew": "kprov.operations.keys.renew",

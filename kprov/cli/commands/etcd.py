@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kprov.cli.options.operation_options import OperationArguments
+from kprov.cli.options.preflight_options import Ignore, split_checks
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.operation_output import run_command
 from kprov.cli.output.tables import Format, FormatOption, print_table
@@ -47,6 +48,20 @@ Out = Annotated[
 SnapshotName = Annotated[str, typer.Option("--name", help="Snapshot to fetch. [default: the newest]")]
 ListFormat = Annotated[Format, typer.Option("--format", help="Output format of list and take.")]
 All = Annotated[bool, typer.Option("--all", help="Also defragment members with little free space.")]
+
+
+SnapshotFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="Snapshot on this machine, as `kprov etcd snapshot fetch` or `etcdctl snapshot save` wrote it.",
+    ),
+]
+Identity = Annotated[
+    Path | None,
+    typer.Option("--identity", help="File with the secret key of age, if the snapshot is encrypted."),
+]
+Host = Annotated[str, typer.Argument(metavar="HOST", help="Host of the group etcd.")]
 
 
 @app.callback()
@@ -138,6 +153,32 @@ def defrag(given: OperationArguments, every: All = False) -> None:
 def disarm(given: OperationArguments) -> None:
     """Clear the alarm NOSPACE, if there is space again."""
     run_command(given, "etcd disarm", {})
+
+
+@app.command("replace")
+@add_options
+def replace(given: OperationArguments, host: Host) -> None:
+    """Erase a member's data and let it join again: it gets all data from the other members."""
+    question = f"Erase the data of the member on {host}?"
+    run_command(given, "etcd replace", {"host": host}, question=question)
+
+
+@app.command("restore")
+@add_options
+def restore(
+    given: OperationArguments, file: SnapshotFile, identity: Identity = None, ignore: Ignore = None
+) -> None:
+    """Bring the cluster back to a snapshot, also on new hosts. --plan shows what is lost.
+
+    The API does not answer for some seconds. Pods and nodes follow the restored objects afterwards.
+    """
+    arguments = {
+        "file": str(file.absolute()),
+        "identity": str(identity.absolute()) if identity else "",
+        "ignore": split_checks(ignore),
+    }
+    question = f"Replace all objects of the cluster with those of {file}? What was written since is lost."
+    run_command(given, "etcd restore", arguments, question=question)
 
 
 @app.command("snapshot")

@@ -47,7 +47,7 @@ class Snapshot:
 
 def program_line(cluster: Cluster, host: str, arguments: str) -> str:
     """Return the line that runs the snapshot program of a host as etcd's user."""
-    path = f"{cluster.variables[host].bundle_root}/etcd/etcd_snapshot.py"
+    path = _program_path(cluster, host)
     return f"runuser -u etcd -- /usr/bin/python3 -I {shlex.quote(path)} {arguments}"
 
 
@@ -120,8 +120,17 @@ def fetch_snapshot(cluster: Cluster, snapshot: Snapshot, target: Path) -> Path:
     return path
 
 
+def has_program(cluster: Cluster, host: str) -> bool:
+    """Whether the role etcd_snapshots ran on the host."""
+    return try_command(cluster, host, f"test -x {shlex.quote(_program_path(cluster, host))}").code == 0
+
+
+def _program_path(cluster: Cluster, host: str) -> str:
+    return f"{cluster.variables[host].bundle_root}/etcd/etcd_snapshot.py"
+
+
 def _require_program(cluster: Cluster, host: str) -> None:
-    path = f"{cluster.variables[host].bundle_root}/etcd/etcd_snapshot.py"
-    if try_command(cluster, host, f"test -x {shlex.quote(path)}").code != 0:
+    if not has_program(cluster, host):
+        path = _program_path(cluster, host)
         text = f"{path} is missing: run `kprov up` (with --tags etcd_snapshots nothing else is changed)"
         raise HostError(host, text)
