@@ -1,0 +1,184 @@
+"""A snapshot brings back what was deleted, what all members lost, and a cluster whose machines are all gone."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import KPROV, Cluster, Lab, eventually, run
+from tests.lab.prober import Prober
+from tests.operations.object_dump import Dump, describe_differences, dump_objects
+
+#: How often kprov is killed at most.
+KILLS = 10
+_DATA = "/var/lib/etcd"
+
+
+def make_objects(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "namespace", namespace)
+    for number in range(20):
+        cluster.kubectl("-n", namespace, "create", "configmap", f"cm-{number}", f"--from-literal=x={number}")
+    cluster.kubectl("-n", namespace, "create", "secret", "generic", "key", "--from-literal=password=geheim")
+    cluster.kubectl("-n", namespace, "create", "serviceaccount", "robot")
+    cluster.kubectl(
+        "-n", namespace, "create", "role", "reader", "--verb=get,list,watch", "--resource=configmaps"
+    )
+    eventually(
+        "the namespace is complete",
+        lambda: cluster.kubectl("-n", namespace, "get", "serviceaccount", "default", check=False),
+    )
+
+
+def fetch_snapshot(cluster: Cluster, folder: Path) -> Path:
+    """Take a snapshot and copy it to this machine, as an operator does."""
+    target = folder / "cluster.db"
+    cluster.lab.kprov("etcd", "snapshot", "take", "-i", cluster.lab.inventory, "-o", target)
+    return target
+
+
+def restore(cluster: Cluster, snapshot: Path, *arguments: str) -> str:
+    """Run a restore and print its time and the longest gap of the API."""
+    prober = Prober(cluster.kubeconfig)
+    prober.start()
+    began = time.monotonic()
+    done = cluster.lab.kprov(
+        "etcd", "restore", snapshot, "-i", cluster.lab.inventory, "--yes", *arguments, timeout=1800
+    )
+    seconds, gap = time.monotonic() - began, prober.finish()
+    sys.stdout.write(f"restore: {seconds:.1f} s, longest gap of the API {gap:.1f} s\n{done.stdout}\n")
+    return done.stdout
+
+
+def read_status(lab: Lab) -> dict[str, Any]:
+    done = lab.kprov("etcd", "status", "-i", lab.inventory, "-o", "json", check=False)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def check_restored(cluster: Cluster, before: Dump) -> None:
+    """Compare all objects. Controllers need a moment for what they correct after the restore."""
+
+    def find_same() -> bool:
+        found = describe_differences(before, dump_objects(cluster))
+        assert found == []
+        return True
+
+    eventually("all objects are those of the snapshot", find_same, timeout=180, every=5)
+    assert read_status(cluster.lab)["problems"] == []
+    for host in cluster.lab.hosts:
+        assert cluster.lab.ssh(host, f"ls -A {_DATA}").split() == ["member"]
+    cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "--wait", "180")
+
+
+def test_a_mistaken_deletion_is_undone(cluster: Cluster, tmp_path: Path) -> None:
+    make_objects(cluster, "precious")
+    snapshot = fetch_snapshot(cluster, tmp_path)
+    before = dump_objects(cluster)
+    cluster.kubectl("delete", "namespace", "precious", "--timeout=90s", timeout=120)
+    cluster.kubectl("create", "configmap", "after-the-snapshot", "--from-literal=x=y")
+    plan = cluster.lab.kprov("etcd", "restore", snapshot, "-i", cluster.lab.inventory, "--plan").stdout
+    assert "configmaps: 21 come back, 1 are lost" in plan
+    assert "namespaces: 1 come back" in plan
+    assert cluster.kubectl("get", "configmap", "after-the-snapshot", "-o", "name").strip()
+    output = restore(cluster, snapshot)
+    check_restored(cluster, before)
+    assert cluster.kubectl_run("get", "configmap", "after-the-snapshot", check=False).returncode == 1
+    # The state of before the restore was saved.
+    listed = cluster.lab.kprov("etcd", "snapshot", "list", "-i", cluster.lab.inventory, "--format", "json")
+    assert len([entry for entry in json.loads(listed.stdout) if entry["file"] in output]) == 2
+    cluster.kubectl("create", "configmap", "writes-work", "--from-literal=x=y")
+
+
+def test_all_members_lose_their_data(cluster: Cluster, tmp_path: Path) -> None:
+    make_objects(cluster, "all-lost")
+    snapshot = fetch_snapshot(cluster, tmp_path)
+    before = dump_objects(cluster)
+    for host in cluster.lab.hosts:
+        cluster.lab.ssh(host, f"systemctl kill -s KILL etcd; rm -rf {_DATA}/*")
+    restore(cluster, snapshot)
+    check_restored(cluster, before)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_restore_that_is_killed_is_resumed(cluster: Cluster, tmp_path: Path, seed: int) -> None:
+    namespace = f"killed-{seed}"
+    make_objects(cluster, namespace)
+    snapshot = fetch_snapshot(cluster, tmp_path)
+    before = dump_objects(cluster)
+    cluster.kubectl("delete", "namespace", namespace, "--timeout=90s", timeout=120)
+    chosen = random.Random(seed)
+    times = []
+    command: list[str | Path] = ["etcd", "restore", snapshot, "--yes"]
+    ended = False
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            [KPROV, *command, "-i", str(cluster.lab.inventory)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        seconds = round(chosen.uniform(3, 25), 1)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            times.append(seconds)
+            command = ["resume"]
+        else:
+            ended = process.returncode == 0
+            break
+    if not ended:
+        cluster.lab.kprov("resume", "-i", cluster.lab.inventory, timeout=1800)
+    sys.stdout.write(f"killed after {times} s\n")
+    assert times
+    check_restored(cluster, before)
+
+
+def test_a_member_with_damaged_data_is_replaced(cluster: Cluster) -> None:
+    cluster.lab.ssh(
+        "node2",
+        f"systemctl stop etcd; dd if=/dev/zero of={_DATA}/member/snap/db bs=4096 count=4 conv=notrunc; "
+        "systemctl start --no-block etcd",
+    )
+    problems = eventually("the member fails", lambda: read_status(cluster.lab)["problems"])
+    assert problems[0].startswith("node2: ")
+    where = ("-i", cluster.lab.inventory, "--yes")
+    prober = Prober(cluster.kubeconfig)
+    prober.start()
+    began = time.monotonic()
+    cluster.lab.kprov("etcd", "replace", "node2", *where)
+    sys.stdout.write(
+        f"replace: {time.monotonic() - began:.1f} s, longest gap of the API {prober.finish():.1f} s\n"
+    )
+    status = read_status(cluster.lab)
+    assert status["problems"] == []
+    assert len({member["id"] for member in status["members"]}) == len(cluster.lab.hosts)
+
+
+def test_three_new_machines_get_the_cluster_from_inventory_artifacts_and_snapshot(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    make_objects(cluster, "new-machines")
+    snapshot = fetch_snapshot(cluster, tmp_path)
+    before = dump_objects(cluster)
+    lab = cluster.lab
+    addresses = lab.address("node1"), lab.numbered(0)
+    kept = tmp_path / "inventory"
+    shutil.copytree(lab.inventory, kept)
+    lab.kprov("lab", "down", "--name", lab.name)
+    up = ("lab", "up", "--name", lab.name, "--subnet", f"{addresses[1]}/24", "--hosts", str(len(lab.hosts)))
+    run(KPROV, *up, "--inventory", tmp_path / "other", timeout=900)
+    # The journal is not needed: an operator keeps the keys.
+    shutil.rmtree(lab.inventory / "artifacts" / "journal")
+    restore(cluster, snapshot)
+    check_restored(cluster, before)
+    secret = cluster.get("secret", "key", "-n", "new-machines")
+    assert secret["data"] == {"password": "Z2VoZWlt"}

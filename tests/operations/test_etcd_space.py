@@ -1,0 +1,93 @@
+"""etcd without space: the quota of its database, and the disk of a member."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import Cluster, eventually
+from tests.operations.test_etcd import read_status
+
+_DATA = "/var/lib/etcd"
+_QUOTA = 24 << 20
+
+
+@pytest.fixture
+def small_quota(cluster: Cluster) -> Iterator[None]:
+    """The members with a small quota."""
+    tags = ("--tags", "etcd", "-i", cluster.lab.inventory)
+    cluster.lab.kprov("up", *tags, "-e", f"etcd_quota_backend_bytes={_QUOTA}")
+    yield
+    cluster.lab.kprov("up", *tags)
+
+
+def fill(cluster: Cluster, tmp_path: Path) -> str:
+    """Write large config maps until the API refuses one; return the reason."""
+    file = tmp_path / "large"
+    file.write_text("x" * 900_000)
+    for number in range(200):
+        name = f"large-{number}"
+        done = cluster.kubectl_run("create", "configmap", name, f"--from-file={file}", check=False)
+        if done.returncode != 0:
+            return done.stderr
+        cluster.kubectl("label", "configmap", name, "kprov-test=large")
+    pytest.fail("200 config maps fit")
+
+
+def test_a_full_database_is_found_and_repaired(cluster: Cluster, small_quota: None, tmp_path: Path) -> None:
+    where = ("-i", cluster.lab.inventory)
+    reason = fill(cluster, tmp_path)
+    assert "database space exceeded" in reason
+    status = cluster.lab.kprov("etcd", "status", *where, check=False)
+    assert status.returncode == 1
+    assert "alarm NOSPACE" in status.stderr
+    refused = cluster.lab.kprov("etcd", "disarm", *where, check=False)
+    assert refused.returncode == 1
+    assert "of the quota of 24.0 MiB" in refused.stderr
+    # etcd accepts deletions.
+    cluster.kubectl("delete", "configmap", "-l", "kprov-test=large", timeout=180)
+    began = time.monotonic()
+    cluster.lab.kprov("etcd", "defrag", *where)
+    sys.stdout.write(f"defrag of a full etcd: {time.monotonic() - began:.1f} s\n")
+    status = cluster.lab.kprov("etcd", "status", *where)
+    assert "NOSPACE" not in status.stdout
+    cluster.kubectl("create", "configmap", "fits-again", "--from-literal=x=y")
+    cluster.kubectl("delete", "configmap", "fits-again")
+
+
+@pytest.fixture
+def small_disk(cluster: Cluster) -> Iterator[str]:
+    """A member whose data is on a disk of 300 MiB."""
+    host = "node3"
+    cluster.lab.ssh(
+        host,
+        f"set -e; systemctl stop etcd; mv {_DATA}/member /var/lib/member.aside; "
+        f"mount -t tmpfs -o size=300m,mode=700,uid=$(id -u etcd),gid=$(id -g etcd) tmpfs {_DATA}; "
+        f"cp -a /var/lib/member.aside {_DATA}/member; rm -r /var/lib/member.aside; systemctl start etcd",
+    )
+    yield host
+    cluster.lab.ssh(
+        host,
+        f"set -e; systemctl stop etcd; cp -a {_DATA}/member /var/lib/member.aside; umount {_DATA}; "
+        f"mv /var/lib/member.aside {_DATA}/member; systemctl start etcd",
+        timeout=120,
+    )
+
+
+def test_the_cluster_serves_while_a_members_disk_is_full(cluster: Cluster, small_disk: str) -> None:
+    eventually("all members serve", lambda: not read_status(cluster.lab)["problems"])
+    cluster.lab.ssh(small_disk, f"dd if=/dev/zero of={_DATA}/filler bs=1M 2>/dev/null; true")
+    # The member needs a new segment of its log, which is preallocated.
+    cluster.lab.ssh(small_disk, "systemctl restart --no-block etcd")
+    for number in range(50):
+        cluster.kubectl("create", "configmap", f"full-{number}", "--from-literal=x=y")
+    snapshots = cluster.lab.kprov("etcd", "snapshot", "take", "-i", cluster.lab.inventory, check=False)
+    assert snapshots.returncode == 0
+    cluster.lab.ssh(small_disk, f"rm {_DATA}/filler")
+    eventually("the member serves again", lambda: not read_status(cluster.lab)["problems"], timeout=120)
+    for number in range(50):
+        cluster.kubectl("delete", "configmap", f"full-{number}", "--wait=false")
