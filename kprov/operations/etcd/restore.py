@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kprov.errors import KprovError, PreflightError
+from kprov.errors import InputError, KprovError, PreflightError
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, SeveralHostsError, connect_hosts
 from kprov.operations.etcd import restore_hosts
 from kprov.operations.etcd.alarms import format_size
@@ -128,6 +128,8 @@ def open_restore(context: OperationContext) -> Restore:
 def connect_members(context: OperationContext) -> None:
     """Connect to all hosts. Raises PreflightError without one that has a member or an API server."""
     cluster = context.cluster
+    if cluster.engine.options.limit:
+        raise InputError("a restore needs all hosts of the cluster", field="--limit")
     unreachable = connect_etcd(cluster)
     if not unreachable:
         context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
