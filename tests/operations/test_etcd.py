@@ -85,8 +85,8 @@ def test_a_mistaken_deletion_is_undone(cluster: Cluster, tmp_path: Path) -> None
     cluster.kubectl("delete", "namespace", "precious", "--timeout=90s", timeout=120)
     cluster.kubectl("create", "configmap", "after-the-snapshot", "--from-literal=x=y")
     plan = cluster.lab.kprov("etcd", "restore", snapshot, "-i", cluster.lab.inventory, "--plan").stdout
-    assert "configmaps: 21 come back, 1 are lost" in plan
-    assert "namespaces: 1 come back" in plan
+    assert "configmaps: 21 restored, 1 removed" in plan
+    assert "namespaces: 1 restored" in plan
     assert cluster.kubectl("get", "configmap", "after-the-snapshot", "-o", "name").strip()
     output = restore(cluster, snapshot)
     check_restored(cluster, before)

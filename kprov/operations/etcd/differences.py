@@ -52,7 +52,7 @@ def describe_differences(snapshot: Mapping[bytes, int], live: Mapping[bytes, int
     for kind in sorted(back.keys() | gone.keys() | older.keys()):
         parts = [
             f"{count[kind]} {text}"
-            for count, text in ((back, "come back"), (gone, "are lost"), (older, "return to an older state"))
+            for count, text in ((back, "restored"), (gone, "removed"), (older, "changed back"))
             if count[kind]
         ]
         lines.append(f"{kind}: {', '.join(parts)}")

@@ -88,8 +88,8 @@ def test_the_plan_counts_what_comes_back_is_lost_and_changes() -> None:
         b"/kprov/etcd-snapshots/last": 11,
     }
     assert describe_differences(snapshot, live) == [
-        "configmaps: 1 come back, 1 return to an older state",
-        "pods: 2 are lost",
+        "configmaps: 1 restored, 1 changed back",
+        "pods: 2 removed",
     ]
     assert describe_differences(snapshot, snapshot) == []
 
