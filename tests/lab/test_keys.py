@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.lab.api_connection import ask_with_token
 from tests.lab.conftest import KPROV, Cluster, eventually, run
@@ -79,6 +85,43 @@ def test_a_bootstrap_token_is_valid_until_it_is_deleted(cluster: Cluster) -> Non
     assert token not in listed
     cluster.lab.kprov("token", "delete", *where, identity)
     eventually("the token ends", lambda: ask()[0] == 401)
+
+
+def test_an_approved_request_leads_to_a_certificate_that_the_api_accepts(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "carol")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    spec = {
+        "signerName": "kubernetes.io/kube-apiserver-client",
+        "request": base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode(),
+        "usages": ["client auth"],
+        "expirationSeconds": 600,
+    }
+    kind = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest"}
+    cluster.kubectl(
+        "apply", "-f", "-", stdin=json.dumps({**kind, "metadata": {"name": "carol"}, "spec": spec})
+    )
+    try:
+        cluster.kubectl("certificate", "approve", "carol")
+        signed = eventually(
+            "the request is signed", lambda: cluster.get("csr", "carol")["status"].get("certificate")
+        )
+    finally:
+        cluster.kubectl("delete", "csr", "carol")
+    (tmp_path / "carol.crt").write_bytes(base64.b64decode(signed))
+    (tmp_path / "carol.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    credentials = (f"--client-certificate={tmp_path}/carol.crt", f"--client-key={tmp_path}/carol.key")
+    server = f"--server=https://{cluster.lab.address('node1')}:6443"
+    authority = f"--certificate-authority={cluster.lab.inventory}/artifacts/pki/ca.crt"
+    empty = "--kubeconfig=/dev/null"
+    whoami = run(cluster.kubectl_path, empty, server, authority, *credentials, "auth", "whoami", "-o", "json")
+    assert json.loads(whoami.stdout)["status"]["userInfo"]["username"] == "carol"
 
 
 def test_certificates_of_a_host_are_renewed_while_the_api_serves(cluster: Cluster) -> None:
