@@ -7,6 +7,7 @@ from typing import Final
 
 from kprov.kube.client import ClientError, Informer, RestClient
 from kprov.kube.client.discovery import ApiResource, discover
+from kprov.kube.component_base import metrics
 from kprov.kube.controller_manager.garbage_collector.graph import Owned
 
 log = logging.getLogger(__name__)
@@ -15,6 +16,10 @@ DISCOVERY_SECONDS: Final = 30.0
 _WANTED_VERBS: Final = {"list", "watch", "delete"}
 # They are short-lived and have no owners, so they are not watched.
 _IGNORED: Final = {("", "events"), ("events.k8s.io", "events")}
+
+_SYNC_ERRORS: Final = metrics.counter(
+    "garbagecollector_controller_resources_sync_error", "Number of garbage collector resources sync errors"
+)
 
 
 class Monitors:
@@ -44,6 +49,7 @@ class Monitors:
                 try:
                     await self.refresh(group)
                 except ClientError as error:
+                    _SYNC_ERRORS.inc()
                     log.warning("garbage collector: discovery failed: %s", error)
                 await asyncio.sleep(DISCOVERY_SECONDS)
 
@@ -77,6 +83,7 @@ class Monitors:
                 for _, informer, _ in list(self._running.values()):
                     await informer.wait_for_sync()
         except TimeoutError:
+            _SYNC_ERRORS.inc()
             lacking = [key for key, entry in self._running.items() if not entry[1].has_synced]
             log.warning("garbage collector: no first list yet of %s", lacking)
             return False

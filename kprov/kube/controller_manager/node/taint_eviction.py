@@ -2,14 +2,27 @@
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from kprov.kube.api.core import Node, Pod, Taint, Toleration
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.client.store import split_key
+from kprov.kube.component_base import metrics
 from kprov.kube.component_helpers.taints import NO_EXECUTE, tolerates
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.machinery import timestamps
+
+_DELETIONS: Final = metrics.counter(
+    "taint_eviction_controller_pod_deletions",
+    "Total number of Pods deleted by TaintEvictionController since its start.",
+)
+_LATENCY: Final = metrics.histogram(
+    "taint_eviction_controller_pod_deletion_duration_seconds",
+    "Latency, in seconds, between the time when a taint effect has been activated for the Pod and its "
+    "deletion via TaintEvictionController.",
+    buckets=[0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 120, 180, 240],
+)
 
 
 def get_toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> float | None:
@@ -61,9 +74,11 @@ class TaintEvictionController(Controller):
         if left > 0:
             self.queue.add_after(key, left + 0.01)
             return
-        await self._evict(pod)
+        await self._evict(pod, -left)
 
-    async def _evict(self, pod: Pod) -> None:
+    async def _evict(self, pod: Pod, late: float) -> None:
+        """late: seconds since the eviction is due."""
+        start = time.monotonic()
         text = f"Marking for deletion Pod {pod.key}"
         self._recorder.event(reference(pod, "v1", "Pod"), "Normal", "TaintManagerEviction", text)
         disruption = {
@@ -87,6 +102,9 @@ class TaintEvictionController(Controller):
         except ApiError as error:
             if not error.is_not_found:
                 raise
+        else:
+            _DELETIONS.inc()
+            _LATENCY.observe(late + time.monotonic() - start)
 
     def _handle_pod_delete(self, pod: Pod) -> None:
         self._since.pop(pod.key, None)

@@ -24,7 +24,7 @@ from kprov.kube.controller_manager.resource_claims.cleanup import ClaimCleanup, 
 from kprov.kube.controller_manager.resource_claims.generated_claim import make_claim
 from kprov.kube.controller_manager.resource_claims.metrics import (
     POD_CLAIM_ANNOTATION,
-    count_claim,
+    count_claims,
     count_creation,
 )
 from kprov.kube.machinery.json_object import JsonObject
@@ -65,15 +65,16 @@ class ResourceClaimController(Controller):
         self._deleted_pods: deque[str] = deque(maxlen=_DELETED_PODS)
         # Generated claims that the informer does not show yet, by UID of the pod and name of the entry.
         self._created: dict[tuple[str, str], str] = {}
+        count_claims(self._claims)
         self._pods.add_handler(
             on_add=self._handle_pod,
             on_update=lambda _, new: self._handle_pod(new),
             on_delete=self._handle_deleted_pod,
         )
         self._claims.add_handler(
-            on_add=self._handle_new_claim,
-            on_update=self._handle_claim_update,
-            on_delete=self._handle_deleted_claim,
+            on_add=self._handle_claim,
+            on_update=lambda _, new: self._handle_claim(new),
+            on_delete=self._handle_pods_of_claim,
         )
         self._templates.add_handler(
             on_add=self._handle_template, on_update=lambda _, new: self._handle_template(new)
@@ -250,25 +251,12 @@ class ResourceClaimController(Controller):
         for name in list_claim_names(pod):
             self.queue.add(f"{_CLAIM}{pod.metadata.namespace}/{name}")
 
-    def _handle_new_claim(self, claim: JsonObject) -> None:
-        count_claim(claim, 1)
-        self._handle_claim(claim)
-
-    def _handle_claim_update(self, old: JsonObject, new: JsonObject) -> None:
-        count_claim(old, -1)
-        count_claim(new, 1)
-        self._handle_claim(new)
-
     def _handle_claim(self, claim: JsonObject) -> None:
         namespace, name = key_of(claim)
         if (owner := find_owning_pod(claim)) is not None:
             entry = (claim["metadata"].get("annotations") or {}).get(POD_CLAIM_ANNOTATION, "")
             self._created.pop((owner[1], entry), None)
         self.queue.add(f"{_CLAIM}{namespace}/{name}")
-        self._handle_pods_of_claim(claim)
-
-    def _handle_deleted_claim(self, claim: JsonObject) -> None:
-        count_claim(claim, -1)
         self._handle_pods_of_claim(claim)
 
     def _handle_pods_of_claim(self, claim: JsonObject) -> None:

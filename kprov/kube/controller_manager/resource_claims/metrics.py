@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from kprov.kube.client import Informer
 from kprov.kube.component_base import metrics
 from kprov.kube.component_helpers.pod_resource_claims import is_allocated
-from kprov.kube.machinery.json_object import JsonMapping
+from kprov.kube.controller_manager.framework.object_counts import count_objects
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
 
 POD_CLAIM_ANNOTATION: Final = "resource.kubernetes.io/pod-claim-name"
 _EXTENDED_ANNOTATION: Final = "resource.kubernetes.io/extended-resource-claim"
@@ -25,9 +27,12 @@ def count_creation(claim: JsonMapping, *, failed: bool) -> None:
     _CREATES.labels("failure" if failed else "success", _has_admin_access(claim)).inc()
 
 
-def count_claim(claim: JsonMapping, change: int) -> None:
-    """Count a claim that appeared (1) or disappeared (-1)."""
-    _CLAIMS.labels(str(is_allocated(claim)).lower(), _has_admin_access(claim), _get_source(claim)).inc(change)
+def count_claims(informer: Informer[JsonObject]) -> None:
+    count_objects(
+        informer,
+        _CLAIMS,
+        lambda each: (str(is_allocated(each)).lower(), _has_admin_access(each), _get_source(each)),
+    )
 
 
 def _has_admin_access(claim: JsonMapping) -> str:

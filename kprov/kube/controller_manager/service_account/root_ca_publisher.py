@@ -1,10 +1,12 @@
 """Publishes the root CA in every namespace, so that pods trust the API server (rootcacertpublisher)."""
 
+import time
 from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.api.core import ConfigMap, Namespace
 from kprov.kube.client import ApiError
+from kprov.kube.component_base import metrics
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.updates import update_whole
 
@@ -13,6 +15,15 @@ _DESCRIPTION: Final = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
     "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions "
     "of Kubernetes clusters."
+)
+
+_HELP: Final = "Number of namespace syncs happened in root ca cert publisher."
+_SYNCS: Final = metrics.counter("root_ca_cert_publisher_sync", _HELP, ["code"])
+_SECONDS: Final = metrics.histogram(
+    "root_ca_cert_publisher_sync_duration_seconds",
+    _HELP,
+    ["code"],
+    buckets=[0.001 * 2**power for power in range(15)],
 )
 
 
@@ -35,6 +46,17 @@ class RootCaPublisher(Controller):
         )
 
     async def sync(self, key: str) -> None:
+        start, code = time.monotonic(), "200"
+        try:
+            await self._publish(key)
+        except Exception as error:
+            code = str(error.code) if isinstance(error, ApiError) else "500"
+            raise
+        finally:
+            _SYNCS.labels(code).inc()
+            _SECONDS.labels(code).observe(time.monotonic() - start)
+
+    async def _publish(self, key: str) -> None:
         namespace = self._namespaces.get("", key)
         if namespace is None or namespace.metadata.deletion_timestamp:
             return

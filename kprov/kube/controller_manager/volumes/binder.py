@@ -19,6 +19,7 @@ from kprov.kube.component_helpers.persistent_volumes import (
 )
 from kprov.kube.component_helpers.pod_claims import CLAIM_INDEX, index_by_claim
 from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
+from kprov.kube.controller_manager.volumes import counts
 from kprov.kube.controller_manager.volumes.binding import VolumeBinding
 
 #: Prefix of the provisioners that were part of Kubernetes. No program provides them any more.
@@ -49,6 +50,8 @@ class PersistentVolumeBinderController(Controller):
         self._pods = informers.informer("", "v1", "pods", Pod, indexers={CLAIM_INDEX: index_by_claim})
         self._binding = VolumeBinding(context.client)
         self._recorder = context.make_recorder("persistentvolume-controller")
+        counts.count_volumes(self._volumes)
+        counts.count_claims(self._claims)
         self._resync_seconds: float = context.options.pvclaimbinder_sync_period
         self._claims.add_handler(
             on_add=self._enqueue_claim,
@@ -92,7 +95,7 @@ class PersistentVolumeBinderController(Controller):
             return
         if not rules.has_class(claim) and (default := self._find_default_class()) is not None:
             # The class became the default after the claim was created.
-            await self._binding.set_class(claim, default.metadata.name)
+            await self._set_default_class(claim, default)
             return
         if is_delayed and SELECTED_NODE not in claim.metadata.annotations:
             self._report_first_consumer(claim)
@@ -102,6 +105,14 @@ class PersistentVolumeBinderController(Controller):
         else:
             self._record(claim, "Normal", "FailedBinding", _NO_CLASS)
         await self._binding.set_claim_phase(claim, "Pending")
+
+    async def _set_default_class(self, claim: PersistentVolumeClaim, default: StorageClass) -> None:
+        counts.RETROACTIVE_CLASSES.inc()
+        try:
+            await self._binding.set_class(claim, default.metadata.name)
+        except ApiError:
+            counts.RETROACTIVE_CLASS_ERRORS.inc()
+            raise
 
     async def _sync_claim_of_named_volume(self, claim: PersistentVolumeClaim, name: str) -> None:
         volume = self._volumes.get("", name)

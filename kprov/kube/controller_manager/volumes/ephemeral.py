@@ -1,10 +1,11 @@
 """Creates the claims of pods' ephemeral volumes. The pod owns them (pkg/controller/volume/ephemeral)."""
 
-from typing import Any
+from typing import Any, Final
 
 from kprov.kube.api.core import PersistentVolumeClaim, Pod
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.store import split_key
+from kprov.kube.component_base import metrics
 from kprov.kube.component_helpers.pod_claims import (
     CLAIM_INDEX,
     index_by_claim,
@@ -14,6 +15,13 @@ from kprov.kube.component_helpers.pod_claims import (
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
 from kprov.kube.machinery.json_object import JsonObject
+
+_CREATES: Final = metrics.counter(
+    "ephemeral_volume_controller_create", "Number of PersistentVolumeClaim creation requests"
+)
+_FAILURES: Final = metrics.counter(
+    "ephemeral_volume_controller_create_failures", "Number of PersistentVolumeClaim creation requests"
+)
 
 
 class EphemeralVolumeController(Controller):
@@ -65,9 +73,11 @@ class EphemeralVolumeController(Controller):
             },
             "spec": template.get("spec") or {},
         }
+        _CREATES.inc()
         try:
             await self.resource_of(self._claims).create(body, namespace=namespace)
         except ApiError as error:
+            _FAILURES.inc()
             raise ValueError(f"create PVC {name}: {error}") from error
 
     def _handle_pod(self, pod: Pod) -> None:
