@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.lab.conftest import Cluster
@@ -17,21 +16,15 @@ Dump = dict[tuple[str, str, str], dict[str, Any]]
 def dump_objects(cluster: Cluster) -> Dump:
     """Return all objects by kind, namespace and name, without their status."""
     kinds = cluster.kubectl("api-resources", "--verbs=list", "-o", "name").split()
-
-    def read(kind: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = cluster.get(kind, "-A")["items"]
-        return items
-
-    wanted = sorted(set(kinds) - _VOLATILE)
+    items = cluster.get(",".join(sorted(set(kinds) - _VOLATILE)), "-A")["items"]
     objects: Dump = {}
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for kind, items in zip(wanted, pool.map(read, wanted), strict=True):
-            for item in items:
-                item.pop("status", None)
-                metadata = item["metadata"]
-                for field in _VOLATILE_FIELDS:
-                    metadata.pop(field, None)
-                objects[kind, metadata.get("namespace", ""), metadata["name"]] = item
+    for item in items:
+        item.pop("status", None)
+        metadata = item["metadata"]
+        for field in _VOLATILE_FIELDS:
+            metadata.pop(field, None)
+        kind = f"{item['kind']}.{item['apiVersion']}"
+        objects[kind, metadata.get("namespace", ""), metadata["name"]] = item
     return objects
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,24 @@ def test_all_members_lose_their_data(cluster: Cluster, tmp_path: Path) -> None:
     check_restored(cluster, before)
 
 
+def kill_in_phase(command: tuple[str | Path, ...], seconds: float) -> bool:
+    """Run kprov, and kill it so long after its first phase began. Return False if it ended before."""
+    program = [str(word) for word in (KPROV, *command)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not (line := process.stdout.readline()).startswith("["):
+            assert line, "kprov ended before its first phase"
+        reader = threading.Thread(target=process.stdout.read)
+        reader.start()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        reader.join()
+    assert process.returncode in (0, -signal.SIGKILL)
+    return process.returncode != 0
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_restore_that_is_killed_is_resumed(cluster: Cluster, tmp_path: Path, seed: int) -> None:
     namespace = f"killed-{seed}"
@@ -116,27 +136,16 @@ def test_a_restore_that_is_killed_is_resumed(cluster: Cluster, tmp_path: Path, s
     cluster.kubectl("delete", "namespace", namespace, "--timeout=90s", timeout=120)
     chosen = random.Random(seed)
     times = []
-    command: list[str | Path] = ["etcd", "restore", snapshot, "--yes"]
-    ended = False
+    where = ("-i", cluster.lab.inventory)
+    command: tuple[str | Path, ...] = ("etcd", "restore", snapshot, "--yes", *where)
     for _ in range(KILLS):
-        process = subprocess.Popen(
-            [KPROV, *command, "-i", str(cluster.lab.inventory)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        seconds = round(chosen.uniform(3, 25), 1)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            times.append(seconds)
-            command = ["resume"]
-        else:
-            ended = process.returncode == 0
+        seconds = round(chosen.uniform(0, 30), 1)
+        if not kill_in_phase(command, seconds):
             break
-    if not ended:
-        cluster.lab.kprov("resume", "-i", cluster.lab.inventory, timeout=1800)
+        times.append(seconds)
+        command = ("resume", *where)
+    else:
+        cluster.lab.kprov(*command, timeout=1800)
     sys.stdout.write(f"killed after {times} s\n")
     assert times
     check_restored(cluster, before)
