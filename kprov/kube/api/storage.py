@@ -30,7 +30,7 @@ class StorageClass(Object):
 
 class CSIDriverSpec(View):
     attach_required: bool | None = None
-    se_linux_mount: bool | None = None
+    se_linux_mount: bool | None = msgspec.field(default=None, name="seLinuxMount")
 
 
 class CSIDriver(Object):

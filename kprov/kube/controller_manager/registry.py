@@ -50,6 +50,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     ),
     "device-taint-eviction-controller": "device_taint_eviction.controller:DeviceTaintEvictionController",
     "resourceclaim-controller": "resource_claims.controller:ResourceClaimController",
+    "selinux-warning-controller": "volumes.selinux_warning.controller:SELinuxWarningController",
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
 }
 
@@ -89,6 +90,7 @@ ACCOUNTS: Final[dict[str, str]] = {
     "persistentvolume-attach-detach-controller": "attachdetach-controller",
     "device-taint-eviction-controller": "device-taint-eviction-controller",
     "resourceclaim-controller": "resource-claim-controller",
+    "selinux-warning-controller": "selinux-warning-controller",
     "persistentvolume-expander-controller": "expand-controller",
     "persistentvolume-protection-controller": "pv-protection-controller",
     "persistentvolumeclaim-protection-controller": "pvc-protection-controller",
@@ -141,7 +143,9 @@ ALIASES: Final[dict[str, str]] = {
 }
 
 #: Not enabled by "*", only by name.
-DISABLED_BY_DEFAULT: Final = frozenset({"bootstrap-signer-controller", "token-cleaner-controller"})
+DISABLED_BY_DEFAULT: Final = frozenset(
+    {"bootstrap-signer-controller", "selinux-warning-controller", "token-cleaner-controller"}
+)
 
 _PACKAGE: Final = "kprov.kube.controller_manager"
 

@@ -36,6 +36,7 @@ _TESTED_APART: Final = {
     "expand-controller",
     "legacy-service-account-token-cleaner",
     "resource-claim-controller",
+    "selinux-warning-controller",
 }
 _READS: Final = {"get", "list", "watch"}
 _CONTAINERS: Final = [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]
