@@ -21,6 +21,7 @@ TaintSet = tuple[tuple[str, str, str], ...]
 
 _FIRST_CAPACITY = 16
 _COUNTERS_KEPT = 512
+_IMAGES_KEPT = 512
 MISSING = -1
 
 
@@ -97,6 +98,7 @@ class ClusterState:
         self.namespace_labels: dict[str, dict[str, str]] = {}
         self._labels: dict[str, LabelColumn] = {}
         self._extended: dict[str, ExtendedResource] = {}
+        self._image_sizes: OrderedDict[str, Counts] = OrderedDict()
         self._counters: OrderedDict[object, PodCounter] = OrderedDict()
         #: Pods that are bound to nodes which are not (or no longer) known.
         self._strays: dict[str, dict[str, PodInfo]] = {}
@@ -119,6 +121,8 @@ class ClusterState:
             column.allocatable[slot] = self.extended[slot].get(resource, 0)
         self.taint_ids[slot] = self._get_taint_id(node.spec.taints)
         self.images[slot] = {image: entry.size_bytes for entry in node.status.images for image in entry.names}
+        for image, sizes in self._image_sizes.items():
+            sizes[slot] = self.images[slot].get(image, 0)
         old = before.metadata.labels if before else {}
         for key in old.keys() | node.metadata.labels.keys():
             if key in self._labels:
@@ -141,6 +145,8 @@ class ClusterState:
         self.images[slot] = {}
         for resource in self._extended.values():
             resource.allocatable[slot] = 0
+        for sizes in self._image_sizes.values():
+            sizes[slot] = 0
         for column in self._labels.values():
             column.ids[slot] = MISSING
 
@@ -170,6 +176,19 @@ class ClusterState:
                     info.extended.get(name, 0) for info in self.pods_on[slot].values()
                 )
         return resource
+
+    def get_image_sizes(self, image: str) -> Counts:
+        """Bytes of an image by slot, 0 where the node lacks it. Kept for the images of recent pods."""
+        sizes = self._image_sizes.get(image)
+        if sizes is None:
+            sizes = self._image_sizes[image] = np.array(
+                [images.get(image, 0) for images in self.images], dtype=np.int64
+            )
+            if len(self._image_sizes) > _IMAGES_KEPT:
+                self._image_sizes.popitem(last=False)
+        else:
+            self._image_sizes.move_to_end(image)
+        return sizes
 
     # pods
 
@@ -314,6 +333,8 @@ class ClusterState:
         self.extended += [{} for _ in range(more)]
         self.images += [{} for _ in range(more)]
         self.pods_on += [{} for _ in range(more)]
+        for image, sizes in self._image_sizes.items():
+            self._image_sizes[image] = np.concatenate([sizes, np.zeros(more, dtype=np.int64)])
         for resource in self._extended.values():
             none = np.zeros(more, dtype=np.int64)
             resource.allocatable = np.concatenate([resource.allocatable, none])

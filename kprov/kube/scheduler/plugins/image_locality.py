@@ -18,12 +18,12 @@ class ImageLocality(Plugin):
         state = cycle.state
         containers = [*cycle.info.pod.spec.init_containers, *cycle.info.pod.spec.containers]
         sums = np.zeros(state.capacity, dtype=np.float64)
-        slots = np.flatnonzero(state.alive)
         for container in containers:
-            name = normalize_image_name(container.image)
-            sizes = np.array([state.images[slot].get(name, 0) for slot in slots], dtype=np.float64)
-            # An image that few nodes have weighs less, lest they all be crowded onto those.
-            sums[slots] += np.floor(sizes * (np.count_nonzero(sizes) / max(len(slots), 1)))
+            sizes = state.get_image_sizes(normalize_image_name(container.image))
+            having = np.count_nonzero(sizes)
+            if having:
+                # An image that few nodes have weighs less, lest they all be crowded onto those.
+                sums += np.floor(sizes * (having / state.node_count))
         if not sums.any():
             return None
         most = _MOST_PER_CONTAINER * len(containers)
