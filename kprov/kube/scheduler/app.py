@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from kprov.kube.client.events import EventRecorder
 from kprov.kube.client.factory import InformerFactory
@@ -56,23 +57,31 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
     from kprov.kube.scheduler.preemption.eviction import Evictor
-    from kprov.kube.scheduler.profile import default_plugins
+    from kprov.kube.scheduler.profile import PluginResources, build_profile
+    from kprov.kube.scheduler.queue import Backoff
     from kprov.kube.scheduler.scheduler import Scheduler
     from kprov.kube.scheduler.volumes.binder import VolumeBinder
 
     informers = InformerFactory(client)
     sources = SchedulerInformers(informers)
-    recorder = EventRecorder(client, component=options.scheduler_name)
-    binder = VolumeBinder(client, sources.volumes)
-    evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_pre_bind(uid))
-    plugins = default_plugins(
-        sources.get_default_selector,
-        sources.volumes,
-        binder,
+    configuration = options.configuration
+    recorders = {
+        profile.scheduler_name: EventRecorder(client, component=profile.scheduler_name)
+        for profile in configuration.profiles
+    }
+    resources = PluginResources(
+        default_selector=sources.get_default_selector,
+        listers=sources.volumes,
+        binder=VolumeBinder(client, sources.volumes),
         list_budgets=sources.budgets.list,
-        evictor=evictor,
     )
-    scheduler = Scheduler(client, plugins, recorder, name=options.scheduler_name)
+    profiles = []
+    for profile in configuration.profiles:
+        recorder = recorders[profile.scheduler_name]
+        evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_pre_bind(uid))
+        profiles.append(build_profile(profile, replace(resources, evictor=evictor)))
+    backoff = Backoff(configuration.pod_initial_backoff_seconds, configuration.pod_max_backoff_seconds)
+    scheduler = Scheduler(client, profiles, recorders, backoff=backoff)
     add_event_handlers(scheduler, sources)
     stopped = asyncio.Event()
     try:
@@ -82,4 +91,5 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
             log.info("caches are filled: %d nodes", scheduler.state.node_count)
             await scheduler.run()
     finally:
-        await recorder.close()
+        for recorder in recorders.values():
+            await recorder.close()

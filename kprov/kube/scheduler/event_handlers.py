@@ -138,7 +138,7 @@ class _EventHandlers:
             self._state.add_pod(pod_info.build_pod_info(pod), pod.spec.node_name)
             if is_new:
                 self._scheduler.handle_change("pod")
-        elif pod.spec.scheduler_name == self._scheduler.name and not pod.metadata.deletion_timestamp:
+        elif self._scheduler.is_responsible_for(pod) and not pod.metadata.deletion_timestamp:
             # A pod in the state without a node is assumed: its binding is under way, or its event is not
             # here yet. It must not be scheduled again.
             if uid in self._state.pods:

@@ -16,36 +16,36 @@ from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 
 
-def find_feasible_nodes(plugins: Sequence[Plugin], cycle: CycleState) -> FilterResult:
+def find_feasible_nodes(cycle: CycleState) -> FilterResult:
     """Slots that every rule accepts, with and without the nominated pods that come before this pod.
 
     A pod that is nominated for a node gets it if it fits there.
     """
-    result = run_filters(plugins, cycle)
+    result = run_filters(cycle)
     if not cycle.nominator or not result.feasible.any():
         return result
     own = cycle.state.slot_of.get(cycle.nominator.get_node(cycle.info.pod.metadata.uid))
     if own is not None and result.feasible[own]:
         only = select_slots(cycle.state, [own])
-        checked = _filter_with_rivals(plugins, cycle, only)
+        checked = _filter_with_rivals(cycle, only)
         if checked is None or checked.feasible[own]:
             return FilterResult(only, result.diagnosis, result.resolvable)
-    checked = _filter_with_rivals(plugins, cycle, result.feasible)
+    checked = _filter_with_rivals(cycle, result.feasible)
     if checked is None:
         return result
     _add_reasons(checked.diagnosis, result.diagnosis)
     return FilterResult(checked.feasible, checked.diagnosis, result.resolvable | checked.resolvable)
 
 
-def run_filters(plugins: Sequence[Plugin], cycle: CycleState) -> FilterResult:
+def run_filters(cycle: CycleState) -> FilterResult:
     """PreFilter, then Filter over all nodes. A node counts for the first rule that rejects it."""
-    for plugin in plugins:
+    for plugin in cycle.profile.pre_filters:
         message = plugin.pre_filter(cycle)
         if message:
             diagnosis = Diagnosis(cycle.state.node_count, {}, frozenset({plugin.name}), message)
             nothing = np.zeros_like(cycle.state.alive)
             return FilterResult(nothing, diagnosis, nothing)
-    return filter_slots(plugins, cycle, cycle.state.alive)
+    return filter_slots(cycle.profile.filters, cycle, cycle.state.alive)
 
 
 def filter_slots(plugins: Iterable[Plugin], cycle: CycleState, among: Mask) -> FilterResult:
@@ -131,7 +131,7 @@ def select_slots(state: ClusterState, slots: Iterable[int]) -> Mask:
     return mask
 
 
-def _filter_with_rivals(plugins: Sequence[Plugin], cycle: CycleState, among: Mask) -> FilterResult | None:
+def _filter_with_rivals(cycle: CycleState, among: Mask) -> FilterResult | None:
     """Filter with the rivals on these slots in place. None if there are no rivals."""
     slot_of = cycle.state.slot_of
     nodes = [node for node in cycle.nominator.list_nodes() if node in slot_of and among[slot_of[node]]]
@@ -139,7 +139,7 @@ def _filter_with_rivals(plugins: Sequence[Plugin], cycle: CycleState, among: Mas
     if not rivals:
         return None
     with assume_pods(cycle.state, rivals):
-        return filter_slots(plugins, cycle, among)
+        return filter_slots(cycle.profile.filters, cycle, among)
 
 
 def _list_rivals(cycle: CycleState, nodes: Iterable[str]) -> list[tuple[PodInfo, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ class CycleState:
     #: What a plugin keeps from one extension point to the next, by its name.
     data: dict[str, object] = field(default_factory=dict)
     nominator: Nominator = field(default_factory=Nominator)
+    profile: Profile = field(default_factory=lambda: Profile(""))
 
 
 class Rejection(NamedTuple):
@@ -75,8 +76,6 @@ class Plugin:
     """One rule, under upstream's name. Each method is the extension point of that name."""
 
     name = ""
-    #: Factor of the score; upstream's default weights.
-    weight = 1
     #: Kinds of change after which a pod that the rule refused may fit: CHANGES has all.
     requeue_on: frozenset[str] = frozenset({"node"})
     #: Whether all reasons count for a node, not the first one only.
@@ -122,13 +121,33 @@ class Plugin:
         """Do what must be done before the pod is bound. May take minutes. Raises PluginError, ClientError."""
 
 
-def run_scores(plugins: list[Plugin], cycle: CycleState, feasible: Mask) -> Scores:
-    """Weighted sum over all rules, by slot."""
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The plugins for pods of a scheduler name, by extension point and in their order."""
+
+    name: str
+    pre_filters: Sequence[Plugin] = ()
+    filters: Sequence[Plugin] = ()
+    post_filters: Sequence[Plugin] = ()
+    #: With their weights.
+    scores: Sequence[tuple[Plugin, int]] = ()
+    reserves: Sequence[Plugin] = ()
+    pre_binds: Sequence[Plugin] = ()
+
+    @property
+    def rejecting(self) -> Iterator[Plugin]:
+        """Plugins that can refuse a pod all nodes."""
+        yield from self.pre_filters
+        yield from self.filters
+
+
+def run_scores(cycle: CycleState, feasible: Mask) -> Scores:
+    """Weighted sum over all rules of the profile, by slot."""
     total = np.zeros(cycle.state.capacity, dtype=np.float64)
-    for plugin in plugins:
+    for plugin, weight in cycle.profile.scores:
         scores = plugin.score(cycle, feasible)
         if scores is not None:
-            total += plugin.weight * scores
+            total += weight * scores
     return total
 
 

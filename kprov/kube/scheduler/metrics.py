@@ -19,13 +19,12 @@ _PREEMPTIONS = counter(
 _VICTIMS = histogram(
     "scheduler_preemption_victims", "Victims of a preemption.", buckets=(1, 2, 4, 8, 16, 32, 64)
 )
-_PROFILE = "default-scheduler"
 
 
-def record_attempt(result: str, seconds: float) -> None:
+def record_attempt(result: str, profile: str, seconds: float) -> None:
     """result: scheduled, unschedulable or error."""
-    _ATTEMPTS.labels(result, _PROFILE).inc()
-    _DURATION.labels(result, _PROFILE).observe(seconds)
+    _ATTEMPTS.labels(result, profile).inc()
+    _DURATION.labels(result, profile).observe(seconds)
 
 
 def record_scheduled_pod(attempts: int) -> None:

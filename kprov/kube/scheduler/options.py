@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from kprov.kube.component_base import configfile, durations
 from kprov.kube.component_base.options import FlagSet
+from kprov.kube.scheduler.configuration import document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Options:
     retry_period: float
     lease_name: str
     lease_namespace: str
-    scheduler_name: str
+    configuration: document.Configuration
     qps: float
     burst: int
     verbosity: int
@@ -51,18 +51,11 @@ def parse(argv: list[str] | None = None) -> Options:
     flags.duration("leader-elect-retry-period", 2.0, "time between two tries")
     values = flags.parse(argv)
     try:
-        config = (
-            configfile.load(values.config, "kubescheduler.config.k8s.io/v1", "KubeSchedulerConfiguration")
-            if values.config
-            else {}
-        )
+        configuration = document.load(values.config) if values.config else document.Configuration()
     except configfile.ConfigError as error:
-        raise SystemExit(f"Error: {error}") from None
-    connection: dict[str, Any] = config.get("clientConnection") or {}
-    election: dict[str, Any] = config.get("leaderElection") or {}
-    profiles: list[dict[str, Any]] = config.get("profiles") or [{}]
-    _reject_unsupported(config, profiles)
-    kubeconfig = connection.get("kubeconfig") or values.kubeconfig
+        raise SystemExit("\n".join(f"Error: {line}" for line in str(error).splitlines())) from None
+    connection, election = configuration.client_connection, configuration.leader_election
+    kubeconfig = connection.kubeconfig or values.kubeconfig
     if not kubeconfig:
         raise SystemExit("Error: --kubeconfig or clientConnection.kubeconfig is required")
     return Options(
@@ -71,29 +64,18 @@ def parse(argv: list[str] | None = None) -> Options:
         secure_port=values.secure_port,
         tls_cert_file=values.tls_cert_file,
         tls_private_key_file=values.tls_private_key_file,
-        leader_elect=bool(election.get("leaderElect", values.leader_elect)),
-        lease_duration=_read_seconds(election.get("leaseDuration"), values.leader_elect_lease_duration),
-        renew_deadline=_read_seconds(election.get("renewDeadline"), values.leader_elect_renew_deadline),
-        retry_period=_read_seconds(election.get("retryPeriod"), values.leader_elect_retry_period),
-        lease_name=election.get("resourceName") or "kube-scheduler",
-        lease_namespace=election.get("resourceNamespace") or "kube-system",
-        scheduler_name=profiles[0].get("schedulerName") or "default-scheduler",
-        qps=float(connection.get("qps") or 500),
-        burst=int(connection.get("burst") or 1000),
+        leader_elect=values.leader_elect if election.leader_elect is None else election.leader_elect,
+        lease_duration=_read_seconds(election.lease_duration, values.leader_elect_lease_duration),
+        renew_deadline=_read_seconds(election.renew_deadline, values.leader_elect_renew_deadline),
+        retry_period=_read_seconds(election.retry_period, values.leader_elect_retry_period),
+        lease_name=election.resource_name,
+        lease_namespace=election.resource_namespace,
+        configuration=configuration,
+        qps=connection.qps or 500.0,
+        burst=connection.burst or 1000,
         verbosity=values.v,
     )
 
 
-def _reject_unsupported(config: dict[str, Any], profiles: list[dict[str, Any]]) -> None:
-    """What would be ignored is refused: nobody should believe that it works."""
-    if len(profiles) > 1:
-        raise SystemExit("Error: profiles: one profile is supported")
-    for field in ("plugins", "pluginConfig"):
-        if profiles[0].get(field):
-            raise SystemExit(f"Error: profiles[0].{field}: not supported; the default plugins run")
-    if config.get("extenders"):
-        raise SystemExit("Error: extenders: not supported")
-
-
-def _read_seconds(text: str | None, default: float) -> float:
+def _read_seconds(text: str, default: float) -> float:
     return durations.parse(text) if text else default

@@ -1,13 +1,17 @@
-"""The default profile: the plugins and their order (upstream's default plugins)."""
+"""Builds the plugins of a profile from its configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler.framework import Plugin
+from kprov.kube.scheduler.configuration import arguments, document
+from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, expand_point
+from kprov.kube.scheduler.framework import Plugin, Profile
 from kprov.kube.scheduler.plugins.default_preemption import DefaultPreemption
 from kprov.kube.scheduler.plugins.image_locality import ImageLocality
 from kprov.kube.scheduler.plugins.inter_pod_affinity import InterPodAffinity
@@ -21,34 +25,105 @@ from kprov.kube.scheduler.plugins.taint_toleration import TaintToleration
 from kprov.kube.scheduler.plugins.volume_binding import VolumeBinding
 from kprov.kube.scheduler.plugins.volume_restrictions import VolumeRestrictions
 from kprov.kube.scheduler.plugins.volume_zone import VolumeZone
+from kprov.kube.scheduler.preemption.candidates import CandidateLimits
 from kprov.kube.scheduler.preemption.eviction import Evictor
-from kprov.kube.scheduler.volumes.binder import VolumeBinder
+from kprov.kube.scheduler.volumes.binder import AssumedBindings, VolumeBinder
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 
-def default_plugins(
-    default_selector: Callable[[Pod], LabelSelector | None],
-    listers: VolumeListers,
-    binder: VolumeBinder | None = None,
-    *,
-    list_budgets: Callable[[], Iterable[PodDisruptionBudget]] = tuple,
-    evictor: Evictor | None = None,
-) -> list[Plugin]:
-    """In upstream's order of filters: cheap plugins that reject many nodes come first."""
-    plugins: list[Plugin] = [
-        NodeUnschedulable(),
-        NodeName(),
-        TaintToleration(),
-        NodeAffinity(),
-        NodePorts(),
-        NodeResourcesFit(),
-        VolumeRestrictions(listers),
-        VolumeBinding(listers, binder),
-        VolumeZone(listers),
-        PodTopologySpread(default_selector),
-        InterPodAffinity(),
-        NodeResourcesBalancedAllocation(),
-        ImageLocality(),
-    ]
-    plugins.append(DefaultPreemption(list(plugins), list_budgets, evictor))
-    return plugins
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginResources:
+    """What plugins read and write, besides the state. The profiles share it, except the evictor.
+
+    ``default_selector``: selects the pods that are like a pod. Without ``binder`` and ``evictor`` nothing is
+    written.
+    """
+
+    default_selector: Callable[[Pod], LabelSelector | None]
+    listers: VolumeListers
+    binder: VolumeBinder | None = None
+    assumed: AssumedBindings = field(default_factory=AssumedBindings)
+    list_budgets: Callable[[], Iterable[PodDisruptionBudget]] = tuple
+    evictor: Evictor | None = None
+
+
+_Factory = Callable[[PluginResources, document.Profile], Plugin]
+
+
+def _build_default_preemption(resources: PluginResources, profile: document.Profile) -> Plugin:
+    found = profile.get_arguments(arguments.DefaultPreemptionArgs)
+    limits = CandidateLimits(found.min_candidate_nodes_percentage, found.min_candidate_nodes_absolute)
+    return DefaultPreemption(resources.list_budgets, resources.evictor, limits)
+
+
+def _build_inter_pod_affinity(_: PluginResources, profile: document.Profile) -> Plugin:
+    found = profile.get_arguments(arguments.InterPodAffinityArgs)
+    ignore = found.ignore_preferred_terms_of_existing_pods
+    return InterPodAffinity(found.hard_pod_affinity_weight, ignore_preferred=ignore)
+
+
+def _build_pod_topology_spread(resources: PluginResources, profile: document.Profile) -> Plugin:
+    found = profile.get_arguments(arguments.PodTopologySpreadArgs)
+    defaults = found.default_constraints if found.defaulting_type == "List" else None
+    return PodTopologySpread(resources.default_selector, defaults)
+
+
+def _build_volume_binding(resources: PluginResources, profile: document.Profile) -> Plugin:
+    found = profile.get_arguments(arguments.VolumeBindingArgs)
+    return VolumeBinding(resources.listers, resources.binder, resources.assumed, found.bind_timeout_seconds)
+
+
+FACTORIES: Final[Mapping[str, _Factory]] = {
+    "NodeUnschedulable": lambda _resources, _: NodeUnschedulable(),
+    "NodeName": lambda _resources, _: NodeName(),
+    "TaintToleration": lambda _resources, _: TaintToleration(),
+    "NodeAffinity": lambda _, profile: NodeAffinity(
+        profile.get_arguments(arguments.NodeAffinityArgs).added_affinity
+    ),
+    "NodePorts": lambda _resources, _: NodePorts(),
+    "NodeResourcesFit": lambda _, profile: NodeResourcesFit(
+        profile.get_arguments(arguments.NodeResourcesFitArgs)
+    ),
+    "VolumeRestrictions": lambda resources, _: VolumeRestrictions(resources.listers),
+    "VolumeBinding": _build_volume_binding,
+    "VolumeZone": lambda resources, _: VolumeZone(resources.listers),
+    "PodTopologySpread": _build_pod_topology_spread,
+    "InterPodAffinity": _build_inter_pod_affinity,
+    "DefaultPreemption": _build_default_preemption,
+    "NodeResourcesBalancedAllocation": lambda _, profile: NodeResourcesBalancedAllocation(
+        profile.get_arguments(arguments.NodeResourcesBalancedAllocationArgs)
+    ),
+    "ImageLocality": lambda _resources, _: ImageLocality(),
+}
+
+
+def build_profile(configuration: document.Profile, resources: PluginResources) -> Profile:
+    """Each plugin exists once, at whatever points it runs."""
+    made: dict[str, Plugin] = {}
+
+    def list_weighted(point: str) -> list[tuple[Plugin, int]]:
+        found = []
+        for enabled in expand_point(configuration.plugins, point):
+            name = enabled.name
+            if name in BUILT_IN:
+                continue
+            if name not in made:
+                made[name] = FACTORIES[name](resources, configuration)
+            found.append((made[name], enabled.weight))
+        return found
+
+    def list_plugins(point: str) -> list[Plugin]:
+        return [plugin for plugin, _ in list_weighted(point)]
+
+    return Profile(
+        name=configuration.scheduler_name,
+        # Plugins whose PreFilter is a part of their filter have nothing to do here.
+        pre_filters=[
+            plugin for plugin in list_plugins("preFilter") if type(plugin).pre_filter is not Plugin.pre_filter
+        ],
+        filters=list_plugins("filter"),
+        post_filters=list_plugins("postFilter"),
+        scores=list_weighted("score"),
+        reserves=list_plugins("reserve"),
+        pre_binds=list_plugins("preBind"),
+    )

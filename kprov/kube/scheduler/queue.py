@@ -11,11 +11,25 @@ from dataclasses import dataclass, field
 
 from kprov.kube.api.core import Pod
 
-INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0
 #: Seconds after which a pod is tried again without a change, as upstream.
 UNSCHEDULABLE_SECONDS = 300.0
 #: The kind of change for an update of the pod that is being scheduled.
 _ITSELF = "itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds that a pod waits after its first attempt, and at most."""
+
+    initial: float = 1.0
+    maximum: float = 10.0
+
+    def get_seconds(self, attempts: int) -> float:
+        """Doubles with each attempt: 1, 2, 4, 8, 10. No attempt needs no backoff."""
+        return min(self.maximum, self.initial * 2.0 ** (attempts - 1)) if attempts else 0.0
+
+
+DEFAULT_BACKOFF = Backoff()
 
 
 @dataclass(slots=True)
@@ -43,16 +57,14 @@ class QueuedPod:
     def may_be_tried(self) -> bool:
         return not self.gated and not self.blocked
 
-    @property
-    def backoff(self) -> float:
-        """1, 2, 4, 8, 10 s by attempts."""
-        return min(MAX_BACKOFF, INITIAL_BACKOFF * 2.0 ** max(0, self.attempts - 1))
-
 
 class SchedulingQueue:
     """For one consumer, in the event loop. `clock` gives monotonic seconds."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, backoff: Backoff = DEFAULT_BACKOFF, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._backoff = backoff
         self._clock = clock
         self._numbers = itertools.count()
         self._active: list[tuple[int, float, int, str]] = []
@@ -214,7 +226,7 @@ class SchedulingQueue:
     def _back_off(self, queued: QueuedPod, heap: list[tuple[float, int, str]]) -> None:
         self._waiting.pop(queued.uid, None)
         queued.entry = next(self._numbers)
-        queued.ready_at = self._clock() + (queued.backoff if queued.attempts else 0)
+        queued.ready_at = self._clock() + self._backoff.get_seconds(queued.attempts)
         heapq.heappush(heap, (queued.ready_at, queued.entry, queued.uid))
         self._wake.set()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.filtering import find_feasible_nodes
-from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin, run_scores
+from kprov.kube.scheduler.framework import CycleState, FilterResult, Profile, run_scores
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState
@@ -31,18 +31,19 @@ class ScheduleResult:
 def schedule_pod(
     info: PodInfo,
     state: ClusterState,
-    plugins: list[Plugin],
+    profile: Profile,
     rng: random.Random,
     nominator: Nominator | None = None,
 ) -> ScheduleResult:
     """The node for the pod. One of the best nodes is chosen at random, so that equal nodes fill evenly."""
-    cycle = CycleState(info, state, nominator=Nominator() if nominator is None else nominator)
-    filtered = find_feasible_nodes(plugins, cycle)
+    nominator = Nominator() if nominator is None else nominator
+    cycle = CycleState(info, state, nominator=nominator, profile=profile)
+    filtered = find_feasible_nodes(cycle)
     slots = np.flatnonzero(filtered.feasible)
     if not slots.size:
         return ScheduleResult("", cycle, filtered)
     if slots.size > 1:
-        scores = run_scores(plugins, cycle, filtered.feasible)[slots]
+        scores = run_scores(cycle, filtered.feasible)[slots]
         slots = slots[scores == scores.max()]
     node = state.nodes[int(slots[rng.randrange(slots.size)])]
     assert node is not None

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from kprov.kube.api.core import Pod
 from kprov.kube.client.errors import ApiError, ClientError
@@ -16,9 +16,9 @@ from kprov.kube.component_helpers.pod_conditions import find_condition
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.scheduler import metrics, pod_info
-from kprov.kube.scheduler.framework import CHANGES, Plugin, PluginError, PostFilterResult
+from kprov.kube.scheduler.framework import CHANGES, PluginError, PostFilterResult, Profile
 from kprov.kube.scheduler.nominator import Nominator
-from kprov.kube.scheduler.queue import QueuedPod, SchedulingQueue
+from kprov.kube.scheduler.queue import DEFAULT_BACKOFF, Backoff, QueuedPod, SchedulingQueue
 from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
 
@@ -34,23 +34,29 @@ class Scheduler:
     def __init__(
         self,
         client: RestClient,
-        plugins: list[Plugin],
-        recorder: EventRecorder,
+        profiles: Sequence[Profile],
+        recorders: Mapping[str, EventRecorder],
         *,
-        name: str = "default-scheduler",
+        backoff: Backoff = DEFAULT_BACKOFF,
     ) -> None:
-        self.name = name
+        """recorders: by the names of the profiles."""
         self.state = ClusterState()
-        self.queue = SchedulingQueue()
+        self.queue = SchedulingQueue(backoff)
         self.nominator = Nominator()
-        self.plugins = plugins
+        self._profiles = {profile.name: profile for profile in profiles}
         self._client = client
-        self._recorder = recorder
+        self._recorders = recorders
         self._rng = random.Random()  # noqa: S311  spreading pods, not secrets
         self._bindings = asyncio.Semaphore(_BINDINGS)
         #: PreBind of pods, by UID. Preemption cancels it.
         self._pre_binding: dict[str, asyncio.Task[None]] = {}
-        self._interests = {plugin.name: plugin.requeue_on for plugin in plugins}
+        self._interests = {
+            plugin.name: plugin.requeue_on for profile in profiles for plugin in profile.rejecting
+        }
+
+    def is_responsible_for(self, pod: Pod) -> bool:
+        """Whether a profile has the pod's schedulerName."""
+        return pod.spec.scheduler_name in self._profiles
 
     def get_requeue_kinds(self, rejected_by: frozenset[str]) -> frozenset[str]:
         """Kinds of change after which the rules may accept the pod. All kinds if no rule rejected it."""
@@ -80,22 +86,25 @@ class Scheduler:
         start = time.perf_counter()
         try:
             info = pod_info.build_pod_info(pod)
-            decision = schedule_pod(info, self.state, self.plugins, self._rng, self.nominator)
+            decision = schedule_pod(
+                info, self.state, self._profiles[pod.spec.scheduler_name], self._rng, self.nominator
+            )
             outcome = None if decision.node else self._run_post_filters(decision)
         except Exception:
             log.exception("scheduling pod %s", pod.key)
             self.queue.retry_after_backoff(queued)
-            metrics.record_attempt("error", time.perf_counter() - start)
+            metrics.record_attempt("error", pod.spec.scheduler_name, time.perf_counter() - start)
             return
         if outcome is not None:
-            metrics.record_attempt("unschedulable", time.perf_counter() - start)
+            metrics.record_attempt("unschedulable", pod.spec.scheduler_name, time.perf_counter() - start)
             self._hold(queued, decision, outcome, tasks)
             return
         self.nominator.remove(queued.uid)
         self.state.add_pod(info, decision.node)
-        for plugin in self.plugins:
+        profile = decision.cycle.profile
+        for plugin in profile.reserves:
             plugin.reserve(decision.cycle, decision.node)
-        if any(plugin.needs_pre_bind(decision.cycle, decision.node) for plugin in self.plugins):
+        if any(plugin.needs_pre_bind(decision.cycle, decision.node) for plugin in profile.pre_binds):
             # It may take minutes, so it takes none of the places for bindings.
             tasks.create_task(self._pre_bind(queued, decision, start))
             return
@@ -106,7 +115,7 @@ class Scheduler:
         """The first answer of a plugin. Without nodes there is nothing to preempt."""
         if not self.state.node_count:
             return PostFilterResult("")
-        for plugin in self.plugins:
+        for plugin in decision.cycle.profile.post_filters:
             result = plugin.post_filter(decision.cycle, decision.filtered)
             if result is not None:
                 decision.diagnosis.post_filter_message = result.message
@@ -169,7 +178,7 @@ class Scheduler:
         if problem:
             log.warning("pod %s on %s: %s", pod.key, decision.node, problem)
             self._give_up_node(decision)
-            metrics.record_attempt("error", time.perf_counter() - start)
+            metrics.record_attempt("error", pod.spec.scheduler_name, time.perf_counter() - start)
             self.queue.retry_after_backoff(queued)
             self.handle_change("pod")
             await self._report_failure(pod, "SchedulerError", problem, "")
@@ -178,7 +187,7 @@ class Scheduler:
         await self._bind(queued, decision, start)
 
     async def _run_pre_binds(self, decision: ScheduleResult) -> None:
-        for plugin in self.plugins:
+        for plugin in decision.cycle.profile.pre_binds:
             if plugin.needs_pre_bind(decision.cycle, decision.node):
                 await plugin.pre_bind(decision.cycle, decision.node)
 
@@ -188,7 +197,7 @@ class Scheduler:
         self._unreserve(decision)
 
     def _unreserve(self, decision: ScheduleResult) -> None:
-        for plugin in reversed(self.plugins):
+        for plugin in reversed(decision.cycle.profile.reserves):
             plugin.unreserve(decision.cycle, decision.node)
 
     async def _bind(self, queued: QueuedPod, decision: ScheduleResult, start: float) -> None:
@@ -206,7 +215,7 @@ class Scheduler:
             )
         except ClientError as error:
             self._give_up_node(decision)
-            metrics.record_attempt("error", time.perf_counter() - start)
+            metrics.record_attempt("error", pod.spec.scheduler_name, time.perf_counter() - start)
             if isinstance(error, ApiError) and error.is_not_found:
                 self.queue.remove(meta.uid)
                 return
@@ -219,9 +228,9 @@ class Scheduler:
             # What PreBind wrote is in the caches: nothing is assumed any more.
             self._unreserve(decision)
             self.queue.mark_scheduled(queued)
-            metrics.record_attempt("scheduled", time.perf_counter() - start)
+            metrics.record_attempt("scheduled", pod.spec.scheduler_name, time.perf_counter() - start)
             metrics.record_scheduled_pod(queued.attempts)
-            self._recorder.event(
+            self._get_recorder(pod).event(
                 reference(pod, "v1", "Pod"),
                 "Normal",
                 "Scheduled",
@@ -230,12 +239,15 @@ class Scheduler:
         finally:
             self._bindings.release()
 
+    def _get_recorder(self, pod: Pod) -> EventRecorder:
+        return self._recorders[pod.spec.scheduler_name]
+
     async def _report_failure(self, pod: Pod, reason: str, message: str, node: str | None) -> None:
         """An event, the condition PodScheduled with the reason, and the node for which the pod is nominated.
 
         node: "" if it is nominated for none, None if its nomination stays.
         """
-        self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "FailedScheduling", message)
+        self._get_recorder(pod).event(reference(pod, "v1", "Pod"), "Warning", "FailedScheduling", message)
         status: JsonObject = {}
         if node is not None and node != pod.status.nominated_node_name:
             status["nominatedNodeName"] = node or None

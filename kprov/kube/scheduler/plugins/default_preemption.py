@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from kprov.kube.api.core import Pod
@@ -26,13 +26,11 @@ class DefaultPreemption(Plugin):
 
     def __init__(
         self,
-        filters: Sequence[Plugin],
         list_budgets: Callable[[], Iterable[PodDisruptionBudget]],
         evictor: Evictor | None = None,
         limits: CandidateLimits | None = None,
     ) -> None:
-        """``filters``: the rules of the profile. Without an evictor the plugin deletes nothing."""
-        self._filters = filters
+        """Without an evictor the plugin deletes nothing."""
         self._list_budgets = list_budgets
         self._evictor = evictor
         self._limits = limits or CandidateLimits()
@@ -48,7 +46,7 @@ class DefaultPreemption(Plugin):
         if reason:
             return PostFilterResult(message=reason)
         candidates, diagnosis = find_candidates(
-            cycle, self._filters, resolvable, build_budgets(self._list_budgets()), self._limits, self._rng
+            cycle, resolvable, build_budgets(self._list_budgets()), self._limits, self._rng
         )
         if not candidates:
             return PostFilterResult("", diagnosis.message)
@@ -58,16 +56,12 @@ class DefaultPreemption(Plugin):
         pods = [info.pod for info in candidate.victims.pods]
         victims = [pod for pod in pods if not pod.metadata.deletion_timestamp]
         evictor = self._evictor
-        if evictor is None or not victims:
-            return PostFilterResult(candidate.node)
+        pod, node = cycle.info.pod, candidate.node
+        lower = cycle.nominator.list_lower(node, cycle.info.priority)
+        if evictor is None or not (victims or lower):
+            return PostFilterResult(node)
         metrics.record_victims(len(pods))
-        info, nominator = cycle.info, cycle.nominator
-
-        async def evict() -> bool:
-            lower = nominator.list_lower(candidate.node, info.priority)
-            return await evictor.preempt(info.pod, candidate.node, victims, lower)
-
-        return PostFilterResult(candidate.node, work=evict)
+        return PostFilterResult(node, work=lambda: evictor.preempt(pod, node, victims, lower))
 
     def _find_ineligibility(self, cycle: CycleState, resolvable: Mask) -> str:
         """Why the pod may not preempt others now, "" if it may.

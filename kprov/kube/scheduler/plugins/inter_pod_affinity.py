@@ -10,14 +10,18 @@ from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Reject
 from kprov.kube.scheduler.pod_info import AffinityTerm, PodInfo
 from kprov.kube.scheduler.state import ClusterState, Counts, Mask, sum_by_domain
 
-#: Weight of existing pods' required affinity in the score (upstream's hardPodAffinityWeight).
-_HARD_WEIGHT = 1
-
 
 class InterPodAffinity(Plugin):
     name = "InterPodAffinity"
-    weight = 2
     requeue_on = frozenset({"node", "pod", "namespace"})
+
+    def __init__(self, hard_weight: int = 1, *, ignore_preferred: bool = False) -> None:
+        """``hard_weight``: of existing pods' required affinity in the score.
+
+        ``ignore_preferred``: existing pods' preferred terms count only for pods that have such terms, too.
+        """
+        self._hard_weight = hard_weight
+        self._ignore_preferred = ignore_preferred
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         state, info = cycle.state, cycle.info
@@ -53,10 +57,15 @@ class InterPodAffinity(Plugin):
             for term in terms:
                 any_term = True
                 scores += sign * term.weight * _sum_near(state, term, _count_matching_pods(state, term))
+        if self._ignore_preferred and not any_term:
+            return None
         for (kind, _, _), (term, counter) in state.terms.items():
-            weight = {"preferred": term.weight, "preferred-anti": -term.weight, "required": _HARD_WEIGHT}.get(
-                kind, 0
-            )
+            weights = {
+                "preferred": term.weight,
+                "preferred-anti": -term.weight,
+                "required": self._hard_weight,
+            }
+            weight = weights.get(kind, 0)
             if weight and _matches_pod(term, info, state):
                 any_term = True
                 scores += weight * sum_by_domain(

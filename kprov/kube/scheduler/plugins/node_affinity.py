@@ -6,17 +6,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kprov.kube.api import core
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
 from kprov.kube.scheduler.node_selection import match_selector, match_term
 from kprov.kube.scheduler.state import ClusterState, Mask
 
+_ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
+
 
 class NodeAffinity(Plugin):
     name = "NodeAffinity"
-    weight = 2
+
+    def __init__(self, added: core.NodeAffinity | None = None) -> None:
+        """``added``: what every pod of the profile has besides its own."""
+        self._required = added.required_during_scheduling_ignored_during_execution if added else None
+        self._preferred = added.preferred_during_scheduling_ignored_during_execution if added else []
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        if self._required is not None:
+            yield Rejection(_ENFORCED, ~match_selector(self._required, cycle.state))
         matching = match_required_affinity(cycle.info.pod, cycle.state)
         if matching is not None:
             yield Rejection("node(s) didn't match Pod's node affinity/selector", ~matching)
@@ -28,6 +37,7 @@ class NodeAffinity(Plugin):
             if affinity and affinity.node_affinity
             else []
         )
+        terms = [*self._preferred, *terms]
         if not terms:
             return None
         scores = np.zeros(cycle.state.capacity, dtype=np.float64)

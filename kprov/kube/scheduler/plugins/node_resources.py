@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kprov.kube.scheduler.configuration.arguments import (
+    NodeResourcesBalancedAllocationArgs,
+    NodeResourcesFitArgs,
+)
 from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
-from kprov.kube.scheduler.pod_info import CPU, EPHEMERAL, MEMORY, PODS
-from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.pod_info import COLUMNS, CPU, EPHEMERAL, MEMORY, PODS
+from kprov.kube.scheduler.resource_scores import build_scorer, score_balance
+from kprov.kube.scheduler.state import Counts, Mask
 
 _REASONS = (
     (CPU, "Insufficient cpu"),
@@ -18,13 +23,19 @@ _REASONS = (
 
 
 class NodeResourcesFit(Plugin):
-    """Filters by requests; scores LeastAllocated over CPU and memory."""
+    """Filters by requests; scores by the strategy of its arguments, LeastAllocated by default."""
 
     name = "NodeResourcesFit"
     requeue_on = frozenset({"node", "pod"})
-
     reports_all_reasons = True
     uses_requests_only = True
+
+    def __init__(self, arguments: NodeResourcesFitArgs | None = None) -> None:
+        arguments = arguments or NodeResourcesFitArgs()
+        self._ignored = frozenset(arguments.ignored_resources)
+        self._ignored_groups = frozenset(arguments.ignored_resource_groups)
+        self._scorer = build_scorer(arguments.scoring_strategy)
+        self._resources = [(each.name, each.weight) for each in arguments.scoring_strategy.resources]
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         """A request that is larger than the node cannot be resolved by preemption."""
@@ -37,7 +48,7 @@ class NodeResourcesFit(Plugin):
                 allocatable = state.allocatable[:, column]
                 missing = wanted[column] > allocatable - state.requested[:, column]
                 yield Rejection(reason, missing, wanted[column] <= allocatable)
-        for name, amount in cycle.info.extended.items():
+        for name, amount in self._list_extended(cycle):
             resource = state.get_extended_resource(name)
             missing = amount > resource.allocatable - resource.requested
             yield Rejection(f"Insufficient {name}", missing, amount <= resource.allocatable)
@@ -47,30 +58,59 @@ class NodeResourcesFit(Plugin):
         free = state.allocatable[slot] - state.requested[slot]
         if free[PODS] < wanted[PODS] or any(0 < wanted[column] > free[column] for column, _ in _REASONS):
             return False
-        for name, amount in cycle.info.extended.items():
+        for name, amount in self._list_extended(cycle):
             resource = state.get_extended_resource(name)
             if amount > resource.allocatable[slot] - resource.requested[slot]:
                 return False
         return True
 
+    def _list_extended(self, cycle: CycleState) -> Iterator[tuple[str, int]]:
+        for name, amount in cycle.info.extended.items():
+            if name not in self._ignored and name.partition("/")[0] not in self._ignored_groups:
+                yield name, amount
+
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
-        capacity = cycle.state.allocatable[:, [CPU, MEMORY]].astype(np.float64)
-        used = cycle.state.nonzero[:, [CPU, MEMORY]] + cycle.info.nonzero[[CPU, MEMORY]]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            free = np.where(used > capacity, 0.0, np.floor((capacity - used) * MAX_SCORE / capacity))
-        scores: Scores = np.floor(np.nan_to_num(free).mean(axis=1))
-        return scores
+        parts = []
+        for name, weight in self._resources:
+            used, amount, allocatable = get_usage(cycle, name, nonzero=True)
+            if amount or name in COLUMNS:
+                parts.append((used + amount, allocatable, weight))
+        return self._scorer(parts, cycle.state.capacity)
 
 
 class NodeResourcesBalancedAllocation(Plugin):
-    """Prefers nodes where CPU and memory are used to like shares."""
+    """Prefers nodes where the pod brings resources to like shares. Without requests all nodes are alike."""
 
     name = "NodeResourcesBalancedAllocation"
 
+    def __init__(self, arguments: NodeResourcesBalancedAllocationArgs | None = None) -> None:
+        arguments = arguments or NodeResourcesBalancedAllocationArgs()
+        self._resources = [each.name for each in arguments.resources]
+
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
-        capacity = cycle.state.allocatable[:, [CPU, MEMORY]].astype(np.float64)
-        used = cycle.state.requested[:, [CPU, MEMORY]] + cycle.info.requests[[CPU, MEMORY]]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shares = np.minimum(np.nan_to_num(used / capacity), 1.0)
-        scores: Scores = np.floor((1.0 - np.abs(shares[:, 0] - shares[:, 1]) / 2) * MAX_SCORE)
+        usages = [(name, get_usage(cycle, name, nonzero=False)) for name in self._resources]
+        if not any(amount for _, (_, amount, _) in usages):
+            return None
+        usages = [(name, usage) for name, usage in usages if usage[1] or name in COLUMNS]
+        allocatable = [usage[2] for _, usage in usages]
+        before = score_balance([usage[0] for _, usage in usages], allocatable)
+        after = score_balance([usage[0] + usage[1] for _, usage in usages], allocatable)
+        half = MAX_SCORE / 2
+        scores: Scores = half + np.floor((half + after - before) / 2)
         return scores
+
+
+def get_usage(cycle: CycleState, name: str, *, nonzero: bool) -> tuple[Counts, int, Counts]:
+    """(what pods request on each slot, what the pod requests, allocatable).
+
+    nonzero: CPU and memory count with defaults for containers without requests.
+    """
+    state, info = cycle.state, cycle.info
+    column = COLUMNS.get(name)
+    if column is None:
+        amount = info.extended.get(name, 0)
+        resource = state.get_extended_resource(name)
+        return resource.requested, amount, resource.allocatable
+    if nonzero and column in (CPU, MEMORY):
+        return state.nonzero[:, column], int(info.nonzero[column]), state.allocatable[:, column]
+    return state.requested[:, column], int(info.requests[column]), state.allocatable[:, column]

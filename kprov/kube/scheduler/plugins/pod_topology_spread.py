@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,11 @@ from kprov.kube.scheduler.state import Counts, Mask, sum_by_domain
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
+#: Constraints of pods that have none: they never reject a node.
+_SYSTEM_DEFAULTS = tuple(
+    TopologySpreadConstraint(max_skew=skew, topology_key=key, when_unsatisfiable="ScheduleAnyway")
+    for key, skew in ((HOSTNAME, 3), (ZONE, 5))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,19 @@ class PodTopologySpread(Plugin):
     """default_selector: what a pod's like are where it has no constraints of its own (its owner's pods)."""
 
     name = "PodTopologySpread"
-    weight = 2
     requeue_on = frozenset({"node", "pod", "podTerminating"})
 
-    def __init__(self, default_selector: Callable[[Pod], LabelSelector | None]) -> None:
+    def __init__(
+        self,
+        default_selector: Callable[[Pod], LabelSelector | None],
+        defaults: Sequence[TopologySpreadConstraint] | None = None,
+    ) -> None:
+        """``defaults``: constraints of pods without any. None for upstream's system defaults."""
         self._default_selector = default_selector
+        self._defaults = defaults
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
-        hard = _list_constraints(cycle.info.pod, "DoNotSchedule")
+        hard = self._list_constraints(cycle.info.pod, "DoNotSchedule")
         for constraint in hard:
             column = cycle.state.get_label_column(constraint.topology_key)
             yield Rejection(
@@ -60,10 +70,7 @@ class PodTopologySpread(Plugin):
             )
 
     def depends_on_pods(self, cycle: CycleState) -> bool:
-        return any(
-            constraint.when_unsatisfiable == "DoNotSchedule"
-            for constraint in cycle.info.pod.spec.topology_spread_constraints
-        )
+        return bool(self._list_constraints(cycle.info.pod, "DoNotSchedule"))
 
     def _find_skewed_slots(self, cycle: CycleState, constraint: Constraint, keys_present: Mask) -> Mask:
         state = cycle.state
@@ -80,10 +87,9 @@ class PodTopologySpread(Plugin):
         return skewed & np.isin(column.ids, domains)
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
-        soft = _list_constraints(cycle.info.pod, "ScheduleAnyway")
-        defaulted = False
-        if not cycle.info.pod.spec.topology_spread_constraints:
-            soft, defaulted = self._make_default_constraints(cycle.info.pod), True
+        pod = cycle.info.pod
+        soft = self._list_constraints(pod, "ScheduleAnyway")
+        defaulted = self._defaults is None and not pod.spec.topology_spread_constraints
         if not soft:
             return None
         state = cycle.state
@@ -106,30 +112,32 @@ class PodTopologySpread(Plugin):
             scores += np.where(column.ids >= 0, matching * np.log(size + 2) + (constraint.max_skew - 1), 0.0)
         return _normalize(np.round(scores), considered)
 
-    def _make_default_constraints(self, pod: Pod) -> list[Constraint]:
-        """Upstream's system defaults: hosts with a skew of 3, zones with 5, never refusing."""
-        selector = self._default_selector(pod)
+    def _list_constraints(self, pod: Pod, when: str) -> list[Constraint]:
+        """The pod's own constraints, or the defaults with a selector of pods that are like it."""
+        own = pod.spec.topology_spread_constraints
+        if own:
+            return [
+                _build_constraint(each, _add_match_label_keys(each, pod))
+                for each in own
+                if each.when_unsatisfiable == when
+            ]
+        defaults = _SYSTEM_DEFAULTS if self._defaults is None else self._defaults
+        wanted = [each for each in defaults if each.when_unsatisfiable == when]
+        selector = self._default_selector(pod) if wanted else None
         if selector is None or selector.is_empty:
             return []
-        return [
-            Constraint(skew, key, selector, 1, honour_affinity=True, honour_taints=False)
-            for key, skew in ((HOSTNAME, 3), (ZONE, 5))
-        ]
+        return [_build_constraint(each, selector) for each in wanted]
 
 
-def _list_constraints(pod: Pod, when: str) -> list[Constraint]:
-    return [
-        Constraint(
-            max_skew=constraint.max_skew,
-            topology_key=constraint.topology_key,
-            selector=_add_match_label_keys(constraint, pod),
-            min_domains=constraint.min_domains or 1,
-            honour_affinity=constraint.node_affinity_policy != "Ignore",
-            honour_taints=constraint.node_taints_policy == "Honor",
-        )
-        for constraint in pod.spec.topology_spread_constraints
-        if constraint.when_unsatisfiable == when
-    ]
+def _build_constraint(constraint: TopologySpreadConstraint, selector: LabelSelector) -> Constraint:
+    return Constraint(
+        max_skew=constraint.max_skew,
+        topology_key=constraint.topology_key,
+        selector=selector,
+        min_domains=constraint.min_domains or 1,
+        honour_affinity=constraint.node_affinity_policy != "Ignore",
+        honour_taints=constraint.node_taints_policy == "Honor",
+    )
 
 
 def _add_match_label_keys(constraint: TopologySpreadConstraint, pod: Pod) -> LabelSelector:

@@ -14,7 +14,6 @@ from kprov.kube.scheduler.state import Mask, TaintSet
 
 class TaintToleration(Plugin):
     name = "TaintToleration"
-    weight = 3
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         tolerations = cycle.info.pod.spec.tolerations

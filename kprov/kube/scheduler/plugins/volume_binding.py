@@ -12,7 +12,13 @@ from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.persistent_volumes import SELECTED_NODE
 from kprov.kube.component_helpers.pod_claims import is_claim_of, list_claim_names
 from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, Rejection
-from kprov.kube.scheduler.volumes.binder import AssumedBindings, BindingError, PodBindings, VolumeBinder
+from kprov.kube.scheduler.volumes.binder import (
+    BIND_SECONDS,
+    AssumedBindings,
+    BindingError,
+    PodBindings,
+    VolumeBinder,
+)
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 from kprov.kube.scheduler.volumes.matching import ClaimMatches, match_claims, match_node_affinity
 
@@ -40,11 +46,18 @@ class VolumeBinding(Plugin):
     name = "VolumeBinding"
     requeue_on = frozenset({"node", "pvc", "pv", "storageclass"})
 
-    def __init__(self, listers: VolumeListers, binder: VolumeBinder | None = None) -> None:
-        """Without a binder the plugin only filters."""
+    def __init__(
+        self,
+        listers: VolumeListers,
+        binder: VolumeBinder | None = None,
+        assumed: AssumedBindings | None = None,
+        timeout: float = BIND_SECONDS,
+    ) -> None:
+        """Without a binder the plugin only filters. ``assumed`` is shared by all profiles."""
         self._listers = listers
         self._binder = binder
-        self._assumed = AssumedBindings()
+        self._assumed = AssumedBindings() if assumed is None else assumed
+        self._timeout = timeout
 
     def pre_filter(self, cycle: CycleState) -> str:
         pod = cycle.info.pod
@@ -153,6 +166,6 @@ class VolumeBinding(Plugin):
         if self._binder is None or not isinstance(claims, _PodClaims) or claims.bindings is None:
             return
         try:
-            await self._binder.bind(cycle.info.pod, claims.bindings, cycle.state)
+            await self._binder.bind(cycle.info.pod, claims.bindings, cycle.state, self._timeout)
         except BindingError as error:
             raise PluginError(f'running PreBind plugin "{self.name}": {error}') from error

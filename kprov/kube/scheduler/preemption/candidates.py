@@ -61,7 +61,6 @@ class _Search:
 
 def find_candidates(
     cycle: CycleState,
-    plugins: Sequence[Plugin],
     resolvable: Mask,
     budgets: Sequence[Budget],
     limits: CandidateLimits,
@@ -72,7 +71,7 @@ def find_candidates(
     ``resolvable``: slots that were rejected for what the removal of pods may change. The search starts at a
     random one of them, so that equal nodes are preempted evenly.
     """
-    state = cycle.state
+    state, plugins = cycle.state, cycle.profile.filters
     potential = resolvable & state.alive
     count = int(np.count_nonzero(potential))
     search = _Search(limits.count(count))

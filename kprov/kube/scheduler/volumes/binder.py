@@ -73,13 +73,15 @@ class VolumeBinder:
         self._volumes = client.resource("", "v1", "persistentvolumes", PersistentVolume)
         self._listers = listers
 
-    async def bind(self, pod: Pod, bindings: PodBindings, state: ClusterState) -> None:
+    async def bind(
+        self, pod: Pod, bindings: PodBindings, state: ClusterState, timeout: float = BIND_SECONDS
+    ) -> None:
         """Return when all claims are bound. Raises BindingError, ClientError."""
         claims = [*(claim for claim, _ in bindings.static), *bindings.provisioned]
         with self._listers.changes.watch(claim.key for claim in claims) as watch:
             versions = await self._write(bindings)
             try:
-                async with asyncio.timeout(BIND_SECONDS):
+                async with asyncio.timeout(timeout):
                     while not self._are_bound(pod, bindings, versions, state):
                         await watch.wait()
             except TimeoutError:

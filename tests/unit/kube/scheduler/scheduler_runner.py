@@ -10,9 +10,11 @@ from aiohttp import web
 
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
+from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
 from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
 from kprov.kube.scheduler.preemption.eviction import Evictor
-from kprov.kube.scheduler.profile import default_plugins
+from kprov.kube.scheduler.profile import PluginResources, build_profile
+from kprov.kube.scheduler.queue import Backoff
 from kprov.kube.scheduler.scheduler import Scheduler
 from kprov.kube.scheduler.volumes.binder import VolumeBinder
 from tests.unit.kube.controller_manager.conftest import ApiServer, reply
@@ -50,16 +52,18 @@ async def run_scheduler(server: ApiServer) -> AsyncIterator[SchedulerInformers]:
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
         informers = InformerFactory(client)
         sources = SchedulerInformers(informers)
-        recorder = EventRecorder(client, component="default-scheduler")
+        recorder = EventRecorder(client, component=DEFAULT_SCHEDULER)
         evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_pre_bind(uid))
-        plugins = default_plugins(
-            sources.get_default_selector,
-            sources.volumes,
-            VolumeBinder(client, sources.volumes),
+        resources = PluginResources(
+            default_selector=sources.get_default_selector,
+            listers=sources.volumes,
+            binder=VolumeBinder(client, sources.volumes),
             list_budgets=sources.budgets.list,
             evictor=evictor,
         )
-        scheduler = Scheduler(client, plugins, recorder)
+        profiles = [build_profile(Profile(), resources)]
+        backoff = Backoff(initial=0.01)
+        scheduler = Scheduler(client, profiles, {DEFAULT_SCHEDULER: recorder}, backoff=backoff)
         add_event_handlers(scheduler, sources)
         stop = asyncio.Event()
         tasks = [asyncio.create_task(informers.run(stop))]

@@ -10,12 +10,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kprov.kube.api.core import Node, Pod
+from kprov.kube.api.core import Node, NodeStatus, Pod
 from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler import pod_info
+from kprov.kube.scheduler.configuration import document
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.plugins.node_ports import has_port_conflict
-from kprov.kube.scheduler.profile import default_plugins
+from kprov.kube.scheduler.profile import PluginResources, build_profile
 from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
 from kprov.kube.scheduler.volumes.listers import VolumeListers
@@ -44,19 +45,22 @@ def pod(name: str = "p", *, cpu: str = "", labels: dict[str, str] | None = None,
 class Lab:
     """A cluster state and the default plugins; like pods are those with the same `app` label."""
 
-    def __init__(self, *nodes: Node, listers: VolumeListers | None = None) -> None:
+    def __init__(self, *nodes: Node, listers: VolumeListers | None = None, profile: Any = None) -> None:
         self.state = ClusterState()
         for entry in nodes:
             self.state.set_node(entry)
-        self.plugins = default_plugins(
-            lambda p: LabelSelector.from_labels(p.metadata.labels) if p.metadata.labels else None,
-            listers
-            or VolumeListers(lambda *_: None, lambda _: None, lambda _: None, lambda _: (), lambda _: True),
+        nothing = VolumeListers(lambda *_: None, lambda _: None, lambda _: None, lambda _: (), lambda _: True)
+        resources = PluginResources(
+            default_selector=lambda p: (
+                LabelSelector.from_labels(p.metadata.labels) if p.metadata.labels else None
+            ),
+            listers=listers or nothing,
         )
+        self.profile = build_profile(msgspec.convert(profile or {}, document.Profile), resources)
         self.rng = random.Random(1)
 
     def schedule_pod(self, p: Pod, nominator: Nominator | None = None) -> ScheduleResult:
-        return schedule_pod(pod_info.build_pod_info(p), self.state, self.plugins, self.rng, nominator)
+        return schedule_pod(pod_info.build_pod_info(p), self.state, self.profile, self.rng, nominator)
 
     def place(self, p: Pod) -> str:
         """Decide and assume."""
@@ -253,3 +257,21 @@ def test_counts_follow_the_labels_of_namespaces() -> None:
     lab.state.set_namespace_labels("ns", {})
     assert not lab.schedule_pod(wants("podAffinity")).node
     assert lab.schedule_pod(wants("podAntiAffinity")).filtered.feasible.sum() == 2
+
+
+def test_a_node_that_has_the_image_is_preferred_until_it_loses_it() -> None:
+    def with_images(name: str, *names: str) -> Node:
+        made = node(name)
+        images = [{"names": [each], "sizeBytes": 500 * 1024 * 1024} for each in names]
+        made.status = msgspec.convert({"allocatable": made.status.allocatable, "images": images}, NodeStatus)
+        return made
+
+    lab = Lab(with_images("a"), with_images("b", "web:latest"), with_images("c"))
+    wants = pod()
+    wants.spec.containers[0].image = "web"
+    assert {lab.schedule_pod(wants).node for _ in range(10)} == {"b"}
+    lab.state.set_node(with_images("b"))
+    lab.state.set_node(with_images("a", "web:latest"))
+    assert {lab.schedule_pod(wants).node for _ in range(10)} == {"a"}
+    lab.state.remove_node("a")
+    assert {lab.schedule_pod(wants).node for _ in range(20)} == {"b", "c"}

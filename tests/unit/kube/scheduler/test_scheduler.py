@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.scheduler import queue
 from kprov.kube.scheduler.event_handlers import SchedulerInformers
 from tests.unit.kube.controller_manager.conftest import Refused
 from tests.unit.kube.http_server import served
@@ -35,11 +34,8 @@ async def server() -> AsyncIterator[RefusingServer]:
 
 
 @pytest.fixture
-async def sources(
-    server: RefusingServer, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[SchedulerInformers]:
+async def sources(server: RefusingServer) -> AsyncIterator[SchedulerInformers]:
     """Those of a scheduler that runs."""
-    monkeypatch.setattr(queue, "INITIAL_BACKOFF", 0.01)
     await create_node(server, "a", disk="ssd")
     await create_node(server, "b", disk="hdd")
     async with run_scheduler(server) as sources:

@@ -151,11 +151,11 @@ def test_a_volume_that_a_pod_was_promised_is_not_offered_again() -> None:
     volumes.add_claim("two", storageClassName="manual")
     lab = Lab(node("a"), listers=volumes.get_listers())
     first = lab.schedule_pod(user("one"))
-    for plugin in lab.plugins:
+    for plugin in lab.profile.reserves:
         plugin.reserve(first.cycle, first.node)
-    assert any(plugin.needs_pre_bind(first.cycle, first.node) for plugin in lab.plugins)
+    assert any(plugin.needs_pre_bind(first.cycle, first.node) for plugin in lab.profile.reserves)
     assert "didn't find available persistent volumes" in explain(lab, user("two", name="q"))
-    for plugin in lab.plugins:
+    for plugin in lab.profile.reserves:
         plugin.unreserve(first.cycle, first.node)
     assert lab.schedule_pod(user("two", name="q")).node == "a"
 

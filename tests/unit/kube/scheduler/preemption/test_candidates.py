@@ -50,14 +50,17 @@ class Cluster(Lab):
         for each in pods:
             self.state.add_pod(pod_info.build_pod_info(each), on)
 
+    def make_cycle(self, each: Pod) -> CycleState:
+        info = pod_info.build_pod_info(each)
+        return CycleState(info, self.state, nominator=self.nominator, profile=self.profile)
+
     def find_victims(self, preemptor: Pod) -> dict[str, list[str]]:
         """Names of the victims by node."""
-        cycle = CycleState(pod_info.build_pod_info(preemptor), self.state, nominator=self.nominator)
-        filtered = run_filters(self.plugins, cycle)
+        cycle = self.make_cycle(preemptor)
+        filtered = run_filters(cycle)
         assert not filtered.feasible.any()
         found, _ = find_candidates(
             cycle,
-            self.plugins,
             filtered.resolvable,
             build_budgets(self.budgets),
             CandidateLimits(),
@@ -66,9 +69,9 @@ class Cluster(Lab):
         return {each.node: [info.pod.metadata.name for info in each.victims.pods] for each in found}
 
     def preempt(self, preemptor: Pod) -> PostFilterResult:
-        cycle = CycleState(pod_info.build_pod_info(preemptor), self.state, nominator=self.nominator)
-        plugin = DefaultPreemption(self.plugins, lambda: self.budgets)
-        return plugin.post_filter(cycle, run_filters(self.plugins, cycle))
+        cycle = self.make_cycle(preemptor)
+        plugin = DefaultPreemption(lambda: self.budgets)
+        return plugin.post_filter(cycle, run_filters(cycle))
 
 
 def test_only_lower_pods_are_victims_and_only_as_many_as_are_needed() -> None:
@@ -355,7 +358,7 @@ def test_the_check_of_one_node_agrees_with_the_filter_of_all(
         lab.state.add_pod(pod_info.build_pod_info(make(f"p{number}", each_cpu, each_port)), "n")
     cycle = CycleState(pod_info.build_pod_info(make("new", cpu, port)), lab.state)
     slot = lab.state.slot_of["n"]
-    for plugin in lab.plugins:
+    for plugin in lab.profile.filters:
         rejected = any(rejection.slots[slot] for rejection in plugin.filter(cycle))
         assert plugin.accepts_node(cycle, slot) is not rejected, plugin.name
 
@@ -374,9 +377,7 @@ def test_the_best_candidate_is_chosen_by_the_start_of_its_most_important_victims
     cluster = Cluster(node("a", cpu="2"), node("b", cpu="2"))
     cluster.put("a", running("a1", 3, started=10), running("a2", 2, started=900))
     cluster.put("b", running("b1", 3, started=20), running("b2", 2, started=5))
-    cycle = CycleState(pod_info.build_pod_info(pod("p", cpu="2", priority=9)), cluster.state)
-    filtered = run_filters(cluster.plugins, cycle)
-    found, _ = find_candidates(
-        cycle, cluster.plugins, filtered.resolvable, [], CandidateLimits(), random.Random(1)
-    )
+    cycle = cluster.make_cycle(pod("p", cpu="2", priority=9))
+    filtered = run_filters(cycle)
+    found, _ = find_candidates(cycle, filtered.resolvable, [], CandidateLimits(), random.Random(1))
     assert select_candidate(found).node == "b"

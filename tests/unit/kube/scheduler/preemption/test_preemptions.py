@@ -10,7 +10,6 @@ import pytest
 from aiohttp import web
 
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.scheduler import queue
 from tests.unit.kube.controller_manager.conftest import Refused
 from tests.unit.kube.http_server import served
 from tests.unit.kube.scheduler.scheduler_runner import BindingServer, create_node, run_scheduler
@@ -50,8 +49,7 @@ class SlowServer(BindingServer):
 
 
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlowServer]:
-    monkeypatch.setattr(queue, "INITIAL_BACKOFF", 0.01)
+async def server() -> AsyncIterator[SlowServer]:
     made = SlowServer()
     await create_node(made, "n", cpu="2")
     async with served(made.handle) as made.port, run_scheduler(made):

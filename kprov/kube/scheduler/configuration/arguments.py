@@ -1,0 +1,173 @@
+"""Arguments of plugins, with upstream's names, defaults and rules (types_pluginargs.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from kprov.kube.api.core import NodeAffinity, TopologySpreadConstraint
+
+
+class Section(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """Base of all parts of the configuration: unknown fields are errors."""
+
+
+class Arguments(Section):
+    """Base of the arguments of a plugin."""
+
+    api_version: str = ""
+    kind: str = ""
+
+    def find_problems(self) -> Iterator[str]:
+        """Each problem as FIELD: TEXT."""
+        return iter(())
+
+
+class ResourceWeight(Section):
+    name: str
+    weight: int = 1
+
+    def __post_init__(self) -> None:
+        self.weight = self.weight or 1
+
+
+class ShapePoint(Section):
+    """A point of a function from utilization (0 to 100) to a score (0 to 10)."""
+
+    utilization: int = 0
+    score: int = 0
+
+
+class RatioParameters(Section):
+    shape: list[ShapePoint] = []
+
+
+def _build_default_resources() -> list[ResourceWeight]:
+    return [ResourceWeight(name="cpu"), ResourceWeight(name="memory")]
+
+
+class ScoringStrategy(Section):
+    type: Literal["LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"] = "LeastAllocated"
+    resources: list[ResourceWeight] = []
+    requested_to_capacity_ratio: RatioParameters | None = None
+
+    def __post_init__(self) -> None:
+        self.resources = self.resources or _build_default_resources()
+
+
+class NodeResourcesFitArgs(Arguments):
+    ignored_resources: list[str] = []
+    ignored_resource_groups: list[str] = []
+    scoring_strategy: ScoringStrategy = msgspec.field(default_factory=ScoringStrategy)
+
+    def find_problems(self) -> Iterator[str]:
+        for number, group in enumerate(self.ignored_resource_groups):
+            if "/" in group:
+                yield f"ignoredResourceGroups[{number}]: resource group name can't contain '/'"
+        strategy = self.scoring_strategy
+        for number, resource in enumerate(strategy.resources):
+            if not 0 < resource.weight <= 100:
+                yield f"scoringStrategy.resources[{number}].weight: not in valid range (0, 100]"
+        if strategy.type == "RequestedToCapacityRatio":
+            shape = strategy.requested_to_capacity_ratio.shape if strategy.requested_to_capacity_ratio else []
+            yield from _find_shape_problems(shape, "scoringStrategy.requestedToCapacityRatio.shape")
+
+
+def _find_shape_problems(shape: Sequence[ShapePoint], path: str) -> Iterator[str]:
+    if not shape:
+        yield f"{path}: at least one point must be specified"
+    for number, point in enumerate(shape):
+        if number and shape[number - 1].utilization >= point.utilization:
+            yield f"{path}[{number}].utilization: values must be sorted in increasing order"
+        if not 0 <= point.utilization <= 100:
+            yield f"{path}[{number}].utilization: not in valid range [0, 100]"
+        if not 0 <= point.score <= 10:
+            yield f"{path}[{number}].score: not in valid range [0, 10]"
+
+
+class NodeResourcesBalancedAllocationArgs(Arguments):
+    resources: list[ResourceWeight] = []
+
+    def __post_init__(self) -> None:
+        self.resources = self.resources or _build_default_resources()
+
+    def find_problems(self) -> Iterator[str]:
+        names: set[str] = set()
+        for number, resource in enumerate(self.resources):
+            if resource.name in names:
+                yield f'resources[{number}].name: duplicate value "{resource.name}"'
+            names.add(resource.name)
+            if resource.weight != 1:
+                yield f"resources[{number}].weight: must be 1"
+
+
+class DefaultPreemptionArgs(Arguments):
+    min_candidate_nodes_percentage: int = 10
+    min_candidate_nodes_absolute: int = 100
+
+    def find_problems(self) -> Iterator[str]:
+        if not 0 <= self.min_candidate_nodes_percentage <= 100:
+            yield "minCandidateNodesPercentage: not in valid range [0, 100]"
+        if self.min_candidate_nodes_absolute < 0:
+            yield "minCandidateNodesAbsolute: not in valid range [0, inf)"
+        if not self.min_candidate_nodes_percentage and not self.min_candidate_nodes_absolute:
+            yield "minCandidateNodesPercentage: cannot be zero at the same time as minCandidateNodesAbsolute"
+
+
+class InterPodAffinityArgs(Arguments):
+    hard_pod_affinity_weight: int = 1
+    ignore_preferred_terms_of_existing_pods: bool = False
+
+    def find_problems(self) -> Iterator[str]:
+        if not 0 <= self.hard_pod_affinity_weight <= 100:
+            yield "hardPodAffinityWeight: not in valid range [0, 100]"
+
+
+class NodeAffinityArgs(Arguments):
+    added_affinity: NodeAffinity | None = None
+
+
+class VolumeBindingArgs(Arguments):
+    bind_timeout_seconds: int = 600
+
+    def find_problems(self) -> Iterator[str]:
+        if self.bind_timeout_seconds < 0:
+            yield "bindTimeoutSeconds: invalid BindTimeoutSeconds, should not be a negative value"
+
+
+class PodTopologySpreadArgs(Arguments):
+    default_constraints: list[TopologySpreadConstraint] = []
+    defaulting_type: Literal["System", "List"] = "System"
+
+    def find_problems(self) -> Iterator[str]:
+        if self.defaulting_type == "System" and self.default_constraints:
+            yield 'defaultingType: must be "List" when defaultConstraints are not empty'
+        seen: set[tuple[str, str]] = set()
+        for number, constraint in enumerate(self.default_constraints):
+            path = f"defaultConstraints[{number}]"
+            if constraint.max_skew <= 0:
+                yield f"{path}.maxSkew: not in valid range (0, inf)"
+            if not constraint.topology_key:
+                yield f"{path}.topologyKey: can not be empty"
+            if constraint.when_unsatisfiable not in {"DoNotSchedule", "ScheduleAnyway"}:
+                yield f'{path}.whenUnsatisfiable: must be "DoNotSchedule" or "ScheduleAnyway"'
+            if constraint.label_selector is not None:
+                yield f"{path}.labelSelector: must not be set, it is deduced for each pod"
+            key = (constraint.topology_key, constraint.when_unsatisfiable)
+            if key in seen:
+                yield f"{path}: duplicate of an earlier constraint"
+            seen.add(key)
+
+
+#: Plugins that take arguments.
+ARGUMENTS: Final[dict[str, type[Arguments]]] = {
+    "DefaultPreemption": DefaultPreemptionArgs,
+    "InterPodAffinity": InterPodAffinityArgs,
+    "NodeAffinity": NodeAffinityArgs,
+    "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocationArgs,
+    "NodeResourcesFit": NodeResourcesFitArgs,
+    "PodTopologySpread": PodTopologySpreadArgs,
+    "VolumeBinding": VolumeBindingArgs,
+}

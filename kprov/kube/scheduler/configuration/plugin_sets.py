@@ -1,0 +1,172 @@
+"""Which plugins run at which extension point: the defaults, and what a profile enables and disables.
+
+Source: upstream's mergePluginSet and expandMultiPointPlugins.
+"""
+
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from kprov.kube.scheduler.configuration.arguments import Section
+
+
+@dataclass(frozen=True, slots=True)
+class PluginTraits:
+    """``weight``: of its score by default, 0 if it has none."""
+
+    points: frozenset[str]
+    weight: int = 0
+
+
+def _traits(points: str, weight: int = 0) -> PluginTraits:
+    return PluginTraits(frozenset(points.split()), weight)
+
+
+#: Plugins with upstream's order and extension points. Cheap filters that reject many nodes come first.
+DEFAULT_PLUGINS: Final[Mapping[str, PluginTraits]] = {
+    "SchedulingGates": _traits("preEnqueue"),
+    "PrioritySort": _traits("queueSort"),
+    "NodeUnschedulable": _traits("filter"),
+    "NodeName": _traits("filter"),
+    "TaintToleration": _traits("filter preScore score", 3),
+    "NodeAffinity": _traits("preFilter filter preScore score", 2),
+    "NodePorts": _traits("preFilter filter"),
+    "NodeResourcesFit": _traits("preFilter filter preScore score", 1),
+    "VolumeRestrictions": _traits("preFilter filter"),
+    "VolumeBinding": _traits("preFilter filter reserve preBind preScore score"),
+    "VolumeZone": _traits("preFilter filter"),
+    "PodTopologySpread": _traits("preFilter filter preScore score", 2),
+    "InterPodAffinity": _traits("preFilter filter preScore score", 2),
+    "DefaultPreemption": _traits("preEnqueue postFilter"),
+    "NodeResourcesBalancedAllocation": _traits("preScore score", 1),
+    "ImageLocality": _traits("score", 1),
+    "DefaultBinder": _traits("bind"),
+}
+#: Parts of the scheduler rather than plugins.
+BUILT_IN: Final = frozenset({"SchedulingGates", "PrioritySort", "DefaultBinder"})
+#: Upstream's names that a configuration may disable, but not enable.
+MISSING: Final = frozenset({"NodeVolumeLimits", "DynamicResources", "NodeDeclaredFeatures", "GangScheduling"})
+_ALL: Final = "*"
+
+
+class PluginEntry(Section):
+    name: str
+    weight: int | None = None
+
+
+class PluginSet(Section):
+    enabled: list[PluginEntry] = []
+    disabled: list[PluginEntry] = []
+
+    def disables(self, name: str) -> bool:
+        return any(entry.name in (name, _ALL) for entry in self.disabled)
+
+
+class Plugins(Section):
+    """The plugins of a profile by extension point. ``multi_point``: for all points that a plugin has."""
+
+    pre_enqueue: PluginSet = msgspec.field(default_factory=PluginSet)
+    queue_sort: PluginSet = msgspec.field(default_factory=PluginSet)
+    pre_filter: PluginSet = msgspec.field(default_factory=PluginSet)
+    filter: PluginSet = msgspec.field(default_factory=PluginSet)
+    post_filter: PluginSet = msgspec.field(default_factory=PluginSet)
+    pre_score: PluginSet = msgspec.field(default_factory=PluginSet)
+    score: PluginSet = msgspec.field(default_factory=PluginSet)
+    reserve: PluginSet = msgspec.field(default_factory=PluginSet)
+    permit: PluginSet = msgspec.field(default_factory=PluginSet)
+    pre_bind: PluginSet = msgspec.field(default_factory=PluginSet)
+    bind: PluginSet = msgspec.field(default_factory=PluginSet)
+    post_bind: PluginSet = msgspec.field(default_factory=PluginSet)
+    multi_point: PluginSet = msgspec.field(default_factory=PluginSet)
+
+    def list_sets(self) -> Iterator[tuple[str, PluginSet]]:
+        """Sets with their names in the file."""
+        for field, name in zip(self.__struct_fields__, self.__struct_encode_fields__, strict=True):
+            yield name, getattr(self, field)
+
+
+@dataclass(frozen=True, slots=True)
+class EnabledPlugin:
+    """``weight``: of its score."""
+
+    name: str
+    weight: int = 1
+
+
+def merge_multi_point(custom: PluginSet) -> list[EnabledPlugin]:
+    """The defaults without the disabled ones. A default that is enabled again keeps its place."""
+    weights = {entry.name: entry.weight for entry in custom.enabled}
+    merged = [
+        EnabledPlugin(name, weights.get(name, traits.weight) or 1)
+        for name, traits in DEFAULT_PLUGINS.items()
+        if not custom.disables(name)
+    ]
+    names = {plugin.name for plugin in merged}
+    added = [EnabledPlugin(e.name, e.weight or 1) for e in custom.enabled if e.name not in names]
+    return [*merged, *added]
+
+
+def expand_point(plugins: Plugins, point: str) -> list[EnabledPlugin]:
+    """The plugins of one extension point, in their order.
+
+    Plugins that the point itself enables replace those of multiPoint and come before them. Others that only
+    the point enables come last.
+    """
+    plugin_set = dict(plugins.list_sets())[point]
+    own = [EnabledPlugin(entry.name, entry.weight or 1) for entry in plugin_set.enabled]
+    if any(entry.name == _ALL for entry in plugin_set.disabled):
+        return own
+    names = {plugin.name for plugin in own}
+    shared = [
+        plugin
+        for plugin in merge_multi_point(plugins.multi_point)
+        if point in DEFAULT_PLUGINS[plugin.name].points and not plugin_set.disables(plugin.name)
+    ]
+    overridden = {plugin.name for plugin in shared} & names
+    return [
+        *(plugin for plugin in own if plugin.name in overridden),
+        *(plugin for plugin in shared if plugin.name not in names),
+        *(plugin for plugin in own if plugin.name not in overridden),
+    ]
+
+
+def find_problems(plugins: Plugins) -> Iterator[str]:
+    """Each problem as FIELD: TEXT."""
+    problems = [
+        problem
+        for name, plugin_set in plugins.list_sets()
+        for problem in _find_set_problems(name, plugin_set)
+    ]
+    yield from problems
+    if problems:
+        return
+    # Gated pods wait whatever the configuration says: the API server would refuse to bind them.
+    for point, only in (("queueSort", "PrioritySort"), ("bind", "DefaultBinder")):
+        if [plugin.name for plugin in expand_point(plugins, point)] != [only]:
+            yield f"{point}: {only} must be enabled, there is no other plugin for this extension point"
+
+
+def _find_set_problems(name: str, plugin_set: PluginSet) -> Iterator[str]:
+    seen: set[str] = set()
+    for number, entry in enumerate(plugin_set.enabled):
+        path = f"{name}.enabled[{number}]"
+        traits = DEFAULT_PLUGINS.get(entry.name)
+        if traits is None:
+            text = "is not supported" if entry.name in MISSING else "does not exist"
+            yield f'{path}.name: plugin "{entry.name}" {text}'
+        elif name not in ("multiPoint", *traits.points):
+            yield f'{path}.name: plugin "{entry.name}" does not extend {name}'
+        elif entry.name in seen:
+            yield f'{path}.name: plugin "{entry.name}" is enabled twice'
+        elif entry.weight is not None and entry.weight < 0:
+            yield f"{path}.weight: must not be negative"
+        seen.add(entry.name)
+    for number, entry in enumerate(plugin_set.disabled):
+        if entry.name not in (_ALL, *DEFAULT_PLUGINS, *MISSING):
+            yield f'{name}.disabled[{number}].name: plugin "{entry.name}" does not exist'
