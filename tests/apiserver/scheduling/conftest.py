@@ -29,6 +29,23 @@ _CONTROLLERS: Final = (
     "serviceaccount-controller",
 )
 _CLASSES: Final = "/apis/scheduling.k8s.io/v1/priorityclasses"
+#: Besides the default scheduler, one that fills nodes and never preempts.
+_PROFILES: Final = [
+    # Upstream's message names its plugin DynamicResources, too, which is missing here.
+    {
+        "schedulerName": "default-scheduler",
+        "plugins": {"multiPoint": {"disabled": [{"name": "DynamicResources"}]}},
+    },
+    {
+        "schedulerName": "packing",
+        "plugins": {"postFilter": {"disabled": [{"name": "*"}]}},
+        "pluginConfig": [
+            {"name": "NodeResourcesFit", "args": {"scoringStrategy": {"type": "MostAllocated"}}}
+        ],
+    },
+]
+#: The controllers start beside the scheduler and the kubelet.
+_START_SECONDS: Final = 120.0
 _PRIORITIES: Final = {"low": 1, "medium": 100, "high": 1000}
 
 
@@ -121,8 +138,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiServe
     with (
         governed_server(tmp_path_factory.mktemp("scheduling"), *_CONTROLLERS) as server,
         fake_kubelet(server, NODES, binds=False) as kubelet,
-        scheduler(server),
+        scheduler(server, profiles=_PROFILES),
     ):
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        eventually(lambda: server.get(account).status == 200, _START_SECONDS)
         for name, value in _PRIORITIES.items():
             ok(server, "POST", _CLASSES, {"metadata": {"name": name}, "value": value})
         yield server, kubelet
