@@ -228,6 +228,7 @@ class ClusterVariables(BaseModel):
     kube_controller_manager_leader_elect_renew_deadline: Duration = "10s"
     kube_scheduler_leader_elect_lease_duration: Duration = "15s"
     kube_scheduler_leader_elect_renew_deadline: Duration = "10s"
+    kube_scheduler_profiles: list[dict[str, Any]] = []
     kubelet_status_update_frequency: Duration = "10s"
     kubelet_runtime_request_timeout: Duration = "2m"
     keepalived_advert_int: Annotated[float, Field(ge=0.01)] = 0.3

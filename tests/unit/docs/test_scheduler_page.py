@@ -5,27 +5,33 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from kprov.kube.scheduler.configuration.arguments import ARGUMENTS
+from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, DEFAULT_PLUGINS, MISSING
 from kprov.kube.scheduler.framework import Plugin
-from kprov.kube.scheduler.profile import default_plugins
-from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 _PAGE = Path(__file__).parents[3] / "docs" / "scheduler.md"
-_PLUGIN = re.compile(r"^\| `(\w+)` \| ([a-z ]+) \| (\d*) ?\|", re.MULTILINE)
+_PLUGIN = re.compile(r"^\| `(\w+)` \| ([a-z ]+) \| (\d*) ?\| ([^|]*?) ?\|", re.MULTILINE)
 _POINT = re.compile(r"^\| ([A-Z]\w+) \| `(\w+)` \|", re.MULTILINE)
 
 
-def list_plugins() -> list[Plugin]:
-    listers = VolumeListers(lambda *_: None, lambda _: None, lambda _: None, lambda _: (), lambda _: True)
-    return default_plugins(lambda _: None, listers)
-
-
-def test_the_page_has_every_plugin_with_its_weight() -> None:
-    rows = {name: weight for name, state, weight in _PLUGIN.findall(_PAGE.read_text()) if state == "on"}
-    scoring = Plugin.score
-    assert rows == {
-        plugin.name: str(plugin.weight) if type(plugin).score is not scoring else ""
-        for plugin in list_plugins()
+def test_the_page_has_every_plugin_with_its_state_and_weight() -> None:
+    rows = {name: (state, weight) for name, state, weight, _ in _PLUGIN.findall(_PAGE.read_text())}
+    expected = {
+        name: ("built in" if name in BUILT_IN else "on", str(traits.weight or ""))
+        for name, traits in DEFAULT_PLUGINS.items()
     }
+    assert {name: row for name, row in rows.items() if name not in MISSING} == expected
+    assert all(rows[name][0] in ("missing", "alpha", "beta") for name in MISSING)
+
+
+def test_the_page_names_the_arguments_of_each_plugin() -> None:
+    rows = {
+        name: set(re.findall(r"`(\w+)`", text)) for name, _, _, text in _PLUGIN.findall(_PAGE.read_text())
+    }
+    common = {"apiVersion", "kind"}
+    for name, expected in ARGUMENTS.items():
+        assert rows.pop(name) == set(expected.__struct_encode_fields__) - common, name
+    assert not any(rows.values())
 
 
 def test_the_page_names_the_method_of_each_extension_point() -> None:
