@@ -39,7 +39,12 @@ OPERATIONS: dict[str, str] = {
     "upgrade": "kprov.operations.versions.upgrade",
 }
 #: Operations that take over from an unfinished one with its memory, by its name.
-_SUPERSEDED = {"upgrade": {"upgrade", "rollback"}, "rollback": {"upgrade", "rollback"}}
+_SUPERSEDED = {
+    "upgrade": {"upgrade", "rollback"},
+    "rollback": {"upgrade", "rollback"},
+    # What a refused disarm advises.
+    "etcd disarm": {"etcd disarm", "etcd defrag"},
+}
 
 
 class UnfinishedOperationError(InputError):
