@@ -145,7 +145,9 @@ def test_a_restore_that_is_killed_is_resumed(cluster: Cluster, tmp_path: Path, s
         times.append(seconds)
         command = ("resume", *where)
     else:
-        cluster.lab.kprov(*command, timeout=1800)
+        done = cluster.lab.kprov(*command, check=False, timeout=1800)
+        # A run may be killed after its last phase.
+        assert done.returncode == 0 or "nothing to continue" in done.stderr, done.stderr
     sys.stdout.write(f"killed after {times} s\n")
     assert times
     check_restored(cluster, before)
