@@ -1,4 +1,4 @@
-"""Names of variables in roles: a result that a task stores must not hide a variable of another task."""
+"""Rules for tasks of roles: names of stored results, and how kubectl is called."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,3 +35,11 @@ def test_no_stored_result_has_the_name_of_a_task_variable(role: str) -> None:
 
     # A stored result has precedence over `vars` of a task, in the same run from then on.
     assert sorted(stored & variables) == []
+
+
+@pytest.mark.parametrize(
+    "file", sorted(ROLES.glob("*/tasks/**/*.yml")), ids=lambda file: f"{file.parts[-3]}/{file.name}"
+)
+def test_kubectl_keeps_no_cache_in_the_home_folder(file: Path) -> None:
+    # `kprov reset` does not touch home folders; kubectl_command names another cache.
+    assert "/kubectl --kubeconfig" not in file.read_text(encoding="utf-8")
