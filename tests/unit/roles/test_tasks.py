@@ -43,3 +43,18 @@ def test_no_stored_result_has_the_name_of_a_task_variable(role: str) -> None:
 def test_kubectl_keeps_no_cache_in_the_home_folder(file: Path) -> None:
     # `kprov reset` does not touch home folders; kubectl_command names another cache.
     assert "/kubectl --kubeconfig" not in file.read_text(encoding="utf-8")
+
+
+TEMPLATES = ROLES.parent / "templates"
+COMPONENT_UNITS = sorted(
+    path.name for path in TEMPLATES.glob("*.service.j2") if "component.j2" in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("unit", COMPONENT_UNITS)
+def test_a_component_keeps_the_unit_that_a_rollback_chose(unit: str) -> None:
+    tasks = [task for role in ROLES.iterdir() for task in read_tasks(role)]
+    installing = [task for task in tasks if unit in str(task.get("ansible.builtin.template", {}).get("src"))]
+
+    assert installing
+    assert all("kube_bundle_pinned" in str(task.get("when")) for task in installing)
