@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,13 +56,7 @@ def remove(
     unreachable: Unreachable = False,
 ) -> None:
     """Drain hosts, take them out of the cluster and reset them. Delete them from the inventory afterwards."""
-    arguments = {
-        "hosts": hosts,
-        "grace_period": grace_period,
-        "timeout": drain_timeout,
-        "force": force,
-        "unreachable": unreachable,
-    }
+    arguments = _collect_drain(hosts, grace_period, drain_timeout, force=force) | {"unreachable": unreachable}
     question = f"Remove {', '.join(hosts)} from the cluster, with all its data there?"
     run_command(given, "node remove", arguments, question=question)
 
@@ -78,13 +72,8 @@ def replace(
     ignore: Ignore = None,
 ) -> None:
     """Set up hosts anew that were reinstalled, lost their disk, have a new address, or are to be erased."""
-    arguments = {
-        "hosts": hosts,
-        "grace_period": grace_period,
-        "timeout": drain_timeout,
-        "force": force,
-        "ignore": split_checks(ignore),
-    }
+    arguments = _collect_drain(hosts, grace_period, drain_timeout, force=force)
+    arguments["ignore"] = split_checks(ignore)
     question = f"Remove all data of the cluster from {', '.join(hosts)}, and set it up anew?"
     run_command(given, "node replace", arguments, question=question)
 
@@ -99,8 +88,7 @@ def drain(
     force: Force = False,
 ) -> None:
     """Evict all pods from hosts, with respect to PodDisruptionBudgets, so that they can be worked on."""
-    arguments = {"hosts": hosts, "grace_period": grace_period, "timeout": drain_timeout, "force": force}
-    run_command(given, "node drain", arguments)
+    run_command(given, "node drain", _collect_drain(hosts, grace_period, drain_timeout, force=force))
 
 
 @app.command("uncordon")
@@ -108,3 +96,8 @@ def drain(
 def uncordon(given: OperationArguments, hosts: Hosts) -> None:
     """Let the scheduler use hosts again."""
     run_command(given, "node uncordon", {"hosts": hosts})
+
+
+def _collect_drain(hosts: list[str], grace_period: int, timeout: int, *, force: bool) -> dict[str, Any]:
+    """Return the arguments of an operation that drains hosts."""
+    return {"hosts": hosts, "grace_period": grace_period, "timeout": timeout, "force": force}

@@ -7,25 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from kprov.kube.component_helpers.volume_secrets import list_volume_secrets
 from kprov.kube.machinery.json_object import JsonObject
 
 #: (plural, name), in the pod's namespace.
 Reference = tuple[str, str]
 
-_SECRET_OF: Final = {
-    "azureFile": "secretName",
-    "secret": "secretName",
-}
-_SECRET_REF_OF: Final = {
-    "cephfs": "secretRef",
-    "cinder": "secretRef",
-    "csi": "nodePublishSecretRef",
-    "flexVolume": "secretRef",
-    "iscsi": "secretRef",
-    "rbd": "secretRef",
-    "scaleIO": "secretRef",
-    "storageos": "secretRef",
-}
 _KINDS_FREE_OF_API: Final = frozenset({
     "awsElasticBlockStore", "azureDisk", "cephfs", "cinder", "downwardAPI", "emptyDir", "fc", "flexVolume",
     "flocker", "gcePersistentDisk", "gitRepo", "hostPath", "image", "iscsi", "nfs", "photonPersistentDisk",
@@ -102,12 +89,8 @@ def _list_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
     }
     if volume.get("ephemeral"):
         found.add(("persistentvolumeclaims", f"{pod['metadata']['name']}-{volume['name']}"))
-    for kind, field in _SECRET_OF.items():
-        found.add(("secrets", (volume.get(kind) or {}).get(field, "")))
-    for kind, field in _SECRET_REF_OF.items():
-        found.add(("secrets", ((volume.get(kind) or {}).get(field) or {}).get("name", "")))
+    found |= {("secrets", name) for name in list_volume_secrets(volume)}
     for source in (volume.get("projected") or {}).get("sources") or ():
-        found.add(("secrets", (source.get("secret") or {}).get("name", "")))
         found.add(("configmaps", (source.get("configMap") or {}).get("name", "")))
     return found
 
