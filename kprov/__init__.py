@@ -1,3 +1,3 @@
 """kprov: from bare machines to a verified, highly available Kubernetes cluster, over SSH."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

@@ -16,8 +16,6 @@ from tests.lab.conftest import KPROV, ROOT, Cluster, Lab, run
 from tests.lab.workload import web
 from tests.operations.load import load
 
-#: A commit whose components and roles differ in many places. There are no releases yet.
-OLD_COMMIT = "366eb92f"
 KILLS = 4
 
 
@@ -64,20 +62,35 @@ def find_unschedulable(cluster: Cluster) -> list[str]:
     ]
 
 
+def find_release() -> str:
+    """Return the commit of the last release: its tag, or without tags the last commit that made one.
+
+    KPROV_TEST_UPGRADE_FROM names another commit.
+    """
+    if chosen := os.environ.get("KPROV_TEST_UPGRADE_FROM"):
+        return chosen
+    for command in (
+        ["git", "describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD~"],
+        ["git", "log", "--max-count=1", "--format=%H", "--grep=^release: kprov ", "HEAD~"],
+    ):
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if found.returncode == 0 and found.stdout.strip():
+            return found.stdout.strip()
+    pytest.skip("this checkout has no commit of a release")
+
+
 @pytest.fixture(scope="module")
 def old_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sources of the older commit."""
+    """The sources of the last release."""
     tree = tmp_path_factory.mktemp("old")
-    archive = subprocess.run(["git", "archive", OLD_COMMIT], cwd=ROOT, capture_output=True, check=False)
-    if archive.returncode != 0:
-        pytest.skip(f"this checkout does not have the commit {OLD_COMMIT}")
+    archive = subprocess.run(["git", "archive", find_release()], cwd=ROOT, capture_output=True, check=True)
     subprocess.run(["tar", "--extract", "--directory", str(tree)], input=archive.stdout, check=True)
     return tree
 
 
 @pytest.fixture(scope="module")
 def upgraded(lab: Lab, old_tree: Path) -> Cluster:
-    """A cluster of the older commit, upgraded under load by a kprov that is killed again and again."""
+    """A cluster of the last release, upgraded under load by a kprov that is killed again and again."""
     run(KPROV, "reset", "--yes", "-i", lab.inventory, check=False)
     shutil.rmtree(lab.inventory / "artifacts", ignore_errors=True)
     run_tree(old_tree, "up", "-i", lab.inventory)
@@ -106,7 +119,7 @@ def upgraded(lab: Lab, old_tree: Path) -> Cluster:
     return cluster
 
 
-def test_an_older_commit_is_upgraded_under_load(upgraded: Cluster) -> None:
+def test_the_last_release_is_upgraded_under_load(upgraded: Cluster) -> None:
     assert "v1.36" in upgraded.get("nodes")["items"][0]["status"]["nodeInfo"]["kubeletVersion"]
     secret = upgraded.get("secret", "before-upgrade")
     assert secret["data"] == {"x": "eQ=="}
