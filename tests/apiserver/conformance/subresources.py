@@ -210,17 +210,4 @@ COLLECTIONS = (
         "limitranges",
         {"spec": {"limits": [{"type": "Pod", "max": {"cpu": "1"}}]}},
     ),
-    Of(
-        "PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC",
-        "/api/v1",
-        "persistentvolumes",
-        _VOLUME,
-        False,
-    ),
-    Of(
-        "PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC",
-        "/api/v1",
-        "persistentvolumeclaims",
-        {"spec": _CLAIM},
-    ),
 )

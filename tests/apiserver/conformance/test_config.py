@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 
 import pytest
 
-from tests.apiserver.conformance.calls import merge, ok, settle
+from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.servers import ApiServer
 
 _TEMPLATE = {
@@ -104,38 +105,63 @@ def test_pod_templates_should_replace_a_pod_template(server: ApiServer, namespac
     assert ok(server, "PUT", f"{path}/e2e", made)["metadata"]["annotations"] == {"updated": "true"}
 
 
-@pytest.mark.entry(
-    "PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC",
-    without="persistent volume controllers: the test takes the protection away",
-)
-def test_persistent_volumes_lifecycle_of_a_pv_and_a_pvc(server: ApiServer, namespace: str) -> None:
-    volumes, claims = "/api/v1/persistentvolumes", of(namespace, "persistentvolumeclaims")
-    labels = {"e2e": namespace}
-    source = {"driver": "e2e.example.com", "volumeHandle": "e2e-conformance"}
-    volume = {"capacity": {"storage": "3Gi"}, "accessModes": ["ReadWriteOnce"], "csi": source}
+def _create_volume_and_claim(server: ApiServer, namespace: str, number: int) -> tuple[str, str]:
+    """Create a volume and a claim of a class of their own; return their paths."""
+    labels, storage_class = {"e2e": namespace}, f"{namespace}-{number}"
+    volume = {
+        "capacity": {"storage": "3Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain",
+        "csi": {"driver": "e2e.example.com", "volumeHandle": "e2e-conformance"},
+    }
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    found = []
+    created = []
     for path, spec, protection in (
-        (volumes, volume | {"storageClassName": namespace}, "kubernetes.io/pv-protection"),
-        (claims, claim | {"storageClassName": namespace}, "kubernetes.io/pvc-protection"),
+        ("/api/v1/persistentvolumes", volume, "kubernetes.io/pv-protection"),
+        (of(namespace, "persistentvolumeclaims"), claim, "kubernetes.io/pvc-protection"),
     ):
-        made = ok(server, "POST", path, {"metadata": {"generateName": "v-", "labels": labels}, "spec": spec})
-        assert made["metadata"]["finalizers"] == [protection]
-        assert made["status"]["phase"] == "Pending"
-        found.append(f"{path}/{made['metadata']['name']}")
+        body = {
+            "metadata": {"generateName": "v-", "labels": labels},
+            "spec": spec | {"storageClassName": storage_class},
+        }
+        item = ok(server, "POST", path, body)
+        assert item["metadata"]["finalizers"] == [protection]
+        assert item["status"]["phase"] == "Pending"
         selected = ok(server, "GET", f"{path}?labelSelector=e2e={namespace}")["items"]
-        assert [each["metadata"]["uid"] for each in selected] == [made["metadata"]["uid"]]
-    for item in found:
+        assert [each["metadata"]["uid"] for each in selected] == [item["metadata"]["uid"]]
+        created.append(f"{path}/{item['metadata']['name']}")
+    return created[0], created[1]
+
+
+def _is_gone(server: ApiServer, path: str) -> bool:
+    return server.get(path).status == 404
+
+
+def _is_bound(server: ApiServer, path: str) -> bool:
+    return bool(ok(server, "GET", path)["status"]["phase"] == "Bound")
+
+
+@pytest.mark.entry("PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC")
+def test_persistent_volumes_lifecycle_of_a_pv_and_a_pvc(governed: ApiServer, home: str) -> None:
+    volume, claim = _create_volume_and_claim(governed, home, 1)
+    for item in (volume, claim):
+        eventually(functools.partial(_is_bound, governed, item))
         name = item.rpartition("/")[2]
-        assert merge(server, item, {"metadata": {"labels": {name: "patched"}}})["metadata"]["labels"][name]
-        current = ok(server, "GET", item)
+        assert merge(governed, item, {"metadata": {"labels": {name: "patched"}}})["metadata"]["labels"][name]
+    for item in (claim, volume):
+        assert ok(governed, "DELETE", item)["metadata"]["deletionTimestamp"]
+        eventually(functools.partial(_is_gone, governed, item))
+    volume, claim = _create_volume_and_claim(governed, home, 2)
+    for item in (volume, claim):
+        eventually(functools.partial(_is_bound, governed, item))
+        name = item.rpartition("/")[2]
+        current = ok(governed, "GET", item)
         current["metadata"]["labels"][name] = "updated"
-        assert ok(server, "PUT", item, current)["metadata"]["labels"][name] == "updated"
-    for item in reversed(found):
-        deleting = ok(server, "DELETE", item)
-        assert deleting["metadata"]["deletionTimestamp"]
-        settle(server, item)
-        assert server.get(item).status == 404
+        assert ok(governed, "PUT", item, current)["metadata"]["labels"][name] == "updated"
+    for item in (claim, volume):
+        collection = item.rpartition("/")[0]
+        ok(governed, "DELETE", f"{collection}?labelSelector={item.rpartition('/')[2]}=updated")
+        eventually(functools.partial(_is_gone, governed, item))
 
 
 @pytest.mark.entry("ConfigMap should update ConfigMap successfully")
