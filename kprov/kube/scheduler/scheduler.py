@@ -16,6 +16,7 @@ from kprov.kube.component_helpers.pod_conditions import find_condition
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.scheduler import metrics, pod_info
+from kprov.kube.scheduler.binding import bind_pod
 from kprov.kube.scheduler.framework import CHANGES, PluginError, PostFilterResult, Profile
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.queue import DEFAULT_BACKOFF, Backoff, QueuedPod, SchedulingQueue
@@ -192,8 +193,11 @@ class Scheduler:
                 await plugin.pre_bind(decision.cycle, decision.node)
 
     def _give_up_node(self, decision: ScheduleResult) -> None:
-        """The pod is not bound: its node and what plugins reserved are free again."""
-        self.state.remove_pod(decision.cycle.info.pod.metadata.uid)
+        """The pod is not bound: its node and what plugins reserved are free again.
+
+        If a watch has shown meanwhile that the pod is bound, it keeps that place.
+        """
+        self.state.forget_pod(decision.cycle.info)
         self._unreserve(decision)
 
     def _unreserve(self, decision: ScheduleResult) -> None:
@@ -202,22 +206,13 @@ class Scheduler:
 
     async def _bind(self, queued: QueuedPod, decision: ScheduleResult, start: float) -> None:
         pod, node = queued.pod, decision.node
-        meta = pod.metadata
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
         try:
-            await self._client.request(
-                "POST", f"/api/v1/namespaces/{meta.namespace}/pods/{meta.name}/binding", body=binding
-            )
+            await bind_pod(self._client, pod, node)
         except ClientError as error:
             self._give_up_node(decision)
             metrics.record_attempt("error", pod.spec.scheduler_name, time.perf_counter() - start)
             if isinstance(error, ApiError) and error.is_not_found:
-                self.queue.remove(meta.uid)
+                self.queue.remove(queued.uid)
                 return
             log.warning("binding pod %s to %s: %s", pod.key, node, error)
             self.queue.retry_after_backoff(queued)

@@ -214,6 +214,12 @@ class ClusterState:
             for strays in self._strays.values():
                 strays.pop(uid, None)
 
+    def forget_pod(self, info: PodInfo) -> None:
+        """Undo ``add_pod``, unless the pod was added again since."""
+        uid = info.pod.metadata.uid
+        if self.pods.get(uid) is info:
+            self.remove_pod(uid)
+
     def refresh_pod(self, pod: Pod) -> None:
         """Replace the object of a pod whose change matters to no counter, such as its start time."""
         info = self.pods.get(pod.metadata.uid)

@@ -1,0 +1,59 @@
+"""Writes the binding of a pod, and learns what the server did with it if the answer does not say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import orjson
+
+from kprov.kube.api.core import Pod
+from kprov.kube.client.errors import ApiError, ClientError, TransportError
+from kprov.kube.client.rest import RestClient
+from kprov.kube.component_base.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+
+async def bind_pod(client: RestClient, pod: Pod, node: str) -> None:
+    """Bind the pod. ApiError: the server did not bind it to this node.
+
+    The server may have executed a request without an answer, so it is repeated until an answer comes. Other
+    pods could get the same place on the node otherwise.
+    """
+    meta = pod.metadata
+    path = f"/api/v1/namespaces/{meta.namespace}/pods/{meta.name}"
+    binding = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+    }
+    backoff = Backoff(initial=0.1, maximum=5.0)
+    is_repeated = False
+    while True:
+        try:
+            await client.request("POST", f"{path}/binding", body=binding)
+        except TransportError as error:
+            log.warning("binding pod %s to %s: %s, trying again", pod.key, node, error)
+        except ApiError as error:
+            if error.code < 500 and not (is_repeated and error.is_conflict):
+                raise
+            found = await _find_node(client, path, meta.uid)
+            if found == node:
+                return
+            if found is not None:
+                raise
+        else:
+            return
+        is_repeated = True
+        await asyncio.sleep(backoff.next())
+
+
+async def _find_node(client: RestClient, path: str, uid: str) -> str | None:
+    """The node of the pod in the newest state. "": none, or the pod is gone. None: unknown."""
+    try:
+        pod = orjson.loads(await client.request("GET", path))
+    except ClientError as error:
+        return "" if isinstance(error, ApiError) and error.is_not_found else None
+    return str(pod["spec"].get("nodeName", "")) if pod["metadata"]["uid"] == uid else ""
