@@ -1,12 +1,13 @@
-"""A reverse proxy in front of an API server that answers some requests itself and cuts watches.
+"""A reverse proxy in front of an API server that injects faults into requests and watches.
 
-``proxy.fault`` is asked before each request; it returns the status code of a refusal, or 0 to forward the request.
+``proxy.choose_fault`` gets the method and path of each request and chooses what goes wrong with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 import threading
 from collections import Counter
@@ -18,17 +19,42 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.servers import ApiServer, free_port
 
-#: Of the method and the path: the status code of a refusal, 0 for none.
-Fault = Callable[[str, str], int]
-_REASONS: Final = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
+_REASONS: Final = {
+    409: "Conflict",
+    410: "Expired",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
 _HOP_BY_HOP: Final = {"connection", "transfer-encoding", "content-length", "content-encoding", "host"}
 _CLOSING_SECONDS: Final = 0.25
+#: The message with which the task of an expired watch is cancelled.
+_EXPIRED: Final = "expired"
 
 
-def forward_all(_method: str, _path: str) -> int:
-    return 0
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with a request. Without arguments: nothing."""
+
+    #: Status code of a refusal. The server does not get the request.
+    code: int = 0
+    #: Seconds until the server gets the request.
+    delay: float = 0.0
+    #: The server executes the request, then the connection breaks.
+    loses_answer: bool = False
+
+
+NO_FAULT: Final = Fault()
+#: Chooses the fault from the method and the path.
+FaultRule = Callable[[str, str], Fault]
+
+
+def forward_all(_method: str, _path: str) -> Fault:
+    return NO_FAULT
 
 
 @dataclass
@@ -37,11 +63,14 @@ class FaultyProxy:
 
     server: ApiServer
     port: int = field(default_factory=free_port)
-    fault: Fault = forward_all
+    choose_fault: FaultRule = forward_all
     #: Refusals so far, by status code.
     refused: Counter[int] = field(default_factory=Counter)
+    lost_answers: int = 0
     cut_watches: int = 0
-    _watches: set[asyncio.Task[object]] = field(default_factory=set)
+    expired_watches: int = 0
+    #: Running watches, with the connections to the client.
+    _watches: dict[asyncio.Task[object], web.StreamResponse] = field(default_factory=dict)
     _ready: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -51,6 +80,17 @@ class FaultyProxy:
     def drop_watches(self) -> None:
         """Cut all watches that run now."""
         self._loop.call_soon_threadsafe(self._cut)
+
+    def expire_watches(self) -> None:
+        """End all watches that run now with 410, as if the server had compacted their resource version."""
+        self._loop.call_soon_threadsafe(self._expire)
+
+    def hold_watches(self) -> None:
+        """Let watches fall behind: hold back all events until ``release_watches``."""
+        self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def release_watches(self) -> None:
+        self._loop.call_soon_threadsafe(self._flowing.set)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
@@ -62,6 +102,8 @@ class FaultyProxy:
         """Work until ``stop``."""
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*self.server.authority.issue("proxy", "kube-apiserver", serves=True))
         connector = aiohttp.TCPConnector(limit=0, ssl=self.server.context())
@@ -81,10 +123,18 @@ class FaultyProxy:
         for task in self._watches:
             task.cancel()
 
+    def _expire(self) -> None:
+        self.expired_watches += len(self._watches)
+        for task in self._watches:
+            task.cancel(_EXPIRED)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if code := self.fault(request.method, request.path):
-            self.refused[code] += 1
-            return _refuse(code)
+        fault = self.choose_fault(request.method, request.path)
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.code:
+            self.refused[fault.code] += 1
+            return _refuse(fault.code)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         body = await request.read()
         async with self._session.request(
@@ -94,8 +144,15 @@ class FaultyProxy:
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-            response = web.StreamResponse(status=answer.status, headers=kept)
+            forwarded = {
+                name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
+            }
+            response = web.StreamResponse(status=answer.status, headers=forwarded)
+            if fault.loses_answer:
+                await answer.read()
+                self.lost_answers += 1
+                _abort(request)
+                return response
             await response.prepare(request)
             if "watch" in request.query:
                 await self._forward_watch(request, response, answer)
@@ -108,21 +165,37 @@ class FaultyProxy:
     ) -> None:
         async def forward() -> None:
             async for piece in answer.content.iter_any():
+                await self._flowing.wait()
                 await response.write(piece)
 
         task: asyncio.Task[object] = asyncio.create_task(forward())
-        self._watches.add(task)
+        self._watches[task] = response
         try:
-            with contextlib.suppress(asyncio.CancelledError, OSError, aiohttp.ClientError):
-                await task
+            await task
+        except asyncio.CancelledError as error:
+            if error.args == (_EXPIRED,):
+                event = {"type": "ERROR", "object": _build_status(410)}
+                await response.write(json.dumps(event).encode() + b"\n")
+        except (OSError, aiohttp.ClientError):
+            pass
         finally:
-            self._watches.discard(task)
-            if task.cancelled() and request.transport is not None:
-                request.transport.abort()
+            del self._watches[task]
+            if task.cancelled():
+                _abort(request)
+
+
+def _abort(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _refuse(code: int) -> web.Response:
-    status = {
+    headers = {"Retry-After": "1"} if code == 429 else {}
+    return web.json_response(_build_status(code), status=code, headers=headers)
+
+
+def _build_status(code: int) -> JsonObject:
+    return {
         "kind": "Status",
         "apiVersion": "v1",
         "status": "Failure",
@@ -130,7 +203,6 @@ def _refuse(code: int) -> web.Response:
         "reason": _REASONS[code],
         "code": code,
     }
-    return web.json_response(status, status=code, headers={"Retry-After": "1"} if code == 429 else {})
 
 
 @contextlib.contextmanager

@@ -13,14 +13,14 @@ from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, ok
 from tests.apiserver.controllers import controllers
 from tests.apiserver.fake_kubelet import FakeKubelet, fake_kubelet
-from tests.apiserver.faulty_proxy import FaultyProxy, faulty_proxy
+from tests.apiserver.faulty_proxy import NO_FAULT, Fault, FaultyProxy, faulty_proxy
 from tests.apiserver.servers import ApiServer, running
 from tests.apiserver.workloads.conftest import Home
 from tests.apiserver.workloads.jobs import build_job, check_released, find_condition, list_pods
 
 _JOBS: Final = [f"job-{number}" for number in range(8)]
 _PODS: Final = 5
-_FAULTS: Final = (409, 429, 500, 503)
+_CODES: Final = (409, 429, 500, 503)
 _KILLS: Final = 4
 
 
@@ -68,14 +68,14 @@ def wait_for_pods(home: Home, count: int) -> None:
 
 def refuse_some(proxy: FaultyProxy) -> None:
     """Refuse every fifth write, with each code in turn."""
-    writes, codes = itertools.count(1), itertools.cycle(_FAULTS)
+    writes, codes = itertools.count(1), itertools.cycle(_CODES)
 
-    def fault(method: str, path: str) -> int:
+    def choose(method: str, path: str) -> Fault:
         if method == "GET" or path.endswith("/events"):
-            return 0
-        return next(codes) if next(writes) % 5 == 0 else 0
+            return NO_FAULT
+        return Fault(next(codes)) if next(writes) % 5 == 0 else NO_FAULT
 
-    proxy.fault = fault
+    proxy.choose_fault = choose
 
 
 def test_refusals_and_lost_watches_lose_no_pod(cluster: tuple[ApiServer, FakeKubelet]) -> None:
@@ -90,7 +90,7 @@ def test_refusals_and_lost_watches_lose_no_pod(cluster: tuple[ApiServer, FakeKub
             return are_complete(home)
 
         eventually(look, 120)
-        assert set(proxy.refused) == set(_FAULTS)
+        assert set(proxy.refused) == set(_CODES)
         assert proxy.cut_watches > 1
         check_exact(home)
 
