@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,10 +33,12 @@ def write_configuration(server: ApiServer, **fields: Any) -> Path:
 
 
 @contextlib.contextmanager
-def scheduler(server: ApiServer, *, port: int = 0, **fields: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a scheduler. port: of its metrics. fields: of its configuration."""
+def scheduler(
+    server: ApiServer, *, port: int = 0, program: Sequence[str] = (), **fields: Any
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a scheduler. port: of its metrics. program: instead of the tested one. fields: of its configuration."""
     command = [
-        *_PROGRAM,
+        *(program or _PROGRAM),
         f"--config={write_configuration(server, **fields)}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",

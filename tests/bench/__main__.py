@@ -1,11 +1,14 @@
-"""`python -m tests.bench [NAME...]`: all benchmarks, or those named."""
+"""`python -m tests.bench [NAME...]`: all benchmarks, or those named.
+
+`python -m tests.bench scheduler [OPTION...]` has options: --help shows them.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from tests.bench import apiserver, copying, http_parsing, provision
+from tests.bench import apiserver, copying, http_parsing, provision, scheduler
 
 BENCHMARKS = {
     "provision": provision.small,
@@ -15,10 +18,14 @@ BENCHMARKS = {
     "http": http_parsing.parsing,
     "apiserver": apiserver.figures,
     "apiserver_scale": apiserver.scale,
+    "scheduler": scheduler.compare,
 }
 
 
 def main(names: list[str]) -> None:
+    if names[:1] == ["scheduler"] and len(names) > 1 and names[1].startswith("-"):
+        scheduler.compare(names[1:])
+        return
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         raise SystemExit(f"there is no {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
