@@ -78,10 +78,10 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     profiles = []
     for profile in configuration.profiles:
         recorder = recorders[profile.scheduler_name]
-        evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_pre_bind(uid))
+        evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_binding(uid))
         profiles.append(build_profile(profile, replace(resources, evictor=evictor)))
     backoff = Backoff(configuration.pod_initial_backoff_seconds, configuration.pod_max_backoff_seconds)
-    scheduler = Scheduler(client, profiles, recorders, backoff=backoff)
+    scheduler = Scheduler(client, profiles, recorders, backoff=backoff, waiting_pods=resources.waiting_pods)
     add_event_handlers(scheduler, sources)
     stopped = asyncio.Event()
     try:

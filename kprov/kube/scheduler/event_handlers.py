@@ -147,6 +147,7 @@ class _EventHandlers:
                 self._nominator.update(pod)
                 self._queue.add(pod)
         else:
+            self._scheduler.waiting_pods.reject(uid)
             self._queue.remove(uid)
             self._nominator.remove(uid)
 
@@ -169,6 +170,7 @@ class _EventHandlers:
             self._scheduler.handle_change("pod")
 
     def delete_pod(self, pod: Pod) -> None:
+        self._scheduler.waiting_pods.reject(pod.metadata.uid)
         self._queue.remove(pod.metadata.uid)
         self._nominator.remove(pod.metadata.uid)
         self._state.remove_pod(pod.metadata.uid)

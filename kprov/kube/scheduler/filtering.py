@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
 from kprov.kube.scheduler.diagnosis import Diagnosis
-from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin
+from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin, PluginError
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.status import Code, Status
 
 
 def find_feasible_nodes(cycle: CycleState) -> FilterResult:
@@ -39,13 +41,34 @@ def find_feasible_nodes(cycle: CycleState) -> FilterResult:
 
 def run_filters(cycle: CycleState) -> FilterResult:
     """PreFilter, then Filter over all nodes. A node counts for the first rule that rejects it."""
+    rejection = _run_pre_filters(cycle)
+    if rejection is not None:
+        diagnosis = Diagnosis(cycle.state.node_count, {}, frozenset({rejection.plugin}), rejection.message)
+        nothing = np.zeros_like(cycle.state.alive)
+        can_resolve = rejection.code is Code.UNSCHEDULABLE
+        return FilterResult(nothing, diagnosis, cycle.state.alive.copy() if can_resolve else nothing)
+    return filter_slots(cycle.filters, cycle, cycle.state.alive)
+
+
+def _run_pre_filters(cycle: CycleState) -> Status | None:
+    """The rejection of a plugin. Others still run after one that preemption may resolve: it needs their data.
+
+    PluginError: a plugin failed.
+    """
+    found: Status | None = None
     for plugin in cycle.profile.pre_filters:
-        message = plugin.pre_filter(cycle)
-        if message:
-            diagnosis = Diagnosis(cycle.state.node_count, {}, frozenset({plugin.name}), message)
-            nothing = np.zeros_like(cycle.state.alive)
-            return FilterResult(nothing, diagnosis, nothing)
-    return filter_slots(cycle.profile.filters, cycle, cycle.state.alive)
+        status = plugin.pre_filter(cycle)
+        if status is None or status.is_success:
+            continue
+        if status.code is Code.SKIP:
+            cycle.skipped.add(plugin.name)
+        elif not status.is_rejected:
+            raise PluginError(f'running PreFilter plugin "{plugin.name}": {status.message}')
+        elif status.code is Code.UNSCHEDULABLE_AND_UNRESOLVABLE:
+            return replace(status, plugin=plugin.name)
+        else:
+            found = replace(status, plugin=plugin.name)
+    return found
 
 
 def filter_slots(plugins: Iterable[Plugin], cycle: CycleState, among: Mask) -> FilterResult:
@@ -71,7 +94,7 @@ def _run_filter(
 ) -> Mask | None:
     """Slots that the rule rejects, None if it rejects none. Fills reasons and resolvable."""
     rejected: Mask | None = None
-    lasting = np.zeros_like(among)
+    lasting: Mask | None = None
     for reason, slots, can_resolve in plugin.filter(cycle):
         hit = among & slots
         if rejected is not None and not plugin.reports_all_reasons:
@@ -81,10 +104,11 @@ def _run_filter(
             continue
         reasons[reason] = reasons.get(reason, 0) + count
         if can_resolve is not True:
-            lasting |= hit & ~np.asarray(can_resolve)
+            lasting_hit = hit & ~np.asarray(can_resolve)
+            lasting = lasting_hit if lasting is None else lasting | lasting_hit
         rejected = hit if rejected is None else rejected | hit
     if rejected is not None:
-        resolvable |= rejected & ~lasting
+        resolvable |= rejected if lasting is None else rejected & ~lasting
     return rejected
 
 
@@ -139,7 +163,7 @@ def _filter_with_rivals(cycle: CycleState, among: Mask) -> FilterResult | None:
     if not rivals:
         return None
     with assume_pods(cycle.state, rivals):
-        return filter_slots(cycle.profile.filters, cycle, among)
+        return filter_slots(cycle.filters, cycle, among)
 
 
 def _list_rivals(cycle: CycleState, nodes: Iterable[str]) -> list[tuple[PodInfo, str]]:

@@ -13,6 +13,7 @@ from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.status import Status
 
 Scores = NDArray[np.float64]
 MAX_SCORE = 100.0
@@ -28,6 +29,15 @@ class CycleState:
     data: dict[str, object] = field(default_factory=dict)
     nominator: Nominator = field(default_factory=Nominator)
     profile: Profile = field(default_factory=lambda: Profile(""))
+    #: Plugins that skip their filter in this cycle, by their names.
+    skipped: set[str] = field(default_factory=set)
+
+    @property
+    def filters(self) -> Sequence[Plugin]:
+        """The filters of the profile that have something to check."""
+        if not self.skipped:
+            return self.profile.filters
+        return [plugin for plugin in self.profile.filters if plugin.name not in self.skipped]
 
 
 class Rejection(NamedTuple):
@@ -69,7 +79,7 @@ CHANGES = frozenset({"node", "pod", "podTerminating", "service", "namespace", "p
 
 
 class PluginError(Exception):
-    """A step of a plugin failed. The pod is scheduled again; the text is for its event."""
+    """A step of a plugin failed (Code.ERROR). The pod is scheduled again; the text is for its event."""
 
 
 class Plugin:
@@ -83,9 +93,12 @@ class Plugin:
     #: Whether the filter reads no more of other pods than their requests.
     uses_requests_only = False
 
-    def pre_filter(self, cycle: CycleState) -> str:
-        """Why the pod fits on no node, "" if filters have to decide."""
-        return ""
+    def pre_filter(self, cycle: CycleState) -> Status | None:
+        """Prepare the filter. None: go on. SKIP: the filter has nothing to check.
+
+        A rejection counts for all nodes.
+        """
+        return None
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         """Check all nodes."""
@@ -99,19 +112,30 @@ class Plugin:
         """Whether the removal of other pods can change what the filter says about this pod."""
         return self.uses_requests_only
 
-    def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult | None:
-        """Make a node fit for a pod that fits on none. None if the rule does no such thing."""
+    async def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult | None:
+        """Make a node fit for a pod that fits on none. None if the rule does no such thing.
+
+        All other pods wait for it: what takes long belongs into the result's ``work``.
+        """
         return None
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         """Scores by slot, 0 to MAX_SCORE after normalizing; None when all nodes are alike."""
         return None
 
-    def reserve(self, cycle: CycleState, node: str) -> None:
-        """The pod gets this node. Called before the next pod is scheduled."""
+    def reserve(self, cycle: CycleState, node: str) -> Status | None:
+        """The pod gets this node. Called before the next pod is scheduled. A rejection takes it back."""
+        return None
 
     def unreserve(self, cycle: CycleState, node: str) -> None:
-        """The pod does not get the node after all, or its binding is in the caches."""
+        """The pod does not get the node after all. Also called if ``reserve`` of this plugin was not."""
+
+    def permit(self, cycle: CycleState, node: str) -> Status | None:
+        """Decide whether the pod may be bound. None: yes.
+
+        WAIT: not until this plugin allows it through the WaitingPods, within Status.seconds.
+        """
+        return None
 
     def needs_pre_bind(self, cycle: CycleState, node: str) -> bool:
         """Whether there is work for ``pre_bind`` (PreBindPreFlight)."""
@@ -119,6 +143,9 @@ class Plugin:
 
     async def pre_bind(self, cycle: CycleState, node: str) -> None:
         """Do what must be done before the pod is bound. May take minutes. Raises PluginError, ClientError."""
+
+    def post_bind(self, cycle: CycleState, node: str) -> None:
+        """The pod is bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +159,17 @@ class Profile:
     #: With their weights.
     scores: Sequence[tuple[Plugin, int]] = ()
     reserves: Sequence[Plugin] = ()
+    permits: Sequence[Plugin] = ()
     pre_binds: Sequence[Plugin] = ()
+    post_binds: Sequence[Plugin] = ()
 
     @property
     def rejecting(self) -> Iterator[Plugin]:
         """Plugins that can refuse a pod all nodes."""
         yield from self.pre_filters
         yield from self.filters
+        yield from self.reserves
+        yield from self.permits
 
 
 def run_scores(cycle: CycleState, feasible: Mask) -> Scores:

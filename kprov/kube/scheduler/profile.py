@@ -29,6 +29,7 @@ from kprov.kube.scheduler.preemption.candidates import CandidateLimits
 from kprov.kube.scheduler.preemption.eviction import Evictor
 from kprov.kube.scheduler.volumes.binder import AssumedBindings, VolumeBinder
 from kprov.kube.scheduler.volumes.listers import VolumeListers
+from kprov.kube.scheduler.waiting_pods import WaitingPods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class PluginResources:
     assumed: AssumedBindings = field(default_factory=AssumedBindings)
     list_budgets: Callable[[], Iterable[PodDisruptionBudget]] = tuple
     evictor: Evictor | None = None
+    waiting_pods: WaitingPods = field(default_factory=WaitingPods)
 
 
 _Factory = Callable[[PluginResources, document.Profile], Plugin]
@@ -125,5 +127,7 @@ def build_profile(configuration: document.Profile, resources: PluginResources) -
         post_filters=list_plugins("postFilter"),
         scores=list_weighted("score"),
         reserves=list_plugins("reserve"),
+        permits=list_plugins("permit"),
         pre_binds=list_plugins("preBind"),
+        post_binds=list_plugins("postBind"),
     )

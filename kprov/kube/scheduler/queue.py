@@ -81,6 +81,10 @@ class SchedulingQueue:
     def __len__(self) -> int:
         return len(self._pods)
 
+    def __contains__(self, uid: str) -> bool:
+        """Whether the pod waits or is being scheduled."""
+        return uid in self._pods
+
     def count_pending(self) -> dict[str, int]:
         """Pods by queue, under the names of upstream's metric scheduler_pending_pods."""
         gated = sum(queued.gated for queued in self._waiting.values())

@@ -36,7 +36,7 @@ class DefaultPreemption(Plugin):
         self._limits = limits or CandidateLimits()
         self._rng = random.Random()  # noqa: S311  spreading preemptions, not secrets
 
-    def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult:
+    async def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult:
         metrics.record_preemption_attempt()
         result = self._preempt(cycle, filtered.resolvable)
         return replace(result, message=f"preemption: {result.message}") if result.message else result

@@ -8,6 +8,7 @@ import numpy as np
 
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.status import SKIP, Status
 
 Ports = frozenset[tuple[str, str, int]]
 
@@ -15,6 +16,9 @@ Ports = frozenset[tuple[str, str, int]]
 class NodePorts(Plugin):
     name = "NodePorts"
     requeue_on = frozenset({"node", "pod"})
+
+    def pre_filter(self, cycle: CycleState) -> Status | None:
+        return None if cycle.info.host_ports else SKIP
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         wanted = cycle.info.host_ports

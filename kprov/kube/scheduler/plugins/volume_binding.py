@@ -12,6 +12,7 @@ from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.persistent_volumes import SELECTED_NODE
 from kprov.kube.component_helpers.pod_claims import is_claim_of, list_claim_names
 from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, Rejection
+from kprov.kube.scheduler.status import SKIP, Status, reject
 from kprov.kube.scheduler.volumes.binder import (
     BIND_SECONDS,
     AssumedBindings,
@@ -59,17 +60,18 @@ class VolumeBinding(Plugin):
         self._assumed = AssumedBindings() if assumed is None else assumed
         self._timeout = timeout
 
-    def pre_filter(self, cycle: CycleState) -> str:
+    def pre_filter(self, cycle: CycleState) -> Status | None:
         pod = cycle.info.pod
         claims = _PodClaims()
         try:
             for name, is_ephemeral in list_claim_names(pod):
                 self._add_claim(claims, self._find_claim(pod, name, is_ephemeral=is_ephemeral))
         except _ClaimError as error:
-            return str(error)
-        if claims.bound or claims.delayed:
-            cycle.data[self.name] = claims
-        return ""
+            return reject(str(error))
+        if not claims.bound and not claims.delayed:
+            return SKIP
+        cycle.data[self.name] = claims
+        return None
 
     def _find_claim(self, pod: Pod, name: str, *, is_ephemeral: bool) -> PersistentVolumeClaim:
         claim = self._listers.get_claim(pod.metadata.namespace, name)
@@ -136,10 +138,10 @@ class VolumeBinding(Plugin):
         assumed = self._assumed.nodes.get(claim.metadata.uid)
         return assumed or claim.metadata.annotations.get(SELECTED_NODE, "")
 
-    def reserve(self, cycle: CycleState, node: str) -> None:
+    def reserve(self, cycle: CycleState, node: str) -> Status | None:
         claims = cycle.data.get(self.name)
         if not isinstance(claims, _PodClaims) or claims.matches is None:
-            return
+            return None
         slot = cycle.state.slot_of[node]
         static, provisioned = [], []
         for match in claims.matches.matches:
@@ -150,8 +152,10 @@ class VolumeBinding(Plugin):
                 static.append((match.claim, volume))
         claims.bindings = PodBindings(node, static, provisioned)
         self._assumed.add(claims.bindings)
+        return None
 
     def unreserve(self, cycle: CycleState, node: str) -> None:
+        """Called also when the claims are bound and in the caches: nothing is assumed any more then."""
         claims = cycle.data.get(self.name)
         if isinstance(claims, _PodClaims) and claims.bindings is not None:
             self._assumed.remove(claims.bindings)
@@ -169,3 +173,4 @@ class VolumeBinding(Plugin):
             await self._binder.bind(cycle.info.pod, claims.bindings, cycle.state, self._timeout)
         except BindingError as error:
             raise PluginError(f'running PreBind plugin "{self.name}": {error}') from error
+        self.unreserve(cycle, node)

@@ -9,6 +9,7 @@ import numpy as np
 from kprov.kube.component_helpers.pod_claims import list_claim_names
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.status import SKIP, Status
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 _CONFLICT = (
@@ -24,7 +25,7 @@ class VolumeRestrictions(Plugin):
     def __init__(self, listers: VolumeListers) -> None:
         self._listers = listers
 
-    def pre_filter(self, cycle: CycleState) -> str:
+    def pre_filter(self, cycle: CycleState) -> Status | None:
         """Find the claims that allow one pod. VolumeBinding reports claims that do not exist."""
         claims = set()
         namespace = cycle.info.namespace
@@ -32,9 +33,10 @@ class VolumeRestrictions(Plugin):
             claim = self._listers.get_claim(namespace, name)
             if claim is not None and "ReadWriteOncePod" in (claim.spec.get("accessModes") or ()):
                 claims.add(name)
-        if claims:
-            cycle.data[self.name] = frozenset(claims)
-        return ""
+        if not claims:
+            return SKIP
+        cycle.data[self.name] = frozenset(claims)
+        return None
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         names = cycle.data.get(self.name)

@@ -10,6 +10,7 @@ from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.pod_claims import list_claim_names
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.status import SKIP, Status
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 _CONFLICT = "node(s) had no available volume zone"
@@ -27,6 +28,9 @@ class VolumeZone(Plugin):
 
     def __init__(self, listers: VolumeListers) -> None:
         self._listers = listers
+
+    def pre_filter(self, cycle: CycleState) -> Status | None:
+        return None if any(True for _ in list_claim_names(cycle.info.pod)) else SKIP
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         for name, _ in list_claim_names(cycle.info.pod):

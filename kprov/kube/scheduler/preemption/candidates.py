@@ -71,7 +71,7 @@ def find_candidates(
     ``resolvable``: slots that were rejected for what the removal of pods may change. The search starts at a
     random one of them, so that equal nodes are preempted evenly.
     """
-    state, plugins = cycle.state, cycle.profile.filters
+    state, plugins = cycle.state, cycle.filters
     potential = resolvable & state.alive
     count = int(np.count_nonzero(potential))
     search = _Search(limits.count(count))

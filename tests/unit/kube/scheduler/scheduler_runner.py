@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
+from kprov.kube.scheduler import framework
 from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
 from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
 from kprov.kube.scheduler.preemption.eviction import Evictor
@@ -17,6 +18,7 @@ from kprov.kube.scheduler.profile import PluginResources, build_profile
 from kprov.kube.scheduler.queue import Backoff
 from kprov.kube.scheduler.scheduler import Scheduler
 from kprov.kube.scheduler.volumes.binder import VolumeBinder
+from kprov.kube.scheduler.waiting_pods import WaitingPods
 from tests.unit.kube.controller_manager.conftest import ApiServer, reply
 
 
@@ -48,12 +50,17 @@ async def create_node(server: ApiServer, name: str, *, cpu: str = "4", **labels:
 
 
 @asynccontextmanager
-async def run_scheduler(server: ApiServer) -> AsyncIterator[SchedulerInformers]:
+async def run_scheduler(
+    server: ApiServer,
+    change: Callable[[framework.Profile], framework.Profile] = lambda profile: profile,
+    waiting_pods: WaitingPods | None = None,
+) -> AsyncIterator[SchedulerInformers]:
+    """change: of the default profile."""
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
         informers = InformerFactory(client)
         sources = SchedulerInformers(informers)
         recorder = EventRecorder(client, component=DEFAULT_SCHEDULER)
-        evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_pre_bind(uid))
+        evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_binding(uid))
         resources = PluginResources(
             default_selector=sources.get_default_selector,
             listers=sources.volumes,
@@ -61,9 +68,11 @@ async def run_scheduler(server: ApiServer) -> AsyncIterator[SchedulerInformers]:
             list_budgets=sources.budgets.list,
             evictor=evictor,
         )
-        profiles = [build_profile(Profile(), resources)]
+        profiles = [change(build_profile(Profile(), resources))]
         backoff = Backoff(initial=0.01)
-        scheduler = Scheduler(client, profiles, {DEFAULT_SCHEDULER: recorder}, backoff=backoff)
+        scheduler = Scheduler(
+            client, profiles, {DEFAULT_SCHEDULER: recorder}, backoff=backoff, waiting_pods=waiting_pods
+        )
         add_event_handlers(scheduler, sources)
         stop = asyncio.Event()
         tasks = [asyncio.create_task(informers.run(stop))]

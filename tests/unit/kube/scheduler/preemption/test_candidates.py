@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Cluster(Lab):
     def preempt(self, preemptor: Pod) -> PostFilterResult:
         cycle = self.make_cycle(preemptor)
         plugin = DefaultPreemption(lambda: self.budgets)
-        return plugin.post_filter(cycle, run_filters(cycle))
+        return asyncio.run(plugin.post_filter(cycle, run_filters(cycle)))
 
 
 def test_only_lower_pods_are_victims_and_only_as_many_as_are_needed() -> None:

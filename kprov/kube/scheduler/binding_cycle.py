@@ -1,0 +1,158 @@
+"""What follows the choice of a node, while other pods are scheduled: Permit, PreBind, Bind and PostBind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from kprov.kube.api.core import Pod
+from kprov.kube.client.errors import ApiError, ClientError
+from kprov.kube.client.rest import RestClient
+from kprov.kube.scheduler import metrics, runtime
+from kprov.kube.scheduler.attempt import Attempt, FailureHandler
+from kprov.kube.scheduler.binding import bind_pod
+from kprov.kube.scheduler.framework import CycleState, PluginError
+from kprov.kube.scheduler.pod_reporter import PodReporter
+from kprov.kube.scheduler.queue import SchedulingQueue
+from kprov.kube.scheduler.state import ClusterState
+from kprov.kube.scheduler.status import SUCCESS, Code, Status
+from kprov.kube.scheduler.waiting_pods import WaitingPod, WaitingPods
+
+log = logging.getLogger(__name__)
+
+#: Bindings at the same time. More would only wait in the API server.
+_BINDINGS = 64
+#: A binding that takes longer does not count any more, so that it delays no others.
+_SLOW_SECONDS = 1.0
+
+
+class BindingCycle:
+    """``on_release``: called with a pod that is not bound after all. Others may use its node."""
+
+    def __init__(
+        self,
+        client: RestClient,
+        state: ClusterState,
+        queue: SchedulingQueue,
+        failures: FailureHandler,
+        reporter: PodReporter,
+        waiting: WaitingPods,
+        on_release: Callable[[Pod], None],
+    ) -> None:
+        self._client = client
+        self._state = state
+        self._queue = queue
+        self._failures = failures
+        self._reporter = reporter
+        self._waiting = waiting
+        self._on_release = on_release
+        self._bindings = asyncio.Semaphore(_BINDINGS)
+        #: PreBind of pods, by UID. Preemption cancels it.
+        self._pre_binding: dict[str, asyncio.Task[None]] = {}
+
+    def cancel(self, uid: str) -> bool:
+        """Preempt a pod that waits in Permit or PreBind. Returns False if it does not."""
+        waiting = self._waiting.get(uid)
+        if waiting is not None:
+            return waiting.preempt("DefaultPreemption", "preempted")
+        task = self._pre_binding.get(uid)
+        return task is not None and task.cancel()
+
+    async def run(self, attempt: Attempt, cycle: CycleState, node: str, waiting: WaitingPod | None) -> None:
+        """Bind the pod, or put it back into the queue. waiting: if Permit holds it."""
+        status = await self._prepare(attempt, cycle, node, waiting)
+        if status.is_success:
+            status = await self._bind(attempt.pod, node)
+        if not status.is_success:
+            self._give_up(attempt, cycle, node, status)
+            return
+        self._queue.mark_scheduled(attempt.queued)
+        attempt.record("scheduled")
+        metrics.record_scheduled_pod(attempt.queued.attempts)
+        self._reporter.report_scheduled(attempt.pod, node)
+        runtime.run_post_binds(cycle, node)
+
+    async def _prepare(
+        self, attempt: Attempt, cycle: CycleState, node: str, waiting: WaitingPod | None
+    ) -> Status:
+        needs_pre_bind = runtime.needs_pre_bind(cycle, node)
+        if waiting is None and not needs_pre_bind:
+            return SUCCESS
+        if attempt.pod.status.nominated_node_name != node:
+            # The binding may take minutes: others, such as a cluster autoscaler, see where the pod will go.
+            attempt.nominated = True
+            await self._reporter.write_nomination(attempt.pod, node)
+        status = SUCCESS if waiting is None else await self._wait_on_permit(waiting)
+        if status.is_success and needs_pre_bind:
+            status = await self._pre_bind(cycle, node)
+        return status
+
+    async def _wait_on_permit(self, waiting: WaitingPod) -> Status:
+        try:
+            status = await waiting.wait()
+        finally:
+            self._waiting.remove(waiting.pod.metadata.uid)
+        if status.code is Code.ERROR:
+            return Status(Code.ERROR, f"waiting on permit for pod: {status.message}", status.plugin)
+        return status
+
+    async def _pre_bind(self, cycle: CycleState, node: str) -> Status:
+        uid = cycle.info.pod.metadata.uid
+        work = self._pre_binding[uid] = asyncio.create_task(runtime.run_pre_binds(cycle, node))
+        try:
+            await work
+        except (PluginError, ClientError) as error:
+            return Status(Code.ERROR, str(error))
+        except asyncio.CancelledError:
+            if not _is_preempted(work):
+                raise
+            return Status(Code.ERROR, "preempted by DefaultPreemption")
+        finally:
+            del self._pre_binding[uid]
+        return SUCCESS
+
+    async def _bind(self, pod: Pod, node: str) -> Status:
+        try:
+            async with self._take_place():
+                await bind_pod(self._client, pod, node)
+        except ClientError as error:
+            if isinstance(error, ApiError) and error.is_not_found:
+                self._queue.remove(pod.metadata.uid)
+            return Status(Code.ERROR, f'binding rejected: running Bind plugin "DefaultBinder": {error}')
+        return SUCCESS
+
+    @asynccontextmanager
+    async def _take_place(self) -> AsyncIterator[None]:
+        """One of the places for bindings, which a slow binding leaves before it ends."""
+        await self._bindings.acquire()
+        leave = _call_once(self._bindings.release)
+        timer = asyncio.get_running_loop().call_later(_SLOW_SECONDS, leave)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            leave()
+
+    def _give_up(self, attempt: Attempt, cycle: CycleState, node: str, status: Status) -> None:
+        """The pod's node and what plugins reserved are free again.
+
+        If a watch has shown meanwhile that the pod is bound, it keeps that place.
+        """
+        runtime.run_unreserves(cycle, node)
+        self._state.forget_pod(cycle.info)
+        log.info("pod %s does not get node %s: %s", attempt.pod.key, node, status.message)
+        self._failures.take_back(attempt, status)
+        self._on_release(attempt.pod)
+
+
+def _call_once(function: Callable[[], None]) -> Callable[[], None]:
+    calls = [function]
+    return lambda: calls.pop()() if calls else None
+
+
+def _is_preempted(work: asyncio.Task[None]) -> bool:
+    """Whether only the work was cancelled, not the task that waits for it."""
+    current = asyncio.current_task()
+    return work.cancelled() and current is not None and not current.cancelling()

@@ -1,0 +1,78 @@
+"""Runs the plugins of a profile around a binding: Reserve, Permit, PreBind, PostBind (upstream's runtime)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError
+from kprov.kube.scheduler.status import SUCCESS, Code, Status
+from kprov.kube.scheduler.waiting_pods import MAX_WAIT_SECONDS
+
+log = logging.getLogger(__name__)
+
+
+def run_reserves(cycle: CycleState, node: str) -> Status:
+    """The first answer that is no success. The caller runs ``run_unreserves`` then."""
+    for plugin in cycle.profile.reserves:
+        try:
+            status = plugin.reserve(cycle, node)
+        except PluginError as error:
+            return _fail("Reserve", plugin, error)
+        if status is not None and not status.is_success:
+            return _name_plugin("Reserve", plugin, status)
+    return SUCCESS
+
+
+def run_unreserves(cycle: CycleState, node: str) -> None:
+    """In the reverse order."""
+    for plugin in reversed(cycle.profile.reserves):
+        plugin.unreserve(cycle, node)
+
+
+def run_permits(cycle: CycleState, node: str) -> tuple[Status, dict[str, float]]:
+    """The answer, and how long the pod waits at most for which plugins if it is WAIT."""
+    seconds: dict[str, float] = {}
+    for plugin in cycle.profile.permits:
+        try:
+            status = plugin.permit(cycle, node)
+        except PluginError as error:
+            return _fail("Permit", plugin, error), {}
+        if status is None or status.is_success:
+            continue
+        if status.code is not Code.WAIT:
+            return _name_plugin("Permit", plugin, status), {}
+        seconds[plugin.name] = min(status.seconds, MAX_WAIT_SECONDS)
+    return (Status(Code.WAIT), seconds) if seconds else (SUCCESS, {})
+
+
+def needs_pre_bind(cycle: CycleState, node: str) -> bool:
+    """Whether a plugin has work for PreBind."""
+    return any(plugin.needs_pre_bind(cycle, node) for plugin in cycle.profile.pre_binds)
+
+
+async def run_pre_binds(cycle: CycleState, node: str) -> None:
+    """Raises what the plugins raise: PluginError, ClientError."""
+    for plugin in cycle.profile.pre_binds:
+        if plugin.needs_pre_bind(cycle, node):
+            await plugin.pre_bind(cycle, node)
+
+
+def run_post_binds(cycle: CycleState, node: str) -> None:
+    """The pod is bound whatever the plugins do: their exceptions are only logged."""
+    for plugin in cycle.profile.post_binds:
+        try:
+            plugin.post_bind(cycle, node)
+        except Exception:
+            log.exception("PostBind plugin %s for pod %s", plugin.name, cycle.info.pod.key)
+
+
+def _fail(point: str, plugin: Plugin, error: Exception) -> Status:
+    return Status(Code.ERROR, f'running {point} plugin "{plugin.name}": {error}', plugin.name)
+
+
+def _name_plugin(point: str, plugin: Plugin, status: Status) -> Status:
+    """Rejections keep their text, others say where they come from."""
+    if status.is_rejected:
+        return replace(status, plugin=plugin.name)
+    return _fail(point, plugin, PluginError(status.message or f"unexpected status {status.code.value}"))
