@@ -40,3 +40,11 @@ def test_a_stopped_unit_is_started_again(cluster: Cluster) -> None:
     cluster.lab.ssh("node3", "systemctl stop kube-proxy")
     cluster.lab.kprov("up", "-i", cluster.lab.inventory)
     assert cluster.lab.ssh("node3", "systemctl is-active kube-proxy").strip() == "active"
+
+
+def test_a_deleted_image_is_imported_again_and_protected(cluster: Cluster) -> None:
+    image = "kprov.io/probe:1"
+    cluster.lab.ssh("node3", f"ctr --namespace k8s.io images remove --sync {image}")
+    cluster.lab.kprov("up", "-i", cluster.lab.inventory, "-t", "containerd")
+    listed = cluster.lab.ssh("node3", f"ctr --namespace k8s.io images list name=={image}")
+    assert "io.cri-containerd.pinned=pinned" in listed
