@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import apiserver, copying, http_parsing, provision, scheduler
+from tests.bench import apiserver, controllers, copying, http_parsing, provision, scheduler
 
 BENCHMARKS = {
     "provision": provision.small,
@@ -19,6 +19,10 @@ BENCHMARKS = {
     "apiserver": apiserver.figures,
     "apiserver_scale": apiserver.scale,
     "scheduler": scheduler.compare,
+    "controllers": controllers.figures,
+    "controllers_memory": controllers.memory,
+    "controllers_workloads": controllers.workloads,
+    "controllers_curve": controllers.curve,
 }
 
 

@@ -17,7 +17,7 @@ import uvloop
 
 from tests.apiserver.servers import ApiServer, running
 from tests.bench.apiserver_load import Load, memory_mib
-from tests.bench.hosts import show
+from tests.bench.comparison import compare
 
 #: Another server's program, such as upstream's, measured in the same run.
 OTHER = "KPROV_BENCH_APISERVER"
@@ -153,14 +153,4 @@ async def _seconds(load: Load, query: str, *, lines: int) -> float:
 
 
 def _both(measure: Callable[[str | None], dict[str, float]]) -> None:
-    """The figures of ours and, where there is another, of that too and their ratios."""
-    other = os.environ.get(OTHER)
-    theirs = measure(other) if other else {}
-    rows = []
-    for name, value in measure(None).items():
-        text = f"{value:.0f}"
-        if theirs:
-            wanted = f" ({_WANTED[name]})" if name in _WANTED else ""
-            text += f", the other {theirs[name]:.0f}: {value / theirs[name]:.2f}{wanted}"
-        rows.append((name, text))
-    show(rows)
+    compare(measure, os.environ.get(OTHER), _WANTED)
