@@ -44,7 +44,12 @@ _SUPERSEDED = {
     "rollback": {"upgrade", "rollback"},
     # What a refused disarm advises.
     "etcd disarm": {"etcd disarm", "etcd defrag"},
+    # A blocked drain is repeated with other hosts or taken back.
+    "node drain": {"node drain", "node uncordon"},
+    "node uncordon": {"node drain", "node uncordon"},
 }
+#: Arguments that say how, not on what, an operation works: a run with others continues it.
+_ADJUSTABLE = {"force", "grace_period", "ignore", "timeout", "unreachable"}
 
 
 class UnfinishedOperationError(InputError):
@@ -196,7 +201,11 @@ def _find_unfinished(folder: Path) -> EarlierRun | None:
 
 
 def _is_same(earlier: EarlierRun, name: str, arguments: dict[str, Any]) -> bool:
-    return bool(earlier.run.get("command") == name and earlier.run.get("arguments") == arguments)
+    """Whether a run of the operation with these arguments continues the earlier one."""
+    before = earlier.run.get("arguments") or {}
+    return earlier.run.get("command") == name and all(
+        before.get(key) == arguments.get(key) for key in {*before, *arguments} - _ADJUSTABLE
+    )
 
 
 def _explain_unfinished(earlier: EarlierRun) -> UnfinishedOperationError:

@@ -152,6 +152,39 @@ def test_another_operation_waits_until_the_unfinished_one_is_given_up(run: Run, 
     assert run("paint").ok
 
 
+@pytest.mark.parametrize(
+    "words", [{"force": True}, {"timeout": 60}, {"unreachable": True}, {"ignore": ["ram"]}]
+)
+def test_the_same_operation_continues_with_another_option(
+    run: Run, machine: Machine, words: dict[str, Any]
+) -> None:
+    machine.broken = "two"
+    run(arguments={"hosts": ["a"], "force": False, "timeout": 5})
+    machine.broken = ""
+    result = run(arguments={"hosts": ["a"], "force": False, "timeout": 5} | words)
+    assert (result.ok, states(result)) == (True, ["skipped", "done", "done"])
+    assert result.journal is not None
+    assert '"seen", "value": ["one", "two", "two"]' in result.journal.read_text()
+
+
+def test_the_same_operation_on_other_hosts_is_another_one(run: Run, machine: Machine) -> None:
+    machine.broken = "two"
+    run(arguments={"hosts": ["a"]})
+    with pytest.raises(UnfinishedOperationError):
+        run(arguments={"hosts": ["b"]})
+
+
+def test_a_drain_that_failed_can_be_taken_back(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("node drain", "node uncordon"):
+        monkeypatch.setitem(operation.OPERATIONS, name, "tests_operation_phases")
+    machine.broken = "two"
+    run("node drain", {"hosts": ["a"]})
+    machine.broken = ""
+    assert run("node uncordon", {"hosts": ["a"]}).ok
+
+
 @pytest.mark.parametrize("options", [{"plan_only": True}, {"check": True}])
 def test_a_plan_runs_nothing_and_writes_no_journal(
     run: Run, machine: Machine, options: dict[str, bool], tmp_path: Path
