@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from kprov.errors import InputError, PreflightError
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
 from kprov.operations.etcd_members import list_healthy, list_members, remove_member, require_quorum
-from kprov.operations.nodes.drain import make_drain_phase
+from kprov.operations.nodes.drain import make_drain_phase, require_controllers
 from kprov.operations.nodes.others import make_others_phase
 from kprov.operations.nodes.state import (
     Target,
@@ -47,6 +47,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
             check_stopped(context, target)
     if not started:
         check_quorum(context, targets)
+    require_controllers(context, list_drained(cluster, targets))
     context.memory.store("targets", [target.name for target in targets])
     phases = [Phase("Check that etcd keeps its quorum", lambda: check_quorum(context, targets), lambda: None)]
     phases += [make_leave_phase(context, target) for target in targets]
@@ -125,13 +126,18 @@ def check_quorum(context: OperationContext, targets: Sequence[Target]) -> list[s
     return [f"etcd will have {voters - len(leaving)} of {voters} members"]
 
 
+def list_drained(cluster: Cluster, targets: Sequence[Target]) -> list[str]:
+    """Return the names of the targets' nodes whose kubelet works; pods on others cannot end."""
+    nodes = {target.node: find_node(cluster, target.node) for target in targets}
+    return [name for name, node in nodes.items() if node is not None and is_ready(node)]
+
+
 def make_leave_phase(context: OperationContext, target: Target) -> Phase:
-    """Return the phase that drains the target's node if its kubelet works; else no pod would end."""
+    """Return the phase that drains the target's node if its kubelet works."""
     drain = make_drain_phase(context, target.name, target.node)
 
     def plan() -> list[str]:
-        node = find_node(context.cluster, target.node)
-        return list(drain.plan()) if node is not None and is_ready(node) else []
+        return list(drain.plan()) if list_drained(context.cluster, [target]) else []
 
     return Phase(drain.title, plan, drain.run)
 

@@ -22,7 +22,7 @@ from kprov.operations.etcd_members import (
     require_quorum,
 )
 from kprov.operations.nodes.add import list_setup_phases, make_preparation_phase, require_cluster
-from kprov.operations.nodes.drain import make_drain_phase
+from kprov.operations.nodes.drain import make_drain_phase, require_controllers
 from kprov.operations.nodes.selection import find_hosts, require_reachable
 from kprov.operations.nodes.state import (
     find_address,
@@ -45,6 +45,8 @@ def list_phases(context: OperationContext) -> list[Phase]:
     phases = [make_preparation_phase(context, hosts, hosts)]
     for host in hosts:
         remember_old_host(context, host)
+    require_controllers(context, [node for host in hosts for node in _list_drained(context, host)])
+    for host in hosts:
         phases += list_removal_phases(context, host)
         phases += list_new_host_phases(context, host)
     return phases
@@ -137,14 +139,18 @@ def _make_quorum_phase(context: OperationContext, host: str) -> Phase:
     return Phase(f"Check that etcd keeps its quorum without {host}", plan, lambda: None)
 
 
+def _list_drained(context: OperationContext, host: str) -> list[str]:
+    """Return the name of the old node if it must be drained: without a kubelet no pod ends."""
+    node = _find_old_node(context, host)
+    alive = node is not None and is_ready(node) and has_remains(context.cluster, host)
+    return [context.cluster.node_name(host)] if alive else []
+
+
 def _make_drain_phase(context: OperationContext, host: str) -> Phase:
     drain = make_drain_phase(context, host)
 
     def plan() -> list[str]:
-        node = _find_old_node(context, host)
-        # Without a kubelet no pod ends. The pods go with their node.
-        alive = node is not None and is_ready(node) and has_remains(context.cluster, host)
-        return list(drain.plan()) if alive else []
+        return list(drain.plan()) if _list_drained(context, host) else []
 
     return Phase(drain.title, plan, drain.run)
 
