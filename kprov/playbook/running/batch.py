@@ -82,7 +82,7 @@ class Batch:
             for key, handler in last.items():
                 for host in hosts:
                     if (host, key) in earlier.pending_handlers:
-                        self.handlers.add_host(handler, host)
+                        self.handlers.add_pending(handler, host)
 
     def scope(self, node: Node, host: str) -> Scope:
         """Return the variables of a node on a host."""
@@ -109,10 +109,13 @@ class _PlayWalk:
 
     def run_sections(self, hosts: list[str]) -> None:
         """Run all sections, and the notified handlers after each."""
-        for number, section in enumerate(self.batch.play.sections):
-            if number == 1:
-                self.batch.restore_pending_handlers(hosts)
+        sections = self.batch.play.sections
+        self.batch.restore_pending_handlers(hosts)
+        for number, section in enumerate(sections, 1):
             self.run_nodes(section, hosts)
+            if number == len(sections):
+                with self.state.lock:
+                    self.batch.handlers.release_pending(hosts)
             self.flush_handlers(hosts)
 
     def run_nodes(self, nodes: list[Task | Block], hosts: list[str], *, handler: bool = False) -> None:

@@ -22,9 +22,48 @@ class Handlers:
         self._waiting: dict[int, list[str]] = {}
         #: Notified names by host. They are resolved when handlers run, because includes may add handlers.
         self._notified: dict[str, dict[str, None]] = {}
+        #: Hosts by handler that an earlier run notified: see `add_pending`.
+        self._pending: dict[int, list[str]] = {}
 
-    def notify(self, task: Task, hosts: list[str], scopes: list[Scope] | None = None) -> None:
-        """Notify the handlers of a task that changed hosts. `scopes` are those of its changed items."""
+    @property
+    def has_pending(self) -> bool:
+        """Whether an earlier run notified a handler that does not wait yet."""
+        return bool(self._pending)
+
+    def add_pending(self, handler: Task, host: str) -> None:
+        """Add a handler that an earlier run notified.
+
+        It waits from the moment when a task that notifies it has run again, or the last section has: its
+        service may not be installed before.
+        """
+        self._pending.setdefault(id(handler), []).append(host)
+
+    def release_pending(self, hosts: list[str]) -> None:
+        """Let the handlers that an earlier run notified on these hosts wait."""
+        for handler in self.play.handlers:
+            for host in hosts:
+                self._release(handler, host)
+
+    def _release(self, handler: Task, host: str) -> None:
+        pending = self._pending.get(id(handler), [])
+        if host in pending:
+            pending.remove(host)
+            if not pending:
+                del self._pending[id(handler)]
+            self.add_host(handler, host)
+
+    def notify(
+        self,
+        task: Task,
+        hosts: list[str],
+        scopes: list[Scope] | None = None,
+        *,
+        only_pending: bool = False,
+    ) -> None:
+        """Notify the handlers of a task that changed hosts. `scopes` are those of its changed items.
+
+        `only_pending`: the task changed nothing, and only those that an earlier run notified must run.
+        """
         for raw in task.collect_keyword("notify"):
             for host in hosts:
                 names = (
@@ -35,10 +74,15 @@ class Handlers:
                     else {str(raw)}
                 )
                 for name in sorted(names):
-                    self._notify_by_name(task, name, host)
+                    self._notify_by_name(task, name, host, only_pending=only_pending)
 
-    def _notify_by_name(self, task: Task, name: str, host: str) -> None:
+    def _notify_by_name(self, task: Task, name: str, host: str, *, only_pending: bool) -> None:
         handlers = self._find_handlers(name, host)
+        if self._pending:
+            for handler in handlers:
+                self._release(handler, host)
+        if only_pending:
+            return
         if not handlers:
             raise InputError(
                 f"The requested handler '{name}' was not found in either the main handlers list "

@@ -64,9 +64,8 @@ class ResultRecorder:
             self._notify_handlers(task, host, result, others)
             if not hidden:
                 self._add_changed_files(task, host, result)
-        elif outcome == "ok" and key and self._was_interrupted(host, key):
-            # An interrupted run made the change, so that its handlers were never notified.
-            self._notify_handlers(task, host, result, others, every=True)
+        elif outcome == "ok" and key:
+            self._notify_of_earlier_change(task, host, result, others, key)
         if outcome in ("changed", "skipped"):
             found_changes = changes.find_changes(task, name, host, result, hidden=hidden)
             self.state.result.changes += found_changes
@@ -193,8 +192,25 @@ class ResultRecorder:
     def _was_interrupted(self, host: str, key: str) -> bool:
         return self.state.earlier_run is not None and (host, key) in self.state.earlier_run.started_tasks
 
+    def _notify_of_earlier_change(
+        self, task: Task, host: str, result: Result, others: list[str], key: str
+    ) -> None:
+        """Notify handlers of a change that an earlier run made."""
+        if self._was_interrupted(host, key):
+            # It never notified them.
+            self._notify_handlers(task, host, result, others, every=True)
+        elif self.handlers.has_pending:
+            self._notify_handlers(task, host, result, others, every=True, only_pending=True)
+
     def _notify_handlers(
-        self, task: Task, host: str, result: Result, others: list[str], *, every: bool = False
+        self,
+        task: Task,
+        host: str,
+        result: Result,
+        others: list[str],
+        *,
+        every: bool = False,
+        only_pending: bool = False,
     ) -> None:
         if not task.collect_keyword("notify"):
             return
@@ -206,7 +222,7 @@ class ResultRecorder:
                 for item in result["results"]
                 if (every or item.get("changed")) and "ansible_loop_var" in item
             ]
-        self.handlers.notify(task, [host, *others], scopes)
+        self.handlers.notify(task, [host, *others], scopes, only_pending=only_pending)
 
     def _add_changed_files(self, task: Task, host: str, result: Result) -> None:
         for item in task.item_results(result):

@@ -137,6 +137,55 @@ def test_handlers_that_a_failed_run_owes_run_when_the_playbook_is_begun_again(be
     assert [(bench.folder / f"told-{n}").read_text() for n in (1, 2)] == ["x\n", "x\n"]
 
 
+SERVICE = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: other service
+      meta: flush_handlers
+    - name: configure
+      copy: {dest: "{{ out }}/conf-{{ n }}", content: x}
+      notify: "{{ topic }}"
+    - name: gate
+      command: test -e {{ out }}/open
+    - name: install unit
+      copy: {dest: "{{ out }}/unit-{{ n }}", content: x}
+    - name: apply
+      meta: flush_handlers
+    - name: start
+      shell: cat {{ out }}/restarts-{{ n }} > {{ out }}/seen-{{ n }}
+  handlers:
+    - name: restart
+      listen: topic of restart
+      shell: test -e {{ out }}/unit-{{ n }} && echo x >> {{ out }}/restarts-{{ n }}
+"""
+
+
+@pytest.mark.parametrize("topic", ["restart", "topic of restart"])
+def test_a_pending_handler_waits_for_the_task_that_notifies_it(bench: Any, topic: str) -> None:
+    journal = bench.folder / "journal"
+    options: dict[str, Any] = {"journal": journal, "extra_vars": {"topic": topic}}
+    assert not bench.play(SERVICE, **options).ok
+    # A run that fails before the task leaves the handler to the next one.
+    (bench.folder / "conf-1").unlink()
+    (bench.folder / "conf-1").mkdir()
+    assert not bench.play(SERVICE, **options).ok
+    (bench.folder / "conf-1").rmdir()
+    (bench.folder / "open").write_text("")
+    assert bench.play(SERVICE, **options).ok
+    for n in (1, 2):
+        assert (bench.folder / f"seen-{n}").read_text() == "x\n"
+        assert (bench.folder / f"restarts-{n}").read_text() == "x\n"
+
+
+def test_a_pending_handler_runs_at_the_end_if_no_task_notifies_it(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    assert not bench.play(OWED, journal=journal).ok
+    (bench.folder / "open").write_text("")
+    assert bench.play(OWED, journal=journal, extra_vars={"out": str(bench.folder)}, tags=("none",)).ok
+    assert (bench.folder / "told-1").read_text() == "x\n"
+
+
 def test_a_task_whose_run_was_killed_before_it_could_tell_notifies_its_handlers(bench: Any) -> None:
     journal = bench.folder / "journal"
     assert not bench.play(OWED, journal=journal).ok
