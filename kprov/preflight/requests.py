@@ -19,7 +19,7 @@ _USERS = {
     "ping": {"mtu"},
 }
 #: Seconds to measure a disk, and to wait for connections and for packets.
-_MEASURE, _CONNECT, _PING = 1.5, 2.0, 1.0
+_MEASURE, _CONNECT, _PING = 1.5, 10.0, 1.0
 
 
 def request_facts(groups: Iterable[str], variables: ClusterVariables, address: str) -> Requests:

@@ -145,7 +145,7 @@ def test_each_problem_is_named_with_its_hint(broken: Lab) -> None:
     (route,) = errors.pop(("node3", "routes"))
     assert "10.233.70.0/24 overlaps kube_pods_subnet 10.233.64.0/18" in route
     assert errors.pop(("node3", "firewall")) == [
-        "node1 cannot connect to its port 2380/tcp (etcd peer): no answer within 2 s"
+        "node1 cannot connect to its port 2380/tcp (etcd peer): no answer within 10 s"
     ]
     assert errors == {}
     for host in ("node1", "node3"):

@@ -17,6 +17,8 @@ _listening: list[socket.socket] = []
 #: IP_MTU_DISCOVER and IP_PMTUDISC_PROBE of linux/in.h: do not fragment, and ignore cached path MTUs.
 _DISCOVER, _PROBE = 10, 3
 _HEADERS = 28
+#: Seconds for one try to connect.
+_ATTEMPT = 2.0
 
 
 def open_ports(address: str, ports: list[int]) -> dict[str, list[int]]:
@@ -47,10 +49,28 @@ def close_ports() -> dict[str, Any]:
 
 
 def connect_all(targets: list[tuple[str, int]], timeout: float) -> dict[str, str]:
-    """Connect to all addresses and ports at once; return "open" or what went wrong, by "ADDRESS:PORT"."""
+    """Connect to all addresses and ports at once; return "open" or what went wrong, by "ADDRESS:PORT".
+
+    Repeat what gets no answer until the timeout: a host that was reinstalled has another MAC address, and
+    the kernel sends packets to the old one for up to 9 s.
+    """
+    outcomes: dict[str, str] = {}
+    silent = {(address, port) for address, port in targets}
+    until = time.monotonic() + timeout
+    while silent and time.monotonic() < until:
+        answers = _connect_once(silent, min(until, time.monotonic() + _ATTEMPT))
+        outcomes.update(answers)
+        silent = {(address, port) for address, port in silent if f"{address}:{port}" not in answers}
+    for address, port in silent:
+        outcomes[f"{address}:{port}"] = f"no answer within {timeout:g} s"
+    return outcomes
+
+
+def _connect_once(targets: set[tuple[str, int]], until: float) -> dict[str, str]:
+    """Connect to all targets; return the outcomes of those that answer in time."""
     outcomes: dict[str, str] = {}
     with selectors.DefaultSelector() as selector:
-        for address, port in {(address, port) for address, port in targets}:
+        for address, port in targets:
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             sock.setblocking(False)
             code = sock.connect_ex((address, port))
@@ -59,13 +79,11 @@ def connect_all(targets: list[tuple[str, int]], timeout: float) -> dict[str, str
             else:
                 outcomes[f"{address}:{port}"] = os.strerror(code)
                 sock.close()
-        until = time.monotonic() + timeout
         while selector.get_map() and time.monotonic() < until:
             for key, _ in selector.select(max(0.0, until - time.monotonic())):
                 outcomes[key.data] = _finish(selector, key.fileobj)
         for key in list(selector.get_map().values()):
             _finish(selector, key.fileobj)
-            outcomes[key.data] = f"no answer within {timeout:g} s"
     return outcomes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,30 @@ def test_ports_are_open_until_they_are_closed_and_a_used_one_is_left_alone() -> 
             probes.close_ports()
     assert probes.connect_all([(LOOPBACK, port)], 5) == {f"{LOOPBACK}:{port}": "Connection refused"}
     assert probes.connect_all([], 5) == {}
+
+
+def fill_queue(port_holder: socket.socket) -> socket.socket:
+    """Let a server whose queue has one place be full, so that the kernel drops further connections."""
+    filler = socket.socket()
+    filler.setblocking(False)
+    filler.connect_ex(port_holder.getsockname())
+    return filler
+
+
+def test_a_connection_without_an_answer_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "_ATTEMPT", 0.2)
+    with socket.socket() as server:
+        server.bind((LOOPBACK, 0))
+        server.listen(0)
+        target = server.getsockname()
+        with fill_queue(server):
+            silent = probes.connect_all([target], 0.5)
+            assert silent == {f"{LOOPBACK}:{target[1]}": "no answer within 0.5 s"}
+            # The first tries are dropped. The kernel itself repeats a packet only after a second.
+            timer = threading.Timer(0.3, lambda: server.accept()[0].close())
+            timer.start()
+            assert probes.connect_all([target], 0.9) == {f"{LOOPBACK}:{target[1]}": "open"}
+            timer.join()
 
 
 def test_an_address_that_the_host_does_not_have_opens_nothing() -> None:
