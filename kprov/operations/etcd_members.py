@@ -101,16 +101,17 @@ def explain_lost_quorum(
         )
     if len(remaining) == len(voters):
         return None
-    names = ", ".join(member.title for member in voters if member.id in removed)
+    names = ", ".join(sorted(member.title for member in voters if member.id in removed))
     if not remaining:
         return f"without {names} etcd has no member"
     needed = count_quorum(len(remaining))
     if len(alive) >= needed:
         return None
-    down = ", ".join(member.title for member in remaining if member.id not in healthy)
+    down = sorted(member.title for member in remaining if member.id not in healthy)
+    verb = "is" if len(down) == 1 else "are"
     return (
         f"without {names} etcd has no quorum: {len(alive)} of {len(remaining)} members would be healthy, "
-        f"{needed} are needed ({down} is down)"
+        f"{needed} are needed ({', '.join(down)} {verb} down)"
     )
 
 

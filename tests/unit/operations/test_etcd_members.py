@@ -39,7 +39,8 @@ def test_a_host_with_a_new_address_has_its_old_member() -> None:
         ("abc", "ac", "a", "1 of 2 members would be healthy, 2 are needed (b is down)"),
         ("ab", "a", "b", "etcd has no quorum: 1 of 2 members are healthy, 2 are needed"),
         ("a", "a", "a", "without a etcd has no member"),
-        ("abcde", "abc", "a", "2 of 4 members would be healthy, 3 are needed (d, e is down)"),
+        ("abcde", "abc", "a", "2 of 4 members would be healthy, 3 are needed (d, e are down)"),
+        ("edcba", "abc", "ba", "without a, b etcd has no quorum: 1 of 3 members would be healthy"),
         ("abcde", "abc", "d", None),
     ],
 )
