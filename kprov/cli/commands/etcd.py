@@ -4,49 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from kprov.cli.commands.etcd_snapshot import run_snapshot_command
 from kprov.cli.options.operation_options import OperationArguments
 from kprov.cli.options.preflight_options import Ignore, split_checks
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.operation_output import run_command
 from kprov.cli.output.tables import Format, FormatOption, print_table
-from kprov.errors import InputError
-
-if TYPE_CHECKING:
-    from kprov.operations.etcd.snapshots import Snapshot
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
-class SnapshotAction(StrEnum):
-    """What `kprov etcd snapshot` does."""
-
-    TAKE = "take"
-    LIST = "list"
-    FETCH = "fetch"
-
-
-Action = Annotated[
-    SnapshotAction,
-    typer.Argument(help="take a snapshot now, list those of all hosts, or fetch one to this machine."),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="File or folder for the snapshot; a file NAME.db is decompressed. "
-        "[default: for fetch this folder; take leaves it on the host]",
-    ),
-]
-SnapshotName = Annotated[str, typer.Option("--name", help="Snapshot to fetch. [default: the newest]")]
-ListFormat = Annotated[Format, typer.Option("--format", help="Output format of list and take.")]
 All = Annotated[bool, typer.Option("--all", help="Also defragment members with little free space.")]
 
 
@@ -60,6 +32,12 @@ SnapshotFile = Annotated[
 Identity = Annotated[
     Path | None,
     typer.Option("--identity", help="File with the secret key of age, if the snapshot is encrypted."),
+]
+RestoreFromStore = Annotated[
+    bool,
+    typer.Option(
+        "--s3", help="FILE is the name of a snapshot in the store (etcd_snapshot_s3_url), or `newest`."
+    ),
 ]
 Host = Annotated[str, typer.Argument(metavar="HOST", help="Host of the group etcd.")]
 
@@ -166,12 +144,18 @@ def replace(given: OperationArguments, host: Host) -> None:
 @app.command("restore")
 @add_options
 def restore(
-    given: OperationArguments, file: SnapshotFile, identity: Identity = None, ignore: Ignore = None
+    given: OperationArguments,
+    file: SnapshotFile,
+    identity: Identity = None,
+    from_store: RestoreFromStore = False,
+    ignore: Ignore = None,
 ) -> None:
     """Bring the cluster back to a snapshot, also on new hosts. --plan shows what is lost.
 
     The API does not answer for some seconds. Pods and nodes follow the restored objects afterwards.
     """
+    if from_store:
+        file = _fetch_for_restore(given, str(file))
     arguments = {
         "file": str(file.absolute()),
         "identity": str(identity.absolute()) if identity else "",
@@ -181,61 +165,15 @@ def restore(
     run_command(given, "etcd restore", arguments, question=question)
 
 
-@app.command("snapshot")
-@add_options
-def snapshot(
-    given: HostOptions,
-    action: Action = SnapshotAction.TAKE,
-    out: Out = None,
-    name: SnapshotName = "",
-    output: ListFormat = Format.TABLE,
-) -> None:
-    """Take a snapshot and prove it by restoring it into a scratch etcd; list and fetch those of the hosts."""
-    from kprov.operations.etcd import snapshots
-    from kprov.operations.etcd.connecting import open_etcd
+def _fetch_for_restore(given: OperationArguments, name: str) -> Path:
+    from kprov.operations.cluster import open_cluster
+    from kprov.operations.etcd.snapshot_store import fetch_for_restore
 
-    if action is SnapshotAction.FETCH and out is None:
-        out = Path()
-    if action is SnapshotAction.LIST and out is not None:
-        raise InputError("list writes no file; its format is --format", field="--output")
-    if name and action is not SnapshotAction.FETCH:
-        raise InputError("only fetch takes the name of a snapshot", field="--name")
     given.unlock()
-    with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
-        if action is SnapshotAction.TAKE:
-            found = [snapshots.take_snapshot(cluster, unreachable)]
-        else:
-            found = snapshots.list_snapshots(cluster, unreachable)
-            for host, reason in unreachable.items():
-                typer.echo(f"warning: {host}: {reason}", err=True)
-        if action is not SnapshotAction.FETCH:
-            _print_snapshots(found, output)
-        if out is not None:
-            path = snapshots.fetch_snapshot(cluster, snapshots.choose_snapshot(found, name), out)
-            typer.echo(f"wrote {path} ({path.stat().st_size} bytes)", err=output is Format.JSON)
+    with open_cluster(given.path, given.host_options()) as cluster:
+        path = fetch_for_restore(cluster, name)
+    typer.echo(f"fetched {path} ({path.stat().st_size} bytes)")
+    return path
 
 
-def _print_snapshots(found: list[Snapshot], output: Format) -> None:
-    from kprov.operations.etcd.alarms import format_size
-
-    if output is Format.JSON:
-        typer.echo(json.dumps([asdict(snapshot) for snapshot in found], indent=2))
-        return
-    rows = [
-        (
-            snapshot.host,
-            snapshot.file,
-            _format_time(snapshot.time),
-            str(snapshot.revision),
-            str(snapshot.keys),
-            format_size(snapshot.size),
-            format_size(snapshot.stored),
-            _format_time(snapshot.proven),
-        )
-        for snapshot in found
-    ]
-    print_table(("HOST", "FILE", "TAKEN", "REVISION", "KEYS", "DB SIZE", "STORED", "PROVEN"), rows)
-
-
-def _format_time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+app.command("snapshot")(add_options(run_snapshot_command))

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kprov.inventory.cluster import addresses, archives, container_runtimes, proxies, registries
+from kprov.inventory.cluster import (
+    addresses,
+    archives,
+    container_runtimes,
+    object_store,
+    proxies,
+    registries,
+)
 from kprov.inventory.cluster import labels as label_rules
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -246,6 +253,11 @@ class ClusterVariables(BaseModel):
     etcd_snapshot_retention_days: Limit = 14
     etcd_snapshot_folder: Folder = "/var/lib/etcd-snapshots"
     etcd_snapshot_age_recipients: Annotated[list[str], AfterValidator(_check_recipients)] = []
+    etcd_snapshot_s3_url: Annotated[str, BeforeValidator(object_store.check_store_url)] = ""
+    etcd_snapshot_s3_region: str = "us-east-1"
+    etcd_snapshot_s3_access_key: str = ""
+    etcd_snapshot_s3_secret_key: Annotated[str, Field(repr=False)] = ""
+    etcd_snapshot_s3_ca_file: str = ""
     kube_config_dir: Folder = "/etc/kubernetes"
     kube_cert_dir: Folder = "/etc/kubernetes/pki"
     bundle_root: Folder = "/opt/kprov"

@@ -1,4 +1,4 @@
-"""`kprov etcd snapshot`: take a proven snapshot now; list and fetch those that the hosts' timers took.
+"""`kprov etcd snapshot`: take a proven snapshot now; list those that the hosts' timers took, and get them.
 
 The work on the host is that of the role etcd_snapshots (`roles/etcd_snapshots/files/etcd_snapshot.py`).
 """
@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import json
 import shlex
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from kprov.errors import HostError, InputError, KprovError
+from kprov.errors import HostError, KprovError
 from kprov.operations.cluster import Cluster
-from kprov.operations.etcd.snapshot_file import unpack_snapshot
 from kprov.operations.etcd.status import read_members
 from kprov.operations.etcd.transfer import fetch_file
 from kprov.operations.remote import run_command, try_command
-from kprov.pki.files import make_folder
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot in the folder of a host. `time` and `proven` are seconds since 1970."""
+    """A snapshot of a host. `time` and `proven` are seconds since 1970."""
 
     host: str
     file: str
@@ -70,54 +67,30 @@ def take_snapshot_on(cluster: Cluster, host: str) -> Snapshot:
     return Snapshot.from_record(host, json.loads(output.stdout))
 
 
-def list_snapshots(cluster: Cluster, unreachable: dict[str, str]) -> list[Snapshot]:
-    """Return the snapshots on all reachable etcd hosts, the oldest first."""
-    hosts = [host for host in cluster.members("etcd") if host not in unreachable]
+@dataclass(frozen=True)
+class HostSnapshots:
+    """The snapshots in the folders of the etcd hosts. `unreachable`: the reason for each such host."""
 
-    def read_host(host: str) -> list[Snapshot]:
-        _require_program(cluster, host)
-        records = json.loads(run_command(cluster, host, program_line(cluster, host, "list")))
-        return [Snapshot.from_record(host, record) for record in records]
+    cluster: Cluster
+    unreachable: dict[str, str]
 
-    with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
-        found = [snapshot for snapshots in pool.map(read_host, hosts) for snapshot in snapshots]
-    return sorted(found, key=lambda snapshot: (snapshot.time, snapshot.revision))
+    def list_snapshots(self) -> list[Snapshot]:
+        """Return the snapshots on all reachable etcd hosts, the oldest first."""
+        hosts = [host for host in self.cluster.members("etcd") if host not in self.unreachable]
 
+        def read_host(host: str) -> list[Snapshot]:
+            _require_program(self.cluster, host)
+            records = json.loads(run_command(self.cluster, host, program_line(self.cluster, host, "list")))
+            return [Snapshot.from_record(host, record) for record in records]
 
-def choose_snapshot(snapshots: list[Snapshot], name: str) -> Snapshot:
-    """Return the snapshot with this file name, or the newest one. Raises InputError."""
-    if not snapshots:
-        raise InputError("the hosts have no snapshots")
-    if not name:
-        return snapshots[-1]
-    for snapshot in snapshots:
-        if snapshot.file == name:
-            return snapshot
-    raise InputError(f"no host has a snapshot {name!r}; `kprov etcd snapshot list` shows all", field="--name")
+        with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
+            found = [snapshot for snapshots in pool.map(read_host, hosts) for snapshot in snapshots]
+        return sorted(found, key=lambda snapshot: (snapshot.time, snapshot.revision))
 
-
-def fetch_snapshot(cluster: Cluster, snapshot: Snapshot, target: Path) -> Path:
-    """Copy a snapshot to a file or folder of this machine and check it; return the path.
-
-    The file is as the host stores it if its name ends so (.gz, .age), otherwise it is decompressed.
-    """
-    path = target / snapshot.file if target.is_dir() else target
-    make_folder(path.parent)
-    source = f"{cluster.variables[snapshot.host].etcd_snapshot_folder}/{snapshot.file}"
-    if snapshot.encrypted and path.suffix != ".age":
-        raise InputError(
-            "the snapshot is encrypted with age: choose a name that ends in .age",
-            file=path,
-            field="--output",
-        )
-    if path.suffix in (".gz", ".age"):
-        fetch_file(cluster, snapshot.host, source, path, snapshot.sha256)
-        return path
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kprov-") as folder:
-        packed = Path(folder) / snapshot.file
-        fetch_file(cluster, snapshot.host, source, packed, snapshot.sha256)
-        unpack_snapshot(packed, path)
-    return path
+    def download(self, snapshot: Snapshot, target: Path) -> None:
+        """Copy a snapshot to a new file with mode 0600 and check its sum. Raises HostError."""
+        folder = self.cluster.variables[snapshot.host].etcd_snapshot_folder
+        fetch_file(self.cluster, snapshot.host, f"{folder}/{snapshot.file}", target, snapshot.sha256)
 
 
 def has_program(cluster: Cluster, host: str) -> bool:

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-PATH = Path(__file__).parents[3] / "roles/etcd_snapshots/files/etcd_snapshot_upload.py"
-_SPEC = importlib.util.spec_from_file_location("etcd_snapshot_upload", PATH)
+PATH = Path(__file__).parents[3] / "roles/etcd_snapshots/files/etcd_snapshot_store.py"
+_SPEC = importlib.util.spec_from_file_location("etcd_snapshot_store", PATH)
 assert _SPEC
 assert _SPEC.loader
-upload: Any = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(upload)
+program: Any = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(program)
 
 #: The keys of the examples in Amazon S3's API reference.
 KEYS = {
@@ -40,7 +40,7 @@ class Store(http.server.BaseHTTPRequestHandler):
         names = re.search(r"SignedHeaders=([^,]+)", self.headers["authorization"])
         assert names
         signed = {name: self.headers[name] for name in names[1].split(";")}
-        good = self.headers["authorization"] == upload.sign_request(KEYS, "PUT", self.path, signed)
+        good = self.headers["authorization"] == program.sign_request(KEYS, "PUT", self.path, "", signed)
         good &= signed["x-amz-content-sha256"] == hashlib.sha256(body).hexdigest()
         if self.reject or not good:
             self.send_error(403, "Forbidden")
@@ -84,28 +84,46 @@ def test_the_signature_is_that_of_amazons_example() -> None:
         "x-amz-date": "20130524T000000Z",
         "x-amz-storage-class": "REDUCED_REDUNDANCY",
     }
-    assert upload.sign_request(KEYS, "PUT", "/test%24file.text", headers).endswith(
+    assert program.sign_request(KEYS, "PUT", "/test%24file.text", "", headers).endswith(
         "Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
     )
+
+
+def test_the_signature_of_a_query_is_that_of_amazons_example() -> None:
+    headers = {
+        "host": "examplebucket.s3.amazonaws.com",
+        "x-amz-content-sha256": hashlib.sha256().hexdigest(),
+        "x-amz-date": "20130524T000000Z",
+    }
+    query = program.encode_query({"prefix": "J", "max-keys": "2"})
+    assert program.sign_request(KEYS, "GET", "/", query, headers).endswith(
+        "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+    )
+
+
+@pytest.mark.parametrize("name", ["../etc/passwd", "etcd-1.db.gz/../x", "etcd-1.db", "etcd-1.db.gz.json", ""])
+def test_only_names_of_snapshots_are_requested(name: str) -> None:
+    with pytest.raises(program.StoreError, match="is not the name of a snapshot"):
+        program.read_record({}, name)
 
 
 def test_each_snapshot_is_sent_once_with_its_record(
     config: dict[str, Any], store: tuple[str, type[Store]], tmp_path: Path
 ) -> None:
-    assert upload.upload_new(config) == ["etcd-1.db.gz", "etcd-2.db.gz"]
+    assert program.upload_new(config) == ["etcd-1.db.gz", "etcd-2.db.gz"]
     names = [f"/bucket/my%20cluster/etcd-{number}.db.gz{end}" for number in (1, 2) for end in ("", ".json")]
     assert list(store[1].objects) == names
     assert store[1].objects[names[2]] == b"xx"
     store[1].objects.clear()
-    assert upload.upload_new(config) == []
+    assert program.upload_new(config) == []
     (tmp_path / "etcd-3.db.gz").write_bytes(b"new")
     (tmp_path / "etcd-3.db.gz.json").write_text("{}")
-    assert upload.upload_new(config) == ["etcd-3.db.gz"]
+    assert program.upload_new(config) == ["etcd-3.db.gz"]
 
 
 def test_another_store_gets_all_again(config: dict[str, Any]) -> None:
-    upload.upload_new(config)
-    assert upload.upload_new(config | {"url": config["url"] + "2"}) == ["etcd-1.db.gz", "etcd-2.db.gz"]
+    program.upload_new(config)
+    assert program.upload_new(config | {"url": config["url"] + "2"}) == ["etcd-1.db.gz", "etcd-2.db.gz"]
 
 
 def test_a_rejected_snapshot_is_an_error_and_sent_by_the_next_run(
@@ -114,12 +132,12 @@ def test_a_rejected_snapshot_is_an_error_and_sent_by_the_next_run(
 ) -> None:  # fmt: skip
     file = tmp_path / "config.json"
     file.write_text(json.dumps(config))
-    monkeypatch.setattr("sys.argv", ["upload", "--config", str(file)])
+    monkeypatch.setattr("sys.argv", ["program", "--config", str(file), "upload"])
     store[1].reject = True
-    assert upload.main() == 1
-    assert "etcd-1.db.gz was rejected: 403 Forbidden" in capsys.readouterr().err
+    assert program.main() == 1
+    assert "the store rejected /bucket/my cluster/etcd-1.db.gz: 403 Forbidden" in capsys.readouterr().err
     store[1].reject = False
-    assert upload.main() == 0
+    assert program.main() == 0
     assert capsys.readouterr().out.splitlines() == [
         f"stored etcd-{number}.db.gz in {config['url']}" for number in (1, 2)
     ]
