@@ -211,7 +211,8 @@ def kill_and_resume(cluster: Cluster, *words: str, seed: int) -> list[float]:
     Return the seconds between the start of each operation and its kill.
     """
     chosen = random.Random(seed)
-    journals, log = cluster.lab.inventory / "artifacts" / "journal", cluster.lab.inventory / "killed.log"
+    artifacts = cluster.lab.inventory / "artifacts"
+    journals, log = artifacts / "journal", artifacts / "killed.log"
     command = [*words]
     times: list[float] = []
     while len(times) < KILLS:
