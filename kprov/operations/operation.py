@@ -126,7 +126,7 @@ def run_operation(
     with open_cluster(inventory, options, callbacks) as cluster, lock_cluster(cluster.artifacts):
         folder = cluster.artifacts / "journal"
         changes_nothing = plan_only or options.check
-        earlier = EarlierRun(resume) if resume else _find_unfinished(folder)
+        earlier = EarlierRun(resume) if resume else find_unfinished(folder)
         if earlier is not None and not _is_same(earlier, name, arguments):
             superseded = name in _SUPERSEDED.get(str(earlier.run.get("command")), ())
             if not abandon and not changes_nothing and not superseded:
@@ -194,10 +194,40 @@ def read_operation(path: Path) -> tuple[str, dict[str, Any]] | None:
     return (name, dict(header.get("arguments") or {})) if name in OPERATIONS else None
 
 
-def _find_unfinished(folder: Path) -> EarlierRun | None:
-    path = find_latest(folder, lambda run: run.get("command") in OPERATIONS)
+def find_unfinished(folder: Path) -> EarlierRun | None:
+    """Return the newest operation of these journals if it failed or was interrupted; None otherwise.
+
+    A reset of all hosts gives up the operations before it.
+    """
+    path = find_latest(
+        folder,
+        lambda run: (
+            run.get("command") in OPERATIONS or (run.get("command") == "reset" and not run.get("limit"))
+        ),
+    )
     earlier = EarlierRun(path) if path is not None else None
-    return None if earlier is None or earlier.finished else earlier
+    if earlier is None or earlier.finished or earlier.run["command"] == "reset":
+        return None
+    return earlier
+
+
+def find_resumable(folder: Path) -> Path | None:
+    """Return the journal that `kprov resume` continues: of the newest run, or of an older operation.
+
+    Runs of playbooks may follow an operation that is unfinished.
+    """
+    # Operations run playbooks in their phases. It is the operation that continues.
+    newest = find_latest(folder, lambda run: bool(run) and run.get("command") != "phase")
+    if newest is not None and EarlierRun(newest).finished:
+        unfinished = find_unfinished(folder)
+        return unfinished.path if unfinished is not None else newest
+    return newest
+
+
+def describe_unfinished(earlier: EarlierRun) -> str:
+    """Return which operation is unfinished."""
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(earlier.run.get("time", 0)))
+    return f"`kprov {earlier.run['command']}` of {started} is unfinished"
 
 
 def _is_same(earlier: EarlierRun, name: str, arguments: dict[str, Any]) -> bool:
@@ -209,10 +239,8 @@ def _is_same(earlier: EarlierRun, name: str, arguments: dict[str, Any]) -> bool:
 
 
 def _explain_unfinished(earlier: EarlierRun) -> UnfinishedOperationError:
-    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(earlier.run.get("time", 0)))
     return UnfinishedOperationError(
-        f"`kprov {earlier.run['command']}` of {started} is unfinished. Continue it with `kprov resume`, "
-        "or give it up with --abandon",
+        f"{describe_unfinished(earlier)}. Continue it with `kprov resume`, or give it up with --abandon",
         file=earlier.path,
     )
 

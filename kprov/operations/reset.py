@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts, open_cluster
 from kprov.operations.hooks import find_hooks, run_hook
-from kprov.operations.operation import OPERATIONS
+from kprov.operations.operation import OPERATIONS, lock_cluster
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 
@@ -19,7 +20,10 @@ def find_hosts(inventory: Path, options: RunOptions) -> list[str]:
 
 def reset_hosts(inventory: Path, options: RunOptions, callbacks: Callbacks) -> RunResult:
     """Stop and remove everything that `up` installed. Raises KprovError."""
-    with open_cluster(inventory, options, callbacks) as cluster:
+    with (
+        open_cluster(inventory, options, callbacks) as cluster,
+        nullcontext() if options.check else lock_cluster(cluster.artifacts),
+    ):
         hooks = find_hooks(cluster.engine.inventory.directory, "reset", OPERATIONS)
         connect_hosts(cluster, cluster.members(*GROUPS))
         if hooks.before is not None:

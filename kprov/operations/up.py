@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from kprov.inventory.cluster import variable_effects
 from kprov.operations.cluster import CLUSTER_PLAYBOOK, ROOT, Say, open_cluster
 from kprov.operations.hooks import find_hooks, run_hook
-from kprov.operations.operation import OPERATIONS
+from kprov.operations.operation import OPERATIONS, describe_unfinished, find_unfinished, lock_cluster
 from kprov.operations.outsiders import Outsider
 from kprov.operations.preparation import prepare_cluster
 from kprov.playbook.loading import playbook_loader
@@ -50,13 +51,16 @@ def install_cluster(
 ) -> UpResult:
     """Validate, reach, check the hosts, issue certificates, build the bundle, provision. Raises KprovError.
 
-    `ignore` are names of preflight checks.
+    `ignore` are names of preflight checks. A check also works beside an operation.
     """
     started = time.monotonic()
     # A check changes nothing. A task may then fail only because an earlier change is missing:
     # treat such failures as a plan does.
     options = replace(options, plan=options.check)
-    with open_cluster(inventory, options, callbacks) as cluster:
+    with (
+        open_cluster(inventory, options, callbacks) as cluster,
+        nullcontext() if options.check else lock_cluster(cluster.artifacts),
+    ):
         result = UpResult(cluster.artifacts / "admin.conf")
         hooks = find_hooks(cluster.engine.inventory.directory, "up", OPERATIONS)
 
@@ -69,6 +73,9 @@ def install_cluster(
             variable_effects.find_effects(cluster.engine.inventory, ROOT), str(inventory)
         ):
             callbacks.warning(text)
+        unfinished = find_unfinished(cluster.artifacts / "journal")
+        if unfinished is not None:
+            callbacks.warning(f"{describe_unfinished(unfinished)}: continue it with `kprov resume`")
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(CLUSTER_PLAYBOOK))
         prepared = prepare_cluster(cluster, say, ignore, step)

@@ -30,15 +30,14 @@ def command(
     """Continue the newest run of this inventory at the failed task of each failed host."""
     from kprov.cli.output import run_output
     from kprov.cli.output.operation_output import run_command
-    from kprov.operations.operation import read_operation
+    from kprov.operations.operation import find_resumable, read_operation
     from kprov.playbook.results import journal as journals
     from kprov.playbook.running.engine import Engine
 
     given = given.with_export(offline)
     loaded = given.loaded()
     folder = journals.journal_folder(loaded)
-    # Operations run playbooks in their phases. It is the operation that continues.
-    path = journal or journals.find_latest(folder, lambda run: bool(run) and run.get("command") != "phase")
+    path = journal or find_resumable(folder)
     if path is None:
         raise InputError("there is no run to continue: the folder has no journal", file=folder)
     if not path.is_file():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import types
 from collections.abc import Callable, Sequence
@@ -17,10 +19,15 @@ from kprov.operations.operation import (
     OperationResult,
     PhaseResult,
     UnfinishedOperationError,
+    find_resumable,
+    find_unfinished,
+    lock_cluster,
     read_operation,
     run_operation,
 )
 from kprov.operations.phases import OperationContext, Phase
+from kprov.operations.reset import reset_hosts
+from kprov.operations.up import install_cluster
 from kprov.playbook.results.run_result import RunOptions, SilentCallbacks
 
 HOSTS = """
@@ -183,6 +190,47 @@ def test_a_drain_that_failed_can_be_taken_back(
     run("node drain", {"hosts": ["a"]})
     machine.broken = ""
     assert run("node uncordon", {"hosts": ["a"]}).ok
+
+
+def test_resume_finds_an_operation_that_playbooks_followed(
+    run: Run, machine: Machine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "artifacts" / "journal"
+    assert find_resumable(folder) is None
+    machine.broken = "two"
+    failed = run().journal
+    assert failed is not None
+    assert find_resumable(folder) == failed
+    for number, (command, ok, expected) in enumerate(
+        [("phase", True, failed), ("up", True, failed), ("play", False, None), ("up", True, failed)]
+    ):
+        later = folder / f"9999010{number}T000000-1.jsonl"
+        lines = [{"event": "run", "command": command}, {"event": "end", "ok": ok}]
+        later.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        os.utime(later, (4e9 + number, 4e9 + number))
+        assert find_resumable(folder) == (expected or later)
+
+
+def test_a_reset_of_all_hosts_gives_up_an_unfinished_operation(
+    run: Run, machine: Machine, tmp_path: Path
+) -> None:
+    machine.broken = "two"
+    run()
+    folder = tmp_path / "artifacts" / "journal"
+    later = folder / "99990101T000000-1.jsonl"
+    for limit in ("a", None):
+        later.write_text(json.dumps({"event": "run", "command": "reset", "limit": limit}) + "\n")
+        os.utime(later, (4e9, 4e9))
+        assert (find_unfinished(folder) is None) is (limit is None)
+
+
+def test_up_and_reset_wait_for_the_end_of_an_operation(run: Run, tmp_path: Path) -> None:
+    run()
+    with lock_cluster(tmp_path / "artifacts"):
+        with pytest.raises(InputError, match="another operation works on this cluster"):
+            install_cluster(tmp_path, RunOptions(), SilentCallbacks(), lambda _: None)
+        with pytest.raises(InputError, match="another operation works on this cluster"):
+            reset_hosts(tmp_path, RunOptions(), SilentCallbacks())
 
 
 @pytest.mark.parametrize("options", [{"plan_only": True}, {"check": True}])
