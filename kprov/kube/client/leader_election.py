@@ -67,6 +67,7 @@ class LeaderElector:
         self._release_on_cancel = release_on_cancel
         self._observed: dict[str, Any] | None = None
         self._observed_at = 0.0
+        self._held_until = 0.0
         self._reported = ""
 
     @property
@@ -77,6 +78,13 @@ class LeaderElector:
     @property
     def is_leader(self) -> bool:
         return self.leader == self.identity
+
+    def get_seconds_left(self) -> float:
+        """For how long this process is the leader even if it renews no more. Negative: another one may lead.
+
+        It counts from before the last renewal was sent, other candidates count from when they see it.
+        """
+        return self._held_until - time.monotonic()
 
     def check_health(self) -> str | None:
         """A health check. It fails if this process leads with a lease that expired over 20 s ago."""
@@ -119,7 +127,11 @@ class LeaderElector:
         while True:
             try:
                 async with asyncio.timeout(self._renew_deadline):
-                    while not await self._try_once():  # noqa: ASYNC110
+                    while not await self._try_once():
+                        if not self.is_leader:
+                            # It expired while this process was suspended, or somebody has changed it.
+                            log.error("leader election lost: %s holds lease %s", self.leader, self._name)
+                            raise LeadershipLost(f"leader election lost: {self._name}")
                         await asyncio.sleep(self._retry_period)
             except TimeoutError:
                 log.error("leader election lost: lease %s was not renewed in time", self._name)  # noqa: TRY400
@@ -171,13 +183,16 @@ class LeaderElector:
         }
         base = current or {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": self._meta}
         method, path = ("PUT", f"{self._path}/{self._name}") if current else ("POST", self._path)
+        start = time.monotonic()
         self._observe(orjson.loads(await self._request(method, path, {**base, "spec": spec})))
+        self._held_until = start + self._lease_duration
         return True
 
     async def _release(self) -> None:
         """Release the lease, so that the next leader does not wait until it expires."""
         if self._observed is None:
             return
+        self._held_until = 0.0
         spec = {**self._observed["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
         spec["renewTime"] = spec["acquireTime"] = _micro_now()
         try:

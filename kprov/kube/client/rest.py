@@ -4,7 +4,7 @@ import asyncio
 import copy
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar, overload
@@ -52,6 +52,7 @@ class RestClient:
         self._owns_transport = True
         self._limit = TokenBucket(qps, burst)
         self._tokens: TokenSource | None = None
+        self._get_seconds_left: Callable[[], float] | None = None
 
     @classmethod
     def from_kubeconfig(
@@ -78,6 +79,16 @@ class RestClient:
         derived._owns_transport = False  # noqa: SLF001  a copy of this client
         derived._tokens = tokens  # noqa: SLF001
         return derived
+
+    def guard_changes(self, get_seconds_left: Callable[[], float]) -> "RestClient":
+        """A client that sends changes only while this process leads. The original closes the connections.
+
+        A process that was suspended does not know at once that another one leads. get_seconds_left: of the
+        LeaderElector.
+        """
+        guarded = self.derive(self.user_agent, self._tokens)
+        guarded._get_seconds_left = get_seconds_left  # noqa: SLF001  a copy of this client
+        return guarded
 
     async def close(self) -> None:
         if self._owns_transport:
@@ -118,7 +129,7 @@ class RestClient:
             await self._throttle(method, path)
             try:
                 async with (
-                    asyncio.timeout(timeout),
+                    asyncio.timeout(self._limit_time(method, path, timeout)),
                     self._open(method, path, data, params, extra) as response,
                 ):
                     content = await response.read()
@@ -200,6 +211,15 @@ class RestClient:
             if response.status == _UNAUTHORIZED and self._tokens is not None:
                 self._tokens.forget(token)
             yield response
+
+    def _limit_time(self, method: str, path: str, timeout: float) -> float:
+        """The timeout of a request. A change must be sent before the lease of a guarded client expires."""
+        if self._get_seconds_left is None or method == "GET":
+            return timeout
+        left = self._get_seconds_left()
+        if left <= 0:
+            raise TransportError(f"{method} {path}: not sent, this process may lead no more")
+        return min(timeout, left)
 
     async def _throttle(self, method: str, path: str) -> None:
         start = time.monotonic()

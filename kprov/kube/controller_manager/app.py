@@ -47,6 +47,7 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
                 renew_deadline=options.leader_elect_renew_deadline,
                 retry_period=options.leader_elect_retry_period,
             )
+            clients.guard_changes(elector.get_seconds_left)
             if server is not None:
                 server.add_check("leaderElection", elector.check_health)
             # A standby is ready: only one instance leads.

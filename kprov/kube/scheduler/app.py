@@ -31,24 +31,21 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
         options.kubeconfig, user_agent="kube-scheduler", qps=options.qps, burst=options.burst
     ) as client:
         sd_notify.notify("READY=1")
-
-        async def run_as_leader() -> None:
-            await run_scheduler(options, client)
-
         try:
             if options.leader_elect:
                 elector = LeaderElector(
                     client,
                     lease=options.lease_name,
                     namespace=options.lease_namespace,
-                    on_started=run_as_leader,
+                    on_started=lambda: run_scheduler(options, guarded),
                     lease_duration=options.lease_duration,
                     renew_deadline=options.renew_deadline,
                     retry_period=options.retry_period,
                 )
+                guarded = client.guard_changes(elector.get_seconds_left)
                 await run.run_until(stop, elector.run(stop))
             else:
-                await run.run_until(stop, run_as_leader())
+                await run.run_until(stop, run_scheduler(options, client))
         finally:
             await health.stop()
 

@@ -4,6 +4,7 @@ Source: upstream createClientBuilders of cmd/kube-controller-manager/app/control
 """
 
 import platform
+from collections.abc import Callable
 from typing import Final
 
 from kprov.kube.client import RestClient
@@ -30,6 +31,12 @@ class ClientBuilder:
     def __init__(self, root: RestClient, unidentified: RestClient | None = None) -> None:
         self._root = root
         self._unidentified = unidentified
+
+    def guard_changes(self, get_seconds_left: Callable[[], float]) -> None:
+        """Let clients that are made from now on send changes only while this process leads."""
+        self._root = self._root.guard_changes(get_seconds_left)
+        if self._unidentified is not None:
+            self._unidentified = self._unidentified.guard_changes(get_seconds_left)
 
     def make_root_client(self, name: str) -> RestClient:
         """A client with the identity of the kubeconfig; its user agent has the name."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.client import LeaderElector, LeadershipLost, RestClient
+from kprov.kube.client import LeaderElector, LeadershipLost, RestClient, TransportError
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kcm"
 
@@ -79,3 +79,37 @@ async def test_leader_that_cannot_renew_stops_and_raises(
     with pytest.raises(LeadershipLost):
         await asyncio.wait_for(task, 20)
     assert work.cancelled
+
+
+async def test_leader_that_sees_another_holder_stops_before_its_renew_deadline(
+    server: Any, client: RestClient
+) -> None:
+    """A process that was suspended for longer than its lease finds that another one leads."""
+    work, stop = Work(), asyncio.Event()
+    task = asyncio.create_task(elector(client, work, "one", retry_period=0.01).run(stop))
+    await asyncio.wait_for(work.started.wait(), 20)
+    spec = {"holderIdentity": "other", "leaseDurationSeconds": 15}
+    server.put(LEASE, {"metadata": {"name": "kcm"}, "spec": spec})
+    with pytest.raises(LeadershipLost):
+        await asyncio.wait_for(task, 5)
+    assert work.cancelled
+
+
+async def test_guarded_clients_send_changes_only_while_the_lease_is_held(
+    server: Any, client: RestClient
+) -> None:
+    """A process that lost the lease must not act, even if it does not know yet."""
+    work, stop = Work(), asyncio.Event()
+    candidate = elector(client, work, "one")
+    guarded = client.guard_changes(candidate.get_seconds_left)
+    with pytest.raises(TransportError, match="may lead no more"):
+        await guarded.request("DELETE", LEASE)
+    task = asyncio.create_task(candidate.run(stop))
+    await asyncio.wait_for(work.started.wait(), 20)
+    assert 14 < candidate.get_seconds_left() <= 15
+    await guarded.request("POST", "/api/v1/pods", body={"metadata": {"name": "p"}})
+    stop.set()
+    await task
+    with pytest.raises(TransportError, match="may lead no more"):
+        await guarded.request("DELETE", LEASE)
+    await guarded.request("GET", LEASE)
