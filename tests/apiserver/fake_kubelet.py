@@ -1,6 +1,6 @@
 """A kubelet without containers: it reports what the containers of pods are said to do.
 
-It also binds pods to its node, unless a scheduler does that for one or more nodes.
+It also binds pods to its first node, or the node that a pod's affinity names, unless a scheduler does that.
 
 A container with the command ["exit", "3"] ends at once with that code; any other one runs until its pod is deleted.
 ``behave`` sets another rule for the pods of a namespace, ``finish`` ends the containers of one pod.
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from kprov.kube.client import ApiError, Informer, RestClient, WorkQueue, run_workers
+from kprov.kube.client import ApiError, ClientError, Informer, RestClient, WorkQueue, run_workers
 from kprov.kube.client.store import split_key
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
@@ -27,6 +27,8 @@ NODE: Final = "fake-node"
 _TERMINAL: Final = {"Succeeded", "Failed"}
 _DISRUPTION: Final = "DisruptionTarget"
 _RESTART_SECONDS: Final = 0.1
+_HEARTBEAT_SECONDS: Final = 2.0
+_LEASES: Final = "kube-node-lease"
 _CLOSING_SECONDS: Final = 0.25
 
 
@@ -104,6 +106,7 @@ class FakeKubelet:
                 await self._pods.wait_for_sync()
                 work = run_workers(self._queue, self._sync, workers=8, name="fake-kubelet")
                 tasks.append(group.create_task(work))
+                tasks.append(group.create_task(self._send_heartbeats()))
                 self._ready.set()
                 await self._stopped.wait()
                 for task in tasks:
@@ -127,6 +130,23 @@ class FakeKubelet:
         await nodes.patch(name, {"status": ready}, subresource="status")
         # Admission adds the taint not-ready to new nodes.
         await nodes.patch(name, {"spec": {"taints": None}})
+
+    async def _send_heartbeats(self) -> None:
+        """Renew the leases of all nodes, for the node lifecycle controller."""
+        leases = self._client.resource("coordination.k8s.io", "v1", "leases", dict)
+        while True:
+            for name in self.nodes:
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+                spec = {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": now}
+                lease = {"metadata": {"name": name, "namespace": _LEASES}, "spec": spec}
+                with contextlib.suppress(ClientError):
+                    try:
+                        await leases.patch(name, {"spec": spec}, namespace=_LEASES)
+                    except ApiError as error:
+                        if not error.is_not_found:
+                            raise
+                        await leases.create(lease, namespace=_LEASES)
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _sync(self, key: str) -> None:
         pod = self._pods.get(*split_key(key))
@@ -162,7 +182,8 @@ class FakeKubelet:
 
     async def _bind(self, pod: JsonObject) -> None:
         metadata = pod["metadata"]
-        body = {"metadata": {"name": metadata["name"]}, "target": {"kind": "Node", "name": self.nodes[0]}}
+        node = _find_affinity_node(pod) or self.nodes[0]
+        body = {"metadata": {"name": metadata["name"]}, "target": {"kind": "Node", "name": node}}
         pods = self._pods.resource
         path = pods.path(metadata["namespace"], metadata["name"], "binding")
         await self._client.request("POST", path, body=body)
@@ -214,6 +235,16 @@ class FakeKubelet:
             namespace=metadata["namespace"],
             subresource="status",
         )
+
+
+def _find_affinity_node(pod: JsonObject) -> str:
+    """The node that the pod's affinity names, as that of a daemon set's pod does. "" for none."""
+    affinity = pod["spec"].get("affinity", {}).get("nodeAffinity", {})
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    for term in required.get("nodeSelectorTerms", ()):
+        for requirement in term.get("matchFields", ()):
+            return str(requirement["values"][0])
+    return ""
 
 
 def _condition(kind: str, status: str) -> JsonObject:
