@@ -6,7 +6,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -26,6 +26,8 @@ Object = TypeVar("Object")
 _WATCH_SECONDS: Final = 300
 # After a watch that ends sooner the informer waits before the next.
 _SHORT_WATCH_SECONDS: Final = 5.0
+# Responses of servers that do not know sendInitialEvents, or forbid it.
+_NO_STREAMS: Final = frozenset({400, 405, 415, 422})
 #: A list at this version may come from the server's cache.
 _ANY_VERSION: Final = ResourceVersion("0")
 
@@ -50,8 +52,17 @@ class Informer(Generic[Object]):
         label_selector: str = "",
         field_selector: str = "",
         indexers: Mapping[str, IndexFunction] | None = None,
+        transform: Callable[[Object], Object] | None = None,
+        streams: bool = False,
     ) -> None:
+        """transform: called with every object that the server sends; store and handlers get its result.
+
+        streams: begin with a watch that sends all objects one by one, so that they are never in memory as one
+        response. Servers that cannot do that are asked for a list.
+        """
         self.resource = resource
+        self._transform = transform
+        self._streams = streams
         self.store: Store[Object] = Store()
         self.store.add_indexers(indexers or {})
         self._namespace = namespace
@@ -104,12 +115,15 @@ class Informer(Generic[Object]):
         while True:
             start = time.monotonic()
             try:
-                if not self._version:
+                if not self._version and not self._streams:
                     await self._relist()
                     failing = False
                 await self._watch()
                 failing = False
             except ApiError as error:
+                if self._streams and not self._version and error.code in _NO_STREAMS:
+                    self._streams = False
+                    continue
                 if error.is_expired:
                     log.info("watch of %s is too old, listing again", where)
                     self._version, self._list_version = ResourceVersion(""), None
@@ -143,34 +157,63 @@ class Informer(Generic[Object]):
                 self._list_version = None
             raise
         listed = {key_of(obj): obj for obj in answer.items or []}
-        for namespace, name in self.store.all_keys():
-            if (namespace, name) not in listed:
-                self._remove(namespace, name, None)
+        self._remove_missing(listed)
         for obj in listed.values():
             self._put(obj)
         self._version = answer.resource_version
         self._list_version = answer.resource_version or _ANY_VERSION
         self._synced.set()
 
+    def _remove_missing(self, keys: Collection[tuple[str, str]]) -> None:
+        """Remove the objects that a new list does not have."""
+        for key in self.store.all_keys():
+            if key not in keys:
+                self._remove(*key, None)
+
     async def _watch(self) -> None:
+        """Follow the changes after the last version. Without one, get all objects first."""
         seconds = _WATCH_SECONDS + random.randrange(_WATCH_SECONDS)  # noqa: S311  spreading load
+        listed: set[tuple[str, str]] | None = None if self._version else set()
         events = self.resource.watch(
             self._namespace,
             resource_version=self._version,
             timeout_seconds=seconds,
             bookmarks=True,
+            initial_events=listed is not None,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
         )
         async with contextlib.aclosing(events):
             async for event in events:
-                if isinstance(event, Bookmark):
-                    version = event.resource_version
+                if listed is not None:
+                    listed = self._apply_initial(event, listed)
+                elif isinstance(event, Bookmark):
+                    self._set_version(event.resource_version)
                 else:
-                    version = resource_version_of(event.object)
                     self._apply(event)
-                if version:
-                    self._version = self._list_version = version
+                    self._set_version(resource_version_of(event.object))
+
+    def _apply_initial(
+        self, event: WatchEvent[Object] | Bookmark, listed: set[tuple[str, str]]
+    ) -> set[tuple[str, str]] | None:
+        """Add an initial event to ``listed``. None: it was the last one."""
+        if isinstance(event, WatchEvent):
+            self._apply(event)
+            if event.type == "DELETED":
+                listed.discard(key_of(event.object))
+            else:
+                listed.add(key_of(event.object))
+            return listed
+        if not event.ends_initial_events:
+            return listed
+        self._remove_missing(listed)
+        self._set_version(event.resource_version)
+        self._synced.set()
+        return None
+
+    def _set_version(self, version: ResourceVersion) -> None:
+        if version:
+            self._version = self._list_version = version
 
     def _apply(self, event: WatchEvent[Object]) -> None:
         if event.type in {"ADDED", "MODIFIED"}:
@@ -179,6 +222,8 @@ class Informer(Generic[Object]):
             self._remove(*key_of(event.object), event.object)
 
     def _put(self, obj: Object) -> None:
+        if self._transform is not None:
+            obj = self._transform(obj)
         old = self.store.put(obj)
         if old is None:
             for handler in self._handlers:
@@ -190,6 +235,8 @@ class Informer(Generic[Object]):
     def _remove(self, namespace: str, name: str, last: Object | None) -> None:
         """Handlers get the last state: the server's, or the store's if the watch missed the deletion."""
         old = self.store.remove(namespace, name)
+        if last is not None and self._transform is not None:
+            last = self._transform(last)
         final = last if last is not None else old
         if old is not None and final is not None:
             for handler in self._handlers:

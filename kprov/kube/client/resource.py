@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from kprov.kube.api.decoding import ViewDecoder
-from kprov.kube.api.meta import ListMeta, ResourceVersion
+from kprov.kube.api.meta import ListMeta, ResourceVersion, View
 from kprov.kube.client.api_connection import ApiConnection
 from kprov.kube.client.errors import ApiError
 
@@ -23,6 +23,7 @@ JSON_PATCH: Final = "application/json-patch+json"
 
 _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_INITIAL_END: Final = "k8s.io/initial-events-end"
 _LIST_TIMEOUT_SECONDS: Final = 60.0
 _NO_VERSION: Final = ResourceVersion("")
 
@@ -54,12 +55,19 @@ class Bookmark:
     """The server has sent all changes up to ``resource_version``."""
 
     resource_version: ResourceVersion
+    #: The objects that were there when the watch began have all been sent.
+    ends_initial_events: bool = False
+
+
+class _BookmarkMeta(View):
+    resource_version: ResourceVersion = ResourceVersion("")
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class _BookmarkObject(msgspec.Struct):
     """An object of the watched kind with nothing but its resource version."""
 
-    metadata: ListMeta
+    metadata: _BookmarkMeta
 
 
 class _Envelope(msgspec.Struct):
@@ -230,9 +238,11 @@ class ResourceClient(Generic[Object]):
         field_selector: str = "",
         timeout_seconds: int = 300,
         bookmarks: bool = False,
+        initial_events: bool = False,
     ) -> AsyncGenerator[WatchEvent[Object] | Bookmark]:
         """Changes after ``resource_version`` until the server ends the watch, at the latest at the timeout.
 
+        initial_events: first send all objects, and a bookmark after them; ``resource_version`` has to be "".
         Raises an ERROR event as ApiError (410: list again).
         """
         params = _selector_params(label_selector, field_selector)
@@ -241,6 +251,8 @@ class ResourceClient(Generic[Object]):
             params["allowWatchBookmarks"] = True
         if resource_version:
             params["resourceVersion"] = resource_version
+        if initial_events:
+            params |= {"sendInitialEvents": True, "resourceVersionMatch": "NotOlderThan"}
         envelopes = msgspec.json.Decoder(_Envelope)
         async with self.client.stream(
             self.path(namespace),
@@ -258,7 +270,10 @@ class ResourceClient(Generic[Object]):
                             status = orjson.loads(bytes(event.object))
                             raise ApiError(status, int(status.get("code") or 500))
                         if event.type == "BOOKMARK":
-                            yield Bookmark(_BOOKMARKS.decode(event.object).metadata.resource_version)
+                            metadata = _BOOKMARKS.decode(event.object).metadata
+                            yield Bookmark(
+                                metadata.resource_version, metadata.annotations.get(_INITIAL_END) == "true"
+                            )
                         else:
                             yield WatchEvent(event.type, self._decoder.decode(event.object))
 

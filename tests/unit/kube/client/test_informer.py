@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
-from kprov.kube.api.core import Pod
+from kprov.kube.api.core import Pod, PodSpec
 from kprov.kube.client import Informer, InformerFactory, RestClient
 from kprov.kube.client import informer as informer_module
 
@@ -164,3 +165,106 @@ async def test_late_handler_gets_the_objects_in_the_store(informer: tuple[Inform
     late = Seen()
     late.attach(store)
     assert late.changes == ["add a@5"]
+
+
+def last_initial_bookmark(version: str) -> dict[str, Any]:
+    metadata = {"resourceVersion": version, "annotations": {"k8s.io/initial-events-end": "true"}}
+    return {"type": "BOOKMARK", "object": {"kind": "Pod", "apiVersion": "v1", "metadata": metadata}}
+
+
+@pytest.fixture
+async def streaming(
+    client: RestClient, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Informer[Pod], Seen]]:
+    monkeypatch.setattr(informer_module, "_SHORT_WATCH_SECONDS", 0)
+    informer = Informer(client.resource("", "v1", "pods", Pod), streams=True)
+    seen = Seen()
+    seen.attach(informer)
+    task = asyncio.create_task(informer.run())
+    yield informer, seen
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_streaming_informer_gets_its_first_objects_from_a_watch(
+    server: Any, streaming: tuple[Informer[Pod], Seen]
+) -> None:
+    store, seen = streaming
+    server.watches.put_nowait({"type": "ADDED", "object": pod("a", "5")})
+    assert await seen.until(1) == ["add a@5"]
+    assert not store.has_synced
+    server.watches.put_nowait(last_initial_bookmark("7"))
+    await store.wait_for_sync()
+    server.watches.put_nowait(None)
+    server.watches.put_nowait({"type": "MODIFIED", "object": pod("a", "8")})
+    assert await seen.until(2) == ["add a@5", "update a@8"]
+    queries = [path for _, path, _ in server.requests]
+    assert "sendInitialEvents=true" in queries[0]
+    assert "sendInitialEvents" not in queries[1]
+    assert server.watch_versions == [None, "7"]
+    assert server.list_versions == []
+
+
+async def test_a_streaming_informer_that_missed_deletions_reports_them_at_the_end_of_the_objects(
+    server: Any, streaming: tuple[Informer[Pod], Seen]
+) -> None:
+    store, seen = streaming
+    for first in ({"type": "ADDED", "object": pod("a", "5")}, last_initial_bookmark("7")):
+        server.watches.put_nowait(first)
+    await store.wait_for_sync()
+    expired = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+    events = [expired, None, {"type": "ADDED", "object": pod("b", "9")}, last_initial_bookmark("9")]
+    for event in events:
+        server.watches.put_nowait(event)
+    assert await seen.until(3) == ["add a@5", "add b@9", "delete a@5"]
+
+
+async def test_an_interrupted_stream_of_first_objects_begins_again(
+    server: Any, streaming: tuple[Informer[Pod], Seen]
+) -> None:
+    store, seen = streaming
+    events: list[dict[str, Any] | None] = [
+        {"type": "ADDED", "object": pod("a", "5")},
+        None,
+        {"type": "ADDED", "object": pod("b", "6")},
+        last_initial_bookmark("7"),
+    ]
+    for event in events:
+        server.watches.put_nowait(event)
+    await store.wait_for_sync()
+    assert seen.changes == ["add a@5", "add b@6", "delete a@5"]
+    assert server.watch_versions == [None, None]
+
+
+async def test_a_server_without_streams_is_asked_for_a_list(
+    server: Any, client: RestClient, refuse: Any
+) -> None:
+    server.answers = [refuse(422, "Invalid")]
+    server.objects["/api/v1/pods/a"] = pod("a", "5")
+    informer = Informer(client.resource("", "v1", "pods", Pod), streams=True)
+    task = asyncio.create_task(informer.run())
+    async with asyncio.timeout(5):
+        await informer.wait_for_sync()
+    assert [each.key for each in informer.list()] == ["ns/a"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_store_and_handlers_get_what_the_transform_returns(server: Any, client: RestClient) -> None:
+    def drop_node(obj: Pod) -> Pod:
+        return msgspec.structs.replace(obj, spec=PodSpec())
+
+    factory = InformerFactory(client, transforms={Pod: drop_node})
+    informer = factory.informer("", "v1", "pods", Pod, indexers={"node": lambda p: [p.spec.node_name]})
+    gone: asyncio.Queue[str] = asyncio.Queue()
+    informer.add_handler(on_delete=lambda obj: gone.put_nowait(obj.spec.node_name))
+    server.objects["/api/v1/pods/a"] = pod("a", "5", "n1")
+    server.watches.put_nowait({"type": "MODIFIED", "object": pod("a", "20", "n2")})
+    server.watches.put_nowait({"type": "DELETED", "object": pod("a", "21", "n2")})
+    stop = asyncio.Event()
+    task = asyncio.create_task(factory.run(stop))
+    await factory.wait_for_sync()
+    assert [each.key for each in informer.by_index("node", "")] == ["ns/a"]
+    assert await asyncio.wait_for(gone.get(), 5) == ""
+    stop.set()
+    await task
