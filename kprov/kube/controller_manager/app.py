@@ -13,6 +13,7 @@ from kprov.kube.component_base.run import run_until
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.controller_manager import registry
 from kprov.kube.controller_manager.framework.clients import ClientBuilder, make_user_agent
+from kprov.kube.controller_manager.framework.compact import make_transforms
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,9 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
 
 async def run_controllers(clients: ClientBuilder, options: Namespace, stop: asyncio.Event) -> None:
     """Run the enabled controllers until cancelled."""
-    informers = InformerFactory(clients.make_root_client("shared-informers"))
+    informers = InformerFactory(
+        clients.make_root_client("shared-informers"), transforms=make_transforms(), streams=True
+    )
 
     def make(name: str) -> Controller:
         own = registry.ROOT_CLIENTS.get(name)

@@ -218,3 +218,5 @@ class ContainerStatus(View):
     image_id: str = msgspec.field(default="", name="imageID")
     container_id: str = msgspec.field(default="", name="containerID")
     started: bool | None = None
+    resources: ResourceRequirements | None = None
+    allocated_resources: ResourceList = {}

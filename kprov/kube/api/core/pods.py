@@ -129,6 +129,8 @@ class PodStatus(View):
     container_statuses: list[ContainerStatus] = []
     ephemeral_container_statuses: list[ContainerStatus] = []
     qos_class: str = ""
+    resources: ResourceRequirements | None = None
+    allocated_resources: ResourceList = {}
     resource_claim_statuses: list[PodResourceClaimStatus] = []
     extended_resource_claim_status: PodExtendedResourceClaimStatus | None = None
 

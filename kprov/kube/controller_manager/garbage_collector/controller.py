@@ -11,12 +11,13 @@ from kprov.kube.api.meta import OwnerReference
 from kprov.kube.client import ApiError, ResourceClient, WorkQueue, run_workers
 from kprov.kube.client.discovery import ApiResource
 from kprov.kube.controller_manager.framework.controller import Context, Controller
+from kprov.kube.controller_manager.framework.metadata_view import Owned
 from kprov.kube.controller_manager.garbage_collector.graph import (
     FOREGROUND,
     ORPHAN,
+    AnyObject,
     Graph,
     Node,
-    Owned,
     Work,
     remove_owners,
 )
@@ -43,7 +44,7 @@ class GarbageCollector(Controller):
         self.graph = Graph()
         self._orphans: WorkQueue[str] = WorkQueue("garbage_collector_attempt_to_orphan")
         self._absent: dict[str, None] = {}
-        self._monitors = Monitors(context.informers.client, self._handle_object, self._handle_deleted_object)
+        self._monitors = Monitors(context.informers, self._handle_object, self._handle_deleted_object)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -225,10 +226,10 @@ class GarbageCollector(Controller):
     def _list_objects(self, resource: ApiResource) -> ResourceClient[Owned]:
         return self.client.resource(resource.group, resource.version, resource.plural, Owned)
 
-    def _handle_object(self, resource: ApiResource, obj: Owned) -> None:
+    def _handle_object(self, resource: ApiResource, obj: AnyObject) -> None:
         self._run_work(self.graph.observe(resource.api_version, resource.kind, obj))
 
-    def _handle_deleted_object(self, _: ApiResource, obj: Owned) -> None:
+    def _handle_deleted_object(self, _: ApiResource, obj: AnyObject) -> None:
         self._remember_absent(obj.metadata.uid)
         self._run_work(self.graph.remove(obj.metadata.uid))
 

@@ -2,37 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import Final, Protocol
 
-import msgspec
-
-from kprov.kube.api.meta import OwnerReference, View
+from kprov.kube.api.meta import ObjectMeta, OwnerReference
+from kprov.kube.controller_manager.framework.metadata_view import Meta
 
 FOREGROUND: Final = "foregroundDeletion"
 ORPHAN: Final = "orphan"
 
 
-class Meta(View):
-    """The metadata that the graph needs. There is one for every object of the cluster."""
+class AnyObject(Protocol):
+    """A view of any object, with all of its metadata."""
 
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    deletion_timestamp: str | None = ""
-    owner_references: list[OwnerReference] = msgspec.field(default_factory=list)
-    finalizers: list[str] = msgspec.field(default_factory=list)
+    @property
+    def metadata(self) -> Meta | ObjectMeta: ...
 
 
-class Owned(View):
-    """Any object, read as PartialObjectMetadata."""
-
-    metadata_only: ClassVar[bool] = True
-
-    metadata: Meta = msgspec.field(default_factory=Meta)
-
-
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Node:
     """An object. ``virtual``: only references to it were seen, not the object itself."""
 
@@ -74,7 +60,7 @@ class Graph:
     def get(self, uid: str) -> Node | None:
         return self.nodes.get(uid)
 
-    def observe(self, api_version: str, kind: str, obj: Owned) -> Work:
+    def observe(self, api_version: str, kind: str, obj: AnyObject) -> Work:
         """An object is new or changed."""
         meta, work = obj.metadata, Work()
         node = self.nodes.get(meta.uid)

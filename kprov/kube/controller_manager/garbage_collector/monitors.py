@@ -1,14 +1,18 @@
-"""Metadata-only watches of all kinds that can be deleted, as discovery lists them."""
+"""The objects of all kinds that can be deleted, as discovery lists them.
+
+They come from the informers of the other controllers, or else from metadata-only informers.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from kprov.kube.client import ClientError, Informer, RestClient
+from kprov.kube.client import ClientError, Informer, InformerFactory
 from kprov.kube.client.discovery import ApiResource, discover
 from kprov.kube.component_base import metrics
-from kprov.kube.controller_manager.garbage_collector.graph import Owned
+from kprov.kube.controller_manager.framework.metadata_view import Owned
+from kprov.kube.controller_manager.garbage_collector.graph import AnyObject
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +31,15 @@ class Monitors:
 
     def __init__(
         self,
-        client: RestClient,
-        seen: Callable[[ApiResource, Owned], None],
-        gone: Callable[[ApiResource, Owned], None],
+        informers: InformerFactory,
+        seen: Callable[[ApiResource, AnyObject], None],
+        gone: Callable[[ApiResource, AnyObject], None],
     ) -> None:
-        self._client = client
+        self._informers = informers
+        self._client = informers.client
         self._seen = seen
         self._gone = gone
-        self._running: dict[tuple[str, str], tuple[ApiResource, Informer[Owned], asyncio.Task[None]]] = {}
+        self._running: dict[tuple[str, str], Informer[Any]] = {}
         self._kinds: dict[tuple[str, str], ApiResource] = {}
 
     def resource(self, api_version: str, kind: str) -> ApiResource | None:
@@ -44,16 +49,15 @@ class Monitors:
 
     async def run(self) -> None:
         """Start and stop watches as discovery changes, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                try:
-                    await self.refresh(group)
-                except ClientError as error:
-                    _SYNC_ERRORS.inc()
-                    log.warning("garbage collector: discovery failed: %s", error)
-                await asyncio.sleep(DISCOVERY_SECONDS)
+        while True:
+            try:
+                await self.refresh()
+            except ClientError as error:
+                _SYNC_ERRORS.inc()
+                log.warning("garbage collector: discovery failed: %s", error)
+            await asyncio.sleep(DISCOVERY_SECONDS)
 
-    async def refresh(self, group: asyncio.TaskGroup) -> None:
+    async def refresh(self) -> None:
         found = await discover(self._client)
         self._kinds = {(each.group, each.kind): each for each in found.resources}
         wanted = {
@@ -62,8 +66,8 @@ class Monitors:
             if each.verbs >= _WANTED_VERBS and (each.group, each.plural) not in _IGNORED
         }
         for key in [key for key in self._running if key not in wanted and not found.failed]:
-            _, informer, task = self._running.pop(key)
-            task.cancel()
+            informer = self._running.pop(key)
+            self._informers.remove(informer)
             log.info(
                 "garbage collector: %s.%s is not served any more (%d objects)",
                 key[1],
@@ -72,7 +76,7 @@ class Monitors:
             )
         for key, resource in wanted.items():
             if key not in self._running:
-                self._start(key, resource, group)
+                self._start(key, resource)
 
     async def wait_for_sync(self, seconds: float) -> bool:
         """Whether all watches have their first list within that time."""
@@ -80,20 +84,22 @@ class Monitors:
             async with asyncio.timeout(seconds):
                 while not self._running:  # noqa: ASYNC110  set by discovery, once
                     await asyncio.sleep(0.1)
-                for _, informer, _ in list(self._running.values()):
+                for informer in list(self._running.values()):
                     await informer.wait_for_sync()
         except TimeoutError:
             _SYNC_ERRORS.inc()
-            lacking = [key for key, entry in self._running.items() if not entry[1].has_synced]
+            lacking = [key for key, informer in self._running.items() if not informer.has_synced]
             log.warning("garbage collector: no first list yet of %s", lacking)
             return False
         return True
 
-    def _start(self, key: tuple[str, str], resource: ApiResource, group: asyncio.TaskGroup) -> None:
-        informer = Informer(self._client.resource(resource.group, resource.version, resource.plural, Owned))
+    def _start(self, key: tuple[str, str], resource: ApiResource) -> None:
+        informer = self._informers.whole_informer(*key) or self._informers.informer(
+            resource.group, resource.version, resource.plural, Owned
+        )
         informer.add_handler(
             on_add=lambda obj: self._seen(resource, obj),
             on_update=lambda _, new: self._seen(resource, new),
             on_delete=lambda obj: self._gone(resource, obj),
         )
-        self._running[key] = (resource, informer, group.create_task(informer.run()))
+        self._running[key] = informer

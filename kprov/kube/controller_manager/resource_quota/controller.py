@@ -33,15 +33,12 @@ class ResourceQuotaController(Controller):
         self._quotas.add_handler(
             on_add=self._handle_add, on_update=self._handle_update, on_delete=self._forget
         )
-        self._monitors = Monitors(context.informers.client, self._handle_change, self._quotas)
+        self._monitors = Monitors(context.informers, self._handle_change, self._quotas)
         #: Quotas that a recount would lower: their version, and how often the recount was postponed.
         self._lowering: dict[str, tuple[str, int]] = {}
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._monitors.run())
-            # Start the monitors before the first quota needs them.
-            await asyncio.sleep(0)
             group.create_task(super().run())
             group.create_task(
                 run_periodically(self.context.options.resource_quota_sync_period, self._resync, self.name)

@@ -9,16 +9,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import msgspec
 
-from kprov.kube.api.meta import ObjectMeta, View
-from kprov.kube.client import Informer, RestClient
+from kprov.kube.api.core import Pod, Service
+from kprov.kube.api.core.containers import ResourceRequirements
+from kprov.kube.client import Informer, InformerFactory
 from kprov.kube.client.discovery import ApiResource, discover
+from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.component_helpers.quota import claims, pods
 from kprov.kube.component_helpers.quota.evaluator import Evaluator
 from kprov.kube.component_helpers.quota.registry import Evaluators
+from kprov.kube.controller_manager.framework.metadata_view import Owned
 from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
@@ -26,22 +29,14 @@ log = logging.getLogger(__name__)
 DISCOVERY_SECONDS: Final = 30.0
 _SYNC_SECONDS: Final = 30.0
 _WANTED_VERBS: Final = frozenset({"create", "list", "watch", "delete"})
-#: Measured by more than their number, so that whole objects are needed.
+#: Measured by more than their number. These views, which other controllers use too, have what is measured.
+_VIEWS: Final[dict[tuple[str, str], Any]] = {("", "pods"): Pod, ("", "services"): Service}
+#: The same, but measured by fields that views lack.
 _WHOLE: Final = frozenset({
-    ("", "pods"),
-    ("", "services"),
     ("", "persistentvolumeclaims"),
     ("resource.k8s.io", "resourceclaims"),
     ("resource.k8s.io", "deviceclasses"),
 })  # fmt: skip
-
-
-class Counted(View):
-    """An object that is only counted."""
-
-    metadata_only: ClassVar[bool] = True
-
-    metadata: ObjectMeta = msgspec.field(default_factory=ObjectMeta)
 
 
 class Monitors:
@@ -51,25 +46,19 @@ class Monitors:
     """
 
     def __init__(
-        self, client: RestClient, changed: Callable[[str, str, str], None], quotas: Informer[JsonObject]
+        self,
+        informers: InformerFactory,
+        changed: Callable[[str, str, str], None],
+        quotas: Informer[JsonObject],
     ) -> None:
-        self._client = client
+        self._shared = informers
+        self._client = informers.client
         self._changed = changed
         self._evaluators = Evaluators(self.objects)
         self._kinds: dict[tuple[str, str], ApiResource] = {}
         self._discovered = 0.0
         self._informers: dict[tuple[str, str], Informer[Any]] = {("", "resourcequotas"): quotas}
         quotas.add_handler(on_delete=lambda obj: changed("", "resourcequotas", _namespace(obj)))
-        self._group: asyncio.TaskGroup | None = None
-
-    async def run(self) -> None:
-        """Run the watches until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            try:
-                await asyncio.Event().wait()
-            finally:
-                self._group = None
 
     async def list_measuring(self, names: Iterable[str]) -> list[Evaluator]:
         """Evaluators of the kinds that use one of the names, their objects being known.
@@ -89,9 +78,10 @@ class Monitors:
         return found
 
     def objects(self, group: str, plural: str, namespace: str) -> list[Any]:
-        """The objects of a kind."""
+        """The objects of a kind, as documents if they are measured by more than their number."""
         informer = self._informers.get((group, plural))
-        return [] if informer is None else informer.list(namespace or None)
+        found = [] if informer is None else informer.list(namespace or None)
+        return [msgspec.to_builtins(each) for each in found] if (group, plural) in _VIEWS else found
 
     def evaluator(self, group: str, plural: str) -> Evaluator | None:
         return self._evaluators.of(group, plural)
@@ -115,21 +105,29 @@ class Monitors:
     async def _watch(self, group: str, plural: str) -> None:
         if not self._kinds:
             await self._discover()
-        kind, tasks = self._kinds.get((group, plural)), self._group
-        if kind is None or tasks is None:
+        kind = self._kinds.get((group, plural))
+        if kind is None:
             return
         informer = self._informers.get((group, plural))
         if informer is None:
-            view: Any = dict if (group, plural) in _WHOLE else Counted
-            informer = Informer(self._client.resource(group, kind.version, plural, view))
+            informer = self._choose_informer(kind)
             informer.add_handler(
                 on_update=lambda old, new: self._handle_update(group, plural, old, new),
                 on_delete=lambda obj: self._changed(group, plural, _namespace(obj)),
             )
             self._informers[group, plural] = informer
-            tasks.create_task(informer.run())
         async with asyncio.timeout(_SYNC_SECONDS):
             await informer.wait_for_sync()
+
+    def _choose_informer(self, kind: ApiResource) -> Informer[Any]:
+        """One that other controllers use as well, if it has what is measured."""
+        group, plural = kind.group, kind.plural
+        if (group, plural) in _WHOLE:
+            return self._shared.informer(group, kind.version, plural)
+        known = self._shared.whole_informer(group, plural)
+        if known is not None:
+            return known
+        return self._shared.informer(group, kind.version, plural, _VIEWS.get((group, plural), Owned))
 
     def _handle_update(self, group: str, plural: str, old: Any, new: Any) -> None:
         if frees((group, plural), old, new):
@@ -140,28 +138,45 @@ def frees(kind: tuple[str, str], old: Any, new: Any) -> bool:
     """Whether an update changes what an object is charged with, without admission having charged it."""
     match kind:
         case ("", "pods"):
-            return (
-                _list_resources(old) != _list_resources(new)
-                or pods.is_terminating(old) != pods.is_terminating(new)
-                or (pods.is_alive(old) and not pods.is_alive(new))
-            )
+            return _frees_pod(old, new)
         case ("", "services"):
-            return bool(_charged_type(old) != _charged_type(new))
+            return _get_charged_type(old) != _get_charged_type(new)
         case ("", "persistentvolumeclaims"):
             return claims.needs_recount(new, old)
     return False
 
 
-def _list_resources(pod: JsonObject) -> dict[str, Any]:
-    status = pod.get("status") or {}
-    found = {"": status.get("resources")}
-    for kind in ("containerStatuses", "initContainerStatuses"):
-        found |= {each["name"]: each.get("resources") for each in status.get(kind) or ()}
-    return {name: value for name, value in found.items() if value is not None}
+def _frees_pod(old: Pod, new: Pod) -> bool:
+    return (
+        _list_resources(old) != _list_resources(new)
+        or _is_terminating(old) != _is_terminating(new)
+        or (_is_ending(new) and _is_alive(old) and not _is_alive(new))
+    )
 
 
-def _charged_type(service: JsonObject) -> str:
-    kind = str((service.get("spec") or {}).get("type", ""))
+def _list_resources(pod: Pod) -> dict[str, ResourceRequirements | None]:
+    status = pod.status
+    return {
+        each.name: each.resources
+        for each in (*status.container_statuses, *status.init_container_statuses)
+        if each.resources is not None
+    } | {"": status.resources}
+
+
+def _is_terminating(pod: Pod) -> bool:
+    return pod.spec.active_deadline_seconds is not None
+
+
+def _is_ending(pod: Pod) -> bool:
+    return pod_conditions.is_terminal(pod) or bool(pod.metadata.deletion_timestamp)
+
+
+def _is_alive(pod: Pod) -> bool:
+    return pods.is_alive(msgspec.to_builtins(pod))
+
+
+def _get_charged_type(service: Service) -> str:
+    kind = service.spec.type
     return kind if kind in {"NodePort", "LoadBalancer"} else ""
 
 

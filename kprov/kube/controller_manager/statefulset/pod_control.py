@@ -53,7 +53,9 @@ class StatefulPodControl:
             change["metadata"] = {"labels": identity.make_identity_labels(ss, ordinal)}
         try:
             if not claims.has_storage(ss, pod, ordinal):
-                change["spec"] = {"volumes": claims.make_volumes(ss, ordinal, pod.spec.volumes)}
+                # The informer's pod lacks volumes.
+                whole = await self._pods.get(pod.metadata.name, namespace=pod.metadata.namespace)
+                change["spec"] = {"volumes": claims.make_volumes(ss, ordinal, whole.spec.volumes)}
                 await self._create_claims(ss, ordinal)
             await self.set_claim_owners(ss, ordinal, pod.metadata.uid)
             if not change:

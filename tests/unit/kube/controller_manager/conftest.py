@@ -13,6 +13,7 @@ from aiohttp import web
 from kprov.kube.client import InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.controller_manager import options, registry
+from kprov.kube.controller_manager.framework.compact import make_transforms
 from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.machinery import resources, timestamps
 from kprov.kube.machinery.json_object import JsonObject
@@ -242,7 +243,9 @@ async def start(api: ApiServer) -> AsyncIterator[Callable[..., Any]]:
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{api.port}"), qps=0) as client:
 
         async def run(*names: str, flags: tuple[str, ...] = ()) -> None:
-            context = Context(client, InformerFactory(client), options.parse(list(flags)))
+            context = Context(
+                client, InformerFactory(client, transforms=make_transforms()), options.parse(list(flags))
+            )
             controllers = [registry.load_controller(name)(context) for name in names]
             tasks.append(asyncio.create_task(context.informers.run(stop)))
             await asyncio.wait_for(context.informers.wait_for_sync(), 5)

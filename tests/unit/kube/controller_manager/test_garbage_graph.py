@@ -1,7 +1,8 @@
 """The graph of owners and dependents."""
 
 from kprov.kube.api.meta import OwnerReference
-from kprov.kube.controller_manager.garbage_collector.graph import FOREGROUND, ORPHAN, Graph, Meta, Owned
+from kprov.kube.controller_manager.framework.metadata_view import Meta, Owned
+from kprov.kube.controller_manager.garbage_collector.graph import FOREGROUND, ORPHAN, Graph
 
 
 def obj(uid: str, *owners: str, finalizers: tuple[str, ...] = (), deleting: bool = False) -> Owned:
