@@ -13,6 +13,7 @@ from kprov.kube.apiserver.admission.certificates import (
     CertificateSigning,
     CertificateSubjectRestriction,
 )
+from kprov.kube.apiserver.admission.event_rate_limit import EventRateLimit
 from kprov.kube.apiserver.admission.limit_ranger import LimitRanger
 from kprov.kube.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kprov.kube.apiserver.admission.namespaces import NamespaceAutoProvision, NamespaceExists
@@ -59,6 +60,7 @@ ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     PodSecurity,
     Priority,
     DefaultTolerationSeconds,
+    EventRateLimit,
     ExtendedResourceToleration,
     DefaultStorageClass,
     StorageObjectInUseProtection,
@@ -83,6 +85,7 @@ NOT_DEFAULT: Final = frozenset({
     "LimitPodHardAntiAffinityTopology",
     "NodeRestriction",
     "AlwaysPullImages",
+    "EventRateLimit",
     "ExtendedResourceToleration",
     "OwnerReferencesPermissionEnforcement",
     "DenyServiceExternalIPs",
@@ -93,7 +96,6 @@ MISSING: Final = frozenset({
     "ImagePolicyWebhook",
     "PodNodeSelector",
     "PodTolerationRestriction",
-    "EventRateLimit",
     "PodGroupProtection",
     "ClusterTrustBundleAttest",
     "PodGroupWorkloadExists",
@@ -204,9 +206,12 @@ def _configure(plugins: Sequence[AdmissionPlugin], path: str) -> None:
         plugin.name: plugin for plugin in plugins if isinstance(plugin, configuration.WantsConfiguration)
     }
     try:
-        for name, source in configuration.read_configurations(path, _list_configurable()).items():
-            if name in wanting:
-                wanting[name].configure(source)
+        found = configuration.read_configurations(path, _list_configurable())
+        for name, plugin in wanting.items():
+            if name in found:
+                plugin.configure(found[name])
+            else:
+                plugin.configure_default()
     except (configuration.ConfigurationError, OSError) as error:
         raise SystemExit(f"Error: --admission-control-config-file: {error}") from error
 

@@ -28,6 +28,9 @@ class WantsConfiguration(AdmissionPlugin):
         """Raise ConfigurationError."""
         raise NotImplementedError
 
+    def configure_default(self) -> None:
+        """Called if the file has no configuration of the plugin. Raise ConfigurationError if it needs one."""
+
 
 def read_configurations(path: str, known: Collection[str]) -> dict[str, JsonMapping]:
     """The configurations in the file by plugin name. Raise ConfigurationError, OSError."""

@@ -90,8 +90,8 @@ def refused(caught: pytest.ExceptionInfo[StatusError]) -> str:
 def test_a_plugin_that_is_not_there_ends_the_start(registry: Registry) -> None:
     with pytest.raises(SystemExit, match='enable-admission-plugins plugin "Nonsense" is unknown'):
         build(options("Nonsense"), registry)
-    with pytest.raises(SystemExit, match="EventRateLimit is not supported"):
-        build(options("EventRateLimit"), registry)
+    with pytest.raises(SystemExit, match="PodNodeSelector is not supported"):
+        build(options("PodNodeSelector"), registry)
     with pytest.raises(SystemExit, match=r"\[Priority\] in enable-admission-plugins and .* overlapped"):
         build(options("Priority", disabled=("Priority",)), registry)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.apiserver.admission import configuration
+from kprov.kube.apiserver.admission.event_rate_limit import EventRateLimit
 from kprov.kube.apiserver.admission.pod_security import PodSecurity
 from kprov.kube.apiserver.admission.resource_quota import ResourceQuota
 from kprov.kube.apiserver.registry.registry import Registry
@@ -50,6 +51,7 @@ def test_errors_name_the_place_in_the_file(tmp_path: Path, plugins: str, said: s
         configuration.read_configurations(str(file), ["PodSecurity"])
 
 
+LIMITS = {"apiVersion": "eventratelimit.admission.k8s.io/v1alpha1", "kind": "Configuration"}
 POD_SECURITY = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}
 QUOTA = {"apiVersion": "resourcequota.admission.k8s.io/v1beta1", "kind": "Configuration"}
 
@@ -103,10 +105,25 @@ QUOTA = {"apiVersion": "resourcequota.admission.k8s.io/v1beta1", "kind": "Config
             {**QUOTA, "limitedResources": [{}]},
             r"limitedResources\[0\].resource: Required value",
         ),
+        (EventRateLimit, LIMITS, "limits: Invalid value: null: must not be empty"),
+        (
+            EventRateLimit,
+            {**LIMITS, "limits": [{"type": "Pod", "qps": 0, "burst": -1, "cacheSize": -1}]},
+            (
+                r'limits\[0\].type: Unsupported value: "Pod": supported values: "Namespace", "Server", .*'
+                r"limits\[0\].burst: Invalid value: -1: must be positive; "
+                r"limits\[0\].qps: Invalid value: 0: must be positive; "
+                r"limits\[0\].cacheSize: Invalid value: -1: must not be negative"
+            ),
+        ),
+        (EventRateLimit, {**LIMITS, "limits": [{"rate": 1}]}, r'unknown field "limits\[0\].rate"'),
     ],
 )
 def test_errors_in_a_plugins_configuration_name_the_field(
-    registry: Registry, plugin: type[PodSecurity | ResourceQuota], source: dict[str, object], said: str
+    registry: Registry,
+    plugin: type[PodSecurity | ResourceQuota | EventRateLimit],
+    source: dict[str, object],
+    said: str,
 ) -> None:
     with pytest.raises(configuration.ConfigurationError, match=f"configuration of {plugin.name}: .*{said}"):
         plugin.from_stores(registry).configure(source)
