@@ -6,6 +6,7 @@ Source of names and defaults: k8s.io/kubelet/config/v1beta1.
 
 # ruff: noqa: RUF009  the helpers call dataclasses.field
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from kprov.kube.api.meta import NodeName
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.configfile import ConfigError
+from kprov.kube.component_base.tls_options import set_cipher_suites, set_minimum_version
 from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -79,6 +81,8 @@ class KubeletConfiguration:
     healthz_port: int = _number("healthzPort", 10248)
     tls_cert_file: str = _text("tlsCertFile")
     tls_private_key_file: str = _text("tlsPrivateKeyFile")
+    tls_min_version: str = _text("tlsMinVersion")
+    tls_cipher_suites: list[str] = _list("tlsCipherSuites")
     client_ca_file: str = _text("authentication.x509.clientCAFile")
     anonymous: bool = _flag("authentication.anonymous.enabled", default=False)
     webhook_authentication: bool = _flag("authentication.webhook.enabled", default=True)
@@ -98,6 +102,7 @@ class KubeletConfiguration:
     cpu_cfs_period: float = _seconds("cpuCFSQuotaPeriod", 0.1)
     max_pods: int = _number("maxPods", 110)
     pods_per_core: int = _number("podsPerCore", 0)
+    pod_pids_limit: int = _number("podPidsLimit", -1)
     static_pod_path: str = _text("staticPodPath")
     file_check_frequency: float = _seconds("fileCheckFrequency", 20)
     sync_frequency: float = _seconds("syncFrequency", 60)
@@ -153,6 +158,7 @@ def read_document(config: KubeletConfiguration, document: JsonObject) -> None:
         config.eviction_hard = dict(DEFAULT_EVICTION_HARD)
     _check_shutdown_grace(config, document)
     _read_shutdown_periods(config, document)
+    _check_tls_options(config)
     if config.cgroup_driver not in {"cgroupfs", "systemd"}:
         raise ConfigError(f'cgroupDriver: expected "cgroupfs" or "systemd", found {config.cgroup_driver!r}')
 
@@ -178,6 +184,15 @@ def _check_shutdown_grace(config: KubeletConfiguration, document: JsonObject) ->
             raise ConfigError(f"{name}: expected 0 or at least 1s, found {document.get(name)!r}")
     if critical > total:
         raise ConfigError("shutdownGracePeriodCriticalPods: must not be longer than shutdownGracePeriod")
+
+
+def _check_tls_options(config: KubeletConfiguration) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        set_minimum_version(context, config.tls_min_version, "tlsMinVersion")
+        set_cipher_suites(context, config.tls_cipher_suites, "tlsCipherSuites")
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _read_shutdown_periods(config: KubeletConfiguration, document: JsonObject) -> None:

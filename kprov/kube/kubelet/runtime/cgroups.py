@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 
 _FS: Final = Path("/sys/fs/cgroup")
 _OWN: Final = Path("/proc/self/cgroup")
+_RUNTIME_UNITS: Final = Path("/run/systemd/system.control")
 
 
 def is_version_2() -> bool:
@@ -56,7 +58,10 @@ def _get_folder(path: str, controller: str) -> Path:
 def create_pod_cgroup(pod: Pod, config: KubeletConfiguration) -> None:
     """Create the pod's cgroup and set its limits. With the systemd driver the runtime creates the slice."""
     path = get_cgroup_parent(pod, config)
-    if not path or config.cgroup_driver == "systemd":
+    if not path:
+        return
+    if config.cgroup_driver == "systemd":
+        _limit_slice(path, config)
         return
     for controller, values in _compute_limits(pod, config).items():
         folder = _get_folder(path, controller)
@@ -88,7 +93,27 @@ def _compute_limits(pod: Pod, config: KubeletConfiguration) -> dict[str, dict[st
             limits["cpu"] |= {"cpu.cfs_period_us": str(period), "cpu.cfs_quota_us": str(quota)}
         if memory:
             limits["memory"]["memory.limit_in_bytes"] = str(memory)
+    if config.pod_pids_limit > 0:
+        limits["pids"] = {"pids.max": str(config.pod_pids_limit)}
     return limits
+
+
+def _limit_slice(name: str, config: KubeletConfiguration) -> None:
+    """Set the limit of processes before the runtime starts the slice; systemd drops it when it boots."""
+    if config.pod_pids_limit <= 0 or _get_drop_in(name).is_dir():
+        return
+    _run_systemctl("set-property", "--runtime", name, f"TasksMax={config.pod_pids_limit}")
+
+
+def _get_drop_in(name: str) -> Path:
+    """The folder in which systemd stores the properties of a slice until the next boot."""
+    return _RUNTIME_UNITS / f"{name}.d"
+
+
+def _run_systemctl(*arguments: str) -> None:
+    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode != 0:
+        log.warning("systemctl %s: %s", " ".join(arguments), done.stderr.strip())
 
 
 def _write(file: Path, value: str) -> None:
@@ -101,7 +126,12 @@ def _write(file: Path, value: str) -> None:
 def remove_pod_cgroup(pod: Pod, config: KubeletConfiguration) -> None:
     """Remove the pod's cgroups after its containers are gone."""
     path = get_cgroup_parent(pod, config)
-    if not path or config.cgroup_driver == "systemd":
+    if not path:
+        return
+    if config.cgroup_driver == "systemd":
+        if _get_drop_in(path).is_dir():
+            _run_systemctl("stop", path)
+            _run_systemctl("revert", path)
         return
     folders = (
         [_FS / path.lstrip("/")]

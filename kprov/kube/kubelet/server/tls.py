@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from kprov.kube.component_base.tls_options import set_cipher_suites, set_minimum_version
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,9 @@ def make_context(config: KubeletConfiguration) -> ssl.SSLContext | None:
         log.warning("no tlsCertFile: the server speaks plain HTTP")
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    set_minimum_version(context, config.tls_min_version, "tlsMinVersion")
+    if config.tls_cipher_suites:
+        set_cipher_suites(context, config.tls_cipher_suites, "tlsCipherSuites")
     context.load_cert_chain(config.tls_cert_file, config.tls_private_key_file)
     if config.client_ca_file:
         context.load_verify_locations(config.client_ca_file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.kube.apiserver.server.tls import ServingTls, select_ciphers
+from kprov.kube.apiserver.server.tls import ServingTls
 from tests.apiserver.servers import Authority
 
 
@@ -51,6 +51,7 @@ def test_suites_of_tls_1_3_alone_leave_no_other_version(tmp_path: Path) -> None:
     assert version == ssl.TLSVersion.TLSv1_3
 
 
-def test_an_unsafe_suite_is_refused() -> None:
-    with pytest.raises(ValueError, match="TLS_RSA_WITH_RC4_128_SHA not supported or doesn't exist"):
-        select_ciphers(["TLS_RSA_WITH_RC4_128_SHA"])
+def test_an_unsafe_suite_is_rejected(tmp_path: Path) -> None:
+    text = "--tls-cipher-suites: Cipher suite TLS_RSA_WITH_RC4_128_SHA not supported or doesn't exist"
+    with pytest.raises(ValueError, match=text):
+        offered(tmp_path, "TLS_RSA_WITH_RC4_128_SHA")

@@ -73,3 +73,24 @@ def test_a_wrong_value_is_named(tmp_path: Path, line: str, field: str) -> None:
 def test_a_wrong_taint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="key=value:effect"):
         parsed(tmp_path, CONFIG, "--register-with-taints=k=v:Sometimes")
+
+
+def test_tls_options_and_the_limit_of_processes_are_read(tmp_path: Path) -> None:
+    more = "tlsMinVersion: VersionTLS13\ntlsCipherSuites: [TLS_AES_128_GCM_SHA256]\npodPidsLimit: 100\n"
+    config = parsed(tmp_path, CONFIG + more)
+    assert (config.tls_min_version, config.tls_cipher_suites) == ("VersionTLS13", ["TLS_AES_128_GCM_SHA256"])
+    assert config.pod_pids_limit == 100
+    assert parsed(tmp_path, CONFIG).pod_pids_limit == -1
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("tlsMinVersion: '1.2'", 'tlsMinVersion: unknown tls version "1.2"'),
+        ("tlsCipherSuites: [RC4]", "tlsCipherSuites: Cipher suite RC4 not supported or doesn't exist"),
+        ("podPidsLimit: many", "podPidsLimit: "),
+    ],
+)
+def test_wrong_tls_options_name_the_field(tmp_path: Path, line: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        parsed(tmp_path, f"{CONFIG}{line}\n")
