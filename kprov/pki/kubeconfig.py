@@ -23,28 +23,33 @@ NODE = {
     "pod-network": "pod-network",
     "local-path-provisioner": "local-path-provisioner",
 }
+#: The cluster's authority on nodes, for components that run as root without the right to read others' files.
+NODE_AUTHORITY = "node-ca.crt"
 
 
 def render_for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
     """Render a host's kubeconfigs by file name; they use the host's own load balancer."""
-    kubeconfigs = (CONTROL_PLANE if "control_plane" in host.roles else {}) | (
-        NODE if "node" in host.roles else {}
-    )
     pki = request.cert_dir
+    kubeconfigs: dict[str, tuple[str, str]] = {}
+    # Components of the control plane are another user's than those of nodes.
+    if "control_plane" in host.roles:
+        kubeconfigs |= {name: (certificate, "ca.crt") for name, certificate in CONTROL_PLANE.items()}
+    if "node" in host.roles:
+        kubeconfigs |= {name: (certificate, NODE_AUTHORITY) for name, certificate in NODE.items()}
     return {
         f"{name}.conf": render_document(
             _make_document(
                 request,
                 user=name,
                 server=f"https://127.0.0.1:{request.api_port}",
-                cluster={"certificate-authority": f"{pki}/ca.crt"},
+                cluster={"certificate-authority": f"{pki}/{authority}"},
                 credentials={
                     "client-certificate": f"{pki}/{certificate}.crt",
                     "client-key": f"{pki}/{certificate}.key",
                 },
             )
         )
-        for name, certificate in kubeconfigs.items()
+        for name, (certificate, authority) in kubeconfigs.items()
     }
 
 

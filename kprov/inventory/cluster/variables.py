@@ -193,6 +193,17 @@ Version = Annotated[str, BeforeValidator(archives.check_version)]
 Checksums = Annotated[dict[str, dict[str, str]], BeforeValidator(archives.check_checksums)]
 
 
+class EventRateLimit(BaseModel):
+    """A limit of the admission plugin EventRateLimit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["Server", "Namespace", "User", "SourceAndObject"]
+    qps: Count
+    burst: Count
+    cache_size: Limit = 0
+
+
 class ClusterVariables(BaseModel):
     """The known variables of a cluster; others belong to the roles and the user and are not checked."""
 
@@ -271,6 +282,10 @@ class ClusterVariables(BaseModel):
     local_path_provisioner_reclaim_policy: Literal["Delete", "Retain"] = "Delete"
     local_path_provisioner_claim_root: Folder = "/var/lib/kprov/local-volumes"
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
+    # Without a value kube_hardening decides.
+    kubelet_pod_pids_limit: Annotated[int, Field(ge=-1)] | None = None
+    kube_apiserver_enable_admission_plugins: list[str] = []
+    kube_apiserver_admission_event_rate_limits: dict[str, EventRateLimit] = {}
     kprov_allow_experimental_distributions: bool = False
     kube_hardening: bool = False
     offline_export: str = ""

@@ -39,6 +39,7 @@ _FILES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "kube_node": (
         ("ca.crt", "CERTS/ca.crt"),
+        ("ca.crt", "CERTS/node-ca.crt"),
         ("hosts/HOST/kubelet-client.crt", "CERTS/kubelet-client.crt"),
         ("hosts/HOST/kubelet.crt", "/var/lib/kubelet/pki/kubelet.crt"),
         ("hosts/HOST/kube-proxy.crt", "CERTS/kube-proxy.crt"),

@@ -36,7 +36,7 @@ _UNITS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("kube-scheduler", ("CERTS/ca.crt", "CERTS/scheduler.crt")),
     ),
     "kube_node": (
-        ("kubelet", ("CERTS/ca.crt", "CERTS/kubelet-client.crt", "/var/lib/kubelet/pki/kubelet.crt")),
+        ("kubelet", ("CERTS/node-ca.crt", "CERTS/kubelet-client.crt", "/var/lib/kubelet/pki/kubelet.crt")),
     ),
 }  # fmt: skip
 #: Prints the units that are older than one of their files. A file of the same second counts as newer.

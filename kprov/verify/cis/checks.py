@@ -38,11 +38,6 @@ def manual(reason: str) -> Check:
     return lambda _: Judgement(MANUAL, "", reason)
 
 
-def unsupported(evidence: str, reason: str) -> Check:
-    """The components cannot meet the item."""
-    return lambda _: Judgement(FAIL, evidence, reason)
-
-
 def flag(component: str, name: str, accept: Callable[[str | None], bool], reason: str = "") -> Check:
     """Judge the value of a flag of the running process; None if it is not set."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kprov.verify.cis.checks import (
+    MANUAL,
+    PASS,
     Check,
     Judgement,
     at_least,
@@ -21,7 +24,6 @@ from kprov.verify.cis.checks import (
     mode,
     not_applicable,
     owner,
-    unsupported,
     within,
 )
 from kprov.verify.cis.facts import ETCD_CA, ETCD_CONFIG, KUBELET_CONFIG, PROXY_CONFIG, HostFacts, Paths
@@ -30,7 +32,6 @@ VERSION = "1.10"
 _API, _MANAGER, _SCHEDULER = "kube-apiserver", "kube-controller-manager", "kube-scheduler"
 _UNITS = "/etc/systemd/system"
 _HARDEN = "set kube_hardening to true"
-_PUBLIC = "certificates are public, and components of several users read them; keys have mode 600"
 _OWN_USER = "the component runs as the user kube instead of root, and owns its file"
 _RENEWAL = "kprov issues and renews the kubelet's certificates (kprov certs renew)"
 _NO_PROFILING = "the component has no profiling endpoints"
@@ -87,6 +88,29 @@ def _judge_anonymous(facts: HostFacts) -> Judgement:
         ok = not anonymous.get("enabled") or bool(allowed and allowed <= HEALTH_PATHS)
         return judge(f"{path}: anonymous requests reach {', '.join(sorted(allowed)) or 'all paths'}", ok=ok)
     return judge("anonymous requests reach all paths that RBAC allows them", ok=False, reason=_HARDEN)
+
+
+def _judge_image_pulls(facts: HostFacts) -> Judgement:
+    """The plugin is on, or a person must judge: the benchmark marks this item as manual."""
+    judgement = flag(_API, "enable-admission-plugins", has("AlwaysPullImages"))(facts)
+    if judgement.result == PASS or _API not in facts.flags:
+        return judgement
+    reason = (
+        "the plugin is off: no registry has the images that kprov imports, and no pod could start while "
+        "a registry is down. Without it every pod of a node may use images that another one pulled with "
+        "its credentials. kube_apiserver_enable_admission_plugins turns it on"
+    )
+    return Judgement(MANUAL, judgement.evidence, reason)
+
+
+def _are_strong(suites: Sequence[str] | None) -> bool:
+    return bool(suites) and set(suites or ()) <= set(CIPHERS)
+
+
+def _find_client_authority(facts: HostFacts) -> str:
+    """Return the path of the authority that the kubelet's configuration names."""
+    authentication = (facts.documents.get(KUBELET_CONFIG) or {}).get("authentication") or {}
+    return str((authentication.get("x509") or {}).get("clientCAFile") or "clientCAFile")
 
 
 def _judge_providers(facts: HostFacts) -> Judgement:
@@ -157,7 +181,7 @@ FILES = [
         _CONTROL,
         owner("{cert_dir}*", "root:root", "kube:kube"),
     ),
-    Item("1.1.20", "certificates: mode 600", _CONTROL, mode("{cert_dir}/*.crt", 0o600, _PUBLIC)),
+    Item("1.1.20", "certificates: mode 600", _CONTROL, mode("{cert_dir}/*.crt", 0o600, _HARDEN)),
     Item("1.1.21", "keys: mode 600", _CONTROL, mode("{cert_dir}/*.key", 0o600)),
 ]
 
@@ -200,7 +224,7 @@ API_SERVER = [
             _API,
             "enable-admission-plugins",
             has("EventRateLimit"),
-            "the API server has no such plugin; priority and fairness limits the requests of each client",
+            _HARDEN,
         ),
     ),
     Item(
@@ -213,13 +237,7 @@ API_SERVER = [
         "1.2.11",
         "AlwaysPullImages is on",
         _CONTROL,
-        flag(
-            _API,
-            "enable-admission-plugins",
-            has("AlwaysPullImages"),
-            "kprov leaves it off: a node could start no pod while the registry is down. Set "
-            "kube_apiserver_enable_admission_plugins",
-        ),
+        _judge_image_pulls,
     ),
     Item(
         "1.2.12",
@@ -374,8 +392,18 @@ NODES = [
     *_private(f"{_UNITS}/kubelet.service", _NODE, 1, "4.1", "the kubelet's unit"),
     *_private("{config_dir}/kube-proxy.conf", _NODE, 3, "4.1", "kube-proxy's kubeconfig"),
     *_private("{config_dir}/kubelet.conf", _NODE, 5, "4.1", "the kubelet's kubeconfig"),
-    Item("4.1.7", "the authority's certificate: mode 600", _NODE, mode("{cert_dir}/ca.crt", 0o600, _PUBLIC)),
-    Item("4.1.8", "the authority's certificate: owner root", _NODE, owner("{cert_dir}/ca.crt", "root:root")),
+    Item(
+        "4.1.7",
+        "the authority of the kubelet's clients: mode 600",
+        _NODE,
+        lambda facts: mode(_find_client_authority(facts), 0o600, _HARDEN)(facts),
+    ),
+    Item(
+        "4.1.8",
+        "the authority of the kubelet's clients: owner root",
+        _NODE,
+        lambda facts: owner(_find_client_authority(facts), "root:root")(facts),
+    ),
     *_private(KUBELET_CONFIG, _NODE, 9, "4.1", "the kubelet's configuration"),
     Item(
         "4.2.1",
@@ -431,13 +459,13 @@ NODES = [
         "4.2.12",
         "strong ciphers only",
         _NODE,
-        unsupported("OpenSSL's suites for TLS 1.2 and 1.3", "the kubelet has no tlsCipherSuites"),
+        document(KUBELET_CONFIG, "tlsCipherSuites", _are_strong, _HARDEN),
     ),
     Item(
         "4.2.13",
         "a limit of processes for each pod",
         _NODE,
-        unsupported("podPidsLimit has no effect", "the kubelet sets no limit of processes"),
+        document(KUBELET_CONFIG, "podPidsLimit", lambda value: value is not None and value > 0, _HARDEN),
     ),
     Item(
         "4.3.1",

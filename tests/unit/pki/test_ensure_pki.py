@@ -187,7 +187,7 @@ def test_permissions_that_were_widened_are_taken_back(request_for: PkiRequest) -
 def test_kubeconfigs_of_a_host_name_files_there(request_for: PkiRequest) -> None:
     config = yaml.safe_load((request_for.pki / "hosts/n1/kubelet.conf").read_text())
     assert config["clusters"][0]["cluster"] == {
-        "certificate-authority": "/etc/kubernetes/pki/ca.crt",
+        "certificate-authority": "/etc/kubernetes/pki/node-ca.crt",
         "server": "https://127.0.0.1:8443",
     }
     assert config["users"][0]["user"] == {
@@ -200,7 +200,8 @@ def test_kubeconfigs_name_the_folder_that_the_inventory_gives_certificates(reque
     ensure_pki(replace(request_for, cert_dir="/etc/kubernetes/ssl"), now=NOW)
     for path in (request_for.pki / "hosts/n1").glob("*.conf"):
         assert "/etc/kubernetes/pki" not in path.read_text()
-        assert "/etc/kubernetes/ssl/ca.crt" in path.read_text()
+        name = "ca.crt" if path.stem in ("controller-manager", "scheduler") else "node-ca.crt"
+        assert f"/etc/kubernetes/ssl/{name}" in path.read_text()
 
 
 def test_the_administrators_kubeconfig_needs_no_other_file(request_for: PkiRequest) -> None:

@@ -102,6 +102,45 @@ def test_files_are_judged_by_mode_and_owner_with_the_worst_as_evidence() -> None
     assert judge("1.1.21", host()).evidence == "there is no /etc/kubernetes/pki/*.key"
 
 
+def kubelet(**config: object) -> HostFacts:
+    return replace(host(), documents={"/var/lib/kubelet/config.yaml": config})
+
+
+@pytest.mark.parametrize(
+    ("number", "config", "result"),
+    [
+        ("4.2.12", {}, FAIL),
+        ("4.2.12", {"tlsCipherSuites": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}, PASS),
+        ("4.2.12", {"tlsCipherSuites": ["TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"]}, FAIL),
+        ("4.2.13", {}, FAIL),
+        ("4.2.13", {"podPidsLimit": -1}, FAIL),
+        ("4.2.13", {"podPidsLimit": 4096}, PASS),
+    ],
+)
+def test_the_kubelets_configuration_is_judged(number: str, config: dict[str, object], result: str) -> None:
+    assert judge(number, kubelet(**config)).result == result
+
+
+def test_the_authority_is_the_one_that_the_kubelets_configuration_names() -> None:
+    path = "/etc/kubernetes/pki/node-ca.crt"
+    facts = replace(
+        kubelet(authentication={"x509": {"clientCAFile": path}}),
+        files={path: ("600", "root:root"), "/etc/kubernetes/pki/ca.crt": ("644", "kube:kube")},
+    )
+    assert [judge(number, facts).result for number in ("4.1.7", "4.1.8")] == [PASS, PASS]
+    wide = replace(facts, files={path: ("644", "kube:kube")})
+    assert [judge(number, wide).result for number in ("4.1.7", "4.1.8")] == [FAIL, FAIL]
+    assert judge("4.1.7", host()).result == FAIL
+
+
+def test_images_that_are_not_pulled_again_are_for_a_person_to_judge() -> None:
+    judgement = judge("1.2.11", host(enable_admission_plugins="NodeRestriction"))
+    assert judgement.result == "manual"
+    assert judgement.evidence == "--enable-admission-plugins=NodeRestriction"
+    assert judge("1.2.11", host(enable_admission_plugins="AlwaysPullImages")).result == PASS
+    assert judge("1.2.11", replace(host(), flags={})).result == FAIL
+
+
 def test_the_encryption_must_not_begin_with_identity() -> None:
     assert judge("1.2.28", replace(host(), providers=("secretbox", "identity"))).result == PASS
     assert judge("1.2.28", replace(host(), providers=("identity", "secretbox"))).result == FAIL
