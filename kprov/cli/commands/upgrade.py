@@ -51,7 +51,7 @@ def command(
     Each host is drained, upgraded, checked and uncordoned. If a check fails, the host returns to its previous
     components, and the upgrade stops.
     """
-    if reboot and not packages and not drain:
+    if reboot and not drain:
         raise InputError("a reboot needs drained hosts: leave out --no-drain", field="--reboot")
     arguments = {
         "to": to,
