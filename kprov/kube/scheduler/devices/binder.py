@@ -1,0 +1,86 @@
+"""Writes claims: allocation, finalizer and reservation before a pod is bound, and their removal."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+
+from kprov.kube.api.core import Pod
+from kprov.kube.client.errors import ApiError, ClientError
+from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.client.rest import RestClient
+from kprov.kube.component_helpers.pod_resource_claims import GROUP
+from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
+from kprov.kube.scheduler.framework import PluginError
+
+#: resourceapi.Finalizer: an allocated claim stays until its devices are free.
+FINALIZER = "resource.kubernetes.io/delete-protection"
+_TRIES = 5
+_CONFLICT_SECONDS = 0.01
+
+
+class ClaimBinder:
+    def __init__(self, client: RestClient) -> None:
+        self._claims = client.resource(GROUP, "v1", "resourceclaims")
+
+    async def bind(self, claim: JsonObject, allocation: JsonMapping | None, pod: Pod) -> JsonObject:
+        """Write the allocation if there is one, and the reservation. Raises PluginError, ClientError."""
+        for attempt in range(_TRIES):
+            try:
+                return await self._write(claim, allocation, pod)
+            except ApiError as error:
+                if not error.is_conflict or attempt == _TRIES - 1:
+                    raise
+            await asyncio.sleep(_CONFLICT_SECONDS)
+            meta = claim["metadata"]
+            claim = await self._claims.get(meta["name"], namespace=meta["namespace"])
+        raise AssertionError("unreachable")
+
+    async def _write(self, claim: JsonObject, allocation: JsonMapping | None, pod: Pod) -> JsonObject:
+        changed = copy.deepcopy(claim)
+        meta = changed["metadata"]
+        key = f"{meta['namespace']}/{meta['name']}"
+        if meta.get("deletionTimestamp"):
+            raise PluginError(f"claim {key} got deleted in the meantime")
+        if allocation is not None:
+            if (changed.get("status") or {}).get("allocation"):
+                raise PluginError(f"claim {key} got allocated elsewhere in the meantime")
+            if FINALIZER not in (meta.get("finalizers") or ()):
+                meta["finalizers"] = [*(meta.get("finalizers") or ()), FINALIZER]
+                changed = await self._claims.update(changed)
+            changed.setdefault("status", {})["allocation"] = dict(allocation)
+        status = changed.get("status") or {}
+        if not status.get("allocation"):
+            raise PluginError(f"claim {key} got deallocated elsewhere in the meantime")
+        status["allocation"].setdefault("allocationTimestamp", timestamps.now())
+        consumer = {"resource": "pods", "name": pod.metadata.name, "uid": pod.metadata.uid}
+        status["reservedFor"] = [*(status.get("reservedFor") or ()), consumer]
+        return await self._claims.update(changed, subresource="status")
+
+    async def remove_reservation(self, claim: JsonObject, pod: Pod) -> JsonObject | None:
+        """The pod does not use the claim after all. None if that fails: the pod is tried again."""
+        meta = claim["metadata"]
+        entry = {"$patch": "delete", "uid": pod.metadata.uid}
+        body = {"metadata": {"uid": meta["uid"]}, "status": {"reservedFor": [entry]}}
+        try:
+            return await self._claims.patch(
+                meta["name"],
+                body,
+                namespace=meta["namespace"],
+                subresource="status",
+                patch_type=STRATEGIC_MERGE_PATCH,
+            )
+        except ClientError:
+            return None
+
+    async def deallocate(self, claim: JsonObject) -> bool:
+        """Free the devices of a claim that nobody else uses. Returns whether that succeeded."""
+        changed = copy.deepcopy(claim)
+        for field in ("reservedFor", "allocation", "devices"):
+            changed["status"].pop(field, None)
+        try:
+            await self._claims.update(changed, subresource="status")
+        except ApiError:
+            return False
+        return True
