@@ -52,6 +52,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
 async def run_scheduler(options: Options, client: RestClient) -> None:
     """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
+    from kprov.kube.scheduler.devices.binder import ClaimBinder
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
     from kprov.kube.scheduler.preemption.eviction import Evictor
     from kprov.kube.scheduler.profile import PluginResources, build_profile
@@ -71,6 +72,8 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         listers=sources.volumes,
         binder=VolumeBinder(client, sources.volumes),
         list_budgets=sources.budgets.list,
+        devices=sources.devices,
+        claim_binder=ClaimBinder(client),
     )
     profiles = []
     for profile in configuration.profiles:

@@ -7,8 +7,12 @@ from kprov.kube.api.core import Namespace, Node, PersistentVolume, PersistentVol
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.api.storage import StorageClass
 from kprov.kube.client.factory import InformerFactory
+from kprov.kube.component_helpers.pod_resource_claims import GROUP
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler import pod_info
+from kprov.kube.scheduler.devices.allocated import ClaimStore
+from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.scheduler import Scheduler
 from kprov.kube.scheduler.volumes.listers import CLASS_INDEX, VolumeListers, index_by_class
 
@@ -17,7 +21,7 @@ _PODS = "status.phase!=Succeeded,status.phase!=Failed"
 
 
 class SchedulerInformers:
-    """The informers of the scheduler. Plugins get selectors and ``volumes`` from them."""
+    """The informers of the scheduler. Plugins get selectors, ``volumes`` and ``devices`` from them."""
 
     def __init__(self, informers: InformerFactory) -> None:
         self.nodes = informers.informer("", "v1", "nodes", Node)
@@ -32,6 +36,13 @@ class SchedulerInformers:
             "", "v1", "persistentvolumes", PersistentVolume, indexers={CLASS_INDEX: index_by_class}
         )
         self.classes = informers.informer("storage.k8s.io", "v1", "storageclasses", StorageClass)
+        self.resource_claims = informers.informer(GROUP, "v1", "resourceclaims")
+        self.resource_slices = informers.informer(GROUP, "v1", "resourceslices")
+        self.device_classes = informers.informer(GROUP, "v1", "deviceclasses")
+        self.devices = DeviceListers(
+            claims=ClaimStore(self.resource_claims.get),
+            get_class=lambda name: self.device_classes.get(None, name),
+        )
         self.volumes = VolumeListers(
             get_claim=self.claims.get,
             get_volume=lambda name: self.persistent_volumes.get(None, name),
@@ -77,6 +88,7 @@ def add_event_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> N
         on_delete=handlers.delete_namespace,
     )
     _add_volume_handlers(scheduler, informers)
+    _add_device_handlers(scheduler, informers)
 
 
 def _add_volume_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> None:
@@ -106,6 +118,34 @@ def _add_volume_handlers(scheduler: Scheduler, informers: SchedulerInformers) ->
         on_update=lambda _old, _new: scheduler.handle_change("storageclass"),
     )
     informers.pods.add_handler(on_delete=changes.notify_pod)
+
+
+def _add_device_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> None:
+    """Keep claims and slices up to date, and wake the pods that wait for devices."""
+    claims, slices = informers.devices.claims, informers.devices.slices
+
+    def handle_claim(claim: JsonObject) -> None:
+        claims.handle_claim(claim)
+        scheduler.handle_change("resourceclaim")
+
+    def handle_slice(resource_slice: JsonObject) -> None:
+        slices.set(resource_slice)
+        scheduler.handle_change("resourceslice")
+
+    informers.resource_claims.add_handler(
+        on_add=handle_claim,
+        on_update=lambda _, claim: handle_claim(claim),
+        on_delete=claims.handle_deletion,
+    )
+    informers.resource_slices.add_handler(
+        on_add=handle_slice,
+        on_update=lambda _, resource_slice: handle_slice(resource_slice),
+        on_delete=slices.remove,
+    )
+    informers.device_classes.add_handler(
+        on_add=lambda _: scheduler.handle_change("deviceclass"),
+        on_update=lambda _old, _new: scheduler.handle_change("deviceclass"),
+    )
 
 
 class _EventHandlers:

@@ -72,10 +72,26 @@ class PostFilterResult:
     node: str | None = None
     message: str = ""
     work: Callable[[], Awaitable[bool]] | None = None
+    #: Whether no further plugin is called. A result with a node is always final.
+    is_final: bool = False
 
 
 #: Kinds of change that the plugins distinguish. podTerminating: a pod with a node is being deleted.
-CHANGES = frozenset({"node", "pod", "podTerminating", "service", "namespace", "pvc", "pv", "storageclass"})
+CHANGES = frozenset(
+    {
+        "node",
+        "pod",
+        "podTerminating",
+        "service",
+        "namespace",
+        "pvc",
+        "pv",
+        "storageclass",
+        "resourceclaim",
+        "resourceslice",
+        "deviceclass",
+    }
+)
 
 
 class PluginError(Exception):

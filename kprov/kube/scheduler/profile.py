@@ -11,8 +11,11 @@ from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler.configuration import arguments, document
 from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, expand_point
+from kprov.kube.scheduler.devices.binder import ClaimBinder
+from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.framework import Plugin, Profile
 from kprov.kube.scheduler.plugins.default_preemption import DefaultPreemption
+from kprov.kube.scheduler.plugins.dynamic_resources import DynamicResources
 from kprov.kube.scheduler.plugins.image_locality import ImageLocality
 from kprov.kube.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from kprov.kube.scheduler.plugins.node_affinity import NodeAffinity
@@ -36,8 +39,8 @@ from kprov.kube.scheduler.waiting_pods import WaitingPods
 class PluginResources:
     """What plugins read and write, besides the state. The profiles share it, except the evictor.
 
-    ``default_selector``: selects the pods that are like a pod. Without ``binder`` and ``evictor`` nothing is
-    written.
+    ``default_selector``: selects the pods that are like a pod. Without ``binder``, ``evictor`` and
+    ``claim_binder`` nothing is written.
     """
 
     default_selector: Callable[[Pod], LabelSelector | None]
@@ -46,6 +49,8 @@ class PluginResources:
     assumed: AssumedBindings = field(default_factory=AssumedBindings)
     list_budgets: Callable[[], Iterable[PodDisruptionBudget]] = tuple
     evictor: Evictor | None = None
+    devices: DeviceListers = field(default_factory=DeviceListers)
+    claim_binder: ClaimBinder | None = None
     waiting_pods: WaitingPods = field(default_factory=WaitingPods)
 
 
@@ -56,6 +61,11 @@ def _build_default_preemption(resources: PluginResources, profile: document.Prof
     found = profile.get_arguments(arguments.DefaultPreemptionArgs)
     limits = CandidateLimits(found.min_candidate_nodes_percentage, found.min_candidate_nodes_absolute)
     return DefaultPreemption(resources.list_budgets, resources.evictor, limits)
+
+
+def _build_dynamic_resources(resources: PluginResources, profile: document.Profile) -> Plugin:
+    found = profile.get_arguments(arguments.DynamicResourcesArgs)
+    return DynamicResources(resources.devices, resources.claim_binder, found.binding_seconds)
 
 
 def _build_inter_pod_affinity(_: PluginResources, profile: document.Profile) -> Plugin:
@@ -91,6 +101,7 @@ FACTORIES: Final[Mapping[str, _Factory]] = {
     "VolumeZone": lambda resources, _: VolumeZone(resources.listers),
     "PodTopologySpread": _build_pod_topology_spread,
     "InterPodAffinity": _build_inter_pod_affinity,
+    "DynamicResources": _build_dynamic_resources,
     "DefaultPreemption": _build_default_preemption,
     "NodeResourcesBalancedAllocation": lambda _, profile: NodeResourcesBalancedAllocation(
         profile.get_arguments(arguments.NodeResourcesBalancedAllocationArgs)

@@ -259,5 +259,5 @@ class SchedulingQueue:
 
 
 def _get_relevant_fields(pod: Pod) -> object:
-    """The fields on which scheduling depends. The scheduler itself writes the status."""
-    return pod.spec, pod.metadata.labels, pod.metadata.annotations
+    """The fields on which scheduling depends. The scheduler itself writes most of the status."""
+    return pod.spec, pod.metadata.labels, pod.metadata.annotations, pod.status.resource_claim_statuses

@@ -17,6 +17,7 @@ from kprov.kube.scheduler.binding_cycle import BindingCycle
 from kprov.kube.scheduler.framework import CHANGES, PostFilterResult, Profile
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_reporter import PodReporter
+from kprov.kube.scheduler.post_filtering import run_post_filters
 from kprov.kube.scheduler.queue import DEFAULT_BACKOFF, Backoff, QueuedPod, SchedulingQueue
 from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
@@ -134,15 +135,12 @@ class Scheduler:
         self._spawn(self._bindings.run(attempt, cycle, node, waiting))
 
     async def _run_post_filters(self, decision: ScheduleResult) -> PostFilterResult:
-        """The first answer of a plugin. Without nodes there is nothing to preempt."""
+        """Without nodes there is nothing to preempt."""
         if not self.state.node_count:
             return PostFilterResult("")
-        for plugin in decision.cycle.profile.post_filters:
-            result = await plugin.post_filter(decision.cycle, decision.filtered)
-            if result is not None:
-                decision.diagnosis.post_filter_message = result.message
-                return result
-        return PostFilterResult("")
+        result = await run_post_filters(decision.cycle, decision.filtered)
+        decision.diagnosis.post_filter_message = result.message
+        return result
 
     def _hold(self, attempt: Attempt, decision: ScheduleResult, outcome: PostFilterResult) -> None:
         """No node fits. The pod waits for a change, and for the work of PostFilter if there is any."""

@@ -26,16 +26,13 @@ _CONTROLLERS: Final = (
     "disruption-controller",
     "garbage-collector-controller",
     "namespace-controller",
+    "resourceclaim-controller",
     "serviceaccount-controller",
 )
 _CLASSES: Final = "/apis/scheduling.k8s.io/v1/priorityclasses"
 #: Besides the default scheduler, one that fills nodes and never preempts.
 _PROFILES: Final = [
-    # Upstream's message names its plugin DynamicResources, too, which is missing here.
-    {
-        "schedulerName": "default-scheduler",
-        "plugins": {"multiPoint": {"disabled": [{"name": "DynamicResources"}]}},
-    },
+    {"schedulerName": "default-scheduler"},
     {
         "schedulerName": "packing",
         "plugins": {"postFilter": {"disabled": [{"name": "*"}]}},

@@ -46,14 +46,16 @@ def test_a_pod_that_fits_nowhere_says_why_preemption_does_not_help(space: Space)
     wait_for_message(
         space,
         "late",
-        f"0/2 nodes are available: 2 Insufficient {space.resource}. preemption: 0/2 nodes are available: "
+        f"0/2 nodes are available: 2 Insufficient {space.resource}. no new claims to "
+        "deallocate, preemption: 0/2 nodes are available: "
         "2 No preemption victims found for incoming pod.",
     )
     space.create_pod("large", amount=2, priority="high")
     wait_for_message(
         space,
         "large",
-        f"0/2 nodes are available: 2 Insufficient {space.resource}. preemption: 0/2 nodes are available: "
+        f"0/2 nodes are available: 2 Insufficient {space.resource}. no new claims to "
+        "deallocate, preemption: 0/2 nodes are available: "
         "2 Preemption is not helpful for scheduling.",
     )
     assert eventually(lambda: space.list_events("large", "FailedScheduling"))
@@ -70,7 +72,7 @@ def test_a_pod_whose_class_never_preempts_waits(space: Space) -> None:
         space,
         "calm",
         f"0/2 nodes are available: 2 Insufficient {space.resource}. "
-        "preemption: not eligible due to preemptionPolicy=Never.",
+        "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.",
     )
     assert not space.is_preempted("low")
     ok(space.server, "DELETE", f"{space.pods}/low")

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from kprov.kube.api.core import NodeAffinity, TopologySpreadConstraint
+from kprov.kube.component_base import durations
 
 
 class Section(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -116,6 +117,30 @@ class DefaultPreemptionArgs(Arguments):
             yield "minCandidateNodesPercentage: cannot be zero at the same time as minCandidateNodesAbsolute"
 
 
+class DynamicResourcesArgs(Arguments):
+    """``filter_timeout`` has no effect."""
+
+    filter_timeout: str = "10s"
+    binding_timeout: str = "600s"
+
+    @property
+    def binding_seconds(self) -> float:
+        return durations.parse(self.binding_timeout)
+
+    def find_problems(self) -> Iterator[str]:
+        for name, text, least, rule in (
+            ("filterTimeout", self.filter_timeout, 0.0, "must be zero or positive"),
+            ("bindingTimeout", self.binding_timeout, 1.0, "must be at least 1 second"),
+        ):
+            try:
+                is_allowed = durations.parse(text) >= least
+            except ValueError:
+                yield f'{name}: invalid duration "{text}"'
+                continue
+            if not is_allowed:
+                yield f"{name}: {rule}"
+
+
 class InterPodAffinityArgs(Arguments):
     hard_pod_affinity_weight: int = 1
     ignore_preferred_terms_of_existing_pods: bool = False
@@ -164,6 +189,7 @@ class PodTopologySpreadArgs(Arguments):
 #: Plugins that take arguments.
 ARGUMENTS: Final[dict[str, type[Arguments]]] = {
     "DefaultPreemption": DefaultPreemptionArgs,
+    "DynamicResources": DynamicResourcesArgs,
     "InterPodAffinity": InterPodAffinityArgs,
     "NodeAffinity": NodeAffinityArgs,
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocationArgs,

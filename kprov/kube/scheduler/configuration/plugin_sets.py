@@ -43,6 +43,7 @@ DEFAULT_PLUGINS: Final[Mapping[str, PluginTraits]] = {
     "VolumeZone": _traits("preFilter filter"),
     "PodTopologySpread": _traits("preFilter filter preScore score", 2),
     "InterPodAffinity": _traits("preFilter filter preScore score", 2),
+    "DynamicResources": _traits("preEnqueue preFilter filter postFilter score reserve preBind", 2),
     "DefaultPreemption": _traits("preEnqueue postFilter"),
     "NodeResourcesBalancedAllocation": _traits("preScore score", 1),
     "ImageLocality": _traits("score", 1),
@@ -51,7 +52,7 @@ DEFAULT_PLUGINS: Final[Mapping[str, PluginTraits]] = {
 #: Parts of the scheduler rather than plugins.
 BUILT_IN: Final = frozenset({"SchedulingGates", "PrioritySort", "DefaultBinder"})
 #: Upstream's names that a configuration may disable, but not enable.
-MISSING: Final = frozenset({"NodeVolumeLimits", "DynamicResources", "NodeDeclaredFeatures", "GangScheduling"})
+MISSING: Final = frozenset({"NodeVolumeLimits", "NodeDeclaredFeatures", "GangScheduling"})
 _ALL: Final = "*"
 
 

@@ -12,7 +12,6 @@ from kprov.kube.client.rest import RestClient
 from kprov.kube.component_helpers.pod_resource_claims import GROUP
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonMapping, JsonObject
-from kprov.kube.scheduler.framework import PluginError
 
 #: resourceapi.Finalizer: an allocated claim stays until its devices are free.
 FINALIZER = "resource.kubernetes.io/delete-protection"
@@ -20,12 +19,16 @@ _TRIES = 5
 _CONFLICT_SECONDS = 0.01
 
 
+class ClaimBindingError(Exception):
+    """The claim has changed in a way that needs another decision. The message is upstream's."""
+
+
 class ClaimBinder:
     def __init__(self, client: RestClient) -> None:
         self._claims = client.resource(GROUP, "v1", "resourceclaims")
 
     async def bind(self, claim: JsonObject, allocation: JsonMapping | None, pod: Pod) -> JsonObject:
-        """Write the allocation if there is one, and the reservation. Raises PluginError, ClientError."""
+        """Write the reservation, and the allocation if any. Raises ClaimBindingError, ClientError."""
         for attempt in range(_TRIES):
             try:
                 return await self._write(claim, allocation, pod)
@@ -42,17 +45,17 @@ class ClaimBinder:
         meta = changed["metadata"]
         key = f"{meta['namespace']}/{meta['name']}"
         if meta.get("deletionTimestamp"):
-            raise PluginError(f"claim {key} got deleted in the meantime")
+            raise ClaimBindingError(f"claim {key} got deleted in the meantime")
         if allocation is not None:
             if (changed.get("status") or {}).get("allocation"):
-                raise PluginError(f"claim {key} got allocated elsewhere in the meantime")
+                raise ClaimBindingError(f"claim {key} got allocated elsewhere in the meantime")
             if FINALIZER not in (meta.get("finalizers") or ()):
                 meta["finalizers"] = [*(meta.get("finalizers") or ()), FINALIZER]
                 changed = await self._claims.update(changed)
             changed.setdefault("status", {})["allocation"] = dict(allocation)
         status = changed.get("status") or {}
         if not status.get("allocation"):
-            raise PluginError(f"claim {key} got deallocated elsewhere in the meantime")
+            raise ClaimBindingError(f"claim {key} got deallocated elsewhere in the meantime")
         status["allocation"].setdefault("allocationTimestamp", timestamps.now())
         consumer = {"resource": "pods", "name": pod.metadata.name, "uid": pod.metadata.uid}
         status["reservedFor"] = [*(status.get("reservedFor") or ()), consumer]

@@ -12,6 +12,7 @@ from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.scheduler import framework
 from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
+from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
 from kprov.kube.scheduler.preemption.eviction import Evictor
 from kprov.kube.scheduler.profile import PluginResources, build_profile
@@ -66,6 +67,8 @@ async def run_scheduler(
             listers=sources.volumes,
             binder=VolumeBinder(client, sources.volumes),
             list_budgets=sources.budgets.list,
+            devices=sources.devices,
+            claim_binder=ClaimBinder(client),
             evictor=evictor,
         )
         profiles = [change(build_profile(Profile(), resources))]

@@ -54,6 +54,7 @@ def test_an_empty_file_is_the_default_profile(tmp_path: Path) -> None:
         "VolumeBinding": 1,
         "PodTopologySpread": 2,
         "InterPodAffinity": 2,
+        "DynamicResources": 2,
         "NodeResourcesBalancedAllocation": 1,
         "ImageLocality": 1,
     }

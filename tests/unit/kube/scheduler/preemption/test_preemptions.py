@@ -111,7 +111,8 @@ async def test_the_condition_says_why_preemption_does_not_help(server: SlowServe
     await server.create_pod("low", 5, cpu="1")
     condition = await server.until(lambda: server.list_conditions("low").get("PodScheduled"))
     assert condition["message"] == (
-        "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: "
+        "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+        "preemption: 0/1 nodes are available: "
         "1 No preemption victims found for incoming pod."
     )
     assert condition["observedGeneration"] == 1

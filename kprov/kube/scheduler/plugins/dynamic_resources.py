@@ -1,0 +1,323 @@
+"""DynamicResources: a pod with resource claims goes to a node where they get, or have, their devices."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kprov.kube.api.core import Pod
+from kprov.kube.component_helpers.pod_resource_claims import (
+    find_claim_name,
+    get_generated_names,
+    is_allocated,
+    is_claim_of_pod,
+    is_reserved_for,
+    list_reservations,
+)
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
+from kprov.kube.scheduler.devices.allocator import ClaimRequests
+from kprov.kube.scheduler.devices.binder import ClaimBinder, ClaimBindingError
+from kprov.kube.scheduler.devices.binding_conditions import (
+    BIND_SECONDS,
+    BindingFailedError,
+    has_binding_conditions,
+    is_overdue,
+    is_ready,
+    is_unusable,
+)
+from kprov.kube.scheduler.devices.listers import DeviceListers
+from kprov.kube.scheduler.devices.node_search import NodeSearchResult, SelectorMasks, search_nodes
+from kprov.kube.scheduler.devices.requests import AllocationError, list_alternatives
+from kprov.kube.scheduler.devices.results import build_allocation
+from kprov.kube.scheduler.framework import (
+    CycleState,
+    FilterResult,
+    Plugin,
+    PluginError,
+    PostFilterResult,
+    Rejection,
+    Scores,
+    normalize_scores,
+)
+from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.status import SKIP, Status, reject
+
+_UNAVAILABLE = "resourceclaim not available on the node"
+#: FirstAvailableDeviceRequestMaxSize: the score of the first alternative.
+_MAX_ALTERNATIVES = 8
+_POLL_SECONDS = 1.0
+
+
+class _ClaimError(Exception):
+    """Why a pod with this claim fits on no node."""
+
+
+@dataclass(slots=True)
+class _PodClaims:
+    """A pod's claims. ``missing``: those without devices."""
+
+    claims: Sequence[JsonObject] = ()
+    missing: Sequence[JsonObject] = ()
+    #: The rejections of the first filter. Nominated pods change nothing about devices.
+    rejections: list[Rejection] | None = None
+    #: Claims whose devices cannot be used on some node.
+    unavailable: list[JsonObject] = field(default_factory=list)
+    found: dict[int, Sequence[ClaimRequests]] = field(default_factory=dict)
+    #: What the claims without devices get on the node of the pod, by UID.
+    reserved: dict[str, JsonObject] = field(default_factory=dict)
+
+
+_NO_CLAIMS = _PodClaims()
+
+
+class DynamicResources(Plugin):
+    name = "DynamicResources"
+    requeue_on = frozenset({"node", "resourceclaim", "resourceslice", "deviceclass"})
+
+    def __init__(
+        self,
+        listers: DeviceListers,
+        binder: ClaimBinder | None = None,
+        timeout: float = BIND_SECONDS,
+    ) -> None:
+        """Without a binder nothing is written. timeout: for the binding conditions of devices."""
+        self._listers = listers
+        self._binder = binder
+        self._timeout = timeout
+        self._rng = random.Random()  # noqa: S311  choosing a claim, not secrets
+
+    def pre_filter(self, cycle: CycleState) -> Status | None:
+        pod = cycle.info.pod
+        cycle.data[self.name] = _NO_CLAIMS
+        if not pod.spec.resource_claims:
+            return SKIP
+        try:
+            claims = list(self._list_claims(pod))
+            missing = [claim for claim in claims if not is_allocated(claim)]
+            for claim in missing:
+                self._check_claim(claim)
+        except _ClaimError as error:
+            return reject(str(error))
+        if not claims:
+            return SKIP
+        cycle.data[self.name] = _PodClaims(claims, missing)
+        return None
+
+    def _list_claims(self, pod: Pod) -> Iterator[JsonObject]:
+        generated = get_generated_names(pod)
+        for entry in pod.spec.resource_claims:
+            is_generated = entry.resource_claim_name is None
+            name = find_claim_name(entry, generated)
+            if name is None:
+                if entry.name in generated:
+                    # The pod needs no claim for it.
+                    continue
+                raise _ClaimError(f'pod "{pod.key}": ResourceClaim not created yet')
+            claim = self._listers.claims.get(pod.metadata.namespace, name)
+            if claim is None:
+                raise _ClaimError(f'resourceclaim.resource.k8s.io "{name}" not found')
+            if claim["metadata"].get("deletionTimestamp"):
+                raise _ClaimError(f'resourceclaim "{name}" is being deleted')
+            if is_generated and not is_claim_of_pod(claim, pod):
+                text = f"ResourceClaim {_get_key(claim)} was not created for Pod {pod.key}"
+                raise _ClaimError(f"{text} (Pod is not owner)")
+            yield claim
+
+    def _check_claim(self, claim: JsonObject) -> None:
+        """Raises _ClaimError if the claim cannot get devices now."""
+        if self._listers.claims.is_pending(claim["metadata"]["uid"]):
+            raise _ClaimError(f"resource claim {_get_key(claim)} is in the process of being allocated")
+        for request in claim["spec"].get("devices", {}).get("requests") or ():
+            alternatives = list(list_alternatives(request))
+            if not alternatives:
+                text = f"resource claim {_get_key(claim)}, request {request['name']}"
+                raise _ClaimError(f"{text}: unknown request type")
+            for name, parent, spec in alternatives:
+                class_name = spec.get("deviceClassName") or ""
+                if self._listers.get_class(class_name) is None:
+                    full_name = f"{parent}/{name}" if parent else name
+                    raise _ClaimError(f"request {full_name}: device class {class_name} does not exist")
+
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        data = _get_data(cycle)
+        if not data.claims:
+            return
+        if data.rejections is None:
+            data.rejections = list(self._list_rejections(cycle, data))
+        yield from data.rejections
+
+    def _list_rejections(self, cycle: CycleState, data: _PodClaims) -> Iterator[Rejection]:
+        masks = SelectorMasks(cycle.state)
+        try:
+            searched = (
+                search_nodes(data.missing, cycle.state, self._listers, masks)
+                if data.missing
+                else NodeSearchResult()
+            )
+        except AllocationError as error:
+            raise PluginError(f'running "{self.name}" filter plugin: {error}') from error
+        data.found = searched.found
+        for reason, slots in searched.rejected.items():
+            yield Rejection(reason, slots)
+        unavailable: Mask = np.zeros(cycle.state.capacity, dtype=np.bool_)
+        for claim in data.claims:
+            slots = self._find_unavailable(claim, masks, cycle.state.alive)
+            if slots.any():
+                data.unavailable.append(claim)
+                unavailable |= slots
+        yield Rejection(_UNAVAILABLE, unavailable)
+
+    def _find_unavailable(self, claim: JsonObject, masks: SelectorMasks, alive: Mask) -> Mask:
+        """Nodes on which the devices of a claim cannot be used."""
+        nothing: Mask = np.zeros_like(alive)
+        if not is_allocated(claim):
+            return nothing
+        if is_unusable(claim, self._timeout):
+            return alive
+        selector = claim["status"]["allocation"].get("nodeSelector")
+        return nothing if selector is None else alive & ~masks.match(selector)
+
+    async def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult:
+        if self.name not in cycle.data:
+            # An earlier PreFilter refused the pod. The text is upstream's, and nothing is preempted.
+            return PostFilterResult(message="not found", is_final=True)
+        data = _get_data(cycle)
+        if not data.claims:
+            return PostFilterResult(message="no new claims to deallocate")
+        uid = cycle.info.pod.metadata.uid
+        idle = [
+            claim
+            for claim in data.unavailable
+            if all(entry.get("uid") == uid for entry in list_reservations(claim))
+        ]
+        binder = self._binder
+        if not idle or binder is None:
+            return PostFilterResult(message="still not schedulable")
+        claim = self._rng.choice(idle)
+        return PostFilterResult(
+            message="deallocation of ResourceClaim completed", work=lambda: binder.deallocate(claim)
+        )
+
+    def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
+        """Earlier alternatives of requests are better."""
+        data = _get_data(cycle)
+        if not any(_list_alternatives(claim) for claim in data.claims):
+            return None
+        fixed = sum(_score_claim(claim, _list_results(claim)) for claim in data.claims)
+        scores = np.full(cycle.state.capacity, float(fixed))
+        for slot, found in data.found.items():
+            for claim, chosen in zip(data.missing, found, strict=True):
+                names = {each.request.full_name for each in chosen.chosen}
+                scores[slot] += _score_claim(claim, names)
+        return normalize_scores(scores, feasible)
+
+    def reserve(self, cycle: CycleState, node: str) -> Status | None:
+        data = _get_data(cycle)
+        if not data.missing:
+            return None
+        found = data.found[cycle.state.slot_of[node]]
+        for claim, chosen in zip(data.missing, found, strict=True):
+            uid = claim["metadata"]["uid"]
+            data.reserved[uid] = build_allocation(chosen, node)
+            self._listers.claims.reserve(uid, data.reserved[uid])
+        return None
+
+    def unreserve(self, cycle: CycleState, node: str) -> None:
+        data = _get_data(cycle)
+        for uid in data.reserved:
+            self._listers.claims.release(uid)
+        data.reserved.clear()
+
+    def needs_pre_bind(self, cycle: CycleState, node: str) -> bool:
+        return bool(_get_data(cycle).claims)
+
+    async def pre_bind(self, cycle: CycleState, node: str) -> None:
+        if self._binder is None:
+            return
+        data, pod = _get_data(cycle), cycle.info.pod
+        written: list[JsonObject] = []
+        try:
+            await self._bind_claims(data, pod, written)
+            async with asyncio.timeout(self._timeout):
+                await self._wait_for_conditions(data.claims)
+        except BaseException as error:
+            await self._remove_reservations(written, pod)
+            if isinstance(error, (ClaimBindingError, BindingFailedError, TimeoutError)):
+                problem = "device binding timeout" if isinstance(error, TimeoutError) else str(error)
+                raise PluginError(f'running PreBind plugin "{self.name}": {problem}') from error
+            raise
+
+    async def _bind_claims(self, data: _PodClaims, pod: Pod, written: list[JsonObject]) -> None:
+        """Write all claims. written: gets those that succeeded."""
+        assert self._binder is not None
+        for claim in data.claims:
+            if not is_reserved_for(claim, pod):
+                bound = await self._binder.bind(claim, data.reserved.get(claim["metadata"]["uid"]), pod)
+                self._listers.claims.mark_written(bound)
+                written.append(bound)
+
+    async def _remove_reservations(self, claims: Sequence[JsonObject], pod: Pod) -> None:
+        assert self._binder is not None
+        for claim in claims:
+            changed = await self._binder.remove_reservation(claim, pod)
+            if changed is not None:
+                self._listers.claims.mark_written(changed)
+
+    async def _wait_for_conditions(self, claims: Sequence[JsonObject]) -> None:
+        """Return when all devices are ready. Raises BindingFailedError, TimeoutError."""
+        while True:
+            newest = [self._get_newest(claim) for claim in claims]
+            if not any(has_binding_conditions(claim) for claim in newest):
+                return
+            # All, because the failure of a later one counts, too.
+            waiting = [claim for claim in newest if not is_ready(claim)]
+            if not waiting:
+                return
+            if any(is_overdue(claim, self._timeout) for claim in waiting):
+                raise TimeoutError
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _get_newest(self, claim: JsonObject) -> JsonObject:
+        meta = claim["metadata"]
+        found = self._listers.claims.get(meta["namespace"], meta["name"])
+        if found is None:
+            raise ClaimBindingError(f'resourceclaim.resource.k8s.io "{meta["name"]}" not found')
+        return found
+
+
+def _get_data(cycle: CycleState) -> _PodClaims:
+    data = cycle.data.get(DynamicResources.name)
+    return data if isinstance(data, _PodClaims) else _NO_CLAIMS
+
+
+def _get_key(claim: JsonMapping) -> str:
+    return f"{claim['metadata']['namespace']}/{claim['metadata']['name']}"
+
+
+def _list_alternatives(claim: JsonMapping) -> list[list[str]]:
+    """The full names of the alternatives of each request that has some."""
+    requests = claim["spec"].get("devices", {}).get("requests") or ()
+    return [
+        [f"{request['name']}/{each['name']}" for each in request["firstAvailable"]]
+        for request in requests
+        if request.get("firstAvailable")
+    ]
+
+
+def _list_results(claim: JsonMapping) -> set[str]:
+    """The requests to which the devices of a claim belong."""
+    allocation = (claim.get("status") or {}).get("allocation") or {}
+    return {result["request"] for result in (allocation.get("devices") or {}).get("results") or ()}
+
+
+def _score_claim(claim: JsonMapping, chosen: set[str]) -> int:
+    return sum(
+        _MAX_ALTERNATIVES - number
+        for names in _list_alternatives(claim)
+        for number, name in enumerate(names)
+        if name in chosen
+    )
