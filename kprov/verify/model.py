@@ -68,6 +68,7 @@ class Finding:
 
     starting: the failure may pass while components start; for a unit that passes: it became active recently.
     warning: the user should know `detail`, but the check passes.
+    headline: the user wants to see `detail` also if nothing is wrong.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Finding:
     detail: str = ""
     starting: bool = False
     warning: bool = False
+    headline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class CheckResult:
     seconds: float
     starting: bool = False
     warning: bool = False
+    headline: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry for `kprov verify -o json`."""

@@ -188,6 +188,7 @@ def collect_results(host: str, area: str, check: Callable[[], Iterator[Finding]]
                     seconds=now - last,
                     starting=finding.starting,
                     warning=finding.warning,
+                    headline=finding.headline,
                 )
             )
             last = now

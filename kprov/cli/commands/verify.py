@@ -130,7 +130,9 @@ def print_results(results: list[Any], *, every: bool) -> None:
     ):
         passed, failed, warnings = _count_results(findings)
         status = status_text(ok=not failed, warning=bool(warnings))
-        rows.append((host, area, status, f"{passed} of {len(findings)}", ""))
+        headlines = [found.detail for found in findings if found.headline and found.ok and not found.warning]
+        detail = "" if every else "; ".join(headlines)
+        rows.append((host, area, status, f"{passed} of {len(findings)}", detail))
         rows += [
             ("", "", status_text(ok=result.ok, warning=result.warning), result.name, result.detail)
             for result in findings

@@ -51,7 +51,7 @@ def judge_proof(
     detail = f"{last['file']} on {last['host']}, revision {last['revision']}, proven {format_age(age)} ago"
     if age > max_age:
         return Finding("proof", ok=False, detail=f"{detail}, more than {format_age(max_age)}{reason}")
-    return Finding("proof", ok=True, detail=detail + reason, warning=bool(reason))
+    return Finding("proof", ok=True, detail=detail + reason, warning=bool(reason), headline=True)
 
 
 def format_age(seconds: float) -> str:

@@ -35,3 +35,11 @@ def test_the_last_line_is_silent_about_warnings_where_there_are_none(
     printed = capsys.readouterr().out
     assert printed.endswith("1 checks passed, 1 failed\n")
     assert "FAILED   etcd" in printed
+
+
+def test_what_a_user_wants_to_see_is_shown_if_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    proof = CheckResult("node1", "snapshots", "proof", True, "proven 3 min ago", seconds=0.1, headline=True)
+    verify.print_results([proof, PASSED], every=False)
+    assert "proven 3 min ago" in capsys.readouterr().out
+    verify.print_results([proof], every=True)
+    assert capsys.readouterr().out.count("proven 3 min ago") == 1
