@@ -43,8 +43,9 @@ def fetch_snapshot(source: SnapshotSource, snapshot: Snapshot, target: Path) -> 
     """Copy a snapshot to a file or folder of this machine and check it; return the path.
 
     The file is as the source has it if its name ends so (.gz, .age), otherwise it is decompressed.
+    A name without a suffix is that of a folder.
     """
-    path = target / snapshot.file if target.is_dir() else target
+    path = target if target.suffix and not target.is_dir() else target / snapshot.file
     make_folder(path.parent)
     if snapshot.encrypted and path.suffix != ".age":
         raise InputError(
