@@ -9,14 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
+from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
-from tests.certificates import Issuer
+from kprov.pki import issue
+from kprov.pki.table import CertificateSpec
 
 RCLONE = Path(sys.executable).parent / "rclone"
 ACCESS_KEY = "kprov-test-access-key"
@@ -37,20 +34,15 @@ def run_object_store(folder: Path, address: str = "127.0.0.1") -> Iterator[Objec
     """Serve FOLDER/store until the block ends."""
     bucket = folder / "store" / "backups"
     bucket.mkdir(parents=True)
-    issuer = Issuer("authority of the store")
+    now = datetime.now(UTC)
+    issuer_key, key = issue.new_key(), issue.new_key()
+    issuer = issue.new_authority("authority of the store", issuer_key, now)
+    spec = CertificateSpec("store", "ca", "store", sans=(address,), server=True, client=False)
+    own = issue.issue_certificate(spec, key, issuer, issuer_key, now)
     authority, certificate, key_file = (folder / name for name in ("store-ca.crt", "store.crt", "store.key"))
-    own, key = issuer.issued(
-        "store",
-        usage=ExtendedKeyUsageOID.SERVER_AUTH,
-        says=[x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])],
-    )
-    authority.write_bytes(issuer.certificate.public_bytes(serialization.Encoding.PEM))
-    certificate.write_bytes(own.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+    authority.write_bytes(issue.certificate_pem(issuer))
+    certificate.write_bytes(issue.certificate_pem(own))
+    key_file.write_bytes(issue.key_pem(key))
     with socket.create_server((address, 0)) as listener:
         port = listener.getsockname()[1]
     options = [
