@@ -73,6 +73,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         binder=VolumeBinder(client, sources.volumes),
         list_budgets=sources.budgets.list,
         devices=sources.devices,
+        node_volumes=sources.node_volumes,
         claim_binder=ClaimBinder(client),
     )
     profiles = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kprov.kube.api.apps import ReplicaSet, StatefulSet
 from kprov.kube.api.core import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service
 from kprov.kube.api.policy import PodDisruptionBudget
-from kprov.kube.api.storage import StorageClass
+from kprov.kube.api.storage import StorageClass, VolumeAttachment
 from kprov.kube.client.factory import InformerFactory
 from kprov.kube.component_helpers.pod_resource_claims import GROUP
 from kprov.kube.machinery.json_object import JsonObject
@@ -14,6 +14,7 @@ from kprov.kube.scheduler import pod_info
 from kprov.kube.scheduler.devices.allocated import ClaimStore
 from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.scheduler import Scheduler
+from kprov.kube.scheduler.volumes.limits import NODE_INDEX, NodeVolumes, index_by_node
 from kprov.kube.scheduler.volumes.listers import CLASS_INDEX, VolumeListers, index_by_class
 
 #: Finished pods use no resources.
@@ -49,6 +50,19 @@ class SchedulerInformers:
             get_class=lambda name: self.classes.get(None, name),
             list_volumes=lambda name: self.persistent_volumes.by_index(CLASS_INDEX, name),
             has_pod=self._has_pod,
+        )
+        self.csi_nodes = informers.informer("storage.k8s.io", "v1", "csinodes")
+        self.attachments = informers.informer(
+            "storage.k8s.io",
+            "v1",
+            "volumeattachments",
+            VolumeAttachment,
+            indexers={NODE_INDEX: index_by_node},
+        )
+        self.node_volumes = NodeVolumes(
+            self.volumes,
+            get_csi_node=lambda name: self.csi_nodes.get(None, name),
+            list_attachments=lambda node: self.attachments.by_index(NODE_INDEX, node),
         )
 
     def _has_pod(self, pod: Pod) -> bool:
@@ -117,6 +131,11 @@ def _add_volume_handlers(scheduler: Scheduler, informers: SchedulerInformers) ->
         on_add=lambda _: scheduler.handle_change("storageclass"),
         on_update=lambda _old, _new: scheduler.handle_change("storageclass"),
     )
+    informers.csi_nodes.add_handler(
+        on_add=lambda _: scheduler.handle_change("csinode"),
+        on_update=lambda _old, _new: scheduler.handle_change("csinode"),
+    )
+    informers.attachments.add_handler(on_delete=lambda _: scheduler.handle_change("volumeattachment"))
     informers.pods.add_handler(on_delete=changes.notify_pod)
 
 
@@ -226,7 +245,7 @@ class _EventHandlers:
 
 def _get_relevant_node_fields(node: Node) -> object:
     """The fields whose change may let a pod fit. Heartbeats do not."""
-    return node.spec, node.metadata.labels, node.status.allocatable
+    return node.spec, node.metadata.labels, node.status.allocatable, node.status.declared_features
 
 
 def _get_relevant_pod_fields(pod: Pod) -> object:

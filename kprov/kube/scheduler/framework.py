@@ -90,6 +90,8 @@ CHANGES = frozenset(
         "resourceclaim",
         "resourceslice",
         "deviceclass",
+        "csinode",
+        "volumeattachment",
     }
 )
 

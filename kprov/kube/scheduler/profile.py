@@ -19,10 +19,12 @@ from kprov.kube.scheduler.plugins.dynamic_resources import DynamicResources
 from kprov.kube.scheduler.plugins.image_locality import ImageLocality
 from kprov.kube.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from kprov.kube.scheduler.plugins.node_affinity import NodeAffinity
+from kprov.kube.scheduler.plugins.node_declared_features import NodeDeclaredFeatures
 from kprov.kube.scheduler.plugins.node_name import NodeName
 from kprov.kube.scheduler.plugins.node_ports import NodePorts
 from kprov.kube.scheduler.plugins.node_resources import NodeResourcesBalancedAllocation, NodeResourcesFit
 from kprov.kube.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from kprov.kube.scheduler.plugins.node_volume_limits import NodeVolumeLimits
 from kprov.kube.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from kprov.kube.scheduler.plugins.taint_toleration import TaintToleration
 from kprov.kube.scheduler.plugins.volume_binding import VolumeBinding
@@ -31,6 +33,7 @@ from kprov.kube.scheduler.plugins.volume_zone import VolumeZone
 from kprov.kube.scheduler.preemption.candidates import CandidateLimits
 from kprov.kube.scheduler.preemption.eviction import Evictor
 from kprov.kube.scheduler.volumes.binder import AssumedBindings, VolumeBinder
+from kprov.kube.scheduler.volumes.limits import NodeVolumes
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 from kprov.kube.scheduler.waiting_pods import WaitingPods
 
@@ -51,6 +54,7 @@ class PluginResources:
     evictor: Evictor | None = None
     devices: DeviceListers = field(default_factory=DeviceListers)
     claim_binder: ClaimBinder | None = None
+    node_volumes: NodeVolumes | None = None
     waiting_pods: WaitingPods = field(default_factory=WaitingPods)
 
 
@@ -97,6 +101,9 @@ FACTORIES: Final[Mapping[str, _Factory]] = {
         profile.get_arguments(arguments.NodeResourcesFitArgs)
     ),
     "VolumeRestrictions": lambda resources, _: VolumeRestrictions(resources.listers),
+    "NodeVolumeLimits": lambda resources, _: NodeVolumeLimits(
+        resources.node_volumes or NodeVolumes(resources.listers)
+    ),
     "VolumeBinding": _build_volume_binding,
     "VolumeZone": lambda resources, _: VolumeZone(resources.listers),
     "PodTopologySpread": _build_pod_topology_spread,
@@ -107,6 +114,7 @@ FACTORIES: Final[Mapping[str, _Factory]] = {
         profile.get_arguments(arguments.NodeResourcesBalancedAllocationArgs)
     ),
     "ImageLocality": lambda _resources, _: ImageLocality(),
+    "NodeDeclaredFeatures": lambda _resources, _: NodeDeclaredFeatures(),
 }
 
 

@@ -167,6 +167,7 @@ class Container(View):
     env: list[EnvVar] = []
     resources: ResourceRequirements = msgspec.field(default_factory=ResourceRequirements)
     restart_policy: str | None = None
+    restart_policy_rules: list[dict[str, Any]] = []
     volume_mounts: list[VolumeMount] = []
     volume_devices: list[VolumeDevice] = []
     liveness_probe: Probe | None = None

@@ -52,6 +52,7 @@ class NodeStatus(View):
     node_info: dict[str, Any] = {}
     images: list[ContainerImage] = []
     volumes_in_use: list[str] = []
+    declared_features: list[str] = []
     volumes_attached: list[AttachedVolume] = []
 
 

@@ -39,6 +39,7 @@ DEFAULT_PLUGINS: Final[Mapping[str, PluginTraits]] = {
     "NodePorts": _traits("preFilter filter"),
     "NodeResourcesFit": _traits("preFilter filter preScore score", 1),
     "VolumeRestrictions": _traits("preFilter filter"),
+    "NodeVolumeLimits": _traits("preFilter filter"),
     "VolumeBinding": _traits("preFilter filter reserve preBind preScore score"),
     "VolumeZone": _traits("preFilter filter"),
     "PodTopologySpread": _traits("preFilter filter preScore score", 2),
@@ -48,11 +49,12 @@ DEFAULT_PLUGINS: Final[Mapping[str, PluginTraits]] = {
     "NodeResourcesBalancedAllocation": _traits("preScore score", 1),
     "ImageLocality": _traits("score", 1),
     "DefaultBinder": _traits("bind"),
+    "NodeDeclaredFeatures": _traits("preFilter filter"),
 }
 #: Parts of the scheduler rather than plugins.
 BUILT_IN: Final = frozenset({"SchedulingGates", "PrioritySort", "DefaultBinder"})
 #: Upstream's names that a configuration may disable, but not enable.
-MISSING: Final = frozenset({"NodeVolumeLimits", "NodeDeclaredFeatures", "GangScheduling"})
+MISSING: Final = frozenset({"GangScheduling"})
 _ALL: Final = "*"
 
 

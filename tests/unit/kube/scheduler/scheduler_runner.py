@@ -68,6 +68,7 @@ async def run_scheduler(
             binder=VolumeBinder(client, sources.volumes),
             list_budgets=sources.budgets.list,
             devices=sources.devices,
+            node_volumes=sources.node_volumes,
             claim_binder=ClaimBinder(client),
             evictor=evictor,
         )

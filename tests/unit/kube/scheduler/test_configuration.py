@@ -88,10 +88,10 @@ def test_a_plugin_can_be_disabled_everywhere_or_at_one_point(tmp_path: Path) -> 
 
 
 def test_names_of_plugins_that_are_missing_here_may_be_disabled_only(tmp_path: Path) -> None:
-    entry = [{"name": "NodeVolumeLimits"}]
+    entry = [{"name": "GangScheduling"}]
     list_plugins(tmp_path, "filter", multiPoint={"disabled": entry})
     assert read_problems(tmp_path, profiles=[{"plugins": {"multiPoint": {"enabled": entry}}}]) == [
-        'profiles[0].plugins.multiPoint.enabled[0].name: plugin "NodeVolumeLimits" is not supported'
+        'profiles[0].plugins.multiPoint.enabled[0].name: plugin "GangScheduling" is not supported'
     ]
 
 

@@ -1,0 +1,74 @@
+"""NodeVolumeLimits: a node has no more volumes of a CSI driver than the driver can attach there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kprov.kube.component_helpers.pod_claims import list_claim_names
+from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.state import Counts, Mask
+from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.volumes.limits import NodeVolumes
+
+_EXCEEDED = "node(s) exceed max volume count"
+
+
+@dataclass(frozen=True, slots=True)
+class _NewVolumes:
+    volumes: frozenset[tuple[str, str]]
+
+
+class NodeVolumeLimits(Plugin):
+    name = "NodeVolumeLimits"
+    requeue_on = frozenset({"csinode", "pod", "pvc", "volumeattachment"})
+
+    def __init__(self, node_volumes: NodeVolumes) -> None:
+        self._node_volumes = node_volumes
+
+    def pre_filter(self, cycle: CycleState) -> Status | None:
+        volumes = frozenset(self._node_volumes.list_volumes(cycle.info.pod))
+        if not volumes:
+            return SKIP
+        cycle.data[self.name] = _NewVolumes(volumes)
+        return None
+
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        state = cycle.state
+        # Shared claims make the count of claims too large, so only nodes are checked that may be full.
+        claims = state.count("claim-volumes", _count_claims)
+        rejected: Mask = np.zeros(state.capacity, dtype=np.bool_)
+        for slot in map(int, np.flatnonzero(state.alive)):
+            rejected[slot] = self._exceeds(cycle, slot, claims)
+        yield Rejection(_EXCEEDED, rejected, True)
+
+    def accepts_node(self, cycle: CycleState, slot: int) -> bool:
+        return not self._exceeds(cycle, slot, cycle.state.count("claim-volumes", _count_claims))
+
+    def depends_on_pods(self, cycle: CycleState) -> bool:
+        return self.name in cycle.data
+
+    def _exceeds(self, cycle: CycleState, slot: int, claims: Counts) -> bool:
+        data = cycle.data.get(self.name)
+        node = cycle.state.nodes[slot]
+        if node is None or not isinstance(data, _NewVolumes):
+            return False
+        limits = self._node_volumes.get_limits(node.metadata.name)
+        if not limits.keys() & {driver for driver, _ in data.volumes}:
+            return False
+        attached = set(self._node_volumes.list_attached(node.metadata.name))
+        if int(claims[slot]) + len(attached) + len(data.volumes) <= min(limits.values()):
+            return False
+        for info in cycle.state.pods_on[slot].values():
+            attached.update(self._node_volumes.list_volumes(info.pod))
+        used = Counter(driver for driver, _ in attached)
+        added = Counter(driver for driver, _ in data.volumes - attached)
+        return any(used[driver] + added[driver] > limits[driver] for driver in added if driver in limits)
+
+
+def _count_claims(info: PodInfo) -> int:
+    return sum(1 for _ in list_claim_names(info.pod))
