@@ -13,9 +13,10 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.operations.cluster import Cluster
+from kprov.operations.nodes.eviction import evict_pods
 from kprov.operations.nodes.selection import open_nodes
 from kprov.operations.phases import OperationContext, Phase
-from kprov.operations.remote import get_objects, run_kubectl
+from kprov.operations.remote import get_objects
 
 _MIRROR = "kubernetes.io/config.mirror"
 _FINISHED = ("Succeeded", "Failed")
@@ -115,16 +116,13 @@ def require_controllers(context: OperationContext, nodes: Iterable[str]) -> None
 
 
 def drain_node(context: OperationContext, name: str) -> None:
-    """Run `kubectl drain`. Raises KprovError that names the pods which could not be evicted."""
+    """Evict the pods of a node. Raises KprovError that names the pods which could not be evicted."""
     arguments = context.arguments
     options = [
         "--ignore-daemonsets",
         "--delete-emptydir-data",
         f"--grace-period={int(arguments.get('grace_period', -1))}",
-        f"--timeout={int(arguments.get('timeout', 0))}s",
     ]
     if arguments.get("force"):
         options.append("--force")
-    output = run_kubectl(context.cluster, f"drain {shlex.quote(name)} {' '.join(options)}")
-    for line in output.splitlines():
-        context.say(f"  {line}")
+    evict_pods(context.cluster, name, options, int(arguments.get("timeout", 0)), context.say)
