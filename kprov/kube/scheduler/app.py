@@ -56,7 +56,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
     from kprov.kube.scheduler.preemption.eviction import Evictor
     from kprov.kube.scheduler.profile import PluginResources, build_profile
-    from kprov.kube.scheduler.queue import Backoff
+    from kprov.kube.scheduler.queued_pod import Backoff
     from kprov.kube.scheduler.scheduler import Scheduler
     from kprov.kube.scheduler.volumes.binder import VolumeBinder
 

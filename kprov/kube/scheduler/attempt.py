@@ -12,8 +12,9 @@ from kprov.kube.api.core import Pod
 from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.pod_reporter import SCHEDULER_ERROR, UNSCHEDULABLE, PodReporter
-from kprov.kube.scheduler.queue import QueuedPod, SchedulingQueue
-from kprov.kube.scheduler.status import Status
+from kprov.kube.scheduler.queue import SchedulingQueue
+from kprov.kube.scheduler.queued_pod import QueuedPod
+from kprov.kube.scheduler.status import Code, Status
 
 log = logging.getLogger(__name__)
 
@@ -33,24 +34,25 @@ class Attempt:
     def record(self, result: str) -> None:
         metrics.record_attempt(result, self.pod.spec.scheduler_name, time.perf_counter() - self.start)
 
+    def record_scheduled(self) -> None:
+        self.record("scheduled")
+        queued = self.queued
+        seconds = time.monotonic() - queued.added
+        metrics.record_scheduled_pod(queued.attempts, seconds, flushed=queued.flushed)
+
 
 class FailureHandler:
-    """Puts pods back into the queue. ``spawn`` runs the requests that tell why in the background.
-
-    ``get_interests``: the changes that may help pods which these plugins rejected.
-    """
+    """Puts pods back into the queue. ``spawn`` runs the requests that tell why in the background."""
 
     def __init__(
         self,
         queue: SchedulingQueue,
         reporter: PodReporter,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
-        get_interests: Callable[[frozenset[str]], frozenset[str]],
     ) -> None:
         self._queue = queue
         self._reporter = reporter
         self._spawn = spawn
-        self._get_interests = get_interests
 
     def reject(
         self, attempt: Attempt, diagnosis: Diagnosis, *, nominated: str | None = "", block: bool = False
@@ -59,8 +61,7 @@ class FailureHandler:
         attempt.record("unschedulable")
         if attempt.queued.uid not in self._queue:
             return
-        plugins = diagnosis.plugins
-        self._queue.add_unschedulable(attempt.queued, plugins, self._get_interests(plugins), block=block)
+        self._queue.add_unschedulable(attempt.queued, diagnosis.plugins, diagnosis.pending, block=block)
         self._report(attempt, UNSCHEDULABLE, diagnosis.message, nominated)
 
     def fail(self, attempt: Attempt, message: str) -> None:
@@ -77,7 +78,8 @@ class FailureHandler:
         """A plugin took the pod's node back after it was chosen."""
         if status.is_rejected:
             plugins = frozenset({status.plugin}) if status.plugin else frozenset()
-            self.reject(attempt, Diagnosis(1, {status.message: 1}, plugins))
+            pending = plugins if status.code is Code.PENDING else frozenset()
+            self.reject(attempt, Diagnosis(1, {status.message: 1}, plugins, pending))
         else:
             self.fail(attempt, status.message)
 

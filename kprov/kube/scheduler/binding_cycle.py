@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from kprov.kube.scheduler import metrics, runtime
 from kprov.kube.scheduler.attempt import Attempt, FailureHandler
 from kprov.kube.scheduler.binding import bind_pod
 from kprov.kube.scheduler.framework import CycleState, PluginError
+from kprov.kube.scheduler.pod_info import place_pod
 from kprov.kube.scheduler.pod_reporter import PodReporter
 from kprov.kube.scheduler.queue import SchedulingQueue
 from kprov.kube.scheduler.state import ClusterState
@@ -68,9 +70,8 @@ class BindingCycle:
         if not status.is_success:
             self._give_up(attempt, cycle, node, status)
             return
-        self._queue.mark_scheduled(attempt.queued)
-        attempt.record("scheduled")
-        metrics.record_scheduled_pod(attempt.queued.attempts)
+        self._queue.remove(attempt.queued.uid)
+        attempt.record_scheduled()
         self._reporter.report_scheduled(attempt.pod, node)
         runtime.run_post_binds(cycle, node)
 
@@ -79,21 +80,27 @@ class BindingCycle:
     ) -> Status:
         needs_pre_bind = runtime.needs_pre_bind(cycle, node)
         if waiting is None and not needs_pre_bind:
+            self._queue.end_attempt(attempt.queued.uid)
             return SUCCESS
         if attempt.pod.status.nominated_node_name != node:
             # The binding may take minutes: others, such as a cluster autoscaler, see where the pod will go.
             attempt.nominated = True
             await self._reporter.write_nomination(attempt.pod, node)
         status = SUCCESS if waiting is None else await self._wait_on_permit(waiting)
+        if status.is_success:
+            # The pod cannot be rejected any more: events that it may have missed do not matter.
+            self._queue.end_attempt(attempt.queued.uid)
         if status.is_success and needs_pre_bind:
             status = await self._pre_bind(cycle, node)
         return status
 
     async def _wait_on_permit(self, waiting: WaitingPod) -> Status:
+        start = time.perf_counter()
         try:
             status = await waiting.wait()
         finally:
             self._waiting.remove(waiting.pod.metadata.uid)
+        metrics.record_permit_wait(status.code.value, time.perf_counter() - start)
         if status.code is Code.ERROR:
             return Status(Code.ERROR, f"waiting on permit for pod: {status.message}", status.plugin)
         return status
@@ -144,7 +151,7 @@ class BindingCycle:
         self._state.forget_pod(cycle.info)
         log.info("pod %s does not get node %s: %s", attempt.pod.key, node, status.message)
         self._failures.take_back(attempt, status)
-        self._on_release(attempt.pod)
+        self._on_release(place_pod(attempt.pod, node))
 
 
 def _call_once(function: Callable[[], None]) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Diagnosis:
     """Why nodes were rejected. reasons: text > number of nodes. plugins: the rules that rejected any.
 
+    ``pending``: plugins that wait for an event of their own (Code.PENDING).
     ``pre_filter_message``: why the pod fits on no node whatever nodes there are.
     ``post_filter_message``: why preemption does not help.
     """
@@ -16,6 +17,7 @@ class Diagnosis:
     total: int
     reasons: dict[str, int]
     plugins: frozenset[str]
+    pending: frozenset[str] = frozenset()
     pre_filter_message: str = ""
     post_filter_message: str = ""
 

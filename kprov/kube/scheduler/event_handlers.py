@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kprov.kube.api.apps import ReplicaSet, StatefulSet
 from kprov.kube.api.core import Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.api.storage import StorageClass, VolumeAttachment
 from kprov.kube.client.factory import InformerFactory
+from kprov.kube.client.informer import Informer
 from kprov.kube.component_helpers.pod_resource_claims import GROUP
-from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector
-from kprov.kube.scheduler import pod_info
 from kprov.kube.scheduler.devices.allocated import ClaimStore
 from kprov.kube.scheduler.devices.listers import DeviceListers
+from kprov.kube.scheduler.events import (
+    ASSIGNED_POD_ADD,
+    ASSIGNED_POD_DELETE,
+    NODE_ADD,
+    NODE_DELETE,
+    Action,
+    ClusterEvent,
+    Resource,
+)
+from kprov.kube.scheduler.object_changes import list_node_events, list_pod_events
+from kprov.kube.scheduler.pod_info import build_pod_info, place_pod, to_label_selector
 from kprov.kube.scheduler.scheduler import Scheduler
 from kprov.kube.scheduler.volumes.limits import NODE_INDEX, NodeVolumes, index_by_node
 from kprov.kube.scheduler.volumes.listers import CLASS_INDEX, VolumeListers, index_by_class
 
 #: Finished pods use no resources.
 _PODS = "status.phase!=Succeeded,status.phase!=Failed"
+
+_NAMESPACE_UPDATE = ClusterEvent(Resource.NAMESPACE, Action.UPDATE)
 
 
 class SchedulerInformers:
@@ -83,7 +97,7 @@ class SchedulerInformers:
         elif owner is not None and owner.kind == "StatefulSet":
             workload = self.stateful_sets.get(pod.metadata.namespace, owner.name)
         if workload is not None:
-            parts.append(str(pod_info.to_label_selector(workload.spec.selector)))
+            parts.append(str(to_label_selector(workload.spec.selector)))
         return LabelSelector.parse(",".join(part for part in parts if part)) if any(parts) else None
 
 
@@ -108,63 +122,53 @@ def add_event_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> N
 def _add_volume_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> None:
     """Wake the pods that wait for a claim: in the queue, or in PreBind."""
     changes = informers.volumes.changes
-
-    def handle_claim(claim: PersistentVolumeClaim) -> None:
-        scheduler.handle_change("pvc")
-        changes.notify(claim.key)
-
-    def handle_volume(volume: PersistentVolume) -> None:
-        scheduler.handle_change("pv")
-        changes.notify_volume(volume)
-
     informers.claims.add_handler(
-        on_add=handle_claim,
-        on_update=lambda _, claim: handle_claim(claim),
+        on_add=lambda claim: changes.notify(claim.key),
+        on_update=lambda _, claim: changes.notify(claim.key),
         on_delete=lambda claim: changes.notify(claim.key),
     )
     informers.persistent_volumes.add_handler(
-        on_add=handle_volume,
-        on_update=lambda _, volume: handle_volume(volume),
+        on_add=changes.notify_volume,
+        on_update=lambda _, volume: changes.notify_volume(volume),
         on_delete=changes.notify_volume,
     )
-    informers.classes.add_handler(
-        on_add=lambda _: scheduler.handle_change("storageclass"),
-        on_update=lambda _old, _new: scheduler.handle_change("storageclass"),
-    )
-    informers.csi_nodes.add_handler(
-        on_add=lambda _: scheduler.handle_change("csinode"),
-        on_update=lambda _old, _new: scheduler.handle_change("csinode"),
-    )
-    informers.attachments.add_handler(on_delete=lambda _: scheduler.handle_change("volumeattachment"))
     informers.pods.add_handler(on_delete=changes.notify_pod)
+    _forward_events(scheduler, informers.claims, Resource.PERSISTENT_VOLUME_CLAIM)
+    _forward_events(scheduler, informers.persistent_volumes, Resource.PERSISTENT_VOLUME)
+    _forward_events(scheduler, informers.classes, Resource.STORAGE_CLASS)
+    _forward_events(scheduler, informers.csi_nodes, Resource.CSI_NODE)
+    _forward_events(scheduler, informers.attachments, Resource.VOLUME_ATTACHMENT)
+
+
+def _forward_events(scheduler: Scheduler, informer: Informer[Any], resource: str) -> None:
+    """Tell the queue about each object that comes, changes and goes."""
+    handle_event = scheduler.queue.handle_event
+    add, update, delete = (
+        ClusterEvent(resource, action) for action in (Action.ADD, Action.UPDATE, Action.DELETE)
+    )
+    informer.add_handler(
+        on_add=lambda new: handle_event(add, None, new),
+        on_update=lambda old, new: handle_event(update, old, new),
+        on_delete=lambda old: handle_event(delete, old, None),
+    )
 
 
 def _add_device_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> None:
-    """Keep claims and slices up to date, and wake the pods that wait for devices."""
+    """Keep claims and slices up to date, then wake the pods that wait for devices."""
     claims, slices = informers.devices.claims, informers.devices.slices
-
-    def handle_claim(claim: JsonObject) -> None:
-        claims.handle_claim(claim)
-        scheduler.handle_change("resourceclaim")
-
-    def handle_slice(resource_slice: JsonObject) -> None:
-        slices.set(resource_slice)
-        scheduler.handle_change("resourceslice")
-
     informers.resource_claims.add_handler(
-        on_add=handle_claim,
-        on_update=lambda _, claim: handle_claim(claim),
+        on_add=claims.handle_claim,
+        on_update=lambda _, claim: claims.handle_claim(claim),
         on_delete=claims.handle_deletion,
     )
     informers.resource_slices.add_handler(
-        on_add=handle_slice,
-        on_update=lambda _, resource_slice: handle_slice(resource_slice),
+        on_add=slices.set,
+        on_update=lambda _, resource_slice: slices.set(resource_slice),
         on_delete=slices.remove,
     )
-    informers.device_classes.add_handler(
-        on_add=lambda _: scheduler.handle_change("deviceclass"),
-        on_update=lambda _old, _new: scheduler.handle_change("deviceclass"),
-    )
+    _forward_events(scheduler, informers.resource_claims, Resource.RESOURCE_CLAIM)
+    _forward_events(scheduler, informers.resource_slices, Resource.RESOURCE_SLICE)
+    _forward_events(scheduler, informers.device_classes, Resource.DEVICE_CLASS)
 
 
 class _EventHandlers:
@@ -176,27 +180,25 @@ class _EventHandlers:
 
     def add_node(self, node: Node) -> None:
         self._state.set_node(node)
-        self._scheduler.handle_change("node")
+        self._queue.handle_event(NODE_ADD, None, node)
 
     def update_node(self, old: Node, new: Node) -> None:
-        may_help = _get_relevant_node_fields(old) != _get_relevant_node_fields(new)
-        if may_help or old.status.images != new.status.images:
+        if _get_relevant_node_fields(old) != _get_relevant_node_fields(new):
             self._state.set_node(new)
-        if may_help:
-            self._scheduler.handle_change("node")
+        for event in list_node_events(old, new):
+            self._queue.handle_event(event, old, new)
 
     def delete_node(self, node: Node) -> None:
         self._state.remove_node(node.metadata.name)
+        self._queue.handle_event(NODE_DELETE, node, None)
 
     def add_pod(self, pod: Pod) -> None:
         uid = pod.metadata.uid
         if pod.spec.node_name:
-            is_new = uid not in self._state.pods
             self._queue.remove(uid)
             self._nominator.remove(uid)
-            self._state.add_pod(pod_info.build_pod_info(pod), pod.spec.node_name)
-            if is_new:
-                self._scheduler.handle_change("pod")
+            self._state.add_pod(build_pod_info(pod), pod.spec.node_name)
+            self._queue.handle_event(ASSIGNED_POD_ADD, None, pod)
         elif self._scheduler.is_responsible_for(pod) and not pod.metadata.deletion_timestamp:
             # A pod in the state without a node is assumed: its binding is under way, or its event is not
             # here yet. It must not be scheduled again.
@@ -206,52 +208,73 @@ class _EventHandlers:
                 self._nominator.update(pod)
                 self._queue.add(pod)
         else:
-            self._scheduler.waiting_pods.reject(uid)
-            self._queue.remove(uid)
-            self._nominator.remove(uid)
+            self._forget_unbound_pod(pod)
 
     def update_pod(self, old: Pod, new: Pod) -> None:
-        if old.spec.node_name and _get_relevant_pod_fields(old) == _get_relevant_pod_fields(new):
-            if new.metadata.deletion_timestamp and not old.metadata.deletion_timestamp:
-                self._state.add_pod(pod_info.build_pod_info(new), new.spec.node_name)
-                self._scheduler.handle_change("podTerminating")
-            else:
-                self._state.refresh_pod(new)
+        if old.spec.node_name:
+            self._update_assigned_pod(old, new)
             return
-        had_nomination = old.status.nominated_node_name
-        if had_nomination and not new.spec.node_name:
+        nominated = old.status.nominated_node_name
+        if nominated and not new.spec.node_name:
             self._nominator.update(new, old)
         self.add_pod(new)
-        if new.spec.node_name and old.spec.node_name:
-            self._scheduler.handle_change("pod")
-        elif had_nomination and had_nomination != new.status.nominated_node_name:
-            # Others may use the node for which it was nominated.
-            self._scheduler.handle_change("pod")
+        if nominated and not new.spec.node_name and nominated != new.status.nominated_node_name:
+            self._release_nomination(old)
+
+    def _update_assigned_pod(self, old: Pod, new: Pod) -> None:
+        if _get_relevant_pod_fields(old) != _get_relevant_pod_fields(new):
+            self._state.add_pod(build_pod_info(new), new.spec.node_name)
+        else:
+            self._state.refresh_pod(new)
+        for event in list_pod_events(old, new):
+            self._queue.handle_event(event, old, new)
 
     def delete_pod(self, pod: Pod) -> None:
-        self._scheduler.waiting_pods.reject(pod.metadata.uid)
-        self._queue.remove(pod.metadata.uid)
-        self._nominator.remove(pod.metadata.uid)
-        self._state.remove_pod(pod.metadata.uid)
-        self._scheduler.handle_change("pod")
+        if pod.spec.node_name:
+            uid = pod.metadata.uid
+            self._queue.remove(uid)
+            self._nominator.remove(uid)
+            self._state.remove_pod(uid)
+            self._queue.handle_event(ASSIGNED_POD_DELETE, pod, None)
+        else:
+            self._forget_unbound_pod(pod)
+
+    def _forget_unbound_pod(self, pod: Pod) -> None:
+        """The pod is gone, or will be. Others may use the node that it got or was nominated for."""
+        uid = pod.metadata.uid
+        is_waiting = self._scheduler.waiting_pods.reject(uid)
+        self._queue.remove(uid)
+        self._nominator.remove(uid)
+        if is_waiting:
+            # Permit gives the node back.
+            return
+        node = self._state.get_node_of(uid)
+        if node is not None:
+            self._state.remove_pod(uid)
+            self._queue.handle_event(ASSIGNED_POD_DELETE, place_pod(pod, node), None)
+        elif pod.status.nominated_node_name:
+            self._release_nomination(pod)
+
+    def _release_nomination(self, old: Pod) -> None:
+        """Pods of the same priority and below had left the place to the pod."""
+        priority = old.spec.priority or 0
+        self._queue.handle_event(ASSIGNED_POD_DELETE, old, None, lambda queued: queued.priority <= priority)
 
     def add_namespace(self, namespace: Namespace) -> None:
         if self._state.set_namespace_labels(namespace.metadata.name, namespace.metadata.labels):
-            self._scheduler.handle_change("namespace")
+            self._queue.handle_event(_NAMESPACE_UPDATE, None, namespace)
 
     def delete_namespace(self, namespace: Namespace) -> None:
         self._state.set_namespace_labels(namespace.metadata.name, {})
 
 
 def _get_relevant_node_fields(node: Node) -> object:
-    """The fields whose change may let a pod fit. Heartbeats do not."""
-    return node.spec, node.metadata.labels, node.status.allocatable, node.status.declared_features
+    """The fields of a node that the state has. Heartbeats change others."""
+    status = node.status
+    return node.spec, node.metadata.labels, status.allocatable, status.images, status.declared_features
 
 
 def _get_relevant_pod_fields(pod: Pod) -> object:
-    """The fields of a bound pod on which the scheduling of other pods depends, besides its deletion."""
-    return pod.metadata.labels, pod.spec.node_name, _list_requests(pod)
-
-
-def _list_requests(pod: Pod) -> object:
-    return [container.resources for container in pod.spec.containers]
+    """The fields of a bound pod on which the scheduling of other pods depends."""
+    is_terminating = bool(pod.metadata.deletion_timestamp)
+    return pod.metadata.labels, is_terminating, [container.resources for container in pod.spec.containers]

@@ -5,12 +5,14 @@ Source: upstream's findNodesThatFitPod and RunFilterPluginsWithNominatedPods.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
+from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin, PluginError
 from kprov.kube.scheduler.pod_info import PodInfo
@@ -41,13 +43,28 @@ def find_feasible_nodes(cycle: CycleState) -> FilterResult:
 
 def run_filters(cycle: CycleState) -> FilterResult:
     """PreFilter, then Filter over all nodes. A node counts for the first rule that rejects it."""
+    start = time.perf_counter()
     rejection = _run_pre_filters(cycle)
+    filtering = _record_point(cycle, "PreFilter", rejection, start)
     if rejection is not None:
-        diagnosis = Diagnosis(cycle.state.node_count, {}, frozenset({rejection.plugin}), rejection.message)
+        pending = frozenset({rejection.plugin}) if rejection.code is Code.PENDING else frozenset()
+        diagnosis = Diagnosis(
+            cycle.state.node_count, {}, frozenset({rejection.plugin}), pending, rejection.message
+        )
         nothing = np.zeros_like(cycle.state.alive)
         can_resolve = rejection.code is Code.UNSCHEDULABLE
         return FilterResult(nothing, diagnosis, cycle.state.alive.copy() if can_resolve else nothing)
-    return filter_slots(cycle.filters, cycle, cycle.state.alive)
+    result = filter_slots(cycle.filters, cycle, cycle.state.alive)
+    _record_point(cycle, "Filter", None, filtering)
+    return result
+
+
+def _record_point(cycle: CycleState, point: str, status: Status | None, start: float) -> float:
+    """Returns the time."""
+    now = time.perf_counter()
+    code = Code.SUCCESS if status is None else status.code
+    metrics.record_extension_point(point, code.value, cycle.profile.name, now - start)
+    return now
 
 
 def _run_pre_filters(cycle: CycleState) -> Status | None:
@@ -78,7 +95,11 @@ def filter_slots(plugins: Iterable[Plugin], cycle: CycleState, among: Mask) -> F
     reasons: dict[str, int] = {}
     refusing: set[str] = set()
     for plugin in plugins:
+        start = time.perf_counter() if cycle.is_sampled else 0.0
         rejected = _run_filter(plugin, cycle, feasible, reasons, resolvable)
+        if start:
+            code = Code.SUCCESS if rejected is None else Code.UNSCHEDULABLE
+            metrics.record_plugin(plugin.name, "Filter", code.value, time.perf_counter() - start)
         if rejected is None:
             continue
         refusing.add(plugin.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.diagnosis import Diagnosis
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
-from kprov.kube.scheduler.status import Status
+from kprov.kube.scheduler.status import Code, Status
 
 Scores = NDArray[np.float64]
 MAX_SCORE = 100.0
@@ -29,6 +32,8 @@ class CycleState:
     data: dict[str, object] = field(default_factory=dict)
     nominator: Nominator = field(default_factory=Nominator)
     profile: Profile = field(default_factory=lambda: Profile(""))
+    #: Whether the durations of single plugins are measured.
+    is_sampled: bool = False
     #: Plugins that skip their filter in this cycle, by their names.
     skipped: set[str] = field(default_factory=set)
 
@@ -76,26 +81,6 @@ class PostFilterResult:
     is_final: bool = False
 
 
-#: Kinds of change that the plugins distinguish. podTerminating: a pod with a node is being deleted.
-CHANGES = frozenset(
-    {
-        "node",
-        "pod",
-        "podTerminating",
-        "service",
-        "namespace",
-        "pvc",
-        "pv",
-        "storageclass",
-        "resourceclaim",
-        "resourceslice",
-        "deviceclass",
-        "csinode",
-        "volumeattachment",
-    }
-)
-
-
 class PluginError(Exception):
     """A step of a plugin failed (Code.ERROR). The pod is scheduled again; the text is for its event."""
 
@@ -104,12 +89,14 @@ class Plugin:
     """One rule, under upstream's name. Each method is the extension point of that name."""
 
     name = ""
-    #: Kinds of change after which a pod that the rule refused may fit: CHANGES has all.
-    requeue_on: frozenset[str] = frozenset({"node"})
     #: Whether all reasons count for a node, not the first one only.
     reports_all_reasons = False
     #: Whether the filter reads no more of other pods than their requests.
     uses_requests_only = False
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        """Events after which a pod may fit that the plugin rejected (EventsToRegister). All by default."""
+        return (EventRegistration(Resource.ANY, Action.ALL),)
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         """Prepare the filter. None: go on. SKIP: the filter has nothing to check.
@@ -194,9 +181,12 @@ def run_scores(cycle: CycleState, feasible: Mask) -> Scores:
     """Weighted sum over all rules of the profile, by slot."""
     total = np.zeros(cycle.state.capacity, dtype=np.float64)
     for plugin, weight in cycle.profile.scores:
+        start = time.perf_counter() if cycle.is_sampled else 0.0
         scores = plugin.score(cycle, feasible)
         if scores is not None:
             total += weight * scores
+        if start:
+            metrics.record_plugin(plugin.name, "Score", Code.SUCCESS.value, time.perf_counter() - start)
     return total
 
 

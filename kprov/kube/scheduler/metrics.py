@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from kprov.kube.component_base.metrics import counter, histogram
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from kprov.kube.component_base.metrics import counter, gauge, histogram
+
+
+def _double(first: float, count: int, factor: float = 2.0) -> list[float]:
+    """Bounds of buckets that grow by a factor."""
+    return [first * factor**number for number in range(count)]
+
+
+_PLUGIN_BUCKETS: Final = _double(1e-5, 20, 1.5)
 
 _ATTEMPTS = counter(
     "scheduler_schedule_attempts_total", "Attempts to schedule pods, by result.", ["result", "profile"]
@@ -10,25 +24,96 @@ _ATTEMPTS = counter(
 _DURATION = histogram(
     "scheduler_scheduling_attempt_duration_seconds",
     "Seconds from taking a pod to its binding.",
-    labels=["result", "profile"],
+    ["result", "profile"],
+    _double(0.001, 15),
 )
-_TRIES = histogram("scheduler_pod_scheduling_attempts", "Attempts that a scheduled pod took.")
+_ALGORITHM = histogram(
+    "scheduler_scheduling_algorithm_duration_seconds",
+    "Seconds that the choice of a node takes.",
+    buckets=_double(0.001, 15),
+)
+_SLI = histogram(
+    "scheduler_pod_scheduling_sli_duration_seconds",
+    "Seconds from a pod's entry into the queue to its binding, by the number of attempts.",
+    ["attempts"],
+    _double(0.01, 20),
+)
+_TRIES = histogram(
+    "scheduler_pod_scheduling_attempts", "Attempts that a scheduled pod took.", buckets=_double(1, 5)
+)
+_FLUSHED = counter(
+    "scheduler_pod_scheduled_after_flush_total",
+    "Pods that were scheduled after they had waited five minutes for an event.",
+)
 _PREEMPTIONS = counter(
     "scheduler_preemption_attempts_total", "Attempts to preempt pods for one that fits nowhere."
 )
-_VICTIMS = histogram(
-    "scheduler_preemption_victims", "Victims of a preemption.", buckets=(1, 2, 4, 8, 16, 32, 64)
+_VICTIMS = histogram("scheduler_preemption_victims", "Victims of a preemption.", buckets=_double(1, 7))
+_INCOMING = counter(
+    "scheduler_queue_incoming_pods_total",
+    "Pods that came into a queue, by queue and event.",
+    ["queue", "event"],
 )
+_PENDING = gauge("scheduler_pending_pods", "Pods that wait for a node, by queue.", ["queue"])
+_UNSCHEDULABLE = gauge(
+    "scheduler_unschedulable_pods",
+    "Unschedulable pods by plugin. A pod counts for all plugins that rejected it.",
+    ["plugin", "profile"],
+)
+_CACHE_SIZE = gauge("scheduler_cache_size", "Nodes and pods that the scheduler knows.", ["type"])
+_HINTS = histogram(
+    "scheduler_queueing_hint_execution_duration_seconds",
+    "Seconds that a queueing hint takes.",
+    ["plugin", "event", "hint"],
+    _PLUGIN_BUCKETS,
+)
+_PERMIT_WAIT = histogram(
+    "scheduler_permit_wait_duration_seconds",
+    "Seconds that pods wait in Permit.",
+    ["result"],
+    _double(0.001, 15),
+)
+_POINTS = histogram(
+    "scheduler_framework_extension_point_duration_seconds",
+    "Seconds that all plugins of an extension point take.",
+    ["extension_point", "status", "profile"],
+    _double(0.0001, 12),
+)
+_PLUGINS = histogram(
+    "scheduler_plugin_execution_duration_seconds",
+    "Seconds that a plugin takes at an extension point, measured for one pod of ten.",
+    ["plugin", "extension_point", "status"],
+    _PLUGIN_BUCKETS,
+)
+
+
+@cache
+def _get_attempt(result: str, profile: str) -> tuple[Counter, Histogram]:
+    return _ATTEMPTS.labels(result, profile), _DURATION.labels(result, profile)
 
 
 def record_attempt(result: str, profile: str, seconds: float) -> None:
     """result: scheduled, unschedulable or error."""
-    _ATTEMPTS.labels(result, profile).inc()
-    _DURATION.labels(result, profile).observe(seconds)
+    attempts, duration = _get_attempt(result, profile)
+    attempts.inc()
+    duration.observe(seconds)
 
 
-def record_scheduled_pod(attempts: int) -> None:
+def record_algorithm(seconds: float) -> None:
+    _ALGORITHM.observe(seconds)
+
+
+@cache
+def _get_sli(attempts: str) -> Histogram:
+    return _SLI.labels(attempts)
+
+
+def record_scheduled_pod(attempts: int, seconds: float, *, flushed: bool) -> None:
+    """seconds: since the pod came into the queue. flushed: whether no event brought it back."""
     _TRIES.observe(attempts)
+    _get_sli("15+" if attempts >= 15 else str(attempts)).observe(seconds)
+    if flushed:
+        _FLUSHED.inc()
 
 
 def record_preemption_attempt() -> None:
@@ -37,3 +122,67 @@ def record_preemption_attempt() -> None:
 
 def record_victims(count: int) -> None:
     _VICTIMS.observe(count)
+
+
+@cache
+def _get_incoming(queue: str, event: str) -> Counter:
+    return _INCOMING.labels(queue, event)
+
+
+def record_incoming(queue: str, event: str) -> None:
+    """queue: active, backoff or unschedulable."""
+    _get_incoming(queue, event).inc()
+
+
+@cache
+def _get_unschedulable(plugin: str, profile: str) -> Gauge:
+    return _UNSCHEDULABLE.labels(plugin, profile)
+
+
+def change_unschedulable(plugin: str, profile: str, difference: int) -> None:
+    _get_unschedulable(plugin, profile).inc(difference)
+
+
+@cache
+def _get_hint(plugin: str, event: str, answer: str) -> Histogram:
+    return _HINTS.labels(plugin, event, answer)
+
+
+def record_hint(plugin: str, event: str, answer: str, seconds: float) -> None:
+    _get_hint(plugin, event, answer).observe(seconds)
+
+
+def record_permit_wait(result: str, seconds: float) -> None:
+    _PERMIT_WAIT.labels(result).observe(seconds)
+
+
+@cache
+def _get_point(point: str, status: str, profile: str) -> Histogram:
+    return _POINTS.labels(point, status, profile)
+
+
+def record_extension_point(point: str, status: str, profile: str, seconds: float) -> None:
+    _get_point(point, status, profile).observe(seconds)
+
+
+@cache
+def _get_plugin(plugin: str, point: str, status: str) -> Histogram:
+    return _PLUGINS.labels(plugin, point, status)
+
+
+def record_plugin(plugin: str, point: str, status: str, seconds: float) -> None:
+    _get_plugin(plugin, point, status).observe(seconds)
+
+
+def publish_sizes(
+    count_pending: Callable[[], Mapping[str, int]], sizes: Mapping[str, Callable[[], int]]
+) -> None:
+    """Gauges that are computed when they are read. sizes: of the cache, by type."""
+    for queue in ("active", "backoff", "unschedulable", "gated"):
+        _PENDING.labels(queue).set_function(partial(_get_size, count_pending, queue))
+    for kind, size in sizes.items():
+        _CACHE_SIZE.labels(kind).set_function(size)
+
+
+def _get_size(count_pending: Callable[[], Mapping[str, int]], queue: str) -> int:
+    return count_pending()[queue]

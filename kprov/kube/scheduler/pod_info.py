@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,15 +79,6 @@ def build_pod_info(pod: Pod) -> PodInfo:
     requests, extended = _sum_requests(pod, nonzero=False)
     nonzero, _ = _sum_requests(pod, nonzero=True)
     requests[PODS] = 1
-    ports = frozenset(
-        (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
-        for container in (
-            *pod.spec.containers,
-            *(c for c in pod.spec.init_containers if c.restart_policy == "Always"),
-        )
-        for port in container.ports
-        if port.host_port
-    )
     affinity = pod.spec.affinity
     near = affinity.pod_affinity if affinity else None
     far = affinity.pod_anti_affinity if affinity else None
@@ -95,17 +87,13 @@ def build_pod_info(pod: Pod) -> PodInfo:
         requests=requests,
         extended=extended,
         nonzero=nonzero,
-        host_ports=ports,
+        host_ports=list_host_ports(pod),
         affinity=tuple(
             _build_affinity_term(t, pod) for t in near.required_during_scheduling_ignored_during_execution
         )
         if near
         else (),
-        anti_affinity=tuple(
-            _build_affinity_term(t, pod) for t in far.required_during_scheduling_ignored_during_execution
-        )
-        if far
-        else (),
+        anti_affinity=build_anti_affinity(pod),
         preferred_affinity=tuple(
             _build_affinity_term(t.pod_affinity_term, pod, t.weight)
             for t in near.preferred_during_scheduling_ignored_during_execution
@@ -119,6 +107,39 @@ def build_pod_info(pod: Pod) -> PodInfo:
         if far
         else (),
     )
+
+
+def build_anti_affinity(pod: Pod) -> tuple[AffinityTerm, ...]:
+    """The required terms."""
+    far = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
+    if far is None:
+        return ()
+    return tuple(
+        _build_affinity_term(t, pod) for t in far.required_during_scheduling_ignored_during_execution
+    )
+
+
+def list_host_ports(pod: Pod) -> frozenset[tuple[str, str, int]]:
+    """(protocol, address, port) of its containers and sidecars."""
+    return frozenset(
+        (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
+        for container in (
+            *pod.spec.containers,
+            *(c for c in pod.spec.init_containers if c.restart_policy == "Always"),
+        )
+        for port in container.ports
+        if port.host_port
+    )
+
+
+def is_placed(pod: Pod) -> bool:
+    """Whether the pod takes a place on a node: it has one, or is nominated for one."""
+    return bool(pod.spec.node_name or pod.status.nominated_node_name)
+
+
+def place_pod(pod: Pod, node: str) -> Pod:
+    """The pod as if it were bound to the node."""
+    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=node))
 
 
 def _build_affinity_term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> AffinityTerm:
@@ -154,12 +175,18 @@ def _build_affinity_term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> Af
 
 def to_label_selector(selector: object) -> LabelSelector:
     """A typed metav1.LabelSelector as a matcher; None matches nothing, an empty one everything."""
-    import msgspec
-
     return LabelSelector.from_object(None if selector is None else msgspec.to_builtins(selector))
 
 
 def _sum_requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
+    total = sum_requests(pod, nonzero=nonzero)
+    row = np.zeros(len(COLUMNS), dtype=np.int64)
+    for name, column in COLUMNS.items():
+        row[column] = total.pop(name, 0)
+    return row, {name: value for name, value in total.items() if value}
+
+
+def sum_requests(pod: Pod, *, nonzero: bool = False) -> dict[str, int]:
     """Sum of the containers and sidecars, or the largest init container with the sidecars before it."""
     total: dict[str, int] = {}
     for container in pod.spec.containers:
@@ -182,10 +209,7 @@ def _sum_requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
     if pod.spec.resources is not None:
         total |= {name: amount(name, asked) for name, asked in pod.spec.resources.requests.items()}
     _add_amounts(total, {name: amount(name, value) for name, value in pod.spec.overhead.items()})
-    row = np.zeros(len(COLUMNS), dtype=np.int64)
-    for name, column in COLUMNS.items():
-        row[column] = total.pop(name, 0)
-    return row, {name: value for name, value in total.items() if value}
+    return total
 
 
 def _get_container_requests(container: Container, *, nonzero: bool) -> dict[str, int]:

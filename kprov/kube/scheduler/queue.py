@@ -1,4 +1,4 @@
-"""Pods without a node: active by priority, in backoff after a failure, or waiting for a change."""
+"""Pods without a node: active by priority, in backoff after a failure, or waiting for an event."""
 
 from __future__ import annotations
 
@@ -6,77 +6,49 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from kprov.kube.api.core import Pod
+from kprov.kube.scheduler import metrics
+from kprov.kube.scheduler.events import UNSCHEDULABLE_POD_ADD, ClusterEvent
+from kprov.kube.scheduler.hints import HintTable, Matches, run_hint
+from kprov.kube.scheduler.in_flight import InFlightEvents, ObjectEvent
+from kprov.kube.scheduler.object_changes import has_relevant_change, list_pod_events
+from kprov.kube.scheduler.queued_pod import DEFAULT_BACKOFF, Backoff, QueuedPod
+from kprov.kube.scheduler.unschedulable_pods import UnschedulablePods, count_rejections
 
-#: Seconds after which a pod is tried again without a change, as upstream.
-UNSCHEDULABLE_SECONDS = 300.0
-#: The kind of change for an update of the pod that is being scheduled.
-_ITSELF = "itself"
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds that a pod waits after its first attempt, and at most."""
-
-    initial: float = 1.0
-    maximum: float = 10.0
-
-    def get_seconds(self, attempts: int) -> float:
-        """Doubles with each attempt: 1, 2, 4, 8, 10. No attempt needs no backoff."""
-        return min(self.maximum, self.initial * 2.0 ** (attempts - 1)) if attempts else 0.0
-
-
-DEFAULT_BACKOFF = Backoff()
-
-
-@dataclass(slots=True)
-class QueuedPod:
-    """A waiting pod. `rejected_by`: rules that refused it last; `attempts`: how often it was tried.
-
-    `blocked`: work of PostFilter is under way, such as a preemption. `woken`: a change came meanwhile.
-    """
-
-    pod: Pod
-    added: float
-    attempts: int = 0
-    rejected_by: frozenset[str] = frozenset()
-    gated: bool = False
-    blocked: bool = False
-    woken: bool = False
-    ready_at: float = 0.0
-    entry: int = field(default=-1)
-
-    @property
-    def uid(self) -> str:
-        return self.pod.metadata.uid
-
-    @property
-    def may_be_tried(self) -> bool:
-        return not self.gated and not self.blocked
+#: Labels of metrics for what is no event of the cluster.
+_ATTEMPT_FAILURE = "ScheduleAttemptFailure"
+_BACKOFF_COMPLETE = "BackoffComplete"
+_POP_FROM_BACKOFF = "PopFromBackoffQ"
+_TIMEOUT = "UnschedulableTimeout"
 
 
 class SchedulingQueue:
     """For one consumer, in the event loop. `clock` gives monotonic seconds."""
 
     def __init__(
-        self, backoff: Backoff = DEFAULT_BACKOFF, *, clock: Callable[[], float] = time.monotonic
+        self,
+        backoff: Backoff = DEFAULT_BACKOFF,
+        hints: HintTable | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backoff = backoff
+        self._hints = hints or HintTable()
         self._clock = clock
         self._numbers = itertools.count()
         self._active: list[tuple[int, float, int, str]] = []
-        #: Pods that a change may let fit. They wait for their backoff only while other pods are active.
-        self._backing_off: list[tuple[float, int, str]] = []
+        #: Pods that an event may let fit, by the end of their backoff: they wait for it only while other pods
+        #: are active. Those whose backoff ends in the same second are tried by priority.
+        self._backing_off: list[tuple[int, int, float, int, str]] = []
         #: Pods whose attempt failed with an error. They always wait for their backoff.
         self._failed: list[tuple[float, int, str]] = []
         self._pods: dict[str, QueuedPod] = {}
-        self._waiting: dict[str, QueuedPod] = {}
+        self._unschedulable = UnschedulablePods()
+        self._in_flight = InFlightEvents()
         self._wake = asyncio.Event()
-        #: Kinds of change that came while a pod was being scheduled: it may have missed one of them.
-        self._in_flight: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         return len(self._pods)
@@ -87,46 +59,74 @@ class SchedulingQueue:
 
     def count_pending(self) -> dict[str, int]:
         """Pods by queue, under the names of upstream's metric scheduler_pending_pods."""
-        gated = sum(queued.gated for queued in self._waiting.values())
-        entries = (*self._backing_off, *self._failed)
-        backing_off = sum(1 for _, number, uid in entries if self._get_current(uid, number))
+        backing_off = self._count_current(entry[-2:] for entry in self._backing_off)
         return {
-            "gated": gated,
-            "unschedulable": len(self._waiting) - gated,
-            "backoff": backing_off,
-            "active": len(self._pods) - len(self._waiting) - backing_off,
+            "gated": self._unschedulable.gated_count,
+            "unschedulable": self._unschedulable.count,
+            "backoff": backing_off + self._count_current(entry[-2:] for entry in self._failed),
+            "active": self._count_current(entry[-2:] for entry in self._active),
         }
 
+    def _count_current(self, entries: Iterable[tuple[int, str]]) -> int:
+        return sum(self._get_current(uid, number) is not None for number, uid in entries)
+
     def add(self, pod: Pod) -> None:
-        """A pod without a node is new or changed."""
+        """A pod without a node is new."""
         if pod.metadata.uid in self._pods:
             self.update(pod)
             return
+        now = self._clock()
         gated = bool(pod.spec.scheduling_gates)
-        queued = self._pods[pod.metadata.uid] = QueuedPod(pod, self._clock(), gated=gated)
-        self._hold(queued) if gated else self._activate(queued)
+        queued = self._pods[pod.metadata.uid] = QueuedPod(pod, now, now, gated=gated)
+        if gated:
+            queued.rejected_by = frozenset({"SchedulingGates"})
+            count_rejections(queued, 1)
+            self._hold(queued, UNSCHEDULABLE_POD_ADD.label)
+        else:
+            self._activate(queued, UNSCHEDULABLE_POD_ADD.label)
 
     def update(self, pod: Pod) -> None:
         """A pod of the queue changed, maybe while it is being scheduled. Other pods are ignored."""
         queued = self._pods.get(pod.metadata.uid)
         if queued is None:
             return
-        gated = bool(pod.spec.scheduling_gates)
-        handle_change = _get_relevant_fields(queued.pod) != _get_relevant_fields(pod)
-        queued.pod = pod
-        if queued.gated and not gated:
-            queued.gated = False
-            self._activate(queued)
-        elif handle_change and queued.uid in self._waiting and not gated:
-            self._wake_up(queued)
-        elif handle_change and queued.uid in self._in_flight:
-            self._in_flight[queued.uid].add(_ITSELF)
+        old = queued.pod
+        queued.set_pod(pod)
+        if queued.gated:
+            if not pod.spec.scheduling_gates:
+                self._open_gates(queued, list_pod_events(old, pod)[-1].label)
+            return
+        is_in_flight = queued.uid in self._in_flight
+        if not is_in_flight and queued.uid not in self._unschedulable:
+            return
+        if not has_relevant_change(old, pod):
+            # Only what the scheduler itself writes.
+            return
+        for event in list_pod_events(old, pod):
+            matches, change = self._hints.find(event), ObjectEvent(event, old, pod)
+            if is_in_flight and matches:
+                self._in_flight.add(change)
+            elif not is_in_flight and self._try_again(queued, matches, change):
+                return
+
+    def _open_gates(self, queued: QueuedPod, event: str) -> None:
+        self._unschedulable.remove(queued.uid)
+        self._clear_rejections(queued)
+        queued.gated = False
+        self._activate(queued, event)
 
     def remove(self, uid: str) -> None:
         """The pod is bound or deleted."""
-        self._pods.pop(uid, None)
-        self._waiting.pop(uid, None)
-        self._in_flight.pop(uid, None)
+        queued = self._pods.pop(uid, None)
+        if queued is None:
+            return
+        self._unschedulable.remove(uid)
+        self._in_flight.end(uid)
+        self._clear_rejections(queued)
+
+    def _clear_rejections(self, queued: QueuedPod) -> None:
+        count_rejections(queued, -1)
+        queued.rejected_by = queued.pending = frozenset()
 
     async def pop(self) -> QueuedPod:
         """Wait for the pod with the highest priority. Among equals, the one that waits longest."""
@@ -136,7 +136,8 @@ class SchedulingQueue:
             if queued is not None:
                 queued.attempts += 1
                 queued.entry = -1
-                self._in_flight[queued.uid] = set()
+                self._clear_rejections(queued)
+                self._in_flight.start(queued.uid)
                 return queued
             self._wake.clear()
             timeout = self._get_next_deadline()
@@ -153,111 +154,160 @@ class SchedulingQueue:
             if queued is not None:
                 return queued
         while self._backing_off:
-            _, number, uid = heapq.heappop(self._backing_off)
+            *_, number, uid = heapq.heappop(self._backing_off)
             queued = self._get_current(uid, number)
             if queued is not None:
+                metrics.record_incoming("active", _POP_FROM_BACKOFF)
                 return queued
         return None
 
-    def mark_scheduled(self, queued: QueuedPod) -> None:
-        """The pod has a node."""
-        self.remove(queued.uid)
+    def end_attempt(self, uid: str) -> None:
+        """No plugin can reject the pod any more: its attempt ends with its binding or an error."""
+        self._in_flight.end(uid)
 
     def add_unschedulable(
         self,
         queued: QueuedPod,
         rejected_by: frozenset[str],
-        interests: frozenset[str],
+        pending: frozenset[str] = frozenset(),
         *,
         block: bool = False,
     ) -> None:
-        """No node fits. Hold the pod until a change may help, which may have come in the meantime.
+        """No node fits. Hold the pod until an event may help, which may have come in the meantime.
 
         block: hold it at least until ``unblock``.
         """
-        missed = self._in_flight.pop(queued.uid, set())
+        missed = list(self._in_flight.iterate(queued.uid))
+        self._in_flight.end(queued.uid)
         if queued.uid not in self._pods:
             return
-        queued.rejected_by = rejected_by
-        queued.blocked, queued.woken = block, False
-        self._hold(queued)
-        if missed & (interests | {_ITSELF}):
-            self._wake_up(queued)
+        queued.unschedulable_count += 1
+        queued.error_count = 0
+        queued.timestamp = self._clock()
+        queued.rejected_by, queued.pending = rejected_by | pending, pending
+        queued.blocked, queued.woken, queued.flushed = block, False, False
+        count_rejections(queued, 1)
+        self._hold(queued, _ATTEMPT_FAILURE)
+        for each in missed:
+            if self._try_again(queued, self._hints.find(each.event), each, _ATTEMPT_FAILURE):
+                return
 
     def unblock(self, uid: str, *, retry: bool) -> None:
-        """The work of PostFilter is done. Try the pod again after a change, or if retry is True."""
-        queued = self._waiting.get(uid)
+        """The work of PostFilter is done. Try the pod again after an event, or if retry is True."""
+        queued = self._unschedulable.get(uid)
         if queued is None or not queued.blocked:
             return
-        queued.blocked = False
+        self._unschedulable.unblock(queued, self._clock())
         if retry:
-            self._back_off(queued, self._failed)
+            self._unschedulable.remove(uid)
+            queued.timestamp = self._clock()
+            self._push_failed(queued)
         elif queued.woken:
-            self._back_off(queued, self._backing_off)
+            self._requeue(queued, _ATTEMPT_FAILURE)
 
     def retry_after_backoff(self, queued: QueuedPod) -> None:
-        """The binding or a request failed. Try again after the backoff."""
-        self._in_flight.pop(queued.uid, None)
+        """A plugin or a request failed. Try again after the backoff."""
+        self._in_flight.end(queued.uid)
         if queued.uid in self._pods:
-            self._back_off(queued, self._failed)
+            queued.error_count += 1
+            queued.timestamp = self._clock()
+            self._push_failed(queued)
 
-    def handle_change(self, kind: str, interests: Callable[[frozenset[str]], frozenset[str]]) -> None:
-        """Try the pods again whose rules depend on this kind of change."""
-        for seen in self._in_flight.values():
-            seen.add(kind)
-        for queued in list(self._waiting.values()):
-            if not queued.gated and kind in interests(queued.rejected_by):
-                self._wake_up(queued)
+    def handle_event(
+        self,
+        event: ClusterEvent,
+        old: Any,
+        new: Any,
+        among: Callable[[QueuedPod], bool] | None = None,
+    ) -> None:
+        """Try the pods again that this event may help. among: which of them may be concerned."""
+        matches = self._hints.find(event)
+        if not matches:
+            return
+        change = ObjectEvent(event, old, new)
+        for queued in self._unschedulable.list_rejected(matches):
+            if among is None or among(queued):
+                self._try_again(queued, matches, change)
+        self._in_flight.add(change)
+
+    def _try_again(self, queued: QueuedPod, matches: Matches, change: ObjectEvent, label: str = "") -> bool:
+        """Whether the pod moves because a plugin says that the event may help."""
+        if queued.woken:
+            return False
+        helps, is_urgent = False, False
+        for key in queued.keys:
+            if any(
+                run_hint(key[1], hint, change.event, queued.info, change.old, change.new)
+                for hint in matches.get(key, ())
+            ):
+                helps = True
+                is_urgent = key[1] in queued.pending
+                if is_urgent or not queued.pending:
+                    break
+        if helps:
+            self._requeue(queued, label or change.event.label, immediately=is_urgent)
+        return helps
+
+    def _requeue(self, queued: QueuedPod, event: str, *, immediately: bool = False) -> None:
+        """Leave the unschedulable pods: for the active ones, or for those in backoff while it lasts."""
+        if queued.blocked:
+            queued.woken = True
+            return
+        self._unschedulable.remove(queued.uid)
+        end = queued.timestamp + self._backoff.get_seconds(queued.failures)
+        if immediately or end <= self._clock():
+            self._activate(queued, event)
+            return
+        queued.entry = next(self._numbers)
+        heapq.heappush(
+            self._backing_off, (int(end), -queued.priority, queued.timestamp, queued.entry, queued.uid)
+        )
+        metrics.record_incoming("backoff", event)
+        self._wake.set()
 
     def _get_current(self, uid: str, number: int) -> QueuedPod | None:
         queued = self._pods.get(uid)
         return queued if queued is not None and queued.entry == number else None
 
-    def _activate(self, queued: QueuedPod) -> None:
-        self._waiting.pop(queued.uid, None)
+    def _activate(self, queued: QueuedPod, event: str) -> None:
         queued.entry = next(self._numbers)
-        priority = queued.pod.spec.priority or 0
-        heapq.heappush(self._active, (-priority, queued.added, queued.entry, queued.uid))
+        heapq.heappush(self._active, (-queued.priority, queued.timestamp, queued.entry, queued.uid))
+        metrics.record_incoming("active", event)
         self._wake.set()
 
-    def _wake_up(self, queued: QueuedPod) -> None:
-        """A change may let a waiting pod fit."""
-        if queued.blocked:
-            queued.woken = True
-        else:
-            self._back_off(queued, self._backing_off)
-
-    def _back_off(self, queued: QueuedPod, heap: list[tuple[float, int, str]]) -> None:
-        self._waiting.pop(queued.uid, None)
+    def _push_failed(self, queued: QueuedPod) -> None:
         queued.entry = next(self._numbers)
-        queued.ready_at = self._clock() + self._backoff.get_seconds(queued.attempts)
-        heapq.heappush(heap, (queued.ready_at, queued.entry, queued.uid))
+        end = queued.timestamp + self._backoff.get_seconds(queued.failures)
+        heapq.heappush(self._failed, (end, queued.entry, queued.uid))
+        metrics.record_incoming("backoff", _ATTEMPT_FAILURE)
         self._wake.set()
 
-    def _hold(self, queued: QueuedPod) -> None:
-        queued.entry = -1
-        queued.ready_at = self._clock() + UNSCHEDULABLE_SECONDS
-        self._waiting[queued.uid] = queued
+    def _hold(self, queued: QueuedPod, event: str) -> None:
+        self._unschedulable.add(queued, self._clock())
+        metrics.record_incoming("unschedulable", event)
 
     def _flush_expired(self) -> None:
         """Activate pods whose backoff is over or that waited for UNSCHEDULABLE_SECONDS."""
         now = self._clock()
-        for heap in (self._backing_off, self._failed):
-            while heap and heap[0][0] <= now:
-                _, number, uid = heapq.heappop(heap)
-                queued = self._get_current(uid, number)
-                if queued is not None:
-                    self._activate(queued)
-        for queued in [q for q in self._waiting.values() if q.may_be_tried and q.ready_at <= now]:
-            self._activate(queued)
+        while self._failed and self._failed[0][0] <= now:
+            _, number, uid = heapq.heappop(self._failed)
+            self._activate_current(uid, number)
+        while self._backing_off and self._backing_off[0][0] + 1 <= now:
+            *_, number, uid = heapq.heappop(self._backing_off)
+            self._activate_current(uid, number)
+        for queued in self._unschedulable.take_expired(now):
+            queued.flushed = True
+            self._activate(queued, _TIMEOUT)
+
+    def _activate_current(self, uid: str, number: int) -> None:
+        queued = self._get_current(uid, number)
+        if queued is not None:
+            self._activate(queued, _BACKOFF_COMPLETE)
 
     def _get_next_deadline(self) -> float | None:
         """Seconds until the next pod must become active. None if no pod waits for a time."""
         times = [self._failed[0][0]] if self._failed else []
-        times += [queued.ready_at for queued in self._waiting.values() if queued.may_be_tried]
+        flush = self._unschedulable.get_deadline()
+        if flush is not None:
+            times.append(flush)
         return max(0.001, min(times) - self._clock()) if times else None
-
-
-def _get_relevant_fields(pod: Pod) -> object:
-    """The fields on which scheduling depends. The scheduler itself writes most of the status."""
-    return pod.spec, pod.metadata.labels, pod.metadata.annotations, pod.status.resource_claim_statuses

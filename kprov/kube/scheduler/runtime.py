@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 
+from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError
 from kprov.kube.scheduler.status import SUCCESS, Code, Status
 from kprov.kube.scheduler.waiting_pods import MAX_WAIT_SECONDS
@@ -14,6 +16,13 @@ log = logging.getLogger(__name__)
 
 def run_reserves(cycle: CycleState, node: str) -> Status:
     """The first answer that is no success. The caller runs ``run_unreserves`` then."""
+    start = time.perf_counter()
+    status = _run_reserves(cycle, node)
+    _record(cycle, "Reserve", status.code, start)
+    return status
+
+
+def _run_reserves(cycle: CycleState, node: str) -> Status:
     for plugin in cycle.profile.reserves:
         try:
             status = plugin.reserve(cycle, node)
@@ -32,6 +41,15 @@ def run_unreserves(cycle: CycleState, node: str) -> None:
 
 def run_permits(cycle: CycleState, node: str) -> tuple[Status, dict[str, float]]:
     """The answer, and how long the pod waits at most for which plugins if it is WAIT."""
+    if not cycle.profile.permits:
+        return SUCCESS, {}
+    start = time.perf_counter()
+    status, seconds = _run_permits(cycle, node)
+    _record(cycle, "Permit", status.code, start)
+    return status, seconds
+
+
+def _run_permits(cycle: CycleState, node: str) -> tuple[Status, dict[str, float]]:
     seconds: dict[str, float] = {}
     for plugin in cycle.profile.permits:
         try:
@@ -53,9 +71,14 @@ def needs_pre_bind(cycle: CycleState, node: str) -> bool:
 
 async def run_pre_binds(cycle: CycleState, node: str) -> None:
     """Raises what the plugins raise: PluginError, ClientError."""
-    for plugin in cycle.profile.pre_binds:
-        if plugin.needs_pre_bind(cycle, node):
-            await plugin.pre_bind(cycle, node)
+    start, status = time.perf_counter(), Code.ERROR
+    try:
+        for plugin in cycle.profile.pre_binds:
+            if plugin.needs_pre_bind(cycle, node):
+                await plugin.pre_bind(cycle, node)
+        status = Code.SUCCESS
+    finally:
+        _record(cycle, "PreBind", status, start)
 
 
 def run_post_binds(cycle: CycleState, node: str) -> None:
@@ -65,6 +88,10 @@ def run_post_binds(cycle: CycleState, node: str) -> None:
             plugin.post_bind(cycle, node)
         except Exception:
             log.exception("PostBind plugin %s for pod %s", plugin.name, cycle.info.pod.key)
+
+
+def _record(cycle: CycleState, point: str, code: Code, start: float) -> None:
+    metrics.record_extension_point(point, code.value, cycle.profile.name, time.perf_counter() - start)
 
 
 def _fail(point: str, plugin: Plugin, error: Exception) -> Status:

@@ -11,14 +11,17 @@ from typing import Any
 from kprov.kube.api.core import Pod
 from kprov.kube.client.events import EventRecorder
 from kprov.kube.client.rest import RestClient
-from kprov.kube.scheduler import pod_info, runtime
+from kprov.kube.scheduler import metrics, runtime
 from kprov.kube.scheduler.attempt import Attempt, FailureHandler
 from kprov.kube.scheduler.binding_cycle import BindingCycle
-from kprov.kube.scheduler.framework import CHANGES, PostFilterResult, Profile
+from kprov.kube.scheduler.events import ASSIGNED_POD_DELETE
+from kprov.kube.scheduler.framework import PostFilterResult, Profile
+from kprov.kube.scheduler.hints import HintTable
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_reporter import PodReporter
 from kprov.kube.scheduler.post_filtering import run_post_filters
-from kprov.kube.scheduler.queue import DEFAULT_BACKOFF, Backoff, QueuedPod, SchedulingQueue
+from kprov.kube.scheduler.queue import SchedulingQueue
+from kprov.kube.scheduler.queued_pod import DEFAULT_BACKOFF, Backoff, QueuedPod
 from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
 from kprov.kube.scheduler.state import ClusterState
 from kprov.kube.scheduler.status import Code
@@ -41,17 +44,14 @@ class Scheduler:
     ) -> None:
         """recorders: by the names of the profiles. waiting_pods: what the plugins have."""
         self.state = ClusterState()
-        self.queue = SchedulingQueue(backoff)
+        self.queue = SchedulingQueue(backoff, HintTable(profiles))
         self.nominator = Nominator()
         self.waiting_pods = waiting_pods or WaitingPods()
         self._profiles = {profile.name: profile for profile in profiles}
         self._rng = random.Random()  # noqa: S311  spreading pods, not secrets
         self._tasks: asyncio.TaskGroup | None = None
-        self._interests = {
-            plugin.name: plugin.requeue_on for profile in profiles for plugin in profile.rejecting
-        }
         reporter = PodReporter(client, recorders)
-        self._failures = FailureHandler(self.queue, reporter, self._spawn, self.get_requeue_kinds)
+        self._failures = FailureHandler(self.queue, reporter, self._spawn)
         self._bindings = BindingCycle(
             client,
             self.state,
@@ -59,23 +59,21 @@ class Scheduler:
             self._failures,
             reporter,
             self.waiting_pods,
-            on_release=lambda _: self.handle_change("pod"),
+            on_release=self._handle_release,
+        )
+        metrics.publish_sizes(
+            self.queue.count_pending,
+            {"nodes": lambda: self.state.node_count, "pods": lambda: len(self.state.pods)},
         )
 
     def is_responsible_for(self, pod: Pod) -> bool:
         """Whether a profile has the pod's schedulerName."""
         return pod.spec.scheduler_name in self._profiles
 
-    def get_requeue_kinds(self, rejected_by: frozenset[str]) -> frozenset[str]:
-        """Kinds of change after which the rules may accept the pod. All kinds if no rule rejected it."""
-        kinds: frozenset[str] = frozenset().union(
-            *(self._interests.get(name, frozenset()) for name in rejected_by)
-        )
-        return kinds or CHANGES
-
-    def handle_change(self, kind: str) -> None:
-        """Try the pods again that a change of this kind may let fit."""
-        self.queue.handle_change(kind, self.get_requeue_kinds)
+    def _handle_release(self, pod: Pod) -> None:
+        """A pod that had a node lost it. For other pods it is as if it were deleted."""
+        uid = pod.metadata.uid
+        self.queue.handle_event(ASSIGNED_POD_DELETE, pod, None, lambda queued: queued.uid != uid)
 
     def cancel_binding(self, uid: str) -> bool:
         """Preempt a pod that waits in Permit or PreBind. Returns False if it does not."""
@@ -102,7 +100,7 @@ class Scheduler:
             return
         attempt = Attempt(queued)
         try:
-            info = pod_info.build_pod_info(pod)
+            info = queued.info
             profile = self._profiles[pod.spec.scheduler_name]
             decision = schedule_pod(info, self.state, profile, self._rng, self.nominator)
             outcome = None if decision.node else await self._run_post_filters(decision)

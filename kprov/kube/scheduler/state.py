@@ -220,6 +220,14 @@ class ClusterState:
         if self.pods.get(uid) is info:
             self.remove_pod(uid)
 
+    def get_node_of(self, uid: str) -> str | None:
+        """The node of a pod, "" for one that is not known. None for an unknown pod."""
+        info = self.pods.get(uid)
+        if info is None:
+            return None
+        node = self.nodes[info.slot] if info.slot >= 0 else None
+        return node.metadata.name if node is not None else ""
+
     def refresh_pod(self, pod: Pod) -> None:
         """Replace the object of a pod whose change matters to no counter, such as its start time."""
         info = self.pods.get(pod.metadata.uid)

@@ -1,19 +1,13 @@
 """The nodes on which a daemon set's pods run. Functions of values (pkg/controller/daemon)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from kprov.kube.api.core import (
-    Node,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
-    Pod,
-    PodSpec,
-    Toleration,
-)
+from kprov.kube.api.core import Node, Pod, PodSpec, Toleration
 from kprov.kube.api.decoding import convert
+from kprov.kube.component_helpers.node_affinity import is_node_selected
 from kprov.kube.component_helpers.taints import NO_EXECUTE, NO_SCHEDULE, find_untolerated
 
 _PREFIX: Final = "node.kubernetes.io/"
@@ -43,7 +37,7 @@ class Placement:
 
     def should_run(self, node: Node) -> tuple[bool, bool]:
         """(whether the node gets a pod, whether a pod may stay on it)."""
-        if self._spec.node_name not in {"", node.metadata.name} or not _is_node_selected(self._spec, node):
+        if self._spec.node_name not in {"", node.metadata.name} or not is_node_selected(self._spec, node):
             return False, False
         taints = node.spec.taints
         enters = find_untolerated(taints, self._tolerations, (NO_SCHEDULE, NO_EXECUTE)) is None
@@ -76,44 +70,3 @@ def _tolerations(spec: PodSpec) -> list[Toleration]:
     """The template's tolerations and those of every daemon pod."""
     added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
     return [*spec.tolerations, *(each for each in added if each not in spec.tolerations)]
-
-
-def _is_node_selected(spec: PodSpec, node: Node) -> bool:
-    if not spec.node_selector.items() <= node.metadata.labels.items():
-        return False
-    if spec.affinity is None or spec.affinity.node_affinity is None:
-        return True
-    required = spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
-    return required is None or any(_matches_term(term, node) for term in required.node_selector_terms)
-
-
-def _matches_term(term: NodeSelectorTerm, node: Node) -> bool:
-    if not term.match_expressions and not term.match_fields:
-        return False
-    names = {"metadata.name": node.metadata.name}
-    return _all(term.match_expressions, node.metadata.labels) and _all(term.match_fields, names)
-
-
-def _all(requirements: Iterable[NodeSelectorRequirement], have: dict[str, str]) -> bool:
-    return all(_matches(each, have.get(each.key)) for each in requirements)
-
-
-def _matches(requirement: NodeSelectorRequirement, value: str | None) -> bool:
-    values: Sequence[str] = requirement.values
-    match requirement.operator:
-        case "In":
-            return value is not None and value in values
-        case "NotIn":
-            return value is None or value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt" | "Lt":
-            if value is None or not value.lstrip("-").isdigit():
-                return False
-            return (
-                int(value) > int(values[0]) if requirement.operator == "Gt" else int(value) < int(values[0])
-            )
-        case _:
-            return False

@@ -33,6 +33,7 @@ from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.devices.node_search import NodeSearchResult, SelectorMasks, search_nodes
 from kprov.kube.scheduler.devices.requests import AllocationError, list_alternatives
 from kprov.kube.scheduler.devices.results import build_allocation
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import (
     CycleState,
     FilterResult,
@@ -43,6 +44,7 @@ from kprov.kube.scheduler.framework import (
     Scores,
     normalize_scores,
 )
+from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import Mask
 from kprov.kube.scheduler.status import SKIP, Status, reject
 
@@ -76,7 +78,6 @@ _NO_CLAIMS = _PodClaims()
 
 class DynamicResources(Plugin):
     name = "DynamicResources"
-    requeue_on = frozenset({"node", "resourceclaim", "resourceslice", "deviceclass"})
 
     def __init__(
         self,
@@ -89,6 +90,17 @@ class DynamicResources(Plugin):
         self._binder = binder
         self._timeout = timeout
         self._rng = random.Random()  # noqa: S311  choosing a claim, not secrets
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        change = Action.ADD | Action.UPDATE
+        nodes = Action.ADD | Action.UPDATE_NODE_LABEL | Action.UPDATE_NODE_TAINT
+        return (
+            EventRegistration(Resource.NODE, nodes),
+            EventRegistration(Resource.RESOURCE_CLAIM, change | Action.DELETE),
+            EventRegistration(Resource.RESOURCE_SLICE, change),
+            EventRegistration(Resource.DEVICE_CLASS, change),
+            EventRegistration(Resource.POD, Action.UPDATE_POD_GENERATED_RESOURCE_CLAIM, _is_pod_itself),
+        )
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         pod = cycle.info.pod
@@ -287,6 +299,10 @@ class DynamicResources(Plugin):
         if found is None:
             raise ClaimBindingError(f'resourceclaim.resource.k8s.io "{meta["name"]}" not found')
         return found
+
+
+def _is_pod_itself(info: PodInfo, _: Pod, new: Pod) -> bool:
+    return new.metadata.uid == info.pod.metadata.uid
 
 
 def _get_data(cycle: CycleState) -> _PodClaims:

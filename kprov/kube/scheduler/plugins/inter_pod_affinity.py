@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
+from kprov.kube.scheduler.plugins.inter_pod_affinity_hints import helps_node, helps_pod
 from kprov.kube.scheduler.pod_info import AffinityTerm, PodInfo
 from kprov.kube.scheduler.state import ClusterState, Counts, Mask, sum_by_domain
 
 
 class InterPodAffinity(Plugin):
     name = "InterPodAffinity"
-    requeue_on = frozenset({"node", "pod", "namespace"})
 
     def __init__(self, hard_weight: int = 1, *, ignore_preferred: bool = False) -> None:
         """``hard_weight``: of existing pods' required affinity in the score.
@@ -22,6 +23,15 @@ class InterPodAffinity(Plugin):
         """
         self._hard_weight = hard_weight
         self._ignore_preferred = ignore_preferred
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        pods = Action.ADD | Action.UPDATE_POD_LABEL | Action.DELETE
+        return (
+            EventRegistration(Resource.POD, pods, helps_pod),
+            EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_LABEL, helps_node),
+            # Terms may select namespaces by their labels.
+            EventRegistration(Resource.NAMESPACE, Action.ADD | Action.UPDATE),
+        )
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         state, info = cycle.state, cycle.info

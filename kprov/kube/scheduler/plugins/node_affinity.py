@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from kprov.kube.api import core
-from kprov.kube.api.core import Pod
+from kprov.kube.api.core import Node, Pod
+from kprov.kube.component_helpers.node_affinity import is_node_selected, matches_selector
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
 from kprov.kube.scheduler.node_selection import match_selector, match_term
+from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 
 _ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
@@ -22,6 +25,17 @@ class NodeAffinity(Plugin):
         """``added``: what every pod of the profile has besides its own."""
         self._required = added.required_during_scheduling_ignored_during_execution if added else None
         self._preferred = added.preferred_during_scheduling_ignored_during_execution if added else []
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_LABEL, self._helps_node),)
+
+    def _helps_node(self, info: PodInfo, old: Node | None, new: Node) -> bool:
+        """Whether the node is selected now, in contrast to before."""
+        return self._selects(info.pod, new) and (old is None or not self._selects(info.pod, old))
+
+    def _selects(self, pod: Pod, node: Node) -> bool:
+        added = self._required
+        return (added is None or matches_selector(added, node)) and is_node_selected(pod.spec, node)
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         if self._required is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from kprov.kube.api.core import Pod
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.status import SKIP, Status
 
@@ -16,7 +17,9 @@ _RESTART_ALL = "RestartAllContainers"
 
 class NodeDeclaredFeatures(Plugin):
     name = "NodeDeclaredFeatures"
-    requeue_on = frozenset({"node"})
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_DECLARED_FEATURE),)
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         features = frozenset(_list_required_features(cycle.info.pod))

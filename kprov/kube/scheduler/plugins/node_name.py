@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 
 
 class NodeName(Plugin):
     name = "NodeName"
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (EventRegistration(Resource.NODE, Action.ADD),)
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         wanted = cycle.info.pod.spec.node_name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kprov.kube.api.core import Pod
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
-from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.pod_info import PodInfo, is_placed, list_host_ports
 from kprov.kube.scheduler.status import SKIP, Status
 
 Ports = frozenset[tuple[str, str, int]]
@@ -15,7 +17,12 @@ Ports = frozenset[tuple[str, str, int]]
 
 class NodePorts(Plugin):
     name = "NodePorts"
-    requeue_on = frozenset({"node", "pod"})
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (
+            EventRegistration(Resource.POD, Action.DELETE, _helps_deletion),
+            EventRegistration(Resource.NODE, Action.ADD),
+        )
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         return None if cycle.info.host_ports else SKIP
@@ -49,3 +56,7 @@ def has_port_conflict(wanted: Ports, taken: Ports) -> bool:
         for protocol, ip, port in wanted
         for other, at, used in taken
     )
+
+
+def _helps_deletion(info: PodInfo, old: Pod, _: None) -> bool:
+    return is_placed(old) and has_port_conflict(info.host_ports, list_host_ports(old))

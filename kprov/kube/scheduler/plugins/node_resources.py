@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kprov.kube.api.core import Node, Pod
 from kprov.kube.scheduler.configuration.arguments import (
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
 )
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
-from kprov.kube.scheduler.pod_info import COLUMNS, CPU, EPHEMERAL, MEMORY, PODS
+from kprov.kube.scheduler.pod_info import (
+    COLUMNS,
+    CPU,
+    EPHEMERAL,
+    MEMORY,
+    PODS,
+    Amounts,
+    PodInfo,
+    is_placed,
+    parse_amounts,
+    sum_requests,
+)
 from kprov.kube.scheduler.resource_scores import build_scorer, score_balance
 from kprov.kube.scheduler.state import Counts, Mask
 
@@ -26,7 +39,6 @@ class NodeResourcesFit(Plugin):
     """Filters by requests; scores by the strategy of its arguments, LeastAllocated by default."""
 
     name = "NodeResourcesFit"
-    requeue_on = frozenset({"node", "pod"})
     reports_all_reasons = True
     uses_requests_only = True
 
@@ -36,6 +48,48 @@ class NodeResourcesFit(Plugin):
         self._ignored_groups = frozenset(arguments.ignored_resource_groups)
         self._scorer = build_scorer(arguments.scoring_strategy)
         self._resources = [(each.name, each.weight) for each in arguments.scoring_strategy.resources]
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (
+            EventRegistration(Resource.POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN, self._helps_pod),
+            EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_ALLOCATABLE, self._helps_node),
+        )
+
+    def _helps_pod(self, info: PodInfo, old: Pod, new: Pod | None) -> bool:
+        """Whether a pod is gone, or requests less of something that the waiting pod requests."""
+        if new is None:
+            return is_placed(old)
+        if new.metadata.uid == info.pod.metadata.uid:
+            return True
+        if not new.spec.node_name:
+            return False
+        before, after = sum_requests(old), sum_requests(new)
+        return any(
+            before.get(name, 0) > after.get(name, 0)
+            for name, amount in sum_requests(info.pod).items()
+            if amount
+        )
+
+    def _helps_node(self, info: PodInfo, old: Node | None, new: Node) -> bool:
+        """Whether the empty node is large enough, and has more of something that the pod requests."""
+        wanted = self._list_wanted(info)
+        row, extended = parse_amounts(new.status.allocatable)
+        if not self._has_space(info, wanted, row, extended):
+            return False
+        if old is None:
+            return True
+        before, extended_before = parse_amounts(old.status.allocatable)
+        return any(
+            row[column] > before[column] for column in COLUMNS.values() if info.requests[column]
+        ) or any(extended.get(name, 0) > extended_before.get(name, 0) for name, _ in wanted)
+
+    @staticmethod
+    def _has_space(
+        info: PodInfo, wanted: Sequence[tuple[str, int]], row: Amounts, extended: dict[str, int]
+    ) -> bool:
+        return all(
+            info.requests[column] <= row[column] for column in COLUMNS.values() if info.requests[column]
+        ) and all(amount <= extended.get(name, 0) for name, amount in wanted)
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         """A request that is larger than the node cannot be resolved by preemption."""
@@ -48,7 +102,7 @@ class NodeResourcesFit(Plugin):
                 allocatable = state.allocatable[:, column]
                 missing = wanted[column] > allocatable - state.requested[:, column]
                 yield Rejection(reason, missing, wanted[column] <= allocatable)
-        for name, amount in self._list_extended(cycle):
+        for name, amount in self._list_wanted(cycle.info):
             resource = state.get_extended_resource(name)
             missing = amount > resource.allocatable - resource.requested
             yield Rejection(f"Insufficient {name}", missing, amount <= resource.allocatable)
@@ -58,16 +112,19 @@ class NodeResourcesFit(Plugin):
         free = state.allocatable[slot] - state.requested[slot]
         if free[PODS] < wanted[PODS] or any(0 < wanted[column] > free[column] for column, _ in _REASONS):
             return False
-        for name, amount in self._list_extended(cycle):
+        for name, amount in self._list_wanted(cycle.info):
             resource = state.get_extended_resource(name)
             if amount > resource.allocatable[slot] - resource.requested[slot]:
                 return False
         return True
 
-    def _list_extended(self, cycle: CycleState) -> Iterator[tuple[str, int]]:
-        for name, amount in cycle.info.extended.items():
-            if name not in self._ignored and name.partition("/")[0] not in self._ignored_groups:
-                yield name, amount
+    def _list_wanted(self, info: PodInfo) -> list[tuple[str, int]]:
+        """Extended resources that the pod requests, without those that the arguments ignore."""
+        return [
+            (name, amount)
+            for name, amount in info.extended.items()
+            if name not in self._ignored and name.partition("/")[0] not in self._ignored_groups
+        ]
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         parts = []

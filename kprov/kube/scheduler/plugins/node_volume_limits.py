@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from kprov.kube.api.core import Pod
 from kprov.kube.component_helpers.pod_claims import list_claim_names
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
-from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.pod_info import PodInfo, is_placed
 from kprov.kube.scheduler.state import Counts, Mask
 from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.volumes.hints import uses_claim
 from kprov.kube.scheduler.volumes.limits import NodeVolumes
 
 _EXCEEDED = "node(s) exceed max volume count"
@@ -25,10 +28,17 @@ class _NewVolumes:
 
 class NodeVolumeLimits(Plugin):
     name = "NodeVolumeLimits"
-    requeue_on = frozenset({"csinode", "pod", "pvc", "volumeattachment"})
 
     def __init__(self, node_volumes: NodeVolumes) -> None:
         self._node_volumes = node_volumes
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (
+            EventRegistration(Resource.CSI_NODE, Action.ADD | Action.UPDATE),
+            EventRegistration(Resource.POD, Action.DELETE, _helps_deletion),
+            EventRegistration(Resource.PERSISTENT_VOLUME_CLAIM, Action.ADD, uses_claim),
+            EventRegistration(Resource.VOLUME_ATTACHMENT, Action.DELETE),
+        )
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         volumes = frozenset(self._node_volumes.list_volumes(cycle.info.pod))
@@ -68,6 +78,11 @@ class NodeVolumeLimits(Plugin):
         used = Counter(driver for driver, _ in attached)
         added = Counter(driver for driver, _ in data.volumes - attached)
         return any(used[driver] + added[driver] > limits[driver] for driver in added if driver in limits)
+
+
+def _helps_deletion(_: PodInfo, old: Pod, _new: None) -> bool:
+    """Whether the pod that is gone used volumes."""
+    return is_placed(old) and bool(old.spec.volumes)
 
 
 def _count_claims(info: PodInfo) -> int:

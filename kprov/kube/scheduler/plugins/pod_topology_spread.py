@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kprov.kube.api.core import Pod, TopologySpreadConstraint
+from kprov.kube.api.core import Node, Pod, TopologySpreadConstraint
 from kprov.kube.machinery.selectors import LabelSelector
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
 from kprov.kube.scheduler.plugins.node_affinity import match_required_affinity
 from kprov.kube.scheduler.plugins.taint_toleration import find_untolerated_taint
-from kprov.kube.scheduler.pod_info import PodInfo, to_label_selector
+from kprov.kube.scheduler.pod_info import PodInfo, is_placed, to_label_selector
 from kprov.kube.scheduler.state import Counts, Mask, sum_by_domain
 
 HOSTNAME = "kubernetes.io/hostname"
@@ -40,7 +41,6 @@ class PodTopologySpread(Plugin):
     """default_selector: what a pod's like are where it has no constraints of its own (its owner's pods)."""
 
     name = "PodTopologySpread"
-    requeue_on = frozenset({"node", "pod", "podTerminating"})
 
     def __init__(
         self,
@@ -50,6 +50,46 @@ class PodTopologySpread(Plugin):
         """``defaults``: constraints of pods without any. None for upstream's system defaults."""
         self._default_selector = default_selector
         self._defaults = defaults
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        pods = Action.ADD | Action.UPDATE_POD_LABEL | Action.UPDATE_POD_TOLERATION | Action.DELETE
+        nodes = Action.ADD | Action.DELETE | Action.UPDATE_NODE_LABEL | Action.UPDATE_NODE_TAINT
+        return (
+            EventRegistration(Resource.POD, pods, self._helps_pod),
+            EventRegistration(Resource.NODE, nodes, self._helps_node),
+        )
+
+    def _helps_pod(self, info: PodInfo, old: Pod | None, new: Pod | None) -> bool:
+        """Whether other pods count now."""
+        is_itself = new is not None and new.metadata.uid == info.pod.metadata.uid
+        if not is_itself and any(
+            pod is not None and (pod.metadata.namespace != info.namespace or not is_placed(pod))
+            for pod in (old, new)
+        ):
+            return False
+        constraints = self._list_constraints(info.pod, "DoNotSchedule")
+        if old is not None and new is not None:
+            if is_itself and old.spec.tolerations != new.spec.tolerations:
+                return any(constraint.honour_taints for constraint in constraints)
+            return any(
+                each.selector.matches(old.metadata.labels) != each.selector.matches(new.metadata.labels)
+                for each in constraints
+            )
+        pod = new or old
+        assert pod is not None
+        return all(constraint.selector.matches(pod.metadata.labels) for constraint in constraints)
+
+    def _helps_node(self, info: PodInfo, old: Node | None, new: Node | None) -> bool:
+        """Whether the domains of the pod's constraints are others now."""
+        keys = {each.topology_key for each in self._list_constraints(info.pod, "DoNotSchedule")}
+        before = old is not None and keys <= old.metadata.labels.keys()
+        after = new is not None and keys <= new.metadata.labels.keys()
+        if old is None or new is None or before != after:
+            return before or after
+        return after and (
+            any(old.metadata.labels[key] != new.metadata.labels[key] for key in keys)
+            or old.spec.taints != new.spec.taints
+        )
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         hard = self._list_constraints(cycle.info.pod, "DoNotSchedule")

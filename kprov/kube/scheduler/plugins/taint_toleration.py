@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kprov.kube.api.core import Taint, Toleration
-from kprov.kube.component_helpers.taints import tolerates
+from kprov.kube.api.core import Node, Pod, Taint, Toleration
+from kprov.kube.component_helpers.taints import NO_EXECUTE, NO_SCHEDULE, find_untolerated, tolerates
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores, normalize_scores
+from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import Mask, TaintSet
 
 
 class TaintToleration(Plugin):
     name = "TaintToleration"
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (
+            EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_TAINT, _helps_node),
+            EventRegistration(Resource.POD, Action.UPDATE_POD_TOLERATION, _is_pod_itself),
+        )
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         tolerations = cycle.info.pod.spec.tolerations
@@ -52,3 +60,16 @@ def find_untolerated_taint(taints: TaintSet, tolerations: list[Toleration]) -> T
             if not any(tolerates(toleration, taint) for toleration in tolerations):
                 return taint
     return None
+
+
+def _helps_node(info: PodInfo, old: Node | None, new: Node) -> bool:
+    return (old is None or not _is_tolerated(info, old)) and _is_tolerated(info, new)
+
+
+def _is_tolerated(info: PodInfo, node: Node) -> bool:
+    tolerations = info.pod.spec.tolerations
+    return find_untolerated(node.spec.taints, tolerations, (NO_SCHEDULE, NO_EXECUTE)) is None
+
+
+def _is_pod_itself(info: PodInfo, _: Pod, new: Pod) -> bool:
+    return new.metadata.uid == info.pod.metadata.uid

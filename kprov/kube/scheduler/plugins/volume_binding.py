@@ -11,6 +11,7 @@ from kprov.kube.api.core import PersistentVolume, PersistentVolumeClaim, Pod
 from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.persistent_volumes import SELECTED_NODE
 from kprov.kube.component_helpers.pod_claims import is_claim_of, list_claim_names
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, Rejection
 from kprov.kube.scheduler.status import SKIP, Status, reject
 from kprov.kube.scheduler.volumes.binder import (
@@ -20,6 +21,7 @@ from kprov.kube.scheduler.volumes.binder import (
     PodBindings,
     VolumeBinder,
 )
+from kprov.kube.scheduler.volumes.hints import has_other_topologies, uses_claim
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 from kprov.kube.scheduler.volumes.matching import ClaimMatches, match_claims, match_node_affinity
 
@@ -45,7 +47,6 @@ class _PodClaims:
 
 class VolumeBinding(Plugin):
     name = "VolumeBinding"
-    requeue_on = frozenset({"node", "pvc", "pv", "storageclass"})
 
     def __init__(
         self,
@@ -59,6 +60,15 @@ class VolumeBinding(Plugin):
         self._binder = binder
         self._assumed = AssumedBindings() if assumed is None else assumed
         self._timeout = timeout
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        change = Action.ADD | Action.UPDATE
+        return (
+            EventRegistration(Resource.STORAGE_CLASS, change, has_other_topologies),
+            EventRegistration(Resource.PERSISTENT_VOLUME_CLAIM, change, uses_claim),
+            EventRegistration(Resource.PERSISTENT_VOLUME, change),
+            EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
+        )
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         pod = cycle.info.pod

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kprov.kube.api.core import Pod
 from kprov.kube.component_helpers.pod_claims import list_claim_names
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.volumes.hints import uses_claim
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 _CONFLICT = (
@@ -20,10 +23,16 @@ _CONFLICT = (
 
 class VolumeRestrictions(Plugin):
     name = "VolumeRestrictions"
-    requeue_on = frozenset({"node", "pod", "pvc"})
 
     def __init__(self, listers: VolumeListers) -> None:
         self._listers = listers
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return (
+            EventRegistration(Resource.POD, Action.DELETE, _helps_deletion),
+            EventRegistration(Resource.NODE, Action.ADD),
+            EventRegistration(Resource.PERSISTENT_VOLUME_CLAIM, Action.ADD, uses_claim),
+        )
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         """Find the claims that allow one pod. VolumeBinding reports claims that do not exist."""
@@ -55,3 +64,11 @@ class VolumeRestrictions(Plugin):
 
     def depends_on_pods(self, cycle: CycleState) -> bool:
         return self.name in cycle.data
+
+
+def _helps_deletion(info: PodInfo, old: Pod, _: None) -> bool:
+    """Whether the pod that is gone used one of the pod's claims."""
+    if old.metadata.namespace != info.namespace:
+        return False
+    names = {name for name, _ in list_claim_names(info.pod)}
+    return any(name in names for name, _ in list_claim_names(old))

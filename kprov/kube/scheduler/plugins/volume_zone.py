@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from kprov.kube.api.core import PersistentVolume
 from kprov.kube.component_helpers import persistent_volumes as rules
 from kprov.kube.component_helpers.pod_claims import list_claim_names
+from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
+from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.volumes.hints import uses_claim, waits_for_consumer
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
 _CONFLICT = "node(s) had no available volume zone"
@@ -24,10 +28,18 @@ _BETA = {beta: label for label, beta in _LABELS.items()}
 
 class VolumeZone(Plugin):
     name = "VolumeZone"
-    requeue_on = frozenset({"node", "pvc", "pv", "storageclass"})
 
     def __init__(self, listers: VolumeListers) -> None:
         self._listers = listers
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        change = Action.ADD | Action.UPDATE
+        return (
+            EventRegistration(Resource.STORAGE_CLASS, Action.ADD, waits_for_consumer),
+            EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
+            EventRegistration(Resource.PERSISTENT_VOLUME_CLAIM, change, uses_claim),
+            EventRegistration(Resource.PERSISTENT_VOLUME, change, _has_other_zones),
+        )
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         return None if any(True for _ in list_claim_names(cycle.info.pod)) else SKIP
@@ -54,3 +66,11 @@ def _refuse_other_zones(key: str, values: str, state: ClusterState) -> Mask:
     for name in (label, _LABELS[label]):
         matching |= state.get_label_column(name).match_values(values.split("__"))
     return has_zone & ~matching
+
+
+def _has_other_zones(_: PodInfo, old: PersistentVolume | None, new: PersistentVolume) -> bool:
+    return old is None or _get_zones(old) != _get_zones(new)
+
+
+def _get_zones(volume: PersistentVolume) -> dict[str, str]:
+    return {key: value for key, value in volume.metadata.labels.items() if key in _LABELS or key in _BETA}

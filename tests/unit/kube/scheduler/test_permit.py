@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from kprov.kube.scheduler.events import EventRegistration
 from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, Profile
 from kprov.kube.scheduler.status import Code, Status, reject
 from kprov.kube.scheduler.waiting_pods import WaitingPod, WaitingPods
@@ -27,6 +28,9 @@ class Guard(Plugin):
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.called = asyncio.Event()
+
+    def list_events(self) -> Sequence[EventRegistration]:
+        return ()
 
     def _note(self, point: str, cycle: CycleState) -> str:
         self.calls.append((point, cycle.info.pod.metadata.name))
