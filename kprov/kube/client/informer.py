@@ -104,6 +104,10 @@ class Informer(Generic[Object]):
     def by_index(self, index: str, value: str) -> builtins.list[Object]:
         return self.store.by_index(index, value)
 
+    def with_labels(self, namespace: str, labels: Mapping[str, str]) -> builtins.list[Object]:
+        """The objects of the namespace that have all these labels. They need views of metadata."""
+        return self.store.with_labels(namespace, labels)
+
     async def wait_for_sync(self) -> None:
         await self._synced.wait()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from kprov.kube.api.meta import ResourceVersion
+from kprov.kube.client.label_index import LabelIndex
 
 Object = TypeVar("Object")
 IndexFunction = Callable[[Any], Iterable[str]]
@@ -18,6 +19,8 @@ class Store(Generic[Object]):
         self._functions: dict[str, IndexFunction] = {}
         # Index name, value, key: object. Dicts keep the order of arrival.
         self._indexes: dict[str, dict[str, dict[tuple[str, str], Object]]] = {}
+        # None until something looks for labels.
+        self._labels: LabelIndex[Object] | None = None
 
     def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
         for name, function in indexers.items():
@@ -36,6 +39,14 @@ class Store(Generic[Object]):
     def by_index(self, index: str, value: str) -> builtins.list[Object]:
         return list(self._indexes[index].get(value, {}).values())
 
+    def with_labels(self, namespace: str, labels: Mapping[str, str]) -> builtins.list[Object]:
+        """The objects of the namespace that have all these labels."""
+        if self._labels is None:
+            self._labels = LabelIndex()
+            for obj in self:
+                self._labels.put(key_of(obj), None, obj)
+        return self._labels.select(namespace, labels)
+
     def index_values(self, index: str) -> builtins.list[str]:
         return list(self._indexes[index])
 
@@ -52,6 +63,8 @@ class Store(Generic[Object]):
         group[key[1]] = obj
         for name in self._functions:
             self._index(name, key, obj)
+        if self._labels is not None:
+            self._labels.put(key, old, obj)
         return old
 
     def remove(self, namespace: str, name: str) -> Object | None:
@@ -59,6 +72,8 @@ class Store(Generic[Object]):
         old = group.pop(name, None)
         if old is not None:
             self._unindex((namespace, name), old)
+            if self._labels is not None:
+                self._labels.remove((namespace, name), old)
         if not group:
             self._objects.pop(namespace, None)
         return old

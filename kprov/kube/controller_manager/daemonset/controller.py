@@ -11,6 +11,7 @@ from kprov.kube.api.apps import ControllerRevision, DaemonSet
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.api.meta import Object, OwnerReference
 from kprov.kube.client import ApiError, ResourceClient, reference
+from kprov.kube.client.selector_index import SelectorIndex
 from kprov.kube.client.store import split_key
 from kprov.kube.component_base.backoff import KeyedBackoff
 from kprov.kube.component_helpers import pod_conditions
@@ -21,6 +22,7 @@ from kprov.kube.controller_manager.daemonset.steps import State, Step
 from kprov.kube.controller_manager.framework.controller import Context, Controller, run_periodically
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
     ControllerRefManager,
+    get_required_labels,
     index_by_owner,
     make_controller_reference,
     parse_selector,
@@ -60,6 +62,7 @@ class DaemonSetController(Controller):
         self._history = RevisionHistory(
             self.resource_of(self._sets), self.resource_of(self._revisions), self.resource_of(self._pods)
         )
+        self._selecting = SelectorIndex(self._sets, lambda ds: get_required_labels(ds.spec.selector))
         self._sets.add_handler(
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._handle_delete
         )
@@ -257,7 +260,7 @@ class DaemonSetController(Controller):
             if (ds := self._resolve(namespace, owner)) is not None:
                 self.enqueue(ds)
             return
-        for ds in self._sets.list(namespace):
+        for ds in self._selecting.find(namespace, child.metadata.labels):
             if parse_selector(ds.spec.selector).matches(child.metadata.labels):
                 self.enqueue(ds)
 

@@ -10,11 +10,12 @@ from kprov.kube.api.core import Pod
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.client import ApiError, WorkQueue, reference, run_workers
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.client.selector_index import SelectorIndex
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.disruption import budget
 from kprov.kube.controller_manager.disruption.scales import NoScaleError, Scales
 from kprov.kube.controller_manager.framework.controller import Context, Controller
-from kprov.kube.controller_manager.framework.controller_ref_manager import parse_selector
+from kprov.kube.controller_manager.framework.controller_ref_manager import get_required_labels, parse_selector
 from kprov.kube.controller_manager.framework.updates import update_status
 from kprov.kube.machinery import timestamps
 
@@ -43,6 +44,7 @@ class DisruptionController(Controller):
             "policy", "v1", "poddisruptionbudgets", PodDisruptionBudget
         )
         self._pods = context.informers.informer("", "v1", "pods", Pod)
+        self._selecting = SelectorIndex(self._budgets, lambda pdb: get_required_labels(pdb.spec.selector))
         self._budgets.add_handler(
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
         )
@@ -97,9 +99,9 @@ class DisruptionController(Controller):
     async def _try(self, pdb: PodDisruptionBudget) -> float | None:
         """Write the status. Returns the seconds until the next sync, None if none is needed."""
         selector = parse_selector(pdb.spec.selector)
-        pods = [
-            pod for pod in self._pods.list(pdb.metadata.namespace) if selector.matches(pod.metadata.labels)
-        ]
+        required = get_required_labels(pdb.spec.selector)
+        candidates = [] if required is None else self._pods.with_labels(pdb.metadata.namespace, required)
+        pods = [pod for pod in candidates if selector.matches(pod.metadata.labels)]
         if not pods:
             self._event(pdb, "Normal", "NoPods", "No matching pods found")
         expected = await self._compute_expected_count(pdb, pods)
@@ -152,7 +154,7 @@ class DisruptionController(Controller):
     def _notify(self, pod: Pod) -> None:
         matching = [
             pdb
-            for pdb in self._budgets.list(pod.metadata.namespace)
+            for pdb in self._selecting.find(pod.metadata.namespace, pod.metadata.labels)
             if parse_selector(pdb.spec.selector).matches(pod.metadata.labels)
         ]
         if len(matching) > 1:

@@ -1,19 +1,12 @@
 """Pods and ports of a service (pkg/controller/util/endpoint, staging/src/k8s.io/endpointslice/utils.go)."""
 
 import ipaddress
-from collections.abc import Iterable
 from typing import Final
 
 from kprov.kube.api.core import ObjectReference, Pod, Service, ServicePort
 from kprov.kube.component_helpers import pod_conditions
 
 HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
-
-
-def select_pods(service: Service, pods: Iterable[Pod]) -> list[Pod]:
-    """Pods of the service's namespace that its selector matches."""
-    wanted = service.spec.selector.items()
-    return [pod for pod in pods if wanted <= pod.metadata.labels.items()]
 
 
 def is_member(pod: Pod, *, terminating: bool) -> bool:

@@ -6,7 +6,6 @@ from kprov.kube.api.core import Endpoints, Service
 from kprov.kube.client import ApiError
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.endpoints import subsets
-from kprov.kube.controller_manager.endpoints.addresses import select_pods
 from kprov.kube.controller_manager.endpoints.services import ServiceController
 from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.controller_manager.framework.updates import update_whole
@@ -32,8 +31,7 @@ class EndpointsController(ServiceController):
             return
         if not service.spec.selector or service.spec.type == "ExternalName":
             return
-        pods = select_pods(service, self.pods.list(namespace))
-        content, cut = subsets.make_desired(service, pods)
+        content, cut = subsets.make_desired(service, self.list_pods(service))
         await self._write(service, self._endpoints.get(namespace, name), content, cut=cut)
 
     async def _write(

@@ -1,6 +1,9 @@
 """The base of both endpoint controllers: handlers of services and pods."""
 
+from collections.abc import Mapping
+
 from kprov.kube.api.core import Pod, Service
+from kprov.kube.client.selector_index import SelectorIndex
 from kprov.kube.controller_manager.endpoints import addresses
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 
@@ -12,6 +15,7 @@ class ServiceController(Controller):
         super().__init__(context)
         self.services = context.informers.informer("", "v1", "services", Service)
         self.pods = context.informers.informer("", "v1", "pods", Pod)
+        self._selecting = SelectorIndex(self.services, _get_selector)
         self.services.add_handler(
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
         )
@@ -27,8 +31,15 @@ class ServiceController(Controller):
                 self._handle_pod_change(old)
             self._handle_pod_change(new)
 
+    def list_pods(self, service: Service) -> list[Pod]:
+        """The pods that the service selects."""
+        return self.pods.with_labels(service.metadata.namespace, service.spec.selector)
+
     def _handle_pod_change(self, pod: Pod) -> None:
-        have = pod.metadata.labels.items()
-        for service in self.services.list(pod.metadata.namespace):
-            if service.spec.selector and service.spec.selector.items() <= have:
-                self.enqueue(service)
+        for service in self._selecting.find(pod.metadata.namespace, pod.metadata.labels):
+            self.enqueue(service)
+
+
+def _get_selector(service: Service) -> Mapping[str, str] | None:
+    """None: a service without a selector selects nothing."""
+    return service.spec.selector or None

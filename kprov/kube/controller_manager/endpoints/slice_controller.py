@@ -6,7 +6,6 @@ from kprov.kube.api.core import Node
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.endpoints import slice_plan
-from kprov.kube.controller_manager.endpoints.addresses import select_pods
 from kprov.kube.controller_manager.endpoints.services import ServiceController
 from kprov.kube.controller_manager.endpoints.slice_writer import PATIENCE_SECONDS, SliceWriter
 from kprov.kube.controller_manager.framework.controller import Context
@@ -46,7 +45,7 @@ class EndpointSliceController(ServiceController):
         if self._writer.is_stale(key):
             self.queue.add_after(key, PATIENCE_SECONDS)
             return
-        pods = select_pods(service, self.pods.list(service.metadata.namespace))
+        pods = self.list_pods(service)
         existing = self._slices.by_index("service", key)
         wanted_families = slice_plan.list_families(service)
         for each in existing:

@@ -1,7 +1,7 @@
 """Who controls which objects: owner references, adoption and release (controller_ref_manager)."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -26,6 +26,11 @@ def _parse_selector(text: bytes) -> selectors.LabelSelector:
 def parse_selector(selector: LabelSelector | None) -> selectors.LabelSelector:
     """Parse an object's spec.selector. None matches nothing."""
     return _parse_selector(b"null" if selector is None else msgspec.json.encode(selector))
+
+
+def get_required_labels(selector: LabelSelector | None) -> Mapping[str, str] | None:
+    """The labels that an object must have to match, besides expressions. None: nothing matches."""
+    return None if selector is None else selector.match_labels
 
 
 def make_controller_reference(owner: Object, api_version: str, kind: str) -> dict[str, Any]:

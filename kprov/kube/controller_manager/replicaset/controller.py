@@ -9,11 +9,13 @@ from kprov.kube.api.apps import ReplicaSet
 from kprov.kube.api.core import ObjectReference, Pod
 from kprov.kube.api.meta import OwnerReference
 from kprov.kube.client import ApiError, Informer, reference
+from kprov.kube.client.selector_index import SelectorIndex
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
     ControllerRefManager,
+    get_required_labels,
     index_by_owner,
     make_controller_reference,
     parse_selector,
@@ -51,6 +53,7 @@ class ReplicaSetController(Controller):
         self._pod_control = PodControl(context.client, self._recorder)
         self._sets = self.sets(context)
         self._pods = context.informers.informer("", "v1", "pods", Pod, indexers={"owner": index_by_owner})
+        self._selecting = SelectorIndex(self._sets, lambda rs: get_required_labels(rs.spec.selector))
         self._sets.add_handler(
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._handle_delete
         )
@@ -222,7 +225,7 @@ class ReplicaSetController(Controller):
             self.enqueue(rs)
 
     def _enqueue_matching(self, pod: Pod) -> None:
-        for rs in self._sets.list(pod.metadata.namespace):
+        for rs in self._selecting.find(pod.metadata.namespace, pod.metadata.labels):
             if parse_selector(rs.spec.selector).matches(pod.metadata.labels):
                 self.enqueue(rs)
 

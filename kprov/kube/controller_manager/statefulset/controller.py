@@ -8,11 +8,13 @@ from kprov.kube.api.apps import ControllerRevision, StatefulSet
 from kprov.kube.api.core import PersistentVolumeClaim, Pod
 from kprov.kube.api.meta import Object, OwnerReference
 from kprov.kube.client import ApiError, ResourceClient
+from kprov.kube.client.selector_index import SelectorIndex
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
     ControllerRefManager,
+    get_required_labels,
     index_by_owner,
     parse_selector,
 )
@@ -44,6 +46,7 @@ class StatefulSetController(Controller):
         self._pod_control = StatefulPodControl(
             context.client, context.make_recorder("statefulset-controller"), self._claims.get
         )
+        self._selecting = SelectorIndex(self._sets, lambda ss: get_required_labels(ss.spec.selector))
         self._sets.add_handler(
             on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
         )
@@ -136,7 +139,7 @@ class StatefulSetController(Controller):
             if (ss := self._resolve(namespace, owner)) is not None:
                 self.enqueue(ss)
             return
-        for ss in self._sets.list(namespace):
+        for ss in self._selecting.find(namespace, pod.metadata.labels):
             if parse_selector(ss.spec.selector).matches(pod.metadata.labels):
                 self.enqueue(ss)
 
