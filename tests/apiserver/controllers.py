@@ -45,13 +45,19 @@ def controllers(
     *names: str,
     flags: Sequence[str] = (),
     url: str = "",
+    program: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run those controllers of kube-controller-manager, with no more rights than upstream's policy gives them.
 
-    flags: more of its own. url: see ``kubeconfig``.
+    flags: more of its own. url: see ``kubeconfig``. program: another controller manager than the tested one.
     """
     command = [
-        *(*_PROGRAM, "--leader-elect=false", "--secure-port=0", "--use-service-account-credentials"),
+        *(
+            *(program or _PROGRAM),
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--use-service-account-credentials",
+        ),
         f"--kubeconfig={kubeconfig(server, 'manager-token', url=url)}",
         f"--controllers={','.join(names)}",
         *flags,
