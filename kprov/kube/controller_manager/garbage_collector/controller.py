@@ -38,6 +38,7 @@ class GarbageCollector(Controller):
     """Keys are UIDs: of objects to try to delete, and of owners whose dependents to orphan."""
 
     name = "garbage_collector_attempt_to_delete"
+    workers = 20
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -62,11 +63,25 @@ class GarbageCollector(Controller):
             or self._has_only_solid_owners(node)
         ):
             return
+        known = self._monitors.find(node)
+        if known is not None:
+            # Every write names the version of the object, so that one that is too old changes nothing.
+            try:
+                await self._advance(node, known)
+            except ApiError as error:
+                if not error.is_conflict:
+                    raise
+            else:
+                return
         live = await self._get_live(node)
         if live is None:
             self._remember_absent(key)
             self._run_work(self.graph.remove(key))
             return
+        await self._advance(node, live)
+
+    async def _advance(self, node: Node, live: AnyObject) -> None:
+        """Do what follows from that state of the object. 409: it has another one."""
         if node.deleting_dependents:
             await self._finish_foreground(node, live)
             return
@@ -132,7 +147,7 @@ class GarbageCollector(Controller):
                     solid.append(reference)
         return solid, dangling, waiting
 
-    async def _finish_foreground(self, node: Node, live: Owned) -> None:
+    async def _finish_foreground(self, node: Node, live: AnyObject) -> None:
         blocking = node.blocking
         if not blocking:
             if FOREGROUND in live.metadata.finalizers:
@@ -166,7 +181,7 @@ class GarbageCollector(Controller):
             raise
         return live if live.metadata.uid == uid else None
 
-    async def _delete(self, node: Node, live: Owned, *, foreground: bool) -> None:
+    async def _delete(self, node: Node, live: AnyObject, *, foreground: bool) -> None:
         if ORPHAN in live.metadata.finalizers:
             policy = "Orphan"
         elif foreground or FOREGROUND in live.metadata.finalizers:
@@ -187,12 +202,12 @@ class GarbageCollector(Controller):
             if not error.is_not_found:
                 raise
 
-    async def _set_owners(self, node: Node, live: Owned, owners: Sequence[OwnerReference]) -> None:
+    async def _set_owners(self, node: Node, live: AnyObject, owners: Sequence[OwnerReference]) -> None:
         if len(owners) == len(live.metadata.owner_references):
             return
         await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in owners]})
 
-    async def _unblock(self, node: Node, live: Owned) -> Owned | None:
+    async def _unblock(self, node: Node, live: AnyObject) -> Owned | None:
         """Unset blockOwnerDeletion in all references. Returns the new object, None if it is gone."""
         owners = live.metadata.owner_references
         if any(each.block_owner_deletion for each in owners):
@@ -200,12 +215,12 @@ class GarbageCollector(Controller):
             await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in free]})
         return await self._get_live(node)
 
-    async def _remove_finalizer(self, node: Node, live: Owned, finalizer: str) -> None:
+    async def _remove_finalizer(self, node: Node, live: AnyObject, finalizer: str) -> None:
         await self._patch(
             node, live, {"finalizers": [each for each in live.metadata.finalizers if each != finalizer]}
         )
 
-    async def _patch(self, node: Node, live: Owned, metadata: dict[str, Any]) -> None:
+    async def _patch(self, node: Node, live: AnyObject, metadata: dict[str, Any]) -> None:
         """Patch metadata if the object still has the version on which the decision was made."""
         resource = self._resource(node.api_version, node.kind)
         body = {"metadata": {**metadata, "uid": node.uid, "resourceVersion": live.metadata.resource_version}}

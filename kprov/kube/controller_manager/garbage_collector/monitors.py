@@ -12,7 +12,7 @@ from kprov.kube.client import ClientError, Informer, InformerFactory
 from kprov.kube.client.discovery import ApiResource, discover
 from kprov.kube.component_base import metrics
 from kprov.kube.controller_manager.framework.metadata_view import Owned
-from kprov.kube.controller_manager.garbage_collector.graph import AnyObject
+from kprov.kube.controller_manager.garbage_collector.graph import AnyObject, Node
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,13 @@ class Monitors:
         """The resource of a kind, in any version of the group. None if the server does not have the kind."""
         group = api_version.partition("/")[0] if "/" in api_version else ""
         return self._kinds.get((group, kind))
+
+    def find(self, node: Node) -> AnyObject | None:
+        """The object of a node as its informer has it, or None."""
+        resource = self.resource(node.api_version, node.kind)
+        informer = self._running.get((resource.group, resource.plural)) if resource else None
+        found = informer.get(node.namespace, node.name) if informer is not None else None
+        return found if found is not None and found.metadata.uid == node.uid else None
 
     async def run(self) -> None:
         """Start and stop watches as discovery changes, until cancelled."""

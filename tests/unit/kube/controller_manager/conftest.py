@@ -168,6 +168,9 @@ class ApiServer:
         if request.method == "PUT":
             return reply(await self._update(key, document, subresource))
         if request.method == "DELETE":
+            metadata, wanted = self.objects[key]["metadata"], document.get("preconditions") or {}
+            if any(metadata[field] != value for field, value in wanted.items()):
+                raise Refused(409, "Conflict")
             return reply(await self.delete(key, document.get("propagationPolicy") or "Background"))
         return reply(self.objects[key])
 

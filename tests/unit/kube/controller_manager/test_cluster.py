@@ -60,6 +60,18 @@ async def test_an_object_whose_owner_never_was_is_deleted(api: Any, start: Any) 
     await api.until(lambda: not api.list("pods"))
 
 
+async def test_a_dependent_that_changed_unnoticed_is_looked_at_again_and_deleted(
+    api: Any, start: Any
+) -> None:
+    """The informer's version of the pod is too old, so that the server rejects its deletion."""
+    key = await family(api)
+    api.silent = lambda request: request.path == "/api/v1/pods"
+    await start("garbage-collector-controller")
+    await api.change("pods", "p", {"metadata": {"labels": {"new": "label"}}})
+    await api.delete(key)
+    await api.until(lambda: not api.list("replicasets") and not api.list("pods"))
+
+
 async def test_a_namespace_is_furnished_and_emptied(api: Any, start: Any, tmp_path: Path) -> None:
     ca = tmp_path / "ca.crt"
     ca.write_text("CA")
