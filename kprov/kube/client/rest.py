@@ -1,6 +1,7 @@
 """Requests to the API server."""
 
 import asyncio
+import contextlib
 import copy
 import logging
 import time
@@ -44,13 +45,21 @@ class RestClient:
     """Requests to one API server or load balancer, with one identity and one rate limit."""
 
     def __init__(
-        self, config: kubeconfig.ClientConfig, *, user_agent: str = "kprov", qps: float = 50, burst: int = 100
+        self,
+        config: kubeconfig.ClientConfig,
+        *,
+        user_agent: str = "kprov",
+        qps: float = 50,
+        burst: int = 100,
+        requests_at_once: int = 0,
     ) -> None:
+        """requests_at_once: how many requests, besides streams, wait for their responses. 0: no limit."""
         self.config = config
         self.user_agent = user_agent
         self._transport = Transport(config)
         self._owns_transport = True
         self._limit = TokenBucket(qps, burst)
+        self._slots = asyncio.Semaphore(requests_at_once) if requests_at_once else contextlib.nullcontext()
         self._tokens: TokenSource | None = None
         self._get_seconds_left: Callable[[], float] | None = None
 
@@ -69,7 +78,7 @@ class RestClient:
         return cls(config, user_agent=user_agent, qps=qps, burst=burst)
 
     def derive(self, user_agent: str, tokens: TokenSource | None = None) -> "RestClient":
-        """A client with another user agent on the same connections, under the same rate limit.
+        """A client with another user agent on the same connections, under the same limits.
 
         tokens: its identity, for a client without credentials: a client certificate wins over a token.
         The original closes the connections.
@@ -129,6 +138,7 @@ class RestClient:
             await self._throttle(method, path)
             try:
                 async with (
+                    self._slots,
                     asyncio.timeout(self._limit_time(method, path, timeout)),
                     self._open(method, path, data, params, extra) as response,
                 ):

@@ -6,7 +6,10 @@ from kprov.kube.machinery import timestamps
 
 
 def find_condition(pod: Pod, kind: str) -> Condition | None:
-    return next((entry for entry in pod.status.conditions if entry.type == kind), None)
+    for entry in pod.status.conditions:
+        if entry.type == kind:
+            return entry
+    return None
 
 
 def is_ready(pod: Pod) -> bool:

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from argparse import Namespace
 from collections.abc import AsyncIterator
+from typing import Final
 
 from kprov.kube.client import InformerFactory, LeaderElector, RestClient
 from kprov.kube.client.delegated_auth import DelegatedAuth
@@ -17,6 +19,11 @@ from kprov.kube.controller_manager.framework.compact import make_transforms
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 
 log = logging.getLogger(__name__)
+
+# Objects of the API have no cycles, so that collections find little: make them rare.
+_GC_THRESHOLDS: Final = (10_000, 20, 10)
+# More requests at once make no server faster, but each of them needs a connection with its own handshake.
+_REQUESTS_AT_ONCE: Final = 64
 
 
 async def run(options: Namespace, stop: asyncio.Event) -> int:
@@ -77,6 +84,9 @@ async def run_controllers(clients: ClientBuilder, options: Namespace, stop: asyn
         group.create_task(informers.run(stop))
         log.info("waiting for caches to sync")
         await informers.wait_for_sync()
+        # What is in the caches stays for long: exclude it from garbage collections.
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
         log.info("caches are synced, starting %d controllers", len(controllers))
         for controller in controllers:
             group.create_task(controller.run(), name=controller.name)
@@ -88,7 +98,10 @@ async def _make_builder(options: Namespace, client: RestClient) -> AsyncIterator
         yield ClientBuilder(client)
         return
     unidentified = RestClient(
-        client.config.without_credentials(), qps=options.kube_api_qps, burst=options.kube_api_burst
+        client.config.without_credentials(),
+        qps=options.kube_api_qps,
+        burst=options.kube_api_burst,
+        requests_at_once=_REQUESTS_AT_ONCE,
     )
     async with unidentified:
         yield ClientBuilder(client, unidentified)

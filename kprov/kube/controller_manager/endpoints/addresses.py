@@ -1,6 +1,5 @@
 """Pods and ports of a service (pkg/controller/util/endpoint, staging/src/k8s.io/endpointslice/utils.go)."""
 
-import ipaddress
 from typing import Final
 
 from kprov.kube.api.core import ObjectReference, Pod, Service, ServicePort
@@ -18,9 +17,9 @@ def is_member(pod: Pod, *, terminating: bool) -> bool:
 
 def get_address(pod: Pod, family: str) -> str:
     """The pod's first address of the family (IPv4, IPv6), or ""."""
-    version = 6 if family == "IPv6" else 4
+    wants_colon = family == "IPv6"
     for entry in pod.status.pod_ips:
-        if ipaddress.ip_address(entry.ip).version == version:
+        if (":" in entry.ip) == wants_colon:
             return entry.ip
     return ""
 

@@ -8,7 +8,8 @@ from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.endpoints import subsets
 from kprov.kube.controller_manager.endpoints.services import ServiceController
 from kprov.kube.controller_manager.framework.controller import Context
-from kprov.kube.controller_manager.framework.updates import update_whole
+from kprov.kube.controller_manager.framework.updates import update_content
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class EndpointsController(ServiceController):
@@ -58,14 +59,12 @@ class EndpointsController(ServiceController):
         if same_marks and subsets.read_known(current) == content:
             return
         gone = dict.fromkeys(current.metadata.labels.keys() - labels.keys())
-        body = {
-            "metadata": {
-                "labels": {**gone, **labels},
-                "annotations": annotations or ({subsets.OVER_CAPACITY: None} if had else {}),
-            },
-            "subsets": content,
+        metadata: JsonObject = {
+            "labels": {**gone, **labels},
+            "annotations": annotations or ({subsets.OVER_CAPACITY: None} if had else {}),
         }
-        await update_whole(self.resource_of(self._endpoints), current, body)
+        resource = self.resource_of(self._endpoints)
+        await update_content(resource, current, metadata, {"subsets": content})
 
     async def _remove(self, namespace: str, name: str) -> None:
         current = self._endpoints.get(namespace, name)

@@ -31,7 +31,8 @@ def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, 
     by_ports: dict[Ports, tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]] = {}
     publish = service.spec.publish_not_ready_addresses
     count = 0
-    for pod in sorted(pods, key=lambda each: not pod_conditions.is_ready(each)):
+    readiness = [(pod_conditions.is_ready(pod), pod) for pod in pods]
+    for is_ready, pod in sorted(readiness, key=lambda each: not each[0]):
         ip = addresses.get_address(pod, family)
         if not ip or not addresses.is_member(pod, terminating=publish):
             continue
@@ -39,9 +40,7 @@ def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, 
         if count > MAX_ADDRESSES:
             continue
         ready, not_ready = by_ports.setdefault(_ports(service, pod), ({}, {}))
-        (ready if publish or pod_conditions.is_ready(pod) else not_ready)[ip] = _make_address(
-            service, pod, ip
-        )
+        (ready if publish or is_ready else not_ready)[ip] = _make_address(service, pod, ip)
     subsets = [_make_subset(ports, *groups) for ports, groups in sorted(by_ports.items(), key=str)]
     return subsets, count > MAX_ADDRESSES
 
@@ -62,7 +61,9 @@ def read_known(endpoints: Endpoints) -> list[dict[str, Any]]:
 
 
 def _make_address(service: Service, pod: Pod, ip: str) -> dict[str, Any]:
-    result: dict[str, Any] = {"ip": ip, "targetRef": msgspec.to_builtins(addresses.make_reference(pod))}
+    meta = pod.metadata
+    target = {"kind": "Pod", "namespace": meta.namespace, "name": meta.name, "uid": meta.uid}
+    result: dict[str, Any] = {"ip": ip, "targetRef": target}
     if pod.spec.node_name:
         result["nodeName"] = pod.spec.node_name
     if name := addresses.get_hostname(pod, service):

@@ -1,5 +1,6 @@
 """Requests, refusals and typed resources."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from aiohttp import web
 from kprov.kube.api.core import ConfigMap
 from kprov.kube.client import ApiError, RestClient, TransportError
 from kprov.kube.client.kubeconfig import ClientConfig
+from tests.unit.kube.http_server import served
 
 
 async def test_a_created_view_carries_its_kind_and_comes_back_typed(server: Any, client: RestClient) -> None:
@@ -72,3 +74,24 @@ async def test_list_is_iterable_and_has_a_resource_version(server: Any, client: 
     assert [item.metadata.name for item in answer] == ["a"]
     assert answer.resource_version == "11"
     assert server.requests[-1][1] == "/api/v1/namespaces/ns/configmaps?labelSelector=x%3Dy"
+
+
+async def test_so_many_requests_and_no_more_wait_for_their_responses_at_once() -> None:
+    waiting, most = 0, 0
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        await asyncio.sleep(0.01)
+        waiting -= 1
+        return web.json_response({})
+
+    async with served(handle) as port:
+        config = ClientConfig(server=f"http://127.0.0.1:{port}")
+        async with RestClient(config, requests_at_once=3) as client:
+            derived = client.derive("other")
+            await asyncio.gather(
+                *(each.request("GET", "/api") for each in (client, derived) for _ in range(6))
+            )
+    assert most == 3
