@@ -107,14 +107,20 @@ def _curve(program: str | None) -> dict[str, float]:
             fill(server, pods)
             with manager(server, program) as process:
                 process.settle()
-                cpu = uvloop.run(_change_pods(server, process, pods))
-                found[f"CPU for a change with {pods} pods, ms"] = cpu / _CHANGES * 1e3
+                cpu = uvloop.run(_change_pods(server, process))
+                found[f"CPU for a change with {pods} pods, ms"] = (
+                    cpu / (2 * min(_CHANGES // 2, _scaled(_CURVE[0]))) * 1e3
+                )
     return found
 
 
-async def _change_pods(server: ApiServer, process: Manager, count: int) -> float:
-    """CPU seconds for changes of random pods at a fixed rate."""
-    chosen = random.Random(1).sample(range(count), min(_CHANGES // 2, count))
+async def _change_pods(server: ApiServer, process: Manager) -> float:
+    """CPU seconds for changes of random pods at a fixed rate.
+
+    They are pods of the first deployments, so that with more objects no fewer changes fall together.
+    """
+    some = _scaled(_CURVE[0])
+    chosen = random.Random(1).sample(range(some), min(_CHANGES // 2, some))
     async with _client(server) as client:
         pods = client.resource("", "v1", "pods", dict)
         begin, cpu, number = time.monotonic(), process.cpu, 0

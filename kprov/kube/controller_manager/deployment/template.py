@@ -10,7 +10,8 @@ HASH_LABEL: Final = "pod-template-hash"
 
 def is_same_template(left: dict[str, Any], right: dict[str, Any]) -> bool:
     """Whether two templates are equal except for the hash label."""
-    return bool(_normalize(_remove_hash(left)) == _normalize(_remove_hash(right)))
+    left, right = _remove_hash(left), _remove_hash(right)
+    return left == right or bool(_normalize(left) == _normalize(right))
 
 
 def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
