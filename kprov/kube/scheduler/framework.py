@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kprov.kube.api.core import Pod
 from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
@@ -20,6 +21,8 @@ from kprov.kube.scheduler.status import Code, Status
 
 Scores = NDArray[np.float64]
 MAX_SCORE = 100.0
+#: The plugin that is built into the queue.
+SCHEDULING_GATES = "SchedulingGates"
 
 
 @dataclass(slots=True)
@@ -98,6 +101,13 @@ class Plugin:
         """Events after which a pod may fit that the plugin rejected (EventsToRegister). All by default."""
         return (EventRegistration(Resource.ANY, Action.ALL),)
 
+    def pre_enqueue(self, pod: Pod) -> Status | None:
+        """Decide whether the pod may be tried. A rejected one waits without an event or a condition.
+
+        It is asked again after an update of the pod, and after those of ``list_events``.
+        """
+        return None
+
     def pre_filter(self, cycle: CycleState) -> Status | None:
         """Prepare the filter. None: go on. SKIP: the filter has nothing to check.
 
@@ -158,6 +168,7 @@ class Profile:
     """The plugins for pods of a scheduler name, by extension point and in their order."""
 
     name: str
+    pre_enqueues: Sequence[Plugin] = ()
     pre_filters: Sequence[Plugin] = ()
     filters: Sequence[Plugin] = ()
     post_filters: Sequence[Plugin] = ()
@@ -168,9 +179,20 @@ class Profile:
     pre_binds: Sequence[Plugin] = ()
     post_binds: Sequence[Plugin] = ()
 
+    def find_gate(self, pod: Pod) -> str:
+        """The plugin for which the pod waits before it is tried, "" for none."""
+        if pod.spec.scheduling_gates:
+            return SCHEDULING_GATES
+        for plugin in self.pre_enqueues:
+            status = plugin.pre_enqueue(pod)
+            if status is not None and not status.is_success:
+                return plugin.name
+        return ""
+
     @property
     def rejecting(self) -> Iterator[Plugin]:
         """Plugins that can refuse a pod all nodes."""
+        yield from self.pre_enqueues
         yield from self.pre_filters
         yield from self.filters
         yield from self.reserves

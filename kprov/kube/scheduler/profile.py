@@ -138,6 +138,12 @@ def build_profile(configuration: document.Profile, resources: PluginResources) -
 
     return Profile(
         name=configuration.scheduler_name,
+        # The queue does the work of the others.
+        pre_enqueues=[
+            plugin
+            for plugin in list_plugins("preEnqueue")
+            if type(plugin).pre_enqueue is not Plugin.pre_enqueue
+        ],
         # Plugins whose PreFilter is a part of their filter have nothing to do here.
         pre_filters=[
             plugin for plugin in list_plugins("preFilter") if type(plugin).pre_filter is not Plugin.pre_filter

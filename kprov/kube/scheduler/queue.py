@@ -12,6 +12,7 @@ from typing import Any
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.events import UNSCHEDULABLE_POD_ADD, ClusterEvent
+from kprov.kube.scheduler.framework import Profile
 from kprov.kube.scheduler.hints import HintTable, Matches, run_hint
 from kprov.kube.scheduler.in_flight import InFlightEvents, ObjectEvent
 from kprov.kube.scheduler.object_changes import has_relevant_change, list_pod_events
@@ -32,10 +33,13 @@ class SchedulingQueue:
         self,
         backoff: Backoff = DEFAULT_BACKOFF,
         hints: HintTable | None = None,
+        find_gate: Callable[[Pod], str] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """find_gate: the plugin for which a pod waits before it is tried, "" for none (PreEnqueue)."""
         self._backoff = backoff
+        self._find_gate = find_gate or Profile("").find_gate
         self._hints = hints or HintTable()
         self._clock = clock
         self._numbers = itertools.count()
@@ -76,12 +80,10 @@ class SchedulingQueue:
             self.update(pod)
             return
         now = self._clock()
-        gated = bool(pod.spec.scheduling_gates)
-        queued = self._pods[pod.metadata.uid] = QueuedPod(pod, now, now, gated=gated)
-        if gated:
-            queued.rejected_by = frozenset({"SchedulingGates"})
-            count_rejections(queued, 1)
-            self._hold(queued, UNSCHEDULABLE_POD_ADD.label)
+        gate = self._find_gate(pod)
+        queued = self._pods[pod.metadata.uid] = QueuedPod(pod, now, now, gated=bool(gate))
+        if gate:
+            self._hold_gated(queued, gate, UNSCHEDULABLE_POD_ADD.label)
         else:
             self._activate(queued, UNSCHEDULABLE_POD_ADD.label)
 
@@ -93,8 +95,7 @@ class SchedulingQueue:
         old = queued.pod
         queued.set_pod(pod)
         if queued.gated:
-            if not pod.spec.scheduling_gates:
-                self._open_gates(queued, list_pod_events(old, pod)[-1].label)
+            self._check_gate(queued, list_pod_events(old, pod)[-1].label)
             return
         is_in_flight = queued.uid in self._in_flight
         if not is_in_flight and queued.uid not in self._unschedulable:
@@ -109,11 +110,23 @@ class SchedulingQueue:
             elif not is_in_flight and self._try_again(queued, matches, change):
                 return
 
-    def _open_gates(self, queued: QueuedPod, event: str) -> None:
+    def _check_gate(self, queued: QueuedPod, event: str) -> None:
+        """Try a gated pod, unless it still has to wait, maybe for another plugin."""
+        gate = self._find_gate(queued.pod)
+        if gate in queued.rejected_by:
+            return
         self._unschedulable.remove(queued.uid)
         self._clear_rejections(queued)
-        queued.gated = False
-        self._activate(queued, event)
+        queued.gated = bool(gate)
+        if gate:
+            self._hold_gated(queued, gate, event)
+        else:
+            self._activate(queued, event)
+
+    def _hold_gated(self, queued: QueuedPod, gate: str, event: str) -> None:
+        queued.rejected_by = frozenset({gate})
+        count_rejections(queued, 1)
+        self._hold(queued, event)
 
     def remove(self, uid: str) -> None:
         """The pod is bound or deleted."""
@@ -250,6 +263,9 @@ class SchedulingQueue:
 
     def _requeue(self, queued: QueuedPod, event: str, *, immediately: bool = False) -> None:
         """Leave the unschedulable pods: for the active ones, or for those in backoff while it lasts."""
+        if queued.gated:
+            self._check_gate(queued, event)
+            return
         if queued.blocked:
             queued.woken = True
             return

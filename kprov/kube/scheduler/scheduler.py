@@ -44,7 +44,7 @@ class Scheduler:
     ) -> None:
         """recorders: by the names of the profiles. waiting_pods: what the plugins have."""
         self.state = ClusterState()
-        self.queue = SchedulingQueue(backoff, HintTable(profiles))
+        self.queue = SchedulingQueue(backoff, HintTable(profiles), self._find_gate)
         self.nominator = Nominator()
         self.waiting_pods = waiting_pods or WaitingPods()
         self._profiles = {profile.name: profile for profile in profiles}
@@ -65,6 +65,9 @@ class Scheduler:
             self.queue.count_pending,
             {"nodes": lambda: self.state.node_count, "pods": lambda: len(self.state.pods)},
         )
+
+    def _find_gate(self, pod: Pod) -> str:
+        return self._profiles[pod.spec.scheduler_name].find_gate(pod)
 
     def is_responsible_for(self, pod: Pod) -> bool:
         """Whether a profile has the pod's schedulerName."""

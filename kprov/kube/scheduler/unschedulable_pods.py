@@ -14,7 +14,7 @@ UNSCHEDULABLE_SECONDS = 300.0
 
 
 class UnschedulablePods:
-    """Gated pods wait for their gates only, blocked ones for the end of a preemption, too."""
+    """Gated pods wait for PreEnqueue, blocked ones for the end of a preemption, too."""
 
     def __init__(self) -> None:
         #: In the order in which their time is over.
@@ -44,8 +44,7 @@ class UnschedulablePods:
         queued.entry = -1
         if queued.gated:
             self._gated[queued.uid] = queued
-            return
-        if queued.blocked:
+        elif queued.blocked:
             self._blocked[queued.uid] = queued
         else:
             self._waiting[queued.uid] = now + UNSCHEDULABLE_SECONDS, queued
@@ -60,10 +59,8 @@ class UnschedulablePods:
 
     def remove(self, uid: str) -> None:
         """Unknown pods are ignored."""
-        if self._gated.pop(uid, None) is not None:
-            return
         entry = self._waiting.pop(uid, None)
-        queued = entry[1] if entry is not None else self._blocked.pop(uid, None)
+        queued = entry[1] if entry else self._blocked.pop(uid, None) or self._gated.pop(uid, None)
         if queued is not None:
             for key in queued.keys:
                 pods = self._rejected[key]

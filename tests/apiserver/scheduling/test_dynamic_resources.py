@@ -88,6 +88,18 @@ def test_a_pod_waits_until_a_device_is_free(devices: Devices) -> None:
     assert "allocation" not in devices.get_claim("first")["status"]
 
 
+def test_a_pod_waits_silently_for_its_claim(devices: Devices) -> None:
+    space = devices.space
+    devices.create_slice(NODES[0], "gpu-0", "gpu-1")
+    devices.create_pod("early", "late-claim")
+    devices.create_claim("gpu")
+    run_pod(devices, "other", "gpu")
+    assert space.get_condition("early", "PodScheduled") is None
+    assert not space.list_events("early", "FailedScheduling")
+    devices.create_claim("late-claim")
+    space.run_pods("early")
+
+
 def test_several_pods_share_a_claim(devices: Devices) -> None:
     devices.create_slice(NODES[0], "gpu-0")
     devices.create_claim("gpu")

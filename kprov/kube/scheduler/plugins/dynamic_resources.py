@@ -96,11 +96,32 @@ class DynamicResources(Plugin):
         nodes = Action.ADD | Action.UPDATE_NODE_LABEL | Action.UPDATE_NODE_TAINT
         return (
             EventRegistration(Resource.NODE, nodes),
-            EventRegistration(Resource.RESOURCE_CLAIM, change | Action.DELETE),
+            EventRegistration(Resource.RESOURCE_CLAIM, change | Action.DELETE, self._helps_claim),
             EventRegistration(Resource.RESOURCE_SLICE, change),
             EventRegistration(Resource.DEVICE_CLASS, change),
             EventRegistration(Resource.POD, Action.UPDATE_POD_GENERATED_RESOURCE_CLAIM, _is_pod_itself),
         )
+
+    def _helps_claim(self, info: PodInfo, old: JsonObject | None, new: JsonObject | None) -> bool:
+        """Whether devices are free now, or a claim of the pod is new or has another status."""
+        is_released = old is not None and is_allocated(old) and (new is None or not is_allocated(new))
+        if new is None:
+            return is_released
+        try:
+            uids = {claim["metadata"]["uid"] for claim in self._list_claims(info.pod)}
+        except _ClaimError:
+            return False
+        if is_released:
+            return True
+        return new["metadata"]["uid"] in uids and (old is None or old.get("status") != new.get("status"))
+
+    def pre_enqueue(self, pod: Pod) -> Status | None:
+        try:
+            for _ in self._list_claims(pod):
+                pass
+        except _ClaimError as error:
+            return reject(str(error))
+        return None
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
         pod = cycle.info.pod

@@ -10,13 +10,14 @@ import numpy as np
 
 from kprov.kube.api.core import Pod
 from kprov.kube.component_helpers.pod_claims import list_claim_names
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.pod_info import PodInfo, is_placed
 from kprov.kube.scheduler.state import Counts, Mask
 from kprov.kube.scheduler.status import SKIP, Status
 from kprov.kube.scheduler.volumes.hints import uses_claim
-from kprov.kube.scheduler.volumes.limits import NodeVolumes
+from kprov.kube.scheduler.volumes.limits import NodeVolumes, list_limits
 
 _EXCEEDED = "node(s) exceed max volume count"
 
@@ -34,7 +35,8 @@ class NodeVolumeLimits(Plugin):
 
     def list_events(self) -> Sequence[EventRegistration]:
         return (
-            EventRegistration(Resource.CSI_NODE, Action.ADD | Action.UPDATE),
+            EventRegistration(Resource.CSI_NODE, Action.ADD),
+            EventRegistration(Resource.CSI_NODE, Action.UPDATE, _has_larger_limit),
             EventRegistration(Resource.POD, Action.DELETE, _helps_deletion),
             EventRegistration(Resource.PERSISTENT_VOLUME_CLAIM, Action.ADD, uses_claim),
             EventRegistration(Resource.VOLUME_ATTACHMENT, Action.DELETE),
@@ -87,3 +89,8 @@ def _helps_deletion(_: PodInfo, old: Pod, _new: None) -> bool:
 
 def _count_claims(info: PodInfo) -> int:
     return sum(1 for _ in list_claim_names(info.pod))
+
+
+def _has_larger_limit(_: PodInfo, old: JsonObject, new: JsonObject) -> bool:
+    before = list_limits(old)
+    return any(limit > before.get(driver, 0) for driver, limit in list_limits(new).items())

@@ -21,6 +21,12 @@ def index_by_node(attachment: VolumeAttachment) -> list[str]:
     return [attachment.spec.node_name]
 
 
+def list_limits(csi_node: JsonObject) -> dict[str, int]:
+    drivers = csi_node["spec"].get("drivers") or ()
+    limits = {each["name"]: (each.get("allocatable") or {}).get("count") for each in drivers}
+    return {name: int(count) for name, count in limits.items() if count is not None}
+
+
 @dataclass(slots=True)
 class NodeVolumes:
     """Reads the informers' caches. Volumes are pairs of their driver and their handle."""
@@ -34,9 +40,7 @@ class NodeVolumes:
     def get_limits(self, node: str) -> dict[str, int]:
         """The largest number of volumes by driver. Drivers without a limit are missing."""
         csi_node = self.get_csi_node(node)
-        drivers = csi_node["spec"].get("drivers") or () if csi_node is not None else ()
-        limits = {each["name"]: (each.get("allocatable") or {}).get("count") for each in drivers}
-        return {name: int(count) for name, count in limits.items() if count is not None}
+        return {} if csi_node is None else list_limits(csi_node)
 
     def list_volumes(self, pod: Pod) -> Iterator[tuple[str, str]]:
         """The volumes of the pod's claims. Claims that do not exist have none."""

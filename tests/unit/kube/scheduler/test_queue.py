@@ -23,6 +23,8 @@ from kprov.kube.scheduler.hints import HintTable
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.queue import SchedulingQueue
 from kprov.kube.scheduler.queued_pod import QueuedPod
+from kprov.kube.scheduler.status import Status
+from kprov.kube.scheduler.status import reject as reject_pod
 from kprov.kube.scheduler.unschedulable_pods import UNSCHEDULABLE_SECONDS
 
 NODES = frozenset({"NodeAffinity"})
@@ -306,3 +308,41 @@ async def test_an_update_of_a_pod_that_does_not_wait_adds_none(queue: Scheduling
     queue.remove((await queue.pop()).uid)
     queue.update(pod("p", {"a": "b"}))
     assert len(queue) == 0
+
+
+class ClaimGate(DynamicResources):
+    """Gates all pods until it is open."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    def pre_enqueue(self, pod: Pod) -> Status | None:
+        return None if self.is_open else reject_pod("no claim")
+
+
+async def test_a_gated_pod_is_tried_when_the_plugin_accepts_it_after_an_event(clock: Clock) -> None:
+    gate = ClaimGate()
+    profile = Profile("s", pre_enqueues=[gate])
+    queue = SchedulingQueue(hints=HintTable([profile]), find_gate=profile.find_gate, clock=clock)
+    queue.add(pod("p", schedulingGates=[{"name": "first"}]))
+    # The gates of the pod are gone, the plugin's is not.
+    queue.update(pod("p"))
+    clock.now += UNSCHEDULABLE_SECONDS
+    queue.handle_event(NODE_ADD, None, node("n"))
+    queue.handle_event(CLAIM_ADD, None, object())
+    assert await popped(queue) is None
+    assert queue.count_pending()["gated"] == 1
+    gate.is_open = True
+    queue.handle_event(CLAIM_ADD, None, object())
+    assert (await queue.pop()).uid == "p"
+    assert queue.count_pending()["gated"] == 0
+
+
+async def test_a_gated_pod_can_be_removed(clock: Clock) -> None:
+    profile = Profile("s", pre_enqueues=[ClaimGate()])
+    queue = SchedulingQueue(hints=HintTable([profile]), find_gate=profile.find_gate, clock=clock)
+    queue.add(pod("p"))
+    queue.remove("p")
+    queue.handle_event(CLAIM_ADD, None, object())
+    assert not len(queue)
+    assert queue.count_pending()["gated"] == 0
