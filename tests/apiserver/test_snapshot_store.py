@@ -126,6 +126,16 @@ def test_what_the_store_rejects_is_an_error(
         StoreSnapshots(config | change).list_snapshots()
 
 
+def test_the_reason_is_known_if_the_store_closes_the_connection_before_it_reads_the_file(
+    config: dict[str, str],
+) -> None:
+    name = add_snapshot(Path(config["folder"]), 1)
+    (Path(config["folder"]) / name).write_bytes(bytes(32 << 20))
+    done = upload(config | {"secret_key": "another-secret-key-of-somebody"})
+    assert done.returncode == 1
+    assert "403 Forbidden: SignatureDoesNotMatch" in done.stderr
+
+
 def test_a_missing_bucket_and_a_dead_store_are_errors(config: dict[str, str]) -> None:
     url = config["url"].replace("/backups/", "/other-bucket/")
     with pytest.raises(KprovError, match="404 Not Found: NoSuchBucket"):

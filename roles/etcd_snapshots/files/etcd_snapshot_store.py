@@ -118,8 +118,15 @@ def put_file(config: Mapping[str, Any], path: Path) -> None:
     size = path.stat().st_size
     if size > LARGEST:
         raise StoreError(f"{path.name} has {size} bytes, and a store takes at most {LARGEST} at once")
-    with open_request(config, "PUT", f"{find_folder(config)}/{path.name}", body=path) as answer:
-        answer.read()
+    target = f"{find_folder(config)}/{path.name}"
+    try:
+        with open_request(config, "PUT", target, body=path) as answer:
+            answer.read()
+    except OSError:
+        # A store may close the connection before it has read a file that it rejects, and its answer is lost.
+        with contextlib.suppress(MissingError), open_request(config, "GET", target):
+            pass
+        raise
 
 
 def list_records(config: Mapping[str, Any]) -> list[dict[str, Any]]:
