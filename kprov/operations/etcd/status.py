@@ -75,8 +75,25 @@ def read_members(cluster: Cluster, unreachable: Mapping[str, str] = {}) -> list[
                 hosts,
             )
         )
-    alarms = read_alarms(cluster, members)
-    return [replace(member, alarms=alarms.get(member.id, ())) for member in members]
+    return assign_alarms(members, read_alarms(cluster, members))
+
+
+def assign_alarms(members: list[Member], alarms: Mapping[int, tuple[str, ...]]) -> list[Member]:
+    """Return the members with their alarms.
+
+    The leader gets the alarm NOSPACE of a member that is unknown: one that was removed, or one of the cluster
+    from which a snapshot is. It stops all writes like that of a member.
+    """
+    members = [replace(member, alarms=alarms.get(member.id, ())) for member in members]
+    known = {member.id for member in members}
+    if not any("NOSPACE" in names for number, names in alarms.items() if number not in known):
+        return members
+    return [
+        replace(member, alarms=(*member.alarms, "NOSPACE"))
+        if member.leader and "NOSPACE" not in member.alarms
+        else member
+        for member in members
+    ]
 
 
 def _read_member(cluster: Cluster, host: str) -> Member:

@@ -8,7 +8,13 @@ import pytest
 
 from kprov.operations.etcd.alarms import format_size
 from kprov.operations.etcd.defrag import is_worthwhile, order_members
-from kprov.operations.etcd.status import Member, find_member_problems, parse_alarms, parse_status
+from kprov.operations.etcd.status import (
+    Member,
+    assign_alarms,
+    find_member_problems,
+    parse_alarms,
+    parse_status,
+)
 
 STATUS: dict[str, Any] = {
     "header": {"cluster_id": 1, "member_id": 12167347302318552629, "revision": 339, "raft_term": 2},
@@ -78,3 +84,15 @@ def test_sizes_have_units() -> None:
         "3.0 MiB",
         "5.0 GiB",
     ]
+
+
+def test_members_get_their_alarms() -> None:
+    members = [make_member("a", id=1, leader=True), make_member("b", id=2)]
+    assigned = assign_alarms(members, {2: ("NOSPACE", "CORRUPT")})
+    assert [member.alarms for member in assigned] == [(), ("NOSPACE", "CORRUPT")]
+
+
+def test_an_alarm_of_a_member_that_is_gone_is_the_leaders() -> None:
+    members = [make_member("a", id=1), make_member("b", id=2, leader=True)]
+    assigned = assign_alarms(members, {7: ("NOSPACE",), 8: ("CORRUPT",)})
+    assert [member.alarms for member in assigned] == [(), ("NOSPACE",)]
