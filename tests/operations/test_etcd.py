@@ -42,9 +42,10 @@ def make_objects(cluster: Cluster, namespace: str) -> None:
 
 def take_snapshot(cluster: Cluster, folder: Path) -> Path:
     """Take a snapshot and copy it to this machine, as an operator does."""
-    target = folder / "cluster.db"
-    cluster.lab.kprov("etcd", "snapshot", "take", "-i", cluster.lab.inventory, "-o", target)
-    return target
+    before = set(folder.glob("etcd-*"))
+    cluster.lab.kprov("etcd", "snapshot", "take", "-i", cluster.lab.inventory, "-o", folder)
+    (taken,) = set(folder.glob("etcd-*")) - before
+    return taken
 
 
 def restore(cluster: Cluster, snapshot: Path, *arguments: str) -> str:

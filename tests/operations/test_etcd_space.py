@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import Cluster, eventually
-from tests.operations.test_etcd import read_status
+from tests.operations.object_dump import dump_objects
+from tests.operations.test_etcd import check_restored, read_status, restore, take_snapshot
 
 _DATA = "/var/lib/etcd"
 _QUOTA = 24 << 20
@@ -55,6 +56,27 @@ def test_a_full_database_is_found_and_repaired(cluster: Cluster, small_quota: No
     sys.stdout.write(f"defrag of a full etcd: {time.monotonic() - began:.1f} s\n")
     status = cluster.lab.kprov("etcd", "status", *where)
     assert "NOSPACE" not in status.stdout
+    cluster.kubectl("create", "configmap", "fits-again", "--from-literal=x=y")
+    cluster.kubectl("delete", "configmap", "fits-again")
+
+
+def test_a_restore_ends_the_alarm_for_space(cluster: Cluster, small_quota: None, tmp_path: Path) -> None:
+    before = take_snapshot(cluster, tmp_path)
+    objects = dump_objects(cluster)
+    fill(cluster, tmp_path)
+    # etcd has space for the objects that are left, but the alarm is active.
+    cluster.kubectl("delete", "configmap", "-l", "kprov-test=large", timeout=180)
+    with_alarm = take_snapshot(cluster, tmp_path)
+    assert (
+        "alarm NOSPACE"
+        in cluster.lab.kprov("etcd", "status", "-i", cluster.lab.inventory, check=False).stderr
+    )
+    output = restore(cluster, before)
+    assert "take a snapshot of the cluster as it is now" in output
+    check_restored(cluster, objects)
+    output = restore(cluster, with_alarm)
+    assert "the snapshot has the alarm NOSPACE" in output
+    check_restored(cluster, objects)
     cluster.kubectl("create", "configmap", "fits-again", "--from-literal=x=y")
     cluster.kubectl("delete", "configmap", "fits-again")
 

@@ -35,10 +35,15 @@ def make_disarm_phase(context: OperationContext, unreachable: dict[str, str]) ->
         return [f"clear the alarm NOSPACE of {member.host}" for member in find_full(cluster, unreachable)]
 
     def run() -> None:
-        check_space(cluster, find_full(cluster, unreachable))
-        run_etcdctl_with_alarm(cluster, "alarm disarm")
+        clear_alarm(cluster, find_full(cluster, unreachable))
 
     return Phase("Clear the alarm for space", plan, run)
+
+
+def clear_alarm(cluster: Cluster, members: list[Member]) -> None:
+    """Clear the alarm of these members. Raises KprovError if there is still no space."""
+    check_space(cluster, members)
+    run_etcdctl_with_alarm(cluster, "alarm disarm")
 
 
 def find_full(cluster: Cluster, unreachable: dict[str, str]) -> list[Member]:

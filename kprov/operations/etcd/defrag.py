@@ -7,6 +7,7 @@ free space).
 from __future__ import annotations
 
 from kprov.errors import KprovError
+from kprov.operations.cluster import Cluster
 from kprov.operations.etcd.alarms import find_full, format_size, make_disarm_phase, run_etcdctl_with_alarm
 from kprov.operations.etcd.connecting import connect_etcd
 from kprov.operations.etcd.status import Member, find_member_problems, read_members
@@ -57,14 +58,18 @@ def _make_compact_phase(context: OperationContext, unreachable: dict[str, str]) 
         return [f"drop all revisions before {max(member.revision for member in full)}"] if full else []
 
     def run() -> None:
-        revision = max(member.revision for member in find_full(cluster, unreachable))
-        try:
-            run_etcdctl_with_alarm(cluster, f"compact --physical {revision}")
-        except KprovError as error:
-            if "has been compacted" not in str(error):
-                raise
+        compact_history(cluster, max(member.revision for member in find_full(cluster, unreachable)))
 
     return Phase("Compact the history", plan, run)
+
+
+def compact_history(cluster: Cluster, revision: int) -> None:
+    """Drop all revisions before this one."""
+    try:
+        run_etcdctl_with_alarm(cluster, f"compact --physical {revision}")
+    except KprovError as error:
+        if "has been compacted" not in str(error):
+            raise
 
 
 def _make_defrag_phase(context: OperationContext, host: str) -> Phase:
@@ -84,12 +89,17 @@ def _make_defrag_phase(context: OperationContext, host: str) -> Phase:
 
     def run() -> None:
         before = read_one()
-        line = etcdctl_line(cluster, host, f"--command-timeout={_TIMEOUT} defrag")
-        run_command(cluster, host, line)
+        defragment(cluster, host)
         after = read_one()
         context.say(f"  {host}: {format_size(before.size)} -> {format_size(after.size)}")
 
     return Phase(f"Defragment {host}", plan, run)
+
+
+def defragment(cluster: Cluster, host: str) -> None:
+    """Give the free space of a member's database back to the disk. It does not serve in this time."""
+    line = etcdctl_line(cluster, host, f"--command-timeout={_TIMEOUT} defrag")
+    run_command(cluster, host, line)
 
 
 def is_worthwhile(member: Member) -> bool:

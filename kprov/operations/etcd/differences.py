@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from kprov.operations.cluster import Cluster
-from kprov.operations.remote import run_etcdctl
+from kprov.operations.etcd.alarms import run_etcdctl_with_alarm
 
 _ROOT = b"/registry/"
 #: Kinds whose objects change all the time, and mean nothing after a restore.
@@ -20,7 +20,9 @@ _SHOWN = 20
 
 def read_live_keys(cluster: Cluster) -> tuple[int, dict[bytes, int]]:
     """Return etcd's revision, and the revision of the last change of each key. Raises KprovError."""
-    output = run_etcdctl(cluster, "--command-timeout=60s get /registry/ --prefix --keys-only -w json")
+    output = run_etcdctl_with_alarm(
+        cluster, "--command-timeout=60s get /registry/ --prefix --keys-only -w json"
+    )
     document = json.loads(output)
     entries = document.get("kvs") or []
     keys = {base64.b64decode(entry["key"]): int(entry["mod_revision"]) for entry in entries}
@@ -29,7 +31,7 @@ def read_live_keys(cluster: Cluster) -> tuple[int, dict[bytes, int]]:
 
 def read_live_revision(cluster: Cluster) -> int:
     """Return etcd's revision. Raises KprovError."""
-    document = json.loads(run_etcdctl(cluster, "get / --prefix --keys-only --limit=1 -w json"))
+    document = json.loads(run_etcdctl_with_alarm(cluster, "get / --prefix --keys-only --limit=1 -w json"))
     return int(document["header"]["revision"])
 
 

@@ -19,17 +19,19 @@ from pathlib import Path
 from kprov.errors import InputError, KprovError, PreflightError
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, SeveralHostsError, connect_hosts
 from kprov.operations.etcd import restore_hosts
-from kprov.operations.etcd.alarms import format_size
+from kprov.operations.etcd.alarms import clear_alarm, find_full, format_size
 from kprov.operations.etcd.connecting import connect_etcd
+from kprov.operations.etcd.defrag import compact_history, defragment
 from kprov.operations.etcd.differences import describe_differences, read_live_keys, read_live_revision
 from kprov.operations.etcd.raised_revision import choose_revision, raise_revision
 from kprov.operations.etcd.snapshot_content import SnapshotContent, open_snapshot, read_snapshot
 from kprov.operations.etcd.snapshots import has_program, take_snapshot
+from kprov.operations.etcd.status import read_members
 from kprov.operations.health import wait_for
 from kprov.operations.nodes.others import list_others, make_others_phase
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.preparation import prepare_cluster
-from kprov.operations.remote import find_etcd_host, run_kubectl
+from kprov.operations.remote import run_kubectl
 from kprov.operations.versions.gate import pass_gate
 
 _PLAYBOOK = PLAYBOOKS / "etcd_restore.yml"
@@ -195,11 +197,9 @@ def _make_save_phase(restore: Restore) -> Phase:
     def plan() -> list[str]:
         if restore.is_done("save") or restore.is_done("etcd"):
             return []
-        try:
-            host = find_etcd_host(restore.cluster)
-        except KprovError:
-            return []
-        if not has_program(restore.cluster, host):
+        members = read_members(restore.cluster, dict(restore.cluster.engine.unreachable_hosts))
+        host = next((member.host for member in members if member.has_leader), None)
+        if host is None or not has_program(restore.cluster, host):
             return []
         return ["take a snapshot of the cluster as it is now, to which you can return"]
 
@@ -295,10 +295,25 @@ def _make_etcd_phase(restore: Restore) -> Phase:
     def run() -> None:
         restore_hosts.start_etcd(cluster, restore.members)
         wait_for(lambda: restore_hosts.find_etcd_problems(cluster, restore.members), _ETCD_SECONDS)
+        release_space(restore)
         restore.mark_done("etcd")
 
     lines = [f"start etcd on {', '.join(restore.members)}, wait until all members serve"]
     return Phase("Start etcd", lambda: [] if restore.is_done("etcd") else lines, run)
+
+
+def release_space(restore: Restore) -> None:
+    """Clear the alarm NOSPACE, which is part of a snapshot. Raises KprovError if there is no space."""
+    cluster = restore.cluster
+    full = find_full(cluster, {})
+    if not full:
+        return
+    restore.context.say("  the snapshot has the alarm NOSPACE: compact, defragment, clear the alarm")
+    compact_history(cluster, max(member.revision for member in full))
+    for host in restore.members:
+        defragment(cluster, host)
+    wait_for(lambda: restore_hosts.find_etcd_problems(cluster, restore.members), _ETCD_SECONDS)
+    clear_alarm(cluster, find_full(cluster, {}))
 
 
 def _make_api_phase(restore: Restore) -> Phase:
