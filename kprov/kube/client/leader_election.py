@@ -22,6 +22,8 @@ from kprov.kube.component_base.run import FatalError
 log = logging.getLogger(__name__)
 
 _JITTER = 1.2
+# How long cancelled work may take to end.
+_CANCEL_SECONDS = 5.0
 
 
 class LeadershipLost(FatalError):  # noqa: N818  client-go's word
@@ -224,8 +226,11 @@ async def _cancel(task: asyncio.Task[Any] | None) -> None:
     if task is None:
         return
     task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled() and task.exception() is not None:
+    done, _ = await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+    if not done:
+        # The process must exit, whatever the work is waiting for: another leader has begun.
+        log.warning("%s did not end within %.0f s", task.get_name(), _CANCEL_SECONDS)
+    elif not task.cancelled() and task.exception() is not None:
         log.debug("ended with %r", task.exception())
 
 

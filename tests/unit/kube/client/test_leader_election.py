@@ -1,11 +1,12 @@
 """Who leads, and what happens to those who did."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 
-from kprov.kube.client import LeaderElector, LeadershipLost, RestClient, TransportError
+from kprov.kube.client import LeaderElector, LeadershipLost, RestClient, TransportError, leader_election
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kcm"
 
@@ -113,3 +114,25 @@ async def test_guarded_clients_send_changes_only_while_the_lease_is_held(
     with pytest.raises(TransportError, match="may lead no more"):
         await guarded.request("DELETE", LEASE)
     await guarded.request("GET", LEASE)
+
+
+async def test_leader_exits_although_its_work_does_not_end(
+    server: Any, client: RestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leader_election, "_CANCEL_SECONDS", 0.01)
+    started, end = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        started.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await end.wait()
+        await end.wait()
+
+    candidate = LeaderElector(client, lease="kcm", on_started=work, retry_period=0.01)
+    task = asyncio.create_task(candidate.run(asyncio.Event()))
+    await asyncio.wait_for(started.wait(), 20)
+    spec = {"holderIdentity": "other", "leaseDurationSeconds": 15}
+    server.put(LEASE, {"metadata": {"name": "kcm"}, "spec": spec})
+    with pytest.raises(LeadershipLost):
+        await asyncio.wait_for(task, 5)
+    end.set()
