@@ -21,10 +21,10 @@ _DENIED: Final = '" cannot '
 _PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.controller_manager").split())
 
 
-def kubeconfig(server: ApiServer, token: str = "admin-token", *, url: str = "") -> Path:
-    """A file for the user of a token. url: of a proxy in front of the server."""
+def kubeconfig(server: ApiServer, token: str = "admin-token", *, url: str = "", name: str = "") -> Path:
+    """A file for the user of a token. url: of a proxy in front of the server. name: of the file."""
     # The tokens of service accounts are too long for a file's name.
-    name = token if len(token) < 64 else hashlib.sha256(token.encode()).hexdigest()
+    name = name or (token if len(token) < 64 else hashlib.sha256(token.encode()).hexdigest())
     path = server.folder / f"{name}{'.proxy' if url else ''}.kubeconfig"
     cluster = {"server": url or server.url, "certificate-authority": str(server.authority.file)}
     document = {

@@ -30,7 +30,7 @@ _REASONS: Final = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
-_HOP_BY_HOP: Final = {"connection", "transfer-encoding", "content-length", "content-encoding", "host"}
+_HOP_BY_HOP: Final = {"connection", "transfer-encoding", "content-length", "host"}
 _CLOSING_SECONDS: Final = 0.25
 #: The message with which the task of an expired watch is cancelled.
 _EXPIRED: Final = "expired"
@@ -107,7 +107,9 @@ class FaultyProxy:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*self.server.authority.issue("proxy", "kube-apiserver", serves=True))
         connector = aiohttp.TCPConnector(limit=0, ssl=self.server.context())
-        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as self._session:
+        async with aiohttp.ClientSession(
+            connector=connector, auto_decompress=False, read_bufsize=1 << 22
+        ) as self._session:
             runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=1)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=context).start()
@@ -164,9 +166,10 @@ class FaultyProxy:
         self, request: web.BaseRequest, response: web.StreamResponse, answer: aiohttp.ClientResponse
     ) -> None:
         async def forward() -> None:
-            async for piece in answer.content.iter_any():
+            # Whole events: another one may follow that this proxy makes.
+            async for line in answer.content:
                 await self._flowing.wait()
-                await response.write(piece)
+                await response.write(line)
 
         task: asyncio.Task[object] = asyncio.create_task(forward())
         self._watches[task] = response

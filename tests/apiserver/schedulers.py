@@ -13,23 +13,37 @@ from typing import Any, Final
 
 from tests.apiserver.controllers import kubeconfig
 from tests.apiserver.servers import ApiServer
+from tests.apiserver.supervised import SupervisedProgram
 
 #: Names another scheduler to test, such as upstream's: it shows which tests ask for more than it does.
 TESTED: Final = "KPROV_TEST_SCHEDULER"
 _PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.scheduler").split())
 
 
-def write_configuration(server: ApiServer, **fields: Any) -> Path:
-    """A KubeSchedulerConfiguration file with these fields."""
-    path = server.folder / "scheduler.yaml"
+def write_configuration(server: ApiServer, *, name: str = "scheduler", url: str = "", **fields: Any) -> Path:
+    """A KubeSchedulerConfiguration file with these fields. url: of a proxy in front of the server."""
+    path = server.folder / f"{name}.yaml"
     document = {
         "apiVersion": "kubescheduler.config.k8s.io/v1",
         "kind": "KubeSchedulerConfiguration",
-        "clientConnection": {"kubeconfig": str(kubeconfig(server))},
+        "clientConnection": {"kubeconfig": str(kubeconfig(server, url=url, name=name))},
         "leaderElection": {"leaderElect": False},
     }
     path.write_text(json.dumps(document | fields))
     return path
+
+
+def start_candidate(server: ApiServer, name: str, url: str, **fields: Any) -> SupervisedProgram:
+    """A scheduler with leader election that starts again after its end. url: of a proxy."""
+    election = {
+        "leaderElect": True,
+        "leaseDuration": "5s",
+        "renewDeadline": "4s",
+        "retryPeriod": "500ms",
+    }
+    path = write_configuration(server, name=name, url=url, leaderElection=election, **fields)
+    command = [*_PROGRAM, f"--config={path}", "--secure-port=0"]
+    return SupervisedProgram(command, server.folder / f"{name}.log")
 
 
 @contextlib.contextmanager

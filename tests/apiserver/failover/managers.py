@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import Final
 from tests.apiserver.conformance.calls import eventually
 from tests.apiserver.controllers import kubeconfig
 from tests.apiserver.servers import ApiServer, Etcd, another, pem
+from tests.apiserver.supervised import SupervisedProgram
 
 LEASE: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-controller-manager"
 LEASE_SECONDS: Final = 5
@@ -28,7 +26,6 @@ _ELECTION: Final = (
     "--leader-elect-retry-period=500ms",
 )
 _START_SECONDS: Final = 90.0
-_RESTART_SECONDS: Final = 0.2
 #: What both servers have in common. Only changes are of interest.
 _POLICY: Final = {
     "apiVersion": "audit.k8s.io/v1",
@@ -42,58 +39,19 @@ _POLICY: Final = {
 }
 
 
-class Manager:
-    """A controller manager that is a candidate for the lease. As under systemd, it starts again after its end."""
+class Manager(SupervisedProgram):
+    """A controller manager that is a candidate for the lease."""
 
     def __init__(self, server: ApiServer, flags: Sequence[str]) -> None:
-        self.server = server
-        self._command = [
+        command = [
             *(sys.executable, "-m", "kprov.kube.controller_manager"),
             *("--secure-port=0", "--use-service-account-credentials"),
             f"--kubeconfig={kubeconfig(server, 'manager-token')}",
             *_ELECTION,
             *flags,
         ]
-        self._stopping = threading.Event()
-        self._process = self._start()
-        self._supervisor = threading.Thread(target=self._supervise, name="supervisor")
-        self._supervisor.start()
-
-    @property
-    def log(self) -> Path:
-        return self.server.folder / "controllers.log"
-
-    @property
-    def number(self) -> int:
-        """Of the current process."""
-        return self._process.pid
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def suspend(self) -> int:
-        """Returns the number of the process, for ``resume``."""
-        self._process.send_signal(signal.SIGSTOP)
-        return self._process.pid
-
-    def resume(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self.kill()
-        self._supervisor.join(20)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            return subprocess.Popen(self._command, stdout=log, stderr=log)
-
-    def _supervise(self) -> None:
-        while True:
-            self._process.wait()
-            if self._stopping.wait(_RESTART_SECONDS):
-                return
-            self._process = self._start()
+        super().__init__(command, server.folder / "controllers.log")
+        self.server = server
 
 
 @dataclass(frozen=True)
