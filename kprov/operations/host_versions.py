@@ -38,9 +38,15 @@ for unit in $(grep -ls '^Environment=KPROV_BUNDLE=' /etc/systemd/system/*.servic
   echo "runs.$name=$digest"
 done
 """
+# The host's own lists may be old: new ones go to a folder of their own, because a plan changes nothing.
 _PACKAGES = """\
 command -v apt-get >/dev/null || exit 0
-LC_ALL=C apt-get --simulate --quiet dist-upgrade |
+lists=$(mktemp -d)
+trap 'rm -rf "$lists"' EXIT
+set -- -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+apt-get update --quiet=2 "$@" -o Dir::State::Lists="$lists" >/dev/null 2>&1 &&
+  set -- "$@" -o Dir::State::Lists="$lists"
+LC_ALL=C apt-get --simulate --quiet "$@" dist-upgrade |
   sed -n 's/^Inst \\([^ ]*\\) \\[\\([^]]*\\)\\] (\\([^ ]*\\) .*/\\1 \\2 \\3/p'
 test ! -e /run/reboot-required || echo reboot
 """

@@ -187,6 +187,50 @@ def test_a_gate_that_fails_rolls_the_host_back(upgraded: Cluster, tmp_path: Path
     assert read_bundles(upgraded.lab) == before
 
 
+#: Makes a package and a newer version of it in a repository on the host. The newer one needs a reboot.
+MAKE_PACKAGES = """set -e
+root=/srv/packages; mkdir -p $root
+for version in 1 2; do
+  tree=$(mktemp -d); chmod 755 $tree; mkdir $tree/DEBIAN
+  printf 'Package: needs-reboot\\nVersion: %s\\nArchitecture: all\\nMaintainer: a <a@example.org>\\nDescription: x\\n' \\
+    $version > $tree/DEBIAN/control
+  if [ $version = 2 ]; then
+    printf '#!/bin/sh\\ntouch /run/reboot-required\\n' > $tree/DEBIAN/postinst; chmod 755 $tree/DEBIAN/postinst
+  fi
+  dpkg-deb --build $tree $root/$version.deb
+done
+dpkg --install $root/1.deb
+{ dpkg-deb --field $root/2.deb; echo Filename: ./2.deb; echo Size: $(stat -c %s $root/2.deb)
+  echo SHA256: $(sha256sum $root/2.deb | cut -d' ' -f1); } > $root/Packages
+echo "deb [trusted=yes] file:$root ./" > /etc/apt/sources.list.d/needs-reboot.list
+"""
+REMOVE_PACKAGES = "rm -r /srv/packages /etc/apt/sources.list.d/needs-reboot.list; dpkg --purge needs-reboot"
+
+
+def test_packages_are_upgraded_with_a_reboot_of_the_host_that_needs_it(upgraded: Cluster) -> None:
+    lab, host = upgraded.lab, upgraded.lab.hosts[-1]
+    os.environ["PATH"] = f"{ensure_kubectl().parent}:{os.environ['PATH']}"
+    lab.ssh(host, MAKE_PACKAGES)
+    booted = {name: lab.ssh(name, "cat /proc/sys/kernel/random/boot_id") for name in lab.hosts}
+    options = ("--packages", "--reboot", "--limit", host, "-i", lab.inventory)
+    try:
+        plan = lab.kprov("upgrade", "--plan", *options).stdout
+        assert f"{host}: package needs-reboot 1 -> 2" in plan
+        assert f"{host}: reboot, if the packages need it" in plan
+        gate = f'test "$KPROV_HOSTS" = {host} && kubectl wait --for=condition=Ready node/{host} --timeout=60s'
+        with load(upgraded.kubeconfig, "packages"):
+            lab.kprov("upgrade", *options, "--gate", gate, timeout=1200)
+        changed = [
+            name for name in lab.hosts if lab.ssh(name, "cat /proc/sys/kernel/random/boot_id") != booted[name]
+        ]
+        assert changed == [host]
+        assert "2" in lab.ssh(host, "dpkg-query --show --showformat '${Version}' needs-reboot")
+        assert find_unschedulable(upgraded) == []
+        assert "needs-reboot" not in lab.kprov("upgrade", "--plan", *options).stdout
+    finally:
+        lab.ssh(host, REMOVE_PACKAGES, check=False)
+
+
 def test_up_of_one_role_installs_the_bundle_that_its_unit_names(upgraded: Cluster) -> None:
     where = ("-i", upgraded.lab.inventory)
     # The failed upgrades marked node1 as rolled back.

@@ -10,7 +10,7 @@ import yaml
 from kprov.errors import KprovError
 from kprov.operations.cluster import PLAYBOOKS, ROOT
 from kprov.operations.health import find_problems, wait_for
-from kprov.operations.host_versions import HostVersions, read_versions
+from kprov.operations.host_versions import PROGRAMS, HostVersions, read_versions
 from kprov.operations.phases import OperationContext
 from kprov.operations.versions.bundle_rollback import find_obstacle, return_hosts
 from kprov.operations.versions.cordon import uncordon
@@ -20,6 +20,10 @@ from kprov.operations.versions.targets import Target
 #: Seconds for the rest of the control plane to be healthy before a batch begins.
 _REST_SECONDS = 90.0
 _VARIABLES = {"cni_plugins": "cni_version"}
+#: Groups whose hosts get a program; kube_node for those that are not here.
+_GROUPS = {"etcd": "etcd", "kubectl": "kube_control_plane"}
+#: In place of the version of a program that is a package of the distribution.
+_PACKAGE = "package"
 
 
 class UpgradeFailedError(KprovError):
@@ -60,10 +64,11 @@ class BatchUpgrade:
             lines.append(f"{host}: components {found.metadata.title} {found.current} -> {after}")
         elif target is not None and (others := found.find_others(target.digest)):
             lines.append(f"{host}: restart {', '.join(others)} with {target.metadata.title} {target.digest}")
-        for program, version in found.programs.items():
-            wanted = self._find_wanted(host, program)
-            if wanted != version:
-                lines.append(f"{host}: {program} {version} -> {wanted}")
+        lines += [
+            f"{host}: {program} {old} -> {new}"
+            for program in PROGRAMS
+            if (old := found.programs.get(program, _PACKAGE)) != (new := self._find_wanted(host, program))
+        ]
         lines += [f"{host}: package {name} {old} -> {new}" for name, old, new in found.packages]
         if self.context.arguments["reboot"] and (found.packages or found.reboot_required):
             lines.append(f"{host}: reboot{'' if found.reboot_required else ', if the packages need it'}")
@@ -95,9 +100,17 @@ class BatchUpgrade:
         return target.digest if target else "programs"
 
     def _find_wanted(self, host: str, program: str) -> str:
-        """Return the version of a program from an archive that the inventory or the roles name."""
+        """Return the version that the inventory or the roles name for an archive, or _PACKAGE."""
+        cluster, installed = self.context.cluster, self.versions[host].programs.get(program, _PACKAGE)
+        if host not in cluster.members(_GROUPS.get(program, "kube_node")):
+            return installed
+        variables = cluster.variables[host]
+        # Without a value the distribution decides, and stays the same.
+        install = getattr(variables, f"{program}_install") or installed
+        if install == _PACKAGE:
+            return _PACKAGE
         name = _VARIABLES.get(program, f"{program}_version")
-        own = getattr(self.context.cluster.variables[host], name, None)
+        own = getattr(variables, name, None)
         return str(own) if own else _read_default_versions()[name]
 
     def _check_rest(self, hosts: Collection[str]) -> None:

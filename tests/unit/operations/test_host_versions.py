@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from kprov.bundle.metadata import Metadata, render_metadata
 from kprov.operations import host_versions
 from kprov.operations.host_versions import PROGRAMS, HostVersions, parse_versions
@@ -53,6 +55,33 @@ def test_bundles_with_and_without_a_description(tmp_path: Path) -> None:
     assert found.previous_metadata.release == (1, 35, 2)
     assert found.pinned == "aaaa"
     assert found.programs == {"etcd": "3.5.33"}
+
+
+def test_packages_are_listed_from_new_lists_that_leave_the_hosts_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in place of apt-get writes a list where it is told to, and finds packages only there."""
+    program = tmp_path / "bin/apt-get"
+    program.parent.mkdir()
+    program.write_text(
+        """#!/bin/sh
+for word; do case "$word" in Dir::State::Lists=*) lists=${word#*=};; esac; done
+echo "$lists" >> """
+        + str(tmp_path / "places")
+        + """
+case "$*" in
+  *dist-upgrade*) test ! -e "$lists/new" || echo "Inst runc [1.1] (1.2 Debian:13/stable [amd64])";;
+  update*) touch "$lists/new";;
+esac
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    done = subprocess.run(["sh", "-c", host_versions._PACKAGES], capture_output=True, text=True, check=True)
+    assert parse_versions("node1", "", done.stdout).packages == (("runc", "1.1", "1.2"),)
+    (place,) = set((tmp_path / "places").read_text().split())
+    assert place != "/var/lib/apt/lists"
+    assert not Path(place).exists()
 
 
 def test_packages_that_can_be_upgraded() -> None:
