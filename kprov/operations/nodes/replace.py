@@ -114,7 +114,13 @@ def list_new_host_phases(context: OperationContext, host: str) -> list[Phase]:
         context.memory.store(host, _read_old(context, host) | {"reset": True})
         setup.run()
 
-    return [replace(setup, run=run), *others]
+    def check() -> None:
+        if _needs_reset(context, host):
+            context.say(f"  compared with {host} as it is now: after the reset, all of these tasks change it")
+        if setup.check is not None:
+            setup.check()
+
+    return [replace(setup, run=run, check=check), *others]
 
 
 def _read_old(context: OperationContext, host: str) -> dict[str, Any]:
@@ -171,9 +177,14 @@ def _make_member_phase(context: OperationContext, host: str) -> Phase:
     )
 
 
+def _needs_reset(context: OperationContext, host: str) -> bool:
+    """Whether the host has files of the old host."""
+    return not _read_old(context, host)["reset"] and has_remains(context.cluster, host)
+
+
 def _make_reset_phase(context: OperationContext, host: str) -> Phase:
     def plan() -> list[str]:
-        if _read_old(context, host)["reset"] or not has_remains(context.cluster, host):
+        if not _needs_reset(context, host):
             return []
         return [f"stop and remove all components, packages and data of the cluster on {host}"]
 
