@@ -127,8 +127,12 @@ def check_quorum(context: OperationContext, targets: Sequence[Target]) -> list[s
 
 
 def list_drained(cluster: Cluster, targets: Sequence[Target]) -> list[str]:
-    """Return the names of the targets' nodes whose kubelet works; pods on others cannot end."""
-    nodes = {target.node: find_node(cluster, target.node) for target in targets}
+    """Return the names of the targets' nodes whose kubelet works; pods on others cannot end.
+
+    A node is Ready for about 40 s after its host has died.
+    """
+    dead = cluster.engine.unreachable_hosts
+    nodes = {target.node: find_node(cluster, target.node) for target in targets if target.host not in dead}
     return [name for name, node in nodes.items() if node is not None and is_ready(node)]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from kprov.errors import InputError, PreflightError
 from kprov.operations.cluster import Cluster, open_cluster
-from kprov.operations.nodes.remove import check_reachable, check_remaining, make_keys_phase
+from kprov.operations.nodes.remove import check_reachable, check_remaining, list_drained, make_keys_phase
 from kprov.operations.nodes.state import Target, make_target
 from kprov.operations.phases import Memory, OperationContext
 from kprov.playbook.results.run_result import RunOptions, SilentCallbacks
@@ -60,6 +60,12 @@ def test_a_host_that_does_not_answer_is_removed_only_if_the_user_says_that_it_is
     with pytest.raises(PreflightError, match=r"d: does not answer \(timed out\).*--unreachable"):
         check_reachable(make_context(cluster, []), ["d"])
     check_reachable(make_context(cluster, [], unreachable=True), ["d"])
+
+
+def test_a_host_that_does_not_answer_is_not_drained(cluster: Cluster) -> None:
+    cluster.engine.unreachable_hosts = {"d": "timed out"}
+    # Without asking the API, which has not noticed yet.
+    assert list_drained(cluster, [make_target(cluster, "d")]) == []
 
 
 def test_the_keys_go_and_the_user_learns_where_the_inventory_names_the_host(
