@@ -69,7 +69,9 @@ def _build_default_preemption(resources: PluginResources, profile: document.Prof
 
 def _build_dynamic_resources(resources: PluginResources, profile: document.Profile) -> Plugin:
     found = profile.get_arguments(arguments.DynamicResourcesArgs)
-    return DynamicResources(resources.devices, resources.claim_binder, found.binding_seconds)
+    return DynamicResources(
+        resources.devices, resources.claim_binder, found.binding_seconds, found.filter_seconds
+    )
 
 
 def _build_inter_pod_affinity(_: PluginResources, profile: document.Profile) -> Plugin:

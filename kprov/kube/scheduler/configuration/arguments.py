@@ -118,10 +118,12 @@ class DefaultPreemptionArgs(Arguments):
 
 
 class DynamicResourcesArgs(Arguments):
-    """``filter_timeout`` has no effect."""
-
     filter_timeout: str = "10s"
     binding_timeout: str = "600s"
+
+    @property
+    def filter_seconds(self) -> float:
+        return durations.parse(self.filter_timeout)
 
     @property
     def binding_seconds(self) -> float:

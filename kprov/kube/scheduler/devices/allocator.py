@@ -5,6 +5,8 @@ Source: the allocator of k8s.io/dynamic-resource-allocation/structured with upst
 
 from __future__ import annotations
 
+import math
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +40,10 @@ class ChosenDevice:
     consumed: Mapping[str, Quantity] = field(default_factory=dict)
 
 
+class SearchTimeoutError(Exception):
+    """The search takes too long: it is exhaustive."""
+
+
 class _TooManyDevicesError(Exception):
     """The claim would get more devices than a result can have."""
 
@@ -65,8 +71,12 @@ class NodeAllocator:
         get_class: Callable[[str], JsonObject | None],
         allocated: AllocatedState,
         counters: AvailableCounters,
+        deadline: float = math.inf,
     ) -> None:
-        """Raises AllocationError."""
+        """deadline: of time.monotonic(), when the search fails. Raises AllocationError."""
+        self._deadline = deadline
+        #: Whether a request accepts a device, apart from what is taken during the search.
+        self._accepted: dict[tuple[int, DeviceId], bool] = {}
         self._pools = pools
         self._matches = matches
         self._allocated = allocated
@@ -123,7 +133,7 @@ class NodeAllocator:
         request.all_devices = [
             device
             for _, device in self._candidates
-            if self._is_selectable(request, device, claim_key) and self._has_capacity(request, device)
+            if self._accepts(request, device, claim_key) and self._has_capacity(request, device)
         ]
         request.count = len(request.all_devices)
 
@@ -157,6 +167,8 @@ class NodeAllocator:
         self, claim_index: int, index: int, request: Request, number: int, start: int
     ) -> bool:
         """Find a device for each number from this one on. start: earlier devices were tried for it."""
+        if time.monotonic() > self._deadline:
+            raise SearchTimeoutError
         everything = request.all_devices
         if everything is not None and not everything:
             return False
@@ -202,8 +214,8 @@ class NodeAllocator:
     def _is_usable(self, claim_index: int, request: Request, device: Device) -> bool:
         return (
             self._is_free(claim_index, request, device)
-            and self._is_selectable(request, device, self.claims[claim_index].key)
-            and self._has_capacity(request, device)
+            and self._accepts(request, device, self.claims[claim_index].key)
+            and (not device.allows_multiple or self._has_capacity(request, device))
         )
 
     def _is_free(self, claim_index: int, request: Request, device: Device) -> bool:
@@ -213,10 +225,16 @@ class NodeAllocator:
             return claim_index not in holders
         return not holders and device.id not in self._allocated.devices
 
-    def _is_selectable(self, request: Request, device: Device, claim_key: str) -> bool:
-        return request.selects(device, claim_key) and (
-            device.topology is None or self._matches(device.topology)
-        )
+    def _accepts(self, request: Request, device: Device, claim_key: str) -> bool:
+        key = (id(request), device.id)
+        known = self._accepted.get(key)
+        if known is None:
+            known = self._accepted[key] = (
+                request.selects(device, claim_key)
+                and (device.topology is None or self._matches(device.topology))
+                and (device.allows_multiple or self._has_capacity(request, device))
+            )
+        return known
 
     def _has_capacity(self, request: Request, device: Device) -> bool:
         allocated = self._allocated.capacity.get(device.id, {})
@@ -230,7 +248,7 @@ class NodeAllocator:
         if not self._is_free(claim_index, request, device) or not request.tolerates(device):
             return None
         # Requests before this one may have taken of it, also for the mode All.
-        if not self._has_capacity(request, device):
+        if device.allows_multiple and not self._has_capacity(request, device):
             return None
         uses_counters = bool(device.counter_uses) and not self._is_shared_already(device)
         if uses_counters and not self._counters.add(pool, device):

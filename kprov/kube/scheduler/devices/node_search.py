@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,11 +12,11 @@ import numpy as np
 from kprov.kube.api.core import NodeSelector
 from kprov.kube.api.decoding import convert
 from kprov.kube.machinery.json_object import JsonMapping, JsonObject
-from kprov.kube.scheduler.devices.allocator import ClaimRequests, NodeAllocator
+from kprov.kube.scheduler.devices.allocator import ClaimRequests, NodeAllocator, SearchTimeoutError
 from kprov.kube.scheduler.devices.counters import AvailableCounters
 from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.devices.pools import gather_pools
-from kprov.kube.scheduler.devices.requests import NodeError
+from kprov.kube.scheduler.devices.requests import AllocationError, NodeError
 from kprov.kube.scheduler.devices.slices import Topology
 from kprov.kube.scheduler.node_selection import match_selector
 from kprov.kube.scheduler.state import ClusterState, Mask
@@ -55,9 +57,14 @@ class SelectorMasks:
 
 
 def search_nodes(
-    claims: Sequence[JsonObject], state: ClusterState, listers: DeviceListers, masks: SelectorMasks
+    claims: Sequence[JsonObject],
+    state: ClusterState,
+    listers: DeviceListers,
+    masks: SelectorMasks,
+    seconds: float = math.inf,
 ) -> NodeSearchResult:
-    """Devices for the claims on each node. Raises AllocationError."""
+    """Devices for the claims on each node. seconds: for all nodes. Raises AllocationError."""
+    deadline = time.monotonic() + seconds
     result = NodeSearchResult()
     allocated = listers.claims.allocated
     counters = AvailableCounters(lambda id_: id_ in allocated.devices or id_ in allocated.capacity)
@@ -79,8 +86,11 @@ def search_nodes(
                 get_class=listers.get_class,
                 allocated=allocated,
                 counters=counters,
+                deadline=deadline,
             ).allocate()
             reason = _NO_DEVICES
+        except SearchTimeoutError:
+            raise AllocationError(f"node {name}: timed out trying to allocate devices") from None
         except NodeError as error:
             found, reason = None, str(error)
         if found is None:

@@ -52,6 +52,8 @@ _UNAVAILABLE = "resourceclaim not available on the node"
 #: FirstAvailableDeviceRequestMaxSize: the score of the first alternative.
 _MAX_ALTERNATIVES = 8
 _POLL_SECONDS = 1.0
+#: For one pod and all nodes. All other pods wait meanwhile, and the lease of the leader is not renewed.
+MAX_SEARCH_SECONDS = 5.0
 
 
 class _ClaimError(Exception):
@@ -84,8 +86,10 @@ class DynamicResources(Plugin):
         listers: DeviceListers,
         binder: ClaimBinder | None = None,
         timeout: float = BIND_SECONDS,
+        search_seconds: float = MAX_SEARCH_SECONDS,
     ) -> None:
         """Without a binder nothing is written. timeout: for the binding conditions of devices."""
+        self._search_seconds = min(search_seconds or MAX_SEARCH_SECONDS, MAX_SEARCH_SECONDS)
         self._listers = listers
         self._binder = binder
         self._timeout = timeout
@@ -187,7 +191,7 @@ class DynamicResources(Plugin):
         masks = SelectorMasks(cycle.state)
         try:
             searched = (
-                search_nodes(data.missing, cycle.state, self._listers, masks)
+                search_nodes(data.missing, cycle.state, self._listers, masks, self._search_seconds)
                 if data.missing
                 else NodeSearchResult()
             )

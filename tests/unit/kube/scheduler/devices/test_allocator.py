@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.scheduler.devices.allocated import AllocatedState
-from kprov.kube.scheduler.devices.allocator import NodeAllocator
+from kprov.kube.scheduler.devices.allocator import NodeAllocator, SearchTimeoutError
 from kprov.kube.scheduler.devices.counters import AvailableCounters
 from kprov.kube.scheduler.devices.pools import gather_pools
 from kprov.kube.scheduler.devices.requests import AllocationError, NodeError
@@ -41,7 +43,10 @@ def request(name: str = "r", **fields: Any) -> JsonObject:
 
 
 def allocate(
-    slices: Iterable[JsonObject], *claims: JsonObject, allocated: AllocatedState | None = None
+    slices: Iterable[JsonObject],
+    *claims: JsonObject,
+    allocated: AllocatedState | None = None,
+    seconds: float = math.inf,
 ) -> list[list[tuple[str, str]]] | None:
     """(request, device) of each claim on node a."""
     store = SliceStore()
@@ -61,6 +66,7 @@ def allocate(
         get_class=lambda name: CLASS if name == "gpu" else None,
         allocated=state,
         counters=counters,
+        deadline=time.monotonic() + seconds,
     ).allocate()
     if found is None:
         return None
@@ -120,6 +126,16 @@ def test_a_constraint_for_all_devices_that_cannot_be_met_is_an_error() -> None:
     claim = build_claim(request(allocationMode="All"), constraints=[{"matchAttribute": "gpu.org/group"}])
     with pytest.raises(AllocationError, match=r"^claim ns/c, request r: cannot add device gpu\.org/pool/d1 "):
         allocate(slices, claim)
+
+
+def test_a_search_without_an_end_is_stopped() -> None:
+    """30 devices in pairs of the same group, and one that makes a claim for 16 different ones fail."""
+    slices = [build_slice(*(build_device(f"d{number}", number // 2) for number in range(30)))]
+    claim = build_claim(request(count=16), constraints=[{"distinctAttribute": "gpu.org/group"}])
+    start = time.monotonic()
+    with pytest.raises(SearchTimeoutError):
+        allocate(slices, claim, seconds=0.1)
+    assert time.monotonic() - start < 5
 
 
 @given(
