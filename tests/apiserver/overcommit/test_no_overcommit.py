@@ -25,14 +25,14 @@ from tests.apiserver.schedulers import start_candidate
 from tests.apiserver.servers import ApiServer, running
 from tests.apiserver.supervised import SupervisedProgram
 
-_COUNT: Final = int(os.environ.get("KPROV_TEST_OVERCOMMIT_PODS", "300"))
+_COUNT: Final = int(os.environ.get("KPROV_TEST_OVERCOMMIT_PODS", "100"))
 _SEED: Final = int(os.environ.get("KPROV_TEST_SEED", "1"))
 _NODES: Final = 12
 _CLASSES: Final = "/apis/scheduling.k8s.io/v1/priorityclasses"
 _LEASE: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler"
 _START_SECONDS: Final = 60.0
-#: Between two changes of the leader.
-_LEADER_SECONDS: Final = 15.0
+#: Between two changes of the leader. A scheduler needs a part of that to begin.
+_LEADER_SECONDS: Final = 12.0 if _COUNT < 1000 else 45.0
 _WATCH_SECONDS: Final = 4.0
 _CHUNK: Final = 256
 
