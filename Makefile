@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab molecule molecule-ci vagrant machine operations bench format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ compare: $(VENV)/.dev ## our API server beside upstream's, whose program KPROV_T
 
 fuzz: $(VENV)/.dev ## ten thousand requests that no client should send (minutes; KPROV_FUZZ_SEED=n for others)
 	KPROV_FUZZ_CASES=10000 $(BIN)/pytest tests/apiserver/fuzz -p no:randomly
+
+faults: $(VENV)/.dev ## 100 changes of the leader at work, 10,000 random pods (an hour; KPROV_TEST_SEED=n for others)
+	KPROV_TEST_FAILOVER_ROUNDS=100 KPROV_TEST_OVERCOMMIT_PODS=10000 $(BIN)/pytest tests/apiserver/failover tests/apiserver/overcommit -p no:randomly -s
 
 lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
 	$(BIN)/pytest tests/lab tests/fault -p no:randomly
