@@ -101,6 +101,9 @@ class InformerFactory:
                 return informer
         return None
 
+    def __contains__(self, informer: object) -> bool:
+        return any(each is informer for each in self._informers.values())
+
     def remove(self, informer: Informer[Any]) -> None:
         """Stop an informer whose resource is gone. A later one of the same kind starts anew."""
         for key in [key for key, each in self._informers.items() if each is informer]:

@@ -109,7 +109,8 @@ class Monitors:
         if kind is None:
             return
         informer = self._informers.get((group, plural))
-        if informer is None:
+        if informer is None or informer not in self._shared:
+            # The other controllers stop informers of kinds that are gone, which may come back.
             informer = self._choose_informer(kind)
             informer.add_handler(
                 on_update=lambda old, new: self._handle_update(group, plural, old, new),
