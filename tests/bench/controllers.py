@@ -40,8 +40,9 @@ _PODS: Final = 10_000
 _WORK: Final = 1_000
 _OBJECTS: Final = 5_000
 _CURVE: Final = (1_000, 10_000, 50_000)
-_CHANGES: Final = 500
-_CHANGES_A_SECOND: Final = 100
+_CHANGES: Final = 200
+# Slow enough that each change is worked off before the next comes.
+_CHANGES_A_SECOND: Final = 20
 _CONNECTIONS: Final = 16
 _LONGEST_SECONDS: Final = 900
 _WANTED: Final = {
