@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 import uuid
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from tests.apiserver.servers import ApiServer
 NAMESPACE: Final = "load"
 PODS_OF_A_SET: Final = 100
 _NODES: Final = 100
+_LONGEST_SECONDS: Final = 600.0
 _NOW: Final = "2026-01-01T00:00:00Z"
 _HASH: Final = "5f9c8d7b66"
 _REPLICAS: Final = {"replicas": PODS_OF_A_SET, "readyReplicas": PODS_OF_A_SET, "observedGeneration": 1}
@@ -101,6 +103,18 @@ def fill(server: ApiServer, pods: int) -> None:
     for number in range(pods // PODS_OF_A_SET):
         values |= _copy_set(models, number)
     server.etcd.put_all(values)
+
+
+def wait_for_slices(server: ApiServer, pods: int) -> None:
+    """Return once every service has its endpoint slice, so that the controllers have all objects."""
+    end = time.monotonic() + _LONGEST_SECONDS
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices?limit=1"
+    while time.monotonic() < end:
+        found = server.get(path).json
+        if len(found["items"]) + found["metadata"].get("remainingItemCount", 0) >= pods // PODS_OF_A_SET:
+            return
+        time.sleep(1)
+    raise SystemExit("services have no endpoint slices")
 
 
 def pod_name(number: int) -> str:

@@ -26,7 +26,7 @@ from tests.apiserver.controllers import kubeconfig
 from tests.apiserver.servers import ApiServer, running
 from tests.bench.apiserver_load import each
 from tests.bench.comparison import compare
-from tests.bench.controller_state import NAMESPACE, fill, make_pod_spec, pod_name
+from tests.bench.controller_state import NAMESPACE, fill, make_pod_spec, pod_name, wait_for_slices
 from tests.bench.manager_process import Manager, manager
 from tests.bench.ready_kubelet import FINISHES, ReadyKubelet
 
@@ -91,6 +91,7 @@ def _memory(program: str | None) -> dict[str, float]:
     with _server() as server:
         fill(server, _scaled(_PODS))
         with manager(server, program) as process:
+            wait_for_slices(server, _scaled(_PODS))
             cpu = process.settle()
             return {
                 f"CPU until settled with {_scaled(_PODS)} pods, s": cpu,
@@ -107,6 +108,7 @@ def _curve(program: str | None) -> dict[str, float]:
         with _server() as server:
             fill(server, pods)
             with manager(server, program) as process:
+                wait_for_slices(server, pods)
                 process.settle()
                 cpu = uvloop.run(_change_pods(server, process))
                 found[f"CPU for a change with {pods} pods, ms"] = (
