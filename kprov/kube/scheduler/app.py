@@ -52,8 +52,10 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
 async def run_scheduler(options: Options, client: RestClient) -> None:
     """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
+    from kprov.kube.scheduler.configuration.extenders import list_ignored_resources
     from kprov.kube.scheduler.devices.binder import ClaimBinder
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
+    from kprov.kube.scheduler.extenders.extenders import Extenders
     from kprov.kube.scheduler.preemption.eviction import Evictor
     from kprov.kube.scheduler.profile import PluginResources, build_profile
     from kprov.kube.scheduler.queued_pod import Backoff
@@ -67,6 +69,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         profile.scheduler_name: EventRecorder(client, component=profile.scheduler_name)
         for profile in configuration.profiles
     }
+    extenders = Extenders(configuration.extenders)
     resources = PluginResources(
         default_selector=sources.get_default_selector,
         listers=sources.volumes,
@@ -75,6 +78,8 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         devices=sources.devices,
         node_volumes=sources.node_volumes,
         claim_binder=ClaimBinder(client),
+        extenders=extenders,
+        ignored_resources=list_ignored_resources(configuration.extenders),
     )
     profiles = []
     for profile in configuration.profiles:
@@ -82,7 +87,14 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_binding(uid))
         profiles.append(build_profile(profile, replace(resources, evictor=evictor)))
     backoff = Backoff(configuration.pod_initial_backoff_seconds, configuration.pod_max_backoff_seconds)
-    scheduler = Scheduler(client, profiles, recorders, backoff=backoff, waiting_pods=resources.waiting_pods)
+    scheduler = Scheduler(
+        client,
+        profiles,
+        recorders,
+        backoff=backoff,
+        waiting_pods=resources.waiting_pods,
+        extenders=extenders,
+    )
     add_event_handlers(scheduler, sources)
     stopped = asyncio.Event()
     try:
@@ -92,5 +104,6 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
             log.info("caches are filled: %d nodes", scheduler.state.node_count)
             await scheduler.run()
     finally:
+        await extenders.close()
         for recorder in recorders.values():
             await recorder.close()

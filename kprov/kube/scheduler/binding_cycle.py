@@ -14,6 +14,8 @@ from kprov.kube.client.rest import RestClient
 from kprov.kube.scheduler import metrics, runtime
 from kprov.kube.scheduler.attempt import Attempt, FailureHandler
 from kprov.kube.scheduler.binding import bind_pod
+from kprov.kube.scheduler.extenders.extenders import Extenders
+from kprov.kube.scheduler.extenders.http_extender import ExtenderError
 from kprov.kube.scheduler.framework import CycleState, PluginError
 from kprov.kube.scheduler.pod_info import place_pod
 from kprov.kube.scheduler.pod_reporter import PodReporter
@@ -41,6 +43,7 @@ class BindingCycle:
         failures: FailureHandler,
         reporter: PodReporter,
         waiting: WaitingPods,
+        extenders: Extenders,
         on_release: Callable[[Pod], None],
     ) -> None:
         self._client = client
@@ -49,6 +52,7 @@ class BindingCycle:
         self._failures = failures
         self._reporter = reporter
         self._waiting = waiting
+        self._extenders = extenders
         self._on_release = on_release
         self._bindings = asyncio.Semaphore(_BINDINGS)
         #: PreBind of pods, by UID. Preemption cancels it.
@@ -122,8 +126,12 @@ class BindingCycle:
 
     async def _bind(self, pod: Pod, node: str) -> Status:
         try:
+            if self._extenders and await self._extenders.bind(pod, node):
+                return SUCCESS
             async with self._take_place():
                 await bind_pod(self._client, pod, node)
+        except ExtenderError as error:
+            return Status(Code.ERROR, f"binding rejected: {error}")
         except ClientError as error:
             if isinstance(error, ApiError) and error.is_not_found:
                 self._queue.remove(pod.metadata.uid)

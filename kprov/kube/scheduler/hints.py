@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from kprov.kube.scheduler import metrics
-from kprov.kube.scheduler.events import ClusterEvent, EventRegistration, Hint, Resource
+from kprov.kube.scheduler.events import Action, ClusterEvent, EventRegistration, Hint, Resource
 from kprov.kube.scheduler.framework import Profile
 from kprov.kube.scheduler.pod_info import PodInfo
 
@@ -23,14 +23,16 @@ Matches = Mapping[PluginKey, Sequence[Hint | None]]
 
 
 class HintTable:
-    """The registrations of all plugins that can reject a pod."""
+    """The registrations of all plugins that can reject a pod. others: names that wait for all events."""
 
-    def __init__(self, profiles: Iterable[Profile] = ()) -> None:
+    def __init__(self, profiles: Sequence[Profile] = (), others: Iterable[str] = ()) -> None:
         self._registrations: dict[PluginKey, Sequence[EventRegistration]] = {
             (profile.name, plugin.name): plugin.list_events()
             for profile in profiles
             for plugin in profile.rejecting
         }
+        anything = (EventRegistration(Resource.ANY, Action.ALL),)
+        self._registrations |= {(profile.name, name): anything for profile in profiles for name in others}
         self._found: dict[ClusterEvent, Matches] = {}
 
     def find(self, event: ClusterEvent) -> Matches:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.policy import PodDisruptionBudget
@@ -13,6 +15,7 @@ from kprov.kube.scheduler.configuration import arguments, document
 from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, expand_point
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.devices.listers import DeviceListers
+from kprov.kube.scheduler.extenders.extenders import Extenders
 from kprov.kube.scheduler.framework import Plugin, Profile
 from kprov.kube.scheduler.plugins.default_preemption import DefaultPreemption
 from kprov.kube.scheduler.plugins.dynamic_resources import DynamicResources
@@ -56,6 +59,9 @@ class PluginResources:
     claim_binder: ClaimBinder | None = None
     node_volumes: NodeVolumes | None = None
     waiting_pods: WaitingPods = field(default_factory=WaitingPods)
+    extenders: Extenders = field(default_factory=Extenders)
+    #: Extended resources that NodeResourcesFit leaves to the extenders.
+    ignored_resources: Sequence[str] = ()
 
 
 _Factory = Callable[[PluginResources, document.Profile], Plugin]
@@ -64,7 +70,7 @@ _Factory = Callable[[PluginResources, document.Profile], Plugin]
 def _build_default_preemption(resources: PluginResources, profile: document.Profile) -> Plugin:
     found = profile.get_arguments(arguments.DefaultPreemptionArgs)
     limits = CandidateLimits(found.min_candidate_nodes_percentage, found.min_candidate_nodes_absolute)
-    return DefaultPreemption(resources.list_budgets, resources.evictor, limits)
+    return DefaultPreemption(resources.list_budgets, resources.evictor, limits, resources.extenders)
 
 
 def _build_dynamic_resources(resources: PluginResources, profile: document.Profile) -> Plugin:
@@ -78,6 +84,13 @@ def _build_inter_pod_affinity(_: PluginResources, profile: document.Profile) -> 
     found = profile.get_arguments(arguments.InterPodAffinityArgs)
     ignore = found.ignore_preferred_terms_of_existing_pods
     return InterPodAffinity(found.hard_pod_affinity_weight, ignore_preferred=ignore)
+
+
+def _build_node_resources_fit(resources: PluginResources, profile: document.Profile) -> Plugin:
+    found = profile.get_arguments(arguments.NodeResourcesFitArgs)
+    if resources.ignored_resources:
+        found = msgspec.structs.replace(found, ignored_resources=list(resources.ignored_resources))
+    return NodeResourcesFit(found)
 
 
 def _build_pod_topology_spread(resources: PluginResources, profile: document.Profile) -> Plugin:
@@ -99,9 +112,7 @@ FACTORIES: Final[Mapping[str, _Factory]] = {
         profile.get_arguments(arguments.NodeAffinityArgs).added_affinity
     ),
     "NodePorts": lambda _resources, _: NodePorts(),
-    "NodeResourcesFit": lambda _, profile: NodeResourcesFit(
-        profile.get_arguments(arguments.NodeResourcesFitArgs)
-    ),
+    "NodeResourcesFit": _build_node_resources_fit,
     "VolumeRestrictions": lambda resources, _: VolumeRestrictions(resources.listers),
     "NodeVolumeLimits": lambda resources, _: NodeVolumeLimits(
         resources.node_volumes or NodeVolumes(resources.listers)

@@ -15,14 +15,16 @@ from kprov.kube.scheduler import metrics, runtime
 from kprov.kube.scheduler.attempt import Attempt, FailureHandler
 from kprov.kube.scheduler.binding_cycle import BindingCycle
 from kprov.kube.scheduler.events import ASSIGNED_POD_DELETE
-from kprov.kube.scheduler.framework import PostFilterResult, Profile
+from kprov.kube.scheduler.extenders.extenders import EXTENDER, Extenders
+from kprov.kube.scheduler.extenders.http_extender import ExtenderError
+from kprov.kube.scheduler.framework import PluginError, PostFilterResult, Profile
 from kprov.kube.scheduler.hints import HintTable
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_reporter import PodReporter
 from kprov.kube.scheduler.post_filtering import run_post_filters
 from kprov.kube.scheduler.queue import SchedulingQueue
 from kprov.kube.scheduler.queued_pod import DEFAULT_BACKOFF, Backoff, QueuedPod
-from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod
+from kprov.kube.scheduler.schedule_pod import ScheduleResult, schedule_pod, schedule_pod_with_extenders
 from kprov.kube.scheduler.state import ClusterState
 from kprov.kube.scheduler.status import Code
 from kprov.kube.scheduler.waiting_pods import WaitingPods
@@ -41,12 +43,15 @@ class Scheduler:
         *,
         backoff: Backoff = DEFAULT_BACKOFF,
         waiting_pods: WaitingPods | None = None,
+        extenders: Extenders | None = None,
     ) -> None:
-        """recorders: by the names of the profiles. waiting_pods: what the plugins have."""
+        """recorders: by the names of the profiles. waiting_pods, extenders: what the plugins have."""
         self.state = ClusterState()
-        self.queue = SchedulingQueue(backoff, HintTable(profiles), self._find_gate)
+        hints = HintTable(profiles, (EXTENDER,) if extenders else ())
+        self.queue = SchedulingQueue(backoff, hints, self._find_gate)
         self.nominator = Nominator()
         self.waiting_pods = waiting_pods or WaitingPods()
+        self._extenders = extenders or Extenders()
         self._profiles = {profile.name: profile for profile in profiles}
         self._rng = random.Random()  # noqa: S311  spreading pods, not secrets
         self._tasks: asyncio.TaskGroup | None = None
@@ -59,6 +64,7 @@ class Scheduler:
             self._failures,
             reporter,
             self.waiting_pods,
+            self._extenders,
             on_release=self._handle_release,
         )
         metrics.publish_sizes(
@@ -105,8 +111,16 @@ class Scheduler:
         try:
             info = queued.info
             profile = self._profiles[pod.spec.scheduler_name]
-            decision = schedule_pod(info, self.state, profile, self._rng, self.nominator)
+            if self._extenders:
+                decision = await schedule_pod_with_extenders(
+                    self._extenders, info, self.state, profile, self._rng, self.nominator
+                )
+            else:
+                decision = schedule_pod(info, self.state, profile, self._rng, self.nominator)
             outcome = None if decision.node else await self._run_post_filters(decision)
+        except (ExtenderError, PluginError) as error:
+            self._failures.fail(attempt, str(error))
+            return
         except Exception as error:
             log.exception("scheduling pod %s", pod.key)
             self._failures.fail(attempt, str(error))

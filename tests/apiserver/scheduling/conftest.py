@@ -17,6 +17,7 @@ from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.controllers import governed_server
 from tests.apiserver.fake_kubelet import FakeKubelet, fake_kubelet
 from tests.apiserver.schedulers import scheduler
+from tests.apiserver.scheduling.extender_server import ExtenderServer, extender_server
 from tests.apiserver.servers import ApiServer
 
 NODES: Final = ("node-a", "node-b")
@@ -131,12 +132,21 @@ class Space:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiServer, FakeKubelet]]:
+def extender() -> Iterator[ExtenderServer]:
+    with extender_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, extender: ExtenderServer
+) -> Iterator[tuple[ApiServer, FakeKubelet]]:
     with (
         governed_server(tmp_path_factory.mktemp("scheduling"), *_CONTROLLERS) as server,
         fake_kubelet(server, NODES, binds=False) as kubelet,
-        scheduler(server, profiles=_PROFILES),
+        scheduler(server, profiles=_PROFILES, extenders=extender.configuration),
     ):
+        extender.server = server
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         eventually(lambda: server.get(account).status == 200, _START_SECONDS)
         for name, value in _PRIORITIES.items():

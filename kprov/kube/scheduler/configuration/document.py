@@ -11,9 +11,9 @@ import msgspec
 
 from kprov.kube.component_base import configfile, durations
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.scheduler.configuration import plugin_sets
+from kprov.kube.scheduler.configuration import extenders, plugin_sets
 from kprov.kube.scheduler.configuration.arguments import ARGUMENTS, Arguments, Section
+from kprov.kube.scheduler.configuration.extenders import Extender
 from kprov.kube.scheduler.configuration.plugin_sets import DEFAULT_PLUGINS, Plugins
 
 _Arguments = TypeVar("_Arguments", bound=Arguments)
@@ -78,7 +78,7 @@ class Configuration(Section):
     pod_initial_backoff_seconds: int = 1
     pod_max_backoff_seconds: int = 10
     profiles: list[Profile] = msgspec.field(default_factory=lambda: [Profile()])
-    extenders: list[JsonObject] = []
+    extenders: list[Extender] = []
     delay_cache_until_active: bool = False
 
 
@@ -111,8 +111,7 @@ def find_problems(configuration: Configuration) -> Iterator[str]:
         yield "podInitialBackoffSeconds: must be greater than 0"
     if configuration.pod_max_backoff_seconds < configuration.pod_initial_backoff_seconds:
         yield "podMaxBackoffSeconds: must be greater than or equal to podInitialBackoffSeconds"
-    if configuration.extenders:
-        yield "extenders: not supported"
+    yield from extenders.find_problems(configuration.extenders)
     yield from _find_percentage_problems(configuration.percentage_of_nodes_to_score)
     yield from _find_election_problems(configuration.leader_election)
     names: set[str] = set()

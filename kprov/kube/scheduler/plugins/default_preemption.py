@@ -10,11 +10,13 @@ from kprov.kube.api.core import Pod
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.component_helpers.pod_conditions import find_condition
 from kprov.kube.scheduler import metrics
+from kprov.kube.scheduler.extenders.extenders import Extenders
 from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin, PostFilterResult
 from kprov.kube.scheduler.preemption.budgets import build_budgets
 from kprov.kube.scheduler.preemption.candidates import Candidate, CandidateLimits, find_candidates
 from kprov.kube.scheduler.preemption.eviction import REASON, Evictor
 from kprov.kube.scheduler.preemption.selection import select_candidate
+from kprov.kube.scheduler.preemption.victims import Victims, sort_by_importance
 from kprov.kube.scheduler.state import Mask
 
 _NEVER = "not eligible due to preemptionPolicy=Never."
@@ -29,19 +31,21 @@ class DefaultPreemption(Plugin):
         list_budgets: Callable[[], Iterable[PodDisruptionBudget]],
         evictor: Evictor | None = None,
         limits: CandidateLimits | None = None,
+        extenders: Extenders | None = None,
     ) -> None:
         """Without an evictor the plugin deletes nothing."""
         self._list_budgets = list_budgets
         self._evictor = evictor
+        self._extenders = extenders or Extenders()
         self._limits = limits or CandidateLimits()
         self._rng = random.Random()  # noqa: S311  spreading preemptions, not secrets
 
     async def post_filter(self, cycle: CycleState, filtered: FilterResult) -> PostFilterResult:
         metrics.record_preemption_attempt()
-        result = self._preempt(cycle, filtered.resolvable)
+        result = await self._preempt(cycle, filtered.resolvable)
         return replace(result, message=f"preemption: {result.message}") if result.message else result
 
-    def _preempt(self, cycle: CycleState, resolvable: Mask) -> PostFilterResult:
+    async def _preempt(self, cycle: CycleState, resolvable: Mask) -> PostFilterResult:
         reason = self._find_ineligibility(cycle, resolvable)
         if reason:
             return PostFilterResult(message=reason)
@@ -50,7 +54,25 @@ class DefaultPreemption(Plugin):
         )
         if not candidates:
             return PostFilterResult("", diagnosis.message)
+        if self._extenders:
+            candidates = await self._ask_extenders(cycle, candidates)
+            if not candidates:
+                return PostFilterResult("", diagnosis.message)
         return self._take_node(cycle, select_candidate(candidates))
+
+    async def _ask_extenders(self, cycle: CycleState, candidates: list[Candidate]) -> list[Candidate]:
+        """The candidates that the extenders leave, with the victims that they choose."""
+        infos = {info.pod.metadata.uid: info for each in candidates for info in each.victims.pods}
+        victims = {
+            each.node: ([info.pod for info in each.victims.pods], each.victims.violations)
+            for each in candidates
+        }
+        answer = await self._extenders.preempt(cycle.info.pod, victims)
+        return [
+            Candidate(node, Victims(sort_by_importance([infos[uid] for uid in uids]), violations))
+            for node, (uids, violations) in answer.items()
+            if node in cycle.state.slot_of
+        ]
 
     def _take_node(self, cycle: CycleState, candidate: Candidate) -> PostFilterResult:
         pods = [info.pod for info in candidate.victims.pods]

@@ -14,6 +14,7 @@ from kprov.kube.scheduler import framework
 from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
+from kprov.kube.scheduler.extenders.extenders import Extenders
 from kprov.kube.scheduler.preemption.eviction import Evictor
 from kprov.kube.scheduler.profile import PluginResources, build_profile
 from kprov.kube.scheduler.queued_pod import Backoff
@@ -55,6 +56,7 @@ async def run_scheduler(
     server: ApiServer,
     change: Callable[[framework.Profile], framework.Profile] = lambda profile: profile,
     waiting_pods: WaitingPods | None = None,
+    extenders: Extenders | None = None,
 ) -> AsyncIterator[SchedulerInformers]:
     """change: of the default profile."""
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
@@ -71,11 +73,17 @@ async def run_scheduler(
             node_volumes=sources.node_volumes,
             claim_binder=ClaimBinder(client),
             evictor=evictor,
+            extenders=extenders or Extenders(),
         )
         profiles = [change(build_profile(Profile(), resources))]
         backoff = Backoff(initial=0.01)
         scheduler = Scheduler(
-            client, profiles, {DEFAULT_SCHEDULER: recorder}, backoff=backoff, waiting_pods=waiting_pods
+            client,
+            profiles,
+            {DEFAULT_SCHEDULER: recorder},
+            backoff=backoff,
+            waiting_pods=waiting_pods,
+            extenders=extenders,
         )
         add_event_handlers(scheduler, sources)
         stop = asyncio.Event()

@@ -113,11 +113,23 @@ def test_all_mistakes_are_named_together_with_their_fields(tmp_path: Path) -> No
     assert read_problems(
         tmp_path,
         podInitialBackoffSeconds=20,
-        extenders=[{"urlPrefix": "http://localhost"}],
+        extenders=[
+            {"urlPrefix": "localhost", "prioritizeVerb": "score", "bindVerb": "bind"},
+            {
+                "urlPrefix": "http://localhost",
+                "bindVerb": "bind",
+                "httpTimeout": "5",
+                "managedResources": [{"name": "cpu"}],
+            },
+        ],
         profiles=[profile, {"schedulerName": "one"}],
     ) == [
         "podMaxBackoffSeconds: must be greater than or equal to podInitialBackoffSeconds",
-        "extenders: not supported",
+        'extenders[0].urlPrefix: "localhost" is no absolute URL with http or https',
+        "extenders[0].weight: must have a positive weight applied to it",
+        'extenders[1].httpTimeout: time: missing unit in duration "5"',
+        'extenders[1].managedResources[0].name: "cpu" is an invalid extended resource name',
+        "extenders: only one extender can implement bind",
         'profiles[0].plugins.filter.enabled[0].name: plugin "Nothing" does not exist',
         'profiles[0].plugins.filter.disabled[0].name: plugin "Nobody" does not exist',
         'profiles[0].plugins.score.enabled[0].name: plugin "NodeName" does not extend score',

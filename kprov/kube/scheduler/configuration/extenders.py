@@ -1,0 +1,92 @@
+"""The extenders of a configuration: HTTP services that take part in the choice of a node."""
+
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from kprov.kube.component_base import durations
+from kprov.kube.scheduler.configuration.arguments import Section
+
+_DEFAULT_SECONDS = 5.0
+
+
+class ExtenderTls(Section):
+    """Files, or their content in Base64."""
+
+    insecure: bool = False
+    server_name: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    ca_file: str = ""
+    cert_data: str = ""
+    key_data: str = ""
+    ca_data: str = ""
+
+
+class ManagedResource(Section):
+    name: str
+    ignored_by_scheduler: bool = False
+
+
+class Extender(Section):
+    """A verb is a path below the URL. Without it, the extender does not take part in that step."""
+
+    url_prefix: str
+    filter_verb: str = ""
+    preempt_verb: str = ""
+    prioritize_verb: str = ""
+    weight: int = 0
+    bind_verb: str = ""
+    enable_https: bool = msgspec.field(default=False, name="enableHTTPS")
+    tls_config: ExtenderTls | None = None
+    http_timeout: str = ""
+    node_cache_capable: bool = False
+    managed_resources: list[ManagedResource] = []
+    ignorable: bool = False
+
+    @property
+    def timeout(self) -> float:
+        """Seconds."""
+        return durations.parse(self.http_timeout or "0") or _DEFAULT_SECONDS
+
+
+def find_problems(extenders: Sequence[Extender]) -> Iterator[str]:
+    """Each problem as FIELD: TEXT."""
+    resources: set[str] = set()
+    for number, extender in enumerate(extenders):
+        path = f"extenders[{number}]"
+        yield from (f"{path}.{problem}" for problem in _find_extender_problems(extender))
+        for index, resource in enumerate(extender.managed_resources):
+            field = f"{path}.managedResources[{index}].name"
+            if "/" not in resource.name or resource.name.partition("/")[0].endswith("kubernetes.io"):
+                yield f'{field}: "{resource.name}" is an invalid extended resource name'
+            if resource.name in resources:
+                yield f'{field}: duplicate extender managed resource name "{resource.name}"'
+            resources.add(resource.name)
+    if sum(bool(extender.bind_verb) for extender in extenders) > 1:
+        yield "extenders: only one extender can implement bind"
+
+
+def _find_extender_problems(extender: Extender) -> Iterator[str]:
+    url = urlsplit(extender.url_prefix)
+    if url.scheme not in ("http", "https") or not url.netloc:
+        yield f'urlPrefix: "{extender.url_prefix}" is no absolute URL with http or https'
+    if extender.prioritize_verb and extender.weight <= 0:
+        yield "weight: must have a positive weight applied to it"
+    if extender.http_timeout and durations.describe_error(extender.http_timeout):
+        yield f"httpTimeout: {durations.describe_error(extender.http_timeout)}"
+
+
+def list_ignored_resources(extenders: Sequence[Extender]) -> list[str]:
+    """Extended resources that NodeResourcesFit leaves to the extenders."""
+    return [
+        resource.name
+        for extender in extenders
+        for resource in extender.managed_resources
+        if resource.ignored_by_scheduler
+    ]

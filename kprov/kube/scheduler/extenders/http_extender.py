@@ -1,0 +1,187 @@
+"""One extender: requests and responses of its verbs (k8s.io/kube-scheduler/extender/v1)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+import orjson
+
+from kprov.kube.api.core import Node, Pod
+from kprov.kube.scheduler.configuration.extenders import Extender, ExtenderTls
+
+
+class ExtenderError(Exception):
+    """The extender did not answer, or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterAnswer:
+    """``nodes``: names of those that stay. ``failed`` and ``unresolvable``: why others do not, by name."""
+
+    nodes: Sequence[str]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    unresolvable: Mapping[str, str] = field(default_factory=dict)
+
+
+class HttpExtender:
+    """Field names of responses count in any case, as in Go."""
+
+    def __init__(self, configuration: Extender) -> None:
+        self.configuration = configuration
+        self._managed = frozenset(each.name for each in configuration.managed_resources)
+        self._session: aiohttp.ClientSession | None = None
+
+    def is_interested_in(self, pod: Pod) -> bool:
+        """Whether the pod requests a resource of the extender, or the extender names none."""
+        if not self._managed:
+            return True
+        return any(
+            not self._managed.isdisjoint((*container.resources.requests, *container.resources.limits))
+            for container in (*pod.spec.containers, *pod.spec.init_containers)
+        )
+
+    async def filter(self, pod: Pod, nodes: Sequence[Node]) -> FilterAnswer:
+        """Raises ExtenderError."""
+        answer = await self._send(self.configuration.filter_verb, self._describe_nodes(pod, nodes))
+        if answer.get("error"):
+            raise ExtenderError(str(answer["error"]))
+        names = {node.metadata.name for node in nodes}
+        kept = self._read_names(answer)
+        for name in kept:
+            if name not in names:
+                text = f'extender "{self.configuration.url_prefix}" claims a filtered node "{name}"'
+                raise ExtenderError(f"{text} which is not found in the input node list")
+        return FilterAnswer(
+            kept, answer.get("failednodes") or {}, answer.get("failedandunresolvablenodes") or {}
+        )
+
+    def _read_names(self, answer: Mapping[str, Any]) -> list[str]:
+        if self.configuration.node_cache_capable and answer.get("nodenames") is not None:
+            return list(answer["nodenames"])
+        items = (answer.get("nodes") or {}).get("items") or ()
+        return [item["metadata"]["name"] for item in items]
+
+    async def prioritize(self, pod: Pod, nodes: Sequence[Node]) -> dict[str, int]:
+        """Scores by node, 0 to 10. Raises ExtenderError."""
+        answer = await self._request(self.configuration.prioritize_verb, self._describe_nodes(pod, nodes))
+        if not isinstance(answer, list):
+            raise ExtenderError("the answer is no list of scores")
+        entries = [_lower_keys(entry) for entry in answer]
+        return {entry["host"]: int(entry["score"]) for entry in entries}
+
+    async def preempt(self, pod: Pod, victims: Mapping[str, tuple[Sequence[Pod], int]]) -> dict[str, Any]:
+        """victims: pods and violated budgets by node. Returns (UIDs, violated budgets) by node."""
+        caches = self.configuration.node_cache_capable
+        described = {
+            node: {
+                "Pods": [{"UID": each.metadata.uid} if caches else each for each in pods],
+                "NumPDBViolations": violations,
+            }
+            for node, (pods, violations) in victims.items()
+        }
+        kind = "NodeNameToMetaVictims" if caches else "NodeNameToVictims"
+        answer = await self._send(self.configuration.preempt_verb, {"Pod": pod, kind: described})
+        found = {}
+        for node, entry in (answer.get("nodenametometavictims") or {}).items():
+            lower = _lower_keys(entry or {})
+            uids = [_lower_keys(each)["uid"] for each in lower.get("pods") or ()]
+            found[node] = (uids, int(lower.get("numpdbviolations") or 0))
+        return found
+
+    async def bind(self, pod: Pod, node: str) -> None:
+        """Raises ExtenderError."""
+        meta = pod.metadata
+        arguments = {
+            "PodName": meta.name,
+            "PodNamespace": meta.namespace,
+            "PodUID": meta.uid,
+            "Node": node,
+        }
+        answer = await self._send(self.configuration.bind_verb, arguments)
+        if answer.get("error"):
+            raise ExtenderError(str(answer["error"]))
+
+    def _describe_nodes(self, pod: Pod, nodes: Iterable[Node]) -> dict[str, Any]:
+        if self.configuration.node_cache_capable:
+            return {"Pod": pod, "Nodes": None, "NodeNames": [node.metadata.name for node in nodes]}
+        return {"Pod": pod, "Nodes": {"metadata": {}, "items": list(nodes)}, "NodeNames": None}
+
+    async def _send(self, verb: str, arguments: Any) -> dict[str, Any]:
+        answer = await self._request(verb, arguments)
+        if not isinstance(answer, dict):
+            raise ExtenderError(f"the answer to {verb} is no object")
+        return _lower_keys(answer)
+
+    async def _request(self, verb: str, arguments: Any) -> Any:
+        url = f"{self.configuration.url_prefix.rstrip('/')}/{verb}"
+        headers = {"Content-Type": "application/json"}
+        tls = self.configuration.tls_config
+        try:
+            async with (
+                asyncio.timeout(self.configuration.timeout),
+                self._get_session().post(
+                    url,
+                    data=msgspec.json.encode(arguments),
+                    headers=headers,
+                    server_hostname=(tls.server_name if tls else "") or None,
+                ) as response,
+            ):
+                content = await response.read()
+        except TimeoutError:
+            raise ExtenderError(f"{url}: no answer in {self.configuration.timeout:g} seconds") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise ExtenderError(f"{url}: {error}") from error
+        if response.status != 200:
+            prefix = self.configuration.url_prefix
+            raise ExtenderError(f"failed {verb} with extender at URL {prefix}, code {response.status}")
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise ExtenderError(f"{url}: {error}") from error
+
+    def _get_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            context = _build_context(self.configuration)
+            connector = aiohttp.TCPConnector(ssl=context, limit=0)
+            self._session = aiohttp.ClientSession(connector=connector)
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def _lower_keys(obj: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.lower(): value for key, value in obj.items()}
+
+
+def _build_context(configuration: Extender) -> ssl.SSLContext:
+    """As upstream, enableHTTPS without a certificate authority checks no certificate."""
+    tls = configuration.tls_config or ExtenderTls()
+    context = ssl.create_default_context()
+    if tls.ca_data:
+        context.load_verify_locations(cadata=base64.b64decode(tls.ca_data).decode())
+    elif tls.ca_file:
+        context.load_verify_locations(cafile=tls.ca_file)
+    elif configuration.enable_https or tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_data:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(base64.b64decode(tls.cert_data) + b"\n" + base64.b64decode(tls.key_data))
+            file.flush()
+            context.load_cert_chain(file.name)
+    elif tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file or None)
+    return context

@@ -1,0 +1,107 @@
+"""A scheduler extender for tests. Pods say in their labels what it does with them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+from kprov.kube.machinery.json_object import JsonObject
+from tests.apiserver.servers import ApiServer
+
+#: Only pods that request these are sent to the extender: with names of nodes, and with whole nodes.
+MANAGED: Final = "example.com/managed"
+WHOLE: Final = "example.com/whole"
+
+
+@dataclass
+class ExtenderServer:
+    """``calls``: the verb, the name of the pod, and the request. ``server``: where it binds pods."""
+
+    port: int = 0
+    server: ApiServer | None = None
+    calls: list[tuple[str, str, JsonObject]] = field(default_factory=list)
+
+    @property
+    def configuration(self) -> list[JsonObject]:
+        """Of the scheduler. One of the extenders does not exist."""
+        url = f"http://127.0.0.1:{self.port}"
+        verbs = {"filterVerb": "filter", "prioritizeVerb": "prioritize", "weight": 100}
+        return [
+            {"urlPrefix": "http://127.0.0.1:9", "filterVerb": "filter", "ignorable": True}
+            | {"managedResources": [{"name": "example.com/nobody", "ignoredByScheduler": True}]},
+            {
+                "urlPrefix": f"{url}/names",
+                "nodeCacheCapable": True,
+                "bindVerb": "bind",
+                "preemptVerb": "preempt",
+            }
+            | verbs
+            | {"managedResources": [{"name": MANAGED, "ignoredByScheduler": True}], "httpTimeout": "30s"},
+            {"urlPrefix": f"{url}/whole"}
+            | verbs
+            | {"managedResources": [{"name": WHOLE, "ignoredByScheduler": True}]},
+        ]
+
+    def list_calls(self, verb: str, pod: str) -> list[JsonObject]:
+        return [body for each, name, body in self.calls if (each, name) == (verb, pod)]
+
+    def answer(self, verb: str, body: JsonObject) -> Any:
+        name = body["PodName"] if verb == "bind" else body["Pod"]["metadata"]["name"]
+        self.calls.append((verb, name, body))
+        if verb == "bind":
+            return self._bind(body)
+        labels = body["Pod"]["metadata"].get("labels", {})
+        if verb == "preempt":
+            victims = body["NodeNameToMetaVictims"]
+            return {"NodeNameToMetaVictims": {labels["only"]: victims[labels["only"]]}}
+        whole = (body.get("Nodes") or {}).get("items")
+        names = [node["metadata"]["name"] for node in whole] if whole else body["NodeNames"]
+        if verb == "prioritize":
+            return [{"Host": each, "Score": 10 if each == labels.get("prefer") else 0} for each in names]
+        kept = [each for each in names if each == labels.get("only", each) and "nowhere" not in labels]
+        failed = {each: "the extender says no" for each in names if each not in kept}
+        if whole:
+            nodes = {"items": [node for node in whole if node["metadata"]["name"] in kept]}
+            return {"Nodes": nodes, "FailedNodes": failed}
+        return {"NodeNames": kept, "FailedNodes": failed}
+
+    def _bind(self, body: JsonObject) -> JsonObject:
+        assert self.server is not None
+        meta = {"name": body["PodName"], "namespace": body["PodNamespace"], "uid": body["PodUID"]}
+        path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/binding"
+        target = {"apiVersion": "v1", "kind": "Node", "name": body["Node"]}
+        answer = self.server.post(path, {"metadata": meta, "target": target})
+        return {"Error": "" if answer.status == 201 else f"code {answer.status}"}
+
+
+@contextmanager
+def extender_server() -> Iterator[ExtenderServer]:
+    extender = ExtenderServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            content = json.dumps(extender.answer(self.path.rsplit("/", 1)[1], body)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    extender.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield extender
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
