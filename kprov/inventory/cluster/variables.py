@@ -18,6 +18,7 @@ from kprov.inventory.cluster import (
     registries,
 )
 from kprov.inventory.cluster import labels as label_rules
+from kprov.inventory.cluster.scheduler_profiles import check_profiles
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
@@ -246,7 +247,7 @@ class ClusterVariables(BaseModel):
     kube_controller_manager_leader_elect_renew_deadline: Duration = "10s"
     kube_scheduler_leader_elect_lease_duration: Duration = "15s"
     kube_scheduler_leader_elect_renew_deadline: Duration = "10s"
-    kube_scheduler_profiles: list[dict[str, Any]] = []
+    kube_scheduler_profiles: Annotated[list[dict[str, Any]], AfterValidator(check_profiles)] = []
     kubelet_status_update_frequency: Duration = "10s"
     kubelet_runtime_request_timeout: Duration = "2m"
     keepalived_advert_int: Annotated[float, Field(ge=0.01)] = 0.3
