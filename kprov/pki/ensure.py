@@ -95,6 +95,8 @@ def load_key(path: Path) -> issue.PrivateKey:
     """
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except FileNotFoundError:
+        raise InputError("is missing, but it signs certificates: put it back", file=path) from None
     except (ValueError, TypeError) as error:
         raise InputError(f"is not a private key in PEM: {error}", file=path) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):

@@ -100,22 +100,23 @@ def end_rotation(pki: Path) -> None:
 
 
 def write_authorities(pki: Path) -> list[str]:
-    """Make the authorities' files as the stage needs them; return what changed."""
+    """Make the authorities' files as the stage needs them; return what changed. Raises InputError."""
     stage = read_stage(pki)
     if stage is None:
         return []
     changed = []
     for name in AUTHORITIES:
-        old, new = (_read_pair(_folder(pki) / f"{age}-{name}") for age in ("old", "new"))
+        old, new = (_read_file(_folder(pki) / f"{age}-{name}.crt") for age in ("old", "new"))
         if stage is Stage.TRUST:
-            signer, bundle = old, old.certificate + new.certificate
+            signer, bundle = "old", old + new
         elif stage is Stage.DROP:
-            signer, bundle = new, new.certificate
+            signer, bundle = "new", new
         else:
-            signer, bundle = new, new.certificate + old.certificate
+            signer, bundle = "new", new + old
+        key = _read_file(_folder(pki) / f"{signer}-{name}.key")
         # The key first, as everywhere: a mismatch after an interruption is repaired here.
         wrote = [
-            files.write_if_changed(pki / f"{name}.key", signer.key, files.PRIVATE),
+            files.write_if_changed(pki / f"{name}.key", key, files.PRIVATE),
             files.write_if_changed(pki / f"{name}.crt", bundle, files.PUBLIC),
         ]
         if any(wrote):
@@ -144,5 +145,8 @@ def _write_pair(stem: Path, pair: _Pair) -> None:
     files.write_file(stem.with_suffix(".crt"), pair.certificate, files.PUBLIC)
 
 
-def _read_pair(stem: Path) -> _Pair:
-    return _Pair(stem.with_suffix(".crt").read_bytes(), stem.with_suffix(".key").read_bytes())
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError("is missing, but the rotation needs it: put it back", file=path) from None

@@ -129,3 +129,18 @@ def test_an_unknown_stage_is_refused(pki: Pki) -> None:
     (pki.folder / "rotation" / "stage").write_text("later")
     with pytest.raises(InputError, match="stage"):
         ensure_pki(pki.request, now=NOW)
+
+
+def test_an_old_key_that_is_missing_is_named_while_it_signs_and_not_missed_later(pki: Pki) -> None:
+    rotation.begin_rotation(pki.folder, NOW)
+    rotation.set_stage(pki.folder, Stage.ISSUE)
+    ensure_pki(pki.request, now=NOW)
+    (pki.folder / "rotation/old-ca.key").unlink()
+    (pki.folder / "ca.key").unlink()
+    with pytest.raises(InputError, match=r"rotation/old-ca.key.* is missing"):
+        ensure_pki(pki.request, now=NOW)
+    for stage in (Stage.SERVE, Stage.DROP):
+        rotation.set_stage(pki.folder, stage)
+        ensure_pki(pki.request, now=NOW)
+    assert (pki.folder / "ca.key").exists()
+    assert not pki.has_signed(pki.old["ca"], SERVING)
