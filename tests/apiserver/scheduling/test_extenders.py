@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from tests.apiserver.conformance.calls import eventually, ok
 from tests.apiserver.scheduling.conftest import NODES, Space
 from tests.apiserver.scheduling.extender_server import MANAGED, WHOLE, ExtenderServer
+
+
+@pytest.fixture(autouse=True)
+def _clean(space: Space) -> Iterator[None]:
+    """Pods that stay would be victims in other tests."""
+    yield
+    ok(space.server, "DELETE", f"{space.pods}?gracePeriodSeconds=0")
 
 
 def create_pod(space: Space, name: str, resource: str, labels: dict[str, str], own: str = "") -> None:
