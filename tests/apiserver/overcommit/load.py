@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from kprov.kube.client import ApiError, RestClient
+from kprov.kube.client import ApiError, RestClient, TransportError
 from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.event_record import EventRecord
 
@@ -20,6 +20,8 @@ _SIZE: Final = {"cpu": "4", "memory": "8Gi", "pods": "16", GPU: "2"}
 _LARGE_SIZE: Final = {"cpu": "6", "memory": "12Gi", "pods": "24", GPU: "3"}
 _MERGE: Final = {"Content-Type": "application/merge-patch+json"}
 _LOOK_SECONDS: Final = 0.1
+#: At the same time.
+_REQUESTS: Final = 16
 _NODE_SECONDS: Final = 0.5
 #: So many pods may wait for a node.
 _WAITING: Final = 150
@@ -38,6 +40,7 @@ class Load:
         self._random = random.Random(seed)
         self._count = count
         self._nodes = [f"node-{number}" for number in range(node_count)]
+        self._requests = asyncio.Semaphore(_REQUESTS)
         self._seen = 0
         self.created = 0
         #: By UID: pods without a node, and those whose end is under way.
@@ -200,10 +203,15 @@ class Load:
     async def _request(self, method: str, path: str, body: JsonObject) -> bool:
         """False if the object is gone or has changed, which happens at any time."""
         headers = _MERGE if method == "PATCH" else None
-        try:
-            await self._client.request(method, path, body=body, headers=headers)
-        except ApiError as error:
-            if not error.is_not_found and not error.is_conflict:
-                raise
-            return False
-        return True
+        async with self._requests:
+            while True:
+                try:
+                    await self._client.request(method, path, body=body, headers=headers)
+                except TransportError:
+                    # A slow machine: the next attempt finds what this one has done.
+                    continue
+                except ApiError as error:
+                    if not (error.is_not_found or error.is_conflict or error.is_already_exists):
+                        raise
+                    return error.is_already_exists
+                return True
