@@ -12,7 +12,7 @@ import orjson
 
 from kprov.kube.api.core import ObjectReference
 from kprov.kube.client.errors import ApiError, ClientError, TransportError
-from kprov.kube.client.ratelimit import TokenBucket
+from kprov.kube.component_base.rate_limit import TokenBucket
 
 if TYPE_CHECKING:
     from kprov.kube.client.rest import RestClient

@@ -17,9 +17,9 @@ import orjson
 from kprov.kube.client import kubeconfig
 from kprov.kube.client.api_connection import Body, Params
 from kprov.kube.client.errors import ApiError, TransportError
-from kprov.kube.client.ratelimit import TokenBucket
 from kprov.kube.client.resource import ResourceClient
 from kprov.kube.client.transport import CONNECT_TIMEOUT_SECONDS, Transport
+from kprov.kube.component_base.rate_limit import TokenBucket
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from kprov.kube.client.errors import ApiError, ClientError, TransportError
-from kprov.kube.client.ratelimit import TokenBucket
+from kprov.kube.component_base.rate_limit import TokenBucket
 
 if TYPE_CHECKING:
     from kprov.kube.client.queue_metrics import QueueMetrics

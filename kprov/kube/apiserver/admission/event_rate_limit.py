@@ -16,7 +16,7 @@ from kprov.kube.apiserver.admission.configuration import (
     check_configuration,
 )
 from kprov.kube.apiserver.admission.plugin import Attributes
-from kprov.kube.client.ratelimit import TokenBucket
+from kprov.kube.component_base.rate_limit import TokenBucket
 from kprov.kube.machinery import status
 from kprov.kube.machinery.field import FieldError, invalid, not_supported
 from kprov.kube.machinery.json_object import JsonMapping
