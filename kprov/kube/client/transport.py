@@ -62,9 +62,13 @@ class Transport:
         #: The bearer token of the kubeconfig, "" for none.
         self.token = config.token
         self._retiring: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     def pool(self) -> Pool:
-        """The current session. Call it in the event loop."""
+        """The current session. Call it in the event loop. ConnectionError: after ``close``."""
+        if self._is_closed:
+            # A task that outlives the client would open connections that nobody closes.
+            raise ConnectionError("the client is closed")
         now = time.monotonic()
         if self._pool is None:
             self._loaded_times = self._modification_times()
@@ -76,11 +80,12 @@ class Transport:
         return self._pool
 
     async def close(self) -> None:
+        self._is_closed = True
         if self._pool is not None:
             await self._pool.session.close()
             self._pool = None
-        for task in self._retiring:
-            task.cancel()
+        # A task that was cancelled before its first step would leave its session open.
+        await asyncio.gather(*self._retiring)
 
     def _reload_if_changed(self) -> None:
         stamp = self._modification_times()

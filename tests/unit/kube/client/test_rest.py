@@ -95,3 +95,13 @@ async def test_so_many_requests_and_no_more_wait_for_their_responses_at_once() -
                 *(each.request("GET", "/api") for each in (client, derived) for _ in range(6))
             )
     assert most == 3
+
+
+async def test_a_closed_client_opens_no_connection(server: Any) -> None:
+    path = "/api/v1/namespaces/ns/configmaps/a"
+    server.put(path, {"metadata": {"name": "a"}})
+    async with server.client() as client:
+        await client.request("GET", path)
+    with pytest.raises(TransportError, match="the client is closed"):
+        await client.request("GET", path)
+    assert len(server.requests) == 1
