@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kprov.inventory import secrets
+from kprov.inventory.vault import keyring
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,7 +16,8 @@ settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)
-def _forget_secrets() -> Iterator[None]:
-    """What one test treats as a secret must not be masked in the next."""
+def _forget_passwords() -> Iterator[None]:
+    """A command that runs in this process leaves passwords, and secrets to mask, for the next test."""
     yield
+    keyring.use_keyring(None)
     secrets.forget()

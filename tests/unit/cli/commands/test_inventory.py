@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,9 @@ from typer.testing import CliRunner
 
 from kprov.cli.commands.inventory import app
 from kprov.errors import InputError
-from kprov.inventory import secrets
-from kprov.inventory.vault import keyring
 
 DATA = Path(__file__).parents[2] / "inventory" / "data"
 RUNNER = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    yield
-    keyring.use_keyring(None)
-    secrets.forget()
 
 
 def _run(*words: str | Path) -> tuple[int, str]:
