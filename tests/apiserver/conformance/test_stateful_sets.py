@@ -62,13 +62,14 @@ class StatefulSet:
         eventually(lambda: list(self.pods) == list(names))
 
     def make_ready(self, done: Callable[[], bool]) -> None:
-        """Report every new pod as ready until the condition holds."""
+        """Report every new pod as ready until there is none and the condition holds."""
 
         def step() -> bool:
             for name, pod in self.pods.items():
                 if pod["status"]["phase"] == "Pending":
                     self.report(name)
-            return done()
+            # The set's status may not know yet of a pod that came in the meantime.
+            return done() and all(pod["status"]["phase"] != "Pending" for pod in self.pods.values())
 
         eventually(step)
 
