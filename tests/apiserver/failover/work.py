@@ -60,7 +60,7 @@ class Work:
     def clean(self) -> None:
         """Remove what is not in the namespace."""
 
-    # what tests of workloads call a home
+    # The same methods as a Home of tests/apiserver/workloads has, for the functions that take one.
 
     @property
     def name(self) -> str:
