@@ -6,9 +6,10 @@ Source: upstream's findNodesThatFitPod and RunFilterPluginsWithNominatedPods.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from kprov.kube.scheduler.framework import CycleState, FilterResult, Plugin, Plu
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
 from kprov.kube.scheduler.status import Code, Status
+
+_Found = TypeVar("_Found")
 
 
 def find_feasible_nodes(cycle: CycleState) -> FilterResult:
@@ -133,32 +136,53 @@ def _run_filter(
     return rejected
 
 
-def find_rejecting_plugin(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> Plugin | None:
-    """The first rule that rejects one node, with or without the nominated pods that come before this pod."""
+def accepts_node(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> bool:
+    """Whether all rules accept one node, with and without the nominated pods that come before this pod."""
+    return _check_node(cycle, slot, lambda: _find_rejecting(plugins, cycle, slot)) is None
+
+
+def list_reasons(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> list[str]:
+    """Why the first rule that rejects the node does so, [] if all accept it."""
+
+    def explain() -> list[str] | None:
+        plugin = _find_rejecting(plugins, cycle, slot)
+        if plugin is None:
+            return None
+        reasons = [rejection.reason for rejection in plugin.filter(cycle) if rejection.slots[slot]]
+        return reasons if plugin.reports_all_reasons else reasons[:1]
+
+    return _check_node(cycle, slot, explain) or []
+
+
+def _check_node(cycle: CycleState, slot: int, check: Callable[[], _Found | None]) -> _Found | None:
+    """What the check finds with the rivals on the node in place, or else without them."""
     node = cycle.state.nodes[slot]
     assert node is not None
-    rivals = _list_rivals(cycle, [node.metadata.name]) if cycle.nominator else []
+    rivals = list_rivals(cycle, [node.metadata.name]) if cycle.nominator else []
     if rivals:
         with assume_pods(cycle.state, rivals):
-            rejecting = _find_rejecting(plugins, cycle, slot)
-        if rejecting is not None:
-            return rejecting
-    return _find_rejecting(plugins, cycle, slot)
+            found = check()
+        if found is not None:
+            return found
+    return check()
 
 
 def _find_rejecting(plugins: Sequence[Plugin], cycle: CycleState, slot: int) -> Plugin | None:
     return next((plugin for plugin in plugins if not plugin.accepts_node(cycle, slot)), None)
 
 
-def list_reasons(plugin: Plugin, cycle: CycleState, slot: int) -> list[str]:
-    """Why a rule rejects one node."""
-    reasons = [rejection.reason for rejection in plugin.filter(cycle) if rejection.slots[slot]]
-    return reasons if plugin.reports_all_reasons else reasons[:1]
-
-
 @contextmanager
-def assume_pods(state: ClusterState, placed: Iterable[tuple[PodInfo, str]]) -> Iterator[None]:
-    """Count pods as if they were on those nodes."""
+def assume_pods(
+    state: ClusterState, placed: Sequence[tuple[PodInfo, str]], *, only_requests: bool = False
+) -> Iterator[None]:
+    """Count pods as if they were on those nodes.
+
+    ``only_requests``: change nothing but the sums of requests, which is faster. Filters read no more then.
+    """
+    if only_requests:
+        with _assume_requests(state, placed):
+            yield
+        return
     added: list[str] = []
     try:
         for info, node in placed:
@@ -168,6 +192,16 @@ def assume_pods(state: ClusterState, placed: Iterable[tuple[PodInfo, str]]) -> I
     finally:
         for uid in added:
             state.remove_pod(uid)
+
+
+@contextmanager
+def _assume_requests(state: ClusterState, placed: Iterable[tuple[PodInfo, str]]) -> Iterator[None]:
+    added = [(info, state.slot_of[node]) for info, node in placed if node in state.slot_of]
+    state.change_requests_of(added, 1)
+    try:
+        yield
+    finally:
+        state.change_requests_of(added, -1)
 
 
 def select_slots(state: ClusterState, slots: Iterable[int]) -> Mask:
@@ -180,14 +214,22 @@ def _filter_with_rivals(cycle: CycleState, among: Mask) -> FilterResult | None:
     """Filter with the rivals on these slots in place. None if there are no rivals."""
     slot_of = cycle.state.slot_of
     nodes = [node for node in cycle.nominator.list_nodes() if node in slot_of and among[slot_of[node]]]
-    rivals = _list_rivals(cycle, nodes)
+    rivals = list_rivals(cycle, nodes)
     if not rivals:
         return None
-    with assume_pods(cycle.state, rivals):
+    with assume_pods(cycle.state, rivals, only_requests=_matter_only_requests(cycle, rivals)):
         return filter_slots(cycle.filters, cycle, among)
 
 
-def _list_rivals(cycle: CycleState, nodes: Iterable[str]) -> list[tuple[PodInfo, str]]:
+def _matter_only_requests(cycle: CycleState, rivals: Iterable[tuple[PodInfo, str]]) -> bool:
+    """Whether no filter reads more of these pods than their requests."""
+    return all(
+        plugin.uses_requests_only for plugin in cycle.filters if plugin.depends_on_pods(cycle)
+    ) and not any(info.anti_affinity for info, _ in rivals)
+
+
+def list_rivals(cycle: CycleState, nodes: Iterable[str]) -> list[tuple[PodInfo, str]]:
+    """Nominated pods to which this pod must leave space on these nodes, with their nodes."""
     return [
         (info, node)
         for node in nodes

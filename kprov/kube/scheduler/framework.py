@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler import metrics
+from kprov.kube.scheduler.demands import Demand
 from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.nominator import Nominator
@@ -122,6 +123,10 @@ class Plugin:
     def accepts_node(self, cycle: CycleState, slot: int) -> bool:
         """Check one node, as the filter does. Preemption calls it for each pod that it removes."""
         return not any(rejection.slots[slot] for rejection in self.filter(cycle))
+
+    def list_demands(self, cycle: CycleState) -> Sequence[Demand]:
+        """All that the filter checks, if it reads nothing but requests."""
+        return ()
 
     def depends_on_pods(self, cycle: CycleState) -> bool:
         """Whether the removal of other pods can change what the filter says about this pod."""

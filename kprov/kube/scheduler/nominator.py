@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import KeysView
 
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler.pod_info import PodInfo, build_pod_info
@@ -49,7 +49,7 @@ class Nominator:
             if not pods:
                 del self._pods_on[node]
 
-    def list_nodes(self) -> Iterable[str]:
+    def list_nodes(self) -> KeysView[str]:
         """Nodes for which pods are nominated."""
         return self._pods_on.keys()
 

@@ -7,7 +7,7 @@ Pods count as soon as they are assumed, before the API server has heard of the b
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -245,9 +245,21 @@ class ClusterState:
     def change_requests(self, info: PodInfo, slot: int, sign: int) -> None:
         """Add (1) or subtract (-1) the requests of a pod. Its other traces stay: see add_pod, remove_pod."""
         self.requested[slot] += sign * info.requests
+        self._change_extended(info, slot, sign)
+
+    def _change_extended(self, info: PodInfo, slot: int, sign: int) -> None:
         for name, amount in info.extended.items():
             if name in self._extended:
                 self._extended[name].requested[slot] += sign * amount
+
+    def change_requests_of(self, placed: Sequence[tuple[PodInfo, int]], sign: int) -> None:
+        """``change_requests`` for many pods with their slots."""
+        if not placed:
+            return
+        slots = [slot for _, slot in placed]
+        np.add.at(self.requested, slots, sign * np.array([info.requests for info, _ in placed]))
+        for info, slot in placed:
+            self._change_extended(info, slot, sign)
 
     def set_namespace_labels(self, namespace: str, labels: dict[str, str]) -> bool:
         """A namespace's labels as they are now, {} when it is gone; whether they changed.

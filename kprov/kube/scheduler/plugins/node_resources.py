@@ -11,6 +11,7 @@ from kprov.kube.scheduler.configuration.arguments import (
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
 )
+from kprov.kube.scheduler.demands import Demand
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
 from kprov.kube.scheduler.pod_info import (
@@ -28,6 +29,7 @@ from kprov.kube.scheduler.pod_info import (
 from kprov.kube.scheduler.resource_scores import build_scorer, score_balance
 from kprov.kube.scheduler.state import Counts, Mask
 
+_TOO_MANY = "Too many pods"
 _REASONS = (
     (CPU, "Insufficient cpu"),
     (MEMORY, "Insufficient memory"),
@@ -94,9 +96,7 @@ class NodeResourcesFit(Plugin):
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         """A request that is larger than the node cannot be resolved by preemption."""
         state, wanted = cycle.state, cycle.info.requests
-        yield Rejection(
-            "Too many pods", state.requested[:, PODS] + wanted[PODS] > state.allocatable[:, PODS], True
-        )
+        yield Rejection(_TOO_MANY, state.requested[:, PODS] + wanted[PODS] > state.allocatable[:, PODS], True)
         for column, reason in _REASONS:
             if wanted[column]:
                 allocatable = state.allocatable[:, column]
@@ -108,15 +108,19 @@ class NodeResourcesFit(Plugin):
             yield Rejection(f"Insufficient {name}", missing, amount <= resource.allocatable)
 
     def accepts_node(self, cycle: CycleState, slot: int) -> bool:
-        state, wanted = cycle.state, cycle.info.requests
-        free = state.allocatable[slot] - state.requested[slot]
-        if free[PODS] < wanted[PODS] or any(0 < wanted[column] > free[column] for column, _ in _REASONS):
-            return False
-        for name, amount in self._list_wanted(cycle.info):
-            resource = state.get_extended_resource(name)
-            if amount > resource.allocatable[slot] - resource.requested[slot]:
-                return False
-        return True
+        return all(demand.get_free(cycle.state, slot) >= demand.amount for demand in self.list_demands(cycle))
+
+    def list_demands(self, cycle: CycleState) -> list[Demand]:
+        requests = cycle.info.requests
+        demands = [Demand(_TOO_MANY, int(requests[PODS]), PODS)]
+        demands += [
+            Demand(reason, int(requests[column]), column) for column, reason in _REASONS if requests[column]
+        ]
+        demands += [
+            Demand(f"Insufficient {name}", amount, name=name)
+            for name, amount in self._list_wanted(cycle.info)
+        ]
+        return demands
 
     def _list_wanted(self, info: PodInfo) -> list[tuple[str, int]]:
         """Extended resources that the pod requests, without those that the arguments ignore."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kprov.kube.scheduler.demands import Demand
 from kprov.kube.scheduler.diagnosis import Diagnosis
 from kprov.kube.scheduler.filtering import filter_slots
 from kprov.kube.scheduler.framework import CycleState, Plugin
@@ -80,8 +81,9 @@ def find_candidates(
     if count:
         slots = np.flatnonzero(_exclude_hopeless(cycle, plugins, potential, search))
         dependent = [plugin for plugin in plugins if plugin.depends_on_pods(cycle)]
+        demands = _list_demands(cycle, dependent)
         for slot in np.roll(slots, -rng.randrange(len(slots))) if slots.size else ():
-            _try_node(cycle, int(slot), dependent, budgets, search)
+            _try_node(cycle, int(slot), dependent, budgets, demands, search)
             if search.is_over:
                 break
     found = sorted(search.candidates, key=lambda candidate: bool(candidate.victims.violations))
@@ -131,13 +133,25 @@ def _copy_reasons(diagnosis: Diagnosis, search: _Search) -> None:
         search.reject((reason,), count)
 
 
+def _list_demands(cycle: CycleState, plugins: Sequence[Plugin]) -> list[Demand] | None:
+    """All that the plugins check, None if one of them reads more than requests."""
+    if not all(plugin.uses_requests_only for plugin in plugins):
+        return None
+    return [demand for plugin in plugins for demand in plugin.list_demands(cycle)]
+
+
 def _try_node(
-    cycle: CycleState, slot: int, plugins: Sequence[Plugin], budgets: Sequence[Budget], search: _Search
+    cycle: CycleState,
+    slot: int,
+    plugins: Sequence[Plugin],
+    budgets: Sequence[Budget],
+    demands: Sequence[Demand] | None,
+    search: _Search,
 ) -> None:
     node = cycle.state.nodes[slot]
     assert node is not None
     name = node.metadata.name
-    victims = select_victims(cycle, slot, plugins, budgets)
+    victims = select_victims(cycle, slot, plugins, budgets, demands)
     if isinstance(victims, list):
         search.reject(victims)
     elif victims.pods:

@@ -1,0 +1,36 @@
+"""What a pod requests of single resources, checked against one node without arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.scheduler.state import ClusterState
+
+_EXTENDED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """An amount of one resource, and the reason for which a node without it is rejected.
+
+    ``column``: of COLUMNS. An extended resource has a ``name`` instead.
+    """
+
+    reason: str
+    amount: int
+    column: int = _EXTENDED
+    name: str = ""
+
+    def get_free(self, state: ClusterState, slot: int) -> int:
+        """What the pods of the node leave; negative if they request more than there is."""
+        if self.column == _EXTENDED:
+            resource = state.get_extended_resource(self.name)
+            return int(resource.allocatable[slot]) - int(resource.requested[slot])
+        return int(state.allocatable[slot, self.column]) - int(state.requested[slot, self.column])
+
+    def get_request(self, info: PodInfo) -> int:
+        """What another pod requests of the resource."""
+        if self.column == _EXTENDED:
+            return info.extended.get(self.name, 0)
+        return int(info.requests[self.column])
