@@ -57,9 +57,21 @@ def run_filters(cycle: CycleState) -> FilterResult:
         nothing = np.zeros_like(cycle.state.alive)
         can_resolve = rejection.code is Code.UNSCHEDULABLE
         return FilterResult(nothing, diagnosis, cycle.state.alive.copy() if can_resolve else nothing)
-    result = filter_slots(cycle.filters, cycle, cycle.state.alive)
+    if cycle.selected is None:
+        result = filter_slots(cycle.filters, cycle, cycle.state.alive)
+    else:
+        result = filter_slots(cycle.filters, cycle, cycle.selected)
+        _explain_selection(cycle, cycle.selected, result.diagnosis)
     _record_point(cycle, "Filter", None, filtering)
     return result
+
+
+def _explain_selection(cycle: CycleState, selected: Mask, diagnosis: Diagnosis) -> None:
+    """Give the nodes that were not selected a reason."""
+    count = cycle.state.node_count - int(np.count_nonzero(selected))
+    diagnosis.plugins |= cycle.selecting
+    if count:
+        diagnosis.reasons[f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(cycle.selecting))}]"] = count
 
 
 def _record_point(cycle: CycleState, point: str, status: Status | None, start: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +40,16 @@ class CycleState:
     is_sampled: bool = False
     #: Plugins that skip their filter in this cycle, by their names.
     skipped: set[str] = field(default_factory=set)
+    #: The only slots that are filtered (upstream's PreFilterResult), and the plugins that chose them.
+    selected: Mask | None = None
+    selecting: set[str] = field(default_factory=set)
+
+    def select_nodes(self, plugin: str, names: Iterable[str]) -> None:
+        """Of PreFilter: filter no nodes but these. Upstream calls the others UnschedulableAndUnresolvable."""
+        mask: Mask = np.zeros(self.state.capacity, dtype=np.bool_)
+        mask[[self.state.slot_of[name] for name in names if name in self.state.slot_of]] = True
+        self.selected = mask if self.selected is None else self.selected & mask
+        self.selecting.add(plugin)
 
     @property
     def filters(self) -> Sequence[Plugin]:

@@ -99,5 +99,11 @@ def score_balance(requested: Sequence[Counts], allocatable: Sequence[Counts]) ->
         means = np.sum(shares, axis=0) / counts
         squares = [(share - means) ** 2 * here for share, here in zip(shares, present, strict=True)]
         deviation = np.sqrt(np.sum(squares, axis=0) / counts)
+        # The same for two resources, but rounded as upstream.
+        largest = np.max(shares, axis=0)
+        smallest = np.min(
+            [np.where(here, share, 1.0) for share, here in zip(shares, present, strict=True)], axis=0
+        )
+        deviation = np.where(counts == 2, (largest - smallest) / 2, deviation)
     scores: Scores = np.trunc((1.0 - deviation) * MAX_SCORE)
     return scores

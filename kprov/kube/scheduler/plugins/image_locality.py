@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from kprov.kube.api.core import Pod
 from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Scores
 from kprov.kube.scheduler.state import Mask
 
@@ -16,19 +19,28 @@ class ImageLocality(Plugin):
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         state = cycle.state
-        containers = [*cycle.info.pod.spec.init_containers, *cycle.info.pod.spec.containers]
         sums = np.zeros(state.capacity, dtype=np.float64)
-        for container in containers:
-            sizes = state.get_image_sizes(normalize_image_name(container.image))
+        for image in _list_images(cycle.info.pod):
+            sizes = state.get_image_sizes(normalize_image_name(image))
             having = np.count_nonzero(sizes)
             if having:
                 # An image that few nodes have weighs less, lest they all be crowded onto those.
                 sums += np.floor(sizes * (having / state.node_count))
         if not sums.any():
             return None
-        most = _MOST_PER_CONTAINER * len(containers)
+        spec = cycle.info.pod.spec
+        most = _MOST_PER_CONTAINER * (len(spec.init_containers) + len(spec.containers))
         scores: Scores = np.floor(MAX_SCORE * (np.clip(sums, _LEAST, most) - _LEAST) / (most - _LEAST))
         return scores
+
+
+def _list_images(pod: Pod) -> Iterator[str]:
+    """Of containers, and of volumes that mount an image."""
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
+        yield container.image
+    for volume in pod.spec.volumes:
+        if source := volume.get("image"):
+            yield source.get("reference", "")
 
 
 def normalize_image_name(image: str) -> str:

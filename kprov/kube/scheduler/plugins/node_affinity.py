@@ -14,6 +14,7 @@ from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection, Scores
 from kprov.kube.scheduler.node_selection import match_selector, match_term
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
+from kprov.kube.scheduler.status import Status, reject
 
 _ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
 
@@ -37,6 +38,16 @@ class NodeAffinity(Plugin):
         added = self._required
         return (added is None or matches_selector(added, node)) and is_node_selected(pod.spec, node)
 
+    def pre_filter(self, cycle: CycleState) -> Status | None:
+        """Leave out all other nodes if the affinity names nodes, as that of a DaemonSet's pod does."""
+        names = _find_named_nodes(cycle.info.pod)
+        if names is None:
+            return None
+        if not names:
+            return reject("pod affinity terms conflict")
+        cycle.select_nodes(self.name, names)
+        return None
+
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         if self._required is not None:
             yield Rejection(_ENFORCED, ~match_selector(self._required, cycle.state))
@@ -58,6 +69,25 @@ class NodeAffinity(Plugin):
         for term in terms:
             scores += term.weight * match_term(term.preference, cycle.state)
         return normalize_scores(scores, feasible)
+
+
+def _find_named_nodes(pod: Pod) -> set[str] | None:
+    """The names of which each term of the required affinity has one. None: a term has none."""
+    affinity = pod.spec.affinity.node_affinity if pod.spec.affinity else None
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
+    if required is None or not required.node_selector_terms:
+        return None
+    names: set[str] = set()
+    for term in required.node_selector_terms:
+        fields = [
+            set(each.values)
+            for each in term.match_fields
+            if each.key == "metadata.name" and each.operator == "In"
+        ]
+        if not fields:
+            return None
+        names |= set.intersection(*fields)
+    return names
 
 
 def match_required_affinity(pod: Pod, state: ClusterState) -> Mask | None:

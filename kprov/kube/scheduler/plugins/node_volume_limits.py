@@ -75,10 +75,12 @@ class NodeVolumeLimits(Plugin):
         attached = set(self._node_volumes.list_attached(node.metadata.name))
         if int(claims[slot]) + len(attached) + len(data.volumes) <= min(limits.values()):
             return False
+        in_use: set[tuple[str, str]] = set()
         for info in cycle.state.pods_on[slot].values():
-            attached.update(self._node_volumes.list_volumes(info.pod))
-        used = Counter(driver for driver, _ in attached)
-        added = Counter(driver for driver, _ in data.volumes - attached)
+            in_use.update(self._node_volumes.list_volumes(info.pod))
+        used = Counter(driver for driver, _ in attached | in_use)
+        # A volume that is attached for a pod which is gone counts twice, as upstream: it may be detached.
+        added = Counter(driver for driver, _ in data.volumes - in_use)
         return any(used[driver] + added[driver] > limits[driver] for driver in added if driver in limits)
 
 

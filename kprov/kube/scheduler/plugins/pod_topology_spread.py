@@ -14,7 +14,7 @@ from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Reject
 from kprov.kube.scheduler.plugins.node_affinity import match_required_affinity
 from kprov.kube.scheduler.plugins.taint_toleration import find_untolerated_taint
 from kprov.kube.scheduler.pod_info import PodInfo, is_placed, to_label_selector
-from kprov.kube.scheduler.state import Counts, Mask, sum_by_domain
+from kprov.kube.scheduler.state import ClusterState, Counts, Mask, sum_by_domain
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
@@ -92,17 +92,14 @@ class PodTopologySpread(Plugin):
         )
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        """The first constraint that a node does not meet decides whether preemption may help."""
         hard = self._list_constraints(cycle.info.pod, "DoNotSchedule")
+        keys_present = _find_nodes_with_keys(cycle.state, hard)
         for constraint in hard:
-            column = cycle.state.get_label_column(constraint.topology_key)
             yield Rejection(
                 "node(s) didn't match pod topology spread constraints (missing required label)",
-                column.ids < 0,
+                cycle.state.get_label_column(constraint.topology_key).ids < 0,
             )
-        keys_present = np.ones(cycle.state.capacity, dtype=np.bool_)
-        for constraint in hard:
-            keys_present &= cycle.state.get_label_column(constraint.topology_key).ids >= 0
-        for constraint in hard:
             yield Rejection(
                 "node(s) didn't match pod topology spread constraints",
                 self._find_skewed_slots(cycle, constraint, keys_present),
@@ -134,23 +131,19 @@ class PodTopologySpread(Plugin):
             return None
         state = cycle.state
         scores = np.zeros(state.capacity, dtype=np.float64)
-        considered = feasible.copy()
-        if not defaulted:
-            for constraint in soft:
-                considered &= state.get_label_column(constraint.topology_key).ids >= 0
+        # Under the defaults, nodes without a label count too: they are one more domain.
+        counted = state.alive if defaulted else _find_nodes_with_keys(state, soft)
+        considered = feasible & counted
         for constraint in soft:
             column = state.get_label_column(constraint.topology_key)
-            present = (column.ids >= 0) & considered
-            size = (
-                int(considered.sum())
-                if constraint.topology_key == HOSTNAME
-                else len(np.unique(column.ids[present]))
-            )
             matching = _count_matching_pods(cycle, constraint)
-            if constraint.topology_key != HOSTNAME:
-                matching = sum_by_domain(column, matching, _find_counted_nodes(cycle, constraint))
+            if constraint.topology_key == HOSTNAME:
+                size = int(considered.sum())
+            else:
+                size = len(np.unique(column.ids[considered]))
+                matching = sum_by_domain(column, matching, _find_counted_nodes(cycle, constraint) & counted)
             scores += np.where(column.ids >= 0, matching * np.log(size + 2) + (constraint.max_skew - 1), 0.0)
-        return _normalize(np.round(scores), considered)
+        return _normalize(np.floor(scores + 0.5), considered)
 
     def _list_constraints(self, pod: Pod, when: str) -> list[Constraint]:
         """The pod's own constraints, or the defaults with a selector of pods that are like it."""
@@ -190,8 +183,13 @@ def _add_match_label_keys(constraint: TopologySpreadConstraint, pod: Pod) -> Lab
 
 
 def _count_matching_pods(cycle: CycleState, constraint: Constraint) -> Counts:
-    """Like pods of the namespace on each slot; those on their way out do not count."""
+    """Like pods of the namespace on each slot. Pods that are being deleted do not count.
+
+    An empty selector counts no pods, as upstream.
+    """
     namespace, selector = cycle.info.namespace, constraint.selector
+    if selector.is_empty:
+        return np.zeros(cycle.state.capacity, dtype=np.int64)
 
     def is_counted(info: PodInfo) -> int:
         return int(
@@ -201,6 +199,14 @@ def _count_matching_pods(cycle: CycleState, constraint: Constraint) -> Counts:
         )
 
     return cycle.state.count(("spread", namespace, str(selector)), is_counted)
+
+
+def _find_nodes_with_keys(state: ClusterState, constraints: Sequence[Constraint]) -> Mask:
+    """Nodes that have the labels of all constraints."""
+    mask = state.alive.copy()
+    for constraint in constraints:
+        mask &= state.get_label_column(constraint.topology_key).ids >= 0
+    return mask
 
 
 def _find_counted_nodes(cycle: CycleState, constraint: Constraint) -> Mask:

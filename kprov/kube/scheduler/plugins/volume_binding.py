@@ -13,6 +13,7 @@ from kprov.kube.component_helpers.persistent_volumes import SELECTED_NODE
 from kprov.kube.component_helpers.pod_claims import is_claim_of, list_claim_names
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, Rejection
+from kprov.kube.scheduler.state import ClusterState, Mask
 from kprov.kube.scheduler.status import SKIP, Status, reject
 from kprov.kube.scheduler.volumes.binder import (
     BIND_SECONDS,
@@ -47,6 +48,7 @@ class _PodClaims:
 
 class VolumeBinding(Plugin):
     name = "VolumeBinding"
+    reports_all_reasons = True
 
     def __init__(
         self,
@@ -120,14 +122,7 @@ class VolumeBinding(Plugin):
         if not isinstance(claims, _PodClaims):
             return
         state = cycle.state
-        for claim in claims.bound:
-            volume = self._listers.get_volume(claim.spec["volumeName"])
-            if volume is None:
-                yield Rejection(_NO_VOLUME, np.ones(state.capacity, dtype=np.bool_))
-                continue
-            reachable = match_node_affinity(volume, state)
-            if reachable is not None:
-                yield Rejection(_NODE_CONFLICT, ~reachable)
+        yield from self._check_bound_claims(claims.bound, state)
         if claims.delayed:
             claims.matches = match_claims(
                 claims.delayed,
@@ -137,6 +132,21 @@ class VolumeBinding(Plugin):
                 get_selected_node=self._get_selected_node,
             )
             yield Rejection(_BIND_CONFLICT, claims.matches.refused)
+
+    def _check_bound_claims(
+        self, claims: Sequence[PersistentVolumeClaim], state: ClusterState
+    ) -> Iterator[Rejection]:
+        """The first claim that does not fit gives a node its reason."""
+        conflict: Mask = np.zeros(state.capacity, dtype=np.bool_)
+        for claim in claims:
+            volume = self._listers.get_volume(claim.spec["volumeName"])
+            if volume is None:
+                yield Rejection(_NO_VOLUME, ~conflict)
+                break
+            reachable = match_node_affinity(volume, state)
+            if reachable is not None:
+                conflict |= ~reachable
+        yield Rejection(_NODE_CONFLICT, conflict)
 
     def _list_free(self, claim: PersistentVolumeClaim) -> Sequence[PersistentVolume]:
         volumes = rules.list_candidates(claim, self._listers.list_volumes(rules.get_class(claim)))

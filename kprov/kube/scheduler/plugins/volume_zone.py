@@ -13,7 +13,7 @@ from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import CycleState, Plugin, Rejection
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
-from kprov.kube.scheduler.status import SKIP, Status
+from kprov.kube.scheduler.status import SKIP, Status, reject
 from kprov.kube.scheduler.volumes.hints import uses_claim, waits_for_consumer
 from kprov.kube.scheduler.volumes.listers import VolumeListers
 
@@ -42,29 +42,48 @@ class VolumeZone(Plugin):
         )
 
     def pre_filter(self, cycle: CycleState) -> Status | None:
-        return None if any(True for _ in list_claim_names(cycle.info.pod)) else SKIP
-
-    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        """Find the volumes' labels. VolumeBinding reports claims that do not exist."""
+        wanted: list[tuple[str, frozenset[str]]] = []
         for name, _ in list_claim_names(cycle.info.pod):
             claim = self._listers.get_claim(cycle.info.namespace, name)
             if claim is None or not rules.is_fully_bound(claim):
                 continue
             volume = self._listers.get_volume(claim.spec["volumeName"])
-            for key, values in volume.metadata.labels.items() if volume is not None else ():
-                if key in _LABELS or key in _BETA:
-                    yield Rejection(_CONFLICT, _refuse_other_zones(key, values, cycle.state))
+            if volume is None:
+                return reject(f'persistentvolume "{claim.spec["volumeName"]}" not found')
+            wanted += _list_zones(volume)
+        if not wanted:
+            return SKIP
+        cycle.data[self.name] = wanted
+        return None
+
+    def filter(self, cycle: CycleState) -> Iterator[Rejection]:
+        wanted = cycle.data.get(self.name)
+        if isinstance(wanted, list):
+            for key, values in wanted:
+                yield Rejection(_CONFLICT, _refuse_other_zones(key, values, cycle.state))
 
 
-def _refuse_other_zones(key: str, values: str, state: ClusterState) -> Mask:
+def _list_zones(volume: PersistentVolume) -> Iterator[tuple[str, frozenset[str]]]:
+    """The labels of zones and regions. Volumes that are replicated over zones name them all."""
+    for key, text in volume.metadata.labels.items():
+        values = frozenset(value.strip() for value in text.split("__"))
+        # Upstream ignores malformed labels.
+        if (key in _LABELS or key in _BETA) and "" not in values:
+            yield key, values
+
+
+def _refuse_other_zones(key: str, values: frozenset[str], state: ClusterState) -> Mask:
     """Nodes without labels of zones and regions are accepted, as upstream: the cluster has no zones."""
     has_zone: Mask = np.zeros(state.capacity, dtype=np.bool_)
     for label in (*_LABELS, *_BETA):
         has_zone |= state.get_label_column(label).ids >= 0
-    label = _BETA.get(key, key)
-    matching: Mask = np.zeros(state.capacity, dtype=np.bool_)
-    # Volumes that are replicated over zones name them all.
-    for name in (label, _LABELS[label]):
-        matching |= state.get_label_column(name).match_values(values.split("__"))
+    column = state.get_label_column(key)
+    matching = column.match_values(values)
+    if key in _BETA:
+        # The current label stands for a deprecated one that the node lacks.
+        current = state.get_label_column(_BETA[key])
+        matching = np.where(column.ids >= 0, matching, current.match_values(values))
     return has_zone & ~matching
 
 

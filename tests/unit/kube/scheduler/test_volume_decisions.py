@@ -87,9 +87,7 @@ def test_a_bound_claim_whose_volume_is_gone_fits_nowhere() -> None:
     volumes = Volumes()
     volumes.add_claim("data", volumeName="pv", meta={"annotations": BOUND})
     lab = Lab(node("a"), listers=volumes.get_listers())
-    assert explain(lab, user("data")) == (
-        "0/1 nodes are available: 1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)."
-    )
+    assert explain(lab, user("data")) == '0/1 nodes are available: persistentvolume "pv" not found.'
 
 
 def test_claims_that_nobody_can_bind_are_explained_once_for_all_nodes() -> None:
