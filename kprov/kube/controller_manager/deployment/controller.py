@@ -84,16 +84,18 @@ class DeploymentController(Controller):
             return
         rollout = _Rollout(deployment, await self._claim(deployment))
         if deployment.metadata.deletion_timestamp:
-            await self._write_status(rollout)
+            await self._write_status(rollout, is_rollout=False)
             return
         await self._record_pause(rollout)
         if deployment.spec.paused or rolling.is_scaling_event(deployment, rollout.sets):
             await self._resize(rollout)
-        elif rolling.is_rolling(deployment):
+            await self._write_status(rollout, is_rollout=False)
+            return
+        if rolling.is_rolling(deployment):
             await self._roll_out(rollout)
         else:
             await self._recreate(rollout)
-        await self._write_status(rollout)
+        await self._write_status(rollout, is_rollout=True)
 
     async def _resize(self, rollout: _Rollout) -> None:
         """Scale the replica sets in proportion, without a rollout step: after a resize or while paused."""
@@ -238,7 +240,7 @@ class DeploymentController(Controller):
         )
         if progress.has_deadline(rollout.deployment):
             rollout.conditions.set(progress.PROGRESSING, "False", progress.CREATE_FAILED, text)
-            await self._write_status(rollout)
+            await self._write_status(rollout, is_rollout=False)
 
     async def _scale(self, rollout: _Rollout, rs: ReplicaSet, size: int, *, annotate: bool = False) -> None:
         before = rs.spec.replicas
@@ -291,15 +293,18 @@ class DeploymentController(Controller):
         elif not deployment.spec.paused and paused_known:
             rollout.conditions.set(progress.PROGRESSING, "Unknown", progress.RESUMED, "Deployment is resumed")
 
-    async def _write_status(self, rollout: _Rollout) -> None:
+    async def _write_status(self, rollout: _Rollout, *, is_rollout: bool) -> None:
+        """is_rollout: only a rollout makes progress. A paused deployment has no progress deadline."""
         deployment, now = rollout.deployment, time.time()
         status = progress.count_replicas(deployment, rollout.sets, rollout.new)
-        if not deployment.metadata.deletion_timestamp:
+        progress.compute_availability(deployment, status, rollout.conditions)
+        if is_rollout:
             progress.compute_progress(deployment, status, rollout.conditions, rollout.sets, rollout.new, now)
         conditions = rollout.conditions.document()
         unchanged = progress.make_document(status) == progress.make_document(deployment.status)
         if unchanged and conditions == msgspec.to_builtins(deployment.status.conditions):
-            self._watch_deadline(rollout, status, now)
+            if is_rollout:
+                self._watch_deadline(rollout, status, now)
             return
         wanted = {**progress.make_document(status), "conditions": conditions}
         await update_status(self.resource_of(self._deployments), deployment, wanted)

@@ -96,6 +96,16 @@ def is_complete(deployment: Deployment, status: DeploymentStatus) -> bool:
     )
 
 
+def compute_availability(deployment: Deployment, status: DeploymentStatus, conditions: Conditions) -> None:
+    """Set the condition Available."""
+    enough = deployment.spec.replicas - rolling.get_max_unavailable(deployment)
+    if status.available_replicas >= enough:
+        conditions.set(AVAILABLE, "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+    else:
+        text = "Deployment does not have minimum availability."
+        conditions.set(AVAILABLE, "False", "MinimumReplicasUnavailable", text)
+
+
 def compute_progress(
     deployment: Deployment,
     status: DeploymentStatus,
@@ -104,13 +114,7 @@ def compute_progress(
     new: ReplicaSet | None,
     now: float,
 ) -> None:
-    """Set the conditions that follow from the counts. ``now`` is Unix time."""
-    enough = deployment.spec.replicas - rolling.get_max_unavailable(deployment)
-    if status.available_replicas >= enough:
-        conditions.set(AVAILABLE, "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
-    else:
-        text = "Deployment does not have minimum availability."
-        conditions.set(AVAILABLE, "False", "MinimumReplicasUnavailable", text)
+    """Set the conditions of a rollout: Progressing and ReplicaFailure. ``now`` is Unix time."""
     _compute_progress(deployment, status, conditions, new, now)
     failure = _find_failure(sets, new)
     if failure is not None:

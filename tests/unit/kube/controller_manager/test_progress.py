@@ -22,6 +22,7 @@ def rollout(replicas: int, available: int) -> tuple[Deployment, ReplicaSet]:
 def judged(owner: Deployment, new: ReplicaSet, known: list[Condition] | None = None) -> progress.Conditions:
     conditions = progress.Conditions(known or [], NOW)
     status = progress.count_replicas(owner, [new], new)
+    progress.compute_availability(owner, status, conditions)
     progress.compute_progress(owner, status, conditions, [new], new, UNIX)
     return conditions
 

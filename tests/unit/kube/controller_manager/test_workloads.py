@@ -1,5 +1,6 @@
 """Deployments, replica sets and their pods over a server, from the write to the rest."""
 
+import asyncio
 from typing import Any
 
 TEMPLATE: dict[str, Any] = {
@@ -147,6 +148,25 @@ async def test_a_paused_deployment_waits(api: Any, start: Any) -> None:
     assert api.list("replicasets") == []
     await api.change("deployments", "web", {"spec": {"paused": None}})
     await settle(api, "i:1", 1)
+
+
+async def test_a_complete_deployment_that_is_paused_stays_paused(api: Any, start: Any) -> None:
+    await start("deployment-controller", "replicaset-controller")
+    await api.create("deployments", deployment(2))
+    await settle(api, "i:1", 2)
+    await api.until(lambda: "NewReplicaSetAvailable" in list_reasons(api))
+    await api.change("deployments", "web", {"spec": {"paused": True, "progressDeadlineSeconds": 1}})
+    await api.until(lambda: "DeploymentPaused" in list_reasons(api))
+    # A rollout would now have timed out.
+    await asyncio.sleep(1.1)
+    await api.change("deployments", "web", {"metadata": {"annotations": {"mark": "later"}}})
+    await api.until(lambda: "mark" in api.list("replicasets")[0]["metadata"]["annotations"])
+    assert list_reasons(api) == ["MinimumReplicasAvailable", "DeploymentPaused"]
+
+
+def list_reasons(api: Any) -> list[str]:
+    conditions = api.get("deployments", "web").get("status", {}).get("conditions", [])
+    return [entry["reason"] for entry in conditions]
 
 
 async def test_a_lost_pod_is_replaced_and_an_orphan_adopted(api: Any, start: Any) -> None:
