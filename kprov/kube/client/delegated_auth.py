@@ -4,6 +4,7 @@ TokenReview identifies a bearer token, SubjectAccessReview authorizes its user. 
 """
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -23,13 +24,19 @@ User = tuple[str, tuple[str, ...]]
 
 
 class DelegatedAuth:
-    """``HealthServer(authorize=DelegatedAuth(client))``: client certificates, bearer tokens, anonymous."""
+    """``HealthServer(authorize=DelegatedAuth(client))``: client certificates, bearer tokens, anonymous.
 
-    def __init__(self, client: RestClient) -> None:
+    open_paths: paths for everybody. A * at the end of one stands for all paths that begin so.
+    """
+
+    def __init__(self, client: RestClient, open_paths: Sequence[str] = ()) -> None:
         self._client = client
+        self._open_paths = open_paths
         self._decisions: dict[tuple[Any, ...], tuple[float, bool]] = {}
 
     async def __call__(self, request: "web.BaseRequest") -> bool:
+        if any(_is_path_of(request.path, pattern) for pattern in self._open_paths):
+            return True
         try:
             user = await self._authenticate(request)
             return await self._is_allowed(user, _VERBS.get(request.method, "get"), request.path)
@@ -79,3 +86,8 @@ class DelegatedAuth:
             self._decisions.clear()
         self._decisions[key] = (time.monotonic(), allowed)
         return allowed
+
+
+def _is_path_of(path: str, pattern: str) -> bool:
+    prefix = pattern.removesuffix("*")
+    return path.startswith(prefix) if prefix != pattern else path == pattern

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import copy
+import dataclasses
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -68,13 +69,19 @@ class RestClient:
         cls,
         path: str | Path,
         *,
+        server: str = "",
         user_agent: str = "kprov",
         qps: float = 50,
         burst: int = 100,
         context: str = "",
     ) -> "RestClient":
-        """A client for a kubeconfig. "" is the pod's service account. KubeconfigError."""
+        """A client for a kubeconfig. "" is the pod's service account. Raises KubeconfigError.
+
+        server: another URL than the kubeconfig's.
+        """
         config = kubeconfig.load(path, context) if path else kubeconfig.in_cluster()
+        if server:
+            config = dataclasses.replace(config, server=server.rstrip("/"))
         return cls(config, user_agent=user_agent, qps=qps, burst=burst)
 
     def derive(self, user_agent: str, tokens: TokenSource | None = None) -> "RestClient":

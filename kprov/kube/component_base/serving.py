@@ -2,8 +2,10 @@
 
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from kprov.kube.component_base.tls_options import make_server_context
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -23,7 +25,8 @@ class HealthServer:
 
     Certificate files turn on TLS. `self_signed` creates a certificate if there are no files. With
     `client_ca_file` all paths but the health checks require a client certificate of that authority, unless
-    `authorize(request)` decides (see client.delegated_auth). `routes` adds handlers by path.
+    `authorize(request)` decides (see client.delegated_auth). `routes` adds handlers by path. Go's names set
+    `tls_min_version` and `tls_cipher_suites`.
     """
 
     def __init__(
@@ -34,6 +37,8 @@ class HealthServer:
         tls_cert_file: str = "",
         tls_private_key_file: str = "",
         client_ca_file: str = "",
+        tls_min_version: str = "",
+        tls_cipher_suites: Sequence[str] = (),
         self_signed: bool = False,
         authorize: Authorize | None = None,
         routes: Mapping[str, Handler] | None = None,
@@ -41,6 +46,7 @@ class HealthServer:
         self.address = address or "0.0.0.0"
         self.port = port
         self._tls = (tls_cert_file, tls_private_key_file, client_ca_file)
+        self._tls_limits = (tls_min_version, tls_cipher_suites)
         self._self_signed = self_signed
         self._authorize = authorize
         self._routes = dict(routes or {})
@@ -80,8 +86,7 @@ class HealthServer:
             self._tls = (certificate, key, authority)
         if not certificate:
             return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = make_server_context(*self._tls_limits)
         context.load_cert_chain(certificate, key)
         if authority:
             context.load_verify_locations(authority)

@@ -49,3 +49,12 @@ def set_cipher_suites(context: ssl.SSLContext, names: Sequence[str], field: str)
         context.set_ciphers(":".join(selected))
     else:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
+
+
+def make_server_context(minimum: str, suites: Sequence[str]) -> ssl.SSLContext:
+    """The context of a component's port with --tls-min-version and --tls-cipher-suites. Raise ValueError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    set_minimum_version(context, minimum, "--tls-min-version")
+    if suites:
+        set_cipher_suites(context, suites, "--tls-cipher-suites")
+    return context

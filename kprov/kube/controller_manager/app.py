@@ -33,6 +33,7 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
         return 1
     client = RestClient.from_kubeconfig(
         options.kubeconfig,
+        server=options.master,
         user_agent=make_user_agent(),
         qps=options.kube_api_qps,
         burst=options.kube_api_burst,
@@ -89,6 +90,8 @@ async def run_controllers(clients: ClientBuilder, options: Namespace, stop: asyn
         gc.set_threshold(*_GC_THRESHOLDS)
         log.info("caches are synced, starting %d controllers", len(controllers))
         for controller in controllers:
+            if options.controller_start_interval:
+                await asyncio.sleep(options.controller_start_interval)
             group.create_task(controller.run(), name=controller.name)
 
 
@@ -126,6 +129,8 @@ def _make_server(options: Namespace, client: RestClient) -> HealthServer | None:
         tls_cert_file=options.tls_cert_file,
         tls_private_key_file=options.tls_private_key_file,
         client_ca_file=options.client_ca_file,
+        tls_min_version=options.tls_min_version,
+        tls_cipher_suites=options.tls_cipher_suites,
         self_signed=True,
-        authorize=DelegatedAuth(client),
+        authorize=DelegatedAuth(client, options.authorization_always_allow_paths),
     )

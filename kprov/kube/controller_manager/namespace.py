@@ -49,6 +49,7 @@ class NamespaceController(Controller):
     """Deletes everything in a terminating namespace, pods first, then removes the finalizer."""
 
     name = "namespace"
+    concurrency = "concurrent_namespace_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

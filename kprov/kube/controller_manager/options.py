@@ -2,8 +2,32 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import Final
 
+from kprov.kube.component_base import tls_options
 from kprov.kube.component_base.options import FlagSet
+from kprov.kube.controller_manager import unused_flags
+
+#: --concurrent-NAME-syncs: the default and what is synced. DaemonSets: 2 upstream.
+_CONCURRENT: Final = {
+    "cron-job": (5, "cron jobs"),
+    "daemonset": (5, "daemon sets"),
+    "deployment": (5, "deployments"),
+    "device-taint-eviction": (8, "pods on tainted devices"),
+    "endpoint": (5, "endpoints of services"),
+    "ephemeralvolume": (5, "pods with ephemeral volumes"),
+    "gc": (20, "objects without an owner"),
+    "job": (5, "jobs"),
+    "namespace": (10, "namespaces"),
+    "rc": (5, "replication controllers"),
+    "replicaset": (5, "replica sets"),
+    "resource-quota": (5, "quotas"),
+    "resourceclaim": (50, "resource claims"),
+    "service-endpoint": (5, "endpoint slices of services"),
+    "serviceaccount-token": (5, "service accounts' tokens"),
+    "statefulset": (5, "stateful sets"),
+    "ttl-after-finished": (5, "finished jobs with a TTL"),
+}
 
 
 def parse(argv: Sequence[str] | None = None) -> Namespace:
@@ -12,7 +36,32 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     _serving(flags)
     _election(flags)
     _controllers(flags)
-    return flags.parse(argv)
+    _concurrency(flags)
+    unused_flags.add_flags(flags)
+    options = flags.parse(argv)
+    if problem := _find_problem(options):
+        raise SystemExit(f"Error: {problem}")
+    return options
+
+
+def _find_problem(options: Namespace) -> str | None:
+    """The first flag with a wrong value."""
+    for name in _CONCURRENT:
+        if getattr(options, f"concurrent_{name}_syncs".replace("-", "_")) < 1:
+            return f"--concurrent-{name}-syncs: must be at least 1"
+    if options.mirroring_concurrent_service_endpoint_syncs < 1:
+        return "--mirroring-concurrent-service-endpoint-syncs: must be at least 1"
+    if not 1 <= options.max_endpoints_per_slice <= 1000:
+        return "--max-endpoints-per-slice: must be between 1 and 1000"
+    if options.logging_format != "text":
+        return f'--logging-format: unsupported format "{options.logging_format}", only "text" is known'
+    if options.cidr_allocator_type != "RangeAllocator":
+        return f'--cidr-allocator-type: unknown type "{options.cidr_allocator_type}", only RangeAllocator is'
+    try:
+        tls_options.make_server_context(options.tls_min_version, options.tls_cipher_suites)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _serving(flags: FlagSet) -> None:
@@ -23,6 +72,15 @@ def _serving(flags: FlagSet) -> None:
     flags.integer("secure-port", 10257, "port for health and metrics, 0 for none")
     flags.string("tls-cert-file", "", "certificate of the secure port; empty: one is made")
     flags.string("tls-private-key-file", "", "its key")
+    flags.string("tls-min-version", "", "VersionTLS12 (the default) or VersionTLS13")
+    flags.string_list("tls-cipher-suites", [], "suites of TLS 1.2 by Go's names; default: all of them")
+    flags.string_list(
+        "authorization-always-allow-paths",
+        ["/healthz", "/readyz", "/livez"],
+        "paths that need no authorization, with * at the end for all below; health checks never need it",
+    )
+    flags.string("logging-format", "text", "only text")
+    flags.string("master", "", "address of the API server, instead of the kubeconfig's")
     flags.string("client-ca-file", "", "authority of client certificates")
     flags.string("requestheader-client-ca-file", "", "accepted, not used: nothing is proxied here")
     # For the informers, and for all controllers together, where upstream has 20/30 for each of about forty.
@@ -43,6 +101,12 @@ def _election(flags: FlagSet) -> None:
 
 def _controllers(flags: FlagSet) -> None:
     flags.string_list("controllers", ["*"], "'*' all that are on by default, 'foo' on, '-foo' off")
+    flags.duration("controller-start-interval", 0, "pause before each controller starts")
+    flags.string("cidr-allocator-type", "RangeAllocator", "only RangeAllocator")
+    flags.boolean("enable-dynamic-provisioning", True, "ask the provisioners of storage classes for volumes")
+    flags.integer("max-endpoints-per-slice", 100, "most endpoints of a slice, 1 to 1000")
+    flags.duration("endpointslice-updates-batch-period", 0, "how long changes of pods are joined for slices")
+    flags.duration("endpoint-updates-batch-period", 0, "the same for endpoints")
     flags.string("cluster-name", "kubernetes", "accepted, not used")
     flags.string("cluster-cidr", "", "ranges of pods")
     flags.boolean("allocate-node-cidrs", False, "give every node a part of the cluster CIDR")
@@ -75,28 +139,20 @@ def _controllers(flags: FlagSet) -> None:
         365 * 24 * 3600,
         "how long a generated token must be unused, and then invalid, until it is deleted",
     )
-    flags.integer("concurrent-device-taint-eviction-syncs", 8, "how many pods leave tainted devices at once")
-    flags.integer("concurrent-resourceclaim-syncs", 50, "how many resource claims are synced at once")
     flags.duration("resource-quota-sync-period", 300, "how often all quotas are counted again")
     flags.integer("mirroring-max-endpoints-per-subset", 1000, "addresses of a subset that are mirrored")
     flags.duration(
         "mirroring-endpointslice-updates-batch-period", 0, "how long changes of mirrors are joined"
     )
-    flags.integer("mirroring-concurrent-service-endpoint-syncs", 5, "accepted; loops share one event loop")
     flags.string("cluster-signing-cert-file", "", "authority that signs certificate requests")
     flags.string("cluster-signing-key-file", "", "its key")
     for name in ("kubelet-serving", "kubelet-client", "kube-apiserver-client", "legacy-unknown"):
         flags.string(f"cluster-signing-{name}-cert-file", "", f"the authority of the signer {name} alone")
         flags.string(f"cluster-signing-{name}-key-file", "", "its key")
     flags.duration("cluster-signing-duration", 365 * 24 * 3600, "longest life of signed certificates")
-    for name in (
-        *("deployment", "replicaset", "service", "endpoint", "namespace", "gc", "daemonset"),
-        *("statefulset", "resource-quota", "serviceaccount-token", "rc"),
-    ):
-        flags.integer(f"concurrent-{name}-syncs", 0, "accepted; loops share one event loop")
-    for name, objects in (
-        ("job", "jobs"),
-        ("cron-job", "cron jobs"),
-        ("ttl-after-finished", "finished jobs with a TTL"),
-    ):
-        flags.integer(f"concurrent-{name}-syncs", 5, f"how many {objects} are synced at once")
+
+
+def _concurrency(flags: FlagSet) -> None:
+    for name, (default, objects) in _CONCURRENT.items():
+        flags.integer(f"concurrent-{name}-syncs", default, f"how many {objects} are synced at once")
+    flags.integer("mirroring-concurrent-service-endpoint-syncs", 5, "how many endpoints are mirrored at once")

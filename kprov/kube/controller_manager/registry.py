@@ -147,6 +147,23 @@ DISABLED_BY_DEFAULT: Final = frozenset(
     {"bootstrap-signer-controller", "selinux-warning-controller", "token-cleaner-controller"}
 )
 
+#: Upstream's controllers that are not written. --controllers may turn them off.
+MISSING: Final = frozenset(
+    {
+        *("cloud-node-lifecycle-controller", "cloud-node-lifecycle"),
+        *("horizontal-pod-autoscaler-controller", "horizontalpodautoscaling"),
+        "kube-apiserver-serving-clustertrustbundle-publisher-controller",
+        *("node-route-controller", "route"),
+        "podcertificaterequest-cleaner-controller",
+        "podgroup-protection-controller",
+        "resourcepoolstatusrequest-controller",
+        *("service-lb-controller", "service"),
+        *("storage-version-migrator-controller", "svm"),
+        *("storageversion-garbage-collector-controller", "storage-version-gc"),
+        "validatingadmissionpolicy-status-controller",
+    }
+)
+
 _PACKAGE: Final = "kprov.kube.controller_manager"
 
 
@@ -162,9 +179,9 @@ def is_enabled(name: str, selection: Sequence[str]) -> bool:
 
 
 def find_unknown(selection: Sequence[str]) -> list[str]:
-    """Entries that name no controller."""
-    known = {"*", *CONTROLLERS, *ALIASES}
-    return [entry for entry in selection if entry.removeprefix("-") not in known]
+    """Entries that name no controller, or turn on one that is not written."""
+    known = {"*", *CONTROLLERS, *ALIASES, *(f"-{name}" for name in MISSING)}
+    return [entry for entry in selection if entry not in known and entry.removeprefix("-") not in known]
 
 
 def load_controller(name: str) -> Any:

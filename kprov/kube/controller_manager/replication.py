@@ -37,6 +37,7 @@ class ReplicationControllerController(ReplicaSetController):
     """Keeps as many pods as a replication controller wants."""
 
     name = "replicationmanager"
+    concurrency = "concurrent_rc_syncs"
     component: ClassVar[str] = "replication-controller"
     api_version: ClassVar[str] = "v1"
     kind: ClassVar[str] = "ReplicationController"

@@ -44,6 +44,7 @@ class DaemonSetController(Controller):
     """Compares the desired pods with the existing ones, node by node."""
 
     name = "daemonset"
+    concurrency = "concurrent_daemonset_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

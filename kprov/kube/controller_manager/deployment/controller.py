@@ -55,6 +55,7 @@ class DeploymentController(Controller):
     """Creates a replica set for each template and moves replicas from the old ones to the new one."""
 
     name = "deployment"
+    concurrency = "concurrent_deployment_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

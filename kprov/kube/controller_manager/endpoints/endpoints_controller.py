@@ -16,6 +16,8 @@ class EndpointsController(ServiceController):
     """One Endpoints object for every service that has a selector, of the service's name."""
 
     name = "endpoint"
+    batch_period = "endpoint_updates_batch_period"
+    concurrency = "concurrent_endpoint_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

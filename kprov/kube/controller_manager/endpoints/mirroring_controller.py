@@ -18,6 +18,7 @@ class EndpointSliceMirroringController(Controller):
     """Keys are Endpoints, which have the name of their service."""
 
     name = "endpoint_slice_mirroring"
+    concurrency = "mirroring_concurrent_service_endpoint_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -1,6 +1,7 @@
 """The base of both endpoint controllers: handlers of services and pods."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from kprov.kube.api.core import Pod, Service
 from kprov.kube.client.selector_index import SelectorIndex
@@ -9,10 +10,16 @@ from kprov.kube.controller_manager.framework.controller import Context, Controll
 
 
 class ServiceController(Controller):
-    """Keys are services. A change of a pod adds the services that select it."""
+    """Keys are services. A change of a pod adds the services that select it.
+
+    batch_period: the option with the seconds that changes of pods are joined.
+    """
+
+    batch_period: ClassVar[str]
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._batch: float = getattr(context.options, self.batch_period)
         self.services = context.informers.informer("", "v1", "services", Service)
         self.pods = context.informers.informer("", "v1", "pods", Pod)
         self._selecting = SelectorIndex(self.services, _get_selector)
@@ -37,7 +44,7 @@ class ServiceController(Controller):
 
     def _handle_pod_change(self, pod: Pod) -> None:
         for service in self._selecting.find(pod.metadata.namespace, pod.metadata.labels):
-            self.enqueue(service)
+            self.queue.add_after(service.key, self._batch)
 
 
 def _get_selector(service: Service) -> Mapping[str, str] | None:

@@ -18,6 +18,8 @@ class EndpointSliceController(ServiceController):
     """Writes the slices of every service that has a selector."""
 
     name = "endpoint_slice"
+    batch_period = "endpointslice_updates_batch_period"
+    concurrency = "concurrent_service_endpoint_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -47,6 +49,7 @@ class EndpointSliceController(ServiceController):
             return
         pods = self.list_pods(service)
         existing = self._slices.by_index("service", key)
+        limit: int = self.context.options.max_endpoints_per_slice
         wanted_families = slice_plan.list_families(service)
         for each in existing:
             if each.address_type not in wanted_families:
@@ -54,7 +57,7 @@ class EndpointSliceController(ServiceController):
         for family in wanted_families:
             wanted = slice_plan.make_desired(service, pods, family, self._get_zone)
             of_family = [each for each in existing if each.address_type == family]
-            plan = slice_plan.make_plan(service, family, wanted, of_family)
+            plan = slice_plan.make_plan(service, family, wanted, of_family, limit)
             owner = make_controller_reference(service, "v1", "Service")
             await self._writer.apply_plan(key, service.metadata.namespace, plan, owner)
 

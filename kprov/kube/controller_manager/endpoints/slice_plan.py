@@ -31,6 +31,8 @@ class Plan:
     create: list[EndpointSlice] = field(default_factory=list)
     update: list[EndpointSlice] = field(default_factory=list)
     delete: list[EndpointSlice] = field(default_factory=list)
+    #: Most endpoints of a slice.
+    limit: int = MAX_ENDPOINTS
 
 
 def list_families(service: Service) -> list[str]:
@@ -62,10 +64,17 @@ def make_labels(service: Service) -> dict[str, str]:
 
 
 def make_plan(
-    service: Service, family: str, wanted: dict[Ports, list[Endpoint]], existing: Sequence[EndpointSlice]
+    service: Service,
+    family: str,
+    wanted: dict[Ports, list[Endpoint]],
+    existing: Sequence[EndpointSlice],
+    limit: int = MAX_ENDPOINTS,
 ) -> Plan:
-    """Plan few writes: keep endpoints where they are, fill slices that have space, then create new ones."""
-    result = Plan()
+    """Plan few writes: keep endpoints where they are, fill slices that have space, then create new ones.
+
+    limit: most endpoints of a slice.
+    """
+    result = Plan(limit=limit)
     marks = make_labels(service)
     by_ports: dict[Ports, list[EndpointSlice]] = {}
     for each in existing:
@@ -104,7 +113,7 @@ def _fill(
     # Slices that must be written anyway come first, then the fullest ones: few writes, few slices.
     contents.sort(key=lambda item: (not _has_changed(item[0], item[1], marks), -len(item[1])))
     for each, content in contents:
-        room = MAX_ENDPOINTS - len(content)
+        room = max(0, result.limit - len(content))
         content.extend(rest[:room])
         del rest[:room]
         if not content:
@@ -112,8 +121,8 @@ def _fill(
         elif _has_changed(each, content, marks):
             result.update.append(_replace_endpoints(each, content, marks))
     while rest:
-        result.create.append(_make_slices(service, family, ports, rest[:MAX_ENDPOINTS], marks))
-        del rest[:MAX_ENDPOINTS]
+        result.create.append(_make_slices(service, family, ports, rest[: result.limit], marks))
+        del rest[: result.limit]
 
 
 def _has_changed(each: EndpointSlice, endpoints: Sequence[Endpoint], marks: dict[str, str]) -> bool:

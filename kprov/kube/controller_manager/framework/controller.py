@@ -38,10 +38,14 @@ class Context:
 
 
 class Controller:
-    """Informers add keys to a queue, ``sync(key)`` reconciles the object. It is retried if it raises."""
+    """Informers add keys to a queue, ``sync(key)`` reconciles the object. It is retried if it raises.
+
+    concurrency: the option with the number of keys that are synced at once, instead of ``workers``.
+    """
 
     name: ClassVar[str]
     workers: ClassVar[int] = 5
+    concurrency: ClassVar[str] = ""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -59,7 +63,8 @@ class Controller:
 
     async def run(self) -> None:
         """Run until cancelled. The informers must have synced."""
-        await run_workers(self.queue, self.sync, workers=self.workers, name=self.name)
+        workers = getattr(self.context.options, self.concurrency) if self.concurrency else self.workers
+        await run_workers(self.queue, self.sync, workers=workers, name=self.name)
 
     def enqueue(self, obj: Any) -> None:
         self.queue.add(obj.key)

@@ -38,7 +38,7 @@ class GarbageCollector(Controller):
     """Keys are UIDs: of objects to try to delete, and of owners whose dependents to orphan."""
 
     name = "garbage_collector_attempt_to_delete"
-    workers = 20
+    concurrency = "concurrent_gc_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -40,6 +40,7 @@ class ReplicaSetController(Controller):
     """
 
     name = "replicaset"
+    concurrency = "concurrent_replicaset_syncs"
     component: ClassVar[str] = "replicaset-controller"
     api_version: ClassVar[str] = "apps/v1"
     kind: ClassVar[str] = "ReplicaSet"

@@ -24,6 +24,7 @@ class TokenSecretController(Controller):
     """Keys are secrets. Fills those whose account exists, deletes the others."""
 
     name = "serviceaccount_tokens_secret"
+    concurrency = "concurrent_serviceaccount_token_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -32,6 +32,7 @@ class StatefulSetController(Controller):
     """Gives each stateful set its pods, one for each ordinal."""
 
     name = "statefulset"
+    concurrency = "concurrent_statefulset_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -156,6 +156,8 @@ class PersistentVolumeBinderController(Controller):
 
     async def _provision(self, claim: PersistentVolumeClaim, cls: StorageClass | None) -> None:
         """Ask the provisioner of the claim's class for a volume."""
+        if not self.context.options.enable_dynamic_provisioning:
+            return
         if cls is None:
             message = f'storageclass.storage.k8s.io "{rules.get_class(claim)}" not found'
             self._record(claim, "Warning", "ProvisioningFailed", message)

@@ -28,6 +28,7 @@ class EphemeralVolumeController(Controller):
     """Creates a claim for each volume with a claim template."""
 
     name = "ephemeral_volume"
+    concurrency = "concurrent_ephemeralvolume_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

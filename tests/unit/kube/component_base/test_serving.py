@@ -1,5 +1,6 @@
 """Health and metrics over HTTP."""
 
+import ssl
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -48,3 +49,17 @@ async def test_metrics_are_published(server: HealthServer) -> None:
 
 async def test_unknown_path_of_a_health_server_is_404(server: HealthServer) -> None:
     assert (await get(server, "/nothing"))[0] == 404
+
+
+async def test_a_server_of_tls_13_refuses_older_versions() -> None:
+    server = HealthServer(address="127.0.0.1", port=0, self_signed=True, tls_min_version="VersionTLS13")
+    await server.start()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await session.get(f"https://127.0.0.1:{server.port}/livez", ssl=context)
+    finally:
+        await server.stop()

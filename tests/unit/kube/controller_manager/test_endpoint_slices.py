@@ -94,3 +94,13 @@ def test_endpoints_objects_part_ready_from_not_ready() -> None:
     assert [entry["ip"] for entry in subset["addresses"]] == ["10.1.0.1"]
     assert [entry["ip"] for entry in subset["notReadyAddresses"]] == ["10.1.0.2"]
     assert subset["ports"] == [{"name": "http", "port": 8080, "protocol": "TCP"}]
+
+
+def test_a_flag_limits_the_endpoints_of_a_slice() -> None:
+    owner = service()
+    wanted = slice_plan.make_desired(owner, [pod(number) for number in range(5)], "IPv4", lambda _: "")
+    plan = slice_plan.make_plan(owner, "IPv4", wanted, [], limit=2)
+    assert sizes(plan.create) == [2, 2, 1]
+    # A slice that is fuller than a lower limit keeps its endpoints.
+    again = slice_plan.make_plan(owner, "IPv4", wanted, plan.create, limit=1)
+    assert (again.create, again.update, again.delete) == ([], [], [])

@@ -34,6 +34,11 @@ def test_unknown_names_are_found() -> None:
     assert registry.find_unknown(["*", "-ttl", "foo"]) == ["foo"]
 
 
+def test_a_controller_that_is_not_written_can_only_be_turned_off() -> None:
+    assert registry.find_unknown(["*", "-horizontalpodautoscaling"]) == []
+    assert registry.find_unknown(["horizontalpodautoscaling"]) == ["horizontalpodautoscaling"]
+
+
 def test_every_controller_can_be_loaded() -> None:
     for name in registry.CONTROLLERS:
         assert registry.load_controller(name).name
