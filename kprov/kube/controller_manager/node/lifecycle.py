@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)
 
+#: Timers may fire so much too early.
+_TIMER_SECONDS: Final = 0.01
 LEASES: Final = "kube-node-lease"
 _EVICTIONS: Final = metrics.counter(
     "node_collector_evictions",
@@ -48,7 +51,8 @@ class NodeLifecycleController(Controller):
         super().__init__(context)
         self._recorder = context.make_recorder("node-controller")
         self._probes: dict[str, health.Probe] = {}
-        self._may_evict: set[str] = set()
+        #: When each node may get its NoExecute taint, in monotonic seconds.
+        self._evictions: dict[str, float] = {}
         self._last_eviction: dict[str, float] = {}
         self._states: dict[str, zones.ZoneState] = {}
         # Whether no node of any zone was ready at the last check.
@@ -92,13 +96,14 @@ class NodeLifecycleController(Controller):
         if node is None:
             return
         if health.get_ready_status(node) == "True":
-            self._may_evict.discard(key)
-        wanted = health.make_taints(node, timestamps.now(), evict=key in self._may_evict)
+            self._evictions.pop(key, None)
+        may_evict = self._evictions.get(key, math.inf) <= time.monotonic()
+        wanted = health.make_taints(node, timestamps.now(), evict=may_evict)
         if wanted is not None:
             await self._write_taints(node, wanted)
         if labels := health.find_wrong_labels(node):
             await self.resource_of(self._nodes).patch(key, {"metadata": {"labels": labels}})
-        if health.get_ready_status(node) != "True":
+        if health.get_ready_status(node) == "Unknown":
             await self._mark_pods(node)
 
     async def _probe(self, node: Node) -> None:
@@ -123,8 +128,9 @@ class NodeLifecycleController(Controller):
             subresource="status",
             patch_type=STRATEGIC_MERGE_PATCH,
         )
-        text = f"Node {name} status is now: NodeNotReady"
-        self._recorder.event(_about(node), "Normal", "NodeNotReady", text)
+        if health.get_ready_status(node) == "True":
+            text = f"Node {name} status is now: NodeNotReady"
+            self._recorder.event(_about(node), "Normal", "NodeNotReady", text)
 
     async def _handle_outage(self, members: dict[str, list[Node]]) -> None:
         """Allow NoExecute taints by the states of the zones. members: all nodes by zone."""
@@ -147,7 +153,7 @@ class NodeLifecycleController(Controller):
     async def _enter_outage(self) -> None:
         """No node reports: the network of this controller is broken. Take back what would end pods."""
         log.warning("all nodes are not ready, evictions stop")
-        self._may_evict.clear()
+        self._evictions.clear()
         for node in self._nodes.list():
             taints = health.drop_eviction_taints(node)
             if taints is None:
@@ -175,14 +181,14 @@ class NodeLifecycleController(Controller):
         )
         for node in nodes:
             name = node.metadata.name
-            if rate <= 0 or not health.needs_eviction_taint(node) or name in self._may_evict:
+            if rate <= 0 or not health.needs_eviction_taint(node) or name in self._evictions:
                 continue
-            if now - self._last_eviction.get(zone, -1e9) < 1 / rate:
+            due = max(now, self._last_eviction.get(zone, -1e9) + 1 / rate)
+            if due >= now + options.node_monitor_period:
                 break
-            self._last_eviction[zone] = now
-            self._may_evict.add(name)
+            self._last_eviction[zone] = self._evictions[name] = due
             _EVICTIONS.labels(zone).inc()
-            self.enqueue(node)
+            self.queue.add_after(name, due - now + _TIMER_SECONDS)
 
     async def _write_taints(self, node: Node, taints: list[Taint]) -> None:
         body = {
@@ -192,7 +198,10 @@ class NodeLifecycleController(Controller):
         await self.resource_of(self._nodes).patch(node.metadata.name, body)
 
     async def _mark_pods(self, node: Node) -> None:
-        """Mark the pods of a lost node as not ready, so that services stop sending traffic to them."""
+        """Mark the pods of a lost node as not ready, so that services stop sending traffic to them.
+
+        A kubelet that reports that its node is not ready still reports on its pods.
+        """
         for pod in self._pods.by_index("node", node.metadata.name):
             ready = pod_conditions.find_condition(pod, "Ready")
             if ready is None or ready.status != "True" or pod_conditions.is_terminal(pod):
@@ -219,15 +228,15 @@ class NodeLifecycleController(Controller):
 
     def _handle_remove(self, node: Node) -> None:
         self._probes.pop(node.metadata.name, None)
-        self._may_evict.discard(node.metadata.name)
+        self._evictions.pop(node.metadata.name, None)
         text = f"Node {node.metadata.name} event: Removing Node {node.metadata.name} from Controller"
         self._recorder.event(_about(node), "Normal", "RemovingNode", text)
 
     def _handle_pod(self, pod: Pod) -> None:
-        """Handle a ready pod on a node that is not ready: one informer was behind the other."""
+        """Handle a ready pod on a lost node: one informer was behind the other."""
         if pod.spec.node_name and pod_conditions.is_ready(pod):
             node = self._nodes.get("", pod.spec.node_name)
-            if node is not None and health.get_ready_status(node) != "True":
+            if node is not None and health.get_ready_status(node) == "Unknown":
                 self.enqueue(node)
 
 
