@@ -67,6 +67,12 @@ def get_target_node(pod: Pod) -> str:
 
 
 def _tolerations(spec: PodSpec) -> list[Toleration]:
-    """The template's tolerations and those of every daemon pod."""
+    """The template's tolerations and those of every daemon pod, which replace those with a time limit."""
     added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
-    return [*spec.tolerations, *(each for each in added if each not in spec.tolerations)]
+    by_identity = {_get_identity(each): each for each in added}
+    own = [by_identity.get(_get_identity(each), each) for each in spec.tolerations]
+    return [*own, *(each for each in added if each not in own)]
+
+
+def _get_identity(toleration: Toleration) -> tuple[str, str, str, str]:
+    return toleration.key, toleration.operator, toleration.value, toleration.effect

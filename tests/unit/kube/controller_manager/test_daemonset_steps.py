@@ -161,3 +161,13 @@ def test_a_pod_is_sent_to_its_node_alone() -> None:
         "nodeAffinity": {field: {"nodeSelectorTerms": [{"matchFields": [name]}]}},
         "podAffinity": {},
     }
+
+
+def test_a_time_limit_of_the_template_ends_no_daemon_pod_on_a_lost_node() -> None:
+    limited = {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}
+    other = {"key": "x", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
+    template = {"spec": {"tolerations": [limited | {"tolerationSeconds": 300}, other]}}
+    found = Placement(template).pin_to_node("a")["tolerations"]
+    assert len(found) == 7
+    assert [each.get("tolerationSeconds") for each in found if each.get("key") == limited["key"]] == [None]
+    assert [each["tolerationSeconds"] for each in found if each.get("key") == "x"] == [5]
