@@ -15,8 +15,8 @@ Verb = Literal["Create", "Update", "Delete"]
 FindClaim = Callable[[str, str], PersistentVolumeClaim | None]
 
 
-class ClaimBeingDeletedError(Exception):
-    """A pod has to wait for the end of its old claim."""
+class ClaimError(Exception):
+    """Claims of a pod cannot be created, or are being deleted."""
 
 
 class StatefulPodControl:
@@ -34,7 +34,7 @@ class StatefulPodControl:
         try:
             await self._create_claims(ss, ordinal)
             await self._pods.create(pod, namespace=ss.metadata.namespace)
-        except (ApiError, ClaimBeingDeletedError) as error:
+        except (ApiError, ClaimError) as error:
             if not (isinstance(error, ApiError) and error.is_already_exists):
                 self._record(ss, "Create", name, error)
             raise
@@ -58,10 +58,9 @@ class StatefulPodControl:
                 change["spec"] = {"volumes": claims.make_volumes(ss, ordinal, whole.spec.volumes)}
                 await self._create_claims(ss, ordinal)
             await self.set_claim_owners(ss, ordinal, pod.metadata.uid)
-            if not change:
-                return
-            await self._pods.patch(pod.metadata.name, change, namespace=pod.metadata.namespace)
-        except (ApiError, ClaimBeingDeletedError) as error:
+            if change:
+                await self._pods.patch(pod.metadata.name, change, namespace=pod.metadata.namespace)
+        except (ApiError, ClaimError) as error:
             self._record(ss, "Update", pod.metadata.name, error)
             raise
         self._record(ss, "Update", pod.metadata.name)
@@ -113,13 +112,20 @@ class StatefulPodControl:
         return [claim for claim in found if claim is not None]
 
     async def _create_claims(self, ss: StatefulSet, ordinal: int) -> None:
+        """Create all missing claims. Raises ClaimError if the pod cannot have one of them."""
+        problems: list[str] = []
         for claim in claims.make_claims(ss, ordinal).values():
             name = claim["metadata"]["name"]
             existing = self._find_claim(ss.metadata.namespace, name)
             if existing is None:
-                await self._create_claim(ss, ordinal, claim)
+                try:
+                    await self._create_claim(ss, ordinal, claim)
+                except ApiError as error:
+                    problems.append(f"failed to create PVC {name}: {error}")
             elif existing.metadata.deletion_timestamp:
-                raise ClaimBeingDeletedError(f"pvc {name} is being deleted")
+                problems.append(f"pvc {name} is being deleted")
+        if problems:
+            raise ClaimError(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
 
     async def _create_claim(self, ss: StatefulSet, ordinal: int, claim: JsonObject) -> None:
         name = claim["metadata"]["name"]
