@@ -58,8 +58,8 @@ class JobController(Controller):
         self._expectations = Expectations()
         self._finalizers = FinalizerExpectations()
         self._backoffs: dict[str, Backoff] = {}
-        #: UIDs of jobs that are finished, though the informer has not shown it.
-        self._finished: set[str] = set()
+        #: UIDs of jobs that are finished, though the informer has not shown it, by key.
+        self._finished: dict[str, str] = {}
         #: The version that the controller wrote last, by key.
         self._written: dict[str, ResourceVersion] = {}
         self._recorder = context.make_recorder("job-controller")
@@ -111,9 +111,8 @@ class JobController(Controller):
             return
         if conditions.is_finished(shared):
             self._forget(key)
-            self._finished.discard(shared.metadata.uid)
             return
-        if shared.metadata.uid in self._finished or self._is_stale(shared):
+        if shared.metadata.uid == self._finished.get(key) or self._is_stale(shared):
             return
         if shared.spec.completion_mode not in _COMPLETION_MODES:
             text = "Skipped Job sync because completion mode is unknown"
@@ -160,7 +159,7 @@ class JobController(Controller):
         job.status.terminating = state.terminating
         is_changed |= before != (job.status.active, job.status.ready, job.status.terminating)
         if await self._tracker.track(state, stamp, is_changed=is_changed):
-            self._finished.add(job.metadata.uid)
+            self._finished[key] = job.metadata.uid
         return result
 
     async def _end_pods(self, state: JobState, *, is_settled: bool) -> Result:
@@ -248,6 +247,7 @@ class JobController(Controller):
         self._expectations.forget(key)
         self._finalizers.forget(key)
         self._backoffs.pop(key, None)
+        self._finished.pop(key, None)
         self._written.pop(key, None)
 
     def _record(self, job: Job, kind: str, reason: str, message: str) -> None:
