@@ -52,6 +52,7 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
 async def run_scheduler(options: Options, client: RestClient) -> None:
     """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
+    from kprov.kube.scheduler.binding import PodBinder
     from kprov.kube.scheduler.configuration.extenders import list_ignored_resources
     from kprov.kube.scheduler.devices.binder import ClaimBinder
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
@@ -78,6 +79,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         devices=sources.devices,
         node_volumes=sources.node_volumes,
         claim_binder=ClaimBinder(client),
+        pod_binder=PodBinder(client),
         extenders=extenders,
         ignored_resources=list_ignored_resources(configuration.extenders),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import orjson
 
@@ -13,6 +15,42 @@ from kprov.kube.client.rest import RestClient
 from kprov.kube.component_base.backoff import Backoff
 
 log = logging.getLogger(__name__)
+
+
+#: Bindings at the same time. More would only wait in the API server.
+_BINDINGS = 64
+#: A binding that takes longer does not count any more, so that it delays no others.
+_SLOW_SECONDS = 1.0
+
+
+class PodBinder:
+    """Binds pods, not too many at once. All profiles share it."""
+
+    def __init__(self, client: RestClient) -> None:
+        self._client = client
+        self._bindings = asyncio.Semaphore(_BINDINGS)
+
+    async def bind(self, pod: Pod, node: str) -> None:
+        """As ``bind_pod``."""
+        async with self._take_place():
+            await bind_pod(self._client, pod, node)
+
+    @asynccontextmanager
+    async def _take_place(self) -> AsyncIterator[None]:
+        """One of the places for bindings, which a slow binding leaves before it ends."""
+        await self._bindings.acquire()
+        leave = _call_once(self._bindings.release)
+        timer = asyncio.get_running_loop().call_later(_SLOW_SECONDS, leave)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            leave()
+
+
+def _call_once(function: Callable[[], None]) -> Callable[[], None]:
+    calls = [function]
+    return lambda: calls.pop()() if calls else None
 
 
 async def bind_pod(client: RestClient, pod: Pod, node: str) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from kprov.kube.api.core import Pod
-from kprov.kube.client.errors import ApiError, ClientError
-from kprov.kube.client.rest import RestClient
+from kprov.kube.client.errors import ClientError
 from kprov.kube.scheduler import metrics, runtime
 from kprov.kube.scheduler.attempt import Attempt, FailureHandler
-from kprov.kube.scheduler.binding import bind_pod
 from kprov.kube.scheduler.extenders.extenders import Extenders
 from kprov.kube.scheduler.extenders.http_extender import ExtenderError
-from kprov.kube.scheduler.framework import CycleState, PluginError
+from kprov.kube.scheduler.framework import CycleState, PluginError, PodGoneError
 from kprov.kube.scheduler.pod_info import place_pod
 from kprov.kube.scheduler.pod_reporter import PodReporter
 from kprov.kube.scheduler.queue import SchedulingQueue
@@ -26,18 +23,12 @@ from kprov.kube.scheduler.waiting_pods import WaitingPod, WaitingPods
 
 log = logging.getLogger(__name__)
 
-#: Bindings at the same time. More would only wait in the API server.
-_BINDINGS = 64
-#: A binding that takes longer does not count any more, so that it delays no others.
-_SLOW_SECONDS = 1.0
-
 
 class BindingCycle:
     """``on_release``: called with a pod that is not bound after all. Others may use its node."""
 
     def __init__(
         self,
-        client: RestClient,
         state: ClusterState,
         queue: SchedulingQueue,
         failures: FailureHandler,
@@ -46,7 +37,6 @@ class BindingCycle:
         extenders: Extenders,
         on_release: Callable[[Pod], None],
     ) -> None:
-        self._client = client
         self._state = state
         self._queue = queue
         self._failures = failures
@@ -54,7 +44,6 @@ class BindingCycle:
         self._waiting = waiting
         self._extenders = extenders
         self._on_release = on_release
-        self._bindings = asyncio.Semaphore(_BINDINGS)
         #: PreBind of pods, by UID. Preemption cancels it.
         self._pre_binding: dict[str, asyncio.Task[None]] = {}
 
@@ -70,7 +59,7 @@ class BindingCycle:
         """Bind the pod, or put it back into the queue. waiting: if Permit holds it."""
         status = await self._prepare(attempt, cycle, node, waiting)
         if status.is_success:
-            status = await self._bind(attempt.pod, node)
+            status = await self._bind(cycle, node)
         if not status.is_success:
             self._give_up(attempt, cycle, node, status)
             return
@@ -124,31 +113,17 @@ class BindingCycle:
             del self._pre_binding[uid]
         return SUCCESS
 
-    async def _bind(self, pod: Pod, node: str) -> Status:
+    async def _bind(self, cycle: CycleState, node: str) -> Status:
+        pod = cycle.info.pod
         try:
             if self._extenders and await self._extenders.bind(pod, node):
                 return SUCCESS
-            async with self._take_place():
-                await bind_pod(self._client, pod, node)
+            return await runtime.run_binds(cycle, node)
         except ExtenderError as error:
-            return Status(Code.ERROR, f"binding rejected: {error}")
-        except ClientError as error:
-            if isinstance(error, ApiError) and error.is_not_found:
-                self._queue.remove(pod.metadata.uid)
-            return Status(Code.ERROR, f'binding rejected: running Bind plugin "DefaultBinder": {error}')
-        return SUCCESS
-
-    @asynccontextmanager
-    async def _take_place(self) -> AsyncIterator[None]:
-        """One of the places for bindings, which a slow binding leaves before it ends."""
-        await self._bindings.acquire()
-        leave = _call_once(self._bindings.release)
-        timer = asyncio.get_running_loop().call_later(_SLOW_SECONDS, leave)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            leave()
+            return Status(Code.ERROR, str(error))
+        except PodGoneError as error:
+            self._queue.remove(pod.metadata.uid)
+            return Status(Code.ERROR, str(error))
 
     def _give_up(self, attempt: Attempt, cycle: CycleState, node: str, status: Status) -> None:
         """The pod's node and what plugins reserved are free again.
@@ -160,11 +135,6 @@ class BindingCycle:
         log.info("pod %s does not get node %s: %s", attempt.pod.key, node, status.message)
         self._failures.take_back(attempt, status)
         self._on_release(place_pod(attempt.pod, node))
-
-
-def _call_once(function: Callable[[], None]) -> Callable[[], None]:
-    calls = [function]
-    return lambda: calls.pop()() if calls else None
 
 
 def _is_preempted(work: asyncio.Task[None]) -> bool:

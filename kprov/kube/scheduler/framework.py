@@ -18,9 +18,10 @@ from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.nominator import Nominator
 from kprov.kube.scheduler.pod_info import PodInfo
 from kprov.kube.scheduler.state import ClusterState, Mask
-from kprov.kube.scheduler.status import Code, Status
+from kprov.kube.scheduler.status import SKIP, Code, Status
 
 Scores = NDArray[np.float64]
+SortKey = tuple[float, ...]
 MAX_SCORE = 100.0
 #: The plugin that is built into the queue.
 SCHEDULING_GATES = "SchedulingGates"
@@ -99,6 +100,15 @@ class PluginError(Exception):
     """A step of a plugin failed (Code.ERROR). The pod is scheduled again; the text is for its event."""
 
 
+def get_priority_key(pod: Pod, timestamp: float) -> SortKey:
+    """The default order of the queue."""
+    return (-(pod.spec.priority or 0), timestamp)
+
+
+class PodGoneError(PluginError):
+    """Of Bind: the pod does not exist any more."""
+
+
 class Plugin:
     """One rule, under upstream's name. Each method is the extension point of that name."""
 
@@ -111,6 +121,13 @@ class Plugin:
     def list_events(self) -> Sequence[EventRegistration]:
         """Events after which a pod may fit that the plugin rejected (EventsToRegister). All by default."""
         return (EventRegistration(Resource.ANY, Action.ALL),)
+
+    def get_sort_key(self, pod: Pod, timestamp: float) -> SortKey:
+        """QueueSort: the pod with the smallest key is tried first.
+
+        ``timestamp``: when the pod came into the queue, or back from its last attempt.
+        """
+        return (timestamp,)
 
     def pre_enqueue(self, pod: Pod) -> Status | None:
         """Decide whether the pod may be tried. A rejected one waits without an event or a condition.
@@ -149,6 +166,10 @@ class Plugin:
         """
         return None
 
+    def pre_score(self, cycle: CycleState, feasible: Mask) -> Status | None:
+        """Prepare the score. None: go on. SKIP: all nodes are alike for the plugin."""
+        return None
+
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         """Scores by slot, 0 to MAX_SCORE after normalizing; None when all nodes are alike."""
         return None
@@ -174,6 +195,13 @@ class Plugin:
     async def pre_bind(self, cycle: CycleState, node: str) -> None:
         """Do what must be done before the pod is bound. May take minutes. Raises PluginError, ClientError."""
 
+    async def bind(self, cycle: CycleState, node: str) -> Status | None:
+        """Bind the pod. None: it is bound. SKIP: the next plugin binds it.
+
+        Raises PluginError, ClientError. PodGoneError: the pod is not tried again.
+        """
+        return SKIP
+
     def post_bind(self, cycle: CycleState, node: str) -> None:
         """The pod is bound."""
 
@@ -183,15 +211,18 @@ class Profile:
     """The plugins for pods of a scheduler name, by extension point and in their order."""
 
     name: str
+    queue_sorts: Sequence[Plugin] = ()
     pre_enqueues: Sequence[Plugin] = ()
     pre_filters: Sequence[Plugin] = ()
     filters: Sequence[Plugin] = ()
     post_filters: Sequence[Plugin] = ()
+    pre_scores: Sequence[Plugin] = ()
     #: With their weights.
     scores: Sequence[tuple[Plugin, int]] = ()
     reserves: Sequence[Plugin] = ()
     permits: Sequence[Plugin] = ()
     pre_binds: Sequence[Plugin] = ()
+    binds: Sequence[Plugin] = ()
     post_binds: Sequence[Plugin] = ()
 
     def find_gate(self, pod: Pod) -> str:
@@ -215,9 +246,12 @@ class Profile:
 
 
 def run_scores(cycle: CycleState, feasible: Mask) -> Scores:
-    """Weighted sum over all rules of the profile, by slot."""
+    """Weighted sum over all rules of the profile, by slot. PluginError: a plugin failed."""
     total = np.zeros(cycle.state.capacity, dtype=np.float64)
+    skipped = _run_pre_scores(cycle, feasible) if cycle.profile.pre_scores else ()
     for plugin, weight in cycle.profile.scores:
+        if plugin.name in skipped:
+            continue
         start = time.perf_counter() if cycle.is_sampled else 0.0
         scores = plugin.score(cycle, feasible)
         if scores is not None:
@@ -225,6 +259,21 @@ def run_scores(cycle: CycleState, feasible: Mask) -> Scores:
         if start:
             metrics.record_plugin(plugin.name, "Score", Code.SUCCESS.value, time.perf_counter() - start)
     return total
+
+
+def _run_pre_scores(cycle: CycleState, feasible: Mask) -> set[str]:
+    """The names of the plugins that skip their score."""
+    start = time.perf_counter()
+    skipped = set()
+    for plugin in cycle.profile.pre_scores:
+        status = plugin.pre_score(cycle, feasible)
+        if status is not None and status.code is Code.SKIP:
+            skipped.add(plugin.name)
+        elif status is not None and not status.is_success:
+            raise PluginError(f'running PreScore plugin "{plugin.name}": {status.message}')
+    seconds = time.perf_counter() - start
+    metrics.record_extension_point("PreScore", Code.SUCCESS.value, cycle.profile.name, seconds)
+    return skipped
 
 
 def normalize_scores(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:

@@ -11,12 +11,14 @@ import msgspec
 from kprov.kube.api.core import Pod
 from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.machinery.selectors import LabelSelector
+from kprov.kube.scheduler.binding import PodBinder
 from kprov.kube.scheduler.configuration import arguments, document
 from kprov.kube.scheduler.configuration.plugin_sets import BUILT_IN, expand_point
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.extenders.extenders import Extenders
 from kprov.kube.scheduler.framework import Plugin, Profile
+from kprov.kube.scheduler.plugins.default_binder import DefaultBinder
 from kprov.kube.scheduler.plugins.default_preemption import DefaultPreemption
 from kprov.kube.scheduler.plugins.dynamic_resources import DynamicResources
 from kprov.kube.scheduler.plugins.image_locality import ImageLocality
@@ -29,6 +31,7 @@ from kprov.kube.scheduler.plugins.node_resources import NodeResourcesBalancedAll
 from kprov.kube.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from kprov.kube.scheduler.plugins.node_volume_limits import NodeVolumeLimits
 from kprov.kube.scheduler.plugins.pod_topology_spread import PodTopologySpread
+from kprov.kube.scheduler.plugins.priority_sort import PrioritySort
 from kprov.kube.scheduler.plugins.taint_toleration import TaintToleration
 from kprov.kube.scheduler.plugins.volume_binding import VolumeBinding
 from kprov.kube.scheduler.plugins.volume_restrictions import VolumeRestrictions
@@ -45,8 +48,8 @@ from kprov.kube.scheduler.waiting_pods import WaitingPods
 class PluginResources:
     """What plugins read and write, besides the state. The profiles share it, except the evictor.
 
-    ``default_selector``: selects the pods that are like a pod. Without ``binder``, ``evictor`` and
-    ``claim_binder`` nothing is written.
+    ``default_selector``: selects the pods that are like a pod. Without ``binder``, ``evictor``,
+    ``claim_binder`` and ``pod_binder`` nothing is written.
     """
 
     default_selector: Callable[[Pod], LabelSelector | None]
@@ -57,6 +60,7 @@ class PluginResources:
     evictor: Evictor | None = None
     devices: DeviceListers = field(default_factory=DeviceListers)
     claim_binder: ClaimBinder | None = None
+    pod_binder: PodBinder | None = None
     node_volumes: NodeVolumes | None = None
     waiting_pods: WaitingPods = field(default_factory=WaitingPods)
     extenders: Extenders = field(default_factory=Extenders)
@@ -105,6 +109,7 @@ def _build_volume_binding(resources: PluginResources, profile: document.Profile)
 
 
 FACTORIES: Final[Mapping[str, _Factory]] = {
+    "PrioritySort": lambda _resources, _: PrioritySort(),
     "NodeUnschedulable": lambda _resources, _: NodeUnschedulable(),
     "NodeName": lambda _resources, _: NodeName(),
     "TaintToleration": lambda _resources, _: TaintToleration(),
@@ -127,6 +132,7 @@ FACTORIES: Final[Mapping[str, _Factory]] = {
         profile.get_arguments(arguments.NodeResourcesBalancedAllocationArgs)
     ),
     "ImageLocality": lambda _resources, _: ImageLocality(),
+    "DefaultBinder": lambda resources, _: DefaultBinder(resources.pod_binder),
     "NodeDeclaredFeatures": lambda _resources, _: NodeDeclaredFeatures(),
 }
 
@@ -161,11 +167,17 @@ def build_profile(configuration: document.Profile, resources: PluginResources) -
         pre_filters=[
             plugin for plugin in list_plugins("preFilter") if type(plugin).pre_filter is not Plugin.pre_filter
         ],
+        queue_sorts=list_plugins("queueSort"),
         filters=list_plugins("filter"),
         post_filters=list_plugins("postFilter"),
+        # Those of upstream prepare all of their scores in Score, where None is Skip.
+        pre_scores=[
+            plugin for plugin in list_plugins("preScore") if type(plugin).pre_score is not Plugin.pre_score
+        ],
         scores=list_weighted("score"),
         reserves=list_plugins("reserve"),
         permits=list_plugins("permit"),
         pre_binds=list_plugins("preBind"),
+        binds=list_plugins("bind"),
         post_binds=list_plugins("postBind"),
     )

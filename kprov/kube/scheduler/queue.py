@@ -12,7 +12,7 @@ from typing import Any
 from kprov.kube.api.core import Pod
 from kprov.kube.scheduler import metrics
 from kprov.kube.scheduler.events import UNSCHEDULABLE_POD_ADD, ClusterEvent
-from kprov.kube.scheduler.framework import Profile
+from kprov.kube.scheduler.framework import Profile, SortKey, get_priority_key
 from kprov.kube.scheduler.hints import HintTable, Matches, run_hint
 from kprov.kube.scheduler.in_flight import InFlightEvents, ObjectEvent
 from kprov.kube.scheduler.object_changes import has_relevant_change, list_pod_events
@@ -34,19 +34,24 @@ class SchedulingQueue:
         backoff: Backoff = DEFAULT_BACKOFF,
         hints: HintTable | None = None,
         find_gate: Callable[[Pod], str] | None = None,
+        get_sort_key: Callable[[Pod, float], SortKey] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """find_gate: the plugin for which a pod waits before it is tried, "" for none (PreEnqueue)."""
+        """find_gate: the plugin for which a pod waits before it is tried, "" for none (PreEnqueue).
+
+        get_sort_key: of QueueSort; by priority without.
+        """
         self._backoff = backoff
         self._find_gate = find_gate or Profile("").find_gate
+        self._get_sort_key = get_sort_key or get_priority_key
         self._hints = hints or HintTable()
         self._clock = clock
         self._numbers = itertools.count()
-        self._active: list[tuple[int, float, int, str]] = []
+        self._active: list[tuple[SortKey, int, str]] = []
         #: Pods that an event may let fit, by the end of their backoff: they wait for it only while other pods
-        #: are active. Those whose backoff ends in the same second are tried by priority.
-        self._backing_off: list[tuple[int, int, float, int, str]] = []
+        #: are active. Those whose backoff ends in the same second are tried in the order of active ones.
+        self._backing_off: list[tuple[int, SortKey, int, str]] = []
         #: Pods whose attempt failed with an error. They always wait for their backoff.
         self._failed: list[tuple[float, int, str]] = []
         self._pods: dict[str, QueuedPod] = {}
@@ -142,7 +147,7 @@ class SchedulingQueue:
         queued.rejected_by = queued.pending = frozenset()
 
     async def pop(self) -> QueuedPod:
-        """Wait for the pod with the highest priority. Among equals, the one that waits longest."""
+        """Wait for the first pod in the order of QueueSort."""
         while True:
             self._flush_expired()
             queued = self._take_active()
@@ -162,7 +167,7 @@ class SchedulingQueue:
     def _take_active(self) -> QueuedPod | None:
         """An active pod. If there is none, the pod whose backoff ends first."""
         while self._active:
-            _, _, number, uid = heapq.heappop(self._active)
+            _, number, uid = heapq.heappop(self._active)
             queued = self._get_current(uid, number)
             if queued is not None:
                 return queued
@@ -275,9 +280,8 @@ class SchedulingQueue:
             self._activate(queued, event)
             return
         queued.entry = next(self._numbers)
-        heapq.heappush(
-            self._backing_off, (int(end), -queued.priority, queued.timestamp, queued.entry, queued.uid)
-        )
+        key = self._get_sort_key(queued.pod, queued.timestamp)
+        heapq.heappush(self._backing_off, (int(end), key, queued.entry, queued.uid))
         metrics.record_incoming("backoff", event)
         self._wake.set()
 
@@ -287,7 +291,8 @@ class SchedulingQueue:
 
     def _activate(self, queued: QueuedPod, event: str) -> None:
         queued.entry = next(self._numbers)
-        heapq.heappush(self._active, (-queued.priority, queued.timestamp, queued.entry, queued.uid))
+        key = self._get_sort_key(queued.pod, queued.timestamp)
+        heapq.heappush(self._active, (key, queued.entry, queued.uid))
         metrics.record_incoming("active", event)
         self._wake.set()
 

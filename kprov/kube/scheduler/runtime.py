@@ -1,4 +1,4 @@
-"""Runs the plugins of a profile around a binding: Reserve, Permit, PreBind, PostBind (upstream's runtime)."""
+"""Runs the plugins of a profile for a pod with a node: Reserve, Permit, PreBind, Bind, PostBind."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 import time
 from dataclasses import replace
 
+from kprov.kube.client.errors import ClientError
 from kprov.kube.scheduler import metrics
-from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError
+from kprov.kube.scheduler.framework import CycleState, Plugin, PluginError, PodGoneError
 from kprov.kube.scheduler.status import SUCCESS, Code, Status
 from kprov.kube.scheduler.waiting_pods import MAX_WAIT_SECONDS
 
@@ -79,6 +80,32 @@ async def run_pre_binds(cycle: CycleState, node: str) -> None:
         status = Code.SUCCESS
     finally:
         _record(cycle, "PreBind", status, start)
+
+
+async def run_binds(cycle: CycleState, node: str) -> Status:
+    """The answer of the first plugin that does not skip the pod. PodGoneError: it does not exist any more."""
+    start, code = time.perf_counter(), Code.ERROR
+    try:
+        status = await _run_binds(cycle, node)
+        code = status.code
+    finally:
+        _record(cycle, "Bind", code, start)
+    return status
+
+
+async def _run_binds(cycle: CycleState, node: str) -> Status:
+    for plugin in cycle.profile.binds:
+        try:
+            status = await plugin.bind(cycle, node)
+        except PodGoneError:
+            raise
+        except (PluginError, ClientError) as error:
+            return _fail("Bind", plugin, error)
+        if status is None or status.is_success:
+            return SUCCESS
+        if status.code is not Code.SKIP:
+            return _name_plugin("Bind", plugin, status)
+    return Status(Code.ERROR, "no Bind plugin binds the pod: all of them skip it")
 
 
 def run_post_binds(cycle: CycleState, node: str) -> None:

@@ -48,7 +48,9 @@ class Scheduler:
         """recorders: by the names of the profiles. waiting_pods, extenders: what the plugins have."""
         self.state = ClusterState()
         hints = HintTable(profiles, (EXTENDER,) if extenders else ())
-        self.queue = SchedulingQueue(backoff, hints, self._find_gate)
+        # All profiles have the same one: there is a single queue.
+        sort_keys = [plugin.get_sort_key for profile in profiles for plugin in profile.queue_sorts]
+        self.queue = SchedulingQueue(backoff, hints, self._find_gate, next(iter(sort_keys), None))
         self.nominator = Nominator()
         self.waiting_pods = waiting_pods or WaitingPods()
         self._extenders = extenders or Extenders()
@@ -58,7 +60,6 @@ class Scheduler:
         reporter = PodReporter(client, recorders)
         self._failures = FailureHandler(self.queue, reporter, self._spawn)
         self._bindings = BindingCycle(
-            client,
             self.state,
             self.queue,
             self._failures,

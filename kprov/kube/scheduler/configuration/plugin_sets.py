@@ -52,7 +52,7 @@ DEFAULT_PLUGINS: Final[Mapping[str, PluginTraits]] = {
     "NodeDeclaredFeatures": _traits("preFilter filter"),
 }
 #: Parts of the scheduler rather than plugins.
-BUILT_IN: Final = frozenset({"SchedulingGates", "PrioritySort", "DefaultBinder"})
+BUILT_IN: Final = frozenset({"SchedulingGates"})
 #: Upstream's names that a configuration may disable, but not enable.
 MISSING: Final = frozenset({"GangScheduling"})
 _ALL: Final = "*"
@@ -150,9 +150,10 @@ def find_problems(plugins: Plugins) -> Iterator[str]:
     if problems:
         return
     # Gated pods wait whatever the configuration says: the API server would refuse to bind them.
-    for point, only in (("queueSort", "PrioritySort"), ("bind", "DefaultBinder")):
-        if [plugin.name for plugin in expand_point(plugins, point)] != [only]:
-            yield f"{point}: {only} must be enabled, there is no other plugin for this extension point"
+    if len(expand_point(plugins, "queueSort")) != 1:
+        yield "queueSort: exactly one plugin must be enabled, such as PrioritySort"
+    if not expand_point(plugins, "bind"):
+        yield "bind: at least one plugin must be enabled, such as DefaultBinder"
 
 
 def _find_set_problems(name: str, plugin_set: PluginSet) -> Iterator[str]:

@@ -11,6 +11,7 @@ from aiohttp import web
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.scheduler import framework
+from kprov.kube.scheduler.binding import PodBinder
 from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
@@ -72,6 +73,7 @@ async def run_scheduler(
             devices=sources.devices,
             node_volumes=sources.node_volumes,
             claim_binder=ClaimBinder(client),
+            pod_binder=PodBinder(client),
             evictor=evictor,
             extenders=extenders or Extenders(),
         )

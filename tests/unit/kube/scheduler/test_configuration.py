@@ -17,6 +17,9 @@ from kprov.kube.scheduler.framework import Plugin
 from tests.unit.kube.scheduler.test_decisions import Lab, node, pod
 
 METHODS = {
+    "queueSort": "get_sort_key",
+    "preScore": "pre_score",
+    "bind": "bind",
     "preFilter": "pre_filter",
     "filter": "filter",
     "postFilter": "post_filter",
@@ -150,10 +153,9 @@ def test_unknown_fields_are_errors(tmp_path: Path) -> None:
 
 def test_the_queue_and_the_binder_cannot_be_disabled(tmp_path: Path) -> None:
     everything = {"multiPoint": {"disabled": [{"name": "*"}], "enabled": [{"name": "NodeName"}]}}
-    text = "must be enabled, there is no other plugin for this extension point"
     assert read_problems(tmp_path, profiles=[{"plugins": everything}]) == [
-        f"profiles[0].plugins.queueSort: PrioritySort {text}",
-        f"profiles[0].plugins.bind: DefaultBinder {text}",
+        "profiles[0].plugins.queueSort: exactly one plugin must be enabled, such as PrioritySort",
+        "profiles[0].plugins.bind: at least one plugin must be enabled, such as DefaultBinder",
     ]
 
 
@@ -174,6 +176,8 @@ def test_the_table_of_points_is_that_of_the_classes() -> None:
             *lab.profile.filters,
             *lab.profile.post_filters,
             *(plugin for plugin, _ in lab.profile.scores),
+            *lab.profile.queue_sorts,
+            *lab.profile.binds,
         )
     }
     assert plugins.keys() == DEFAULT_PLUGINS.keys() - BUILT_IN
