@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 MINIMUM_SECONDS: Final = 1800
 #: A watch with so many unsent bytes is closed: its client is too slow.
 _BACKLOG_BYTES: Final = 32 * 1024 * 1024
+#: The server writes about so many bytes of initial events, then handles other requests.
+_PIECE_BYTES: Final = 128 * 1024
 _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 _WATCH_LIST_SECONDS: Final = metrics.histogram(
     "apiserver_watch_list_duration_seconds",
@@ -119,6 +122,8 @@ class _HttpSink:
         self._transport = transport
         self._encoder = encoder
         self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._sends_initial_events = False
         self._rounds = rounds
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -140,9 +145,27 @@ class _HttpSink:
         self._finish()
 
     def write_line(self, data: bytes) -> None:
-        if not self._pending:
+        if not self._pending and not self._sends_initial_events:
             self._rounds.add(self)
         self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self._pending_bytes > _BACKLOG_BYTES:
+            self._transport.abort()
+
+    async def send_initial_events(self, lines: Iterable[bytes]) -> None:
+        """Write the lines piece by piece, as fast as the client reads. Later events wait until the end.
+
+        ConnectionResetError: the client has disconnected.
+        """
+        self._sends_initial_events = True
+        for piece in _join_lines(lines):
+            await self._response.write(piece)
+            await asyncio.sleep(0)
+            if self.ended.done():
+                break
+        self._sends_initial_events = False
+        if self._pending:
+            self._rounds.add(self)
 
     def flush(self) -> None:
         if self._pending and not self._transport.is_closing():
@@ -153,12 +176,28 @@ class _HttpSink:
             if self._transport.get_write_buffer_size() > _BACKLOG_BYTES:
                 self._transport.abort()
         self._pending.clear()
+        self._pending_bytes = 0
         if self._transport.is_closing():
             self._finish()
 
     def _finish(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+def _join_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Join lines to pieces of about _PIECE_BYTES: each chunk costs the client's parser time."""
+    found: list[bytes] = []
+    size = 0
+    for line in lines:
+        found.append(line)
+        size += len(line)
+        if size >= _PIECE_BYTES:
+            yield b"".join(found)
+            found.clear()
+            size = 0
+    if found:
+        yield b"".join(found)
 
 
 class _WebSocketSink:
@@ -222,17 +261,20 @@ def _record_watch_list(request: Request, view: VersionedView, options: ListOptio
         _WATCH_LIST_SECONDS.labels(*labels).observe(perf_counter() - request.started)
 
 
-def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
-    """Add the watcher to the cache; return the lines to send first. Raise StatusError 410.
+def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> Iterable[bytes]:
+    """Add the watcher to the cache; return the lines to send before its events. Raise StatusError 410.
 
     It must not await: an event would be lost or sent twice.
     """
     watcher.after = store.cacher.revision
-    lines: list[bytes] = []
+    lines: Iterable[bytes] = ()
     if options.send_initial_events:
-        lines = [encoder.encode_added(entry) for entry in store.cache.select(options.selection)]
-        if options.bookmarks and options.marks_initial_end:
-            lines.append(encoder.encode_bookmark(watcher.after, _INITIAL_END))
+        entries = list(store.cache.select(options.selection))
+        ends = options.bookmarks and options.marks_initial_end
+        if encoder.is_mute and (entries or ends):
+            watcher.sink.end("")
+        else:
+            lines = _encode_initial_events(encoder, entries, watcher.after if ends else 0)
     elif options.revision:
         past = store.cache.find_history(options.revision)
         if past is None:
@@ -242,10 +284,18 @@ def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher:
         for event in past:
             watcher.offer(event)
     store.cache.add_watcher(watcher)
-    if lines and encoder.is_mute:
-        watcher.sink.end("")
-        return []
     return lines
+
+
+def _encode_initial_events(encoder: _Encoder, entries: Sequence[Entry], revision: int) -> Iterator[bytes]:
+    """The line of each entry, and the bookmark after them unless the revision is 0.
+
+    Lines are encoded one by one, because all of them at once may need gigabytes and seconds.
+    """
+    for entry in entries:
+        yield encoder.encode_added(entry)
+    if revision:
+        yield encoder.encode_bookmark(revision, _INITIAL_END)
 
 
 async def _serve_http(
@@ -269,17 +319,18 @@ async def _serve_http(
     try:
         if failure is not None:
             raise failure
-        lines = _start_watch(store, options, encoder, watcher) if seconds > 0 else []
+        lines = _start_watch(store, options, encoder, watcher) if seconds > 0 else ()
     except status.StatusError as error:
         await response.write(_encode_error(error))
         return response
-    for line in lines:
-        sink.write_line(line)
-    _record_watch_list(request, encoder.view, options)
     bookmarks = Bookmarks(store.cacher, watcher, seconds)
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(sink.ended, seconds)
+            async with asyncio.timeout(seconds):
+                if lines:
+                    await sink.send_initial_events(lines)
+                _record_watch_list(request, encoder.view, options)
+                await sink.ended
     finally:
         bookmarks.cancel()
         store.cache.remove_watcher(watcher)
@@ -308,7 +359,7 @@ async def _serve_websocket(
     try:
         if failure is not None:
             raise failure
-        lines = _start_watch(store, options, encoder, watcher) if seconds > 0 else []
+        lines = _start_watch(store, options, encoder, watcher) if seconds > 0 else ()
     except status.StatusError as error:
         await socket.send_text(_encode_error(error).decode())
         await socket.close()
