@@ -5,9 +5,11 @@ Source: apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.handlers import (
     delete_options,
     deprecated_resources,
@@ -26,6 +28,7 @@ from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.interfaces import Admission, Attributes
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import make_missing_namespace_error
+from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, body, negotiation
 from kprov.kube.apiserver.request.http_request import Request
@@ -41,6 +44,8 @@ from kprov.kube.machinery.resources import Resource, find
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
 #: Subresources whose responses are not objects.
 _OTHER_ANSWERS: Final = request_checks.CONNECT | {"log"}
+#: Objects of one collection that are deleted at the same time.
+_DELETIONS_AT_ONCE: Final = 16
 
 
 class Verbs:
@@ -254,12 +259,7 @@ class Verbs:
         listed = await listing.read_list(store, selected)
         if listed.entries and context.info.in_namespace and not context.info.namespace:
             raise make_missing_namespace_error()
-        for entry in listed.entries:
-            try:
-                await store.delete(context, entry.namespace, entry.name, options)
-            except status.StatusError as error:
-                if error.code != 404:
-                    raise
+        await _delete_entries(store, context, listed.entries, options)
         context.warnings += store.strategy.find_deletion_warnings(options.raw)
         return self._list_document(view, listed, _PLAIN, "")
 
@@ -362,6 +362,33 @@ async def _read_object(
     data = await body.read(request)
     document = body.decode_object(data, content_type, gvk)
     return body.check_fields(document, gvk, context, query.get("fieldValidation", ""), data, content_type)
+
+
+async def _delete_entries(
+    store: Store, context: RequestContext, entries: Iterable[Entry], options: DeleteOptions
+) -> None:
+    """Delete some objects at a time, because etcd writes what comes together with one sync of its disk.
+
+    Raise the first StatusError. Deletions that run then are finished, no others begin.
+    """
+    failures: list[status.StatusError] = []
+    remaining = iter(entries)
+
+    async def work() -> None:
+        for entry in remaining:
+            try:
+                await store.delete(context, entry.namespace, entry.name, options)
+            except status.StatusError as error:
+                if error.code != 404:
+                    failures.append(error)
+            if failures:
+                return
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(_DELETIONS_AT_ONCE):
+            group.create_task(work())
+    if failures:
+        raise failures[0]
 
 
 async def _read_delete_options(request: Request, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:
