@@ -54,7 +54,7 @@ class ResourceQuotaController(Controller):
         status = quota.get("status") or {}
         evaluators = await self._monitors.list_measuring(hard)
         before = parse_amounts(status.get("used"))
-        used = before | calculate_usage(quota, evaluators, self._monitors.objects)
+        used = before | calculate_usage(quota, evaluators, self._monitors.count_alike)
         used = {name: amount for name, amount in used.items() if name in hard}
         limits_differ = parse_amounts(hard) != parse_amounts(status.get("hard"))
         if not limits_differ and "used" in status and used == before:

@@ -22,7 +22,8 @@ from kprov.kube.component_helpers.quota import claims, pods
 from kprov.kube.component_helpers.quota.evaluator import Evaluator
 from kprov.kube.component_helpers.quota.registry import Evaluators
 from kprov.kube.controller_manager.framework.metadata_view import Owned
-from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.controller_manager.resource_quota.alike import AlikeObjects, measure_pod, measure_service
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ _SYNC_SECONDS: Final = 30.0
 _WANTED_VERBS: Final = frozenset({"create", "list", "watch", "delete"})
 #: Measured by more than their number. These views, which other controllers use too, have what is measured.
 _VIEWS: Final[dict[tuple[str, str], Any]] = {("", "pods"): Pod, ("", "services"): Service}
+_MEASURES: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
+    ("", "pods"): measure_pod,
+    ("", "services"): measure_service,
+}
 #: The same, but measured by fields that views lack.
 _WHOLE: Final = frozenset({
     ("", "persistentvolumeclaims"),
@@ -58,6 +63,7 @@ class Monitors:
         self._kinds: dict[tuple[str, str], ApiResource] = {}
         self._discovered = 0.0
         self._informers: dict[tuple[str, str], Informer[Any]] = {("", "resourcequotas"): quotas}
+        self._alike: dict[tuple[str, str], AlikeObjects] = {}
         quotas.add_handler(on_delete=lambda obj: changed("", "resourcequotas", _namespace(obj)))
 
     async def list_measuring(self, names: Iterable[str]) -> list[Evaluator]:
@@ -82,6 +88,16 @@ class Monitors:
         informer = self._informers.get((group, plural))
         found = [] if informer is None else informer.list(namespace or None)
         return [msgspec.to_builtins(each) for each in found] if (group, plural) in _VIEWS else found
+
+    def count_alike(self, group: str, plural: str, namespace: str) -> Iterable[tuple[JsonMapping, int]]:
+        """Documents with what is measured of the objects of a kind, and how many objects have that."""
+        key = (group, plural)
+        if (alike := self._alike.get(key)) is not None:
+            return alike.list(namespace)
+        objects = self.objects(group, plural, namespace)
+        if key in _WHOLE:
+            return [(obj, 1) for obj in objects]
+        return [({}, len(objects))]
 
     def evaluator(self, group: str, plural: str) -> Evaluator | None:
         return self._evaluators.of(group, plural)
@@ -112,6 +128,9 @@ class Monitors:
         if informer is None or informer not in self._shared:
             # The other controllers stop informers of kinds that are gone, which may come back.
             informer = self._choose_informer(kind)
+            if (group, plural) in _MEASURES:
+                # Before the handler that starts a recount.
+                self._alike[group, plural] = AlikeObjects(informer, _MEASURES[group, plural])
             informer.add_handler(
                 on_update=lambda old, new: self._handle_update(group, plural, old, new),
                 on_delete=lambda obj: self._changed(group, plural, _namespace(obj)),

@@ -128,5 +128,9 @@ def test_a_namespaces_use_is_counted_within_the_scopes() -> None:
     }
     assert [scope["scopeName"] for scope in scopes_of(quota)] == ["Terminating"]
     found = [each for each in (evaluators(world).of("", kind) for kind in ("pods", "secrets")) if each]
-    counted = {name: str(amount) for name, amount in calculate_usage(quota, found, objects_of(world)).items()}
-    assert counted == {"pods": "1", "cpu": "0", "secrets": "0"}
+
+    def count(group: str, plural: str, _: str) -> Iterable[tuple[JsonObject, int]]:
+        return [(obj, 3) for obj in world[group, plural]]
+
+    counted = {name: str(amount) for name, amount in calculate_usage(quota, found, count).items()}
+    assert counted == {"pods": "3", "cpu": "0", "secrets": "0"}
