@@ -25,6 +25,8 @@ _METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _INITIAL_END: Final = "k8s.io/initial-events-end"
 _LIST_TIMEOUT_SECONDS: Final = 60.0
+# Longer than the server's own time for a request, so that its error says what happened.
+_COLLECTION_TIMEOUT_SECONDS: Final = 90.0
 _NO_VERSION: Final = ResourceVersion("")
 
 
@@ -227,7 +229,9 @@ class ResourceClient(Generic[Object]):
         self, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
     ) -> None:
         params = _selector_params(label_selector, field_selector)
-        await self.client.request("DELETE", self.path(namespace), params=params)
+        await self.client.request(
+            "DELETE", self.path(namespace), params=params, timeout=_COLLECTION_TIMEOUT_SECONDS
+        )
 
     async def watch(
         self,

@@ -144,13 +144,12 @@ class NamespaceController(Controller):
             resource.group, resource.version, resource.plural, PartialObjectMetadata
         )
         try:
-            items = (await objects.list(namespace)).items or []
-            if not items:
+            if not (await objects.list(namespace, limit=1)).items:
                 return
             if "deletecollection" in resource.verbs:
                 await objects.delete_collection(namespace=namespace)
             else:
-                for item in items:
+                for item in await objects.list(namespace):
                     await _delete(objects, item)
             items = (await objects.list(namespace)).items or []
         except ApiError as error:

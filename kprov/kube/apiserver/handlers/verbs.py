@@ -176,7 +176,11 @@ class Verbs:
         elif info.verb == "delete":
             obj, code = await self._delete(request, context, view, query)
         else:
-            obj = await self._delete_collection(request, context, view, query)
+            listed = await self._delete_collection(request, context, view, query)
+            if form is _PLAIN and view.is_stored:
+                response = responses.build_raw(listing.render(view.store, listed), context.warnings)
+                return await responses.compress(request, response)
+            obj = self._list_document(view, listed, _PLAIN, "")
         obj = responses.convert_form(view.resource, obj, form, query.get("includeObject", ""))
         response = responses.build_document(obj, form, code=code, warnings=context.warnings)
         return await responses.compress(request, response)
@@ -252,7 +256,8 @@ class Verbs:
 
     async def _delete_collection(
         self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
-    ) -> JsonObject:
+    ) -> listing.ListResult:
+        """Delete the selected objects. Returns them as they were before."""
         store = view.store
         selected = parameters.parse_list_options(context.info, query, view.resource.gvk)
         options, context.dry_run = await _read_delete_options(request, query)
@@ -261,7 +266,7 @@ class Verbs:
             raise make_missing_namespace_error()
         await _delete_entries(store, context, listed.entries, options)
         context.warnings += store.strategy.find_deletion_warnings(options.raw)
-        return self._list_document(view, listed, _PLAIN, "")
+        return listed
 
     async def _subresource(
         self,
