@@ -19,12 +19,19 @@ def compare(
     wanted: the ratio to reach, by the figure's name.
     """
     theirs = measure(other) if other else {}
+    show(build_rows(measure(None), theirs, wanted, digits=digits))
+
+
+def build_rows(
+    ours: Mapping[str, float], theirs: Mapping[str, float], wanted: Mapping[str, str], *, digits: int = 0
+) -> list[tuple[str, str]]:
+    """Each figure's name, and its value with that of the other program, the ratio and the goal."""
     rows = []
-    for name, value in measure(None).items():
+    for name, value in ours.items():
         text = f"{value:.{digits}f}"
-        if theirs:
+        if name in theirs:
             goal = f" ({wanted[name]})" if name in wanted else ""
             text += f", the other {theirs[name]:.{digits}f}"
             text += f": {value / theirs[name]:.2f}{goal}" if theirs[name] else ""
         rows.append((name, text))
-    show(rows)
+    return rows

@@ -10,6 +10,7 @@ import copy
 import json
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 from tests.apiserver.servers import ApiServer
@@ -17,7 +18,7 @@ from tests.apiserver.servers import ApiServer
 NAMESPACE: Final = "load"
 PODS_OF_A_SET: Final = 100
 _NODES: Final = 100
-_LONGEST_SECONDS: Final = 600.0
+_LONGEST_SECONDS: Final = 300.0
 _NOW: Final = "2026-01-01T00:00:00Z"
 _HASH: Final = "5f9c8d7b66"
 _REPLICAS: Final = {"replicas": PODS_OF_A_SET, "readyReplicas": PODS_OF_A_SET, "observedGeneration": 1}
@@ -93,17 +94,34 @@ def make_running_status(number: int, start: str = _NOW) -> dict[str, Any]:
     }
 
 
-def fill(server: ApiServer, pods: int) -> None:
-    """Store the namespace and everything in it. A deployment has a hundred pods, a service and a budget."""
-    _post(server, "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    hard = {"pods": "1000000", "requests.cpu": "1000000", "services": "100000"}
-    _post(server, f"{_CORE}/resourcequotas", {"metadata": {"name": "all"}, "spec": {"hard": hard}})
-    _store_nodes(server)
-    models = _make_models(server)
-    values: dict[str, bytes] = {}
-    for number in range(pods // PODS_OF_A_SET):
-        values |= _copy_set(models, number)
-    server.etcd.put_all(values)
+class Cluster:
+    """The namespace with its quota and nodes, and deployments of a hundred pods with a service and a budget."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._sets = 0
+        _post(server, "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        hard = {"pods": "1000000", "requests.cpu": "1000000", "services": "100000"}
+        _post(server, f"{_CORE}/resourcequotas", {"metadata": {"name": "all"}, "spec": {"hard": hard}})
+        _store_nodes(server)
+        self._models = _make_models(server)
+
+    def grow(self, pods: int) -> None:
+        """Add deployments until there are so many pods."""
+        values: dict[str, bytes] = {}
+        for number in range(self._sets, pods // PODS_OF_A_SET):
+            values |= _copy_set(self._models, number)
+        self._server.etcd.put_all(values)
+        self._sets = pods // PODS_OF_A_SET
+
+    def add_single_pods(self, names: Iterable[str]) -> None:
+        """Add pods without an owner."""
+        values = {}
+        for number, name in enumerate(names):
+            pod = _copy(self._models["pods"], name, labels={"app": "single"})
+            pod["status"] = make_running_status(number)
+            values[f"{_folder('pods')}/{NAMESPACE}/{name}"] = _encode(pod)
+        self._server.etcd.put_all(values)
 
 
 def wait_for_slices(server: ApiServer, pods: int) -> None:
@@ -121,11 +139,15 @@ def wait_for_slices(server: ApiServer, pods: int) -> None:
 
 
 def pod_name(number: int) -> str:
-    return f"app-{number // PODS_OF_A_SET}-{_HASH}-{number % PODS_OF_A_SET:05}"
+    return f"{replica_set_name(number // PODS_OF_A_SET)}-{number % PODS_OF_A_SET:05}"
+
+
+def replica_set_name(number: int) -> str:
+    return f"app-{number}-{_HASH}"
 
 
 def _store_nodes(server: ApiServer) -> None:
-    model = _store_model(server, "/api/v1/nodes", "/registry/minions", {"metadata": {"name": "model"}})
+    model = store_model(server, "/api/v1/nodes", "/registry/minions", {"metadata": {"name": "model"}})
     ready = {"type": "Ready", "status": "True", "lastHeartbeatTime": _NOW, "lastTransitionTime": _NOW}
     size = {"cpu": "64", "memory": "256Gi", "pods": "1000"}
     model["status"] = {"conditions": [ready], "capacity": size, "allocatable": size}
@@ -154,7 +176,9 @@ def _make_models(server: ApiServer) -> dict[str, dict[str, Any]]:
         ),
     }
     return {
-        plural: _store_model(server, f"{path}/{plural}", _folder(plural), {"metadata": metadata, **body})
+        plural: store_model(
+            server, f"{path}/{plural}", f"{_folder(plural)}/{NAMESPACE}", {"metadata": metadata, **body}
+        )
         for plural, (path, body) in bodies.items()
     }
 
@@ -174,7 +198,7 @@ def _copy_set(models: dict[str, dict[str, Any]], number: int) -> dict[str, bytes
         {"type": "Progressing", "reason": "NewReplicaSetAvailable", **condition},
     ]
     deployment["status"] = {**_AVAILABLE, "updatedReplicas": PODS_OF_A_SET, "conditions": conditions}
-    replica_set = _copy(models["replicasets"], f"{name}-{_HASH}", labels=hashed)
+    replica_set = _copy(models["replicasets"], replica_set_name(number), labels=hashed)
     replica_set["metadata"]["ownerReferences"] = [_refer(deployment, "apps/v1", "Deployment")]
     replica_set["metadata"]["annotations"] = {
         "deployment.kubernetes.io/desired-replicas": str(PODS_OF_A_SET),
@@ -227,11 +251,11 @@ def _refer(owner: dict[str, Any], version: str, kind: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _store_model(server: ApiServer, path: str, folder: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What the server stores of a body. The object itself is deleted."""
+def store_model(server: ApiServer, path: str, folder: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What the server stores of a body. The object itself is deleted. folder: that of its key in etcd."""
     name = body["metadata"]["name"]
     _post(server, path, body)
-    key = f"{folder}/{name}" if path == "/api/v1/nodes" else f"{folder}/{NAMESPACE}/{name}"
+    key = f"{folder}/{name}"
     stored: dict[str, Any] = json.loads(server.etcd.value(key))
     gone = server.ask("DELETE", f"{path}/{name}", {"gracePeriodSeconds": 0})
     if gone.status >= 300:

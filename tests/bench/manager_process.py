@@ -17,9 +17,9 @@ from tests.apiserver.servers import WITH_US, ApiServer
 
 #: At most so much of a core, over so many seconds, in a row: it has settled.
 _IDLE_PART: Final = 0.08
-_IDLE_SECONDS: Final = 5.0
+_IDLE_SECONDS: Final = 4.0
 _IDLE_TIMES: Final = 2
-_LONGEST_SECONDS: Final = 600.0
+_LONGEST_SECONDS: Final = 300.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
