@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from kprov.lab import access, lifecycle
 from tests.lab.diagnosis import pytest_runtest_makereport  # noqa: F401  a hook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,19 +90,10 @@ class Lab:
         return run(KPROV, *arguments, check=check, timeout=timeout)
 
     def ssh(self, host: str, command: str, *, check: bool = True, timeout: float = 60) -> str:
-        """Standard output of a command as root on a host."""
-        return run(
-            KPROV,
-            "lab",
-            "ssh",
-            "--name",
-            self.name,
-            host,
-            "--",
-            f"sudo sh -c {shlex.quote(command)}",
-            check=check,
-            timeout=timeout,
-        ).stdout
+        """Standard output of a command as root on a host, by the ssh that `kprov lab ssh` becomes."""
+        lab, target = lifecycle.find_host(self.name, host)
+        as_root = f"sudo sh -c {shlex.quote(command)}"
+        return run(*access.ssh_command(lab, target, [as_root]), check=check, timeout=timeout).stdout
 
     @property
     def hosts(self) -> tuple[str, ...]:
