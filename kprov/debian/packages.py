@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from kprov.debian import sources
@@ -39,21 +41,22 @@ def fetch_package(
 
     """
     place = cache / "apt" / f"{release}-{arch}"
-    options = prepare_options(place, release, debian_architecture(arch))
-    download = ["apt-get", *options, "-q", "download", package]
-    done = None
-    if _has_lists(place) and not update:
-        done = run_apt(download, place)
-    if done is None or done.returncode != 0:
-        # There are no lists yet, or they name a version that the mirror has replaced.
-        update_lists(options, place, release)
-        done = run_apt(download, place)
-    found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
-    if done.returncode != 0 or not found:
-        raise KprovError(f"apt-get download {package} of {release} failed: {done.stderr.strip()[-800:]}")
-    for old in found[:-1]:
-        old.unlink()
-    return found[-1]
+    with _lock_folder(place):
+        options = prepare_options(place, release, debian_architecture(arch))
+        download = ["apt-get", *options, "-q", "download", package]
+        done = None
+        if _has_lists(place) and not update:
+            done = run_apt(download, place)
+        if done is None or done.returncode != 0:
+            # There are no lists yet, or they name a version that the mirror has replaced.
+            update_lists(options, place, release)
+            done = run_apt(download, place)
+        found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
+        if done.returncode != 0 or not found:
+            raise KprovError(f"apt-get download {package} of {release} failed: {done.stderr.strip()[-800:]}")
+        for old in found[:-1]:
+            old.unlink()
+        return found[-1]
 
 
 def fetch_version(
@@ -67,13 +70,14 @@ def fetch_version(
     """
     place = cache / "apt" / f"{release}-{arch}"
     architecture = debian_architecture(arch)
-    options = prepare_options(place, release, architecture)
     file = place / f"{package}_{version.replace(':', '%3a')}_{architecture}.deb"
-    download = ["apt-get", *options, "-q", "download", f"{package}={version}"]
-    if _has_lists(place) and run_apt(download, place).returncode == 0:
-        return file
-    update_lists(options, place, release)
-    return file if run_apt(download, place).returncode == 0 else None
+    with _lock_folder(place):
+        options = prepare_options(place, release, architecture)
+        download = ["apt-get", *options, "-q", "download", f"{package}={version}"]
+        if _has_lists(place) and run_apt(download, place).returncode == 0:
+            return file
+        update_lists(options, place, release)
+        return file if run_apt(download, place).returncode == 0 else None
 
 
 def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: str = RELEASE) -> list[Path]:
@@ -85,16 +89,19 @@ def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: 
     """
     fetch_package(package, arch=arch, cache=cache, release=release)
     place = cache / "apt" / f"{release}-{arch}"
-    options = prepare_options(place, release, debian_architecture(arch))
-    planned = run_apt(["apt-get", *options, "-q", "-s", "--no-install-recommends", "install", package], place)
-    names = [
-        name for name in re.findall(r"^Inst (\S+)", planned.stdout, re.MULTILINE) if re.match(needs, name)
-    ]
-    done = run_apt(["apt-get", *options, "-q", "download", *names], place) if names else planned
-    if planned.returncode != 0 or done.returncode != 0 or not names:
-        said = (planned.stderr + done.stderr).strip()
-        raise KprovError(f"apt-get download of {package} and what it needs failed: {said[-800:]}")
-    return [max(place.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime) for name in names]
+    with _lock_folder(place):
+        options = prepare_options(place, release, debian_architecture(arch))
+        planned = run_apt(
+            ["apt-get", *options, "-q", "-s", "--no-install-recommends", "install", package], place
+        )
+        names = [
+            name for name in re.findall(r"^Inst (\S+)", planned.stdout, re.MULTILINE) if re.match(needs, name)
+        ]
+        done = run_apt(["apt-get", *options, "-q", "download", *names], place) if names else planned
+        if planned.returncode != 0 or done.returncode != 0 or not names:
+            said = (planned.stderr + done.stderr).strip()
+            raise KprovError(f"apt-get download of {package} and what it needs failed: {said[-800:]}")
+        return [max(place.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime) for name in names]
 
 
 def unpack_packages(debs: Sequence[Path], into: Path) -> None:
@@ -120,6 +127,15 @@ def read_member(deb: Path, member: str) -> bytes:
     if tree.returncode or found.returncode or not found.stdout:
         raise KprovError(f"{deb.name} has no {member}: {(tree.stderr or found.stderr).decode().strip()}")
     return found.stdout
+
+
+@contextmanager
+def _lock_folder(place: Path) -> Iterator[None]:
+    """Wait until no other process uses apt in this folder: of two updates at a time, one fails."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _has_lists(place: Path) -> bool:
