@@ -18,6 +18,7 @@ from kprov.inventory.cluster import (
     registries,
 )
 from kprov.inventory.cluster import labels as label_rules
+from kprov.inventory.cluster.scheduler_extenders import check_extenders
 from kprov.inventory.cluster.scheduler_profiles import check_profiles
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -247,6 +248,7 @@ class ClusterVariables(BaseModel):
     kube_controller_manager_leader_elect_renew_deadline: Duration = "10s"
     kube_scheduler_leader_elect_lease_duration: Duration = "15s"
     kube_scheduler_leader_elect_renew_deadline: Duration = "10s"
+    kube_scheduler_extenders: Annotated[list[dict[str, Any]], AfterValidator(check_extenders)] = []
     kube_scheduler_profiles: Annotated[list[dict[str, Any]], AfterValidator(check_profiles)] = []
     kubelet_status_update_frequency: Duration = "10s"
     kubelet_runtime_request_timeout: Duration = "2m"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.kube.scheduler.configuration.document import Configuration, load
+from kprov.kube.scheduler.configuration.extenders import list_ignored_resources
 from kprov.kube.scheduler.configuration.plugin_sets import expand_point
 from tests.unit.roles.rendering import render_template
 
@@ -38,3 +39,21 @@ def test_profiles_of_the_inventory_reach_the_scheduler(tmp_path: Path) -> None:
     assert [profile.scheduler_name for profile in found.profiles] == ["default-scheduler", "packing"]
     first = expand_point(found.profiles[1].plugins, "score")[0]
     assert (first.name, first.weight) == ("ImageLocality", 9)
+
+
+def test_extenders_of_the_inventory_reach_the_scheduler(tmp_path: Path) -> None:
+    extenders = [
+        {
+            "urlPrefix": "https://gpus.example.com/scheduler",
+            "filterVerb": "filter",
+            "enableHTTPS": True,
+            "tlsConfig": {"caFile": "/etc/kubernetes/gpus.crt"},
+            "managedResources": [{"name": "example.com/gpu", "ignoredByScheduler": True}],
+        }
+    ]
+    profiles = [{"schedulerName": "packing"}]
+    found = read(tmp_path, kube_scheduler_extenders=extenders, kube_scheduler_profiles=profiles)
+    assert [profile.scheduler_name for profile in found.profiles] == ["packing"]
+    assert list_ignored_resources(found.extenders) == ["example.com/gpu"]
+    assert found.extenders[0].tls_config is not None
+    assert found.extenders[0].tls_config.ca_file == "/etc/kubernetes/gpus.crt"

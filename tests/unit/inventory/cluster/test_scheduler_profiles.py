@@ -9,7 +9,6 @@ import pytest
 
 from kprov.inventory.cluster import scheduler_profiles
 from kprov.inventory.cluster.scheduler_profiles import check_profiles
-from kprov.kube.scheduler.configuration.arguments import ARGUMENTS
 from kprov.kube.scheduler.configuration.document import Profile
 from kprov.kube.scheduler.configuration.plugin_sets import DEFAULT_PLUGINS, MISSING, Plugins
 
@@ -17,7 +16,6 @@ from kprov.kube.scheduler.configuration.plugin_sets import DEFAULT_PLUGINS, MISS
 def test_the_provisioner_knows_the_plugins_of_the_scheduler() -> None:
     assert {name: traits.points for name, traits in DEFAULT_PLUGINS.items()} == scheduler_profiles.PLUGINS
     assert MISSING == scheduler_profiles.MISSING
-    assert ARGUMENTS.keys() == scheduler_profiles.WITH_ARGUMENTS
 
 
 def test_the_provisioner_knows_the_fields_of_a_profile() -> None:
@@ -55,6 +53,27 @@ def test_a_sound_profile_is_accepted_as_it_is() -> None:
         (
             {"pluginConfig": [{"name": "NodeName"}]},
             '[1].pluginConfig[0].name: plugin "NodeName" takes no arguments',
+        ),
+        (
+            {
+                "plugins": {
+                    "multiPoint": {"disabled": [{"name": "*"}]},
+                    "bind": {"enabled": [{"name": "DefaultBinder"}]},
+                }
+            },
+            "[1].plugins.queueSort: exactly one plugin must be enabled, such as PrioritySort",
+        ),
+        (
+            {"plugins": {"bind": {"disabled": [{"name": "DefaultBinder"}]}}},
+            "[1].plugins.bind: at least one plugin must be enabled, such as DefaultBinder",
+        ),
+        (
+            {"pluginConfig": [{"name": "InterPodAffinity", "args": {"weight": 1}}]},
+            "[1].pluginConfig[0].args.weight: Extra inputs are not permitted",
+        ),
+        (
+            {"pluginConfig": [{"name": "VolumeBinding", "args": {"bindTimeoutSeconds": "5"}}]},
+            "[1].pluginConfig[0].args.bindTimeoutSeconds: Input should be a valid integer",
         ),
         ({"schedulerName": "first"}, '[1].schedulerName: duplicate value "first"'),
         (
