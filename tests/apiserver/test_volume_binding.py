@@ -163,7 +163,9 @@ def test_nobody_deletes_a_host_path_by_policy(space: Space) -> None:
     space.create_claim("data")
     space.wait_for_claim("data", "Bound")
     ok(space.server, "DELETE", f"{space.claims}/data")
-    space.wait_for_volume(name, "Failed")
+    volume = space.wait_for_volume(name, "Failed")
+    # As kubectl describe shows it, and the event VolumeFailedDelete.
+    assert volume["status"]["message"]
 
 
 def test_a_claim_whose_volume_is_gone_is_lost(space: Space) -> None:

@@ -71,6 +71,11 @@ class LeaderElector:
         self._observed_at = 0.0
         self._held_until = 0.0
         self._reported = ""
+        # Imported here: not every client has metrics.
+        from kprov.kube.client.leader_metrics import MASTER_STATUS
+
+        self._status = MASTER_STATUS.labels(lease)
+        self._status.set(0)
 
     @property
     def leader(self) -> str:
@@ -105,6 +110,7 @@ class LeaderElector:
                 return
             acquiring.result()
             log.info("successfully acquired lease %s as %s", self._name, self.identity)
+            self._status.set(1)
             work = asyncio.ensure_future(_run(self._on_started))
             renewing = asyncio.create_task(self._renew())
             await asyncio.wait([stopping, work, renewing], return_when=asyncio.FIRST_COMPLETED)
@@ -113,6 +119,7 @@ class LeaderElector:
             if work.done():
                 work.result()
         finally:
+            self._status.set(0)
             for task in (acquiring, renewing, work, stopping):
                 await _cancel(task)
             if self._on_stopped is not None:

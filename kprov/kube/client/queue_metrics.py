@@ -23,6 +23,17 @@ _WORK_SECONDS: Final = metrics.histogram(
     ["name"],
     metrics.QUEUE_BUCKETS,
 )
+_UNFINISHED_SECONDS: Final = metrics.gauge(
+    "workqueue_unfinished_work_seconds",
+    "How many seconds of work is in progress and hasn't been observed by work_duration. Large values mean "
+    "that work is stuck.",
+    ["name"],
+)
+_LONGEST_SECONDS: Final = metrics.gauge(
+    "workqueue_longest_running_processor_seconds",
+    "How many seconds has the longest running processor for workqueue been running.",
+    ["name"],
+)
 
 
 class QueueMetrics:
@@ -36,6 +47,8 @@ class QueueMetrics:
         self._work_seconds = _WORK_SECONDS.labels(name)
         self._added_at: dict[Hashable, float] = {}
         self._started_at: dict[Hashable, float] = {}
+        _UNFINISHED_SECONDS.labels(name).set_function(lambda: sum(self._list_ages()))
+        _LONGEST_SECONDS.labels(name).set_function(lambda: max(self._list_ages(), default=0.0))
 
     def on_add(self, key: Hashable, depth: int) -> None:
         self._adds.inc()
@@ -54,3 +67,8 @@ class QueueMetrics:
 
     def on_retry(self) -> None:
         self._retries.inc()
+
+    def _list_ages(self) -> list[float]:
+        """For how many seconds each key in work is worked on."""
+        now = time.monotonic()
+        return [now - start for start in self._started_at.values()]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar, overload
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -30,6 +31,10 @@ Object = TypeVar("Object")
 _MAX_RETRIES: Final = 10
 _LOGGED_WAIT_SECONDS: Final = 1.0
 _UNAUTHORIZED: Final = 401
+#: In place of a status code in metrics.
+_NO_RESPONSE: Final = "<error>"
+
+Observe = Callable[[str, str, str, float], None]
 
 
 class TokenSource(Protocol):
@@ -53,9 +58,16 @@ class RestClient:
         qps: float = 50,
         burst: int = 100,
         requests_at_once: int = 0,
+        observe: Observe | None = None,
     ) -> None:
-        """requests_at_once: how many requests, besides streams, wait for their responses. 0: no limit."""
+        """requests_at_once: how many requests, besides streams, wait for their responses. 0: no limit.
+
+        observe: gets the server's host, the method, the status code or "<error>", and the seconds of each
+        request (see request_metrics).
+        """
         self.config = config
+        self._observe = observe
+        self._host = urlsplit(config.server).netloc
         self.user_agent = user_agent
         self._transport = Transport(config)
         self._owns_transport = True
@@ -74,6 +86,7 @@ class RestClient:
         qps: float = 50,
         burst: int = 100,
         context: str = "",
+        observe: Observe | None = None,
     ) -> "RestClient":
         """A client for a kubeconfig. "" is the pod's service account. Raises KubeconfigError.
 
@@ -82,7 +95,7 @@ class RestClient:
         config = kubeconfig.load(path, context) if path else kubeconfig.in_cluster()
         if server:
             config = dataclasses.replace(config, server=server.rstrip("/"))
-        return cls(config, user_agent=user_agent, qps=qps, burst=burst)
+        return cls(config, user_agent=user_agent, qps=qps, burst=burst, observe=observe)
 
     def derive(self, user_agent: str, tokens: TokenSource | None = None) -> "RestClient":
         """A client with another user agent on the same connections, under the same limits.
@@ -212,22 +225,33 @@ class RestClient:
         token = await self._tokens.get_token() if self._tokens is not None else self._transport.token
         credentials = {"Authorization": f"Bearer {token}"} if token else {}
         extra: dict[str, Any] = {"timeout": timeout} if timeout is not None else {}
-        async with (
-            self._transport.pool() as session,
-            session.request(
-                method,
-                self.config.server + path,
-                data=data,
-                params=query,
-                headers={"User-Agent": self.user_agent, **credentials, **headers},
-                server_hostname=self.config.tls_server_name or None,
-                allow_redirects=False,
-                **extra,
-            ) as response,
-        ):
-            if response.status == _UNAUTHORIZED and self._tokens is not None:
-                self._tokens.forget(token)
-            yield response
+        start, code = time.monotonic(), _NO_RESPONSE
+        try:
+            async with (
+                self._transport.pool() as session,
+                session.request(
+                    method,
+                    self.config.server + path,
+                    data=data,
+                    params=query,
+                    headers={"User-Agent": self.user_agent, **credentials, **headers},
+                    server_hostname=self.config.tls_server_name or None,
+                    allow_redirects=False,
+                    **extra,
+                ) as response,
+            ):
+                code = str(response.status)
+                self._observe_response(method, code, start)
+                if response.status == _UNAUTHORIZED and self._tokens is not None:
+                    self._tokens.forget(token)
+                yield response
+        finally:
+            if code == _NO_RESPONSE:
+                self._observe_response(method, code, start)
+
+    def _observe_response(self, method: str, code: str, start: float) -> None:
+        if self._observe is not None:
+            self._observe(self._host, method, code, time.monotonic() - start)
 
     def _limit_time(self, method: str, path: str, timeout: float) -> float:
         """The timeout of a request. A change must be sent before the lease of a guarded client expires."""

@@ -1,5 +1,6 @@
 """A component's HTTP server for health checks and metrics."""
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,6 +10,8 @@ from kprov.kube.component_base.tls_options import make_server_context
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from kprov.kube.component_base.health_metrics import HealthMetrics
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +24,9 @@ _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 
 
 class HealthServer:
-    """Serves /healthz, /livez, /readyz (each also with /CHECK, ?verbose, ?exclude=CHECK) and /metrics.
+    """Serves /healthz, /livez, /readyz (each also with /CHECK, ?verbose, ?exclude=CHECK) and metrics.
+
+    /metrics has those of the process, /metrics/slis the results of health checks.
 
     Certificate files turn on TLS. `self_signed` creates a certificate if there are no files. With
     `client_ca_file` all paths but the health checks require a client certificate of that authority, unless
@@ -54,6 +59,8 @@ class HealthServer:
         self._ready: dict[str, Check] = {}
         self._runner: web.ServerRunner | None = None
         self._context: ssl.SSLContext | None = None
+        self._health_metrics: HealthMetrics | None = None
+        self._build: bytes = b""
 
     def add_check(self, name: str, check: Check, *, ready_only: bool = False) -> None:
         """A named check for /healthz and /livez, or only for /readyz."""
@@ -102,14 +109,24 @@ class HealthServer:
             return self._health(base, path[len(base) + 1 :], request)
         if not await self._is_allowed(request):
             return web.Response(status=401, text="Unauthorized\n")
-        if path == "/metrics":
-            from kprov.kube.component_base import metrics
-
-            return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        if path in {"/metrics", "/metrics/slis"}:
+            return await self._show_metrics(path)
         handler = self._routes.get(path) or self._routes.get(base)
         if handler is None:
             return web.Response(status=404, text="404 page not found\n")
         return await handler(request)
+
+    async def _show_metrics(self, path: str) -> "web.StreamResponse":
+        from aiohttp import web
+
+        from kprov.kube.component_base import build_metric, metrics
+
+        if path == "/metrics/slis":
+            body = self._health_metrics.render() if self._health_metrics is not None else b""
+        else:
+            self._build = self._build or await asyncio.to_thread(build_metric.render_build_metric)
+            body = metrics.render() + self._build
+        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _is_allowed(self, request: "web.BaseRequest") -> bool:
         if self._authorize is not None:
@@ -131,12 +148,20 @@ class HealthServer:
         for label, check in checks.items():
             if label not in excluded:
                 results.append((label, _run_check(label, check)))
+        self._count(base, dict(results))
         failed = [label for label, reason in results if reason is not None]
         if not failed and "verbose" not in request.query:
             return web.Response(text="ok")
         lines = [f"[-]{label} failed: {reason}" if reason else f"[+]{label} ok" for label, reason in results]
         lines.append(f"{base[1:]} check {'failed' if failed else 'passed'}")
         return web.Response(status=500 if failed else 200, text="\n".join(lines) + "\n")
+
+    def _count(self, base: str, results: Mapping[str, str | None]) -> None:
+        if self._health_metrics is None:
+            from kprov.kube.component_base.health_metrics import HealthMetrics
+
+            self._health_metrics = HealthMetrics()
+        self._health_metrics.count(base.lstrip("/"), results)
 
 
 def _run_check(label: str, check: Check) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from kprov.kube.client import InformerFactory, LeaderElector, RestClient
 from kprov.kube.client.delegated_auth import DelegatedAuth
+from kprov.kube.client.request_metrics import observe_request
 from kprov.kube.component_base import sd_notify
 from kprov.kube.component_base.run import run_until
 from kprov.kube.component_base.serving import HealthServer
@@ -37,6 +38,7 @@ async def run(options: Namespace, stop: asyncio.Event) -> int:
         user_agent=make_user_agent(),
         qps=options.kube_api_qps,
         burst=options.kube_api_burst,
+        observe=observe_request,
     )
     server = _make_server(options, client)
     async with client, _make_builder(options, client) as clients:
@@ -105,6 +107,7 @@ async def _make_builder(options: Namespace, client: RestClient) -> AsyncIterator
         qps=options.kube_api_qps,
         burst=options.kube_api_burst,
         requests_at_once=_REQUESTS_AT_ONCE,
+        observe=observe_request,
     )
     async with unidentified:
         yield ClientBuilder(client, unidentified)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from kprov.kube.client.events import EventRecorder
 from kprov.kube.client.factory import InformerFactory
 from kprov.kube.client.leader_election import LeaderElector
+from kprov.kube.client.request_metrics import observe_request
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
@@ -28,7 +29,11 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
     )
     await health.start()
     async with RestClient.from_kubeconfig(
-        options.kubeconfig, user_agent="kube-scheduler", qps=options.qps, burst=options.burst
+        options.kubeconfig,
+        user_agent="kube-scheduler",
+        qps=options.qps,
+        burst=options.burst,
+        observe=observe_request,
     ) as client:
         sd_notify.notify("READY=1")
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -14,10 +13,9 @@ from kprov.kube.apiserver.handlers.nonresource.openapi import V2, V3, OpenApi
 from kprov.kube.apiserver.handlers.nonresource.zpages import Zpages
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.component_base import build_info
-from kprov.kube.component_base.build_info import BuildInfo
+from kprov.kube.component_base.build_metric import build_version
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
-from kprov.kube.component_base.options import VERSION
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 
@@ -106,24 +104,3 @@ class Documents:
             if resource.group:
                 paths.add(f"/apis/{resource.group}")
         return sorted(paths)
-
-
-def build_version(made_of: BuildInfo) -> dict[str, str]:
-    """The body of /version."""
-    major, minor = VERSION.lstrip("v").split(".")[:2]
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    return {
-        "major": major,
-        "minor": minor,
-        "emulationMajor": major,
-        "emulationMinor": minor,
-        "minCompatibilityMajor": major,
-        "minCompatibilityMinor": str(int(minor) - 1),
-        "gitVersion": VERSION,
-        "gitCommit": made_of.commit,
-        "gitTreeState": made_of.tree_state,
-        "buildDate": made_of.date,
-        "goVersion": f"python{platform.python_version()}",
-        "compiler": platform.python_implementation(),
-        "platform": f"linux/{machine}",
-    }

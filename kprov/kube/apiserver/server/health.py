@@ -10,8 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-
+from kprov.kube.component_base.health_metrics import HealthMetrics
 from kprov.kube.component_base.http11.response import Response
 
 #: None if healthy, else the reason.
@@ -31,19 +30,7 @@ class Health:
         self._hooks: dict[str, Check] = {}
         #: The server is stopping: /readyz fails, /livez does not.
         self.stopping = False
-        self._registry = CollectorRegistry()
-        self._last = Gauge(
-            "kubernetes_healthcheck",
-            "[STABLE] This metric records the result of a single healthcheck.",
-            ("name", "type"),
-            registry=self._registry,
-        )
-        self._all = Counter(
-            "kubernetes_healthchecks_total",
-            "[STABLE] This metric records the results of all healthcheck.",
-            ("name", "type", "status"),
-            registry=self._registry,
-        )
+        self._metrics = HealthMetrics()
 
     def add(self, name: str, check: Check, *, ready_only: bool = False) -> None:
         (self._ready if ready_only else self._live)[name] = check
@@ -57,7 +44,7 @@ class Health:
 
     def format_slis(self) -> bytes:
         """The results so far in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return self._metrics.render()
 
     def list_paths(self) -> list[str]:
         """The paths that `answer` serves."""
@@ -88,7 +75,7 @@ class Health:
         names = [label for label in checks if label not in excluded]
         found = await asyncio.gather(*(_run_check(checks[label]) for label in names))
         results = dict.fromkeys(checks) | dict(zip(names, found, strict=True))
-        failed = self._count_results(base, {label: results[label] for label in names})
+        failed = self._metrics.count(base, {label: results[label] for label in names})
         if not failed and "verbose" not in query:
             return Response(text="ok", headers=_SNIFFED)
         lines = [
@@ -105,13 +92,6 @@ class Health:
             lines.append(f"warn: some health checks cannot be excluded: no matches for {quoted}")
         lines.append(f"{base} check {'failed' if failed else 'passed'}")
         return Response(status=500 if failed else 200, text="\n".join(lines) + "\n", headers=_SNIFFED)
-
-    def _count_results(self, base: str, results: Mapping[str, str | None]) -> bool:
-        """Count the results; return whether any check failed."""
-        for name, reason in results.items():
-            self._last.labels(name, base).set(reason is None)
-            self._all.labels(name, base, "success" if reason is None else "error").inc()
-        return any(reason is not None for reason in results.values())
 
 
 async def _run_check(check: Check) -> str | None:

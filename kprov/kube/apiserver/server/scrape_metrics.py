@@ -12,21 +12,9 @@ from typing import Final
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from kprov.kube.apiserver.handlers.documents import build_version
 from kprov.kube.component_base import build_info
+from kprov.kube.component_base.build_metric import build_version, make_build_family
 
-#: Labels, and the fields of /version with their values.
-_BUILD: Final = {
-    "major": "major",
-    "minor": "minor",
-    "git_version": "gitVersion",
-    "git_commit": "gitCommit",
-    "git_tree_state": "gitTreeState",
-    "build_date": "buildDate",
-    "go_version": "goVersion",
-    "compiler": "compiler",
-    "platform": "platform",
-}
 #: The server has one storage; upstream labels several.
 _STORAGE: Final = "etcd-0"
 
@@ -56,15 +44,7 @@ class ScrapeMetrics:
     def collect(self) -> Iterable[Metric]:
         """Called by prometheus-client at each scrape."""
         if self._build is not None:
-            build = GaugeMetricFamily(
-                "kubernetes_build_info",
-                "[BETA] A metric with a constant '1' value labeled by major, minor, git version, git commit, "
-                "git tree state, build date, Go version, and compiler from which Kubernetes was built, and "
-                "platform on which it is running.",
-                labels=list(_BUILD),
-            )
-            build.add_metric([self._build[field] for field in _BUILD.values()], 1)
-            yield build
+            yield make_build_family(self._build)
         if self._bytes is not None:
             size = GaugeMetricFamily(
                 "apiserver_storage_size_bytes",

@@ -230,7 +230,7 @@ class PersistentVolumeBinderController(Controller):
 
     async def _fail(self, volume: PersistentVolume, reason: str, message: str) -> None:
         if volume.status.get("phase") != "Failed":
-            await self._binding.set_volume_phase(volume, "Failed")
+            await self._binding.set_volume_phase(volume, "Failed", message)
             self._record(volume, "Warning", reason, message)
 
     def _report_first_consumer(self, claim: PersistentVolumeClaim) -> None:

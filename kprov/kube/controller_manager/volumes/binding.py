@@ -51,10 +51,14 @@ class VolumeBinding:
         volume = await self._update_volume(volume, {"metadata": {"annotations": annotations}, "spec": spec})
         await self.set_volume_phase(volume, "Available")
 
-    async def set_volume_phase(self, volume: PersistentVolume, phase: str) -> PersistentVolume:
+    async def set_volume_phase(
+        self, volume: PersistentVolume, phase: str, message: str = ""
+    ) -> PersistentVolume:
+        """message: why the volume has the phase."""
         if volume.status.get("phase") == phase:
             return volume
-        return await self._update_volume(volume, {"status": {"phase": phase, "message": None}}, "status")
+        change = {"status": {"phase": phase, "message": message or None}}
+        return await self._update_volume(volume, change, "status")
 
     async def set_claim_phase(
         self, claim: PersistentVolumeClaim, phase: str, volume: PersistentVolume | None = None

@@ -5,6 +5,7 @@ import contextlib
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from kprov.kube.client import LeaderElector, LeadershipLost, RestClient, TransportError, leader_election
 
@@ -37,8 +38,10 @@ async def test_first_candidate_leads_and_releases_the_lease_at_the_end(
     task = asyncio.create_task(elector(client, work, "one").run(stop))
     await asyncio.wait_for(work.started.wait(), 20)
     assert server.objects[LEASE]["spec"]["holderIdentity"] == "one"
+    assert REGISTRY.get_sample_value("leader_election_master_status", {"name": "kcm"}) == 1
     stop.set()
     await task
+    assert REGISTRY.get_sample_value("leader_election_master_status", {"name": "kcm"}) == 0
     assert work.cancelled
     assert server.objects[LEASE]["spec"]["holderIdentity"] == ""
 

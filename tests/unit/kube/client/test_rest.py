@@ -105,3 +105,23 @@ async def test_a_closed_client_opens_no_connection(server: Any) -> None:
     with pytest.raises(TransportError, match="the client is closed"):
         await client.request("GET", path)
     assert len(server.requests) == 1
+
+
+async def test_each_response_is_observed_with_its_code(server: Any, refuse: Any) -> None:
+    seen: list[tuple[str, str]] = []
+    server.answers = [refuse(429, "TooManyRequests", {"Retry-After": "0"})]
+    async with server.client(
+        observe=lambda _host, method, code, _seconds: seen.append((method, code))
+    ) as client:
+        with pytest.raises(ApiError):
+            await client.derive("other").resource("", "v1", "pods").get("missing", namespace="ns")
+    assert seen == [("GET", "429"), ("GET", "404")]
+
+
+async def test_a_request_without_a_response_is_observed_as_an_error() -> None:
+    seen: list[tuple[str, str, str]] = []
+    config = ClientConfig(server="http://127.0.0.1:1")
+    async with RestClient(config, observe=lambda *found: seen.append(found[:3])) as client:
+        with pytest.raises(TransportError):
+            await client.request("GET", "/api")
+    assert seen == [("127.0.0.1:1", "GET", "<error>")]

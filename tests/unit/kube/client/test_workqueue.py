@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 
 from kprov.kube.client import QueueClosed, WorkQueue, run_workers
 
@@ -66,3 +67,20 @@ async def test_failed_sync_is_retried() -> None:
     queue.add("a")
     await asyncio.wait_for(run_workers(queue, sync, workers=2), 20)
     assert calls == 3
+
+
+async def test_metrics_show_for_how_long_keys_are_in_work() -> None:
+    def read(name: str) -> float:
+        return REGISTRY.get_sample_value(f"workqueue_{name}", {"name": "in-work"}) or 0.0
+
+    queue = WorkQueue[str]("in-work")
+    queue.add("a")
+    queue.add("b")
+    assert read("unfinished_work_seconds") == 0
+    first, second = await queue.get(), await queue.get()
+    await asyncio.sleep(0.01)
+    longest, all_together = read("longest_running_processor_seconds"), read("unfinished_work_seconds")
+    assert 0.01 <= longest < all_together
+    queue.done(first)
+    queue.done(second)
+    assert read("longest_running_processor_seconds") == read("unfinished_work_seconds") == 0

@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from kprov.bundle import sources
-from kprov.kube.apiserver.handlers.documents import build_version
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo, read_build_info
+from kprov.kube.component_base.build_metric import build_version
 
 UNKNOWN = BuildInfo("", "", "1970-01-01T00:00:00Z")
 NOT_ARCHIVED = "$Format:..."

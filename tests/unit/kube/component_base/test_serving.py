@@ -1,5 +1,6 @@
 """Health and metrics over HTTP."""
 
+import re
 import ssl
 from collections.abc import AsyncIterator
 
@@ -63,3 +64,15 @@ async def test_a_server_of_tls_13_refuses_older_versions() -> None:
                 await session.get(f"https://127.0.0.1:{server.port}/livez", ssl=context)
     finally:
         await server.stop()
+
+
+async def test_the_build_and_the_results_of_health_checks_are_metrics(server: HealthServer) -> None:
+    server.add_check("informers", lambda: "not yet", ready_only=True)
+    await get(server, "/livez")
+    await get(server, "/readyz")
+    _, text = await get(server, "/metrics/slis")
+    assert 'kubernetes_healthcheck{name="informers",type="readyz"} 0.0' in text
+    assert 'kubernetes_healthchecks_total{name="ping",status="success",type="livez"} 1.0' in text
+    _, text = await get(server, "/metrics")
+    assert re.search(r'kubernetes_build_info{.*git_version="v1\.36\.0\+kprov".*} 1\.0', text)
+    assert "kubernetes_healthcheck" not in text
