@@ -1,0 +1,191 @@
+"""Compiles and evaluates CEL expressions with the variables of an environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from kprov.kube.component_helpers.cel.errors import (
+    CompileError,
+    EvaluationError,
+    describe_compile_error,
+    describe_runtime_error,
+)
+from kprov.kube.component_helpers.cel.messages import Fields, build_pool
+from kprov.kube.component_helpers.cel.types import TYPES
+
+if TYPE_CHECKING:
+    from kprov.kube.component_helpers.cel.functions.declaration import Declaration
+
+_SIMPLE_TYPE: Final = re.compile(
+    r"\b(BOOL|BYTES|DOUBLE|DURATION|DYN|INT|LIST|MAP|NULL|STRING|TIMESTAMP|TYPE|UINT)\b"
+)
+
+
+class Environment:
+    """Variables and message types. Building one takes about a millisecond."""
+
+    def __init__(self, variables: Mapping[str, str], messages: Mapping[str, Fields] | None = None) -> None:
+        """variables: the library's text of the type by name, such as "map<string, dyn>"."""
+        # Loaded with the first expression: most clusters have none.
+        from cel_expr_python import cel
+
+        functions = _build_functions()
+        self._env = cel.NewEnv(
+            build_pool(TYPES, messages or {}),
+            functions.config,
+            variables={name: cel.Type(kind) for name, kind in variables.items()},
+            extensions=functions.extensions,
+            function_impls=functions.implementations,
+        )
+
+    def compile(self, expression: str) -> Program:
+        """Raises CompileError."""
+        try:
+            return Program(self._env.compile(expression))
+        except (RuntimeError, ValueError, UnicodeError) as error:
+            raise CompileError(describe_compile_error(str(error))) from None
+
+    def bind(self, values: Mapping[str, Any]) -> Any:
+        """The values of all variables, for several evaluations. Objects must not change until then.
+
+        Raises EvaluationError.
+        """
+        try:
+            return self._env.Activation(values)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise EvaluationError(describe_runtime_error(str(error))) from None
+
+
+class Program:
+    """A compiled expression."""
+
+    __slots__ = ("_expression", "result_type")
+
+    def __init__(self, expression: Any) -> None:
+        self._expression = expression
+        #: As cel-go prints it: bool, list(string), map(string, int), kubernetes.Quantity.
+        self.result_type = _format_type(expression.return_type().name())
+
+    def evaluate(self, bound: Any) -> Any:
+        """The value as Python types; types of Kubernetes are messages. bound: see Environment.bind.
+
+        Raises EvaluationError.
+        """
+        try:
+            value = self._expression.eval(bound)
+            if value.type().name() == "ERROR":
+                raise EvaluationError(describe_runtime_error(value.plain_value()))
+            return value.plain_value()
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise EvaluationError(describe_runtime_error(str(error))) from None
+
+
+def _format_type(name: str) -> str:
+    """The library's MAP<STRING, LIST<INT>> as map(string, list(int))."""
+    return _SIMPLE_TYPE.sub(
+        lambda match: "null_type" if match[0] == "NULL" else match[0].lower(),
+        name.replace("<", "(").replace(">", ")"),
+    )
+
+
+class _Functions(NamedTuple):
+    """Kubernetes' functions, as NewEnv takes them."""
+
+    extensions: list[Any]
+    #: Declares overloads that the interpreter does not tell apart, because all messages are one kind there.
+    config: Any
+    #: By the first of such overloads, what handles all of them.
+    implementations: dict[str, Callable[..., Any]]
+
+
+@cache
+def _build_functions() -> _Functions:
+    """The library's own extensions and Kubernetes' functions."""
+    from cel_expr_python import cel
+    from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
+
+    from kprov.kube.component_helpers.cel.functions.all import DECLARATIONS
+
+    single: dict[str, list[Any]] = {}
+    joined: list[str] = []
+    implementations: dict[str, Callable[..., Any]] = {}
+    for group in _group_overloads(DECLARATIONS):
+        first = group[0]
+        if len(group) == 1:
+            single.setdefault(first.name, []).append(
+                cel.Overload(
+                    first.overload,
+                    cel.Type(first.result),
+                    [cel.Type(kind) for kind in first.parameters],
+                    first.is_member,
+                    _report_reason(first.implementation),
+                )
+            )
+        else:
+            joined.append(_describe_functions(group))
+            implementations[first.overload] = _report_reason(_dispatch(group))
+    functions = [cel.FunctionDecl(name, overloads) for name, overloads in single.items()]
+    # The last extension may add overloads to functions of the others.
+    return _Functions(
+        [
+            ext_optional.ExtOptional(),
+            ext_strings.ExtStrings(),
+            ext_bindings.ExtBindings(),
+            cel.CelExtension("kubernetes", functions),
+        ],
+        cel.NewEnvConfigFromYaml("\n".join(["functions:", *joined])),
+        implementations,
+    )
+
+
+def _group_overloads(declarations: Iterable[Declaration]) -> list[list[Declaration]]:
+    """By what the interpreter tells apart."""
+    groups: dict[tuple[Any, ...], list[Declaration]] = {}
+    for each in declarations:
+        kinds = tuple("message" if "." in kind else kind for kind in each.parameters)
+        groups.setdefault((each.name, each.is_member, kinds), []).append(each)
+    return list(groups.values())
+
+
+def _describe_functions(group: Sequence[Declaration]) -> str:
+    """The member functions of one name as YAML of the library's configuration."""
+    lines = [f'- name: "{group[0].name}"', "  overloads:"]
+    for each in group:
+        receiver, *others = each.parameters
+        lines += [
+            f'  - id: "{each.overload}"',
+            f'    signature: "{receiver}.{each.name}({", ".join(others)})"',
+            f'    return: "{each.result}"',
+        ]
+    return "\n".join(lines)
+
+
+def _dispatch(group: Sequence[Declaration]) -> Callable[..., Any]:
+    """Call the overload for the messages among the arguments."""
+    by_types = {
+        tuple(kind if "." in kind else "" for kind in each.parameters): each.implementation for each in group
+    }
+
+    def call(*arguments: Any) -> Any:
+        types = tuple(each.DESCRIPTOR.full_name if hasattr(each, "DESCRIPTOR") else "" for each in arguments)
+        implementation = by_types.get(types)
+        if implementation is None:
+            raise ValueError("no such overload")
+        return implementation(*arguments)
+
+    return call
+
+
+def _report_reason(implementation: Callable[..., Any]) -> Callable[..., Any]:
+    """The library takes the text of a ValueError; of other errors it would show the Python type."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return implementation(*arguments)
+        except (ArithmeticError, LookupError, TypeError, AttributeError) as error:
+            raise ValueError(str(error)) from None
+
+    return call
