@@ -13,13 +13,15 @@ _ADMISSION = "admissionregistration.k8s.io"
 _RESOURCES = (
     (f"mutatingwebhookconfigurations.{_ADMISSION}", "MutatingWebhookConfiguration", "admission webhooks"),
     (f"validatingwebhookconfigurations.{_ADMISSION}", "ValidatingWebhookConfiguration", "admission webhooks"),
-    (f"mutatingadmissionpolicies.{_ADMISSION}", "MutatingAdmissionPolicy", "admission policies"),
-    (f"mutatingadmissionpolicybindings.{_ADMISSION}", "MutatingAdmissionPolicyBinding", "admission policies"),
-    (f"validatingadmissionpolicies.{_ADMISSION}", "ValidatingAdmissionPolicy", "admission policies"),
     (
-        f"validatingadmissionpolicybindings.{_ADMISSION}",
-        "ValidatingAdmissionPolicyBinding",
-        "admission policies",
+        f"mutatingadmissionpolicies.{_ADMISSION}",
+        "MutatingAdmissionPolicy",
+        "mutating admission policies",
+    ),
+    (
+        f"mutatingadmissionpolicybindings.{_ADMISSION}",
+        "MutatingAdmissionPolicyBinding",
+        "mutating admission policies",
     ),
     ("customresourcedefinitions.apiextensions.k8s.io", "CustomResourceDefinition", "custom resources"),
     ("apiservices.apiregistration.k8s.io", "APIService", "API aggregation"),

@@ -46,20 +46,6 @@ _CASES: dict[str, tuple[str, dict[str, Any]]] = {
         f"{_ADMISSION}/mutatingwebhookconfigurations",
         {"metadata": {"name": "idle"}, "webhooks": [_WEBHOOK]},
     ),
-    "ValidatingAdmissionPolicy": (
-        f"{_ADMISSION}/validatingadmissionpolicies",
-        {
-            "metadata": {"name": "idle.example.com"},
-            "spec": {"matchConstraints": _MATCH, "validations": [{"expression": "true"}]},
-        },
-    ),
-    "ValidatingAdmissionPolicyBinding": (
-        f"{_ADMISSION}/validatingadmissionpolicybindings",
-        {
-            "metadata": {"name": "idle.example.com"},
-            "spec": {"policyName": "idle.example.com", "validationActions": ["Deny"]},
-        },
-    ),
     "MutatingAdmissionPolicy": (
         f"{_ADMISSION}/mutatingadmissionpolicies",
         {

@@ -25,6 +25,7 @@ _CONTROLLERS = (
     "statefulset-controller",
     "endpoints-controller",
     "endpointslice-controller",
+    "validatingadmissionpolicy-status-controller",
     "endpointslice-mirroring-controller",
     "persistentvolume-binder-controller",
     "persistentvolumeclaim-protection-controller",

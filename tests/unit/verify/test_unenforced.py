@@ -21,10 +21,8 @@ def an_object(kind: str, name: str, **spec: Any) -> dict[str, Any]:
     [
         ("ValidatingWebhookConfiguration", "admission webhooks"),
         ("MutatingWebhookConfiguration", "admission webhooks"),
-        ("ValidatingAdmissionPolicy", "admission policies"),
-        ("ValidatingAdmissionPolicyBinding", "admission policies"),
-        ("MutatingAdmissionPolicy", "admission policies"),
-        ("MutatingAdmissionPolicyBinding", "admission policies"),
+        ("MutatingAdmissionPolicy", "mutating admission policies"),
+        ("MutatingAdmissionPolicyBinding", "mutating admission policies"),
         ("CustomResourceDefinition", "custom resources"),
     ],
 )

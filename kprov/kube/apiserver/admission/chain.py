@@ -40,6 +40,7 @@ from kprov.kube.apiserver.admission.storage import (
     StorageObjectInUseProtection,
 )
 from kprov.kube.apiserver.admission.timing import AdmissionMetrics
+from kprov.kube.apiserver.admission.validating_admission_policy.plugin import ValidatingAdmissionPolicy
 from kprov.kube.apiserver.interfaces import Authorizer
 from kprov.kube.apiserver.interfaces.objects import ObjectStores
 from kprov.kube.machinery import status
@@ -75,6 +76,7 @@ ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     PodTopologyLabels,
     NodeDeclaredFeatureValidator,
     PodResizeValidator,
+    ValidatingAdmissionPolicy,
     ResourceQuota,
     AlwaysDeny,
 )
@@ -102,7 +104,6 @@ MISSING: Final = frozenset({
     "JobValidation",
     "MutatingAdmissionPolicy",
     "MutatingAdmissionWebhook",
-    "ValidatingAdmissionPolicy",
     "ValidatingAdmissionWebhook",
 })  # fmt: skip
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import re
 
-from kprov.kube.apiserver.registry.admissionregistration.cel import CEL_KEYWORDS, NO_EXPRESSION
+from kprov.kube.apiserver.registry.admissionregistration.cel import (
+    CEL_KEYWORDS,
+    NO_EXPRESSION,
+    check_variable,
+)
 from kprov.kube.apiserver.registry.admissionregistration.match_conditions import validate_match_conditions
 from kprov.kube.apiserver.registry.admissionregistration.match_resources import (
     default_match_resources,
@@ -17,6 +21,7 @@ from kprov.kube.apiserver.registry.admissionregistration.rules import FAILURE_PO
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_enum, enumerate_items
 from kprov.kube.apiserver.registry.generic.defaulting import set_defaults
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
+from kprov.kube.component_helpers.cel.policy_expressions import ExpressionChecker
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -28,9 +33,8 @@ class AdmissionPolicyStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
     fixed_in_status_update = ALL_METADATA
-
-    def find_missing_feature(self, obj: JsonObject) -> str:
-        return "admission policies"
+    #: Whether variables and the expressions that use them are compiled.
+    compiles_expressions = False
 
     def default(self, obj: JsonObject) -> None:
         spec: JsonObject = obj.setdefault("spec", {})
@@ -53,17 +57,20 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         yield from _validate_match_constraints(spec)
         yield from self.validate_operations(spec)
         if not keeps_conditions:
-            yield from validate_match_conditions(spec.get("matchConditions"), "spec.matchConditions")
+            yield from validate_match_conditions(
+                spec.get("matchConditions"), "spec.matchConditions", has_params=bool(spec.get("paramKind"))
+            )
+        checker = ExpressionChecker(has_params=bool(spec.get("paramKind")))
         for path, variable in enumerate_items(spec.get("variables"), "spec.variables"):
-            yield from _validate_variable(variable, path)
-        yield from self.validate_own_fields(obj)
+            yield from _validate_variable(variable, path, checker if self.compiles_expressions else None)
+        yield from self.validate_own_fields(obj, checker)
 
     def validate_operations(self, spec: JsonObject) -> Errors:
         """Field rules of the operations in matchConstraints. Only mutating policies have such rules."""
         yield from ()
 
-    def validate_own_fields(self, obj: JsonObject) -> Errors:
-        """Field rules of the fields that only one of both kinds has."""
+    def validate_own_fields(self, obj: JsonObject, checker: ExpressionChecker) -> Errors:
+        """Field rules of the fields that only one of both kinds has. checker: knows the variables."""
         yield from ()
 
 
@@ -81,7 +88,7 @@ def _validate_match_constraints(spec: JsonObject) -> Errors:
             yield field.required("spec.matchConstraints.resourceRules")
 
 
-def _validate_variable(variable: JsonObject, path: str) -> Errors:
+def _validate_variable(variable: JsonObject, path: str, checker: ExpressionChecker | None) -> Errors:
     name = variable.get("name", "")
     if not name.strip():
         yield field.required(f"{path}.name", "name is not specified")
@@ -89,6 +96,8 @@ def _validate_variable(variable: JsonObject, path: str) -> Errors:
         yield field.invalid(f"{path}.name", name, "must be a valid CEL identifier")
     if not variable.get("expression", "").strip():
         yield field.required(f"{path}.expression", NO_EXPRESSION)
+    elif checker is not None:
+        yield from check_variable(checker, name, variable["expression"], f"{path}.expression")
 
 
 def _validate_param_kind(kind: JsonObject) -> Errors:

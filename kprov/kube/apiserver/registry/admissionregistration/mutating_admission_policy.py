@@ -13,17 +13,21 @@ from kprov.kube.apiserver.registry.generic.checks import (
     check_required_enum,
     enumerate_items,
 )
+from kprov.kube.component_helpers.cel.policy_expressions import ExpressionChecker
 from kprov.kube.machinery import field
 from kprov.kube.machinery.json_object import JsonObject
 
 
 class MutatingAdmissionPolicyStrategy(AdmissionPolicyStrategy):
+    def find_missing_feature(self, obj: JsonObject) -> str:
+        return "mutating admission policies"
+
     def validate_operations(self, spec: JsonObject) -> Errors:
         constraints = spec.get("matchConstraints")
         if constraints is not None:
             yield from validate_mutated_operations(constraints, "spec.matchConstraints")
 
-    def validate_own_fields(self, obj: JsonObject) -> Errors:
+    def validate_own_fields(self, obj: JsonObject, checker: ExpressionChecker) -> Errors:
         yield from _validate_mutations(obj["spec"])
 
 

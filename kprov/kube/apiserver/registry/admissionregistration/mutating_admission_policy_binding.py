@@ -12,6 +12,9 @@ from kprov.kube.machinery.json_object import JsonObject
 
 
 class MutatingAdmissionPolicyBindingStrategy(PolicyBindingStrategy):
+    def find_missing_feature(self, obj: JsonObject) -> str:
+        return "mutating admission policies"
+
     def validate_own_fields(self, spec: JsonObject) -> Errors:
         if spec.get("matchResources") is not None:
             yield from validate_mutated_operations(spec["matchResources"], "spec.matchResources")

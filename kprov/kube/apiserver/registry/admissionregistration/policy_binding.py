@@ -27,9 +27,6 @@ class PolicyBindingStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
 
-    def find_missing_feature(self, obj: JsonObject) -> str:
-        return "admission policies"
-
     def default(self, obj: JsonObject) -> None:
         default_match_resources(obj.setdefault("spec", {}).get("matchResources"))
 

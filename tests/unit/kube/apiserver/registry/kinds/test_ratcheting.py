@@ -59,8 +59,10 @@ KEPT = [
     pytest.param(WEBHOOKS, {"webhooks": [HOOK | {"sideEffects": "Some"}]}, id="side effects"),
     pytest.param(WEBHOOKS, {"webhooks": [HOOK | {"admissionReviewVersions": ["v7"]}]}, id="versions"),
     pytest.param(WEBHOOKS, {"webhooks": [HOOK | {"objectSelector": WRONG}]}, id="a webhook's selector"),
-    pytest.param(WEBHOOKS, {"webhooks": [HOOK | {"matchConditions": [{"name": "a b", "expression": "1"}]}]}),
-    pytest.param(POLICIES, {"spec": POLICY | {"matchConditions": [{"name": "a b", "expression": "1"}]}}),
+    pytest.param(
+        WEBHOOKS, {"webhooks": [HOOK | {"matchConditions": [{"name": "a b", "expression": "true"}]}]}
+    ),
+    pytest.param(POLICIES, {"spec": POLICY | {"matchConditions": [{"name": "a b", "expression": "true"}]}}),
     pytest.param(
         ("", "v1", "endpoints"),
         {"subsets": [{"addresses": [{"ip": "127.0.0.1"}], "ports": [{"port": 0}]}]},
@@ -184,8 +186,8 @@ def test_a_role_keeps_values_that_no_selector_is_made_of() -> None:
 
 def test_what_changes_is_judged() -> None:
     rules = strategy(*WEBHOOKS)
-    old = named(rules, {"webhooks": [HOOK | {"matchConditions": [{"name": "a b", "expression": "1"}]}]})
-    new = named(rules, {"webhooks": [HOOK | {"matchConditions": [{"name": "c d", "expression": "1"}]}]})
+    old = named(rules, {"webhooks": [HOOK | {"matchConditions": [{"name": "a b", "expression": "true"}]}]})
+    new = named(rules, {"webhooks": [HOOK | {"matchConditions": [{"name": "c d", "expression": "true"}]}]})
     assert [error.field for error in rules.validate_update(new, old)] == [
         "webhooks[0].matchConditions[0].name"
     ]

@@ -1,0 +1,4 @@
+"""ValidatingAdmissionPolicy: rejects, warns or audits by the CEL expressions of policies.
+
+The chain calls `plugin.py`. It imports the protocols of stored objects and component_helpers.cel.
+"""
