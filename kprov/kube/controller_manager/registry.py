@@ -52,6 +52,9 @@ CONTROLLERS: Final[dict[str, str]] = {
     "resourceclaim-controller": "resource_claims.controller:ResourceClaimController",
     "selinux-warning-controller": "volumes.selinux_warning.controller:SELinuxWarningController",
     "persistentvolume-attach-detach-controller": "volumes.attach_detach.controller:AttachDetachController",
+    "validatingadmissionpolicy-status-controller": (
+        "admission_policy_status.controller:AdmissionPolicyStatusController"
+    ),
 }
 
 # Service account of each controller. Its role in the bootstrap policy is system:controller:ACCOUNT, a cluster
@@ -97,6 +100,7 @@ ACCOUNTS: Final[dict[str, str]] = {
     "ephemeral-volume-controller": "ephemeral-volume-controller",
     "volumeattributesclass-protection-controller": "volumeattributesclass-protection-controller",
     "legacy-serviceaccount-token-cleaner-controller": "legacy-service-account-token-cleaner",
+    "validatingadmissionpolicy-status-controller": "validatingadmissionpolicy-status-controller",
 }
 
 #: Works with the identity of the kubeconfig, since the tokens of the others may depend on it.
