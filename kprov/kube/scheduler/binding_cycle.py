@@ -61,6 +61,8 @@ class BindingCycle:
         if status.is_success:
             status = await self._bind(cycle, node)
         if not status.is_success:
+            # Before the pod is tried again: the next attempt may write the same.
+            await runtime.undo_pre_binds(cycle, node)
             self._give_up(attempt, cycle, node, status)
             return
         self._queue.remove(attempt.queued.uid)

@@ -195,6 +195,12 @@ class Plugin:
     async def pre_bind(self, cycle: CycleState, node: str) -> None:
         """Do what must be done before the pod is bound. May take minutes. Raises PluginError, ClientError."""
 
+    async def undo_pre_bind(self, cycle: CycleState, node: str) -> None:
+        """Take back what ``pre_bind`` wrote: the pod is not bound after all. Called before ``unreserve``.
+
+        Also called if ``pre_bind`` of this plugin failed, or was not called.
+        """
+
     async def bind(self, cycle: CycleState, node: str) -> Status | None:
         """Bind the pod. None: it is bound. SKIP: the next plugin binds it.
 

@@ -82,6 +82,12 @@ async def run_pre_binds(cycle: CycleState, node: str) -> None:
         _record(cycle, "PreBind", status, start)
 
 
+async def undo_pre_binds(cycle: CycleState, node: str) -> None:
+    """In the reverse order."""
+    for plugin in reversed(cycle.profile.pre_binds):
+        await plugin.undo_pre_bind(cycle, node)
+
+
 async def run_binds(cycle: CycleState, node: str) -> Status:
     """The answer of the first plugin that does not skip the pod. PodGoneError: it does not exist any more."""
     start, code = time.perf_counter(), Code.ERROR

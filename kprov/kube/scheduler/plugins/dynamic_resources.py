@@ -276,31 +276,28 @@ class DynamicResources(Plugin):
         if self._binder is None:
             return
         data, pod = _get_data(cycle), cycle.info.pod
-        written: list[JsonObject] = []
         try:
-            await self._bind_claims(data, pod, written)
+            for claim in data.claims:
+                if not is_reserved_for(claim, pod):
+                    bound = await self._binder.bind(claim, data.reserved.get(claim["metadata"]["uid"]), pod)
+                    self._listers.claims.mark_written(bound)
             async with asyncio.timeout(self._timeout):
                 await self._wait_for_conditions(data.claims)
-        except BaseException as error:
-            await self._remove_reservations(written, pod)
-            if isinstance(error, (ClaimBindingError, BindingFailedError, TimeoutError)):
-                problem = "device binding timeout" if isinstance(error, TimeoutError) else str(error)
-                raise PluginError(f'running PreBind plugin "{self.name}": {problem}') from error
-            raise
+        except (ClaimBindingError, BindingFailedError, TimeoutError) as error:
+            problem = "device binding timeout" if isinstance(error, TimeoutError) else str(error)
+            raise PluginError(f'running PreBind plugin "{self.name}": {problem}') from error
 
-    async def _bind_claims(self, data: _PodClaims, pod: Pod, written: list[JsonObject]) -> None:
-        """Write all claims. written: gets those that succeeded."""
-        assert self._binder is not None
-        for claim in data.claims:
-            if not is_reserved_for(claim, pod):
-                bound = await self._binder.bind(claim, data.reserved.get(claim["metadata"]["uid"]), pod)
-                self._listers.claims.mark_written(bound)
-                written.append(bound)
-
-    async def _remove_reservations(self, claims: Sequence[JsonObject], pod: Pod) -> None:
-        assert self._binder is not None
-        for claim in claims:
-            changed = await self._binder.remove_reservation(claim, pod)
+    async def undo_pre_bind(self, cycle: CycleState, node: str) -> None:
+        """Remove the pod's reservations. The claims keep their devices until something else needs them."""
+        pod = cycle.info.pod
+        if self._binder is None:
+            return
+        for claim in _get_data(cycle).claims:
+            meta = claim["metadata"]
+            newest = self._listers.claims.get(meta["namespace"], meta["name"])
+            if newest is None or newest["metadata"]["uid"] != meta["uid"] or not is_reserved_for(newest, pod):
+                continue
+            changed = await self._binder.remove_reservation(newest, pod)
             if changed is not None:
                 self._listers.claims.mark_written(changed)
 
