@@ -8,7 +8,6 @@ tails.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,8 +23,9 @@ log = logging.getLogger(__name__)
 #: The labels, and the fields for field selectors.
 Selected = tuple[Mapping[str, str], Mapping[str, str]]
 
-#: A null value, which Go only writes for times.
-_ODD: Final = re.compile(rb'(?<!Time")(?<!Timestamp"):null|[\[,]null')
+_NULL: Final = b"null"
+#: The ends of the names of times, the only values for which Go writes null.
+_TIMES: Final = (b'Time"', b'Timestamp"')
 _METADATA: Final = b'"metadata":{'
 _EMPTY: Final[Mapping[str, str]] = {}
 
@@ -75,7 +75,7 @@ class EntryDecoder:
         """Whether the value has the encoding of this API server."""
         if not value.startswith(self._begin) or not value.endswith(b"}"):
             return False
-        return b"null" not in value or not _ODD.search(value)
+        return not _has_odd_null(value)
 
     def _decode_other(self, key: str, value: bytes) -> JsonObject:
         from kprov.kube.apiserver.cacher import value_decoding
@@ -162,6 +162,19 @@ class Event:
             line = b'{"type":"%b","object":%b%b}\n' % (type_.encode(), self.head, tail)
             self._lines[type_] = line
         return line
+
+
+def _has_odd_null(value: bytes) -> bool:
+    """Whether JSON has a null that Go does not write. A regular expression takes hundred times as long."""
+    place = value.find(_NULL)
+    while place > 0:
+        before = value[place - 1 : place]
+        if before == b":" and not value.endswith(_TIMES, 0, place - 1):
+            return True
+        if before in {b"[", b","}:
+            return True
+        place = value.find(_NULL, place + len(_NULL))
+    return False
 
 
 def build_head(resource: Resource) -> bytes:

@@ -111,6 +111,27 @@ def test_nulls_that_go_would_not_write_are_what_go_makes_of_them(begin: bytes) -
     assert obj["status"] == {}
 
 
+@pytest.mark.parametrize(
+    ("null", "remains"),
+    [
+        (b'{"lastProbeTime":null,"lastTransitionTime":null}', True),
+        (b'{"creationTimestamp":null}', True),
+        (b'{"message":"null and nullable"}', True),
+        (b'{"lastProbeTime":null,"message":null}', False),
+        (b'{"list":[{},null]}', False),
+        (b"[null]", False),
+    ],
+)
+def test_nulls_of_times_and_texts_are_the_encoding_of_this_server(null: bytes, *, remains: bool) -> None:
+    assert isinstance(PODS, Resource)
+    value = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{},"x":%b}' % null
+    made = ResourceCache(PODS)
+    made.apply(Change("/registry/pods/n/a", value, 7, is_create=True))
+    found = made.get("/registry/pods/n/a")
+    assert found is not None
+    assert (null in found.tail) == remains
+
+
 @pytest.mark.parametrize("value", [b"[]", b"hello", b"", b"k8s\x00\xff", b'{"spec":1}'])
 def test_a_stored_value_that_is_not_an_object_is_listed_as_unreadable(
     cache: ResourceCache, value: bytes
