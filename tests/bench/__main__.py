@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import apiserver, controllers, copying, http_parsing, provision, scheduler
+from tests.bench import apiserver, controllers, controllers_lists, copying, http_parsing, provision, scheduler
 
 BENCHMARKS = {
     "provision": provision.small,
@@ -26,6 +26,7 @@ PARTS = {
     "controllers_memory": controllers.memory,
     "controllers_workloads": controllers.workloads,
     "controllers_curve": controllers.curve,
+    "controllers_lists": controllers_lists.show_lists,
 }
 
 

@@ -10,10 +10,12 @@ import orjson
 from kprov.kube.apiserver.cacher.cacher import NotFreshError
 from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.handlers import metadata_only
 from kprov.kube.apiserver.handlers.continuation import Token
 from kprov.kube.apiserver.handlers.parameters import ListOptions
 from kprov.kube.apiserver.registry.generic.read_store import make_initializing_error, make_unavailable_error
 from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.apiserver.storage.interface import (
     CompactedError,
     FutureRevisionError,
@@ -95,16 +97,26 @@ async def catch_up(store: Store, revision: int | None) -> None:
 
 def render(store: Store, listed: ListResult) -> bytes:
     """The JSON of the list, one line."""
-    resource = store.resource
+    head = _render_head(store.resource.list_kind, store.resource.api_version, listed)
+    items = b",{".join([entry.tail for entry in listed.entries])
+    return b"%b%b%b]}\n" % (head, b"[{" if listed.entries else b"[", items)
+
+
+def render_metadata(listed: ListResult, form: Form) -> bytes:
+    """The JSON of the list as PartialObjectMetadataList, one line."""
+    head = _render_head(form.kind, f"meta.k8s.io/{form.version}", listed)
+    return b"%b%b}\n" % (head, metadata_only.render_items(listed.entries, form))
+
+
+def _render_head(kind: str, api_version: str, listed: ListResult) -> bytes:
+    """What stands before the value of `items`."""
     metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}
     if listed.token is not None:
         metadata["continue"] = listed.token.encode()
         if listed.remaining is not None:
             metadata["remainingItemCount"] = listed.remaining
-    top = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
-    items = b",{".join([entry.tail for entry in listed.entries])
-    opening = b',"items":[{' if listed.entries else b',"items":['
-    return b"%b%b%b%b]}\n" % (top, orjson.dumps(metadata), opening, items)
+    top = f'{{"kind":"{kind}","apiVersion":"{api_version}","metadata":'.encode()
+    return b'%b%b,"items":' % (top, orjson.dumps(metadata))
 
 
 def _build_prefix(store: Store, options: ListOptions) -> str:

@@ -15,6 +15,7 @@ from kprov.kube.apiserver.handlers import (
     deprecated_resources,
     identity,
     listing,
+    metadata_only,
     parameters,
     patching,
     request_checks,
@@ -133,6 +134,9 @@ class Verbs:
         listed = await listing.read_list(view.store, options)
         if form is _PLAIN and view.is_stored:
             response = responses.build_raw(listing.render(view.store, listed), context.warnings)
+            return await responses.compress(request, response)
+        if form.kind == "PartialObjectMetadataList" and metadata_only.is_available(view, form):
+            response = responses.build_raw(listing.render_metadata(listed, form), context.warnings)
             return await responses.compress(request, response)
         document = self._list_document(view, listed, form, include)
         response = responses.build_document(document, form, warnings=context.warnings)

@@ -13,7 +13,7 @@ import orjson
 
 from kprov.kube.apiserver.cacher.entry import Entry, Event
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
-from kprov.kube.apiserver.handlers import responses
+from kprov.kube.apiserver.handlers import metadata_only, responses
 from kprov.kube.apiserver.handlers.bookmarks import Bookmarks
 from kprov.kube.apiserver.handlers.listing import catch_up
 from kprov.kube.apiserver.handlers.parameters import ListOptions
@@ -57,18 +57,25 @@ class _Encoder:
         self._include = include_object or "Metadata"
         self._columns_sent = False
         self.is_plain = not form.kind and view.is_stored
+        self._metadata_head = b""
+        if form.kind == "PartialObjectMetadata" and metadata_only.is_available(view, form):
+            self._metadata_head = metadata_only.build_head(form)
         #: Events cannot be lists: as upstream, the first event ends such a watch without an error.
         self.is_mute = form.kind == "PartialObjectMetadataList"
 
     def encode_added(self, entry: Entry) -> bytes:
         if self.is_plain:
             return b'{"type":"ADDED","object":%b%b}\n' % (self.view.store.cache.head, entry.tail)
+        if self._metadata_head:
+            return self._join_metadata("ADDED", metadata_only.cut_entry(entry))
         return self.encode_object("ADDED", self.view.convert_entry(entry, self._form))
 
     def encode_event(self, event: Event, type_: str) -> bytes:
         line = event.encode_line(type_)
         if self.is_plain:
             return line
+        if self._metadata_head:
+            return self._join_metadata(type_, metadata_only.cut_line(line))
         obj = orjson.loads(line)["object"]
         if not self._form.kind:
             obj = self.view.to_client(obj)
@@ -89,6 +96,9 @@ class _Encoder:
         elif self._form.kind:
             obj = printer_tables.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
         return go_json.dumps({"type": type_, "object": obj}) + b"\n"
+
+    def _join_metadata(self, type_: str, metadata: bytes) -> bytes:
+        return b'{"type":"%b","object":%b%b}}\n' % (type_.encode(), self._metadata_head, metadata)
 
     def _convert_table(self, obj: dict[str, Any]) -> dict[str, Any]:
         columns: list[dict[str, Any]] | None = [] if self._columns_sent else None

@@ -71,6 +71,11 @@ def table(
     }
 
 
+def has_field_as_annotation(kind: str) -> bool:
+    """Whether objects may have an annotation that only the server uses."""
+    return kind in _FIELDS_AS_ANNOTATIONS
+
+
 def partial_metadata(obj: JsonMapping) -> dict[str, Any]:
     """The object as PartialObjectMetadata."""
     metadata = obj.get("metadata") or {}
