@@ -93,7 +93,7 @@ class _Probe:
 
 
 async def _read_stream(client: RestClient, pods: int, accept: str) -> int:
-    params = {
+    params: dict[str, str | bool] = {
         "watch": True,
         "sendInitialEvents": True,
         "resourceVersionMatch": "NotOlderThan",
@@ -112,7 +112,7 @@ async def _read_stream(client: RestClient, pods: int, accept: str) -> int:
 async def _read_pages(client: RestClient) -> int:
     found, token = 0, ""
     while True:
-        params = {"limit": _PAGE} | ({"continue": token} if token else {})
+        params: dict[str, str | int] = {"limit": _PAGE} | ({"continue": token} if token else {})
         page = orjson.loads(await client.request("GET", _PATH, params=params, timeout=_SECONDS))
         found += len(page["items"])
         token = page["metadata"].get("continue", "")
