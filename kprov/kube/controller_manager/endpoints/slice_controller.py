@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from kprov.kube.api.core import Node
+from kprov.kube.api.core import Node, Service
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.endpoints import slice_plan
 from kprov.kube.controller_manager.endpoints.services import ServiceController
+from kprov.kube.controller_manager.endpoints.slice_metrics import SliceMetrics
 from kprov.kube.controller_manager.endpoints.slice_writer import PATIENCE_SECONDS, SliceWriter
 from kprov.kube.controller_manager.framework.controller import Context
 from kprov.kube.controller_manager.framework.controller_ref_manager import make_controller_reference
@@ -23,6 +24,8 @@ class EndpointSliceController(ServiceController):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._limit: int = context.options.max_endpoints_per_slice
+        self._metrics = SliceMetrics(self._limit)
         self._nodes = context.informers.informer("", "v1", "nodes", Node)
         self._slices = context.informers.informer(
             "discovery.k8s.io",
@@ -41,25 +44,37 @@ class EndpointSliceController(ServiceController):
         if service is None:
             # The service owns its slices: the garbage collector deletes them.
             self._writer.forget(key)
+            self._metrics.forget(key)
             return
         if not service.spec.selector or service.spec.type == "ExternalName":
             return
         if self._writer.is_stale(key):
+            self._metrics.count_sync("stale")
             self.queue.add_after(key, PATIENCE_SECONDS)
             return
+        try:
+            await self._write_slices(key, service)
+        except BaseException:
+            self._metrics.count_sync("error")
+            raise
+        self._metrics.count_sync("success")
+
+    async def _write_slices(self, key: str, service: Service) -> None:
         pods = self.list_pods(service)
         existing = self._slices.by_index("service", key)
-        limit: int = self.context.options.max_endpoints_per_slice
         wanted_families = slice_plan.list_families(service)
         for each in existing:
             if each.address_type not in wanted_families:
                 await self._writer.delete(key, each)
+        plans = []
         for family in wanted_families:
             wanted = slice_plan.make_desired(service, pods, family, self._get_zone)
             of_family = [each for each in existing if each.address_type == family]
-            plan = slice_plan.make_plan(service, family, wanted, of_family, limit)
+            plan = slice_plan.make_plan(service, family, wanted, of_family, self._limit)
             owner = make_controller_reference(service, "v1", "Service")
             await self._writer.apply_plan(key, service.metadata.namespace, plan, owner)
+            plans.append(plan)
+        self._metrics.count_plans(key, plans)
 
     def _get_zone(self, node_name: str) -> str:
         node = self._nodes.get("", node_name)

@@ -33,6 +33,12 @@ class Plan:
     delete: list[EndpointSlice] = field(default_factory=list)
     #: Most endpoints of a slice.
     limit: int = MAX_ENDPOINTS
+    #: How many endpoints come and go.
+    added: int = 0
+    removed: int = 0
+    #: The number of slices afterwards, and of endpoints for each set of ports.
+    slices: int = 0
+    sizes: list[int] = field(default_factory=list)
 
 
 def list_families(service: Service) -> list[str]:
@@ -92,6 +98,9 @@ def make_plan(
             if placeholder.endpoints or placeholder.metadata.labels != marks:
                 result.update.append(_replace_endpoints(placeholder, [], marks))
     result.delete.extend(leftover)
+    result.removed += sum(len(each.endpoints or ()) for each in leftover)
+    result.sizes = [len(endpoints) for endpoints in wanted.values()]
+    result.slices = len(existing) + len(result.create) - len(result.delete)
     return result
 
 
@@ -110,6 +119,8 @@ def _fill(
         found = [missing.pop(_get_identity(old), None) for old in each.endpoints or []]
         contents.append((each, [endpoint for endpoint in found if endpoint is not None]))
     rest = list(missing.values())
+    result.added += len(rest)
+    result.removed += sum(len(each.endpoints or ()) - len(content) for each, content in contents)
     # Slices that must be written anyway come first, then the fullest ones: few writes, few slices.
     contents.sort(key=lambda item: (not _has_changed(item[0], item[1], marks), -len(item[1])))
     for each, content in contents:

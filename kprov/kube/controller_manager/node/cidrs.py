@@ -7,31 +7,34 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class CidrSet:
-    """The parts of one cluster range. A cursor moves on, so that a free part is not reused immediately."""
+    """The ``count`` parts of one cluster range. A cursor moves on: a free part is not reused immediately."""
 
     def __init__(self, cluster: Network, prefix: int, kept_free: Sequence[Network] = ()) -> None:
         if prefix < cluster.prefixlen:
             raise ValueError(f"node mask size {prefix} is larger than the cluster range {cluster}")
-        self._cluster = cluster
+        self.cluster = cluster
         self._prefix = prefix
         self._kept_free = [each for each in kept_free if each.version == cluster.version]
-        self._count: int = 1 << (prefix - cluster.prefixlen)
+        self.count: int = 1 << (prefix - cluster.prefixlen)
         self._next = 0
 
     def allocate(self, is_taken: Callable[[str], bool]) -> str | None:
         """The next part for which ``is_taken`` is false. None if all are taken."""
-        for step in range(self._count):
-            index = (self._next + step) % self._count
+        for step in range(self.count):
+            index = (self._next + step) % self.count
             part = self._part(index)
             if not is_taken(str(part)) and not any(_find_overlap(part, other) for other in self._kept_free):
-                self._next = (index + 1) % self._count
+                self._next = (index + 1) % self.count
                 return str(part)
         return None
 
+    def contains(self, part: str) -> bool:
+        return _find_overlap(self.cluster, ipaddress.ip_network(part))
+
     def _part(self, index: int) -> Network:
-        size = self._cluster.max_prefixlen - self._prefix
-        start = int(self._cluster.network_address) + (index << size)
-        return type(self._cluster)((start, self._prefix))
+        size = self.cluster.max_prefixlen - self._prefix
+        start = int(self.cluster.network_address) + (index << size)
+        return type(self.cluster)((start, self._prefix))
 
 
 def _find_overlap(one: Network, other: Network) -> bool:

@@ -1,13 +1,34 @@
 """Assigns a part of the cluster's pod range to every node (pkg/controller/nodeipam, RangeAllocator)."""
 
+import functools
 from argparse import Namespace
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from kprov.kube.api.core import Node
 from kprov.kube.client import ApiError, reference
+from kprov.kube.component_base import metrics
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.node.cidrs import CidrSet, parse_cidrs
+
+_PREFIX: Final = "node_ipam_controller_"
+_ALLOCATIONS: Final = metrics.counter(
+    f"{_PREFIX}cidrset_cidrs_allocations_total",
+    "Counter measuring total number of CIDR allocations.",
+    ["clusterCIDR"],
+)
+_USAGE: Final = metrics.gauge(
+    f"{_PREFIX}cidrset_usage_cidrs", "Gauge measuring percentage of allocated CIDRs.", ["clusterCIDR"]
+)
+# The name has upstream's spelling.
+_SIZE: Final = metrics.gauge(
+    f"{_PREFIX}cirdset_max_cidrs", "Maximum number of CIDRs that can be allocated.", ["clusterCIDR"]
+)
+_RUNNING: Final = metrics.gauge(
+    "running_managed_controllers",
+    "Indicates where instances of a controller are currently running",
+    ["name", "manager"],
+)
 
 
 class NodeIpamController(Controller):
@@ -30,6 +51,10 @@ class NodeIpamController(Controller):
             on_update=lambda _, new: self._handle_node(new),
             on_delete=self._handle_deleted_node,
         )
+        for each in self._sets:
+            _SIZE.labels(str(each.cluster)).set(each.count)
+            _USAGE.labels(str(each.cluster)).set_function(functools.partial(self._compute_usage, each))
+        _RUNNING.labels("nodeipam", "kube-controller-manager").set(1)
 
     async def sync(self, key: str) -> None:
         node = self._nodes.get("", key)
@@ -60,8 +85,14 @@ class NodeIpamController(Controller):
                 text = f"Node {node.metadata.name} status is now: CIDRNotAvailable"
                 self._recorder.event(reference(node, "v1", "Node"), "Normal", "CIDRNotAvailable", text)
                 raise RuntimeError("the cluster CIDR has no free part left")
+            _ALLOCATIONS.labels(str(each.cluster)).inc()
             parts.append(part)
         return parts
+
+    def _compute_usage(self, cidrs: CidrSet) -> float:
+        """The used part of a range, from 0 to 1."""
+        used = sum(cidrs.contains(part) for node in self._nodes.list() for part in node.spec.pod_cidrs)
+        return used / cidrs.count
 
     def _is_taken(self, cidr: str) -> bool:
         return bool(self._nodes.by_index("podCIDR", cidr)) or any(

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from prometheus_client import REGISTRY
+
 from kprov.kube.api.core import Container, ContainerPort, Pod, PodIP, Service, ServicePort
 from kprov.kube.api.discovery import EndpointSlice
 from kprov.kube.api.meta import Condition, NodeName
 from kprov.kube.controller_manager.endpoints import slice_plan, subsets
+from kprov.kube.controller_manager.endpoints.slice_metrics import SliceMetrics
 
 
 def service(**spec: Any) -> Service:
@@ -104,3 +107,28 @@ def test_a_flag_limits_the_endpoints_of_a_slice() -> None:
     # A slice that is fuller than a lower limit keeps its endpoints.
     again = slice_plan.make_plan(owner, "IPv4", wanted, plan.create, limit=1)
     assert (again.create, again.update, again.delete) == ([], [], [])
+
+
+def test_metrics_add_up_endpoints_and_slices_of_all_services() -> None:
+    def read(name: str) -> float:
+        return REGISTRY.get_sample_value(f"endpoint_slice_controller_{name}") or 0.0
+
+    names = ("endpoints_desired", "num_endpoint_slices", "desired_endpoint_slices")
+    before = [read(name) for name in names]
+
+    def list_changes() -> list[float]:
+        return [read(name) - old for name, old in zip(names, before, strict=True)]
+
+    counts = SliceMetrics(limit=100)
+    first = planned(service(), [pod(number) for number in range(150)])
+    assert (first.added, first.removed) == (150, 0)
+    counts.count_plans("ns/web", [first])
+    counts.count_plans("ns/empty", [planned(service(), [])])
+    assert list_changes() == [150, 3, 3]
+    fewer = planned(service(), [pod(number) for number in range(10)], first.create)
+    assert (fewer.added, fewer.removed) == (0, 140)
+    counts.count_plans("ns/web", [fewer])
+    assert list_changes() == [10, 2, 2]
+    counts.forget("ns/web")
+    counts.forget("ns/empty")
+    assert list_changes() == [0, 0, 0]

@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import Any
 
+from prometheus_client import REGISTRY
+
 NAMES = [f"n{number}" for number in range(9)]
 
 
@@ -66,3 +68,17 @@ async def test_evictions_have_the_rate_of_the_flag(api: Any, start: Any) -> None
     await start("node-lifecycle-controller", flags=("--node-eviction-rate=5", "--node-monitor-period=3s"))
     await api.until(lambda: len(list_evicted(api)) == 4, seconds=2.5)
     assert time.monotonic() - begin >= 0.6
+
+
+async def test_metrics_show_how_much_of_the_cluster_range_is_used(api: Any, start: Any) -> None:
+    cluster = {"clusterCIDR": "10.9.0.0/22"}
+    for name in NAMES[:2]:
+        await register(api, name, "True")
+    flags = ("--allocate-node-cidrs", "--cluster-cidr=10.9.0.0/22")
+    await start("node-ipam-controller", flags=flags)
+    await api.until(lambda: all(api.get("nodes", name, "")["spec"].get("podCIDR") for name in NAMES[:2]))
+    prefix = "node_ipam_controller_"
+    assert REGISTRY.get_sample_value(f"{prefix}cirdset_max_cidrs", cluster) == 4
+    assert REGISTRY.get_sample_value(f"{prefix}cidrset_cidrs_allocations_total", cluster) == 2
+    await asyncio.sleep(0.1)
+    assert REGISTRY.get_sample_value(f"{prefix}cidrset_usage_cidrs", cluster) == 0.5
