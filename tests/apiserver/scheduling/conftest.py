@@ -132,8 +132,8 @@ class Space:
 
 
 @pytest.fixture(scope="session")
-def extender() -> Iterator[ExtenderServer]:
-    with extender_server() as server:
+def extender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExtenderServer]:
+    with extender_server(tmp_path_factory.mktemp("extender")) as server:
         yield server
 
 

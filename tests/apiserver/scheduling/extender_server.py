@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.machinery.json_object import JsonObject
-from tests.apiserver.servers import ApiServer
+from tests.apiserver.servers import ApiServer, Authority
 
 #: Only pods that request these are sent to the extender: with names of nodes, and with whole nodes.
 MANAGED: Final = "example.com/managed"
 WHOLE: Final = "example.com/whole"
+#: The same over TLS. The scheduler shows a certificate.
+SECURE: Final = "example.com/secure"
 
 
 @dataclass
 class ExtenderServer:
-    """``calls``: the verb, the name of the pod, and the request. ``server``: where it binds pods."""
+    """``calls``: the verb, the name of the pod, and the request. ``server``: where it binds pods.
+
+    ``clients``: the common names of the certificates that clients showed.
+    """
 
     port: int = 0
+    secure_port: int = 0
+    tls: JsonObject = field(default_factory=dict)
+    clients: set[str] = field(default_factory=set)
     server: ApiServer | None = None
     calls: list[tuple[str, str, JsonObject]] = field(default_factory=list)
 
@@ -45,6 +55,10 @@ class ExtenderServer:
             {"urlPrefix": f"{url}/whole"}
             | verbs
             | {"managedResources": [{"name": WHOLE, "ignoredByScheduler": True}]},
+            {"urlPrefix": f"https://127.0.0.1:{self.secure_port}", "nodeCacheCapable": True}
+            | verbs
+            | {"enableHTTPS": True, "tlsConfig": self.tls}
+            | {"managedResources": [{"name": SECURE, "ignoredByScheduler": True}]},
         ]
 
     def list_calls(self, verb: str, pod: str) -> list[JsonObject]:
@@ -80,11 +94,28 @@ class ExtenderServer:
 
 
 @contextmanager
-def extender_server() -> Iterator[ExtenderServer]:
+def extender_server(folder: Path) -> Iterator[ExtenderServer]:
+    """folder: for certificates."""
     extender = ExtenderServer()
+    authority = Authority(folder, "extenders")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
+    context.load_cert_chain(*authority.issue("extender", "extender", serves=True))
+    context.verify_mode = ssl.CERT_REQUIRED
+    certificate, key = authority.issue("scheduler", "kube-scheduler")
+    extender.tls = {"caFile": str(authority.file), "certFile": str(certificate), "keyFile": str(key)}
+    with _serve(extender, None) as extender.port, _serve(extender, context) as extender.secure_port:
+        yield extender
+
+
+@contextmanager
+def _serve(extender: ExtenderServer, context: ssl.SSLContext | None) -> Iterator[int]:
+    """The port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            if isinstance(self.connection, ssl.SSLSocket):
+                subject: Any = (self.connection.getpeercert() or {}).get("subject", ())
+                extender.clients |= {value for part in subject for key, value in part if key == "commonName"}
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             content = json.dumps(extender.answer(self.path.rsplit("/", 1)[1], body)).encode()
             self.send_response(200)
@@ -96,11 +127,12 @@ def extender_server() -> Iterator[ExtenderServer]:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    extender.port = server.server_port
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield extender
+        yield server.server_port
     finally:
         server.shutdown()
         thread.join()

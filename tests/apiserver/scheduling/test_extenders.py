@@ -9,7 +9,7 @@ import pytest
 
 from tests.apiserver.conformance.calls import eventually, ok
 from tests.apiserver.scheduling.conftest import NODES, Space
-from tests.apiserver.scheduling.extender_server import MANAGED, WHOLE, ExtenderServer
+from tests.apiserver.scheduling.extender_server import MANAGED, SECURE, WHOLE, ExtenderServer
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,13 @@ def test_an_extender_without_a_cache_gets_whole_nodes(space: Space, extender: Ex
     assert call["Nodes"]["items"][0]["status"]["allocatable"]
     assert not call["NodeNames"]
     assert not extender.list_calls("bind", "whole")
+
+
+def test_an_extender_knows_the_scheduler_by_its_certificate(space: Space, extender: ExtenderServer) -> None:
+    create_pod(space, "secure", SECURE, {"only": NODES[1]})
+    assert get_node(space, "secure") == NODES[1]
+    assert extender.list_calls("filter", "secure")
+    assert extender.clients == {"kube-scheduler"}
 
 
 def test_the_scores_of_an_extender_count_with_its_weight(space: Space, extender: ExtenderServer) -> None:

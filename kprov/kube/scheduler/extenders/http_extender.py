@@ -8,6 +8,7 @@ import ssl
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -149,7 +150,10 @@ class HttpExtender:
 
     def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            context = _build_context(self.configuration)
+            try:
+                context = _build_context(self.configuration)
+            except (OSError, ValueError) as error:
+                raise ExtenderError(f"{self.configuration.url_prefix}: tlsConfig: {error}") from error
             connector = aiohttp.TCPConnector(ssl=context, limit=0)
             self._session = aiohttp.ClientSession(connector=connector)
         return self._session
@@ -166,15 +170,16 @@ def _lower_keys(obj: Mapping[str, Any]) -> dict[str, Any]:
 def _build_context(configuration: Extender) -> ssl.SSLContext:
     """As upstream, enableHTTPS without a certificate authority checks no certificate."""
     tls = configuration.tls_config or ExtenderTls()
-    context = ssl.create_default_context()
-    if tls.ca_data:
-        context.load_verify_locations(cadata=base64.b64decode(tls.ca_data).decode())
-    elif tls.ca_file:
-        context.load_verify_locations(cafile=tls.ca_file)
-    elif configuration.enable_https or tls.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.insecure:
+    for path in filter(None, (tls.ca_file, tls.cert_file, tls.key_file)):
+        # The errors of the ssl module do not name files.
+        Path(path).open("rb").close()
+    authority = base64.b64decode(tls.ca_data).decode() if tls.ca_data else None
+    # With an authority of its own, those of the system do not count.
+    context = ssl.create_default_context(cafile=None if authority else tls.ca_file or None, cadata=authority)
+    # As Go, which accepts authorities without all extensions.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    has_authority = bool(tls.ca_data or tls.ca_file)
+    if tls.insecure or (configuration.enable_https and not has_authority):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if tls.cert_data:
