@@ -16,7 +16,7 @@ from pathlib import Path
 from kprov.bundle.lock import LockedLibrary
 from kprov.errors import KprovError
 
-FORMAT = 2  # raised when pruning changes: part of the cache's key
+FORMAT = 3  # raised when pruning changes: part of the cache's key
 RELEASE = "v1.36.0"  # the release of Kubernetes whose definitions the components read
 # Only its definitions are used.
 _DEFINITIONS = "kubernetes_validate"
@@ -33,6 +33,8 @@ _PLACES = (
     "numpy/_core/lib",
     "numpy/random/lib",
 )
+#: Extensions of CEL that Kubernetes does not have, each with a copy of the library's C++ parts.
+_FILES = tuple(f"cel_expr_python/ext/ext_{name}.*" for name in ("encoders", "math", "proto"))
 _SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".cpp", ".hpp", ".a", ".hash", ".lib"}
 _METADATA_KEPT = {"METADATA"}  # and the licences
 
@@ -56,6 +58,9 @@ def prune_libraries(target: Path) -> None:
     _keep_only_definitions(target)
     for place in _PLACES:
         shutil.rmtree(target / place, ignore_errors=True)
+    for pattern in _FILES:
+        for path in target.glob(pattern):
+            path.unlink()
     for path in sorted(target.rglob("*"), reverse=True):
         if path.is_dir():
             if path.name in _FOLDERS:

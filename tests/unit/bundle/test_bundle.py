@@ -78,11 +78,13 @@ def test_pruning_leaves_one_release_of_definitions_and_what_is_imported(tmp_path
     kept = {
         f"{schemas}/{libraries.RELEASE}-local/_definitions.json", "thing/__init__.py", "thing/_c.so",
         "thing-1.dist-info/METADATA", "thing-1.dist-info/licenses/LICENSE",
+        "cel_expr_python/ext/ext_strings.cpython-311-x86_64-linux-gnu.so",
     }  # fmt: skip
     gone = {
         f"{schemas}/v1.20.0-local/_definitions.json", f"{schemas}/{libraries.RELEASE}-local/pod.json",
         "kubernetes_validate/__init__.py", "thing/tests/test_a.py", "thing/_c.pyx", "thing/__init__.pyi",
         "thing-1.dist-info/RECORD", "bin/thing",
+        "cel_expr_python/ext/ext_math.cpython-311-x86_64-linux-gnu.so",
     }  # fmt: skip
     for name in kept | gone:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
