@@ -27,6 +27,7 @@ _CONCURRENT: Final = {
     "serviceaccount-token": (5, "service accounts' tokens"),
     "statefulset": (5, "stateful sets"),
     "ttl-after-finished": (5, "finished jobs with a TTL"),
+    "validating-admission-policy-status": (5, "admission policies whose types are checked"),
 }
 
 

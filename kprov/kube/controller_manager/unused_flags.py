@@ -67,7 +67,6 @@ _BOOLEANS: Final = {
 _INTEGERS: Final = {
     "concurrent-horizontal-pod-autoscaler-syncs": _HPA,
     "concurrent-service-syncs": _CLOUD,
-    "concurrent-validating-admission-policy-status-syncs": "the controller is not written yet",
     "http2-max-streams-per-connection": _HTTP,
     "pv-recycler-increment-timeout-nfs": _RECYCLER,
     "pv-recycler-minimum-timeout-hostpath": _RECYCLER,

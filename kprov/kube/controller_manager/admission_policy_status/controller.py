@@ -17,6 +17,7 @@ class AdmissionPolicyStatusController(Controller):
     """Keys are policies."""
 
     name = "validatingadmissionpolicy-status"
+    concurrency = "concurrent_validating_admission_policy_status_syncs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
