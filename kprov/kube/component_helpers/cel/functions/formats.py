@@ -80,7 +80,4 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     member("validate", (NAMED_FORMAT, STRING), FORMAT_PROBLEMS, _validate),
     member("hasValue", (FORMAT_PROBLEMS,), BOOL, lambda result: bool(result.problems)),
     member("value", (FORMAT_PROBLEMS,), STRINGS, _get_problems),
-    member(
-        "orValue", (FORMAT_PROBLEMS, STRINGS), STRINGS, lambda result, other: list(result.problems) or other
-    ),
 )
