@@ -6,6 +6,7 @@ from typing import Any, Final
 from kprov.kube.api.batch import Job
 from kprov.kube.api.core import Pod
 from kprov.kube.component_helpers import pod_conditions
+from kprov.kube.component_helpers.restarts import count_most_restarts
 from kprov.kube.machinery import timestamps
 
 #: Keeps an ended pod until its job has counted it.
@@ -84,12 +85,14 @@ def order_for_deletion(pods: Iterable[Pod]) -> list[Pod]:
 def _rank(pod: Pod) -> tuple[Any, ...]:
     ready = pod_conditions.find_condition(pod, "Ready")
     is_ready = ready is not None and ready.status == "True"
+    restarts, sidecar_restarts = count_most_restarts(pod)
     return (
         bool(pod.spec.node_name),
         _PHASE.get(pod.status.phase, 0),
         is_ready,
         _rank_time(ready.last_transition_time) if ready is not None and is_ready else 0.0,
-        -max((status.restart_count for status in pod.status.container_statuses), default=0),
+        -restarts,
+        -sidecar_restarts,
         _rank_time(pod.metadata.creation_timestamp),
     )
 

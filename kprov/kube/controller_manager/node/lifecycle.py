@@ -135,6 +135,9 @@ class NodeLifecycleController(Controller):
     async def _handle_outage(self, members: dict[str, list[Node]]) -> None:
         """Allow NoExecute taints by the states of the zones. members: all nodes by zone."""
         counted = {zone: counting for zone, nodes in members.items() if (counting := _list_counting(nodes))}
+        for zone in counted:
+            # Rates of a counter need its value from before the first eviction.
+            _EVICTIONS.labels(zone)
         zones.record_zones(counted, [zone for zone in self._states if zone not in counted])
         threshold = self.context.options.unhealthy_zone_threshold
         self._states = {zone: zones.compute_state(nodes, threshold) for zone, nodes in counted.items()}

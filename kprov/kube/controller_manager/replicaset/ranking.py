@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kprov.kube.api.core import Pod
 from kprov.kube.component_helpers import pod_conditions
+from kprov.kube.component_helpers.restarts import count_most_restarts
 from kprov.kube.machinery import timestamps
 
 DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
@@ -25,6 +26,7 @@ def rank_pods_to_delete(pods: Sequence[Pod], related: Iterable[Pod], count: int,
 
 def _rank(pod: Pod, doubled: int, now: float) -> tuple[Any, ...]:
     ready = pod_conditions.is_ready(pod)
+    restarts, sidecar_restarts = count_most_restarts(pod)
     return (
         bool(pod.spec.node_name),
         _PHASE.get(pod.status.phase, 0),
@@ -32,7 +34,8 @@ def _rank(pod: Pod, doubled: int, now: float) -> tuple[Any, ...]:
         _get_deletion_cost(pod),
         -doubled,
         _compute_magnitude(_get_ready_time(pod), now) if ready else 0,
-        -_count_restarts(pod),
+        -restarts,
+        -sidecar_restarts,
         _compute_magnitude(pod.metadata.creation_timestamp, now),
         pod.metadata.uid,
     )
@@ -56,7 +59,3 @@ def _compute_magnitude(when: str | None, now: float) -> float:
         return -_NEVER
     age = now - timestamps.seconds(when)
     return -1.0 if age <= 0 else float(int(math.log2(age))) if age >= 1 else 0.0
-
-
-def _count_restarts(pod: Pod) -> int:
-    return max((status.restart_count for status in pod.status.container_statuses), default=0)

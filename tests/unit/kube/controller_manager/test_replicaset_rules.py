@@ -3,7 +3,7 @@
 from typing import Any
 
 from kprov.kube.api.apps import ReplicaSet
-from kprov.kube.api.core import ContainerStatus, Pod
+from kprov.kube.api.core import Container, ContainerStatus, Pod
 from kprov.kube.api.meta import Condition, NodeName
 from kprov.kube.controller_manager.framework.expectations import Expectations
 from kprov.kube.controller_manager.replicaset import status
@@ -23,6 +23,10 @@ def pod(name: str, node: str = "n1", ready: str = "2026-01-01T00:00:00Z", **chan
     if ready:
         made.status.conditions = [Condition(type="Ready", status="True", last_transition_time=ready)]
     made.status.container_statuses = [ContainerStatus(restart_count=changes.get("restarts", 0))]
+    made.spec.init_containers = [Container(name="proxy", restart_policy="Always")]
+    made.status.init_container_statuses = [
+        ContainerStatus(name="proxy", restart_count=changes.get("sidecar_restarts", 0))
+    ]
     return made
 
 
@@ -39,6 +43,7 @@ def test_what_is_lost_first() -> None:
     assert first(pod("a"), pod("b", node="n2"), pod("c", node="n2")) in {"b", "c"}
     assert first(pod("old"), pod("fresh", ready="2026-01-01T11:59:00Z")) == "fresh"
     assert first(pod("steady"), pod("restarted", restarts=3)) == "restarted"
+    assert first(pod("steady"), pod("sidecar restarted", sidecar_restarts=3)) == "sidecar restarted"
     assert first(pod("older"), pod("newer", created="2026-01-01T11:00:00Z")) == "newer"
 
 
