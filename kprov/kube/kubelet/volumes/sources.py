@@ -83,11 +83,10 @@ async def _read_token(pod: Pod, part: JsonObject, mode: int, sources: VolumeSour
         for container in [*pod.spec.containers, *pod.spec.init_containers]
     }
     data = (await sources.get_token(pod, part)).encode()
-    if context.get("fsGroup") is not None:
-        return Projection(data, 0o600)
-    # If all containers run as one user, only that user may read the token.
+    # If all containers run as one user, only that user and the pod's fsGroup may read the token.
     owner = next(iter(users)) if len(users) == 1 else None
-    return Projection(data, 0o600 if owner is not None else mode, owner)
+    is_private = owner is not None or context.get("fsGroup") is not None
+    return Projection(data, 0o600 if is_private else mode, owner)
 
 
 async def _read_object(
