@@ -44,6 +44,8 @@ class BindingCycle:
         self._waiting = waiting
         self._extenders = extenders
         self._on_release = on_release
+        #: Pods that are being bound.
+        self.count = 0
         #: PreBind of pods, by UID. Preemption cancels it.
         self._pre_binding: dict[str, asyncio.Task[None]] = {}
 
@@ -57,6 +59,13 @@ class BindingCycle:
 
     async def run(self, attempt: Attempt, cycle: CycleState, node: str, waiting: WaitingPod | None) -> None:
         """Bind the pod, or put it back into the queue. waiting: if Permit holds it."""
+        self.count += 1
+        try:
+            await self._run(attempt, cycle, node, waiting)
+        finally:
+            self.count -= 1
+
+    async def _run(self, attempt: Attempt, cycle: CycleState, node: str, waiting: WaitingPod | None) -> None:
         status = await self._prepare(attempt, cycle, node, waiting)
         if status.is_success:
             status = await self._bind(cycle, node)

@@ -89,6 +89,7 @@ def _run_pre_filters(cycle: CycleState) -> Status | None:
     """
     found: Status | None = None
     for plugin in cycle.profile.pre_filters:
+        metrics.record_evaluation(plugin.name, "PreFilter", cycle.profile.name)
         status = plugin.pre_filter(cycle)
         if status is None or status.is_success:
             continue
@@ -111,6 +112,7 @@ def filter_slots(plugins: Iterable[Plugin], cycle: CycleState, among: Mask) -> F
     refusing: set[str] = set()
     for plugin in plugins:
         start = time.perf_counter() if cycle.is_sampled else 0.0
+        metrics.record_evaluation(plugin.name, "Filter", cycle.profile.name)
         rejected = _run_filter(plugin, cycle, feasible, reasons, resolvable)
         if start:
             code = Code.SUCCESS if rejected is None else Code.UNSCHEDULABLE

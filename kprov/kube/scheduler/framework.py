@@ -259,6 +259,7 @@ def run_scores(cycle: CycleState, feasible: Mask) -> Scores:
         if plugin.name in skipped:
             continue
         start = time.perf_counter() if cycle.is_sampled else 0.0
+        metrics.record_evaluation(plugin.name, "Score", cycle.profile.name)
         scores = plugin.score(cycle, feasible)
         if scores is not None:
             total += weight * scores
@@ -272,6 +273,7 @@ def _run_pre_scores(cycle: CycleState, feasible: Mask) -> set[str]:
     start = time.perf_counter()
     skipped = set()
     for plugin in cycle.profile.pre_scores:
+        metrics.record_evaluation(plugin.name, "PreScore", cycle.profile.name)
         status = plugin.pre_score(cycle, feasible)
         if status is not None and status.code is Code.SKIP:
             skipped.add(plugin.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -33,6 +33,12 @@ class InFlightEvents:
     def __len__(self) -> int:
         """Events in the log."""
         return len(self._log)
+
+    def count(self) -> dict[str, int]:
+        """Events by their labels. PodPopped: attempts under way."""
+        counts = Counter(each.event.label for each in self._log)
+        counts["PodPopped"] = len(self._starts)
+        return dict(counts)
 
     def start(self, uid: str) -> None:
         """An attempt to schedule the pod begins."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from kprov.kube.component_base.metrics import counter, gauge, histogram
 
@@ -60,6 +62,15 @@ _UNSCHEDULABLE = gauge(
     "Unschedulable pods by plugin. A pod counts for all plugins that rejected it.",
     ["plugin", "profile"],
 )
+_TASKS = gauge(
+    "scheduler_goroutines", "Tasks that run beside the scheduling of pods, by their work.", ["operation"]
+)
+_EVENTS = histogram(
+    "scheduler_event_handling_duration_seconds",
+    "Seconds that an event of the cluster takes.",
+    ["event"],
+    _double(0.0001, 12),
+)
 _CACHE_SIZE = gauge("scheduler_cache_size", "Nodes and pods that the scheduler knows.", ["type"])
 _HINTS = histogram(
     "scheduler_queueing_hint_execution_duration_seconds",
@@ -85,6 +96,55 @@ _PLUGINS = histogram(
     ["plugin", "extension_point", "status"],
     _PLUGIN_BUCKETS,
 )
+
+
+class _Collector(Collector):
+    """Counts that are kept as plain numbers, since they change for each pod and plugin."""
+
+    def __init__(self) -> None:
+        self.evaluations: dict[tuple[str, str, str], int] = {}
+        self.count_in_flight: Callable[[], Mapping[str, int]] = dict
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._collect_evaluations()
+        in_flight = GaugeMetricFamily(
+            "scheduler_inflight_events",
+            "Events that came while pods are being scheduled, and these pods (PodPopped).",
+            labels=["event"],
+        )
+        for event, count in self.count_in_flight().items():
+            in_flight.add_metric([event], count)
+        yield in_flight
+
+    def _collect_evaluations(self) -> Metric:
+        family = CounterMetricFamily(
+            "scheduler_plugin_evaluation",
+            "Pods for which a plugin ran at PreFilter, Filter, PreScore or Score.",
+            labels=["plugin", "extension_point", "profile"],
+        )
+        for labels, count in list(self.evaluations.items()):
+            family.add_metric(labels, count)
+        return family
+
+
+_COLLECTOR: Final = _Collector()
+REGISTRY.register(_COLLECTOR)
+
+
+def record_evaluation(plugin: str, point: str, profile: str) -> None:
+    """A plugin runs for a pod. A filter or score counts once for all nodes."""
+    key = (plugin, point, profile)
+    evaluations = _COLLECTOR.evaluations
+    evaluations[key] = evaluations.get(key, 0) + 1
+
+
+@cache
+def _get_event(event: str) -> Histogram:
+    return _EVENTS.labels(event)
+
+
+def record_event(event: str, seconds: float) -> None:
+    _get_event(event).observe(seconds)
 
 
 @cache
@@ -175,9 +235,14 @@ def record_plugin(plugin: str, point: str, status: str, seconds: float) -> None:
 
 
 def publish_sizes(
-    count_pending: Callable[[], Mapping[str, int]], sizes: Mapping[str, Callable[[], int]]
+    count_pending: Callable[[], Mapping[str, int]],
+    sizes: Mapping[str, Callable[[], int]],
+    count_in_flight: Callable[[], Mapping[str, int]],
+    count_bindings: Callable[[], int],
 ) -> None:
     """Gauges that are computed when they are read. sizes: of the cache, by type."""
+    _COLLECTOR.count_in_flight = count_in_flight
+    _TASKS.labels("binding").set_function(count_bindings)
     for queue in ("active", "backoff", "unschedulable", "gated"):
         _PENDING.labels(queue).set_function(partial(_get_size, count_pending, queue))
     for kind, size in sizes.items():

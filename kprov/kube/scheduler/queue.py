@@ -76,6 +76,10 @@ class SchedulingQueue:
             "active": self._count_current(entry[-2:] for entry in self._active),
         }
 
+    def count_in_flight(self) -> dict[str, int]:
+        """Pods that are being scheduled, and events since, under the names of scheduler_inflight_events."""
+        return self._in_flight.count()
+
     def _count_current(self, entries: Iterable[tuple[int, str]]) -> int:
         return sum(self._get_current(uid, number) is not None for number, uid in entries)
 
@@ -242,11 +246,13 @@ class SchedulingQueue:
         matches = self._hints.find(event)
         if not matches:
             return
+        start = time.perf_counter()
         change = ObjectEvent(event, old, new)
         for queued in self._unschedulable.list_rejected(matches):
             if among is None or among(queued):
                 self._try_again(queued, matches, change)
         self._in_flight.add(change)
+        metrics.record_event(event.label, time.perf_counter() - start)
 
     def _try_again(self, queued: QueuedPod, matches: Matches, change: ObjectEvent, label: str = "") -> bool:
         """Whether the pod moves because a plugin says that the event may help."""

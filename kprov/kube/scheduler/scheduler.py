@@ -71,6 +71,8 @@ class Scheduler:
         metrics.publish_sizes(
             self.queue.count_pending,
             {"nodes": lambda: self.state.node_count, "pods": lambda: len(self.state.pods)},
+            self.queue.count_in_flight,
+            lambda: self._bindings.count,
         )
 
     def _find_gate(self, pod: Pod) -> str:
