@@ -230,13 +230,23 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
     return applied
 
 
+def _find_repeat(steps: list[str]) -> str:
+    """The first step that came before."""
+    seen: set[str] = set()
+    for step in steps:
+        if step in seen:
+            return step
+        seen.add(step)
+    raise ValueError("no step is repeated")
+
+
 def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     """Items in the applied order. Items that only `live` has stay before the next shared item."""
     item = node.item or ANY_NODE
     steps = [item_step(node, each) for each in applied]
     right = dict(zip(steps, applied, strict=True))
     if len(right) != len(applied):
-        twice = next(step for index, step in enumerate(steps) if step in steps[:index])
+        twice = _find_repeat(steps)
         raise StructuredMergeError(f"duplicate entries for key [{twice[2:]}]")
     # Repeated items are not merged.
     left = {

@@ -7,7 +7,7 @@ staging/src/k8s.io/apimachinery/pkg/api/validation and pkg/apis/core/validation/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kprov.kube.machinery import field, names
@@ -28,6 +28,17 @@ def enumerate_items(items: Iterable[Any] | None, path: str) -> Iterator[tuple[st
     """(path, item) for each item of a list that may be None."""
     for index, item in enumerate(items or ()):
         yield f"{path}[{index}]", item
+
+
+def find_repeats(values: Iterable[Hashable]) -> set[int]:
+    """The indexes of values that came before. A list in a request may have a million of them."""
+    seen: set[Hashable] = set()
+    repeats = set()
+    for index, value in enumerate(values):
+        if value in seen:
+            repeats.add(index)
+        seen.add(value)
+    return repeats
 
 
 def require_fields(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:

@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import orjson
+
 from kprov.kube.apiserver.registry.generic import checks, field_managers
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.machinery import field, names, status, timestamps
@@ -128,11 +130,19 @@ def drop_duplicate_owners(metadata: JsonObject, *, is_patch: bool = False) -> li
     Source: upstream apiserver/pkg/endpoints/handlers/rest.go, which looks at patches after admission.
     """
     owners: list[JsonObject] = metadata.get("ownerReferences") or []
-    single = [owner for index, owner in enumerate(owners) if owner not in owners[:index]]
-    if len(single) == len(owners):
+    if len(owners) < 2:
         return []
-    twice = [owner.get("uid", "") for index, owner in enumerate(owners) if owner in owners[:index]]
-    metadata["ownerReferences"] = single
+    single: dict[bytes, JsonObject] = {}
+    twice: list[str] = []
+    for owner in owners:
+        key = orjson.dumps(owner, option=orjson.OPT_SORT_KEYS)
+        if key in single:
+            twice.append(owner.get("uid", ""))
+        else:
+            single[key] = owner
+    if not twice:
+        return []
+    metadata["ownerReferences"] = list(single.values())
     when = " after mutating admission happens" if is_patch else ""
     text = (
         f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in "

@@ -145,15 +145,18 @@ def _validate_label_keys(term: JsonObject, path: str) -> Errors:
         for where, key in enumerate_items(keys, f"{path}.{part}"):
             yield from check_value(key, where, names.is_qualified_name)
     matching: Sequence[str] = term.get("matchLabelKeys") or ()
+    places = {key: place for place, key in enumerate(matching)}
     seen = set((selector or {}).get("matchLabels") or {})
     for expression in (selector or {}).get("matchExpressions") or ():
         key = expression.get("key", "")
-        if key in matching and key in seen:
-            place = len(matching) - 1 - list(reversed(matching)).index(key)
-            yield field.invalid(f"{path}[{place}]", key, "exists in both matchLabelKeys and labelSelector")
+        if key in places and key in seen:
+            yield field.invalid(
+                f"{path}[{places[key]}]", key, "exists in both matchLabelKeys and labelSelector"
+            )
         seen.add(key)
+    mismatching = frozenset(term.get("mismatchLabelKeys") or ())
     for index, key in enumerate(matching):
-        if key in (term.get("mismatchLabelKeys") or ()):
+        if key in mismatching:
             text = "exists in both matchLabelKeys and mismatchLabelKeys"
             yield field.invalid(f"{path}.matchLabelKeys[{index}]", key, text)
 
@@ -161,6 +164,8 @@ def _validate_label_keys(term: JsonObject, path: str) -> Errors:
 def validate_spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObject] = ()) -> Errors:
     """Field rules of spread constraints. If `old` has an invalid selector, selectors are not checked."""
     any_selector = any(checks.is_invalid_selector(constraint.get("labelSelector")) for constraint in old)
+    pairs = [(each.get("topologyKey", ""), each.get("whenUnsatisfiable", "")) for each in constraints]
+    repeats = checks.find_repeats(reversed(pairs))
     for index, constraint in enumerate(constraints):
         where, action = f"{path}[{index}]", constraint.get("whenUnsatisfiable", "")
         key, domains = constraint.get("topologyKey", ""), constraint.get("minDomains")
@@ -169,11 +174,7 @@ def validate_spread(constraints: Sequence[JsonObject], path: str, old: Sequence[
         if not key:
             yield field.required(f"{where}.topologyKey", "can not be empty")
         yield from check_enum(action, f"{where}.whenUnsatisfiable", ["DoNotSchedule", "ScheduleAnyway"])
-        rest = {
-            (each.get("topologyKey", ""), each.get("whenUnsatisfiable", ""))
-            for each in constraints[index + 1 :]
-        }
-        if (key, action) in rest:
+        if len(constraints) - 1 - index in repeats:
             yield field.duplicate(f"{where}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}")
         if domains is not None and domains <= 0:
             yield field.invalid(f"{where}.minDomains", domains, _POSITIVE)

@@ -43,10 +43,11 @@ def validate_csi_node(obj: JsonObject) -> Errors:
             yield field.duplicate(f"{where}.name", name)
         seen.add(name)
         keys = driver.get("topologyKeys") or []
+        repeats = checks.find_repeats(keys)
         for index, key in enumerate(keys):
             if not key:
                 yield field.required(where)
-            if key in keys[:index]:
+            if index in repeats:
                 yield field.duplicate(where, key)
             yield from checks.check_value(key, where, names.is_qualified_name)
 

@@ -63,8 +63,9 @@ def _validate_topologies(terms: Sequence[JsonObject]) -> Errors:
             key, given = need.get("key", ""), need.get("values") or []
             if not given:
                 yield field.required(f"{place}.values")
+            repeats = checks.find_repeats(given)
             for index, (spot, value) in enumerate(enumerate_items(given, f"{place}.values")):
-                if value in given[:index]:
+                if index in repeats:
                     yield field.duplicate(spot, value)
             yield from checks.check_value(key, f"{place}.key", names.is_qualified_name)
             if key in values:

@@ -75,10 +75,11 @@ def _validate_exit_codes(codes: JsonObject, known: set[str], path: str) -> Error
         yield field.invalid(f"{path}.values", codes.get("values"), "at least one value is required")
     elif len(values) > 255:
         yield field.too_many(f"{path}.values", len(values), 255)
+    repeats = checks.find_repeats(values)
     for index, (where, value) in enumerate(enumerate_items(values, f"{path}.values")):
         if operator == "In" and value == 0:
             yield field.invalid(where, value, "must not be 0 for the In operator")
-        if value in values[:index]:
+        if index in repeats:
             yield field.duplicate(where, value)
     if values != sorted(values):
         yield field.invalid(f"{path}.values", values, "must be ordered")

@@ -12,6 +12,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.signer_name import check_signer_name
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -41,10 +42,11 @@ def validate_spec(spec: JsonObject) -> list[FieldError]:
         for index, usage in enumerate(usages)
         if usage not in _USAGES
     ]
+    repeats = checks.find_repeats(usages)
     errors += [
         field.duplicate(f"spec.usages[{index}]", usage)
         for index, usage in enumerate(usages)
-        if usage in usages[:index]
+        if index in repeats
     ]
     signer = spec.get("signerName", "")
     if signer == "kubernetes.io/legacy-unknown":

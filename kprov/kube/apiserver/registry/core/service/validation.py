@@ -133,9 +133,10 @@ def validate_cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
     path = "spec.clusterIPs"
     given, families = spec.get("clusterIPs") or [], spec.get("ipFamilies") or []
     yield from _validate_first_cluster_ip(spec.get("clusterIP") or "", given, path)
+    repeats = checks.find_repeats(families)
     for index, (where, family) in enumerate(enumerate_items(families, "spec.ipFamilies")):
         yield from checks.check_enum(family, where, _FAMILIES)
-        if family in families[:index]:
+        if index in repeats:
             yield field.duplicate(where, family)
     yield from checks.check_enum(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
     wrong = list(_validate_each_cluster_ip(given, path, kept))
