@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
+from kprov.kube.api.core import ObjectReference
 from kprov.kube.api.meta import OwnerReference
-from kprov.kube.client import ApiError, ResourceClient, WorkQueue, run_workers
+from kprov.kube.client import ApiError, ClientError, ResourceClient, WorkQueue, run_workers
 from kprov.kube.client.discovery import ApiResource
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.metadata_view import Owned
@@ -17,8 +19,11 @@ from kprov.kube.controller_manager.garbage_collector.graph import (
     ORPHAN,
     AnyObject,
     Graph,
+    Identity,
     Node,
     Work,
+    identify_owner,
+    is_owner,
     remove_owners,
 )
 from kprov.kube.controller_manager.garbage_collector.monitors import Monitors
@@ -26,12 +31,18 @@ from kprov.kube.controller_manager.garbage_collector.monitors import Monitors
 log = logging.getLogger(__name__)
 
 _SYNC_SECONDS: Final = 30.0
+# An owner is looked for at one place after the other.
+_NEXT_PLACE_SECONDS: Final = 1.0
 # UIDs are never reused: an absent owner stays absent.
 _ABSENT_KEPT: Final = 5000
 
 
-class UnknownKindError(Exception):
+class UnknownKindError(ClientError):
     """An owner reference has a kind that the server does not have, or not yet."""
+
+
+class NamespacedOwnerError(Exception):
+    """A cluster-scoped object refers to an owner of a kind that is namespaced."""
 
 
 class GarbageCollector(Controller):
@@ -44,7 +55,8 @@ class GarbageCollector(Controller):
         super().__init__(context)
         self.graph = Graph()
         self._orphans: WorkQueue[str] = WorkQueue("garbage_collector_attempt_to_orphan")
-        self._absent: dict[str, None] = {}
+        self._absent: dict[Identity, None] = {}
+        self._recorder = context.make_recorder("garbage-collector-controller")
         self._monitors = Monitors(context.informers, self._handle_object, self._handle_deleted_object)
 
     async def run(self) -> None:
@@ -63,6 +75,13 @@ class GarbageCollector(Controller):
             or self._has_only_solid_owners(node)
         ):
             return
+        try:
+            await self._sync_node(node)
+        except NamespacedOwnerError as error:
+            # No retry makes it right.
+            log.warning("%s %s: %s", node.kind, node.name, error)
+
+    async def _sync_node(self, node: Node) -> None:
         known = self._monitors.find(node)
         if known is not None:
             # Every write names the version of the object, so that one that is too old changes nothing.
@@ -73,10 +92,11 @@ class GarbageCollector(Controller):
                     raise
             else:
                 return
+        identity = self._complete(node.identity)
         live = await self._get_live(node)
         if live is None:
-            self._remember_absent(key)
-            self._run_work(self.graph.remove(key))
+            self._remember_absent(identity)
+            self._run_work(self.graph.remove_absent(identity))
             return
         await self._advance(node, live)
 
@@ -120,8 +140,14 @@ class GarbageCollector(Controller):
         """Whether all owners exist and none waits for the deletion: nothing to do for now."""
         if node.virtual or node.deleting_dependents:
             return False
-        owners = [self.graph.get(reference.uid) for reference in node.owners]
-        return all(owner and not owner.virtual and not owner.deleting_dependents for owner in owners)
+        owners = [self._find_owner(node, reference) for reference in node.owners]
+        return all(owner and not owner.deleting_dependents for owner in owners)
+
+    def _find_owner(self, node: Node, reference: OwnerReference) -> Node | None:
+        """The owner, if its object was seen at the place that the reference names."""
+        owner = self.graph.get(reference.uid)
+        is_known = owner is not None and not owner.virtual and is_owner(owner, node, reference)
+        return owner if is_known else None
 
     async def _classify(
         self, node: Node, owners: Sequence[OwnerReference]
@@ -131,15 +157,16 @@ class GarbageCollector(Controller):
         dangling: list[OwnerReference] = []
         waiting: list[OwnerReference] = []
         for reference in owners:
-            known = self.graph.get(reference.uid)
-            if reference.uid in self._absent:
+            known = self._find_owner(node, reference)
+            identity = self._complete(identify_owner(node, reference))
+            if identity in self._absent:
                 dangling.append(reference)
-            elif known is not None and not known.virtual:
+            elif known is not None:
                 (waiting if known.deleting_dependents else solid).append(reference)
             else:
                 owner = await self._live_owner(node, reference)
                 if owner is None:
-                    self._remember_absent(reference.uid)
+                    self._remember_absent(identity)
                     dangling.append(reference)
                 elif owner.metadata.deletion_timestamp and FOREGROUND in owner.metadata.finalizers:
                     waiting.append(reference)
@@ -169,8 +196,7 @@ class GarbageCollector(Controller):
     async def _get(self, resource: ApiResource, namespace: str, name: str, uid: str) -> Owned | None:
         """The object, if it exists and has that UID."""
         if resource.namespaced and not namespace:
-            # A cluster-scoped object cannot have a namespaced owner. Upstream warns and waits.
-            raise UnknownKindError(f"{resource.kind} {name} is namespaced, its dependent is not")
+            raise NamespacedOwnerError(f"its owner, the {resource.kind} {name}, is namespaced")
         try:
             live = await self._list_objects(resource).get(
                 name, namespace=namespace if resource.namespaced else None
@@ -244,17 +270,45 @@ class GarbageCollector(Controller):
     def _handle_object(self, resource: ApiResource, obj: AnyObject) -> None:
         self._run_work(self.graph.observe(resource.api_version, resource.kind, obj))
 
-    def _handle_deleted_object(self, _: ApiResource, obj: AnyObject) -> None:
-        self._remember_absent(obj.metadata.uid)
-        self._run_work(self.graph.remove(obj.metadata.uid))
+    def _handle_deleted_object(self, resource: ApiResource, obj: AnyObject) -> None:
+        meta = obj.metadata
+        identity = Identity(meta.uid, resource.group, resource.kind, meta.namespace, meta.name)
+        self._remember_absent(identity)
+        self._run_work(self.graph.remove(meta.uid))
 
     def _run_work(self, work: Work) -> None:
         for uid in work.delete:
             self.queue.add(uid)
+        for uid in work.retry:
+            self.queue.add_after(uid, _NEXT_PLACE_SECONDS)
         for uid in work.orphan:
             self._orphans.add(uid)
+        for dependent, reference in work.misplaced:
+            self._report_misplaced(dependent, reference)
 
-    def _remember_absent(self, uid: str) -> None:
-        self._absent[uid] = None
+    def _report_misplaced(self, dependent: Node, reference: OwnerReference) -> None:
+        """Say that an owner is in another namespace than its dependent (reportInvalidNamespaceOwnerRef)."""
+        about = ObjectReference(
+            api_version=dependent.api_version,
+            kind=dependent.kind,
+            namespace=dependent.namespace,
+            name=dependent.name,
+            uid=dependent.uid,
+        )
+        owner = (
+            f"[{reference.api_version}/{reference.kind}, namespace: {dependent.namespace}, "
+            f"name: {reference.name}, uid: {reference.uid}]"
+        )
+        text = f'ownerRef {owner} does not exist in namespace "{dependent.namespace}"'
+        self._recorder.event(about, "Warning", "OwnerRefInvalidNamespace", text)
+
+    def _complete(self, identity: Identity) -> Identity:
+        """The identity without a namespace if objects of that kind have none."""
+        resource = self._monitors.resource_of_group(identity.group, identity.kind)
+        is_namespaced = resource is None or resource.namespaced
+        return identity if is_namespaced else replace(identity, namespace="")
+
+    def _remember_absent(self, identity: Identity) -> None:
+        self._absent[identity] = None
         while len(self._absent) > _ABSENT_KEPT:
             del self._absent[next(iter(self._absent))]

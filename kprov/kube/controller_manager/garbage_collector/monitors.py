@@ -12,7 +12,7 @@ from kprov.kube.client import ClientError, Informer, InformerFactory
 from kprov.kube.client.discovery import ApiResource, discover
 from kprov.kube.component_base import metrics
 from kprov.kube.controller_manager.framework.metadata_view import Owned
-from kprov.kube.controller_manager.garbage_collector.graph import AnyObject, Node
+from kprov.kube.controller_manager.garbage_collector.graph import AnyObject, Node, get_group
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,9 @@ class Monitors:
 
     def resource(self, api_version: str, kind: str) -> ApiResource | None:
         """The resource of a kind, in any version of the group. None if the server does not have the kind."""
-        group = api_version.partition("/")[0] if "/" in api_version else ""
+        return self.resource_of_group(get_group(api_version), kind)
+
+    def resource_of_group(self, group: str, kind: str) -> ApiResource | None:
         return self._kinds.get((group, kind))
 
     def find(self, node: Node) -> AnyObject | None:
