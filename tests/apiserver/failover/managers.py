@@ -42,8 +42,10 @@ _POLICY: Final = {
 class Manager(SupervisedProgram):
     """A controller manager that is a candidate for the lease."""
 
-    def __init__(self, server: ApiServer, flags: Sequence[str]) -> None:
+    def __init__(self, server: ApiServer, flags: Sequence[str], launcher: Sequence[str] = ()) -> None:
+        """launcher: goes before the command of the manager."""
         command = [
+            *launcher,
             *(sys.executable, "-m", "kprov.kube.controller_manager"),
             *("--secure-port=0", "--use-service-account-credentials"),
             f"--kubeconfig={kubeconfig(server, 'manager-token')}",
@@ -52,6 +54,12 @@ class Manager(SupervisedProgram):
         ]
         super().__init__(command, server.folder / "controllers.log")
         self.server = server
+
+    def has_led(self, number: int, identity: str) -> bool:
+        """Whether the process of that number took the lease with that identity."""
+        return any(
+            f" {number} " in line and f" as {identity}" in line for line in self.log.read_text().splitlines()
+        )
 
 
 @dataclass(frozen=True)
@@ -97,8 +105,8 @@ class Pair:
 
 
 @contextlib.contextmanager
-def manager_pair(folder: Path, *flags: str) -> Iterator[Pair]:
-    """Two servers over one etcd, two managers. flags: of the managers."""
+def manager_pair(folder: Path, *flags: str, launchers: Sequence[Sequence[str]] = ((), ())) -> Iterator[Pair]:
+    """Two servers over one etcd, two managers. flags: of the managers. launchers: see ``Manager``, of each."""
     policy = folder / "policy.yaml"
     policy.write_text(json.dumps(_POLICY))
     with contextlib.ExitStack() as stack:
@@ -124,7 +132,7 @@ def manager_pair(folder: Path, *flags: str) -> Iterator[Pair]:
             f"--cluster-signing-key-file={key}",
         ]
         managers = []
-        for server in servers:
-            managers.append(Manager(server, [*signer, *flags]))
+        for server, launcher in zip(servers, launchers, strict=True):
+            managers.append(Manager(server, [*signer, *flags], launcher))
             stack.callback(managers[-1].stop)
         yield Pair((managers[0], managers[1]))

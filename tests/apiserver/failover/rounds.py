@@ -1,0 +1,80 @@
+"""Rounds: the work of many controllers at the same time, in a namespace of its own."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.machinery.json_object import JsonObject
+from tests.apiserver.conformance.calls import eventually, ok
+from tests.apiserver.event_record import EventRecord
+from tests.apiserver.failover.work import Work
+from tests.apiserver.servers import ApiServer
+
+FINISH_SECONDS: Final = 120.0
+#: How many pods the owners of a round ask for, over its whole time.
+_PODS: Final = {
+    "plain": 6,
+    "indexed": 6,
+    "expiring": 2,
+    "web": 3,
+    "front": 5,
+    "victims": 3,
+    "foreground": 3,
+    "background": 3,
+    "orphan": 3,
+}
+
+
+class Round:
+    """All kinds of work in a new namespace. It may be prepared while another round goes on."""
+
+    def __init__(self, server: ApiServer, number: int, kinds: Sequence[type[Work]]) -> None:
+        self.name = f"round-{number}"
+        self._server = server
+        ok(server, "POST", "/api/v1/namespaces", {"metadata": {"name": self.name}})
+        account = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
+        eventually(lambda: server.get(account).status == 200, FINISH_SECONDS)
+        self._works = [kind(server, self.name) for kind in kinds]
+        for work in self._works:
+            work.prepare()
+        self._waiting = list(self._works)
+
+    def begin(self) -> None:
+        for work in self._works:
+            eventually(work.is_prepared, FINISH_SECONDS)
+        for work in self._works:
+            work.begin()
+
+    def finish(self) -> None:
+        """Wait for the end of all work, judge it and remove it."""
+        end = time.monotonic() + FINISH_SECONDS
+        while waiting := [work for work in self._waiting if not work.is_done()]:
+            self._waiting = waiting
+            assert time.monotonic() < end, (self.name, [type(work).__name__ for work in waiting])
+            time.sleep(0.1)
+        for work in self._works:
+            work.check()
+            work.clean()
+        ok(self._server, "DELETE", f"/api/v1/namespaces/{self.name}")
+
+
+def check_created_pods(record: EventRecord, rounds: int) -> None:
+    """No controller ever created more pods than its object asks for."""
+    record.catch_up()
+    created: dict[str, Counter[str]] = {}
+    for kind, pod in record.events.copy():
+        if kind == "ADDED":
+            namespace = pod["metadata"]["namespace"].removesuffix("-victim")
+            created.setdefault(namespace, Counter())[get_owner(pod)] += 1
+    for number in range(rounds):
+        counts = created[f"round-{number}"]
+        assert {name: counts[name] for name in _PODS} == _PODS, number
+
+
+def get_owner(pod: JsonObject) -> str:
+    """The name of the owner at the moment of the creation."""
+    references = pod["metadata"].get("ownerReferences", ())
+    return str(references[0]["name"]) if references else ""
