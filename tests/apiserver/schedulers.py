@@ -17,7 +17,7 @@ from tests.apiserver.supervised import SupervisedProgram
 
 #: Names another scheduler to test, such as upstream's: it shows which tests ask for more than it does.
 TESTED: Final = "KPROV_TEST_SCHEDULER"
-_PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.scheduler").split())
+PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.scheduler").split())
 
 
 def write_configuration(server: ApiServer, *, name: str = "scheduler", url: str = "", **fields: Any) -> Path:
@@ -42,7 +42,7 @@ def start_candidate(server: ApiServer, name: str, url: str, **fields: Any) -> Su
         "retryPeriod": "500ms",
     }
     path = write_configuration(server, name=name, url=url, leaderElection=election, **fields)
-    command = [*_PROGRAM, f"--config={path}", "--secure-port=0"]
+    command = [*PROGRAM, f"--config={path}", "--secure-port=0"]
     return SupervisedProgram(command, server.folder / f"{name}.log")
 
 
@@ -52,7 +52,7 @@ def scheduler(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a scheduler. port: of its metrics. program: instead of the tested one. fields: of its configuration."""
     command = [
-        *(program or _PROGRAM),
+        *(program or PROGRAM),
         f"--config={write_configuration(server, **fields)}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
