@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -27,6 +27,7 @@ _CONTROLLERS: Final = (
     "namespace",
     "statefulset",
     "daemonset",
+    "endpointslice",
 )
 _APPS: Final = "/apis/apps/v1/namespaces/default"
 _BATCH: Final = "/apis/batch/v1/namespaces/default"
@@ -35,6 +36,11 @@ _CORE: Final = "/api/v1/namespaces/default"
 _PROGRESS_SECONDS: Final = 40.0
 #: More than this much additional memory would not be bounded by the objects.
 _MEMORY_MIB: Final = 150
+_MILLION: Final = 1_000_000
+_PROBES: Final = 5
+#: How much longer a set may take to get its pod than without wrong objects: the machine may be slow.
+_LATENCY_FACTOR: Final = 4.0
+_LATENCY_SECONDS: Final = 1.0
 _LONGEST_NAME: Final = 253
 _LONGEST_LABEL: Final = 63
 
@@ -60,6 +66,16 @@ class Cluster:
         status = Path(f"/proc/{self.process}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) // 1024
+
+    def measure_latency(self, name: str) -> float:
+        """Seconds from the creation of a set until its pod is there. The best of some: the machine may be busy."""
+        return min(self._measure_once(f"{name}-{number}") for number in range(_PROBES))
+
+    def _measure_once(self, name: str) -> float:
+        start = time.monotonic()
+        self.create(f"{_APPS}/replicasets", build_set(name, replicas=1))
+        eventually(lambda: self.list_pods(app=name), _PROGRESS_SECONDS)
+        return time.monotonic() - start
 
     def check_progress(self, name: str) -> None:
         """A job and a set that are right still finish."""
@@ -132,6 +148,120 @@ def test_owners_in_a_circle_and_absent_ones_delay_nothing_else(cluster: Cluster)
     # Nobody can know that objects of an unknown kind do not exist.
     assert cluster.server.get(f"{maps}/absent-99").status == 200
     cluster.check_progress("beside-circles")
+
+
+def refer_to(owner: JsonObject, api_version: str, kind: str, **more: Any) -> JsonObject:
+    meta = owner["metadata"]
+    return {"apiVersion": api_version, "kind": kind, "name": meta["name"], "uid": meta["uid"], **more}
+
+
+def test_owners_in_a_circle_over_kinds_are_deleted_together(cluster: Cluster) -> None:
+    """A config map owns a service account, which owns a deployment that owns the config map."""
+    kinds = {
+        f"{_CORE}/configmaps": ("v1", "ConfigMap", {"metadata": {"name": "cycle"}}),
+        f"{_CORE}/serviceaccounts": ("v1", "ServiceAccount", {"metadata": {"name": "cycle"}}),
+        f"{_APPS}/deployments": ("apps/v1", "Deployment", build_set("cycle", replicas=1)),
+    }
+    created = [(path, *kind[:2], cluster.create(path, kind[2])) for path, kind in kinds.items()]
+    for (path, *_), (_, version, kind, owner) in zip(created, [created[-1], *created], strict=False):
+        reference = refer_to(owner, version, kind, blockOwnerDeletion=True)
+        merge(cluster.server, f"{path}/cycle", {"metadata": {"ownerReferences": [reference]}})
+    ok(cluster.server, "DELETE", f"{_CORE}/configmaps/cycle", {"propagationPolicy": "Foreground"})
+    eventually(
+        lambda: all(cluster.server.get(f"{path}/cycle").status == 404 for path in kinds), _PROGRESS_SECONDS
+    )
+
+
+def test_wrong_references_to_an_owner_harm_only_the_objects_that_have_them(cluster: Cluster) -> None:
+    """Owners in another namespace, under another name, and namespaced owners of a cluster-scoped object."""
+    ok(cluster.server, "POST", "/api/v1/namespaces", {"metadata": {"name": "elsewhere"}})
+    maps, others = f"{_CORE}/configmaps", "/api/v1/namespaces/elsewhere/configmaps"
+    roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    owner = cluster.create(maps, {"metadata": {"name": "owner"}})
+    right = refer_to(owner, "v1", "ConfigMap")
+
+    def create(path: str, name: str, reference: JsonObject) -> None:
+        body = {"metadata": {"name": name, "ownerReferences": [reference]}}
+        cluster.create(path, body | ({"rules": []} if path == roles else {}))
+
+    create(roles, "owned-role", right)
+    create(others, "elsewhere", right)
+    create(maps, "misnamed", {**right, "name": "another"})
+    create(maps, "mistyped", {**right, "kind": "Secret"})
+    create(maps, "owned", right)
+    wrong = [f"{others}/elsewhere", f"{maps}/misnamed", f"{maps}/mistyped"]
+    eventually(lambda: all(cluster.server.get(path).status == 404 for path in wrong), _PROGRESS_SECONDS)
+
+    def list_messages() -> list[str]:
+        events = cluster.get("/api/v1/namespaces/elsewhere/events")["items"]
+        return [each["message"] for each in events if each["reason"] == "OwnerRefInvalidNamespace"]
+
+    eventually(list_messages, _PROGRESS_SECONDS)
+    (message,) = list_messages()
+    assert message.endswith(f'uid: {right["uid"]}] does not exist in namespace "elsewhere"')
+    # What is right does not suffer, also if the collector looks again.
+    merge(cluster.server, f"{maps}/owned", {"metadata": {"labels": {"look": "again"}}})
+    cluster.check_progress("beside-references")
+    for path in (f"{maps}/owned", f"{maps}/owner", f"{roles}/owned-role"):
+        assert cluster.server.get(path).status == 200, path
+    ok(cluster.server, "DELETE", f"{maps}/owner", {})
+    eventually(lambda: cluster.server.get(f"{maps}/owned").status == 404, _PROGRESS_SECONDS)
+    # Upstream, too, deletes no object of the cluster for an owner with a namespace.
+    assert cluster.server.get(f"{roles}/owned-role").status == 200
+    ok(cluster.server, "DELETE", f"{roles}/owned-role")
+
+
+def build_finalized(count: int) -> JsonObject:
+    names = [f"example.com/f{number}" for number in range(count)]
+    return {"metadata": {"name": "finalized", "finalizers": names}}
+
+
+def build_owned(count: int) -> JsonObject:
+    kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+    owners = [{**kind, "name": f"o{number}", "uid": f"u{number}"} for number in range(count)]
+    return {"metadata": {"name": "owned-by-many", "ownerReferences": owners}}
+
+
+def build_selecting(count: int) -> JsonObject:
+    """The value that matches is the last one."""
+    body = build_set("selecting", replicas=1)
+    values = [f"v{number}" for number in range(count)]
+    body["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "In", "values": values}]}
+    body["spec"]["template"]["metadata"]["labels"] = {"app": values[-1]}
+    return body
+
+
+def build_labelled(count: int) -> JsonObject:
+    body = build_set("labelled", replicas=1)
+    labels = {f"l{number}": "" for number in range(count)}
+    body["spec"]["template"]["metadata"]["labels"] |= labels
+    return body
+
+
+def build_service(count: int) -> JsonObject:
+    selector = {f"l{number}": "" for number in range(count)}
+    return {"metadata": {"name": "choosy"}, "spec": {"selector": selector, "ports": [{"port": 80}]}}
+
+
+#: How many entries fit in a request and in etcd, up to a factor of two.
+_FILLED: Final = (
+    (f"{_CORE}/configmaps", build_finalized, 16_000),
+    (f"{_CORE}/configmaps", build_owned, 8_000),
+    (f"{_APPS}/deployments", build_selecting, 100_000),
+    (f"{_APPS}/replicasets", build_labelled, 30_000),
+    (f"{_CORE}/services", build_service, 60_000),
+)
+
+
+def test_fields_with_as_many_entries_as_the_server_takes_delay_nothing_else(cluster: Cluster) -> None:
+    normal, before = cluster.measure_latency("normal"), cluster.measure_memory()
+    assert cluster.server.post(f"{_CORE}/configmaps", build_finalized(_MILLION)).status == 413
+    for path, build, count in _FILLED:
+        cluster.create(path, build(count))
+    latency = cluster.measure_latency("beside")
+    assert latency < _LATENCY_FACTOR * normal + _LATENCY_SECONDS
+    cluster.check_progress("beside-filled")
+    assert cluster.measure_memory() - before < 2 * _MEMORY_MIB
 
 
 def test_huge_objects_leave_the_process_small(cluster: Cluster) -> None:
