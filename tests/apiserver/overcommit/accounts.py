@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import Final
 
 from kubernetes.utils.quantity import parse_quantity
@@ -24,6 +26,8 @@ def reduce_pod(pod: JsonObject) -> JsonObject:
     containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
     return {
         "metadata": {name: pod["metadata"][name] for name in ("name", "uid", "resourceVersion")},
+        "seen": time.monotonic(),
+        "scheduler": pod["spec"].get("schedulerName", ""),
         "node": pod["spec"].get("nodeName", ""),
         "is_finished": pod["status"].get("phase") in _FINISHED,
         "is_deleted": "deletionTimestamp" in pod["metadata"],
@@ -41,6 +45,7 @@ def reduce_node(node: JsonObject) -> JsonObject:
     amounts = node["status"].get("allocatable", {})
     return {
         "metadata": {name: node["metadata"][name] for name in ("name", "uid", "resourceVersion")},
+        "seen": time.monotonic(),
         "allocatable": {name: parse_quantity(amount) for name, amount in amounts.items()},
     }
 
@@ -82,13 +87,18 @@ def _add(total: Amounts, more: Amounts) -> None:
 
 @dataclass
 class Accounts:
-    """Replays events. ``problems`` has a line for each moment at which a binding overcommits a node."""
+    """Replays events. ``problems`` has a line for each moment at which a binding overcommits a node.
 
+    A scheduler knows its own bindings at once. What others have changed in the last ``late_seconds``, it may not know.
+    """
+
+    late_seconds: float = 0.0
     bindings: int = 0
     problems: list[str] = field(default_factory=list)
     #: Largest part of the CPU of a node that was requested at any time.
     peak: Decimal = Decimal(0)
-    _nodes: dict[str, Amounts] = field(default_factory=dict)
+    #: The sizes of each node, with their times. None: it does not exist.
+    _nodes: dict[str, list[tuple[float, Amounts | None]]] = field(default_factory=dict)
     _pods: dict[str, dict[str, JsonObject]] = field(default_factory=dict)
 
     def replay(
@@ -108,46 +118,66 @@ class Accounts:
         return self
 
     def _apply_node(self, kind: str, node: JsonObject) -> None:
-        if kind == "DELETED":
-            self._nodes.pop(node["metadata"]["name"], None)
-        else:
-            self._nodes[node["metadata"]["name"]] = node["allocatable"]
+        sizes = self._nodes.setdefault(node["metadata"]["name"], [])
+        sizes.append((node["seen"], None if kind == "DELETED" else node["allocatable"]))
+
+    def _get_largest_size(self, node: str, moment: float) -> Amounts | None:
+        """The amounts that a scheduler may take for the size of a node. None: the node does not exist."""
+        sizes = self._nodes.get(node, [(0.0, None)])
+        current = sizes[-1][1]
+        if current is None:
+            # Deleted between the decision and the binding.
+            return None
+        ends = [start for start, _ in sizes[1:]] + [moment]
+        late = [size for (_, size), end in zip(sizes, ends, strict=True) if end > moment - self.late_seconds]
+        known = [size for size in late if size is not None] or [current]
+        return {name: max(size.get(name, Decimal(0)) for size in known) for name in {*chain(*known)}}
 
     def _apply_pod(self, version: int, kind: str, pod: JsonObject) -> None:
         if not pod["node"]:
             return
         placed = self._pods.setdefault(pod["node"], {})
-        is_new = pod["metadata"]["uid"] not in placed
+        before = placed.get(pod["metadata"]["uid"])
         if kind == "DELETED" or pod["is_finished"]:
             placed.pop(pod["metadata"]["uid"], None)
             return
-        placed[pod["metadata"]["uid"]] = pod
-        if is_new:
+        placed[pod["metadata"]["uid"]] = pod | {"bound": before["bound"] if before else pod["seen"]}
+        if before is None:
             self.bindings += 1
             self._judge(version, pod)
 
     def _judge(self, version: int, new: JsonObject) -> None:
         """Judge the node of a pod that was just bound."""
-        node, placed = new["node"], self._pods[new["node"]]
-        allocatable = self._nodes.get(node)
+        node = new["node"]
+        allocatable = self._get_largest_size(node, new["seen"])
         if allocatable is None:
-            # Deleted between the decision and the binding.
             return
+        others = [
+            pod
+            for pod in self._pods[node].values()
+            if pod["metadata"]["uid"] != new["metadata"]["uid"] and self._is_known(pod, new)
+        ]
         total: Amounts = {}
-        for pod in placed.values():
+        for pod in (*others, new):
             _add(total, pod["requests"])
         where = f"revision {version}: {new['metadata']['name']} on {node}"
         for name, amount in total.items():
             if amount > allocatable.get(name, Decimal(0)):
                 self.problems.append(f"{where}: {name} {amount} > {allocatable.get(name, 0)}")
-        self.peak = max(self.peak, total.get("cpu", Decimal(0)) / allocatable["cpu"])
-        others = [port for pod in placed.values() if pod is not new for port in pod["ports"]]
+        if cpu := allocatable.get("cpu"):
+            self.peak = max(self.peak, total.get("cpu", Decimal(0)) / cpu)
+        ports = [port for pod in others for port in pod["ports"]]
         self.problems += [
             f"{where}: host port {port} meets {other}"
             for port in new["ports"]
-            for other in others
+            for other in ports
             if _meet(port, other)
         ]
+
+    def _is_known(self, pod: JsonObject, new: JsonObject) -> bool:
+        """Whether the scheduler of a new pod must know of another one."""
+        is_own = bool(pod["scheduler"] == new["scheduler"])
+        return is_own or bool(pod["bound"] <= new["seen"] - self.late_seconds)
 
 
 def _meet(one: HostPort, other: HostPort) -> bool:

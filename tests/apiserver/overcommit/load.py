@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from kprov.kube.client import ApiError, RestClient, TransportError
@@ -17,6 +17,7 @@ _NAMESPACE: Final = "default"
 _PODS: Final = f"/api/v1/namespaces/{_NAMESPACE}/pods"
 _NODES: Final = "/api/v1/nodes"
 _SIZE: Final = {"cpu": "4", "memory": "8Gi", "pods": "16", GPU: "2"}
+_SMALL_SIZE: Final = {"cpu": "2", "memory": "4Gi", "pods": "8", GPU: "1"}
 _LARGE_SIZE: Final = {"cpu": "6", "memory": "12Gi", "pods": "24", GPU: "3"}
 _MERGE: Final = {"Content-Type": "application/merge-patch+json"}
 _LOOK_SECONDS: Final = 0.1
@@ -33,12 +34,21 @@ class Load:
     """Creates pods, ends those that have a node, and changes nodes, all at random."""
 
     def __init__(
-        self, client: RestClient, pods: EventRecord, *, count: int, node_count: int, seed: int
+        self,
+        client: RestClient,
+        pods: EventRecord,
+        *,
+        count: int,
+        node_count: int,
+        seed: int,
+        schedulers: Sequence[str] = ("default-scheduler",),
     ) -> None:
+        """schedulers: each pod names one of them."""
         self._client = client
         self._pods = pods
         self._random = random.Random(seed)
         self._count = count
+        self._schedulers = schedulers
         self._nodes = [f"node-{number}" for number in range(node_count)]
         self._requests = asyncio.Semaphore(_REQUESTS)
         self._seen = 0
@@ -99,6 +109,7 @@ class Load:
         choose = self._random
         spec: JsonObject = {
             "containers": [self._build_container("main", 1500, 3000)],
+            "schedulerName": choose.choice(self._schedulers),
             "priorityClassName": choose.choices(list(PRIORITIES), [7, 2, 1])[0],
             "terminationGracePeriodSeconds": choose.choice([0, 0, 0, 30]),
             "tolerations": choose.choice([[], [{"operator": "Exists"}]]),
@@ -166,6 +177,7 @@ class Load:
             self._taint,
             self._taint,
             self._grow,
+            self._shrink,
             self._replace_node,
         ]
         while True:
@@ -186,11 +198,18 @@ class Load:
         await self._request("PATCH", f"{_NODES}/{name}", {"spec": after})
 
     async def _grow(self, name: str) -> None:
-        size = {"capacity": _LARGE_SIZE, "allocatable": _LARGE_SIZE}
+        await self._resize(name, _LARGE_SIZE)
+
+    async def _shrink(self, name: str) -> None:
+        """The pods of the node stay, however many there are."""
+        await self._resize(name, _SMALL_SIZE)
+
+    async def _resize(self, name: str, amounts: JsonObject) -> None:
+        size = {"capacity": amounts, "allocatable": amounts}
         await self._request("PATCH", f"{_NODES}/{name}/status", {"status": size})
 
     async def _replace_node(self, name: str) -> None:
-        """Delete a node with its pods, and create a smaller one of the same name."""
+        """Delete a node with its pods, and create one of the first size and the same name."""
         await self._request("DELETE", f"{_NODES}/{name}", {})
         await asyncio.sleep(_NODE_SECONDS)
         answer = await self._client.resource("", "v1", "pods").list(

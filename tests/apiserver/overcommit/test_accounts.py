@@ -31,6 +31,16 @@ def build_pod(name: str, *, port: JsonObject | None = None, phase: str = "", **r
     )
 
 
+def place_pod(name: str, *, seen: float, scheduler: str, cpu: str) -> tuple[str, JsonObject]:
+    return "ADDED", build_pod(name, cpu=cpu) | {"seen": seen, "scheduler": scheduler}
+
+
+def resize_node(version: int, seen: float, cpu: str) -> tuple[str, JsonObject]:
+    node = build_node(cpu=cpu) | {"seen": seen}
+    node["metadata"]["resourceVersion"] = str(version)
+    return "MODIFIED", node
+
+
 def find_problems(*events: tuple[str, JsonObject], **amounts: str) -> list[str]:
     nodes = [("ADDED", build_node(**({"cpu": "2"} | amounts)))]
     return Accounts().replay(events, nodes).problems
@@ -78,3 +88,16 @@ def test_init_containers_count_with_the_sidecars_before_them() -> None:
     }
     assert compute_requests(spec)["cpu"] == Decimal(3)
     assert compute_requests({**spec, "containers": [build("3")]})["cpu"] == Decimal(4)
+
+
+def test_what_others_have_just_bound_or_resized_may_be_unknown() -> None:
+    nodes = [resize_node(1, 0.0, "2")]
+    for scheduler, seconds, count in (("own", 1.0, 1), ("other", 1.0, 0), ("other", 9.0, 1)):
+        first = place_pod("p", seen=10.0, scheduler=scheduler, cpu="2")
+        second = place_pod("q", seen=10.0 + seconds, scheduler="own", cpu="1")
+        accounts = Accounts(late_seconds=5.0).replay([first, second], nodes)
+        assert len(accounts.problems) == count, (scheduler, seconds)
+    smaller = [*nodes, resize_node(2, 10.0, "1")]
+    for seen, count in ((12.0, 0), (16.0, 1)):
+        pod = place_pod("p", seen=seen, scheduler="own", cpu="2")
+        assert len(Accounts(late_seconds=5.0).replay([pod], smaller).problems) == count
