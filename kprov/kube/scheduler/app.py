@@ -20,14 +20,9 @@ log = logging.getLogger(__name__)
 
 async def serve(options: Options, stop: asyncio.Event) -> None:
     """Until stopped; LeadershipLost when another may lead already."""
-    health = HealthServer(
-        address=options.bind_address,
-        port=options.secure_port,
-        tls_cert_file=options.tls_cert_file,
-        tls_private_key_file=options.tls_private_key_file,
-        self_signed=True,
-    )
-    await health.start()
+    health = _make_server(options)
+    if health is not None:
+        await health.start()
     async with RestClient.from_kubeconfig(
         options.kubeconfig,
         user_agent="kube-scheduler",
@@ -52,7 +47,20 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
             else:
                 await run.run_until(stop, run_scheduler(options, client))
         finally:
-            await health.stop()
+            if health is not None:
+                await health.stop()
+
+
+def _make_server(options: Options) -> HealthServer | None:
+    if options.secure_port == 0:
+        return None
+    return HealthServer(
+        address=options.bind_address,
+        port=options.secure_port,
+        tls_cert_file=options.tls_cert_file,
+        tls_private_key_file=options.tls_private_key_file,
+        self_signed=True,
+    )
 
 
 async def run_scheduler(options: Options, client: RestClient) -> None:
