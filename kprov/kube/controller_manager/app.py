@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 from argparse import Namespace
 from collections.abc import AsyncIterator
@@ -11,7 +10,7 @@ from typing import Final
 from kprov.kube.client import InformerFactory, LeaderElector, RestClient
 from kprov.kube.client.delegated_auth import DelegatedAuth
 from kprov.kube.client.request_metrics import observe_request
-from kprov.kube.component_base import sd_notify
+from kprov.kube.component_base import garbage_collection, sd_notify
 from kprov.kube.component_base.run import run_until
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.controller_manager import registry
@@ -21,8 +20,6 @@ from kprov.kube.controller_manager.framework.controller import Context, Controll
 
 log = logging.getLogger(__name__)
 
-# Objects of the API have no cycles, so that collections find little: make them rare.
-_GC_THRESHOLDS: Final = (10_000, 20, 10)
 # More requests at once make no server faster, but each of them needs a connection with its own handshake.
 _REQUESTS_AT_ONCE: Final = 64
 
@@ -87,9 +84,7 @@ async def run_controllers(clients: ClientBuilder, options: Namespace, stop: asyn
         group.create_task(informers.run(stop))
         log.info("waiting for caches to sync")
         await informers.wait_for_sync()
-        # What is in the caches stays for long: exclude it from garbage collections.
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
+        garbage_collection.exclude_caches()
         log.info("caches are synced, starting %d controllers", len(controllers))
         for controller in controllers:
             if options.controller_start_interval:

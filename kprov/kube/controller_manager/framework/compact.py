@@ -11,8 +11,8 @@ import msgspec
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.core.containers import ContainerState, ContainerStateRunning, ContainerStatus
+from kprov.kube.client.shared_values import SharedValues
 from kprov.kube.component_helpers.volume_secrets import list_volume_secrets
-from kprov.kube.controller_manager.framework.shared_values import SharedValues
 
 # Kinds of volumes that no controller looks at, unless they use a secret.
 _UNUSED_VOLUMES: Final = frozenset({"configMap", "downwardAPI", "emptyDir", "hostPath", "image", "projected"})

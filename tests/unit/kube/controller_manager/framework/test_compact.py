@@ -7,11 +7,11 @@ import pytest
 
 from kprov.kube.api.core import Pod
 from kprov.kube.api.decoding import convert
+from kprov.kube.client.shared_values import SharedValues
 from kprov.kube.component_helpers.pod_claims import index_by_claim
 from kprov.kube.component_helpers.pod_secrets import list_secret_names
 from kprov.kube.component_helpers.quota.pods import Pods
 from kprov.kube.controller_manager.framework.compact import make_transforms
-from kprov.kube.controller_manager.framework.shared_values import SharedValues
 from kprov.kube.controller_manager.volumes.selinux_warning.labels import collect_labels
 from kprov.kube.machinery.json_object import JsonObject
 
