@@ -11,7 +11,7 @@ from kprov.kube.client.factory import InformerFactory
 from kprov.kube.client.leader_election import LeaderElector
 from kprov.kube.client.request_metrics import observe_request
 from kprov.kube.client.rest import RestClient
-from kprov.kube.component_base import run, sd_notify
+from kprov.kube.component_base import garbage_collection, run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.scheduler.options import Options
 
@@ -66,6 +66,7 @@ def _make_server(options: Options) -> HealthServer | None:
 async def run_scheduler(options: Options, client: RestClient) -> None:
     """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
     from kprov.kube.scheduler.binding import PodBinder
+    from kprov.kube.scheduler.compact import make_transforms
     from kprov.kube.scheduler.configuration.extenders import list_ignored_resources
     from kprov.kube.scheduler.devices.binder import ClaimBinder
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
@@ -76,7 +77,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     from kprov.kube.scheduler.scheduler import Scheduler
     from kprov.kube.scheduler.volumes.binder import VolumeBinder
 
-    informers = InformerFactory(client)
+    informers = InformerFactory(client, transforms=make_transforms(), streams=True)
     sources = SchedulerInformers(informers)
     configuration = options.configuration
     recorders = {
@@ -116,6 +117,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(informers.run(stopped))
             await informers.wait_for_sync()
+            garbage_collection.exclude_caches()
             log.info("caches are filled: %d nodes", scheduler.state.node_count)
             await scheduler.run()
     finally:

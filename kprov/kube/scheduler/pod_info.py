@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -20,6 +21,8 @@ Amounts = NDArray[np.int64]
 
 #: What a container without requests counts as in scores (upstream's schedutil.DefaultMilliCPURequest ...).
 DEFAULT_MILLI_CPU, DEFAULT_MEMORY = 100, 200 * 1024 * 1024
+#: Most pods have no extended resources: they share this.
+_NOTHING: Final[dict[str, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,6 @@ def build_pod_info(pod: Pod) -> PodInfo:
     """The pod's sums, as upstream's resourcehelper.PodRequests and framework.NewPodInfo have them."""
     requests, extended = _sum_requests(pod, nonzero=False)
     nonzero, _ = _sum_requests(pod, nonzero=True)
-    requests[PODS] = 1
     affinity = pod.spec.affinity
     near = affinity.pod_affinity if affinity else None
     far = affinity.pod_anti_affinity if affinity else None
@@ -180,10 +182,17 @@ def to_label_selector(selector: object) -> LabelSelector:
 
 def _sum_requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
     total = sum_requests(pod, nonzero=nonzero)
-    row = np.zeros(len(COLUMNS), dtype=np.int64)
-    for name, column in COLUMNS.items():
-        row[column] = total.pop(name, 0)
-    return row, {name: value for name, value in total.items() if value}
+    total["pods"] = 0 if nonzero else 1
+    row = _make_row(*(total.pop(name, 0) for name in COLUMNS))
+    return row, {name: value for name, value in total.items() if value} if total else _NOTHING
+
+
+@lru_cache(maxsize=4096)
+def _make_row(*amounts: int) -> Amounts:
+    """By COLUMNS. Pods with equal requests share their row."""
+    row = np.array(amounts, dtype=np.int64)
+    row.flags.writeable = False
+    return row
 
 
 def sum_requests(pod: Pod, *, nonzero: bool = False) -> dict[str, int]:

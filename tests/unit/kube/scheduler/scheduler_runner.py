@@ -12,6 +12,7 @@ from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.scheduler import framework
 from kprov.kube.scheduler.binding import PodBinder
+from kprov.kube.scheduler.compact import make_transforms
 from kprov.kube.scheduler.configuration.document import DEFAULT_SCHEDULER, Profile
 from kprov.kube.scheduler.devices.binder import ClaimBinder
 from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
@@ -61,7 +62,7 @@ async def run_scheduler(
 ) -> AsyncIterator[SchedulerInformers]:
     """change: of the default profile."""
     async with RestClient(ClientConfig(server=f"http://127.0.0.1:{server.port}"), qps=0) as client:
-        informers = InformerFactory(client)
+        informers = InformerFactory(client, transforms=make_transforms())
         sources = SchedulerInformers(informers)
         recorder = EventRecorder(client, component=DEFAULT_SCHEDULER)
         evictor = Evictor(client, recorder, lambda uid: scheduler.cancel_binding(uid))
