@@ -191,7 +191,7 @@ def _sum_requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
 def _make_row(*amounts: int) -> Amounts:
     """By COLUMNS. Pods with equal requests share their row."""
     row = np.array(amounts, dtype=np.int64)
-    row.flags.writeable = False
+    row.setflags(write=False)
     return row
 
 
