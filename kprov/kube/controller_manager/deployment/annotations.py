@@ -8,16 +8,18 @@ from kprov.kube.controller_manager.deployment.rolling import DESIRED, MAXIMUM, g
 
 REVISION: Final = "deployment.kubernetes.io/revision"
 HISTORY: Final = "deployment.kubernetes.io/revision-history"
+ROLLBACK: Final = "deprecated.deployment.rollback.to"
 # kubectl rollout history shows these; longer lists lose their oldest (maxRevHistoryLengthInChars).
 _HISTORY_CHARACTERS: Final = 2000
-_NOT_COPIED: Final = frozenset(
+#: Annotations of a deployment that its replica sets do not get.
+NOT_COPIED: Final = frozenset(
     {
         "kubectl.kubernetes.io/last-applied-configuration",
         REVISION,
         HISTORY,
         DESIRED,
         MAXIMUM,
-        "deprecated.deployment.rollback.to",
+        ROLLBACK,
     }
 )
 
@@ -45,7 +47,7 @@ def make_new_set_annotations(
     """The new replica set's annotations: the deployment's, and the revision ``number`` if it is higher."""
     result = dict(known)
     result.update(
-        {key: value for key, value in deployment.metadata.annotations.items() if key not in _NOT_COPIED}
+        {key: value for key, value in deployment.metadata.annotations.items() if key not in NOT_COPIED}
     )
     old = known.get(REVISION, "")
     if not old.isdigit() or int(old) < number:

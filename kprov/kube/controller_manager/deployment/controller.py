@@ -12,7 +12,7 @@ from kprov.kube.api.meta import LabelSelector
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.deployment import annotations, progress, rolling, template
+from kprov.kube.controller_manager.deployment import annotations, progress, rollback, rolling, template
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import (
     ControllerRefManager,
@@ -20,8 +20,9 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import (
     make_controller_reference,
     parse_selector,
 )
-from kprov.kube.controller_manager.framework.updates import update_read, update_status
+from kprov.kube.controller_manager.framework.updates import edit_read, update_read, update_status
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 
 API_VERSION: Final = "apps/v1"
 KIND: Final = "Deployment"
@@ -88,15 +89,42 @@ class DeploymentController(Controller):
             await self._write_status(rollout, is_rollout=False)
             return
         await self._record_pause(rollout)
-        if deployment.spec.paused or rolling.is_scaling_event(deployment, rollout.sets):
+        revision = None if deployment.spec.paused else rollback.get_wanted_revision(deployment)
+        if revision is not None:
+            await self._roll_back(rollout, revision)
+        elif deployment.spec.paused or rolling.is_scaling_event(deployment, rollout.sets):
             await self._resize(rollout)
             await self._write_status(rollout, is_rollout=False)
-            return
-        if rolling.is_rolling(deployment):
-            await self._roll_out(rollout)
         else:
-            await self._recreate(rollout)
-        await self._write_status(rollout, is_rollout=True)
+            update = self._roll_out if rolling.is_rolling(deployment) else self._recreate
+            await update(rollout)
+            await self._write_status(rollout, is_rollout=True)
+
+    async def _roll_back(self, rollout: _Rollout, revision: int) -> None:
+        """Give the deployment the template of a revision, 0 for the last one, and remove the annotation."""
+        await self._sync_revision(rollout, create=True)
+        deployment = rollout.deployment
+        wanted = revision or rollback.find_last_revision(rollout.sets)
+        target = next((rs for rs in rollout.sets if annotations.get_revision(rs) == wanted), None)
+        name = f'"{deployment.metadata.name}"'
+        if not wanted or target is None:
+            which = "the revision to rollback to" if wanted else "last revision"
+            reason, text = rollback.NOT_FOUND, f"Unable to find {which}."
+        elif template.is_same_template(target.spec.template, deployment.spec.template):
+            reason = rollback.UNCHANGED
+            text = f"The rollback revision contains the same template as current deployment {name}"
+        else:
+            reason = rollback.DONE
+            text = f"Rolled back deployment {name} to revision {wanted}"
+
+        def edit(document: JsonObject) -> None:
+            if reason == rollback.DONE and target is not None:
+                rollback.restore_template(document, target)
+            rollback.remove_annotation(document)
+
+        await edit_read(self.resource_of(self._deployments), deployment, edit)
+        kind: Final = "Normal" if reason == rollback.DONE else "Warning"
+        self._recorder.event(self._make_reference(deployment), kind, reason, text)
 
     async def _resize(self, rollout: _Rollout) -> None:
         """Scale the replica sets in proportion, without a rollout step: after a resize or while paused."""

@@ -1,5 +1,6 @@
 """Changes of objects as updates: upstream's roles let most controllers update objects, but not patch them."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -55,9 +56,20 @@ async def update_read(resource: ResourceClient[Kind], obj: Kind, change: JsonObj
 
     409 if the object has another version than ``obj``.
     """
-    path = resource.path(obj.metadata.namespace or None, obj.metadata.name)
-    document = merge_patch(orjson.loads(await resource.client.request("GET", path)), change)
+    return await _put(resource, obj, merge_patch(await _read(resource, obj), change), "")
+
+
+async def edit_read(resource: ResourceClient[Kind], obj: Kind, edit: Callable[[JsonObject], None]) -> Kind:
+    """The same for changes that a merge patch cannot express. edit: changes the whole object."""
+    document = await _read(resource, obj)
+    edit(document)
     return await _put(resource, obj, document, "")
+
+
+async def _read(resource: ResourceClient[Kind], obj: Kind) -> JsonObject:
+    path = resource.path(obj.metadata.namespace or None, obj.metadata.name)
+    document: JsonObject = orjson.loads(await resource.client.request("GET", path))
+    return document
 
 
 async def _put_status(resource: ResourceClient[Kind], obj: Kind, status: JsonObject) -> Kind:

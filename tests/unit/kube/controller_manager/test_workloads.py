@@ -108,6 +108,34 @@ def pods_over_time(api: Any) -> list[dict[str, Any]]:
     return result
 
 
+async def test_an_annotation_rolls_back(api: Any, start: Any) -> None:
+    async def undo(revision: str) -> None:
+        metadata = {"annotations": {"deprecated.deployment.rollback.to": revision}}
+        await api.change("deployments", "web", {"metadata": metadata})
+
+    def list_events() -> list[tuple[str, str]]:
+        return [(each["reason"], each["message"]) for each in api.list("events")]
+
+    await start("deployment-controller", "replicaset-controller")
+    await api.create("deployments", deployment(1))
+    await settle(api, "i:1", 1)
+    await undo("0")
+    message = "Unable to find last revision."
+    await api.until(lambda: ("DeploymentRollbackRevisionNotFound", message) in list_events())
+    new = {"containers": [{"name": "c", "image": "i:2"}], "hostname": "h"}
+    await api.change("deployments", "web", {"spec": {"template": {"spec": new}}})
+    await settle(api, "i:2", 1)
+    await undo("1")
+    await settle(api, "i:1", 1)
+    message = 'Rolled back deployment "web" to revision 1'
+    await api.until(lambda: ("DeploymentRollback", message) in list_events())
+    document = api.get("deployments", "web")
+    assert document["spec"]["template"] == TEMPLATE
+    assert "deprecated.deployment.rollback.to" not in document["metadata"]["annotations"]
+    await undo("3")
+    await api.until(lambda: "DeploymentRollbackTemplateUnchanged" in dict(list_events()))
+
+
 async def test_a_resize_follows(api: Any, start: Any) -> None:
     await start("deployment-controller", "replicaset-controller")
     await api.create("deployments", deployment(2))
