@@ -243,7 +243,7 @@ class Auditor:
         if not isinstance(response, Response):
             return
         is_error = response.status >= 400
-        wants_all = event.level >= Level.REQUEST_RESPONSE and event.info.is_resource_request
+        wants_all = event.records_response
         data = response.body
         is_status = is_error or b'"kind":"Status"' in data[:64]
         if not wants_all and not is_status:

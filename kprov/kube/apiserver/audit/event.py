@@ -67,6 +67,11 @@ class AuditEvent:
     def level(self) -> Level:
         return self.recording.level
 
+    @property
+    def records_response(self) -> bool:
+        """Whether the event has the body of the response."""
+        return self.level >= Level.REQUEST_RESPONSE and self.info.is_resource_request
+
     def annotate(self, key: str, value: str) -> None:
         """Add an annotation; the first value of a key stays."""
         self.annotations.setdefault(key, value)

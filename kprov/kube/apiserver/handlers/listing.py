@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -100,6 +100,17 @@ def render(store: Store, listed: ListResult) -> bytes:
     head = _render_head(store.resource.list_kind, store.resource.api_version, listed)
     items = b",{".join([entry.tail for entry in listed.entries])
     return b"%b%b%b]}\n" % (head, b"[{" if listed.entries else b"[", items)
+
+
+def render_parts(store: Store, listed: ListResult) -> Iterator[bytes]:
+    """The same, part by part. The list has at least one entry."""
+    yield _render_head(store.resource.list_kind, store.resource.api_version, listed)
+    begin = b"[{"
+    for entry in listed.entries:
+        yield begin
+        yield entry.tail
+        begin = b",{"
+    yield b"]}\n"
 
 
 def render_metadata(listed: ListResult, form: Form) -> bytes:

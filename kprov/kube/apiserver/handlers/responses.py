@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 
 from kprov.kube.apiserver.request.negotiation import JSON, YAML, Form
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.component_base.http11.response import Response
+from kprov.kube.component_base.http11.response import BaseResponse, Response
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.printers import tables as printer_tables
@@ -74,14 +74,22 @@ async def compress(request: Request, response: Response) -> Response:
     body = response.body
     if len(body) <= GZIP_BYTES:
         return response
-    # Upstream ignores q values, and "gzip;q=0" is not "gzip".
-    codings = request.headers.get("Accept-Encoding", "").split(",")
-    if "gzip" not in [coding.strip() for coding in codings]:
+    if not accepts_gzip(request):
         return response
     response.body = await asyncio.to_thread(gzip.compress, body, 1)
+    set_gzip_headers(response)
+    return response
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether the client accepts gzip. Upstream ignores q values, and "gzip;q=0" is not "gzip"."""
+    codings = request.headers.get("Accept-Encoding", "").split(",")
+    return "gzip" in [coding.strip() for coding in codings]
+
+
+def set_gzip_headers(response: BaseResponse) -> None:
     response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
-    return response
 
 
 def build_document(obj: JsonObject, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:

@@ -14,6 +14,7 @@ from kprov.kube.apiserver.handlers import (
     delete_options,
     deprecated_resources,
     identity,
+    large_lists,
     listing,
     metadata_only,
     parameters,
@@ -133,6 +134,8 @@ class Verbs:
             return await watching.serve(request, view, options, form, include, self._rounds)
         listed = await listing.read_list(view.store, options)
         if form is _PLAIN and view.is_stored:
+            if large_lists.is_large(request, listed):
+                return await large_lists.send(request, context, view.store, listed)
             response = responses.build_raw(listing.render(view.store, listed), context.warnings)
             return await responses.compress(request, response)
         if form.kind == "PartialObjectMetadataList" and metadata_only.is_available(view, form):

@@ -47,6 +47,10 @@ class AuditRecord(Protocol):
     body: bytes
     content_type: str
 
+    @property
+    def records_response(self) -> bool:
+        """Whether the event has the body of the response."""
+
     def write_response_started(self, code: int) -> None:
         """Stage ResponseStarted, for long-running requests."""
 

@@ -134,8 +134,8 @@ class Server:
                 self._draining.set_result(None)
         if request.metrics_label is not None:
             metrics.count(request, info, response.status, perf_counter() - begin)
-            if reads and isinstance(response, Response):
-                metrics.count_size(request.metrics_label, info, len(response.body))
+            if reads:
+                metrics.count_size(request.metrics_label, info, _body_size(response))
         return response
 
     async def _handle_long(

@@ -1,0 +1,69 @@
+"""Lists of many objects, which are sent piece by piece.
+
+50,000 pods are 190 MB of JSON. In one piece they would need a multiple of that in memory, and no other
+request would be answered while they are joined and encrypted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from kprov.kube.apiserver.handlers import listing, responses
+from kprov.kube.apiserver.handlers.listing import ListResult
+from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request.http_request import Request
+from kprov.kube.apiserver.request.negotiation import JSON
+from kprov.kube.component_base.http11.response import StreamResponse
+
+#: Lists from this size on are sent in pieces of about the second size.
+LARGE_BYTES: Final = 8 * 1024 * 1024
+PIECE_BYTES: Final = 256 * 1024
+_GZIP_WINDOW: Final = 31
+
+
+def is_large(request: Request, listed: ListResult) -> bool:
+    """Whether to send a list piece by piece.
+
+    An audit event with the response needs the whole body, and a request with a timeout of its own may get an
+    error in place of the list.
+    """
+    if (request.audit is not None and request.audit.records_response) or "timeout" in request.query:
+        return False
+    return sum(len(entry.tail) for entry in listed.entries) > LARGE_BYTES
+
+
+async def send(request: Request, context: RequestContext, store: Store, listed: ListResult) -> StreamResponse:
+    """Send the list. ConnectionResetError: the client has disconnected."""
+    response = StreamResponse(headers=responses.build_headers(JSON, context.warnings))
+    compressor = None
+    if responses.accepts_gzip(request):
+        compressor = zlib.compressobj(1, wbits=_GZIP_WINDOW)
+        responses.set_gzip_headers(response)
+    response.start(request)
+    for piece in _join_pieces(listing.render_parts(store, listed)):
+        if compressor is not None:
+            await response.write(await asyncio.to_thread(compressor.compress, piece))
+        else:
+            await response.write(piece)
+            # Let other requests run. The write waits only if the client is slow.
+            await asyncio.sleep(0)
+    if compressor is not None:
+        await response.write(compressor.flush())
+    return response
+
+
+def _join_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
+    found: list[bytes] = []
+    size = 0
+    for part in parts:
+        found.append(part)
+        size += len(part)
+        if size >= PIECE_BYTES:
+            yield b"".join(found)
+            found.clear()
+            size = 0
+    yield b"".join(found)
