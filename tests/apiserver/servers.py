@@ -21,6 +21,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
 from tests.apiserver.etcd_program import etcd
@@ -39,6 +40,9 @@ WITH_US: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 TESTED: Final = "KPROV_TEST_APISERVER"
 _PROGRAM = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.apiserver").split())
 _START_SECONDS = 45.0
+#: etcd's limits are 128 operations and 1.5 MiB for a transaction.
+_PUTS_AT_ONCE = 100
+_PUT_BYTES = 400_000
 _GIVEN: set[int] = set()
 
 
@@ -120,18 +124,25 @@ class Keys:
         self._do(lambda storage: storage.create(key, value))
 
     def put_all(self, values: Mapping[str, bytes]) -> None:
-        """Write many keys that are not there, some at once."""
+        """Write many keys, a hundred at once or about a megabyte of them."""
 
-        async def work(storage: Etcd3) -> None:
-            todo = iter(values.items())
+        async def work() -> None:
+            client = Client(self.url.split(","), self._tls)
+            try:
+                request, size = pb.TxnRequest(), 0
+                for key, value in values.items():
+                    put = request.success.add().request_put
+                    put.key, put.value = key.encode(), value
+                    size += len(value)
+                    if len(request.success) == _PUTS_AT_ONCE or size > _PUT_BYTES:
+                        await client.call("txn", request)
+                        request, size = pb.TxnRequest(), 0
+                if size:
+                    await client.call("txn", request)
+            finally:
+                await client.close()
 
-            async def some() -> None:
-                for key, value in todo:
-                    await storage.create(key, value)
-
-            await asyncio.gather(*(some() for _ in range(32)))
-
-        self._do(work)
+        asyncio.run(work())
 
     def delete(self, key: str) -> None:
         found = self._do(lambda storage: storage.get(key))

@@ -6,12 +6,13 @@ One object of each kind is posted, so that the server defaults it; the others ar
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import time
 import uuid
 from collections.abc import Iterable
 from typing import Any, Final
+
+import orjson
 
 from tests.apiserver.servers import ApiServer
 
@@ -238,7 +239,7 @@ def _folder(plural: str) -> str:
 
 
 def _copy(model: dict[str, Any], name: str, *, labels: dict[str, str]) -> dict[str, Any]:
-    obj = copy.deepcopy(model)
+    obj: dict[str, Any] = orjson.loads(orjson.dumps(model))
     obj["metadata"] |= {"name": name, "labels": labels, "uid": str(uuid.uuid4()), "creationTimestamp": _NOW}
     return obj
 
@@ -270,4 +271,4 @@ def _post(server: ApiServer, path: str, body: dict[str, Any]) -> None:
 
 
 def _encode(obj: dict[str, Any]) -> bytes:
-    return json.dumps(obj, separators=(",", ":")).encode()
+    return orjson.dumps(obj)

@@ -6,6 +6,7 @@ Both programs run one after the other against the same server, at each size.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ from tests.bench.hosts import show
 from tests.bench.manager_process import Manager, manager
 
 _SIZES: Final = (1_000, 5_000, 10_000, 25_000, 50_000)
+#: Other sizes, with commas between them.
+_CHOSEN: Final = "KPROV_BENCH_SIZES"
 #: Pods of the first deployments change, so that with more objects no fewer changes fall together.
 _CHANGING: Final = _SIZES[0]
 _CHANGES: Final = 200
@@ -46,7 +49,8 @@ def show_curve(other: str | None) -> None:
     if other:
         programs["the other"] = other
     found: dict[str, dict[str, float]] = {name: {} for name in programs}
-    sizes = sorted({scale(size) for size in _SIZES})
+    chosen = [int(size) for size in os.environ.get(_CHOSEN, "").split(",") if size] or _SIZES
+    sizes = sorted({scale(size) for size in chosen})
     with run_server() as server:
         cluster = Cluster(server)
         for pods in sizes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
+
+import orjson
 
 from tests.apiserver.servers import ApiServer
 from tests.bench.controller_state import make_pod_spec, store_model
@@ -45,7 +45,7 @@ def store_objects(server: ApiServer, count: int) -> None:
 
 def _copy(model: dict[str, Any], count: int) -> Iterator[tuple[str, bytes]]:
     for number in range(count):
-        obj = copy.deepcopy(model)
+        obj = orjson.loads(orjson.dumps(model))
         name = f"m{number}"
         obj["metadata"] |= {"name": name, "uid": str(uuid.uuid4())}
-        yield name, json.dumps(obj, separators=(",", ":")).encode()
+        yield name, orjson.dumps(obj)
