@@ -19,7 +19,7 @@ from tests.apiserver.servers import ApiServer
 NAMESPACE: Final = "load"
 PODS_OF_A_SET: Final = 100
 _NODES: Final = 100
-_LONGEST_SECONDS: Final = 300.0
+_LONGEST_SECONDS: Final = 600.0
 _NOW: Final = "2026-01-01T00:00:00Z"
 _HASH: Final = "5f9c8d7b66"
 _REPLICAS: Final = {"replicas": PODS_OF_A_SET, "readyReplicas": PODS_OF_A_SET, "observedGeneration": 1}

@@ -34,7 +34,7 @@ _WORK: Final = 1_000
 _OBJECTS: Final = 5_000
 _CONNECTIONS: Final = 16
 #: Longer than any step needs on a machine with other work.
-_STEP_SECONDS: Final = 300
+_STEP_SECONDS: Final = 600
 _PAUSE_SECONDS: Final = 3
 
 
