@@ -60,7 +60,8 @@ async def _run_steps(server: ApiServer, process: Manager, program: str) -> dict[
         # What follows from the step, such as the last statuses, counts as well.
         await asyncio.sleep(_PAUSE_SECONDS)
         found[f"  its CPU ({name}), s"] = process.cpu - cpu
-        report(f"{program}: {name}: {found[f'{name}, s']:.1f} s")
+        seconds, used = found[f"{name}, s"], found[f"  its CPU ({name}), s"]
+        report(f"{program}: {name}: {seconds:.1f} s, its CPU {used:.1f} s")
 
     async with make_client(server) as client:
         namespaces = client.resource("", "v1", "namespaces", dict)
