@@ -13,11 +13,11 @@ from kprov.kube.component_helpers.cel.errors import (
     describe_compile_error,
     describe_runtime_error,
 )
-from kprov.kube.component_helpers.cel.messages import Fields, build_pool
 from kprov.kube.component_helpers.cel.types import TYPES
 
 if TYPE_CHECKING:
     from kprov.kube.component_helpers.cel.functions.declaration import Declaration
+    from kprov.kube.component_helpers.cel.messages import Fields
 
 _SIMPLE_TYPE: Final = re.compile(
     r"\b(BOOL|BYTES|DOUBLE|DURATION|DYN|INT|LIST|MAP|NULL|STRING|TIMESTAMP|TYPE|UINT)\b"
@@ -31,6 +31,8 @@ class Environment:
         """variables: the library's text of the type by name, such as "map<string, dyn>"."""
         # Loaded with the first expression: most clusters have none.
         from cel_expr_python import cel
+
+        from kprov.kube.component_helpers.cel.messages import build_pool
 
         functions = _build_functions()
         self._env = cel.NewEnv(

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kprov.kube.component_helpers.cel.environment import Environment, Program
 from kprov.kube.component_helpers.cel.errors import CompileError
-from kprov.kube.component_helpers.cel.messages import Fields
 from kprov.kube.component_helpers.cel.types import AUTHORIZER
+
+if TYPE_CHECKING:
+    from kprov.kube.component_helpers.cel.messages import Fields
 
 _VARIABLES: Final = "kubernetes.Variables"
 _METADATA_TEXTS: Final = ("name", "generateName", "namespace", "UID", "resourceVersion")

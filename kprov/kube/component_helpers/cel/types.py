@@ -6,11 +6,10 @@ Source: k8s.io/apiserver/pkg/cel/{quantity,url,ip,cidr,semver,format}.go, librar
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf import message_factory
-
-from kprov.kube.component_helpers.cel.messages import Fields, build_pool
+if TYPE_CHECKING:
+    from kprov.kube.component_helpers.cel.messages import Fields
 
 QUANTITY: Final = "kubernetes.Quantity"
 SEMVER: Final = "kubernetes.Semver"
@@ -51,6 +50,10 @@ TYPES: Final[dict[str, Fields]] = {
 
 @cache
 def _classes() -> dict[str, Any]:
+    from google.protobuf import message_factory
+
+    from kprov.kube.component_helpers.cel.messages import build_pool
+
     pool = build_pool(TYPES)
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in TYPES}
 

@@ -19,6 +19,9 @@ from kprov.kube.component_helpers.cel.functions.declaration import (
     member,
 )
 
+#: An expression may not fill the memory.
+_RANGE_MAX: Final = 10_000
+
 
 def _sum(values: Sequence[Any]) -> Any:
     if not values:
@@ -52,6 +55,31 @@ def _contains_all(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
     return all(each in values for each in wanted)
 
 
+def _slice(values: Sequence[Any], start: int, end: int) -> list[Any]:
+    if not 0 <= start <= end <= len(values):
+        raise ValueError(f"cannot slice({start}, {end}), list is length {len(values)}")
+    return list(values[start:end])
+
+
+def _flatten(values: Sequence[Any], depth: int = 1) -> list[Any]:
+    if depth < 0:
+        raise ValueError("level must be non-negative")
+    flat: list[Any] = []
+    for value in values:
+        flat += _flatten(value, depth - 1) if isinstance(value, list) and depth else [value]
+    return flat
+
+
+def _find_distinct(values: Sequence[Any]) -> list[Any]:
+    return [value for index, value in enumerate(values) if value not in values[:index]]
+
+
+def _build_range(count: int) -> list[int]:
+    if count > _RANGE_MAX:
+        raise ValueError(f"lists.range: more than {_RANGE_MAX} items")
+    return list(range(count))
+
+
 _ONE: Final = (LIST,)
 _TWO: Final = (LIST, LIST)
 DECLARATIONS: Final[tuple[Declaration, ...]] = (
@@ -61,6 +89,13 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     member("max", _ONE, DYN, _find_max),
     member("indexOf", (LIST, DYN), INT, _find_index),
     member("lastIndexOf", (LIST, DYN), INT, _find_last_index),
+    member("slice", (LIST, INT, INT), LIST, _slice),
+    member("flatten", _ONE, LIST, _flatten),
+    member("flatten", (LIST, INT), LIST, _flatten),
+    member("distinct", _ONE, LIST, _find_distinct),
+    member("reverse", _ONE, LIST, lambda values: values[::-1]),
+    member("sort", _ONE, LIST, sorted),
+    function("lists.range", (INT,), "list<int>", _build_range),
     function("sets.contains", _TWO, BOOL, _contains_all),
     function("sets.equivalent", _TWO, BOOL, lambda a, b: _contains_all(a, b) and _contains_all(b, a)),
     function("sets.intersects", _TWO, BOOL, lambda a, b: any(each in a for each in b)),
