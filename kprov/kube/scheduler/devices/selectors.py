@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from kprov.kube.component_helpers.cel.environment import Environment
+from kprov.kube.component_helpers.cel.errors import CompileError, EvaluationError
+from kprov.kube.component_helpers.cel.functions.quantities import encode_quantity
+from kprov.kube.component_helpers.cel.functions.versions import encode_version
 from kprov.kube.machinery.json_object import JsonMapping
-from kprov.kube.scheduler.devices.cel_functions import build_functions, encode_quantity, encode_version
 from kprov.kube.scheduler.devices.cel_rewriting import rewrite
 
 #: Compiled expressions.
 _CACHED: Final = 256
+_DEVICE: Final = "kubernetes.DRADevice"
+_FIELDS: Final = {
+    "driver": "string",
+    "allowMultipleAllocations": "bool",
+    "attributes": "dyn",
+    "capacity": "dyn",
+}
 
 
 class SelectorError(Exception):
@@ -22,20 +32,24 @@ class Selector:
 
     def __init__(self, expression: str) -> None:
         """Raises SelectorError."""
-        self._engine = _load_engine()
+        environments = _load_environments()
+        rewritten = rewrite(expression)
         try:
-            self._program = self._engine.compile(rewrite(expression))
-        except ValueError as error:
+            kind = environments.typed.compile(rewritten).result_type
+            if kind not in {"bool", "dyn"}:
+                raise SelectorError(
+                    f"CEL compile error: must evaluate to bool or the unknown type, not {kind}"
+                )
+            self._program = environments.dynamic.compile(rewritten)
+        except CompileError as error:
             raise SelectorError(f"CEL compile error: compilation failed: {error}") from None
+        self._environment = environments.dynamic
 
     def matches(self, variables: JsonMapping) -> bool:
         """variables: see build_variables. Raises SelectorError."""
         try:
-            self._engine.context.add_variable("device", variables)
-            result = self._program.execute(self._engine.context)
-        except KeyError as error:
-            raise SelectorError(f"CEL runtime error: no such key: {error.args[0]}".replace("'", "")) from None
-        except Exception as error:  # noqa: BLE001  the library raises many types
+            result = self._program.evaluate(self._environment.bind({"device": variables}))
+        except EvaluationError as error:
             raise SelectorError(f"CEL runtime error: {error}") from None
         if not isinstance(result, bool):
             kind = type(result).__name__
@@ -90,22 +104,13 @@ def _decode_attribute(name: str, attribute: JsonMapping) -> Any:
         raise SelectorError(f"CEL runtime error: attribute {name}: parse semantic version: {error}") from None
 
 
-class _Engine:
-    """The library and the functions of expressions."""
+class _Environments(NamedTuple):
+    """typed: checks fields of the device. dynamic: evaluates, with a map as the device."""
 
-    def __init__(self) -> None:
-        # It is imported with the first expression: most clusters have none, and it brings many modules.
-        import cel
-        from cel import stdlib
-
-        self.compile = cel.compile
-        #: One for all evaluations, because it takes long to add the functions.
-        self.context = cel.Context()
-        stdlib.add_stdlib_to_context(self.context)
-        for name, function in build_functions(cel.OptionalValue).items():
-            self.context.add_function(name, function)
+    typed: Environment
+    dynamic: Environment
 
 
 @lru_cache(maxsize=1)
-def _load_engine() -> _Engine:
-    return _Engine()
+def _load_environments() -> _Environments:
+    return _Environments(Environment({"device": _DEVICE}, {_DEVICE: _FIELDS}), Environment({"device": "dyn"}))

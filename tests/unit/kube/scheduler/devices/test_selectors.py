@@ -32,7 +32,9 @@ ACCEPTED = [
     'device.capacity["gpu.org"].memory.isLessThan(quantity("1Ti"))',
     'device.attributes["gpu.org"].?missing.orValue(5) == 5',
     'isQuantity("1Gi") && !isQuantity("1Gx")',
-    "[1, 2].exists(x, x == 2) && math.greatest(1, 2) == 2",
+    "[1, 2].exists(x, x == 2) && [1, 2].max() == 2",
+    'cel.bind(mine, device.attributes["gpu.org"], mine.model.find("l.*") == mine.model && mine.index == 3)',
+    '"gpu.org" in device.attributes && device.attributes["gpu.org"].index > 2',
     'false || device.driver.startsWith("gpu")',
 ]
 
@@ -47,8 +49,10 @@ def test_a_device_is_accepted(expression: str) -> None:
     ("expression", "problem"),
     [
         ('device.attributes["gpu.org"].x', "CEL runtime error: no such key: x"),
-        ("1", "CEL runtime error: CEL result of type int could not be converted to bool"),
-        ("unknown", "CEL runtime error: "),
+        (
+            'device.attributes["gpu.org"].index',
+            "CEL runtime error: CEL result of type int could not be converted to bool",
+        ),
     ],
 )
 def test_a_failing_expression_says_why(expression: str, problem: str) -> None:
@@ -56,11 +60,22 @@ def test_a_failing_expression_says_why(expression: str, problem: str) -> None:
         Selector(expression).matches(build_variables(DEVICE, "gpu.org"))
 
 
-def test_a_malformed_expression_is_an_error_each_time() -> None:
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ("1 +", "compilation failed: ERROR: <input>:1:4: Syntax error"),
+        ("unknown", "compilation failed: ERROR: <input>:1:1: undeclared reference to 'unknown'"),
+        ("device.absent == 1", "compilation failed: ERROR: <input>:1:7: undefined field 'absent'"),
+        ("device.driver == 1", "found no matching overload for '_==_' applied to '(string, int)'"),
+        ("1", "must evaluate to bool or the unknown type, not int"),
+    ],
+)
+def test_a_wrong_expression_is_an_error_each_time(expression: str, problem: str) -> None:
     for _ in range(2):
-        found = compile_selector("1 +")
+        found = compile_selector(expression)
         assert isinstance(found, SelectorError)
         assert str(found).startswith("CEL compile error: ")
+        assert problem in str(found)
 
 
 def test_a_version_that_is_none_is_an_error() -> None:
