@@ -35,6 +35,7 @@ from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.shutdown import manager as shutdown
 from kprov.kube.kubelet.status.manager import StatusManager
 from kprov.kube.kubelet.status.pod_status import generate_pod_status
+from kprov.kube.kubelet.status.termination import terminate_status
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
@@ -329,6 +330,8 @@ class Kubelet:
         )
         if ends_in_shutdown:
             status["conditions"].append(dict(shutdown.ENDED_CONDITION))
+        if terminal:
+            terminate_status(newest, status)
         deps.status.set_pod_status(uid, status, api_status)
         return status
 
