@@ -18,8 +18,18 @@ from kprov.kube.client.shared_values import SharedValues
 _UNIQUE_POD: Final = frozenset({"name", "uid", "resource_version"})
 _UNIQUE_SPEC: Final = frozenset({"hostname"})
 _UNIQUE_NODE: Final = frozenset({"uid", "resource_version", "labels"})
-#: Kinds of volumes that decide where a pod can run.
-_CLAIMS: Final = frozenset({"persistentVolumeClaim", "ephemeral"})
+#: Kinds of volumes that decide where a pod can run: claims, disks with one writer, and images.
+_VOLUMES: Final = frozenset(
+    {
+        "persistentVolumeClaim",
+        "ephemeral",
+        "iscsi",
+        "rbd",
+        "gcePersistentDisk",
+        "awsElasticBlockStore",
+        "image",
+    }
+)
 
 
 def make_transforms() -> Mapping[type, Callable[[Any], Any]]:
@@ -41,7 +51,7 @@ class _Compactor:
 
     def compact_pod(self, pod: Pod) -> Pod:
         spec, share = pod.spec, self._values
-        spec.volumes = [volume for volume in spec.volumes if not _CLAIMS.isdisjoint(volume)]
+        spec.volumes = [volume for volume in spec.volumes if not _VOLUMES.isdisjoint(volume)]
         spec.containers = [_compact_container(each) for each in spec.containers]
         spec.init_containers = [_compact_container(each) for each in spec.init_containers]
         spec.ephemeral_containers = []

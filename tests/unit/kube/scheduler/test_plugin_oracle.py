@@ -19,6 +19,7 @@ from kprov.kube.api.decoding import convert
 from kprov.kube.api.storage import StorageClass, VolumeAttachment
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector
+from kprov.kube.scheduler.compact import make_transforms
 from kprov.kube.scheduler.configuration import document
 from kprov.kube.scheduler.filtering import filter_slots, find_feasible_nodes, select_slots
 from kprov.kube.scheduler.framework import CycleState, Plugin, Profile
@@ -80,12 +81,14 @@ def build_cycle(cluster: Cluster, pod: JsonObject, nominator: Nominator | None =
     state = ClusterState()
     for name, labels in cluster.namespaces.items():
         state.set_namespace_labels(name, labels)
+    # As the informers store them.
+    transforms = make_transforms()
     for node in cluster.nodes:
-        state.set_node(convert(node, Node))
+        state.set_node(transforms[Node](convert(node, Node)))
     for each, where in cluster.pods:
-        state.add_pod(build_pod_info(convert(each, Pod)), where)
+        state.add_pod(build_pod_info(transforms[Pod](convert(each, Pod))), where)
     profile = build_default_profile(cluster)
-    info = build_pod_info(convert(pod, Pod))
+    info = build_pod_info(transforms[Pod](convert(pod, Pod)))
     return CycleState(info, state, profile=profile, nominator=nominator or Nominator())
 
 
