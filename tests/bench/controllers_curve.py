@@ -58,7 +58,9 @@ def show_curve(other: str | None) -> None:
             cluster.grow(pods)
             for name, program in programs.items():
                 report(f"{name} with {pods} pods")
-                found[name] |= _measure(server, cluster, pods, program)
+                figures = _measure(server, cluster, pods, program)
+                report(", ".join(f"{figure} {value:.2f}" for figure, value in figures.items()))
+                found[name] |= figures
     wanted = {_name_change(pods): "<= 1.0" for pods in sizes}
     show(build_rows(found["ours"], found.get("the other", {}), wanted, digits=2))
     _show_growth(found, sizes)

@@ -11,9 +11,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from kprov.kube.apiserver.handlers import listing, responses
+from kprov.kube.apiserver.handlers import responses
 from kprov.kube.apiserver.handlers.listing import ListResult
-from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import JSON
@@ -36,15 +35,15 @@ def is_large(request: Request, listed: ListResult) -> bool:
     return sum(len(entry.tail) for entry in listed.entries) > LARGE_BYTES
 
 
-async def send(request: Request, context: RequestContext, store: Store, listed: ListResult) -> StreamResponse:
-    """Send the list. ConnectionResetError: the client has disconnected."""
+async def send(request: Request, context: RequestContext, parts: Iterable[bytes]) -> StreamResponse:
+    """Send the parts of a list. ConnectionResetError: the client has disconnected."""
     response = StreamResponse(headers=responses.build_headers(JSON, context.warnings))
     compressor = None
     if responses.accepts_gzip(request):
         compressor = zlib.compressobj(1, wbits=_GZIP_WINDOW)
         responses.set_gzip_headers(response)
     response.start(request)
-    for piece in _join_pieces(listing.render_parts(store, listed)):
+    for piece in _join_pieces(parts):
         if compressor is not None:
             await response.write(await asyncio.to_thread(compressor.compress, piece))
         else:

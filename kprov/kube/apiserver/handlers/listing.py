@@ -119,6 +119,16 @@ def render_metadata(listed: ListResult, form: Form) -> bytes:
     return b"%b%b}\n" % (head, metadata_only.render_items(listed.entries, form))
 
 
+def render_metadata_parts(listed: ListResult, form: Form) -> Iterator[bytes]:
+    """The same, part by part. The list has at least one entry."""
+    yield _render_head(form.kind, f"meta.k8s.io/{form.version}", listed)
+    head, begin = metadata_only.build_head(form), b"["
+    for entry in listed.entries:
+        yield b"%b%b%b}" % (begin, head, metadata_only.cut_entry(entry))
+        begin = b","
+    yield b"]}\n"
+
+
 def _render_head(kind: str, api_version: str, listed: ListResult) -> bytes:
     """What stands before the value of `items`."""
     metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}

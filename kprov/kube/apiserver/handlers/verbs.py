@@ -135,10 +135,13 @@ class Verbs:
         listed = await listing.read_list(view.store, options)
         if form is _PLAIN and view.is_stored:
             if large_lists.is_large(request, listed):
-                return await large_lists.send(request, context, view.store, listed)
+                return await large_lists.send(request, context, listing.render_parts(view.store, listed))
             response = responses.build_raw(listing.render(view.store, listed), context.warnings)
             return await responses.compress(request, response)
         if form.kind == "PartialObjectMetadataList" and metadata_only.is_available(view, form):
+            if large_lists.is_large(request, listed):
+                parts = listing.render_metadata_parts(listed, form)
+                return await large_lists.send(request, context, parts)
             response = responses.build_raw(listing.render_metadata(listed, form), context.warnings)
             return await responses.compress(request, response)
         document = self._list_document(view, listed, form, include)
