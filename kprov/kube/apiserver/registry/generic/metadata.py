@@ -40,9 +40,6 @@ def prepare_for_create(resource: Resource, namespace: str, obj: JsonObject, *, p
     deletionTimestamp, and the store drops its selfLink.
     """
     metadata = obj.setdefault("metadata", {})
-    if metadata.get("resourceVersion") not in {None, "", "0"}:
-        raise status.bad_request("resourceVersion should not be set on objects to be created")
-    metadata.pop("resourceVersion", None)
     if posted:
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             metadata.pop(name, None)
@@ -53,6 +50,18 @@ def prepare_for_create(resource: Resource, namespace: str, obj: JsonObject, *, p
         metadata.pop("namespace", None)
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = timestamps.now()
+
+
+def take_version(metadata: JsonObject) -> str:
+    """Remove resourceVersion from a new object's metadata and return it; "" for none."""
+    version = metadata.pop("resourceVersion", None)
+    return "" if version in {None, "0"} else str(version)
+
+
+def reject_version(version: str) -> None:
+    """Reject a new object that names a version. As in upstream, admission and validation come first."""
+    if version:
+        raise status.bad_request("resourceVersion should not be set on objects to be created")
 
 
 def set_generated_name(metadata: JsonObject) -> None:

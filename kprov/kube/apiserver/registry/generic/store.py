@@ -109,6 +109,7 @@ class Store(ReadStore):
         self._identify(obj)
         emptied = zero_values.normalize(obj, self._node)
         metadata.prepare_for_create(self.resource, namespace, obj, posted=posted)
+        version = metadata.take_version(obj["metadata"])
         strategy.default(obj)
         context.warnings += metadata.drop_duplicate_owners(obj["metadata"])
         if not context.applied:
@@ -139,6 +140,7 @@ class Store(ReadStore):
             unenforced.warn(context, self.resource, strategy, obj)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
+            metadata.reject_version(version)
             revision = await self._put_new(context, namespace, name, obj)
             stored = True
         finally:

@@ -73,6 +73,8 @@ async def test_an_update_that_changes_nothing_in_an_old_copy_is_made_on_the_newe
         (config_map(name="A"), 422, "a lowercase RFC 1123 subdomain must consist of"),
         (config_map(name="b", namespace="other"), 400, "does not match the namespace sent on the request"),
         (config_map(name="b", resourceVersion="7"), 400, "resourceVersion should not be set"),
+        # Validation and admission come first.
+        (config_map(name="B", resourceVersion="7"), 422, "a lowercase RFC 1123 subdomain must consist of"),
         (config_map(name="b", labels={"k": "-"}), 422, "metadata.labels"),
         ({"metadata": {}}, 422, "name or generateName is required"),
     ],
