@@ -47,7 +47,7 @@ class Environment:
         """Raises CompileError."""
         try:
             return Program(self._env.compile(expression))
-        except (RuntimeError, ValueError, UnicodeError) as error:
+        except (RuntimeError, ValueError, TypeError) as error:
             raise CompileError(describe_compile_error(str(error))) from None
 
     def bind(self, values: Mapping[str, Any]) -> Any:
