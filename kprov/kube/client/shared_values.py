@@ -21,7 +21,7 @@ class SharedValues:
 
     def share(self, kind: Any, value: Any) -> Any:
         """The known equal value of that kind, or this one. All values of a kind have one type."""
-        if isinstance(value, list | dict) and not value:
+        if not value and type(value) in _EMPTY:
             return _EMPTY[type(value)]
         key = value if isinstance(value, str) else (kind, _encode(value))
         known = self._young.get(key)
@@ -37,6 +37,10 @@ class SharedValues:
         kind = type(obj)
         for name in kind.__struct_fields__:
             value = getattr(obj, name)
-            if value is None or isinstance(value, int) or value == "" or name in unique:
-                continue
-            setattr(obj, name, self.share((kind, name), value))
+            if not value:
+                # Most fields are empty. Python has None, "" and 0 once anyway.
+                empty = _EMPTY.get(type(value))
+                if empty is not None:
+                    setattr(obj, name, empty)
+            elif not isinstance(value, int) and name not in unique:
+                setattr(obj, name, self.share((kind, name), value))
