@@ -79,8 +79,7 @@ class PodInfo:
 
 def build_pod_info(pod: Pod) -> PodInfo:
     """The pod's sums, as upstream's resourcehelper.PodRequests and framework.NewPodInfo have them."""
-    requests, extended = _sum_requests(pod, nonzero=False)
-    nonzero, _ = _sum_requests(pod, nonzero=True)
+    requests, nonzero, extended = _sum_amounts(pod)
     affinity = pod.spec.affinity
     near = affinity.pod_affinity if affinity else None
     far = affinity.pod_anti_affinity if affinity else None
@@ -180,11 +179,24 @@ def to_label_selector(selector: object) -> LabelSelector:
     return LabelSelector.from_object(None if selector is None else msgspec.to_builtins(selector))
 
 
-def _sum_requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
-    total = sum_requests(pod, nonzero=nonzero)
-    total["pods"] = 0 if nonzero else 1
-    row = _make_row(*(total.pop(name, 0) for name in COLUMNS))
-    return row, {name: value for name, value in total.items() if value} if total else _NOTHING
+def _sum_amounts(pod: Pod) -> tuple[Amounts, Amounts, dict[str, int]]:
+    """The requests, those with defaults, and the extended resources."""
+    total = sum_requests(pod)
+    nonzero = total if _has_all_requests(pod) else sum_requests(pod, nonzero=True)
+    extended = {name: value for name, value in total.items() if value and name not in COLUMNS}
+    return _to_row(total, pods=1), _to_row(nonzero, pods=0), extended or _NOTHING
+
+
+def _has_all_requests(pod: Pod) -> bool:
+    """Whether no container needs a default."""
+    return all(
+        "cpu" in container.resources.requests and "memory" in container.resources.requests
+        for container in (*pod.spec.containers, *pod.spec.init_containers)
+    )
+
+
+def _to_row(total: dict[str, int], pods: int) -> Amounts:
+    return _make_row(total.get("cpu", 0), total.get("memory", 0), total.get("ephemeral-storage", 0), pods)
 
 
 @lru_cache(maxsize=4096)
