@@ -17,8 +17,8 @@ from kprov.kube.component_base.backoff import Backoff
 log = logging.getLogger(__name__)
 
 
-#: Bindings at the same time. More would only wait in the API server.
-_BINDINGS = 64
+#: Bindings at the same time. More would only wait in the API server, and each has a connection of 83 KB.
+_BINDINGS = 32
 #: A binding that takes longer does not count any more, so that it delays no others.
 _SLOW_SECONDS = 1.0
 
