@@ -31,6 +31,8 @@ PARTS = {
 
 
 def main(names: list[str]) -> None:
+    # Installed programs have compiled modules. Without them each start compiles all of kprov.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if names[:1] == ["scheduler"] and len(names) > 1 and names[1].startswith("-"):
         scheduler.compare(names[1:])
         return
