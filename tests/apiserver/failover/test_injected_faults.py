@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,23 +22,30 @@ _CODES: Final = (409, 429, 500, 503)
 _NODES: Final = ("node-a", "node-b")
 _WATCH_SECONDS: Final = 3.0
 _DELAY_SECONDS: Final = 0.5
+#: At most so many of requests with the same method and path.
+_REFUSALS: Final = 2
 
 
 def fail_some(points: random.Random) -> FaultRule:
-    """Refuse every tenth request, delay as many, and lose the answers of some writes."""
+    """Refuse every tenth request, delay as many, and lose the answers of some writes.
+
+    The deletion of a namespace starts again from the first kind after any refusal, so that it needs an end of them.
+    """
+    refused: Counter[tuple[str, str]] = Counter()
 
     def choose(method: str, path: str) -> Fault:
         number = points.random()
         if path.endswith("/events"):
             return NO_FAULT
-        if number < 0.1:
+        if number < 0.1 and refused[method, path] < _REFUSALS:
+            refused[method, path] += 1
             # Reads never conflict.
             return Fault(points.choice(_CODES if method != "GET" else _CODES[1:]))
-        if number < 0.2:
+        if 0.1 <= number < 0.2:
             return Fault(delay=_DELAY_SECONDS)
         # Nobody can know whether a pod with a generated name was created: that one may get a twin.
         is_pod = method == "POST" and path.endswith("/pods")
-        return Fault(loses_answer=method != "GET" and number < 0.25 and not is_pod)
+        return Fault(loses_answer=method != "GET" and 0.2 <= number < 0.25 and not is_pod)
 
     return choose
 
