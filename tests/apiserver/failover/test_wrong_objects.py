@@ -40,7 +40,7 @@ _MILLION: Final = 1_000_000
 _PROBES: Final = 5
 #: How much longer a set may take to get its pod than without wrong objects: the machine may be slow.
 _LATENCY_FACTOR: Final = 4.0
-_LATENCY_SECONDS: Final = 1.0
+_LATENCY_SECONDS: Final = 3.0
 _LONGEST_NAME: Final = 253
 _LONGEST_LABEL: Final = 63
 
