@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from tests.bench import apiserver, controllers, controllers_lists, copying, http_parsing, provision, scheduler
@@ -31,6 +32,8 @@ PARTS = {
 
 
 def main(names: list[str]) -> None:
+    # The end by `timeout` removes servers and their files, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Installed programs have compiled modules. Without them each start compiles all of kprov.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if names[:1] == ["scheduler"] and len(names) > 1 and names[1].startswith("-"):
