@@ -119,6 +119,12 @@ class RestClient:
         guarded._get_seconds_left = get_seconds_left  # noqa: SLF001  a copy of this client
         return guarded
 
+    def limit_requests(self, at_once: int) -> "RestClient":
+        """A client with a limit of its own for requests at once. The original closes the connections."""
+        limited = self.derive(self.user_agent, self._tokens)
+        limited._slots = asyncio.Semaphore(at_once)  # noqa: SLF001  a copy of this client
+        return limited
+
     async def close(self) -> None:
         if self._owns_transport:
             await self._transport.close()

@@ -17,6 +17,9 @@ from kprov.kube.scheduler.options import Options
 
 log = logging.getLogger(__name__)
 
+#: More requests at once make no server faster, but each of them needs a connection with its own handshake.
+_REQUESTS_AT_ONCE = 64
+
 
 async def serve(options: Options, stop: asyncio.Event) -> None:
     """Until stopped; LeadershipLost when another may lead already."""
@@ -77,6 +80,8 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     from kprov.kube.scheduler.scheduler import Scheduler
     from kprov.kube.scheduler.volumes.binder import VolumeBinder
 
+    # Not for the lease: its requests must not wait.
+    client = client.limit_requests(_REQUESTS_AT_ONCE)
     informers = InformerFactory(client, transforms=make_transforms(), streams=True)
     sources = SchedulerInformers(informers)
     configuration = options.configuration
