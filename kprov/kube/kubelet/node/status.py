@@ -41,10 +41,11 @@ class NodeStatusBuilder:
     def build(self, old: JsonObject) -> JsonObject:
         """The whole status. Conditions that did not change keep their time from ``old``."""
         addresses = [{"type": "InternalIP", "address": address} for address in self._host_ips]
+        extended = self._list_extended(old)
         status: JsonObject = {
             "addresses": [*addresses, {"type": "Hostname", "address": self._config.node_name}],
-            "capacity": self._capacity,
-            "allocatable": self._allocatable,
+            "capacity": self._capacity | extended,
+            "allocatable": _list_outdated(old, extended) | self._allocatable | extended,
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._config.port}},
             "declaredFeatures": ["ExtendWebSocketsToKubelet"],
             "nodeInfo": self._node_info,
@@ -52,6 +53,12 @@ class NodeStatusBuilder:
             "conditions": self._make_conditions(old.get("conditions") or []),
         }
         return status
+
+    def _list_extended(self, old: JsonObject) -> JsonObject:
+        """Resources that an administrator added to the node's capacity. All of them are allocatable."""
+        return {
+            name: amount for name, amount in (old.get("capacity") or {}).items() if name not in self._capacity
+        }
 
     def _make_conditions(self, old: Sequence[JsonObject]) -> list[JsonObject]:
         problems = self._list_problems()
@@ -77,6 +84,11 @@ class NodeStatusBuilder:
             condition["lastTransitionTime"] = (known or {}).get("lastTransitionTime") or now if same else now
             condition["lastHeartbeatTime"] = now
         return result
+
+
+def _list_outdated(old: JsonObject, extended: JsonObject) -> JsonObject:
+    """Allocatable extended resources that the capacity no longer has; null removes them in a patch."""
+    return {name: None for name in old.get("allocatable") or {} if "/" in name and name not in extended}
 
 
 def _make_amount_condition(kind: str, bad: bool, resource: str, text: str) -> JsonObject:
