@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kprov.kube.api.meta import NodeName
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.node.pressure import NodePressure
 from kprov.kube.kubelet.node.status import NodeStatusBuilder, has_changed
@@ -11,7 +12,7 @@ from kprov.kube.machinery.quantity import Quantity
 
 def build_status(old: JsonObject) -> JsonObject:
     builder = NodeStatusBuilder(
-        KubeletConfiguration(node_name="node1"),
+        KubeletConfiguration(node_name=NodeName("node1")),
         host_ips=["10.0.0.1"],
         capacity={"cpu": Quantity.parse("2")},
         allocatable={"cpu": Quantity.parse("1")},
