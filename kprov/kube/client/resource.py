@@ -230,7 +230,11 @@ class ResourceClient(Generic[Object]):
     ) -> None:
         params = _selector_params(label_selector, field_selector)
         await self.client.request(
-            "DELETE", self.path(namespace), params=params, timeout=_COLLECTION_TIMEOUT_SECONDS
+            "DELETE",
+            self.path(namespace),
+            body={"kind": "DeleteOptions", "apiVersion": "v1"},
+            params=params,
+            timeout=_COLLECTION_TIMEOUT_SECONDS,
         )
 
     async def watch(

@@ -19,6 +19,7 @@ import orjson
 from kprov.kube.client import kubeconfig
 from kprov.kube.client.api_connection import Body, Params
 from kprov.kube.client.errors import ApiError, TransportError
+from kprov.kube.client.guarded_body import NOT_SENT, GuardedBody
 from kprov.kube.client.resource import ResourceClient
 from kprov.kube.client.transport import CONNECT_TIMEOUT_SECONDS, Transport
 from kprov.kube.component_base.rate_limit import TokenBucket
@@ -238,7 +239,7 @@ class RestClient:
                 session.request(
                     method,
                     self.config.server + path,
-                    data=data,
+                    data=self._guard_body(data),
                     params=query,
                     headers={"User-Agent": self.user_agent, **credentials, **headers},
                     server_hostname=self.config.tls_server_name or None,
@@ -255,6 +256,11 @@ class RestClient:
             if code == _NO_RESPONSE:
                 self._observe_response(method, code, start)
 
+    def _guard_body(self, data: bytes | None) -> bytes | GuardedBody | None:
+        if data is None or self._get_seconds_left is None:
+            return data
+        return GuardedBody(data, self._get_seconds_left)
+
     def _observe_response(self, method: str, code: str, start: float) -> None:
         if self._observe is not None:
             self._observe(self._host, method, code, time.monotonic() - start)
@@ -265,7 +271,7 @@ class RestClient:
             return timeout
         left = self._get_seconds_left()
         if left <= 0:
-            raise TransportError(f"{method} {path}: not sent, this process may lead no more")
+            raise TransportError(f"{method} {path}: {NOT_SENT}")
         return min(timeout, left)
 
     async def _throttle(self, method: str, path: str) -> None:
@@ -324,4 +330,7 @@ def _render_param(value: str | float | bool) -> str:
 def _describe_failure(failure: BaseException) -> str:
     if isinstance(failure, TimeoutError):
         return str(failure) or "timed out"
+    if isinstance(failure, aiohttp.ClientOSError) and failure.errno is None and failure.__cause__ is not None:
+        # The reason why a body was not written.
+        return str(failure.__cause__)
     return str(failure) or type(failure).__name__

@@ -119,6 +119,20 @@ async def test_guarded_clients_send_changes_only_while_the_lease_is_held(
     await guarded.request("GET", LEASE)
 
 
+async def test_a_change_is_not_written_if_the_lease_expires_while_the_client_connects(
+    server: Any, client: RestClient
+) -> None:
+    """A process that was suspended meanwhile runs what is ready before its timers."""
+    left = iter([10.0, 0.0])
+    guarded = client.guard_changes(lambda: next(left))
+    pod = {"metadata": {"name": "p", "namespace": "work"}}
+    with pytest.raises(TransportError, match="not sent"):
+        await guarded.request("POST", "/api/v1/namespaces/work/pods", body=pod)
+    assert not [request for request in server.requests if request[0] == "POST"]
+    always = client.guard_changes(lambda: 10.0)
+    await always.request("POST", "/api/v1/namespaces/work/pods", body=pod)
+
+
 async def test_leader_exits_although_its_work_does_not_end(
     server: Any, client: RestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
