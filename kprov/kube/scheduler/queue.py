@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import time
@@ -163,10 +164,10 @@ class SchedulingQueue:
                 return queued
             self._wake.clear()
             timeout = self._get_next_deadline()
-            try:
-                await asyncio.wait_for(self._wake.wait(), timeout)
-            except TimeoutError:
-                continue
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
 
     def _take_active(self) -> QueuedPod | None:
         """An active pod. If there is none, the pod whose backoff ends first."""

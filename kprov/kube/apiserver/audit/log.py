@@ -186,8 +186,10 @@ class BatchingSink:
     async def _flush(self) -> None:
         while self._waiting:
             if len(self._waiting) < self._size:
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._full.wait(), self._seconds)
+                    async with asyncio.timeout(self._seconds):
+                        await self._full.wait()
             self._full.clear()
             lines, self._waiting = self._waiting, []
             try:

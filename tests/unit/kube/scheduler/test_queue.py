@@ -119,6 +119,23 @@ async def test_higher_priority_first_then_the_longer_waiting(queue: SchedulingQu
     assert [(await queue.pop()).uid for _ in range(3)] == ["urgent", "old", "young"]
 
 
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_pod_that_comes_together_with_a_cancellation_does_not_hide_it(
+    queue: SchedulingQueue, steps: int
+) -> None:
+    await reject(queue, "waiting")
+    task = asyncio.create_task(queue.pop())
+    await asyncio.sleep(0.01)
+    queue.add(pod("p"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    if task.done():
+        return
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_pod_waits_for_an_event_that_its_plugin_has_registered(
     queue: SchedulingQueue, clock: Clock
 ) -> None:
