@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -24,21 +25,24 @@ _WATCH_SECONDS: Final = 3.0
 _DELAY_SECONDS: Final = 0.5
 #: At most so many of requests with the same method and path.
 _REFUSALS: Final = 2
+#: At most so many of all requests for the kinds of a namespace, with which its controller empties it: it asks for
+#: each kind again after any refusal, so that it would not come to an end otherwise.
+_CONTENT_REFUSALS: Final = 10
+_CONTENT: Final = re.compile(r"/namespaces/[^/]+/[a-z]+$")
 
 
 def fail_some(points: random.Random) -> FaultRule:
-    """Refuse every tenth request, delay as many, and lose the answers of some writes.
-
-    The deletion of a namespace starts again from the first kind after any refusal, so that it needs an end of them.
-    """
+    """Refuse every tenth request, delay as many, and lose the answers of some writes."""
     refused: Counter[tuple[str, str]] = Counter()
 
     def choose(method: str, path: str) -> Fault:
         number = points.random()
         if path.endswith("/events"):
             return NO_FAULT
-        if number < 0.1 and refused[method, path] < _REFUSALS:
-            refused[method, path] += 1
+        is_content = method in {"GET", "DELETE"} and _CONTENT.search(path) is not None
+        kind, limit = (("", ""), _CONTENT_REFUSALS) if is_content else ((method, path), _REFUSALS)
+        if number < 0.1 and refused[kind] < limit:
+            refused[kind] += 1
             # Reads never conflict.
             return Fault(points.choice(_CODES if method != "GET" else _CODES[1:]))
         if 0.1 <= number < 0.2:

@@ -212,6 +212,7 @@ def run_cluster_objects(work: Work) -> None:
     wait_until_gone(work, protected)
     ranges = "/apis/networking.k8s.io/v1/servicecidrs"
     wait_for(work, create(work, ranges, "more", {"spec": {"cidrs": ["10.97.0.0/24"]}}), "status")
+    run_admission_policy(work)
     client = Client(work.server, "alice")
     request = client.request(API_CLIENT, ["client auth"])
     client.approve(request)
@@ -235,6 +236,16 @@ def run_cluster_objects(work: Work) -> None:
     ok(work.server, "POST", "/api/v1/namespaces", {"metadata": {"name": "short-lived"}})
     ok(work.server, "DELETE", "/api/v1/namespaces/short-lived")
     wait_until_gone(work, "/api/v1/namespaces/short-lived")
+
+
+def run_admission_policy(work: Work) -> None:
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["deployments"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule | {"operations": ["CREATE"]}]},
+        "validations": [{"expression": "object.spec.replicas < 100"}],
+    }
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    wait_for(work, create(work, policies, "few", {"spec": spec}), "status", "observedGeneration")
 
 
 def run_evictions(work: Work) -> None:
