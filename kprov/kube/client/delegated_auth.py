@@ -5,16 +5,14 @@ TokenReview identifies a bearer token, SubjectAccessReview authorizes its user. 
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from kprov.kube.client.errors import ClientError
 from kprov.kube.client.rest import RestClient
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.serving import peer_identity
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 _CACHE_SECONDS: Final = 10.0
 _MASTERS: Final = "system:masters"
@@ -34,7 +32,7 @@ class DelegatedAuth:
         self._open_paths = open_paths
         self._decisions: dict[tuple[Any, ...], tuple[float, bool]] = {}
 
-    async def __call__(self, request: "web.BaseRequest") -> bool:
+    async def __call__(self, request: Request) -> bool:
         if any(_is_path_of(request.path, pattern) for pattern in self._open_paths):
             return True
         try:
@@ -43,7 +41,7 @@ class DelegatedAuth:
         except ClientError:
             return False
 
-    async def _authenticate(self, request: "web.BaseRequest") -> User:
+    async def _authenticate(self, request: Request) -> User:
         name, groups = peer_identity(request)
         if name:
             return name, (*groups, "system:authenticated")

@@ -4,23 +4,25 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from kprov.kube.component_base.http11.listener import Listener
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.component_base.tls_options import make_server_context
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from kprov.kube.component_base.health_metrics import HealthMetrics
 
 log = logging.getLogger(__name__)
 
 # A check returns None for healthy, else the reason. It must not block.
 Check = Callable[[], str | None]
-Handler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
-Authorize = Callable[["web.BaseRequest"], Awaitable[bool]]
+Authorize = Callable[[Request], Awaitable[bool]]
 
-_HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
+_HEALTH_PATHS: Final = ("/healthz", "/livez", "/readyz")
+#: How long a server that stops waits for the responses under way.
+_STOP_SECONDS: Final = 5.0
 
 
 class HealthServer:
@@ -30,8 +32,8 @@ class HealthServer:
 
     Certificate files turn on TLS. `self_signed` creates a certificate if there are no files. With
     `client_ca_file` all paths but the health checks require a client certificate of that authority, unless
-    `authorize(request)` decides (see client.delegated_auth). `routes` adds handlers by path. Go's names set
-    `tls_min_version` and `tls_cipher_suites`.
+    `authorize(request)` decides (see client.delegated_auth). Go's names set `tls_min_version` and
+    `tls_cipher_suites`.
     """
 
     def __init__(
@@ -46,7 +48,6 @@ class HealthServer:
         tls_cipher_suites: Sequence[str] = (),
         self_signed: bool = False,
         authorize: Authorize | None = None,
-        routes: Mapping[str, Handler] | None = None,
     ) -> None:
         self.address = address or "0.0.0.0"
         self.port = port
@@ -54,11 +55,9 @@ class HealthServer:
         self._tls_limits = (tls_min_version, tls_cipher_suites)
         self._self_signed = self_signed
         self._authorize = authorize
-        self._routes = dict(routes or {})
         self._live: dict[str, Check] = {"ping": lambda: None}
         self._ready: dict[str, Check] = {}
-        self._runner: web.ServerRunner | None = None
-        self._context: ssl.SSLContext | None = None
+        self._listener = Listener(self._handle)
         self._health_metrics: HealthMetrics | None = None
         self._build: bytes = b""
 
@@ -68,21 +67,12 @@ class HealthServer:
 
     async def start(self) -> None:
         """Listen. Port 0 picks a free port and stores it in `port`. OSError: the port is in use."""
-        from aiohttp import web
-
-        self._context = self._tls_context()
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, self.address, self.port, ssl_context=self._context, reuse_address=True
-        )
-        await site.start()
-        if self.port == 0:
-            self.port = int(self._runner.addresses[0][1])
+        await self._listener.start(self.address, self.port, self._tls_context())
+        self.port = self._listener.port
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """Stop to listen, wait a moment for the responses under way, and close all connections."""
+        await self._listener.stop(_STOP_SECONDS)
 
     def _tls_context(self) -> ssl.SSLContext | None:
         certificate, key, authority = self._tls
@@ -100,25 +90,25 @@ class HealthServer:
             context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
-    async def _handle(self, request: "web.BaseRequest") -> "web.StreamResponse":
-        from aiohttp import web
+    async def _handle(self, request: Request) -> Response:
+        try:
+            return await self._respond(request)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return Response(status=500, text="Internal Server Error\n")
 
+    async def _respond(self, request: Request) -> Response:
         path = request.path.rstrip("/") or "/"
-        base = "/" + path.split("/")[1]
+        base = "/" + path.partition("/")[2].partition("/")[0]
         if base in _HEALTH_PATHS:
             return self._health(base, path[len(base) + 1 :], request)
         if not await self._is_allowed(request):
-            return web.Response(status=401, text="Unauthorized\n")
+            return Response(status=401, text="Unauthorized\n")
         if path in {"/metrics", "/metrics/slis"}:
             return await self._show_metrics(path)
-        handler = self._routes.get(path) or self._routes.get(base)
-        if handler is None:
-            return web.Response(status=404, text="404 page not found\n")
-        return await handler(request)
+        return Response(status=404, text="404 page not found\n")
 
-    async def _show_metrics(self, path: str) -> "web.StreamResponse":
-        from aiohttp import web
-
+    async def _show_metrics(self, path: str) -> Response:
         from kprov.kube.component_base import build_metric, metrics
 
         if path == "/metrics/slis":
@@ -126,22 +116,18 @@ class HealthServer:
         else:
             self._build = self._build or await asyncio.to_thread(build_metric.render_build_metric)
             body = metrics.render() + self._build
-        return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
+        return Response(body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
-    async def _is_allowed(self, request: "web.BaseRequest") -> bool:
+    async def _is_allowed(self, request: Request) -> bool:
         if self._authorize is not None:
             return await self._authorize(request)
-        if not self._tls[2]:
-            return True
-        return bool(request.transport is not None and request.transport.get_extra_info("peercert"))
+        return not self._tls[2] or bool(request.certificates)
 
-    def _health(self, base: str, name: str, request: "web.BaseRequest") -> "web.Response":
-        from aiohttp import web
-
+    def _health(self, base: str, name: str, request: Request) -> Response:
         checks = self._live | self._ready if base == "/readyz" else self._live
         if name:
             if name not in checks:
-                return web.Response(status=404, text="404 page not found\n")
+                return Response(status=404, text="404 page not found\n")
             checks = {name: checks[name]}
         excluded = {item for value in request.query.getall("exclude", []) for item in value.split(",")}
         results: list[tuple[str, str | None]] = []
@@ -151,10 +137,10 @@ class HealthServer:
         self._count(base, dict(results))
         failed = [label for label, reason in results if reason is not None]
         if not failed and "verbose" not in request.query:
-            return web.Response(text="ok")
+            return Response(text="ok")
         lines = [f"[-]{label} failed: {reason}" if reason else f"[+]{label} ok" for label, reason in results]
         lines.append(f"{base[1:]} check {'failed' if failed else 'passed'}")
-        return web.Response(status=500 if failed else 200, text="\n".join(lines) + "\n")
+        return Response(status=500 if failed else 200, text="\n".join(lines) + "\n")
 
     def _count(self, base: str, results: Mapping[str, str | None]) -> None:
         if self._health_metrics is None:
@@ -174,9 +160,10 @@ def _run_check(label: str, check: Check) -> str | None:
     return reason
 
 
-def peer_identity(request: "web.BaseRequest") -> tuple[str, list[str]]:
+def peer_identity(request: Request) -> tuple[str, list[str]]:
     """User (CN) and groups (O) of the verified client certificate. ("", []) without one."""
-    certificate: dict[str, Any] = (request.transport and request.transport.get_extra_info("peercert")) or {}
+    tls = None if request.connection is None else request.connection.tls
+    certificate: dict[str, Any] = (tls and tls.getpeercert()) or {}
     pairs = [pair for part in certificate.get("subject", ()) for pair in part]
     names = [str(value) for key, value in pairs if key == "commonName"]
     return (names[0] if names else ""), [str(value) for key, value in pairs if key == "organizationName"]

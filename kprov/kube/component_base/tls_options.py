@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Sequence
 from typing import Final
 
+from kprov.kube.component_base.http11.handshake import Context
+
 _VERSIONS: Final = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 #: TLS 1.2 suites by Go's name with OpenSSL's name, in Go's order of preference. TLS 1.3 suites are always on.
 _SUITES: Final = {
@@ -53,7 +55,7 @@ def set_cipher_suites(context: ssl.SSLContext, names: Sequence[str], field: str)
 
 def make_server_context(minimum: str, suites: Sequence[str]) -> ssl.SSLContext:
     """The context of a component's port with --tls-min-version and --tls-cipher-suites. Raise ValueError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = Context(ssl.PROTOCOL_TLS_SERVER)
     set_minimum_version(context, minimum, "--tls-min-version")
     if suites:
         set_cipher_suites(context, suites, "--tls-cipher-suites")

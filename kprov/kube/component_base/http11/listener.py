@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -77,6 +78,14 @@ class Listener:
         for connection in list(self.connections):
             if connection.is_idle and connection.transport is not None:
                 connection.transport.close()
+
+    async def stop(self, seconds: float) -> None:
+        """Close, but leave the requests under way so many seconds for their responses."""
+        self.stop_accepting()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(each.wait_closed() for each in list(self.connections)))
+        await self.close()
 
     async def close(self) -> None:
         """Close all connections now and cancel their handlers."""
