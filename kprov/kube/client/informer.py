@@ -71,6 +71,7 @@ class Informer(Generic[Object]):
         self._handlers: list[Handler[Object]] = []
         self._synced = asyncio.Event()
         self._version = ResourceVersion("")
+        self._applied_version = ResourceVersion("")
         # Resource version of the next list: "0" accepts any cached state, None asks for the newest.
         self._list_version: ResourceVersion | None = _ANY_VERSION
 
@@ -78,6 +79,11 @@ class Informer(Generic[Object]):
     def has_synced(self) -> bool:
         """The first list is in the store and its handlers have run."""
         return self._synced.is_set()
+
+    @property
+    def applied_version(self) -> ResourceVersion:
+        """The handlers have seen all changes up to this resource version. "": the first list is under way."""
+        return self._applied_version
 
     def add_handler(
         self,
@@ -164,7 +170,7 @@ class Informer(Generic[Object]):
         self._remove_missing(listed)
         for obj in listed.values():
             self._put(obj)
-        self._version = answer.resource_version
+        self._version = self._applied_version = answer.resource_version
         self._list_version = answer.resource_version or _ANY_VERSION
         self._synced.set()
 
@@ -217,7 +223,7 @@ class Informer(Generic[Object]):
 
     def _set_version(self, version: ResourceVersion) -> None:
         if version:
-            self._version = self._list_version = version
+            self._version = self._list_version = self._applied_version = version
 
     def _apply(self, event: WatchEvent[Object]) -> None:
         if event.type in {"ADDED", "MODIFIED"}:

@@ -24,7 +24,7 @@ _PRIORITY: Final = {
 DEBUG_VERBOSITY: Final = 4
 
 
-class _Formatter(logging.Formatter):
+class KlogFormatter(logging.Formatter):
     """Formats records as klog does: ``I1121 06:38:43.123456    4711 rest.py:40] text``."""
 
     def __init__(self, journal: bool) -> None:
@@ -49,7 +49,7 @@ class _Formatter(logging.Formatter):
 def setup(verbosity: int = 0, component: str = "") -> None:
     """Route all logging to standard error. Verbosity is klog's: INFO at 0, DEBUG at 4, libraries at 8."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(journal=bool(os.environ.get("JOURNAL_STREAM"))))
+    handler.setFormatter(KlogFormatter(journal=bool(os.environ.get("JOURNAL_STREAM"))))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbosity >= 8 else logging.INFO)

@@ -71,6 +71,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
     from kprov.kube.scheduler.binding import PodBinder
     from kprov.kube.scheduler.compact import make_transforms
     from kprov.kube.scheduler.configuration.extenders import list_ignored_resources
+    from kprov.kube.scheduler.decision_log import DecisionLog
     from kprov.kube.scheduler.devices.binder import ClaimBinder
     from kprov.kube.scheduler.event_handlers import SchedulerInformers, add_event_handlers
     from kprov.kube.scheduler.extenders.extenders import Extenders
@@ -115,6 +116,7 @@ async def run_scheduler(options: Options, client: RestClient) -> None:
         backoff=backoff,
         waiting_pods=resources.waiting_pods,
         extenders=extenders,
+        on_decision=DecisionLog(sources.nodes, sources.pods).record,
     )
     add_event_handlers(scheduler, sources)
     stopped = asyncio.Event()

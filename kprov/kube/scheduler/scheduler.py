@@ -44,8 +44,12 @@ class Scheduler:
         backoff: Backoff = DEFAULT_BACKOFF,
         waiting_pods: WaitingPods | None = None,
         extenders: Extenders | None = None,
+        on_decision: Callable[[Pod, str], None] | None = None,
     ) -> None:
-        """recorders: by the names of the profiles. waiting_pods, extenders: what the plugins have."""
+        """recorders: by the names of the profiles. waiting_pods, extenders: what the plugins have.
+
+        on_decision: called with each pod that gets a node, and the name of the node, before it is bound.
+        """
         self.state = ClusterState()
         hints = HintTable(profiles, (EXTENDER,) if extenders else ())
         # All profiles have the same one: there is a single queue.
@@ -54,6 +58,7 @@ class Scheduler:
         self.nominator = Nominator()
         self.waiting_pods = waiting_pods or WaitingPods()
         self._extenders = extenders or Extenders()
+        self._on_decision = on_decision
         self._profiles = {profile.name: profile for profile in profiles}
         self._rng = random.Random()  # noqa: S311  spreading pods, not secrets
         self._tasks: asyncio.TaskGroup | None = None
@@ -136,6 +141,8 @@ class Scheduler:
     def _assume(self, attempt: Attempt, decision: ScheduleResult) -> None:
         """The pod has a node: the next pod respects it. Start the binding."""
         cycle, node = decision.cycle, decision.node
+        if self._on_decision is not None:
+            self._on_decision(attempt.pod, node)
         self.nominator.remove(attempt.queued.uid)
         self.state.add_pod(cycle.info, node)
         seconds: Mapping[str, float] = {}

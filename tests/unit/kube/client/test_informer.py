@@ -76,6 +76,7 @@ async def test_watch_events_change_the_copy(server: Any, informer: tuple[Informe
     assert await seen.until(4) == ["add a@5", "add b@20", "update a@21", "delete b@22"]
     assert [p.key for p in store.by_index("node", "n2")] == ["ns/a"]
     assert store.by_index("node", "n1") == []
+    assert store.applied_version == "22"
 
 
 async def test_informer_resumes_an_ended_watch_at_the_last_version(
@@ -149,7 +150,10 @@ async def test_null_lists_of_a_go_server_are_read_as_empty(
 async def test_informer_lists_again_after_410_and_reports_missed_deletions(
     server: Any, informer: tuple[Informer[Pod], Seen]
 ) -> None:
-    _, seen = informer
+    store, seen = informer
+    versions: list[str] = []
+    # A new list tells nothing about all objects before its end.
+    store.add_handler(on_delete=lambda _: versions.append(store.applied_version))
     server.objects.clear()
     server.objects["/api/v1/pods/c"] = pod("c", "40")
     server.watches.put_nowait(
@@ -158,6 +162,7 @@ async def test_informer_lists_again_after_410_and_reports_missed_deletions(
     server.watches.put_nowait(None)
     assert await seen.until(3) == ["add a@5", "delete a@5", "add c@40"]
     assert server.list_versions == ["0", None]
+    assert versions == ["10"]
 
 
 async def test_late_handler_gets_the_objects_in_the_store(informer: tuple[Informer[Pod], Seen]) -> None:
