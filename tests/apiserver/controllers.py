@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.apiserver.servers import ApiServer, running
+from tests.apiserver.servers import WITH_US, ApiServer, running
 
 #: Names another controller manager to test, such as upstream's: it shows which tests ask for more than it does.
 TESTED: Final = "KPROV_TEST_CONTROLLER_MANAGER"
@@ -52,6 +52,7 @@ def controllers(
     flags: more of its own. url: see ``kubeconfig``. program: another controller manager than the tested one.
     """
     command = [
+        *WITH_US,
         *(
             *(program or _PROGRAM),
             "--leader-elect=false",

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.apiserver.servers import WITH_US
+
 _RESTART_SECONDS: Final = 0.2
 
 
@@ -16,7 +18,7 @@ class SupervisedProgram:
     """It runs from the beginning until ``stop``."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
-        self._command = command
+        self._command = [*WITH_US, *command]
         self.log = log
         self._stopping = threading.Event()
         self._process = self._start()
