@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.apiserver.controllers import kubeconfig
-from tests.apiserver.servers import ApiServer
+from tests.apiserver.servers import WITH_US, ApiServer
 from tests.apiserver.supervised import SupervisedProgram
 
 #: Names another scheduler to test, such as upstream's: it shows which tests ask for more than it does.
 TESTED: Final = "KPROV_TEST_SCHEDULER"
+#: With this flag the log says what the scheduler knew when it chose a node.
+LOG_DECISIONS: Final = "--v=4"
 PROGRAM: Final = tuple(os.environ.get(TESTED, f"{sys.executable} -m kprov.kube.scheduler").split())
 
 
@@ -42,7 +44,7 @@ def start_candidate(server: ApiServer, name: str, url: str, **fields: Any) -> Su
         "retryPeriod": "500ms",
     }
     path = write_configuration(server, name=name, url=url, leaderElection=election, **fields)
-    command = [*PROGRAM, f"--config={path}", "--secure-port=0"]
+    command = [*PROGRAM, f"--config={path}", "--secure-port=0", LOG_DECISIONS]
     return SupervisedProgram(command, server.folder / f"{name}.log")
 
 
@@ -52,10 +54,12 @@ def scheduler(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a scheduler. port: of its metrics. program: instead of the tested one. fields: of its configuration."""
     command = [
+        *WITH_US,
         *(program or PROGRAM),
         f"--config={write_configuration(server, **fields)}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
+        LOG_DECISIONS,
     ]
     with (server.folder / "scheduler.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import chain
 from typing import Final
 
 from kubernetes.utils.quantity import parse_quantity
 
 from kprov.kube.machinery.json_object import JsonObject
+from tests.apiserver.overcommit.decisions import Decision
 
 _FINISHED: Final = {"Succeeded", "Failed"}
 _ANY_ADDRESS: Final = "0.0.0.0"
@@ -26,7 +26,7 @@ def reduce_pod(pod: JsonObject) -> JsonObject:
     containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
     return {
         "metadata": {name: pod["metadata"][name] for name in ("name", "uid", "resourceVersion")},
-        "seen": time.monotonic(),
+        "seen": time.time(),
         "scheduler": pod["spec"].get("schedulerName", ""),
         "node": pod["spec"].get("nodeName", ""),
         "is_finished": pod["status"].get("phase") in _FINISHED,
@@ -45,7 +45,7 @@ def reduce_node(node: JsonObject) -> JsonObject:
     amounts = node["status"].get("allocatable", {})
     return {
         "metadata": {name: node["metadata"][name] for name in ("name", "uid", "resourceVersion")},
-        "seen": time.monotonic(),
+        "seen": time.time(),
         "allocatable": {name: parse_quantity(amount) for name, amount in amounts.items()},
     }
 
@@ -85,26 +85,48 @@ def _add(total: Amounts, more: Amounts) -> None:
         total[name] = total.get(name, Decimal(0)) + amount
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A pod on a node. version: of the event that showed it there first."""
+
+    pod: JsonObject
+    version: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """What a node offers since a resource version. None: it does not exist."""
+
+    version: int
+    seen: float
+    amounts: Amounts | None
+
+
 @dataclass
 class Accounts:
-    """Replays events. ``problems`` has a line for each moment at which a binding overcommits a node.
+    """Replays events. ``problems`` has a line for each binding that overcommits what its scheduler knew of the node."""
 
-    A scheduler knows its own bindings at once. What others have changed in the last ``late_seconds``, it may not know.
-    """
-
-    late_seconds: float = 0.0
+    #: In the order of their times.
+    decisions: Sequence[Decision]
     bindings: int = 0
     problems: list[str] = field(default_factory=list)
+    #: Bindings to a node that had changed or disappeared when they arrived, which their schedulers could not know.
+    crossed: int = 0
+    #: The longest time from a change to a decision that did not know it, in seconds.
+    lateness: float = 0.0
     #: Largest part of the CPU of a node that was requested at any time.
     peak: Decimal = Decimal(0)
-    #: The sizes of each node, with their times. None: it does not exist.
-    _nodes: dict[str, list[tuple[float, Amounts | None]]] = field(default_factory=dict)
-    _pods: dict[str, dict[str, JsonObject]] = field(default_factory=dict)
+    _nodes: dict[str, list[_Size]] = field(default_factory=dict)
+    _pods: dict[str, dict[str, _Placed]] = field(default_factory=dict)
 
     def replay(
         self, pods: Iterable[tuple[str, JsonObject]], nodes: Iterable[tuple[str, JsonObject]]
     ) -> Accounts:
         """Both in the order of their resource versions, which one etcd counts for all kinds."""
+        chosen: dict[tuple[str, str], list[Decision]] = {}
+        for decision in sorted(self.decisions, key=lambda each: each.time):
+            chosen.setdefault((decision.uid, decision.node), []).append(decision)
         tagged = heapq.merge(
             ((int(obj["metadata"]["resourceVersion"]), "pod", kind, obj) for kind, obj in pods),
             ((int(obj["metadata"]["resourceVersion"]), "node", kind, obj) for kind, obj in nodes),
@@ -112,72 +134,102 @@ class Accounts:
         )
         for version, source, kind, obj in tagged:
             if source == "node":
-                self._apply_node(kind, obj)
-            else:
-                self._apply_pod(version, kind, obj)
+                amounts = None if kind == "DELETED" else obj["allocatable"]
+                sizes = self._nodes.setdefault(obj["metadata"]["name"], [])
+                sizes.append(_Size(version, obj["seen"], amounts))
+            elif obj["node"]:
+                self._apply_pod(version, kind, obj, chosen.get((obj["metadata"]["uid"], obj["node"]), ()))
         return self
 
-    def _apply_node(self, kind: str, node: JsonObject) -> None:
-        sizes = self._nodes.setdefault(node["metadata"]["name"], [])
-        sizes.append((node["seen"], None if kind == "DELETED" else node["allocatable"]))
-
-    def _get_largest_size(self, node: str, moment: float) -> Amounts | None:
-        """The amounts that a scheduler may take for the size of a node. None: the node does not exist."""
-        sizes = self._nodes.get(node, [(0.0, None)])
-        current = sizes[-1][1]
-        if current is None:
-            # Deleted between the decision and the binding.
-            return None
-        ends = [start for start, _ in sizes[1:]] + [moment]
-        late = [size for (_, size), end in zip(sizes, ends, strict=True) if end > moment - self.late_seconds]
-        known = [size for size in late if size is not None] or [current]
-        return {name: max(size.get(name, Decimal(0)) for size in known) for name in {*chain(*known)}}
-
-    def _apply_pod(self, version: int, kind: str, pod: JsonObject) -> None:
-        if not pod["node"]:
-            return
-        placed = self._pods.setdefault(pod["node"], {})
-        before = placed.get(pod["metadata"]["uid"])
+    def _apply_pod(self, version: int, kind: str, pod: JsonObject, decisions: Sequence[Decision]) -> None:
+        uid, placed = pod["metadata"]["uid"], self._pods.setdefault(pod["node"], {})
+        before = placed.get(uid)
         if kind == "DELETED" or pod["is_finished"]:
-            placed.pop(pod["metadata"]["uid"], None)
-            return
-        placed[pod["metadata"]["uid"]] = pod | {"bound": before["bound"] if before else pod["seen"]}
-        if before is None:
+            placed.pop(uid, None)
+        elif before is not None:
+            placed[uid] = replace(before, pod=pod)
+        else:
             self.bindings += 1
-            self._judge(version, pod)
+            decision = next((each for each in reversed(decisions) if each.time <= pod["seen"]), None)
+            if decision is None:
+                self.problems.append(f"revision {version}: no scheduler chose {pod['node']} for {_name(pod)}")
+                return
+            placed[uid] = new = _Placed(pod, version, decision)
+            # The bindings of a scheduler may overtake each other: the last decision had to count the others.
+            for each in placed.values():
+                if each is new or _is_known(new, each):
+                    self._judge(version, each)
+            self._measure(new)
 
-    def _judge(self, version: int, new: JsonObject) -> None:
-        """Judge the node of a pod that was just bound."""
-        node = new["node"]
-        allocatable = self._get_largest_size(node, new["seen"])
-        if allocatable is None:
+    def _judge(self, version: int, new: _Placed) -> None:
+        """Compare the pods that a decision had to count with the size of the node that it knew."""
+        node = new.decision.node
+        size = self._find_known_size(new.decision)
+        where = f"revision {version}: {_name(new.pod)} on {node}"
+        if size is None or size.amounts is None:
+            self.problems.append(f"{where}: {self._describe(new, size)}")
             return
-        others = [
-            pod
-            for pod in self._pods[node].values()
-            if pod["metadata"]["uid"] != new["metadata"]["uid"] and self._is_known(pod, new)
-        ]
-        total: Amounts = {}
-        for pod in (*others, new):
-            _add(total, pod["requests"])
-        where = f"revision {version}: {new['metadata']['name']} on {node}"
-        for name, amount in total.items():
-            if amount > allocatable.get(name, Decimal(0)):
-                self.problems.append(f"{where}: {name} {amount} > {allocatable.get(name, 0)}")
-        if cpu := allocatable.get("cpu"):
-            self.peak = max(self.peak, total.get("cpu", Decimal(0)) / cpu)
-        ports = [port for pod in others for port in pod["ports"]]
+        others = [each for each in self._pods[node].values() if each is not new and _is_known(each, new)]
+        for name, amount in _sum_requests((*others, new)).items():
+            if amount > size.amounts.get(name, Decimal(0)):
+                limit = size.amounts.get(name, 0)
+                self.problems.append(f"{where}: {name} {amount} > {limit}: {self._describe(new, size)}")
+        ports = [port for each in others for port in each.pod["ports"]]
         self.problems += [
             f"{where}: host port {port} meets {other}"
-            for port in new["ports"]
+            for port in new.pod["ports"]
             for other in ports
             if _meet(port, other)
         ]
 
-    def _is_known(self, pod: JsonObject, new: JsonObject) -> bool:
-        """Whether the scheduler of a new pod must know of another one."""
-        is_own = bool(pod["scheduler"] == new["scheduler"])
-        return is_own or bool(pod["bound"] <= new["seen"] - self.late_seconds)
+    def _find_known_size(self, decision: Decision) -> _Size | None:
+        sizes = self._nodes.get(decision.node, ())
+        return next((size for size in reversed(sizes) if size.version <= decision.node_version), None)
+
+    def _measure(self, new: _Placed) -> None:
+        """Count what the node is as it is, known or not."""
+        decision, current = new.decision, self._nodes[new.decision.node][-1]
+        known = self._find_known_size(decision)
+        if current.amounts is None:
+            self.crossed += 1
+            return
+        total = _sum_requests(self._pods[decision.node].values())
+        if current is not known and any(
+            amount > current.amounts.get(name, Decimal(0)) for name, amount in total.items()
+        ):
+            self.crossed += 1
+            self.lateness = max(self.lateness, decision.time - current.seen)
+        if cpu := current.amounts.get("cpu"):
+            self.peak = max(self.peak, total.get("cpu", Decimal(0)) / cpu)
+
+    def _describe(self, new: _Placed, size: _Size | None) -> str:
+        """What the scheduler knew of the node, and how old that was."""
+        decision = new.decision
+        if size is None:
+            return f"at resource version {decision.node_version} there was no such node"
+        verb = "is gone" if size.amounts is None else "has that size"
+        return (
+            f"the node {verb} since resource version {size.version}, {decision.time - size.seen:.3f} s before "
+            f"the decision of {decision.scheduler}, which knew version {decision.node_version}"
+        )
+
+
+def _name(pod: JsonObject) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _is_known(pod: _Placed, new: _Placed) -> bool:
+    """Whether the decision for a new pod had to count another one."""
+    earlier, later = pod.decision, new.decision
+    is_own = earlier.scheduler == later.scheduler and earlier.time <= later.time
+    return is_own or pod.version <= later.pods_version
+
+
+def _sum_requests(placed: Iterable[_Placed]) -> Amounts:
+    total: Amounts = {}
+    for each in placed:
+        _add(total, each.pod["requests"])
+    return total
 
 
 def _meet(one: HostPort, other: HostPort) -> bool:

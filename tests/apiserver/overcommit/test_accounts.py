@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import os
+import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from kprov.kube.api.core import Node, Pod
+from kprov.kube.api.meta import ObjectMeta, ResourceVersion
+from kprov.kube.client import Informer, RestClient
+from kprov.kube.client.kubeconfig import ClientConfig
+from kprov.kube.component_base.logs import KlogFormatter
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.scheduler.decision_log import DecisionLog
 from tests.apiserver.overcommit.accounts import Accounts, compute_requests, reduce_node, reduce_pod
+from tests.apiserver.overcommit.decisions import Decision, assume_decisions, read_decisions
 
 _VERSIONS = itertools.count(100)
 
@@ -31,19 +44,31 @@ def build_pod(name: str, *, port: JsonObject | None = None, phase: str = "", **r
     )
 
 
-def place_pod(name: str, *, seen: float, scheduler: str, cpu: str) -> tuple[str, JsonObject]:
-    return "ADDED", build_pod(name, cpu=cpu) | {"seen": seen, "scheduler": scheduler}
+def place_pod(name: str, *, version: int, cpu: str) -> tuple[str, JsonObject]:
+    pod = build_pod(name, cpu=cpu)
+    pod["metadata"]["resourceVersion"] = str(version)
+    return "ADDED", pod
 
 
-def resize_node(version: int, seen: float, cpu: str) -> tuple[str, JsonObject]:
-    node = build_node(cpu=cpu) | {"seen": seen}
+def resize_node(version: int, cpu: str, kind: str = "MODIFIED") -> tuple[str, JsonObject]:
+    node = build_node(cpu=cpu)
     node["metadata"]["resourceVersion"] = str(version)
-    return "MODIFIED", node
+    return kind, node
+
+
+def decide(
+    name: str, time: float, *, nodes: int, pods: int = 0, scheduler: str = "own", node: str = "a"
+) -> Decision:
+    """nodes, pods: the resource versions that the scheduler knows."""
+    return Decision(scheduler, time, name, node, nodes, pods)
 
 
 def find_problems(*events: tuple[str, JsonObject], **amounts: str) -> list[str]:
+    """The decisions are those of one scheduler, in the order of the events."""
     nodes = [("ADDED", build_node(**({"cpu": "2"} | amounts)))]
-    return Accounts().replay(events, nodes).problems
+    names = dict.fromkeys(pod["metadata"]["name"] for _, pod in events)
+    decisions = [decide(name, number, nodes=1) for number, name in enumerate(names)]
+    return Accounts(decisions).replay(events, nodes).problems
 
 
 def test_a_pod_too_many_is_found_for_each_kind_of_resource() -> None:
@@ -90,14 +115,69 @@ def test_init_containers_count_with_the_sidecars_before_them() -> None:
     assert compute_requests({**spec, "containers": [build("3")]})["cpu"] == Decimal(4)
 
 
-def test_what_others_have_just_bound_or_resized_may_be_unknown() -> None:
-    nodes = [resize_node(1, 0.0, "2")]
-    for scheduler, seconds, count in (("own", 1.0, 1), ("other", 1.0, 0), ("other", 9.0, 1)):
-        first = place_pod("p", seen=10.0, scheduler=scheduler, cpu="2")
-        second = place_pod("q", seen=10.0 + seconds, scheduler="own", cpu="1")
-        accounts = Accounts(late_seconds=5.0).replay([first, second], nodes)
-        assert len(accounts.problems) == count, (scheduler, seconds)
-    smaller = [*nodes, resize_node(2, 10.0, "1")]
-    for seen, count in ((12.0, 0), (16.0, 1)):
-        pod = place_pod("p", seen=seen, scheduler="own", cpu="2")
-        assert len(Accounts(late_seconds=5.0).replay([pod], smaller).problems) == count
+def test_a_binding_of_another_scheduler_counts_once_its_event_was_delivered() -> None:
+    nodes = [resize_node(1, "2")]
+    for scheduler, version, count in (("own", 10, 1), ("other", 10, 0), ("other", 11, 1)):
+        events = [place_pod("p", version=11, cpu="2"), place_pod("q", version=12, cpu="1")]
+        decisions = [decide("p", 1.0, nodes=1, scheduler=scheduler), decide("q", 2.0, nodes=1, pods=version)]
+        assert len(Accounts(decisions).replay(events, nodes).problems) == count, (scheduler, version)
+
+
+def test_a_node_that_shrank_counts_from_the_delivery_of_the_event_on() -> None:
+    nodes = [resize_node(1, "2"), resize_node(10, "1")]
+    nodes[1][1]["seen"] = time.time() - 3.0
+    for known, count in ((9, 0), (10, 1)):
+        accounts = Accounts([decide("p", nodes[1][1]["seen"] + 3.0, nodes=known)])
+        accounts.replay([place_pod("p", version=12, cpu="2")], nodes)
+        assert len(accounts.problems) == count, known
+        assert all("since resource version 10, 3." in problem for problem in accounts.problems)
+        assert accounts.crossed == 1 - count
+        assert (accounts.lateness > 2.5) == (not count)
+
+
+def test_a_node_that_is_known_to_be_gone_must_not_be_chosen() -> None:
+    nodes = [resize_node(2, "2"), resize_node(10, "2", "DELETED")]
+    for known, count in ((1, 1), (9, 0), (10, 1)):
+        events = [place_pod("p", version=12, cpu="1")]
+        assert len(Accounts([decide("p", 1.0, nodes=known)]).replay(events, nodes).problems) == count, known
+
+
+def test_the_later_of_two_decisions_counts_the_earlier_one_also_if_its_binding_is_first() -> None:
+    nodes = [resize_node(1, "3"), resize_node(10, "2")]
+    decisions = [decide("p", 1.0, nodes=9), decide("q", 2.0, nodes=10)]
+    events = [place_pod("q", version=12, cpu="1"), place_pod("p", version=13, cpu="2")]
+    (problem,) = Accounts(decisions).replay(events, nodes).problems
+    assert "revision 13: q on a: cpu 3 > 2" in problem
+
+
+def test_a_binding_that_no_scheduler_decided_is_a_problem() -> None:
+    for decision in (decide("other", 1.0, nodes=1), decide("p", 1.0, nodes=1, node="b")):
+        accounts = Accounts([decision]).replay([place_pod("p", version=12, cpu="1")], [resize_node(1, "2")])
+        assert accounts.problems == ["revision 12: no scheduler chose a for p"]
+
+
+def test_decisions_are_read_from_the_log_of_a_scheduler(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = RestClient(ClientConfig(server="http://127.0.0.1:1"))
+    nodes = Informer(client.resource("", "v1", "nodes", Node))
+    pods = Informer(client.resource("", "v1", "pods", Pod))
+    nodes.store.put(Node(metadata=ObjectMeta(name="a", resource_version=ResourceVersion("21"))))
+    pod = Pod(metadata=ObjectMeta(name="p", namespace="default", uid="u"))
+    with caplog.at_level(logging.DEBUG):
+        DecisionLog(nodes, pods).record(pod, "a")
+    log = tmp_path / "scheduler.log"
+    log.write_text(f"{KlogFormatter(journal=False).format(caplog.records[-1])}\n")
+    (decision,) = read_decisions([log])
+    assert (decision.uid, decision.node, decision.node_version, decision.pods_version) == ("u", "a", 21, 0)
+    assert decision.scheduler == f"scheduler.log {os.getpid()}"
+    assert abs(decision.time - caplog.records[-1].created) < 0.001
+
+
+def test_a_scheduler_without_a_log_knows_what_is_old_enough() -> None:
+    nodes, pods = [resize_node(1, "2"), resize_node(10, "1")], [place_pod("p", version=12, cpu="2")]
+    for seconds, known in ((4.0, 1), (6.0, 10)):
+        pods[0][1]["seen"] = nodes[1][1]["seen"] + seconds
+        nodes[0][1]["seen"] = 0.0
+        (decision,) = assume_decisions(pods, nodes, 5.0)
+        assert decision.node_version == known

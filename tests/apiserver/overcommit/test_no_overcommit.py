@@ -1,5 +1,7 @@
 """A scheduler with a standby, behind proxies that lose answers: no binding ever overcommits a node.
 
+A binding is judged by what the watches of its scheduler had delivered at its decision (decisions.py).
+
 ``KPROV_TEST_OVERCOMMIT_PODS`` sets the number of pods, ``KPROV_TEST_SEED`` the random choices.
 """
 
@@ -20,6 +22,7 @@ from tests.apiserver.controllers import kubeconfig
 from tests.apiserver.event_record import recording
 from tests.apiserver.faulty_proxy import NO_FAULT, Fault, FaultRule, FaultyProxy, faulty_proxy
 from tests.apiserver.overcommit.accounts import Accounts, reduce_node, reduce_pod
+from tests.apiserver.overcommit.decisions import collect_decisions
 from tests.apiserver.overcommit.load import PRIORITIES, Load
 from tests.apiserver.schedulers import start_candidate
 from tests.apiserver.servers import ApiServer, running
@@ -34,8 +37,6 @@ _START_SECONDS: Final = 60.0
 #: Between two changes of the leader. A scheduler needs a part of that to begin.
 _LEADER_SECONDS: Final = 12.0 if _COUNT < 1000 else 45.0
 _WATCH_SECONDS: Final = 4.0
-#: A held watch, a slow machine: a node may have another size since so long.
-_LATE_SECONDS: Final = 5.0
 
 
 def fail_some(points: random.Random) -> FaultRule:
@@ -144,12 +145,15 @@ def test_no_node_is_ever_overcommitted(tmp_path: Path) -> None:
             asyncio.run(apply_load(server, load, client))
         pods.catch_up()
         nodes.catch_up()
-        accounts = Accounts(late_seconds=_LATE_SECONDS).replay(pods.events, nodes.events)
+        logs = [each.log for each in schedulers]
+        decisions = collect_decisions(logs, pods.events, nodes.events)
+        accounts = Accounts(decisions).replay(pods.events, nodes.events)
         lost = sum(proxy.lost_answers for proxy in proxies)
         print(  # noqa: T201  the long run shows what it has tested
             f"{accounts.bindings} bindings of {load.created} pods, {lost} answers lost, "
             f"{disturber.changes} changes of the leader, {load.node_changes} of nodes, "
-            f"at most {accounts.peak:.0%} of a node's CPU requested"
+            f"{len(decisions)} decisions, {accounts.crossed} of them met by a change of the node that no watch had "
+            f"delivered (by {accounts.lateness:.1f} s at most), at most {accounts.peak:.0%} of a node's CPU requested"
         )
         assert accounts.bindings > load.created // 2
         assert not accounts.problems

@@ -15,6 +15,7 @@ from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.controllers import kubeconfig
 from tests.apiserver.event_record import recording
 from tests.apiserver.overcommit.accounts import Accounts, reduce_node, reduce_pod
+from tests.apiserver.overcommit.decisions import collect_decisions
 from tests.apiserver.overcommit.load import PRIORITIES, Load
 from tests.apiserver.schedulers import scheduler
 from tests.apiserver.servers import ApiServer, running
@@ -25,8 +26,6 @@ _NODES: Final = "/api/v1/nodes"
 _CLASSES: Final = "/apis/scheduling.k8s.io/v1/priorityclasses"
 _SECONDS: Final = 60.0
 _COUNT: Final = 40
-#: A slow machine: a scheduler may hear so late of what the other one has done.
-_LATE_SECONDS: Final = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +132,7 @@ def test_a_node_is_overcommitted_at_most_by_what_another_scheduler_has_just_boun
     """
 
     def reduce(pod: JsonObject) -> JsonObject:
-        # Nothing tells which of two schedulers with the same name has bound a pod.
+        # Only our own log tells which of two schedulers with the same name has bound a pod.
         reduced = reduce_pod(pod)
         is_known = reduced["scheduler"] == "one"
         return reduced if is_known else reduced | {"scheduler": pod["metadata"]["uid"]}
@@ -151,7 +150,8 @@ def test_a_node_is_overcommitted_at_most_by_what_another_scheduler_has_just_boun
         asyncio.run(apply_load())
         pods.catch_up()
         nodes.catch_up()
-    accounts = Accounts(late_seconds=_LATE_SECONDS).replay(pods.events, nodes.events)
+    decisions = collect_decisions([server.folder / "scheduler.log"], pods.events, nodes.events)
+    accounts = Accounts(decisions).replay(pods.events, nodes.events)
     placed: dict[str, set[str]] = {}
     for _, pod in pods.events:
         placed.setdefault(pod["metadata"]["uid"], set()).update([pod["node"]] if pod["node"] else [])
