@@ -130,6 +130,8 @@ def manager_pair(folder: Path, *flags: str, launchers: Sequence[Sequence[str]] =
         signer = [
             f"--cluster-signing-cert-file={servers[0].authority.file}",
             f"--cluster-signing-key-file={key}",
+            f"--root-ca-file={servers[0].authority.file}",
+            f"--service-account-private-key-file={servers[0].folder / 'sa.key'}",
         ]
         managers = []
         for server, launcher in zip(servers, launchers, strict=True):

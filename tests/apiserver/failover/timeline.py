@@ -25,6 +25,7 @@ class Write:
     verb: str
     resource: str
     name: str
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def read_writes(logs: Sequence[Path]) -> list[Write]:
             verb=event["verb"],
             resource=_name_resource(event.get("objectRef", {})),
             name=event.get("objectRef", {}).get("name", ""),
+            namespace=event.get("objectRef", {}).get("namespace", ""),
         )
         for number, log in enumerate(logs)
         for event in map(json.loads, log.read_text().splitlines())

@@ -32,6 +32,9 @@ _KINDS: Final = {
         ("deployments", "replicasets", "statefulsets", "daemonsets", "controllerrevisions"), _APPS
     ),
     **dict.fromkeys(("jobs", "cronjobs"), _BATCH),
+    **dict.fromkeys(("resourceclaims", "resourceclaimtemplates"), "/apis/resource.k8s.io/v1"),
+    "poddisruptionbudgets": "/apis/policy/v1",
+    "endpointslices": "/apis/discovery.k8s.io/v1",
 }
 
 
@@ -65,6 +68,11 @@ class Work:
     @property
     def name(self) -> str:
         return self.namespace
+
+    @property
+    def number(self) -> int:
+        """The number of the round, for names that have no place for that of the namespace."""
+        return int(self.namespace.rpartition("-")[2])
 
     def path(self, plural: str, name: str = "") -> str:
         root = f"{_KINDS.get(plural, '/api/v1')}/namespaces/{self.namespace}/{plural}"
@@ -362,30 +370,41 @@ class Claims(Work):
 
 
 class Certificates(Work):
-    """An approved request for a certificate."""
+    """A request that somebody approves, and one of a node, which a controller approves."""
 
     @property
     def _path(self) -> str:
         return f"{_REQUESTS}/{self.namespace}"
 
     def begin(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.namespace)])
-        request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
-        spec = {
-            "signerName": "kubernetes.io/kube-apiserver-client",
-            "request": b64encode(request.public_bytes(serialization.Encoding.PEM)).decode(),
-            "usages": ["client auth"],
-        }
-        document = ok(self.server, "POST", _REQUESTS, {"metadata": {"name": self.namespace}, "spec": spec})
+        document = self._request(
+            "", "kubernetes.io/kube-apiserver-client", (NameOID.COMMON_NAME, self.namespace)
+        )
         document["status"] = {"conditions": [{"type": "Approved", "status": "True", "reason": "Test"}]}
         ok(self.server, "PUT", f"{self._path}/approval", document)
+        node = (NameOID.COMMON_NAME, f"system:node:{self.namespace}")
+        group = (NameOID.ORGANIZATION_NAME, "system:nodes")
+        self._request("-node", "kubernetes.io/kube-apiserver-client-kubelet", group, node)
+
+    def _request(self, suffix: str, signer: str, *names: tuple[x509.ObjectIdentifier, str]) -> JsonObject:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(kind, value) for kind, value in names])
+        request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+        spec = {
+            "signerName": signer,
+            "request": b64encode(request.public_bytes(serialization.Encoding.PEM)).decode(),
+            "usages": ["digital signature", "client auth"],
+        }
+        body = {"metadata": {"name": f"{self.namespace}{suffix}"}, "spec": spec}
+        return ok(self.server, "POST", _REQUESTS, body)
 
     def is_done(self) -> bool:
-        return bool(ok(self.server, "GET", self._path).get("status", {}).get("certificate"))
+        paths = (self._path, f"{self._path}-node")
+        return all(ok(self.server, "GET", path).get("status", {}).get("certificate") for path in paths)
 
     def clean(self) -> None:
-        ok(self.server, "DELETE", self._path)
+        for path in (self._path, f"{self._path}-node"):
+            ok(self.server, "DELETE", path)
 
 
 class LostNode(Work):
