@@ -46,6 +46,8 @@ class Fault:
     delay: float = 0.0
     #: The server executes the request, then the connection breaks.
     loses_answer: bool = False
+    #: The server gets the request at ``release_requests``, also if the client is gone by then.
+    is_held: bool = False
 
 
 NO_FAULT: Final = Fault()
@@ -69,6 +71,10 @@ class FaultyProxy:
     lost_answers: int = 0
     cut_watches: int = 0
     expired_watches: int = 0
+    #: Held requests so far.
+    held: int = 0
+    #: Answers of the server, by the last part of the path and the status code.
+    answered: Counter[tuple[str, int]] = field(default_factory=Counter)
     #: Running watches, with the connections to the client.
     _watches: dict[asyncio.Task[object], web.StreamResponse] = field(default_factory=dict)
     _ready: threading.Event = field(default_factory=threading.Event)
@@ -92,6 +98,9 @@ class FaultyProxy:
     def release_watches(self) -> None:
         self._loop.call_soon_threadsafe(self._flowing.set)
 
+    def release_requests(self) -> None:
+        self._loop.call_soon_threadsafe(self._passing.set)
+
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopped.set)
 
@@ -104,6 +113,7 @@ class FaultyProxy:
         self._stopped = asyncio.Event()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._passing = asyncio.Event()
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*self.server.authority.issue("proxy", "kube-apiserver", serves=True))
         connector = aiohttp.TCPConnector(limit=0, ssl=self.server.context())
@@ -115,6 +125,7 @@ class FaultyProxy:
             await web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=context).start()
             self._ready.set()
             await self._stopped.wait()
+            self._passing.set()
             self._cut()
             await runner.cleanup()
         # TLS connections of aiohttp are closed a moment after their session.
@@ -132,13 +143,16 @@ class FaultyProxy:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         fault = self.choose_fault(request.method, request.path)
+        body = await request.read()
+        if fault.is_held:
+            self.held += 1
+            await self._passing.wait()
         if fault.delay:
             await asyncio.sleep(fault.delay)
         if fault.code:
             self.refused[fault.code] += 1
             return _refuse(fault.code)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-        body = await request.read()
         async with self._session.request(
             request.method,
             f"{self.server.url}{request.raw_path}",
@@ -146,6 +160,7 @@ class FaultyProxy:
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
+            self.answered[request.path.rpartition("/")[2], answer.status] += 1
             forwarded = {
                 name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
             }
