@@ -115,6 +115,8 @@ class Accounts:
     crossed: int = 0
     #: The longest time from a change to a decision that did not know it, in seconds.
     lateness: float = 0.0
+    #: The longest time from a decision to its binding, in seconds.
+    slowest: float = 0.0
     #: Largest part of the CPU of a node that was requested at any time.
     peak: Decimal = Decimal(0)
     _nodes: dict[str, list[_Size]] = field(default_factory=dict)
@@ -189,6 +191,7 @@ class Accounts:
     def _measure(self, new: _Placed) -> None:
         """Count what the node is as it is, known or not."""
         decision, current = new.decision, self._nodes[new.decision.node][-1]
+        self.slowest = max(self.slowest, new.pod["seen"] - decision.time)
         known = self._find_known_size(decision)
         if current.amounts is None:
             self.crossed += 1

@@ -153,7 +153,8 @@ def test_no_node_is_ever_overcommitted(tmp_path: Path) -> None:
             f"{accounts.bindings} bindings of {load.created} pods, {lost} answers lost, "
             f"{disturber.changes} changes of the leader, {load.node_changes} of nodes, "
             f"{len(decisions)} decisions, {accounts.crossed} of them met by a change of the node that no watch had "
-            f"delivered (by {accounts.lateness:.1f} s at most), at most {accounts.peak:.0%} of a node's CPU requested"
+            f"delivered (by {accounts.lateness:.1f} s at most), at most {accounts.slowest:.1f} s from a decision to "
+            f"its binding, at most {accounts.peak:.0%} of a node's CPU requested"
         )
         assert accounts.bindings > load.created // 2
         assert not accounts.problems
