@@ -157,4 +157,4 @@ def test_no_node_is_ever_overcommitted(tmp_path: Path) -> None:
             f"its binding, at most {accounts.peak:.0%} of a node's CPU requested"
         )
         assert accounts.bindings > load.created // 2
-        assert not accounts.problems
+        assert not accounts.problems, "\n".join(accounts.problems)
