@@ -97,6 +97,54 @@ async def test_so_many_requests_and_no_more_wait_for_their_responses_at_once() -
     assert most == 3
 
 
+async def test_a_limit_of_requests_at_once_is_of_the_limited_client_alone() -> None:
+    waiting: list[str] = []
+    most = {"first": 0, "second": 0, "original": 0}
+    everybody, gate = asyncio.Event(), asyncio.Event()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        name = request.path.strip("/")
+        waiting.append(name)
+        most[name] = max(most[name], waiting.count(name))
+        if len(waiting) == 2 + 1 + 4:
+            everybody.set()
+        await gate.wait()
+        waiting.remove(name)
+        return web.json_response({})
+
+    async with served(handle) as port:
+        config = ClientConfig(server=f"http://127.0.0.1:{port}")
+        async with RestClient(config) as client:
+            clients = {"first": client.limit_requests(2), "second": client.limit_requests(1)}
+            clients["original"] = client
+            async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+                for name, each in clients.items():
+                    for _ in range(4):
+                        group.create_task(each.request("GET", f"/{name}"))
+                # All of the original's requests wait beside those of the limited clients.
+                await everybody.wait()
+                gate.set()
+    assert most == {"first": 2, "second": 1, "original": 4}
+
+
+async def test_a_limited_client_leaves_the_connections_to_the_original(
+    server: Any, client: RestClient
+) -> None:
+    server.put("/api/v1/nodes/n", {"metadata": {"name": "n"}})
+    limited = client.limit_requests(1)
+    await limited.close()
+    for each in (limited, client):
+        assert (await each.resource("", "v1", "nodes").get("n"))["metadata"]["name"] == "n"
+
+
+async def test_a_limited_client_keeps_the_user_agent_and_guards_its_changes(client: RestClient) -> None:
+    """The scheduler limits a client that is guarded by its lease."""
+    limited = client.guard_changes(lambda: 0.0).limit_requests(1)
+    assert limited.user_agent == client.user_agent
+    with pytest.raises(TransportError):
+        await limited.resource("", "v1", "nodes").delete("n")
+
+
 async def test_a_closed_client_opens_no_connection(server: Any) -> None:
     path = "/api/v1/namespaces/ns/configmaps/a"
     server.put(path, {"metadata": {"name": "a"}})
