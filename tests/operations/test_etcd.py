@@ -109,8 +109,36 @@ def test_all_members_lose_their_data(cluster: Cluster, tmp_path: Path) -> None:
     before = dump_objects(cluster)
     for host in cluster.lab.hosts:
         cluster.lab.ssh(host, f"systemctl kill -s KILL etcd; rm -rf {_DATA}/*")
+    for host in cluster.lab.hosts:
+        wait_for_refusal(cluster.lab, host)
+    assert not any(member["id"] for member in read_status(cluster.lab)["members"])
+    refused = cluster.lab.kprov("up", "-i", cluster.lab.inventory, "--tags", "etcd", check=False)
+    assert refused.returncode != 0
+    assert "restore a snapshot with `kprov etcd restore`" in " ".join(
+        (refused.stdout + refused.stderr).split()
+    )
     restore(cluster, snapshot)
     check_restored(cluster, before)
+
+
+def wait_for_refusal(lab: Lab, host: str) -> None:
+    """Until the unit of etcd says that its data is missing."""
+    words = f"{_DATA}/member is missing, and this member of etcd had data"
+    eventually(
+        "the unit refuses to start",
+        lambda: words in lab.ssh(host, "journalctl -u etcd --since=-3s -o cat"),
+    )
+
+
+def test_a_member_whose_disk_is_missing_serves_again_with_its_disk(cluster: Cluster) -> None:
+    lab = cluster.lab
+    before = {member["host"]: member["id"] for member in read_status(lab)["members"]}
+    lab.ssh("node2", f"systemctl kill -s KILL etcd; mv {_DATA}/member {_DATA}/elsewhere")
+    wait_for_refusal(lab, "node2")
+    assert lab.ssh("node2", f"ls {_DATA}").split() == ["elsewhere"]
+    lab.ssh("node2", f"mv {_DATA}/elsewhere {_DATA}/member")
+    eventually("the member serves", lambda: not read_status(lab)["problems"])
+    assert {member["host"]: member["id"] for member in read_status(lab)["members"]} == before
 
 
 def kill_after(command: tuple[str | Path, ...], seconds: float) -> str:
