@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +39,8 @@ def test_each_disruption_stays_in_its_budget_and_loses_no_write(cluster: Cluster
     assert "kprov-disrupt" not in cluster.kubectl("-n", "kube-system", "get", "configmaps", "-o", "name")
 
 
-@pytest.fixture
-def hardened(cluster: Cluster) -> Iterator[Cluster]:
+@contextlib.contextmanager
+def harden(cluster: Cluster) -> Iterator[None]:
     file: Path = cluster.lab.inventory / "hosts.yml"
     before = file.read_text()
     document = yaml.safe_load(before)
@@ -46,10 +48,16 @@ def hardened(cluster: Cluster) -> Iterator[Cluster]:
     file.write_text(yaml.safe_dump(document, sort_keys=False))
     try:
         cluster.lab.kprov("up", "-i", cluster.lab.inventory)
-        yield cluster
+        yield
     finally:
         file.write_text(before)
         cluster.lab.kprov("up", "-i", cluster.lab.inventory)
+
+
+@pytest.fixture
+def hardened(cluster: Cluster) -> Iterator[Cluster]:
+    with harden(cluster):
+        yield cluster
 
 
 def judge(cluster: Cluster) -> dict[str, Any]:
@@ -72,3 +80,48 @@ def test_a_hardened_cluster_works_and_fails_no_item(hardened: Cluster) -> None:
         "    except urllib.error.HTTPError as error: print(error.code)\n"
     )
     assert hardened.lab.ssh("node1", f'python3 -c "{read}"').split() == ["200", "401"]
+
+
+# As kprov 0.1 left a host: the kubeconfigs of all components name the same file.
+_AS_BEFORE = """
+cd /etc/kubernetes
+sed -i s,pki/node-ca.crt,pki/ca.crt, kube-proxy.conf cluster-dns.conf pod-network.conf
+systemctl restart kube-proxy cluster-dns pod-network
+rm pki/node-ca.crt
+"""
+# Reads what kube-proxy and the cluster DNS read, as they do: as root that cannot read the files of others.
+_READER = """
+while sleep 0.02 && [ -e /run/reader ]; do
+  for component in kube-proxy cluster-dns pod-network; do
+    cat $(grep -o "/etc/kubernetes/pki/[a-z-]*ca.crt" /etc/kubernetes/$component.conf)
+  done
+done > /dev/null 2> /run/reader.errors
+"""
+
+
+@contextlib.contextmanager
+def read_authorities(cluster: Cluster) -> Iterator[None]:
+    """Let all hosts read the authorities again and again, each time without an error."""
+    script = base64.b64encode(_READER.encode()).decode()
+    start = "systemd-run -q --unit=reader -p CapabilityBoundingSet= sh /run/reader"
+    for host in cluster.lab.hosts:
+        cluster.lab.ssh(host, f"echo {script} | base64 -d > /run/reader; {start}")
+    try:
+        yield
+    finally:
+        end = (
+            "rm /run/reader; while systemctl is-active -q reader; do sleep 0.1; done; cat /run/reader.errors"
+        )
+        errors = {host: cluster.lab.ssh(host, end) for host in cluster.lab.hosts}
+    assert errors == dict.fromkeys(cluster.lab.hosts, "")
+
+
+def test_nodes_can_read_the_authority_while_a_cluster_of_kprov_0_1_is_hardened(cluster: Cluster) -> None:
+    lab = cluster.lab
+    for host in lab.hosts:
+        lab.ssh(host, _AS_BEFORE)
+    with read_authorities(cluster), harden(cluster):
+        for host in lab.hosts:
+            status = lab.ssh(host, "cd /etc/kubernetes/pki; stat -c '%U %a' ca.crt node-ca.crt").splitlines()
+            assert status == ["kube 600", "root 600"]
+        assert "Nothing would change" in lab.kprov("up", "-i", lab.inventory, "--check").stdout
