@@ -1,8 +1,11 @@
 """The workqueue_* metrics of client-go."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Hashable
 from typing import Final
+from weakref import WeakSet
 
 from kprov.kube.component_base import metrics
 
@@ -34,41 +37,46 @@ _LONGEST_SECONDS: Final = metrics.gauge(
     "How many seconds has the longest running processor for workqueue been running.",
     ["name"],
 )
+#: The living queues of each name.
+_QUEUES: Final[dict[str, WeakSet[QueueMetrics]]] = {}
 
 
 class QueueMetrics:
-    """Metrics of one queue."""
+    """Metrics of one queue. Queues of the same name have them together."""
 
     def __init__(self, name: str) -> None:
+        queues = _QUEUES.setdefault(name, WeakSet())
+        queues.add(self)
         self._depth = _DEPTH.labels(name)
         self._adds = _ADDS.labels(name)
         self._retries = _RETRIES.labels(name)
         self._queue_seconds = _QUEUE_SECONDS.labels(name)
         self._work_seconds = _WORK_SECONDS.labels(name)
         self._added_at: dict[Hashable, float] = {}
-        self._started_at: dict[Hashable, float] = {}
-        _UNFINISHED_SECONDS.labels(name).set_function(lambda: sum(self._list_ages()))
-        _LONGEST_SECONDS.labels(name).set_function(lambda: max(self._list_ages(), default=0.0))
+        self.started_at: dict[Hashable, float] = {}
+        _UNFINISHED_SECONDS.labels(name).set_function(lambda: sum(_list_ages(queues)))
+        _LONGEST_SECONDS.labels(name).set_function(lambda: max(_list_ages(queues), default=0.0))
 
-    def on_add(self, key: Hashable, depth: int) -> None:
+    def on_add(self, key: Hashable) -> None:
         self._adds.inc()
-        self._depth.set(depth)
+        self._depth.inc()
         self._added_at.setdefault(key, time.monotonic())
 
-    def on_get(self, key: Hashable, depth: int) -> None:
+    def on_get(self, key: Hashable) -> None:
         now = time.monotonic()
-        self._depth.set(depth)
+        self._depth.dec()
         self._queue_seconds.observe(now - self._added_at.pop(key, now))
-        self._started_at[key] = now
+        self.started_at[key] = now
 
     def on_done(self, key: Hashable) -> None:
-        if (start := self._started_at.pop(key, None)) is not None:
+        if (start := self.started_at.pop(key, None)) is not None:
             self._work_seconds.observe(time.monotonic() - start)
 
     def on_retry(self) -> None:
         self._retries.inc()
 
-    def _list_ages(self) -> list[float]:
-        """For how many seconds each key in work is worked on."""
-        now = time.monotonic()
-        return [now - start for start in self._started_at.values()]
+
+def _list_ages(queues: WeakSet[QueueMetrics]) -> list[float]:
+    """For how many seconds each key in work is worked on."""
+    now = time.monotonic()
+    return [now - start for queue in queues for start in queue.started_at.values()]

@@ -61,7 +61,7 @@ class WorkQueue(Generic[Key]):
             return
         self._dirty.add(key)
         if self._metrics:
-            self._metrics.on_add(key, len(self._queue) + 1)
+            self._metrics.on_add(key)
         if key not in self._processing:
             self._queue.append(key)
             self._wake()
@@ -114,7 +114,7 @@ class WorkQueue(Generic[Key]):
         self._processing.add(key)
         self._dirty.discard(key)
         if self._metrics:
-            self._metrics.on_get(key, len(self._queue))
+            self._metrics.on_get(key)
         return key
 
     def done(self, key: Key) -> None:

@@ -37,6 +37,7 @@ class PodGarbageCollector(Controller):
     """Checks every 20 seconds. Its queue stays empty."""
 
     name = "pod_gc"
+    queue_name = ""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -34,6 +34,7 @@ class ServiceCidrController(Controller):
     """Keys are ServiceCIDRs."""
 
     name = "service-cidr-controller"
+    queue_name = "ipaddresses"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -23,6 +23,7 @@ class CertificateApprovingController(RequestController):
     """Other requests than those of kubelets wait for a person."""
 
     name = "csrapproving"
+    queue_name = "certificate"
 
     async def sync(self, key: str) -> None:
         document = self.request_informer.get("", key)

@@ -26,6 +26,7 @@ class CertificateCleanerController(Controller):
     """Looks at all requests once an hour."""
 
     name = "csrcleaner"
+    queue_name = ""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -40,10 +40,12 @@ class Context:
 class Controller:
     """Informers add keys to a queue, ``sync(key)`` reconciles the object. It is retried if it raises.
 
+    name: in the log. queue_name: of the queue's metrics, if they have another name; "" for no metrics.
     concurrency: the option with the number of keys that are synced at once, instead of ``workers``.
     """
 
     name: ClassVar[str]
+    queue_name: ClassVar[str | None] = None
     workers: ClassVar[int] = 5
     concurrency: ClassVar[str] = ""
 
@@ -51,7 +53,12 @@ class Controller:
         self.context = context
         self.client = context.client
         self.informers = context.informers
-        self.queue: WorkQueue[str] = WorkQueue(self.name)
+        self.queue: WorkQueue[str] = WorkQueue(self.get_queue_name())
+
+    @classmethod
+    def get_queue_name(cls) -> str:
+        """The name of the queue in the workqueue_* metrics. "" for none."""
+        return cls.name if cls.queue_name is None else cls.queue_name
 
     def resource_of(self, informer: Informer[Object]) -> ResourceClient[Object]:
         """Requests for an informer's resource with the identity of the controller."""

@@ -35,6 +35,7 @@ class NodeIpamController(Controller):
     """Keys are nodes. One worker, so that it knows an assignment before it makes the next one."""
 
     name = "node_ipam"
+    queue_name = "cidrallocator_node"
     workers: ClassVar[int] = 1
 
     def __init__(self, context: Context) -> None:

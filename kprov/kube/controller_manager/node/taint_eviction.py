@@ -40,6 +40,7 @@ class TaintEvictionController(Controller):
     """Keys are pods. The queue brings a pod back when its eviction is due."""
 
     name = "taint_eviction_controller"
+    queue_name = "noexec_taint_pod"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -26,6 +26,7 @@ class ResourceQuotaController(Controller):
     """Keys are quotas."""
 
     name = "resource_quota"
+    queue_name = "resourcequota_primary"
     concurrency = "concurrent_resource_quota_syncs"
 
     def __init__(self, context: Context) -> None:

@@ -29,6 +29,7 @@ class LegacyTokenCleanerController(Controller):
     """Has no keys: it looks at all secrets once a day."""
 
     name = "legacy-service-account-token-cleaner"
+    queue_name = ""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -23,7 +23,7 @@ _CLAIM: Final = "kubernetes.io/serviceaccount/"
 class TokenSecretController(Controller):
     """Keys are secrets. Fills those whose account exists, deletes the others."""
 
-    name = "serviceaccount_tokens_secret"
+    name = "serviceaccount_tokens_service"
     concurrency = "concurrent_serviceaccount_token_syncs"
 
     def __init__(self, context: Context) -> None:

@@ -38,6 +38,7 @@ class PersistentVolumeBinderController(Controller):
     """Keys are claims/NAMESPACE/NAME and volumes/NAME."""
 
     name = "persistentvolumebinder"
+    queue_name = "claims"
     # Two claims that want the same volume are synced one after the other.
     workers = 1
 

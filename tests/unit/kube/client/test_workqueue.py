@@ -84,3 +84,38 @@ async def test_metrics_show_for_how_long_keys_are_in_work() -> None:
     queue.done(first)
     queue.done(second)
     assert read("longest_running_processor_seconds") == read("unfinished_work_seconds") == 0
+
+
+async def test_queues_of_one_name_have_their_metrics_together() -> None:
+    def read(name: str) -> float:
+        return REGISTRY.get_sample_value(f"workqueue_{name}", {"name": "shared"}) or 0.0
+
+    first, second = WorkQueue[str]("shared"), WorkQueue[str]("shared")
+    first.add("a")
+    first.add("b")
+    second.add("c")
+    assert read("depth") == read("adds_total") == 3
+    for queue in (first, second):
+        queue.done(await queue.get())
+    assert read("depth") == 1
+    key = await first.get()
+    await asyncio.sleep(0.01)
+    assert read("unfinished_work_seconds") >= 0.01
+    first.done(key)
+    assert read("depth") == read("unfinished_work_seconds") == 0
+
+
+async def test_a_key_that_is_added_while_it_is_in_work_counts_for_the_depth() -> None:
+    def read_depth() -> float | None:
+        return REGISTRY.get_sample_value("workqueue_depth", {"name": "again"})
+
+    queue = WorkQueue[str]("again")
+    queue.add("a")
+    key = await queue.get()
+    queue.add("a")
+    queue.add("b")
+    assert read_depth() == 2
+    await queue.get()
+    assert read_depth() == 1
+    queue.done(key)
+    assert (await queue.get(), read_depth()) == ("a", 0)

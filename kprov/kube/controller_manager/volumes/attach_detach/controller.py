@@ -44,6 +44,7 @@ class AttachDetachController(Controller):
     """Keys are names of nodes."""
 
     name = "attach_detach"
+    queue_name = "pvcs"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
