@@ -5,23 +5,23 @@ import contextlib
 import copy
 import dataclasses
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar, overload
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-import aiohttp
 import msgspec
 import orjson
 
 from kprov.kube.client import kubeconfig
 from kprov.kube.client.api_connection import Body, Params
 from kprov.kube.client.errors import ApiError, TransportError
-from kprov.kube.client.guarded_body import NOT_SENT, GuardedBody
 from kprov.kube.client.resource import ResourceClient
 from kprov.kube.client.transport import CONNECT_TIMEOUT_SECONDS, Transport
+from kprov.kube.component_base.http11.connection_pool import FAILURES, Response
 from kprov.kube.component_base.rate_limit import TokenBucket
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ _LOGGED_WAIT_SECONDS: Final = 1.0
 _UNAUTHORIZED: Final = 401
 #: In place of a status code in metrics.
 _NO_RESPONSE: Final = "<error>"
+#: Says why a change was not sent.
+_NOT_SENT: Final = "not sent, this process may lead no more"
+#: A path that is sent as it is.
+_PLAIN_PATH: Final = re.compile("(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 Observe = Callable[[str, str, str, float], None]
 
@@ -68,7 +72,9 @@ class RestClient:
         """
         self.config = config
         self._observe = observe
-        self._host = urlsplit(config.server).netloc
+        url = urlsplit(config.server)
+        self._host = url.netloc.rpartition("@")[2]
+        self._prefix = url.path.rstrip("/")
         self.user_agent = user_agent
         self._transport = Transport(config)
         self._owns_transport = True
@@ -167,14 +173,14 @@ class RestClient:
                 async with (
                     self._slots,
                     asyncio.timeout(self._limit_time(method, path, timeout)),
-                    self._open(method, path, data, params, extra) as response,
+                    await self._send(method, path, data, params, extra) as response,
                 ):
                     content = await response.read()
                     if response.status < 400:
                         return content
                     error = _parse_refusal(content, response.status)
                     wait = _retry_delay(response)
-            except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+            except FAILURES as failure:
                 raise TransportError(
                     f"{method} {self.config.server}{path}: {_describe_failure(failure)}"
                 ) from failure
@@ -199,67 +205,48 @@ class RestClient:
         time between two pieces in seconds.
         """
         await self._throttle("GET", path)
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=idle_timeout
-        )
         where = f"GET {self.config.server}{path}"
-        opened = self._open("GET", path, None, params, dict(headers or {}), timeout)
         try:
             async with asyncio.timeout(first_byte_timeout):
-                response = await opened.__aenter__()
-        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+                response = await self._send("GET", path, None, params, dict(headers or {}))
+        except FAILURES as failure:
             raise TransportError(f"{where}: {_describe_failure(failure)}") from failure
-        try:
+        # The connection of an unfinished stream closes.
+        async with response:
+            if idle_timeout is not None:
+                response.limit_idle_time(idle_timeout)
+            pieces = _iter_body(response, where)
             if response.status >= 400:
-                raise _parse_refusal(await response.read(), response.status)
-            yield _iter_body(response, where)
-        finally:
-            # The connection of an unfinished stream cannot be used again.
-            response.close()
-            await opened.__aexit__(None, None, None)
+                raise _parse_refusal(b"".join([piece async for piece in pieces]), response.status)
+            yield pieces
 
-    @asynccontextmanager
-    async def _open(
-        self,
-        method: str,
-        path: str,
-        data: bytes | None,
-        params: Params | None,
-        headers: dict[str, str],
-        timeout: aiohttp.ClientTimeout | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        query = {key: _render_param(value) for key, value in (params or {}).items()}
+    async def _send(
+        self, method: str, path: str, data: bytes | None, params: Params | None, headers: dict[str, str]
+    ) -> Response:
+        """Wait for the head of the response. Raises FAILURES, and what the source of tokens raises."""
+        pool = self._transport.pool()
         token = await self._tokens.get_token() if self._tokens is not None else self._transport.token
-        credentials = {"Authorization": f"Bearer {token}"} if token else {}
-        extra: dict[str, Any] = {"timeout": timeout} if timeout is not None else {}
+        fields = {"Host": self._host, "User-Agent": self.user_agent, "Accept": "application/json"}
+        if token:
+            fields["Authorization"] = f"Bearer {token}"
+        target = self._prefix + (path if _PLAIN_PATH.fullmatch(path) else quote(path, safe="/%:@!$&'()*+,;="))
+        if params:
+            target += "?" + urlencode({key: _render_param(value) for key, value in params.items()})
         start, code = time.monotonic(), _NO_RESPONSE
         try:
-            async with (
-                self._transport.pool() as session,
-                session.request(
-                    method,
-                    self.config.server + path,
-                    data=self._guard_body(data),
-                    params=query,
-                    headers={"User-Agent": self.user_agent, **credentials, **headers},
-                    server_hostname=self.config.tls_server_name or None,
-                    allow_redirects=False,
-                    **extra,
-                ) as response,
-            ):
-                code = str(response.status)
-                self._observe_response(method, code, start)
-                if response.status == _UNAUTHORIZED and self._tokens is not None:
-                    self._tokens.forget(token)
-                yield response
+            response = await pool.request(
+                method,
+                target,
+                fields | headers,
+                data,
+                before_write=lambda: self._check_lease(method, path),
+            )
+            code = str(response.status)
         finally:
-            if code == _NO_RESPONSE:
-                self._observe_response(method, code, start)
-
-    def _guard_body(self, data: bytes | None) -> bytes | GuardedBody | None:
-        if data is None or self._get_seconds_left is None:
-            return data
-        return GuardedBody(data, self._get_seconds_left)
+            self._observe_response(method, code, start)
+        if response.status == _UNAUTHORIZED and self._tokens is not None:
+            self._tokens.forget(token)
+        return response
 
     def _observe_response(self, method: str, code: str, start: float) -> None:
         if self._observe is not None:
@@ -267,12 +254,21 @@ class RestClient:
 
     def _limit_time(self, method: str, path: str, timeout: float) -> float:
         """The timeout of a request. A change must be sent before the lease of a guarded client expires."""
+        left = self._check_lease(method, path)
+        return timeout if left is None else min(timeout, left)
+
+    def _check_lease(self, method: str, path: str) -> float | None:
+        """Seconds until the lease expires that a change needs, or None. TransportError: it has expired.
+
+        A process may be suspended between the first check of a request and its write, while it connects. Its
+        timers run too late to stop the write when it wakes.
+        """
         if self._get_seconds_left is None or method == "GET":
-            return timeout
+            return None
         left = self._get_seconds_left()
         if left <= 0:
-            raise TransportError(f"{method} {path}: {NOT_SENT}")
-        return min(timeout, left)
+            raise TransportError(f"{method} {path}: {_NOT_SENT}")
+        return left
 
     async def _throttle(self, method: str, path: str) -> None:
         start = time.monotonic()
@@ -282,11 +278,11 @@ class RestClient:
             log.info("waited %.1fs for the client-side rate limit before %s %s", waited, method, path)
 
 
-async def _iter_body(response: aiohttp.ClientResponse, where: str) -> AsyncIterator[bytes]:
+async def _iter_body(response: Response, where: str) -> AsyncIterator[bytes]:
     try:
-        async for piece in response.content.iter_any():
+        async for piece in response.iter_body():
             yield piece
-    except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+    except FAILURES as failure:
         raise TransportError(f"{where}: {_describe_failure(failure)}") from failure
 
 
@@ -313,7 +309,7 @@ def _parse_refusal(content: bytes, code: int) -> ApiError:
     return ApiError(status, code)
 
 
-def _retry_delay(response: aiohttp.ClientResponse) -> float | None:
+def _retry_delay(response: Response) -> float | None:
     """Seconds to wait before a retry. None: no retry."""
     if response.status != 429 and response.status < 500:
         return None
@@ -330,7 +326,4 @@ def _render_param(value: str | float | bool) -> str:
 def _describe_failure(failure: BaseException) -> str:
     if isinstance(failure, TimeoutError):
         return str(failure) or "timed out"
-    if isinstance(failure, aiohttp.ClientOSError) and failure.errno is None and failure.__cause__ is not None:
-        # The reason why a body was not written.
-        return str(failure.__cause__)
     return str(failure) or type(failure).__name__

@@ -1,6 +1,5 @@
 """Connections to the API server: TLS, reload of credential files, detection of dead peers."""
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -8,11 +7,12 @@ import socket
 import ssl
 import tempfile
 import time
-from typing import Any, Final
-
-import aiohttp
+from typing import Final
+from urllib.parse import urlsplit
 
 from kprov.kube.client.kubeconfig import ClientConfig
+from kprov.kube.component_base.http11.connection_pool import ConnectionPool
+from kprov.kube.component_base.http11.dialing import Origin
 
 log = logging.getLogger(__name__)
 
@@ -20,52 +20,37 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_SECONDS: Final = float(os.environ.get("KPROV_CLIENT_CONNECT_TIMEOUT", "3"))
 # A host without power sends no FIN: unanswered probes (4 + 2 * 2 s) or unacknowledged data (8 s) close the
 # connection.
-_KEEPALIVE_IDLE: Final = 4
-_KEEPALIVE_INTERVAL: Final = 2
-_KEEPALIVE_PROBES: Final = 2
-_USER_TIMEOUT_MILLISECONDS: Final = 8000
+_SOCKET_OPTIONS: Final = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 4),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 8000),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+)
 # Interval of checks for changed credential files. client-go notices them within minutes.
 _RELOAD_SECONDS: Final = 10.0
 
 
-class Pool:
-    """One aiohttp session. After `retire` it closes with its last request."""
-
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self.session = session
-        self._users = 0
-        self._retired = False
-
-    async def __aenter__(self) -> aiohttp.ClientSession:
-        self._users += 1
-        return self.session
-
-    async def __aexit__(self, *_: object) -> None:
-        self._users -= 1
-        if self._retired and self._users == 0:
-            await self.session.close()
-
-    async def retire(self) -> None:
-        self._retired = True
-        if self._users == 0:
-            await self.session.close()
-
-
 class Transport:
-    """Provides the session with the current credentials. Reloads changed files."""
+    """Provides connections with the current credentials. Reloads changed files."""
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
-        self._pool: Pool | None = None
+        self._pool: ConnectionPool | None = None
+        #: Those with former credentials whose requests have not all ended.
+        self._retired: list[ConnectionPool] = []
         self._loaded_times: tuple[int, ...] = ()
         self._checked_at = 0.0
         #: The bearer token of the kubeconfig, "" for none.
         self.token = config.token
-        self._retiring: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
-    def pool(self) -> Pool:
-        """The current session. Call it in the event loop. ConnectionError: after ``close``."""
+    def pool(self) -> ConnectionPool:
+        """The current connections. Call it in the event loop.
+
+        ConnectionError: after ``close``. OSError, ssl.SSLError: the credentials cannot be read.
+        """
         if self._is_closed:
             # A task that outlives the client would open connections that nobody closes.
             raise ConnectionError("the client is closed")
@@ -81,11 +66,10 @@ class Transport:
 
     async def close(self) -> None:
         self._is_closed = True
-        if self._pool is not None:
-            await self._pool.session.close()
-            self._pool = None
-        # A task that was cancelled before its first step would leave its session open.
-        await asyncio.gather(*self._retiring)
+        pools = [*self._retired, *([self._pool] if self._pool is not None else [])]
+        self._pool, self._retired = None, []
+        for pool in pools:
+            await pool.close()
 
     def _reload_if_changed(self) -> None:
         stamp = self._modification_times()
@@ -99,9 +83,8 @@ class Transport:
             return
         log.info("credentials changed on disk, reconnecting")
         self._loaded_times = stamp
-        task = asyncio.create_task(self._pool.retire())
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        self._pool.retire()
+        self._retired = [pool for pool in (*self._retired, self._pool) if pool.has_connections]
         self._pool = fresh
 
     def _modification_times(self) -> tuple[int, ...]:
@@ -113,41 +96,21 @@ class Transport:
                 stamps.append(0)
         return tuple(stamps)
 
-    def _new_pool(self) -> Pool:
+    def _new_pool(self) -> ConnectionPool:
         config = self._config
         if config.token_file and not config.token:
             with open(config.token_file, encoding="utf-8") as file:
                 self.token = file.read().strip()
-        context = _tls_context(config) if config.server.startswith("https:") else True
-        connector = aiohttp.TCPConnector(
-            ssl=context, limit=0, keepalive_timeout=60, socket_factory=_create_socket, ttl_dns_cache=30
+        url = urlsplit(config.server)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ConnectionError("the server's URL does not begin with http:// or https:// and a host")
+        context = _tls_context(config) if url.scheme == "https" else None
+        port = url.port or (80 if context is None else 443)
+        return ConnectionPool(
+            Origin(url.hostname, port, context, config.tls_server_name),
+            connect_seconds=CONNECT_TIMEOUT_SECONDS,
+            options=_SOCKET_OPTIONS,
         )
-        session = aiohttp.ClientSession(
-            connector=connector,
-            headers={"Accept": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS),
-            auto_decompress=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=1 << 18,
-            skip_auto_headers=("Accept-Encoding",),
-        )
-        return Pool(session)
-
-
-def _create_socket(address: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol, _, _ = address
-    end = socket.socket(family=family, type=kind, proto=protocol)
-    end.setblocking(False)
-    for option, value in (
-        (socket.TCP_NODELAY, 1),
-        (socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE),
-        (socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL),
-        (socket.TCP_KEEPCNT, _KEEPALIVE_PROBES),
-        (socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MILLISECONDS),
-    ):
-        end.setsockopt(socket.IPPROTO_TCP, option, value)
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return end
 
 
 def _tls_context(config: ClientConfig) -> ssl.SSLContext:

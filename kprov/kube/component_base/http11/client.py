@@ -1,5 +1,7 @@
 """A client for one request that asks to switch protocols: exec, attach, port forwarding, proxied upgrades.
 
+All other requests: see connection_pool.
+
 It parses responses as strictly as the listener parses requests.
 Source: RFC 9112, sections 4, 6 and 9; Go's net/http (ReadResponse: error texts).
 """
@@ -22,10 +24,10 @@ from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.chunks import ChunkedDecoder
 from kprov.kube.component_base.http11.fields import FieldError, parse_fields
 
-_MAX_HEAD_BYTES: Final = 64 * 1024
+MAX_HEAD_BYTES: Final = 64 * 1024
 _PIECE_BYTES: Final = 64 * 1024
 #: 1xx responses before the final one, as Go's client.
-_MAX_INTERIM: Final = 5
+MAX_INTERIM: Final = 5
 #: How much of an error response is read, and for how long.
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _ERROR_SECONDS: Final = 10.0
@@ -39,13 +41,17 @@ class ResponseError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
-    """length: of the body. None: it is chunked, or ends with the connection."""
+    """length: of the body. None: it is chunked, or ends with the connection.
+
+    keep_alive: the server takes another request on the connection.
+    """
 
     status: int
     reason: str
     headers: CIMultiDict[str]
     length: int | None
     is_chunked: bool
+    keep_alive: bool
 
 
 class ClientConnection:
@@ -63,7 +69,7 @@ class ClientConnection:
             url.hostname,
             url.port or (443 if is_tls else 80),
             ssl=(context or True) if is_tls else None,
-            limit=_MAX_HEAD_BYTES,
+            limit=MAX_HEAD_BYTES,
         )
         return cls(reader, writer)
 
@@ -81,7 +87,7 @@ class ClientConnection:
                 raise ValueError("a header has a line break in it")
             self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
             await self.writer.drain()
-            for _ in range(_MAX_INTERIM + 1):
+            for _ in range(MAX_INTERIM + 1):
                 head = parse_response_head(await self._read_head())
                 if head.status == 101 or head.status >= 200:
                     return head
@@ -100,7 +106,7 @@ class ClientConnection:
             except asyncio.LimitOverrunError as error:
                 raise ResponseError("response header is too large") from error
             size += len(line)
-            if size > _MAX_HEAD_BYTES:
+            if size > MAX_HEAD_BYTES:
                 raise ResponseError("response header is too large")
             if not line.endswith(b"\r\n"):
                 raise ResponseError("a line of the response ends with bare LF")
@@ -163,7 +169,8 @@ def parse_response_head(lines: list[str]) -> ResponseHead:
         length, is_chunked = _parse_framing(status, headers)
     except (FieldError, framing.FramingError) as error:
         raise ResponseError(str(error)) from error
-    return ResponseHead(status, matched[3] or "", headers, length, is_chunked)
+    keep_alive = framing.is_persistent(headers, "1.0" if matched[1] == "0" else "1.1")
+    return ResponseHead(status, matched[3] or "", headers, length, is_chunked, keep_alive)
 
 
 def _parse_framing(status: int, headers: CIMultiDict[str]) -> tuple[int | None, bool]:

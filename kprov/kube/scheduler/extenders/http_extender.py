@@ -9,14 +9,20 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 import orjson
 
 from kprov.kube.api.core import Node, Pod
+from kprov.kube.component_base.http11.client import target_of
+from kprov.kube.component_base.http11.connection_pool import FAILURES, ConnectionPool
+from kprov.kube.component_base.http11.dialing import Origin
 from kprov.kube.scheduler.configuration.extenders import Extender, ExtenderTls
+
+#: As Go's transport: for a connection with its TLS handshake. The extender's own timeout is usually shorter.
+_CONNECT_SECONDS: Final = 30.0
 
 
 class ExtenderError(Exception):
@@ -38,7 +44,7 @@ class HttpExtender:
     def __init__(self, configuration: Extender) -> None:
         self.configuration = configuration
         self._managed = frozenset(each.name for each in configuration.managed_resources)
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: ConnectionPool | None = None
 
     def is_interested_in(self, pod: Pod) -> bool:
         """Whether the pod requests a resource of the extender, or the extender names none."""
@@ -123,22 +129,18 @@ class HttpExtender:
 
     async def _request(self, verb: str, arguments: Any) -> Any:
         url = f"{self.configuration.url_prefix.rstrip('/')}/{verb}"
-        headers = {"Content-Type": "application/json"}
-        tls = self.configuration.tls_config
+        split = urlsplit(url)
+        headers = {"Host": split.netloc.rpartition("@")[2], "Content-Type": "application/json"}
+        body = msgspec.json.encode(arguments)
         try:
             async with (
                 asyncio.timeout(self.configuration.timeout),
-                self._get_session().post(
-                    url,
-                    data=msgspec.json.encode(arguments),
-                    headers=headers,
-                    server_hostname=(tls.server_name if tls else "") or None,
-                ) as response,
+                await self._get_pool().request("POST", target_of(split), headers, body) as response,
             ):
                 content = await response.read()
         except TimeoutError:
             raise ExtenderError(f"{url}: no answer in {self.configuration.timeout:g} seconds") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except FAILURES as error:
             raise ExtenderError(f"{url}: {error}") from error
         if response.status != 200:
             prefix = self.configuration.url_prefix
@@ -148,19 +150,28 @@ class HttpExtender:
         except orjson.JSONDecodeError as error:
             raise ExtenderError(f"{url}: {error}") from error
 
-    def _get_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _get_pool(self) -> ConnectionPool:
+        if self._pool is None:
+            configuration = self.configuration
             try:
-                context = _build_context(self.configuration)
+                context = _build_context(configuration)
             except (OSError, ValueError) as error:
-                raise ExtenderError(f"{self.configuration.url_prefix}: tlsConfig: {error}") from error
-            connector = aiohttp.TCPConnector(ssl=context, limit=0)
-            self._session = aiohttp.ClientSession(connector=connector)
-        return self._session
+                raise ExtenderError(f"{configuration.url_prefix}: tlsConfig: {error}") from error
+            url = urlsplit(configuration.url_prefix)
+            is_tls = url.scheme == "https"
+            server_name = configuration.tls_config.server_name if configuration.tls_config else ""
+            origin = Origin(
+                url.hostname or "",
+                url.port or (443 if is_tls else 80),
+                context if is_tls else None,
+                server_name,
+            )
+            self._pool = ConnectionPool(origin, connect_seconds=_CONNECT_SECONDS)
+        return self._pool
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            await self._pool.close()
 
 
 def _lower_keys(obj: Mapping[str, Any]) -> dict[str, Any]:
