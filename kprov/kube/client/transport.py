@@ -5,7 +5,6 @@ import logging
 import os
 import socket
 import ssl
-import tempfile
 import time
 from typing import Final
 from urllib.parse import urlsplit
@@ -136,6 +135,9 @@ def _write_to_file(stack: contextlib.ExitStack, data: bytes, name: str) -> str:
     """OpenSSL reads files only: write inline data to a temporary private file."""
     if not data:
         return name
+    # It imports much. Components on hosts have files.
+    import tempfile
+
     file = stack.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115  the stack closes it
     file.write(data)
     file.flush()

@@ -4,12 +4,15 @@ import platform
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
 from kprov.kube.component_base.build_info import BuildInfo, get_build_info
 from kprov.kube.component_base.options import VERSION
+from kprov.kube.component_base.prometheus import (
+    Collector,
+    CollectorRegistry,
+    GaugeMetricFamily,
+    Metric,
+    generate_latest,
+)
 
 #: Labels, and the fields of /version with their values.
 _LABELS: Final = {

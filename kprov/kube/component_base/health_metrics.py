@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from kprov.kube.component_base.prometheus import CollectorRegistry, Counter, Gauge, generate_latest
 
 
 class HealthMetrics:

@@ -7,7 +7,14 @@ SYNCS.labels(name="deployment").inc()
 from collections.abc import Sequence
 from itertools import accumulate
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from kprov.kube.component_base.prometheus import (
+    REGISTRY,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 # Upstream publishes no *_created series.
 disable_created_metrics()  # type: ignore[no-untyped-call]

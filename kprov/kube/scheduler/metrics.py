@@ -6,11 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from typing import Final
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
-
 from kprov.kube.component_base.metrics import counter, gauge, histogram
+from kprov.kube.component_base.prometheus import (
+    REGISTRY,
+    Collector,
+    Counter,
+    CounterMetricFamily,
+    Gauge,
+    GaugeMetricFamily,
+    Histogram,
+    Metric,
+)
 
 
 def _double(first: float, count: int, factor: float = 2.0) -> list[float]:

@@ -11,10 +11,8 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import REGISTRY
-from prometheus_client.core import HistogramMetricFamily, Metric
-
 from kprov.kube.component_base import metrics
+from kprov.kube.component_base.prometheus import REGISTRY, HistogramMetricFamily, Metric
 
 _BOUNDS: Final = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
 _STEP: Final = "apiserver_admission_step_admission_duration_seconds"

@@ -16,9 +16,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from prometheus_client import REGISTRY
-from prometheus_client.core import Metric
-
 from kprov.kube.apiserver.flowcontrol import allocation, flow_metrics
 from kprov.kube.apiserver.flowcontrol.level import PriorityLevel, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
@@ -29,6 +26,7 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.response import Response
+from kprov.kube.component_base.prometheus import REGISTRY, Metric
 from kprov.kube.machinery.json_object import JsonObject
 
 _OBJECTS_PER_SEAT: Final = 100

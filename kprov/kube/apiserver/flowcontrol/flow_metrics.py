@@ -9,11 +9,15 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-
 from kprov.kube.apiserver.flowcontrol.level import PriorityLevel
 from kprov.kube.apiserver.flowcontrol.matching import Counts, FlowSchema
 from kprov.kube.component_base import metrics
+from kprov.kube.component_base.prometheus import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 _PREFIX: Final = "apiserver_flowcontrol_"
 _SYSTEM: Final = "in the API Priority and Fairness subsystem"

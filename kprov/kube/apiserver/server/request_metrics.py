@@ -10,14 +10,18 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from prometheus_client import REGISTRY
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-
 from kprov.kube.apiserver.handlers import deprecated_resources
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.response import BaseResponse
+from kprov.kube.component_base.prometheus import (
+    REGISTRY,
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 _BOUNDS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,

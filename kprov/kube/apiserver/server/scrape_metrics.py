@@ -9,11 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from prometheus_client import REGISTRY
-from prometheus_client.core import GaugeMetricFamily, Metric
-
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_metric import build_version, make_build_family
+from kprov.kube.component_base.prometheus import REGISTRY, GaugeMetricFamily, Metric
 
 #: The server has one storage; upstream labels several.
 _STORAGE: Final = "etcd-0"

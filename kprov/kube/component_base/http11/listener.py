@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
-from email.utils import formatdate
-from time import monotonic, time
+from time import gmtime, monotonic, strftime, time
 from typing import Any, Final
 
 from kprov.kube.component_base.http11.connection import Connection
@@ -102,7 +101,8 @@ class Listener:
         now = int(time())
         if now != self._date_second:
             self._date_second = now
-            self._date = f"Date: {formatdate(now, usegmt=True)}"
+            # In the locale C: the process sets no other one.
+            self._date = strftime("Date: %a, %d %b %Y %H:%M:%S GMT", gmtime(now))
         return self._date
 
     def _schedule_sweep(self) -> None:

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from prometheus_client import Gauge
-
 from kprov.kube.client import Informer
 from kprov.kube.client.store import key_of
+from kprov.kube.component_base.prometheus import Gauge
 
 Object = TypeVar("Object")
 Labels = tuple[str, ...]
