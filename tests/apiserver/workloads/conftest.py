@@ -19,10 +19,19 @@ _CONTROLLERS = (
     "job-controller",
     "cronjob-controller",
     "ttl-after-finished-controller",
+    "deployment-controller",
+    "replicaset-controller",
     "garbage-collector-controller",
     "namespace-controller",
     "serviceaccount-controller",
 )
+#: Paths of the API groups other than batch/v1.
+_GROUPS = {
+    "pods": "/api/v1",
+    "events": "/api/v1",
+    "deployments": "/apis/apps/v1",
+    "replicasets": "/apis/apps/v1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,7 @@ class Home:
 
     def path(self, plural: str, name: str = "") -> str:
         """Path of a collection or an object."""
-        groups = {"pods": "/api/v1", "events": "/api/v1"}
-        root = f"{groups.get(plural, '/apis/batch/v1')}/namespaces/{self.name}/{plural}"
+        root = f"{_GROUPS.get(plural, '/apis/batch/v1')}/namespaces/{self.name}/{plural}"
         return f"{root}/{name}" if name else root
 
     def create(self, plural: str, body: JsonObject) -> JsonObject:

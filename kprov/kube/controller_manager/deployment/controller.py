@@ -20,7 +20,7 @@ from kprov.kube.controller_manager.framework.controller_ref_manager import (
     make_controller_reference,
     parse_selector,
 )
-from kprov.kube.controller_manager.framework.updates import edit_read, update_read, update_status
+from kprov.kube.controller_manager.framework.updates import edit_read, update_status
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -201,8 +201,17 @@ class DeploymentController(Controller):
     async def _mark_deployment(self, rollout: _Rollout, number: int) -> None:
         deployment = rollout.deployment
         if deployment.metadata.annotations.get(annotations.REVISION) != str(number):
-            change = {"metadata": {"annotations": {annotations.REVISION: str(number)}}}
-            rollout.deployment = await update_read(self.resource_of(self._deployments), deployment, change)
+            # As a status: annotations that the resource itself gets raise its generation.
+            revised = msgspec.structs.replace(
+                deployment.metadata,
+                annotations={**deployment.metadata.annotations, annotations.REVISION: str(number)},
+            )
+            rollout.deployment = await update_status(
+                self.resource_of(self._deployments),
+                msgspec.structs.replace(deployment, metadata=revised),
+                {},
+                retry=False,
+            )
 
     async def _create_set(self, rollout: _Rollout, number: int) -> None:
         deployment = rollout.deployment

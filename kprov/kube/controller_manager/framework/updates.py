@@ -51,16 +51,11 @@ async def update_status(
     return await _put_status(resource, fresh, status)
 
 
-async def update_read(resource: ResourceClient[Kind], obj: Kind, change: JsonObject) -> Kind:
-    """Read the whole object and update it, for views that lack fields. change: a merge patch.
+async def edit_read(resource: ResourceClient[Kind], obj: Kind, edit: Callable[[JsonObject], None]) -> Kind:
+    """Read the whole object and update it, for views that lack fields. edit: changes the whole object.
 
     409 if the object has another version than ``obj``.
     """
-    return await _put(resource, obj, merge_patch(await _read(resource, obj), change), "")
-
-
-async def edit_read(resource: ResourceClient[Kind], obj: Kind, edit: Callable[[JsonObject], None]) -> Kind:
-    """The same for changes that a merge patch cannot express. edit: changes the whole object."""
     document = await _read(resource, obj)
     edit(document)
     return await _put(resource, obj, document, "")

@@ -112,7 +112,10 @@ class ApiServer:
         if new["metadata"]["uid"] != old["metadata"]["uid"]:
             raise Refused(409, "Conflict")
         if part == "status":
-            new = {**old, "status": new.get("status", {})}
+            # Annotations come with the status, as the annotation of a deployment's revision does.
+            annotations = new["metadata"].get("annotations") or {}
+            metadata = {**old["metadata"], **({"annotations": annotations} if annotations else {})}
+            new = {**old, "metadata": metadata, "status": new.get("status", {})}
         elif part == "":
             new = {**new, **({"status": old["status"]} if "status" in old else {})}
         new = copy.deepcopy(new)
