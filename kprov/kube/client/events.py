@@ -44,6 +44,26 @@ def reference(obj: Any, api_version: str = "", kind: str = "", field_path: str =
     )
 
 
+@dataclass(frozen=True)
+class EventAction:
+    """What the component did: name, such as "Binding", and the other object it is about, if there is one."""
+
+    name: str = ""
+    related: ObjectReference | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """The event's fields."""
+        document: dict[str, Any] = {"action": self.name} if self.name else {}
+        if self.related is not None:
+            document["related"] = _to_document(self.related)
+        return document
+
+
+_NO_ACTION: Final = EventAction()
+# About, kind, reason, message, action, time.
+_PendingEvent = tuple[ObjectReference, str, str, str, EventAction, str]
+
+
 @dataclass
 class _SentEvent:
     name: str
@@ -67,18 +87,23 @@ class EventRecorder:
         self._sent: OrderedDict[tuple[str, ...], _SentEvent] = OrderedDict()
         self._similar: OrderedDict[tuple[str, ...], _SimilarEvents] = OrderedDict()
         self._buckets: OrderedDict[tuple[str, ...], TokenBucket] = OrderedDict()
-        self._pending: asyncio.Queue[tuple[ObjectReference, str, str, str, str]] = asyncio.Queue(_PENDING_MAX)
+        self._pending: asyncio.Queue[_PendingEvent] = asyncio.Queue(_PENDING_MAX)
         self._task: asyncio.Task[None] | None = None
 
     def event(
-        self, about: ObjectReference, kind: Literal["Normal", "Warning"], reason: str, message: str
+        self,
+        about: ObjectReference,
+        kind: Literal["Normal", "Warning"],
+        reason: str,
+        message: str,
+        action: EventAction = _NO_ACTION,
     ) -> None:
         """Queue an event. Never blocks and never raises. Call it in the event loop."""
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._send_pending(), name="events")
         log.debug("event for %s %s/%s: %s %s", about.kind, about.namespace, about.name, reason, message)
         try:
-            self._pending.put_nowait((about, kind, reason, message, _now()))
+            self._pending.put_nowait((about, kind, reason, message, action, _now()))
         except asyncio.QueueFull:
             log.warning("too many events, dropped: %s %s %s", about.name, reason, message)
 
@@ -104,7 +129,9 @@ class EventRecorder:
             finally:
                 self._pending.task_done()
 
-    async def _send(self, about: ObjectReference, kind: str, reason: str, message: str, when: str) -> None:
+    async def _send(
+        self, about: ObjectReference, kind: str, reason: str, message: str, action: EventAction, when: str
+    ) -> None:
         spam = (about.kind, about.namespace, about.name, about.uid)
         bucket = _get_or_create(self._buckets, spam, lambda: TokenBucket(_SPAM_QPS, _SPAM_BURST))
         if not bucket.try_take():
@@ -121,7 +148,7 @@ class EventRecorder:
             message, key = f"(combined from similar events): {message}", group
         for _ in range(_TRIES):
             try:
-                await self._write(key, about, kind, reason, message, when)
+                await self._write(key, self._build_event(about, kind, reason, message, action, when))
             except TransportError:
                 await asyncio.sleep(_RETRY_SECONDS)
             except ClientError as error:
@@ -130,13 +157,12 @@ class EventRecorder:
             else:
                 return
 
-    async def _write(
-        self, key: tuple[str, ...], about: ObjectReference, kind: str, reason: str, message: str, when: str
-    ) -> None:
-        path = f"/api/v1/namespaces/{about.namespace or 'default'}/events"
+    async def _write(self, key: tuple[str, ...], event: dict[str, Any]) -> None:
+        path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         sent = self._sent.get(key)
         if sent is not None:
-            change = {"count": sent.count + 1, "lastTimestamp": when, "message": message}
+            change = {name: event[name] for name in ("lastTimestamp", "message")}
+            change["count"] = sent.count + 1
             try:
                 await self._client.request(
                     "PATCH",
@@ -152,31 +178,20 @@ class EventRecorder:
                 sent.count += 1
                 self._sent.move_to_end(key)
                 return
-        name = f"{about.name}.{time.time_ns():x}"
-        await self._client.request(
-            "POST", path, body=self._build_event(about, name, kind, reason, message, when)
-        )
-        self._sent[key] = _SentEvent(name, 1)
+        await self._client.request("POST", path, body=event)
+        self._sent[key] = _SentEvent(event["metadata"]["name"], 1)
         while len(self._sent) > _CACHE_SIZE:
             self._sent.popitem(last=False)
 
     def _build_event(
-        self, about: ObjectReference, name: str, kind: str, reason: str, message: str, when: str
+        self, about: ObjectReference, kind: str, reason: str, message: str, action: EventAction, when: str
     ) -> dict[str, Any]:
-        involved = {
-            "apiVersion": about.api_version,
-            "kind": about.kind,
-            "namespace": about.namespace,
-            "name": about.name,
-            "uid": about.uid,
-            "resourceVersion": about.resource_version,
-            "fieldPath": about.field_path,
-        }
+        name = f"{about.name}.{time.time_ns():x}"
         return {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": name, "namespace": about.namespace or "default"},
-            "involvedObject": {field: value for field, value in involved.items() if value},
+            "involvedObject": _to_document(about),
             "reason": reason,
             "message": message[:1024],
             "type": kind,
@@ -186,7 +201,21 @@ class EventRecorder:
             "firstTimestamp": when,
             "lastTimestamp": when,
             "count": 1,
+            **action.to_document(),
         }
+
+
+def _to_document(about: ObjectReference) -> dict[str, str]:
+    fields = {
+        "apiVersion": about.api_version,
+        "kind": about.kind,
+        "namespace": about.namespace,
+        "name": about.name,
+        "uid": about.uid,
+        "resourceVersion": about.resource_version,
+        "fieldPath": about.field_path,
+    }
+    return {field: value for field, value in fields.items() if value}
 
 
 def _get_or_create(cache: OrderedDict[tuple[str, ...], Any], key: tuple[str, ...], make: Any) -> Any:

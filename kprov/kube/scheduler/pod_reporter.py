@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from kprov.kube.api.core import Pod
 from kprov.kube.client.errors import ClientError
-from kprov.kube.client.events import EventRecorder, reference
+from kprov.kube.client.events import EventAction, EventRecorder, reference
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_helpers.pod_conditions import find_condition
 from kprov.kube.machinery import timestamps
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 UNSCHEDULABLE = "Unschedulable"
 SCHEDULER_ERROR = "SchedulerError"
+_BINDING = EventAction("Binding")
+_SCHEDULING = EventAction("Scheduling")
 
 
 class PodReporter:
@@ -27,13 +29,13 @@ class PodReporter:
         self._recorders = recorders
 
     def report_scheduled(self, pod: Pod, node: str) -> None:
-        self._get_recorder(pod).event(
-            reference(pod, "v1", "Pod"), "Normal", "Scheduled", f"Successfully assigned {pod.key} to {node}"
-        )
+        about, text = reference(pod, "v1", "Pod"), f"Successfully assigned {pod.key} to {node}"
+        self._get_recorder(pod).event(about, "Normal", "Scheduled", text, _BINDING)
 
     async def report_failure(self, pod: Pod, reason: str, message: str, node: str | None) -> None:
         """node: for which the pod is nominated, "" if for none, None if its nomination stays."""
-        self._get_recorder(pod).event(reference(pod, "v1", "Pod"), "Warning", "FailedScheduling", message)
+        about = reference(pod, "v1", "Pod")
+        self._get_recorder(pod).event(about, "Warning", "FailedScheduling", message, _SCHEDULING)
         status: JsonObject = {}
         if node is not None and node != pod.status.nominated_node_name:
             status["nominatedNodeName"] = node or None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from kprov.kube.api.core import Pod
 from kprov.kube.client.errors import ApiError, ClientError
-from kprov.kube.client.events import EventRecorder, reference
+from kprov.kube.client.events import EventAction, EventRecorder, reference
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_helpers.pod_conditions import find_condition
@@ -67,7 +67,8 @@ class Evictor:
                 log.warning("preempting pod %s for %s: %s", victim.key, pod.key, error)
                 return False
         log.info("pod %s on %s is preempted by pod %s", victim.key, node, pod.key)
-        self._recorder.event(reference(victim, "v1", "Pod"), "Normal", "Preempted", text)
+        action = EventAction("Preempting", related=reference(pod, "v1", "Pod"))
+        self._recorder.event(reference(victim, "v1", "Pod"), "Normal", "Preempted", text, action)
         return True
 
     async def _delete(self, pod: Pod, victim: Pod) -> None:

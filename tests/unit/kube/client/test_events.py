@@ -4,6 +4,7 @@ from typing import Any
 
 from kprov.kube.api.core import ObjectReference
 from kprov.kube.client import EventRecorder, RestClient
+from kprov.kube.client.events import EventAction
 
 POD = ObjectReference(api_version="v1", kind="Pod", namespace="ns", name="p", uid="u")
 
@@ -36,3 +37,15 @@ async def test_one_object_cannot_flood_the_server(server: Any, client: RestClien
         recorder.event(POD, "Warning", "BackOff", "again")
     await recorder.close()
     assert len(server.requests) == 25
+
+
+async def test_an_event_names_the_action_and_the_related_object(server: Any, client: RestClient) -> None:
+    other = ObjectReference(api_version="v1", kind="Pod", namespace="ns", name="preemptor", uid="u2")
+    recorder = EventRecorder(client, component="default-scheduler")
+    recorder.event(POD, "Normal", "Preempted", "gone", EventAction("Preempting", related=other))
+    recorder.event(POD, "Normal", "Pulled", "image")
+    await recorder.close()
+    preempted, pulled = sorted(server.objects.values(), key=lambda each: each["reason"])
+    assert preempted["action"] == "Preempting"
+    assert preempted["related"]["name"] == "preemptor"
+    assert not {"action", "related"} & pulled.keys()
