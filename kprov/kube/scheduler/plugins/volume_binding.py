@@ -110,9 +110,8 @@ class VolumeBinding(Plugin):
             return
         if name := rules.get_class(claim):
             cls = self._listers.get_class(name)
-            if cls is None:
-                raise _ClaimError(f'storageclass.storage.k8s.io "{name}" not found')
-            if cls.volume_binding_mode == "WaitForFirstConsumer" and not claim.spec.get("volumeName"):
+            is_delayed = cls is not None and cls.volume_binding_mode == "WaitForFirstConsumer"
+            if is_delayed and not claim.spec.get("volumeName"):
                 claims.delayed.append(claim)
                 return
         raise _ClaimError(_UNBOUND)
