@@ -109,11 +109,13 @@ class PodGarbageCollector(Controller):
                 log.warning("cannot delete the pod %s: %s", pod.key, error)
 
     async def _fail_pod(self, pod: Pod, reason: str) -> None:
-        status: dict[str, object] = {"phase": "Failed"}
+        generation = pod.metadata.generation
+        status: dict[str, object] = {"phase": "Failed", "observedGeneration": generation}
         if reason:
             status["conditions"] = [
                 {
                     "type": "DisruptionTarget",
+                    "observedGeneration": generation,
                     "status": "True",
                     "reason": "DeletionByPodGC",
                     "message": reason,

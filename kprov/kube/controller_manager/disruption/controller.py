@@ -85,8 +85,7 @@ class DisruptionController(Controller):
             return
         mark: dict[str, Any] = {"type": budget.TARGET, "status": "False", "reason": None, "message": None}
         mark["lastTransitionTime"] = timestamps.now()
-        if pod.status.observed_generation:
-            mark["observedGeneration"] = pod.metadata.generation
+        mark["observedGeneration"] = pod.metadata.generation
         versions = {"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version}
         await self.resource_of(self._pods).patch(
             pod.metadata.name,

@@ -84,6 +84,7 @@ class TaintEvictionController(Controller):
         self._recorder.event(reference(pod, "v1", "Pod"), "Normal", "TaintManagerEviction", text)
         disruption = {
             "type": "DisruptionTarget",
+            "observedGeneration": pod.metadata.generation,
             "status": "True",
             "reason": "DeletionByTaintManager",
             "message": "Taint manager: deleting due to NoExecute taint",
