@@ -249,3 +249,27 @@ def test_an_ephemeral_volume_gets_a_claim_that_its_pod_owns(space: Space) -> Non
     assert claim["metadata"]["ownerReferences"][0]["kind"] == "Pod"
     ok(space.server, "DELETE", f"{space.core}/pods/user?gracePeriodSeconds=0")
     eventually(lambda: space.server.get(f"{space.claims}/user-data").status == 404)
+
+
+def test_classes_of_former_provisioners_ask_the_csi_driver_that_follows_them(space: Space) -> None:
+    space.create_class("Immediate", provisioner="kubernetes.io/aws-ebs")
+    space.create_claim("data")
+    space.wait_for_event("ExternalProvisioning", "the external provisioner 'ebs.csi.aws.com'")
+    annotations = space.claim("data")["metadata"]["annotations"]
+    assert annotations["volume.kubernetes.io/storage-provisioner"] == "ebs.csi.aws.com"
+
+
+def test_a_released_csi_volume_is_left_to_the_program_beside_its_driver(space: Space) -> None:
+    """It is not Failed, though the volume was made by hand and names no provisioner."""
+    disk = {"driver": "disk.example.com", "volumeHandle": "h"}
+    name = space.create_volume("disk", hostPath=None, csi=disk, persistentVolumeReclaimPolicy="Delete")
+    space.create_claim("data")
+    space.wait_for_claim("data", "Bound")
+    space.wait_for_volume(name, "Bound")
+    ok(space.server, "DELETE", f"{space.claims}/data")
+    space.wait_for_volume(name, "Released")
+    # The controller goes on with other volumes, and comes back to this one.
+    merge(space.server, f"{VOLUMES}/{name}", {"metadata": {"labels": {"seen": "again"}}})
+    space.create_claim("next")
+    space.wait_for_volume(space.create_volume("other"), "Bound")
+    assert ok(space.server, "GET", f"{VOLUMES}/{name}")["status"]["phase"] == "Released"

@@ -22,8 +22,18 @@ from kprov.kube.controller_manager.framework.controller import Context, Controll
 from kprov.kube.controller_manager.volumes import counts
 from kprov.kube.controller_manager.volumes.binding import VolumeBinding
 
-#: Prefix of the provisioners that were part of Kubernetes. No program provides them any more.
+#: Prefix of the provisioners that were part of Kubernetes.
 _IN_TREE: Final = "kubernetes.io/"
+#: CSI drivers that took over the work of such provisioners. No program provides the others any more.
+_CSI_SUCCESSORS: Final = {
+    "kubernetes.io/aws-ebs": "ebs.csi.aws.com",
+    "kubernetes.io/azure-disk": "disk.csi.azure.com",
+    "kubernetes.io/azure-file": "file.csi.azure.com",
+    "kubernetes.io/cinder": "cinder.csi.openstack.org",
+    "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
+    "kubernetes.io/portworx-volume": "pxd.portworx.com",
+    "kubernetes.io/vsphere-volume": "csi.vsphere.vmware.com",
+}
 _CLAIM: Final = "claims/"
 _VOLUME: Final = "volumes/"
 _NO_CLASS: Final = "no persistent volumes available for this claim and no storage class is set"
@@ -162,12 +172,14 @@ class PersistentVolumeBinderController(Controller):
         if cls is None:
             message = f'storageclass.storage.k8s.io "{rules.get_class(claim)}" not found'
             self._record(claim, "Warning", "ProvisioningFailed", message)
-        elif cls.provisioner.startswith(_IN_TREE):
-            message = f"no volume plugin matched name: {cls.provisioner}"
+            return
+        provisioner = _CSI_SUCCESSORS.get(cls.provisioner, cls.provisioner)
+        if provisioner.startswith(_IN_TREE):
+            message = f"no volume plugin matched name: {provisioner}"
             self._record(claim, "Warning", "ProvisioningFailed", message)
         else:
-            await self._binding.request_provisioning(claim, cls.provisioner)
-            message = _WAIT_FOR_PROVISIONER.format(name=cls.provisioner)
+            await self._binding.request_provisioning(claim, provisioner)
+            message = _WAIT_FOR_PROVISIONER.format(name=provisioner)
             self._record(claim, "Normal", "ExternalProvisioning", message)
 
     async def _sync_volume(self, volume: PersistentVolume) -> None:
@@ -221,8 +233,9 @@ class PersistentVolumeBinderController(Controller):
             await self._fail(volume, "VolumeFailedRecycle", "No recycler plugin found for the volume!")
         elif policy == "Delete" and MIGRATED_TO not in annotations:
             provisioner = annotations.get(PROVISIONED_BY, "")
-            # The program that made a volume deletes it.
-            if not provisioner or provisioner.startswith(_IN_TREE):
+            # The program that made a volume deletes it: one beside the CSI driver, if nothing else is said.
+            is_external = bool(provisioner) or volume.spec.get("csi") is not None
+            if provisioner.startswith(_IN_TREE) or not is_external:
                 message = (
                     f'error getting deleter volume plugin for volume "{volume.metadata.name}": '
                     "no deletable volume plugin matched"
