@@ -15,7 +15,10 @@ OVER_CAPACITY: Final = "endpoints.kubernetes.io/over-capacity"
 # More addresses are truncated. Slices have them all.
 MAX_ADDRESSES: Final = 1000
 
-Ports = tuple[tuple[str, int, str, str | None], ...]
+# Name, number, protocol, application protocol.
+Port = tuple[str, int, str, str | None]
+# By IP and UID of the pod: whether it is ready, and its address.
+Members = dict[tuple[str, str], tuple[bool, dict[str, Any]]]
 
 
 def make_labels(service: Service) -> dict[str, str]:
@@ -28,7 +31,7 @@ def make_labels(service: Service) -> dict[str, str]:
 def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, Any]], bool]:
     """(the subsets, whether they were truncated)."""
     family = service.spec.ip_families[0] if service.spec.ip_families else "IPv4"
-    by_ports: dict[Ports, tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]] = {}
+    by_port: dict[Port | None, Members] = {}
     publish = service.spec.publish_not_ready_addresses
     count = 0
     readiness = [(pod_conditions.is_ready(pod), pod) for pod in pods]
@@ -39,10 +42,10 @@ def make_desired(service: Service, pods: Iterable[Pod]) -> tuple[list[dict[str, 
         count += 1
         if count > MAX_ADDRESSES:
             continue
-        ready, not_ready = by_ports.setdefault(_ports(service, pod), ({}, {}))
-        (ready if publish or is_ready else not_ready)[ip] = _make_address(service, pod, ip)
-    subsets = [_make_subset(ports, *groups) for ports, groups in sorted(by_ports.items(), key=str)]
-    return subsets, count > MAX_ADDRESSES
+        address = _make_address(service, pod, ip)
+        for port in _find_ports(service, pod):
+            by_port.setdefault(port, {})[ip, pod.metadata.uid] = (publish or is_ready, address)
+    return _join_ports(by_port), count > MAX_ADDRESSES
 
 
 def read_known(endpoints: Endpoints) -> list[dict[str, Any]]:
@@ -71,26 +74,38 @@ def _make_address(service: Service, pod: Pod, ip: str) -> dict[str, Any]:
     return result
 
 
-def _make_subset(
-    ports: Ports, ready: dict[str, dict[str, Any]], not_ready: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _find_ports(service: Service, pod: Pod) -> list[Port | None]:
+    """The service's ports that the pod has. None for a headless service without ports."""
+    if not service.spec.ports:
+        return [None]
+    numbers = ((port, addresses.find_target_port(pod, port)) for port in service.spec.ports)
+    return [
+        (port.name, number, port.protocol, port.app_protocol)
+        for port, number in numbers
+        if number is not None
+    ]
+
+
+def _join_ports(by_port: dict[Port | None, Members]) -> list[dict[str, Any]]:
+    """One subset for all ports of the same addresses."""
+    joined: dict[frozenset[tuple[str, str, bool]], tuple[list[Port], Members]] = {}
+    for port, members in by_port.items():
+        key = frozenset((*where, is_ready) for where, (is_ready, _) in members.items())
+        ports, _ = joined.setdefault(key, ([], members))
+        if port is not None:
+            ports.append(port)
+    groups = [(sorted(ports, key=str), members) for ports, members in joined.values()]
+    return [_make_subset(ports, members) for ports, members in sorted(groups, key=lambda each: str(each[0]))]
+
+
+def _make_subset(ports: list[Port], members: Members) -> dict[str, Any]:
     subset: dict[str, Any] = {}
-    if ready:
-        subset["addresses"] = [ready[ip] for ip in sorted(ready)]
-    if not_ready:
-        subset["notReadyAddresses"] = [not_ready[ip] for ip in sorted(not_ready)]
+    for name, wanted in (("addresses", True), ("notReadyAddresses", False)):
+        if found := [members[where][1] for where in sorted(members) if members[where][0] is wanted]:
+            subset[name] = found
     if ports:
         subset["ports"] = [
             {"name": name, "port": port, "protocol": protocol} | ({"appProtocol": app} if app else {})
             for name, port, protocol, app in ports
         ]
     return subset
-
-
-def _ports(service: Service, pod: Pod) -> Ports:
-    found = []
-    for port in service.spec.ports:
-        number = addresses.find_target_port(pod, port)
-        if number is not None:
-            found.append((port.name, number, port.protocol, port.app_protocol))
-    return tuple(sorted(found, key=str))

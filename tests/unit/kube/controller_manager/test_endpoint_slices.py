@@ -132,3 +132,27 @@ def test_metrics_add_up_endpoints_and_slices_of_all_services() -> None:
     counts.forget("ns/web")
     counts.forget("ns/empty")
     assert list_changes() == [0, 0, 0]
+
+
+def test_ports_of_the_same_addresses_share_a_subset_of_endpoints() -> None:
+    """A port that one pod lacks gets a subset of its own. A pod without any of the ports is left out."""
+    ports = [
+        ServicePort(name="plain", port=81, target_port=8081),
+        ServicePort(name="named", target_port="http"),
+    ]
+    other = pod(1)
+    other.spec.containers = []
+    content, _ = subsets.make_desired(service(ports=ports), [pod(0), other])
+    found = [
+        ([each["ip"] for each in subset["addresses"]], [each["name"] for each in subset["ports"]])
+        for subset in content
+    ]
+    assert found == [(["10.1.0.1"], ["named"]), (["10.1.0.1", "10.1.0.2"], ["plain"])]
+    assert subsets.make_desired(service(), [other])[0] == []
+
+
+def test_pods_of_the_host_network_with_one_address_are_both_named() -> None:
+    twin = pod(1)
+    twin.status.pod_ips = pod(0).status.pod_ips
+    content, _ = subsets.make_desired(service(), [pod(0), twin])
+    assert [each["targetRef"]["name"] for each in content[0]["addresses"]] == ["p0", "p1"]
