@@ -29,7 +29,8 @@ def wait_for_revision(home: Home, name: str, revision: int, replicas: int = 1) -
     def find() -> JsonObject | None:
         found = home.get("deployments", name)
         status = found["status"]
-        is_done = status.get("updatedReplicas", 0) == status.get("availableReplicas", 0) == replicas
+        counts = (status.get(each, 0) for each in ("replicas", "updatedReplicas", "availableReplicas"))
+        is_done = all(count == replicas for count in counts)
         is_observed = status.get("observedGeneration") == found["metadata"]["generation"]
         has_revision = found["metadata"].get("annotations", {}).get(_REVISION) == str(revision)
         return found if is_done and is_observed and has_revision else None
@@ -44,3 +45,17 @@ def test_only_users_raise_the_generation(home: Home) -> None:
     template = {"metadata": {"annotations": {"version": "2"}}}
     home.merge("deployments", "web", {"spec": {"template": template}})
     assert wait_for_revision(home, "web", 2)["metadata"]["generation"] == 2
+
+
+def test_a_name_that_another_template_has_counts_as_a_collision(home: Home) -> None:
+    """The replica set's template is changed, so that the deployment's is without one and its name is taken."""
+    create_deployment(home, "web")
+    wait_for_revision(home, "web", 1)
+    (first,) = home.list("replicasets")
+    grace = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}}
+    home.merge("replicasets", first["metadata"]["name"], grace)
+    eventually(lambda: home.get("deployments", "web")["status"].get("collisionCount") == 1)
+    wait_for_revision(home, "web", 2)
+    sizes = {each["metadata"]["name"]: each["spec"]["replicas"] for each in home.list("replicasets")}
+    assert sizes.pop(first["metadata"]["name"]) == 0
+    assert list(sizes.values()) == [1]
