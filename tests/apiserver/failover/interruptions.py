@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kprov.kube.controller_manager.registry import ACCOUNTS, ROOT_CLIENTS
+from tests.apiserver.failover.rounds import TWIN
 from tests.apiserver.failover.timeline import Write, is_lease
 
 _ACCOUNT: Final = "system:serviceaccount:kube-system:"
@@ -97,7 +98,9 @@ def _list_met(write: Write, interruptions: Sequence[Interruption]) -> Iterator[I
     """The rounds to which a write may belong: the one that it names, or any at its time."""
     named = _ROUND.search(f"{write.namespace}/{write.name}")
     for each in interruptions:
-        if each.begin <= write.received <= each.end and (named is None or int(named[1]) == each.number):
+        if each.begin <= write.received <= each.end and (
+            named is None or int(named[1]) % TWIN == each.number
+        ):
             yield each
 
 

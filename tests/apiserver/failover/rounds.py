@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from tests.apiserver.failover.work import Work
 from tests.apiserver.servers import ApiServer
 
 FINISH_SECONDS: Final = 120.0
+#: The difference between the numbers of the two namespaces of a round.
+TWIN: Final = 1000
 #: How many pods the owners of a round ask for, over its whole time.
 _PODS: Final = {
     "plain": 6,
@@ -34,22 +37,41 @@ _PODS: Final = {
 class Round:
     """All kinds of work in a new namespace. It may be prepared while another round goes on."""
 
-    def __init__(self, server: ApiServer, number: int, kinds: Sequence[type[Work]]) -> None:
+    def __init__(
+        self, server: ApiServer, number: int, kinds: Sequence[type[Work]], twins: Sequence[type[Work]] = ()
+    ) -> None:
+        """twins: kinds of work that a second namespace has, too."""
         self.name = f"round-{number}"
         self._server = server
-        ok(server, "POST", "/api/v1/namespaces", {"metadata": {"name": self.name}})
-        account = f"/api/v1/namespaces/{self.name}/serviceaccounts/default"
-        eventually(lambda: server.get(account).status == 200, FINISH_SECONDS)
-        self._works = [kind(server, self.name) for kind in kinds]
-        for work in self._works:
-            work.prepare()
+        self._namespaces = [self.name]
+        self._works = self._prepare(self.name, kinds)
+        if twins:
+            self._namespaces.append(f"round-{number + TWIN}")
+            self._works += self._prepare(self._namespaces[-1], twins)
         self._waiting = list(self._works)
 
-    def begin(self) -> None:
+    def _prepare(self, namespace: str, kinds: Sequence[type[Work]]) -> list[Work]:
+        ok(self._server, "POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        account = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+        eventually(lambda: self._server.get(account).status == 200, FINISH_SECONDS)
+        works = [kind(self._server, namespace) for kind in kinds]
+        for work in works:
+            work.prepare()
+        return works
+
+    def wait_until_prepared(self) -> None:
         for work in self._works:
             eventually(work.is_prepared, FINISH_SECONDS)
-        for work in self._works:
+
+    def begin(self, order: random.Random | None = None) -> float:
+        """Begin all work, in a random order if there is one. Returns how long that took, in seconds."""
+        start = time.monotonic()
+        works = list(self._works)
+        if order is not None:
+            order.shuffle(works)
+        for work in works:
             work.begin()
+        return time.monotonic() - start
 
     def finish(self) -> None:
         """Wait for the end of all work, judge it and remove it."""
@@ -61,7 +83,8 @@ class Round:
         for work in self._works:
             work.check()
             work.clean()
-        ok(self._server, "DELETE", f"/api/v1/namespaces/{self.name}")
+        for namespace in self._namespaces:
+            ok(self._server, "DELETE", f"/api/v1/namespaces/{namespace}")
 
 
 def check_created_pods(record: EventRecord, rounds: int) -> None:

@@ -90,6 +90,7 @@ def test_all_work_converges_and_nothing_is_done_twice(tmp_path: Path) -> None:
         stack.enter_context(controllers(server, "*", url=proxy.url, flags=signer))
         proxy.choose_fault = fail_some(random.Random(1))
         current = Round(server, 0, [kind for kind in ALL_WORK if kind is not LostNode])
+        current.wait_until_prepared()
         with breaking_watches(proxy):
             current.begin()
             current.finish()

@@ -10,13 +10,14 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import pytest
 
 from tests.apiserver.conformance.calls import eventually, ok
 from tests.apiserver.event_record import EventRecord, recording
-from tests.apiserver.failover.all_work import QUICK_WORK, SLOW_WORK
+from tests.apiserver.failover.all_work import LONG_WORK, SHORT_WORK, SLOW_WORK
 from tests.apiserver.failover.interruptions import (
     Interruption,
     compute_coverage,
@@ -27,13 +28,13 @@ from tests.apiserver.failover.interruptions import (
 from tests.apiserver.failover.managers import Pair, manager_pair
 from tests.apiserver.failover.rounds import FINISH_SECONDS, Round, check_created_pods
 from tests.apiserver.failover.timeline import find_intrusions, list_terms, read_writes
-from tests.apiserver.failover.work import Work
 from tests.apiserver.fake_kubelet import fake_kubelet
 
 _ROUNDS: Final = int(os.environ.get("KPROV_TEST_FAILOVER_ROUNDS", "2"))
 _SEED: Final = int(os.environ.get("KPROV_TEST_SEED", "1"))
-#: The work of a round lasts about so long.
-_WORK_SECONDS: Final = 4.0
+#: The last work of a round lasts about so long, and the other leader works so long before a suspended one wakes up.
+_WORK_SECONDS: Final = 1.0
+_AWAKE_SECONDS: Final = 4.0
 _EXIT_SECONDS: Final = 20.0
 #: Every so many rounds have the slow work: controllers wait for a grace period, or for their next look.
 _SLOW_ROUNDS: Final = 5
@@ -92,25 +93,31 @@ def suspend_leader(pair: Pair, seconds: float) -> str:
     return moment
 
 
-def choose_works(number: int) -> list[type[Work]]:
-    return [*QUICK_WORK, *(SLOW_WORK if number % _SLOW_ROUNDS == 0 else ())]
+def make_round(pair: Pair, number: int) -> Round:
+    slow = SLOW_WORK if number % _SLOW_ROUNDS == 0 else ()
+    return Round(pair.server, number, [*LONG_WORK, *SHORT_WORK, *slow], SHORT_WORK)
 
 
 def test_the_next_leader_finishes_what_a_killed_or_suspended_one_began(pair: Pair, pods: EventRecord) -> None:
     points = random.Random(_SEED)
     interruptions = []
-    following = Round(pair.server, 0, choose_works(0))
+    following = make_round(pair, 0)
+    begin_seconds = _WORK_SECONDS
     for number in range(_ROUNDS):
         current = following
+        current.wait_until_prepared()
         begin = get_audit_time()
-        current.begin()
-        time.sleep(points.uniform(0, _WORK_SECONDS))
-        if number % 4 == 1:
-            kill = suspend_leader(pair, points.uniform(0, _WORK_SECONDS))
-        else:
-            kill = kill_leader(pair)
+        with ThreadPoolExecutor(1) as thread:
+            # The kill comes while some work goes on, some has not begun and some is finished.
+            beginning = thread.submit(current.begin, random.Random(points.random()))
+            time.sleep(points.uniform(0, begin_seconds + _WORK_SECONDS))
+            if number % 4 == 1:
+                kill = suspend_leader(pair, points.uniform(0, _AWAKE_SECONDS))
+            else:
+                kill = kill_leader(pair)
+            begin_seconds = beginning.result()
         if number + 1 < _ROUNDS:
-            following = Round(pair.server, number + 1, choose_works(number + 1))
+            following = make_round(pair, number + 1)
         current.finish()
         interruptions.append(Interruption(number, begin, kill, get_audit_time()))
         print(f"round {number} is finished")  # noqa: T201  the long run shows how far it is
