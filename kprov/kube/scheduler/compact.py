@@ -13,6 +13,7 @@ from kprov.kube.api.apps import ReplicaSet, StatefulSet
 from kprov.kube.api.core import Container, Node, NodeSpec, NodeStatus, Pod, PodStatus
 from kprov.kube.api.meta import Condition
 from kprov.kube.client.shared_values import SharedValues
+from kprov.kube.scheduler.pod_requests import keep_resized
 
 #: Fields that differ between pods, and between nodes.
 _UNIQUE_POD: Final = frozenset({"name", "uid", "resource_version"})
@@ -58,7 +59,7 @@ class _Compactor:
         share.share_fields(spec, _UNIQUE_SPEC)
         share.share_fields(pod.metadata, _UNIQUE_POD)
         status = pod.status
-        pod.status = PodStatus(
+        kept = pod.status = PodStatus(
             phase=status.phase,
             conditions=[each for each in status.conditions if _is_read(each, pod)],
             nominated_node_name=status.nominated_node_name,
@@ -66,6 +67,8 @@ class _Compactor:
             resource_claim_statuses=status.resource_claim_statuses,
             extended_resource_claim_status=status.extended_resource_claim_status,
         )
+        if status.container_statuses or status.init_container_statuses or status.resources is not None:
+            keep_resized(kept, status, spec)
         share.share_fields(pod.status)
         return pod
 

@@ -26,6 +26,7 @@ from kprov.kube.scheduler.events import (
 from kprov.kube.scheduler.object_changes import list_node_events, list_pod_events
 from kprov.kube.scheduler.pod_info import build_pod_info, place_pod, to_label_selector
 from kprov.kube.scheduler.scheduler import Scheduler
+from kprov.kube.scheduler.pod_requests import get_resize_fields
 from kprov.kube.scheduler.volumes.limits import NODE_INDEX, NodeVolumes, index_by_node
 from kprov.kube.scheduler.volumes.listers import CLASS_INDEX, VolumeListers, index_by_class
 
@@ -276,5 +277,11 @@ def _get_relevant_node_fields(node: Node) -> object:
 
 def _get_relevant_pod_fields(pod: Pod) -> object:
     """The fields of a bound pod on which the scheduling of other pods depends."""
-    is_terminating = bool(pod.metadata.deletion_timestamp)
-    return pod.metadata.labels, is_terminating, [container.resources for container in pod.spec.containers]
+    spec = pod.spec
+    return (
+        pod.metadata.labels,
+        bool(pod.metadata.deletion_timestamp),
+        [container.resources for container in (*spec.containers, *spec.init_containers)],
+        spec.resources,
+        get_resize_fields(pod.status),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kprov.kube.api.core import Node, Pod
 from kprov.kube.scheduler.events import Action, ClusterEvent, Resource
-from kprov.kube.scheduler.pod_info import sum_requests
+from kprov.kube.scheduler.pod_requests import get_resize_fields, sum_requests
 
 
 def list_node_events(old: Node, new: Node) -> list[ClusterEvent]:
@@ -64,7 +64,7 @@ def list_pod_events(old: Pod, new: Pod) -> list[ClusterEvent]:
 
 
 def _has_smaller_request(old: Pod, new: Pod) -> bool:
-    if old.spec == new.spec:
+    if old.spec == new.spec and get_resize_fields(old.status) == get_resize_fields(new.status):
         return False
     before, after = sum_requests(old), sum_requests(new)
     return any(after.get(name, 0) < amount for name, amount in before.items())

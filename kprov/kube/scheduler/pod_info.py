@@ -10,17 +10,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from kprov.kube.api.core import Container, Pod, PodAffinityTerm, ResourceList
-from kprov.kube.machinery.quantity import Quantity
+from kprov.kube.api.core import Pod, PodAffinityTerm, ResourceList
 from kprov.kube.machinery.selectors import LabelSelector
+from kprov.kube.scheduler.pod_requests import amount, sum_requests
 
 #: Columns of the resource arrays: milli-CPU, bytes, bytes, count. Others (extended resources) stand in dicts.
 CPU, MEMORY, EPHEMERAL, PODS = range(4)
 COLUMNS = {"cpu": CPU, "memory": MEMORY, "ephemeral-storage": EPHEMERAL, "pods": PODS}
 Amounts = NDArray[np.int64]
 
-#: What a container without requests counts as in scores (upstream's schedutil.DefaultMilliCPURequest ...).
-DEFAULT_MILLI_CPU, DEFAULT_MEMORY = 100, 200 * 1024 * 1024
 #: Most pods have no extended resources: they share this.
 _NOTHING: Final[dict[str, int]] = {}
 
@@ -189,7 +187,7 @@ def _sum_amounts(pod: Pod) -> tuple[Amounts, Amounts, dict[str, int]]:
 
 def _has_all_requests(pod: Pod) -> bool:
     """Whether no container needs a default."""
-    return all(
+    return not (pod.status.container_statuses or pod.status.init_container_statuses) and all(
         "cpu" in container.resources.requests and "memory" in container.resources.requests
         for container in (*pod.spec.containers, *pod.spec.init_containers)
     )
@@ -205,52 +203,6 @@ def _make_row(*amounts: int) -> Amounts:
     row = np.array(amounts, dtype=np.int64)
     row.setflags(write=False)
     return row
-
-
-def sum_requests(pod: Pod, *, nonzero: bool = False) -> dict[str, int]:
-    """Sum of the containers and sidecars, or the largest init container with the sidecars before it."""
-    total: dict[str, int] = {}
-    for container in pod.spec.containers:
-        _add_amounts(total, _get_container_requests(container, nonzero=nonzero))
-    sidecars: dict[str, int] = {}
-    largest: dict[str, int] = {}
-    for container in pod.spec.init_containers:
-        asked = _get_container_requests(container, nonzero=nonzero)
-        if container.restart_policy == "Always":
-            _add_amounts(sidecars, asked)
-            _add_amounts(total, asked)
-            peak = sidecars
-        else:
-            peak = dict(asked)
-            _add_amounts(peak, sidecars)
-        for name, needed in peak.items():
-            largest[name] = max(largest.get(name, 0), needed)
-    for name, peak_amount in largest.items():
-        total[name] = max(total.get(name, 0), peak_amount)
-    if pod.spec.resources is not None:
-        total |= {name: amount(name, asked) for name, asked in pod.spec.resources.requests.items()}
-    _add_amounts(total, {name: amount(name, value) for name, value in pod.spec.overhead.items()})
-    return total
-
-
-def _get_container_requests(container: Container, *, nonzero: bool) -> dict[str, int]:
-    asked = {name: amount(name, value) for name, value in container.resources.requests.items()}
-    if nonzero:
-        asked.setdefault("cpu", DEFAULT_MILLI_CPU)
-        asked.setdefault("memory", DEFAULT_MEMORY)
-    return asked
-
-
-def _add_amounts(total: dict[str, int], more: dict[str, int]) -> None:
-    for name, value in more.items():
-        total[name] = total.get(name, 0) + value
-
-
-@lru_cache(maxsize=4096)
-def amount(name: str, value: str | float) -> int:
-    """A quantity in the unit that is counted: milli for CPU, whole units for all else."""
-    quantity = Quantity.parse(value)
-    return quantity.milli_value if name == "cpu" else quantity.value
 
 
 def parse_amounts(resources: ResourceList) -> tuple[Amounts, dict[str, int]]:

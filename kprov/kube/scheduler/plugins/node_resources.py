@@ -24,12 +24,12 @@ from kprov.kube.scheduler.pod_info import (
     PodInfo,
     is_placed,
     parse_amounts,
-    sum_requests,
 )
 from kprov.kube.scheduler.resource_scores import build_scorer, score_balance
 from kprov.kube.scheduler.state import Counts, Mask
 
 _TOO_MANY = "Too many pods"
+from kprov.kube.scheduler.pod_requests import sum_requests
 _REASONS = (
     (CPU, "Insufficient cpu"),
     (MEMORY, "Insufficient memory"),
