@@ -10,7 +10,8 @@ from kprov.kube.api.policy import PodDisruptionBudget
 from kprov.kube.api.storage import StorageClass, VolumeAttachment
 from kprov.kube.client.factory import InformerFactory
 from kprov.kube.client.informer import Informer
-from kprov.kube.component_helpers.pod_resource_claims import GROUP
+from kprov.kube.component_helpers.pod_resource_claims import GROUP, find_owning_pod
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector
 from kprov.kube.scheduler.devices.allocated import ClaimStore
 from kprov.kube.scheduler.devices.listers import DeviceListers
@@ -25,14 +26,15 @@ from kprov.kube.scheduler.events import (
 )
 from kprov.kube.scheduler.object_changes import list_node_events, list_pod_events
 from kprov.kube.scheduler.pod_info import build_pod_info, place_pod, to_label_selector
-from kprov.kube.scheduler.scheduler import Scheduler
 from kprov.kube.scheduler.pod_requests import get_resize_fields
+from kprov.kube.scheduler.scheduler import Scheduler
 from kprov.kube.scheduler.volumes.limits import NODE_INDEX, NodeVolumes, index_by_node
 from kprov.kube.scheduler.volumes.listers import CLASS_INDEX, VolumeListers, index_by_class
 
 #: Finished pods use no resources.
 _PODS = "status.phase!=Succeeded,status.phase!=Failed"
 
+_OWNER_INDEX = "owning-pod"
 _NAMESPACE_UPDATE = ClusterEvent(Resource.NAMESPACE, Action.UPDATE)
 
 
@@ -52,12 +54,15 @@ class SchedulerInformers:
             "", "v1", "persistentvolumes", PersistentVolume, indexers={CLASS_INDEX: index_by_class}
         )
         self.classes = informers.informer("storage.k8s.io", "v1", "storageclasses", StorageClass)
-        self.resource_claims = informers.informer(GROUP, "v1", "resourceclaims")
+        self.resource_claims = informers.informer(
+            GROUP, "v1", "resourceclaims", indexers={_OWNER_INDEX: _index_by_owning_pod}
+        )
         self.resource_slices = informers.informer(GROUP, "v1", "resourceslices")
         self.device_classes = informers.informer(GROUP, "v1", "deviceclasses")
         self.devices = DeviceListers(
             claims=ClaimStore(self.resource_claims.get),
             get_class=lambda name: self.device_classes.get(None, name),
+            list_owned=lambda uid: self.resource_claims.by_index(_OWNER_INDEX, uid),
         )
         self.volumes = VolumeListers(
             get_claim=self.claims.get,
@@ -155,7 +160,13 @@ def _forward_events(scheduler: Scheduler, informer: Informer[Any], resource: str
 
 
 def _add_device_handlers(scheduler: Scheduler, informers: SchedulerInformers) -> None:
-    """Keep claims and slices up to date, then wake the pods that wait for devices."""
+    """Keep claims, slices and classes up to date, then wake the pods that wait for devices."""
+    extended = informers.devices.extended
+    informers.device_classes.add_handler(
+        on_add=extended.set,
+        on_update=lambda _, device_class: extended.set(device_class),
+        on_delete=extended.remove,
+    )
     claims, slices = informers.devices.claims, informers.devices.slices
     informers.resource_claims.add_handler(
         on_add=claims.handle_claim,
@@ -170,6 +181,11 @@ def _add_device_handlers(scheduler: Scheduler, informers: SchedulerInformers) ->
     _forward_events(scheduler, informers.resource_claims, Resource.RESOURCE_CLAIM)
     _forward_events(scheduler, informers.resource_slices, Resource.RESOURCE_SLICE)
     _forward_events(scheduler, informers.device_classes, Resource.DEVICE_CLASS)
+
+
+def _index_by_owning_pod(claim: JsonObject) -> list[str]:
+    owner = find_owning_pod(claim)
+    return [owner[1]] if owner is not None else []
 
 
 class _EventHandlers:

@@ -42,6 +42,7 @@ def _get_relevant_fields(pod: Pod) -> object:
         meta.annotations,
         meta.deletion_timestamp,
         pod.status.resource_claim_statuses,
+        pod.status.extended_resource_claim_status,
     )
 
 
@@ -57,7 +58,10 @@ def list_pod_events(old: Pod, new: Pod) -> list[ClusterEvent]:
     # Tolerations can only be added.
     if len(old.spec.tolerations) != len(new.spec.tolerations):
         actions.append(Action.UPDATE_POD_TOLERATION)
-    if old.status.resource_claim_statuses != new.status.resource_claim_statuses:
+    if (
+        old.status.resource_claim_statuses != new.status.resource_claim_statuses
+        or old.status.extended_resource_claim_status != new.status.extended_resource_claim_status
+    ):
         actions.append(Action.UPDATE_POD_GENERATED_RESOURCE_CLAIM)
     resource = Resource.ASSIGNED_POD if new.spec.node_name else Resource.UNSCHEDULABLE_POD
     return [ClusterEvent(resource, action) for action in actions or [Action.UPDATE]]

@@ -94,7 +94,7 @@ def _build_node_resources_fit(resources: PluginResources, profile: document.Prof
     found = profile.get_arguments(arguments.NodeResourcesFitArgs)
     if resources.ignored_resources:
         found = msgspec.structs.replace(found, ignored_resources=list(resources.ignored_resources))
-    return NodeResourcesFit(found)
+    return NodeResourcesFit(found, resources.devices)
 
 
 def _build_pod_topology_spread(resources: PluginResources, profile: document.Profile) -> Plugin:
@@ -128,8 +128,8 @@ FACTORIES: Final[Mapping[str, _Factory]] = {
     "InterPodAffinity": _build_inter_pod_affinity,
     "DynamicResources": _build_dynamic_resources,
     "DefaultPreemption": _build_default_preemption,
-    "NodeResourcesBalancedAllocation": lambda _, profile: NodeResourcesBalancedAllocation(
-        profile.get_arguments(arguments.NodeResourcesBalancedAllocationArgs)
+    "NodeResourcesBalancedAllocation": lambda resources, profile: NodeResourcesBalancedAllocation(
+        profile.get_arguments(arguments.NodeResourcesBalancedAllocationArgs), resources.devices
     ),
     "ImageLocality": lambda _resources, _: ImageLocality(),
     "DefaultBinder": lambda resources, _: DefaultBinder(resources.pod_binder),

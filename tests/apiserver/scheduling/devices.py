@@ -26,9 +26,10 @@ class Devices:
     def claims(self) -> str:
         return f"{_GROUP}/namespaces/{self.space.name}/resourceclaims"
 
-    def create_class(self) -> None:
+    def create_class(self, **more: Any) -> None:
+        """more: of the spec."""
         expression = f'device.driver == "{self.driver}"'
-        spec = {"selectors": [{"cel": {"expression": expression}}]}
+        spec = {"selectors": [{"cel": {"expression": expression}}]} | more
         self._create("deviceclasses", {"metadata": {"name": self.driver}, "spec": spec})
 
     def create_slice(

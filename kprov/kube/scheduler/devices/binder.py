@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Sequence
 
 from kprov.kube.api.core import Pod
 from kprov.kube.client.errors import ApiError, ClientError
-from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.client.resource import MERGE_PATCH, STRATEGIC_MERGE_PATCH
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_helpers.pod_resource_claims import GROUP
 from kprov.kube.machinery import timestamps
@@ -26,6 +27,7 @@ class ClaimBindingError(Exception):
 class ClaimBinder:
     def __init__(self, client: RestClient) -> None:
         self._claims = client.resource(GROUP, "v1", "resourceclaims")
+        self._pods = client.resource("", "v1", "pods")
 
     async def bind(self, claim: JsonObject, allocation: JsonMapping | None, pod: Pod) -> JsonObject:
         """Write the reservation, and the allocation if any. Raises ClaimBindingError, ClientError."""
@@ -60,6 +62,41 @@ class ClaimBinder:
         consumer = {"resource": "pods", "name": pod.metadata.name, "uid": pod.metadata.uid}
         status["reservedFor"] = [*(status.get("reservedFor") or ()), consumer]
         return await self._claims.update(changed, subresource="status")
+
+    async def create(self, claim: JsonObject) -> JsonObject:
+        """Create a claim that exists in memory only. Raises ClientError."""
+        unknown = {"name", "uid"}
+        metadata = {name: value for name, value in claim["metadata"].items() if name not in unknown}
+        body = {"metadata": metadata, "spec": claim["spec"]}
+        return await self._claims.create(body, namespace=metadata["namespace"])
+
+    async def write_mappings(self, pod: Pod, claim: str, mappings: Sequence[JsonObject]) -> None:
+        """Tell the kubelet which devices of the claim are for which container. Raises ClientError."""
+        status = {"resourceClaimName": claim, "requestMappings": list(mappings)}
+        await self._pods.patch(
+            pod.metadata.name,
+            {"metadata": {"uid": pod.metadata.uid}, "status": {"extendedResourceClaimStatus": status}},
+            namespace=pod.metadata.namespace,
+            subresource="status",
+            patch_type=STRATEGIC_MERGE_PATCH,
+        )
+
+    async def delete(self, claim: JsonObject) -> bool:
+        """Delete a claim of the scheduler with its devices. Returns whether it is gone."""
+        meta = claim["metadata"]
+        kept = [name for name in meta.get("finalizers") or () if name != FINALIZER]
+        # A strategic merge patch would merge the lists.
+        body = {"metadata": {"uid": meta["uid"], "finalizers": kept or None}}
+        try:
+            await self._claims.patch(meta["name"], body, namespace=meta["namespace"], patch_type=MERGE_PATCH)
+            await self._claims.delete(
+                meta["name"], namespace=meta["namespace"], preconditions_uid=meta["uid"]
+            )
+        except ApiError as error:
+            return error.is_not_found
+        except ClientError:
+            return False
+        return True
 
     async def remove_reservation(self, claim: JsonObject, pod: Pod) -> JsonObject | None:
         """The pod does not use the claim after all. None if that fails: the pod is tried again."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -61,15 +60,18 @@ def search_nodes(
     state: ClusterState,
     listers: DeviceListers,
     masks: SelectorMasks,
-    seconds: float = math.inf,
+    deadline: float = math.inf,
+    among: Mask | None = None,
 ) -> NodeSearchResult:
-    """Devices for the claims on each node. seconds: for all nodes. Raises AllocationError."""
-    deadline = time.monotonic() + seconds
+    """Devices for the claims on each node, or those of ``among``. Raises AllocationError.
+
+    deadline: for all nodes, of time.monotonic().
+    """
     result = NodeSearchResult()
     allocated = listers.claims.allocated
     counters = AvailableCounters(lambda id_: id_ in allocated.devices or id_ in allocated.capacity)
     shared = listers.slices.list_shared()
-    for slot in map(int, np.flatnonzero(state.alive)):
+    for slot in map(int, np.flatnonzero(state.alive if among is None else among)):
         node = state.nodes[slot]
         assert node is not None
         name = node.metadata.name

@@ -47,8 +47,8 @@ class Request:
         self.capacity = {name: Quantity.parse(value) for name, value in requests.items()}
         class_name = self.device_class["metadata"]["name"]
         self._selectors = (
-            (f"class {class_name}", _list_expressions(self.device_class["spec"])),
-            ("", _list_expressions(spec)),
+            (f"class {class_name}", list_expressions(self.device_class["spec"])),
+            ("", list_expressions(spec)),
         )
 
     @property
@@ -106,7 +106,8 @@ def build_request(
     return Request(name, parent, spec, device_class, count=0 if is_all else int(spec.get("count") or 1))
 
 
-def _list_expressions(spec: JsonMapping) -> list[str]:
+def list_expressions(spec: JsonMapping) -> list[str]:
+    """The CEL selectors of a request, or of the spec of a class."""
     selectors: Iterable[JsonMapping] = spec.get("selectors") or ()
     return [each["cel"]["expression"] for each in selectors if each.get("cel")]
 

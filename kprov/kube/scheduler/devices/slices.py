@@ -174,6 +174,9 @@ class SliceStore:
             del self._by_node[parsed.node][parsed.name]
             del self._by_pool[parsed.pool][parsed.name]
 
+    def list_all(self) -> Iterable[Slice]:
+        return self._slices.values()
+
     def list_shared(self) -> Sequence[Slice]:
         """Slices of more than one node, or with counters."""
         return list(self._by_node.get("", {}).values())

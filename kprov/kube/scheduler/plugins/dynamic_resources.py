@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,8 +30,15 @@ from kprov.kube.scheduler.devices.binding_conditions import (
     is_ready,
     is_unusable,
 )
+from kprov.kube.scheduler.devices.extended_requests import (
+    ANNOTATION,
+    SpecialClaim,
+    build_special_claim,
+    is_special,
+)
+from kprov.kube.scheduler.devices.extended_resources import is_device_resource
 from kprov.kube.scheduler.devices.listers import DeviceListers
-from kprov.kube.scheduler.devices.node_search import NodeSearchResult, SelectorMasks, search_nodes
+from kprov.kube.scheduler.devices.node_search import SelectorMasks, search_nodes
 from kprov.kube.scheduler.devices.requests import AllocationError, list_alternatives
 from kprov.kube.scheduler.devices.results import build_allocation
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
@@ -45,10 +53,12 @@ from kprov.kube.scheduler.framework import (
     normalize_scores,
 )
 from kprov.kube.scheduler.pod_info import PodInfo
-from kprov.kube.scheduler.state import Mask
+from kprov.kube.scheduler.state import ClusterState, Mask
 from kprov.kube.scheduler.status import SKIP, Status, reject
 
 _UNAVAILABLE = "resourceclaim not available on the node"
+_STALE = "cannot schedule extended resource claim"
+_NO_RESOURCE = "cannot fit resource"
 #: FirstAvailableDeviceRequestMaxSize: the score of the first alternative.
 _MAX_ALTERNATIVES = 8
 _POLL_SECONDS = 1.0
@@ -66,6 +76,15 @@ class _PodClaims:
 
     claims: Sequence[JsonObject] = ()
     missing: Sequence[JsonObject] = ()
+    #: The class of each extended resource that nodes without it give the pod as devices.
+    classes: Mapping[str, str] = field(default_factory=dict)
+    #: The claim for such devices of an earlier attempt that failed.
+    stale: JsonObject | None = None
+    #: What the pod needs of such devices, by slot. Nothing where the nodes have the resources themselves.
+    special: dict[int, SpecialClaim] = field(default_factory=dict)
+    #: That of the pod's node, and the claim after it is created.
+    chosen: SpecialClaim | None = None
+    created: JsonObject | None = None
     #: The rejections of the first filter. Nominated pods change nothing about devices.
     rejections: list[Rejection] | None = None
     #: Claims whose devices cannot be used on some node.
@@ -73,6 +92,15 @@ class _PodClaims:
     found: dict[int, Sequence[ClaimRequests]] = field(default_factory=dict)
     #: What the claims without devices get on the node of the pod, by UID.
     reserved: dict[str, JsonObject] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.claims and not self.classes
+
+    def list_missing(self, slot: int) -> list[JsonObject]:
+        """The claims that get devices on a node, in the order of ``found``."""
+        special = self.special.get(slot)
+        return [*self.missing, special.claim] if special is not None else list(self.missing)
 
 
 _NO_CLAIMS = _PodClaims()
@@ -97,7 +125,9 @@ class DynamicResources(Plugin):
 
     def list_events(self) -> Sequence[EventRegistration]:
         change = Action.ADD | Action.UPDATE
-        nodes = Action.ADD | Action.UPDATE_NODE_LABEL | Action.UPDATE_NODE_TAINT
+        nodes = (
+            Action.ADD | Action.UPDATE_NODE_LABEL | Action.UPDATE_NODE_TAINT | Action.UPDATE_NODE_ALLOCATABLE
+        )
         return (
             EventRegistration(Resource.NODE, nodes),
             EventRegistration(Resource.RESOURCE_CLAIM, change | Action.DELETE, self._helps_claim),
@@ -110,7 +140,7 @@ class DynamicResources(Plugin):
         """Whether devices are free now, or a claim of the pod is new or has another status."""
         is_released = old is not None and is_allocated(old) and (new is None or not is_allocated(new))
         if new is None:
-            return is_released
+            return is_released or (old is not None and is_special(old, info.pod))
         try:
             uids = {claim["metadata"]["uid"] for claim in self._list_claims(info.pod)}
         except _ClaimError:
@@ -130,7 +160,8 @@ class DynamicResources(Plugin):
     def pre_filter(self, cycle: CycleState) -> Status | None:
         pod = cycle.info.pod
         cycle.data[self.name] = _NO_CLAIMS
-        if not pod.spec.resource_claims:
+        classes = self._find_classes(cycle.info)
+        if not pod.spec.resource_claims and not classes:
             return SKIP
         try:
             claims = list(self._list_claims(pod))
@@ -139,10 +170,22 @@ class DynamicResources(Plugin):
                 self._check_claim(claim)
         except _ClaimError as error:
             return reject(str(error))
-        if not claims:
+        owned = self._listers.list_owned(pod.metadata.uid) if classes else ()
+        stale = next((claim for claim in owned if is_special(claim, pod)), None)
+        data = _PodClaims(claims, missing, classes, stale)
+        if data.is_empty:
             return SKIP
-        cycle.data[self.name] = _PodClaims(claims, missing)
+        cycle.data[self.name] = data
         return None
+
+    def _find_classes(self, info: PodInfo) -> dict[str, str]:
+        """The class of each extended resource that the pod requests and that has one."""
+        found = {}
+        for name in info.extended:
+            device_class = self._listers.extended.find(name) if is_device_resource(name) else None
+            if device_class is not None:
+                found[name] = device_class["metadata"]["name"]
+        return found
 
     def _list_claims(self, pod: Pod) -> Iterator[JsonObject]:
         generated = get_generated_names(pod)
@@ -181,25 +224,19 @@ class DynamicResources(Plugin):
 
     def filter(self, cycle: CycleState) -> Iterator[Rejection]:
         data = _get_data(cycle)
-        if not data.claims:
+        if data.is_empty:
             return
         if data.rejections is None:
             data.rejections = list(self._list_rejections(cycle, data))
         yield from data.rejections
 
     def _list_rejections(self, cycle: CycleState, data: _PodClaims) -> Iterator[Rejection]:
+        if data.stale is not None:
+            # Its devices may be taken. PostFilter deletes it.
+            yield Rejection(_STALE, cycle.state.alive)
+            return
         masks = SelectorMasks(cycle.state)
-        try:
-            searched = (
-                search_nodes(data.missing, cycle.state, self._listers, masks, self._search_seconds)
-                if data.missing
-                else NodeSearchResult()
-            )
-        except AllocationError as error:
-            raise PluginError(f'running "{self.name}" filter plugin: {error}') from error
-        data.found = searched.found
-        for reason, slots in searched.rejected.items():
-            yield Rejection(reason, slots)
+        yield from self._search(cycle, data, masks)
         unavailable: Mask = np.zeros(cycle.state.capacity, dtype=np.bool_)
         for claim in data.claims:
             slots = self._find_unavailable(claim, masks, cycle.state.alive)
@@ -207,6 +244,30 @@ class DynamicResources(Plugin):
                 data.unavailable.append(claim)
                 unavailable |= slots
         yield Rejection(_UNAVAILABLE, unavailable)
+
+    def _search(self, cycle: CycleState, data: _PodClaims, masks: SelectorMasks) -> Iterator[Rejection]:
+        """Find devices for all nodes. Nodes differ in the extended resources that they have themselves."""
+        state = cycle.state
+        deadline = time.monotonic() + self._search_seconds
+        usable = state.alive.copy()
+        if data.classes:
+            lacking = _find_lacking(cycle, data)
+            yield Rejection(_NO_RESOURCE, lacking)
+            usable &= ~lacking
+        for slots, classes in _divide_nodes(state, usable, data.classes):
+            special = build_special_claim(cycle.info.pod, classes) if classes else None
+            claims = [*data.missing, special.claim] if special is not None else data.missing
+            if not claims:
+                continue
+            try:
+                searched = search_nodes(claims, state, self._listers, masks, deadline, slots)
+            except AllocationError as error:
+                raise PluginError(f'running "{self.name}" filter plugin: {error}') from error
+            data.found |= searched.found
+            if special is not None:
+                data.special |= dict.fromkeys(searched.found, special)
+            for reason, rejected in searched.rejected.items():
+                yield Rejection(reason, rejected)
 
     def _find_unavailable(self, claim: JsonObject, masks: SelectorMasks, alive: Mask) -> Mask:
         """Nodes on which the devices of a claim cannot be used."""
@@ -223,15 +284,19 @@ class DynamicResources(Plugin):
             # An earlier PreFilter refused the pod. The text is upstream's, and nothing is preempted.
             return PostFilterResult(message="not found", is_final=True)
         data = _get_data(cycle)
-        if not data.claims:
+        if data.is_empty:
             return PostFilterResult(message="no new claims to deallocate")
         uid = cycle.info.pod.metadata.uid
+        binder, stale = self._binder, data.stale
+        if stale is not None and binder is not None:
+            return PostFilterResult(
+                message="deletion of ResourceClaim completed", work=lambda: binder.delete(stale)
+            )
         idle = [
             claim
             for claim in data.unavailable
             if all(entry.get("uid") == uid for entry in list_reservations(claim))
         ]
-        binder = self._binder
         if not idle or binder is None:
             return PostFilterResult(message="still not schedulable")
         claim = self._rng.choice(idle)
@@ -247,17 +312,20 @@ class DynamicResources(Plugin):
         fixed = sum(_score_claim(claim, _list_results(claim)) for claim in data.claims)
         scores = np.full(cycle.state.capacity, float(fixed))
         for slot, found in data.found.items():
-            for claim, chosen in zip(data.missing, found, strict=True):
+            # The claim for extended resources comes last, and has no alternatives.
+            for claim, chosen in zip(data.missing, found, strict=False):
                 names = {each.request.full_name for each in chosen.chosen}
                 scores[slot] += _score_claim(claim, names)
         return normalize_scores(scores, feasible)
 
     def reserve(self, cycle: CycleState, node: str) -> Status | None:
         data = _get_data(cycle)
-        if not data.missing:
+        slot = cycle.state.slot_of[node]
+        missing = data.list_missing(slot)
+        if not missing:
             return None
-        found = data.found[cycle.state.slot_of[node]]
-        for claim, chosen in zip(data.missing, found, strict=True):
+        data.chosen = data.special.get(slot)
+        for claim, chosen in zip(missing, data.found[slot], strict=True):
             uid = claim["metadata"]["uid"]
             data.reserved[uid] = build_allocation(chosen, node)
             self._listers.claims.reserve(uid, data.reserved[uid])
@@ -270,7 +338,8 @@ class DynamicResources(Plugin):
         data.reserved.clear()
 
     def needs_pre_bind(self, cycle: CycleState, node: str) -> bool:
-        return bool(_get_data(cycle).claims)
+        data = _get_data(cycle)
+        return bool(data.claims or data.chosen)
 
     async def pre_bind(self, cycle: CycleState, node: str) -> None:
         if self._binder is None:
@@ -281,18 +350,38 @@ class DynamicResources(Plugin):
                 if not is_reserved_for(claim, pod):
                     bound = await self._binder.bind(claim, data.reserved.get(claim["metadata"]["uid"]), pod)
                     self._listers.claims.mark_written(bound)
+            if data.chosen is not None:
+                await self._bind_special(data, data.chosen, pod, self._binder)
             async with asyncio.timeout(self._timeout):
-                await self._wait_for_conditions(data.claims)
+                created = [data.created] if data.created is not None else []
+                await self._wait_for_conditions([*data.claims, *created])
         except (ClaimBindingError, BindingFailedError, TimeoutError) as error:
             problem = "device binding timeout" if isinstance(error, TimeoutError) else str(error)
             raise PluginError(f'running PreBind plugin "{self.name}": {problem}') from error
 
+    async def _bind_special(
+        self, data: _PodClaims, special: SpecialClaim, pod: Pod, binder: ClaimBinder
+    ) -> None:
+        claims = self._listers.claims
+        created = data.created = await binder.create(special.claim)
+        bound = data.created = await binder.bind(created, data.reserved[special.uid], pod)
+        # The devices belong to the real claim now.
+        claims.release(special.uid)
+        claims.mark_written(bound)
+        await binder.write_mappings(pod, bound["metadata"]["name"], special.mappings)
+
     async def undo_pre_bind(self, cycle: CycleState, node: str) -> None:
-        """Remove the pod's reservations. The claims keep their devices until something else needs them."""
+        """Remove the pod's reservations. The claims keep their devices until something else needs them.
+
+        The claim for extended resources is deleted.
+        """
         pod = cycle.info.pod
         if self._binder is None:
             return
-        for claim in _get_data(cycle).claims:
+        data = _get_data(cycle)
+        if data.created is not None and await self._binder.delete(data.created):
+            self._listers.claims.handle_deletion(data.created)
+        for claim in data.claims:
             meta = claim["metadata"]
             newest = self._listers.claims.get(meta["namespace"], meta["name"])
             if newest is None or newest["metadata"]["uid"] != meta["uid"] or not is_reserved_for(newest, pod):
@@ -319,6 +408,9 @@ class DynamicResources(Plugin):
         meta = claim["metadata"]
         found = self._listers.claims.get(meta["namespace"], meta["name"])
         if found is None:
+            if (claim["metadata"].get("annotations") or {}).get(ANNOTATION) == "true":
+                # It was created just now, and the informer does not show it yet.
+                return claim
             raise ClaimBindingError(f'resourceclaim.resource.k8s.io "{meta["name"]}" not found')
         return found
 
@@ -330,6 +422,32 @@ def _is_pod_itself(info: PodInfo, _: Pod, new: Pod) -> bool:
 def _get_data(cycle: CycleState) -> _PodClaims:
     data = cycle.data.get(DynamicResources.name)
     return data if isinstance(data, _PodClaims) else _NO_CLAIMS
+
+
+def _find_lacking(cycle: CycleState, data: _PodClaims) -> Mask:
+    """Nodes that have too little to say of an extended resource that no class stands for.
+
+    NodeResourcesFit rejects them before, unless it ignores the resource.
+    """
+    names = [name for name in cycle.info.extended if is_device_resource(name) and name not in data.classes]
+    lacking = [any(name not in known for name in names) for known in cycle.state.extended]
+    return np.array(lacking, dtype=np.bool_)
+
+
+def _divide_nodes(
+    state: ClusterState, among: Mask, classes: Mapping[str, str]
+) -> Iterator[tuple[Mask, dict[str, str]]]:
+    """Nodes that have the same extended resources themselves, with the classes of the other ones."""
+    keys = np.zeros(state.capacity, dtype=np.int64)
+    for number, name in enumerate(classes):
+        keys |= (state.get_extended_resource(name).allocatable <= 0).astype(np.int64) << number
+    for key in np.unique(keys[among]):
+        missing = {
+            name: device_class
+            for number, (name, device_class) in enumerate(classes.items())
+            if int(key) >> number & 1
+        }
+        yield among & (keys == key), missing
 
 
 def _get_key(claim: JsonMapping) -> str:

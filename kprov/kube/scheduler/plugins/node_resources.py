@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kprov.kube.api.core import Node, Pod
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.scheduler.configuration.arguments import (
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
 )
 from kprov.kube.scheduler.demands import Demand
+from kprov.kube.scheduler.devices.device_totals import count_devices
+from kprov.kube.scheduler.devices.extended_resources import CLASS_PREFIX, get_explicit_name
+from kprov.kube.scheduler.devices.listers import DeviceListers
 from kprov.kube.scheduler.events import Action, EventRegistration, Resource
 from kprov.kube.scheduler.framework import MAX_SCORE, CycleState, Plugin, Rejection, Scores
 from kprov.kube.scheduler.pod_info import (
@@ -25,11 +29,11 @@ from kprov.kube.scheduler.pod_info import (
     is_placed,
     parse_amounts,
 )
+from kprov.kube.scheduler.pod_requests import sum_requests
 from kprov.kube.scheduler.resource_scores import build_scorer, score_balance
 from kprov.kube.scheduler.state import Counts, Mask
 
 _TOO_MANY = "Too many pods"
-from kprov.kube.scheduler.pod_requests import sum_requests
 _REASONS = (
     (CPU, "Insufficient cpu"),
     (MEMORY, "Insufficient memory"),
@@ -44,7 +48,11 @@ class NodeResourcesFit(Plugin):
     reports_all_reasons = True
     uses_requests_only = True
 
-    def __init__(self, arguments: NodeResourcesFitArgs | None = None) -> None:
+    def __init__(
+        self, arguments: NodeResourcesFitArgs | None = None, devices: DeviceListers | None = None
+    ) -> None:
+        """devices: which extended resources DynamicResources checks on nodes that do not have them."""
+        self._devices = devices or DeviceListers()
         arguments = arguments or NodeResourcesFitArgs()
         self._ignored = frozenset(arguments.ignored_resources)
         self._ignored_groups = frozenset(arguments.ignored_resource_groups)
@@ -55,6 +63,7 @@ class NodeResourcesFit(Plugin):
         return (
             EventRegistration(Resource.POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN, self._helps_pod),
             EventRegistration(Resource.NODE, Action.ADD | Action.UPDATE_NODE_ALLOCATABLE, self._helps_node),
+            EventRegistration(Resource.DEVICE_CLASS, Action.ADD | Action.UPDATE, _helps_class),
         )
 
     def _helps_pod(self, info: PodInfo, old: Pod, new: Pod | None) -> bool:
@@ -74,11 +83,16 @@ class NodeResourcesFit(Plugin):
 
     def _helps_node(self, info: PodInfo, old: Node | None, new: Node) -> bool:
         """Whether the empty node is large enough, and has more of something that the pod requests."""
-        wanted = self._list_wanted(info)
         row, extended = parse_amounts(new.status.allocatable)
+        everything = self._list_wanted(info)
+        wanted = [
+            (name, amount)
+            for name, amount in everything
+            if extended.get(name, 0) > 0 or not self._has_class(name)
+        ]
         if not self._has_space(info, wanted, row, extended):
             return False
-        if old is None:
+        if old is None or len(wanted) < len(everything):
             return True
         before, extended_before = parse_amounts(old.status.allocatable)
         return any(
@@ -105,6 +119,8 @@ class NodeResourcesFit(Plugin):
         for name, amount in self._list_wanted(cycle.info):
             resource = state.get_extended_resource(name)
             missing = amount > resource.allocatable - resource.requested
+            if self._has_class(name):
+                missing &= resource.allocatable > 0
             yield Rejection(f"Insufficient {name}", missing, amount <= resource.allocatable)
 
     def accepts_node(self, cycle: CycleState, slot: int) -> bool:
@@ -117,10 +133,13 @@ class NodeResourcesFit(Plugin):
             Demand(reason, int(requests[column]), column) for column, reason in _REASONS if requests[column]
         ]
         demands += [
-            Demand(f"Insufficient {name}", amount, name=name)
+            Demand(f"Insufficient {name}", amount, name=name, has_class=self._has_class(name))
             for name, amount in self._list_wanted(cycle.info)
         ]
         return demands
+
+    def _has_class(self, name: str) -> bool:
+        return self._devices.extended.find(name) is not None
 
     def _list_wanted(self, info: PodInfo) -> list[tuple[str, int]]:
         """Extended resources that the pod requests, without those that the arguments ignore."""
@@ -133,7 +152,7 @@ class NodeResourcesFit(Plugin):
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
         parts = []
         for name, weight in self._resources:
-            used, amount, allocatable = get_usage(cycle, name, nonzero=True)
+            used, amount, allocatable = get_usage(cycle, name, self._devices, nonzero=True)
             if amount or name in COLUMNS:
                 parts.append((used + amount, allocatable, weight))
         return self._scorer(parts, cycle.state.capacity)
@@ -144,12 +163,17 @@ class NodeResourcesBalancedAllocation(Plugin):
 
     name = "NodeResourcesBalancedAllocation"
 
-    def __init__(self, arguments: NodeResourcesBalancedAllocationArgs | None = None) -> None:
+    def __init__(
+        self,
+        arguments: NodeResourcesBalancedAllocationArgs | None = None,
+        devices: DeviceListers | None = None,
+    ) -> None:
+        self._devices = devices or DeviceListers()
         arguments = arguments or NodeResourcesBalancedAllocationArgs()
         self._resources = [each.name for each in arguments.resources]
 
     def score(self, cycle: CycleState, feasible: Mask) -> Scores | None:
-        usages = [(name, get_usage(cycle, name, nonzero=False)) for name in self._resources]
+        usages = [(name, get_usage(cycle, name, self._devices, nonzero=False)) for name in self._resources]
         if not any(amount for _, (_, amount, _) in usages):
             return None
         usages = [(name, usage) for name, usage in usages if usage[1] or name in COLUMNS]
@@ -161,9 +185,20 @@ class NodeResourcesBalancedAllocation(Plugin):
         return scores
 
 
-def get_usage(cycle: CycleState, name: str, *, nonzero: bool) -> tuple[Counts, int, Counts]:
+def _helps_class(info: PodInfo, old: JsonObject | None, new: JsonObject) -> bool:
+    """Whether the class stands for an extended resource of the pod since then."""
+    name = get_explicit_name(new)
+    if old is not None:
+        return name in info.extended and name != get_explicit_name(old)
+    return name in info.extended or CLASS_PREFIX + new["metadata"]["name"] in info.extended
+
+
+def get_usage(
+    cycle: CycleState, name: str, devices: DeviceListers, *, nonzero: bool
+) -> tuple[Counts, int, Counts]:
     """(what pods request on each slot, what the pod requests, allocatable).
 
+    Of an extended resource that a node does not have, the devices of its class count.
     nonzero: CPU and memory count with defaults for containers without requests.
     """
     state, info = cycle.state, cycle.info
@@ -171,7 +206,13 @@ def get_usage(cycle: CycleState, name: str, *, nonzero: bool) -> tuple[Counts, i
     if column is None:
         amount = info.extended.get(name, 0)
         resource = state.get_extended_resource(name)
-        return resource.requested, amount, resource.allocatable
+        device_class = devices.extended.find(name) if amount else None
+        if device_class is None:
+            return resource.requested, amount, resource.allocatable
+        total, allocated = count_devices(device_class, state, devices)
+        is_own = resource.allocatable > 0
+        used = np.where(is_own, resource.requested, allocated)
+        return used, amount, np.where(is_own, resource.allocatable, total)
     if nonzero and column in (CPU, MEMORY):
         return state.nonzero[:, column], int(info.nonzero[column]), state.allocatable[:, column]
     return state.requested[:, column], int(info.requests[column]), state.allocatable[:, column]

@@ -1,0 +1,147 @@
+"""The claim that the scheduler creates for the extended resources of a pod.
+
+Source: upstream pkg/scheduler/framework/plugins/dynamicresources/extendeddynamicresources.go.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kprov.kube.api.core import Container, Pod
+from kprov.kube.component_helpers.pod_resource_claims import is_claim_of_pod
+from kprov.kube.machinery.json_object import JsonMapping, JsonObject
+from kprov.kube.scheduler.pod_requests import amount
+
+ANNOTATION: Final = "resource.kubernetes.io/extended-resource-claim"
+#: Stands in messages for the name that the API server will give the claim. No claim can have it.
+IN_MEMORY_NAME: Final = "<extended-resources>"
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialClaim:
+    """``mappings``: which request gives a container its devices, as in ``extendedResourceClaimStatus``."""
+
+    claim: JsonObject
+    mappings: Sequence[JsonObject]
+
+    @property
+    def uid(self) -> str:
+        """Of the claim in memory. The API server gives it another one."""
+        return str(self.claim["metadata"]["uid"])
+
+
+def is_special(claim: JsonMapping, pod: Pod) -> bool:
+    """Whether the scheduler created the claim for the pod."""
+    annotations = claim["metadata"].get("annotations") or {}
+    return annotations.get(ANNOTATION) == "true" and is_claim_of_pod(claim, pod)
+
+
+def build_special_claim(pod: Pod, classes: Mapping[str, str]) -> SpecialClaim:
+    """classes: the class of each extended resource that the pod gets from devices."""
+    requests, mappings = build_device_requests(pod, classes)
+    owner = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "name": pod.metadata.name,
+        "uid": pod.metadata.uid,
+        "controller": True,
+    }
+    metadata = {
+        "name": IN_MEMORY_NAME,
+        "namespace": pod.metadata.namespace,
+        "uid": str(uuid.uuid4()),
+        "generateName": f"{pod.metadata.name}-extended-resources-",
+        "annotations": {ANNOTATION: "true"},
+        "ownerReferences": [owner],
+    }
+    return SpecialClaim({"metadata": metadata, "spec": {"devices": {"requests": requests}}}, mappings)
+
+
+def build_device_requests(pod: Pod, classes: Mapping[str, str]) -> tuple[list[JsonObject], list[JsonObject]]:
+    """(requests, mappings). Init containers use the devices of later containers before they get more."""
+    requests: list[JsonObject] = []
+    mappings: list[JsonObject] = []
+    for resource in sorted(classes):
+        found, mapped = _Requests(pod, resource, classes[resource]).build()
+        requests += found
+        mappings += mapped
+    return sorted(requests, key=lambda request: str(request["name"])), mappings
+
+
+class _Requests:
+    """Those for one resource."""
+
+    def __init__(self, pod: Pod, resource: str, class_name: str) -> None:
+        self._resource = resource
+        self._class_name = class_name
+        self._init_count = len(pod.spec.init_containers)
+        self._containers = [*pod.spec.init_containers, *pod.spec.containers]
+
+    def build(self) -> tuple[list[JsonObject], list[JsonObject]]:
+        lasting: dict[int, JsonObject] = {}
+        mappings: list[JsonObject] = []
+        for index, container in enumerate(self._containers):
+            if not self._ends_early(index, container):
+                request, mapped = self._build_request(index, container, ())
+                mappings += mapped
+                if request is not None:
+                    lasting[index] = request
+        largest, early = self._build_early(lasting)
+        requests = [largest] if largest is not None else []
+        return [*requests, *lasting.values()], [*mappings, *early]
+
+    def _build_early(self, lasting: Mapping[int, JsonObject]) -> tuple[JsonObject | None, list[JsonObject]]:
+        """Init containers run one after the other: the largest of their requests is enough for all."""
+        largest: JsonObject | None = None
+        names: set[str] = set()
+        mappings: list[JsonObject] = []
+        for index, container in enumerate(self._containers):
+            if not self._ends_early(index, container):
+                continue
+            later = [request for number, request in lasting.items() if number >= index]
+            request, mapped = self._build_request(index, container, later)
+            mappings += mapped
+            if request is not None:
+                names.add(request["name"])
+                if largest is None or _count(largest) < _count(request):
+                    largest = request
+        if largest is not None:
+            for mapping in mappings:
+                if mapping["requestName"] in names:
+                    mapping["requestName"] = largest["name"]
+        return largest, mappings
+
+    def _ends_early(self, index: int, container: Container) -> bool:
+        return index < self._init_count and container.restart_policy != "Always"
+
+    def _build_request(
+        self, index: int, container: Container, reusable: Iterable[JsonObject]
+    ) -> tuple[JsonObject | None, list[JsonObject]]:
+        """None: the reusable requests are enough, or the container needs nothing."""
+        listed = container.resources.requests
+        wanted = amount(self._resource, listed.get(self._resource, 0))
+        mappings: list[JsonObject] = []
+        if not wanted:
+            return None, mappings
+        for request in reusable:
+            mappings.append(self._map(container, request["name"]))
+            wanted -= _count(request)
+            if wanted <= 0:
+                return None, mappings
+        name = f"container-{index}-request-{sorted(listed).index(self._resource)}"
+        exactly = {"deviceClassName": self._class_name, "allocationMode": "ExactCount", "count": wanted}
+        return {"name": name, "exactly": exactly}, [*mappings, self._map(container, name)]
+
+    def _map(self, container: Container, request: str) -> JsonObject:
+        return {
+            "containerName": container.name,
+            "resourceName": self._resource,
+            "requestName": request,
+        }
+
+
+def _count(request: JsonMapping) -> int:
+    return int(request["exactly"]["count"])
