@@ -113,7 +113,7 @@ def check_slot(plugin: Plugin, cycle: CycleState, slot: int) -> Refusal | None:
 
 def test_the_oracle_has_every_default_filter_and_score() -> None:
     profile = build_default_profile(Cluster())
-    # Devices have tests of their own: their search is not vectorised.
+    # Devices have clusters of their own: see test_device_oracle.py.
     assert {plugin.name for plugin in profile.filters} == {*CHECKS, "DynamicResources"}
     names = {plugin.name for plugin, _ in profile.scores}
     assert names == {*SCORES, "DynamicResources", "VolumeBinding"}
