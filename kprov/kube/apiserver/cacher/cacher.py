@@ -75,7 +75,9 @@ class Cacher:
         future = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (revision, next(self._order), future))
         try:
-            await asyncio.wait_for(future, seconds if self.loaded.is_set() else _LOADING_SECONDS)
+            # Not asyncio.wait_for: it can lose a cancellation on Python 3.11.
+            async with asyncio.timeout(seconds if self.loaded.is_set() else _LOADING_SECONDS):
+                await future
         except TimeoutError:
             raise NotFreshError(f"at {self.revision}, wanted {revision}") from None
 

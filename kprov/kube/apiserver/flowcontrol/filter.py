@@ -146,7 +146,9 @@ class PriorityAndFairness:
         assert ticket.future is not None
         begin = monotonic()
         try:
-            await asyncio.wait_for(ticket.future, self._max_wait_seconds)
+            # Not asyncio.wait_for: it can lose a cancellation on Python 3.11.
+            async with asyncio.timeout(self._max_wait_seconds):
+                await ticket.future
         except TimeoutError:
             ticket.leave()
             seated = False

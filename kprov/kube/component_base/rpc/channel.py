@@ -97,7 +97,9 @@ class Channel:
             self._connecting = asyncio.create_task(self._connect())
             self._connecting.add_done_callback(self._store_connection)
         try:
-            return await asyncio.wait_for(asyncio.shield(self._connecting), seconds)
+            # Not asyncio.wait_for: it can lose a cancellation on Python 3.11.
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(self._connecting)
         except TimeoutError:
             raise RpcError(Code.DEADLINE_EXCEEDED, f"no connection after {seconds:.1f} s") from None
         except (OSError, ssl.SSLError) as error:

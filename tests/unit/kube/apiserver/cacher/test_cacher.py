@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.cacher.cacher import NotFreshError
+from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import RequestContext
 
@@ -40,3 +41,15 @@ async def test_after_a_compaction_everything_is_read_again(
     await storage.create("/registry/configmaps/default/b", b'{"metadata":{"name":"b","namespace":"default"}}')
     await config_maps.catch_up()
     assert [obj["metadata"]["name"] for obj in await config_maps.list(context)] == ["a", "b"]
+
+
+async def test_a_wait_that_is_cancelled_as_its_revision_comes_ends(storage: Any) -> None:
+    cacher = Cacher(storage, [])
+    cacher.loaded.set()
+    task = asyncio.create_task(cacher.wait_for(1, seconds=60))
+    await asyncio.sleep(0)
+    _, _, future = cacher._waiting[0]
+    future.set_result(None)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -258,3 +258,17 @@ def test_channel_works_on_uvloop() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(calls())
+
+
+async def test_a_call_that_is_cancelled_as_its_connection_comes_ends() -> None:
+    channel = Channel("127.0.0.1", 1, None)
+    connected: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    channel._connecting = connected  # type: ignore[assignment]
+    task = asyncio.create_task(channel._get_connection(60))
+    await asyncio.sleep(0)
+    connected.set_result(None)
+    # The result reaches the caller's own future, but not yet its task.
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
