@@ -1,6 +1,7 @@
 """The namespace controller: empties namespaces that are being deleted (pkg/controller/namespace)."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ _LONGEST_WAIT_SECONDS: Final = 8.0
 _LONGEST_RETRY_SECONDS: Final = 60.0
 # Its kinds do not change while it goes: discovery is asked again after this many seconds.
 _DISCOVERY_SECONDS: Final = 30.0
+_FINALIZE_ATTEMPTS: Final = 5
+
+log = logging.getLogger(__name__)
 
 
 class ContentDeletionError(ClientError):
@@ -172,19 +176,28 @@ class NamespaceController(Controller):
         try:
             await update_status(self.resource_of(self._namespaces), namespace, {"conditions": conditions})
         except ApiError as error:
+            # Conditions only inform: without them the deletion goes on, as upstream's.
             if not error.is_not_found:
-                raise
+                log.warning("namespace %s: conditions: %s", namespace.metadata.name, error)
 
     async def _finalize(self, namespace: Namespace) -> None:
         path = f"/api/v1/namespaces/{namespace.metadata.name}"
-        try:
-            current = orjson.loads(await self.client.request("GET", path))
-            spec = current.setdefault("spec", {})
-            spec["finalizers"] = [each for each in spec.get("finalizers") or [] if each != FINALIZER]
-            await self.client.request("PUT", f"{path}/finalize", body=current)
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
+        for attempt in range(_FINALIZE_ATTEMPTS):
+            try:
+                current = orjson.loads(await self.client.request("GET", path))
+                if current["metadata"]["uid"] != namespace.metadata.uid:
+                    return
+                spec = current.setdefault("spec", {})
+                spec["finalizers"] = [each for each in spec.get("finalizers") or [] if each != FINALIZER]
+                await self.client.request("PUT", f"{path}/finalize", body=current)
+            except ApiError as error:
+                if error.is_not_found:
+                    return
+                # The namespace stays empty: nothing has to be listed again.
+                if not error.is_conflict or attempt + 1 == _FINALIZE_ATTEMPTS:
+                    raise
+            else:
+                return
 
 
 def _get_deletion_fields(namespace: Namespace) -> object:

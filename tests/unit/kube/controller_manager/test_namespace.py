@@ -97,3 +97,36 @@ async def test_refusals_are_failures_that_back_off(
     assert conditions(api)["NamespaceDeletionContentFailure"] == "True"
     refusing = False
     await api.until(lambda: not api.list("namespaces", ""))
+
+
+@pytest.mark.parametrize(
+    ("part", "refusal", "times"),
+    [("finalize", web.HTTPConflict, 2), ("status", web.HTTPInternalServerError, 100)],
+)
+async def test_a_refusal_at_the_end_does_not_start_the_deletion_over(
+    api: Any,
+    start: Any,
+    waits: Waits,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    refusal: type[web.HTTPException],
+    times: int,
+) -> None:
+    update = api._update
+    refusals = 0
+
+    async def refuse(key: tuple[str, str, str], new: Any, asked: str) -> Any:
+        nonlocal refusals
+        if key[0] == "namespaces" and asked == part and refusals < times:
+            refusals += 1
+            raise refusal
+        return await update(key, new, asked)
+
+    monkeypatch.setattr(api, "_update", refuse)
+    await start("namespace-controller")
+    await api.create("namespaces", NAMESPACE)
+    await create_claim(api)
+    await api.delete(("namespaces", "", "a"))
+    await api.until(lambda: not api.list("namespaces", ""))
+    assert refusals
+    assert waits.seconds == [0.2]
