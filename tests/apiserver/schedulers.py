@@ -50,7 +50,12 @@ def start_candidate(server: ApiServer, name: str, url: str, **fields: Any) -> Su
 
 @contextlib.contextmanager
 def scheduler(
-    server: ApiServer, *, port: int = 0, program: Sequence[str] = (), **fields: Any
+    server: ApiServer,
+    *,
+    port: int = 0,
+    program: Sequence[str] = (),
+    flags: Sequence[str] = (),
+    **fields: Any,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a scheduler. port: of its metrics. program: instead of the tested one. fields: of its configuration."""
     command = [
@@ -60,6 +65,7 @@ def scheduler(
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         LOG_DECISIONS,
+        *flags,
     ]
     with (server.folder / "scheduler.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

@@ -3,6 +3,7 @@
 TokenReview identifies a bearer token, SubjectAccessReview authorizes its user. Decisions are cached for 10 s.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,7 +13,10 @@ import orjson
 from kprov.kube.client.errors import ClientError
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.response import Response
 from kprov.kube.component_base.serving import peer_identity
+
+log = logging.getLogger(__name__)
 
 _CACHE_SECONDS: Final = 10.0
 _MASTERS: Final = "system:masters"
@@ -32,16 +36,23 @@ class DelegatedAuth:
         self._open_paths = open_paths
         self._decisions: dict[tuple[Any, ...], tuple[float, bool]] = {}
 
-    async def __call__(self, request: Request) -> bool:
+    async def __call__(self, request: Request) -> Response | None:
+        """None for an allowed request, else the refusal, as upstream's: 401, 403 or 500."""
         if any(_is_path_of(request.path, pattern) for pattern in self._open_paths):
-            return True
+            return None
+        verb = _VERBS.get(request.method, "get")
         try:
             user = await self._authenticate(request)
-            return await self._is_allowed(user, _VERBS.get(request.method, "get"), request.path)
-        except ClientError:
-            return False
+            if user is None:
+                return _refuse(401, "Unauthorized", "Unauthorized")
+            if await self._is_allowed(user, verb, request.path):
+                return None
+        except ClientError as error:
+            log.warning("cannot authorize %s %s: %s", verb, request.path, error)
+            return _refuse(500, "InternalError", "Internal Server Error: the API server does not answer")
+        return _refuse(403, "Forbidden", f'forbidden: User "{user[0]}" cannot {verb} path "{request.path}"')
 
-    async def _authenticate(self, request: Request) -> User:
+    async def _authenticate(self, request: Request) -> User | None:
         name, groups = peer_identity(request)
         if name:
             return name, (*groups, "system:authenticated")
@@ -54,14 +65,12 @@ class DelegatedAuth:
         )
         status = orjson.loads(answer).get("status") or {}
         if not status.get("authenticated"):
-            return "", ()
+            return None
         user = status.get("user") or {}
         return user.get("username", ""), tuple(user.get("groups") or ())
 
     async def _is_allowed(self, user: User, verb: str, path: str) -> bool:
         name, groups = user
-        if not name:
-            return False
         if _MASTERS in groups:
             return True
         key = (name, groups, verb, path)
@@ -84,6 +93,19 @@ class DelegatedAuth:
             self._decisions.clear()
         self._decisions[key] = (time.monotonic(), allowed)
         return allowed
+
+
+def _refuse(code: int, reason: str, message: str) -> Response:
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+    }
+    return Response(orjson.dumps(status), status=code, headers={"Content-Type": "application/json"})
 
 
 def _is_path_of(path: str, pattern: str) -> bool:

@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 # A check returns None for healthy, else the reason. It must not block.
 Check = Callable[[], str | None]
-Authorize = Callable[[Request], Awaitable[bool]]
+# Returns None for an allowed request, else the refusal.
+Authorize = Callable[[Request], Awaitable[Response | None]]
 
 _HEALTH_PATHS: Final = ("/healthz", "/livez", "/readyz")
 #: How long a server that stops waits for the responses under way.
@@ -102,8 +103,8 @@ class HealthServer:
         base = "/" + path.partition("/")[2].partition("/")[0]
         if base in _HEALTH_PATHS:
             return self._health(base, path[len(base) + 1 :], request)
-        if not await self._is_allowed(request):
-            return Response(status=401, text="Unauthorized\n")
+        if (refusal := await self._refuse(request)) is not None:
+            return refusal
         if path in {"/metrics", "/metrics/slis"}:
             return await self._show_metrics(path)
         return Response(status=404, text="404 page not found\n")
@@ -118,10 +119,12 @@ class HealthServer:
             body = metrics.render() + self._build
         return Response(body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
-    async def _is_allowed(self, request: Request) -> bool:
+    async def _refuse(self, request: Request) -> Response | None:
         if self._authorize is not None:
             return await self._authorize(request)
-        return not self._tls[2] or bool(request.certificates)
+        if self._tls[2] and not request.certificates:
+            return Response(status=401, text="Unauthorized\n")
+        return None
 
     def _health(self, base: str, name: str, request: Request) -> Response:
         checks = self._live | self._ready if base == "/readyz" else self._live

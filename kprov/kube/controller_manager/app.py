@@ -13,6 +13,7 @@ from kprov.kube.client.request_metrics import observe_request
 from kprov.kube.component_base import garbage_collection, sd_notify
 from kprov.kube.component_base.run import run_until
 from kprov.kube.component_base.serving import HealthServer
+from kprov.kube.component_base.serving_flags import make_health_server
 from kprov.kube.controller_manager import registry
 from kprov.kube.controller_manager.framework.clients import ClientBuilder, make_user_agent
 from kprov.kube.controller_manager.framework.compact import make_transforms
@@ -121,14 +122,4 @@ def _is_selected(name: str, options: Namespace) -> bool:
 def _make_server(options: Namespace, client: RestClient) -> HealthServer | None:
     if options.secure_port == 0:
         return None
-    return HealthServer(
-        address=options.bind_address,
-        port=options.secure_port,
-        tls_cert_file=options.tls_cert_file,
-        tls_private_key_file=options.tls_private_key_file,
-        client_ca_file=options.client_ca_file,
-        tls_min_version=options.tls_min_version,
-        tls_cipher_suites=options.tls_cipher_suites,
-        self_signed=True,
-        authorize=DelegatedAuth(client, options.authorization_always_allow_paths),
-    )
+    return make_health_server(options, DelegatedAuth(client, options.authorization_always_allow_paths))

@@ -4,9 +4,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.component_base import tls_options
 from kprov.kube.component_base.options import FlagSet
-from kprov.kube.controller_manager import unused_flags
+from kprov.kube.component_base.serving_flags import add_serving_flags, find_serving_problem
+from kprov.kube.component_base.unused_flags import COMMON, add_unused_flags
+from kprov.kube.controller_manager.unused_flags import UNUSED
 
 #: --concurrent-NAME-syncs: the default and what is synced. DaemonSets: 2 upstream.
 _CONCURRENT: Final = {
@@ -34,11 +35,13 @@ _CONCURRENT: Final = {
 def parse(argv: Sequence[str] | None = None) -> Namespace:
     """The options by attribute, durations in seconds."""
     flags = FlagSet("kube-controller-manager", "Runs the control loops of a cluster.")
-    _serving(flags)
+    add_serving_flags(flags, 10257)
+    _connection(flags)
     _election(flags)
     _controllers(flags)
     _concurrency(flags)
-    unused_flags.add_flags(flags)
+    add_unused_flags(flags, COMMON)
+    add_unused_flags(flags, UNUSED)
     options = flags.parse(argv)
     if problem := _find_problem(options):
         raise SystemExit(f"Error: {problem}")
@@ -54,40 +57,17 @@ def _find_problem(options: Namespace) -> str | None:
         return "--mirroring-concurrent-service-endpoint-syncs: must be at least 1"
     if not 1 <= options.max_endpoints_per_slice <= 1000:
         return "--max-endpoints-per-slice: must be between 1 and 1000"
-    if options.logging_format != "text":
-        return f'--logging-format: unsupported format "{options.logging_format}", only "text" is known'
     if options.cidr_allocator_type != "RangeAllocator":
         return f'--cidr-allocator-type: unknown type "{options.cidr_allocator_type}", only RangeAllocator is'
-    try:
-        tls_options.make_server_context(options.tls_min_version, options.tls_cipher_suites)
-    except ValueError as error:
-        return str(error)
-    return None
+    return find_serving_problem(options)
 
 
-def _serving(flags: FlagSet) -> None:
+def _connection(flags: FlagSet) -> None:
     flags.string("kubeconfig", "", "kubeconfig of the API server; empty: the pod's service account")
-    flags.string("authentication-kubeconfig", "", "kubeconfig for reviews of bearer tokens")
-    flags.string("authorization-kubeconfig", "", "kubeconfig for reviews of access")
-    flags.string("bind-address", "0.0.0.0", "address of the secure port")
-    flags.integer("secure-port", 10257, "port for health and metrics, 0 for none")
-    flags.string("tls-cert-file", "", "certificate of the secure port; empty: one is made")
-    flags.string("tls-private-key-file", "", "its key")
-    flags.string("tls-min-version", "", "VersionTLS12 (the default) or VersionTLS13")
-    flags.string_list("tls-cipher-suites", [], "suites of TLS 1.2 by Go's names; default: all of them")
-    flags.string_list(
-        "authorization-always-allow-paths",
-        ["/healthz", "/readyz", "/livez"],
-        "paths that need no authorization, with * at the end for all below; health checks never need it",
-    )
-    flags.string("logging-format", "text", "only text")
     flags.string("master", "", "address of the API server, instead of the kubeconfig's")
-    flags.string("client-ca-file", "", "authority of client certificates")
-    flags.string("requestheader-client-ca-file", "", "accepted, not used: nothing is proxied here")
     # For the informers, and for all controllers together, where upstream has 20/30 for each of about forty.
     flags.floating("kube-api-qps", 200, "requests a second to the API server")
     flags.integer("kube-api-burst", 400, "requests to the API server at once")
-    flags.boolean("profiling", True, "accepted, not used")
 
 
 def _election(flags: FlagSet) -> None:

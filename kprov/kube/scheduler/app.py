@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from argparse import Namespace
 from dataclasses import replace
 
+from kprov.kube.client.delegated_auth import DelegatedAuth
 from kprov.kube.client.events import EventRecorder
 from kprov.kube.client.factory import InformerFactory
 from kprov.kube.client.leader_election import LeaderElector
@@ -13,6 +15,7 @@ from kprov.kube.client.request_metrics import observe_request
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_base import garbage_collection, run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
+from kprov.kube.component_base.serving_flags import make_health_server
 from kprov.kube.scheduler.options import Options
 
 log = logging.getLogger(__name__)
@@ -23,16 +26,17 @@ _REQUESTS_AT_ONCE = 64
 
 async def serve(options: Options, stop: asyncio.Event) -> None:
     """Until stopped; LeadershipLost when another may lead already."""
-    health = _make_server(options)
-    if health is not None:
-        await health.start()
     async with RestClient.from_kubeconfig(
         options.kubeconfig,
+        server=options.master,
         user_agent="kube-scheduler",
         qps=options.qps,
         burst=options.burst,
         observe=observe_request,
     ) as client:
+        health = _make_server(options.serving, client)
+        if health is not None:
+            await health.start()
         sd_notify.notify("READY=1")
         try:
             if options.leader_elect:
@@ -54,16 +58,10 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
                 await health.stop()
 
 
-def _make_server(options: Options) -> HealthServer | None:
+def _make_server(options: Namespace, client: RestClient) -> HealthServer | None:
     if options.secure_port == 0:
         return None
-    return HealthServer(
-        address=options.bind_address,
-        port=options.secure_port,
-        tls_cert_file=options.tls_cert_file,
-        tls_private_key_file=options.tls_private_key_file,
-        self_signed=True,
-    )
+    return make_health_server(options, DelegatedAuth(client, options.authorization_always_allow_paths))
 
 
 async def run_scheduler(options: Options, client: RestClient) -> None:

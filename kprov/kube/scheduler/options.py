@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import dataclass
+from typing import Final
 
 from kprov.kube.component_base import configfile, durations
 from kprov.kube.component_base.options import FlagSet
+from kprov.kube.component_base.serving_flags import add_serving_flags, find_serving_problem
+from kprov.kube.component_base.unused_flags import COMMON, UnusedFlags, add_unused_flags
 from kprov.kube.scheduler.configuration import document
+
+_LEASE: Final = "kube-scheduler"
+_LEASE_NAMESPACE: Final = "kube-system"
+_QPS: Final = 500.0
+_BURST: Final = 1000
+
+_UNUSED: Final = UnusedFlags(
+    durations={"pod-max-in-unschedulable-pods-duration": "waiting pods are tried again after events"},
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The scheduler's options from its flags and configuration file. Durations are in seconds."""
+    """The scheduler's options from its flags and configuration file. Durations are in seconds.
+
+    master: address of the API server, "" for the kubeconfig's. serving: the values of serving_flags.
+    """
 
     kubeconfig: str
-    bind_address: str
-    secure_port: int
-    tls_cert_file: str
-    tls_private_key_file: str
+    master: str
+    serving: Namespace
     leader_elect: bool
     lease_duration: float
     renew_deadline: float
@@ -35,21 +49,22 @@ def parse(argv: list[str] | None = None) -> Options:
     flags = FlagSet("kube-scheduler", "assigns pods to nodes")
     flags.string("config", "", "KubeSchedulerConfiguration file")
     flags.string("kubeconfig", "", "file with the API server's address and this program's credentials")
-    flags.string(
-        "authentication-kubeconfig",
-        "",
-        "accepted; requests to this program are answered by --bind-address only",
-    )
-    flags.string("authorization-kubeconfig", "", "accepted, as --authentication-kubeconfig")
-    flags.string("bind-address", "0.0.0.0", "address of the secure port")
-    flags.integer("secure-port", 10259, "port of /healthz, /readyz and /metrics; 0: none")
-    flags.string("tls-cert-file", "", "certificate of the secure port; empty: a self-signed one")
-    flags.string("tls-private-key-file", "", "its key")
+    add_serving_flags(flags, 10259)
     flags.boolean("leader-elect", True, "work only while holding the lease")
     flags.duration("leader-elect-lease-duration", 15.0, "how long a lease that is not renewed holds")
     flags.duration("leader-elect-renew-deadline", 10.0, "how long a leader tries to renew")
     flags.duration("leader-elect-retry-period", 2.0, "time between two tries")
+    flags.string("leader-elect-resource-lock", "leases", "only leases")
+    flags.string("leader-elect-resource-name", _LEASE, "name of the lease")
+    flags.string("leader-elect-resource-namespace", _LEASE_NAMESPACE, "its namespace")
+    flags.string("master", "", "address of the API server, instead of the kubeconfig's")
+    flags.floating("kube-api-qps", _QPS, "requests a second to the API server")
+    flags.integer("kube-api-burst", _BURST, "requests to the API server at once")
+    add_unused_flags(flags, COMMON)
+    add_unused_flags(flags, _UNUSED)
     values = flags.parse(argv)
+    if problem := find_serving_problem(values):
+        raise SystemExit(f"Error: {problem}")
     try:
         configuration = document.load(values.config) if values.config else document.Configuration()
     except configfile.ConfigError as error:
@@ -60,19 +75,17 @@ def parse(argv: list[str] | None = None) -> Options:
         raise SystemExit("Error: --kubeconfig or clientConnection.kubeconfig is required")
     return Options(
         kubeconfig=kubeconfig,
-        bind_address=values.bind_address,
-        secure_port=values.secure_port,
-        tls_cert_file=values.tls_cert_file,
-        tls_private_key_file=values.tls_private_key_file,
+        master=values.master,
+        serving=values,
         leader_elect=values.leader_elect if election.leader_elect is None else election.leader_elect,
         lease_duration=_read_seconds(election.lease_duration, values.leader_elect_lease_duration),
         renew_deadline=_read_seconds(election.renew_deadline, values.leader_elect_renew_deadline),
         retry_period=_read_seconds(election.retry_period, values.leader_elect_retry_period),
-        lease_name=election.resource_name,
-        lease_namespace=election.resource_namespace,
+        lease_name=election.resource_name or values.leader_elect_resource_name,
+        lease_namespace=election.resource_namespace or values.leader_elect_resource_namespace,
         configuration=configuration,
-        qps=connection.qps or 500.0,
-        burst=connection.burst or 1000,
+        qps=connection.qps or values.kube_api_qps,
+        burst=connection.burst or values.kube_api_burst,
         verbosity=values.v,
     )
 

@@ -31,8 +31,8 @@ class LeaderElection(Section):
     renew_deadline: str = ""
     retry_period: str = ""
     resource_lock: str = "leases"
-    resource_name: str = "kube-scheduler"
-    resource_namespace: str = "kube-system"
+    resource_name: str = ""
+    resource_namespace: str = ""
 
 
 class ClientConnection(Section):

@@ -126,10 +126,9 @@ async def test_a_port_in_use_is_an_error_of_the_start(server: HealthServer) -> N
 async def test_a_request_under_way_gets_its_response_when_the_server_stops() -> None:
     arrived, proceed = asyncio.Event(), asyncio.Event()
 
-    async def authorize(_: Request) -> bool:
+    async def authorize(_: Request) -> None:
         arrived.set()
         await proceed.wait()
-        return True
 
     server = HealthServer(address="127.0.0.1", port=0, authorize=authorize)
     await server.start()
@@ -148,7 +147,7 @@ async def test_a_request_under_way_gets_its_response_when_the_server_stops() -> 
 
 
 async def test_a_failed_authorization_is_an_internal_error(caplog: pytest.LogCaptureFixture) -> None:
-    async def authorize(_: Request) -> bool:
+    async def authorize(_: Request) -> None:
         raise RuntimeError("no answer")
 
     server = HealthServer(address="127.0.0.1", port=0, authorize=authorize)
@@ -189,9 +188,8 @@ async def test_a_client_certificate_opens_metrics_and_names_its_user(
     own = str(_write_pair(issuer, tmp_path, "server", serves=True))
     identities: list[tuple[str, list[str]]] = []
 
-    async def authorize(request: Request) -> bool:
+    async def authorize(request: Request) -> None:
         identities.append(peer_identity(request))
-        return True
 
     context = ssl.create_default_context(cafile=str(authority))
     if shows_certificate:
