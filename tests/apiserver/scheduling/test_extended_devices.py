@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.machinery.json_object import JsonObject
-from tests.apiserver.conformance.calls import eventually, ok
+from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.scheduling.conftest import NODES, Space
 from tests.apiserver.scheduling.devices import Devices
 from tests.apiserver.scheduling.test_preemption import wait_for_message
@@ -173,3 +173,67 @@ def test_a_pod_can_have_a_claim_and_extended_resources(devices: Devices) -> None
     create_pod(devices, "p", containers=[container], resourceClaims=[reference])
     space.run_pods("p")
     assert sorted([*list_devices(devices, "p"), *devices.list_devices("own")]) == ["gpu-0", "gpu-1"]
+
+
+def report_condition(devices: Devices, claim: str, kind: str) -> None:
+    """Say as the driver that a condition of the device is true."""
+    condition = {
+        "type": f"example.com/{kind}",
+        "status": "True",
+        "reason": "Driver",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    status = {"driver": devices.driver, "pool": "fabric", "device": "gpu-0", "conditions": [condition]}
+    merge(devices.space.server, f"{devices.claims}/{claim}/status", {"status": {"devices": [status]}})
+
+
+def list_claims(devices: Devices) -> list[str]:
+    """The names of allocated claims."""
+    claims = ok(devices.space.server, "GET", devices.claims)["items"]
+    return [each["metadata"]["name"] for each in claims if each.get("status", {}).get("allocation")]
+
+
+def test_a_pod_whose_devices_fail_gets_a_new_claim(devices: Devices) -> None:
+    space = devices.space
+    devices.create_class(extendedResourceName=space.resource)
+    device = {
+        "name": "gpu-0",
+        "bindsToNode": True,
+        "bindingConditions": ["example.com/attached"],
+        "bindingFailureConditions": ["example.com/failed"],
+    }
+    devices.create_slice("", device, pool="fabric", allNodes=True, nodeName=None)
+    create_pod(devices, "p")
+    first = eventually(lambda: list_claims(devices))
+    report_condition(devices, first[0], "failed")
+    second = eventually(lambda: [name for name in list_claims(devices) if name not in first])
+    report_condition(devices, second[0], "attached")
+    space.run_pods("p")
+    assert list_claims(devices) == second
+    status = get_status(devices, "p")
+    assert status is not None
+    assert status["resourceClaimName"] == second[0]
+
+
+def test_a_claim_of_a_scheduler_that_was_killed_is_replaced(devices: Devices) -> None:
+    space = devices.space
+    devices.create_class(extendedResourceName=space.resource)
+    devices.create_slice(NODES[0], "gpu-0")
+    create_pod(devices, "p", schedulingGates=[{"name": "example.com/wait"}])
+    uid = space.get_pod("p")["metadata"]["uid"]
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": uid, "controller": True}
+    metadata = {
+        "name": "left",
+        "annotations": {"resource.kubernetes.io/extended-resource-claim": "true"},
+        "ownerReferences": [owner],
+        "finalizers": ["resource.kubernetes.io/delete-protection"],
+    }
+    spec = {"devices": {"requests": [devices.build_request("container-0-request-0")]}}
+    ok(space.server, "POST", devices.claims, {"metadata": metadata, "spec": spec})
+    merge(space.server, f"{space.pods}/p", {"spec": {"schedulingGates": None}})
+    eventually(lambda: space.server.get(f"{devices.claims}/left").status == 404)
+    # Upstream does not try the pod again because of the deletion.
+    devices.create_slice(NODES[1], "gpu-0")
+    space.run_pods("p")
+    assert list_devices(devices, "p") == ["gpu-0"]
