@@ -64,7 +64,6 @@ def scheduler(
         f"--config={write_configuration(server, **fields)}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
-        LOG_DECISIONS,
         *flags,
     ]
     with (server.folder / "scheduler.log").open("ab") as log:
