@@ -1,7 +1,7 @@
 """Reads schedules as upstream does. Source: github.com/robfig/cron v3, parser.go (ParseStandard).
 
 Libraries on PyPI read another language: "7" as a weekday, no "?", no "@every", other rules for "*/2" in the
-day fields. So this parser is our own, and the API server and the controller share it.
+day fields. So this parser is our own (docs/decisions/024), and the API server and the controller share it.
 """
 
 from __future__ import annotations

@@ -51,6 +51,8 @@ class CronSchedule:
 
     def find_next(self, after: datetime) -> datetime | None:
         """See Schedule. A time that a clock change skips is no time of the schedule."""
+        if not self.minutes.matching or not self.hours.matching:
+            return None  # The field is "," alone. A search through five years of minutes takes seconds.
         moment = after.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
         last_year = moment.astimezone(self.zone).year + _YEARS
         while (local := moment.astimezone(self.zone)).year <= last_year:
@@ -74,14 +76,23 @@ class CronSchedule:
 
     def _find_next_month(self, local: datetime) -> datetime:
         years, month = divmod(local.month, 12)
-        return _from_wall_clock(datetime(local.year + years, month + 1, 1), self.zone)  # noqa: DTZ001
+        moment = _from_wall_clock(datetime(local.year + years, month + 1, 1), self.zone)  # noqa: DTZ001
+        # Where a clock change skips midnight, this may still be the evening before.
+        while moment.astimezone(self.zone).month == local.month:
+            moment += _HOUR
+        return moment
 
     def _find_next_day(self, local: datetime) -> datetime:
         midnight = datetime(local.year, local.month, local.day)  # noqa: DTZ001
-        moment = _from_wall_clock(midnight + timedelta(days=1), self.zone)
-        # Where a clock change skips midnight, the day begins at another hour.
-        hour = moment.astimezone(self.zone).hour
-        return moment + timedelta(hours=24 - hour if hour > 12 else -hour)
+        while True:
+            midnight += timedelta(days=1)
+            moment = _from_wall_clock(midnight, self.zone)
+            # Where a clock change skips midnight, the day begins at another hour. In zones east of Greenwich
+            # this goes back to the day before. As upstream, the search then continues after the changed day.
+            hour = moment.astimezone(self.zone).hour
+            moment += timedelta(hours=24 - hour if hour > 12 else -hour)
+            if moment.astimezone(self.zone).date() > local.date():
+                return moment
 
 
 def _from_wall_clock(wall: datetime, zone: tzinfo) -> datetime:

@@ -69,6 +69,31 @@ def test_a_midnight_that_is_skipped_moves_to_the_next_day() -> None:
     assert find_next("0 0 * * *", "2018-11-03 12:00", "America/Sao_Paulo") == "2018-11-05 00:00-02:00"
 
 
+@pytest.mark.parametrize(
+    ("zone", "schedule", "after", "expected"),
+    [
+        # Midnight skipped in zones east of Greenwich: upstream leaves out the whole day.
+        ("Asia/Beirut", "0 12 * * 0", "2021-03-27 10:00", "2021-04-04 12:00+03:00"),
+        ("Africa/Cairo", "0 0 1 * *", "2025-04-20 10:00", "2025-05-01 00:00+03:00"),
+        # West of Greenwich the day begins at 01:00.
+        ("America/Sao_Paulo", "30 2 * * 0", "2018-11-02 00:00", "2018-11-04 02:30-02:00"),
+        # The midnight of a first of the month, 2023-10-01. Upstream leaves out November here.
+        ("America/Asuncion", "10 0 * 4,11 *", "2023-09-29 00:00", "2023-11-01 00:10-03:00"),
+        # Apia had no 2011-12-30. Upstream does not return here.
+        ("Pacific/Apia", "30 2 * * 0", "2011-12-28 00:00", "2012-01-01 02:30+14:00"),
+    ],
+)
+def test_the_search_passes_skipped_midnights_and_days(
+    zone: str, schedule: str, after: str, expected: str
+) -> None:
+    assert find_next(schedule, after, zone) == expected
+
+
+def test_a_field_without_values_never_matches() -> None:
+    assert find_next(", * * * *", "2026-01-15 10:07") is None
+    assert find_next("* , * * *", "2026-01-15 10:07") is None
+
+
 def test_hourly_runs_in_both_hours_of_a_repeated_one() -> None:
     schedule = parse_schedule("TZ=Europe/Berlin 0 * * * *")
     moment = datetime(2026, 10, 24, 23, 30, tzinfo=UTC)
