@@ -172,7 +172,7 @@ class RestClient:
             try:
                 async with (
                     self._slots,
-                    asyncio.timeout(self._limit_time(method, path, timeout)),
+                    asyncio.timeout(timeout),
                     await self._send(method, path, data, params, extra) as response,
                 ):
                     content = await response.read()
@@ -224,6 +224,7 @@ class RestClient:
         self, method: str, path: str, data: bytes | None, params: Params | None, headers: dict[str, str]
     ) -> Response:
         """Wait for the head of the response. Raises FAILURES, and what the source of tokens raises."""
+        self._check_lease(method, path)
         pool = self._transport.pool()
         token = await self._tokens.get_token() if self._tokens is not None else self._transport.token
         fields = {"Host": self._host, "User-Agent": self.user_agent, "Accept": "application/json"}
@@ -252,23 +253,15 @@ class RestClient:
         if self._observe is not None:
             self._observe(self._host, method, code, time.monotonic() - start)
 
-    def _limit_time(self, method: str, path: str, timeout: float) -> float:
-        """The timeout of a request. A change must be sent before the lease of a guarded client expires."""
-        left = self._check_lease(method, path)
-        return timeout if left is None else min(timeout, left)
+    def _check_lease(self, method: str, path: str) -> None:
+        """TransportError: the lease that a change needs has expired.
 
-    def _check_lease(self, method: str, path: str) -> float | None:
-        """Seconds until the lease expires that a change needs, or None. TransportError: it has expired.
-
-        A process may be suspended between the first check of a request and its write, while it connects. Its
-        timers run too late to stop the write when it wakes.
+        A process may be suspended while it connects, and its timers run too late to stop the write when it
+        wakes. So this is also checked when a change is written. After that the server may execute the change,
+        and the client waits for the answer as usual: who gives up would only repeat the change.
         """
-        if self._get_seconds_left is None or method == "GET":
-            return None
-        left = self._get_seconds_left()
-        if left <= 0:
+        if self._get_seconds_left is not None and method != "GET" and self._get_seconds_left() <= 0:
             raise TransportError(f"{method} {path}: {_NOT_SENT}")
-        return left
 
     async def _throttle(self, method: str, path: str) -> None:
         start = time.monotonic()

@@ -276,3 +276,17 @@ async def test_a_change_without_a_body_is_not_written_if_the_lease_expires_while
             await guarded.request("DELETE", "/api/v1/nodes/n")
         await client.request("GET", "/api")
     assert [head.split(b" ")[0] for head in heads] == [b"GET"]
+
+
+async def test_a_change_on_its_way_may_be_answered_after_the_lease_would_have_expired() -> None:
+    """The lease is renewed meanwhile. A change that is given up would be repeated, but the server executes it."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        # The server is slow: longer than the lease lasts at the beginning.
+        await asyncio.sleep(0.1)
+        writer.write(_EMPTY)
+
+    async with serve(script) as port, connect(port) as client:
+        guarded = client.guard_changes(lambda: 0.02)
+        assert await guarded.request("DELETE", "/api/v1/nodes/n") == b"{}"
