@@ -17,7 +17,7 @@ from tests.apiserver.event_record import recording
 from tests.apiserver.overcommit.accounts import Accounts, reduce_node, reduce_pod
 from tests.apiserver.overcommit.decisions import collect_decisions
 from tests.apiserver.overcommit.load import PRIORITIES, Load
-from tests.apiserver.schedulers import scheduler
+from tests.apiserver.schedulers import LOG_DECISIONS, scheduler
 from tests.apiserver.servers import ApiServer, running
 from tests.apiserver.workloads.jobs import find_condition
 
@@ -43,7 +43,8 @@ def schedulers(server: ApiServer, *names: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for number, name in enumerate(names):
             profiles = [{"schedulerName": name}]
-            stack.enter_context(scheduler(server, name=f"{name}-{number}", profiles=profiles))
+            program = scheduler(server, name=f"{name}-{number}", profiles=profiles, flags=(LOG_DECISIONS,))
+            stack.enter_context(program)
         yield
 
 
