@@ -25,15 +25,5 @@ def describe_error(error: BaseException, url: SplitResult) -> str:
     return str(error) or type(error).__name__
 
 
-def find_port_problem(url: SplitResult) -> str:
-    """Why the port of a URL is invalid, or ""."""
-    place, _, port = url.netloc.rpartition(":")
-    if not place or not port or port.endswith("]"):
-        return ""
-    if not port.isdecimal():
-        return f"dial tcp: lookup tcp/{port}: unknown port"
-    return f"dial tcp: address {port}: invalid port" if int(port) > 65535 else ""
-
-
 def _format_address(url: SplitResult) -> str:
     return url.netloc if url.port is not None else f"{url.netloc}:{443 if url.scheme == 'https' else 80}"

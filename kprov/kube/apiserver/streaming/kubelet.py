@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.streaming import backend_address
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
@@ -75,7 +76,7 @@ class Kubelets:
 
 
 def parse_address(node: JsonObject, types: Sequence[str]) -> KubeletAddress:
-    """The address of the first type that the node has. Raise InternalError without one."""
+    """The address of the first type that the node has. Raise InternalError for none or an invalid one."""
     found = node.get("status") or {}
     addresses = found.get("addresses") or ()
     port = ((found.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or DEFAULT_PORT
@@ -83,9 +84,18 @@ def parse_address(node: JsonObject, types: Sequence[str]) -> KubeletAddress:
     for wanted in types:
         for each in addresses:
             if each.get("type") == wanted and each.get("address"):
+                _check_address(each["address"], port)
                 return KubeletAddress(each["address"], port, websockets)
     known = " ".join(f"{{{each.get('type', '')} {each.get('address', '')}}}" for each in addresses)
     raise status.failure(500, "", f"no preferred addresses found; known addresses: [{known}]")
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise InternalError for a status that would make another URL than that of a kubelet."""
+    if not backend_address.is_host(host):
+        raise status.failure(500, "", f"invalid address of the node: {status.quoted(host)}")
+    if problem := backend_address.find_port_problem(str(port)):
+        raise status.failure(500, "", problem)
 
 
 def build_unverified_context() -> ssl.SSLContext:

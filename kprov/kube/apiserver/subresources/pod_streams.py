@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request.query import is_true
-from kprov.kube.apiserver.streaming import headers, upgrade
+from kprov.kube.apiserver.streaming import backend_address, headers, upgrade
 from kprov.kube.apiserver.streaming.kubelet import KubeletAddress, Kubelets
 from kprov.kube.apiserver.subresources import containers
 from kprov.kube.apiserver.subresources.call import Call
@@ -21,7 +21,6 @@ from kprov.kube.component_base.http11.response import BaseResponse
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 
-_MOST_PORTS: Final = 65535
 #: The names of streams in the API and in the kubelet.
 _STREAMS: Final = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
 
@@ -53,10 +52,10 @@ class StreamHandlers:
         """Connect to ports of a pod. The ports are in the SPDY streams, or in the query of WebSocket v4."""
         ports = call.request.query.getall("ports", [])
         for port in ports:
-            if not port.isdecimal():
+            if not port.isascii() or not port.isdecimal():
                 problem = f"strconv.ParseUint: parsing {status.quoted(port)}: invalid syntax"
                 raise status.bad_request(f"cannot convert to []int32: {problem}")
-            if int(port) > _MOST_PORTS:
+            if not backend_address.is_port(port):
                 problem = f"strconv.ParseUint: parsing {status.quoted(port)}: value out of range"
                 raise status.bad_request(f"cannot convert to []int32: {problem}")
         pod = await self._read_pod(call)
@@ -117,8 +116,6 @@ def build_url(
     query: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The kubelet's URL for a pod or a container."""
-    host = f"[{address.host}]" if ":" in address.host else address.host
     path = "/".join(quote(part, safe="") for part in (kind, namespace, pod, container) if part)
-    return f"https://{host}:{address.port}/{path}" + (
-        f"?{urlencode(sorted(query, key=itemgetter(0)))}" if query else ""
-    )
+    place = backend_address.join_host_port(address.host, str(address.port))
+    return f"https://{place}/{path}" + (f"?{urlencode(sorted(query, key=itemgetter(0)))}" if query else "")

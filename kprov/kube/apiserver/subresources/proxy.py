@@ -6,14 +6,13 @@ Source: upstream pkg/registry/core/{node,pod,service} (ResourceLocation), apimac
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import random
 import socket
 import ssl
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from kprov.kube.apiserver.streaming import dial_errors, headers, paths, upgrade
+from kprov.kube.apiserver.streaming import backend_address, headers, paths, upgrade
 from kprov.kube.apiserver.streaming.kubelet import Kubelets, build_unverified_context
 from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.response import BaseResponse, Response
@@ -32,21 +31,23 @@ class ProxyHandlers:
     async def node(self, call: Call) -> BaseResponse:
         """Forward to the kubelet or another port of a node."""
         scheme, name, port = split_name(call.name, "node")
+        _check_port(port)
         address = self._kubelets.find_address(name)
         await _check_host(address.host)
         if not port or port == str(address.port):
             base, context = (
-                f"https://{_join_host_port(address.host, str(address.port))}",
+                f"https://{backend_address.join_host_port(address.host, str(address.port))}",
                 self._kubelets.load_context(),
             )
         else:
-            base = f"{scheme or 'http'}://{_join_host_port(address.host, port)}"
+            base = f"{scheme or 'http'}://{backend_address.join_host_port(address.host, port)}"
             context = self._unverified
         return await self._send(call, base, context)
 
     async def pod(self, call: Call) -> BaseResponse:
         """Forward to a port of a pod; by default the first containerPort."""
         scheme, name, port = split_name(call.name, "pod")
+        _check_port(port)
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, name)
         return await self._send(call, build_pod_url(pod, scheme, port), self._unverified)
 
@@ -54,7 +55,7 @@ class ProxyHandlers:
         """Forward to a ready pod of a service."""
         scheme, name, port = split_name(call.name, "service")
         registry = call.registry
-        if port.isdecimal():
+        if backend_address.is_port(port):
             service = await registry.store("", "services").get(call.context, call.namespace, name)
             port = find_port_name(service, int(port))
         try:
@@ -70,14 +71,15 @@ class ProxyHandlers:
             if target.get("kind") != "Pod" or target.get("namespace") != call.namespace:
                 return False
             pod = pods.get(call.namespace, target.get("name", ""))
-            return pod is not None and address.get("ip") in _list_ips(pod)
+            ip = address.get("ip", "")
+            return pod is not None and ip in _list_ips(pod) and backend_address.is_allowed(ip)
 
         found = [each for each in list_endpoints(endpoints, port) if is_pod(each[0])]
         if not found:
             asked = call.name if endpoints.get("subsets") else name
             raise status.service_unavailable(f"no endpoints available for service {status.quoted(asked)}")
         address, number = random.choice(found)  # noqa: S311  only spreads load
-        base = f"{scheme or 'http'}://{_join_host_port(address['ip'], str(number))}"
+        base = f"{scheme or 'http'}://{backend_address.join_host_port(address['ip'], str(number))}"
         return await self._send(call, base, self._unverified)
 
     async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> BaseResponse:
@@ -91,8 +93,6 @@ class ProxyHandlers:
             target = f"{request.raw_path}/" + (f"?{query}" if query else "")
             return Response(status=301, headers={"Location": target, "Cache-Control": "no-cache, private"})
         url = urlsplit(f"{base}{paths.escape(way) or '/'}" + (f"?{query}" if query else ""))
-        if nowhere := dial_errors.find_port_problem(url):
-            raise status.service_unavailable(f"error trying to reach service: {nowhere}")
         if request.upgrade:
             return await upgrade.proxy_upgrade(request, url, headers.filter_upgrade(request), context)
         prefix = paths.escape(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
@@ -114,6 +114,12 @@ def split_name(text: str, kind: str) -> tuple[str, str, str]:
     return parts[0], parts[1], parts[2]
 
 
+def _check_port(port: str) -> None:
+    """Raise ServiceUnavailable, as upstream's attempt to connect, for a port that is not a number."""
+    if port and (problem := backend_address.find_port_problem(port)):
+        raise status.service_unavailable(f"error trying to reach service: {problem}")
+
+
 def build_pod_url(pod: JsonObject, scheme: str, port: str) -> str:
     """The URL of a pod's port. Raise BadRequest for a forbidden address."""
     if not port:
@@ -122,9 +128,9 @@ def build_pod_url(pod: JsonObject, scheme: str, port: str) -> str:
                 port = str(container["ports"][0]["containerPort"])
                 break
     ip = next(iter(_list_ips(pod)), "")
-    if not _is_allowed(ip):
+    if not backend_address.is_allowed(ip):
         raise status.bad_request("address not allowed")
-    return f"{scheme or 'http'}://{_join_host_port(ip, port)}"
+    return f"{scheme or 'http'}://{backend_address.join_host_port(ip, port)}"
 
 
 def find_port_name(service: JsonObject, number: int) -> str:
@@ -155,7 +161,7 @@ def _list_ips(pod: JsonObject) -> list[str]:
 
 async def _check_host(host: str) -> None:
     """Raise BadRequest for a forbidden host."""
-    if not _is_ip(host):
+    if backend_address.parse_ip(host) is None:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except OSError as error:
@@ -163,29 +169,5 @@ async def _check_host(host: str) -> None:
         addresses = [str(each[4][0]).partition("%")[0] for each in found]
     else:
         addresses = [host]
-    if not all(map(_is_allowed, addresses)):
+    if not all(map(backend_address.is_allowed, addresses)):
         raise status.bad_request("address not allowed")
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_allowed(text: str) -> bool:
-    """Go's IsGlobalUnicast: neither loopback, link-local, multicast nor unspecified."""
-    try:
-        ip = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return not (ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified) and (
-        text != "255.255.255.255"
-    )
-
-
-def _join_host_port(host: str, port: str) -> str:
-    bracketed = f"[{host}]" if ":" in host else host
-    return f"{bracketed}:{port}" if port else bracketed

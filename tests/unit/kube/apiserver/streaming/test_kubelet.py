@@ -32,3 +32,17 @@ def test_a_node_declares_whether_its_kubelet_supports_websockets() -> None:
     assert not parse_address(given, ("Hostname",)).websockets
     given["status"]["declaredFeatures"] = ["A", "ExtendWebSocketsToKubelet"]
     assert parse_address(given, ("Hostname",)).websockets
+
+
+@pytest.mark.parametrize("host", ["elsewhere/x", "a@elsewhere", "a:1@[v1.name]", "10.0.0.1:80"])
+def test_an_address_that_would_change_the_url_is_refused(host: str) -> None:
+    given = node()
+    given["status"]["addresses"] = [{"type": "Hostname", "address": host}]
+    with pytest.raises(StatusError, match="invalid address of the node"):
+        parse_address(given, ("Hostname",))
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_is_none_is_refused(port: int) -> None:
+    with pytest.raises(StatusError, match="dial tcp"):
+        parse_address(node(port), ("Hostname",))

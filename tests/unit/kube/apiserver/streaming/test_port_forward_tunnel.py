@@ -364,17 +364,6 @@ async def test_a_backend_that_hangs_up_or_leads_elsewhere_switches_nothing(
     server.close()
 
 
-@pytest.mark.parametrize(
-    ("place", "problem"),
-    [
-        ("10.0.0.1:80", ""), ("[fd00::1]:80", ""), ("10.0.0.1", ""), ("[fd00::1]", ""),
-        ("10.0.0.1:99999", "dial tcp: address 99999: invalid port"), ("[fd00::1]:abc", "dial tcp: lookup tcp/abc: unknown port"),
-    ],
-)  # fmt: skip
-def test_ports_that_are_none(place: str, problem: str) -> None:
-    assert dial_errors.find_port_problem(urlsplit(f"http://{place}/a")) == problem
-
-
 async def test_a_backend_that_switches_protocols_unasked_is_refused(front: Front) -> None:
     server = await _saying(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nanything"

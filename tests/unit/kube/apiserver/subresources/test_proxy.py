@@ -36,7 +36,7 @@ def test_a_pod_without_a_port_is_reached_on_its_first_port() -> None:
     assert proxy.build_pod_url(pod, "https", "443") == "https://10.1.0.7:443"
 
 
-@pytest.mark.parametrize("ip", ["127.0.0.1", "169.254.1.1", "0.0.0.0", "", "::1", "224.0.0.1"])
+@pytest.mark.parametrize("ip", ["127.0.0.1", "169.254.1.1", "0.0.0.0", "", "::1", "::ffff:127.0.0.1"])
 def test_a_pod_with_a_local_address_is_not_proxied_to(ip: str) -> None:
     with pytest.raises(StatusError, match="address not allowed"):
         proxy.build_pod_url({"spec": {}, "status": {"podIPs": [{"ip": ip}] if ip else []}}, "", "80")
