@@ -1,21 +1,23 @@
-"""gzip between this server and a backend, without the client.
+"""Compressed bodies of backends, decompressed piece by piece.
 
 Source: Go's net/http (Transport.DisableCompression, gzipReader).
 """
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-_GZIP: Final = 31
+#: zlib's window bits of gzip.
+GZIP: Final = 31
 #: The maximum size of one decompressed piece: gzip expands up to a thousand times.
-_PIECE: Final = 256 * 1024
+_PIECE: Final = 64 * 1024
 
 
-class InvalidGzipError(ValueError):
-    """The body is not valid gzip, or ends early."""
+class InvalidEncodingError(ValueError):
+    """The body does not have the encoding of its header, or ends early."""
 
 
 def accepts_gzip(method: str, headers: Mapping[str, str]) -> bool:
@@ -23,20 +25,25 @@ def accepts_gzip(method: str, headers: Mapping[str, str]) -> bool:
     return method != "HEAD" and "Accept-Encoding" not in headers and "Range" not in headers
 
 
-async def decompress(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Decompress one or several gzip members. Raise InvalidGzipError."""
-    reader = zlib.decompressobj(_GZIP)
+async def decompress(pieces: AsyncIterator[bytes], window: int = GZIP) -> AsyncIterator[bytes]:
+    """Decompress one or several members, in pieces of at most 64 KiB. window: zlib's window bits.
+
+    The event loop handles other requests between two pieces. Raise InvalidEncodingError.
+    """
+    reader = zlib.decompressobj(window)
     try:
         async for piece in pieces:
             data = piece
             while data:
                 if reader.eof:
-                    reader = zlib.decompressobj(_GZIP)
+                    reader = zlib.decompressobj(window)
                 yield reader.decompress(data, _PIECE)
+                await asyncio.sleep(0)
                 data = reader.unconsumed_tail or reader.unused_data
             while not reader.eof and (rest := reader.decompress(b"", _PIECE)):
                 yield rest
+                await asyncio.sleep(0)
     except zlib.error as error:
-        raise InvalidGzipError(str(error)) from error
+        raise InvalidEncodingError(str(error)) from error
     if not reader.eof:
-        raise InvalidGzipError("unexpected EOF")
+        raise InvalidEncodingError("unexpected EOF")

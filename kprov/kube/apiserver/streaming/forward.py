@@ -17,7 +17,7 @@ from yarl import URL
 
 from kprov.kube.apiserver.streaming import dial_errors, encodings, headers, html_links, paths
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
+from kprov.kube.component_base.http11.response import BaseResponse, StreamResponse
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
@@ -81,31 +81,26 @@ async def _forward_answer(
     link = partial(rewrite_location, backend=url.netloc, host=request.host, prefix=prefix)
     if "Location" in kept:
         kept["Location"] = link(kept["Location"])
-    elif request.method != "HEAD" and html_links.is_page(kept):
-        return await _rewrite_page(answer.status, pieces, kept, link)
+    first = b""
+    if "Location" not in kept and request.method != "HEAD" and html_links.is_page(kept):
+        kept.popall("Content-Length", None)
+        pieces = html_links.rewrite_page(pieces, kept.get("Content-Encoding", ""), link)
+        try:
+            first = await anext(pieces, b"")
+        except (aiohttp.ClientError, encodings.InvalidEncodingError) as error:
+            raise status.failure(500, "", "unexpected EOF") from error
     response = StreamResponse(status=answer.status, headers=kept)
     response.start(request)
     try:
+        await response.write(first)
         async for piece in pieces:
             await response.write(piece)
-    except (aiohttp.ClientError, encodings.InvalidGzipError) as error:
+    except (aiohttp.ClientError, encodings.InvalidEncodingError) as error:
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError(str(error)) from error
     response.end()
     return response
-
-
-async def _rewrite_page(
-    code: int, pieces: AsyncIterator[bytes], kept: CIMultiDict[str], link: html_links.Link
-) -> Response:
-    try:
-        body = b"".join([piece async for piece in pieces])
-        body = html_links.rewrite_page(body, kept.get("Content-Encoding", ""), link)
-    except (aiohttp.ClientError, ValueError) as error:
-        raise status.failure(500, "", "unexpected EOF") from error
-    kept.popall("Content-Length", None)
-    return Response(status=code, headers=kept, body=body)
 
 
 def rewrite_location(location: str, backend: str, host: str, prefix: str) -> str:

@@ -89,7 +89,7 @@ async def _forward(call: Call, answer: aiohttp.ClientResponse) -> BaseResponse:
 
             return await log_websocket.send_log(call.request, _decompress(answer))
         return await _send_chunks(call.request, _decompress(answer))
-    except (aiohttp.ClientError, encodings.InvalidGzipError) as error:
+    except (aiohttp.ClientError, encodings.InvalidEncodingError) as error:
         # Abort the connection, so that the client sees that the log is incomplete.
         if call.request.transport is not None:
             call.request.transport.abort()
