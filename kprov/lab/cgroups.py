@@ -33,6 +33,11 @@ def find_hierarchies(root: Path = ROOT) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
 
 
+def find_group(hierarchy: Path, host: Host) -> Path:
+    """Return the folder of the host's group in a hierarchy."""
+    return hierarchy / _PARENT / host.lab / host.name
+
+
 def create_groups(host: Host, root: Path = ROOT) -> list[Path]:
     """Make the host's groups; return the files to write a process id to."""
     files = []
@@ -94,7 +99,7 @@ def make_controllers_writable(init: int) -> None:
 def read_memory(host: Host, root: Path = ROOT) -> int | None:
     """Return the bytes of memory in use by the host, without reclaimable page cache."""
     v2 = is_v2(root)
-    group = (root if v2 else root / "memory") / _PARENT / host.lab / host.name
+    group = find_group(root if v2 else root / "memory", host)
     usage = _parse_number(group / ("memory.current" if v2 else "memory.usage_in_bytes"))
     if usage is None:
         return None

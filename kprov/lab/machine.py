@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kprov.errors import HostError
-from kprov.lab import cgroups, disk, network
+from kprov.lab import cgroups, disk, isolation, network
 from kprov.lab.definition import Host, Lab
 
 BOOT_TIMEOUT = 60.0  # seconds until sshd must answer; one is typical
@@ -53,6 +53,7 @@ def boot_host(lab: Lab, host: Host, image: Path) -> None:
     root = disk.mount_root(host, image)
     namespace = network.connect_host(lab, host)
     groups = [str(file) for file in cgroups.create_groups(host)]
+    isolation.deny_block_devices(host)
     console = host.folder / "console.log"
     with console.open("wb") as output:
         process = subprocess.Popen(
@@ -75,6 +76,7 @@ def boot_host(lab: Lab, host: Host, image: Path) -> None:
         nspawn = None if writable else find_process(host)
         if nspawn is not None and (init := find_init(nspawn)):
             cgroups.make_controllers_writable(init)
+            isolation.protect_files(init)
             writable = True
         if writable and _answers_ssh(host.address):
             return
@@ -122,8 +124,8 @@ def _nspawn_command(host: Host, root: Path, namespace: Path) -> list[str]:
         "nsenter", f"--net={namespace}", "systemd-nspawn", "--quiet", "--boot",
         f"--directory={root}", f"--machine={host.machine}", f"--hostname={host.name}",
         f"--network-namespace-path={namespace}", "--keep-unit", "--register=no",
-        "--capability=all", "--system-call-filter=@known", "--resolv-conf=off", "--link-journal=no",
-        "--console=read-only", *binds,
+        *isolation.build_nspawn_options(), "--resolv-conf=off", "--timezone=off",
+        "--link-journal=no", "--console=read-only", *binds,
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,25 @@ def test_hosts_set_kernel_parameters_and_limits_of_their_own(lab: Lab) -> None:
     assert ".service" in lab.ssh("node1", limited)
 
 
+def test_a_host_changes_neither_the_clock_nor_a_disk_of_the_machine(lab: Lab) -> None:
+    before = time.clock_gettime(time.CLOCK_REALTIME) - time.monotonic()
+    try:
+        lab.ssh("node1", "timedatectl set-timezone Europe/Berlin")
+        assert "not permitted" in lab.ssh("node1", "date -s +1hour 2>&1 >/dev/null || true")
+    finally:
+        lab.ssh("node1", "timedatectl set-timezone Etc/UTC")
+    assert abs(time.clock_gettime(time.CLOCK_REALTIME) - time.monotonic() - before) < 1800
+    majors = Path("/proc/devices").read_text().partition("Block devices:\n")[2].splitlines()
+    if not Path("/sys/fs/cgroup/cgroup.controllers").exists():  # with cgroup v2 a disk can be opened
+        disk = next(line.split()[0] for line in majors if line.split()[1] not in ("loop", "zram"))
+        read = f"mknod /root/disk b {disk} 0; head -c 1 /root/disk 2>&1 >/dev/null || true; rm /root/disk"
+        assert "not permitted" in lab.ssh("node1", read)
+    protected = (
+        "for f in /sys/power/state /proc/sys/kernel/core_pattern; do test -w $f && echo $f; done; true"
+    )
+    assert lab.ssh("node1", protected) == ""
+
+
 def test_up_again_changes_nothing_and_says_so(lab: Lab) -> None:
     before = nspawns(LAB)
     again = lab.kprov("lab", "up", "--name", LAB)
@@ -121,6 +141,8 @@ def test_another_network_for_a_lab_that_is_there_is_refused(lab: Lab) -> None:
         refused = lab.kprov("lab", "up", *arguments, check=False)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert "subnet" in refused.stderr
+    other_network = lab.kprov("lab", "up", "--name", LAB, "--subnet", "10.99.0.0/24", check=False)
+    assert f"`kprov lab down --name {LAB}` first" in other_network.stderr
 
 
 def test_a_pulled_plug_ends_a_host_at_once_and_its_disk_stays(lab: Lab) -> None:
