@@ -160,15 +160,14 @@ def _extend_lab(record: state.Record | None, requested: Lab) -> Lab:
     if record is None:
         return requested
     have = record.lab
+    remedy = f"`kprov lab down --name {have.name}` first"
     if have.subnet != requested.subnet:
-        raise InputError(f"lab {have.name} has {have.subnet}; `kprov lab down` first", field="subnet")
+        raise InputError(f"lab {have.name} has {have.subnet}; {remedy}", field="subnet")
     if have.releases != requested.releases:
-        text = f"lab {have.name} has {','.join(have.releases)}; `kprov lab down` first"
+        text = f"lab {have.name} has {','.join(have.releases)}; {remedy}"
         raise InputError(text, field="release")
     if have.host_count > requested.host_count:
-        raise InputError(
-            f"lab {have.name} has {have.host_count} hosts; `kprov lab down` first", field="hosts"
-        )
+        raise InputError(f"lab {have.name} has {have.host_count} hosts; {remedy}", field="hosts")
     return requested
 
 
