@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kprov.cli.options import help_panels
+from kprov.cli.options import help_panels, operator_paths
 from kprov.cli.output import standard_streams
 from kprov.errors import InternalError, KprovError
 
@@ -67,6 +67,8 @@ def build_program(arguments: Sequence[str]) -> typer.Typer:
     for name, (module_name, help_line) in COMMANDS.items():
         module: Any = importlib.import_module(module_name) if name == command_name else None
         if hasattr(module, "app"):
+            for registered in module.app.registered_commands:
+                registered.cls = operator_paths.AbsolutePathsCommand
             app.add_typer(module.app, name=name, help=help_line)
         else:
             function = module.command if module else _placeholder

@@ -45,12 +45,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def run(
-    *command: str | Path, timeout: float = 600, check: bool = True, stdin: str | None = None
+    *command: str | Path,
+    timeout: float = 600,
+    check: bool = True,
+    stdin: str | None = None,
+    directory: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
     """A program to its end, its output captured; shown when it fails."""
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False, input=stdin,
-        cwd=ROOT, env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
+        cwd=directory, env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
     )  # fmt: skip
     if check and done.returncode != 0:
         pytest.fail(
@@ -82,12 +86,23 @@ class Lab:
 
     inventory: Path
     name: str = LAB
+    #: Where kprov runs instead of the repository, with relative paths.
+    directory: Path | None = None
+
+    def words(self, *arguments: str | Path) -> list[str | Path]:
+        """The arguments with paths as an operator types them in this directory."""
+        if self.directory is None:
+            return list(arguments)
+        return [
+            os.path.relpath(word, self.directory) if isinstance(word, Path) else word for word in arguments
+        ]
 
     def kprov(
         self, *arguments: str | Path, check: bool = True, timeout: float = 900
     ) -> subprocess.CompletedProcess[str]:
         """`kprov ARGUMENTS`."""
-        return run(KPROV, *arguments, check=check, timeout=timeout)
+        where = self.directory or ROOT
+        return run(KPROV, *self.words(*arguments), check=check, timeout=timeout, directory=where)
 
     def ssh(self, host: str, command: str, *, check: bool = True, timeout: float = 60) -> str:
         """Standard output of a command as root on a host, by the ssh that `kprov lab ssh` becomes."""

@@ -66,7 +66,7 @@ def issue(
     from kprov.playbook.results.run_result import RunOptions
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
-    variables = {VARIABLE: str(offline.absolute())} if offline is not None else {}
+    variables = {VARIABLE: str(offline)} if offline is not None else {}
     with open_cluster(inventory, RunOptions(extra_vars=variables)) as cluster:
         export = open_export(cluster, lambda text: typer.echo(text, err=True))
         changed = ensure_pki(make_pki_request(cluster, list_registry_hosts(cluster, export)))

@@ -155,10 +155,10 @@ def restore(
     The API does not answer for some seconds. Pods and nodes follow the restored objects afterwards.
     """
     if from_store:
-        file = _fetch_for_restore(given, str(file))
+        file = _fetch_for_restore(given, file.name)
     arguments = {
-        "file": str(file.absolute()),
-        "identity": str(identity.absolute()) if identity else "",
+        "file": str(file),
+        "identity": str(identity) if identity else "",
         "ignore": split_checks(ignore),
     }
     question = f"Replace all objects of the cluster with those of {file}? What was written since is lost."

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from kprov.cli.options.operator_paths import read_source
 from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.cli.output.tables import Format, FormatOption, console, print_table
 from kprov.errors import InputError
@@ -27,6 +28,8 @@ Sources = Annotated[
         "--inventory",
         "-i",
         help="Inventory: a folder, a file, or a list of hosts such as a,b or a, (repeatable).",
+        parser=read_source,
+        metavar="<str>",
     ),
 ]
 PlaybookDir = Annotated[

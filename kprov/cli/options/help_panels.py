@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand
+from kprov.cli.options.operator_paths import AbsolutePathsCommand
 
 
-class SectionedCommand(TyperCommand):
+class SectionedCommand(AbsolutePathsCommand):
     """A command whose help has arguments, options, and a section for each panel."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
 import typer
 
+from kprov.cli.options.operator_paths import read_source
 from kprov.cli.options.output_files import check_writable
 from kprov.cli.options.vault_options import AskPass as AskVaultPass
 from kprov.cli.options.vault_options import PasswordFiles, VaultIds, use_passwords
@@ -34,6 +35,8 @@ Inventories = Annotated[
         "--inventory",
         "--inventory-file",
         help="Inventory: a folder, a file, or a list of hosts such as a,b or a, (repeatable).",
+        parser=read_source,
+        metavar="<str>",
     ),
 ]
 Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; show what would change.")]
@@ -256,7 +259,7 @@ class RunArguments(HostOptions):
         """Return the options with the export of --offline as a variable."""
         if export is None:
             return self
-        variable = json.dumps({"offline_export": str(export.absolute())})
+        variable = json.dumps({"offline_export": str(export)})
         return replace(self, extra_vars=[*(self.extra_vars or []), variable])
 
     def _paths(self) -> SearchPaths:
