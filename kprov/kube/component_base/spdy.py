@@ -21,6 +21,8 @@ _FLAG_FIN: Final = 0x01
 _VERSION: Final = 0x8003
 _MAX_DATA_BYTES: Final = 16 * 1024
 _MAX_UNREAD_BYTES: Final = 256 * 1024
+#: What is kept of a stream that is read whole: the status of a command.
+_MAX_MESSAGE_BYTES: Final = 1024 * 1024
 
 
 class SpdyError(OSError):
@@ -50,11 +52,12 @@ class Stream:
             self._drained.set()
         return data
 
-    async def read_all(self) -> bytes:
-        parts = []
+    async def read_all(self, most: int = _MAX_MESSAGE_BYTES) -> bytes:
+        """Read to the end; return the first `most` bytes."""
+        found = bytearray()
         while data := await self.read():
-            parts.append(data)
-        return b"".join(parts)
+            found += data[: most - len(found)]
+        return bytes(found)
 
     async def write(self, data: bytes) -> None:
         for start in range(0, len(data), _MAX_DATA_BYTES):

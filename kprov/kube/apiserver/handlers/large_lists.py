@@ -21,6 +21,8 @@ from kprov.kube.component_base.http11.response import StreamResponse
 #: Lists from this size on are sent in pieces of about the second size.
 LARGE_BYTES: Final = 8 * 1024 * 1024
 PIECE_BYTES: Final = 256 * 1024
+#: A client that takes longer to read a piece is disconnected.
+_PIECE_SECONDS: Final = 60.0
 _GZIP_WINDOW: Final = 31
 
 
@@ -45,14 +47,24 @@ async def send(request: Request, context: RequestContext, parts: Iterable[bytes]
     response.start(request)
     for piece in _join_pieces(parts):
         if compressor is not None:
-            await response.write(await asyncio.to_thread(compressor.compress, piece))
+            await _write(request, response, await asyncio.to_thread(compressor.compress, piece))
         else:
-            await response.write(piece)
+            await _write(request, response, piece)
             # Let other requests run. The write waits only if the client is slow.
             await asyncio.sleep(0)
     if compressor is not None:
-        await response.write(compressor.flush())
+        await _write(request, response, compressor.flush())
     return response
+
+
+async def _write(request: Request, response: StreamResponse, piece: bytes) -> None:
+    try:
+        async with asyncio.timeout(_PIECE_SECONDS):
+            await response.write(piece)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the client does not read") from None
 
 
 def _join_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -211,22 +211,38 @@ def _join_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _WebSocketSink:
-    """Passes lines to the coroutine that sends them."""
+    """Passes lines to the coroutine that sends them. Ends a client that does not read, as _HttpSink does."""
 
-    def __init__(self, encoder: _Encoder) -> None:
+    def __init__(self, encoder: _Encoder, transport: asyncio.Transport) -> None:
         self._encoder = encoder
-        self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._transport = transport
+        self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._pending_bytes = 0
 
     def send_event(self, event: Event, type_: str) -> None:
-        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.encode_event(event, type_))
+        self._put(None if self._encoder.is_mute else self._encoder.encode_event(event, type_))
 
     def send_bookmark(self, revision: int) -> None:
-        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.encode_bookmark(revision))
+        self._put(None if self._encoder.is_mute else self._encoder.encode_bookmark(revision))
 
     def end(self, expired: str) -> None:
         if expired:
-            self.lines.put_nowait(_encode_error(status.expired(expired)))
-        self.lines.put_nowait(None)
+            self._put(_encode_error(status.expired(expired)))
+        self._put(None)
+
+    async def next_line(self) -> bytes | None:
+        """Wait for a line. None: the watch ends."""
+        line = await self._lines.get()
+        self._pending_bytes -= len(line or b"")
+        return line
+
+    def _put(self, line: bytes | None) -> None:
+        if self._transport.is_closing():
+            return
+        self._lines.put_nowait(line)
+        self._pending_bytes += len(line or b"")
+        if self._pending_bytes > _BACKLOG_BYTES:
+            self._transport.abort()
 
 
 async def serve(
@@ -364,7 +380,9 @@ async def _serve_websocket(
     except HandshakeError as error:
         request.keep_alive = False
         return error.answer
-    sink = _WebSocketSink(encoder)
+    transport = request.transport
+    assert transport is not None
+    sink = _WebSocketSink(encoder, transport)
     watcher = Watcher(options.selection, sink, options.bookmarks)
     try:
         if failure is not None:
@@ -375,17 +393,18 @@ async def _serve_websocket(
         await socket.close()
         return socket.stream
     bookmarks = Bookmarks(store.cacher, watcher, seconds)
+    reader = asyncio.create_task(_drain(socket, sink))
     try:
-        for line in lines:
-            await socket.send_text(line.decode())
-        _record_watch_list(request, encoder.view, options)
-        reader = asyncio.create_task(_drain(socket, sink))
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(seconds):
-                while (item := await sink.lines.get()) is not None:
+                for line in lines:
+                    await socket.send_text(line.decode())
+                    await asyncio.sleep(0)
+                _record_watch_list(request, encoder.view, options)
+                while (item := await sink.next_line()) is not None:
                     await socket.send_text(item.decode())
-        reader.cancel()
     finally:
+        reader.cancel()
         bookmarks.cancel()
         store.cache.remove_watcher(watcher)
     await socket.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ Gvk = tuple[str, str, str]
 
 #: Upstream's limit for a request body.
 MAX_BYTES: Final = 3 * 1024 * 1024
+#: Time limit for the whole body, as for a request's head: a client that sends slowly holds a seat.
+MAX_SECONDS: Final = 32.0
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 ACCEPTED: Final = (JSON, YAML, decoder.MEDIA_TYPE)
@@ -46,7 +49,7 @@ class NotAnObjectError(ValueError):
 
 
 async def read(request: Request) -> bytes:
-    """The whole body. As upstream it ignores Content-Encoding. Raise StatusError 413 above the limit."""
+    """The whole body. As upstream it ignores Content-Encoding. Raise StatusError 408 or 413 above a limit."""
     length = request.content_length
     if length is not None and length > MAX_BYTES:
         raise _too_large_error()
@@ -54,11 +57,16 @@ async def read(request: Request) -> bytes:
         return b""
     pieces, size = [], 0
     try:
-        async for piece in request.body.iter_any():
-            size += len(piece)
-            if size > MAX_BYTES:
-                raise _too_large_error()
-            pieces.append(piece)
+        async with asyncio.timeout(MAX_SECONDS):
+            async for piece in request.body.iter_any():
+                size += len(piece)
+                if size > MAX_BYTES:
+                    raise _too_large_error()
+                pieces.append(piece)
+    except TimeoutError:
+        request.keep_alive = False
+        text = f"the body of the request did not arrive within {MAX_SECONDS:g} seconds"
+        raise status.failure(408, "Timeout", text) from None
     except BrokenBodyError as error:
         raise status.bad_request(str(error)) from None
     data = b"".join(pieces)

@@ -39,6 +39,8 @@ _LINGER_BYTES: Final = 64 * 1024 * 1024
 _KEEPALIVE_SECONDS: Final = 180
 #: Pipelined requests of one client. With more the server stops reading from it.
 _MAX_PIPELINED: Final = 64
+#: How long a client may take to read a whole response, as long as upstream's --request-timeout.
+_SEND_SECONDS: Final = 60.0
 #: Bodies up to this size are written together with their head.
 _MAX_JOINED_BYTES: Final = 64 * 1024
 #: Go's bodies of refusals, where they differ from the status line.
@@ -227,7 +229,7 @@ class Connection(asyncio.Protocol):
                 await self._drop_chunks(request)
             self._send(request, response)
         if self._drained is not None:
-            await self.drain()
+            await self._drain_in_time()
         if self._tunnel is None and request.body.has_ended and request.body.error is None:
             return request.keep_alive
         return await self._finish(request, response)
@@ -373,6 +375,16 @@ class Connection(asyncio.Protocol):
         """Wait until the client has taken most of what was written. ConnectionResetError: it has left."""
         if self._drained is not None:
             await asyncio.shield(self._drained)
+
+    async def _drain_in_time(self) -> None:
+        """Wait until the client has taken a whole response. Abort the connection if it does not."""
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await self.drain()
+        except TimeoutError:
+            if self.transport is not None:
+                self.transport.abort()
+            raise
 
     # closing
 

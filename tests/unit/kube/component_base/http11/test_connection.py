@@ -11,7 +11,7 @@ from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import BaseResponse, Response, StreamResponse
 from tests.unit.kube.component_base.http11.conftest import Connect
-from tests.unit.loop_clock import run_loop
+from tests.unit.loop_clock import LoopClock, run_loop
 
 _GET: Final = b"GET /a?b=1 HTTP/1.1\r\nHost: x\r\n\r\n"
 _LARGE: Final = 4 * 1024 * 1024
@@ -281,6 +281,23 @@ async def test_slow_client_slows_its_stream_response(connect: Connect) -> None:
     client.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     await client.rest()
     assert written == 1024
+
+
+async def test_a_client_that_does_not_read_its_response_is_disconnected(connect: Connect) -> None:
+    answered = asyncio.Event()
+
+    async def large(request: Request) -> BaseResponse:
+        answered.set()
+        return Response(b"x" * _LARGE * 4)
+
+    clock = LoopClock()
+    client = await connect(large)
+    client.send(_GET)
+    await answered.wait()
+    await run_loop(20)
+    await clock.advance(61)
+    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+        await client.reader.readexactly(_LARGE * 4)
 
 
 async def test_handler_is_cancelled_when_its_client_disconnects(connect: Connect) -> None:

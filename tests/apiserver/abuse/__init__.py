@@ -1,0 +1,1 @@
+"""Hostile clients: what one of them costs the others."""
