@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kprov.kube.component_helpers.directory import Directory
+
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -24,10 +26,15 @@ def remove_tree(path: Path) -> None:
 
     Raises OSError: EBUSY names a mount point, whose content stays. Links are deleted, not followed.
     """
-    parent = os.open(path.parent, _DIRECTORY & ~os.O_NOFOLLOW)
-    stack = [_Directory(parent, "", str(path.parent), [path.name])]
+    with Directory.open(path.parent) as parent:
+        remove_entry(parent, path.name, str(path.parent))
+
+
+def remove_entry(directory: Directory, name: str, shown: str = "") -> None:
+    """Delete ``name`` in an open directory like ``remove_tree``. ``shown``: the directory in messages."""
+    stack = [_Directory(os.dup(directory.descriptor), "", shown, [name])]
     try:
-        here = _get_mount_id(parent)
+        here = get_mount_id(directory.descriptor)
         while True:
             current = stack[-1]
             if current.subdirectories:
@@ -43,8 +50,8 @@ def remove_tree(path: Path) -> None:
             else:
                 return
     finally:
-        for directory in stack:
-            os.close(directory.descriptor)
+        for opened in stack:
+            os.close(opened.descriptor)
 
 
 def _delete_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
@@ -52,7 +59,7 @@ def _delete_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
     path = f"{parent.path}/{name}"
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent.descriptor)
     try:
-        if _get_mount_id(descriptor) != mount_id:
+        if get_mount_id(descriptor) != mount_id:
             raise OSError(errno.EBUSY, "a file system is still mounted here", path)
         subdirectories = []
         with os.scandir(descriptor) as entries:
@@ -68,7 +75,7 @@ def _delete_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
     return _Directory(descriptor, name, path, subdirectories)
 
 
-def _get_mount_id(descriptor: int) -> int:
+def get_mount_id(descriptor: int) -> int:
     """The mount of an open file. Bind mounts of one file system share ``st_dev`` but not this id."""
     for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines():
         name, _, value = line.partition(":")

@@ -5,22 +5,19 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from kprov.kube.api.meta import PodUID
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.cri.pod_state import PodState
-from kprov.kube.kubelet.logs import log_rotation
+from kprov.kube.kubelet.logs import log_paths, log_rotation
 from kprov.kube.kubelet.pod_workers import TERMINATED, PodWorker
 from kprov.kube.kubelet.pods.pod_manager import PodManager
 from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 
 log = logging.getLogger(__name__)
-
-_LOG_LINKS: Final = Path("/var/log/containers")
 
 
 class Housekeeper:
@@ -99,11 +96,19 @@ class Housekeeper:
             if container.name in names:
                 await self._cri.remove_container(container.id)
                 with contextlib.suppress(OSError):
-                    Path(container.log_path).unlink()  # noqa: ASYNC240 - one system call
+                    _remove_log(container.log_path)
             names.add(container.name)
 
 
+def _remove_log(path: str) -> None:
+    folder, name = log_paths.open_parent(path)
+    with folder:
+        folder.unlink(name)
+
+
 def _remove_dead_links() -> None:
-    for link in _LOG_LINKS.iterdir() if _LOG_LINKS.is_dir() else []:
-        if link.is_symlink() and not link.exists():
-            link.unlink(missing_ok=True)
+    with log_paths.open_links() as links:
+        for name in links.list_names():
+            target = links.read_link(name)
+            if target is not None and not Path(target).exists():
+                links.unlink(name)

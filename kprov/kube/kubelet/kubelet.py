@@ -5,16 +5,18 @@
 """
 
 import asyncio
+import contextlib
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import Condition, ObjectMeta, PodUID
+from kprov.kube.component_helpers.tree_removal import remove_tree
 from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
 from kprov.kube.kubelet.api_objects.tokens import TokenManager
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
@@ -303,7 +305,8 @@ class Kubelet:
         await self._remove_containers(uid)
         await deps.volumes.remove_pod_folder(uid)
         folder = sandbox_config.get_log_directory(pod, deps.config)
-        await asyncio.to_thread(shutil.rmtree, folder, True)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(remove_tree, Path(folder))
         deps.runtime.forget_pod(uid)
         deps.status.forget_pod(uid)
         deps.objects.unregister_pod(uid)

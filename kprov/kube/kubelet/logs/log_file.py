@@ -5,9 +5,9 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Final
 
+from kprov.kube.kubelet.logs import log_paths
 from kprov.kube.machinery import timestamps
 
 _BLOCK: Final = 64 * 1024
@@ -145,12 +145,13 @@ async def read_log(
 
 
 def _open(path: str) -> BinaryIO:
-    return open(path, "rb")
+    return open(log_paths.open_log(path), "rb")
 
 
 def _is_replaced(path: str, descriptor: int) -> bool:
     try:
-        return Path(path).stat().st_ino != os.fstat(descriptor).st_ino
+        with _open(path) as file:
+            return os.fstat(file.fileno()).st_ino != os.fstat(descriptor).st_ino
     except OSError:
         return False
 
@@ -158,7 +159,7 @@ def _is_replaced(path: str, descriptor: int) -> bool:
 def read_tail(path: str, *, lines: int, limit: int) -> str:
     """The end of a log: at most ``lines`` lines and ``limit`` bytes. Empty if the log cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with _open(path) as file:
             end = _find_end_of_lines(file, file.seek(0, os.SEEK_END))
             file.seek(_find_tail(file, end, lines))
             content = b"".join(_render_line(line, LogOptions()) for line in file.read().split(b"\n") if line)

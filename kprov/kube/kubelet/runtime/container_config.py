@@ -1,7 +1,6 @@
 """The ContainerConfig of a container (generateContainerConfig)."""
 
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -152,16 +151,3 @@ def _has_cap_sys_resource() -> bool:
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> 24 & 1)
     return False
-
-
-def make_termination_log(pod: Pod, container: Container, config: KubeletConfiguration) -> pb.Mount | None:
-    """The mount of a new file for the container's termination message."""
-    path = container.termination_message_path
-    if not path:
-        return None
-    folder = Path(config.root_dir) / "pods" / pod.uid / "containers" / container.name
-    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    file = folder / secrets.token_hex(4)
-    file.touch(mode=0o666)
-    file.chmod(0o666)
-    return pb.Mount(container_path=path, host_path=str(file))

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,11 @@ from kprov.kube.kubelet.errors import ContainerConfigError, VolumeError
 from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.images.errors import ImageError
 from kprov.kube.kubelet.images.manager import ImageManager
+from kprov.kube.kubelet.logs import log_paths
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.errors import HandlerError
 from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
-from kprov.kube.kubelet.runtime import container_config, dns
+from kprov.kube.kubelet.runtime import container_config, dns, termination_message
 from kprov.kube.kubelet.runtime.container_killer import ContainerKiller, get_pod_address
 from kprov.kube.kubelet.runtime.waiting import Waiting
 from kprov.kube.kubelet.volumes.manager import VolumeManager
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 10.0
 _POST_START_SECONDS: Final = 3600.0
-_LOG_LINKS: Final = Path("/var/log/containers")
 # (pod, container, pod ips) > environment variables
 EnvironmentMaker = Callable[[Pod, Container, list[str]], Awaitable[dict[str, str]]]
 
@@ -160,7 +159,7 @@ class ContainerStarter:
             self._send_failure(pod, container, str(error))
             raise _StartError("CreateContainerConfigError", str(error)) from error
         log_file = Path(sandbox.config.log_directory) / config.log_path
-        await asyncio.to_thread(log_file.parent.mkdir, 0o755, True, True)
+        await asyncio.to_thread(log_paths.make_folder, log_file.parent, self._config.pod_logs_dir)
         try:
             container_id = await self._cri.create_container(sandbox.id, config, sandbox.config)
         except RuntimeFailure as failure:
@@ -224,12 +223,15 @@ class ContainerStarter:
         mounts = self._volumes.make_mounts(pod, container, env)
         container_paths = {mount.container_path for mount in mounts}
         if "/etc/hosts" not in container_paths and (ips or pod.spec.host_network):
-            file = self._volumes.get_pod_folder(pod.uid) / "etc-hosts"
             name, domain = dns.get_host_name(pod, self._config.cluster_domain)
-            file.write_text(dns.render_hosts_file(pod, ips, name, domain))
-            file.chmod(0o644)
+            text = dns.render_hosts_file(pod, ips, name, domain)
+            with self._volumes.open_pod_folder(pod.uid) as folder:
+                folder.rewrite_file("etc-hosts", text.encode(), 0o644)
+            file = self._volumes.get_pod_folder(pod.uid) / "etc-hosts"
             mounts.append(pb.Mount(container_path="/etc/hosts", host_path=str(file)))
-        termination_log = container_config.make_termination_log(pod, container, self._config)
+        termination_log = termination_message.make_termination_log(
+            pod, container, Path(self._config.root_dir)
+        )
         if termination_log is not None:
             mounts.append(termination_log)
         return mounts
@@ -254,7 +256,7 @@ def _link_log(pod: Pod, container: Container, container_id: str, log_file: Path)
     meta = pod.metadata
     name = f"{meta.name}_{meta.namespace}_{container.name}-{container_id}.log"
     try:
-        _LOG_LINKS.mkdir(parents=True, exist_ok=True)
-        os.symlink(log_file, _LOG_LINKS / name)  # noqa: PTH211  one call
+        with log_paths.open_links() as links:
+            links.create_link(name, str(log_file))
     except OSError as error:
         log.debug("linking the log of %s: %s", name, error)

@@ -12,8 +12,9 @@ from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
-from kprov.kube.kubelet.cri.pod_state import PodState
+from kprov.kube.kubelet.cri.pod_state import ContainerState, PodState
 from kprov.kube.kubelet.events import EventSender
+from kprov.kube.kubelet.logs import log_paths
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.manager import ProbeManager
 from kprov.kube.kubelet.runtime import sandbox_config
@@ -49,9 +50,12 @@ class RuntimeManager:
         """The runtime's view of the pod, with termination messages. Raises RuntimeFailure."""
         state = await pod_state.read_pod_state(self._cri, uid)
         for container in state.containers:
-            if container.state == pod_state.EXITED and (text := read_termination_message(container)):
+            if container.state == pod_state.EXITED and (text := self._read_message(uid, container)):
                 container.message = text
         return state
+
+    def _read_message(self, uid: PodUID, container: ContainerState) -> str:
+        return read_termination_message(uid, container, Path(self._config.root_dir))
 
     async def sync_pod(
         self, pod: Pod, state: PodState, probes: ProbeManager, secrets: list[JsonObject]
@@ -90,7 +94,7 @@ class RuntimeManager:
         return True
 
     async def _create_sandbox(self, pod: Pod, config: pb.PodSandboxConfig) -> tuple[str, list[str]]:
-        await asyncio.to_thread(Path(config.log_directory).mkdir, 0o755, True, True)
+        await asyncio.to_thread(log_paths.make_folder, config.log_directory, self._config.pod_logs_dir)
         try:
             sandbox = await self._cri.run_pod_sandbox(config, await self._get_handler(pod))
         except (RuntimeFailure, ClientError) as failure:

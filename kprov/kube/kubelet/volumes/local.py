@@ -1,9 +1,12 @@
 """Mounts local persistent volumes: binds a directory of this host in the pod's folder (pkg/volume/local)."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Final
 
+from kprov.kube.component_helpers.directory import Directory
+from kprov.kube.component_helpers.tree_removal import get_mount_id
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.volumes import mount
 from kprov.kube.kubelet.volumes.claims import BoundVolume
@@ -23,28 +26,34 @@ _OPTIONS: Final = {
 }
 
 
-def mount_volume(volume: BoundVolume, folder: Path, *, pods_folder: Path, ownership: Ownership) -> str:
-    """Bind the volume's directory at ``folder`` unless it is mounted there. Raises VolumeError, OSError.
+def mount_volume(
+    volume: BoundVolume, pod: Directory, path: str, *, pods_folder: Path, ownership: Ownership
+) -> str:
+    """Bind the volume's directory at ``path`` in the pod's folder unless it is mounted there.
 
     ``pods_folder``: the folders of all pods are in it. Returns a warning for the pod's user, "" for none.
+    Raises VolumeError, OSError.
     """
     source = Path(volume.source["path"])
     if ".." in source.parts:
         raise VolumeError(f"invalid path: {source} must not contain '..'")
     flags = _parse_options(volume)
-    if mount.is_mount_point(folder):
-        return ""
-    if not stat.S_ISDIR(get_mode(source)):
-        raise VolumeError(f"local volume {source} is not a directory, which is all that this kubelet mounts")
-    warning = "" if volume.read_only else _set_group(volume, source, pods_folder, ownership)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    mount.mount(str(source), str(folder), flags=mount.MS_BIND)
+    with pod.make_directory(path, 0o750) as folder:
+        if get_mount_id(folder.descriptor) != get_mount_id(pod.descriptor):
+            return ""
+        if not stat.S_ISDIR(get_mode(source)):
+            text = f"local volume {source} is not a directory, which is all that this kubelet mounts"
+            raise VolumeError(text)
+        with Directory.open(source) as directory:
+            warning = "" if volume.read_only else _set_group(volume, directory, pods_folder, ownership)
+            mount.mount(directory.path, folder.path, flags=mount.MS_BIND)
     if flags:
-        try:
-            mount.mount("", str(folder), flags=mount.MS_BIND | mount.MS_REMOUNT | flags)
-        except OSError:
-            mount.unmount(str(folder))
-            raise
+        with pod.open_directory(path) as mounted:
+            try:
+                mount.mount("", mounted.path, flags=mount.MS_BIND | mount.MS_REMOUNT | flags)
+            except OSError:
+                mount.unmount_below(pod, path)
+                raise
     return warning
 
 
@@ -76,14 +85,14 @@ def _parse_options(volume: BoundVolume) -> int:
     return flags
 
 
-def _set_group(volume: BoundVolume, source: Path, pods_folder: Path, ownership: Ownership) -> str:
+def _set_group(volume: BoundVolume, source: Directory, pods_folder: Path, ownership: Ownership) -> str:
     """Give the files to the pod's fsGroup, unless another pod uses them. Returns a warning."""
     if ownership.group is None:
         return ""
-    inside = f"{pods_folder}/"
-    if not any(point.startswith(inside) for point in mount.list_binds(source)):
+    inside, real = f"{os.path.realpath(pods_folder)}/", Path(os.path.realpath(source.path))
+    if not any(point.startswith(inside) for point in mount.list_binds(real)):
         change_ownership(source, ownership)
-    elif (group := source.stat().st_gid) != ownership.group:
+    elif (group := source.get_own_status().st_gid) != ownership.group:
         return (
             f"The requested fsGroup is {ownership.group}, but the volume {volume.name} has GID {group}. "
             "The volume may not be shareable."

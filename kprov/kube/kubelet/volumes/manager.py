@@ -9,7 +9,8 @@ from typing import Final
 
 from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
-from kprov.kube.component_helpers.tree_removal import remove_tree
+from kprov.kube.component_helpers.directory import Directory
+from kprov.kube.component_helpers.tree_removal import get_mount_id, remove_entry
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.errors import VolumeError
 from kprov.kube.kubelet.pods import pod_queries
@@ -31,6 +32,10 @@ _PLUGINS: Final = {
     "downwardAPI": "kubernetes.io~downward-api",
     "projected": "kubernetes.io~projected",
 }
+#: Volumes with the API's content. Only the kubelet writes to them (CVE-2017-1002102).
+_READ_ONLY: Final = frozenset({"configMap", "secret", "downwardAPI", "projected"})
+#: A tmpfs, as upstream: secrets and tokens do not reach the disk.
+_IN_MEMORY: Final = frozenset({"secret", "projected"})
 _LOCAL_PLUGIN: Final = "kubernetes.io~local-volume"
 _PROPAGATION: Final = {
     None: pb.PROPAGATION_PRIVATE,
@@ -58,9 +63,13 @@ class VolumeManager:
     def get_pod_folder(self, uid: PodUID) -> Path:
         return self._root / "pods" / uid
 
+    def open_pod_folder(self, uid: PodUID) -> Directory:
+        """Open the pod's folder, and create it if it does not exist."""
+        return open_pod_folder(self._root, uid)
+
     async def mount_volumes(self, pod: Pod, fields: NodeFields) -> None:
         """Mount all volumes of the pod and update their contents. Raises VolumeError naming the volume."""
-        self.get_pod_folder(pod.uid).mkdir(parents=True, exist_ok=True, mode=0o750)
+        self.open_pod_folder(pod.uid).close()
         bound = await self._read_claimed_volumes(pod)
         for volume in pod.spec.volumes:
             name = volume["name"]
@@ -98,18 +107,19 @@ class VolumeManager:
         elif volume.kind == claims.HOST_PATH:
             await asyncio.to_thread(host_path.check_type, volume.source)
         else:
-            warning = await asyncio.to_thread(
-                local.mount_volume,
-                volume,
-                self._get_local_folder(pod, volume),
-                pods_folder=self._root / "pods",
-                ownership=Ownership.from_pod(pod),
-            )
+            warning = await asyncio.to_thread(self._mount_local_volume, pod, volume)
             if warning:
                 self._warn(pod, "AlreadyMountedVolume", warning)
 
-    def _get_local_folder(self, pod: Pod, volume: BoundVolume) -> Path:
-        return self.get_pod_folder(pod.uid) / "volumes" / _LOCAL_PLUGIN / volume.name
+    def _mount_local_volume(self, pod: Pod, volume: BoundVolume) -> str:
+        with self.open_pod_folder(pod.uid) as folder:
+            return local.mount_volume(
+                volume,
+                folder,
+                _get_local_path(volume),
+                pods_folder=self._root / "pods",
+                ownership=Ownership.from_pod(pod),
+            )
 
     async def _mount_volume(self, pod: Pod, volume: JsonObject, fields: NodeFields) -> None:
         group = (pod.spec.security_context or {}).get("fsGroup")
@@ -117,29 +127,56 @@ class VolumeManager:
         if kind == "hostPath":
             await asyncio.to_thread(host_path.check_type, volume["hostPath"])
         elif kind == "emptyDir":
-            folder = self._get_folder(pod, volume["name"], kind)
-            await asyncio.to_thread(_make_empty_dir, folder, volume.get("emptyDir") or {}, group)
+            await asyncio.to_thread(self._make_empty_dir, pod, volume, group)
         elif kind in _PLUGINS:
             files = await make_files(pod, volume, self._sources, fields)
-            folder = self._get_folder(pod, volume["name"], kind)
-            await asyncio.to_thread(_write_files, folder, files, group)
+            await asyncio.to_thread(self._write_files, pod, volume, files, group)
         else:
             raise VolumeError(f"volume type {kind} is not supported by this kubelet")
 
-    def _get_folder(self, pod: Pod, name: str, kind: str) -> Path:
-        return self.get_pod_folder(pod.uid) / "volumes" / _PLUGINS[kind] / name
+    def _write_files(
+        self, pod: Pod, volume: JsonObject, files: Mapping[str, atomic_writer.Projection], group: int | None
+    ) -> None:
+        kind = _get_kind(volume)
+        with self._make_volume_parent(pod, kind) as parent:
+            if kind in _IN_MEMORY and os.geteuid() == 0:
+                _mount_memory(parent, volume["name"])
+            with parent.make_directory(volume["name"], 0o755) as folder:
+                # Before anything is written: the folder of an older kubelet was everybody's.
+                atomic_writer.set_permissions(folder, group)
+                atomic_writer.write(folder, files, group=group)
+
+    def _make_empty_dir(self, pod: Pod, volume: JsonObject, group: int | None) -> None:
+        name, source = volume["name"], volume.get("emptyDir") or {}
+        medium = source.get("medium")
+        if medium and medium != "Memory":
+            raise VolumeError(f'emptyDir medium "{medium}" is not supported by this kubelet')
+        with self._make_volume_parent(pod, "emptyDir") as parent:
+            if medium == "Memory":
+                limit = source.get("sizeLimit")
+                is_new = _mount_memory(parent, name, f"size={Quantity.parse(limit).value}" if limit else "")
+            else:
+                is_new = parent.get_status(name) is None
+            if is_new:
+                with parent.make_directory(name, 0o777) as folder:
+                    folder.set_owner(None, group)
+                    folder.set_mode(0o777 if group is None else 0o2777)
+
+    def _make_volume_parent(self, pod: Pod, kind: str) -> Directory:
+        with self.open_pod_folder(pod.uid) as folder:
+            return folder.make_directory(f"volumes/{_PLUGINS[kind]}", 0o755)
 
     def get_host_path(self, pod: Pod, name: str) -> str:
         """The path of a volume on this host. Raises VolumeError if the pod has no volume of that name."""
         if (bound := self._claimed.get_volume(pod, name)) is not None:
             if bound.kind == claims.HOST_PATH or bound.is_block:
                 return str(bound.source["path"])
-            return str(self._get_local_folder(pod, bound))
+            return str(self.get_pod_folder(pod.uid) / _get_local_path(bound))
         for volume in pod.spec.volumes:
             if volume["name"] == name:
                 if (kind := _get_kind(volume)) == "hostPath":
                     return str(volume["hostPath"]["path"])
-                return str(self._get_folder(pod, name, kind))
+                return str(self.get_pod_folder(pod.uid) / "volumes" / _PLUGINS[kind] / name)
         raise VolumeError(f'volume "{name}" is not in the pod')
 
     def make_mounts(self, pod: Pod, container: Container, env: Mapping[str, str]) -> list[pb.Mount]:
@@ -174,16 +211,19 @@ class VolumeManager:
 
     def _is_read_only(self, pod: Pod, name: str) -> bool:
         bound = self._claimed.get_volume(pod, name)
-        return bound is not None and bound.read_only
+        if bound is not None:
+            return bound.read_only
+        return any(item["name"] == name and _get_kind(item) in _READ_ONLY for item in pod.spec.volumes)
 
     def _mount_sub_path(self, pod: Pod, container: Container, index: int, source: str, sub_path: str) -> str:
         """Mount the subPath of entry ``index`` below the pod's folder and return the path of that mount."""
         if sub_path.startswith("/") or ".." in sub_path.split("/"):
             raise VolumeError(f'subPath "{sub_path}" must be a relative path without ".."')
         volume = container.volume_mounts[index].name
-        folder = self.get_pod_folder(pod.uid) / subpath.FOLDER / volume / container.name
+        target = f"{subpath.FOLDER}/{volume}/{container.name}/{index}"
         try:
-            subpath.bind(source, sub_path, folder / str(index))
+            with self.open_pod_folder(pod.uid) as folder:
+                subpath.bind(source, sub_path, folder, target)
         except OSError as error:
             # The event leaves out the cause, as upstream: it may describe files of the host.
             log.warning(
@@ -196,18 +236,32 @@ class VolumeManager:
             raise VolumeError(
                 f'failed to prepare subPath for volumeMount "{volume}" of container "{container.name}"'
             ) from error
-        return str(folder / str(index))
+        return str(self.get_pod_folder(pod.uid) / target)
 
     async def remove_pod_folder(self, uid: PodUID) -> None:
         """Remove the folder of a pod whose containers are gone. OSError: something is still mounted."""
-        await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid))
+        await asyncio.to_thread(self._unmount_and_remove, uid, ".")
         self._claimed.forget_pod(uid)
 
     async def unmount_volumes(self, uid: PodUID) -> None:
         """Remove the volumes of a pod that has ended. Its containers' termination messages stay."""
-        await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid) / subpath.FOLDER)
-        await asyncio.to_thread(_unmount_and_remove, self.get_pod_folder(uid) / "volumes")
+        await asyncio.to_thread(self._unmount_and_remove, uid, subpath.FOLDER)
+        await asyncio.to_thread(self._unmount_and_remove, uid, "volumes")
         self._claimed.forget_pod(uid)
+
+    def _unmount_and_remove(self, uid: PodUID, name: str) -> None:
+        """Remove the pod's folder ("."), or an entry of it."""
+        path = uid if name == "." else f"{uid}/{name}"
+        try:
+            pods = Directory.open(self._root / "pods")
+        except FileNotFoundError:
+            return
+        with pods:
+            if pods.get_status(path) is None:
+                return
+            mount.unmount_below(pods, path)
+            with pods.open_directory(uid if name != "." else ".") as parent:
+                remove_entry(parent, path.rpartition("/")[2], str(self.get_pod_folder(uid)))
 
     def list_pod_folders(self) -> set[PodUID]:
         """The pods that have a folder."""
@@ -215,41 +269,26 @@ class VolumeManager:
         return {PodUID(entry.name) for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
+def open_pod_folder(root: Path, uid: PodUID) -> Directory:
+    """Open the folder of a pod below the kubelet's folder. Create it if it does not exist."""
+    (root / "pods").mkdir(parents=True, exist_ok=True, mode=0o750)
+    with Directory.open(root / "pods") as pods:
+        return pods.make_directory(uid, 0o750)
+
+
 def _get_kind(volume: JsonObject) -> str:
     return next((key for key in volume if key != "name"), "emptyDir")
 
 
-def _write_files(folder: Path, files: Mapping[str, atomic_writer.Projection], group: int | None) -> None:
-    if not folder.exists() and os.geteuid() == 0:
-        folder.mkdir(parents=True)
-        # A tmpfs, as upstream: secrets and tokens do not reach the disk.
-        if "kubernetes.io~secret" in folder.parts or "kubernetes.io~projected" in folder.parts:
-            mount.mount("tmpfs", str(folder), "tmpfs")
-    atomic_writer.write(folder, files, group=group)
-    folder.chmod(0o3777 if group is not None else 0o777)
-    if group is not None:
-        os.chown(folder, -1, group)
+def _get_local_path(volume: BoundVolume) -> str:
+    """The path of a local volume in the pod's folder."""
+    return f"volumes/{_LOCAL_PLUGIN}/{volume.name}"
 
 
-def _make_empty_dir(folder: Path, source: JsonObject, group: int | None) -> None:
-    if folder.exists():
-        return
-    folder.mkdir(parents=True)
-    if source.get("medium") == "Memory":
-        limit = source.get("sizeLimit")
-        size = f"size={Quantity.parse(limit).value}" if limit else ""
-        mount.mount("tmpfs", str(folder), "tmpfs", 0, size)
-    elif source.get("medium"):
-        raise VolumeError(f'emptyDir medium "{source["medium"]}" is not supported by this kubelet')
-    folder.chmod(0o777)
-    if group is not None:
-        os.chown(folder, -1, group)
-        folder.chmod(0o2777)
-
-
-def _unmount_and_remove(folder: Path) -> None:
-    if not folder.exists():
-        return
-    for point in mount.list_mount_points(str(folder)):
-        mount.unmount(point)
-    remove_tree(folder)
+def _mount_memory(parent: Directory, name: str, options: str = "") -> bool:
+    """Mount a tmpfs on a directory, which is created if it is missing. False if one is mounted there."""
+    with parent.make_directory(name, 0o755) as folder:
+        if get_mount_id(folder.descriptor) != get_mount_id(parent.descriptor):
+            return False
+        mount.mount("tmpfs", folder.path, "tmpfs", 0, options)
+    return True

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from kprov.kube.component_helpers.directory import Directory
+
 MS_RDONLY: Final = 1
 MS_NOSUID: Final = 2
 MS_NODEV: Final = 4
@@ -49,9 +51,13 @@ def list_mount_points(folder: str) -> list[str]:
     return [entry.point for entry in reversed(_read_mounts()) if _is_within(entry.point, real)]
 
 
-def is_mount_point(path: Path) -> bool:
-    real = os.path.realpath(path)
-    return any(entry.point == real for entry in _read_mounts())
+def unmount_below(directory: Directory, path: str) -> None:
+    """Detach all that is mounted at or below a path in the directory, without following a link. OSError."""
+    base = os.path.realpath(directory.path)
+    for point in list_mount_points(f"{base}/{path}"):
+        above, _, name = os.path.relpath(point, base).rpartition("/")
+        with directory.open_directory(above or ".") as parent:
+            unmount(f"{parent.path}/{name}")
 
 
 def list_binds(folder: Path) -> list[str]:

@@ -1,12 +1,13 @@
 """Gives a volume's files to the pod's fsGroup (pkg/volume VolumeOwnership)."""
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from kprov.kube.api.core import Pod
+from kprov.kube.component_helpers.directory import Directory
 
 _READ_WRITE: Final = 0o660
 _DIRECTORY: Final = stat.S_ISGID | 0o110
@@ -25,32 +26,44 @@ class Ownership:
         return cls(context.get("fsGroup"), context.get("fsGroupChangePolicy") == "OnRootMismatch")
 
 
-def change_ownership(folder: Path, ownership: Ownership) -> None:
-    """Give the folder and all below it to the group, which may then read and write it. Raises OSError."""
+def change_ownership(folder: Directory, ownership: Ownership) -> None:
+    """Give the folder and all below it to the group, which may then read and write it. Raises OSError.
+
+    Another pod may use the folder at this time and exchange its entries: no link is followed.
+    """
     group = ownership.group
     if group is None or (ownership.on_root_mismatch and _belongs_to(folder, group)):
         return
     # From the inside out: a walk that was interrupted leaves the root different, and is repeated.
-    for _, directories, files, descriptor in os.fwalk(folder, topdown=False, follow_symlinks=False):
+    for _, directories, files, descriptor in os.fwalk(
+        ".", topdown=False, follow_symlinks=False, dir_fd=folder.descriptor
+    ):
         for name in (*files, *directories):
-            _change_entry(name, group, descriptor)
-    _change_entry(str(folder), group, None)
+            # Deleted or exchanged in the meantime: what replaced it has the group by setgid, or not yet.
+            with contextlib.suppress(FileNotFoundError):
+                _change_entry(name, group, descriptor)
+    _change(folder.path, folder.get_own_status().st_mode, group)
 
 
-def _change_entry(name: str, group: int, descriptor: int | None) -> None:
+def _change_entry(name: str, group: int, directory: int) -> None:
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     try:
-        os.chown(name, -1, group, dir_fd=descriptor, follow_symlinks=False)
-        mode = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
+        mode = os.fstat(entry).st_mode
         if stat.S_ISLNK(mode):
-            return
-        wanted = mode | _READ_WRITE | (_DIRECTORY if stat.S_ISDIR(mode) else 0)
-        os.chmod(name, stat.S_IMODE(wanted), dir_fd=descriptor)
-    except FileNotFoundError:
-        # Deleted in the meantime.
-        return
+            os.chown(name, -1, group, dir_fd=directory, follow_symlinks=False)
+        else:
+            # chmod takes no descriptor of O_PATH. This path leads to the open file, whatever its name.
+            _change(f"/proc/self/fd/{entry}", mode, group)
+    finally:
+        os.close(entry)
 
 
-def _belongs_to(folder: Path, group: int) -> bool:
-    status = folder.stat()
+def _change(path: str, mode: int, group: int) -> None:
+    os.chown(path, -1, group)
+    os.chmod(path, stat.S_IMODE(mode | _READ_WRITE | (_DIRECTORY if stat.S_ISDIR(mode) else 0)))  # noqa: PTH101
+
+
+def _belongs_to(folder: Directory, group: int) -> bool:
+    status = folder.get_own_status()
     wanted = _READ_WRITE | _DIRECTORY
     return status.st_gid == group and status.st_mode & wanted == wanted
