@@ -25,27 +25,48 @@ _RESOURCES = (
     ),
     ("customresourcedefinitions.apiextensions.k8s.io", "CustomResourceDefinition", "custom resources"),
     ("apiservices.apiregistration.k8s.io", "APIService", "API aggregation"),
+    ("networkpolicies.networking.k8s.io", "NetworkPolicy", "network policies"),
 )
-_FEATURES = {kind: feature for _, kind, feature in _RESOURCES}
+_FEATURES = {kind: feature for _, kind, feature in _RESOURCES} | {"Service": "load balancers"}
+_EFFECTS = {"Service": "gets no external address"}
+_LOAD_BALANCERS = "services --field-selector=spec.type=LoadBalancer"
 
 
 def check_objects(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
-    """Read all such objects in one run of kubectl."""
+    """Read all such objects in two runs of kubectl: one for those that a field selects."""
     del cluster
-    yield from judge_objects(kubectl.get(",".join(resource for resource, _, _ in _RESOURCES))["items"])
+    items = kubectl.get(f"{','.join(resource for resource, _, _ in _RESOURCES)} --all-namespaces")["items"]
+    items += kubectl.get(f"{_LOAD_BALANCERS} --all-namespaces")["items"]
+    yield from judge_objects(items)
 
 
 def judge_objects(items: Iterable[dict[str, Any]]) -> list[Finding]:
-    """A warning for each object without effect, or one finding that there are none."""
+    """Return a warning for each object that lacks an effect, or one finding that there are none."""
     warnings = [
         Finding(
-            f"{item['kind']} {item['metadata']['name']}",
+            f"{item['kind']} {_name_object(item['metadata'])}",
             ok=True,
             warning=True,
-            detail=f"has no effect: kprov does not support {_FEATURES[item['kind']]} yet",
+            detail=f"{_EFFECTS.get(item['kind'], 'has no effect')}: "
+            f"kprov does not support {_FEATURES[item['kind']]} yet",
         )
         for item in items
-        # An APIService without a service stands for a group that the API server serves itself.
-        if item["kind"] != "APIService" or item["spec"].get("service")
+        if _lacks_effect(item)
     ]
     return warnings or [Finding("objects without effect", ok=True, detail="none")]
+
+
+def _name_object(metadata: dict[str, Any]) -> str:
+    namespace = metadata.get("namespace")
+    return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
+
+
+def _lacks_effect(item: dict[str, Any]) -> bool:
+    if item["kind"] == "APIService":
+        # Without a service it stands for a group that the API server serves itself.
+        return bool(item["spec"].get("service"))
+    if item["kind"] == "Service":
+        # Somebody else's controller has given the address, or is to.
+        balancer = (item.get("status") or {}).get("loadBalancer") or {}
+        return not item["spec"].get("loadBalancerClass") and not balancer.get("ingress")
+    return True

@@ -72,6 +72,10 @@ _CASES: dict[str, tuple[str, dict[str, Any]]] = {
             },
         },
     ),
+    "NetworkPolicy": (
+        "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
+        {"metadata": {"name": "deny"}, "spec": {"podSelector": {}}},
+    ),
 }
 
 
@@ -112,3 +116,20 @@ def test_an_api_service_of_the_server_itself_has_no_such_warning(server: ApiServ
     assert created.status == 201, created.body
     assert not created.warnings
     server.ask("DELETE", f"{path}/v1.local.example.com")
+
+
+def test_a_service_of_type_load_balancer_is_warned_of_until_it_has_an_address(server: ApiServer) -> None:
+    path = "/api/v1/namespaces/default/services"
+    spec: dict[str, Any] = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+    warning = "kprov does not support load balancers yet: this Service gets no external address"
+    (text,) = server.post(path, {"metadata": {"name": "balanced"}, "spec": spec}).warnings
+    assert warning in text
+    address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}
+    merge = "application/merge-patch+json"
+    assert server.ask("PATCH", f"{path}/balanced/status", address, content_type=merge).status == 200
+    label = {"metadata": {"labels": {"a": "b"}}}
+    assert not server.ask("PATCH", f"{path}/balanced", label, content_type=merge).warnings
+    spec["loadBalancerClass"] = "example.com/other"
+    assert not server.post(path, {"metadata": {"name": "classed"}, "spec": spec}).warnings
+    for name in ("balanced", "classed"):
+        assert server.ask("DELETE", f"{path}/{name}").status == 200

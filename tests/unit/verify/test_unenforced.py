@@ -24,6 +24,7 @@ def an_object(kind: str, name: str, **spec: Any) -> dict[str, Any]:
         ("MutatingAdmissionPolicy", "mutating admission policies"),
         ("MutatingAdmissionPolicyBinding", "mutating admission policies"),
         ("CustomResourceDefinition", "custom resources"),
+        ("NetworkPolicy", "network policies"),
     ],
 )
 def test_an_object_without_effect_is_a_warning_that_names_it_and_the_missing_feature(
@@ -43,20 +44,49 @@ def test_an_api_service_has_no_effect_only_if_it_names_a_service() -> None:
     assert "API aggregation" in finding.detail
 
 
+def a_balanced_service(**status: Any) -> dict[str, Any]:
+    return {
+        "kind": "Service",
+        "metadata": {"namespace": "shop", "name": "front"},
+        "spec": {"type": "LoadBalancer"},
+        "status": {"loadBalancer": status},
+    }
+
+
+def test_a_service_that_waits_for_a_load_balancer_is_named_with_its_namespace() -> None:
+    (finding,) = unenforced.judge_objects([a_balanced_service()])
+    assert finding.name == "Service shop/front"
+    assert finding.detail == "gets no external address: kprov does not support load balancers yet"
+
+
+def test_a_service_that_somebody_else_serves_is_no_warning() -> None:
+    classed = a_balanced_service()
+    classed["spec"]["loadBalancerClass"] = "example.com/other"
+    findings = unenforced.judge_objects([a_balanced_service(ingress=[{"ip": "192.0.2.1"}]), classed])
+    assert [finding.warning for finding in findings] == [False]
+
+
 def test_a_cluster_without_such_objects_passes_with_one_finding() -> None:
     (finding,) = unenforced.judge_objects([])
     assert (finding.ok, finding.warning) == (True, False)
 
 
-def test_all_kinds_are_read_in_one_request_of_kubectl() -> None:
+def test_all_kinds_are_read_in_all_namespaces_and_services_by_their_type() -> None:
     class Recorded(Kubectl):
         def run(self, arguments: str, stdin: str | None = None) -> str:
             assert arguments.startswith("get ")
+            assert "--all-namespaces" in arguments
+            if "services " in arguments:
+                assert "--field-selector=spec.type=LoadBalancer" in arguments
+                return json.dumps({"items": [a_balanced_service()]})
             assert {"customresourcedefinitions", "apiservices"} <= {
                 plural.partition(".")[0] for plural in arguments.split()[1].split(",")
             }
             return json.dumps({"items": [an_object("CustomResourceDefinition", "tests.example.com")]})
 
     cluster = Cluster((), "", "", 6443, 8443, "", "", "", "", "", "")
-    (finding,) = unenforced.check_objects(Recorded(None, "", "", "15s"), cluster)
-    assert finding.name == "CustomResourceDefinition tests.example.com"
+    findings = unenforced.check_objects(Recorded(None, "", "", "15s"), cluster)
+    assert [finding.name for finding in findings] == [
+        "CustomResourceDefinition tests.example.com",
+        "Service shop/front",
+    ]

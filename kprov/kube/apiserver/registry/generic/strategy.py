@@ -55,6 +55,8 @@ class Strategy:
     orphan_by_default = False
     #: A deletion may have a propagationPolicy. Events have no dependents.
     collects_garbage = True
+    #: What an object of the kind lacks while find_missing_feature names a feature.
+    missing_effect = "has no effect"
 
     @staticmethod
     def check_name(name: str, /) -> list[str]:
@@ -112,7 +114,10 @@ class Strategy:
         return []
 
     def find_missing_feature(self, obj: JsonObject) -> str:
-        """The missing feature without which the object has no effect; "" if it has an effect."""
+        """Return the missing feature without which the object lacks an effect; "" if it lacks none.
+
+        `missing_effect` says what the object lacks.
+        """
         return ""
 
     def explain_deletion_refusal(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Warns about objects that the server stores although it does not act on them yet."""
+"""Warns about objects that the server stores although nothing acts on them yet."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ log = logging.getLogger(__name__)
 
 
 def warn(context: RequestContext, resource: Resource, strategy: Strategy, obj: dict[str, Any]) -> None:
-    """Add a Warning header and a log line if the written object has no effect."""
+    """Add a Warning header and a log line if the written object lacks an effect."""
     feature = strategy.find_missing_feature(obj)
     if not feature:
         return
     kind, name = resource.kind, obj["metadata"]["name"]
-    context.warnings.append(f"kprov does not support {feature} yet: this {kind} has no effect")
+    effect = strategy.missing_effect
+    context.warnings.append(f"kprov does not support {feature} yet: this {kind} {effect}")
     if not context.dry_run:
-        log.warning('%s "%s" is stored but has no effect: kprov does not support %s yet', kind, name, feature)
+        log.warning('%s "%s" is stored but %s: kprov does not support %s yet', kind, name, effect, feature)

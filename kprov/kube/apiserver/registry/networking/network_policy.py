@@ -39,6 +39,9 @@ class NetworkPolicyStrategy(ResourceStrategy):
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(validate_network_policy(obj, old))
 
+    def find_missing_feature(self, obj: JsonObject) -> str:
+        return "network policies"
+
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return list(find_network_policy_warnings(obj))
 

@@ -27,6 +27,7 @@ class ServiceStrategy(ResourceStrategy):
     check_name = staticmethod(names.is_dns1123_label)
     returns_deleted = True
     allow_create_on_update = True
+    missing_effect = "gets no external address"
 
     def make_hooks(self, options: Namespace, registry: Registry, authorizer: Authorizer) -> Hooks:
         return ServiceHooks(*allocators.build(options, registry))
@@ -52,6 +53,13 @@ class ServiceStrategy(ResourceStrategy):
 
     def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(rules.validate_service(obj))
+
+    def find_missing_feature(self, obj: JsonObject) -> str:
+        spec, balancer = obj["spec"], (obj.get("status") or {}).get("loadBalancer") or {}
+        if spec["type"] != "LoadBalancer" or balancer.get("ingress"):
+            return ""
+        # A service with a class is the business of a controller that somebody else installs.
+        return "" if spec.get("loadBalancerClass") else "load balancers"
 
     def find_warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return rules.find_service_warnings(obj)
