@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.response import Response
+from kprov.kube.component_base.serving_certificate import ServingCertificate
 from kprov.kube.component_base.tls_options import make_server_context
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class HealthServer:
     Certificate files turn on TLS. `self_signed` creates a certificate if there are no files. With
     `client_ca_file` all paths but the health checks require a client certificate of that authority, unless
     `authorize(request)` decides (see client.delegated_auth). Go's names set `tls_min_version` and
-    `tls_cipher_suites`.
+    `tls_cipher_suites`. Renewed certificate files serve within a minute.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class HealthServer:
         self._listener = Listener(self._handle)
         self._health_metrics: HealthMetrics | None = None
         self._build: bytes = b""
+        self._certificate: ServingCertificate | None = None
+        self._reload: asyncio.Task[None] | None = None
 
     def add_check(self, name: str, check: Check, *, ready_only: bool = False) -> None:
         """A named check for /healthz and /livez, or only for /readyz."""
@@ -70,9 +73,13 @@ class HealthServer:
         """Listen. Port 0 picks a free port and stores it in `port`. OSError: the port is in use."""
         await self._listener.start(self.address, self.port, self._tls_context())
         self.port = self._listener.port
+        if self._certificate is not None:
+            self._reload = asyncio.get_running_loop().create_task(self._certificate.watch())
 
     async def stop(self) -> None:
         """Stop to listen, wait a moment for the responses under way, and close all connections."""
+        if self._reload is not None:
+            self._reload.cancel()
         await self._listener.stop(_STOP_SECONDS)
 
     def _tls_context(self) -> ssl.SSLContext | None:
@@ -85,7 +92,7 @@ class HealthServer:
         if not certificate:
             return None
         context = make_server_context(*self._tls_limits)
-        context.load_cert_chain(certificate, key)
+        self._certificate = ServingCertificate(context, certificate, key)
         if authority:
             context.load_verify_locations(authority)
             context.verify_mode = ssl.CERT_OPTIONAL

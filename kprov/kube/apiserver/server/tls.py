@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from argparse import Namespace
-from pathlib import Path
 from typing import Final
 
 from kprov.kube.apiserver.authn.authorities import AuthorityFile
 from kprov.kube.component_base.http11.handshake import Context
+from kprov.kube.component_base.serving_certificate import ServingCertificate
 from kprov.kube.component_base.tls_options import set_cipher_suites, set_minimum_version
-
-log = logging.getLogger(__name__)
 
 #: OpenSSL's X509_V_FLAG_NO_CHECK_TIME; Python has no constant for it.
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
@@ -22,7 +19,6 @@ class ServingTls:
     """An SSL context that reloads changed files, so that a renewed certificate needs no restart."""
 
     def __init__(self, options: Namespace) -> None:
-        self._certificate, self._key = options.tls_cert_file, options.tls_private_key_file
         self.context = Context(ssl.PROTOCOL_TLS_SERVER)
         set_minimum_version(self.context, options.tls_min_version, "--tls-min-version")
         set_cipher_suites(self.context, options.tls_cipher_suites, "--tls-cipher-suites")
@@ -31,7 +27,9 @@ class ServingTls:
         # neither client-go nor kubectl stores them.
         self.context.num_tickets = 0
         self.context.options |= ssl.OP_NO_TICKET
-        self.context.load_cert_chain(self._certificate, self._key)
+        self._certificate = ServingCertificate(
+            self.context, options.tls_cert_file, options.tls_private_key_file
+        )
         paths = {options.client_ca_file, options.requestheader_client_ca_file} - {""}
         self._authorities = [AuthorityFile(path) for path in paths]
         for authority in self._authorities:
@@ -40,10 +38,9 @@ class ServingTls:
         # An expired client certificate must not end the handshake: the request may have other credentials.
         # As in Go, an authority does not have to be a root.
         self.context.verify_flags |= _NO_CHECK_TIME | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        self._seen = self._read_mtimes()
 
     def reload_if_changed(self) -> None:
-        """Load the files again if they changed. Log a pair that does not load and keep the old one.
+        """Load the files again if they changed. A pair that does not load is logged; the old one serves.
 
         OpenSSL cannot remove an authority from a context. Certificates of removed authorities pass the
         handshake, and the authenticator rejects them.
@@ -51,19 +48,4 @@ class ServingTls:
         for authority in self._authorities:
             if authority.reload():
                 self.context.load_verify_locations(cadata=authority.pem.decode("ascii", "ignore"))
-        stamps = self._read_mtimes()
-        if stamps == self._seen:
-            return
-        try:
-            self.context.load_cert_chain(self._certificate, self._key)
-        except (OSError, ssl.SSLError) as error:
-            log.warning("cannot take the new serving certificate: %s", error)
-            return
-        self._seen = stamps
-        log.info("serving with the new certificate of %s", self._certificate)
-
-    def _read_mtimes(self) -> list[float]:
-        try:
-            return [Path(path).stat().st_mtime for path in (self._certificate, self._key)]
-        except OSError:
-            return []
+        self._certificate.reload_if_changed()

@@ -70,7 +70,7 @@ class KubeletServer:
 
     async def start(self) -> None:
         """Listen. OSError: the port is in use or the certificate cannot be read."""
-        context = tls.make_context(self._config)
+        context, certificate = tls.make_context(self._config) or (None, None)
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         app.on_response_prepare.append(_remove_server_header)
@@ -80,10 +80,8 @@ class KubeletServer:
             self._runner, self._config.address, self._config.port, ssl_context=context, reuse_address=True
         )
         await site.start()
-        if context is not None:
-            self._reload = asyncio.get_running_loop().create_task(
-                tls.reload_certificate(context, self._config)
-            )
+        if certificate is not None:
+            self._reload = asyncio.get_running_loop().create_task(certificate.watch())
 
     async def stop(self) -> None:
         if self._reload is not None:
