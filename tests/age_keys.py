@@ -7,9 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from kprov.content.caches import CACHE
 from kprov.debian import packages
-
-_CACHE = Path("/var/cache/kprov")
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class AgeKey:
 
 def install_age(folder: Path) -> Path:
     """Put age and age-keygen into a new folder; return it."""
-    deb = packages.fetch_package("age", arch=platform.machine(), cache=_CACHE)
+    deb = packages.fetch_package("age", arch=platform.machine(), cache=CACHE)
     programs = folder / "age-bin"
     programs.mkdir()
     for name in ("age", "age-keygen"):

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kprov.content.caches import CACHE
 from kprov.errors import KprovError
 
-# Users other than root have the cache in their home.
-DEFAULT = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "kprov/bundle"
+DEFAULT = CACHE / "bundle"
 
 
 def cache_key(made_from: Any) -> str:

@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kprov.content import caches
 from kprov.debian.packages import RELEASE
 from kprov.errors import InputError
 
 STATE = Path("/var/lib/kprov/lab")
-CACHE = Path("/var/cache/kprov/lab")
+CACHE = caches.CACHE / "lab"
 USER = "kprov"  # logs in on every host, with sudo
 
 DEFAULT_NAME = "default"

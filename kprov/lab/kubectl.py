@@ -6,10 +6,10 @@ import os
 import platform
 from pathlib import Path
 
+from kprov.content.caches import CACHE
 from kprov.debian import packages
 
 PACKAGE = "kubectl"
-CACHE = Path("/var/cache/kprov")
 
 
 def ensure_kubectl(cache: Path = CACHE) -> Path:

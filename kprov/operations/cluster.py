@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kprov.content.locations import PLAYBOOKS
 from kprov.errors import HostError, InputError, KprovError, PreflightError
 from kprov.inventory import host_patterns
 from kprov.inventory.cluster import distributions, validation
@@ -20,9 +21,6 @@ from kprov.playbook.running.engine import Engine
 
 #: Called with a line for the user.
 Say = Callable[[str], None]
-#: The folder with roles, playbooks, templates and inventories.
-ROOT = Path(__file__).resolve().parents[2]
-PLAYBOOKS = ROOT / "playbooks"
 CLUSTER_PLAYBOOK = PLAYBOOKS / "cluster.yml"
 
 GROUPS = ("kube_control_plane", "etcd", "kube_node")

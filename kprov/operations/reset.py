@@ -6,7 +6,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, connect_hosts, open_cluster
+from kprov.content.locations import PLAYBOOKS
+from kprov.operations.cluster import GROUPS, connect_hosts, open_cluster
 from kprov.operations.hooks import find_hooks, run_hook
 from kprov.operations.operation import OPERATIONS, lock_cluster
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult

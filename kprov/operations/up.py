@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kprov.content.locations import CONTENT
 from kprov.inventory.cluster import variable_effects
-from kprov.operations.cluster import CLUSTER_PLAYBOOK, ROOT, Say, open_cluster
+from kprov.operations.cluster import CLUSTER_PLAYBOOK, Say, open_cluster
 from kprov.operations.hooks import find_hooks, run_hook
 from kprov.operations.operation import OPERATIONS, describe_unfinished, find_unfinished, lock_cluster
 from kprov.operations.outsiders import Outsider
@@ -70,7 +71,7 @@ def install_cluster(
             started = time.monotonic()
 
         for text in variable_effects.list_warnings(
-            variable_effects.find_effects(cluster.engine.inventory, ROOT), str(inventory)
+            variable_effects.find_effects(cluster.engine.inventory, CONTENT), str(inventory)
         ):
             callbacks.warning(text)
         unfinished = find_unfinished(cluster.artifacts / "journal")

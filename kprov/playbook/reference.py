@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from kprov.content.locations import CONTENT
 from kprov.playbook.loading import arguments, module_names, play_checks, playbook_keywords
 from kprov.playbook.templating.filters.filter_table import FILTERS, REFUSED_FILTERS
 from kprov.playbook.templating.jinja_tests.jinja_test_table import REFUSED_TESTS, TESTS
 from kprov.playbook.templating.lookups.lookup_table import LOOKUPS, REFUSED_LOOKUPS
 from kprov.transport import agent_modules
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "docs" / "playbook.md"
-DIFFERENCES = ROOT / "tests" / "parity" / "differences.yml"
+#: The documentation stands only in a checkout.
+DOCUMENT = CONTENT / "docs" / "playbook.md"
+DIFFERENCES = CONTENT / "tests" / "parity" / "differences.yml"
 BEGIN = "<!-- generated: python -m kprov.playbook.reference --write -->"
 END = "<!-- end of what is generated -->"
 #: Modules that only the keywords async and poll use.

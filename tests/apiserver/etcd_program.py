@@ -7,9 +7,8 @@ import os
 import platform
 from pathlib import Path
 
+from kprov.content.caches import CACHE
 from kprov.debian import packages
-
-_CACHE = Path("/var/cache/kprov")
 
 
 def etcd() -> Path:
@@ -24,9 +23,9 @@ def etcdctl() -> Path:
 
 @functools.cache
 def _program(name: str, package: str) -> Path:
-    program = _CACHE / "etcd" / packages.RELEASE / name
+    program = CACHE / "etcd" / packages.RELEASE / name
     if not program.exists():
-        deb = packages.fetch_package(package, arch=platform.machine(), cache=_CACHE)
+        deb = packages.fetch_package(package, arch=platform.machine(), cache=CACHE)
         program.parent.mkdir(parents=True, exist_ok=True)
         aside = program.with_suffix(f".{os.getpid()}")
         aside.write_bytes(packages.read_member(deb, f"usr/bin/{name}"))

@@ -11,9 +11,9 @@ import platform
 from pathlib import Path
 from typing import Final
 
+from kprov.content.caches import CACHE
 from kprov.debian import packages
 
-_CACHE: Final = Path("/var/cache/kprov")
 _LIBRARY: Final = "libfaketimeMT.so.1"
 
 
@@ -48,9 +48,9 @@ class SteppedClock:
 def _fetch_library() -> Path:
     """The path of the library, fetched once. It is that of this machine's release: it uses its C library."""
     machine, release = platform.machine(), platform.freedesktop_os_release()["VERSION_CODENAME"]
-    library = _CACHE / "faketime" / release / _LIBRARY
+    library = CACHE / "faketime" / release / _LIBRARY
     if not library.exists():
-        deb = packages.fetch_package("libfaketime", arch=machine, cache=_CACHE, release=release)
+        deb = packages.fetch_package("libfaketime", arch=machine, cache=CACHE, release=release)
         member = f"usr/lib/{machine}-linux-gnu/faketime/{_LIBRARY}"
         library.parent.mkdir(parents=True, exist_ok=True)
         aside = library.with_suffix(f".{os.getpid()}")

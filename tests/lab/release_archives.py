@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
+from kprov.content.caches import CACHE
 from kprov.debian import packages
 
-CACHE = Path("/var/cache/kprov")
 #: Packages by release. Debian's runc is linked to libc: that of Debian 12 runs on Debian 13, too.
 PACKAGES = {
     "trixie": ("etcd-server", "etcd-client", "containerd", "kubernetes-client", "kubectl"),

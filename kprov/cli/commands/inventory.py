@@ -113,11 +113,11 @@ def check(
 
     The exit code is 2 if `kprov up` would reject the inventory.
     """
-    from kprov.operations.cluster import ROOT
+    from kprov.content.locations import CONTENT
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
     loaded = load_inventory(inventory)
-    findings = variable_effects.find_effects(loaded, ROOT)
+    findings = variable_effects.find_effects(loaded, CONTENT)
     problems = _find_problems(loaded)
     if output is Format.JSON:
         rows = [{**vars(finding), "effect": finding.effect.value} for finding in findings]

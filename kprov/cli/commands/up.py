@@ -62,7 +62,7 @@ def run_up(given: RunArguments, resume: Path | None = None, ignore: list[str] | 
 
 def _list_playbook(given: RunArguments, *, hosts: bool, tasks: bool, tags: bool, includes: bool) -> None:
     from kprov.cli.output import playbook_listing
-    from kprov.operations.cluster import PLAYBOOKS
+    from kprov.content.locations import PLAYBOOKS
     from kprov.playbook.running.engine import Engine
 
     with Engine(given.loaded(), given.options()) as engine:

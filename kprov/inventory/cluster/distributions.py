@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-TABLE = Path(__file__).resolve().parents[3] / "roles/kprov_defaults/vars/main/distributions.yml"
+from kprov.content.locations import ROLES
+
+TABLE = ROLES / "kprov_defaults/vars/main/distributions.yml"
 #: The variable that allows experimental distributions.
 ALLOW_EXPERIMENTAL = "kprov_allow_experimental_distributions"
 #: Distributions whose releases differ in the second part of the version.

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError, KprovError, PreflightError
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, SeveralHostsError, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, SeveralHostsError, connect_hosts
 from kprov.operations.etcd import restore_hosts
 from kprov.operations.etcd.alarms import clear_alarm, find_full, format_size
 from kprov.operations.etcd.connecting import connect_etcd

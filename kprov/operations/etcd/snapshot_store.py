@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kprov.content.locations import ROLES
 from kprov.errors import InputError, KprovError
-from kprov.operations.cluster import ROOT, Cluster
+from kprov.operations.cluster import Cluster
 from kprov.operations.etcd.snapshot_copies import choose_snapshot
 from kprov.operations.etcd.snapshots import Snapshot
 from kprov.pki.files import make_folder
 
-PROGRAM = ROOT / "roles" / "etcd_snapshots" / "files" / "etcd_snapshot_store.py"
+PROGRAM = ROLES / "etcd_snapshots" / "files" / "etcd_snapshot_store.py"
 #: The word for the newest snapshot where a name is expected.
 NEWEST = "newest"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from kprov.content.locations import PLAYBOOKS
 from kprov.errors import KprovError
 from kprov.operations import live, trust
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.health import wait_until_healthy
 from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
 from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, restart_stale_units

@@ -11,8 +11,9 @@ import shlex
 import shutil
 from collections.abc import Sequence
 
+from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError, PreflightError
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.etcd_members import list_healthy, list_members, remove_member, require_quorum
 from kprov.operations.nodes.drain import make_drain_phase, require_controllers
 from kprov.operations.nodes.others import make_others_phase

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from kprov.content.locations import PLAYBOOKS
 from kprov.errors import PreflightError
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.etcd_members import (
     Member,
     find_members,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kprov.operations.cluster import PLAYBOOKS
+from kprov.content.locations import PLAYBOOKS
 from kprov.operations.host_versions import HostVersions
 from kprov.operations.phases import OperationContext
 from kprov.operations.versions.gate import pass_gate

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from kprov.content.locations import CONTENT, PLAYBOOKS
 from kprov.errors import KprovError
-from kprov.operations.cluster import PLAYBOOKS, ROOT
 from kprov.operations.health import find_problems, wait_for
 from kprov.operations.host_versions import PROGRAMS, HostVersions, read_versions
 from kprov.operations.phases import OperationContext
@@ -172,5 +172,5 @@ class BatchUpgrade:
 
 def _read_default_versions() -> dict[str, str]:
     """Return the variables *_version of the roles."""
-    text = (ROOT / "roles/kprov_defaults/defaults/main.yml").read_text()
+    text = (CONTENT / "roles/kprov_defaults/defaults/main.yml").read_text()
     return {name: str(value) for name, value in yaml.safe_load(text).items() if name.endswith("_version")}

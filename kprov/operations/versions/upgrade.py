@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError
 from kprov.inventory.host_patterns import apply_limit
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.health import find_problems, wait_for
 from kprov.operations.host_versions import HostVersions, read_versions
 from kprov.operations.phases import OperationContext, Phase

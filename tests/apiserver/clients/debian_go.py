@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from kprov.content.caches import CACHE
 from kprov.debian import packages
 
 #: Set to 1: the tests that need Go are skipped, on machines that can have none.
 SKIP = "KPROV_TEST_WITHOUT_GO"
 LIBRARIES = "golang-k8s-client-go-dev"
 COMPILER = "golang-go"
-_CACHE = Path("/var/cache/kprov")
 _BUILD_SECONDS = 1200
 
 
@@ -29,7 +29,7 @@ def build(source: Path) -> Path:
     """The program of the folder's main.go, under GOPATH's rules."""
     if os.environ.get(SKIP) == "1":
         pytest.skip(f"{SKIP} is set")
-    place = _CACHE / "go" / packages.RELEASE
+    place = CACHE / "go" / packages.RELEASE
     try:
         place.mkdir(parents=True, exist_ok=True)
         lock = (place / "lock").open("w")
@@ -63,7 +63,7 @@ def _toolchain(root: Path) -> Path:
         aside = root.with_suffix(f".{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
         for package in (COMPILER, LIBRARIES):
-            debs = packages.fetch_closure(package, arch=platform.machine(), cache=_CACHE, needs="golang-")
+            debs = packages.fetch_closure(package, arch=platform.machine(), cache=CACHE, needs="golang-")
             packages.unpack_packages(debs, aside)
             for deb in debs:
                 deb.unlink()

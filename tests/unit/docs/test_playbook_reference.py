@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kprov.content.locations import CONTENT
 from kprov.playbook import reference
 from kprov.playbook.loading import playbook_loader
 from kprov.transport import agent_modules
@@ -14,8 +15,8 @@ from kprov.transport import agent_modules
 _EXAMPLE = re.compile(r"^```yaml playbook\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 _DOCUMENTS = [
-    *(reference.ROOT / "docs").rglob("*.md"),
-    *(reference.ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(CONTENT / "docs").rglob("*.md"),
+    *(CONTENT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
 ]
 
 

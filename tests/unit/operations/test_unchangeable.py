@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from kprov.content.locations import CONTENT
 from kprov.errors import InputError
-from kprov.operations.cluster import ROOT, open_cluster
+from kprov.operations.cluster import open_cluster
 from kprov.operations.live import (
     APISERVER,
     CONTROLLER_MANAGER,
@@ -69,16 +70,16 @@ def test_every_variable_is_read_from_the_files_that_the_roles_write(tmp_path: Pa
             "hosts": "a",
             "gather_facts": False,
             "vars_files": [
-                str(ROOT / "roles" / role / "defaults/main.yml")
+                str(CONTENT / "roles" / role / "defaults/main.yml")
                 for role in ("kprov_defaults", "etcd", "kube_apiserver", "kube_controller_manager")
             ],
             "tasks": [
-                {"template": {"src": str(ROOT / "templates" / name), "dest": f"{bench.folder}/{name}"}}
+                {"template": {"src": str(CONTENT / "templates" / name), "dest": f"{bench.folder}/{name}"}}
                 for name in TEMPLATES.values()
             ],
         }
     ]
-    given = {**OTHER, "kube_bundle_digest": "0", "kprov_templates": str(ROOT / "templates")}
+    given = {**OTHER, "kube_bundle_digest": "0", "kprov_templates": str(CONTENT / "templates")}
     assert not bench.play(yaml.safe_dump(play), extra_vars=given).errors
     texts = {path: (bench.folder / name).read_text() for path, name in TEMPLATES.items()}
     found = read_settings({"a": texts})
