@@ -6,34 +6,59 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from kprov.cli.options import run_options as given
 from kprov.cli.output.tables import console
-from kprov.errors import KprovError
+from kprov.errors import InputError, KprovError
 
 
-def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
-    """Create the default lab, install a cluster on it and verify it. Print its nodes and the kubeconfig."""
+def command(
+    inventory: given.Inventory = Path("inventories/lab"),
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="Name of the lab. [default: default]")
+    ] = None,
+    subnet: Annotated[str | None, typer.Option(help="IPv4 network of the lab.")] = None,
+    hosts: Annotated[int | None, typer.Option(help="Number of hosts of the lab.")] = None,
+) -> None:
+    """Create a lab, install a cluster on it and verify it. Print its nodes and the kubeconfig.
+
+    An inventory of the lab is written if there is none.
+    """
     from kprov.cli.commands import lab, up, verify
     from kprov.cli.options import run_options
+    from kprov.lab.definition import DEFAULT_NAME
     from kprov.lab.kubectl import ensure_kubectl
     from kprov.operations.cluster import open_cluster
 
-    with open_cluster(inventory) as cluster:
-        kubeconfig = cluster.artifacts / "admin.conf"
+    is_new = not inventory.exists()
+    if not is_new and (name, subnet, hosts) != (None, None, None):
+        text = (
+            "exists; --name, --subnet and --hosts are for the lab of a new inventory: choose another folder"
+        )
+        raise InputError(text, file=inventory, field="--inventory")
+
+    def create_lab() -> None:
+        lab.up(name=name or DEFAULT_NAME, subnet=subnet, hosts=hosts, inventory=inventory if is_new else None)
+
+    if not is_new:  # a mistake in it is reported before hosts are made
+        with open_cluster(inventory):
+            pass
     seconds: dict[str, float] = {}
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
-        ("lab", lab.up),
+        ("lab", create_lab),
         ("up", lambda: up.run_up(run_options.RunArguments([str(inventory)]))),
         ("verify", lambda: verify.run_checks(run_options.HostOptions([str(inventory)]))),
     )
-    for name, stage in stages:
-        console.print(f"\n== kprov {'lab up' if name == 'lab' else name}", style="bold", markup=False)
+    for title, stage in stages:
+        console.print(f"\n== kprov {'lab up' if title == 'lab' else title}", style="bold", markup=False)
         started = time.monotonic()
         stage()
-        seconds[name] = time.monotonic() - started
+        seconds[title] = time.monotonic() - started
+    with open_cluster(inventory) as cluster:
+        kubeconfig = cluster.artifacts / "admin.conf"
     kubectl = ensure_kubectl()
     console.print("\n== kubectl get nodes", style="bold")
     process = subprocess.run(
@@ -47,4 +72,4 @@ def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
     typer.echo(process.stdout)
     typer.echo(f"export KUBECONFIG={kubeconfig.resolve()}")
     typer.echo(f"kubectl: {kubectl}")
-    typer.echo(", ".join(f"{name} {took:.1f} s" for name, took in seconds.items()))
+    typer.echo(", ".join(f"{title} {took:.1f} s" for title, took in seconds.items()))
