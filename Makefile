@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench format proto upstream lock clean compare
+.PHONY: help up down test check lint unit servers fuzz faults lab molecule molecule-ci vagrant machine operations bench wheel format proto upstream lock clean compare
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ operations: $(VENV)/.dev ## long operations on lab hosts, under load and with ki
 
 bench: $(VENV)/.dev ## benchmarks; print ratios
 	$(BIN)/python -m tests.bench
+
+wheel: $(VENV)/.dev ## build the wheel and the source distribution in dist/
+	$(BIN)/uv build --quiet --no-build-isolation --out-dir dist .
 
 format: $(VENV)/.dev ## let ruff put the sources in order
 	$(BIN)/ruff check --fix .

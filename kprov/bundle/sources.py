@@ -24,6 +24,8 @@ def list_files(package: Path = PACKAGE) -> list[Path]:
     files = [Path("__init__.py")]
     for path in (package / "kube").rglob("*"):
         inside = path.relative_to(package)
+        if inside == BUILD_INFO:  # in a wheel; a bundle gets it apart from the sources
+            continue
         if path.suffix in _SUFFIXES and not _SKIPPED.intersection(inside.parts) and path.is_file():
             files.append(inside)
     return sorted(files)
