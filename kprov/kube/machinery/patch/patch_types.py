@@ -14,7 +14,7 @@ from kprov.kube.machinery import status
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.patch import json_patch as json_patch_rules
-from kprov.kube.machinery.patch.strategic_merge import StrategicMergeError, merge
+from kprov.kube.machinery.patch.strategic_merge import Budget, StrategicMergeError, merge
 from kprov.kube.machinery.schema import object_schema
 
 JSON_PATCH = "application/json-patch+json"
@@ -32,16 +32,16 @@ def json_patch(doc: JsonObject, patch: Any) -> JsonObject:
     if patch is not None and not isinstance(patch, list):
         raise _decoding_error(patch, "[]handlers.jsonPatchOp")
     patch = patch or []
+    if len(patch) > _MAX_OPERATIONS:
+        raise status.request_entity_too_large(
+            f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
+        )
     for operation in patch:
         if not isinstance(operation, dict):
             raise _decoding_error(operation, "handlers.jsonPatchOp")
         for name in ("op", "path", "from"):
             if operation.get(name) is not None and not isinstance(operation[name], str):
                 raise _decoding_error(operation[name], "string", f"struct field jsonPatchOp.{name}")
-    if len(patch) > _MAX_OPERATIONS:
-        raise status.request_entity_too_large(
-            f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
-        )
     try:
         result = go_json.reject_deep(json_patch_rules.apply(copy_document(doc), patch))
     except (json_patch_rules.JsonPatchError, go_json.JsonError):
@@ -95,7 +95,7 @@ def strategic_merge_patch(
         )
     node = (schema or object_schema.builtin()).node(gvk)
     try:
-        return merge(copy_document(doc), patch, node)
+        return merge(copy_document(doc), patch, node, Budget())
     except StrategicMergeError as error:
         raise status.bad_request(str(error)) from None
 

@@ -27,23 +27,49 @@ _GO_TYPES = {
 _FEW = 20
 
 
+#: Limit of elements that are merged again: about 30 ms.
+_MAX_REPEATED_ELEMENTS = 20_000
+
+
 class StrategicMergeError(ValueError):
     """A patch with invalid directives or lists. The message is upstream's."""
 
 
-def merge(original: JsonObject, patch: JsonObject, node: Node) -> JsonObject:
-    """Merge `patch` into `original`, which is changed. Does not change `patch`."""
+class Budget:
+    """Limits the repeated merges of one patch.
+
+    A patch may name an element of a list several times. Each time merges the whole lists below it, which
+    would take minutes for a patch of a megabyte.
+    """
+
+    __slots__ = ("_elements", "repeats")
+
+    def __init__(self) -> None:
+        self._elements = 0
+        #: How many of the elements around the present one were merged before.
+        self.repeats = 0
+
+    def charge(self, elements: int) -> None:
+        """Count the elements of a list to merge. Raises StrategicMergeError."""
+        if self.repeats:
+            self._elements += elements
+            if self._elements > _MAX_REPEATED_ELEMENTS:
+                raise StrategicMergeError("the patch merges the same lists too often")
+
+
+def merge(original: JsonObject, patch: JsonObject, node: Node, budget: Budget) -> JsonObject:
+    """Merge `patch` into `original`, which is changed. `patch` is not. Raises StrategicMergeError."""
     if PATCH in patch:
         return _replace_or_delete(patch)
     _retain_keys(original, patch)
-    ordered = _merge_ordered_lists(original, patch, node)
+    ordered = _merge_ordered_lists(original, patch, node, budget)
     for name, value in patch.items():
         if name in ordered or name == RETAIN_KEYS or name.startswith(SET_ORDER):
             continue
         if name.startswith(_DELETE_FROM_LIST):
-            _delete_from_list(original, name.removeprefix(_DELETE_FROM_LIST), value)
+            _delete_from_list(original, name.removeprefix(_DELETE_FROM_LIST), value, budget)
         else:
-            _merge_field(original, name, value, child_node(node, name))
+            _merge_field(original, name, value, child_node(node, name), budget)
     return original
 
 
@@ -65,15 +91,15 @@ def _replace_or_delete(patch: JsonObject) -> JsonObject:
     raise StrategicMergeError(f"unknown patch type: {format_value(kind)} in map: {format_value(patch)}")
 
 
-def _merge_field(original: JsonObject, name: str, value: Any, node: Node) -> None:
+def _merge_field(original: JsonObject, name: str, value: Any, node: Node, budget: Budget) -> None:
     if value is None:
         original.pop(name, None)
         return
     held = original.get(name)
     if isinstance(held, dict) and isinstance(value, dict):
-        original[name] = value if "replace" in node.strategies else merge(held, value, node)
+        original[name] = value if "replace" in node.strategies else merge(held, value, node, budget)
     elif isinstance(held, list) and isinstance(value, list):
-        original[name] = _merge_or_replace_list(held, value, node)
+        original[name] = _merge_or_replace_list(held, value, node, budget)
     else:
         plain = strip_directives(value)
         if plain is None:
@@ -110,24 +136,27 @@ def _retain_keys(original: JsonObject, patch: JsonObject) -> None:
     if keys is None:
         return
     sent = [name for name, value in patch.items() if value is not None and not _is_directive(name)]
-    if not isinstance(keys, list) or any(name not in keys for name in sent):
+    retained = {key for key in keys if isinstance(key, str)} if isinstance(keys, list) else None
+    if retained is None or not retained.issuperset(sent):
         raise StrategicMergeError("invalid patch format of retainKeys")
-    for name in [name for name in original if name not in keys]:
+    for name in [name for name in original if name not in retained]:
         del original[name]
 
 
-def _delete_from_list(original: JsonObject, name: str, values: Any) -> None:
+def _delete_from_list(original: JsonObject, name: str, values: Any, budget: Budget) -> None:
     """Delete values from a list. Ignored if either is not a list."""
     held = original.get(name)
     if values is None:
         original.pop(name, None)
     elif isinstance(held, list) and isinstance(values, list):
+        budget.charge(len(held))
         if len({type(value) for value in (*held, *values)}) > 1:
             raise StrategicMergeError(f"list element types are not identical: {format_value([held, values])}")
-        original[name] = [value for value in held if value not in values]
+        gone = {_hashable(value) for value in values}
+        original[name] = [value for value in held if _hashable(value) not in gone]
 
 
-def _merge_ordered_lists(original: JsonObject, patch: JsonObject, node: Node) -> set[str]:
+def _merge_ordered_lists(original: JsonObject, patch: JsonObject, node: Node, budget: Budget) -> set[str]:
     """Merge the lists that have a $setElementOrder directive. Return their names."""
     done: set[str] = set()
     for directive, order in patch.items():
@@ -143,10 +172,13 @@ def _merge_ordered_lists(original: JsonObject, patch: JsonObject, node: Node) ->
             raise StrategicMergeError(
                 f'unable to find api field in struct {node.name} for the json field "{name}"'
             )
+        budget.charge(len(order) + len(held or ()))
         child = child_node(node, name)
         _check_order(sent or [], order, child)
         if sent is not None:
-            merged = strip_directives(sent) if held is None else _merge_or_replace_list(held, sent, child)
+            merged = (
+                strip_directives(sent) if held is None else _merge_or_replace_list(held, sent, child, budget)
+            )
         elif held is not None:
             merged = list(held)
         else:
@@ -208,11 +240,14 @@ def _hashable(value: Any) -> Any:
     return format_value(value) if isinstance(value, dict | list) else value
 
 
-def _merge_or_replace_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
-    return _merge_list(held, sent, node) if "merge" in node.strategies else list(strip_directives(sent))
+def _merge_or_replace_list(held: list[Any], sent: list[Any], node: Node, budget: Budget) -> list[Any]:
+    if "merge" not in node.strategies:
+        return list(strip_directives(sent))
+    budget.charge(len(held) + len(sent))
+    return _merge_list(held, sent, node, budget)
 
 
-def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
+def _merge_list(held: list[Any], sent: list[Any], node: Node, budget: Budget) -> list[Any]:
     if not held and not sent:
         return held
     _require_one_type(held, sent)
@@ -224,18 +259,29 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
     deleted, changes = _split_directives(sent)
     if replaced:
         return [strip_directives(value) for value in changes]
-    gone = [identity(value) for value in deleted]
+    gone = {identity(value) for value in deleted}
     kept = [value for value in held if identity(value) not in gone] if gone else list(held)
+    _merge_elements(kept, changes, node, identity, budget)
+    return _sort_merged(kept, changes, held, identity)
+
+
+def _merge_elements(
+    kept: list[Any], changes: list[Any], node: Node, identity: Callable[[Any], Any], budget: Budget
+) -> None:
+    """Merge elements of a patch's list into those with the same key, or append them."""
     places = _index_elements(kept, identity)
-    item = node.item or ANY_NODE
+    merged: set[int] = set()
     for value in changes:
         place = places.get(identity(value))
         if place is None:
-            places[identity(value)] = len(kept)
+            place = places[identity(value)] = len(kept)
             kept.append(_make_element(value, node.merge_key))
         else:
-            kept[place] = merge(kept[place], value, item)
-    return _sort_merged(kept, changes, held, identity)
+            is_repeated = place in merged
+            budget.repeats += is_repeated
+            kept[place] = merge(kept[place], value, node.item or ANY_NODE, budget)
+            budget.repeats -= is_repeated
+        merged.add(place)
 
 
 def _split_directives(sent: list[Any]) -> tuple[list[Any], list[Any]]:

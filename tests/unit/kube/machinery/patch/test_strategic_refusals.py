@@ -18,7 +18,8 @@ HELD: JsonObject = {
 
 
 def merged(patch: JsonObject) -> JsonObject:
-    return strategic_merge.merge(deepcopy(HELD), patch, object_schema.builtin().node(("", "v1", "Pod")))
+    node = object_schema.builtin().node(("", "v1", "Pod"))
+    return strategic_merge.merge(deepcopy(HELD), patch, node, strategic_merge.Budget())
 
 
 def env(*values: Any) -> JsonObject:
