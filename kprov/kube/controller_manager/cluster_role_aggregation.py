@@ -1,5 +1,7 @@
 """Fills cluster roles with the rules of others, by label (pkg/controller/clusterroleaggregation)."""
 
+import msgspec
+
 from kprov.kube.api.rbac import ClusterRole, PolicyRule
 from kprov.kube.controller_manager.framework.controller import Context, Controller
 from kprov.kube.controller_manager.framework.controller_ref_manager import parse_selector
@@ -28,8 +30,6 @@ class ClusterRoleAggregation(Controller):
         rules = aggregate_rules(role, self._roles.list())
         if rules == (role.rules or []):
             return
-        import msgspec
-
         body = {
             "metadata": {"resourceVersion": role.metadata.resource_version},
             "rules": [msgspec.to_builtins(rule) for rule in rules],
@@ -46,9 +46,11 @@ def aggregate_rules(role: ClusterRole, roles: list[ClusterRole]) -> list[PolicyR
     """The rules of all roles that one of the selectors matches, by name, each rule once."""
     if role.aggregation_rule is None:
         return list(role.rules or [])
-    rules: list[PolicyRule] = []
+    # Comparing each rule with all others takes minutes for thousands of rules.
+    rules: dict[bytes, PolicyRule] = {}
     for selector in map(parse_selector, role.aggregation_rule.cluster_role_selectors):
         for other in sorted(roles, key=lambda each: each.metadata.name):
             if other.metadata.name != role.metadata.name and selector.matches(other.metadata.labels):
-                rules += [rule for rule in other.rules or [] if rule not in rules]
-    return rules
+                for rule in other.rules or []:
+                    rules.setdefault(msgspec.json.encode(rule), rule)
+    return list(rules.values())

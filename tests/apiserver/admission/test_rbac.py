@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.authz.rules import find_uncovered
+from kprov.kube.apiserver.authz.rule_coverage import find_uncovered
 from tests.apiserver.admission.conftest import Space, eventually, new_space
 from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer, running
@@ -127,6 +127,6 @@ def test_the_policy_comes_back_at_the_start(tmp_path: Path) -> None:
         server.stop()
         server.start()
         # In parts, as upstream adds them.
-        assert find_uncovered(server.get(role).json["rules"], policy) == []
+        assert find_uncovered(server.get(role).json["rules"], policy, 10, 1000) == ([], False)
         assert server.get(bound).status == 200
         assert not server.get(basic).json.get("rules")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.authz.rbac import GROUP
-from kprov.kube.apiserver.authz.rules import find_uncovered
+from kprov.kube.apiserver.authz.rule_coverage import TooManyRulesError, find_uncovered
 from kprov.kube.apiserver.authz.union import MASTERS, Union
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -21,6 +21,9 @@ EVERYTHING: Final[tuple[JsonObject, ...]] = (
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
     {"verbs": ["*"], "nonResourceURLs": ["*"]},
 )
+#: Limits of the message. A rule may have millions of combinations of its verbs, resources and names.
+_LISTED_RULES: Final = 1_000
+_LISTED_CHARACTERS: Final = 100_000
 _FIELDS: Final = (
     ("apiGroups", "APIGroups"),
     ("resources", "Resources"),
@@ -91,14 +94,19 @@ class EscalationCheck:
 
     def _describe_missing(self, user: UserInfo, rules: Sequence[JsonObject], namespace: str) -> str:
         rbac = self._authorizer.rbac
-        missing = find_uncovered(rbac.list_user_rules(user, namespace) if rbac is not None else [], rules)
-        if not missing:
-            return ""
+        have = rbac.list_user_rules(user, namespace) if rbac is not None else []
         groups = " ".join(json.dumps(group) for group in user.groups)
         text = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions'
-        return "\n".join(
-            [f"{text} not currently held:", *sorted({_format_rule(rule) for rule in _merge_verbs(missing)})]
-        )
+        try:
+            missing = find_uncovered(have, rules, _LISTED_RULES, _LISTED_CHARACTERS)
+        except TooManyRulesError:
+            return f"{text} with too many combinations to compare them with those currently held"
+        if not missing.parts:
+            return ""
+        lines = sorted({_format_rule(rule) for rule in _merge_verbs(missing.parts)})
+        if missing.has_more:
+            lines.append("and more")
+        return "\n".join([f"{text} not currently held:", *lines])
 
 
 def _aggregates(role: JsonObject | None) -> bool:

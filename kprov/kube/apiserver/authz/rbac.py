@@ -89,15 +89,17 @@ class RBACAuthorizer:
         return Decision.NO_OPINION, ""
 
     def _list_applicable(self, user: UserInfo, namespace: str) -> Iterator[tuple[JsonObject, JsonObject]]:
+        """The rules of each role that is bound to the user, once."""
         subjects: list[Subject] = [("User", user.name), *(("Group", group) for group in user.groups)]
+        seen: set[tuple[str, str]] = set()
         for index in (self._cluster, self._namespaced.get(namespace, {}) if namespace else {}):
             for subject in subjects:
                 for binding in index.get(subject, ()):
-                    reference = binding["roleRef"]
-                    for rule in self._rules.get(
-                        _build_role_key(reference, binding["metadata"].get("namespace", "")), ()
-                    ):
-                        yield binding, rule
+                    role = _build_role_key(binding["roleRef"], binding["metadata"].get("namespace", ""))
+                    if role not in seen:
+                        seen.add(role)
+                        for rule in self._rules.get(role, ()):
+                            yield binding, rule
 
     def _build_index(self) -> None:
         self._stale = False

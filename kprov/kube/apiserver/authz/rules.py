@@ -1,13 +1,11 @@
-"""PolicyRules: whether a rule allows a request, and whether rules cover other rules (escalation).
+"""PolicyRules: whether a rule allows a request.
 
-Rules are JSON objects as in Role.rules. Source: upstream pkg/apis/rbac/v1/evaluation_helpers.go and
-component-helpers/auth/rbac/validation/policy_comparator.go.
+Rules are JSON objects as in Role.rules. Source: upstream pkg/apis/rbac/v1/evaluation_helpers.go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery.json_object import JsonObject
@@ -42,49 +40,3 @@ def _path_matches(patterns: Iterable[str], path: str) -> bool:
         pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern[:-1]))
         for pattern in patterns
     )
-
-
-def find_uncovered(have: Sequence[JsonObject], wanted: Sequence[JsonObject]) -> list[JsonObject]:
-    """The parts of the wanted rules (each one verb, group, resource, name) that `have` does not cover."""
-    return [
-        part
-        for rule in wanted
-        for part in split_rule(rule)
-        if not any(_covers(rule_, part) for rule_ in have)
-    ]
-
-
-def split_rule(rule: JsonObject) -> list[JsonObject]:
-    """Split a rule into rules of one verb on one resource, name or path."""
-    parts: list[JsonObject] = [
-        {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
-        | ({"resourceNames": [name]} if name else {})
-        for group, resource, verb, name in product(
-            rule.get("apiGroups") or (),
-            rule.get("resources") or (),
-            rule.get("verbs") or (),
-            rule.get("resourceNames") or ("",),
-        )
-    ]
-    parts += [
-        {"nonResourceURLs": [path], "verbs": [verb]}
-        for path, verb in product(rule.get("nonResourceURLs") or (), rule.get("verbs") or ())
-    ]
-    return parts
-
-
-def _covers(rule: JsonObject, part: JsonObject) -> bool:
-    verbs = rule.get("verbs") or ()
-    if part["verbs"][0] not in verbs and "*" not in verbs:
-        return False
-    if "nonResourceURLs" in part:
-        wanted = part["nonResourceURLs"][0]
-        return _path_matches(rule.get("nonResourceURLs") or (), wanted)
-    groups, resources = rule.get("apiGroups") or (), rule.get("resources") or ()
-    if part["apiGroups"][0] not in groups and "*" not in groups:
-        return False
-    resource, _, subresource = part["resources"][0].partition("/")
-    if not _resource_matches(resources, resource, subresource):
-        return False
-    names = rule.get("resourceNames")
-    return not names or (part.get("resourceNames") or [""])[0] in names

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import copy
 import logging
+import sys
 from collections.abc import Callable
 from typing import Final
 
-from kprov.kube.apiserver.authz import bootstrap_policy
-from kprov.kube.apiserver.authz import rules as rule_sets
+from kprov.kube.apiserver.authz import bootstrap_policy, rule_coverage
 from kprov.kube.apiserver.authz.bootstrap_policy import GROUP
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions
 from kprov.kube.apiserver.registry.registry import Registry
@@ -89,9 +89,11 @@ def merge(current: JsonObject, wanted: JsonObject) -> bool:
         changed = _merge_aggregation(current, wanted.get("aggregationRule") or {})
         # The aggregation controller writes the rules of an aggregated role.
         rules = [] if wanted.get("aggregationRule") else wanted["rules"]
-        lacking = rule_sets.find_uncovered(current.get("rules") or [], rules)
+        # Nothing of the policy may be left out.
+        have = current.get("rules") or []
+        lacking = rule_coverage.find_uncovered(have, rules, sys.maxsize, sys.maxsize).parts
         if lacking:
-            current["rules"] = (current.get("rules") or []) + lacking
+            current["rules"] = have + lacking
             changed = True
     for part in ("labels", "annotations"):
         have = current["metadata"].get(part) or {}

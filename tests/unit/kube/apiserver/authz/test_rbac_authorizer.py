@@ -95,6 +95,25 @@ async def test_a_role_with_more_than_one_has_is_refused_and_names_what_is_missin
     assert await escalation.check_role(ALICE, role("r", GET_PODS, namespace="default"), None, "roles") == ""
 
 
+async def test_the_message_lists_a_thousand_of_a_million_missing_combinations(union: Union, put: Put) -> None:
+    values = [f"v{number}" for number in range(100)]
+    rule = {"apiGroups": values, "resources": values, "verbs": values}
+    answer = await EscalationCheck(union).check_role(ALICE, role("r", rule), None, "clusterroles")
+    lines = answer.splitlines()
+    assert lines[0].endswith("is attempting to grant RBAC permissions not currently held:")
+    assert lines[-1] == "and more"
+    assert sum(line.count('"v') for line in lines) == 1_000 + 2 * len(lines[1:-1])
+
+
+async def test_a_role_that_is_bound_many_times_is_listed_once(union: Union, put: Put) -> None:
+    await put(GROUP, "clusterroles", role("reader", GET_PODS))
+    for name in ("a", "b", "c"):
+        await put(GROUP, "rolebindings", binding(name, "ClusterRole reader", TO_ALICE, namespace="default"))
+    assert union.rbac is not None
+    assert await decide(union, ALICE, get_pods()) != (Decision.NO_OPINION, "")
+    assert union.rbac.list_user_rules(ALICE, "default") == [GET_PODS]
+
+
 async def test_who_may_escalate_may_write_any_role(union: Union, put: Put) -> None:
     right = {"apiGroups": [GROUP], "resources": ["clusterroles"], "verbs": ["escalate"]}
     await put(GROUP, "clusterroles", role("e", right))

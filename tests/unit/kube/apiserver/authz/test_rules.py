@@ -1,4 +1,4 @@
-"""Does a rule allow a request, and which parts of rules are not covered by others."""
+"""Does a rule allow a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.authz.rules import allows, find_uncovered
+from kprov.kube.apiserver.authz.rules import allows
 from kprov.kube.apiserver.request import RequestInfo
 
 
@@ -48,19 +48,3 @@ def rule(groups: list[str], resources: list[str], verbs: list[str], *names: str)
 )
 def test_a_rule_allows(given: dict[str, Any], asked: RequestInfo, answer: bool) -> None:
     assert allows(given, asked) is answer
-
-
-def test_rules_together_cover_what_no_single_one_does() -> None:
-    have = [rule([""], ["pods"], ["get"]), rule([""], ["pods", "nodes"], ["list"])]
-    assert find_uncovered(have, [rule([""], ["pods"], ["get", "list"])]) == []
-
-
-def test_a_right_on_one_name_does_not_cover_all_names() -> None:
-    wanted = rule([""], ["secrets"], ["get"])
-    assert find_uncovered([rule([""], ["secrets"], ["get"], "a")], [wanted]) == [wanted]
-    assert find_uncovered([wanted], [rule([""], ["secrets"], ["get"], "a")]) == []
-
-
-def test_a_star_is_covered_only_by_a_star() -> None:
-    assert find_uncovered([rule([""], ["pods"], ["get"])], [rule([""], ["pods"], ["*"])])
-    assert not find_uncovered([rule(["*"], ["*"], ["*"])], [rule([""], ["*"], ["*"])])
