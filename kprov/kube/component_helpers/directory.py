@@ -153,6 +153,16 @@ class Directory:
             file.write(data)
             os.fchmod(descriptor, mode)
 
+    def replace_file(self, name: str, data: bytes, mode: int) -> None:
+        """Write a file so that after a power cut it has either its old or its new content."""
+        new = f".{_check_name(name)}.new"
+        self.unlink(new)
+        self.create_file(new, data, mode)
+        with open(self.open_file(new), "rb") as file:
+            os.fsync(file.fileno())
+        self.rename(new, name)
+        os.fsync(self.descriptor)
+
     def read_link(self, name: str) -> str | None:
         """Where a link points to. None if the entry is missing or no link."""
         try:

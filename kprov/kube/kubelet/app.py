@@ -11,6 +11,7 @@ from kprov.kube.api.core import Container, Pod
 from kprov.kube.api.meta import PodUID
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.component_base import run, sd_notify
+from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.component_base.serving import HealthServer
 from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
 from kprov.kube.kubelet.api_objects.tokens import TokenManager
@@ -36,6 +37,7 @@ from kprov.kube.kubelet.probes.manager import ProbeManager
 from kprov.kube.kubelet.runtime.container_killer import ContainerKiller
 from kprov.kube.kubelet.runtime.container_starter import ContainerStarter
 from kprov.kube.kubelet.runtime.manager import RuntimeManager
+from kprov.kube.kubelet.runtime.user_namespaces import UserNamespaces
 from kprov.kube.kubelet.server.app import KubeletServer
 from kprov.kube.kubelet.shutdown import groups
 from kprov.kube.kubelet.shutdown.manager import NOT_READY_MESSAGE, ShutdownManager
@@ -113,7 +115,12 @@ class _App:
             lambda pod, reason, text: self._events.send_pod_event(pod, "Warning", reason, text),
         )
         status = StatusManager(client, self._pods.get_api_document)
-        runtime = self._make_runtime(volumes)
+        try:
+            user_namespaces = UserNamespaces(config, lambda: self._health.handlers)
+            user_namespaces.recover(volumes.list_pod_folders())
+        except ConfigError as error:
+            raise run.FatalError(str(error)) from error
+        runtime = self._make_runtime(volumes, user_namespaces)
         apparmor_problem = apparmor.check_host()
         apparmor.log_problem(apparmor_problem)
         kubelet = Kubelet(
@@ -144,7 +151,7 @@ class _App:
         )
         return kubelet
 
-    def _make_runtime(self, volumes: VolumeManager) -> RuntimeManager:
+    def _make_runtime(self, volumes: VolumeManager, user_namespaces: UserNamespaces) -> RuntimeManager:
         config = self._config
         parallel = 1 if config.serialize_image_pulls else config.max_parallel_image_pulls
         killer = ContainerKiller(self._cri, config, self._events, self._handlers)
@@ -165,6 +172,7 @@ class _App:
             events=self._events,
             starter=starter,
             killer=killer,
+            user_namespaces=user_namespaces,
             get_handler=self._get_runtime_handler,
         )
 
@@ -237,6 +245,7 @@ class _App:
             node_info=info.make_node_info(*version),
             pressure=self._pressure,
             list_problems=self._list_problems,
+            get_handlers=lambda: self._health.handlers or {},
         )
         with contextlib.suppress(RuntimeFailure):
             builder.images = await self._cri.list_images()

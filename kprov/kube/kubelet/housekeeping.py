@@ -61,6 +61,7 @@ class Housekeeper:
             if not self._is_known(uid):
                 try:
                     await self._volumes.remove_pod_folder(uid)
+                    self._runtime.release_user_namespace(uid)
                 except OSError as error:
                     log.warning("removing the folder of unknown pod %s: %s", uid, error)
         await asyncio.to_thread(_remove_dead_links)

@@ -31,7 +31,7 @@ from kprov.kube.kubelet.pods.admission import PodAdmission, Rejection
 from kprov.kube.kubelet.pods.field_path import NodeFields
 from kprov.kube.kubelet.pods.pod_manager import PodManager
 from kprov.kube.kubelet.probes.manager import ProbeManager
-from kprov.kube.kubelet.runtime import cgroups, sandbox_config
+from kprov.kube.kubelet.runtime import cgroups, sandbox_config, user_namespaces
 from kprov.kube.kubelet.runtime.environment import EnvironmentSources, make_environment_variables
 from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.shutdown import manager as shutdown
@@ -252,6 +252,9 @@ class Kubelet:
         status = self._update_status(pod, state)
         if status["phase"] in _FINAL_PHASES or self._fail_if_overdue(pod, status):
             return True, None
+        if problem := await deps.runtime.find_namespace_problem(pod, state):
+            self._fail(pod, status, user_namespaces.REASON, problem)
+            return True, None
         self._check_network(pod, state)
         await asyncio.to_thread(cgroups.create_pod_cgroup, pod, deps.config)
         try:
@@ -289,6 +292,7 @@ class Kubelet:
             await self._remove_containers(uid)
         else:
             await deps.volumes.unmount_volumes(uid)
+        deps.runtime.release_user_namespace(uid)
         await asyncio.to_thread(cgroups.remove_pod_cgroup, pod, deps.config)
         deps.tokens.forget_pod(uid)
         if newest is None:
@@ -304,6 +308,7 @@ class Kubelet:
         deps = self._deps
         await self._remove_containers(uid)
         await deps.volumes.remove_pod_folder(uid)
+        deps.runtime.release_user_namespace(uid)
         folder = sandbox_config.get_log_directory(pod, deps.config)
         with contextlib.suppress(OSError):
             await asyncio.to_thread(remove_tree, Path(folder))
@@ -351,6 +356,13 @@ class Kubelet:
         uid = pod.uid
         self._deps.status.set_pod_status(uid, failed, self._pods.get_status(uid))
         return True
+
+    def _fail(self, pod: Pod, status: JsonObject, reason: str, problem: str) -> None:
+        """End a pod that this node must not run."""
+        self._deps.events.send_pod_event(pod, "Warning", reason, problem)
+        text = f"Pod was rejected: {problem}"
+        failed = {**status, "phase": "Failed", "reason": reason, "message": text}
+        self._deps.status.set_pod_status(pod.uid, failed, self._pods.get_status(pod.uid))
 
     def _check_network(self, pod: Pod, state: PodState) -> None:
         """Raises NetworkNotReadyError."""

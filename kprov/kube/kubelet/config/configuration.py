@@ -21,6 +21,7 @@ from kprov.kube.machinery.json_object import JsonObject
 API_VERSION: Final = "kubelet.config.k8s.io/v1beta1"
 KIND: Final = "KubeletConfiguration"
 DEFAULT_ROOT_DIR: Final = "/var/lib/kubelet"
+_ID_UNIT: Final = 65536
 DEFAULT_EVICTION_HARD: Final = {
     "memory.available": "100Mi",
     "nodefs.available": "10%",
@@ -103,6 +104,7 @@ class KubeletConfiguration:
     max_pods: int = _number("maxPods", 110)
     pods_per_core: int = _number("podsPerCore", 0)
     pod_pids_limit: int = _number("podPidsLimit", -1)
+    ids_per_pod: int = _number("userNamespaces.idsPerPod", 65536)
     static_pod_path: str = _text("staticPodPath")
     file_check_frequency: float = _seconds("fileCheckFrequency", 20)
     sync_frequency: float = _seconds("syncFrequency", 60)
@@ -159,6 +161,7 @@ def read_document(config: KubeletConfiguration, document: JsonObject) -> None:
     _check_shutdown_grace(config, document)
     _read_shutdown_periods(config, document)
     _check_tls_options(config)
+    _check_ids_per_pod(config)
     if config.cgroup_driver not in {"cgroupfs", "systemd"}:
         raise ConfigError(f'cgroupDriver: expected "cgroupfs" or "systemd", found {config.cgroup_driver!r}')
 
@@ -184,6 +187,13 @@ def _check_shutdown_grace(config: KubeletConfiguration, document: JsonObject) ->
             raise ConfigError(f"{name}: expected 0 or at least 1s, found {document.get(name)!r}")
     if critical > total:
         raise ConfigError("shutdownGracePeriodCriticalPods: must not be longer than shutdownGracePeriod")
+
+
+def _check_ids_per_pod(config: KubeletConfiguration) -> None:
+    if config.ids_per_pod < _ID_UNIT or config.ids_per_pod % _ID_UNIT:
+        raise ConfigError(
+            f"userNamespaces.idsPerPod: expected a multiple of {_ID_UNIT}, found {config.ids_per_pod}"
+        )
 
 
 def _check_tls_options(config: KubeletConfiguration) -> None:

@@ -2984,6 +2984,8 @@ class Mount(_message.Message):
     HOST_PATH_FIELD_NUMBER: _builtins.int
     READONLY_FIELD_NUMBER: _builtins.int
     PROPAGATION_FIELD_NUMBER: _builtins.int
+    UIDMAPPINGS_FIELD_NUMBER: _builtins.int
+    GIDMAPPINGS_FIELD_NUMBER: _builtins.int
     RECURSIVE_READ_ONLY_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
     IMAGE_SUB_PATH_FIELD_NUMBER: _builtins.int
@@ -2994,6 +2996,10 @@ class Mount(_message.Message):
     recursive_read_only: _builtins.bool
     image_sub_path: _builtins.str
     @_builtins.property
+    def uidMappings(self) -> _containers.RepeatedCompositeFieldContainer[Global___IDMapping]: ...
+    @_builtins.property
+    def gidMappings(self) -> _containers.RepeatedCompositeFieldContainer[Global___IDMapping]: ...
+    @_builtins.property
     def image(self) -> Global___ImageSpec: ...
     def __init__(
         self,
@@ -3002,13 +3008,15 @@ class Mount(_message.Message):
         host_path: _builtins.str = ...,
         readonly: _builtins.bool = ...,
         propagation: Global___MountPropagation.ValueType = ...,
+        uidMappings: _abc.Iterable[Global___IDMapping] | None = ...,
+        gidMappings: _abc.Iterable[Global___IDMapping] | None = ...,
         recursive_read_only: _builtins.bool = ...,
         image: Global___ImageSpec | None = ...,
         image_sub_path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container_path", b"container_path", "host_path", b"host_path", "image", b"image", "image_sub_path", b"image_sub_path", "propagation", b"propagation", "readonly", b"readonly", "recursive_read_only", b"recursive_read_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container_path", b"container_path", "gidMappings", b"gidMappings", "host_path", b"host_path", "image", b"image", "image_sub_path", b"image_sub_path", "propagation", b"propagation", "readonly", b"readonly", "recursive_read_only", b"recursive_read_only", "uidMappings", b"uidMappings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3973,16 +3981,49 @@ class UserNamespace(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODE_FIELD_NUMBER: _builtins.int
+    UIDS_FIELD_NUMBER: _builtins.int
+    GIDS_FIELD_NUMBER: _builtins.int
     mode: Global___NamespaceMode.ValueType
+    @_builtins.property
+    def uids(self) -> _containers.RepeatedCompositeFieldContainer[Global___IDMapping]: ...
+    @_builtins.property
+    def gids(self) -> _containers.RepeatedCompositeFieldContainer[Global___IDMapping]: ...
     def __init__(
         self,
         *,
         mode: Global___NamespaceMode.ValueType = ...,
+        uids: _abc.Iterable[Global___IDMapping] | None = ...,
+        gids: _abc.Iterable[Global___IDMapping] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gids", b"gids", "mode", b"mode", "uids", b"uids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UserNamespace: _TypeAlias = UserNamespace  # noqa: Y015
+
+@_typing.final
+class IDMapping(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    CONTAINER_ID_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    container_id: _builtins.int
+    length: _builtins.int
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+        container_id: _builtins.int = ...,
+        length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container_id", b"container_id", "host_id", b"host_id", "length", b"length"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IDMapping: _TypeAlias = IDMapping  # noqa: Y015

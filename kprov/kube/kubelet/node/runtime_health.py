@@ -20,6 +20,8 @@ class RuntimeHealth:
         self._on_change = on_change
         self.runtime_problem: str | None = "container runtime status check may not have completed yet"
         self.network_problem: str | None = "network state unknown"
+        # What the runtime's handlers can do, by name. Empty if the runtime does not say, None before it did.
+        self.handlers: dict[str, pb.RuntimeHandlerFeatures] | None = None
 
     def list_problems(self) -> list[str]:
         """Why the node is not ready, in upstream's words."""
@@ -32,16 +34,17 @@ class RuntimeHealth:
 
     async def check(self) -> None:
         """Ask the runtime and call ``on_change`` if its status changed."""
-        before = (self.runtime_problem, self.network_problem)
+        before = (self.runtime_problem, self.network_problem, self.handlers)
         try:
             response = await self._cri.status()
         except RuntimeFailure as failure:
             self.runtime_problem = f"container runtime is down: {failure}"
         else:
+            self.handlers = {item.name: item.features for item in response.runtime_handlers}
             conditions = {item.type: item for item in response.status.conditions}
             self.runtime_problem = _describe_runtime(conditions.get("RuntimeReady"))
             self.network_problem = _describe_network(conditions.get("NetworkReady"))
-        if (self.runtime_problem, self.network_problem) != before:
+        if (self.runtime_problem, self.network_problem, self.handlers) != before:
             log.info("container runtime: %s", "; ".join(self.list_problems()) or "ready")
             self._on_change()
 

@@ -1,7 +1,7 @@
 """The node's status: addresses, resources, conditions, images (pkg/kubelet/nodestatus)."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
@@ -28,7 +28,9 @@ class NodeStatusBuilder:
         node_info: JsonObject,
         pressure: NodePressure,
         list_problems: Callable[[], list[str]],
+        get_handlers: Callable[[], Mapping[str, pb.RuntimeHandlerFeatures]],
     ) -> None:
+        self._get_handlers = get_handlers
         self._config = config
         self._host_ips = host_ips
         self._capacity = {name: str(amount) for name, amount in capacity.items()}
@@ -49,6 +51,7 @@ class NodeStatusBuilder:
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._config.port}},
             "declaredFeatures": ["ExtendWebSocketsToKubelet"],
             "nodeInfo": self._node_info,
+            "runtimeHandlers": _list_handlers(self._get_handlers()),
             "images": _list_images(self.images),
             "conditions": self._make_conditions(old.get("conditions") or []),
         }
@@ -110,6 +113,19 @@ def _list_images(images: Sequence[pb.Image]) -> list[JsonObject]:
     ]
 
 
+def _list_handlers(handlers: Mapping[str, pb.RuntimeHandlerFeatures]) -> list[JsonObject]:
+    return [
+        {
+            "name": name,
+            "features": {
+                "recursiveReadOnlyMounts": features.recursive_read_only_mounts,
+                "userNamespaces": features.user_namespaces,
+            },
+        }
+        for name, features in sorted(handlers.items())
+    ]
+
+
 def has_changed(old: JsonObject, new: JsonObject) -> bool:
     """Whether the statuses differ in more than heartbeats."""
 
@@ -128,7 +144,9 @@ def has_changed(old: JsonObject, new: JsonObject) -> bool:
             "nodeInfo",
             "images",
         )
-        return {field: status.get(field) for field in fields} | {"conditions": conditions}
+        selected = {field: status.get(field) for field in fields} | {"conditions": conditions}
+        # The API server drops an empty list of them.
+        return selected | {"runtimeHandlers": status.get("runtimeHandlers") or []}
 
     mine, theirs = select(new), select(old)
     # Other clients may set conditions and fields that the kubelet does not.

@@ -28,6 +28,7 @@ def generate_container_config(
     mounts: Sequence[pb.Mount],
     devices: Sequence[pb.Device] = (),
     config: KubeletConfiguration,
+    users: pb.UserNamespace,
     memory_capacity: int,
     target: str = "",
 ) -> pb.ContainerConfig:
@@ -62,11 +63,16 @@ def generate_container_config(
             pod,
             container,
             image,
+            users=users,
             root=config.root_dir,
             seccomp_default=config.seccomp_default,
             target=target,
         )
     )
+    if users.mode == pb.POD:
+        for mount in result.mounts:
+            mount.uidMappings.extend(users.uids)
+            mount.gidMappings.extend(users.gids)
     result.linux.resources.CopyFrom(_make_resources(pod, container, config, memory_capacity))
     return result
 

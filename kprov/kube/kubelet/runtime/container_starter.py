@@ -154,7 +154,7 @@ class ContainerStarter:
         last = state.get_newest(container.name)
         count = last.restart_count + 1 if last else _count_from_logs(sandbox.config, container)
         try:
-            config = await self._make_config(pod, state, container, count, image, sandbox.ips)
+            config = await self._make_config(pod, state, container, count, image, sandbox)
         except (ContainerConfigError, VolumeError, OSError, ValueError) as error:
             self._send_failure(pod, container, str(error))
             raise _StartError("CreateContainerConfigError", str(error)) from error
@@ -192,10 +192,16 @@ class ContainerStarter:
             raise _StartError("PostStartHookError", f"PostStartHook failed: {error}") from error
 
     async def _make_config(
-        self, pod: Pod, state: PodState, container: Container, count: int, image: pb.Image, ips: list[str]
+        self,
+        pod: Pod,
+        state: PodState,
+        container: Container,
+        count: int,
+        image: pb.Image,
+        sandbox: PodSandbox,
     ) -> pb.ContainerConfig:
-        env = await self._make_environment(pod, container, ips)
-        mounts = await asyncio.to_thread(self._make_mounts, pod, container, env, ips)
+        env = await self._make_environment(pod, container, sandbox.ips)
+        mounts = await asyncio.to_thread(self._make_mounts, pod, container, env, sandbox.ips)
         target_id = ""
         if container.target_container_name:
             target = state.get_newest(container.target_container_name)
@@ -213,6 +219,7 @@ class ContainerStarter:
             mounts=mounts,
             devices=self._volumes.make_devices(pod, container),
             config=self._config,
+            users=sandbox.config.linux.security_context.namespace_options.userns_options,
             memory_capacity=self._memory_capacity,
             target=target_id,
         )

@@ -17,11 +17,12 @@ from kprov.kube.kubelet.events import EventSender
 from kprov.kube.kubelet.logs import log_paths
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.probes.manager import ProbeManager
-from kprov.kube.kubelet.runtime import sandbox_config
+from kprov.kube.kubelet.runtime import sandbox_config, user_namespaces
 from kprov.kube.kubelet.runtime.container_killer import MINIMUM_GRACE, ContainerKiller
 from kprov.kube.kubelet.runtime.container_starter import ContainerStarter, PodSandbox
 from kprov.kube.kubelet.runtime.pod_actions import PodActions, compute_pod_actions
 from kprov.kube.kubelet.runtime.termination_message import read_termination_message
+from kprov.kube.kubelet.runtime.user_namespaces import UserNamespaces
 from kprov.kube.machinery.json_object import JsonObject
 
 
@@ -36,8 +37,10 @@ class RuntimeManager:
         events: EventSender,
         starter: ContainerStarter,
         killer: ContainerKiller,
+        user_namespaces: UserNamespaces,
         get_handler: Callable[[Pod], Awaitable[str]],
     ) -> None:
+        self._user_namespaces = user_namespaces
         self._cri = cri
         self._config = config
         self._events = events
@@ -66,9 +69,7 @@ class RuntimeManager:
             return True, None
         ips = state.ips
         sandbox_id = state.sandbox.id if state.sandbox else ""
-        config = await asyncio.to_thread(
-            sandbox_config.generate_pod_sandbox_config, pod, actions.attempt, self._config
-        )
+        config = await self._make_sandbox_config(pod, actions.attempt)
         if actions.create_sandbox:
             sandbox_id, ips = await self._create_sandbox(pod, config)
         retry = await self._start_containers(
@@ -76,6 +77,20 @@ class RuntimeManager:
         )
         self._starter.forget_if_none_waits(pod.uid)
         return actions.create_sandbox or actions.changes_containers, retry
+
+    async def find_namespace_problem(self, pod: Pod, state: PodState) -> str | None:
+        """Why the runtime cannot isolate the pod's users as it asks for."""
+        if not user_namespaces.wants_namespace(pod):
+            return None
+        has_sandbox = state.sandbox is not None
+        return self._user_namespaces.find_problem(pod, await self._get_handler(pod), has_sandbox=has_sandbox)
+
+    async def _make_sandbox_config(self, pod: Pod, attempt: int) -> pb.PodSandboxConfig:
+        handler = await self._get_handler(pod) if user_namespaces.wants_namespace(pod) else ""
+        users = self._user_namespaces.get_or_create(pod, handler)
+        return await asyncio.to_thread(
+            sandbox_config.generate_pod_sandbox_config, pod, attempt, self._config, users
+        )
 
     async def _kill(self, pod: Pod, state: PodState, actions: PodActions) -> bool:
         """Kill what the actions name. False when the pod was killed and gets no new sandbox."""
@@ -144,6 +159,10 @@ class RuntimeManager:
         for sandbox in state.sandboxes:
             await self._cri.stop_pod_sandbox(sandbox.id)
             await self._cri.remove_pod_sandbox(sandbox.id)
+
+    def release_user_namespace(self, uid: PodUID) -> None:
+        """The pod's containers are gone: other pods may have its IDs."""
+        self._user_namespaces.release(uid)
 
     def forget_pod(self, uid: PodUID) -> None:
         self._starter.forget_pod(uid)

@@ -15,7 +15,9 @@ def get_log_directory(pod: Pod, config: KubeletConfiguration) -> str:
     return f"{config.pod_logs_dir}/{meta.namespace}_{meta.name}_{meta.uid}"
 
 
-def generate_pod_sandbox_config(pod: Pod, attempt: int, config: KubeletConfiguration) -> pb.PodSandboxConfig:
+def generate_pod_sandbox_config(
+    pod: Pod, attempt: int, config: KubeletConfiguration, users: pb.UserNamespace
+) -> pb.PodSandboxConfig:
     meta, spec = pod.metadata, pod.spec
     pod_dns = dns.get_pod_dns(
         pod,
@@ -45,7 +47,7 @@ def generate_pod_sandbox_config(pod: Pod, attempt: int, config: KubeletConfigura
         sandbox.hostname = name
     linux = sandbox.linux
     linux.cgroup_parent = cgroups.get_cgroup_parent(pod, config)
-    linux.security_context.CopyFrom(security_context.make_sandbox_context(pod, root=config.root_dir))
+    linux.security_context.CopyFrom(security_context.make_sandbox_context(pod, users, root=config.root_dir))
     for item in (spec.security_context or {}).get("sysctls") or []:
         linux.sysctls[item["name"]] = item["value"]
     period = int(config.cpu_cfs_period * 1_000_000)

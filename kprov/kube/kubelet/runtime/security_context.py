@@ -53,7 +53,9 @@ def list_supplemental_groups(pod: Pod) -> list[int]:
     return list(dict.fromkeys([*groups, *(context.get("supplementalGroups") or [])]))
 
 
-def make_namespaces(pod: Pod, container: Container | None = None, target: str = "") -> pb.NamespaceOption:
+def make_namespaces(
+    pod: Pod, users: pb.UserNamespace, container: Container | None = None, target: str = ""
+) -> pb.NamespaceOption:
     """Namespaces of the sandbox or of a container. ``target``: the id of an ephemeral container's target."""
     spec = pod.spec
     if spec.host_pid:
@@ -69,6 +71,7 @@ def make_namespaces(pod: Pod, container: Container | None = None, target: str = 
         pid=pid,
         ipc=pb.NODE if spec.host_ipc else pb.POD,
         target_id=target if pid == pb.TARGET else "",
+        userns_options=users,
     )
 
 
@@ -90,10 +93,10 @@ def _make_apparmor(profile: dict[str, Any] | None) -> pb.SecurityProfile | None:
     return pb.SecurityProfile(profile_type=kind, localhost_ref=profile.get("localhostProfile") or "")
 
 
-def make_sandbox_context(pod: Pod, *, root: str) -> pb.LinuxSandboxSecurityContext:
+def make_sandbox_context(pod: Pod, users: pb.UserNamespace, *, root: str) -> pb.LinuxSandboxSecurityContext:
     shared = _get_pod_context(pod)
     context = pb.LinuxSandboxSecurityContext(
-        namespace_options=make_namespaces(pod),
+        namespace_options=make_namespaces(pod, users),
         privileged=any(is_privileged(container) for container in list_containers(pod)),
         # The sandbox's own process needs no privileges, whatever the pod says.
         seccomp=_make_seccomp({"type": "RuntimeDefault"}, default=True, root=root),
@@ -131,12 +134,19 @@ def verify_non_root(pod: Pod, container: Container, image: pb.Image) -> None:
 
 
 def make_container_context(
-    pod: Pod, container: Container, image: pb.Image, *, root: str, seccomp_default: bool, target: str = ""
+    pod: Pod,
+    container: Container,
+    image: pb.Image,
+    *,
+    users: pb.UserNamespace,
+    root: str,
+    seccomp_default: bool,
+    target: str = "",
 ) -> pb.LinuxContainerSecurityContext:
     context = merge_contexts(pod, container)
     capabilities = context.get("capabilities") or {}
     result = pb.LinuxContainerSecurityContext(
-        namespace_options=make_namespaces(pod, container, target),
+        namespace_options=make_namespaces(pod, users, container, target),
         privileged=bool(context.get("privileged")),
         readonly_rootfs=bool(context.get("readOnlyRootFilesystem")),
         supplemental_groups=list_supplemental_groups(pod),

@@ -8,6 +8,7 @@ from kprov.kube.component_helpers import resolv_conf
 from kprov.kube.dns import app as cluster_dns
 from kprov.kube.dns import options as cluster_dns_options
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
+from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.runtime import sandbox_config
 from tests.unit.kube.kubelet.kubelet_builders import pod
 
@@ -27,7 +28,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def servers_of_pod(path: Path, policy: str = "Default") -> list[str]:
     config = KubeletConfiguration(resolv_conf=str(path), cluster_dns=["169.254.25.10"], cluster_domain="x")
     return list(
-        sandbox_config.generate_pod_sandbox_config(pod(dnsPolicy=policy), 0, config).dns_config.servers
+        sandbox_config.generate_pod_sandbox_config(
+            pod(dnsPolicy=policy), 0, config, pb.UserNamespace(mode=pb.NODE)
+        ).dns_config.servers
     )
 
 

@@ -19,6 +19,7 @@ def build_status(old: JsonObject) -> JsonObject:
         node_info={},
         pressure=NodePressure(),
         list_problems=list,
+        get_handlers=dict,
     )
     return builder.build(old)
 

@@ -69,6 +69,7 @@ def generate(definition: Container, restart_count: int = 0) -> pb.ContainerConfi
         image=pb.Image(id="sha256:1"),
         mounts=[],
         config=KubeletConfiguration(),
+        users=pb.UserNamespace(mode=pb.NODE),
         memory_capacity=1 << 30,
     )
 
