@@ -1,26 +1,28 @@
-"""The user's playbooks around operations: `hooks/before_NAME.yml` and `hooks/after_NAME.yml` of an inventory.
+"""The user's playbooks around operations: `hooks/before_NAME.yml`, `after_` and `failed_` of an inventory.
 
 A hook can be any playbook. It runs with the connections and options of the operation, in check mode if the
 operation does. Its tasks see the variables `kprov_operation`, `kprov_hook`, `kprov_operation_arguments` and
-`kprov_operation_hosts`.
+`kprov_operation_hosts`, and `kprov_error` if the operation failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kprov import suggestions
-from kprov.errors import InputError
+from kprov.errors import InputError, KprovError
+from kprov.inventory.vault.vault_format import Unsafe
 from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.phases import OperationContext, Phase, PlaybookFailedError
 from kprov.playbook.loading import playbook_loader
-from kprov.playbook.results.run_result import RunOptions, RunResult
+from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 FOLDER = "hooks"
-_MOMENTS = ("before", "after")
+_MOMENTS = ("before", "after", "failed")
 #: Commands with hooks that are not operations.
 _COMMANDS = ("up", "reset")
 
@@ -32,6 +34,7 @@ class Hooks:
     operation: str
     before: Path | None = None
     after: Path | None = None
+    failed: Path | None = None
 
 
 def find_hooks(directory: Path, operation: str, operations: Iterable[str]) -> Hooks:
@@ -55,7 +58,9 @@ def read_hook_files(directory: Path, operations: Iterable[str]) -> dict[str, Pat
             continue
         if path.stem not in known:
             text = f"there is no hook of this name{suggestions.hint(path.stem, known)}"
-            raise InputError(f"{text} (before_ or after_ with {', '.join(sorted(words))})", file=path)
+            raise InputError(
+                f"{text} (before_, after_ or failed_ with {', '.join(sorted(words))})", file=path
+            )
         if path.stem in files:
             raise InputError(f"the hook exists twice, also as {files[path.stem].name}", file=path)
         playbook_loader.load_playbook(path)
@@ -88,6 +93,38 @@ def _make_phase(context: OperationContext, operation: str, moment: str, path: Pa
     return Phase(f"Hook {path.name}", plan, run, check=run)
 
 
+def report_failure(
+    cluster: Cluster,
+    hooks: Hooks,
+    options: RunOptions,
+    callbacks: Callbacks,
+    error: str,
+    arguments: dict[str, Any] | None = None,
+) -> None:
+    """Run the hook of a failed operation. If the hook fails too, that is a warning.
+
+    A check that fails runs no hook, since nothing was tried.
+    """
+    if hooks.failed is None or options.check:
+        return
+    try:
+        run_hook(cluster, hooks.failed, hooks.operation, "failed", options, arguments, error)
+    except KprovError as failure:
+        callbacks.warning(f"the hook {hooks.failed.name} failed: {failure}")
+
+
+@contextmanager
+def catch_failure(
+    cluster: Cluster, hooks: Hooks, options: RunOptions, callbacks: Callbacks
+) -> Iterator[None]:
+    """Run the hook of a failed operation if the block raises KprovError, then raise the error again."""
+    try:
+        yield
+    except KprovError as error:
+        report_failure(cluster, hooks, options, callbacks, str(error))
+        raise
+
+
 def run_hook(
     cluster: Cluster,
     path: Path,
@@ -95,6 +132,7 @@ def run_hook(
     moment: str,
     options: RunOptions,
     arguments: dict[str, Any] | None = None,
+    error: str = "",
 ) -> RunResult:
     """Run the playbook of a hook on the hosts that it names and --limit allows.
 
@@ -105,6 +143,8 @@ def run_hook(
         "kprov_operation": operation,
         "kprov_hook": moment,
         "kprov_operation_arguments": arguments or {},
+        # It has output of hosts.
+        "kprov_error": Unsafe(error),
         "kprov_operation_hosts": list((arguments or {}).get("hosts") or _list_hosts(cluster)),
     }
     before = engine.options

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from kprov.errors import InputError, KprovError
 from kprov.operations.cluster import Say, open_cluster
-from kprov.operations.hooks import add_hook_phases, find_hooks
+from kprov.operations.hooks import add_hook_phases, find_hooks, report_failure
 from kprov.operations.phases import Memory, OperationContext, Phase
 from kprov.playbook.results.journal import EarlierRun, Journal, find_latest
 from kprov.playbook.results.run_result import Callbacks, RunOptions
@@ -146,6 +146,8 @@ def run_operation(
             journal.write("run", durable=True, **_describe(inventory, name, arguments, options, resume))
             memory.attach(journal)
             _run_phases(phases, context, listener, journal, result, plan_only=plan_only)
+            if result.error is not None and not plan_only:
+                report_failure(cluster, hooks, options, callbacks, str(result.error), arguments)
         finally:
             result.seconds = round(time.monotonic() - started, 3)
             result.runs = [run.to_json() for run in context.runs]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from kprov.content.locations import PLAYBOOKS
 from kprov.operations.cluster import GROUPS, connect_hosts, open_cluster
-from kprov.operations.hooks import find_hooks, run_hook
+from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
 from kprov.operations.operation import OPERATIONS, lock_cluster
+from kprov.operations.phases import PlaybookFailedError
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 
@@ -27,12 +28,15 @@ def reset_hosts(inventory: Path, options: RunOptions, callbacks: Callbacks) -> R
     ):
         hooks = find_hooks(cluster.engine.inventory.directory, "reset", OPERATIONS)
         connect_hosts(cluster, cluster.members(*GROUPS))
-        if hooks.before is not None:
-            run_hook(cluster, hooks.before, "reset", "before", options)
-        cluster.engine.options = replace(
-            options, command="reset", journal=options.journal or cluster.artifacts / "journal"
-        )
-        result = cluster.engine.run(PLAYBOOKS / "reset.yml")
-        if hooks.after is not None and result.ok:
-            run_hook(cluster, hooks.after, "reset", "after", options)
+        with catch_failure(cluster, hooks, options, callbacks):
+            if hooks.before is not None:
+                run_hook(cluster, hooks.before, "reset", "before", options)
+            cluster.engine.options = replace(
+                options, command="reset", journal=options.journal or cluster.artifacts / "journal"
+            )
+            result = cluster.engine.run(PLAYBOOKS / "reset.yml")
+            if not result.ok:
+                report_failure(cluster, hooks, options, callbacks, str(PlaybookFailedError(result)))
+            elif hooks.after is not None:
+                run_hook(cluster, hooks.after, "reset", "after", options)
         return result

@@ -12,9 +12,10 @@ from typing import Any
 from kprov.content.locations import CONTENT
 from kprov.inventory.cluster import variable_effects
 from kprov.operations.cluster import CLUSTER_PLAYBOOK, Say, open_cluster
-from kprov.operations.hooks import find_hooks, run_hook
+from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
 from kprov.operations.operation import OPERATIONS, describe_unfinished, find_unfinished, lock_cluster
 from kprov.operations.outsiders import Outsider
+from kprov.operations.phases import PlaybookFailedError
 from kprov.operations.preparation import prepare_cluster
 from kprov.playbook.loading import playbook_loader
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
@@ -81,14 +82,19 @@ def install_cluster(
             cluster.engine.check_selection(playbook_loader.load_playbook(CLUSTER_PLAYBOOK))
         prepared = prepare_cluster(cluster, say, ignore, step)
         result.outsiders, result.certificates = prepared.outsiders, prepared.certificates
-        # The journal to resume begins after the first hook.
-        if hooks.before is not None and options.resume is None:
-            run_hook(cluster, hooks.before, "up", "before", options)
-            step("hook before")
-        cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
-        result.run = cluster.engine.run(CLUSTER_PLAYBOOK)
-        step("provision")
-        if hooks.after is not None and result.run.ok:
-            run_hook(cluster, hooks.after, "up", "after", options)
-            step("hook after")
+        with catch_failure(cluster, hooks, options, callbacks):
+            # The journal to resume begins after the first hook.
+            if hooks.before is not None and options.resume is None:
+                run_hook(cluster, hooks.before, "up", "before", options)
+                step("hook before")
+            cluster.engine.options = replace(
+                options, journal=options.journal or cluster.artifacts / "journal"
+            )
+            result.run = cluster.engine.run(CLUSTER_PLAYBOOK)
+            step("provision")
+            if not result.run.ok:
+                report_failure(cluster, hooks, options, callbacks, str(PlaybookFailedError(result.run)))
+            elif hooks.after is not None:
+                run_hook(cluster, hooks.after, "up", "after", options)
+                step("hook after")
         return result

@@ -23,7 +23,18 @@ HOOK = f"""
         mode: "0644"
       when: inventory_hostname in kprov_operation_hosts
 """
-FAILING = "- hosts: node2\n  gather_facts: false\n  tasks:\n    - ansible.builtin.fail:\n        msg: the change freeze lasts until Monday\n"
+#: The message of a host is data: its braces are not a template of the hook.
+NOTING = f"""
+- hosts: node2
+  gather_facts: false
+  become: true
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{{{ kprov_error }}}}\n"
+        dest: {NOTE}
+        mode: "0644"
+"""
+FAILING = "- hosts: node2\n  gather_facts: false\n  tasks:\n    - ansible.builtin.fail:\n        msg: the change freeze lasts {{ '{{ 1 + 1 }}' }} days\n"
 
 
 @pytest.fixture
@@ -50,10 +61,12 @@ def test_hooks_run_around_an_operation_and_know_it(cluster: Cluster, hooks: Path
 
 def test_a_hook_that_fails_stops_the_operation(cluster: Cluster, hooks: Path) -> None:
     (hooks / "before_node_drain.yml").write_text(FAILING)
+    (hooks / "failed_node_drain.yml").write_text(NOTING)
     words = ("node", "drain", "node2", "-i", str(cluster.lab.inventory))
     done = cluster.lab.kprov(*words, check=False)
     assert done.returncode == 1
-    assert "the change freeze lasts until Monday" in done.stderr
+    assert "the change freeze lasts {{ 1 + 1 }} days" in done.stderr
     assert not cluster.get("node", "node2")["spec"].get("unschedulable")
+    assert "the change freeze lasts {{ 1 + 1 }} days" in cluster.lab.ssh("node2", f"cat {NOTE}")
     # Leave nothing that is unfinished.
     cluster.lab.kprov("node", "uncordon", "node2", "-i", str(cluster.lab.inventory), "--abandon")

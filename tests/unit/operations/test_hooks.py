@@ -33,6 +33,12 @@ def test_hooks_have_the_words_of_the_command(tmp_path: Path) -> None:
     assert find_hooks(tmp_path, "up", OPERATIONS).after == after
 
 
+def test_a_failed_operation_has_a_hook_of_its_own(tmp_path: Path) -> None:
+    failed = write_hook(tmp_path, "failed_node_drain.yml")
+    assert find_hooks(tmp_path, "node drain", OPERATIONS).failed == failed
+    assert find_hooks(tmp_path, "up", OPERATIONS).failed is None
+
+
 @pytest.mark.parametrize("name", ["befor_up.yml", "before_node_drian.yml", "up.yml", "tasks.yaml"])
 def test_an_unknown_name_is_an_error_that_names_the_file(tmp_path: Path, name: str) -> None:
     path = write_hook(tmp_path, name)
