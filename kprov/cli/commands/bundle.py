@@ -11,6 +11,7 @@ import typer
 
 from kprov.bundle import store
 from kprov.bundle.build import PYTHONS, build_bundle, list_bundles
+from kprov.cli.options.output_files import check_writable
 from kprov.cli.output.tables import Format, FormatOption, print_table
 from kprov.offline.distributions import DISTRIBUTIONS, find_distribution
 
@@ -61,6 +62,7 @@ def export(
     """Write one file with all that `kprov up --offline` needs for hosts without internet."""
     from kprov.offline.export import ExportRequest, write_export
 
+    check_writable(file, field="FILE")
     names = list(dict.fromkeys(distributions or ["debian13"]))
     request = ExportRequest([find_distribution(name) for name in names], arch, packages or [], images or [])
     found = write_export(file, request, cache=cache, say=lambda text: typer.echo(text, err=True))
