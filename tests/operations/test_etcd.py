@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from kprov.operations.etcd.snapshot_content import read_snapshot
 from tests.lab.conftest import KPROV, Cluster, Lab, eventually, run
 from tests.lab.prober import Prober
 from tests.operations.object_dump import Dump, describe_differences, dump_objects
@@ -89,8 +91,9 @@ def test_a_mistaken_deletion_is_undone(cluster: Cluster, tmp_path: Path) -> None
     cluster.kubectl("delete", "namespace", "precious", "--timeout=90s", timeout=120)
     cluster.kubectl("create", "configmap", "after-the-snapshot", "--from-literal=x=y")
     plan = cluster.lab.kprov("etcd", "restore", snapshot, "-i", cluster.lab.inventory, "--plan").stdout
-    assert "configmaps: 21 restored, 1 removed" in plan
-    assert "namespaces: 1 restored" in plan
+    assert "configmaps: 21 restored (precious/cm-0, " in plan
+    assert "1 removed (default/after-the-snapshot)" in plan
+    assert "namespaces: 1 restored (precious)" in plan
     assert cluster.kubectl("get", "configmap", "after-the-snapshot", "-o", "name").strip()
     output = restore(cluster, snapshot)
     check_restored(cluster, before)
@@ -181,6 +184,45 @@ def test_a_restore_that_is_killed_is_resumed(cluster: Cluster, tmp_path: Path, s
     cluster.lab.kprov(*command, timeout=1800)
     sys.stdout.write(f"restore with {KILLS} kills: {time.monotonic() - began:.1f} s\n")
     check_restored(cluster, before)
+
+
+def test_a_resumed_restore_saves_what_was_written_since_it_was_killed(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    make_objects(cluster, "resumed")
+    snapshot = take_snapshot(cluster, tmp_path)
+    where = cluster.lab.words("-i", cluster.lab.inventory)
+    program = [str(word) for word in (KPROV, "etcd", "restore", snapshot, "--yes", *where)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=cluster.lab.directory) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("[2/"))
+        process.kill()
+    cluster.kubectl("create", "configmap", "between-kill-and-resume", "--from-literal=x=y")
+    resumed = cluster.lab.kprov("resume", "-i", cluster.lab.inventory)
+    saved = re.findall(r"(etcd-\S+\.db\.gz) \(revision", resumed.stdout)[0]
+    cluster.lab.kprov(
+        "etcd", "snapshot", "fetch", "--name", saved, "-o", tmp_path, "-i", cluster.lab.inventory
+    )
+    content = read_snapshot(tmp_path / saved, None, tmp_path)
+    assert b"/registry/configmaps/default/between-kill-and-resume" in content.keys
+    for host in cluster.lab.hosts:
+        assert cluster.lab.ssh(host, f"ls -A {_DATA}").split() == ["member"]
+
+
+def test_a_snapshot_whose_encryption_key_is_gone_is_refused_in_the_plan(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    make_objects(cluster, "rotated")
+    snapshot = take_snapshot(cluster, tmp_path)
+    cluster.lab.kprov("secrets", "rotate-key", "-i", cluster.lab.inventory)
+    where = ("-i", cluster.lab.inventory)
+    for options in (("--plan",), ("--yes",)):
+        refused = cluster.lab.kprov("etcd", "restore", snapshot, *options, *where, check=False)
+        assert refused.returncode == 2
+        assert re.search(
+            r"the snapshot has \d+ secrets encrypted with key\d+, and this file has only", refused.stderr
+        )
+        assert "`kprov up --tags kube_apiserver`" in refused.stderr
 
 
 def test_a_member_with_damaged_data_is_replaced(cluster: Cluster) -> None:

@@ -38,11 +38,15 @@ def raise_revision(path: Path, source: Path, revision: int) -> None:
 
     Raises InputError that names `source`.
     """
-    key = f"{FOLDER}{revision}".encode()
+    append_entry(path, source, revision, encode_entry(f"{FOLDER}{revision}".encode(), revision))
+
+
+def append_entry(path: Path, source: Path, revision: int, entry: bytes) -> None:
+    """Add the entry of a new, highest revision. Raises InputError that names `source`."""
     with open_bolt(path, source) as database:
         leaf = database.find_last_leaf(b"key")
         meta = database.meta
-    page = render_leaf([*leaf.entries, (0, encode_revision(revision), encode_entry(key, revision))])
+    page = render_leaf([*leaf.entries, (0, encode_revision(revision), entry)])
     count = -(-len(page) // meta.page_size)
     with path.open("r+b") as file:
         file.truncate(path.stat().st_size - _SUM_BYTES)

@@ -26,6 +26,7 @@ from kprov.operations.etcd.defrag import compact_history, defragment
 from kprov.operations.etcd.differences import describe_differences, read_live_keys, read_live_revision
 from kprov.operations.etcd.raised_revision import choose_revision, raise_revision
 from kprov.operations.etcd.snapshot_content import SnapshotContent, open_snapshot, read_snapshot
+from kprov.operations.etcd.snapshot_encryption import check_encryption
 from kprov.operations.etcd.snapshots import has_program, take_snapshot
 from kprov.operations.etcd.status import read_members
 from kprov.operations.health import wait_for
@@ -68,6 +69,11 @@ class Restore:
         """Whether a step is done whose result the hosts do not show."""
         return step in self.context.memory.read("done", [])
 
+    def forget(self, step: str) -> None:
+        """Store that a step has to be done again."""
+        done = self.context.memory.read("done", [])
+        self.context.memory.store("done", [other for other in done if other != step])
+
     def mark_done(self, step: str) -> None:
         """Store that a step is done."""
         self.context.memory.store("done", [*self.context.memory.read("done", []), step])
@@ -78,6 +84,12 @@ class Restore:
             ignore = tuple(self.context.arguments.get("ignore") or ())
             prepare_cluster(self.cluster, self.context.say, ignore, replaced=self.members)
             self.prepared = True
+
+    def read_states(self) -> list[restore_hosts.MemberState]:
+        """Return how far the restore is on each member."""
+        return restore_hosts.on_all(
+            self.members, lambda host: restore_hosts.read_state(self.cluster, host, self.token)
+        )
 
     def list_servers(self) -> list[str]:
         """Return the hosts that have a control plane."""
@@ -91,8 +103,9 @@ def list_phases(context: OperationContext) -> list[Phase]:
     if restore.missing:
         phases.append(_make_install_phase(restore))
     phases += [
-        _make_save_phase(restore),
         _make_data_phase(restore),
+        _make_stop_phase(restore),
+        _make_save_phase(restore),
         _make_exchange_phase(restore),
         _make_etcd_phase(restore),
         _make_api_phase(restore),
@@ -125,7 +138,11 @@ def open_restore(context: OperationContext) -> Restore:
         memory.store("token", secrets.token_hex(4))
         memory.store("missing", restore_hosts.find_missing_hosts(cluster))
         memory.store("sha256", snapshot.sha256)
-    return Restore(context, snapshot, memory.read("token"), cluster.members("etcd"), memory.read("missing"))
+    restore = Restore(
+        context, snapshot, memory.read("token"), cluster.members("etcd"), memory.read("missing")
+    )
+    check_encryption(cluster, snapshot, restore.list_servers())
+    return restore
 
 
 def connect_members(context: OperationContext) -> None:
@@ -191,20 +208,39 @@ def _make_install_phase(restore: Restore) -> Phase:
     return Phase("Install etcd where it is missing", lambda: [] if restore.is_done("install") else lines, run)
 
 
+def _make_stop_phase(restore: Restore) -> Phase:
+    """Return the phase after which nobody writes: what is saved then is all that was ever acknowledged."""
+    servers = restore.cluster.members("kube_control_plane")
+
+    def plan() -> list[str]:
+        if restore.is_done("etcd") or all(state.exchanged for state in restore.read_states()):
+            return []
+        return [f"stop the control plane on {', '.join(servers)}"]
+
+    return Phase(
+        "Stop the control plane", plan, lambda: restore_hosts.stop_control_plane(restore.cluster, servers)
+    )
+
+
 def _make_save_phase(restore: Restore) -> Phase:
-    """Return the phase that makes the restore reversible. The old data is kept if it fails."""
+    """Return the phase that makes the restore reversible. The old data is kept if it fails.
+
+    It runs again in a resumed run as long as no member has exchanged its data: the cluster may have served
+    between the two runs.
+    """
     context = restore.context
 
     def plan() -> list[str]:
-        if restore.is_done("save") or restore.is_done("etcd"):
+        if restore.is_done("etcd") or any(state.exchanged for state in restore.read_states()):
             return []
         members = read_members(restore.cluster, dict(restore.cluster.engine.unreachable_hosts))
         host = next((member.host for member in members if member.has_leader), None)
         if host is None or not has_program(restore.cluster, host):
             return []
-        return ["take a snapshot of the cluster as it is now, to which you can return"]
+        return ["take a snapshot of the cluster as it is then, to which you can return"]
 
     def run() -> None:
+        restore.forget("save")
         try:
             taken = take_snapshot(restore.cluster, {})
         except KprovError as error:
@@ -222,9 +258,7 @@ def _make_data_phase(restore: Restore) -> Phase:
     def list_hosts() -> list[str]:
         if restore.is_done("etcd"):
             return []
-        states = restore_hosts.on_all(
-            restore.members, lambda host: restore_hosts.read_state(cluster, host, restore.token)
-        )
+        states = restore.read_states()
         return [host for host, state in zip(restore.members, states, strict=True) if not state.restored]
 
     def plan() -> list[str]:
@@ -265,29 +299,23 @@ def _make_exchange_phase(restore: Restore) -> Phase:
     def plan() -> list[str]:
         if restore.is_done("etcd"):
             return []
-        states = [read_member(host) for host in restore.members]
+        states = restore.read_states()
         if all(state.exchanged for state in states):
             return []
-        lines = [f"stop the control plane on {', '.join(restore.list_servers())}"]
-        lines.append(f"stop etcd on {', '.join(restore.members)}")
-        return lines + [
+        return [f"stop etcd on {', '.join(restore.members)}"] + [
             f"{host}: use the restored data, keep the old data in "
             f"{cluster.variables[host].etcd_data_dir}/before-restore-{restore.token}"
             for host, state in zip(restore.members, states, strict=True)
             if not state.exchanged
         ]
 
-    def read_member(host: str) -> restore_hosts.MemberState:
-        return restore_hosts.read_state(cluster, host, restore.token)
-
     def run() -> None:
-        restore_hosts.stop_control_plane(cluster, restore.list_servers())
         restore_hosts.stop_etcd(cluster, restore.members)
         restore_hosts.on_all(
             restore.members, lambda host: restore_hosts.exchange_data(cluster, host, restore.token)
         )
 
-    return Phase("Stop the control plane and etcd, and exchange the data", plan, run)
+    return Phase("Stop etcd and exchange the data", plan, run)
 
 
 def _make_etcd_phase(restore: Restore) -> Phase:
@@ -395,12 +423,9 @@ def _make_proof_phase(restore: Restore) -> Phase:
 def _make_cleaning_phase(restore: Restore) -> Phase:
     cluster, token = restore.cluster, restore.token
 
-    def read_member(host: str) -> restore_hosts.MemberState:
-        return restore_hosts.read_state(cluster, host, token)
-
     def plan() -> list[str]:
         lines = []
-        for host, state in zip(restore.members, map(read_member, restore.members), strict=True):
+        for host, state in zip(restore.members, restore.read_states(), strict=True):
             folder = cluster.variables[host].etcd_data_dir
             if state.kept and restore.is_done("save"):
                 lines.append(f"{host}: remove the old data in {folder}/before-restore-{token}")
@@ -410,8 +435,8 @@ def _make_cleaning_phase(restore: Restore) -> Phase:
 
     def run() -> None:
         keep = not restore.is_done("save")
-        for host in restore.members:
-            if keep and read_member(host).kept:
+        for host, state in zip(restore.members, restore.read_states(), strict=True):
+            if keep and state.kept:
                 folder = cluster.variables[host].etcd_data_dir
                 restore.context.say(f"  {host}: the old data stays in {folder}/before-restore-{token}")
             restore_hosts.remove_work(cluster, host, token, keep_old=keep)

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from kprov.errors import HostError, KprovError
 from kprov.operations.cluster import Cluster
+from kprov.operations.etcd.status import read_members
 from kprov.operations.remote import etcdctl_line, kubectl_line, run_command, try_command
 
 T = TypeVar("T")
@@ -108,9 +109,15 @@ def stop_control_plane(cluster: Cluster, hosts: Iterable[str]) -> None:
 
 
 def stop_etcd(cluster: Cluster, hosts: Iterable[str]) -> None:
-    """Stop the members, and keep them stopped if a host restarts: members with old data must not vote."""
+    """Stop the members, and keep them stopped if a host restarts: members with old data must not vote.
+
+    The leader is last. It hands its part to another member first, and waits seven seconds for one that stops.
+    """
     line = "systemctl disable --quiet --now etcd && systemctl reset-failed etcd 2>/dev/null; true"
-    on_all(hosts, lambda host: run_command(cluster, host, line))
+    hosts = list(hosts)
+    leaders = {member.host for member in read_members(cluster) if member.leader}
+    on_all([host for host in hosts if host not in leaders], lambda host: run_command(cluster, host, line))
+    on_all([host for host in hosts if host in leaders], lambda host: run_command(cluster, host, line))
 
 
 def exchange_data(cluster: Cluster, host: str, token: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kprov.operations.etcd.raised_revision import FOLDER, MARGIN, choose_revision, raise_revision
-from kprov.operations.etcd.snapshot_content import read_keys
+from kprov.operations.etcd.snapshot_content import read_entries
 from kprov.operations.etcd.snapshot_file import check_snapshot
 
 FILE = Path(__file__).with_name("snapshot.db.gz")
@@ -19,13 +19,13 @@ def test_a_raised_snapshot_has_one_more_key_each_time(tmp_path: Path, times: int
     path = tmp_path / "x.db"
     path.write_bytes(gzip.decompress(FILE.read_bytes()))
     size = path.stat().st_size
-    _revision, before = read_keys(path, path)
+    _revision, before, _encryption = read_entries(path, path)
     raised = {}
     for number in range(1, times + 1):
         raise_revision(path, path, number * 10**12)
         raised[f"{FOLDER}{number * 10**12}".encode()] = number * 10**12
     check_snapshot(path, path)
-    assert read_keys(path, path) == (times * 10**12, before | raised)
+    assert read_entries(path, path)[:2] == (times * 10**12, before | raised)
     assert (path.stat().st_size > size) == (times > 1)
 
 

@@ -16,7 +16,7 @@ import pytest
 from kprov.errors import InputError
 from kprov.operations.etcd.differences import describe_differences, find_kind
 from kprov.operations.etcd.restore import format_age
-from kprov.operations.etcd.snapshot_content import find_time, open_snapshot, read_keys, read_snapshot
+from kprov.operations.etcd.snapshot_content import find_time, open_snapshot, read_entries, read_snapshot
 
 FILE = Path(__file__).with_name("snapshot.db.gz")
 REVISION = 307
@@ -55,7 +55,7 @@ def test_a_damaged_database_is_an_error_with_the_name_of_the_file(
     path = tmp_path / "x.db"
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"bad\.db: .*database"):
-        read_keys(path, Path("bad.db"))
+        read_entries(path, Path("bad.db"))
 
 
 def test_pages_in_a_circle_end_with_an_error(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_pages_in_a_circle_end_with_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(data)
     with pytest.raises(InputError, match="damaged"):
-        read_keys(path, path)
+        read_entries(path, path)
 
 
 def test_the_time_is_that_in_the_name_or_that_of_the_file(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_the_time_is_that_in_the_name_or_that_of_the_file(tmp_path: Path) -> Non
     assert find_time(path) == 1000
 
 
-def test_the_plan_counts_what_comes_back_is_lost_and_changes() -> None:
+def test_the_plan_names_what_comes_back_is_lost_and_changes() -> None:
     snapshot = {b"/registry/configmaps/a/x": 5, b"/registry/configmaps/a/y": 6, b"/registry/leases/a/b": 6}
     live = {
         b"/registry/configmaps/a/y": 9,
@@ -88,10 +88,20 @@ def test_the_plan_counts_what_comes_back_is_lost_and_changes() -> None:
         b"/kprov/etcd-snapshots/last": 11,
     }
     assert describe_differences(snapshot, live) == [
-        "configmaps: 1 restored, 1 changed back",
-        "pods: 2 removed",
+        "configmaps: 1 restored (a/x), 1 changed back (a/y)",
+        "pods: 2 removed (a/p, a/q)",
     ]
     assert describe_differences(snapshot, snapshot) == []
+
+
+def test_the_plan_names_the_first_objects_of_a_kind() -> None:
+    live = {f"/registry/pods/a/p{number}".encode(): 8 for number in range(9)}
+    live |= {b"/registry/apiregistration.k8s.io/apiservices/v1.x": 3, b"/registry/namespaces/a": 2}
+    assert describe_differences({}, live) == [
+        "apiservices.apiregistration.k8s.io: 1 removed (v1.x)",
+        "namespaces: 1 removed (a)",
+        "pods: 9 removed (a/p0, a/p1, a/p2, a/p3, a/p4 and 4 more)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +109,8 @@ def test_the_plan_counts_what_comes_back_is_lost_and_changes() -> None:
     [
         (b"/registry/secrets/default/a", "secrets"),
         (b"/registry/namespaces/default", "namespaces"),
+        (b"/registry/services/specs/default/kubernetes", "services"),
+        (b"/registry/services/endpoints/default/kubernetes", "endpoints"),
         (b"/registry/apiregistration.k8s.io/apiservices/v1.x", "apiservices.apiregistration.k8s.io"),
         (b"/kprov/etcd-snapshots/last", ""),
     ],
