@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from kprov.kube.component_helpers.cel.bounds import Estimate, Sizes, measure
 from kprov.kube.component_helpers.cel.errors import (
     CompileError,
     EvaluationError,
@@ -46,38 +47,57 @@ class Environment:
     def compile(self, expression: str) -> Program:
         """Raises CompileError."""
         try:
-            return Program(self._env.compile(expression))
+            return Program(expression, self._env.compile(expression))
         except (RuntimeError, ValueError, TypeError) as error:
             raise CompileError(describe_compile_error(str(error))) from None
 
-    def bind(self, values: Mapping[str, Any]) -> Any:
+    def bind(self, values: Mapping[str, Any]) -> Bound:
         """The values of all variables, for several evaluations. Objects must not change until then.
 
         Raises EvaluationError.
         """
         try:
-            return self._env.Activation(values)
+            return Bound(self._env.Activation(values), values)
         except (RuntimeError, ValueError, TypeError) as error:
             raise EvaluationError(describe_runtime_error(str(error))) from None
+
+
+class Bound:
+    """The values of all variables."""
+
+    __slots__ = ("_sizes", "_values", "activation")
+
+    def __init__(self, activation: Any, values: Mapping[str, Any]) -> None:
+        self.activation = activation
+        self._values = values
+        self._sizes: Sizes | None = None
+
+    def measure(self) -> Sizes:
+        if self._sizes is None:
+            self._sizes = measure(self._values)
+        return self._sizes
 
 
 class Program:
     """A compiled expression."""
 
-    __slots__ = ("_expression", "result_type")
+    __slots__ = ("_estimate", "_expression", "result_type")
 
-    def __init__(self, expression: Any) -> None:
+    def __init__(self, text: str, expression: Any) -> None:
         self._expression = expression
+        self._estimate = Estimate(text, expression.serialize())
         #: As cel-go prints it: bool, list(string), map(string, int), kubernetes.Quantity.
         self.result_type = _format_type(expression.return_type().name())
 
-    def evaluate(self, bound: Any) -> Any:
+    def evaluate(self, bound: Bound) -> Any:
         """The value as Python types; types of Kubernetes are messages. bound: see Environment.bind.
 
-        Raises EvaluationError.
+        Raises EvaluationError, also for an expression that may take too long.
         """
+        if self._estimate.needs_sizes:
+            self._estimate.check(bound.measure())
         try:
-            value = self._expression.eval(bound)
+            value = self._expression.eval(bound.activation)
             if value.type().name() == "ERROR":
                 raise EvaluationError(describe_runtime_error(value.plain_value()))
             return value.plain_value()

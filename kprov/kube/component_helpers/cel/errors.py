@@ -16,7 +16,7 @@ _RUNTIME: Final = (
     (re.compile(r"^No matching overloads found.*"), "no such overload"),
     (re.compile(r"^Applying SELECT to non-message type$"), "no such overload"),
     (re.compile(r"^Index error: index=(-?\d+) size=\d+$"), r"index out of bounds: \1"),
-    (re.compile(r"^Iteration budget exceeded$"), "evaluation exceeds the limit of iterations"),
+    (re.compile(r"^Iteration budget exceeded$"), "operation cancelled: actual cost limit exceeded"),
 )
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from operator import add
 from typing import Any, Final
 
+from kprov.kube.component_helpers.cel.bounds import LIMIT_TEXT
 from kprov.kube.component_helpers.cel.functions.declaration import (
     BOOL,
     DYN,
@@ -21,6 +22,8 @@ from kprov.kube.component_helpers.cel.functions.declaration import (
 
 #: An expression may not fill the memory.
 _RANGE_MAX: Final = 10_000
+#: About 20 ms.
+_COMPARISONS_MAX: Final = 500_000
 
 
 def _sum(values: Sequence[Any]) -> Any:
@@ -52,7 +55,27 @@ def _find_last_index(values: Sequence[Any], wanted: Any) -> int:
 
 
 def _contains_all(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    if _are_strings(values) and _are_strings(wanted):
+        return set(wanted) <= set(values)
+    _check_comparisons(len(values) * len(wanted))
     return all(each in values for each in wanted)
+
+
+def _contains_any(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    if _are_strings(values) and _are_strings(wanted):
+        return not set(wanted).isdisjoint(values)
+    _check_comparisons(len(values) * len(wanted))
+    return any(each in values for each in wanted)
+
+
+def _are_strings(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _check_comparisons(count: int) -> None:
+    """Numbers of several types are equal, and maps have no hash, so all but strings are compared in pairs."""
+    if count > _COMPARISONS_MAX:
+        raise ValueError(LIMIT_TEXT)
 
 
 def _slice(values: Sequence[Any], start: int, end: int) -> list[Any]:
@@ -71,7 +94,14 @@ def _flatten(values: Sequence[Any], depth: int = 1) -> list[Any]:
 
 
 def _find_distinct(values: Sequence[Any]) -> list[Any]:
-    return [value for index, value in enumerate(values) if value not in values[:index]]
+    if _are_strings(values):
+        return list(dict.fromkeys(values))
+    _check_comparisons(len(values) ** 2 // 2)
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 def _build_range(count: int) -> list[int]:
@@ -98,5 +128,5 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     function("lists.range", (INT,), "list<int>", _build_range),
     function("sets.contains", _TWO, BOOL, _contains_all),
     function("sets.equivalent", _TWO, BOOL, lambda a, b: _contains_all(a, b) and _contains_all(b, a)),
-    function("sets.intersects", _TWO, BOOL, lambda a, b: any(each in a for each in b)),
+    function("sets.intersects", _TWO, BOOL, _contains_any),
 )

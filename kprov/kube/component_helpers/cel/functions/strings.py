@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from kprov.kube.component_helpers.cel.bounds import LIMIT_TEXT
 from kprov.kube.component_helpers.cel.functions.declaration import (
     BOOL,
     INT,
@@ -18,25 +19,41 @@ from kprov.kube.component_helpers.cel.functions.declaration import (
 )
 from kprov.kube.component_helpers.cel.types import URL, make
 
-_PATTERNS: Final = 256
+#: Compiled patterns. One takes up to _PATTERN_BYTES.
+_PATTERNS: Final = 64
+_PATTERN_BYTES: Final = 2 << 20
+_MAX_FOUND: Final = 10_000
 
 
 @lru_cache(maxsize=_PATTERNS)
-def _compile_pattern(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> Any:
+    """A pattern of RE2, whose search takes linear time."""
+    # Loaded with the first pattern: most expressions have none.
+    import re2
+
+    options = re2.Options()
+    options.max_mem = _PATTERN_BYTES
+    options.log_errors = False
     try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"Illegal regex: {error}") from None
+        return re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        raise ValueError(f"Illegal regex: {error.args[0].decode()}") from None
 
 
 def _find(text: str, pattern: str) -> str:
-    match = _compile_pattern(pattern).search(text)
-    return match.group() if match is not None else ""
+    match = _compile_pattern(pattern).search(text.encode())
+    return "" if match is None else str(match.group(), "utf-8", "replace")
 
 
 def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
-    found = [match.group() for match in _compile_pattern(pattern).finditer(text)]
-    return found if limit < 0 else found[:limit]
+    found: list[str] = []
+    for match in _compile_pattern(pattern).finditer(text.encode()):
+        if 0 <= limit <= len(found):
+            break
+        if len(found) == _MAX_FOUND:
+            raise ValueError(LIMIT_TEXT)
+        found.append(str(match.group(), "utf-8", "replace"))
+    return found
 
 
 def _split_url(text: str) -> SplitResult:
