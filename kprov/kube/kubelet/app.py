@@ -34,6 +34,7 @@ from kprov.kube.kubelet.pods.pod_manager import PodManager
 from kprov.kube.kubelet.pods.static_pods import StaticPodSource
 from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
 from kprov.kube.kubelet.probes.manager import ProbeManager
+from kprov.kube.kubelet.runtime.cgroup_manager import CgroupManager
 from kprov.kube.kubelet.runtime.container_killer import ContainerKiller
 from kprov.kube.kubelet.runtime.container_starter import ContainerStarter
 from kprov.kube.kubelet.runtime.manager import RuntimeManager
@@ -130,6 +131,7 @@ class _App:
                 pods=self._pods,
                 events=self._events,
                 runtime=runtime,
+                cgroups=CgroupManager(config),
                 volumes=volumes,
                 objects=objects,
                 tokens=tokens,

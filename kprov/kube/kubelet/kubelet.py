@@ -31,7 +31,8 @@ from kprov.kube.kubelet.pods.admission import PodAdmission, Rejection
 from kprov.kube.kubelet.pods.field_path import NodeFields
 from kprov.kube.kubelet.pods.pod_manager import PodManager
 from kprov.kube.kubelet.probes.manager import ProbeManager
-from kprov.kube.kubelet.runtime import cgroups, sandbox_config, user_namespaces
+from kprov.kube.kubelet.runtime import sandbox_config, user_namespaces
+from kprov.kube.kubelet.runtime.cgroup_manager import CgroupManager
 from kprov.kube.kubelet.runtime.environment import EnvironmentSources, make_environment_variables
 from kprov.kube.kubelet.runtime.manager import RuntimeManager
 from kprov.kube.kubelet.shutdown import manager as shutdown
@@ -62,6 +63,7 @@ class Dependencies:
     pods: PodManager
     events: EventSender
     runtime: RuntimeManager
+    cgroups: CgroupManager
     volumes: VolumeManager
     objects: ObjectCache
     tokens: TokenManager
@@ -256,7 +258,7 @@ class Kubelet:
             self._fail(pod, status, user_namespaces.REASON, problem)
             return True, None
         self._check_network(pod, state)
-        await asyncio.to_thread(cgroups.create_pod_cgroup, pod, deps.config)
+        await self._create_cgroups(pod)
         try:
             await deps.volumes.mount_volumes(pod, self._make_node_fields(pod, state.ips))
         except VolumeError as error:
@@ -293,7 +295,7 @@ class Kubelet:
         else:
             await deps.volumes.unmount_volumes(uid)
         deps.runtime.release_user_namespace(uid)
-        await asyncio.to_thread(cgroups.remove_pod_cgroup, pod, deps.config)
+        await asyncio.to_thread(deps.cgroups.remove_pod_cgroup, pod)
         deps.tokens.forget_pod(uid)
         if newest is None:
             await self._clean_up(uid, pod)
@@ -363,6 +365,14 @@ class Kubelet:
         text = f"Pod was rejected: {problem}"
         failed = {**status, "phase": "Failed", "reason": reason, "message": text}
         self._deps.status.set_pod_status(pod.uid, failed, self._pods.get_status(pod.uid))
+
+    async def _create_cgroups(self, pod: Pod) -> None:
+        deps = self._deps
+        for problem in await asyncio.to_thread(deps.cgroups.update_qos_cgroups, self.list_active_pods()):
+            deps.events.send_node_event("Warning", "FailedUpdateQOSCgroups", problem)
+        for problem in await asyncio.to_thread(deps.cgroups.create_pod_cgroup, pod):
+            text = f"unable to ensure pod container exists: {problem}"
+            deps.events.send_pod_event(pod, "Warning", "FailedCreatePodContainer", text)
 
     def _check_network(self, pod: Pod, state: PodState) -> None:
         """Raises NetworkNotReadyError."""

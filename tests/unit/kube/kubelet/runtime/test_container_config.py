@@ -111,7 +111,7 @@ def hierarchy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own = tmp_path / "own"
     own.write_text("0::/system.slice/kubelet.service\n")
     monkeypatch.setattr(cgroups, "_OWN", own)
-    monkeypatch.setattr(cgroups, "_FS", tmp_path / "fs")
+    monkeypatch.setattr(cgroups, "FS", tmp_path / "fs")
     (tmp_path / "fs").mkdir()
     return tmp_path / "fs"
 
