@@ -15,6 +15,7 @@ from kprov.verify.checks import (
     certificates,
     etcd,
     etcd_snapshots,
+    image_registry,
     network,
     ports,
     unenforced,
@@ -86,6 +87,7 @@ def host_areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
         Area("versions", EVERYBODY, versions.check_versions),
         Area("etcd", frozenset({"etcd"}), etcd.check_member),
         Area("snapshots", frozenset({"etcd"}), etcd_snapshots.check_snapshots),
+        Area("images", EVERYBODY, image_registry.check_registry),
         Area("network", nodes, network.make_check(facts)),
     ]
 
