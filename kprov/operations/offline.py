@@ -11,28 +11,108 @@ from kprov.offline.distributions import DISTRIBUTIONS, name_of_host
 from kprov.offline.manifest import ExportedDistribution
 from kprov.offline.unpack import Export, unpack_export
 from kprov.operations.cluster import GROUPS, Cluster, SeveralHostsError
+from kprov.pki.files import PRIVATE, write_file
 
 #: The variable that names the export; `--offline` sets it.
 VARIABLE = "offline_export"
+#: The value of the variable that returns an offline cluster to the internet.
+INTERNET = "none"
+_RECORD = "offline-export"
 
 
 def open_export(cluster: Cluster, say: Callable[[str], None]) -> Export | None:
-    """Unpack the export that the inventory or `--offline` names; None if none is named. Raises InputError."""
+    """Unpack the export of a run; None for the internet.
+
+    It is the one that `--offline` or the inventory names, or the last one that was used: hosts without
+    internet do not get any because an option was forgotten.
+
+    Raises:
+        InputError: the file is no export, or the last one no longer exists.
+
+    """
     named = cluster.any_variables.offline_export
-    if not named:
+    if named == INTERNET:
         return None
-    file = cluster.engine.inventory.directory / Path(named).expanduser()
-    say(f"Reading {file}")
+    if named:
+        file = cluster.engine.inventory.directory / Path(named).expanduser()
+        say(f"Reading {file}")
+    else:
+        last = read_last_export(cluster.artifacts)
+        if last is None:
+            return None
+        file = last
+        say(f"Reading {file}, as the last run did (-e {VARIABLE}={INTERNET} uses the internet)")
     return unpack_export(file)
 
 
-def use_export(cluster: Cluster, facts: dict[str, dict[str, Any]], export: Export) -> None:
-    """Set the export's parts as variables of each host.
+def read_last_export(artifacts: Path) -> Path | None:
+    """Return the export that a cluster has its parts from; None for the internet.
+
+    Raises:
+        InputError: it no longer exists.
+
+    """
+    record = artifacts / _RECORD
+    try:
+        file = Path(record.read_text().strip())
+    except FileNotFoundError:
+        return None
+    if not file.is_file():
+        raise InputError(
+            f"the last run used {file}, which does not exist any more: name an export with --offline,"
+            f" or let the hosts use the internet with -e {VARIABLE}={INTERNET}",
+            file=record,
+        )
+    return file
+
+
+def forget_export(artifacts: Path) -> None:
+    """Forget the export: no host has its parts from it."""
+    (artifacts / _RECORD).unlink(missing_ok=True)
+
+
+def _remember_export(artifacts: Path, export: Export | None) -> None:
+    if export is None:
+        forget_export(artifacts)
+    else:
+        write_file(artifacts / _RECORD, f"{export.file.resolve()}\n".encode(), PRIVATE)
+
+
+def use_export(cluster: Cluster, facts: dict[str, dict[str, Any]], export: Export | None) -> None:
+    """Set the export's parts as variables of each host, and remember the export for the next run.
+
+    Without an export the hosts use the internet, and no export is remembered.
 
     Raises:
         PreflightError: the export does not have the distribution, architecture or Python of a host.
 
     """
+    chosen = _choose_parts(facts, export) if export is not None else {}
+    options = cluster.engine.options
+    if not options.check and not options.plan:
+        _remember_export(cluster.artifacts, export)
+    if export is None:
+        return
+    for host, part in chosen.items():
+        variables = cluster.engine.inventory.hosts[host].variables
+        variables.update(
+            kube_bundle_archive=str(export.path(part.bundle)),
+            kube_bundle_digest=part.bundle_digest,
+            offline_repository_archive=str(export.path(part.repository)),
+            offline_repository_digest=part.repository_digest,
+            offline_repository_release=part.release,
+        )
+        images = export.manifest.images
+        if images is not None:
+            variables.update(
+                image_registry_archive=str(export.path(images.archive)),
+                image_registry_digest=images.digest,
+                image_registry_names=images.registries,
+            )
+
+
+def _choose_parts(facts: dict[str, dict[str, Any]], export: Export) -> dict[str, ExportedDistribution]:
+    """Return the part of each host's distribution. Raise PreflightError if the export lacks one."""
     errors: list[KprovError] = []
     chosen: dict[str, ExportedDistribution] = {}
     for host, known in facts.items():
@@ -43,21 +123,7 @@ def use_export(cluster: Cluster, facts: dict[str, dict[str, Any]], export: Expor
             errors.append(PreflightError(host, problem))
     if errors:
         raise errors[0] if len(errors) == 1 else SeveralHostsError(errors)
-    for host, part in chosen.items():
-        cluster.engine.inventory.hosts[host].variables.update(
-            kube_bundle_archive=str(export.path(part.bundle)),
-            kube_bundle_digest=part.bundle_digest,
-            offline_repository_archive=str(export.path(part.repository)),
-            offline_repository_digest=part.repository_digest,
-            offline_repository_release=part.release,
-        )
-        images = export.manifest.images
-        if images is not None:
-            cluster.engine.inventory.hosts[host].variables.update(
-                image_registry_archive=str(export.path(images.archive)),
-                image_registry_digest=images.digest,
-                image_registry_names=images.registries,
-            )
+    return chosen
 
 
 def list_registry_hosts(cluster: Cluster, export: Export | None) -> list[str]:

@@ -53,8 +53,7 @@ def prepare_cluster(
     hosts = cluster.members(*GROUPS)
     say(f"Connecting to {len(hosts)} hosts")
     prepared.facts = connect_hosts(cluster, hosts)
-    if export is not None:
-        offline.use_export(cluster, prepared.facts, export)
+    offline.use_export(cluster, prepared.facts, export)
     segment.check_vip_network(cluster, prepared.facts)
     prepared.running = live.read_live(cluster, prepared.facts)
     unchangeable.check_unchanged(cluster, prepared.running)

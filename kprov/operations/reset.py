@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kprov.content.locations import PLAYBOOKS
+from kprov.operations import offline
 from kprov.operations.cluster import GROUPS, connect_hosts, open_cluster
 from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
 from kprov.operations.operation import OPERATIONS, lock_cluster
@@ -37,6 +38,8 @@ def reset_hosts(inventory: Path, options: RunOptions, callbacks: Callbacks) -> R
             result = cluster.engine.run(PLAYBOOKS / "reset.yml")
             if not result.ok:
                 report_failure(cluster, hooks, options, callbacks, str(PlaybookFailedError(result)))
-            elif hooks.after is not None:
+            elif not options.check and not options.limit:
+                offline.forget_export(cluster.artifacts)
+            if hooks.after is not None and result.ok:
                 run_hook(cluster, hooks.after, "reset", "after", options)
         return result

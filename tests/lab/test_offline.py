@@ -96,12 +96,15 @@ def test_one_file_installs_a_verified_cluster(isolated: Isolated) -> None:
     isolated.up("--offline", isolated.export)
     verified = run(KPROV, "verify", "-i", isolated.inventory, "-o", "json", check=False)
     assert verified.returncode == 0, verified.stdout[-3000:]
+    registries = [one for one in json.loads(verified.stdout)["results"] if one["area"] == "images"]
+    assert [one["detail"] for one in registries] == ["serves 1 images"]
     for host in ("node1", "node2"):
         assert "file:/opt/kprov/apt/" in isolated.ssh(host, "apt-cache policy containerd")
 
 
 def test_a_second_run_changes_nothing(isolated: Isolated) -> None:
-    _, text = isolated.up("--offline", isolated.export)
+    _, text = isolated.up()
+    assert f"Reading {isolated.export}, as the last run did" in text
     assert "Nothing changed: the hosts match the inventory" in text
 
 

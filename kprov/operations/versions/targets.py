@@ -44,9 +44,8 @@ def choose_targets(
         archives = {host: (bundle.path, bundle.digest) for host, bundle in chosen.items()}
     else:
         export = offline.open_export(cluster, say)
-        if export is not None:
-            offline.use_export(cluster, dict(facts), export)
-        else:
+        offline.use_export(cluster, dict(facts), export)
+        if export is None:
             build_bundles(cluster, dict(facts), say)
         archives = {host: _read_variables(cluster, host) for host in facts}
     described = {path: read_archive(path) for path in {path for path, _ in archives.values()}}
