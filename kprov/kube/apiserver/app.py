@@ -7,7 +7,7 @@ import contextlib
 import gc
 import logging
 from argparse import Namespace
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,8 @@ from kprov.kube.apiserver.registry.podspec import capabilities
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.server import workers
 from kprov.kube.apiserver.server.health import Health
+from kprov.kube.apiserver.server.loop_monitor import LoopMonitor
+from kprov.kube.apiserver.server.loop_report import LoopReport
 from kprov.kube.apiserver.server.request_chain import Server
 from kprov.kube.apiserver.server.scrape_metrics import ScrapeMetrics
 from kprov.kube.apiserver.server.tls import ServingTls
@@ -96,7 +98,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         reuse_port=processes > 1,
     )
     log.info("listening on %s:%d", options.bind_address, options.secure_port)
-    async with asyncio.TaskGroup() as group:
+    async with _monitor_loop(), asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(registry.cacher.run(), name="cacher"),
             group.create_task(_follow_certificates(tls, server.authenticator), name="certificates"),
@@ -120,6 +122,19 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         auditor.close()
     await storage.close()
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _monitor_loop() -> AsyncIterator[None]:
+    """Report the steps that hold the event loop."""
+    report = LoopReport()
+    report.register()
+    monitor = LoopMonitor(report)
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.stop()
 
 
 def _are_valid(options: Namespace) -> bool:
