@@ -73,6 +73,7 @@ class Inventory:
         self._members: dict[str, list[str]] = {}
         self._names: dict[str, list[str]] | None = None
         self._groups_complete = False
+        self._resolved: dict[str, dict[str, Any]] | None = None
 
     def members(self, group: str) -> list[str]:
         """Return the hosts of a group, then of its children level by level; none for an unknown group."""
@@ -135,6 +136,22 @@ class Inventory:
 
     def variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
         """Return a host's raw variables by Ansible's precedence; `beside` are more folders of variables."""
+        if self._resolved is None or beside:
+            return self._resolve_variables(host, beside)
+        if host not in self._resolved:
+            self._resolved[host] = self._resolve_variables(host)
+        return dict(self._resolved[host])
+
+    @contextmanager
+    def resolve_once(self) -> Iterator[None]:
+        """Resolve the variables of each host at most once in this context, in which nothing may change."""
+        self._resolved = {}
+        try:
+            yield
+        finally:
+            self._resolved = None
+
+    def _resolve_variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
         read_folders = {folder.resolve() for folder in self.directories}
         folders = [*self.directories, *(path for path in beside if path.resolve() not in read_folders)]
         groups = sorted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ __all__ = [
     "Sequence",
     "Unsafe",
     "line_of",
+    "load_shared",
     "load_yaml",
+    "parse_shared",
     "parse_yaml",
     "read_text",
     "register_secrets",
@@ -119,6 +122,16 @@ def load_yaml(path: Path) -> Any:
     return document
 
 
+def load_shared(path: Path) -> Any:
+    """Load a file as load_yaml does, but parse the same text once. The caller must not change the value.
+
+    A role's files are read again for every use of the role, hundreds of times in a playbook.
+    """
+    text, encrypted = read_text(path)
+    # Values of these depend on the passwords, and are secret.
+    return load_yaml(path) if encrypted or "!vault" in text else parse_shared(text, str(path))
+
+
 def read_text(path: Path) -> tuple[str, bool]:
     """Return the text of a file, and whether it was a vault. Raises InputError."""
     try:
@@ -151,7 +164,7 @@ def register_secrets(value: Any) -> None:
 
 
 def parse_yaml(text: str, file: str) -> Any:
-    """Parse a text that comes from `file`."""
+    """Parse a text that comes from `file`. Raises InputError."""
     loader = _Loader(text)
     loader.file = file
     try:
@@ -164,6 +177,12 @@ def parse_yaml(text: str, file: str) -> Any:
         raise InputError(f"YAML: {error}", file=file) from None
     finally:
         loader.dispose()
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_shared(text: str, file: str) -> Any:
+    """Parse a text that comes from `file`, the same text once. The caller must not change the value."""
+    return parse_yaml(text, file)
 
 
 def line_of(container: Any, key: Any) -> int | None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-import yaml
-
 from kprov.content.locations import ROLES
+from kprov.inventory import yaml_file
 
 TABLE = ROLES / "kprov_defaults/vars/main/distributions.yml"
 #: The variable that allows experimental distributions.
@@ -38,7 +37,7 @@ class Distribution:
 @lru_cache(maxsize=1)
 def list_distributions() -> dict[str, Distribution]:
     """Return all known distributions by title."""
-    rows = yaml.safe_load(TABLE.read_text(encoding="utf-8"))["kprov_distributions"]
+    rows = yaml_file.load_shared(TABLE)["kprov_distributions"]
     return {
         title: Distribution(title, row["support"], row["packages"], tuple(row["archives"]), row.get("etcd"))
         for title, row in rows.items()
@@ -48,7 +47,7 @@ def list_distributions() -> dict[str, Distribution]:
 @lru_cache(maxsize=1)
 def list_packages(family: str) -> tuple[str, ...]:
     """Return the packages that the roles install on hosts of a family, such as debian."""
-    rows = yaml.safe_load(TABLE.read_text(encoding="utf-8"))["kprov_package_names"][family]
+    rows = yaml_file.load_shared(TABLE)["kprov_package_names"][family]
     return tuple(dict.fromkeys(name for names in rows.values() for name in names))
 
 

@@ -42,6 +42,23 @@ def validate(
     texts with templates are skipped. `given` are variables of the command line.
     """
     kubespray_variables.adapt_inventory(inventory, given or {})
+    with inventory.resolve_once():
+        problems, variables_by_host = _find_problems(inventory, resolve)
+    unique = list({str(problem): problem for problem in problems}.values())
+    if len(unique) == 1:
+        raise unique[0]
+    if unique:
+        raise InputError(
+            f"{len(unique)} problems in the inventory {inventory.path}\n"
+            + "\n".join(f"  {problem}" for problem in unique)
+        )
+    return variables_by_host
+
+
+def _find_problems(
+    inventory: Inventory, resolve: Resolve | None
+) -> tuple[list[InputError], dict[str, ClusterVariables]]:
+    """Return all problems, and the known variables of every host."""
     problems: list[InputError] = []
     _check_groups(inventory, problems)
     _check_members(inventory, problems)
@@ -59,15 +76,7 @@ def validate(
         lambda host, name: _resolve_value(inventory, host, resolve, name),
         variable_place,
     )
-    unique = list({str(problem): problem for problem in problems}.values())
-    if len(unique) == 1:
-        raise unique[0]
-    if unique:
-        raise InputError(
-            f"{len(unique)} problems in the inventory {inventory.path}\n"
-            + "\n".join(f"  {problem}" for problem in unique)
-        )
-    return variables_by_host
+    return problems, variables_by_host
 
 
 def variable_place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:

@@ -9,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kprov import suggestions
 from kprov.inventory import yaml_file
 from kprov.inventory.cluster import variable_usage
@@ -71,7 +69,7 @@ class Table:
 @lru_cache(maxsize=1)
 def load_table() -> Table:
     """Load the table of known variables."""
-    return Table(**yaml.safe_load(_TABLE.read_text(encoding="utf-8")))
+    return Table(**yaml_file.load_shared(_TABLE))
 
 
 def find_effects(inventory: Inventory, root: Path) -> list[Finding]:

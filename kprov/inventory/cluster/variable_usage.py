@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
+from kprov.inventory import yaml_file
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 _CONDITION = re.compile(
@@ -48,7 +48,7 @@ def find_project_usage(root: Path) -> dict[str, tuple[str, ...]]:
             texts[role.name] = texts.get(role.name, "") + text
             file_names = find_names(text)
             if path.parent.name == "defaults":
-                file_names |= set(yaml.safe_load(text) or {})
+                file_names |= set(yaml_file.parse_shared(text, str(path)) or {})
             for name in file_names:
                 usage.setdefault(name, set()).add(f"role {role.name}")
     for folder in ("templates", "playbooks"):

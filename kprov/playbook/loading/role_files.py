@@ -74,7 +74,7 @@ def load_variables(folder: Path, name: str = "main", *, needed: bool = False) ->
         raise InputError(f"the file {name} does not exist in {folder}", file=str(folder))
     variables: dict[str, Any] = {}
     for file in paths:
-        document = yaml_file.load_yaml(file)
+        document = yaml_file.load_shared(file)
         if document is not None and not isinstance(document, dict):
             raise InputError("must be a mapping", file=file, line=1)
         variables.update(document or {})
@@ -97,7 +97,7 @@ def load_meta(path: Path) -> dict[str, Any]:
 def load_argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
     """Load the argument spec of a role's entry point: {"options", "short_description", ...}, or None."""
     specs = find_file(path / "meta", "argument_specs")
-    document = yaml_file.load_yaml(specs) if specs else None
+    document = yaml_file.load_shared(specs) if specs else None
     meta = (document or {}).get("argument_specs") or load_variables(path / "meta").get("argument_specs") or {}
     spec = meta.get(entry_point)
     if spec is not None and not isinstance(spec, dict):
