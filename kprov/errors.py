@@ -4,7 +4,8 @@ KprovError                   exit 1: base of all errors below
 ├─ InputError                exit 2: an input is wrong; no host was changed
 ├─ HostError                 exit 1: an error on a host; the message names it
 │  ├─ UnreachableError       exit 4: a host became unreachable during a run (as in ansible-playbook)
-│  │  └─ ConnectionLostError exit 4: the connection ended before the agent ran; a retry may work
+│  │  ├─ ConnectionLostError exit 4: the connection ended before the agent ran; a retry may work
+│  │  └─ AnswerError         exit 4: the host answers what no agent of kprov answers
 │  ├─ PreflightError         exit 2: a host of the inventory cannot be used; no host was changed
 │  └─ NoPythonError          exit 1: the host has no Python for the agent; `raw` still works
 └─ InternalError             exit 70: a defect of kprov
@@ -62,6 +63,10 @@ class UnreachableError(HostError):
 
 class ConnectionLostError(UnreachableError):
     """The connection ended during login or the start of the agent, before it changed anything."""
+
+
+class AnswerError(UnreachableError):
+    """The host sent an answer of a wrong shape or size. The connection to it was closed."""
 
 
 class PreflightError(HostError):

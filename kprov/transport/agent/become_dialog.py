@@ -45,7 +45,7 @@ class BecomeDialog:
             line, part = self.channel.line(min(patience, max(0.0, self._until - time.monotonic())))
             if self.who is not None:
                 self._answer(self.who, line, part)
-            if line is not None:
+            if line is not None and time.monotonic() <= self._until:
                 self._output = f"{self._output}{line}\n"[-_PREVIEW:]
                 return line
             if time.monotonic() > self._until:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from typing import Any, Protocol
 
 from kprov.agent import protocol
+from kprov.transport.agent import answers
+from kprov.transport.agent.answers import MalformedAnswerError
 
 _PREVIEW = 400
+#: Bytes of one line before the frames begin, and of the output of a program without frames.
+_MAX_LINE = 1 << 20
+_MAX_OUTPUT = 256 << 20
 
 
 class LostError(Exception):
@@ -70,12 +74,17 @@ class AgentChannel:
             except (OSError, EOFError) as error:
                 raise LostError(str(error) or "the connection was closed") from None
 
-    def read(self) -> dict[str, Any]:
-        """Return the header of the next frame. Raises LostError."""
-        head, body = protocol.HEAD.unpack(self._take(protocol.HEAD.size))
-        header: dict[str, Any] = json.loads(self._take(head))
-        self._take(body)
-        return header
+    def read(self, limit: int = answers.MAX_HEADER) -> dict[str, Any]:
+        """Return the header of the next frame, of `limit` bytes at most. Raises LostError.
+
+        Raises MalformedAnswerError for a frame that no agent sends; the channel is of no use then.
+        """
+        size, body = protocol.HEAD.unpack(self._take(protocol.HEAD.size))
+        if size > limit:
+            raise MalformedAnswerError(f"it has {size} bytes, {limit} are allowed")
+        if body:
+            raise MalformedAnswerError(f"it has a body of {body} bytes")
+        return answers.decode_header(self._take(size))
 
     def line(self, timeout: float) -> tuple[str | None, str]:
         """Return a line of output before the frames begin, or None and the partial line after `timeout`.
@@ -97,7 +106,7 @@ class AgentChannel:
                 continue
             except OSError:
                 part = b""
-            if not part:
+            if not part or len(self._buffer) > _MAX_LINE:
                 raise EOFError(text.decode(errors="replace"))
             self._buffer += part
 
@@ -106,10 +115,12 @@ class AgentChannel:
         self._buffer.clear()
 
     def rest(self) -> bytes:
-        """Return the rest of the output of a program without frames."""
+        """Return the rest of the output of a program without frames. Raises LostError if it is too long."""
         with contextlib.suppress(OSError):
             while part := self._next():
                 self._buffer += part
+                if len(self._buffer) > _MAX_OUTPUT:
+                    raise LostError(f"the program printed more than {_MAX_OUTPUT} bytes")
         data, self._buffer = bytes(self._buffer), bytearray()
         return data
 

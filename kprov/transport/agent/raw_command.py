@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kprov.errors import PreflightError, UnreachableError
 from kprov.transport.agent import become
 from kprov.transport.agent.become_dialog import BecomeDialog, TerminalNeededError
-from kprov.transport.agent.channel import AgentChannel
+from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.options.host_options import Become
 
 
@@ -41,7 +41,10 @@ def run_raw(
         raise PreflightError(
             host, f"the login shell of the user does not run commands: {output or 'it exited'}"
         ) from None
-    out = channel.rest()
+    try:
+        out = channel.rest()
+    except LostError as error:
+        raise UnreachableError(host, str(error)) from None
     code = channel.stream.code()
     if code is None:
         raise UnreachableError(host, "the connection was lost; it is unknown how much of the raw command ran")

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kprov.agent import protocol
-from kprov.errors import HostError, UnreachableError
+from kprov.errors import AnswerError, HostError, UnreachableError
+from kprov.transport.agent import answers
+from kprov.transport.agent.answers import MalformedAnswerError
 from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.agent.contents import start_checksums
 
@@ -86,23 +88,34 @@ class Session:
 
         `contents` are files for the host by SHA-256; large ones are sent only on request. A lost
         connection is opened again once (not with `recover` False, for tasks that end it on purpose).
-        Raises UnreachableError if that fails.
+        Raises UnreachableError if that fails, AnswerError for an answer that no agent sends.
         """
         message = Message(module, items, contents or {}, check, diff)
         with self._lock:
             if self._channel is None:
                 self._connect(None)
             try:
-                return self._exchange(message)
-            except LostError as lost:
-                if self._closed or not recover:
-                    raise UnreachableError(self.host, f"the connection was lost: {lost}") from None
-                try:
-                    return self._recover_message(message, lost)
-                except LostError as second_loss:
+                return self._run_message(message, recover=recover)
+            except MalformedAnswerError as error:
+                # Its next bytes cannot be told from another answer.
+                if self._channel is not None:
+                    self._channel.stream.close()
                     self._channel = None
-                    text = f"the connection was lost ({lost}), made again, and lost again ({second_loss})"
-                    raise UnreachableError(self.host, text) from None
+                text = f"the agent sent a malformed answer to {module}: {error}"
+                raise AnswerError(self.host, text) from None
+
+    def _run_message(self, message: Message, *, recover: bool) -> list[dict[str, Any]]:
+        try:
+            return self._exchange(message)
+        except LostError as lost:
+            if self._closed or not recover:
+                raise UnreachableError(self.host, f"the connection was lost: {lost}") from None
+            try:
+                return self._recover_message(message, lost)
+            except LostError as second_loss:
+                self._channel = None
+                text = f"the connection was lost ({lost}), made again, and lost again ({second_loss})"
+                raise UnreachableError(self.host, text) from None
 
     def end(self) -> None:
         """Tell the agent to exit and to stop what it runs."""
@@ -141,12 +154,16 @@ class Session:
         while True:
             answer = self._channel.read()
             if "need" in answer:
-                self._send_content(self._channel, message.contents[answer["need"]])
+                content = message.contents.get(answers.read_text(answer, "need"))
+                if content is None:
+                    raise MalformedAnswerError("it asks for a content that the task does not have")
+                self._send_content(self._channel, content)
             elif "waiting" in answer:
-                self._notice(self.host, answer["waiting"])
+                self._notice(self.host, answers.read_text(answer, "waiting"))
             elif "results" in answer:
-                results: list[dict[str, Any]] = answer["results"]
-                return results
+                return answers.read_results(answer, len(message.items))
+            else:
+                answers.refuse_unknown(answer)
 
     def _send_content(self, channel: AgentChannel, content: bytes | Path) -> None:
         if isinstance(content, bytes):
@@ -182,9 +199,8 @@ class Session:
             return [
                 _failed_result(f"{text}; it is unknown how far {message.module} got") for _ in message.items
             ]
-        outcome = self._request_outcome(old_session, message)
-        results: list[dict[str, Any]] = outcome.get("results", [])
-        if outcome["outcome"] == "died":
+        outcome, results = self._request_outcome(old_session, message)
+        if outcome == "died":
             item_text = (
                 f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
             )
@@ -199,7 +215,7 @@ class Session:
             results = [*results, *self._exchange(remaining_message)]
         return results
 
-    def _request_outcome(self, session: str, message: Message) -> dict[str, Any]:
+    def _request_outcome(self, session: str, message: Message) -> tuple[str, list[dict[str, Any]]]:
         assert self._channel is not None
         self._channel.send(protocol.encode_frame({"find_out": session, "message": message.id}))
         has_noticed = False
@@ -210,7 +226,9 @@ class Session:
                     self._notice(self.host, f"connected again; {message.module} still runs on the host")
                 has_noticed = True
             elif "outcome" in answer:
-                return answer
+                return answers.read_outcome(answer, len(message.items))
+            else:
+                answers.refuse_unknown(answer)
 
 
 def _failed_result(text: str) -> dict[str, Any]:

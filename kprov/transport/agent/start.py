@@ -6,9 +6,9 @@ import re
 import time
 from typing import Any
 
-from kprov.errors import NoPythonError, PreflightError, UnreachableError
+from kprov.errors import AnswerError, NoPythonError, PreflightError, UnreachableError
 from kprov.transport import clock
-from kprov.transport.agent import archive, become
+from kprov.transport.agent import answers, archive, become
 from kprov.transport.agent.become_dialog import BecomeDialog, TerminalNeededError
 from kprov.transport.agent.channel import AgentChannel, LostError
 from kprov.transport.options.host_options import Become
@@ -43,8 +43,10 @@ def start_agent(
         elif word == "old":
             raise NoPythonError(host, f"{_NEEDED}; {python} is {detail} ({_WAY_OUT})")
     try:
-        hello = channel.read()
+        hello = answers.check_hello(channel.read(answers.MAX_HELLO))
         return {**hello, "skew": clock.clock_skew(hello["time"], started_at, time.time())}
+    except answers.MalformedAnswerError as error:
+        raise AnswerError(host, f"the agent sent a malformed answer: {error}") from None
     except LostError as error:
         dialog.check_cut()
         raise UnreachableError(host, f"the agent exited during its start: {error}") from None

@@ -13,6 +13,15 @@ import paramiko
 
 from kprov.transport.ssh.paramiko_transport import Transport
 
+#: Bytes of standard error that are kept, from its end.
+_MAX_ERRORS = 16 << 20
+
+
+def _append_bounded(errors: bytearray, part: bytes) -> None:
+    errors += part
+    if len(errors) > _MAX_ERRORS:
+        del errors[: len(errors) - _MAX_ERRORS // 2]
+
 
 class ChannelStream:
     """An SSH channel as a session's stream."""
@@ -39,7 +48,7 @@ class ChannelStream:
                 part = channel.recv_stderr(65536)
                 if not part:
                     break
-                self._errors += part
+                _append_bounded(self._errors, part)
         return self._errors.decode(errors="replace")
 
     def close(self) -> None:
@@ -103,7 +112,7 @@ class ProcessStream:
         assert self._process.stderr is not None
         with self._process.stderr as file:
             while part := os.read(file.fileno(), 65536):
-                self._errors += part
+                _append_bounded(self._errors, part)
 
     def send(self, data: bytes, timeout: float) -> None:
         view = memoryview(data)
