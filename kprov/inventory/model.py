@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import host_ranges, variable_files, yaml_file
+from kprov.inventory import host_ranges, trust, variable_files
 
 #: Names of this machine, even if no source has them.
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
@@ -178,7 +178,7 @@ class Inventory:
         if key not in self._folders:
             variables: dict[str, Any] = {}
             for path in variable_files.find_files(folder / kind, name):
-                document = yaml_file.load_yaml(path)
+                document = trust.load_variables(path)
                 if document is None:
                     continue
                 if not isinstance(document, dict):

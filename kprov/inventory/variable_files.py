@@ -13,7 +13,8 @@ SUFFIXES = ("", ".yml", ".yaml", ".json")
 
 def find_files(folder: Path, name: str) -> list[Path]:
     """Return the first of NAME, NAME.yml, NAME.yaml, NAME.json, or all files of a folder of that name."""
-    if name.startswith("/"):
+    # The name of a group or host may be what a host answered (group_by, add_host).
+    if "/" in name or "\0" in name or name in (".", ".."):
         return []
     for suffix in SUFFIXES:
         path = folder / f"{name}{suffix}"

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import yaml_file
+from kprov.inventory import trust
 from kprov.playbook.actions import controller_files
 from kprov.playbook.actions.call import ActionError, Call
+from kprov.playbook.actions.effects import ActionResult, IncludeVariableFiles
 from kprov.transport import agent_modules
 
 _EXTENSIONS = ["yaml", "yml", "json"]
@@ -48,18 +49,18 @@ def include_vars(call: Call) -> dict[str, Any]:
         }
     if args.get("name"):
         file_variables = {str(args["name"]): file_variables}
-    return {
+    shown = {
         "changed": False,
         "ansible_facts": file_variables,
-        "_include_vars": True,
         "ansible_included_var_files": read,
         "_ansible_no_log": secret,
     }
+    return ActionResult(shown, IncludeVariableFiles(file_variables))
 
 
 def _load_variables(path: Path) -> tuple[dict[str, Any], bool]:
     """Load a file, and return whether it was encrypted: its variables are hidden then."""
-    document = yaml_file.load_yaml(path)
+    document = trust.load_variables(path)
     if document is not None and not isinstance(document, dict):
         raise ActionError(f"{path} must be stored as a dictionary/hash")
     return document or {}, controller_files.decrypt_file(path) is not None

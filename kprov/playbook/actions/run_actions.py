@@ -6,8 +6,11 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+from kprov.inventory.trust import mark_untrusted
+from kprov.inventory.vault.vault_format import Unsafe
 from kprov.playbook.actions import include_vars
 from kprov.playbook.actions.call import ActionError, Call
+from kprov.playbook.actions.effects import ActionResult, AddHost, AddToGroup, SetStats, SetVariables
 from kprov.playbook.results.run_result import AbortedError
 from kprov.playbook.templating.templar import TemplatingError
 from kprov.transport import agent_modules
@@ -23,6 +26,8 @@ def debug(call: Call) -> dict[str, Any]:
         return {"changed": False, "skipped": True, "skipped_reason": "Verbosity threshold not met."}
     if name is None:
         return {"changed": False, "msg": call.args.get("msg", "Hello world!"), **_ALWAYS}
+    if isinstance(name, Unsafe):
+        raise ActionError("'var' must be written in the task; a value is no expression")
     try:
         value = call.templar.render("{{ " + str(name) + " }}", call.scope) if isinstance(name, str) else name
     except TemplatingError as error:
@@ -58,7 +63,7 @@ def set_fact(call: Call) -> dict[str, Any]:
         if not str(name).isidentifier():
             raise ActionError(f"Task failed: Invalid variable name {str(name)!r}.")
     cached = agent_modules.parse_boolean(call.args.get("cacheable"))
-    return {"changed": False, "ansible_facts": facts, "_set": True, "_cached": cached}
+    return ActionResult({"changed": False, "ansible_facts": facts}, SetVariables(facts, cached))
 
 
 def set_stats(call: Call) -> dict[str, Any]:
@@ -66,12 +71,10 @@ def set_stats(call: Call) -> dict[str, Any]:
     data = call.args.get("data")
     if not isinstance(data, dict):
         raise ActionError("The 'data' option needs to be a dictionary/hash")
-    stats = {
-        "data": data,
-        "per_host": agent_modules.parse_boolean(call.args.get("per_host")),
-        "aggregate": agent_modules.parse_boolean(call.args.get("aggregate"), default=True),
-    }
-    return {"changed": False, "ansible_stats": stats}
+    per_host = agent_modules.parse_boolean(call.args.get("per_host"))
+    aggregate = agent_modules.parse_boolean(call.args.get("aggregate"), default=True)
+    stats = {"data": data, "per_host": per_host, "aggregate": aggregate}
+    return ActionResult({"changed": False, "ansible_stats": stats}, SetStats(data, per_host, aggregate))
 
 
 def pause(call: Call) -> dict[str, Any]:
@@ -112,11 +115,17 @@ def add_host(call: Call) -> dict[str, Any]:
     groups = [group.strip() for group in groups.split(",")] if isinstance(groups, str) else list(groups)
     own_arguments = ("name", "hostname", "host", "groups", "group", "groupname")
     variables = {key: value for key, value in call.args.items() if key not in own_arguments}
-    added = {"host_name": str(name), "groups": sorted(map(str, groups)), "host_vars": variables}
+    added: dict[str, Any] = {
+        "host_name": str(name),
+        "groups": sorted(map(str, groups)),
+        "host_vars": variables,
+    }
     there = call.inventory.hosts.get(str(name))
     changed = there is None or any(there.variables.get(key) != value for key, value in variables.items())
     changed = changed or any(str(name) not in call.inventory.members(str(group)) for group in groups)
-    return {"changed": changed, "add_host": added}
+    # The inventory has templates, and these are values: some may be what a host answered.
+    effect = AddHost(str(name), added["groups"], mark_untrusted(variables))
+    return ActionResult({"changed": changed, "add_host": added}, effect)
 
 
 def group_by(call: Call) -> dict[str, Any]:
@@ -124,11 +133,9 @@ def group_by(call: Call) -> dict[str, Any]:
     parents = call.args.get("parents") or ["all"]
     parents = [parents] if isinstance(parents, str) else list(parents)
     changed = name not in call.inventory.groups or call.host not in call.inventory.members(name)
-    return {
-        "changed": changed,
-        "add_group": name,
-        "parent_groups": [str(parent).replace(" ", "-") for parent in parents],
-    }
+    parents = [str(parent).replace(" ", "-") for parent in parents]
+    shown = {"changed": changed, "add_group": name, "parent_groups": parents}
+    return ActionResult(shown, AddToGroup(name, parents))
 
 
 def validate_argument_spec(call: Call) -> dict[str, Any]:
@@ -136,12 +143,13 @@ def validate_argument_spec(call: Call) -> dict[str, Any]:
     spec, context = call.args.get("argument_spec"), call.args.get("validate_args_context") or {}
     if not isinstance(spec, dict):
         raise ActionError("argument_spec must be a mapping")
-    values = {name: call.scope[name] for name in spec if name in call.scope}
-    values.update(call.args.get("provided_arguments") or {})
+    provided = call.args.get("provided_arguments") or {}
     errors = []
     for name, entry in spec.items():
+        value = provided.get(name)
         try:
-            value = call.templar.render(values[name], call.scope, name) if name in values else None
+            if name not in provided and name in call.scope:
+                value = call.templar.render("{{ vars[" + repr(str(name)) + "] }}", call.scope, name)
             agent_modules.check_arguments(name, {} if value is None else {name: value}, {name: entry}, {})
         except agent_modules.UnsupportedError as error:
             errors.append(error.names)

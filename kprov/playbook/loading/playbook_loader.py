@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import yaml_file
+from kprov.inventory import trust, yaml_file
 from kprov.playbook.loading import (
     keyword_checks,
     playbook_keywords,
@@ -96,6 +96,7 @@ def load_included_tasks(path: Path, around: Node, problems: Problems | None = No
     """
     collected = Problems() if problems is None else problems
     loader = PlayLoader(path, find_play(around).paths, collected)
+    trust.refuse_fetched(path, "tasks")
     tasks = loader.load_tasks(yaml_file.load_yaml(path), around, around.role, file=path)
     if problems is None:
         collected.report(path)

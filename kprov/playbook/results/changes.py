@@ -102,7 +102,7 @@ def _describe(task: Task, result: Result) -> tuple[str, str, str]:
         return "package", name_text, state or "present"
     if task.module in _PROGRAMS:
         command = result.get("cmd") or task.args.get("_raw_params") or task.args.get("cmd") or ""
-        return "program", " ".join(command) if isinstance(command, list) else str(command), "run"
+        return "program", " ".join(map(str, command)) if isinstance(command, list) else str(command), "run"
     path = result.get("dest") or about.get("dest") or about.get("path") or result.get("path")
     if isinstance(path, str):
         return "file", path, state

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from kprov.errors import InputError
+from kprov.inventory.trust import mark_untrusted
 from kprov.playbook.actions import ansible_module, run_actions
 from kprov.playbook.actions.call import ActionError, Call, ModuleCall
 from kprov.playbook.connections.module_sender import ModuleSender
@@ -15,7 +16,7 @@ from kprov.playbook.results.run_result import Callbacks
 from kprov.playbook.running.task_conditions import Result
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
-from kprov.playbook.templating.values import OMIT
+from kprov.playbook.templating.values import OMIT, is_omitted
 from kprov.playbook.variables.precedence import Variables, remove_omitted
 from kprov.transport import agent_modules
 
@@ -124,14 +125,19 @@ class CallBuilder:
     def _render_arguments(self, task: Task, scope: Scope) -> dict[str, Any]:
         templar = scope.templar
         raw = dict(task.args)
+        literal = run_actions.LITERAL.get(task.module, ())
+        args = self._render_module_defaults(task, scope)
         if "_variable_params" in raw:
             variable_args = templar.render(raw.pop("_variable_params"), scope, "args")
             if not isinstance(variable_args, dict):
                 raise InputError(f"arguments must be a mapping, not {variable_args!r}", field=task.module)
-            raw = {**variable_args, **raw}
-        raw = {**self._render_module_defaults(task, scope), **raw}
-        literal = run_actions.LITERAL.get(task.module, ())
-        args = {}
+            args.update(variable_args)
+        # Rendered values are not rendered again, and are no expressions either.
+        args = {
+            key: mark_untrusted(value) if key in literal else value
+            for key, value in args.items()
+            if not is_omitted(value)
+        }
         for key, value in raw.items():
             name = templar.render(key, scope) if "{{" in str(key) else key
             try:
@@ -142,6 +148,7 @@ class CallBuilder:
                     raise
                 rendered = value
             if isinstance(rendered, str) and rendered == OMIT:
+                args.pop(name, None)
                 continue
             args[name] = rendered
         return args

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.inventory import secrets
-from kprov.playbook.actions import run_actions
+from kprov.playbook.actions import effects, run_actions
 from kprov.playbook.model.plays import Task
 from kprov.playbook.results import changes
 from kprov.playbook.results.journal import DONE, has_no_secret
@@ -136,55 +136,63 @@ class ResultRecorder:
             self._store_facts(task, name, result)
             if register:
                 self.variables.registered.setdefault(name, {})[register] = _remove_private_keys(task, result)
-        self._update_inventory(task, host, result, others)
-        for item in task.item_results(result):
-            if "ansible_stats" in item:
-                self._update_stats(host, item["ansible_stats"])
+        self._apply_effects(task, host, result, others)
 
     def _store_facts(self, task: Task, host: str, result: Result) -> None:
+        """Store variables that an action set, and facts that a host or an action answered."""
         delegated = result.get("_ansible_delegated_vars")
         if delegated and parse_boolean(task.get("delegate_facts", False)):
             host = delegated["ansible_delegated_host"]
         for item in task.item_results(result):
-            facts = item.get("ansible_facts")
-            if not isinstance(facts, dict) or item.get("failed"):
-                continue
-            if item.get("_set"):
-                self.variables.registered.setdefault(host, {}).update(facts)
-                if item.get("_cached"):
-                    self.variables.facts.host_facts(host).add(facts)
-            elif item.get("_include_vars"):
-                self.variables.included.setdefault(host, {}).update(facts)
-            else:
-                self.variables.facts.host_facts(host).add(facts)
+            match effects.find_effect(item):
+                case effects.SetVariables(values, cached):
+                    self.variables.registered.setdefault(host, {}).update(values)
+                    if cached:
+                        self.variables.facts.host_facts(host).add(values)
+                case effects.IncludeVariableFiles(values):
+                    self.variables.included.setdefault(host, {}).update(values)
+                case _:
+                    facts = item.get("ansible_facts")
+                    if isinstance(facts, dict) and not item.get("failed"):
+                        self.variables.facts.host_facts(host).add(facts)
 
-    def _update_inventory(self, task: Task, host: str, result: Result, others: list[str]) -> None:
-        inventory = self.variables.inventory
+    def _apply_effects(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+        """Apply what the actions of the operator's side did to the inventory and the report."""
         for item in task.item_results(result):
-            added = item.get("add_host")
-            if added:
-                new = inventory.add_host(str(added["host_name"]))
-                new.variables.update(added["host_vars"])
-                for group in added["groups"]:
-                    inventory.add_group(str(group))
-                    inventory.add_host(new.name, str(group))
-            if item.get("add_group"):
-                inventory.add_group(item["add_group"])
-                for parent in item.get("parent_groups") or []:
-                    inventory.add_group(parent)
-                    inventory.add_child(parent, item["add_group"])
-                for member in [host, *others]:
-                    inventory.add_host(member, item["add_group"])
-            if added or item.get("add_group"):
-                self.variables.clear_inventory_cache()
+            match effects.find_effect(item):
+                case effects.AddHost() as new:
+                    self._add_host(new)
+                case effects.AddToGroup() as group:
+                    self._add_to_group(group, [host, *others])
+                case effects.SetStats() as stats:
+                    self._update_stats(host, stats)
 
-    def _update_stats(self, host: str, stats: dict[str, Any]) -> None:
-        where = self.state.result.custom.setdefault(host if stats["per_host"] else "_run", {})
-        for name, value in stats["data"].items():
+    def _add_host(self, new: effects.AddHost) -> None:
+        inventory = self.variables.inventory
+        host = inventory.add_host(new.name)
+        host.variables.update(new.variables)
+        for group in new.groups:
+            inventory.add_group(group)
+            inventory.add_host(host.name, group)
+        self.variables.clear_inventory_cache()
+
+    def _add_to_group(self, group: effects.AddToGroup, hosts: list[str]) -> None:
+        inventory = self.variables.inventory
+        inventory.add_group(group.name)
+        for parent in group.parents:
+            inventory.add_group(parent)
+            inventory.add_child(parent, group.name)
+        for host in hosts:
+            inventory.add_host(host, group.name)
+        self.variables.clear_inventory_cache()
+
+    def _update_stats(self, host: str, stats: effects.SetStats) -> None:
+        where = self.state.result.custom.setdefault(host if stats.per_host else "_run", {})
+        for name, value in stats.values.items():
             old = where.get(name)
-            if stats["aggregate"] and type(old) is type(value) and isinstance(value, (int, float, list, str)):
+            if stats.aggregate and type(old) is type(value) and isinstance(value, (int, float, list, str)):
                 where[name] = old + value  # type: ignore[operator]
-            elif stats["aggregate"] and isinstance(old, dict) and isinstance(value, dict):
+            elif stats.aggregate and isinstance(old, dict) and isinstance(value, dict):
                 where[name] = {**old, **value}
             else:
                 where[name] = value

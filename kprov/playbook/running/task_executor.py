@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError, KprovError, NoPythonError, PreflightError, UnreachableError
+from kprov.playbook.actions import effects
 from kprov.playbook.actions.call import Call, ModuleCall
 from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.loading import templated_action
@@ -16,6 +17,7 @@ from kprov.playbook.running import async_tasks, call_builder, loops, task_condit
 from kprov.playbook.running.task_conditions import Result
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
+from kprov.playbook.variables.facts import name_variables
 from kprov.playbook.variables.include_variables import IncludeVariables
 from kprov.playbook.variables.precedence import Variables
 from kprov.transport.agent_modules import ArgumentError
@@ -92,7 +94,9 @@ class TaskExecutor:
             )
             for inner, result in zip(here, self._run_scopes(task, host, here), strict=True):
                 results.append(self._add_loop_variables(control, items, len(results), inner, result))
-                facts.update(result.get("ansible_facts") or {})
+                facts.update(
+                    effects.read_variables(result) or name_variables(result.get("ansible_facts") or {})
+                )
             if control.break_when and all(
                 scope.templar.evaluate_condition(
                     stop, task_conditions.scope_with_result(task, here[0], results[-1]), "break_when"

@@ -9,6 +9,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from kprov.inventory.vault.vault_format import Unsafe
 from kprov.playbook.templating import filter_plugins
 from kprov.playbook.templating.filters.filter_table import ALL_FILTERS, REFUSED_FILTERS
 from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS, REFUSED_TESTS
@@ -79,7 +80,7 @@ def resolve_trusted_expression(environment: jinja2.Environment, text: str, resul
         if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
             break
         source = _find_source(body[0].nodes[0], scope)
-        if not isinstance(source, str):
+        if not isinstance(source, str) or isinstance(source, Unsafe):
             break
         if not is_template(source):
             return source

@@ -12,7 +12,7 @@ import jinja2
 from jinja2 import nodes
 
 from kprov.errors import KprovError
-from kprov.inventory import yaml_file
+from kprov.inventory import trust, yaml_file
 from kprov.inventory.vault.vault_format import Undecrypted, Unsafe
 from kprov.playbook.templating import conditions
 from kprov.playbook.templating.filter_plugins import FilterTable
@@ -24,7 +24,7 @@ from kprov.playbook.templating.lookups.call import GLOBALS, find_loop_items
 from kprov.playbook.templating.plugin_calls import wrap_functions
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError, find_template_position
-from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
+from kprov.playbook.templating.values import FilterError, is_omitted, mark_as_data, to_plain
 
 #: Settings that a `#jinja2:` line may change.
 _SETTINGS = (
@@ -88,9 +88,12 @@ class Templar:
 
     def render_text(self, text: str, scope: Scope) -> Any:
         """Render a text; a single expression keeps its type. The result may be a Marker."""
+        if isinstance(text, Unsafe):
+            # Before the compiled texts: a template of a file may have the same characters.
+            return text
         render = self._texts.get(text)
         if render is None:
-            if isinstance(text, Unsafe) or not is_template(text):
+            if not is_template(text):
                 return text
             with self._compiling:
                 render = self._texts.get(text) or self._texts.setdefault(text, self._compile_text(text))
@@ -133,11 +136,14 @@ class Templar:
         return value
 
     def render(self, value: Any, scope: Scope, what: str = "") -> Any:
-        """Render a value that must be defined. Raises TemplatingError with expression and reason."""
+        """Render a value that must be defined. The result is data: it is never rendered again.
+
+        Raises TemplatingError with expression and reason.
+        """
         if value is None or type(value) in (bool, int, float):
             return value
         try:
-            return self._render_final(value, scope)
+            return mark_as_data(self._render_final(value, scope))
         except ERRORS as error:
             raise _make_error(error, value, what) from None
 
@@ -155,7 +161,7 @@ class Templar:
     def find_loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
         """Return the items of `with_NAME: value`; first_found searches `kind` (templates, vars, files)."""
         try:
-            return find_loop_items(name, value, scope, kind)
+            return list(mark_as_data(find_loop_items(name, value, scope, kind)))
         except ERRORS as error:
             raise _make_error(error, value, f"with_{name}") from None
 
@@ -181,6 +187,8 @@ class Templar:
 
     def _evaluate_condition(self, condition: Any, scope: Scope) -> Any:
         text = conditions.strip_condition(condition)
+        if isinstance(condition, Unsafe):
+            raise FilterError("Conditional expressions come from files, and this text does not.")
         if conditions.is_whole_template(text):
             rendered = self.render_text(text, scope)
             if isinstance(rendered, Marker):
@@ -235,6 +243,7 @@ class Templar:
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> Any:
         """Like render_file, but a single expression keeps its type (for the template lookup)."""
+        trust.refuse_fetched(path, "a template")
         key = (path, path.stat().st_mtime_ns, search, tuple(sorted((overrides or {}).items())))
         before = getattr(self._local, "scope", None)
         try:

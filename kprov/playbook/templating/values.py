@@ -9,6 +9,8 @@ from typing import Any
 
 import jinja2
 
+from kprov.inventory.vault.vault_format import Unsafe
+from kprov.playbook.templating.lazy_containers import is_template
 from kprov.playbook.templating.undefined import Marker, type_name
 
 #: The value of `omit`: arguments and entries of lists and mappings that have it are removed.
@@ -60,6 +62,21 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta, bytearray)):
         return value
     raise FilterError(f"Type {kind.__name__!r} is unsupported for variable storage.")
+
+
+def mark_as_data(value: Any) -> Any:
+    """Return a plain value whose texts are never rendered if they look like templates.
+
+    All that comes out of a template is data: it may hold what a host answered. So a value that is rendered
+    a second time, wherever it was stored, stays what it is.
+    """
+    if isinstance(value, str):
+        return Unsafe(value) if is_template(value) else value
+    if isinstance(value, dict):
+        return {key: mark_as_data(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [mark_as_data(entry) for entry in value]
+    return value
 
 
 def is_omitted(value: Any) -> bool:

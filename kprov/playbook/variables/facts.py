@@ -6,54 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from kprov.playbook.variables.reserved_names import is_reserved
+
 #: Gathers facts of a host by their names without `ansible_`; no names means all facts.
 Gather = Callable[[str, frozenset[str]], dict[str, Any]]
-#: Prefixes of variables that look like facts and are not: they gather nothing.
-NOT_FACTS = (
-    "ansible_become",
-    "ansible_ssh",
-    "ansible_host",
-    "ansible_port",
-    "ansible_user",
-    "ansible_password",
-    "ansible_connection",
-    "ansible_python_interpreter",
-    "ansible_play",  # also ansible_playbook_python
-    "ansible_check",
-    "ansible_diff",
-    "ansible_version",
-    "ansible_run",
-    "ansible_skip",
-    "ansible_limit",
-    "ansible_loop",
-    "ansible_index",
-    "ansible_forks",
-    "ansible_inventory",
-    "ansible_config",
-    "ansible_verbosity",
-    "ansible_role",
-    "ansible_parent",
-    "ansible_failed",
-    "ansible_search",
-    "ansible_managed",
-    "ansible_private",
-    "ansible_timeout",
-    "ansible_group_priority",
-    "ansible_shell",
-    "ansible_sudo",
-    "ansible_su_",
-    "ansible_doas",
-    "ansible_common",
-    "ansible_collection",
-    "ansible_dependent",
-    "ansible_remote",
-    "ansible_delegated",
-    "ansible_async",
-    "ansible_item",
-    "ansible_env_",
-    "ansible_name",
-    "ansible_facts",
-)
 
 
 class HostFacts:
@@ -148,8 +104,7 @@ class FactVariables(Mapping[str, Any]):
             return True
         if not isinstance(name, str) or not name.startswith("ansible_"):
             return False
-        bare = name[8:]
-        return bare in self._known or (not name.startswith(NOT_FACTS) and bare in self._facts)
+        return not is_reserved(name) and name[8:] in self._facts
 
     def __getitem__(self, name: str) -> Any:
         if name == "ansible_facts":
@@ -160,7 +115,14 @@ class FactVariables(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         yield "ansible_facts"
-        yield from (f"ansible_{name}" for name in list(self._known))
+        names = (f"ansible_{name}" for name in list(self._known))
+        yield from (name for name in names if not is_reserved(name))
 
     def __len__(self) -> int:
-        return 1 + len(self._known)
+        return sum(1 for _ in self)
+
+
+def name_variables(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts under the names that they have as variables, without those that facts cannot set."""
+    named = {f"ansible_{name.removeprefix('ansible_')}": value for name, value in facts.items()}
+    return {name: value for name, value in named.items() if not is_reserved(name)}

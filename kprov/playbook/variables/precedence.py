@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import yaml_file
+from kprov.inventory import trust
 from kprov.inventory.model import Inventory
 from kprov.playbook.model.plays import Node, Play, Role
 from kprov.playbook.results.run_result import RunOptions
@@ -225,7 +225,7 @@ class Variables:
                 path = play.directory / str(self.templar.render(name, scope, "vars_files"))
                 if isinstance(entry, list) and not path.exists():
                     continue
-                variables.update(yaml_file.load_yaml(path) or {})
+                variables.update(trust.load_variables(path) or {})
                 break
         return variables
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kprov.inventory import trust
 from kprov.playbook.actions.call import ActionError, Call, ModuleCall
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -23,8 +24,7 @@ RULES: dict[str, Any] = {"check_mode": False}
 
 def prepare(call: Call) -> ModuleCall:
     """Read the file on the host."""
-    if call.args.get("flat"):
-        _flat_path(call)
+    _flat_path(call) if call.args.get("flat") else _host_path(call, str(call.args["src"]))
     return ModuleCall("slurp", {"src": call.args["src"]})
 
 
@@ -39,13 +39,18 @@ def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
     source = str(call.args["src"])
     if result.get("failed"):
         return _missing_file_result(call, result, source)
-    data = base64.b64decode(result["content"])
+    try:
+        data = base64.b64decode(result["content"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        raise ActionError(f"the host sent no content of {source}") from None
     path = _flat_path(call) if call.args.get("flat") else _host_path(call, source)
     here = path.read_bytes() if path.is_file() else None
     sums = _checksums(data)
     if here == data:
+        trust.remember_fetched(path, call.host)
         return {"changed": False, "file": source, "dest": str(path), **sums}
     _write_file(path, data)
+    trust.remember_fetched(path, call.host)
     checksums = _checksums(path.read_bytes())
     if call.args.get("validate_checksum", True) and checksums != sums:
         text = "checksum mismatch"
@@ -67,7 +72,12 @@ def _missing_file_result(call: Call, result: dict[str, Any], source: str) -> dic
 
 def _host_path(call: Call, source: str) -> Path:
     base = call.playbook_dir / Path(str(call.args["dest"])).expanduser()
-    return Path(os.path.normpath(f"{base}/{call.host}/{source}"))
+    folder = Path(os.path.normpath(f"{base}/{call.host}"))
+    path = Path(os.path.normpath(f"{folder}/{source}"))
+    # The name of the file is often an answer of the host, for example of the module find.
+    if folder not in path.parents:
+        raise ActionError(f"{source!r} would be written to {path}, which is outside of {folder}")
+    return path
 
 
 def _flat_path(call: Call) -> Path:
