@@ -248,6 +248,14 @@ class Inventory:
                 self.groups[name].hosts = before
             self._groups_complete = False
 
+    def remove_hosts(self, names: Iterable[str]) -> None:
+        """Leave hosts out from now on, as if no source had them."""
+        removed = set(names)
+        self.hosts = {name: host for name, host in self.hosts.items() if name not in removed}
+        for group in self.groups.values():
+            group.hosts = [host for host in group.hosts if host not in removed]
+        self._groups_complete = False
+
     def implicit_localhost(self, name: str) -> Host:
         """Add this machine without ssh and without a group, unless a source has a name of LOCALHOST."""
         localhost_name = next((host for host in self.hosts if host in LOCALHOST), None)

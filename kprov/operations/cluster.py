@@ -84,6 +84,13 @@ class Cluster:
         scope = self.engine.host_variables(host)
         return str(scope["etcd_member_name"]) if "etcd_member_name" in scope else host
 
+    def leave_out(self, hosts: Iterable[str]) -> None:
+        """Work from now on as if the inventory did not have these hosts."""
+        self.engine.inventory.remove_hosts(hosts)
+        self.engine.variables.clear_inventory_cache()
+        for host in hosts:
+            self.engine.unreachable_hosts.pop(host, None)
+
     @contextmanager
     def hide_hosts(self, hosts: Iterable[str]) -> Iterator[None]:
         """Work as if the inventory did not have these hosts."""
@@ -118,8 +125,12 @@ def open_cluster(
         yield cluster
 
 
-def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
+def connect_hosts(
+    cluster: Cluster, hosts: list[str], leave_out: Callable[[], Iterable[str]] = tuple
+) -> dict[str, dict[str, Any]]:
     """Connect to the hosts; return their facts by host.
+
+    `leave_out` is called as soon as hosts are connected, and returns those that do not count.
 
     An existing cluster continues without unreachable hosts if it can. Before the first `up` such a host
     is an error in the inventory. Raises PreflightError that names every
@@ -131,6 +142,11 @@ def connect_hosts(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any
         for connection in reached
         if connection.lost and connection.error is not None
     }
+    cluster.engine.unreachable_hosts = dict(unreachable)
+    absent = set(leave_out())
+    cluster.engine.unreachable_hosts = {}
+    reached = [connection for connection in reached if connection.host not in absent]
+    unreachable = {host: reason for host, reason in unreachable.items() if host not in absent}
     quorum_error = find_indispensable(cluster, unreachable) if unreachable else None
     if is_installed(journal_folder(cluster.engine.inventory)) and not quorum_error:
         cluster.engine.unreachable_hosts = unreachable

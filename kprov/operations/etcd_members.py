@@ -83,6 +83,11 @@ def count_quorum(voters: int) -> int:
     return voters // 2 + 1
 
 
+def count_tolerated(voters: int) -> int:
+    """Return how many of these voters may fail."""
+    return voters - count_quorum(voters)
+
+
 def explain_lost_quorum(
     members: Iterable[Member], healthy: Collection[str], removed: Collection[str]
 ) -> str | None:

@@ -49,7 +49,7 @@ _SUPERSEDED = {
     "node uncordon": {"node drain", "node uncordon"},
 }
 #: Arguments that say how, not on what, an operation works: a run with others continues it.
-_ADJUSTABLE = {"force", "grace_period", "ignore", "timeout", "unreachable"}
+_ADJUSTABLE = {"force", "grace_period", "ignore", "timeout", "unreachable", "without_fault_tolerance"}
 
 
 class UnfinishedOperationError(InputError):

@@ -126,6 +126,14 @@ def test_three_hosts_become_five_and_three_again_under_load(five: Cluster) -> No
     assert "Nothing would change" in five.lab.kprov("plan", "-i", folder).stdout
     with load(five.kubeconfig, "remove"), measure("node remove node4 node5"):
         operate(five, "remove", "node4", "node5", "--yes")
+    # As long as they stand in the inventory, an operation on another host leaves them alone.
+    renewed = five.lab.kprov("certs", "renew", "node1", "-i", folder)
+    assert "node4, node5: in the inventory, but not in the cluster" in renewed.stdout + renewed.stderr
+    for host in ("node4", "node5"):
+        assert not (folder / "artifacts/pki/hosts" / host).exists()
+    assert "which tolerate no more failures than 1" in refuse(five, "node", "remove", "node1", "--yes")
+    text = refuse(five, "node", "remove", "node1", "node2", "--yes")
+    assert "--without-fault-tolerance" in text
     set_hosts(folder, SUBNET, MEMBERS)
     assert_hosts(five, MEMBERS)
     assert "Nothing would change" in five.lab.kprov("plan", "-i", folder).stdout

@@ -23,6 +23,13 @@ Targets = Annotated[
 Unreachable = Annotated[
     bool, typer.Option("--unreachable", help="Also remove hosts that are dead, which cannot be reset.")
 ]
+WithoutFaultTolerance = Annotated[
+    bool,
+    typer.Option(
+        "--without-fault-tolerance",
+        help="Also leave etcd with so few members that the cluster does not survive the failure of one.",
+    ),
+]
 GracePeriod = Annotated[
     int,
     typer.Option("--grace-period", help="Seconds that pods have to exit; -1: as each pod says.", min=-1),
@@ -54,10 +61,14 @@ def remove(
     drain_timeout: Timeout = 360,
     force: Force = False,
     unreachable: Unreachable = False,
+    without_fault_tolerance: WithoutFaultTolerance = False,
 ) -> None:
     """Drain hosts, take them out of the cluster and reset them. Delete them from the inventory afterwards."""
-    arguments = _collect_drain(hosts, grace_period, drain_timeout, force=force) | {"unreachable": unreachable}
+    arguments = _collect_drain(hosts, grace_period, drain_timeout, force=force)
+    arguments |= {"unreachable": unreachable, "without_fault_tolerance": without_fault_tolerance}
     question = f"Remove {', '.join(hosts)} from the cluster, with all its data there?"
+    if without_fault_tolerance:
+        question += " The cluster may not survive the failure of a host afterwards."
     run_command(given, "node remove", arguments, question=question)
 
 

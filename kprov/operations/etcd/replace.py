@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 
 from kprov.errors import InputError
-from kprov.operations.cluster import GROUPS, connect_hosts
 from kprov.operations.etcd.restore_hosts import find_etcd_problems
 from kprov.operations.etcd_members import (
     Member,
@@ -20,6 +19,7 @@ from kprov.operations.etcd_members import (
     remove_member,
 )
 from kprov.operations.health import wait_for
+from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.selection import find_hosts, require_reachable
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.remote import find_etcd_host, run_command
@@ -31,9 +31,9 @@ def list_phases(context: OperationContext) -> list[Phase]:
     """Remove the member, erase its data, let it join again."""
     cluster = context.cluster
     host = find_hosts(cluster, [context.arguments["host"]], "etcd")[0]
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context, [host])
     require_reachable(cluster, [host])
-    if len(cluster.members("etcd")) == 1:
+    if not set(cluster.members("etcd")) - {host}:
         raise InputError(
             "etcd has no other member from which this one could get its data: restore a snapshot with "
             "`kprov etcd restore`",

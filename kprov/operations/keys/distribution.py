@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import KprovError
 from kprov.operations import live, trust
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.health import wait_until_healthy
 from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
 from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, restart_stale_units
+from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext
 from kprov.operations.preparation import make_pki_request
 from kprov.pki.request import PkiRequest
@@ -27,7 +28,7 @@ def connect_all_hosts(context: OperationContext) -> None:
     cluster = context.cluster
     if cluster.engine.options.limit:
         raise KprovError("--limit: a rotation needs all hosts of the cluster")
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context)
     unreachable = cluster.engine.unreachable_hosts
     if unreachable:
         reasons = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())

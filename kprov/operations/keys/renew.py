@@ -10,9 +10,9 @@ from collections.abc import Collection
 
 from cryptography import x509
 
-from kprov.operations.cluster import GROUPS, connect_hosts
 from kprov.operations.keys.distribution import distribute, list_pending_changes, make_request
 from kprov.operations.keys.host_files import list_cluster_hosts
+from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.selection import find_hosts
 from kprov.operations.phases import OperationContext, Phase
 from kprov.pki.ensure import ensure_pki, load_certificate
@@ -24,7 +24,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     """Return the phases: issue, distribute."""
     cluster = context.cluster
     hosts = find_hosts(cluster, context.arguments["hosts"])
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context, hosts)
     if context.memory.read("since") is None:
         # Certificates have seconds.
         context.memory.store("since", dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat())

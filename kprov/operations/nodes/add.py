@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kprov.errors import InputError
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.cluster import Cluster
 from kprov.operations.health import find_problems, wait_until_healthy
+from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.others import list_others, make_others_phase
 from kprov.operations.nodes.selection import find_hosts, require_reachable
 from kprov.operations.nodes.versions import check_versions
@@ -31,7 +32,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     """Check, set up, update the others, wait."""
     cluster = context.cluster
     hosts = find_hosts(cluster, context.arguments["hosts"])
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context, hosts)
     require_reachable(cluster, hosts)
     require_cluster(cluster, hosts)
     return [make_preparation_phase(context, hosts), *list_setup_phases(context, hosts)]

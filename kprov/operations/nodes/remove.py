@@ -1,7 +1,8 @@
 """`kprov node remove`: take hosts out of the cluster, and reset them.
 
 Arguments: hosts (of the inventory, or names of nodes and members that left it), those of drain, and
-unreachable (also remove hosts that do not answer, without a reset).
+unreachable (also remove hosts that do not answer, without a reset), and without_fault_tolerance (also leave
+etcd with so few members that none may fail).
 The hosts are still in the inventory: every phase works as if they were not. The user deletes them afterwards.
 """
 
@@ -13,8 +14,15 @@ from collections.abc import Sequence
 
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError, PreflightError
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
-from kprov.operations.etcd_members import list_healthy, list_members, remove_member, require_quorum
+from kprov.operations.cluster import GROUPS, Cluster
+from kprov.operations.etcd_members import (
+    count_tolerated,
+    list_healthy,
+    list_members,
+    remove_member,
+    require_quorum,
+)
+from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.drain import make_drain_phase, require_controllers
 from kprov.operations.nodes.others import make_others_phase
 from kprov.operations.nodes.state import (
@@ -36,7 +44,7 @@ _RESET_PLAYBOOK = PLAYBOOKS / "reset.yml"
 def list_phases(context: OperationContext) -> list[Phase]:
     """Drain, update the others, leave etcd, reset, delete the nodes."""
     cluster = context.cluster
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context, context.arguments["hosts"])
     targets = [make_target(cluster, name) for name in dict.fromkeys(context.arguments["hosts"])]
     hosts = [target.host for target in targets if target.is_known]
     check_remaining(cluster, hosts)
@@ -48,6 +56,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
             check_stopped(context, target)
     if not started:
         check_quorum(context, targets)
+        check_tolerance(context, targets)
     require_controllers(context, list_drained(cluster, targets))
     context.memory.store("targets", [target.name for target in targets])
     phases = [Phase("Check that etcd keeps its quorum", lambda: check_quorum(context, targets), lambda: None)]
@@ -68,14 +77,44 @@ def check_remaining(cluster: Cluster, hosts: Sequence[str]) -> None:
             raise InputError(
                 f"{group} would have no host left; `kprov reset` removes a cluster", field="HOST"
             )
-        leaving = len(cluster.members(group)) - len(remaining)
-        if group == "etcd" and leaving and len(remaining) % 2 == 0:
-            raise InputError(
-                f"etcd would have {len(remaining)} members ({', '.join(remaining)}), which tolerate no more "
-                f"failures than {len(remaining) - 1}: remove an even number of its hosts, add a host first, "
-                "or exchange a broken host with `kprov node replace`",
-                field="HOST",
-            )
+
+
+def check_tolerance(context: OperationContext, targets: Sequence[Target]) -> None:
+    """Raise InputError if etcd would tolerate fewer failures than a cluster should, by etcd's own list."""
+    members = [member for member in list_members(context.cluster) if not member.is_learner]
+    leaving = {member.id for target in targets for member in find_target_members(context.cluster, target)}
+    accepted = bool(context.arguments.get("without_fault_tolerance"))
+    problem = find_lost_tolerance(
+        [member.title for member in members],
+        [member.title for member in members if member.id in leaving],
+        accepted=accepted,
+    )
+    if problem:
+        raise InputError(f"refused, nothing was changed: {problem}", field="HOST")
+
+
+def find_lost_tolerance(members: Sequence[str], leaving: Sequence[str], *, accepted: bool) -> str:
+    """Return why these members of etcd should not leave; empty if they may.
+
+    `accepted`: the user accepts that no member may fail afterwards.
+    """
+    remaining = [name for name in members if name not in leaving]
+    if not leaving or not remaining:
+        return ""
+    count, before = len(remaining), count_tolerated(len(members))
+    if count % 2 == 0 and len(leaving) % 2:
+        return (
+            f"etcd would have {count} members ({', '.join(remaining)}), which tolerate no more "
+            f"failures than {count - 1}: remove an even number of its hosts, add a host first, "
+            "or exchange a broken host with `kprov node replace`"
+        )
+    if before and not count_tolerated(count) and not accepted:
+        return (
+            f"etcd would have {count} of {len(members)} members ({', '.join(remaining)}), and the cluster "
+            f"would not survive the failure of one, where it tolerates {before} now. Add hosts first, or "
+            "accept that with --without-fault-tolerance"
+        )
+    return ""
 
 
 def check_reachable(context: OperationContext, hosts: Sequence[str]) -> None:
@@ -124,7 +163,10 @@ def check_quorum(context: OperationContext, targets: Sequence[Target]) -> list[s
         return []
     require_quorum(members, list_healthy(cluster, members), {member.id for member in leaving})
     voters = len([member for member in members if not member.is_learner])
-    return [f"etcd will have {voters - len(leaving)} of {voters} members"]
+    left = voters - len([member for member in leaving if not member.is_learner])
+    before, after = count_tolerated(voters), count_tolerated(left)
+    lost = f", which tolerate {after} failures instead of {before}" if after < before else ""
+    return [f"etcd will have {left} of {voters} members{lost}"]
 
 
 def list_drained(cluster: Cluster, targets: Sequence[Target]) -> list[str]:

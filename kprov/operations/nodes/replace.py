@@ -13,7 +13,7 @@ from typing import Any
 
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import PreflightError
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.cluster import Cluster
 from kprov.operations.etcd_members import (
     Member,
     find_members,
@@ -22,6 +22,7 @@ from kprov.operations.etcd_members import (
     remove_member,
     require_quorum,
 )
+from kprov.operations.membership import connect_cluster
 from kprov.operations.nodes.add import list_setup_phases, make_preparation_phase, require_cluster
 from kprov.operations.nodes.drain import make_drain_phase, require_controllers
 from kprov.operations.nodes.selection import find_hosts, require_reachable
@@ -40,7 +41,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     """Check; remove what the cluster knows of the old host; set up the new one. One host after the other."""
     cluster = context.cluster
     hosts = find_hosts(cluster, context.arguments["hosts"])
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context, hosts)
     require_reachable(cluster, hosts)
     require_cluster(cluster, hosts)
     phases = [make_preparation_phase(context, hosts, hosts)]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kprov.errors import InputError, KprovError
-from kprov.operations.cluster import GROUPS, connect_hosts
 from kprov.operations.host_versions import HostVersions, read_versions
+from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.skew import SkewHost, find_skew
 from kprov.operations.versions.bundle_rollback import find_obstacle, return_hosts
@@ -29,7 +29,7 @@ class NoRollbackError(KprovError):
 def list_phases(context: OperationContext) -> list[Phase]:
     """Return the check, and for each host, workers first: its rollback. Raises KprovError."""
     cluster = context.cluster
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context)
     nodes = set(cluster.members("kube_control_plane", "kube_node"))
     hosts = [host for host in choose_hosts(cluster, context.arguments["limit"]) if host in nodes]
     versions = read_versions(cluster, context.facts)

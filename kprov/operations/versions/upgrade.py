@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError
 from kprov.inventory.host_patterns import apply_limit
-from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
+from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.health import find_problems, wait_for
 from kprov.operations.host_versions import HostVersions, read_versions
+from kprov.operations.membership import connect_cluster
 from kprov.operations.phases import OperationContext, Phase
 from kprov.operations.preparation import prepare_cluster
 from kprov.operations.skew import SkewHost, find_jumps, find_skew
@@ -28,7 +29,7 @@ _HEALTHY_SECONDS = 60.0
 def list_phases(context: OperationContext) -> list[Phase]:
     """Return the checks, and for each batch of hosts: drain, upgrade, uncordon. Raises KprovError."""
     cluster, arguments = context.cluster, context.arguments
-    context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
+    connect_cluster(context)
     chosen = choose_hosts(cluster, arguments["limit"])
     targets = choose_targets(cluster, context.facts, arguments["to"], context.say)
     # etcd alone has no components.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import pytest
 
 from kprov.errors import InputError, PreflightError
 from kprov.operations.cluster import Cluster, open_cluster
-from kprov.operations.nodes.remove import check_reachable, check_remaining, list_drained, make_keys_phase
+from kprov.operations.nodes.remove import (
+    check_reachable,
+    check_remaining,
+    find_lost_tolerance,
+    list_drained,
+    make_keys_phase,
+)
 from kprov.operations.nodes.state import Target, make_target
 from kprov.operations.phases import Memory, OperationContext
 from kprov.playbook.results.run_result import RunOptions, SilentCallbacks
@@ -38,9 +45,9 @@ def make_context(cluster: Cluster, said: list[str], **arguments: object) -> Oper
 @pytest.mark.parametrize(
     ("hosts", "reason"),
     [
-        (["c"], r"etcd would have 2 members \(a, b\), which tolerate no more failures than 1"),
+        (["a", "b", "c"], "kube_control_plane would have no host left"),
         (["a", "b"], "kube_control_plane would have no host left"),
-        (["c", "d"], "etcd would have 2 members|kube_node would have no host left"),
+        (["c", "d"], "kube_node would have no host left"),
         (["d"], ""),
         (["b", "c"], ""),
     ],
@@ -51,6 +58,28 @@ def test_the_inventory_must_remain_one_of_a_cluster(cluster: Cluster, hosts: lis
         return
     with pytest.raises(InputError, match=reason):
         check_remaining(cluster, hosts)
+
+
+@pytest.mark.parametrize(
+    ("members", "leaving", "accepted", "reason"),
+    [
+        ("abc", "c", True, r"etcd would have 2 members \(a, b\), which tolerate no more failures than 1"),
+        ("abc", "bc", False, r"1 of 3 members \(a\), and the cluster would not survive .* tolerates 1 now"),
+        ("abc", "bc", True, ""),
+        ("abcde", "de", False, ""),
+        ("abcde", "bcde", False, "--without-fault-tolerance"),
+        ("abcd", "d", False, ""),
+        ("ab", "b", False, ""),
+        ("abc", "", False, ""),
+        ("abc", "abc", False, ""),
+    ],
+)
+def test_losing_the_fault_tolerance_needs_a_confirmation_of_its_own(
+    members: str, leaving: str, reason: str, *, accepted: bool
+) -> None:
+    found = find_lost_tolerance(list(members), list(leaving), accepted=accepted)
+    assert bool(found) == bool(reason)
+    assert re.search(reason, found)
 
 
 def test_a_host_that_does_not_answer_is_removed_only_if_the_user_says_that_it_is_off(
