@@ -131,6 +131,20 @@ def check(
     raise typer.Exit(2 if problems else 0)
 
 
+@app.command()
+def schema(
+    variables: Annotated[
+        bool,
+        typer.Option("--variables", help="Of files in group_vars and host_vars instead of hosts.yml."),
+    ] = False,
+) -> None:
+    """Print the JSON Schema of hosts.yml, with which editors complete and check it."""
+    from kprov.inventory.cluster import schema as schemas
+
+    document = schemas.make_variables_schema() if variables else schemas.make_hosts_schema()
+    typer.echo(schemas.render_schema(document), nl=False)
+
+
 def _finding_row(finding: Finding) -> tuple[str, str, str, str]:
     place = finding.file if finding.line is None else f"{finding.file}:{finding.line}"
     return finding.name, finding.effect.value, finding.text, place

@@ -7,7 +7,15 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from kprov.inventory.cluster import (
     addresses,
@@ -176,18 +184,29 @@ def _check_recipients(recipients: list[str]) -> list[str]:
     return recipients
 
 
-Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_check_network)]
+def _pattern(expression: str, *types: str) -> WithJsonSchema:
+    """Return the JSON Schema of texts that match an expression; `types` are other types that are valid."""
+    return WithJsonSchema(
+        {"type": ["string", *types] if types else "string", "pattern": f"^(?:{expression})$"}
+    )
+
+
+Cidr = Annotated[
+    ipaddress.IPv4Network,
+    BeforeValidator(_check_network),
+    _pattern(r"([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}"),
+]
 Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _check_ipv4(_check_address(value)))]
 Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_check_address)]
-Time = Annotated[str, BeforeValidator(_check_time)]
-Duration = Annotated[str, BeforeValidator(_check_duration)]
+Time = Annotated[str, BeforeValidator(_check_time), _pattern(_TIME.pattern, "integer")]
+Duration = Annotated[str, BeforeValidator(_check_duration), _pattern(_DURATION.pattern)]
 Count = Annotated[int, Field(ge=1)]
 Limit = Annotated[int, Field(ge=0)]
 Proxy = Annotated[str, BeforeValidator(proxies.check_proxy)]
 NoProxy = Annotated[str, BeforeValidator(proxies.check_no_proxy)]
-Folder = Annotated[str, BeforeValidator(_check_folder)]
+Folder = Annotated[str, BeforeValidator(_check_folder), _pattern("/.*")]
 Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_check_vip)]
-Name = Annotated[str, BeforeValidator(_check_dns_name)]
+Name = Annotated[str, BeforeValidator(_check_dns_name), _pattern(_DNS_NAME.pattern)]
 Taint = Annotated[str, AfterValidator(_check_taint)]
 NodeName = Annotated[str, AfterValidator(_check_node_name)]
 Install = Literal["package", "archive"]
@@ -220,7 +239,9 @@ class ClusterVariables(BaseModel):
     upstream_dns_servers: list[Server] = []
     kube_apiserver_port: Port = 6443
     loadbalancer_apiserver_port: Port = 8443
-    kube_apiserver_node_port_range: Annotated[str, BeforeValidator(_check_port_range)] = "30000-32767"
+    kube_apiserver_node_port_range: Annotated[
+        str, BeforeValidator(_check_port_range), _pattern("[0-9]+-[0-9]+")
+    ] = "30000-32767"
     haproxy_connect_timeout: Time = "750ms"
     haproxy_check_interval: Time = "3s"
     haproxy_check_fast_interval: Time = "500ms"
