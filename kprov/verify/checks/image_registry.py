@@ -24,7 +24,7 @@ try:
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
     )
-    with opener.open("https://" + answer["address"] + "/v2/_catalog?n=10000", timeout=5) as response:
+    with opener.open("https://" + answer["address"] + "/v2/_catalog?n=1000", timeout=5) as response:
         answer["repositories"] = len(json.load(response)["repositories"])
 except Exception as error:
     answer["error"] = str(error) or type(error).__name__
