@@ -32,6 +32,7 @@ from kprov.kube.kubelet.pods import apparmor, pod_queries
 from kprov.kube.kubelet.pods.admission import PodAdmission
 from kprov.kube.kubelet.pods.pod_manager import PodManager
 from kprov.kube.kubelet.pods.static_pods import StaticPodSource
+from kprov.kube.kubelet.pods.sysctls import SysctlRules
 from kprov.kube.kubelet.probes.handler_runner import HandlerRunner
 from kprov.kube.kubelet.probes.manager import ProbeManager
 from kprov.kube.kubelet.runtime.cgroup_manager import CgroupManager
@@ -137,7 +138,12 @@ class _App:
                 tokens=tokens,
                 probes=ProbeManager(self._handlers, self._events, status.get_pod_status, self._wake_worker),
                 status=status,
-                admission=PodAdmission(self._allocatable, config.max_pods, apparmor_problem),
+                admission=PodAdmission(
+                    self._allocatable,
+                    config.max_pods,
+                    apparmor_problem,
+                    SysctlRules(config.allowed_unsafe_sysctls),
+                ),
                 host_ips=self._host_ips,
                 get_network_problem=lambda: self._health.network_problem,
                 is_shutting_down=lambda: self._shutdown.is_shutting_down,
@@ -226,6 +232,7 @@ class _App:
         await server.start()
         await health.start()
         self._events.send_node_event("Normal", "Starting", "Starting kubelet.")
+        self._warn_of_unserved_fields()
         sd_notify.notify("READY=1")
         log.info("kubelet of node %s listens on port %d", config.node_name, config.port)
         try:
@@ -237,6 +244,14 @@ class _App:
             await self._handlers.close()
             if self._recorder is not None:
                 await self._recorder.close()
+
+    def _warn_of_unserved_fields(self) -> None:
+        """Say which fields of the configuration have no effect, to whoever looks at the log or the node."""
+        if self._config.unserved_fields:
+            names = ", ".join(self._config.unserved_fields)
+            text = f"this kubelet does not act on these fields of its configuration: {names}"
+            log.warning("%s", text)
+            self._events.send_node_event("Warning", "UnservedConfiguration", text)
 
     async def _make_node_reporter(self, client: RestClient, version: tuple[str, str]) -> NodeReporter:
         builder = NodeStatusBuilder(

@@ -98,6 +98,11 @@ class EphemeralContainersStrategy(PodStrategy):
 class ResizeStrategy(PodStrategy):
     """Allows only changes of CPU, memory and resize policy of containers."""
 
+    missing_effect = "keeps its resources until its containers start again"
+
+    def find_missing_feature(self, obj: JsonObject) -> str:
+        return "in-place resize" if obj["spec"].get("nodeName") else ""
+
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         spec: JsonObject = obj.get("spec") or {}
         if any(len(spec.get(kind) or ()) != len(old["spec"].get(kind) or ()) for kind in _KINDS):

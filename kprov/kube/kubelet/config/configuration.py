@@ -15,6 +15,7 @@ from kprov.kube.api.meta import NodeName
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.component_base.tls_options import set_cipher_suites, set_minimum_version
+from kprov.kube.kubelet.config import field_table
 from kprov.kube.kubelet.config.shutdown_period import ShutdownPeriod
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -22,6 +23,7 @@ API_VERSION: Final = "kubelet.config.k8s.io/v1beta1"
 KIND: Final = "KubeletConfiguration"
 DEFAULT_ROOT_DIR: Final = "/var/lib/kubelet"
 _ID_UNIT: Final = 65536
+_PERIODS: Final = "shutdownGracePeriodByPodPriority"
 DEFAULT_EVICTION_HARD: Final = {
     "memory.available": "100Mi",
     "nodefs.available": "10%",
@@ -139,6 +141,10 @@ class KubeletConfiguration:
     # From shutdownGracePeriodByPodPriority, see _read_shutdown_periods.
     shutdown_periods: list[ShutdownPeriod] = field(default_factory=list)
 
+    allowed_unsafe_sysctls: list[str] = _list("allowedUnsafeSysctls")
+    # Fields of the file that are set and have no effect here, see field_table.py.
+    unserved_fields: list[str] = field(default_factory=list)
+
     # Only flags set these.
     kubeconfig: str = ""
     node_name: NodeName = NodeName("")
@@ -148,14 +154,35 @@ class KubeletConfiguration:
     verbosity: int = 0
 
 
+#: The paths of the fields that this kubelet acts on. The list of periods is read on its own.
+_SERVED: Final = frozenset(
+    each.metadata["path"] for each in fields(KubeletConfiguration) if "path" in each.metadata
+) | {_PERIODS}
+#: Durations that may be zero.
+_ZERO_DURATIONS: Final = frozenset({
+    "cpuCFSQuotaPeriod", "imageMaximumGCAge", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods",
+    "crashLoopBackOff.maxContainerRestartPeriod",
+})  # fmt: skip
+
+
 def read_document(config: KubeletConfiguration, document: JsonObject) -> None:
     """Set the fields that a KubeletConfiguration document has. Raises ConfigError naming the field."""
+    unknown = list(field_table.find_unknown(document, _SERVED))
+    if unknown:
+        # The text of upstream's strict decoder.
+        raise ConfigError(
+            "strict decoding error: " + ", ".join(f'unknown field "{path}"' for path in unknown)
+        )
+    config.unserved_fields = field_table.find_unserved(document)
     for each in fields(config):
         if (path := each.metadata.get("path")) is None:
             continue
-        value = _get_value(document, path)
+        value = field_table.get_value(document, path)
         if value is not None:
-            setattr(config, each.name, _read_value(path, value, each.metadata["read"]))
+            read = _read_value(path, value, each.metadata["read"])
+            # Go's decoder cannot tell a zero duration from a missing one: tools write such fields out.
+            if read or each.metadata["read"] is not _read_seconds or path in _ZERO_DURATIONS:
+                setattr(config, each.name, read)
     if "evictionHard" not in document:
         config.eviction_hard = dict(DEFAULT_EVICTION_HARD)
     _check_shutdown_grace(config, document)
@@ -164,13 +191,6 @@ def read_document(config: KubeletConfiguration, document: JsonObject) -> None:
     _check_ids_per_pod(config)
     if config.cgroup_driver not in {"cgroupfs", "systemd"}:
         raise ConfigError(f'cgroupDriver: expected "cgroupfs" or "systemd", found {config.cgroup_driver!r}')
-
-
-def _get_value(document: JsonObject, path: str) -> Any:
-    value: Any = document
-    for part in path.split("."):
-        value = (value or {}).get(part)
-    return value
 
 
 def _read_value(path: str, value: Any, read: Callable[[Any], Any]) -> Any:
@@ -206,7 +226,7 @@ def _check_tls_options(config: KubeletConfiguration) -> None:
 
 
 def _read_shutdown_periods(config: KubeletConfiguration, document: JsonObject) -> None:
-    name = "shutdownGracePeriodByPodPriority"
+    name = _PERIODS
     for index, item in enumerate(_read_value(name, document.get(name) or [], _expect(list))):
         try:
             period = ShutdownPeriod(int(item["priority"]), int(item["shutdownGracePeriodSeconds"]))

@@ -36,7 +36,10 @@ def parse(argv: Sequence[str] | None = None) -> KubeletConfiguration:
     config = KubeletConfiguration()
     if options.config:
         document = configfile.load(options.config, configuration.API_VERSION, configuration.KIND)
-        configuration.read_document(config, document)
+        try:
+            configuration.read_document(config, document)
+        except ConfigError as error:
+            raise ConfigError(f"{options.config}: {error}") from error
     else:
         config.eviction_hard = dict(configuration.DEFAULT_EVICTION_HARD)
     config.kubeconfig = options.kubeconfig

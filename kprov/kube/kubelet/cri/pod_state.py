@@ -25,6 +25,16 @@ CREATED, RUNNING, EXITED, UNKNOWN = "created", "running", "exited", "unknown"
 _STATES: Final = {0: CREATED, 1: RUNNING, 2: EXITED, 3: UNKNOWN}
 
 
+@dataclass(frozen=True, slots=True)
+class RuntimeResources:
+    """What a container has by the runtime. 0: no limit. ``cpu_quota`` and ``cpu_period``: microseconds."""
+
+    cpu_shares: int
+    cpu_quota: int
+    cpu_period: int
+    memory_limit: int
+
+
 @dataclass(slots=True)
 class ContainerState:
     """One container, dead or alive. Times are Unix nanoseconds, 0 for what did not happen."""
@@ -47,6 +57,7 @@ class ContainerState:
     log_path: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
     mounts: dict[str, str] = field(default_factory=dict)
+    resources: RuntimeResources | None = None
 
     @property
     def is_running(self) -> bool:
@@ -155,4 +166,13 @@ async def _read_container(cri: CriClient, item: pb.Container) -> ContainerState 
         log_path=status.log_path,
         annotations=annotations,
         mounts={mount.container_path: mount.host_path for mount in status.mounts},
+        resources=_read_resources(status),
     )
+
+
+def _read_resources(status: pb.ContainerStatus) -> RuntimeResources | None:
+    """None if the runtime does not say."""
+    if not status.resources.HasField("linux"):
+        return None
+    linux = status.resources.linux
+    return RuntimeResources(linux.cpu_shares, linux.cpu_quota, linux.cpu_period, linux.memory_limit_in_bytes)

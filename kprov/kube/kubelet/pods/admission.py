@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kprov.kube.api.core import Pod
-from kprov.kube.kubelet.pods import apparmor, pod_queries, resources
+from kprov.kube.kubelet.pods import apparmor, pod_queries, resources, sysctls
+from kprov.kube.kubelet.pods.sysctls import SysctlRules
 from kprov.kube.machinery.quantity import Quantity
 
 
@@ -17,16 +18,25 @@ class Rejection:
 class PodAdmission:
     """``allocatable``: amounts of cpu, memory and pods of this node."""
 
-    def __init__(self, allocatable: dict[str, Quantity], max_pods: int, apparmor_problem: str | None) -> None:
+    def __init__(
+        self,
+        allocatable: dict[str, Quantity],
+        max_pods: int,
+        apparmor_problem: str | None,
+        sysctl_rules: SysctlRules,
+    ) -> None:
         """``apparmor_problem``: why AppArmor cannot be enforced here. None if it can."""
         self._apparmor_problem = apparmor_problem
         self._allocatable = allocatable
         self._max_pods = max_pods
+        self._sysctl_rules = sysctl_rules
 
     def admit(self, pod: Pod, others: Sequence[Pod]) -> Rejection | None:
         """None when the node accepts the pod. Critical pods are admitted without a look at resources."""
         if self._apparmor_problem and apparmor.is_required(pod):
             return Rejection("AppArmor", f"Cannot enforce AppArmor: {self._apparmor_problem}")
+        if problem := self._sysctl_rules.find_problem(pod):
+            return Rejection(sysctls.REASON, problem)
         if pod_queries.is_critical(pod):
             return None
         return self._check_resources(pod, others) or _check_host_ports(pod, others)

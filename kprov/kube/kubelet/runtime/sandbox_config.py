@@ -4,7 +4,7 @@ from kprov.kube.api.core import Pod
 from kprov.kube.kubelet.config.configuration import KubeletConfiguration
 from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
-from kprov.kube.kubelet.pods import resources
+from kprov.kube.kubelet.pods import resources, sysctls
 from kprov.kube.kubelet.runtime import cgroups, dns, security_context
 
 _PROTOCOLS = {"TCP": pb.TCP, "UDP": pb.UDP, "SCTP": pb.SCTP}
@@ -49,7 +49,7 @@ def generate_pod_sandbox_config(
     linux.cgroup_parent = cgroups.get_cgroup_parent(pod, config)
     linux.security_context.CopyFrom(security_context.make_sandbox_context(pod, users, root=config.root_dir))
     for item in (spec.security_context or {}).get("sysctls") or []:
-        linux.sysctls[item["name"]] = item["value"]
+        linux.sysctls[sysctls.normalize(item["name"])] = item["value"]
     period = int(config.cpu_cfs_period * 1_000_000)
     linux.resources.CopyFrom(
         pb.LinuxContainerResources(

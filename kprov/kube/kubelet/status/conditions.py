@@ -7,10 +7,19 @@ from kprov.kube.api.core import Pod
 from kprov.kube.kubelet.cri.pod_state import PodState
 from kprov.kube.kubelet.pods import pod_queries
 from kprov.kube.kubelet.runtime.restart_rules import pod_sandbox_changed
+from kprov.kube.kubelet.status import resize
 from kprov.kube.machinery.json_object import JsonObject
 
 OWNED_TYPES: Final = frozenset(
-    {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"}
+    {
+        "PodReadyToStartContainers",
+        "Initialized",
+        "Ready",
+        "ContainersReady",
+        "PodScheduled",
+        resize.PENDING,
+        "PodResizeInProgress",
+    }
 )
 
 
@@ -30,6 +39,8 @@ def generate_conditions(
         containers,
         _make_condition("PodScheduled", True),
     ]
+    if phase == "Running" and (pending := resize.make_condition(pod, statuses)) is not None:
+        result.append(pending)
     generation = pod.metadata.generation
     if generation:
         for condition in result:

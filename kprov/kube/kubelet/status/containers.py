@@ -15,6 +15,7 @@ from kprov.kube.kubelet.runtime.restart_rules import (
     should_container_be_restarted,
 )
 from kprov.kube.kubelet.runtime.waiting import Waiting
+from kprov.kube.kubelet.status.resize import find_actual_resources
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -79,7 +80,7 @@ def _generate_status(pod: Pod, state: PodState, container: Container, old: JsonO
         status["lastState"] = last
     if mounts:
         status["volumeMounts"] = mounts
-    resources: JsonObject = msgspec.to_builtins(container.resources)
+    resources: JsonObject = msgspec.to_builtins(find_actual_resources(container, newest[0], old))
     status["resources"] = resources
     if resources.get("requests"):
         status["allocatedResources"] = resources["requests"]

@@ -8,6 +8,7 @@ import pytest
 from kprov.kube.api.core import Pod
 from kprov.kube.kubelet.pods import apparmor
 from kprov.kube.kubelet.pods.admission import PodAdmission
+from kprov.kube.kubelet.pods.sysctls import SysctlRules
 from tests.unit.kube.kubelet.kubelet_builders import container, pod
 
 DEFAULT = {"appArmorProfile": {"type": "RuntimeDefault"}}
@@ -63,9 +64,9 @@ def test_missing_package_is_a_warning(host: Path, caplog: pytest.LogCaptureFixtu
 )
 def test_pods_that_name_a_profile_need_apparmor(made: Pod, required: bool) -> None:
     assert apparmor.is_required(made) is required
-    rejection = PodAdmission({}, 10, apparmor.NOT_ENABLED).admit(made, [])
+    rejection = PodAdmission({}, 10, apparmor.NOT_ENABLED, SysctlRules([])).admit(made, [])
     assert (rejection is not None) is required
-    assert PodAdmission({}, 10, None).admit(made, []) is None
+    assert PodAdmission({}, 10, None, SysctlRules([])).admit(made, []) is None
 
 
 def test_deprecated_annotations_name_profiles_too() -> None:
@@ -78,7 +79,7 @@ def test_deprecated_annotations_name_profiles_too() -> None:
 
 
 def test_rejection_has_upstreams_words_and_spares_no_critical_pod() -> None:
-    rejection = PodAdmission({}, 10, apparmor.NOT_ENABLED).admit(
+    rejection = PodAdmission({}, 10, apparmor.NOT_ENABLED, SysctlRules([])).admit(
         pod(securityContext=DEFAULT, priority=2_000_000_000), []
     )
     assert rejection is not None
