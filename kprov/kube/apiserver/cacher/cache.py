@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.entry import Entry, EntryDecoder, Event
+from kprov.kube.apiserver.cacher.history import History
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.storage.interface import Change, Stored
 from kprov.kube.machinery.json_object import JsonObject
@@ -26,8 +26,6 @@ Listener = Callable[[str, JsonObject], None]
 
 #: An event and its object, which is None without listeners.
 _Applied = tuple[Event, JsonObject | None]
-#: How many past changes a watch can start from.
-HISTORY: Final = 2000
 
 
 class ResourceCache:
@@ -47,9 +45,7 @@ class ResourceCache:
         self.head = self.decoder.head
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []
-        self._history: deque[Event] = deque()
-        #: A watch cannot start from changes up to this revision.
-        self.floor = 0
+        self._history = History()
         #: The reason why a value cannot be read, by key. These keys have no entry.
         self.unreadable: dict[str, str] = {}
         #: The number of received changes.
@@ -106,11 +102,14 @@ class ResourceCache:
 
     # watching
 
+    @property
+    def floor(self) -> int:
+        """A watch cannot start from changes up to this revision."""
+        return self._history.floor
+
     def find_history(self, revision: int) -> list[Event] | None:
         """The changes after a revision; None if some of them are no longer known."""
-        if revision < self.floor:
-            return None
-        return [event for event in self._history if event.revision > revision]
+        return self._history.find(revision)
 
     def add_watcher(self, watcher: Watcher) -> None:
         self._watchers.setdefault(watcher.selection, {})[watcher] = None
@@ -149,8 +148,7 @@ class ResourceCache:
                 log.warning("the value of %s in etcd is not an object: %s", item.key, error)
                 self.unreadable[item.key] = str(error)
         self._keys = sorted(self._entries)
-        self._history.clear()
-        self.floor = revision
+        self._history.clear(revision)
         for watcher in self.list_watchers():
             self.remove_watcher(watcher)
             watcher.sink.end("The resourceVersion for the provided watch is too old.")
@@ -183,8 +181,6 @@ class ResourceCache:
             return
         event, obj = applied
         self._history.append(event)
-        if len(self._history) > HISTORY:
-            self.floor = self._history.popleft().revision
         for selection, watchers in self._watchers.items():
             if type_ := selection.find_event_type(event):
                 for watcher in watchers:
