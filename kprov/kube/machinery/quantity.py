@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache, total_ordering
+from functools import total_ordering
 
 from kprov.kube.machinery.go_text.go_json import normalize_number
+from kprov.kube.machinery.key_bounds import cache_short
 
 DECIMAL_SI, BINARY_SI, DECIMAL_EXPONENT = "DecimalSI", "BinarySI", "DecimalExponent"
 
@@ -21,6 +22,8 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _BINARY_SUFFIX = {exponent: suffix for suffix, exponent in _BINARY.items()} | {0: ""}
+#: Limit of digits, for the same reason as that of exponents. Upstream has none.
+_MAX_DIGITS = 1_000
 #: Limit of exponents, so that a client cannot make the server compute huge numbers.
 _MAX_EXPONENT = 999
 
@@ -97,13 +100,12 @@ class Quantity:
             return "0"
         whole, rest = divmod(abs(self.nanos), _NANO)
         if self.format == BINARY_SI and whole >= 1024 and not rest:
-            number, exponent = _factor_out(whole, 1024, 10, limit=60)
+            factor, exponent = _factor_out(whole, 1024, 10, limit=60)
+            number = str(factor)
             suffix = _BINARY_SUFFIX[exponent]
         else:
             is_exponent = self.format == DECIMAL_EXPONENT
-            number, exponent = _factor_out(
-                abs(self.nanos), 1000, 3, start=-9, limit=None if is_exponent else 18
-            )
+            number, exponent = _factor_out_thousands(abs(self.nanos), None if is_exponent else 18)
             suffix = (f"e{exponent}" if exponent else "") if is_exponent else _DECIMAL_SUFFIX[exponent]
         return f"{'-' if self.nanos < 0 else ''}{number}{suffix}"
 
@@ -126,12 +128,21 @@ def _round_up(nanos: int, unit: int) -> int:
     return -(-nanos // unit) if nanos >= 0 else nanos // unit
 
 
-def _factor_out(number: int, base: int, step: int, *, start: int = 0, limit: int | None) -> tuple[int, int]:
-    exponent = start
-    while number % base == 0 and (limit is None or exponent < limit):
+def _factor_out(number: int, base: int, step: int, *, limit: int) -> tuple[int, int]:
+    exponent = 0
+    while number % base == 0 and exponent < limit:
         number //= base
         exponent += step
     return number, exponent
+
+
+def _factor_out_thousands(nanos: int, limit: int | None) -> tuple[str, int]:
+    """The digits and the exponent without zeros at the end. Hundreds of divisions take much longer."""
+    digits = str(nanos)
+    groups = (len(digits) - len(digits.rstrip("0"))) // 3
+    if limit is not None:
+        groups = min(groups, (limit + 9) // 3)
+    return digits[: len(digits) - 3 * groups], 3 * groups - 9
 
 
 def _suffix(letters: str, digits: str) -> tuple[int, int, str]:
@@ -147,14 +158,14 @@ def _suffix(letters: str, digits: str) -> tuple[int, int, str]:
     raise QuantityError("unable to parse quantity's suffix")
 
 
-@lru_cache(maxsize=4096)
+@cache_short(maxsize=4096)
 def _parse(text: str) -> Quantity:
     match = _SPLIT.fullmatch(text)
     if not text or match is None:
         raise QuantityError(f"quantities must match the regular expression '{_PATTERN}'")
     sign, whole, fraction, letters, digits = match.groups(default="")
     base, exponent, form = _suffix(letters, digits)
-    if not whole and not fraction:
+    if not 0 < len(whole) + len(fraction) <= _MAX_DIGITS:
         raise QuantityError("unable to parse numeric part of quantity")
     # Every factor but the number is a power: nanos = number * factor / divisor, exactly.
     number = int(whole + fraction)

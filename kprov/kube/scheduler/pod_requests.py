@@ -6,12 +6,12 @@ A resize in place counts when it is wanted. What it takes away counts until the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from kprov.kube.api.core import Container, ContainerStatus, Pod, PodSpec, PodStatus, ResourceRequirements
 from kprov.kube.api.core.types import ResourceList
 from kprov.kube.api.meta import Condition
+from kprov.kube.machinery.key_bounds import cache_short
 from kprov.kube.machinery.quantity import Quantity
 
 #: What a container without requests counts as in scores (upstream's schedutil.DefaultMilliCPURequest ...).
@@ -81,7 +81,7 @@ def get_resize_fields(status: PodStatus) -> object:
     )
 
 
-@lru_cache(maxsize=4096)
+@cache_short(maxsize=4096)
 def amount(name: str, value: str | float) -> int:
     """A quantity in the unit that is counted: milli for CPU, whole units for all else."""
     quantity = Quantity.parse(value)

@@ -6,6 +6,7 @@ Source: upstream plugin/pkg/admission/eventratelimit.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -20,6 +21,7 @@ from kprov.kube.component_base.rate_limit import TokenBucket
 from kprov.kube.machinery import status
 from kprov.kube.machinery.field import FieldError, invalid, not_supported
 from kprov.kube.machinery.json_object import JsonMapping
+from kprov.kube.machinery.key_bounds import SHORT
 
 _KINDS: Final = {"eventratelimit.admission.k8s.io/v1alpha1": "Configuration"}
 _SHAPE: Final = {"limits": [{"type": str, "qps": int, "burst": int, "cacheSize": int}]}
@@ -57,13 +59,15 @@ class _Limit:
     def find_problem(self, attributes: Attributes) -> str:
         """Take a token for the event. Return why there is none, or ""."""
         key = self._make_key(attributes)
-        bucket = self._buckets.get(key)
+        # The object is not validated yet: its names may have any length.
+        kept = key if len(key) <= SHORT else hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        bucket = self._buckets.get(kept)
         if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(self._qps, self._burst)
+            bucket = self._buckets[kept] = TokenBucket(self._qps, self._burst)
             if len(self._buckets) > self._size:
                 self._buckets.popitem(last=False)
         else:
-            self._buckets.move_to_end(key)
+            self._buckets.move_to_end(kept)
         return "" if bucket.try_take() else f"limit reached on type {self._kind} for key {key}"
 
 

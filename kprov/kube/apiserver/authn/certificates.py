@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
@@ -15,8 +14,11 @@ from kprov.kube.apiserver.authn.authorities import AuthorityFile
 from kprov.kube.apiserver.authn.chains import Span
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
+from kprov.kube.machinery.key_bounds import BoundedCache
 
 _REMEMBERED: Final = 1024
+#: The longest chain that is remembered, in bytes.
+_MAX_CHAIN: Final = 16 * 1024
 #: The subject attribute with the user's uid.
 _UID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
 #: A certificate with one of these groups gets neither added.
@@ -40,7 +42,7 @@ class CertificateAuthenticator:
         """file: the source of the authorities, for reloads."""
         self._authorities = authorities
         self._file = file
-        self._known: OrderedDict[Shown, tuple[UserInfo, list[Span]]] = OrderedDict()
+        self._known: BoundedCache[Shown, tuple[UserInfo, list[Span]]] = BoundedCache(_REMEMBERED, _MAX_CHAIN)
 
     def reload_if_changed(self) -> None:
         """Use the new authorities of the file if it changed."""
@@ -60,9 +62,7 @@ class CertificateAuthenticator:
             if not spans or not find_common_name(certificate):
                 return None
             known = build_user(certificate, shown[0]), spans
-            self._known[shown] = known
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+            self._known.put(shown, known)
         user, spans = known
         if not _is_in_force(spans):
             raise status.unauthorized()

@@ -19,6 +19,7 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.apiserver.request.forbidden import forbidden_error
 from kprov.kube.apiserver.request.http_request import replace_invalid_utf8
 from kprov.kube.machinery import names, status
+from kprov.kube.machinery.key_bounds import BoundedCache
 
 _NODE: Final = "system:node:"
 _NODE_NAME: Final = "authentication.kubernetes.io/node-name"
@@ -42,7 +43,7 @@ class Impersonator:
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
-        self._last: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._last: BoundedCache[tuple[str, tuple[str, ...]], str] = BoundedCache(_REMEMBERED)
 
     async def impersonate(
         self, user: UserInfo, headers: Mapping[str, str], info: RequestInfo
@@ -67,9 +68,7 @@ class Impersonator:
                 refusal = refusal or error
                 continue
             if last != mode:
-                if len(self._last) >= _REMEMBERED:
-                    self._last.clear()
-                self._last[key] = mode
+                self._last.put(key, mode)
             return acting, f"impersonate:{mode}" if mode else ""
         assert refusal is not None
         raise refusal

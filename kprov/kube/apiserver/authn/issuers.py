@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,6 +18,7 @@ from kprov.kube.apiserver.authn.key_sets import KeySet
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.key_bounds import MAX_TOKEN, BoundedCache
 
 _REMEMBERED: Final = 4096
 
@@ -42,7 +42,7 @@ class Issuer:
         }
         claim = self._groups.get("claim") or ""
         self._elsewhere = DistributedClaims(claim, self._verify, context) if claim else None
-        self._known: OrderedDict[str, tuple[UserInfo, float, int]] = OrderedDict()
+        self._known: BoundedCache[str, tuple[UserInfo, float, int]] = BoundedCache(_REMEMBERED, MAX_TOKEN)
 
     async def authenticate(self, token: str) -> UserInfo:
         """The user of a token. Raise StatusError 401."""
@@ -55,9 +55,7 @@ class Issuer:
         if self._elsewhere is not None:
             claims = await self._elsewhere.expand(claims)
         user = self.build_user(claims)
-        self._known[token] = user, float(claims["exp"]), self.keys.changes
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._known.put(token, (user, float(claims["exp"]), self.keys.changes))
         return user
 
     async def _verify(self, token: str, keys: KeySet) -> JsonObject:

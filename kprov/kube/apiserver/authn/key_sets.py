@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from kprov.kube.apiserver.authn.id_tokens import Jwt
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _find_expiry(answer: aiohttp.ClientResponse) -> float:
     if "no-store" in told:
         return time.time()
     if told.get("max-age", "").isdecimal():
-        return time.time() + int(told["max-age"])
+        return time.time() + parse_clamped(told["max-age"])
     try:
         return parsedate_to_datetime(answer.headers.get("Expires", "")).timestamp()
     except ValueError:

@@ -13,7 +13,6 @@ import re
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from kprov.kube.apiserver.authn.token_objects import (
 from kprov.kube.apiserver.request import Remarks, UserInfo
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.key_bounds import MAX_TOKEN, BoundedCache
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PREFIX: Final = "system:serviceaccount:"
@@ -157,8 +157,8 @@ class ServiceAccountAuthenticator:
             kind: stores.store("", f"{kind}s") for kind in ("secret", "pod", "node")
         }
         self._legacy = LegacyTokens(stores.store("", "secrets"), self._accounts)
-        self._verified: OrderedDict[str, JsonObject] = OrderedDict()
-        self._hits: dict[str, _VerifiedToken] = {}
+        self._verified: BoundedCache[str, JsonObject] = BoundedCache(_REMEMBERED, MAX_TOKEN)
+        self._hits: BoundedCache[str, _VerifiedToken] = BoundedCache(_REMEMBERED, MAX_TOKEN)
 
     async def authenticate(
         self, token: str, audiences: list[str] | None = None
@@ -183,13 +183,11 @@ class ServiceAccountAuthenticator:
         if remarks.annotations:
             user = replace(user, remarks=remarks)
         if audiences is None:
-            if len(self._hits) >= _REMEMBERED:
-                self._hits.clear()
             until = (claims["exp"] if claims.get("exp") is not None else float("inf")) + LEEWAY_SECONDS
             until = min(until, _find_remarks_end(claims))
             # An object in graceful deletion ends at a time, without a change in the cache.
             if not any(need.ends for need in needs):
-                self._hits[token] = _VerifiedToken(user, common, until, tuple(needs))
+                self._hits.put(token, _VerifiedToken(user, common, until, tuple(needs)))
         return user, common
 
     async def _find_user(
@@ -241,9 +239,7 @@ class ServiceAccountAuthenticator:
             except jwt.PyJWTError:
                 raise status.unauthorized() from None
             claims = token_claims.decode(payload, is_legacy=issuer == ISSUER)
-            self._verified[token] = claims
-            if len(self._verified) > _REMEMBERED:
-                self._verified.popitem(last=False)
+            self._verified.put(token, claims)
             return claims
         raise RefusedTokenError("go-jose/go-jose: error in cryptographic primitive")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Final, Self
 
@@ -11,10 +10,13 @@ from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.interfaces.objects import CacheReader, ObjectStores
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.key_bounds import BoundedCache
 
 GROUP: Final = "rbac.authorization.k8s.io"
 _KINDS: Final = ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
 _REMEMBERED: Final = 8192
+#: Users may be in many groups.
+_MAX_KEY: Final = 4096
 #: The key of a subject in the index: ("User", name) or ("Group", name).
 Subject = tuple[str, str]
 
@@ -30,7 +32,7 @@ class RBACAuthorizer:
         self._rules: dict[tuple[str, str], list[JsonObject]] = {}
         self._stale = True
         self._following = False
-        self._remembered: OrderedDict[object, tuple[Decision, str]] = OrderedDict()
+        self._remembered: BoundedCache[object, tuple[Decision, str]] = BoundedCache(_REMEMBERED, _MAX_KEY)
 
     @classmethod
     def from_stores(cls, stores: ObjectStores) -> Self:
@@ -59,9 +61,8 @@ class RBACAuthorizer:
         )  # fmt: skip
         known = self._remembered.get(key)
         if known is None:
-            known = self._remembered[key] = self._decide(user, info)
-            if len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
+            known = self._decide(user, info)
+            self._remembered.put(key, known)
         return known
 
     def list_user_rules(self, user: UserInfo, namespace: str) -> list[JsonObject]:

@@ -12,6 +12,7 @@ from kprov.kube.apiserver.registry.generic import field_managers
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.apiserver.request.query import INT64, check_dry_run, is_true, list_values, parse_integer
 from kprov.kube.machinery import field, field_labels, status
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
 _LATER: Final = "NotOlderThan"
@@ -149,10 +150,10 @@ def parse_revision(text: str, *, listing: bool = False) -> int | None:
     why = ""
     if not (text.isascii() and text.isdigit()):
         why = "invalid syntax"
-    elif int(text) >= 2 * INT64:
+    elif parse_clamped(text) >= 2 * INT64:
         why = "value out of range"
     if not why:
-        return int(text)
+        return parse_clamped(text)
     quoted = status.quoted(text)
     message = f"resourceVersion: Invalid value: {quoted}: strconv.ParseUint: parsing {quoted}: {why}"
     if listing:

@@ -10,13 +10,14 @@ import base64
 import struct
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.key_bounds import cache_short
 from kprov.kube.machinery.upstream import api_types
 from kprov.kube.machinery.upstream.api_types import GoField
 
@@ -70,7 +71,7 @@ def decode(data: bytes) -> JsonObject:
     return obj
 
 
-@lru_cache(maxsize=1024)
+@cache_short(maxsize=1024)
 def _find_definition(api_version: str, kind: str) -> str:
     """The definition of a kind."""
     group, _, version = api_version.rpartition("/")

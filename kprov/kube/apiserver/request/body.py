@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kprov.kube.apiserver.protobuf import decode as decoder
@@ -14,6 +13,7 @@ from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.go_text import duplicate_fields, go_json, go_yaml
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.key_bounds import cache_short
 from kprov.kube.machinery.resources import api_version
 from kprov.kube.machinery.schema import object_schema
 
@@ -88,7 +88,7 @@ def media_type(request: Request) -> str:
     return _parse_media_type(text)
 
 
-@lru_cache(maxsize=256)
+@cache_short(maxsize=256)
 def _parse_media_type(text: str) -> str:
     """As Go's mime.ParseMediaType: an invalid parameter makes the whole malformed."""
     named, *rest = text.split(";")

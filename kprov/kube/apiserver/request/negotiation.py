@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from kprov.kube.machinery import status
+from kprov.kube.machinery.key_bounds import cache_short
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
@@ -71,7 +71,7 @@ def negotiate_error(request: Request, query: Mapping[str, str]) -> Form:
         return _INDENTED
 
 
-@lru_cache(maxsize=256)
+@cache_short(maxsize=256)
 def parse_accept(
     accept: str, *, transforms: bool = True, is_routed: bool = True, is_list: bool = False
 ) -> Form:
@@ -128,7 +128,7 @@ def parse_media_types(accept: str) -> list[str]:
     return [named for named, _ in parse_clauses(accept)]
 
 
-@lru_cache(maxsize=256)
+@cache_short(maxsize=256)
 def parse_clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     """Media types of an Accept header with their parameters, best first. Do not change the shared result.
 

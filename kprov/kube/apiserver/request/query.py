@@ -9,6 +9,7 @@ from typing import Final
 from multidict import MultiMapping
 
 from kprov.kube.machinery import field, status
+from kprov.kube.machinery.integers import parse_clamped
 
 INT64: Final = 1 << 63
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
@@ -33,7 +34,7 @@ def parse_integer(query: Mapping[str, str], name: str) -> int | None:
         return None
     if not _INTEGER.fullmatch(text):
         raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax")
-    number = int(text)
+    number = parse_clamped(text)
     if not -INT64 <= number < INT64:
         raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: value out of range")
     return number

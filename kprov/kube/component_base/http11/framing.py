@@ -11,6 +11,8 @@ from typing import Final
 
 from multidict import CIMultiDict, MultiMapping, istr
 
+from kprov.kube.machinery.integers import parse_clamped
+
 CONNECTION: Final = istr("Connection")
 CONTENT_LENGTH: Final = istr("Content-Length")
 TRANSFER_ENCODING: Final = istr("Transfer-Encoding")
@@ -35,7 +37,7 @@ def parse_content_length(headers: CIMultiDict[str]) -> int:
     values = headers.getall(CONTENT_LENGTH)
     if len(values) > 1:
         raise FramingError("repeated Content-Length")
-    if not _DIGITS.fullmatch(values[0]) or (length := int(values[0])) > _MAX_LENGTH:
+    if not _DIGITS.fullmatch(values[0]) or (length := parse_clamped(values[0])) > _MAX_LENGTH:
         raise FramingError(f"invalid Content-Length {values[0][:40]!r}")
     return length
 

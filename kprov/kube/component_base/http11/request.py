@@ -14,6 +14,7 @@ from kprov.kube.component_base.http11.framing import list_connection_options
 from kprov.kube.component_base.http11.response import BaseResponse, StreamConnection
 from kprov.kube.component_base.http11.target import parse_target
 from kprov.kube.component_base.http11.tunnel import Tunnel
+from kprov.kube.machinery.integers import parse_clamped
 
 if TYPE_CHECKING:
     import asyncio
@@ -106,7 +107,7 @@ class Request:
     @property
     def content_length(self) -> int | None:
         text = self.headers.get("Content-Length")
-        return int(text) if text else None
+        return parse_clamped(text) if text else None
 
     @property
     def has_body(self) -> bool:

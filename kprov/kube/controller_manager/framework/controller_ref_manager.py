@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,13 +11,14 @@ from kprov.kube.api.meta import LabelSelector, Object, OwnerReference
 from kprov.kube.client import ApiError, ResourceClient
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
 from kprov.kube.machinery import selectors
+from kprov.kube.machinery.key_bounds import cache_short
 
 log = logging.getLogger(__name__)
 
 Child = TypeVar("Child", bound=Object)
 
 
-@lru_cache(maxsize=2048)
+@cache_short(maxsize=2048)
 def _parse_selector(text: bytes) -> selectors.LabelSelector:
     return selectors.LabelSelector.from_object(orjson.loads(text))
 

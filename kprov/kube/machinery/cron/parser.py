@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from kprov.kube.machinery import status
 from kprov.kube.machinery.cron.schedule import CronSchedule, Interval, Schedule, Values
 from kprov.kube.machinery.cron.zones import ZoneError, load_local_zone, load_zone
-from kprov.kube.machinery.integers import is_int64
+from kprov.kube.machinery.integers import is_int64, parse_clamped
 
 _MONTHS: Final = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS: Final = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -43,6 +43,8 @@ _DESCRIPTORS: Final = {
     "@hourly": "0 * * * *",
 }
 #: One part of a duration, such as "1.5h".
+#: Go adds the digits one by one, so that the number of them is not limited there.
+_MAX_DIGITS: Final = 1_000
 _AMOUNT: Final = re.compile(r"(?P<digits>[0-9]*(\.[0-9]*)?)(?P<unit>[^.0-9]*)")
 _SECOND: Final = 10**9
 #: Units in nanoseconds. Microseconds are written with the micro sign or the Greek letter.
@@ -172,9 +174,10 @@ def _parse_integer(text: str) -> int:
         raise ScheduleError(
             f"failed to parse int from {text}: strconv.Atoi: parsing {shown}: value out of range"
         )
-    if int(text) < 0:
-        raise ScheduleError(f"negative number ({int(text)}) not allowed: {text}")
-    return int(text)
+    number = parse_clamped(text)
+    if number < 0:
+        raise ScheduleError(f"negative number ({number}) not allowed: {text}")
+    return number
 
 
 def _parse_duration(text: str) -> int:
@@ -185,17 +188,17 @@ def _parse_duration(text: str) -> int:
         return 0
     if not rest:
         raise ScheduleError(f"invalid duration {shown}")
-    nanoseconds = 0
-    while rest:
-        part = _AMOUNT.match(rest)
-        if part is None or not part["digits"].strip("."):
+    nanoseconds = at = 0
+    while at < len(rest):
+        part = _AMOUNT.match(rest, at)
+        if part is None or not part["digits"].strip(".") or len(part["digits"]) > _MAX_DIGITS:
             raise ScheduleError(f"invalid duration {shown}")
         if not part["unit"]:
             raise ScheduleError(f"missing unit in duration {shown}")
         if part["unit"] not in _UNITS:
             raise ScheduleError(f"unknown unit {status.quoted(part['unit'])} in duration {shown}")
         nanoseconds += int(Fraction(f"0{part['digits']}") * _UNITS[part["unit"]])
-        rest = rest[part.end() :]
+        at = part.end()
     if nanoseconds > 2**63 - (text[0] != "-"):
         raise ScheduleError(f"invalid duration {shown}")
     return -nanoseconds if text[0] == "-" else nanoseconds

@@ -9,6 +9,8 @@ import math
 import re
 from typing import Any, Final
 
+from kprov.kube.machinery.integers import parse_clamped
+
 _INT64: Final = 2**63
 _WORDS: Final[dict[str, Any]] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
@@ -47,4 +49,4 @@ def _integer(digits: str) -> int:
     base = _BASES.get(digits[:2].lower())
     if base is not None:
         return int(digits[2:], base)
-    return int(digits, 8 if digits.startswith("0") else 10)
+    return int(digits, 8) if digits.startswith("0") else parse_clamped(digits)

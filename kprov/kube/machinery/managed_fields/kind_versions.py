@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from kprov.kube.machinery.conversion import table
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.key_bounds import cache_short
 from kprov.kube.machinery.managed_fields import field_set
 from kprov.kube.machinery.managed_fields.entries import Managers
 from kprov.kube.machinery.managed_fields.field_set import FieldSet, Path
@@ -106,7 +106,7 @@ class Differences:
         return found
 
 
-@lru_cache(maxsize=1 << 16)
+@cache_short(maxsize=1 << 16)
 def _find_atomic_head(node: Node, path: Path) -> Path | None:
     """The atomic field that a path is within, None if there is none."""
     for index, step in enumerate(path):

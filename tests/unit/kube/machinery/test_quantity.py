@@ -55,3 +55,26 @@ def test_sums_and_order_are_those_of_the_numbers(left: int, right: int) -> None:
 def test_the_canonical_form_is_the_same_amount(number: int, suffix: str) -> None:
     text = f"{number}{suffix}"
     assert Quantity.parse(canonical(text)) == Quantity.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1" * 5_000, "0." + "0" * 5_000 + "1", "1" * 1_001 + "Gi"])
+def test_a_quantity_of_many_digits_is_refused(text: str) -> None:
+    with pytest.raises(QuantityError, match="unable to parse numeric part of quantity"):
+        Quantity.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1" * 1_000, "1" * 1_000),
+        ("1" + "0" * 999, "1" + "0" * 981 + "E"),
+        ("1.25e900", "1250e897"),
+        ("1e999", "1e999"),
+        ("1e-3", "1e-3"),
+        ("10e2", "1e3"),
+        ("1000000u", "1"),
+        ("1500000n", "1500u"),
+    ],
+)
+def test_zeros_at_the_end_become_the_suffix(text: str, shown: str) -> None:
+    assert str(Quantity.parse(text)) == shown

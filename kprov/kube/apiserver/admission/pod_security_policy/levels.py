@@ -12,6 +12,7 @@ from typing import Final
 
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.integers import parse_clamped
 
 PREFIX: Final = "pod-security.kubernetes.io/"
 PRIVILEGED, BASELINE, RESTRICTED = "privileged", "baseline", "restricted"
@@ -60,7 +61,7 @@ def parse_version(text: str) -> int:
     match = _VERSION.fullmatch(text)
     if match is None:
         raise ValueError('must be "latest" or "v1.x"')
-    return int(match.group(1))
+    return parse_clamped(match.group(1))
 
 
 def parse_level(text: str) -> str:

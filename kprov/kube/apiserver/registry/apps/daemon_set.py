@@ -28,6 +28,7 @@ from kprov.kube.apiserver.registry.podspec.workload_validation import (
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.integers import is_int64, parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
 _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
@@ -147,4 +148,7 @@ def _parse_template_generation(obj: JsonObject) -> int:
     if not re.fullmatch("[+-]?[0-9]+", text):
         told = f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax"
         raise status.bad_request(f'DaemonSet in version "v1" cannot be handled as a DaemonSet: {told}')
-    return int(text)
+    if not is_int64(text):
+        told = f"strconv.ParseInt: parsing {status.quoted(text)}: value out of range"
+        raise status.bad_request(f'DaemonSet in version "v1" cannot be handled as a DaemonSet: {told}')
+    return parse_clamped(text)

@@ -12,6 +12,7 @@ from typing import Final
 
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.status import quoted
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -52,7 +53,7 @@ def parse_network(text: str) -> _Network | None:
     if any(error.detail.endswith(_NOT_A_CIDR) for error in check_cidr(text, "")):
         return None
     head, _, length = text.partition("/")
-    return ipaddress.ip_network(f"{parse_address(head)}/{int(length)}", strict=False)
+    return ipaddress.ip_network(f"{parse_address(head)}/{parse_clamped(length)}", strict=False)
 
 
 def check_cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
@@ -62,10 +63,10 @@ def check_cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[Fie
     head, _, length = text.partition("/")
     address = parse_address(head)
     if address is None or not (
-        length.isascii() and length.isdecimal() and int(length) <= address.max_prefixlen
+        length.isascii() and length.isdecimal() and parse_clamped(length) <= address.max_prefixlen
     ):
         yield field.invalid(path, text, _NOT_A_CIDR)
-    elif _parse_strictly(head) is None or str(int(length)) != length:
+    elif _parse_strictly(head) is None or str(parse_clamped(length)) != length:
         yield field.invalid(path, text, "must not have leading 0s in IP or prefix length")
     elif _is_mapped(head):
         yield field.invalid(path, text, "must not have an IPv4-mapped IPv6 address")
@@ -92,7 +93,7 @@ def find_cidr_warnings(text: str, path: str) -> Iterator[str]:
     address = parse_address(head)
     if address is None or not length.isdecimal():
         return
-    network = ipaddress.ip_network(f"{address}/{int(length)}", strict=False)
+    network = ipaddress.ip_network(f"{address}/{parse_clamped(length)}", strict=False)
     if network.network_address != address:
         single = quoted(f"{address}/{address.max_prefixlen}")
         shown = f"{quoted(str(network))} or {single}"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity, QuantityError
 
@@ -156,7 +157,7 @@ def check_port_number_or_name(port: Any, path: str) -> Errors:
 
 def check_at_most_100_percent(value: Any, path: str) -> Errors:
     """Refuse a percentage above 100%."""
-    if isinstance(value, str) and re.fullmatch("[0-9]+%", value) and int(value[:-1]) > 100:
+    if isinstance(value, str) and re.fullmatch("[0-9]+%", value) and parse_clamped(value[:-1]) > 100:
         yield field.invalid(path, value, "must not be greater than 100%")
 
 

@@ -13,6 +13,7 @@ from kprov.kube.apiserver.registry.generic.checks import Errors, check_local_pat
 from kprov.kube.apiserver.registry.podspec.scheduling import validate_tolerations
 from kprov.kube.apiserver.registry.podspec.windows import enumerate_containers
 from kprov.kube.machinery import field, status
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
 _COST: Final = "controller.kubernetes.io/pod-deletion-cost"
@@ -54,7 +55,7 @@ def validate_pod_annotations(
 
 def _is_cost(text: str) -> bool:
     """Whether a text is a 32-bit integer without a plus sign or leading zeros."""
-    return bool(re.fullmatch("0|-?[1-9][0-9]*", text)) and -_INT32 <= int(text) < _INT32
+    return bool(re.fullmatch("0|-?[1-9][0-9]*", text)) and -_INT32 <= parse_clamped(text) < _INT32
 
 
 def _validate_tolerations(text: str, path: str) -> Errors:

@@ -16,6 +16,7 @@ from kprov.kube.apiserver.registry.generic.conditions import validate_conditions
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
 
@@ -67,7 +68,11 @@ def _validate_int_or_percent(path: str, value: Any) -> list[FieldError]:
                 field.invalid(path, value, text)
                 for text in names.is_percent(value) or ["must be an integer or percentage (e.g '5%%')"]
             ]
-        return [] if int(found[1]) <= 100 else [field.invalid(path, value, "must not be greater than 100%")]
+        return (
+            []
+            if parse_clamped(found[1]) <= 100
+            else [field.invalid(path, value, "must not be greater than 100%")]
+        )
     if value < 0:
         return [field.invalid(path, value, "must be greater than or equal to 0")]
     return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from kprov.kube.machinery import status
-from kprov.kube.machinery.integers import is_int64
+from kprov.kube.machinery.integers import is_int64, parse_clamped
 
 
 def count_indexes(text: str, completions: int) -> tuple[int, str]:
@@ -26,9 +26,9 @@ def count_indexes(text: str, completions: int) -> tuple[int, str]:
         for limit in limits:
             if not re.fullmatch("[-+]?[0-9]+", limit, re.ASCII) or not is_int64(limit):
                 return 0, f"cannot convert string to integer for index: {status.quoted(limit)}"
-            if int(limit) >= completions:
+            if parse_clamped(limit) >= completions:
                 return 0, f"too large index: {status.quoted(limit)}"
-            numbers.append(int(limit))
+            numbers.append(parse_clamped(limit))
         if len(numbers) == 2 and numbers[0] >= numbers[1]:
             return 0, f"non-increasing order, previous: {numbers[0]}, current: {numbers[1]}"
         if last >= numbers[0]:

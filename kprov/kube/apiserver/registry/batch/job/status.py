@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic.checks import Errors, check_not_negative, enumerate_items
 from kprov.kube.machinery import field
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
 _CONDITIONS: Final = "status.conditions"
@@ -187,9 +188,9 @@ def _parse_interval(text: str, completions: int) -> tuple[int, int]:
     for part in parts:
         if not (part.isascii() and part.removeprefix("+").isdigit()):
             raise _IndexesError(f"cannot convert string to integer for index: {_quote(part)}")
-        if int(part) >= completions:
+        if parse_clamped(part) >= completions:
             raise _IndexesError(f"too large index: {_quote(part)}")
-        numbers.append(int(part))
+        numbers.append(parse_clamped(part))
     low, high = numbers[0], numbers[-1]
     if len(numbers) > 1 and low >= high:
         raise _IndexesError(f"non-increasing order, previous: {low}, current: {high}")

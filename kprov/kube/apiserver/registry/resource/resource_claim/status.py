@@ -36,6 +36,7 @@ from kprov.kube.apiserver.registry.resource.device_parameters import (
 )
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import Verbatim
+from kprov.kube.machinery.integers import parse_clamped
 from kprov.kube.machinery.json_object import JsonObject
 
 #: Driver, pool, device, and the share ID of a shared device.
@@ -178,11 +179,11 @@ def _validate_interface_address(text: str, path: str) -> Errors:
         yield field.invalid(path, text, _NOT_AN_ADDRESS)
         return
     digits = length.isascii() and length.isdecimal()
-    if not slash or "%" in head or not digits or int(length) > address.max_prefixlen:
+    if not slash or "%" in head or not digits or parse_clamped(length) > address.max_prefixlen:
         yield field.invalid(path, text, _NOT_AN_ADDRESS)
         return
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    size = int(length) - 96 if mapped and int(length) > 32 else int(length)
+    size = parse_clamped(length) - 96 if mapped and parse_clamped(length) > 32 else parse_clamped(length)
     canonical = f"{mapped or address}/{size}"
     if text != canonical:
         yield field.invalid(path, text, f"must be in canonical form ({field.format_value(canonical)})")
