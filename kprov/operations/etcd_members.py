@@ -78,6 +78,19 @@ def list_healthy(cluster: Cluster, members: Iterable[Member], *, exclude: Collec
     return {member.id for member in members if healthy & set(member.client_urls)}
 
 
+def find_leader_host(cluster: Cluster) -> str:
+    """Return the host of the leader; "" if no member says or the inventory does not have it."""
+    try:
+        members, leader = list_members(cluster), find_leader(cluster)
+    except KprovError:
+        return ""
+    for host in cluster.members("etcd"):
+        name, address = cluster.member_name(host), cluster.address(host)
+        if leader in {member.id for member in find_members(members, name=name, address=address)}:
+            return host
+    return ""
+
+
 def count_quorum(voters: int) -> int:
     """Return how many of these voters a quorum needs."""
     return voters // 2 + 1

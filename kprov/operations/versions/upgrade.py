@@ -12,6 +12,7 @@ from kprov.content.locations import PLAYBOOKS
 from kprov.errors import InputError
 from kprov.inventory.host_patterns import apply_limit
 from kprov.operations.cluster import GROUPS, Cluster
+from kprov.operations.etcd_members import find_leader_host
 from kprov.operations.health import find_problems, wait_for
 from kprov.operations.host_versions import HostVersions, read_versions
 from kprov.operations.membership import connect_cluster
@@ -38,7 +39,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     versions = read_versions(cluster, context.facts, packages=arguments["packages"])
     batches = [
         BatchUpgrade(context, batch, versions, targets)
-        for batch in order_batches(cluster, chosen, arguments["serial"])
+        for batch in order_batches(cluster, chosen, arguments["serial"], choose_last(context))
     ]
     upgrade = Upgrade(context, batches, versions, targets)
     upgrade.check_versions()
@@ -62,13 +63,28 @@ def choose_hosts(cluster: Cluster, limit: str | None) -> list[str]:
     return hosts
 
 
-def order_batches(cluster: Cluster, hosts: list[str], serial: str) -> list[list[str]]:
-    """Return etcd's hosts and the control plane one by one, then workers by number or percentage."""
+def choose_last(context: OperationContext) -> str:
+    """Return the host of etcd's leader, "" if it is unknown. A resumed upgrade keeps its order.
+
+    The leader of the moment would be another one after each member that the upgrade restarts.
+    """
+    if context.memory.read("leader") is None:
+        context.memory.store("leader", find_leader_host(context.cluster))
+    return str(context.memory.read("leader"))
+
+
+def order_batches(cluster: Cluster, hosts: list[str], serial: str, leader: str = "") -> list[list[str]]:
+    """Return etcd's hosts and the control plane one by one, then workers by number or percentage.
+
+    The host of etcd's leader is the last of etcd's hosts: etcd then elects one other leader, not one for each
+    host.
+    """
     control_plane = [host for host in cluster.members("kube_control_plane") if host in hosts]
     etcd = [host for host in cluster.members("etcd") if host in hosts and host not in control_plane]
     workers = [host for host in hosts if host not in control_plane and host not in etcd]
     size = read_serial(serial, len(cluster.members("kube_node")))
-    return split_hosts([*etcd, *control_plane], 1) + split_hosts(workers, size)
+    core = sorted([*etcd, *control_plane], key=lambda host: host == leader)
+    return split_hosts(core, 1) + split_hosts(workers, size)
 
 
 def _list_batch_phases(context: OperationContext, batch: BatchUpgrade) -> list[Phase]:
