@@ -104,10 +104,17 @@ def load_plan(path: Path) -> Plan:
         raise InputError(f"is not a plan: {error}", file=path, field="--plan") from None
 
 
-def make_plan(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Callable[[str], None]) -> Plan:
+def make_plan(
+    inventory: Path,
+    options: RunOptions,
+    callbacks: Callbacks,
+    say: Callable[[str], None],
+    *,
+    new_cluster: bool = False,
+) -> Plan:
     """Check every host and return what would change. Changes nothing. Raises KprovError."""
     looking = replace(options, check=True, diff=True, plan=True)
-    result = install_cluster(inventory, looking, callbacks, say)
+    result = install_cluster(inventory, looking, callbacks, say, new_cluster=new_cluster)
     order = {host: number for number, host in enumerate(result.run.hosts)}
     changes = sorted(result.run.changes, key=lambda change: order[change.host])
     where = str(inventory.resolve())
@@ -125,6 +132,8 @@ def apply_plan(
     callbacks: Callbacks,
     say: Callable[[str], None],
     ignore: Collection[str] = (),
+    *,
+    new_cluster: bool = False,
 ) -> tuple[UpResult, list[Change]]:
     """Apply a plan if the hosts have not changed since; return changes that it did not have.
 
@@ -139,13 +148,14 @@ def apply_plan(
         skip_tags=tuple(plan.options["skip_tags"]),
     )
     say("Checking that the hosts are unchanged since the plan")
-    differences = find_drift(plan.changes, make_plan(inventory, options, SilentCallbacks(), say).changes)
+    now = make_plan(inventory, options, SilentCallbacks(), say, new_cluster=new_cluster)
+    differences = find_drift(plan.changes, now.changes)
     if differences:
         raise DriftError(
             "the hosts or the inventory changed since the plan was made; run `kprov plan` again:\n"
             + "\n".join(f"  {line}" for line in differences)
         )
-    result = install_cluster(inventory, options, callbacks, say, ignore)
+    result = install_cluster(inventory, options, callbacks, say, ignore, new_cluster=new_cluster)
     return result, find_unplanned(plan.changes, result.run.changes)
 
 

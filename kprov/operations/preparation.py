@@ -10,6 +10,7 @@ from kprov.bundle.build import Bundle, build_bundle
 from kprov.operations import live, offline, segment, trust, unchangeable
 from kprov.operations.bundle_pins import pin_bundles
 from kprov.operations.cluster import GROUPS, Cluster, Say, connect_hosts
+from kprov.operations.lost_cluster import check_remains
 from kprov.operations.lost_members import check_members
 from kprov.operations.outsiders import Outsider, find_outsiders
 from kprov.operations.preflight import preflight_up, read_ignored
@@ -37,12 +38,14 @@ def prepare_cluster(
     *,
     keep_pins: bool = True,
     replaced: Collection[str] = (),
+    refuse_lost: bool = False,
 ) -> Preparation:
     """Reach and check the hosts, issue certificates, build bundles. Changes no host. Raises KprovError.
 
     `ignore` are names of preflight checks. `step_done` is called with the name of each step when it ends.
     `keep_pins`: hosts that a rollback returned to a bundle keep it.
     `replaced` are hosts that may have lost their member of etcd.
+    `refuse_lost`: raise InputError if the cluster existed, and all of its hosts have lost it.
     """
     engine, callbacks = cluster.engine, cluster.engine.callbacks
     prepared = Preparation()
@@ -55,6 +58,8 @@ def prepare_cluster(
     prepared.facts = connect_hosts(cluster, hosts)
     offline.use_export(cluster, prepared.facts, export)
     segment.check_vip_network(cluster, prepared.facts)
+    if refuse_lost:
+        check_remains(cluster, prepared.facts)
     prepared.running = live.read_live(cluster, prepared.facts)
     unchangeable.check_unchanged(cluster, prepared.running)
     trust.check_trust(request.pki, prepared.running)

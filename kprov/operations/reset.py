@@ -10,6 +10,7 @@ from kprov.content.locations import PLAYBOOKS
 from kprov.operations import offline
 from kprov.operations.cluster import GROUPS, connect_hosts, open_cluster
 from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
+from kprov.operations.lost_cluster import forget_created
 from kprov.operations.operation import OPERATIONS, lock_cluster
 from kprov.operations.phases import PlaybookFailedError
 from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
@@ -40,6 +41,7 @@ def reset_hosts(inventory: Path, options: RunOptions, callbacks: Callbacks) -> R
                 report_failure(cluster, hooks, options, callbacks, str(PlaybookFailedError(result)))
             elif not options.check and not options.limit:
                 offline.forget_export(cluster.artifacts)
+                forget_created(cluster.artifacts)
             if hooks.after is not None and result.ok:
                 run_hook(cluster, hooks.after, "reset", "after", options)
         return result

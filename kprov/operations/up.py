@@ -13,6 +13,7 @@ from kprov.content.locations import CONTENT
 from kprov.inventory.cluster import variable_effects
 from kprov.operations.cluster import CLUSTER_PLAYBOOK, Say, open_cluster
 from kprov.operations.hooks import catch_failure, find_hooks, report_failure, run_hook
+from kprov.operations.lost_cluster import mark_created
 from kprov.operations.operation import OPERATIONS, describe_unfinished, find_unfinished, lock_cluster
 from kprov.operations.outsiders import Outsider
 from kprov.operations.phases import PlaybookFailedError
@@ -49,11 +50,18 @@ class UpResult:
 
 
 def install_cluster(
-    inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say, ignore: Collection[str] = ()
+    inventory: Path,
+    options: RunOptions,
+    callbacks: Callbacks,
+    say: Say,
+    ignore: Collection[str] = (),
+    *,
+    new_cluster: bool = False,
 ) -> UpResult:
     """Validate, reach, check the hosts, issue certificates, build the bundle, provision. Raises KprovError.
 
-    `ignore` are names of preflight checks. A check also works beside an operation.
+    `ignore` are names of preflight checks. A check also works beside an operation. `new_cluster`: create an
+    empty cluster also where one existed whose hosts have lost it.
     """
     started = time.monotonic()
     # A check changes nothing. A task may then fail only because an earlier change is missing:
@@ -80,7 +88,7 @@ def install_cluster(
             callbacks.warning(f"{describe_unfinished(unfinished)}: continue it with `kprov resume`")
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(playbook_loader.load_playbook(CLUSTER_PLAYBOOK))
-        prepared = prepare_cluster(cluster, say, ignore, step)
+        prepared = prepare_cluster(cluster, say, ignore, step, refuse_lost=not new_cluster)
         result.outsiders, result.certificates = prepared.outsiders, prepared.certificates
         with catch_failure(cluster, hooks, options, callbacks):
             # The journal to resume begins after the first hook.
@@ -92,6 +100,8 @@ def install_cluster(
             )
             result.run = cluster.engine.run(CLUSTER_PLAYBOOK)
             step("provision")
+            if result.run.ok and not options.check and not options.limit and options.tags == ("all",):
+                mark_created(cluster.artifacts)
             if not result.run.ok:
                 report_failure(cluster, hooks, options, callbacks, str(PlaybookFailedError(result.run)))
             elif hooks.after is not None:

@@ -260,6 +260,11 @@ def test_three_new_machines_get_the_cluster_from_inventory_artifacts_and_snapsho
     run(KPROV, *up, "--inventory", tmp_path / "other", timeout=900)
     # The journal is not needed: an operator keeps the keys.
     shutil.rmtree(lab.inventory / "artifacts" / "journal")
+    for command in (("up",), ("up", "--check"), ("plan",)):
+        refused = lab.kprov(*command, "-i", lab.inventory, check=False)
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert "node1, node2, node3 have nothing of the cluster that exists since" in refused.stderr
+        assert "`kprov etcd restore FILE -i" in refused.stderr
     restore(cluster, snapshot)
     check_restored(cluster, before)
     secret = cluster.get("secret", "key", "-n", "new-machines")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kprov.cli.commands.up import NewCluster
 from kprov.cli.options.output_files import check_writable
 from kprov.cli.options.run_options import Offline, RunArguments, add_options
 from kprov.cli.output.tables import Format, console, errors
@@ -34,6 +35,7 @@ def command(
         Path | None, typer.Option("--out", help="Save the plan for `kprov up --plan FILE`.")
     ] = None,
     offline: Offline = None,
+    new_cluster: NewCluster = False,
     summary: Annotated[bool, typer.Option("--summary", help="Do not show differences in files.")] = False,
 ) -> None:
     """Show what `kprov up` would change on which host, and change nothing."""
@@ -49,7 +51,11 @@ def command(
     progress = Progress(quiet=True)
     try:
         plan = plans.make_plan(
-            given.path, options, progress, lambda text: typer.echo(text, err=form is Format.JSON)
+            given.path,
+            options,
+            progress,
+            lambda text: typer.echo(text, err=form is Format.JSON),
+            new_cluster=new_cluster,
         )
     finally:
         progress.interrupted()

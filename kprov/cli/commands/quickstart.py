@@ -49,7 +49,7 @@ def command(
     seconds: dict[str, float] = {}
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("lab", create_lab),
-        ("up", lambda: up.run_up(run_options.RunArguments([str(inventory)]))),
+        ("up", lambda: up.run_up(run_options.RunArguments([str(inventory)]), new_cluster=True)),
         ("verify", lambda: verify.run_checks(run_options.HostOptions([str(inventory)]))),
     )
     for title, stage in stages:

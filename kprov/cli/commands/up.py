@@ -21,12 +21,19 @@ Plan = Annotated[
 ]
 
 
+NewCluster = Annotated[
+    bool,
+    typer.Option("--new-cluster", help="Create an empty cluster although another one had these hosts."),
+]
+
+
 @add_options
 def command(
     given: RunArguments,
     plan: Plan = None,
     offline: Offline = None,
     ignore: Ignore = None,
+    new_cluster: NewCluster = False,
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
     list_tags: ListTags = False,
@@ -37,12 +44,18 @@ def command(
     if list_hosts or list_tasks or list_tags or syntax_check:
         _list_playbook(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
     elif plan is not None:
-        _apply_plan(given, plan, ignore)
+        _apply_plan(given, plan, ignore, new_cluster=new_cluster)
     else:
-        run_up(given, ignore=ignore)
+        run_up(given, ignore=ignore, new_cluster=new_cluster)
 
 
-def run_up(given: RunArguments, resume: Path | None = None, ignore: list[str] | None = None) -> None:
+def run_up(
+    given: RunArguments,
+    resume: Path | None = None,
+    ignore: list[str] | None = None,
+    *,
+    new_cluster: bool = False,
+) -> None:
     """Run `up` and exit with the run's exit code if it failed."""
     from kprov.cli.output import run_output
     from kprov.operations.up import install_cluster
@@ -53,7 +66,9 @@ def run_up(given: RunArguments, resume: Path | None = None, ignore: list[str] | 
     if resume is not None:
         options = resume_options(options, resume)
     with run_output.show_run(given) as watch:
-        result = install_cluster(given.path, options, watch.callbacks, typer.echo, split_checks(ignore))
+        result = install_cluster(
+            given.path, options, watch.callbacks, typer.echo, split_checks(ignore), new_cluster=new_cluster
+        )
         watch.finish(result.run)
     print_result(result, check=given.check)
     if not result.run.ok:
@@ -71,7 +86,7 @@ def _list_playbook(given: RunArguments, *, hosts: bool, tasks: bool, tags: bool,
         )
 
 
-def _apply_plan(given: RunArguments, path: Path, ignore: list[str] | None) -> None:
+def _apply_plan(given: RunArguments, path: Path, ignore: list[str] | None, *, new_cluster: bool) -> None:
     from kprov.cli.output import run_output
     from kprov.operations import plan as plans
 
@@ -85,6 +100,7 @@ def _apply_plan(given: RunArguments, path: Path, ignore: list[str] | None) -> No
             watch.callbacks,
             typer.echo,
             split_checks(ignore),
+            new_cluster=new_cluster,
         )
         watch.finish(result.run)
     print_result(result, check=False)
