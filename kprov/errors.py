@@ -7,6 +7,7 @@ KprovError                   exit 1: base of all errors below
 │  │  ├─ ConnectionLostError exit 4: the connection ended before the agent ran; a retry may work
 │  │  └─ AnswerError         exit 4: the host answers what no agent of kprov answers
 │  ├─ PreflightError         exit 2: a host of the inventory cannot be used; no host was changed
+│  │  └─ NoAnswerError       exit 4: because it does not answer
 │  └─ NoPythonError          exit 1: the host has no Python for the agent; `raw` still works
 └─ InternalError             exit 70: a defect of kprov
 """
@@ -73,6 +74,12 @@ class PreflightError(HostError):
     """A host of the inventory cannot be used: unreachable, key refused, no sudo, no Python."""
 
     exit_code = 2
+
+
+class NoAnswerError(PreflightError):
+    """A host that the command needs does not answer; no host was changed."""
+
+    exit_code = 4
 
 
 class NoPythonError(HostError):

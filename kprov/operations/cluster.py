@@ -31,6 +31,8 @@ class SeveralHostsError(PreflightError):
 
     def __init__(self, errors: list[KprovError]) -> None:
         KprovError.__init__(self, "\n".join(str(error) for error in errors))
+        # One host that does not answer decides, as at the end of a run.
+        self.exit_code = max(error.exit_code for error in errors)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,12 @@ def open_cluster(
         yield cluster
 
 
+class MissingHostsError(KprovError):
+    """So many hosts do not answer that the cluster cannot be changed."""
+
+    exit_code = 4
+
+
 def connect_hosts(
     cluster: Cluster, hosts: list[str], leave_out: Callable[[], Iterable[str]] = tuple
 ) -> dict[str, dict[str, Any]]:
@@ -183,12 +191,12 @@ def find_indispensable(cluster: Cluster, unreachable_hosts: Iterable[str]) -> Kp
     remaining = [host for host in members if host not in unreachable]
     quorum = len(members) // 2 + 1
     if len(remaining) < quorum:
-        return KprovError(
+        return MissingHostsError(
             f"without {', '.join(host for host in members if host in unreachable)} etcd has no quorum: "
             f"{len(remaining)} of {len(members)} members are reachable, {quorum} are needed"
         )
     if not [host for host in cluster.members("kube_control_plane") if host not in unreachable]:
-        return KprovError("no host of kube_control_plane is reachable")
+        return MissingHostsError("no host of kube_control_plane is reachable")
     return None
 
 

@@ -45,6 +45,9 @@ def connect_cluster(context: OperationContext, named: Collection[str] = ()) -> N
         return absent
 
     context.facts = connect_hosts(cluster, cluster.members(*GROUPS), leave_out)
+    for host, reason in cluster.engine.unreachable_hosts.items():
+        if host not in named:
+            context.callbacks.warning(f"{host} does not answer and stays as it is ({reason})")
 
 
 def read_membership(cluster: Cluster) -> Membership:

@@ -78,6 +78,8 @@ class OperationResult:
     seconds: float = 0.0
     error: KprovError | None = None
     journal: Path | None = None
+    #: The reason by host that did not answer, and without which the operation went on.
+    unreachable: dict[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -91,6 +93,7 @@ class OperationResult:
             "ok": self.ok,
             "error": str(self.error) if self.error else "",
             "seconds": self.seconds,
+            "unreachable": self.unreachable,
             "phases": [asdict(phase) for phase in self.phases],
             "playbooks": self.runs,
         }
@@ -151,6 +154,12 @@ def run_operation(
         finally:
             result.seconds = round(time.monotonic() - started, 3)
             result.runs = [run.to_json() for run in context.runs]
+            removed = set(arguments.get("hosts", ())) if arguments.get("unreachable") else set()
+            result.unreachable = {
+                host: reason
+                for host, reason in cluster.engine.unreachable_hosts.items()
+                if host not in removed
+            }
             journal.write("end", durable=True, ok=result.ok and len(result.phases) == len(phases))
             journal.close()
         return result

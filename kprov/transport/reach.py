@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from kprov.errors import HostError, PreflightError, UnreachableError
+from kprov.errors import HostError, NoAnswerError, PreflightError, UnreachableError
 from kprov.transport.connections import Connections
 from kprov.transport.options.host_options import Become
 
@@ -41,7 +41,8 @@ def reach_hosts(
             answer = agent.run("setup", [{"args": {"gather_subset": ["min"]}}])[0]
         except HostError as error:
             lost = isinstance(error, UnreachableError)
-            return ReachResult(host, error=PreflightError(host, error.reason), lost=lost)
+            kind = NoAnswerError if lost else PreflightError
+            return ReachResult(host, error=kind(host, error.reason), lost=lost)
         if answer.get("failed"):
             return ReachResult(host, error=PreflightError(host, str(answer.get("msg"))))
         # Hosts check the times of certificates that are issued here.

@@ -79,6 +79,10 @@ class Finding:
     headline: bool = False
 
 
+#: The check that fails for a host which does not answer.
+REACHABLE = "reachable"
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """A finding with its host (or "cluster") and area (units, etcd, network ...)."""

@@ -25,7 +25,7 @@ from kprov.verify.checks import (
 from kprov.verify.checks import cluster as cluster_checks
 from kprov.verify.checks import probe as probe_check
 from kprov.verify.kubectl import Kubectl, KubectlError
-from kprov.verify.model import Area, CheckResult, Cluster, Finding, VerifyHost
+from kprov.verify.model import REACHABLE, Area, CheckResult, Cluster, Finding, VerifyHost
 from kprov.verify.startup import Startup
 
 WAIT_SECONDS = 60.0
@@ -107,7 +107,7 @@ def verify(
     """
     startup = Startup(wait)
     lost = [
-        CheckResult(name, "ssh", "reachable", ok=False, detail=reason, seconds=0.0)
+        CheckResult(name, "ssh", REACHABLE, ok=False, detail=reason, seconds=0.0)
         for name, reason in unreachable.items()
     ]
     startup.observe(lost)

@@ -93,7 +93,7 @@ def test_verify_names_an_unreachable_host_and_tries_no_pod_on_it(cluster: Cluste
     finally:
         cluster.lab.start("node3")
     results = {(r["host"], r["check"]): r for r in json.loads(done.stdout)["results"]}
-    assert done.returncode == 1
+    assert done.returncode == 4
     assert not results["node3", "reachable"]["ok"]
     assert results["cluster", "service from node1"]["ok"]
     assert results["cluster", "service from node3"]["detail"] == "not tried: its host is unreachable"

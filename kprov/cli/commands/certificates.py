@@ -14,6 +14,7 @@ from kprov.cli.options.run_options import HostOptions, Inventory, add_options
 from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.cli.output.operation_output import run_command
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.cli.output.unreachable import exit_if_unreachable
 from kprov.cli.output.warnings import WarningPrinter
 from kprov.errors import InputError
 from kprov.pki.inspect import list_certificates
@@ -120,6 +121,7 @@ def compare(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
         chosen = set(cluster.chosen())
         hosts = [host for host in list_cluster_hosts(cluster) if host in chosen]
         differences = find_differences(cluster, hosts)
+        unreachable = dict(cluster.engine.unreachable_hosts)
     if output is Format.JSON:
         typer.echo(json.dumps([asdict(difference) for difference in differences], indent=2))
     elif differences:
@@ -127,6 +129,7 @@ def compare(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
         print_table(("HOST", "PATH", "DIFFERS FROM", "EXPIRES THERE"), rows)
     else:
         typer.echo(f"the certificates on {', '.join(hosts)} are those of this machine")
+    exit_if_unreachable(unreachable)
     if differences:
         raise typer.Exit(1)
 

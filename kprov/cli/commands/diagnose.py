@@ -12,6 +12,7 @@ import typer
 from kprov.cli.options.output_files import check_writable
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.tables import console
+from kprov.cli.output.unreachable import exit_if_unreachable
 from kprov.errors import InputError
 
 _AGO = re.compile(r"[1-9][0-9]*[smhd]")
@@ -58,6 +59,7 @@ def command(given: HostOptions, output: Output = None, since: Since = "24h") -> 
     console.print(
         f"Wrote {path}: {len(diagnosis.files)} files, {size:.0f} KiB. Read index.md first", markup=False
     )
+    exit_if_unreachable(diagnosis.unreachable, named=True)
 
 
 def parse_since(text: str) -> str:

@@ -15,6 +15,7 @@ from kprov.cli.options.preflight_options import Ignore, split_checks
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.operation_output import run_command
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.cli.output.unreachable import exit_if_unreachable
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -50,7 +51,10 @@ def etcd() -> None:
 @app.command("status")
 @add_options
 def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
-    """Show the state of each member. Exit with 1 if a member is unhealthy or an alarm is active."""
+    """Show the state of each member. Exit with 1 if a member is unhealthy or an alarm is active.
+
+    The exit code is 4 if a host does not answer.
+    """
     from kprov.operations.etcd.alarms import format_size
     from kprov.operations.etcd.connecting import open_etcd
     from kprov.operations.etcd.status import find_member_problems, read_members
@@ -82,6 +86,7 @@ def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
         print_table(head, rows)
         for problem in problems:
             typer.echo(problem, err=True)
+    exit_if_unreachable(unreachable, named=True)
     if problems:
         raise typer.Exit(1)
 
@@ -96,11 +101,14 @@ def members(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
     given.unlock()
     with open_etcd(given.path, given.host_options()) as (cluster, unreachable):
         hosts = [host for host in cluster.members("etcd") if host not in unreachable]
+        if not hosts:
+            exit_if_unreachable(unreachable)
         entries = read_member_list(cluster, hosts)
         addresses = {cluster.address(host): host for host in cluster.members("etcd")}
     if output is Format.JSON:
         document = [asdict(entry) | {"host": addresses.get(entry.address, "")} for entry in entries]
         typer.echo(json.dumps(document, indent=2))
+        exit_if_unreachable(unreachable)
         return
     rows = [
         (
@@ -114,6 +122,7 @@ def members(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
         for entry in entries
     ]
     print_table(("ID", "NAME", "HOST", "PEER URL", "VOTES", "STATE"), rows)
+    exit_if_unreachable(unreachable)
 
 
 @app.command("defrag")

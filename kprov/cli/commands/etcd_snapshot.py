@@ -13,6 +13,7 @@ import typer
 
 from kprov.cli.options.run_options import HostOptions
 from kprov.cli.output.tables import Format, print_table
+from kprov.cli.output.unreachable import exit_if_unreachable
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
@@ -107,10 +108,9 @@ def run_snapshot_command(given: SnapshotArguments, action: Action = SnapshotActi
             _print_snapshots([taken], given.format)
             if given.output is not None:
                 _print_copy(fetch_snapshot(hosts, taken, given.output), given.format)
-            return
-        for host, reason in unreachable.items():
-            typer.echo(f"warning: {host}: {reason}", err=True)
-        _list_or_fetch(given, action, hosts)
+        else:
+            _list_or_fetch(given, action, hosts)
+    exit_if_unreachable(unreachable)
 
 
 def _list_or_fetch(given: SnapshotArguments, action: SnapshotAction, source: SnapshotSource) -> None:

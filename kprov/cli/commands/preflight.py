@@ -11,6 +11,7 @@ import typer
 from kprov.cli.options.preflight_options import Ignore, split_checks
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.cli.output.unreachable import exit_if_unreachable
 from kprov.cli.output.warnings import WarningPrinter
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ def command(
     list_checks: List = False,
     show_all: ShowAll = False,
 ) -> None:
-    """Check all hosts of an inventory and change nothing. The exit code is 1 if a check finds an error."""
+    """Check all hosts of an inventory and change nothing. Exit with 1 for an error, 4 for a lost host."""
     from kprov.operations.preflight import preflight_inventory
+    from kprov.preflight.check_table import REACHABLE
 
     given.unlock()
     names = split_checks(ignore)
@@ -42,6 +44,8 @@ def command(
         typer.echo(json.dumps(results_document(results), indent=2))
     else:
         print_results(results, every=show_all)
+    lost = {result.host: result.detail for result in results if result.check == REACHABLE and not result.ok}
+    exit_if_unreachable(lost, named=True)
     if any(not result.ok for result in results):
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from kprov.cli.options.operation_options import OperationArguments
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.operation_output import run_command
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.cli.output.unreachable import exit_if_unreachable
 from kprov.cli.output.warnings import WarningPrinter
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -42,15 +43,18 @@ def status(given: HostOptions, output: FormatOption = Format.TABLE) -> None:
         connect_hosts(cluster, cluster.members("etcd"))
         keys = load_keys(cluster.artifacts / "pki")
         counts = count_by_key(cluster)
+        unreachable = dict(cluster.engine.unreachable_hosts)
     names = keys.names if keys else []
     if output is Format.JSON:
         typer.echo(json.dumps({"keys": names, "values": counts}, indent=2))
+        exit_if_unreachable(unreachable)
         return
     rows = []
     for name in [*names, *(name for name in counts if name not in names)]:
         place = "encrypts" if name in names[:1] else "decrypts" if name in names else "-"
         rows.append((name or "(not encrypted)", place, str(counts[name])))
     print_table(("KEY", "USE", "VALUES"), rows)
+    exit_if_unreachable(unreachable)
 
 
 @app.command("rotate-key")

@@ -13,6 +13,7 @@ import typer
 from kprov.cli.options.durations import parse_duration
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.tables import Format, FormatOption, print_table
+from kprov.cli.output.unreachable import exit_if_unreachable
 from kprov.cli.output.warnings import WarningPrinter
 
 if TYPE_CHECKING:
@@ -114,3 +115,5 @@ def _open(given: HostOptions) -> Iterator[Cluster]:
     with open_cluster(given.path, given.host_options(), WarningPrinter()) as cluster:
         connect_hosts(cluster, cluster.members("kube_control_plane"))
         yield cluster
+        unreachable = dict(cluster.engine.unreachable_hosts)
+    exit_if_unreachable(unreachable)

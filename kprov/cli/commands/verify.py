@@ -10,6 +10,7 @@ import typer
 
 from kprov.cli.options.run_options import HostOptions, add_options
 from kprov.cli.output.tables import Format, FormatOption, print_table, status_text
+from kprov.cli.output.unreachable import exit_if_unreachable, find_lost_hosts
 from kprov.cli.output.warnings import WarningPrinter
 from kprov.errors import InputError
 
@@ -61,7 +62,7 @@ def command(
     budget: Budgets = None,
     yes: Yes = False,
 ) -> None:
-    """Check the hosts and the cluster. The exit code is 1 if a check fails."""
+    """Check the hosts and the cluster. The exit code is 1 if a check fails, 4 if a host does not answer."""
     if profile is Profile.CIS:
         from kprov.cli.output.cis_output import run_profile
 
@@ -103,6 +104,7 @@ def run_checks(
         typer.echo(json.dumps(results_document(results), indent=2))
     else:
         print_results(results, every=show_all)
+    exit_if_unreachable(find_lost_hosts(results), named=True)
     if any(not result.ok for result in results):
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ import typer
 
 from kprov.cli.options.run_options import HostOptions
 from kprov.cli.output.tables import Format, console, errors, print_table
+from kprov.cli.output.unreachable import exit_if_unreachable, find_lost_hosts
 from kprov.cli.output.warnings import WarningPrinter
 from kprov.errors import InputError
 
@@ -50,6 +51,7 @@ def run_disruptions(
     if any(not result.ok for result in checks):
         errors.print("The cluster is not healthy: nothing was disrupted", style="red")
         print_checks(checks)
+        exit_if_unreachable(find_lost_hosts(checks), named=True)
         raise typer.Exit(1)
     # Progress must not mix with the JSON document.
     progress = errors if output is Format.JSON else console

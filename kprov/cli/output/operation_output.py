@@ -13,6 +13,7 @@ from kprov.cli.options.operation_options import OperationArguments
 from kprov.cli.output import summary
 from kprov.cli.output.progress import Progress
 from kprov.cli.output.tables import console
+from kprov.cli.output.unreachable import exit_if_unreachable
 
 if TYPE_CHECKING:
     from kprov.operations.operation import OperationResult, PhaseResult
@@ -84,6 +85,7 @@ def run_command(
         raise result.error
     done = "nothing was changed" if foreseen else f"{result.seconds:.1f} s"
     console.print(f"\n{name}: {done}", style="green", markup=False)
+    exit_if_unreachable(result.unreachable)
     return result
 
 

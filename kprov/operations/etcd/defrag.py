@@ -6,8 +6,10 @@ free space).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kprov.errors import KprovError
-from kprov.operations.cluster import Cluster
+from kprov.operations.cluster import Cluster, MissingHostsError
 from kprov.operations.etcd.alarms import find_full, format_size, make_disarm_phase, run_etcdctl_with_alarm
 from kprov.operations.etcd.connecting import connect_etcd
 from kprov.operations.etcd.status import Member, find_member_problems, read_members
@@ -26,7 +28,7 @@ def list_phases(context: OperationContext) -> list[Phase]:
     """Return a phase for each member, the leader last, between compaction and the end of the alarm."""
     unreachable = connect_etcd(context.cluster)
     members = read_members(context.cluster, unreachable)
-    refuse_unhealthy(members)
+    refuse_unhealthy(members, unreachable)
     return [
         _make_compact_phase(context, unreachable),
         *(_make_defrag_phase(context, member.host) for member in order_members(members)),
@@ -34,11 +36,12 @@ def list_phases(context: OperationContext) -> list[Phase]:
     ]
 
 
-def refuse_unhealthy(members: list[Member]) -> None:
+def refuse_unhealthy(members: list[Member], unreachable: Mapping[str, str]) -> None:
     """Raise KprovError if a member is unhealthy: the next one would stop serving, too."""
     problems = find_member_problems(members)
     if problems:
-        raise KprovError(
+        kind = MissingHostsError if unreachable else KprovError
+        raise kind(
             "etcd is not defragmented because a member is unhealthy, and each member stops serving while it "
             "is defragmented:\n" + "\n".join(f"  {problem}" for problem in problems)
         )

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kprov.content.locations import PLAYBOOKS
-from kprov.errors import InputError, KprovError, PreflightError
+from kprov.errors import InputError, KprovError, NoAnswerError
 from kprov.operations.cluster import GROUPS, Cluster, SeveralHostsError, connect_hosts
 from kprov.operations.etcd import restore_hosts
 from kprov.operations.etcd.alarms import clear_alarm, find_full, format_size
@@ -155,7 +155,7 @@ def connect_members(context: OperationContext) -> None:
         context.facts = connect_hosts(cluster, cluster.members(*GROUPS))
         unreachable = dict(cluster.engine.unreachable_hosts)
     errors: list[KprovError] = [
-        PreflightError(
+        NoAnswerError(
             host,
             f"does not answer ({reason}), and a restore needs all hosts of etcd and the control plane. Start "
             "it, or delete it from the inventory and keep it switched off",

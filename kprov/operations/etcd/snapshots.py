@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import HostError, KprovError
-from kprov.operations.cluster import Cluster
+from kprov.operations.cluster import Cluster, MissingHostsError
 from kprov.operations.etcd.status import read_members
 from kprov.operations.etcd.transfer import fetch_file
 from kprov.operations.remote import run_command, try_command
@@ -52,7 +52,11 @@ def take_snapshot(cluster: Cluster, unreachable: dict[str, str]) -> Snapshot:
     """Let the leader's host take and prove a snapshot. Raises KprovError."""
     members = [member for member in read_members(cluster, unreachable) if member.has_leader]
     if not members:
-        raise KprovError("no member of etcd serves in a quorum, so that no snapshot can be taken")
+        text = "no member of etcd serves in a quorum, so that no snapshot can be taken"
+        if unreachable:
+            lost = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())
+            raise MissingHostsError(f"{text} ({lost})")
+        raise KprovError(text)
     host = next((member.host for member in members if member.leader), members[0].host)
     return take_snapshot_on(cluster, host)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from kprov.content.locations import PLAYBOOKS
 from kprov.errors import KprovError
 from kprov.operations import live, trust
-from kprov.operations.cluster import GROUPS, Cluster
+from kprov.operations.cluster import GROUPS, Cluster, MissingHostsError
 from kprov.operations.health import wait_until_healthy
 from kprov.operations.keys.host_files import find_differences, list_cluster_hosts
 from kprov.operations.keys.restarts import HEALTHY_SECONDS, list_stale_units, restart_stale_units
@@ -32,7 +32,7 @@ def connect_all_hosts(context: OperationContext) -> None:
     unreachable = cluster.engine.unreachable_hosts
     if unreachable:
         reasons = "; ".join(f"{host}: {reason}" for host, reason in unreachable.items())
-        raise KprovError(f"all hosts of the cluster must be reachable: {reasons}")
+        raise MissingHostsError(f"all hosts of the cluster must be reachable: {reasons}")
     trust.check_trust(cluster.artifacts / "pki", live.read_live(cluster, context.facts))
 
 

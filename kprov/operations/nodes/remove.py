@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Sequence
 
 from kprov.content.locations import PLAYBOOKS
-from kprov.errors import InputError, PreflightError
+from kprov.errors import InputError, NoAnswerError, PreflightError
 from kprov.operations.cluster import GROUPS, Cluster
 from kprov.operations.etcd_members import (
     count_tolerated,
@@ -118,13 +118,13 @@ def find_lost_tolerance(members: Sequence[str], leaving: Sequence[str], *, accep
 
 
 def check_reachable(context: OperationContext, hosts: Sequence[str]) -> None:
-    """Raise PreflightError for a host that does not answer, unless the user says that it is dead."""
+    """Raise NoAnswerError for a host that does not answer, unless the user says that it is dead."""
     for host in hosts:
         reason = context.cluster.engine.unreachable_hosts.get(host)
         if reason is None:
             continue
         if not context.arguments.get("unreachable"):
-            raise PreflightError(
+            raise NoAnswerError(
                 host,
                 f"does not answer ({reason}), so its pods may still run. Switch it off, then repeat with "
                 "--unreachable, which removes it without a reset",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from kprov.errors import InputError, PreflightError
+from kprov.errors import InputError, NoAnswerError
 from kprov.operations.cluster import GROUPS, Cluster, connect_hosts
 from kprov.operations.phases import OperationContext
 
@@ -34,8 +34,8 @@ def open_nodes(context: OperationContext) -> list[str]:
 
 
 def require_reachable(cluster: Cluster, hosts: Iterable[str]) -> None:
-    """Raise PreflightError for a host that is to be set up and does not answer."""
+    """Raise NoAnswerError for a host that is to be set up and does not answer."""
     for host in hosts:
         reason = cluster.engine.unreachable_hosts.get(host)
         if reason is not None:
-            raise PreflightError(host, f"does not answer ({reason}): it must run, and accept the login")
+            raise NoAnswerError(host, f"does not answer ({reason}): it must run, and accept the login")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.operations.etcd_members import Member, explain_lost_quorum, find_members, parse_members
+from kprov.operations.etcd_members import (
+    Member,
+    explain_lost_quorum,
+    find_members,
+    parse_members,
+)
 
 # As etcdctl 3.5 prints it: ids are decimal numbers beyond 2**53.
 _LIST = (
