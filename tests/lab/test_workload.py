@@ -269,3 +269,55 @@ def test_a_pod_runs_with_an_additional_runtime_of_the_inventory(cluster: Cluster
         cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/handled", "--timeout=60s")
     finally:
         cluster.kubectl("delete", "runtimeclass", name)
+
+
+def test_a_pod_that_this_node_cannot_isolate_does_not_run(cluster: Cluster, namespace: str) -> None:
+    """containerd 1.7 has no user namespaces for Kubernetes, and the kernel no namespace for this sysctl."""
+    cases = {
+        "users": ({"hostUsers": False}, "UserNamespacesNotSupported"),
+        "sysctl": (
+            {"securityContext": {"sysctls": [{"name": "kernel.panic", "value": "1"}]}},
+            "SysctlForbidden",
+        ),
+    }
+    for name, (spec, reason) in cases.items():
+        cluster.apply(pod(name, "exec sleep 3600", **spec), namespace=namespace)
+        cluster.kubectl(
+            "wait", "-n", namespace, "--for=jsonpath={.status.phase}=Failed", f"pod/{name}", "--timeout=60s"
+        )
+        status = cluster.get("pod", name, "-n", namespace)["status"]
+        assert status["reason"] == reason
+        assert status["message"].startswith("Pod was rejected: ")
+        events = cluster.get("events", "-n", namespace, f"--field-selector=involvedObject.name={name}")
+        assert reason in {event["reason"] for event in events["items"]}
+        assert "Started" not in {event["reason"] for event in events["items"]}
+
+
+def test_containers_cannot_write_to_config_maps_and_a_resize_is_not_said_to_be_done(
+    cluster: Cluster, namespace: str
+) -> None:
+    cluster.kubectl("create", "configmap", "settings", "-n", namespace, "--from-literal=colour=blue")
+    small = {"cpu": "20m", "memory": "32Mi"}
+    container = {
+        "volumeMounts": [{"name": "settings", "mountPath": "/settings"}],
+        "resources": {"requests": small, "limits": small},
+    }
+    volumes = [{"name": "settings", "configMap": {"name": "settings"}}]
+    cluster.apply(pod("writer", "exec sleep 3600", container=container, volumes=volumes), namespace=namespace)
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/writer", "--timeout=60s")
+    said = cluster.kubectl(
+        "exec", "-n", namespace, "writer", "--", "sh", "-c", "touch /settings/new 2>&1; stat -c %a /settings/"
+    )
+    assert "Read-only file system" in said
+    assert said.endswith("755\n")
+    large = {"cpu": "40m", "memory": "64Mi"}
+    patch = {"spec": {"containers": [{"name": "main", "resources": {"requests": large, "limits": large}}]}}
+    cluster.kubectl(
+        "patch", "pod", "writer", "-n", namespace, "--subresource=resize", "-p", json.dumps(patch)
+    )
+    cluster.kubectl(
+        "wait", "-n", namespace, "--for=condition=PodResizePending", "pod/writer", "--timeout=60s"
+    )
+    status = cluster.get("pod", "writer", "-n", namespace)["status"]
+    assert status["containerStatuses"][0]["resources"] == {"requests": small, "limits": small}
+    assert status["containerStatuses"][0]["allocatedResources"] == small

@@ -250,9 +250,10 @@ def _get_key(pod: Pod, container: Container) -> str:
 
 def _count_from_logs(config: pb.PodSandboxConfig, container: Container) -> int:
     """The restart count after the newest log: logs outlive containers."""
-    folder = Path(config.log_directory) / container.name
     try:
-        counts = [int(entry.name.split(".")[0]) for entry in folder.iterdir() if entry.name[0].isdigit()]
+        folder, _ = log_paths.open_parent(f"{config.log_directory}/{container.name}/0.log")
+        with folder:
+            counts = [int(name.split(".")[0]) for name in folder.list_names() if name[0].isdigit()]
     except (OSError, ValueError):
         return 0
     return max(counts) + 1 if counts else 0
