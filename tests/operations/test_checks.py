@@ -39,10 +39,14 @@ def test_each_disruption_stays_in_its_budget_and_loses_no_write(cluster: Cluster
     assert "kprov-disrupt" not in cluster.kubectl("-n", "kube-system", "get", "configmaps", "-o", "name")
 
 
+def list_settings(cluster: Cluster) -> list[str]:
+    return cluster.lab.ssh("node1", "ls /etc/kubernetes").split()
+
+
 @contextlib.contextmanager
 def harden(cluster: Cluster) -> Iterator[None]:
     file: Path = cluster.lab.inventory / "hosts.yml"
-    before = file.read_text()
+    before, settings = file.read_text(), list_settings(cluster)
     document = yaml.safe_load(before)
     document["all"]["vars"]["kube_hardening"] = True
     file.write_text(yaml.safe_dump(document, sort_keys=False))
@@ -52,6 +56,7 @@ def harden(cluster: Cluster) -> Iterator[None]:
     finally:
         file.write_text(before)
         cluster.lab.kprov("up", "-i", cluster.lab.inventory)
+    assert list_settings(cluster) == settings
 
 
 @pytest.fixture
