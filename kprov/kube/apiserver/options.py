@@ -103,6 +103,11 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
         "enable-bootstrap-token-auth", False, "whether bootstrap tokens of kube-system are accepted"
     )
     flags.boolean("enable-aggregator-routing", False, "accepted, without effect")
+    flags.boolean(
+        "service-account-extend-token-expiration",
+        True,
+        "let the tokens of pods live for a year, with a warning for clients that read them only once",
+    )
     flags.boolean("service-account-lookup", True, "whether a token's account and secret must exist")
     flags.integer(
         "default-not-ready-toleration-seconds", 300, "how long pods tolerate a node that is not ready"

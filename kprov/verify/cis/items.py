@@ -28,7 +28,8 @@ from kprov.verify.cis.checks import (
 )
 from kprov.verify.cis.facts import ETCD_CA, ETCD_CONFIG, KUBELET_CONFIG, PROXY_CONFIG, HostFacts, Paths
 
-VERSION = "1.10"
+#: For Kubernetes 1.32 and later.
+VERSION = "1.12"
 _API, _MANAGER, _SCHEDULER = "kube-apiserver", "kube-controller-manager", "kube-scheduler"
 _UNITS = "/etc/systemd/system"
 _HARDEN = "set kube_hardening to true"
@@ -181,7 +182,7 @@ FILES = [
         _CONTROL,
         owner("{cert_dir}*", "root:root", "kube:kube"),
     ),
-    Item("1.1.20", "certificates: mode 600", _CONTROL, mode("{cert_dir}/*.crt", 0o600, _HARDEN)),
+    Item("1.1.20", "certificates: mode 644", _CONTROL, mode("{cert_dir}/*.crt", 0o644)),
     Item("1.1.21", "keys: mode 600", _CONTROL, mode("{cert_dir}/*.key", 0o600)),
 ]
 
@@ -297,6 +298,12 @@ API_SERVER = [
     Item(
         "1.2.29", "strong ciphers only", _CONTROL, flag(_API, "tls-cipher-suites", within(CIPHERS), _HARDEN)
     ),
+    Item(
+        "1.2.30",
+        "tokens of pods end when they were asked to",
+        _CONTROL,
+        flag(_API, "service-account-extend-token-expiration", equals("false"), _HARDEN),
+    ),
 ]
 
 CONTROLLERS = [
@@ -394,9 +401,9 @@ NODES = [
     *_private("{config_dir}/kubelet.conf", _NODE, 5, "4.1", "the kubelet's kubeconfig"),
     Item(
         "4.1.7",
-        "the authority of the kubelet's clients: mode 600",
+        "the authority of the kubelet's clients: mode 644",
         _NODE,
-        lambda facts: mode(_find_client_authority(facts), 0o600, _HARDEN)(facts),
+        lambda facts: mode(_find_client_authority(facts), 0o644)(facts),
     ),
     Item(
         "4.1.8",
@@ -466,6 +473,12 @@ NODES = [
         "a limit of processes for each pod",
         _NODE,
         document(KUBELET_CONFIG, "podPidsLimit", lambda value: value is not None and value > 0, _HARDEN),
+    ),
+    Item(
+        "4.2.14",
+        "containers have the runtime's seccomp profile",
+        _NODE,
+        document(KUBELET_CONFIG, "seccompDefault", lambda value: value is True, _HARDEN),
     ),
     Item(
         "4.3.1",

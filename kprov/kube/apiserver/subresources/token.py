@@ -35,6 +35,7 @@ class TokenRequestHandler:
         self._audiences = list(
             getattr(options, "api_audiences", None) or ([issuers] if isinstance(issuers, str) else issuers)
         )
+        self._extends = bool(getattr(options, "service_account_extend_token_expiration", True))
         self._registry = registry
         self._signer = signer
 
@@ -66,7 +67,8 @@ class TokenRequestHandler:
         bound, node = await self._find_bound_object(call, spec.get("boundObjectRef"))
         lifetime = seconds
         extended = (
-            seconds == _ASKED_BY_KUBELETS
+            self._extends
+            and seconds == _ASKED_BY_KUBELETS
             and bound is not None
             and bound["kind"] == "Pod"
             and set(audiences) <= set(self._audiences)

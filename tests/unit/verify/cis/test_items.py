@@ -36,8 +36,8 @@ def host(**flags: str) -> HostFacts:
 def test_numbers_are_unique_and_sections_have_no_holes() -> None:
     numbers = [item.number for item in ITEMS]
     assert len(numbers) == len(set(numbers))
-    for section, count in {"1.1": 21, "1.2": 29, "1.3": 7, "1.4": 2, "2": 7, "3.1": 3, "3.2": 2, "4.1": 10,
-                           "4.2": 13, "4.3": 1}.items():  # fmt: skip
+    for section, count in {"1.1": 21, "1.2": 30, "1.3": 7, "1.4": 2, "2": 7, "3.1": 3, "3.2": 2, "4.1": 10,
+                           "4.2": 14, "4.3": 1}.items():  # fmt: skip
         assert [f"{section}.{number}" for number in range(1, count + 1)] == [
             number for number in numbers if re.fullmatch(rf"{re.escape(section)}\.\d+", number)
         ]
@@ -55,6 +55,9 @@ def test_all_that_does_not_apply_or_needs_a_person_has_a_reason() -> None:
     [
         ("1.2.2", {}, PASS),
         ("1.2.2", {"token_auth_file": "/x"}, FAIL),
+        ("1.2.30", {}, FAIL),
+        ("1.2.30", {"service_account_extend_token_expiration": "true"}, FAIL),
+        ("1.2.30", {"service_account_extend_token_expiration": "false"}, PASS),
         ("1.2.6", {"authorization_mode": "Node,RBAC"}, PASS),
         ("1.2.6", {"authorization_mode": "RBAC,AlwaysAllow"}, FAIL),
         ("1.2.6", {}, FAIL),
@@ -115,6 +118,8 @@ def kubelet(**config: object) -> HostFacts:
         ("4.2.13", {}, FAIL),
         ("4.2.13", {"podPidsLimit": -1}, FAIL),
         ("4.2.13", {"podPidsLimit": 4096}, PASS),
+        ("4.2.14", {}, FAIL),
+        ("4.2.14", {"seccompDefault": True}, PASS),
     ],
 )
 def test_the_kubelets_configuration_is_judged(number: str, config: dict[str, object], result: str) -> None:
@@ -128,7 +133,7 @@ def test_the_authority_is_the_one_that_the_kubelets_configuration_names() -> Non
         files={path: ("600", "root:root"), "/etc/kubernetes/pki/ca.crt": ("644", "kube:kube")},
     )
     assert [judge(number, facts).result for number in ("4.1.7", "4.1.8")] == [PASS, PASS]
-    wide = replace(facts, files={path: ("644", "kube:kube")})
+    wide = replace(facts, files={path: ("664", "kube:kube")})
     assert [judge(number, wide).result for number in ("4.1.7", "4.1.8")] == [FAIL, FAIL]
     assert judge("4.1.7", host()).result == FAIL
 

@@ -71,7 +71,13 @@ class Asker:
 
 
 @pytest.fixture
-def ask(registry: Registry, tmp_path: Path) -> Asker:
+def extends_tokens() -> bool:
+    """--service-account-extend-token-expiration."""
+    return True
+
+
+@pytest.fixture
+def ask(registry: Registry, tmp_path: Path, *, extends_tokens: bool) -> Asker:
     key = ec.generate_private_key(ec.SECP256R1())
     file = tmp_path / "sa.key"
     file.write_bytes(
@@ -94,6 +100,7 @@ def ask(registry: Registry, tmp_path: Path) -> Asker:
         service_account_key_file=[],
         service_account_signing_key_file=str(file),
         api_audiences=[],
+        service_account_extend_token_expiration=extends_tokens,
         token_auth_file=str(tokens),
         enable_bootstrap_token_auth=False,
         kubelet_client_certificate="",

@@ -100,6 +100,15 @@ async def test_a_kubelets_token_lives_on_for_clients_that_read_it_once(
     assert timestamps.seconds(answer["status"]["expirationTimestamp"]) == claims["iat"] + 3607
 
 
+@pytest.mark.parametrize("extends_tokens", [False])
+async def test_a_kubelets_token_ends_after_its_hour_if_the_server_extends_none(
+    request_token: Request, pod: dict[str, Any]
+) -> None:
+    claims = claims_of(await request_token({"expirationSeconds": 3607} | bound_to(pod, "Pod")))
+    assert claims["exp"] - claims["iat"] == 3607
+    assert "warnafter" not in claims["kubernetes.io"]
+
+
 @pytest.mark.parametrize("audiences", [["vault"], [ISSUER, "vault"]])
 async def test_a_token_for_others_does_not_live_on(
     request_token: Request, pod: dict[str, Any], audiences: list[str]
