@@ -36,7 +36,20 @@ class ZipArchive:
             path = os.path.normpath(os.path.join(dest, name))
             if not (path + "/").startswith(os.path.join(os.path.normpath(dest), "")):
                 raise ModuleError(f"failed to unpack {src} to {dest}: {name} is outside of it")
+        self._reject_members_behind_links()
         self._items: list[str] | None = None
+
+    def _reject_members_behind_links(self) -> None:
+        """Raise ModuleError for a member below a link of the archive: it would leave dest."""
+        links = {os.path.normpath(entry.filename) for entry in self.members if _member_kind(entry) == "l"}
+        for entry in self.members:
+            path = os.path.normpath(entry.filename)
+            parent = path if _member_kind(entry) == "d" else os.path.dirname(path)
+            while parent and parent not in links:
+                parent = os.path.dirname(parent)
+            if parent:
+                text = f"{entry.filename} is behind {parent}, which is a link in the archive"
+                raise ModuleError(f"failed to unpack {self.src} to {self.dest}: {text}")
 
     def _is_selected(self, name: str) -> bool:
         if self.args["include"]:

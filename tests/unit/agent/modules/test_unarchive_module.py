@@ -105,3 +105,39 @@ def test_what_is_no_archive(do: Run, dest: Path, tmp_path: Path, name: str, text
     (tmp_path / "empty").touch()
     (tmp_path / "text").write_text("x" * 600)
     assert text in do("unarchive", src=str(tmp_path / name), dest=str(dest), remote_src=True)["msg"]
+
+
+@pytest.mark.parametrize("behind", ["link/file", "link/", "./link/deep/file"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_zip_does_not_follow_its_own_links(
+    do: Run, dest: Path, tmp_path: Path, behind: str, *, reverse: bool
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o700)
+    link = zipfile.ZipInfo("link")
+    link.external_attr, link.create_system = (stat.S_IFLNK | 0o777) << 16, 3
+    member = zipfile.ZipInfo(behind)
+    member.external_attr, member.create_system = (0o777 << 16), 3
+    members = [(link, str(outside)), (member, "" if behind.endswith("/") else "x")]
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        for entry, data in members[::-1] if reverse else members:
+            archive.writestr(entry, data)
+    result = do("unarchive", src=str(tmp_path / "evil.zip"), dest=str(dest), remote_src=True)
+    assert "which is a link in the archive" in result["msg"]
+    assert (list(dest.iterdir()), list(outside.iterdir())) == ([], [])
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o700
+
+
+def test_a_tar_archive_does_not_follow_its_own_links(do: Run, dest: Path, tmp_path: Path) -> None:
+    """GNU tar makes links that lead out of dest only when all files are written."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with tarfile.open(tmp_path / "evil.tar", "w") as archive:
+        for name, target in (("link", str(outside)), ("up", "../outside")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            archive.addfile(link)
+            member = tarfile.TarInfo(f"{name}/file")
+            archive.addfile(member, io.BytesIO())
+    do("unarchive", src=str(tmp_path / "evil.tar"), dest=str(dest), remote_src=True)
+    assert list(outside.iterdir()) == []
