@@ -142,11 +142,15 @@ def run_operation(
         phases = importlib.import_module(OPERATIONS[name]).list_phases(context)
         phases = add_hook_phases(context, hooks, phases)
         # Opened only now: an operation with wrong arguments has not started.
-        journal = Journal(None if changes_nothing else folder)
+        journal = Journal(None if changes_nothing else folder, callbacks.warning)
         result = OperationResult(name, arguments, journal=journal.path)
         started = time.monotonic()
         try:
             journal.write("run", durable=True, **_describe(inventory, name, arguments, options, resume))
+            if journal.write_error is not None:
+                why = journal.write_error.strerror
+                text = f"cannot be written ({why}), and without it {name} cannot be continued"
+                raise InputError(f"{text} after an interruption: nothing was changed", file=journal.path)
             memory.attach(journal)
             _run_phases(phases, context, listener, journal, result, plan_only=plan_only)
             if result.error is not None and not plan_only:

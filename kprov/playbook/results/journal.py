@@ -26,9 +26,15 @@ DONE = ("ok", "changed", "skipped", "ignored")
 
 
 class Journal:
-    """Writes FOLDER/TIME-PID.jsonl with mode 0600; without a folder it writes nothing."""
+    """Writes FOLDER/TIME-PID.jsonl with mode 0600; without a folder it writes nothing.
 
-    def __init__(self, folder: Path | None) -> None:
+    When the disk is full the run goes on without a journal: hosts that stay half configured are worse.
+    `warn` is told once; the error is kept in `write_error`.
+    """
+
+    def __init__(self, folder: Path | None, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._warn = warn
+        self.write_error: OSError | None = None
         self.path: Path | None = None
         self._handle = -1
         self._seen: Counter[tuple[str, str]] = Counter()
@@ -44,9 +50,25 @@ class Journal:
         """Add a line with a single write, so that a kill can only cut the last line."""
         if self._handle >= 0:
             text = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=str)
-            os.write(self._handle, (secrets.scrub(text) + "\n").encode())
-            if durable:
-                os.fdatasync(self._handle)
+            try:
+                self._write_line((secrets.scrub(text) + "\n").encode())
+                if durable:
+                    os.fdatasync(self._handle)
+            except OSError as error:
+                self._give_up(error)
+
+    def _write_line(self, line: bytes) -> None:
+        written = os.write(self._handle, line)
+        if written < len(line):  # the next write tells why, for example that the disk is full
+            os.write(self._handle, line[written:])
+
+    def _give_up(self, error: OSError) -> None:
+        self.write_error = error
+        self.close()
+        self._warn(
+            f"the journal {self.path} cannot be written ({error.strerror}): the run goes on without it, "
+            "and `kprov resume` repeats what is done from here on"
+        )
 
     def next_key(self, host: str, task: Task) -> str:
         """Return a key for the next run of a task on a host; a resumed run makes the same key."""

@@ -214,7 +214,7 @@ class Engine:
         connection_checks.check_hosts(self.inventory, taking_part)
         self.result = RunResult()
         # A check changes nothing, so there is nothing to resume.
-        journal = Journal(None if self.options.check else self.options.journal)
+        journal = Journal(None if self.options.check else self.options.journal, self.callbacks.warning)
         state = RunState(self.options, self.callbacks, self.result, journal, memory)
         state.earlier_run = earlier
         try:
