@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.cli.output import standard_streams
 from kprov.errors import InputError
 from kprov.inventory.vault import keyring, vault_files, vault_format
 from kprov.inventory.vault.keyring import Keyring
@@ -221,7 +222,7 @@ def encrypt_string(
         for variable, text in values
     )
     if output is None or output == _STANDARD:
-        sys.stdout.write(documents)
+        standard_streams.write_exactly(documents)
     else:
         vault_files.write_file(output, documents.encode())
 

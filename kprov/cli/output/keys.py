@@ -12,6 +12,8 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kprov.cli.output import standard_streams
+
 INTERRUPT = "\x03"
 ENTER = ("\r", "\n")
 _ERASE = ("\x7f", "\x08")
@@ -46,7 +48,7 @@ class Keyboard:
             is_erased = bool(text) and key in _ERASE
             text = text[:-1] if key in _ERASE else text + key
             if echo and (is_erased or key.isprintable()):
-                sys.stdout.write("\b \b" if is_erased else key)
+                standard_streams.write_exactly("\b \b" if is_erased else key)
                 sys.stdout.flush()
         return text, ""
 

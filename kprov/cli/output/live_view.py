@@ -8,6 +8,7 @@ import time
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from kprov.cli.output.control_characters import escape_controls
 from kprov.inventory import secrets
 
 
@@ -75,6 +76,6 @@ class View:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Cut lines to the terminal's width after scrubbing: a part of a secret would not be recognized."""
         for line in self.lines(min(14, console.height - 2)):
-            text = Text(secrets.scrub(line.replace("\n", " ")), style="dim")
+            text = Text(escape_controls(secrets.scrub(line.replace("\n", " "))), style="dim")
             text.truncate(options.max_width, overflow="ellipsis")
             yield text

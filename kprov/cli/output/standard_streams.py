@@ -9,6 +9,8 @@ import select
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from kprov.cli.output.control_characters import escape_controls
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -32,6 +34,23 @@ class _UnfailingWriter(io.FileIO):
             return len(memoryview(data))
 
 
+class _EscapingWriter(io.TextIOWrapper):
+    """A text stream that shows control characters instead of sending them to the terminal."""
+
+    def write(self, text: str, /) -> int:
+        super().write(escape_controls(text))
+        return len(text)
+
+    def write_rendered(self, text: str) -> int:
+        """Write a text that has escapes of kprov itself, or a document that must stay as it is."""
+        return super().write(text)
+
+
+def write_exactly(text: str) -> None:
+    """Write a document of the operator to standard output without a change."""
+    getattr(sys.stdout, "write_rendered", sys.stdout.write)(text)
+
+
 def protect_streams() -> None:
     """Replace standard output and error by such streams, and open missing standard descriptors."""
     for descriptor in range(3):
@@ -46,7 +65,7 @@ def protect_streams() -> None:
 def _protect_stream(descriptor: int, old: TextIO | None) -> io.TextIOWrapper:
     raw = _UnfailingWriter(descriptor, "w", closefd=False)
     passes = old is not None and old.errors == "surrogateescape"
-    return io.TextIOWrapper(
+    return _EscapingWriter(
         io.BufferedWriter(raw),
         encoding=old.encoding if old is not None else "utf-8",
         # The output of programs on hosts may not be text and must not end the run.

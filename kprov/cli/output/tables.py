@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from kprov.cli.output.escaping_hook import EscapingHook
 from kprov.inventory import secrets
 
 
@@ -21,7 +22,9 @@ class _ScrubbedStream:
         self._name = name
 
     def write(self, text: str) -> int:
-        return int(self._real().write(secrets.scrub(text)))
+        # What rich prints has its own escapes; those of hosts were replaced (EscapingHook).
+        stream = self._real()
+        return int(getattr(stream, "write_rendered", stream.write)(secrets.scrub(text)))
 
     def __getattr__(self, name: str) -> Any:
         if name == "rich_proxied_file":
@@ -36,7 +39,9 @@ class _ScrubbedStream:
 
 def _make_console(name: str) -> Console:
     stream = cast("IO[str]", _ScrubbedStream(name))
-    return Console(highlight=False, soft_wrap=True, file=stream)
+    made = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, file=stream)
+    made.push_render_hook(EscapingHook())
+    return made
 
 
 #: Lines are never folded: logs are searched with grep, and a folded secret would not be scrubbed.

@@ -29,7 +29,7 @@ def test_the_help_names_every_command_and_imports_none() -> None:
         assert f"{name} " in done.stdout
         assert help_line in done.stdout
     assert (
-        "['kprov', 'kprov.cli', 'kprov.cli.main', 'kprov.cli.options', 'kprov.cli.options.help_panels', 'kprov.cli.options.operator_paths', 'kprov.cli.output', 'kprov.cli.output.standard_streams', 'kprov.errors']"
+        "['kprov', 'kprov.cli', 'kprov.cli.main', 'kprov.cli.options', 'kprov.cli.options.help_panels', 'kprov.cli.options.operator_paths', 'kprov.cli.output', 'kprov.cli.output.control_characters', 'kprov.cli.output.standard_streams', 'kprov.errors']"
         in done.stdout
     )
 
