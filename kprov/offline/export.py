@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from kprov.bundle import sources, store
 from kprov.bundle.build import build_bundle
 from kprov.debian.packages import debian_architecture
 from kprov.debian.programs import ensure_programs
 from kprov.errors import InputError
-from kprov.offline import apt_repository, image_sources, manifest, packages, registry_storage
+from kprov.offline import apt_repository, image_sources, manifest, packages, registry_storage, signature
 from kprov.offline.distributions import Distribution
 from kprov.offline.image_sources import ImageSource
 from kprov.offline.manifest import ExportedDistribution, ExportedFile, ExportedImages, Manifest
@@ -36,6 +38,8 @@ class ExportRequest:
     arch: str
     packages: Sequence[str] = ()
     images: Sequence[str] = ()
+    #: The private key that signs the export.
+    key: Path | None = None
 
 
 def write_export(
@@ -49,6 +53,7 @@ def write_export(
 
     """
     _check_target(file)
+    key = signature.load_signing_key(request.key) if request.key is not None else None
     ensure_programs({"gpg": "gpg"} | ({"skopeo": "skopeo"} if request.images else {}), say)
     images = [source for given in request.images for source in image_sources.find_sources(given)]
     contents: dict[str, Path] = {}
@@ -59,7 +64,7 @@ def write_export(
         exported = _add_images(images, request.arch, Path(name), contents, say) if images else None
         found = _make_manifest(request, distributions, exported, contents)
         say(f"Writing {file}")
-        _pack_export(file, found, contents)
+        _pack_export(file, found, contents, key)
     return found
 
 
@@ -161,15 +166,23 @@ def _modified(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _pack_export(file: Path, content: Manifest, contents: dict[str, Path]) -> None:
+def _add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def _pack_export(
+    file: Path, content: Manifest, contents: dict[str, Path], key: Ed25519PrivateKey | None
+) -> None:
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         # Not compressed: all of its large files are.
         with tarfile.open(aside, "w", format=tarfile.GNU_FORMAT) as tar:
             encoded = content.encode()
-            first = tarfile.TarInfo(manifest.NAME)
-            first.size = len(encoded)
-            tar.addfile(first, io.BytesIO(encoded))
+            _add_member(tar, manifest.NAME, encoded)
+            if key is not None:
+                _add_member(tar, signature.NAME, signature.sign_manifest(encoded, key).encode())
             for path, source in sorted(contents.items()):
                 tar.add(source, path)
         aside.replace(file)

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -15,10 +16,13 @@ from kprov.bundle import store
 from kprov.errors import InputError
 from kprov.offline import manifest
 from kprov.offline.manifest import ExportedFile, Manifest
+from kprov.offline.signature import LIMIT, NAME, Signature, check_trust, verify_manifest
 
 DEFAULT = store.DEFAULT.with_name("offline")
 KEEP = 3  # unpacked exports to keep
 _BLOCK = 1 << 20
+#: Bytes of the largest manifest.
+_MANIFEST = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -28,29 +32,39 @@ class Export:
     file: Path
     manifest: Manifest
     folder: Path
+    #: Who signed it; None for an unsigned export.
+    signature: Signature | None = None
 
     def path(self, name: str) -> Path:
         """Return the place of one of the manifest's files."""
         return self.folder / name
 
 
-def unpack_export(file: Path, *, cache: Path = DEFAULT) -> Export:
-    """Unpack the export unless the cache has it.
+def unpack_export(file: Path, *, cache: Path = DEFAULT, trusted: list[str] | None = None) -> Export:
+    """Unpack the export unless the cache has it. With `trusted` keys, one of them must have signed it.
 
     Raises:
-        InputError: the file is no export, is truncated or damaged, or is of another version of kprov.
+        InputError: the file is no export, is truncated or damaged, is of another version of kprov, or
+            its signature is wrong, or is missing although there are trusted keys.
 
     """
     with _open_archive(file) as tar:
         encoded = _read_first(tar, file)
+        members = iter(tar.next, None)
+        second = next(members, None)
+        signed = verify_manifest(encoded, _read_signature(tar, second), file)
+        if trusted is not None:
+            check_trust(signed, trusted, file)
+        if second is not None and second.name != NAME:
+            members = chain([second], members)
         found = manifest.parse_manifest(encoded, file)
         _check_size(file, found)
         with store.lock_cache(cache):
             place = cache / hashlib.sha256(encoded).hexdigest()[:16]
-            store.ensure_folder(place, lambda target: _unpack_files(tar, found, target, file))
+            store.ensure_folder(place, lambda target: _unpack_files(tar, members, found, target, file))
             place.touch()
             _remove_old(cache)
-    return Export(file, found, place)
+    return Export(file, found, place, signed)
 
 
 def _check_size(file: Path, found: Manifest) -> None:
@@ -80,16 +94,27 @@ def _open_archive(file: Path) -> Iterator[tarfile.TarFile]:
 
 def _read_first(tar: tarfile.TarFile, file: Path) -> bytes:
     member = tar.next()
-    content = tar.extractfile(member) if member and member.name == manifest.NAME else None
+    fits = member is not None and member.name == manifest.NAME and member.size <= _MANIFEST
+    content = tar.extractfile(member) if member is not None and fits else None
     if content is None:
         raise InputError("is not an export of kprov", file=file)
     return content.read()
 
 
-def _unpack_files(tar: tarfile.TarFile, found: Manifest, target: Path, file: Path) -> None:
+def _read_signature(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> bytes | None:
+    """Return the signature if this member is one; empty if it is none of a right size."""
+    if member is None or member.name != NAME:
+        return None
+    content = tar.extractfile(member) if member.size <= LIMIT else None
+    return content.read() if content is not None else b""
+
+
+def _unpack_files(
+    tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], found: Manifest, target: Path, file: Path
+) -> None:
     """Write all files of the manifest below `target`. Raises InputError if one is missing or damaged."""
     missing = dict(found.files)
-    while (member := tar.next()) is not None:
+    for member in members:
         expected = missing.pop(member.name, None)
         content = tar.extractfile(member)
         if expected is None or content is None:

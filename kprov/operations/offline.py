@@ -9,6 +9,7 @@ from typing import Any
 from kprov.errors import InputError, KprovError, PreflightError
 from kprov.offline.distributions import DISTRIBUTIONS, name_of_host
 from kprov.offline.manifest import ExportedDistribution
+from kprov.offline.signature import load_trusted_keys
 from kprov.offline.unpack import Export, unpack_export
 from kprov.operations.cluster import GROUPS, Cluster, SeveralHostsError
 from kprov.pki.files import PRIVATE, write_file
@@ -42,7 +43,17 @@ def open_export(cluster: Cluster, say: Callable[[str], None]) -> Export | None:
             return None
         file = last
         say(f"Reading {file}, as the last run did (-e {VARIABLE}={INTERNET} uses the internet)")
-    return unpack_export(file)
+    key_file = cluster.any_variables.offline_trusted_key
+    trusted = None
+    if key_file:
+        trusted = load_trusted_keys(cluster.engine.inventory.directory / Path(key_file).expanduser())
+    export = unpack_export(file, trusted=trusted)
+    if export.signature is None:
+        say("The export is not signed: only its own manifest tells whether it was changed")
+    else:
+        known = "" if trusted else ", which no offline_trusted_key names"
+        say(f"The export is signed by {export.signature.fingerprint}{known}")
+    return export
 
 
 def read_last_export(artifacts: Path) -> Path | None:

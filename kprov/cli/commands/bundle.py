@@ -57,6 +57,10 @@ def export(
     arch: Annotated[
         str, typer.Option(help="Architecture of the hosts, as `uname -m` prints it.")
     ] = platform.machine(),
+    sign: Annotated[
+        Path | None,
+        typer.Option(help="Private Ed25519 key that signs the export (ssh-keygen -t ed25519)."),
+    ] = None,
     cache: Cache = store.DEFAULT,
 ) -> None:
     """Write one file with all that `kprov up --offline` needs for hosts without internet."""
@@ -64,10 +68,13 @@ def export(
 
     check_writable(file, field="FILE")
     names = list(dict.fromkeys(distributions or ["debian13"]))
-    request = ExportRequest([find_distribution(name) for name in names], arch, packages or [], images or [])
+    found_names = [find_distribution(name) for name in names]
+    request = ExportRequest(found_names, arch, packages or [], images or [], sign)
     found = write_export(file, request, cache=cache, say=lambda text: typer.echo(text, err=True))
     size = file.stat().st_size / 2**20
-    typer.echo(f"{file}: {size:.0f} MiB, kprov {found.kprov}, {arch}, {', '.join(found.distributions)}")
+    signed = "signed" if sign is not None else "not signed (--sign KEY)"
+    about = f"kprov {found.kprov}, {arch}, {', '.join(found.distributions)}"
+    typer.echo(f"{file}: {size:.0f} MiB, {about}, {signed}")
     for image in found.images.names if found.images else ():
         typer.echo(f"  {image}")
 

@@ -313,6 +313,8 @@ class ClusterVariables(BaseModel):
     kprov_allow_experimental_distributions: bool = False
     kube_hardening: bool = False
     offline_export: str = ""
+    # A file with the public keys whose exports are used.
+    offline_trusted_key: str = ""
     # Without a value the distribution decides; the versions are those of the roles.
     etcd_install: Install | None = None
     containerd_install: Install | None = None
