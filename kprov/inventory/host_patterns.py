@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kprov import suggestions
 from kprov.errors import InputError
-from kprov.inventory import host_ranges
+from kprov.inventory import host_ranges, operator_files
 from kprov.inventory.model import LOCALHOST, Inventory
 
 _SLICE = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
@@ -71,10 +71,8 @@ def _split_limit(limit: str) -> list[str]:
         if not part.startswith("@"):
             parts.append(part)
             continue
-        path = Path(part[1:])
-        if not path.is_file():
-            raise InputError("the file with hosts does not exist", file=path, field="--limit")
-        parts += [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        text = operator_files.read_text(Path(part[1:]), field="--limit")
+        parts += [line.strip() for line in text.splitlines() if line.strip()]
     return parts
 
 
@@ -108,7 +106,8 @@ def _match_part(inventory: Inventory, part: str) -> list[str]:
     if match[2] is not None:
         index = int(match[2])
         if not -len(members) <= index < len(members):
-            raise InputError(f"{match[1]} has {len(members)} hosts", field=f"pattern {part}")
+            count = "1 host" if len(members) == 1 else f"{len(members)} hosts"
+            raise InputError(f"{match[1]} has {count}", field=f"pattern {part}")
         return [members[index]]
     end = int(match[4]) if match[4] else len(members) - 1
     # In Ansible an end of 0 counts as no end: the slice is one host.

@@ -71,6 +71,7 @@ class Inventory:
         self._known_sources: set[int] = set()
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
         self._members: dict[str, list[str]] = {}
+        self._depths: dict[str, int] = {}
         self._names: dict[str, list[str]] | None = None
         self._groups_complete = False
         self._resolved: dict[str, dict[str, Any]] | None = None
@@ -132,7 +133,12 @@ class Inventory:
         """Return the length of the longest path from `all`."""
         if group == "all":
             return 0
-        return 1 + max((self.depth(parent) for parent in self.groups[group].parents), default=0)
+        self.complete_groups()
+        if group not in self._depths:
+            # Known for the next group: without it, groups with several parents would take exponential time.
+            depths = [self.depth(parent) for parent in self.groups[group].parents]
+            self._depths[group] = 1 + max(depths, default=0)
+        return self._depths[group]
 
     def variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
         """Return a host's raw variables by Ansible's precedence; `beside` are more folders of variables."""
@@ -287,6 +293,7 @@ class Inventory:
         if self._groups_complete:
             return
         self._groups_complete, self._members, self._names = True, {}, None
+        self._depths = {}
         top = self.groups["all"].children
         top += [
             name

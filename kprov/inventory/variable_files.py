@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kprov.errors import InputError
 from kprov.inventory import yaml_file
 
 SUFFIXES = ("", ".yml", ".yaml", ".json")
@@ -18,22 +20,31 @@ def find_files(folder: Path, name: str) -> list[Path]:
         return []
     for suffix in SUFFIXES:
         path = folder / f"{name}{suffix}"
-        if path.is_dir():
-            return _list_folder(path)
-        if path.exists():
-            return [path]
+        try:
+            if path.is_dir():
+                return _list_folder(path)
+            if path.exists() or path.is_symlink():
+                return [path]
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) in (None, errno.ENAMETOOLONG):
+                # No file can have this name of a host or group.
+                return []
+            raise InputError(f"cannot be read: {getattr(error, 'strerror', error)}", file=path) from None
     return []
 
 
-def _list_folder(folder: Path) -> list[Path]:
+def _list_folder(folder: Path, above: tuple[Path, ...] = ()) -> list[Path]:
     """Return sorted files with a known suffix or none; search folders without a suffix, too."""
+    place = folder.resolve()
+    if place in above:
+        raise InputError(f"is a link to {place}, in which it stands", file=folder)
     files: list[Path] = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith(".") or path.name.endswith("~"):
             continue
         if path.is_dir() and not path.suffix:
-            files += _list_folder(path)
-        elif path.is_file() and path.suffix in SUFFIXES:
+            files += _list_folder(path, (*above, place))
+        elif not path.is_dir() and path.suffix in SUFFIXES:
             files.append(path)
     return files
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from kprov.errors import InputError
-from kprov.inventory import secrets
+from kprov.inventory import operator_files, secrets, yaml_bounds
 from kprov.inventory.vault import keyring, vault_format
 from kprov.inventory.vault.vault_format import Secret, Undecrypted, Unsafe, VaultError
 
@@ -51,15 +51,23 @@ class Sequence(list[Any]):
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """PyYAML's safe loader that stores lines."""
+    """PyYAML's safe loader that stores lines; `depth` is the number of open lists and mappings."""
 
     file = ""
+    depth = 0
+
+    def enter(self, node: Any) -> None:
+        """Open a list or mapping. Raises BoundsError for one level too many."""
+        self.depth += 1
+        if self.depth > yaml_bounds.MAX_DEPTH:
+            raise yaml_bounds.BoundsError(yaml_bounds.TOO_DEEP, node.start_mark.line + 1)
 
 
 def _construct_mapping(loader: Any, node: Any) -> Any:
     mapping = Mapping()
     mapping.file, mapping.line, mapping.lines = loader.file, node.start_mark.line + 1, {}
     yield mapping
+    loader.enter(node)
     # A key may override one from `<<`, but must not occur twice.
     own = {id(key_node) for key_node, _ in node.value}
     loader.flatten_mapping(node)
@@ -70,11 +78,18 @@ def _construct_mapping(loader: Any, node: Any) -> Any:
             message = "a key must be text; put a value that starts with {{ in quotes"
             raise InputError(message, file=loader.file, line=line)
         if id(key_node) in own and key in mapping.lines:
+            other = next(known for known in mapping if known == key)
             message = f"the key is a duplicate of line {mapping.lines[key]}"
-            raise InputError(message, file=loader.file, line=line, field=str(key))
+            if type(other) is not type(key):
+                # Ansible keeps one of the two values without a word.
+                message = (
+                    f"the key equals {other!r} of line {mapping.lines[key]} in a mapping; quote one of them"
+                )
+            raise InputError(message, file=loader.file, line=line, field=str(key_node.value))
         if id(key_node) in own:
             mapping.lines[key] = line
         mapping[key] = loader.construct_object(value_node, deep=True)
+    loader.depth -= 1
 
 
 def _construct_sequence(loader: Any, node: Any) -> Any:
@@ -82,7 +97,9 @@ def _construct_sequence(loader: Any, node: Any) -> Any:
     sequence.file, sequence.line = loader.file, node.start_mark.line + 1
     sequence.lines = [entry.start_mark.line + 1 for entry in node.value]
     yield sequence
+    loader.enter(node)
     sequence.extend(loader.construct_object(entry, deep=True) for entry in node.value)
+    loader.depth -= 1
 
 
 def _construct_vault(loader: Any, node: Any) -> Any:
@@ -134,12 +151,7 @@ def load_shared(path: Path) -> Any:
 
 def read_text(path: Path) -> tuple[str, bool]:
     """Return the text of a file, and whether it was a vault. Raises InputError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("the file does not exist", file=path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", file=path) from None
+    text = operator_files.read_text(path)
     if not vault_format.is_vault(text):
         return text, False
     try:
@@ -165,18 +177,28 @@ def register_secrets(value: Any) -> None:
 
 def parse_yaml(text: str, file: str) -> Any:
     """Parse a text that comes from `file`. Raises InputError."""
-    loader = _Loader(text)
-    loader.file = file
     try:
-        return loader.get_single_data()
+        yaml_bounds.check_text(text)
+        loader = _Loader(text)
+        loader.file = file
+        try:
+            node = loader.get_single_node()
+            yaml_bounds.check_aliases(text, node)
+            return None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         raise InputError(f"YAML: {error.problem or error.context}", file=file, line=line) from None
+    except yaml_bounds.BoundsError as error:
+        raise InputError(f"YAML: {error}", file=file, line=error.line) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        reason = f"the character #x{error.character:04x} is not allowed"
+        raise InputError(f"YAML: {reason}", file=file, line=line) from None
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"YAML: {error}", file=file) from None
-    finally:
-        loader.dispose()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -31,6 +31,12 @@ class _Reader:
         return InputError(message, file=self.path, line=line or self.line, field=field)
 
 
+def is_section(line: str) -> bool:
+    """Whether a line starts a section, and is no list of YAML."""
+    match = _SECTION.fullmatch(line)
+    return match is not None and "," not in match[1]
+
+
 def read_ini(inventory: Inventory, path: Path, text: str) -> None:
     """Add a file's groups and hosts. Raises InputError with the line."""
     reader = _Reader(inventory, path, {})

@@ -8,9 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kprov.errors import InputError
-from kprov.inventory import host_ranges, yaml_file
+from kprov.inventory import host_ranges, operator_files, yaml_file
 from kprov.inventory.model import Inventory
-from kprov.inventory.sources import bastion, ini_source, kubespray_groups, script_source, yaml_source
+from kprov.inventory.sources import (
+    bastion,
+    group_nesting,
+    ini_source,
+    kubespray_groups,
+    script_source,
+    yaml_source,
+)
 
 #: Names in a directory that are not sources: Ansible's rules, and folders of kprov and kubespray.
 _PASSED_OVER = {"group_vars", "host_vars", "vars_plugins", "artifacts", "credentials", "hooks", "patches"}
@@ -30,7 +37,7 @@ def load_inventory(sources: Source | Sequence[Source]) -> Inventory:
         raise InputError("no inventory was given", field="--inventory")
     paths = [Path(source) for source in source_list if not _is_host_list(source)]
     for path in paths:
-        if not path.exists():
+        if not _exists(path):
             raise InputError("the inventory does not exist", file=path)
     folders = [path if path.is_dir() else path.parent for path in paths]
     inventory = Inventory(paths[0] if paths else Path(str(source_list[0])), folders or [Path.cwd()])
@@ -43,18 +50,41 @@ def load_inventory(sources: Source | Sequence[Source]) -> Inventory:
             _read_host_list(inventory, str(source))
         else:
             _read_path(inventory, Path(source))
-    for group in inventory.groups.values():
-        _reject_loop(inventory, group.name, ())
+    group_nesting.check_nesting(inventory)
     kubespray_groups.add_groups(inventory)
     inventory.complete_groups()
     inventory.jump_rule = bastion.jump_variables
     if not inventory.hosts:
-        raise InputError("the inventory has no hosts", file=inventory.path)
+        raise InputError(_explain_no_hosts(inventory), file=inventory.path)
     return inventory
 
 
+def _explain_no_hosts(inventory: Inventory) -> str:
+    """Return what to do about an inventory without hosts, such as kubespray's sample."""
+    empty = [
+        name for name, group in inventory.groups.items() if group.line is not None and not group.children
+    ]
+    if not empty:
+        return "the inventory has no hosts"
+    group = inventory.groups[empty[0]]
+    return (
+        f"the inventory has no hosts: its groups {', '.join(empty)} are empty. Write the hosts below "
+        f"the group in line {group.line} of {Path(group.file).name}, one a line: NAME ansible_host=ADDRESS"
+    )
+
+
+def _exists(path: Path) -> bool:
+    """Whether a path names a file. Raises InputError if nobody can know."""
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"the inventory cannot be read: {reason}", file=path) from None
+
+
 def _is_host_list(source: Source) -> bool:
-    return "," in str(source) and not Path(source).exists()
+    # The name of a file is not as long as a list of hosts can be.
+    return "," in str(source) and (len(str(source)) > 4000 or not _exists(Path(source)))
 
 
 def _read_host_list(inventory: Inventory, text: str) -> None:
@@ -68,18 +98,28 @@ def _read_host_list(inventory: Inventory, text: str) -> None:
             inventory.set_host(name, {"ansible_port": port})
 
 
-def _read_path(inventory: Inventory, path: Path) -> None:
+def _read_path(inventory: Inventory, path: Path, above: tuple[Path, ...] = ()) -> None:
     if not path.is_dir():
         _read_file(inventory, path)
         return
-    entries = [entry for entry in sorted(path.iterdir(), key=lambda entry: entry.name) if _is_source(entry)]
-    if not any(entry.is_file() for entry in entries):
+    folder = path.resolve()
+    if folder in above:
+        raise InputError(f"is a link to {folder}, in which it stands", file=path)
+    entries = [entry for entry in _list_entries(path) if _is_source(entry)]
+    if not any(entry.is_file() or not entry.is_dir() for entry in entries):
         raise InputError("the folder has no inventory file such as hosts.yml", file=path)
     for entry in entries:
-        if entry.is_file():
+        if not entry.is_dir():
             _read_file(inventory, entry)
-        elif any(_is_source(inner) and inner.is_file() for inner in entry.iterdir()):
-            _read_path(inventory, entry)
+        elif any(_is_source(inner) and inner.is_file() for inner in _list_entries(entry)):
+            _read_path(inventory, entry, (*above, folder))
+
+
+def _list_entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=folder) from None
 
 
 def _is_source(path: Path) -> bool:
@@ -94,7 +134,9 @@ def _read_file(inventory: Inventory, path: Path) -> None:
         return
     text, encrypted = yaml_file.read_text(path)
     before = len(inventory.sources)
-    if path.suffix in _YAML or (path.suffix == "" and _looks_like_yaml(text)):
+    if path.suffix in _YAML:
+        _read_yaml_or_ini(inventory, path, text)
+    elif path.suffix == "" and _looks_like_yaml(text):
         yaml_source.read_yaml(inventory, path, text)
     else:
         ini_source.read_ini(inventory, path, text)
@@ -103,8 +145,19 @@ def _read_file(inventory: Inventory, path: Path) -> None:
             yaml_file.register_secrets(variables)
 
 
+def _read_yaml_or_ini(inventory: Inventory, path: Path, text: str) -> None:
+    """Read a file with a name of YAML. As in Ansible, it may be INI: one that begins with a section is."""
+    lines = (line.strip() for line in text.splitlines())
+    first = next((line for line in lines if line and line[0] not in "#;"), "")
+    if ini_source.is_section(first) and path.suffix != ".json":
+        ini_source.read_ini(inventory, path, text)
+    else:
+        yaml_source.read_yaml(inventory, path, text)
+
+
 def _is_program(path: Path) -> bool:
     """Whether an executable file is a program: unlike Ansible, kprov does not run data files."""
+    operator_files.check_file(path)
     with path.open("rb") as file:
         return file.read(4).startswith((b"#!", b"\x7fELF"))
 
@@ -114,16 +167,3 @@ def _looks_like_yaml(text: str) -> bool:
     lines = (line.rstrip() for line in text.splitlines())
     first = next((line for line in lines if line and line[0] not in "#;"), "")
     return first.startswith(("---", "{", "%")) or bool(_KEY.match(first))
-
-
-def _reject_loop(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
-    if name in above:
-        group = inventory.groups[name]
-        raise InputError(
-            f"the groups are nested in a loop: {' > '.join([*above, name])}",
-            file=group.file,
-            line=group.line,
-            field=name,
-        )
-    for child in inventory.groups[name].children:
-        _reject_loop(inventory, child, (*above, name))

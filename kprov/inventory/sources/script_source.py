@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import os
 from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
+from kprov.inventory import bounded_process, interpreters, yaml_bounds
 from kprov.inventory.model import Inventory
 
-_TIMEOUT = 300.0
+#: Seconds until a script must have ended, unless the environment names others.
+_SECONDS = 60.0
+_VARIABLE = "KPROV_INVENTORY_SCRIPT_TIMEOUT"
 
 
 def read_script(inventory: Inventory, path: Path) -> None:
@@ -54,10 +56,16 @@ def _add_group(inventory: Inventory, path: Path, name: str, body: Any) -> list[s
 
 def _run_script(path: Path, *words: str) -> dict[str, Any]:
     command = [str(path.absolute()), *words]
+    what = f"the inventory script {words[0]}"
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"the inventory script cannot be run: {error}", file=path) from None
+        done = bounded_process.run(command, seconds=_read_limit())
+    except OSError as error:
+        reason = interpreters.explain_start_failure(path, error)
+        raise InputError(f"the inventory script cannot be run: {reason}", file=path) from None
+    except bounded_process.BoundsError as error:
+        raise InputError(
+            f"{what} {error}; {_VARIABLE}=SECONDS sets another limit of time", file=path
+        ) from None
     if done.returncode != 0:
         why = done.stderr.decode("utf-8", "replace").strip()
         text = f"the inventory script {' '.join(words)} failed with exit code {done.returncode}: {why}"
@@ -65,9 +73,20 @@ def _run_script(path: Path, *words: str) -> dict[str, Any]:
     if not done.stdout.strip() and words[0] == "--host":
         return {}
     try:
-        document = json.loads(done.stdout)
+        document = yaml_bounds.load_json(done.stdout)
     except ValueError as error:
         raise InputError(f"the inventory script {words[0]} printed no JSON: {error}", file=path) from None
     if not isinstance(document, dict):
         raise InputError(f"the inventory script {words[0]} must print a mapping", file=path)
     return document
+
+
+def _read_limit() -> float:
+    text = os.environ.get(_VARIABLE, "")
+    try:
+        seconds = float(text or _SECONDS)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise InputError(f"must be a number of seconds, not {text!r}", field=_VARIABLE)
+    return seconds

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kprov.errors import InputError
-from kprov.inventory import secrets
+from kprov.inventory import interpreters, operator_files, secrets
 from kprov.inventory.vault import vault_format
 from kprov.inventory.vault.vault_format import DEFAULT_LABEL, VaultError
 
@@ -142,15 +142,12 @@ def _ask_password(label: str, new: bool, prompt: Ask) -> bytes:
 
 
 def _read_password_file(path: Path, label: str) -> bytes:
-    if not path.is_file():
+    if not path.exists():
         raise InputError("the vault password file does not exist", file=path)
-    if os.access(path, os.X_OK):
+    if path.is_file() and os.access(path, os.X_OK):
         value = _run_password_script(path, label)
     else:
-        try:
-            value = path.read_bytes().strip()
-        except OSError as error:
-            raise InputError(f"the vault password file cannot be read: {error.strerror}", file=path) from None
+        value = operator_files.read_bytes(path, field="vault password file").strip()
     if not value:
         raise InputError("the vault password file is empty", file=path)
     return value
@@ -164,7 +161,7 @@ def _run_password_script(path: Path, label: str) -> bytes:
     try:
         done = subprocess.run(words, capture_output=True, check=False)
     except OSError as error:
-        text = f"cannot run the vault password script ({error.strerror})"
+        text = f"cannot run the vault password script ({interpreters.explain_start_failure(path, error)})"
         text += "; a file that holds a password must not be executable"
         raise InputError(text, file=path) from None
     if done.returncode != 0:

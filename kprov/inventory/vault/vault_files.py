@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from kprov.errors import InputError
+from kprov.inventory import operator_files
 from kprov.inventory.vault import vault_format
 from kprov.inventory.vault.keyring import Keyring, Password
 from kprov.inventory.vault.vault_format import VaultError
@@ -23,7 +24,7 @@ PRIVATE = 0o600
 
 def read_plain(path: Path) -> bytes:
     """Read a file that is not encrypted yet. Raises InputError."""
-    content = _read_bytes(path)
+    content = operator_files.read_bytes(path)
     if content.startswith(vault_format.HEADER.encode()):
         raise InputError("is encrypted already", file=path)
     return content
@@ -31,18 +32,11 @@ def read_plain(path: Path) -> bytes:
 
 def open_vault(path: Path, keys: Keyring) -> tuple[bytes, str | None, Password]:
     """Decrypt a vault file; also return its label and password. Raises VaultError."""
-    text = _read_bytes(path).decode("utf-8", "replace")
+    text = operator_files.read_bytes(path).decode("utf-8", "replace")
     if not vault_format.is_vault(text):
         raise VaultError("is not encrypted", file=path)
     plain, password = keys.open_with(text, path, 1)
     return plain, vault_format.parse_envelope(text).label, password
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
 
 
 def write_file(path: Path, content: bytes, *, mode: int | None = None) -> None:

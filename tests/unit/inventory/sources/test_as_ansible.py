@@ -82,7 +82,7 @@ def test_a_limit_may_be_a_file_of_hosts(tmp_path: Path) -> None:
     (tmp_path / "retry").write_text("h2\nh3\n")
     inventory = load_inventory("h1,h2,h3,")
     assert apply_limit(inventory, inventory.members("all"), f"@{tmp_path}/retry,!h3") == ["h2"]
-    with pytest.raises(InputError, match="the file with hosts does not exist"):
+    with pytest.raises(InputError, match="--limit: the file does not exist"):
         apply_limit(inventory, ["h1"], "@/nowhere")
 
 
