@@ -13,7 +13,7 @@ import typer
 
 from kprov.cli.options import help_panels, operator_paths
 from kprov.cli.output import standard_streams
-from kprov.errors import InternalError, KprovError
+from kprov.errors import InputError, InternalError, KprovError
 
 # Every command in the order of the help: its name, its module and its line of help. The module has
 # an `app` (typer.Typer) if it is a group, otherwise a function `command`. It is imported when it is used.
@@ -130,8 +130,10 @@ def _run() -> str | int | None:
     except KprovError as error:
         from kprov.inventory import secrets
 
-        typer.echo(secrets.scrub(f"error: {error}"), err=True)
+        typer.echo(escape_controls(secrets.scrub(f"error: {error}")), err=True)
         return error.exit_code
+    except (RecursionError, MemoryError, OSError) as error:
+        return _report_input(error)
     except Exception as error:
         from kprov.cli import crash_report
 
@@ -139,6 +141,31 @@ def _run() -> str | int | None:
         typer.echo(f"error: internal error in kprov; please report it with the file {file}", err=True)
         return InternalError.exit_code
     return 0
+
+
+def _report_input(error: Exception) -> int:
+    """Report what the user's input or machine did that no part of kprov expected, and the traceback."""
+    from kprov.cli import crash_report
+
+    file = crash_report.write_report(error)
+    if isinstance(error, OSError):
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    elif isinstance(error, MemoryError):
+        text = "the input needs more memory than there is"
+    else:
+        text = "the input is nested too deeply"
+    typer.echo(escape_controls(f"error: {text}; the traceback is in {file}"), err=True)
+    return InputError.exit_code
+
+
+def escape_controls(text: str) -> str:
+    """Return a text whose control characters, except tabs and ends of lines, are visible."""
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 if __name__ == "__main__":

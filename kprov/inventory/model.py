@@ -158,6 +158,14 @@ class Inventory:
             self._resolved = None
 
     def _resolve_variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
+        merged = self.written_variables(host, beside)
+        if self.jump_rule is not None:
+            merged.update(self.jump_rule(self, host, merged))
+        merged.update(self.given)
+        return merged if self.adjust is None else self.adjust(merged)
+
+    def written_variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
+        """Return a host's variables as the sources and files have them."""
         read_folders = {folder.resolve() for folder in self.directories}
         folders = [*self.directories, *(path for path in beside if path.resolve() not in read_folders)]
         groups = sorted(
@@ -173,10 +181,7 @@ class Inventory:
         merged: dict[str, Any] = {}
         for layer in layers:
             merged.update(layer)
-        if self.jump_rule is not None:
-            merged.update(self.jump_rule(self, host, merged))
-        merged.update(self.given)
-        return merged if self.adjust is None else self.adjust(merged)
+        return merged
 
     def folder_variables(self, folder: Path, kind: str, name: str) -> dict[str, Any]:
         """Return the variables of FOLDER/KIND/NAME[.yml], or of all files of a directory of that name."""
@@ -224,7 +229,10 @@ class Inventory:
     def add_host(
         self, name: str, group: str | None = None, place: tuple[str, int | None] | None = None
     ) -> Host:
-        """Add a host, and put it into a group if one is named."""
+        """Add a host, and put it into a group if one is named. Raises InputError for an unusable name."""
+        if not name.isprintable():
+            file, line = place or (None, None)
+            raise InputError(f"{name!r} is not a host's name", file=file, line=line)
         host = self.hosts.setdefault(name, Host(name))
         if place is not None:
             host.places.append(place)

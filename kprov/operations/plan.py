@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError, KprovError
+from kprov.inventory import operator_files, yaml_bounds
 from kprov.operations.outsiders import Outsider
 from kprov.operations.up import UpResult, install_cluster
 from kprov.playbook.results.changes import Change
@@ -86,7 +87,7 @@ class Plan:
 def load_plan(path: Path) -> Plan:
     """Load a saved plan. Raises InputError."""
     try:
-        document = json.loads(path.read_text())
+        document = yaml_bounds.load_json(operator_files.read_bytes(path, field="--plan"))
         if document["kprov_plan"] != _VERSION:
             raise InputError(
                 f"the plan has format version {document['kprov_plan']}; this kprov reads version {_VERSION}",
@@ -98,8 +99,6 @@ def load_plan(path: Path) -> Plan:
             document["options"],
             document["made"],
         )
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path, field="--plan") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"is not a plan: {error}", file=path, field="--plan") from None
 

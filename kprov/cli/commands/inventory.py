@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from kprov.cli.options.operator_paths import read_source
+from kprov.cli.options.run_options import ExtraVars, read_extra_vars
 from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.cli.output.tables import Format, FormatOption, console, print_table
 from kprov.errors import InputError
@@ -48,6 +49,13 @@ def _load_inventory(
     return Export(load_inventory(sources), [path for path in beside if path is not None])
 
 
+def _to_json(value: object) -> object:
+    """Return a value that JSON has for one that only YAML has: !!set and !!binary."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
 @app.command("list")
 def list_all(
     inventory: Sources,
@@ -69,7 +77,9 @@ def list_all(
     if as_yaml:
         typer.echo(dump_yaml(export.nested(left)), nl=False)
         return
-    typer.echo(json.dumps(export.listing(left), indent=4, sort_keys=True, ensure_ascii=False))
+    typer.echo(
+        json.dumps(export.listing(left), indent=4, sort_keys=True, ensure_ascii=False, default=_to_json)
+    )
 
 
 @app.command()
@@ -98,13 +108,14 @@ def host(
 ) -> None:
     """Show the variables of one host as JSON, like ansible-inventory --host."""
     export = _load_inventory(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
-    typer.echo(json.dumps(export.host(name), indent=4, sort_keys=True, ensure_ascii=False))
+    typer.echo(json.dumps(export.host(name), indent=4, sort_keys=True, ensure_ascii=False, default=_to_json))
 
 
 @app.command()
 def check(
     inventory: Sources,
     output: FormatOption = Format.TABLE,
+    extra_vars: ExtraVars = None,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
@@ -116,9 +127,11 @@ def check(
     from kprov.content.locations import CONTENT
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
+    variables = read_extra_vars(extra_vars)
     loaded = load_inventory(inventory)
+    loaded.given = variables
     findings = variable_effects.find_effects(loaded, CONTENT)
-    problems = _find_problems(loaded)
+    problems = _find_problems(loaded, variables)
     if output is Format.JSON:
         rows = [{**vars(finding), "effect": finding.effect.value} for finding in findings]
         typer.echo(json.dumps({"variables": rows, "problems": problems}, indent=2))
@@ -150,19 +163,22 @@ def _finding_row(finding: Finding) -> tuple[str, str, str, str]:
     return finding.name, finding.effect.value, finding.text, place
 
 
-def _find_problems(loaded: Inventory) -> list[str]:
+def _find_problems(loaded: Inventory, variables: dict[str, Any]) -> list[str]:
     """Return what `kprov up` would reject, with rendered templates and hooks."""
     from kprov.inventory.cluster import validation
     from kprov.operations.cluster import Cluster
     from kprov.operations.hooks import read_hook_files
     from kprov.operations.operation import OPERATIONS
     from kprov.operations.preparation import make_pki_request
+    from kprov.playbook.results.run_result import RunOptions
     from kprov.playbook.running.engine import Engine
 
     problems = []
     try:
-        with Engine(loaded) as engine:
-            make_pki_request(Cluster(engine, validation.validate(loaded, engine.host_variables)))
+        with Engine(loaded, RunOptions(extra_vars=variables)) as engine:
+            make_pki_request(
+                Cluster(engine, validation.validate(loaded, engine.host_variables, given=variables))
+            )
     except InputError as error:
         problems += str(error).splitlines()
     try:

@@ -91,9 +91,11 @@ def _make_document(
 
 
 def _read_admin(path: Path) -> dict[str, Any]:
-    import yaml
+    from kprov.inventory import yaml_file
 
     if not path.exists():
         raise InputError("is missing; `kprov up` creates it", file=path)
-    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return document
+    document = yaml_file.load_yaml(path)
+    if not isinstance(document, dict):
+        raise InputError("is not a kubeconfig", file=path)
+    return dict(document)

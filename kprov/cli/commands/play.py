@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kprov.cli.options.run_options import RunArguments, add_options
+from kprov.cli.options.run_options import Inventories, RunArguments, add_options
+from kprov.errors import InputError
 
 ListHosts = Annotated[bool, typer.Option("--list-hosts", help="List the hosts of each play and exit.")]
 ListTasks = Annotated[bool, typer.Option("--list-tasks", help="List the tasks that would run and exit.")]
@@ -15,9 +17,16 @@ ListTags = Annotated[bool, typer.Option("--list-tags", help="List the tags and e
 SyntaxCheck = Annotated[bool, typer.Option("--syntax-check", help="Check the files for errors and exit.")]
 
 
+@dataclass(frozen=True)
+class PlayArguments(RunArguments):
+    """Options of a playbook; the inventory may be left out for a check of its files."""
+
+    inventory: Inventories = field(default_factory=list)
+
+
 @add_options
 def command(
-    given: RunArguments,
+    given: PlayArguments,
     playbook: Annotated[list[Path], typer.Argument(help="Playbook files, run in this order.")],
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
@@ -29,6 +38,11 @@ def command(
     from kprov.playbook.results import journal
     from kprov.playbook.running.engine import Engine
 
+    if not given.inventory:
+        # As in Ansible, a check of files needs no hosts.
+        if not (list_tasks or list_tags or syntax_check) or list_hosts:
+            raise InputError("which hosts? -i names the inventory", field="--inventory")
+        given = replace(given, inventory=["localhost,"])
     loaded = given.loaded()
     options = given.options(journal=journal.journal_folder(loaded))
     if list_hosts or list_tasks or list_tags or syntax_check:

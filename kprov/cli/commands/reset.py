@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kprov.cli.options.run_options import Check, HostOptions, Verbose, add_options
+from kprov.cli.output.confirmation import confirm
 from kprov.cli.output.tables import console, print_table
 
 
@@ -26,7 +27,7 @@ def command(
     options = replace(given.host_options(), check=check)
     names = reset.find_hosts(given.path, options)
     if not yes and not check:
-        typer.confirm(f"Remove the cluster and all its data from {', '.join(names)}?", abort=True)
+        confirm(f"Remove the cluster and all its data from {', '.join(names)}?")
     result = reset.reset_hosts(given.path, options, Progress(verbose=verbose))
     console.print()
     print_table(

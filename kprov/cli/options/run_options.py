@@ -6,7 +6,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
@@ -145,6 +145,10 @@ ModulePath = Annotated[
 ]
 
 
+#: A day; sockets take no more than some months.
+_LONGEST_TIMEOUT = 86_400
+
+
 @dataclass(frozen=True)
 class HostOptions:
     """Options for hosts, connections and variables."""
@@ -207,6 +211,10 @@ class HostOptions:
             "ansible_connection": self.connection,
             "ansible_timeout": self.timeout,
         }
+        if self.timeout is not None and not 0 < self.timeout <= _LONGEST_TIMEOUT:
+            raise InputError(
+                f"must be seconds between 0 and {_LONGEST_TIMEOUT}, not {self.timeout:g}", field="--timeout"
+            )
         if self.connection not in (None, "ssh", "local"):
             raise InputError(f"{self.connection!r} is not ssh or local", field="--connection")
         if self.ask_pass:
@@ -293,7 +301,7 @@ def add_options(function: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            default=_find_default(field),
             annotation=hints[field.name],
         )
         for field in fields(kind)
@@ -312,6 +320,12 @@ def add_options(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = inspect.Signature([*added, *shared])  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*added, *shared]}
     return command
+
+
+def _find_default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return inspect.Parameter.empty if field.default is MISSING else field.default
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from kprov.cli.options.run_options import HostOptions
+from kprov.cli.output.confirmation import confirm
 from kprov.cli.output.tables import Format, console, errors, print_table
 from kprov.cli.output.unreachable import exit_if_unreachable, find_lost_hosts
 from kprov.cli.output.warnings import WarningPrinter
@@ -46,7 +47,7 @@ def run_disruptions(
     given.unlock()
     options = given.host_options()
     if not confirmed:
-        typer.confirm(_QUESTION, abort=True, err=True)
+        confirm(_QUESTION, err=True)
     checks = verify_cluster(given.path, options, WarningPrinter(), probe=False, wait=wait)
     if any(not result.ok for result in checks):
         errors.print("The cluster is not healthy: nothing was disrupted", style="red")

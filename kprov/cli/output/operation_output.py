@@ -11,6 +11,7 @@ import typer
 
 from kprov.cli.options.operation_options import OperationArguments
 from kprov.cli.output import summary
+from kprov.cli.output.confirmation import confirm
 from kprov.cli.output.progress import Progress
 from kprov.cli.output.tables import console
 from kprov.cli.output.unreachable import exit_if_unreachable
@@ -58,7 +59,7 @@ def run_command(
     options = given.options()
     foreseen = given.plan or given.check
     if question and not given.yes and not foreseen:
-        typer.confirm(question, abort=True)
+        confirm(question)
     try:
         result = run_operation(
             given.path,

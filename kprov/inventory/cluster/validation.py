@@ -79,14 +79,23 @@ def _find_problems(
     return problems, variables_by_host
 
 
-def variable_place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
-    """Return file and line where a variable is set, or the option for one of the command line."""
+def variable_place(inventory: Inventory, name: str, host: str | None = None) -> tuple[str | None, int | None]:
+    """Return file and line of the value that a host has, or the option for one of the command line.
+
+    Without a host it is the value of the first host that has one. Of several files that set a variable only
+    the one with precedence has it.
+    """
     if name in inventory.given:
         return "--extra-vars", None
-    for source in inventory.sources:
-        if isinstance(source, yaml_file.Mapping) and name in source:
-            return source.file, source.lines.get(name)
-    return str(inventory.path), None
+    sources = [
+        source for source in inventory.sources if isinstance(source, yaml_file.Mapping) and name in source
+    ]
+    for known_host in [host] if host is not None else inventory.hosts:
+        written = inventory.written_variables(known_host)
+        for source in reversed(sources):
+            if name in written and source[name] is written[name]:
+                return source.file, source.lines.get(name)
+    return (sources[-1].file, sources[-1].lines.get(name)) if sources else (str(inventory.path), None)
 
 
 def _check_groups(inventory: Inventory, problems: list[InputError]) -> None:
@@ -156,7 +165,7 @@ def _check_variables(
             try:
                 value = _resolve_variables(resolve(host), name)
             except InputError as error:
-                file, line = variable_place(inventory, name)
+                file, line = variable_place(inventory, name, host)
                 problems.append(InputError(f"{error.reason} (host {host})", file=file, line=line, field=name))
                 continue
         values[name] = value
@@ -165,7 +174,7 @@ def _check_variables(
     except ValidationError as error:
         for entry in error.errors():
             name = str(entry["loc"][0])
-            file, line = variable_place(inventory, name)
+            file, line = variable_place(inventory, name, host)
             problems.append(InputError(describe_error(entry), file=file, line=line, field=name))
             values.pop(name, None)
         try:
@@ -190,7 +199,7 @@ def _check_refused_variables(
                     continue
             reason = variable_effects.find_conflict(name, value)
             if reason is not None:
-                file, line = variable_place(inventory, name)
+                file, line = variable_place(inventory, name, host)
                 problems.append(InputError(reason, file=file, line=line, field=name))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kprov.errors import KprovError, PreflightError, UnreachableError
+from kprov.inventory import operator_files
 from kprov.inventory.model import Inventory
 from kprov.playbook.model.plays import Task
 from kprov.playbook.results.run_result import Callbacks, RunOptions, SilentCallbacks
@@ -141,6 +142,7 @@ class ModuleCall:
 
 def hash_file(path: Path) -> tuple[str, bytes | Path]:
     """Return the SHA-256 of a file, and its content if it is small, otherwise its path."""
+    operator_files.check_file(path)
     if path.stat().st_size <= INLINE_BYTES:
         data = path.read_bytes()
         return hashlib.sha256(data).hexdigest(), data

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from kprov.inventory import operator_files
 from kprov.inventory.vault import keyring
 from kprov.playbook.actions.call import hash_file
 from kprov.transport.agent_modules import parse_boolean
@@ -15,6 +16,7 @@ _HEADER = b"$ANSIBLE_VAULT;"
 
 def decrypt_file(path: Path) -> bytes | None:
     """Decrypt a file; None if it is not encrypted. Raises VaultError without the password."""
+    operator_files.check_file(path)
     with path.open("rb") as file:
         if file.read(len(_HEADER)) != _HEADER:
             return None

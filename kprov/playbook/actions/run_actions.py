@@ -77,6 +77,9 @@ def set_stats(call: Call) -> dict[str, Any]:
     return ActionResult({"changed": False, "ansible_stats": stats}, SetStats(data, per_host, aggregate))
 
 
+_LONGEST_PAUSE = 100_000_000
+
+
 def pause(call: Call) -> dict[str, Any]:
     """Wait for a time, or until the user answers."""
     start = dt.datetime.now().astimezone()
@@ -86,6 +89,8 @@ def pause(call: Call) -> dict[str, Any]:
         seconds = None if duration is None else max(1.0, float(duration)) * (60 if unit == "minutes" else 1)
     except (TypeError, ValueError):
         raise ActionError(f"non-integer value given for prompt duration: {duration!r}") from None
+    if seconds is not None and not seconds <= _LONGEST_PAUSE:
+        raise ActionError(f"the prompt duration {duration!r} is longer than {_LONGEST_PAUSE} seconds")
     prompt = str(call.args.get("prompt") or "")
     echo = agent_modules.parse_boolean(call.args.get("echo"), default=True)
     try:

@@ -36,7 +36,7 @@ class ModuleSender:
         target = scope.templar.render(delegate_to, scope, "delegate_to")
         if not target or target == OMIT:
             return host
-        if "\0" in str(target):  # it separates the parts of an address
+        if not str(target).isprintable():  # a NUL separates the parts of an address
             raise InputError(f"{str(target)!r} is no name of a host", field="delegate_to")
         if str(target) in LOCALHOST and str(target) not in self.variables.inventory.hosts:
             self.variables.inventory.implicit_localhost(str(target))

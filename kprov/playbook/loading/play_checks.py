@@ -101,13 +101,14 @@ def check_keyword_types(entry: Any, what: str, file: Path) -> None:
                 field=keyword,
             )
     for name in entry.get("vars") or {}:
-        if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or name in _TEMPLATE_WORDS:
+        if not (isinstance(name, str) and _is_variable_name(name)):
             raise InputError(
                 f"{name!r} is not a valid variable name; use letters, digits and underscores",
                 file=file,
                 line=yaml_file.line_of(entry["vars"], name),
                 field="vars",
             )
+    _check_names_of_results(entry, file)
     notified = entry.get("notify")
     for name in notified if isinstance(notified, list) else [notified]:
         if isinstance(name, (dict, list)):
@@ -117,6 +118,21 @@ def check_keyword_types(entry: Any, what: str, file: Path) -> None:
                 line=yaml_file.line_of(entry, "notify"),
                 field="notify",
             )
+
+
+def _check_names_of_results(entry: Any, file: Path) -> None:
+    """Raise InputError for names of `register` and of `loop_control` that no template could use."""
+    control = entry.get("loop_control") or {}
+    for container, keyword in ((entry, "register"), (control, "loop_var"), (control, "index_var")):
+        name = container.get(keyword)
+        if name is None or (isinstance(name, str) and (_is_variable_name(name) or "{{" in name)):
+            continue
+        text = f"{name!r} is not a valid variable name; use letters, digits and underscores"
+        raise InputError(text, file=file, line=yaml_file.line_of(container, keyword), field=keyword)
+
+
+def _is_variable_name(name: str) -> bool:
+    return name.isidentifier() and name.isascii() and name not in _TEMPLATE_WORDS
 
 
 def _add_article(what: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,21 @@ class PlayLoader:
         self.directory = path.parent.resolve()
         #: Handlers of imported roles.
         self._of_imports: list[Task] = []
+        #: What is being loaded, outermost first: roles and imported files, with their names.
+        self._open: list[tuple[Any, str]] = []
+
+    @contextmanager
+    def _loading(self, key: Any, name: str, loop: str, place: Place) -> Iterator[None]:
+        """Load a role or a file. Raises InputError if it is being loaded already."""
+        keys = [open_key for open_key, _ in self._open]
+        if key in keys:
+            names = [open_name for _, open_name in self._open[keys.index(key) :]]
+            raise InputError(f"{loop}: {' > '.join([*names, name])}", file=place[0], line=place[1])
+        self._open.append((key, name))
+        try:
+            yield
+        finally:
+            self._open.pop()
 
     def load_play(self, entry: Any, line: int | None) -> Play:
         """Load one play of a playbook."""
@@ -49,6 +66,9 @@ class PlayLoader:
             keyword_checks.check_keywords(entry, playbook_keywords.PLAY, "play", self.path)
         if not entry.get("hosts"):
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
+        if not isinstance(entry["hosts"], (str, list)):
+            text = f"must be text or a list, not {entry['hosts']!s}; quote it"
+            raise InputError(text, file=self.path, line=yaml_file.line_of(entry, "hosts"), field="hosts")
         self._check_choice(entry, "strategy", playbook_keywords.STRATEGIES)
         self._check_choice(entry, "order", playbook_keywords.ORDERS)
         keyword_checks.check_prompts(entry, self.path)
@@ -129,10 +149,29 @@ class PlayLoader:
 
         `args` are the arguments of include_role and import_role.
         """
-        role_args = args or {}
         path = role_files.find_role(
             name, role_files.role_search_folders(play.directory, self.paths, parent), place
         )
+        key = (path, role_files.strip_ending((args or {}).get("tasks_from")))
+        with self._loading(key, name, "roles depend on or import each other in a loop", place):
+            return self._load_found_role(
+                path, name, play, parent, keywords, params, place, args, public=public
+            )
+
+    def _load_found_role(
+        self,
+        path: Path,
+        name: str,
+        play: Play,
+        parent: Node,
+        keywords: dict[str, Any],
+        params: dict[str, Any],
+        place: Place,
+        args: dict[str, Any] | None,
+        *,
+        public: bool,
+    ) -> _OfRole:
+        role_args = args or {}
         about = role_files.load_meta(path)
         filter_plugins.load_filters(path)
         tasks_from = role_files.strip_ending(role_args.get("tasks_from"))
@@ -173,6 +212,10 @@ class PlayLoader:
             whole_role=True,
         )
         dependencies = about.get("dependencies") or []
+        if not isinstance(dependencies, list):
+            meta = role_files.find_file(path / "meta", "main")
+            line = yaml_file.line_of(about, "dependencies")
+            raise InputError("must be a list of roles", file=meta, line=line, field="dependencies")
         for index, dependency in enumerate(dependencies):
             with self.problems.collect():
                 where = (
@@ -346,9 +389,11 @@ class PlayLoader:
         if task.module == "import_tasks":
             path = find_task_file(task, name)
             block = Block(task.keywords, parent, task.role, task.file, task.line)
-            block.tasks = self.load_tasks(
-                yaml_file.load_yaml(path), block, task.role, file=path, handlers=handlers
-            )
+            loop = "files of tasks import each other in a loop"
+            with self._loading(path.resolve(), path.name, loop, (task.file, task.line)):
+                block.tasks = self.load_tasks(
+                    yaml_file.load_yaml(path), block, task.role, file=path, handlers=handlers
+                )
             return [block]
         play = find_play(parent)
         keywords = {

@@ -28,8 +28,11 @@ def load_playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
     return plays
 
 
-def _load_plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
-    if not path.is_file():
+def _load_plays(
+    path: Path, paths: SearchPaths, problems: Problems, above: tuple[Path, ...] = ()
+) -> list[Play]:
+    """Load a playbook; `above` are the playbooks that import it."""
+    if not path.exists():
         raise InputError("the playbook does not exist", file=path)
     document = yaml_file.load_yaml(path)
     if not isinstance(document, list):
@@ -42,14 +45,9 @@ def _load_plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play
                 raise InputError("a play must be a mapping", file=path, line=line)
             imported = entry.get("import_playbook", entry.get("ansible.builtin.import_playbook"))
             if imported is not None:
-                plays += _load_import(entry, str(imported), path, paths, problems)
+                plays += _load_import(entry, str(imported), path, paths, problems, (*above, path.resolve()))
                 continue
-            try:
-                plays.append(PlayLoader(path, paths, problems).load_play(entry, line))
-            except RecursionError:
-                raise InputError(
-                    "roles depend on or import each other in a loop", file=path, line=line
-                ) from None
+            plays.append(PlayLoader(path, paths, problems).load_play(entry, line))
     return plays
 
 
@@ -66,7 +64,9 @@ def make_single_task_play(
     return play
 
 
-def _load_import(entry: Any, name: str, path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
+def _load_import(
+    entry: Any, name: str, path: Path, paths: SearchPaths, problems: Problems, above: tuple[Path, ...]
+) -> list[Play]:
     keyword_checks.check_keywords(
         entry,
         playbook_keywords.IMPORT_PLAYBOOK | {"ansible.builtin.import_playbook"},
@@ -77,7 +77,11 @@ def _load_import(entry: Any, name: str, path: Path, paths: SearchPaths, problems
     if "{{" in name or not target.is_file():
         reason = "must not be a template" if "{{" in name else f"was not found as {target}"
         raise InputError(f"the playbook {name} {reason}", file=path, line=entry.line, field="import_playbook")
-    plays = _load_plays(target, paths, problems)
+    if target.resolve() in above:
+        files = " > ".join(file.name for file in (*above[above.index(target.resolve()) :], target))
+        text = f"playbooks import each other in a loop: {files}"
+        raise InputError(text, file=path, line=entry.line, field="import_playbook")
+    plays = _load_plays(target, paths, problems, above)
     for play in plays:
         play.variables = {**play.variables, **(entry.get("vars") or {})}
         play.keywords["tags"] = keyword_checks.to_list(play.keywords.get("tags")) + keyword_checks.to_list(

@@ -98,7 +98,11 @@ def load_argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
     """Load the argument spec of a role's entry point: {"options", "short_description", ...}, or None."""
     specs = find_file(path / "meta", "argument_specs")
     document = yaml_file.load_shared(specs) if specs else None
+    if document is not None and not isinstance(document, dict):
+        raise InputError("must be a mapping with argument_specs", file=specs, line=1)
     meta = (document or {}).get("argument_specs") or load_variables(path / "meta").get("argument_specs") or {}
+    if not isinstance(meta, dict):
+        raise InputError("must be a mapping of entry points", file=specs, field="argument_specs")
     spec = meta.get(entry_point)
     if spec is not None and not isinstance(spec, dict):
         raise InputError(

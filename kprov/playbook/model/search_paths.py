@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kprov.errors import InputError
+from kprov.inventory import operator_files
 
 #: By field of SearchPaths: environment variable, key in ansible.cfg, default.
 _SETTINGS = {
@@ -93,13 +94,13 @@ def _find_config_file(variables: Mapping[str, str]) -> tuple[Path | None, list[s
             warnings.append(f"{here} is ignored, as every user can write to its folder")
         else:
             candidates.insert(0, here)
-    return next((path for path in candidates if path.is_file()), None), warnings
+    return next((path for path in candidates if path.exists() and not path.is_dir()), None), warnings
 
 
 def _read_defaults_section(file: Path) -> Mapping[str, str]:
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None, strict=False)
     try:
-        parser.read_string(file.read_text(encoding="utf-8"), str(file))
-    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        parser.read_string(operator_files.read_text(file), str(file))
+    except configparser.Error as error:
         raise InputError(f"cannot be read: {error}".replace("\n", " "), file=file) from None
     return dict(parser["defaults"]) if parser.has_section("defaults") else {}

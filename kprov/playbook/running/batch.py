@@ -12,7 +12,7 @@ from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.model.plays import Block, Node, Play, Task
 from kprov.playbook.results.journal import task_fingerprint
 from kprov.playbook.results.run_result import TaskTime
-from kprov.playbook.running import call_builder, includes, task_selection
+from kprov.playbook.running import call_builder, includes, keyword_numbers, task_selection
 from kprov.playbook.running.handlers import Handlers
 from kprov.playbook.running.includes import IncludeExpander
 from kprov.playbook.running.meta_tasks import MetaTasks
@@ -48,8 +48,11 @@ class Batch:
         variables.failed = state.failed_hosts
         percent = play.keywords.get("max_fail_percentage")
         scope = Scope(variables.templar, variables.host_layers(hosts[0]))
-        rendered = variables.templar.render(percent, scope, "max_fail_percentage")
-        self.max_fail_percentage = None if rendered is None else float(rendered)
+        self.max_fail_percentage = (
+            None
+            if percent is None
+            else keyword_numbers.render_percentage(play, scope, "max_fail_percentage", percent)
+        )
 
     def run(self) -> None:
         """Run the whole play. Raises InputError for a mistake in its files that only a run can find."""
@@ -244,7 +247,7 @@ class _PlayWalk:
         value = task.get("throttle")
         if value is None or self.free:
             return 0
-        return int(self.batch.variables.templar.render(value, self.batch.scope(task, host), "throttle") or 0)
+        return keyword_numbers.render_whole(task, self.batch.scope(task, host), "throttle", value)
 
     def _confirm_step(self, task: Task) -> bool:
         with self.state.lock:

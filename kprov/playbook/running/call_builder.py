@@ -13,6 +13,7 @@ from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.loading import module_names, play_checks, templated_action
 from kprov.playbook.model.plays import Task
 from kprov.playbook.results.run_result import Callbacks
+from kprov.playbook.running import keyword_numbers
 from kprov.playbook.running.task_conditions import Result
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
@@ -30,6 +31,18 @@ _LONGEST = 100_000_000
 def is_run_action(task: Task) -> bool:
     """Whether a task only affects the run itself, not a host."""
     return task.ansible_module is None and task.module in run_actions.ACTIONS
+
+
+#: Arguments with paths, commands and names, of which none can have a NUL character.
+_TEXTS = ("path", "dest", "src", "cmd", "_raw_params", "chdir", "creates", "removes", "name", "state", "argv")
+
+
+def _check_text_arguments(call: Call) -> None:
+    """Raise ActionError for an argument that no host can take."""
+    for name in _TEXTS:
+        value = call.args.get(name)
+        if isinstance(value, str) and "\0" in value:
+            raise ActionError(f"{name}: {value!r} has a NUL character")
 
 
 class CallBuilder:
@@ -67,6 +80,7 @@ class CallBuilder:
             inventory=self.variables.inventory,
             hidden=hidden,
         )
+        _check_text_arguments(call)
         if is_run_action(task):
             if task.get("async"):
                 self._render_async(task, scope, check=check)
@@ -111,7 +125,7 @@ class CallBuilder:
         value = task.get("async")
         if value is None:
             return (0, 0)
-        seconds = int(scope.templar.render(value, scope, "async"))
+        seconds = keyword_numbers.render_whole(task, scope, "async", value)
         if not seconds:
             return (0, 0)
         if check:
@@ -120,7 +134,9 @@ class CallBuilder:
         if not is_agent_module and task.module not in ("shell", "raw"):
             raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
-        return seconds, 15 if poll is None else int(scope.templar.render(poll, scope, "poll"))
+        return seconds, 15 if poll is None else keyword_numbers.render_whole(
+            task, scope, "poll", poll, least=-1
+        )
 
     def _render_arguments(self, task: Task, scope: Scope) -> dict[str, Any]:
         templar = scope.templar

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kprov.errors import InputError
 from kprov.playbook.loading import play_loader, playbook_loader
 from kprov.playbook.model.plays import Block, Play, Task
 from kprov.playbook.running import loops, task_conditions
@@ -14,6 +15,8 @@ from kprov.playbook.templating.templar import TemplatingError
 from kprov.playbook.variables.include_variables import NO_VARIABLES, IncludeVariables
 
 _ARGUMENTS_OF_INCLUDE = ("apply",)
+#: Includes in each other. Files that include themselves, with a condition, need some.
+_MAX_DEPTH = 50
 
 
 @dataclass
@@ -48,6 +51,7 @@ class IncludeExpander:
         self._variables: dict[tuple[int, str], IncludeVariables] = {}
         # Variables are keyed by the identity of a block, so the blocks must stay alive.
         self._blocks: list[Block] = []
+        self._included: set[int] = set()
 
     def collect_variables(self, node: Any, host: str) -> IncludeVariables:
         """Return the variables that the includes around a node pass to it; inner includes win."""
@@ -113,7 +117,12 @@ class IncludeExpander:
                 **(around.keywords.get("vars") or {}),
                 **play_loader.parent_role_variables(task),
             }
+        depth = 1 + sum(id(ancestor) in self._included for ancestor in around.chain())
+        if depth > _MAX_DEPTH:
+            text = f"includes are nested more than {_MAX_DEPTH} levels deep; a file may include itself"
+            raise InputError(text, file=task.file, line=task.line)
         self._blocks.append(around)
+        self._included.add(id(around))
         for host in included.hosts:
             self._variables[id(around), host] = IncludeVariables(
                 included.items, dict(task.keywords.get("vars") or {})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kprov.playbook.model.plays import Task
+from kprov.playbook.running import keyword_numbers
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
 
@@ -35,7 +36,7 @@ class LoopControl:
             str(value(keyword.get("loop_var", "item"), scope, "loop_var")),
             value(keyword.get("index_var"), scope, "index_var"),
             keyword.get("label"),
-            float(value(keyword.get("pause", 0), scope, "pause") or 0),
+            keyword_numbers.render_seconds(task, scope, "pause", keyword.get("pause", 0)),
             bool(value(keyword.get("extended", False), scope, "extended")),
             bool(value(keyword.get("extended_allitems", True), scope, "extended_allitems")),
             tuple(stop) if isinstance(stop, list) else (stop,),

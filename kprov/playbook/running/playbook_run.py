@@ -6,12 +6,13 @@ import random
 from typing import Any
 
 from kprov.errors import InputError, UnreachableError
-from kprov.inventory import host_patterns
+from kprov.inventory import host_patterns, yaml_file
 from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.running.batch import Batch
 from kprov.playbook.running.run_state import RunState
 from kprov.playbook.templating.scope import Layer, Scope
+from kprov.playbook.templating.templar import TemplatingError
 from kprov.playbook.variables.precedence import Variables, gathers_facts
 from kprov.transport.agent_modules import parse_boolean
 
@@ -73,7 +74,14 @@ class PlaybookRun:
 
     def select_hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
         """Return the active hosts of a play in the order of the play."""
-        pattern = self.variables.templar.render(play.hosts, scope or self._play_scope(play), "hosts")
+        line = yaml_file.line_of(play.hosts, 0) or play.line
+        try:
+            pattern = self.variables.templar.render(play.hosts, scope or self._play_scope(play), "hosts")
+        except TemplatingError as error:
+            raise InputError(str(error), file=play.file, line=line) from None
+        if not isinstance(pattern, (str, list)):
+            text = f"must be patterns of hosts, not {pattern!r}"
+            raise InputError(text, file=play.file, line=line, field="hosts")
         hosts = host_patterns.match_hosts(self.inventory, pattern)
         if self.state.options.limit:
             hosts = host_patterns.apply_limit(self.inventory, hosts, self.state.options.limit)
@@ -83,7 +91,7 @@ class PlaybookRun:
     def _prompt_for_variables(self, play: Play, scope: Scope) -> None:
         """Ask for the variables of `vars_prompt` that -e does not set."""
         for entry in play.keywords.get("vars_prompt") or []:
-            name = str(entry.get("name") or "")
+            name = str(entry.get("name") or "") if isinstance(entry, dict) else ""
             if not name.isidentifier():
                 raise InputError(
                     "vars_prompt needs a name", file=play.file, line=play.line, field="vars_prompt"
@@ -151,7 +159,7 @@ def split_batches(hosts: list[str], serial: Any, play: Play) -> list[list[str]]:
                 number = max(1, int(float(size.strip()[:-1]) / 100 * len(hosts)))
             else:
                 number = int(size or 0) or len(hosts)
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             raise InputError(
                 f"serial must be numbers or percentages, not {size!r}",
                 file=play.file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.playbook.model.plays import Task
+from kprov.playbook.running import keyword_numbers
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
 
@@ -73,7 +74,8 @@ def count_attempts(task: Task, scope: Scope) -> int:
     """Return the maximum number of attempts: 1 without until and retries, 1 + 3 with until alone."""
     retries = task.keywords.get("retries")
     if retries is not None:
-        return 1 + max(0, int(scope.templar.render(retries, scope, "retries")))
+        number = keyword_numbers.render_whole(task, scope, "retries", retries, least=-keyword_numbers.LARGEST)
+        return 1 + max(0, number)
     return 4 if task.keywords.get("until") is not None else 1
 
 

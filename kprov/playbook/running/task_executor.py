@@ -13,7 +13,7 @@ from kprov.playbook.connections.module_sender import ModuleSender
 from kprov.playbook.loading import templated_action
 from kprov.playbook.model.plays import Play, Task
 from kprov.playbook.results.run_result import Callbacks
-from kprov.playbook.running import async_tasks, call_builder, loops, task_conditions
+from kprov.playbook.running import async_tasks, call_builder, keyword_numbers, loops, task_conditions
 from kprov.playbook.running.task_conditions import Result
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.templar import TemplatingError
@@ -49,6 +49,10 @@ class TaskExecutor:
             return {"changed": False, "failed": True, "msg": error.reason}
         except (KprovError, ArgumentError, OSError) as error:
             return _failure_result(task, error)
+        except (RecursionError, MemoryError, OverflowError) as error:
+            # Values of the user that are nested too deeply or are too large.
+            text = f"{type(error).__name__}: {error or 'a value is too large'} ({task.place})"
+            return {"changed": False, "failed": True, "msg": text}
 
     def _run_task(self, task: Task, host: str, scope: Scope) -> Result:
         if not task.has_loop:
@@ -138,7 +142,7 @@ class TaskExecutor:
 
     def _retry_until(self, task: Task, host: str, scope: Scope) -> Result:
         tries = task_conditions.count_attempts(task, scope)
-        delay = float(scope.templar.render(task.keywords.get("delay", 5), scope, "delay"))
+        delay = keyword_numbers.render_seconds(task, scope, "delay", task.keywords.get("delay", 5))
         result: Result = {}
         for attempt in range(1, tries + 1):
             result = self._run_once(task, host, [scope])[0]
@@ -153,7 +157,7 @@ class TaskExecutor:
                 break
             if attempt < tries:
                 self.retried(host, task, attempt, tries - attempt)
-                time.sleep(max(delay, 0))
+                time.sleep(delay)
         return {**result, "failed": True, "attempts": tries - 1}
 
     def _run_once(self, task: Task, host: str, scopes: list[Scope]) -> list[Result]:

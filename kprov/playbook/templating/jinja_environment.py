@@ -16,12 +16,13 @@ from jinja2.nativetypes import NativeCodeGenerator
 from jinja2.runtime import Context as _Context
 from jinja2.runtime import Macro
 from jinja2.sandbox import SandboxedEnvironment
-from jinja2.utils import missing
+from jinja2.utils import generate_lorem_ipsum, missing
 
+from kprov.playbook.templating import bounds
 from kprov.playbook.templating.lazy_containers import is_template
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
-from kprov.playbook.templating.values import is_omitted, to_list, to_plain
+from kprov.playbook.templating.values import is_iterator, is_omitted, to_plain
 
 #: A backslash that does not start an escape sequence of Python.
 _NO_ESCAPE = re.compile(r"""((?<!\\)(?:\\\\)*)\\(?![\\'"abfnrtv0-7xNuU\n])""")
@@ -128,6 +129,7 @@ class Environment(SandboxedEnvironment):
     """
 
     template_class = Template
+    intercepted_binops = frozenset(("**", "*", "%", "+"))
     code_generator_class = _CodeGenerator
     DEFAULTS: ClassVar[dict[str, Any]] = {"trim_blocks": True, "undefined": Marker, "optimized": False}
 
@@ -147,6 +149,27 @@ class Environment(SandboxedEnvironment):
     @property
     def lexer(self) -> Lexer:
         return self._lexer
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        loops = list(tree.find_all(nodes.For))
+        inner = {id(nested) for loop in loops for nested in loop.find_all(nodes.For)}
+        for loop in loops:
+            # The time of a loop is limited while it runs.
+            timed = nodes.EnvironmentAttribute("time_loop")
+            words: list[Any] = [loop.iter, nodes.Const(id(loop) in inner)]
+            loop.iter = nodes.Call(timed, words, [], None, None, lineno=loop.lineno)
+        return tree
+
+    def time_loop(self, entries: Any, is_inner: bool) -> Any:
+        """Return the entries of a `for` for a loop whose time is limited."""
+        return entries if isinstance(entries, Marker) else bounds.TimedLoop(entries, is_inner=is_inner)
+
+    time_loop.takes_markers = True  # type: ignore[attr-defined]
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Compute an operation whose result could be large."""
+        return bounds.operate(operator, left, right, self.binop_table[operator])
 
     def constant(self, context: Context, text: str) -> Any:
         """Return a text constant of an expression that looks like a template."""
@@ -185,8 +208,14 @@ class Environment(SandboxedEnvironment):
             for arg in (*args, *kwargs.values()):
                 if isinstance(arg, Marker):
                     return arg
+        if __obj is generate_lorem_ipsum:
+            bounds.check_call("lipsum", None, (*args, *kwargs.values()))
+        owner = getattr(__obj, "__self__", None)
+        if isinstance(owner, str):
+            bounds.check_call(getattr(__obj, "__name__", ""), owner, args)
         try:
-            return to_list(super().call(__context, __obj, *args, **kwargs))
+            value = super().call(__context, __obj, *args, **kwargs)
+            return bounds.read_all(value) if is_iterator(value) else value
         except MarkerError as error:
             return error.source
 

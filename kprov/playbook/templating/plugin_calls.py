@@ -10,9 +10,9 @@ from typing import Any
 import jinja2
 from jinja2.exceptions import FilterArgumentError, SecurityError
 
-from kprov.playbook.templating import derived_secrets
+from kprov.playbook.templating import bounds, derived_secrets
 from kprov.playbook.templating.undefined import Marker, MarkerError
-from kprov.playbook.templating.values import FilterError, to_list
+from kprov.playbook.templating.values import FilterError, is_iterator
 
 #: Exceptions of filters for unsuitable values.
 _MISFITS = (
@@ -23,6 +23,7 @@ _MISFITS = (
     ArithmeticError,
     OSError,
     RuntimeError,
+    MemoryError,
     re.error,
     FilterError,
     FilterArgumentError,
@@ -36,6 +37,8 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
     """
     takes_markers = getattr(function, "takes_markers", False)
     hide = _find_hider(function, kind, name)
+    # Jinja's own filters may take its environment before the value.
+    first = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -44,7 +47,9 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
                 if isinstance(arg, Marker):
                     return arg
         try:
-            result = to_list(function(*args, **kwargs))
+            if kind == "filter":
+                bounds.check_filter(name, args[first:])
+            result = _to_list(function(*args, **kwargs))
             if hide is not None:
                 hide(function, args, kwargs, result)
             return result
@@ -53,15 +58,26 @@ def wrap_function(function: Callable[..., Any], kind: str, name: str) -> Callabl
         except (jinja2.TemplateError, SecurityError):
             raise
         except _MISFITS as error:
-            raise FilterError(f"{kind} {name!r}: {str(error) or type(error).__name__}") from error
+            raise FilterError(f"{kind} {name!r}: {describe_misfit(error)}") from error
 
     return call
+
+
+def _to_list(value: Any) -> Any:
+    return bounds.read_all(value) if is_iterator(value) else value
 
 
 def _find_hider(function: Callable[..., Any], kind: str, name: str) -> derived_secrets.Hider | None:
     if kind != "filter":
         return None
     return derived_secrets.find_hider(name, is_plugin=getattr(function, "is_plugin", False))
+
+
+def describe_misfit(error: BaseException) -> str:
+    """Return the text of an exception of a filter, test or lookup."""
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    return str(error) or type(error).__name__
 
 
 def wrap_test(function: Callable[..., Any], name: str) -> Callable[..., Any]:

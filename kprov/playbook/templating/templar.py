@@ -44,6 +44,7 @@ ERRORS = (
     ArithmeticError,
     OSError,
     RecursionError,
+    MemoryError,
 )
 
 Render = Callable[[Scope], Any]
@@ -344,6 +345,8 @@ def describe_error(error: BaseException) -> str:
     """Return the text of an error for the user."""
     if isinstance(error, RecursionError):
         return "Recursive loop detected in template."
+    if isinstance(error, MemoryError):
+        return "The template needs more memory than there is."
     if isinstance(error, KeyError) and error.args:
         return f"the key {error.args[0]!r} is not there"
     return str(getattr(error, "message", None) or str(error) or type(error).__name__)

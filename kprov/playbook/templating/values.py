@@ -84,12 +84,9 @@ def is_omitted(value: Any) -> bool:
     return type(value) is str and value == OMIT
 
 
-def to_list(value: Any) -> Any:
-    """Convert iterators and views to lists; return other values unchanged."""
-    if not isinstance(value, _VIEWS):
-        return value
-    iterable: Any = value
-    return list(iterable)
+def is_iterator(value: Any) -> bool:
+    """Whether a value is an iterator or a view, which becomes a list."""
+    return isinstance(value, _VIEWS)
 
 
 def to_text(value: Any) -> str:

@@ -135,7 +135,7 @@ def test_reset_asks_about_exactly_the_hosts_that_it_resets(
     (tmp_path / "hosts.yml").write_text(CLUSTER)
     asked = kprov("reset", "-i", str(tmp_path), *limit)
     assert f"Remove the cluster and all its data from {named}? [y/N]" in asked.stdout
-    assert asked.returncode == 1
+    assert asked.returncode == 2
 
 
 @pytest.mark.parametrize("command", ["up", "plan", "reset", "verify"])

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 from jinja2 import pass_environment
 
+from kprov.playbook.templating import bounds
 from kprov.playbook.templating.values import FilterError, describe_type, is_sequence
 
 _LIST_MERGE: dict[str, Callable[[list[Any], list[Any]], list[Any]]] = {
@@ -149,8 +150,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "extract": extract,
     "rekey_on_member": rekey_on_member,
     "zip": zip,
-    "zip_longest": lambda *lists, fillvalue=None: list(itertools.zip_longest(*lists, fillvalue=fillvalue)),
-    "product": lambda *lists, repeat=1: list(itertools.product(*lists, repeat=repeat)),
-    "permutations": lambda value, r=None: list(itertools.permutations(value, r)),
-    "combinations": lambda value, r: list(itertools.combinations(value, r)),
+    "zip_longest": lambda *lists, fillvalue=None: bounds.read_all(
+        itertools.zip_longest(*lists, fillvalue=fillvalue)
+    ),
+    "product": lambda *lists, repeat=1: bounds.read_all(itertools.product(*lists, repeat=repeat)),
+    "permutations": lambda value, r=None: bounds.read_all(itertools.permutations(value, r)),
+    "combinations": lambda value, r: bounds.read_all(itertools.combinations(value, r)),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import secrets, yaml_file
+from kprov.inventory import operator_files, secrets, yaml_file
 from kprov.inventory.vault import vault_format
 from kprov.playbook.templating.values import FilterError, describe_type
 
@@ -54,7 +54,7 @@ def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
 def read_text(path: Path) -> str:
     """Return the text of a file, decrypted if it is a vault. Raises FilterError."""
     try:
-        data = path.read_bytes()
+        data = operator_files.read_bytes(path)
         if not data.startswith(b"$ANSIBLE_VAULT"):
             return data.decode()
         plain = yaml_file.read_text(path)[0]

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from kprov.inventory import yaml_bounds
 from kprov.playbook.templating.values import FilterError, is_omitted, to_plain
 
 #: libyaml's dumper, which breaks long lines like Ansible's.
@@ -57,7 +58,10 @@ def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options:
 def from_json(value: Any, profile: Any = None, **options: Any) -> Any:
     if profile not in (None, "tagless"):
         raise FilterError("from_json: profile is not supported; remove it")
-    return json.loads(value, **options)
+    try:
+        return json.loads(value, **options)
+    except RecursionError:
+        raise FilterError(f"not JSON: {yaml_bounds.TOO_DEEP}") from None
 
 
 def to_yaml(value: Any, default_flow_style: bool | None = None, **options: Any) -> str:
@@ -78,10 +82,17 @@ def to_nice_yaml(value: Any, indent: int = 4, default_flow_style: bool = False, 
     return to_yaml(value, default_flow_style, indent=indent, **options)
 
 
+def _load_one(text: str) -> Any:
+    documents = yaml_bounds.load_plain(text)
+    if len(documents) > 1:
+        raise FilterError("not YAML: expected a single document in the stream, but found another document")
+    return documents[0] if documents else None
+
+
 def from_yaml(value: Any) -> Any:
     try:
-        return value if not isinstance(value, str) else yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        return value if not isinstance(value, str) else _load_one(value)
+    except (yaml.YAMLError, yaml_bounds.BoundsError) as error:
         raise FilterError(f"not YAML: {error}") from None
 
 
@@ -89,8 +100,8 @@ def from_yaml_all(value: Any) -> Any:
     if value is None:
         return []
     try:
-        return value if not isinstance(value, str) else list(yaml.safe_load_all(value))
-    except yaml.YAMLError as error:
+        return value if not isinstance(value, str) else yaml_bounds.load_plain(value)
+    except (yaml.YAMLError, yaml_bounds.BoundsError) as error:
         raise FilterError(f"not YAML: {error}") from None
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import jinja2
 from jinja2 import pass_context
 
+from kprov.errors import InputError
+from kprov.playbook.templating.bounds import make_range
 from kprov.playbook.templating.jinja_environment import ConstantTemplate, Context
 from kprov.playbook.templating.lookups.lookup_table import LOOKUPS, REFUSED_LOOKUPS, short_name
-from kprov.playbook.templating.plugin_calls import accept_markers
+from kprov.playbook.templating.plugin_calls import accept_markers, describe_misfit
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError
 from kprov.playbook.templating.values import OMIT, FilterError, to_plain
@@ -23,12 +25,14 @@ from kprov.playbook.templating.values import OMIT, FilterError, to_plain
 _TAKE_MARKERS = frozenset(("env", "first_found", "vars"))
 _FAILURES = (
     FilterError,
+    InputError,
     OSError,
     subprocess.SubprocessError,
     TypeError,
     ValueError,
     LookupError,
     AttributeError,
+    MemoryError,
 )
 
 
@@ -50,7 +54,7 @@ def run_lookup(name: str, terms: list[Any], scope: Scope, **options: Any) -> lis
     except (MarkerError, jinja2.TemplateError):
         raise
     except _FAILURES as error:
-        raise FilterError(f"lookup {name!r}: {str(error) or type(error).__name__}") from None
+        raise FilterError(f"lookup {name!r}: {describe_misfit(error)}") from None
 
 
 def find_loop_items(name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
@@ -150,6 +154,6 @@ GLOBALS: dict[str, Any] = {
     "q": query,
     "undef": undef,
     "now": now,
-    "range": range,
+    "range": make_range,
     "omit": OMIT,
 }

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kprov.inventory import operator_files
 from kprov.playbook.templating.filters.choices import boolean
 from kprov.playbook.templating.filters.vaults import read_text
 from kprov.playbook.templating.lookups.search import (
@@ -149,7 +151,8 @@ def _csvfile(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
             raise FilterError("Search key is required but was not found")
         options = check_options({**keywords, **inline}, defaults, "csvfile")
         delimiter = "\t" if options["delimiter"] == "TAB" else options["delimiter"]
-        with require_file(scope, "files", options["file"]).open(encoding=options["encoding"]) as file:
+        data = operator_files.read_bytes(require_file(scope, "files", options["file"]))
+        with io.StringIO(data.decode(options["encoding"]), newline="") as file:
             rows = csv.reader(file, dialect=csv.excel, delimiter=delimiter)
             hit = next((row for row in rows if row and row[int(options["keycol"])] == key), None)
         value = options["default"] if hit is None else hit[int(options["col"])]

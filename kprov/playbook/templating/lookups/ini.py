@@ -6,6 +6,7 @@ import configparser
 import re
 from typing import Any
 
+from kprov.inventory import operator_files
 from kprov.playbook.templating.filters.choices import boolean
 from kprov.playbook.templating.lookups.search import check_options, parse_key_values, require_file
 from kprov.playbook.templating.scope import Scope
@@ -38,7 +39,8 @@ def ini(scope: Scope, terms: list[Any], **keywords: Any) -> list[Any]:
         )
         if boolean(options["case_sensitive"]):
             parser.optionxform = str  # type: ignore[method-assign,assignment]
-        text = require_file(scope, "files", options["file"]).read_text(encoding=options["encoding"])
+        data = operator_files.read_bytes(require_file(scope, "files", options["file"]))
+        text = data.decode(options["encoding"])
         section = options["section"]
         if options["type"] == "properties":
             section, text = "java_properties", f"[java_properties]\n{text}"

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kprov.playbook.templating import bounds
 from kprov.playbook.templating.filters.choices import boolean
 from kprov.playbook.templating.lookups.search import check_options, parse_key_values
 from kprov.playbook.templating.scope import Scope
@@ -144,7 +145,8 @@ def _make_numbers(keywords: dict[str, Any]) -> list[str]:
         raise FilterError("to count forward don't make stride negative")
     if every["format"].count("%") != 1:
         raise FilterError(f"bad formatting string: {every['format']}")
-    return [every["format"] % item for item in range(start, last + (1 if stride > 0 else -1), stride)]
+    numbers = bounds.make_range(start, last + (1 if stride > 0 else -1), stride)
+    return [every["format"] % item for item in numbers]
 
 
 def _random_choice(_scope: Scope, terms: list[Any]) -> list[Any]:
