@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,11 +139,16 @@ class Lab:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The cluster on the lab's hosts, with kubectl as Debian ships it."""
+    """The cluster on the lab's hosts, with kubectl as Debian ships it.
+
+    `planned` and `made` are the changes of `plan` on the bare hosts and of the `up` after it.
+    """
 
     lab: Lab
     kubectl_path: Path
     first_run: subprocess.CompletedProcess[str]
+    planned: list[dict[str, Any]] = field(default_factory=list)
+    made: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def kubeconfig(self) -> Path:
@@ -224,12 +229,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def cluster(lab: Lab) -> Cluster:
-    """`kprov up` on the bare hosts."""
+def cluster(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """`kprov plan` and `kprov up` on the bare hosts."""
     from kprov.lab.kubectl import ensure_kubectl
 
-    first = lab.kprov("up", "-i", lab.inventory, timeout=1200)
-    return Cluster(lab, ensure_kubectl(), first)
+    report = tmp_path_factory.mktemp("up") / "report.json"
+    planned = json.loads(lab.kprov("plan", "-i", lab.inventory, "-o", "json", timeout=300).stdout)
+    first = lab.kprov("up", "-i", lab.inventory, "--report", report, timeout=1200)
+    made = json.loads(report.read_text())
+    return Cluster(lab, ensure_kubectl(), first, planned["changes"], made["changes"])
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests.lab.conftest import HOSTS, Cluster
 
@@ -13,6 +15,19 @@ CHANGED = ("-e", "etcd_election_timeout=1500")
 
 def timeouts(cluster: Cluster) -> set[str]:
     return {cluster.lab.ssh(host, f"grep election-timeout {CONF}").strip() for host in HOSTS}
+
+
+def test_a_plan_of_bare_hosts_has_exactly_the_changes_that_up_makes(cluster: Cluster) -> None:
+    def count(changes: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
+        return Counter((change["host"], change["task"]) for change in changes)
+
+    assert count(cluster.planned) == count(cluster.made)
+    # A service that is not installed yet is started, not restarted.
+    restarts = [change for change in cluster.planned if change.get("action") == "restarted"]
+    assert [change for change in restarts if change.get("unforeseen")] == []
+    assert f"\n{len(cluster.made)} changes made\n" in cluster.first_run.stdout
+    again = cluster.lab.kprov("plan", "-i", cluster.lab.inventory, "-o", "json").stdout
+    assert json.loads(again)["changes"] == []
 
 
 def test_one_variable_is_planned_file_by_file_and_a_host_that_drifted_is_refused(

@@ -120,9 +120,10 @@ def print_result(result: UpResult, *, check: bool) -> None:
     if not run.ok:
         return
     if check:
-        console.print(f"{run.changed} changes would be made" if run.changed else "Nothing would change")
+        console.print(f"{len(run.changes)} changes would be made" if run.changes else "Nothing would change")
     elif result.changed:
-        console.print(f"{run.changed} changes made")
+        # The same count as that of a plan: each item of a loop is a change.
+        console.print(f"{len(run.changes)} changes made")
     else:
         console.print("Nothing changed: the hosts match the inventory")
     if not check:

@@ -11,8 +11,8 @@ from kprov.playbook.model.plays import Task
 
 Result = dict[str, Any]
 
-_SERVICES = ("systemd_service", "systemd", "service", "sysvinit")
-_PACKAGES = ("apt", "dnf", "yum", "package")
+SERVICE_MODULES = ("systemd_service", "systemd", "service", "sysvinit")
+PACKAGE_MODULES = ("apt", "dnf", "yum", "package")
 _PROGRAMS = ("command", "shell", "script", "raw")
 
 
@@ -51,13 +51,17 @@ class Change:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def is_read_only(task: Task) -> bool:
+    """Whether a task says of itself that it never changes a host."""
+    return task.keywords.get("changed_when") in (False, "false", [False])
+
+
 def find_changes(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
     """Return the changes of a result: one for each item that changed the host or would run a program."""
     changes = []
     for item in task.item_results(result):
-        looks = task.keywords.get("changed_when") in (False, "false", [False])
         would_run = (
-            not looks
+            not is_read_only(task)
             and task.module in _PROGRAMS
             and item.get("skipped")
             and "check mode" in str(item.get("msg"))
@@ -95,9 +99,13 @@ def _describe(task: Task, result: Result) -> tuple[str, str, str]:
     item = result.get(str(result.get("ansible_loop_var") or ""))
     state = str(about.get("state") or "")
     name = about.get("name") or about.get("pkg") or about.get("key") or item
-    if task.module in _SERVICES:
-        return "service", str(name or "systemd"), state or ("enabled" if "enabled" in about else "reloaded")
-    if task.module in _PACKAGES:
+    if task.module in SERVICE_MODULES:
+        action = state or ("enabled" if "enabled" in about else "reloaded")
+        if action == "restarted" and result.get("unforeseen"):
+            # A plan does not find the unit of a service that an earlier change installs: this starts it.
+            action = "started"
+        return "service", str(name or "systemd"), action
+    if task.module in PACKAGE_MODULES:
         name_text = ", ".join(map(str, name)) if isinstance(name, list) else str(name or "package lists")
         return "package", name_text, state or "present"
     if task.module in _PROGRAMS:

@@ -8,7 +8,7 @@ from typing import Any
 from kprov.inventory import secrets
 from kprov.playbook.actions import effects, run_actions
 from kprov.playbook.model.plays import Task
-from kprov.playbook.results import changes
+from kprov.playbook.results import changes, foresight
 from kprov.playbook.results.journal import DONE, has_no_secret
 from kprov.playbook.running.handlers import Handlers
 from kprov.playbook.running.run_state import RunState
@@ -50,8 +50,8 @@ class ResultRecorder:
             item.get("_ansible_no_log") for item in task.item_results(result)
         )
         name = self.render_title(task, host)
-        if self.state.options.plan and result.get("failed") and self._has_changes(host):
-            result = _mark_unforeseen(result, hidden=hidden)
+        if self.state.options.plan:
+            result = self._foresee(task, host, result, hidden=hidden)
         self._store_variables(task, host, result, others)
         outcome = self._find_outcome(task, host, result)
         self._mark_role_started(task, host, outcome)
@@ -106,8 +106,14 @@ class ResultRecorder:
         if task.role is not None and task.role.once and outcome not in ("skipped", "unreachable"):
             self.state.host(host).begun_roles |= {task.role.key}
 
-    def _has_changes(self, host: str) -> bool:
-        return any(change.host == host for change in self.state.result.changes)
+    def _foresee(self, task: Task, host: str, result: Result, *, hidden: bool) -> Result:
+        """Return the result that a task of a plan would have after the changes that are planned already."""
+        if not (result.get("failed") or result.get("changed")):
+            return result
+        planned = [change for change in self.state.result.changes if change.host == host]
+        if result.get("failed") and planned:
+            result = _mark_unforeseen(result, hidden=hidden)
+        return foresight.correct_result(task, planned, result)
 
     def _find_outcome(self, task: Task, host: str, result: Result) -> str:
         def ignores(keyword: str) -> bool:
