@@ -65,7 +65,8 @@ class CgroupManager:
                     log.warning("%s", problem)
                 # The stopped slice is forgotten. "systemctl revert" would read all units of the host again.
                 shutil.rmtree(drop_in, ignore_errors=True)
-            return
+            # What the runtime made itself, because systemd does not manage that controller.
+            path = _expand_slice(path)
         _remove_folders(path)
 
     def _apply(self, path: str, limits: CgroupLimits) -> list[str]:
@@ -126,6 +127,12 @@ def _run_systemctl(*arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{command}: {error}"
     return f"{command}: {done.stderr.strip()}" if done.returncode != 0 else ""
+
+
+def _expand_slice(name: str) -> str:
+    """The path of a slice: a-b.slice is a.slice/a-b.slice."""
+    parts = name.removesuffix(".slice").split("-")
+    return "/".join(f"{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
 
 
 def _remove_folders(path: str) -> None:

@@ -118,6 +118,16 @@ def test_slices_get_the_limits_as_properties_once_and_lose_them_with_the_pod(
     assert not (tmp_path / "units" / "kubepods-burstable-podu1.slice.d").exists()
 
 
+def test_cgroups_that_systemd_does_not_manage_are_removed_with_the_pod(
+    tmp_path: Path, version: int, systemctl: Path
+) -> None:
+    """A systemd that started without write access to the controllers leaves them to the runtime."""
+    above = tmp_path / ("cpu" if version == 1 else ".") / "kubepods.slice" / "kubepods-burstable.slice"
+    (above / "kubepods-burstable-podu1.slice" / "cri-1").mkdir(parents=True)
+    make_systemd_manager().remove_pod_cgroup(burstable())
+    assert list(above.iterdir()) == []
+
+
 def test_what_systemd_refuses_is_a_problem(version: int, systemctl: Path) -> None:
     systemctl.write_text("#!/bin/sh\necho 'Access denied' >&2\nexit 1\n")
     (problem,) = make_systemd_manager().create_pod_cgroup(pod())
