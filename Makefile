@@ -13,7 +13,15 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: $(VENV)/.run ## three lab hosts, a cluster on them, verified
+# The first time, the image of the hosts and the bundle are made while pip installs kprov's libraries. They need
+# pip, which must not be replaced under them, and `packaging`. What fails in the background is tried again, and
+# reported, by the quickstart.
+up: $(BIN)/python ## three lab hosts, a cluster on them, verified
+	@[ -e $(VENV)/.run ] || [ "$$(id -u)" != 0 ] || { \
+	  sed -n '/^\(pip\|packaging\)==/,/[^\\]$$/p' requirements/run.txt > $(VENV)/first.txt && \
+	  $(INSTALL) --require-hashes --requirement $(VENV)/first.txt && \
+	  { $(BIN)/python -m kprov.lab.prefetch & }; }
+	@$(MAKE) --no-print-directory $(VENV)/.run
 	@$(BIN)/kprov quickstart --inventory $(INVENTORY)
 
 down: $(VENV)/.run ## remove the lab and everything it left
@@ -124,10 +132,12 @@ $(BIN)/python:
 
 # pip installs what the lock files name, and nothing else: --no-build-isolation uses their setuptools.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+# setuptools warns about every editable installation.
+INSTALL_KPROV = PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable .
 
 $(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
 	@$(INSTALL) --require-hashes --requirement requirements/run.txt
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL_KPROV)
 	@touch $@
 
 # Tests of kube-proxy write real nftables, those of the node's shutdown talk to a real D-Bus daemon, Vagrant
@@ -140,5 +150,5 @@ $(VENV)/.programs: | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/python
 	@$(INSTALL) --require-hashes --requirement requirements/dev.txt
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL_KPROV)
 	@touch $@ $(VENV)/.run

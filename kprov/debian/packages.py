@@ -13,6 +13,7 @@ from kprov.debian import sources
 from kprov.errors import InputError, KprovError
 
 RELEASE = "trixie"  # the hosts' release; the machine kprov runs on may be older
+PYTHON = "3.13"  # the Python of that release
 # Debian's names of what uname calls these.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s390x": "s390x"}
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from kprov.errors import KprovError
+
+#: Held while apt installs programs.
+LOCK = Path("/run/lock/kprov-programs.lock")
 
 
 def ensure_programs(needed: Mapping[str, str], say: Callable[[str], None]) -> bool:
@@ -25,14 +30,22 @@ def ensure_programs(needed: Mapping[str, str], say: Callable[[str], None]) -> bo
         return False
     if os.geteuid() != 0:
         raise KprovError(f"this needs programs of {', '.join(missing)}: install them with apt, as root")
-    say(f"Installing {', '.join(missing)} on this machine with apt")
-    install = ["install", "-y", "-q", "--no-install-recommends", *missing]
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:
+        # Another kprov may install the same packages. Of two runs of apt at a time, one fails.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        say(f"Installing {', '.join(missing)} on this machine with apt")
+        _install_packages(missing)
+    return True
+
+
+def _install_packages(names: list[str]) -> None:
+    install = ["install", "-y", "-q", "--no-install-recommends", *names]
     if _run_apt_get(install).returncode != 0:
         _run_apt_get(["update", "-q"])
         done = _run_apt_get(install)
         if done.returncode != 0:
-            raise KprovError(f"apt-get install {' '.join(missing)} failed: {done.stderr.strip()[-800:]}")
-    return True
+            raise KprovError(f"apt-get install {' '.join(names)} failed: {done.stderr.strip()[-800:]}")
 
 
 def _run_apt_get(arguments: list[str]) -> subprocess.CompletedProcess[str]:

@@ -70,7 +70,7 @@ def ensure_image(release: str, say: Callable[[str], None]) -> Path:
     image = CACHE / f"{release}-{key}"
     if image.is_dir():
         return image
-    with _lock_builder():
+    with _lock_builder(say):
         if image.is_dir():
             return image
         say(f"Building the Debian {release} image (once, about 30 s)")
@@ -87,10 +87,14 @@ def ensure_image(release: str, say: Callable[[str], None]) -> Path:
 
 
 @contextmanager
-def _lock_builder() -> Iterator[None]:
+def _lock_builder(say: Callable[[str], None]) -> Iterator[None]:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another kprov that builds an image")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -31,6 +31,7 @@ def command(
     from kprov.cli.options import run_options
     from kprov.lab.definition import DEFAULT_NAME
     from kprov.lab.kubectl import ensure_kubectl
+    from kprov.lab.prefetch import prefetch_bundle, start_prefetch
     from kprov.operations.cluster import open_cluster
 
     is_new = not inventory.exists()
@@ -46,6 +47,7 @@ def command(
     if not is_new:  # a mistake in it is reported before hosts are made
         with open_cluster(inventory):
             pass
+    start_prefetch(prefetch_bundle, typer.echo)
     seconds: dict[str, float] = {}
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("lab", create_lab),
