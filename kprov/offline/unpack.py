@@ -14,6 +14,7 @@ from typing import IO
 
 from kprov.bundle import store
 from kprov.errors import InputError
+from kprov.inventory import operator_files
 from kprov.offline import manifest
 from kprov.offline.manifest import ExportedFile, Manifest
 from kprov.offline.signature import LIMIT, NAME, Signature, check_trust, verify_manifest
@@ -83,6 +84,7 @@ def _remove_old(cache: Path) -> None:
 
 @contextmanager
 def _open_archive(file: Path) -> Iterator[tarfile.TarFile]:
+    operator_files.check_file(file)
     try:
         with tarfile.open(file, "r:") as tar:
             yield tar

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from kprov.errors import InputError
+from kprov.inventory import operator_files
 
 _AGE = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
 _GZIP = b"\x1f\x8b"
@@ -46,7 +47,8 @@ def unpack_snapshot(source: Path, target: Path, identity: Path | None = None) ->
 
 
 def is_encrypted(path: Path) -> bool:
-    """Whether a file is encrypted with age."""
+    """Whether a file is encrypted with age. Raises InputError for what is no regular file."""
+    operator_files.check_file(path)
     try:
         with path.open("rb") as file:
             return file.read(40).startswith(_AGE)
@@ -94,6 +96,7 @@ def check_snapshot(path: Path, source: Path) -> str:
 
 
 def _open_input(path: Path) -> IO[bytes]:
+    operator_files.check_file(path)
     with path.open("rb") as file:
         is_compressed = file.read(2) == _GZIP
     return gzip.open(path) if is_compressed else path.open("rb")  # type: ignore[return-value]

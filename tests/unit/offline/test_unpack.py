@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from dataclasses import replace
 from importlib.metadata import version
@@ -71,6 +72,8 @@ def test_another_file_is_no_export(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello " * 400)
     assert rejected(tmp_path / "text", cache).startswith("is not an export of kprov, or is truncated")
     assert rejected(tmp_path / "nothing", cache) == "cannot be read: No such file or directory"
+    os.mkfifo(tmp_path / "pipe")
+    assert rejected(tmp_path / "pipe", cache) == "is a named pipe, not a regular file"
     other = tmp_path / "other.tar"
     with tarfile.open(other, "w") as tar:
         tar.add(tmp_path / "text", "text")

@@ -44,6 +44,11 @@ def test_a_damaged_file_is_named_and_nothing_is_left(tmp_path: Path, content: by
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_a_device_is_refused_and_not_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="/dev/zero: is a device"):
+        unpack_snapshot(Path("/dev/zero"), tmp_path / "out.db")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         unpack_snapshot(tmp_path / "in", tmp_path / "out.db")
