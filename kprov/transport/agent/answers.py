@@ -26,6 +26,17 @@ _RESULT_TYPES: dict[str, tuple[type, ...]] = {
     "diff": (dict, list, str, type(None)),
 }
 
+#: The same for results of a module.
+_MODULE_TYPES: dict[str, dict[str, tuple[type, ...]]] = {
+    "command": {"rc": (int,), "stdout": (str,), "stderr": (str,)},
+    "setup": {"ansible_facts": (dict,)},
+    "slurp": {"content": (str,)},
+    "stat": {"stat": (dict,)},
+    "async_start": {"ansible_job_id": (str,)},
+}
+#: Keys that a result of these modules has, unless it failed.
+_REQUIRED = {"setup": "ansible_facts", "slurp": "content", "async_start": "ansible_job_id"}
+
 Header = dict[str, Any]
 
 
@@ -80,20 +91,20 @@ def check_hello(header: Header) -> Header:
     return header
 
 
-def read_results(header: Header, count: int) -> list[dict[str, Any]]:
-    """Return the results of an answer to `count` items. Raises MalformedAnswerError."""
-    results = _check_results(header["results"])
+def read_results(header: Header, module: str, count: int) -> list[dict[str, Any]]:
+    """Return the results of a module's answer to `count` items. Raises MalformedAnswerError."""
+    results = _check_results(header["results"], module)
     if len(results) != count:
         raise MalformedAnswerError(f"it has {len(results)} results for {count} items")
     return results
 
 
-def read_outcome(header: Header, count: int) -> tuple[str, list[dict[str, Any]]]:
+def read_outcome(header: Header, module: str, count: int) -> tuple[str, list[dict[str, Any]]]:
     """Return the outcome of an earlier message of `count` items, and its results until there."""
     outcome = header["outcome"]
     if outcome not in _OUTCOMES:
         raise MalformedAnswerError(f"its outcome is {_preview(outcome)}")
-    results = _check_results(header.get("results", []))
+    results = _check_results(header.get("results", []), module)
     if len(results) > count - (outcome == "died"):
         raise MalformedAnswerError(f"it has {len(results)} results for {count} items")
     return str(outcome), results
@@ -112,16 +123,19 @@ def refuse_unknown(header: Header) -> None:
         raise MalformedAnswerError(f"it is an unknown message with {_preview(sorted(header))}")
 
 
-def _check_results(results: Any) -> list[dict[str, Any]]:
+def _check_results(results: Any, module: str) -> list[dict[str, Any]]:
     if not isinstance(results, list):
         raise MalformedAnswerError(f"its results are {_preview(results)}, not a list")
-    return [_check_result(result) for result in results]
+    return [_check_result(result, module) for result in results]
 
 
-def _check_result(result: Any) -> dict[str, Any]:
+def _check_result(result: Any, module: str) -> dict[str, Any]:
     if not isinstance(result, dict):
         raise MalformedAnswerError(f"a result is {_preview(result)}, not a mapping")
-    for key, types in _RESULT_TYPES.items():
+    required = _REQUIRED.get(module)
+    if required is not None and required not in result and not result.get("failed"):
+        raise MalformedAnswerError(f"a result has no {required!r}")
+    for key, types in (_RESULT_TYPES | _MODULE_TYPES.get(module, {})).items():
         if key in result and not isinstance(result[key], types):
             raise MalformedAnswerError(f"{key!r} of a result is {_preview(result[key])}")
     public = {key: value for key, value in result.items() if not key.startswith("_")}

@@ -161,7 +161,7 @@ class Session:
             elif "waiting" in answer:
                 self._notice(self.host, answers.read_text(answer, "waiting"))
             elif "results" in answer:
-                return answers.read_results(answer, len(message.items))
+                return answers.read_results(answer, message.module, len(message.items))
             else:
                 answers.refuse_unknown(answer)
 
@@ -226,7 +226,7 @@ class Session:
                     self._notice(self.host, f"connected again; {message.module} still runs on the host")
                 has_noticed = True
             elif "outcome" in answer:
-                return answers.read_outcome(answer, len(message.items))
+                return answers.read_outcome(answer, message.module, len(message.items))
             else:
                 answers.refuse_unknown(answer)
 

@@ -111,3 +111,23 @@ def test_a_line_without_an_end_is_refused(host: HostileHost, connections: Connec
     host.interpreter.write_text("#!/bin/sh\nexec head -c 1100000 /dev/zero\n")
     with pytest.raises(Exception, match="the agent did not start"):
         connections.get("h").agent()
+
+
+@pytest.mark.parametrize(
+    ("module", "edit", "reason"),
+    [
+        ("setup", "result.pop('ansible_facts')", "a result has no 'ansible_facts'"),
+        ("setup", "result['ansible_facts'] = None", "'ansible_facts' of a result is None"),
+        ("command", "result['rc'] = '0'", "'rc' of a result is '0'"),
+        ("command", "result['stdout'] = 5", "'stdout' of a result is 5"),
+        ("slurp", "result['content'] = 5", "'content' of a result is 5"),
+    ],
+)
+def test_the_keys_that_kprov_reads_have_their_types(
+    host: HostileHost, connections: Connections, module: str, edit: str, reason: str
+) -> None:
+    host.change_results(edit)
+    arguments = {"command": {"_raw_params": "true"}, "slurp": {"src": "/etc/hostname"}}.get(module, {})
+    with pytest.raises(AnswerError) as caught:
+        connections.get("h").agent().run(module, [{"args": arguments}])
+    assert caught.value.reason.endswith(reason)
