@@ -7,6 +7,7 @@ import socket
 import urllib.request
 from collections import Counter
 from functools import partial
+from typing import Any
 
 from tests.lab.conftest import HOSTS, Cluster, eventually
 from tests.lab.workload import IMAGE, pod, service, web
@@ -273,7 +274,7 @@ def test_a_pod_runs_with_an_additional_runtime_of_the_inventory(cluster: Cluster
 
 def test_a_pod_that_this_node_cannot_isolate_does_not_run(cluster: Cluster, namespace: str) -> None:
     """containerd 1.7 has no user namespaces for Kubernetes, and the kernel no namespace for this sysctl."""
-    cases = {
+    cases: dict[str, tuple[dict[str, Any], str]] = {
         "users": ({"hostUsers": False}, "UserNamespacesNotSupported"),
         "sysctl": (
             {"securityContext": {"sysctls": [{"name": "kernel.panic", "value": "1"}]}},
