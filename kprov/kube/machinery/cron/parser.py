@@ -43,8 +43,8 @@ _DESCRIPTORS: Final = {
     "@hourly": "0 * * * *",
 }
 #: One part of a duration, such as "1.5h".
-#: Go adds the digits one by one, so that the number of them is not limited there.
-_MAX_DIGITS: Final = 1_000
+#: Limit of a schedule, which upstream does not have: each of its parts takes time.
+_MAX_TEXT: Final = 4_096
 _AMOUNT: Final = re.compile(r"(?P<digits>[0-9]*(\.[0-9]*)?)(?P<unit>[^.0-9]*)")
 _SECOND: Final = 10**9
 #: Units in nanoseconds. Microseconds are written with the micro sign or the Greek letter.
@@ -61,6 +61,8 @@ class ScheduleError(ValueError):
 
 def parse_schedule(text: str) -> Schedule:
     """Parse "*/5 * * * *", "@hourly", "@every 90s", each perhaps after "TZ=Zone ". Raises ScheduleError."""
+    if len(text) > _MAX_TEXT:
+        raise ScheduleError(f"a schedule must have no more than {_MAX_TEXT} characters")
     zone = None
     if text.startswith(("TZ=", "CRON_TZ=")):
         prefix, space, text = text.partition(" ")
@@ -167,10 +169,11 @@ def _parse_number(text: str, field: _Field) -> int:
 
 
 def _parse_integer(text: str) -> int:
-    shown = status.quoted(text)
     if not re.fullmatch("[-+]?[0-9]+", text):
+        shown = status.quoted(text)
         raise ScheduleError(f"failed to parse int from {text}: strconv.Atoi: parsing {shown}: invalid syntax")
     if not is_int64(text):
+        shown = status.quoted(text)
         raise ScheduleError(
             f"failed to parse int from {text}: strconv.Atoi: parsing {shown}: value out of range"
         )
@@ -191,7 +194,7 @@ def _parse_duration(text: str) -> int:
     nanoseconds = at = 0
     while at < len(rest):
         part = _AMOUNT.match(rest, at)
-        if part is None or not part["digits"].strip(".") or len(part["digits"]) > _MAX_DIGITS:
+        if part is None or not part["digits"].strip("."):
             raise ScheduleError(f"invalid duration {shown}")
         if not part["unit"]:
             raise ScheduleError(f"missing unit in duration {shown}")

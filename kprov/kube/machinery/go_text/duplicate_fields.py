@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable
+from itertools import islice
+from typing import Any, Final
 
 import orjson
+
+#: Limit of reported errors, as in upstream's decoder.
+_MAX_ERRORS: Final = 100
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -26,7 +30,7 @@ def has_no_duplicates(body: bytes, obj: Any) -> bool:
 
 
 def list_strict_errors(body: bytes, unknown: Collection[str]) -> list[str]:
-    """Messages for unknown and duplicate fields in the order of the body, each once.
+    """Messages for unknown and duplicate fields in the order of the body, each once, 100 at most.
 
     Source: sigs.k8s.io/json, strict decoding.
     """
@@ -36,6 +40,11 @@ def list_strict_errors(body: bytes, unknown: Collection[str]) -> list[str]:
     written = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
     _collect(written, "", frozenset(unknown), found)
     return list(found)
+
+
+def describe_unknown_fields(unknown: Iterable[str]) -> list[str]:
+    """Messages for unknown fields in their order, each once, 100 at most."""
+    return [_describe_unknown(path) for path in islice(dict.fromkeys(unknown), _MAX_ERRORS)]
 
 
 def list_unknown_fields(unknown: Collection[str]) -> list[str]:
@@ -56,6 +65,8 @@ def _collect(value: Any, path: str, unknown: frozenset[str], found: dict[str, No
     if isinstance(value, _Pairs):
         seen: set[str] = set()
         for name, held in value:
+            if len(found) >= _MAX_ERRORS:
+                return
             here = f"{path}.{name}" if path else name
             if here in unknown:
                 found[_describe_unknown(here)] = None

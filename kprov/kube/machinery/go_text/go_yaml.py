@@ -26,6 +26,8 @@ _ALIASES_FEW: Final = 4_000_000
 _SHARE_FREE: Final = 0.99
 _SHARE_FEW: Final = 0.10
 _OPENING: Final = (b"{", b"[", b"- ", b": ", b":\n", b"-\n", b"? ")
+#: Limit of fields that merge keys (<<) may add to a document.
+_MAX_MERGED: Final = 50_000
 #: Matches in documents that have floats or exponents.
 _FLOAT: Final = re.compile(rb"[0-9][.eE][0-9+-]")
 #: Documents with at most so many nodes are not checked.
@@ -107,7 +109,9 @@ def _make_loader() -> Any:
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    made: Any = type("_Loader", (base,), {"resolve": _resolve_tag})
+    made: Any = type(
+        "_Loader", (base,), {"resolve": _resolve_tag, "flatten_mapping": _merge_mappings, "merged": 0}
+    )
     made.add_constructor(_WORD, lambda _, node: go_yaml_scalars.parse_scalar(node.value))
     made.add_constructor(None, _construct_untagged)
     return made
@@ -122,6 +126,39 @@ def _resolve_tag(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
             return _TEXT
         return _MERGE if value == "<<" else _WORD
     return _LIST if kind is yaml.SequenceNode else _MAP
+
+
+def _merge_mappings(loader: Any, node: Any) -> None:
+    """Add the fields of merge keys (<<) to a mapping, as PyYAML does. Raises YamlError if they are too many.
+
+    A few merge keys can make a small document very large.
+    """
+    import yaml
+    from yaml.constructor import ConstructorError
+
+    if all(key.tag != _MERGE for key, _ in node.value):
+        return
+    merged: list[Any] = []
+    own: list[Any] = []
+    for key, value in node.value:
+        if key.tag != _MERGE:
+            own.append((key, value))
+            continue
+        for source in reversed(value.value) if isinstance(value, yaml.SequenceNode) else (value,):
+            if not isinstance(source, yaml.MappingNode):
+                raise ConstructorError(
+                    "while constructing a mapping",
+                    node.start_mark,
+                    f"expected a mapping or list of mappings for merging, but found {source.id}",
+                    source.start_mark,
+                )
+            loader.merged += len(source.value)
+            if loader.merged > _MAX_MERGED:
+                raise YamlError("yaml: document contains excessive aliasing")
+            _merge_mappings(loader, source)
+            loader.merged += len(source.value)
+            merged += source.value
+    node.value = merged + own
 
 
 def _construct_untagged(loader: Any, node: Any) -> Any:

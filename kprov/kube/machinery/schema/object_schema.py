@@ -16,6 +16,7 @@ from typing import Any
 
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.go_text.duplicate_fields import (
+    describe_unknown_fields,
     has_no_duplicates,
     list_strict_errors,
     list_unknown_fields,
@@ -29,8 +30,6 @@ Gvk = tuple[str, str, str]
 #: root.
 _Path = tuple[Any, ...]
 
-#: Limit of reported errors, as in upstream's decoder.
-_STRICT_ERRORS = 100
 _INT32, _INT64 = 2**31, 2**63
 _TIME_LAYOUTS = {Kind.TIME: "2006-01-02T15:04:05Z07:00", Kind.MICRO_TIME: "2006-01-02T15:04:05.000000Z07:00"}
 
@@ -143,8 +142,11 @@ class Schema:
                 report.errors.append(refused.message_for(node))
         if body is None:
             report.strict_errors = list_unknown_fields(report.unknown_fields)
-        elif report.unknown_fields or not is_whole:
-            report.strict_errors = list_strict_errors(body, report.unknown_fields)[:_STRICT_ERRORS]
+        elif not is_whole:
+            report.strict_errors = list_strict_errors(body, report.unknown_fields)
+        else:
+            # Without duplicate fields, the object has its fields in the order of the body.
+            report.strict_errors = describe_unknown_fields(report.unknown_fields)
         return report
 
     def merge_key(self, gvk: Gvk, *path: str) -> str | None:
@@ -177,7 +179,7 @@ def _drop_descriptions(schema: dict[str, Any]) -> None:
 
 def _check_struct(node: Node, value: dict[str, Any], path: _Path, report: SchemaReport, prune: bool) -> None:
     fields = node.fields
-    dropped: list[str] | None = None
+    dropped: list[str] = []
     for name, held in value.items():
         child = fields.get(name)
         if child is None:
@@ -193,8 +195,8 @@ def _check_struct(node: Node, value: dict[str, Any], path: _Path, report: Schema
                 value[name] = new
             continue
         if prune:
-            dropped = [*(dropped or ()), name]
-    for name in dropped or ():
+            dropped.append(name)
+    for name in dropped:
         del value[name]
 
 

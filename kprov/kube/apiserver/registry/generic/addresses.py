@@ -13,7 +13,11 @@ from typing import Final
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.integers import parse_clamped
+from kprov.kube.machinery.key_bounds import cache_short
 from kprov.kube.machinery.status import quoted
+
+#: The checks of an address parse it several times, one after the other.
+_REMEMBERED: Final = 64
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -103,6 +107,7 @@ def find_cidr_warnings(text: str, path: str) -> Iterator[str]:
         yield f"{path}: IPv6 CIDR value {quoted(text)} should be in RFC 5952 canonical format ({shown})"
 
 
+@cache_short(maxsize=_REMEMBERED)
 def parse_address(text: str) -> _Address | None:
     """Parse an address, ignoring leading zeros as Go's old parser did."""
     return _parse_strictly(_ZEROS.sub("", text) if ":" not in text else text)
@@ -114,6 +119,7 @@ def find_family(text: str) -> int | None:
     return None if address is None else 4 if _is_mapped(text) else address.version
 
 
+@cache_short(maxsize=_REMEMBERED)
 def _parse_strictly(text: str) -> _Address | None:
     try:
         return None if "%" in text else ipaddress.ip_address(text)

@@ -22,6 +22,8 @@ _IMAGE: Final = re.compile(
 )
 #: A repository name without "docker.io/library/".
 _IMAGE_MAX: Final = 247
+#: A longer reference is not valid, and matching it takes a long time.
+_LONG_IMAGE: Final = 2_048
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -81,6 +83,8 @@ def _default_container(container: JsonObject) -> None:
 
 def choose_pull_policy(image: str) -> str:
     """Always for the tag latest or no tag and digest, otherwise IfNotPresent."""
+    if len(image) > _LONG_IMAGE:
+        return "IfNotPresent"
     named, at, digest = image.partition("@")
     is_wrong = not _DIGEST.fullmatch(digest) if at else re.fullmatch("[a-f0-9]{64}", image)
     if is_wrong or not _IMAGE.fullmatch(named) or len(named.partition(":")[0]) > _IMAGE_MAX:

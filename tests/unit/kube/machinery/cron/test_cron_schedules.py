@@ -153,3 +153,14 @@ def _without_system_zones() -> Iterator[None]:
 @pytest.mark.usefixtures("_without_system_zones")
 def test_zones_come_with_the_components_as_upstreams_do() -> None:
     assert find_next("30 2 * * *", "2026-01-01 02:30", "Asia/Kolkata") == "2026-01-02 02:30+05:30"
+
+
+@pytest.mark.parametrize("text", ["@every " + "1s" * 5_000, ",".join(["1-59/1"] * 5_000) + " * * * *"])
+def test_a_very_long_schedule_is_refused(text: str) -> None:
+    assert find_schedule_problem(text) == "a schedule must have no more than 4096 characters"
+
+
+@pytest.mark.parametrize("digits", ["9" * 4_000, "0" * 4_000 + "5"])
+def test_a_number_of_many_digits_is_read(digits: str) -> None:
+    problem = find_schedule_problem(f"{digits} * * * *")
+    assert ("value out of range" in problem) is digits.startswith("9")

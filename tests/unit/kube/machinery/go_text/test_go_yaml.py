@@ -61,3 +61,33 @@ def test_a_whole_float_in_json_becomes_an_integer() -> None:
 
 def test_yaml_accepts_a_few_aliases() -> None:
     assert go_yaml.loads(b"a: &a {x: 1}\nb: *a\n") == {"a": {"x": 1}, "b": {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"b: &b {" + b",".join(b"k%d: v" % number for number in range(1_000)) + b"}\n"
+        b"c: {<<: [" + b",".join([b"*b"] * 1_000) + b"]}",
+        b"a0: &a0 {a: 1, b: 2}\n"
+        + b"".join(
+            b"a%d: &a%d {<<: [*a%d, *a%d, *a%d]}\n" % (n, n, n - 1, n - 1, n - 1) for n in range(1, 40)
+        ),
+    ],
+)
+def test_merge_keys_do_not_make_a_small_document_large(data: bytes) -> None:
+    with pytest.raises(go_yaml.YamlError, match="excessive aliasing"):
+        go_yaml.loads(data)
+
+
+def test_merge_keys_add_what_a_mapping_does_not_have() -> None:
+    data = b"b: &b {x: 1, v: 2}\nc: {<<: *b, v: 3}\nd: {v: 4, <<: [*b, {x: 7, z: 1}]}"
+    assert go_yaml.loads(data) == {
+        "b": {"x": 1, "v": 2},
+        "c": {"x": 1, "v": 3},
+        "d": {"x": 1, "v": 4, "z": 1},
+    }
+
+
+def test_a_merge_key_of_something_else_is_an_error() -> None:
+    with pytest.raises(go_yaml.YamlError, match="expected a mapping or list of mappings for merging"):
+        go_yaml.loads(b"a: {<<: 5}")

@@ -147,3 +147,17 @@ def test_at_most_a_hundred_unknown_fields_are_reported() -> None:
     body = orjson.dumps({**deployment(), "spec": {f"f{number}": 1 for number in range(150)}})
     report = object_schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
     assert report.warnings == [f'unknown field "spec.f{number}"' for number in range(100)]
+
+
+def test_a_hundred_unknown_fields_are_reported_in_the_order_of_the_body_and_all_are_removed() -> None:
+    body = orjson.dumps({"data": {"a": "b"}, **{f"f{number}": 1 for number in range(50_000, 0, -1)}})
+    document = orjson.loads(body)
+    report = object_schema.builtin().prune(document, ("", "v1", "ConfigMap"), body)
+    assert document == {"data": {"a": "b"}}
+    assert report.strict_errors == [f'unknown field "f{number}"' for number in range(50_000, 49_900, -1)]
+
+
+def test_a_hundred_duplicate_fields_are_reported() -> None:
+    body = b'{"data":{%b}}' % b",".join(b'"k%d":"a","k%d":"b"' % (number, number) for number in range(1_000))
+    report = object_schema.builtin().prune(orjson.loads(body), ("", "v1", "ConfigMap"), body)
+    assert report.strict_errors == [f'duplicate field "data.k{number}"' for number in range(100)]
