@@ -28,7 +28,7 @@ _RESULT_TYPES: dict[str, tuple[type, ...]] = {
 
 #: The same for results of a module.
 _MODULE_TYPES: dict[str, dict[str, tuple[type, ...]]] = {
-    "command": {"rc": (int,), "stdout": (str,), "stderr": (str,)},
+    "command": {"rc": (int, type(None)), "stdout": (str,), "stderr": (str,)},
     "setup": {"ansible_facts": (dict,)},
     "slurp": {"content": (str,)},
     "stat": {"stat": (dict,)},
