@@ -84,6 +84,8 @@ class ModuleSender:
             secrets.register(str(password))
         exe = find_setting("become_exe", "ansible_become_exe", f"ansible_{method}_exe") or method
         user = find_setting("become_user", "ansible_become_user", f"ansible_{method}_user") or "root"
+        if not str(user).isprintable():
+            raise InputError(f"{str(user)!r} is no name of a user", field="become_user")
         flags = find_setting("become_flags", "ansible_become_flags", f"ansible_{method}_flags")
         return Become(
             str(user),

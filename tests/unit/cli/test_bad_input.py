@@ -46,6 +46,7 @@ def write(path: Path, text: str) -> Path:
         ("{pause: {seconds: 1e400}}", 1, "is longer than"),
         ('{command: "echo a\\0b"}', 1, "'echo a\\x00b' has a NUL character"),
         ('{command: echo, delegate_to: "a\\0b"}', 1, "'a\\x00b' is no name of a host"),
+        ('{command: echo, become: true, become_user: "a\\0b"}', 1, "'a\\x00b' is no name of a user"),
         ("{debug: {msg: \"{{ lookup('file', '/dev/zero') }}\"}}", 1, "/dev/zero: is a device"),
     ],
 )
