@@ -51,14 +51,14 @@ def test_verify_reaches_hosts_as_the_command_line_says(inventory: Path) -> None:
     done = kprov(
         "verify", "-i", str(inventory), "-l", "h1", "-e", "ansible_port=2", "--no-probe", "-o", "json"
     )
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 4, done.stderr
     document = json.loads(done.stdout)
     assert "127.0.0.1 port 2" in json.dumps(document["results"])
 
 
 def test_reset_reaches_hosts_as_the_command_line_says(inventory: Path) -> None:
     done = kprov("reset", "--yes", "-i", str(inventory), "-l", "h1", "-e", "ansible_port=2", "-u", "nobody")
-    assert done.returncode == 2
+    assert done.returncode == 4
     assert "127.0.0.1 port 2" in done.stderr
 
 
