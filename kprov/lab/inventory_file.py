@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from kprov.errors import InputError
 from kprov.lab.access import ssh_options
 from kprov.lab.definition import USER, Lab
 
@@ -62,6 +63,17 @@ def render_inventory(lab: Lab) -> str:
     return _HEAD.format(arguments=arguments) + yaml.dump(
         make_inventory(lab), Dumper=Dumper, sort_keys=False, width=200
     )
+
+
+def check_inventory(folder: Path, *labs: Lab) -> None:
+    """Raise InputError if the folder's hosts.yml is not as kprov wrote it for one of these labs."""
+    path = folder / "hosts.yml"
+    if path.exists() and path.read_text() not in [render_inventory(lab) for lab in labs]:
+        raise InputError(
+            "exists, and is not as `kprov lab up` writes it: name another folder, or remove the file",
+            file=path,
+            field="--inventory",
+        )
 
 
 def write_inventory(lab: Lab, folder: Path) -> None:

@@ -61,6 +61,8 @@ def up(
     releases = tuple(word.strip() for word in release.split(",")) if release else recorded_lab.releases
     closed = recorded_lab.isolated if isolated is None else isolated
     lab = Lab(name, subnet or recorded_lab.subnet, hosts or recorded_lab.host_count, releases, closed)
+    if inventory is not None:
+        inventory_file.check_inventory(inventory, lab, recorded_lab)
     booted = lifecycle.create_lab(lab, _print_hosts)
     if inventory is not None:
         inventory_file.write_inventory(lab, inventory)

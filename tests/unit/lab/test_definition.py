@@ -67,6 +67,19 @@ def test_the_hosts_have_the_releases_in_turn() -> None:
     assert "--release trixie,bookworm" in inventory_file.render_inventory(mixed)
 
 
+def test_an_inventory_that_a_person_changed_is_kept(tmp_path: Path) -> None:
+    small, large = Lab("a", "10.9.0.0/24", 1), Lab("a", "10.9.0.0/24", 3)
+    inventory_file.check_inventory(tmp_path, large)
+    inventory_file.write_inventory(small, tmp_path)
+    inventory_file.check_inventory(tmp_path, large, small)
+    file = tmp_path / "hosts.yml"
+    changed = file.read_text() + "# mine\n"
+    file.write_text(changed)
+    with pytest.raises(InputError, match=r"hosts\.yml: --inventory: exists, and is not as"):
+        inventory_file.check_inventory(tmp_path, large, small)
+    assert file.read_text() == changed
+
+
 def test_a_record_keeps_the_releases_and_reads_those_of_earlier_versions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
