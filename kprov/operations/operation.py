@@ -126,6 +126,8 @@ def run_operation(
     `abandon`: give up an unfinished operation with another name or other arguments.
     Raises InputError before anything is changed, UnfinishedOperationError if another operation is unfinished.
     """
+    # Connections and checks before the first phase count, too.
+    started = time.monotonic()
     with open_cluster(inventory, options, callbacks) as cluster, lock_cluster(cluster.artifacts):
         folder = cluster.artifacts / "journal"
         changes_nothing = plan_only or options.check
@@ -144,7 +146,6 @@ def run_operation(
         # Opened only now: an operation with wrong arguments has not started.
         journal = Journal(None if changes_nothing else folder, callbacks.warning)
         result = OperationResult(name, arguments, journal=journal.path)
-        started = time.monotonic()
         try:
             journal.write("run", durable=True, **_describe(inventory, name, arguments, options, resume))
             if journal.write_error is not None:

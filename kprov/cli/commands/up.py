@@ -116,7 +116,7 @@ def print_result(result: UpResult, *, check: bool) -> None:
     """Print the seconds of each step, and what to do next."""
     run = result.run
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.seconds.items())
-    console.print(f"{took}", style="dim", markup=False)
+    console.print(f"{took}; {sum(result.seconds.values()):.1f} s in all", style="dim", markup=False)
     if not run.ok:
         return
     if check:

@@ -49,7 +49,7 @@ def print_summary(result: RunResult, *, check: bool, inventory: Sequence[str]) -
     worked = any(any(vars(stats).values()) for stats in result.hosts.values())
     meaning = _MEANING[result.exit_code] if worked else "no task was run on any host"
     console.print(
-        f"\n{result.seconds:.1f}s, exit code {result.exit_code}: {meaning}{foreseen}",
+        f"\ntasks {result.seconds:.1f} s, exit code {result.exit_code}: {meaning}{foreseen}",
         style="bold red" if not result.ok else "green" if worked else "yellow",
         markup=False,
     )

@@ -51,13 +51,21 @@ def make_rewrite_phase(context: OperationContext) -> Phase:
             # A plan, or a rotation that has passed this phase.
             return [] if _is_over(context, keys) else ["write all values again"]
         counts = count_by_key(context.cluster)
-        left = counts.total() - counts[keys.names[0]]
-        return [f"write {left} of {counts.total()} values again with {keys.names[0]}"] if left else []
+        return describe_rewrite(counts.total() - counts[keys.names[0]], counts.total(), keys.names[0])
 
     def run() -> None:
         rewrite_values(context, _load(pki).names[0])
 
     return Phase("Encrypt all values with the present key", plan, run)
+
+
+def describe_rewrite(left: int, total: int, key: str) -> list[str]:
+    """Return which values still need to be encrypted with the key; empty if none does."""
+    if not left:
+        return []
+    values = f"{left} value{'' if left == 1 else 's'}"
+    rest = total - left
+    return [f"encrypt {values} with {key}" + (f"; it has encrypted {rest} already" if rest else "")]
 
 
 def _make_phase(context: OperationContext, stage: str, title: str) -> Phase:
