@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,15 @@ def test_nodes_can_read_the_authority_while_a_cluster_of_kprov_0_1_is_hardened(c
             status = lab.ssh(host, "cd /etc/kubernetes/pki; stat -c '%U %a' ca.crt node-ca.crt").splitlines()
             assert status == ["kube 600", "root 600"]
         assert "Nothing would change" in lab.kprov("up", "-i", lab.inventory, "--check").stdout
+
+
+def test_a_lost_folder_of_keys_is_refused_before_anything_is_changed(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    lost = tmp_path / "inventory"
+    shutil.copytree(cluster.lab.inventory, lost, ignore=shutil.ignore_patterns("artifacts"))
+    for words in (("plan",), ("up", "--check"), ("up",)):
+        refused = cluster.lab.kprov(*words, "-i", lost, check=False)
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert "ca.crt: is missing, but the cluster runs with /etc/kubernetes/pki/ca.crt" in refused.stderr
+        assert not (lost / "artifacts" / "pki" / "ca.crt").exists()
