@@ -124,24 +124,23 @@ class LoopMonitor:
             return None
         samples = self._samples
         task = id(asyncio.current_task(loop))
-        if samples and samples[-1].task == task:
-            # The first stack of a task is as good as a later one, and a sample costs the loop 0.1 ms.
-            sample = samples[-1]
-        else:
-            sample = Sample(task, self._reporter.describe_request(frame), format_stack(frame))
+        is_same = bool(samples) and samples[-1].task == task
+        request = samples[-1].request if is_same else self._reporter.describe_request(frame)
+        sample = Sample(task, request, format_stack(frame))
         samples.append(sample)
         return sample
 
 
 def attribute(held: float, samples: Sequence[Sample]) -> tuple[float, Sample | None]:
-    """The longest step of an iteration that held the loop, and a sample of it.
+    """The longest step of an iteration that held the loop, and a sample from its middle.
 
     An iteration of the loop runs each task at most once, so that samples of one task are of one step.
     """
     if not samples:
         return held, None
     task, count = Counter(sample.task for sample in samples).most_common(1)[0]
-    return held * count / len(samples), next(sample for sample in samples if sample.task == task)
+    found = [sample for sample in samples if sample.task == task]
+    return held * count / len(samples), found[count // 2]
 
 
 def format_stack(frame: FrameType | None, most: int = 8) -> str:
