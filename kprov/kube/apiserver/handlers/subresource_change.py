@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import orjson
 
 from kprov.kube.apiserver.handlers import identity, patching
-from kprov.kube.apiserver.request import RequestContext, body
+from kprov.kube.apiserver.request import RequestContext, body, heavy_lane
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.subresources.call import Change
 from kprov.kube.machinery.json_object import JsonObject
@@ -27,8 +27,11 @@ async def read_change(
     info = context.info
     if info.verb == "patch":
         data = await body.read(request)
+        await heavy_lane.enter(context, len(data))
         media_type = patching.media_type(request)
-        change, _ = patching.build_change(context, gvk, media_type, data, query, info.subresource)
+        change, _ = await heavy_lane.run(
+            context.place, patching.build_change, context, gvk, media_type, data, query, info.subresource
+        )
 
         def patch(old: JsonObject) -> JsonObject:
             new = change(old)

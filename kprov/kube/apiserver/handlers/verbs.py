@@ -32,7 +32,7 @@ from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import make_missing_namespace_error
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request import RequestContext, body, negotiation
+from kprov.kube.apiserver.request import RequestContext, body, heavy_lane, negotiation
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.apiserver.subresources.call import Call, Change, Reply, SubresourceHandlers
@@ -191,6 +191,7 @@ class Verbs:
                 response = responses.build_raw(listing.render(view.store, listed), context.warnings)
                 return await responses.compress(request, response)
             obj = self._list_document(view, listed, _PLAIN, "")
+        await heavy_lane.give_way(context.place)
         obj = responses.convert_form(view.resource, obj, form, query.get("includeObject", ""))
         response = responses.build_document(obj, form, code=code, warnings=context.warnings)
         return await responses.compress(request, response)
@@ -210,7 +211,7 @@ class Verbs:
         parameters.parse_write_options(context, query, "UpdateOptions")
         obj = await _read_object(request, context, view.resource.gvk, query)
         identity.check(obj, info)
-        copy = _build_copier(obj)
+        copy = await heavy_lane.run(context.place, _build_copier, obj)
         made, created = await view.store.update(
             context,
             info.namespace,
@@ -227,8 +228,16 @@ class Verbs:
         info = context.info
         parameters.parse_write_options(context, query, "PatchOptions")
         data = await body.read(request)
-        change, creates = patching.build_change(
-            context, view.resource.gvk, patching.media_type(request), data, query, info.subresource
+        await heavy_lane.enter(context, len(data))
+        change, creates = await heavy_lane.run(
+            context.place,
+            patching.build_change,
+            context,
+            view.resource.gvk,
+            patching.media_type(request),
+            data,
+            query,
+            info.subresource,
         )
 
         def compute_change(old: JsonObject | None) -> JsonObject:
@@ -375,8 +384,14 @@ async def _read_object(
     # Check before the body is read: the client may wait for 100 Continue.
     body.check_type(content_type)
     data = await body.read(request)
-    document = body.decode_object(data, content_type, gvk)
-    return body.check_fields(document, gvk, context, query.get("fieldValidation", ""), data, content_type)
+    await heavy_lane.enter(context, len(data))
+    validation = query.get("fieldValidation", "")
+
+    def decode() -> JsonObject:
+        document = body.decode_object(data, content_type, gvk)
+        return body.check_fields(document, gvk, context, validation, data, content_type)
+
+    return decode() if context.place is None else await context.place.run(decode)
 
 
 async def _delete_entries(

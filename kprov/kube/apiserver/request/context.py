@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from kprov.kube.apiserver.request.heavy_lane import HeavyLane, Place
 
 #: The maximum length of a field manager that comes from the user agent.
 _MANAGER_LENGTH: Final = 128
@@ -82,6 +85,10 @@ class RequestContext:
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
     applied: bool = False
+    #: The lane of requests with long computations; None for what the server writes by itself.
+    lane: HeavyLane | None = None
+    #: The place of this request in the lane.
+    place: Place | None = None
     #: The annotations of the request's audit event; None when it has none.
     audit_annotations: dict[str, str] | None = None
 

@@ -32,6 +32,7 @@ from kprov.kube.apiserver.request import (
 )
 from kprov.kube.apiserver.request import info as request_info
 from kprov.kube.apiserver.request.forbidden import forbidden_error
+from kprov.kube.apiserver.request.heavy_lane import HeavyLane
 from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.server import request_metrics
 from kprov.kube.apiserver.server.health import Health
@@ -81,6 +82,7 @@ class Server:
         self._auditor = auditor
         self._flow = flow
         self._seconds = request_seconds
+        self._lane = HeavyLane()
         self.metrics = RequestMetrics()
         #: Called before each scrape of /metrics, to read values that cost a request to etcd.
         self.before_scrape: Callable[[], Awaitable[None]] | None = None
@@ -259,10 +261,21 @@ class Server:
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
     ) -> BaseResponse:
         info = context.info
-        work = self._resources.handle(request, context, query, tail)
+        work = self._handle_in_lane(request, context, query, tail)
         if info.verb in _READS or info.subresource in _ENDLESS_SUBRESOURCES:
             return await work
         return await finish_write(work, self._seconds)
+
+    async def _handle_in_lane(
+        self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
+    ) -> BaseResponse:
+        """Handle the request, and leave the lane of long computations if it has entered it."""
+        context.lane = self._lane
+        try:
+            return await self._resources.handle(request, context, query, tail)
+        finally:
+            if context.place is not None:
+                context.place.leave()
 
     async def _authenticate(self, request: Request, info: RequestInfo) -> UserInfo:
         try:

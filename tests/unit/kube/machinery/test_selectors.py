@@ -98,3 +98,9 @@ def test_a_field_selector_without_operator_is_refused() -> None:
 def test_an_empty_field_selector_term_selects_every_object(text: str) -> None:
     assert FieldSelector.parse(text).is_empty
     assert not FieldSelector.parse(f"{text},a=b").is_empty
+
+
+@pytest.mark.parametrize("kind", [LabelSelector, FieldSelector])
+def test_a_selector_has_a_length_limit(kind: type[LabelSelector] | type[FieldSelector]) -> None:
+    with pytest.raises(SelectorError, match="longer than 65536 characters"):
+        kind.parse(",".join(f"a{number}=b" for number in range(20_000)))

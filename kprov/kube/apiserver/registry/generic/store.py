@@ -28,7 +28,7 @@ from kprov.kube.apiserver.registry.generic.hooks import do_nothing
 from kprov.kube.apiserver.registry.generic.ownership import Ownership
 from kprov.kube.apiserver.registry.generic.read_store import ReadStore, make_unavailable_error
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
-from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request import RequestContext, heavy_lane
 from kprov.kube.apiserver.storage.interface import (
     KeyChangedError,
     KeyExistsError,
@@ -107,13 +107,13 @@ class Store(ReadStore):
         strategy = self.strategy
         generated = not (obj.get("metadata") or {}).get("name")
         self._identify(obj)
-        emptied = zero_values.normalize(obj, self._node)
+        emptied = await heavy_lane.run(context.place, zero_values.normalize, obj, self._node)
         metadata.prepare_for_create(self.resource, namespace, obj, posted=posted)
         version = metadata.take_version(obj["metadata"])
         strategy.default(obj)
         context.warnings += metadata.drop_duplicate_owners(obj["metadata"])
         if not context.applied:
-            self._ownership.note(context, None, obj, "", emptied)
+            await heavy_lane.run(context.place, self._ownership.note, context, None, obj, "", emptied)
         if generated:
             metadata.set_generated_name(obj["metadata"])
             strategy.default(obj)  # defaults from a generated name have no owner
@@ -130,13 +130,15 @@ class Store(ReadStore):
         try:
             strategy.prepare_for_create(context, obj)
             first = await self.hooks.validate(context, obj, None, "")
-            invalid_error.raise_if_invalid(
+            await heavy_lane.run(
+                context.place,
+                invalid_error.raise_if_invalid,
                 self.resource,
                 name,
                 lambda: [*first, *metadata.validate(self.resource, strategy, obj), *strategy.validate(obj)],
                 emptied,
             )
-            context.warnings += strategy.find_warnings(obj, None)
+            context.warnings += await heavy_lane.run(context.place, strategy.find_warnings, obj, None)
             unenforced.warn(context, self.resource, strategy, obj)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
@@ -160,7 +162,8 @@ class Store(ReadStore):
             return 0
         obj["metadata"].pop("selfLink", None)
         try:
-            return await self.storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
+            value = await heavy_lane.run(context.place, wire.encode, self.cache.head, obj)
+            return await self.storage.create(key, value, ttl=self._ttl)
         except UnavailableError as error:
             raise make_unavailable_error(error) from error
 
@@ -222,7 +225,7 @@ class Store(ReadStore):
         self, context: RequestContext, namespace: str, name: str, change: Change
     ) -> JsonObject | None:
         """Create an object that an update did not find; None if it exists meanwhile."""
-        obj = change(None)
+        obj = await heavy_lane.run(context.place, change, None)
         sent = obj.setdefault("metadata", {})
         sent.setdefault("name", name)
         # A new object has no resourceVersion, and no uid can match.
@@ -258,10 +261,14 @@ class Store(ReadStore):
             KeyChangedError: `current` is not the newest object.
 
         """
-        old = self._decode(current)
-        obj = change(self._decode(current))
+        await heavy_lane.enter(context, len(current.value))
+        run, place = heavy_lane.run, context.place
+        old = await run(place, self._decode, current)
+        obj = await run(place, lambda: change(self._decode(current)))
         name = old["metadata"]["name"]
-        wanted, emptied = self._merge_metadata(context, current.key, obj, old, subresource, strategy)
+        wanted, emptied = await run(
+            place, self._merge_metadata, context, current.key, obj, old, subresource, strategy
+        )
         namespace = old["metadata"].get("namespace", "")
         attributes = (
             self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
@@ -278,14 +285,14 @@ class Store(ReadStore):
             else:
                 strategy.prepare_for_update(context, obj, old)
             first = await self.hooks.validate(context, obj, old, subresource)
-            self._judge_update(context, obj, old, subresource, strategy, emptied, first)
+            await run(place, self._judge_update, context, obj, old, subresource, strategy, emptied, first)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
             if deletion.is_finished(self.strategy, obj):
                 await self._remove(context, current, obj)
                 obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
                 return obj
-            if _is_unchanged(obj, old) and not self.storage.is_stale(current.key):
+            if await run(place, _is_unchanged, obj, old) and not self.storage.is_stale(current.key):
                 # No write will find out whether the cached object was out of date.
                 if not certain:
                     await self._check_newest(current)
@@ -372,9 +379,8 @@ class Store(ReadStore):
         if context.dry_run:
             return
         try:
-            revision = await self.storage.update(
-                current.key, wire.encode(self.cache.head, obj), expected=current.revision, ttl=self._ttl
-            )
+            value = await heavy_lane.run(context.place, wire.encode, self.cache.head, obj)
+            revision = await self.storage.update(current.key, value, expected=current.revision, ttl=self._ttl)
         except UnavailableError as error:
             raise make_unavailable_error(error) from error
         obj["metadata"]["resourceVersion"] = str(revision)

@@ -6,11 +6,18 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from operator import itemgetter
 from types import FrameType
 
 import pytest
 
-from kprov.kube.apiserver.server.loop_monitor import LoopMonitor, Sample, attribute, format_stack
+from kprov.kube.apiserver.server.loop_monitor import (
+    BUDGET_SECONDS,
+    LoopMonitor,
+    Sample,
+    attribute,
+    format_stack,
+)
 
 
 class Findings:
@@ -64,8 +71,8 @@ def spin(seconds: float) -> None:
 async def test_a_step_of_a_request_is_reported_with_its_stack(findings: Findings) -> None:
     spin(0.2)
     await ticks(findings)
-    ((seconds, sample),) = findings.steps
-    assert 0.1 < seconds < 0.3
+    seconds, sample = max(findings.steps, key=itemgetter(0))
+    assert BUDGET_SECONDS < seconds < 0.4
     assert sample is not None
     assert "server/test_loop_monitor.py" in sample.stack
     assert sample.task == id(asyncio.current_task())

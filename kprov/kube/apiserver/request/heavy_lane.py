@@ -1,0 +1,126 @@
+"""Run requests with long computations one after the other, and beside the event loop where possible.
+
+A body of 3 MB costs a second of CPU time. If each of twenty clients sends one, a step of each would run in
+every iteration of the loop, and a small request would wait for all of them. In the lane only one such request
+computes at a time, users take turns, and its pure functions run in a thread: the loop gets the interpreter
+back after the switch interval, not after the function. Between its other steps it gives way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Bodies from this size on are heavy: they take about 20 ms in all.
+HEAVY_BYTES: Final = 48 * 1024
+#: How long the thread of the lane may keep the interpreter while the loop waits. Python's default is 5 ms,
+#: and a request waits for the interpreter several times.
+_SWITCH_SECONDS: Final = 0.001
+
+
+class HeavyLane:
+    """One place, which the users that wait get in turn."""
+
+    def __init__(self) -> None:
+        self._is_taken = False
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._executor: ThreadPoolExecutor | None = None
+
+    async def enter(self, user: str) -> Place:
+        """Wait for the place. The caller leaves it at the end of its request."""
+        if self._is_taken:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(user, deque()).append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._free()
+                raise
+        self._is_taken = True
+        return Place(self)
+
+    def _free(self) -> None:
+        """Give the place to the next user, and in it to the oldest request."""
+        while self._waiting:
+            user, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[user] = turns
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._is_taken = False
+
+    async def run(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Run a pure function in the thread of the lane."""
+        if self._executor is None:
+            sys.setswitchinterval(_SWITCH_SECONDS)
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="heavy-lane")
+
+        def call() -> T:
+            return function(*args, **named)
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+
+class Place:
+    """The place of one request. It is left once."""
+
+    def __init__(self, lane: HeavyLane) -> None:
+        self._lane = lane
+        self._is_left = False
+
+    def leave(self) -> None:
+        """Free the place. A second call does nothing."""
+        if not self._is_left:
+            self._is_left = True
+            self._lane._free()  # noqa: SLF001  its own lane
+
+    async def run(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """See HeavyLane.run."""
+        return await self._lane.run(function, *args, **named)
+
+
+class LaneUser(Protocol):
+    """The user of a request."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class LaneRequest(Protocol):
+    """The context of a request."""
+
+    place: Place | None
+
+    @property
+    def lane(self) -> HeavyLane | None:
+        """None for what the server writes by itself."""
+
+    @property
+    def user(self) -> LaneUser: ...
+
+
+async def enter(context: LaneRequest, size: int) -> None:
+    """Wait for a place in the lane if so many bytes are heavy. The request chain leaves it."""
+    if size >= HEAVY_BYTES and context.lane is not None and context.place is None:
+        context.place = await context.lane.enter(context.user.name)
+
+
+async def run(place: Place | None, function: Callable[..., T], *args: Any) -> T:
+    """Run a pure function: in the thread for a request in the lane, else here."""
+    return function(*args) if place is None else await place.run(function, *args)
+
+
+async def give_way(place: Place | None) -> None:
+    """Let other requests run, in the middle of a request in the lane."""
+    if place is not None:
+        await asyncio.sleep(0)
