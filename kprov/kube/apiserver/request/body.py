@@ -65,8 +65,7 @@ async def read(request: Request) -> bytes:
                 pieces.append(piece)
     except TimeoutError:
         request.keep_alive = False
-        text = f"the body of the request did not arrive within {MAX_SECONDS:g} seconds"
-        raise status.failure(408, "Timeout", text) from None
+        raise make_timeout_error() from None
     except BrokenBodyError as error:
         raise status.bad_request(str(error)) from None
     data = b"".join(pieces)
@@ -74,6 +73,12 @@ async def read(request: Request) -> bytes:
     if event is not None:
         event.body, event.content_type = data, media_type(request)
     return data
+
+
+def make_timeout_error() -> status.StatusError:
+    """The 408 for a body that arrives too slowly."""
+    text = f"the body of the request did not arrive within {MAX_SECONDS:g} seconds"
+    return status.failure(408, "Timeout", text)
 
 
 def _too_large_error() -> status.StatusError:

@@ -27,6 +27,7 @@ from kprov.kube.apiserver.request import (
     RequestContext,
     RequestInfo,
     UserInfo,
+    body,
     http_request,
     negotiation,
 )
@@ -218,6 +219,7 @@ class Server:
             except status.StatusError as error:
                 return _forbidden_response(error, request, query)
         if self._flow is not None:
+            await _wait_for_body(request)
             refusal = await self._flow.enter(request, acting, info)
             if refusal is not None:
                 self.metrics.count_dropped(request, info)
@@ -314,6 +316,18 @@ class Server:
             if answer is not None:
                 request.metrics_label = request_metrics.find_metrics_label(path, answer)
         return request_checks.answer_unknown_path(path) if answer is None else answer
+
+
+async def _wait_for_body(request: Request) -> None:
+    """Wait before the request takes a seat: slow senders would hold them all. Raise StatusError 408."""
+    if request.is_long or request.body.has_ended:
+        return
+    try:
+        async with asyncio.timeout(body.MAX_SECONDS):
+            await request.body.wait_until_buffered()
+    except TimeoutError:
+        request.keep_alive = False
+        raise body.make_timeout_error() from None
 
 
 def _annotate_decision(event: AuditEvent, decision: Decision, reason: str) -> None:

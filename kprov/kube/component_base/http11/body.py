@@ -95,6 +95,14 @@ class Body:
             raise self.error
         return self.take_unread()
 
+    async def wait_until_buffered(self) -> None:
+        """Wait until the body has arrived, or as much of it as is read ahead. Reads nothing.
+
+        Returns immediately if the client waits for 100 Continue.
+        """
+        while not (self.has_ended or self._paused or self.on_first_read is not None):
+            await self._wait_for_data()
+
     def take_unread(self) -> bytes:
         """Return the unread bytes without waiting."""
         data = b"".join(self._pieces)
