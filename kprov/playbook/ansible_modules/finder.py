@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import functools
 from pathlib import Path
-from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import yaml_file
-from kprov.playbook.ansible_modules import ansible_core
+from kprov.playbook.ansible_modules import ansible_core, routing
 from kprov.playbook.ansible_modules.search import ModuleSearch
 from kprov.playbook.model.ansible_module import AnsibleModule
 
@@ -17,7 +14,9 @@ from kprov.playbook.model.ansible_module import AnsibleModule
 _NO_MODULES = frozenset(
     (".pyc", ".pyo", ".md", ".txt", ".yml", ".yaml", ".rst", ".json", ".ini", ".ps1", ".bak")
 )
-_BUILTIN = ("ansible.builtin", "ansible.legacy")
+_BUILTIN = routing.BUILTIN
+#: The first words of the advice for a module of a collection that is not there.
+NOT_INSTALLED = "the collection"
 #: The maximum number of redirections before they count as a loop.
 _LONGEST_WAY = 10
 
@@ -68,8 +67,20 @@ def _find_in_folder(folder: Path, name: str) -> Path | None:
 
 
 def _find_builtin(name: str, search: ModuleSearch) -> AnsibleModule | None:
+    """Find a module of ansible-core, or of the collection that ansible-core redirects it to."""
     path = ansible_core.find_module_file(name) if name.isidentifier() else None
-    return None if path is None or name == "async_wrapper" else _make_module(name, path, search)
+    if path is not None:
+        return None if name == "async_wrapper" else _make_module(name, path, search)
+    route = routing.find_route("modules", name, None)
+    _check_tombstone(route, name)
+    target = routing.split_redirect(route)
+    return None if target is None else _find_in_collection(*target, search)
+
+
+def _check_tombstone(route: routing.Route, name: str) -> None:
+    if "tombstone" in route:
+        text = (route["tombstone"] or {}).get("warning_text") or "it was removed"
+        raise InputError(f"the module {name} is gone: {text}")
 
 
 def _find_in_collection(collection: str, name: str, search: ModuleSearch) -> AnsibleModule | None:
@@ -77,16 +88,14 @@ def _find_in_collection(collection: str, name: str, search: ModuleSearch) -> Ans
         folder = find_collection_folder(collection, search.collections)
         if folder is None:
             return None
-        route = _read_routing(folder).get(name) or {}
-        if "tombstone" in route:
-            text = (route["tombstone"] or {}).get("warning_text") or "it was removed"
-            raise InputError(f"the module {collection}.{name} is gone: {text}")
-        if "redirect" not in route:
+        route = routing.find_route("modules", name, folder)
+        _check_tombstone(route, f"{collection}.{name}")
+        target = routing.split_redirect(route)
+        if target is None:
             *below, last = name.split(".")
             path = _find_in_folder((folder / "plugins" / "modules").joinpath(*below), last)
             return None if path is None else _make_module(f"{collection}.{name}", path, search, folder)
-        first, second, *rest = str(route["redirect"]).split(".")
-        collection, name = f"{first}.{second}", ".".join(rest)
+        collection, name = target
         if collection in _BUILTIN:
             return _find_builtin(name, search)
     raise InputError(f"the module {collection}.{name} redirects in a circle")
@@ -97,15 +106,6 @@ def find_collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | N
     namespace, _, name = collection.partition(".")
     folders = (path / "ansible_collections" / namespace / name for path in paths)
     return next((folder for folder in folders if folder.is_dir()), None)
-
-
-@functools.cache
-def _read_routing(folder: Path) -> dict[str, Any]:
-    """Return the routing of modules in a collection's meta/runtime.yml."""
-    file = folder / "meta" / "runtime.yml"
-    document = yaml_file.load_yaml(file) if file.is_file() else None
-    routing = document.get("plugin_routing") if isinstance(document, dict) else None
-    return (routing or {}).get("modules") or {}
 
 
 def _make_module(
@@ -131,12 +131,15 @@ def explain_missing_module(word: str, search: ModuleSearch) -> str:
     if not ansible_core.is_installed():
         what = "modules of ansible-core and of collections need ansible-core"
         return f"{what}: {ansible_core.INSTALL}"
+    if len(parts) < 3 or ".".join(parts[:2]) in _BUILTIN:
+        target = routing.split_redirect(routing.find_route("modules", parts[-1], None))
+        parts = parts if target is None else [*target[0].split("."), target[1]]
     if len(parts) >= 3 and ".".join(parts[:2]) not in _BUILTIN:
         collection = ".".join(parts[:2])
         folder = find_collection_folder(collection, search.collections)
         if folder is None:
             how = f"ansible-galaxy collection install {collection}"
-            return f"the collection {collection} is not installed: {how}"
+            return f"{NOT_INSTALLED} {collection} is not installed: {how}"
         there = [path.stem for path in (folder / "plugins" / "modules").glob("*.py")]
         close = difflib.get_close_matches(parts[-1], there, 1)
         return f"did you mean {collection}.{close[0]}?" if close else f"it is not in {folder}"

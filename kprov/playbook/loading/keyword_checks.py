@@ -128,13 +128,13 @@ def _is_ansible_module(word: str, search: ModuleSearch, entry: Any, file: Path) 
 def explain_unsupported_module(word: str, keywords: set[str], search: ModuleSearch) -> str:
     """Return the error text for an unknown module."""
     missing = finder.explain_missing_module(word, search)
-    if missing and "." in word:
-        return f"the module {word!r} was not found; {missing}"
-    close = suggestions.closest(module_names.short_name(word), module_names.known_modules() | keywords)
-    instead = module_names.UNSUPPORTED_MODULES.get(module_names.short_name(word).split(".")[-1]) or (
-        f"did you mean {close!r}?" if close else "use ansible.builtin.command"
-    )
-    return f"the module {word!r} is not supported; {instead}" + (f"; {missing}" if missing else "")
+    short = module_names.short_name(word)
+    instead = module_names.UNSUPPORTED_MODULES.get(short.split(".")[-1])
+    if missing and ("." in word or missing.startswith(finder.NOT_INSTALLED)):
+        return f"the module {word!r} was not found; {missing}" + (f", or {instead}" if instead else "")
+    close = suggestions.closest(short, module_names.known_modules() | keywords)
+    advice = instead or (f"did you mean {close!r}?" if close else "use ansible.builtin.command")
+    return f"the module {word!r} is not supported; {advice}" + (f"; {missing}" if missing else "")
 
 
 def check_loop_control(entry: Any, file: Path) -> None:

@@ -279,6 +279,32 @@ def test_without_ansible_core_the_error_says_what_to_install(
     assert "'git' is not supported; use get_url or unarchive" in said
 
 
+def test_short_names_that_ansible_core_redirects_run_the_module_of_the_collection(bench: Any) -> None:
+    top = "collections/ansible_collections/community/general"
+    bench.write(f"{top}/plugins/modules/timezone.py", WANT_JSON)
+    bench.write(f"{top}/meta/runtime.yml", "plugin_routing: {modules: {npm: {redirect: own.js.npm}}}")
+    bench.write("collections/ansible_collections/own/js/plugins/modules/npm.py", WANT_JSON)
+    result = bench.play(
+        tasks(
+            """
+- timezone: {word: first}
+  register: one
+- ansible.builtin.npm: {word: second}
+  register: two
+- assert: {that: [one.said == 'first', two.said == 'second']}
+"""
+        )
+    )
+    assert result.ok
+
+
+def test_a_module_of_a_collection_that_is_not_installed_is_refused_with_what_to_install(bench: Any) -> None:
+    paths = SearchPaths(collections=(bench.folder / "none",))
+    text = refused(bench, "- postgresql_user: {name: x}", paths=paths)
+    assert "the module 'postgresql_user' was not found; the collection community.postgresql is not" in text
+    assert "ansible-galaxy collection install community.postgresql" in text
+
+
 def test_a_circle_of_redirections_is_refused(bench: Any) -> None:
     top = collection(bench)
     (top / "meta").mkdir()
