@@ -23,7 +23,7 @@ from kprov.playbook.loading import (
 from kprov.playbook.loading.problems import Problems
 from kprov.playbook.model.plays import Block, Node, Play, Role, Task
 from kprov.playbook.model.search_paths import SearchPaths
-from kprov.playbook.templating import filter_plugins
+from kprov.playbook.templating import plugin_files
 from kprov.transport import agent_modules
 
 _OfRole = tuple[Role, list[Task | Block]]
@@ -59,7 +59,7 @@ class PlayLoader:
 
     def load_play(self, entry: Any, line: int | None) -> Play:
         """Load one play of a playbook."""
-        filter_plugins.load_filters(self.directory, self.paths)
+        plugin_files.load_plugins(self.directory, self.paths)
         before = len(self.problems.found)
         keyword_checks.check_values(entry, "play", self.path)
         with self.problems.collect():
@@ -173,7 +173,7 @@ class PlayLoader:
     ) -> _OfRole:
         role_args = args or {}
         about = role_files.load_meta(path)
-        filter_plugins.load_filters(path)
+        plugin_files.load_plugins(path)
         tasks_from = role_files.strip_ending(role_args.get("tasks_from"))
         tasks_file = role_files.find_file(path / "tasks", tasks_from)
         if tasks_from != "main" and tasks_file is None:

@@ -32,6 +32,11 @@ _SETTINGS = {
         "filter_plugins",
         "~/.ansible/plugins/filter:/usr/share/ansible/plugins/filter",
     ),
+    "tests": (
+        "ANSIBLE_TEST_PLUGINS",
+        "test_plugins",
+        "~/.ansible/plugins/test:/usr/share/ansible/plugins/test",
+    ),
     "collections": (
         "ANSIBLE_COLLECTIONS_PATH",
         "collections_path",
@@ -47,6 +52,7 @@ class SearchPaths:
     roles: tuple[Path, ...] = ()
     modules: tuple[Path, ...] = ()
     filters: tuple[Path, ...] = ()
+    tests: tuple[Path, ...] = ()
     collections: tuple[Path, ...] = ()
 
 

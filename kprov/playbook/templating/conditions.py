@@ -10,7 +10,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from kprov.inventory.vault.vault_format import Unsafe
-from kprov.playbook.templating import filter_plugins
+from kprov.playbook.templating import plugin_files
 from kprov.playbook.templating.filters.filter_table import ALL_FILTERS, REFUSED_FILTERS
 from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS, REFUSED_TESTS
 from kprov.playbook.templating.lazy_containers import is_template
@@ -117,12 +117,14 @@ def find_unknown_plugins(tree: nodes.Template) -> list[str]:
     )
     for kind, node_type, plugins, refused in tables:
         for node in tree.find_all(node_type):
-            if kind == "filter" and filter_plugins.find_filter(str(node.name)) is not None:
+            if node.name in plugins and node.name not in refused:
+                continue
+            if plugin_files.find_plugin(kind, str(node.name)) is not None:
                 continue
             if node.name in refused:
                 unknown.append(f"the {kind} {node.name!r} is not supported; {refused[node.name]}")
-            elif node.name is not None and node.name not in plugins:
-                why = filter_plugins.describe_failures() if kind == "filter" else ""
+            elif node.name is not None:
+                why = plugin_files.describe_failures()
                 unknown.append(f"there is no {kind} {node.name!r}" + (f"; {why}" if why else ""))
     for call in tree.find_all(nodes.Call):
         is_lookup = isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q")

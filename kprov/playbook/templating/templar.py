@@ -15,13 +15,13 @@ from kprov.errors import KprovError
 from kprov.inventory import trust, yaml_file
 from kprov.inventory.vault.vault_format import Undecrypted, Unsafe
 from kprov.playbook.templating import conditions
-from kprov.playbook.templating.filter_plugins import FilterTable
 from kprov.playbook.templating.filters.filter_table import ALL_FILTERS, REFUSED_FILTERS
 from kprov.playbook.templating.jinja_environment import Context, Environment
-from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS
+from kprov.playbook.templating.jinja_tests.jinja_test_table import ALL_TESTS, REFUSED_TESTS
 from kprov.playbook.templating.lazy_containers import LazyDict, LazyList, is_template
 from kprov.playbook.templating.lookups.call import GLOBALS, find_loop_items
 from kprov.playbook.templating.plugin_calls import wrap_functions
+from kprov.playbook.templating.plugin_files import PluginTable
 from kprov.playbook.templating.scope import Scope
 from kprov.playbook.templating.undefined import Marker, MarkerError, find_template_position
 from kprov.playbook.templating.values import FilterError, is_omitted, mark_as_data, to_plain
@@ -61,10 +61,8 @@ class Templar:
 
     def __init__(self, search: tuple[Path, ...] = ()) -> None:
         self.search = search
-        filters = wrap_functions("filter", ALL_FILTERS)
-        refused = {name: filters.pop(name) for name in REFUSED_FILTERS if name in filters}
-        self._filters = FilterTable(filters, refused)
-        self._tests = wrap_functions("test", ALL_TESTS)
+        self._filters = _make_table("filter", ALL_FILTERS, REFUSED_FILTERS)
+        self._tests = _make_table("test", ALL_TESTS, REFUSED_TESTS)
         self._local = threading.local()
         self._environments: dict[Any, Environment] = {}
         self._texts: dict[str, Render] = {}
@@ -282,6 +280,11 @@ class Templar:
             return text
 
         return with_newlines if ends else render
+
+
+def _make_table(kind: str, functions: Mapping[str, Any], refused: Mapping[str, str]) -> PluginTable:
+    own = wrap_functions(kind, functions)
+    return PluginTable(kind, own, {name: own.pop(name) for name in refused if name in own})
 
 
 def _make_renderer(template: jinja2.Template) -> Render:

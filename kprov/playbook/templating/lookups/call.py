@@ -15,6 +15,7 @@ from jinja2 import pass_context
 from kprov.errors import InputError
 from kprov.playbook.templating.bounds import make_range
 from kprov.playbook.templating.jinja_environment import ConstantTemplate, Context
+from kprov.playbook.templating.lookups import plugin_lookups
 from kprov.playbook.templating.lookups.lookup_table import LOOKUPS, REFUSED_LOOKUPS, short_name
 from kprov.playbook.templating.plugin_calls import accept_markers, describe_misfit
 from kprov.playbook.templating.scope import Scope
@@ -39,7 +40,7 @@ _FAILURES = (
 def check_lookup(name: str) -> None:
     """Raise FilterError for an unknown lookup, with the alternative."""
     plain_name = short_name(name)
-    if plain_name in LOOKUPS:
+    if plain_name in LOOKUPS or plugin_lookups.is_found(name):
         return
     if plain_name in REFUSED_LOOKUPS:
         raise FilterError(f"the lookup {name!r} is not supported; {REFUSED_LOOKUPS[plain_name]}")
@@ -49,8 +50,11 @@ def check_lookup(name: str) -> None:
 def run_lookup(name: str, terms: list[Any], scope: Scope, **options: Any) -> list[Any]:
     """Return the values of a lookup. Raises FilterError or MarkerError."""
     check_lookup(name)
+    function = LOOKUPS.get(short_name(name))
     try:
-        return LOOKUPS[short_name(name)](scope, terms, **options)
+        if function is None:
+            return plugin_lookups.run_plugin(name, terms, scope, options)
+        return function(scope, terms, **options)
     except (MarkerError, jinja2.TemplateError):
         raise
     except _FAILURES as error:
